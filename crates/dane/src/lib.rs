@@ -1,0 +1,1 @@
+//! DANE (RFC 6698, 7671, 7672) verification for rustls clients.

@@ -1,0 +1,68 @@
+//! A certificate as the server presented it, with what TLSA records compare computed at most once.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use aws_lc_rs::digest::{self, Digest};
+use rustls::pki_types::CertificateDer;
+
+use crate::der::Fields;
+use crate::tlsa::{MatchingType, Selector, TlsaRecord};
+
+/// One certificate of the server's `Certificate` message.
+///
+/// Digests are kept, so that a large TLSA RRset costs comparisons, not hashing.
+pub(crate) struct Presented<'a> {
+    pub(crate) der: &'a CertificateDer<'a>,
+    /// `None` if the certificate cannot be read.
+    pub(crate) fields: Option<Fields<'a>>,
+    certificate: Digests,
+    spki: Digests,
+}
+
+#[derive(Default)]
+struct Digests {
+    sha256: OnceCell<Digest>,
+    sha512: OnceCell<Digest>,
+}
+
+impl<'a> Presented<'a> {
+    pub(crate) fn new(der: &'a CertificateDer<'a>) -> Self {
+        Self {
+            der,
+            fields: Fields::read(der.as_ref()),
+            certificate: Digests::default(),
+            spki: Digests::default(),
+        }
+    }
+
+    /// Whether selector, matching type and data fit this certificate (RFC 6698 §2.1).
+    pub(crate) fn matches(&self, record: &TlsaRecord) -> bool {
+        self.association_data(record.selector, record.matching)
+            .is_some_and(|data| *data == *record.data)
+    }
+
+    /// The octets that a matching record carries; `None` for unknown field values or an unreadable key.
+    pub(crate) fn association_data(
+        &self,
+        selector: Selector,
+        matching: MatchingType,
+    ) -> Option<Cow<'_, [u8]>> {
+        let (object, digests) = match selector {
+            Selector::Cert => (self.der.as_ref(), &self.certificate),
+            Selector::Spki => (self.fields?.spki, &self.spki),
+            Selector::Other(_) => return None,
+        };
+        let digest = match matching {
+            MatchingType::Full => return Some(Cow::Borrowed(object)),
+            MatchingType::Sha256 => digests
+                .sha256
+                .get_or_init(|| digest::digest(&digest::SHA256, object)),
+            MatchingType::Sha512 => digests
+                .sha512
+                .get_or_init(|| digest::digest(&digest::SHA512, object)),
+            MatchingType::Other(_) => return None,
+        };
+        Some(Cow::Borrowed(digest.as_ref()))
+    }
+}

@@ -1,0 +1,2 @@
+//! danerelay
+fn main() {}

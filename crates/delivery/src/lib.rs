@@ -1,0 +1,1 @@
+//! Scheduler, route, attempt and settlement.

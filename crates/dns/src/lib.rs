@@ -1,0 +1,1 @@
+//! DNS look-ups, each with its DNSSEC status.

@@ -1,0 +1,1 @@
+//! The SMTP server side: who may relay, and into the spool.

@@ -1,0 +1,421 @@
+//! Addresses of RFC 5321 §4.1.2 and §4.1.3, parsed strictly and kept as they were received.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest domain name in its text form without the trailing dot, in octets (RFC 1035 §2.3.4).
+pub const DOMAIN_LENGTH: usize = 253;
+/// The longest local part, in octets (RFC 5321 §4.5.3.1.1).
+pub const LOCAL_PART_LENGTH: usize = 64;
+/// The longest path without its angle brackets, in octets (RFC 5321 §4.5.3.1.3).
+pub const PATH_LENGTH: usize = 254;
+
+/// A domain name in lower-case A-labels without a trailing dot: the form that is compared and looked up.
+///
+/// Underscores are let through, because names of hosts and TLSA owners carry them in practice.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Domain(Arc<str>);
+
+/// Why a text is no domain name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DomainError {
+    /// There is nothing, or an empty label.
+    #[error("a label is empty")]
+    EmptyLabel,
+    /// Longer than [`DOMAIN_LENGTH`], or a label longer than 63 octets.
+    #[error("longer than 253 octets, or a label longer than 63")]
+    TooLong,
+    /// An octet that no host name has, or a U-label that IDNA forbids.
+    #[error("a character that a domain name cannot have")]
+    Forbidden,
+    /// The root itself (`.`), which receives no mail.
+    #[error("the root is not a mail domain")]
+    Root,
+}
+
+impl Domain {
+    /// Parses a name given as A-labels or U-labels; case and one trailing dot do not matter.
+    pub fn parse(text: &str) -> Result<Self, DomainError> {
+        if text == "." {
+            return Err(DomainError::Root);
+        }
+        let text = text.strip_suffix('.').unwrap_or(text);
+        let ascii = if text.is_ascii() && !text.to_ascii_lowercase().contains("xn--") {
+            text.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(text).map_err(|_| DomainError::Forbidden)?
+        };
+        check_labels(&ascii)?;
+        Ok(Self(ascii.into()))
+    }
+
+    /// The name as text, for example `mx1.example.org`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name one label shorter, or `None` for a top-level name.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, parent) = self.0.split_once('.')?;
+        Some(Self(parent.into()))
+    }
+
+    /// Whether this name lies below `ancestor` (a name is not below itself).
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        self.0
+            .strip_suffix(&*ancestor.0)
+            .is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+fn check_labels(ascii: &str) -> Result<(), DomainError> {
+    if ascii.len() > DOMAIN_LENGTH {
+        return Err(DomainError::TooLong);
+    }
+    for label in ascii.split('.') {
+        if label.is_empty() {
+            return Err(DomainError::EmptyLabel);
+        }
+        if label.len() > 63 {
+            return Err(DomainError::TooLong);
+        }
+        if !label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        {
+            return Err(DomainError::Forbidden);
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Domain {
+    type Err = DomainError;
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Domain {
+    type Error = DomainError;
+    fn try_from(text: String) -> Result<Self, DomainError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Domain> for String {
+    fn from(domain: Domain) -> Self {
+        domain.0.to_string()
+    }
+}
+
+/// What stands behind the `@`: a name, or an address literal (RFC 5321 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DomainPart {
+    /// A domain name.
+    Name(Domain),
+    /// `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
+    Literal(IpAddr),
+}
+
+impl DomainPart {
+    /// Parses a domain name or an address literal with its brackets.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let Some(inner) = text.strip_prefix('[') else {
+            return Ok(Self::Name(Domain::parse(text)?));
+        };
+        let inner = inner.strip_suffix(']').ok_or(AddressError::Literal)?;
+        let tagged = inner
+            .get(..5)
+            .is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
+        let address = if tagged {
+            inner
+                .get(5..)
+                .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
+                .map(IpAddr::V6)
+        } else {
+            inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+        };
+        address.map(Self::Literal).ok_or(AddressError::Literal)
+    }
+}
+
+impl fmt::Display for DomainPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(domain) => domain.fmt(f),
+            Self::Literal(IpAddr::V4(v4)) => write!(f, "[{v4}]"),
+            Self::Literal(IpAddr::V6(v6)) => write!(f, "[IPv6:{v6}]"),
+        }
+    }
+}
+
+/// Why a text is no mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// No `@` outside a quoted string.
+    #[error("no domain: a mailbox is local-part@domain")]
+    NoDomain,
+    /// Neither a dot-string nor a quoted string (RFC 5321 §4.1.2), or longer than 64 octets.
+    #[error("the local part is neither a dot-string nor a quoted string of at most 64 octets")]
+    LocalPart,
+    /// The domain is wrong.
+    #[error("the domain is wrong: {0}")]
+    Domain(#[from] DomainError),
+    /// The address literal is neither `[IPv4]` nor `[IPv6:…]`.
+    #[error("an address literal is [IPv4] or [IPv6:address]")]
+    Literal,
+    /// Longer than a path may be.
+    #[error("longer than 254 octets")]
+    TooLong,
+}
+
+/// A mailbox, `local-part@domain`: kept octet for octet as received, with its domain parsed beside it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mailbox {
+    text: Arc<str>,
+    at: usize,
+    domain: DomainPart,
+}
+
+impl Mailbox {
+    /// Parses a mailbox without angle brackets. Octets above 127 (RFC 6531) are accepted here; whether the
+    /// transaction allows them is the session's concern ([`Mailbox::is_ascii`]).
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.len() > PATH_LENGTH {
+            return Err(AddressError::TooLong);
+        }
+        let at = local_part_end(text)?;
+        let (local, rest) = text.split_at_checked(at).ok_or(AddressError::LocalPart)?;
+        let domain = rest.strip_prefix('@').ok_or(AddressError::NoDomain)?;
+        if local.is_empty() || local.len() > LOCAL_PART_LENGTH {
+            return Err(AddressError::LocalPart);
+        }
+        let domain = DomainPart::parse(domain)?;
+        Ok(Self {
+            text: text.into(),
+            at,
+            domain,
+        })
+    }
+
+    /// The whole address as received.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The local part as received, quotes included; it belongs to the destination (RFC 5321 §2.3.11).
+    pub fn local_part(&self) -> &str {
+        self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// The domain, normalised.
+    pub fn domain(&self) -> &DomainPart {
+        &self.domain
+    }
+
+    /// Whether it can be sent without SMTPUTF8.
+    pub fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
+    }
+}
+
+/// Octet offset of the `@` that ends the local part.
+fn local_part_end(text: &str) -> Result<usize, AddressError> {
+    if text.starts_with('"') {
+        return quoted_string_end(text);
+    }
+    let at = text.find('@').ok_or(AddressError::NoDomain)?;
+    let local = text.get(..at).unwrap_or_default();
+    if local
+        .split('.')
+        .all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    {
+        Ok(at)
+    } else {
+        Err(AddressError::LocalPart)
+    }
+}
+
+fn quoted_string_end(text: &str) -> Result<usize, AddressError> {
+    let mut characters = text.char_indices().skip(1);
+    while let Some((offset, c)) = characters.next() {
+        match c {
+            '"' => return Ok(offset + 1),
+            '\\' => match characters.next() {
+                Some((_, ' '..='~')) => {}
+                _ => return Err(AddressError::LocalPart),
+            },
+            ' '..='~' => {}
+            c if !c.is_ascii() && !c.is_control() => {}
+            _ => return Err(AddressError::LocalPart),
+        }
+    }
+    Err(AddressError::LocalPart)
+}
+
+/// `atext` of RFC 5322 §3.2.3, extended by RFC 6531 §3.3.
+pub fn is_atext(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && !c.is_control())
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Mailbox {
+    type Err = AddressError;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Mailbox {
+    type Error = AddressError;
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Mailbox> for String {
+    fn from(mailbox: Mailbox) -> Self {
+        mailbox.text.to_string()
+    }
+}
+
+/// The reverse-path of an envelope: where reports go, or nowhere (RFC 5321 §4.5.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ReversePath {
+    /// `<>`: no report may ever be sent.
+    Null,
+    /// A mailbox.
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// The text between the angle brackets; empty for the null reverse-path.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Null => "",
+            Self::Mailbox(mailbox) => mailbox.as_str(),
+        }
+    }
+
+    /// Parses the text between the angle brackets; empty is the null reverse-path.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            Ok(Self::Null)
+        } else {
+            Mailbox::parse(text).map(Self::Mailbox)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn domains_are_normalised() {
+        assert_eq!(
+            Domain::parse("MX1.Example.ORG.").unwrap().as_str(),
+            "mx1.example.org"
+        );
+        assert_eq!(
+            Domain::parse("bücher.example").unwrap().as_str(),
+            "xn--bcher-kva.example"
+        );
+        assert_eq!(
+            Domain::parse("_25._tcp.mx.example").unwrap().as_str(),
+            "_25._tcp.mx.example"
+        );
+    }
+
+    #[test]
+    fn wrong_domains_are_refused() {
+        for text in ["", "a..b", ".a", "a b", "a\r\nb", "a/b", "a@b"] {
+            assert!(Domain::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Domain::parse("."), Err(DomainError::Root));
+        assert_eq!(Domain::parse(&"a".repeat(64)), Err(DomainError::TooLong));
+        assert_eq!(
+            Domain::parse(&vec!["abcdefg"; 32].join(".")),
+            Err(DomainError::TooLong)
+        );
+    }
+
+    #[test]
+    fn below_means_strictly_below() {
+        let org = Domain::parse("example.org").unwrap();
+        assert!(Domain::parse("a.example.org").unwrap().is_below(&org));
+        assert!(!org.is_below(&org));
+        assert!(!Domain::parse("badexample.org").unwrap().is_below(&org));
+    }
+
+    #[test]
+    fn mailboxes_keep_their_text() {
+        let mailbox = Mailbox::parse("\"A b+C\\\"@x\"@Example.ORG").unwrap();
+        assert_eq!(mailbox.as_str(), "\"A b+C\\\"@x\"@Example.ORG");
+        assert_eq!(mailbox.local_part(), "\"A b+C\\\"@x\"");
+        assert_eq!(mailbox.domain().to_string(), "example.org");
+    }
+
+    #[test]
+    fn address_literals() {
+        let v6 = Mailbox::parse("a@[IPv6:2001:db8::1]").unwrap();
+        assert_eq!(v6.domain(), &DomainPart::Literal("2001:db8::1".parse().unwrap()));
+        assert_eq!(Mailbox::parse("a@[2001:db8::1]"), Err(AddressError::Literal));
+        assert!(Mailbox::parse("a@[192.0.2.1]").is_ok());
+    }
+
+    #[test]
+    fn wrong_mailboxes_are_refused() {
+        for text in [
+            "",
+            "a",
+            "@b",
+            "a..b@c",
+            ".a@c",
+            "a@",
+            "a b@c",
+            "\"a@c",
+            "\"a\"b@c",
+            "a\u{7}@c",
+            "\"a\r\"@c",
+        ] {
+            assert!(Mailbox::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(
+            Mailbox::parse(&format!("{}@c.d", "a".repeat(65))),
+            Err(AddressError::LocalPart)
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Identifiers that we give out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// The name of a message in the queue: a ULID, sortable by time of acceptance, with 80 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct QueueId(Ulid);
+
+/// The text is no ULID (26 characters of Crockford's base 32).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a queue id has 26 characters of Crockford's base 32")]
+pub struct QueueIdError;
+
+impl QueueId {
+    /// A new one, from the system's clock and its random source.
+    pub fn generate() -> Self {
+        Self(Ulid::generate())
+    }
+
+    /// The 16 octets of the id, in an order that sorts by time.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_bytes()
+    }
+
+    /// Back from [`QueueId::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Ulid::from_bytes(bytes))
+    }
+}
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for QueueId {
+    type Err = QueueIdError;
+    fn from_str(text: &str) -> Result<Self, QueueIdError> {
+        Ulid::from_string(text).map(Self).map_err(|_| QueueIdError)
+    }
+}
+
+impl TryFrom<String> for QueueId {
+    type Error = QueueIdError;
+    fn try_from(text: String) -> Result<Self, QueueIdError> {
+        text.parse()
+    }
+}
+
+impl From<QueueId> for String {
+    fn from(id: QueueId) -> Self {
+        id.to_string()
+    }
+}

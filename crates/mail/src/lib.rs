@@ -1,0 +1,35 @@
+//! The plain data of mail in transit, shared by every floor above.
+//!
+//! A tour, in the order in which a message meets the parts:
+//!
+//! * [`address`]: [`Domain`], [`Mailbox`], [`ReversePath`]: what stands in an envelope, parsed once.
+//! * [`envelope`]: [`Envelope`]: reverse-path, recipients and what the client declared about the content.
+//! * [`ids`]: [`QueueId`], by which a message is known in the queue, the log and the reply to its client.
+//! * [`next_hop`]: [`NextHop`]: where a recipient's mail goes next; recipients that share one share a transaction.
+//! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms.
+//! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
+//! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
+//! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
+//! * [`event`]: what is written to the log, as text and as JSON, safe against forged fields and lines.
+//!
+//! This crate does no I/O, knows no clock and makes no decision.
+
+pub mod address;
+pub mod envelope;
+pub mod event;
+pub mod ids;
+pub mod lookup;
+pub mod next_hop;
+pub mod outcome;
+pub mod status;
+pub mod verdict;
+
+pub use address::{AddressError, Domain, DomainError, DomainPart, Mailbox, ReversePath};
+pub use envelope::{BodyType, Envelope};
+pub use event::{Event, EventLog};
+pub use ids::QueueId;
+pub use lookup::{LookupFailure, Security};
+pub use next_hop::NextHop;
+pub use outcome::{Outcome, Status};
+pub use status::{EnhancedStatus, ReplyCode};
+pub use verdict::{DaneVerdict, FailCause, SkipReason};

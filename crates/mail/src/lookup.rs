@@ -1,0 +1,73 @@
+//! How a DNS look-up ended, in the terms of RFC 4035 §4.3 and RFC 7672 §2.1.1.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The status of an answer, of records and of their absence alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// Provably unsigned; an ordinary answer that proves nothing.
+    Insecure,
+    /// Validated up to a trust anchor.
+    Secure,
+}
+
+impl Security {
+    /// The status of a chain of which `self` and `other` are links: the weaker of the two (RFC 7672 §2.1.3).
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insecure => "insecure",
+            Self::Secure => "secure",
+        })
+    }
+}
+
+/// Why a look-up gave no answer. Never to be taken for "there is no such record" (RFC 7672 §2.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupFailure {
+    /// Signatures or proofs do not hold where they must (RFC 4035 §4.3).
+    Bogus,
+    /// What is needed to decide could not be fetched (RFC 4035 §4.3, not the sense of RFC 4033).
+    Indeterminate,
+    /// SERVFAIL with no sign of a validation failure.
+    Servfail,
+    /// Any other RCODE that is no answer, by its mnemonic, for example `REFUSED`.
+    Rcode(String),
+    /// No answer in time.
+    Timeout,
+    /// An answer that cannot be parsed or does not fit the question.
+    Malformed,
+    /// Aliases that go round, or too many of them.
+    AliasLoop,
+}
+
+impl LookupFailure {
+    /// Whether it is a failed validation, as opposed to an outage.
+    pub fn is_bogus(&self) -> bool {
+        *self == Self::Bogus
+    }
+}
+
+impl fmt::Display for LookupFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bogus => f.write_str("bogus"),
+            Self::Indeterminate => f.write_str("indeterminate"),
+            Self::Servfail => f.write_str("servfail"),
+            Self::Rcode(name) => write!(f, "rcode {name}"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Malformed => f.write_str("malformed"),
+            Self::AliasLoop => f.write_str("alias loop"),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Where mail goes next.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{Domain, DomainPart, Mailbox};
+
+/// The destination of a delivery. Recipients with the same next hop share facts, decision and transaction.
+///
+/// The text form is that of Postfix's relayhost: `name`, `name:port` (MX look-up), `[name]`, `[name]:port` (none),
+/// `[192.0.2.1]`, `[2001:db8::1]:port` (an address).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum NextHop {
+    /// MX records of this domain decide.
+    Domain {
+        /// The next-hop domain.
+        domain: Domain,
+        /// A port other than the configured one.
+        port: Option<u16>,
+    },
+    /// This very host, without MX look-up.
+    Host {
+        /// The host.
+        host: Domain,
+        /// A port other than the configured one.
+        port: Option<u16>,
+    },
+    /// This address; outside DANE (RFC 7672 §2.2).
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// A port other than the configured one.
+        port: Option<u16>,
+    },
+}
+
+/// The text is no next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no next hop: allowed are name, name:port, [name], [name]:port, [address], [address]:port")]
+pub struct NextHopError(pub String);
+
+impl NextHop {
+    /// The next hop of a recipient for whom no route is configured.
+    pub fn of(recipient: &Mailbox) -> Self {
+        match recipient.domain() {
+            DomainPart::Name(domain) => Self::Domain {
+                domain: domain.clone(),
+                port: None,
+            },
+            DomainPart::Literal(address) => Self::Address {
+                address: *address,
+                port: None,
+            },
+        }
+    }
+
+    /// The port that was configured with it, if any.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Domain { port, .. } | Self::Host { port, .. } | Self::Address { port, .. } => *port,
+        }
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain { domain, .. } => write!(f, "{domain}")?,
+            Self::Host { host, .. } => write!(f, "[{host}]")?,
+            Self::Address { address, .. } => write!(f, "[{address}]")?,
+        }
+        self.port().map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl FromStr for NextHop {
+    type Err = NextHopError;
+
+    fn from_str(text: &str) -> Result<Self, NextHopError> {
+        parse(text).ok_or_else(|| NextHopError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<NextHop> {
+    let Some(bracketed) = text.strip_prefix('[') else {
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, Some(parse_port(port)?)),
+            None => (text, None),
+        };
+        return Some(NextHop::Domain {
+            domain: Domain::parse(name).ok()?,
+            port,
+        });
+    };
+    let (inner, rest) = bracketed.split_once(']')?;
+    let port = match rest.strip_prefix(':') {
+        Some(port) => Some(parse_port(port)?),
+        None if rest.is_empty() => None,
+        None => return None,
+    };
+    let tagged = inner
+        .strip_prefix("IPv6:")
+        .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
+        .map(IpAddr::V6);
+    match tagged.or_else(|| inner.parse().ok()) {
+        Some(address) => Some(NextHop::Address { address, port }),
+        None => Some(NextHop::Host {
+            host: Domain::parse(inner).ok()?,
+            port,
+        }),
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    let all_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    all_digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|port| *port != 0)
+}
+
+impl TryFrom<String> for NextHop {
+    type Error = NextHopError;
+    fn try_from(text: String) -> Result<Self, NextHopError> {
+        text.parse()
+    }
+}
+
+impl From<NextHop> for String {
+    fn from(next_hop: NextHop) -> Self {
+        next_hop.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn text_forms_survive_a_round_trip() {
+        for text in [
+            "a.example",
+            "a.example:587",
+            "[mx.a.example]",
+            "[mx.a.example]:587",
+            "[192.0.2.1]",
+            "[2001:db8::1]:26",
+        ] {
+            assert_eq!(text.parse::<NextHop>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn wrong_forms_are_refused() {
+        for text in ["", "a:", "a:0", "a:99999", "[a", "[a]x", "[a]:", "a b", "a:+5"] {
+            assert!(text.parse::<NextHop>().is_err(), "{text:?}");
+        }
+    }
+}

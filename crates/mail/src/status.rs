@@ -1,0 +1,143 @@
+//! Reply codes (RFC 5321 §4.2) and enhanced status codes (RFC 3463).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A three-digit SMTP reply code whose first digit is 2 to 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReplyCode(u16);
+
+impl ReplyCode {
+    /// `None` outside 200 to 599 (RFC 5321 §4.2: such a reply means nothing).
+    pub fn new(code: u16) -> Option<Self> {
+        (200..600).contains(&code).then_some(Self(code))
+    }
+
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The first digit, 2 to 5.
+    pub fn class(self) -> u8 {
+        match self.0 / 100 {
+            2 => 2,
+            3 => 3,
+            4 => 4,
+            _ => 5,
+        }
+    }
+
+    /// 2yz or 3yz.
+    pub fn is_positive(self) -> bool {
+        self.class() < 4
+    }
+
+    /// 5yz.
+    pub fn is_permanent(self) -> bool {
+        self.class() == 5
+    }
+}
+
+impl fmt::Display for ReplyCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An enhanced status code, `class.subject.detail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EnhancedStatus {
+    class: u8,
+    subject: u16,
+    detail: u16,
+}
+
+impl EnhancedStatus {
+    /// A code of our own making; `class` is 2, 4 or 5, the others at most 999.
+    pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
+        Self {
+            class,
+            subject,
+            detail,
+        }
+    }
+
+    /// 2, 4 or 5.
+    pub fn class(self) -> u8 {
+        self.class
+    }
+
+    /// The same subject and detail in another class.
+    #[must_use]
+    pub fn with_class(self, class: u8) -> Self {
+        Self { class, ..self }
+    }
+}
+
+impl fmt::Display for EnhancedStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// The text is not of the form `class.subject.detail` of RFC 3463 §2.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an enhanced status code is 2|4|5 . 0-999 . 0-999 without leading zeros")]
+pub struct EnhancedStatusError;
+
+impl FromStr for EnhancedStatus {
+    type Err = EnhancedStatusError;
+
+    fn from_str(text: &str) -> Result<Self, EnhancedStatusError> {
+        let mut parts = text.split('.');
+        let mut next = || parts.next().and_then(number).ok_or(EnhancedStatusError);
+        let (class, subject, detail) = (next()?, next()?, next()?);
+        let class = match class {
+            2 => 2,
+            4 => 4,
+            5 => 5,
+            _ => return Err(EnhancedStatusError),
+        };
+        if parts.next().is_some() {
+            return Err(EnhancedStatusError);
+        }
+        Ok(Self {
+            class,
+            subject,
+            detail,
+        })
+    }
+}
+
+fn number(text: &str) -> Option<u16> {
+    let digits = !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
+    let canonical = text.len() == 1 || !text.starts_with('0');
+    (digits && canonical).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn enhanced_codes() {
+        assert_eq!(
+            "5.7.999".parse::<EnhancedStatus>().unwrap().to_string(),
+            "5.7.999"
+        );
+        for text in [
+            "", "5", "5.7", "3.1.1", "5.07.1", "5.7.1000", "5.7.1.1", "5..1", "+5.1.1",
+        ] {
+            assert!(text.parse::<EnhancedStatus>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reply_codes() {
+        assert!(ReplyCode::new(150).is_none());
+        assert!(ReplyCode::new(650).is_none());
+        assert!(ReplyCode::new(559).unwrap().is_permanent());
+    }
+}

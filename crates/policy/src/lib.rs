@@ -1,0 +1,1 @@
+//! From policy file and DNS facts to what a connection must achieve.

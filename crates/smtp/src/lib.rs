@@ -1,0 +1,1 @@
+//! SMTP grammar and protocol state, without I/O.

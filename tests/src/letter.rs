@@ -1,0 +1,73 @@
+//! A message that transport likes to spoil, and the comparison on arrival.
+
+use std::fs;
+use std::path::Path;
+
+/// Header fields that mail servers put on top of a message on its way.
+const TRACE: [&str; 4] = ["Received", "Return-Path", "Delivered-To", "X-Original-To"];
+
+/// A message with a token of its own, lines ended by LF as `sendmail` takes them.
+pub struct Letter {
+    token: String,
+    /// The envelope's only recipient.
+    pub recipient: String,
+    text: Vec<u8>,
+}
+
+impl Letter {
+    /// A letter for this recipient; `token` must be unique within a test.
+    pub fn new(token: &str, recipient: &str) -> Self {
+        let head = format!(
+            "From: Alice <{SENDER}>\nTo: {recipient}\nSubject: {token}\n\twith a folded line\n\
+             Date: Sun, 22 Nov 2026 10:00:00 +0000\nMessage-ID: <{token}@front.test>\nMIME-Version: 1.0\n\
+             Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
+        );
+        let long = "x".repeat(990);
+        let body = format!(
+            ".\n..\n.leading dot\nFrom the start of a line\ntrailing blanks  \t \nGr\u{fc}\u{df}e, \u{1f4ee}\n\
+             \n{long}\n\x01\x7f control characters\n\n\n"
+        );
+        let text = [head, body].concat().into_bytes();
+        Self {
+            token: token.to_owned(),
+            recipient: recipient.to_owned(),
+            text,
+        }
+    }
+
+    /// The message as given to `sendmail`.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Looks for this letter in a Maildir.
+    pub fn find_in(&self, maildir: &Path) -> Option<Vec<u8>> {
+        let subject = format!("\nSubject: {}\n", self.token);
+        let entries = fs::read_dir(maildir.join("new")).ok()?;
+        entries
+            .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+            .find(|text| String::from_utf8_lossy(text).contains(&subject))
+    }
+
+    /// Panics unless `arrived` is this letter byte for byte below trace fields.
+    pub fn assert_same(&self, arrived: &[u8]) {
+        let readable = String::from_utf8_lossy(arrived);
+        let Some(trace) = arrived.strip_suffix(self.text.as_slice()) else {
+            panic!(
+                "sent:\n{}\narrived:\n{readable}",
+                String::from_utf8_lossy(&self.text)
+            );
+        };
+        for line in String::from_utf8_lossy(trace).lines() {
+            let name = line.split_once(':').map_or("", |(name, _)| name);
+            let folded = line.starts_with([' ', '\t']);
+            assert!(
+                folded || TRACE.contains(&name),
+                "no trace field: {line:?} in\n{readable}"
+            );
+        }
+    }
+}
+
+/// The envelope sender of every letter.
+pub const SENDER: &str = "alice@front.test";

@@ -1,0 +1,48 @@
+//! A small internet of real programs, to test the relay with its real peers.
+//!
+//! ```text
+//!  sendmail ─► Postfix ─► danerelay ─────────────► Postfix ─► Maildir
+//!             127.0.0.2   127.0.0.1:2525           127.0.0.3:25
+//!                             │ DNS
+//!                             ▼
+//!                          Unbound ─────► Knot, zones signed by BIND's tools
+//!                          127.0.0.1:53   127.0.0.53:53
+//! ```
+//!
+//! The rooms, in the order in which a test walks through them:
+//!
+//! 1. [`arena`]: every test runs in network, mount and process namespaces of its own, so port 25 and port 53
+//!    are free to use, `/etc/resolv.conf` can be replaced, and nothing outlives the test.
+//! 2. [`certificates`]: a private authority, the receiving server's certificate, and TLSA records for both.
+//! 3. [`zones`]: a signed tree from a private root down, served by Knot; a zone can be changed while it runs.
+//! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
+//! 5. [`postfix`]: complete Postfix instances, configured from nothing.
+//! 6. [`relay`]: the relay under test: its configuration, its log lines, its queue.
+//! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
+//! 8. [`world`]: all of these put together.
+//!
+//! [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
+//!
+//! The peer tests need root and the programs in [`arena::PROGRAMS`] (`tests/run` installs their packages). Where
+//! something is missing they fail and say what; `DANERELAY_SKIP_PEERS=1` skips them. The relay is taken from
+//! `DANERELAY_BIN`, else built first. With `DANERELAY_KEEP=1` the files of a test are kept for reading.
+
+// A harness reports by failing the test that uses it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::missing_panics_doc)]
+
+pub mod arena;
+pub mod certificates;
+pub mod letter;
+pub mod postfix;
+pub mod process;
+pub mod relay;
+pub mod resolver;
+pub mod wait;
+pub mod world;
+pub mod zones;

@@ -1,0 +1,158 @@
+//! Postfix instances of their own: configuration, queue, log and port, nothing of the system's.
+
+use crate::letter::{Letter, SENDER};
+use crate::process::{command, run};
+use crate::wait;
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// The address the front instance sends from.
+pub const FRONT: &str = "127.0.0.2";
+/// The address the receiving instance listens on, port 25.
+pub const BACK: &str = "127.0.0.3";
+
+/// An account without rights, which owns the mailboxes.
+const NOBODY: u32 = 65534;
+
+/// The services an instance needs; columns as in master(5), nothing in a chroot.
+const MASTER: &str = "
+pickup    unix  n       -       n       60      1       pickup
+cleanup   unix  n       -       n       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+tlsmgr    unix  -       -       n       1000?   1       tlsmgr
+rewrite   unix  -       -       n       -       -       trivial-rewrite
+bounce    unix  -       -       n       -       0       bounce
+defer     unix  -       -       n       -       0       bounce
+trace     unix  -       -       n       -       0       bounce
+verify    unix  -       -       n       -       1       verify
+flush     unix  n       -       n       1000?   0       flush
+proxymap  unix  -       -       n       -       -       proxymap
+smtp      unix  -       -       n       -       -       smtp
+relay     unix  -       -       n       -       -       smtp
+showq     unix  n       -       n       -       -       showq
+error     unix  -       -       n       -       -       error
+retry     unix  -       -       n       -       -       error
+virtual   unix  -       n       n       -       -       virtual
+anvil     unix  -       -       n       -       1       anvil
+scache    unix  -       -       n       -       1       scache
+postlog   unix-dgram n  -       n       -       1       postlogd
+";
+
+/// A running instance. It ends with the arena.
+pub struct Postfix {
+    directory: PathBuf,
+    log: PathBuf,
+}
+
+impl Postfix {
+    /// A submitting instance. Every message goes where `settings` (main.cf lines) lead.
+    pub fn front(directory: &Path, settings: &str) -> Self {
+        let settings = format!(
+            "inet_interfaces = {FRONT}\nsmtp_bind_address = {FRONT}\nmydestination =\n\
+             minimal_backoff_time = 2s\nqueue_run_delay = 2s\n{settings}\n"
+        );
+        Self::start(directory, "front", &settings, "")
+    }
+
+    /// A receiving instance for these domains, with STARTTLS and one Maildir for all recipients.
+    pub fn back(directory: &Path, domains: &[&str], key_and_chain: &str) -> Self {
+        let chain_file = directory.join("back.pem");
+        fs::write(&chain_file, key_and_chain).unwrap();
+        let mail = directory.join("mail");
+        fs::create_dir(&mail).unwrap();
+        chown(&mail, Some(NOBODY), Some(NOBODY)).unwrap();
+        let settings = format!(
+            "inet_interfaces = {BACK}\nmydestination =\nmynetworks =\nsmtpd_peername_lookup = no\n\
+             smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_chain_files = {chain}\n\
+             virtual_mailbox_domains = {domains}\nvirtual_mailbox_base = {mail}\n\
+             virtual_mailbox_maps = static:inbox/\nvirtual_uid_maps = static:{NOBODY}\n\
+             virtual_gid_maps = static:{NOBODY}\n",
+            chain = chain_file.display(),
+            domains = domains.join(", "),
+            mail = mail.display(),
+        );
+        let back = Self::start(directory, "back", &settings, "smtp inet n - n - - smtpd\n");
+        wait::until_listening("the receiving Postfix", format!("{BACK}:25").parse().unwrap());
+        back
+    }
+
+    /// Gives the letter to this instance's `sendmail`.
+    pub fn sendmail(&self, letter: &Letter) {
+        let file = self.directory.join("letter");
+        fs::write(&file, letter.text()).unwrap();
+        run(command("sendmail")
+            .arg("-C")
+            .arg(&self.directory)
+            .args(["-i", "-f", SENDER, "--", &letter.recipient])
+            .stdin(Stdio::from(fs::File::open(file).unwrap())));
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The Maildir of the receiving instance.
+    pub fn maildir(&self) -> PathBuf {
+        self.directory.with_file_name("mail").join("inbox")
+    }
+
+    /// Waits for the letter in the Maildir and returns it as it arrived.
+    pub fn receive(&self, letter: &Letter) -> Vec<u8> {
+        let maildir = self.maildir();
+        wait::until(&format!("the letter to {}", letter.recipient), || {
+            letter.find_in(&maildir)
+        })
+    }
+
+    /// Whether any client has begun a mail transaction.
+    pub fn has_seen_mail(&self) -> bool {
+        // smtpd counts the commands of each session in its last line.
+        self.log()
+            .lines()
+            .any(|line| line.contains(" client=") || line.contains(" mail="))
+    }
+
+    fn start(directory: &Path, name: &str, settings: &str, services: &str) -> Self {
+        let configuration = directory.join(name);
+        let queue = directory.join(format!("{name}-queue"));
+        let data = directory.join(format!("{name}-data"));
+        let log = directory.join(format!("{name}.log"));
+        for path in [&configuration, &queue, &data] {
+            fs::create_dir(path).unwrap();
+        }
+        run(command("chown").arg("postfix").arg(&data));
+        let mut main =
+            String::from("compatibility_level = 3.6\ninet_protocols = ipv4\nmail_owner = postfix\n");
+        writeln!(
+            main,
+            "setgid_group = postdrop\nmyhostname = {name}.test\nalias_maps =\nalias_database ="
+        )
+        .unwrap();
+        writeln!(
+            main,
+            "queue_directory = {}\ndata_directory = {}",
+            queue.display(),
+            data.display()
+        )
+        .unwrap();
+        writeln!(
+            main,
+            "maillog_file = {}\nmaillog_file_prefixes = {}",
+            log.display(),
+            directory.display()
+        )
+        .unwrap();
+        main.push_str(settings);
+        fs::write(configuration.join("main.cf"), main).unwrap();
+        fs::write(configuration.join("master.cf"), format!("{services}{MASTER}")).unwrap();
+        run(command("postfix").arg("-c").arg(&configuration).arg("start"));
+        Self {
+            directory: configuration,
+            log,
+        }
+    }
+}

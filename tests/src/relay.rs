@@ -1,0 +1,133 @@
+//! The relay under test, as an administrator sees it: configuration files, log, queue.
+
+use crate::arena::relay_program;
+use crate::postfix::FRONT;
+use crate::process::{Daemon, command, run};
+use crate::resolver;
+use crate::wait;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the relay listens.
+pub const LISTEN: &str = "127.0.0.1:2525";
+
+/// How the relay learns what is secure.
+#[derive(Clone, Copy)]
+pub enum DnsMode {
+    /// From the AD bit of a validating Unbound.
+    TrustAd,
+    /// By validating up to the private trust anchor, behind a resolver that vouches for nothing.
+    Validate,
+}
+
+/// A running relay.
+pub struct Relay {
+    configuration: PathBuf,
+    log: PathBuf,
+    _daemon: Daemon,
+}
+
+impl Relay {
+    /// Starts the relay with two seconds between attempts and waits until it listens.
+    ///
+    /// Only the front Postfix's address may relay. `soft_fail` is a domain with that policy.
+    pub fn start(directory: &Path, mode: DnsMode, trust_anchor: &Path, soft_fail: &str) -> Self {
+        let place = directory.join("relay");
+        fs::create_dir(&place).unwrap();
+        let log = directory.join("relay.log");
+        let dns = match mode {
+            DnsMode::TrustAd => "mode = \"trust-ad\"".to_owned(),
+            DnsMode::Validate => {
+                format!(
+                    "mode = \"validate\"\ntrust_anchor = \"{}\"",
+                    trust_anchor.display()
+                )
+            }
+        };
+        let configuration = place.join("danerelay.toml");
+        let text = format!(
+            "version = 1\nhostname = \"relay.test\"\nstate_directory = \"state\"\n\
+             [listen]\nsmtp = [\"{LISTEN}\"]\n[access]\nnetworks = [\"{FRONT}/32\"]\n\
+             [limits]\nspool_free = \"1 MiB\"\n[spool]\npath = \"spool\"\n\
+             [dns]\nservers = [\"{server}\"]\nself_test = {{ secure = [\"example.test\"], bogus = [] }}\n{dns}\n\
+             [delivery]\nretry = [\"2s\"]\n[policy]\nfile = \"policy.toml\"\n\
+             [log]\ntarget = \"{log}\"\n[admin]\nsocket = \"admin.sock\"\n",
+            server = resolver::ADDRESS,
+            log = log.display(),
+        );
+        fs::write(&configuration, text).unwrap();
+        let policy = format!("version = 1\n[[domain]]\nmatch = [\"{soft_fail}\"]\ndane = \"soft-fail\"\n");
+        fs::write(place.join("policy.toml"), policy).unwrap();
+        let mut serve = command(relay_program());
+        serve.arg("serve").arg("-c").arg(&configuration);
+        let daemon = Daemon::start(&mut serve, &directory.join("relay-stderr.log"));
+        wait::until_listening("the relay", LISTEN.parse().unwrap());
+        Self {
+            configuration,
+            log,
+            _daemon: daemon,
+        }
+    }
+
+    /// The first delivery line for this recipient with this status.
+    pub fn delivery(&self, recipient: &str, status: &str) -> LogLine {
+        let what = format!("a log line with to={recipient} and status={status}");
+        wait::until(&what, || {
+            self.deliveries(recipient)
+                .into_iter()
+                .find(|line| line.get("status") == status)
+        })
+    }
+
+    /// All delivery lines for this recipient so far.
+    pub fn deliveries(&self, recipient: &str) -> Vec<LogLine> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        // The last line may be half written.
+        let complete = log.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        let to = format!(" to=<{recipient}>,");
+        let bare_to = format!(" to={recipient},");
+        complete
+            .lines()
+            .filter(|line| line.contains(&to) || line.contains(&bare_to))
+            .map(|line| LogLine {
+                text: line.to_owned(),
+            })
+            .collect()
+    }
+
+    /// What `queue list --json` says about the message for this recipient, if it is still in the queue.
+    pub fn queued(&self, recipient: &str) -> Option<Value> {
+        let list = run(command(relay_program())
+            .args(["queue", "list", "--json", "-c"])
+            .arg(&self.configuration));
+        let mut messages = list
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        messages.find(|message| {
+            let recipients = message["recipients"].as_array().expect("a list of recipients");
+            recipients.iter().any(|entry| entry["address"] == recipient)
+        })
+    }
+}
+
+/// One delivery line in text form.
+#[derive(Debug)]
+pub struct LogLine {
+    text: String,
+}
+
+impl LogLine {
+    /// The value of a field, without its quotes; panics where the line has none of this name.
+    pub fn get(&self, name: &str) -> &str {
+        let start = format!(" {name}=");
+        let (_, rest) = self
+            .text
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no {name} in {}", self.text));
+        match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+            None => rest.split(", ").next().unwrap_or_default(),
+        }
+    }
+}

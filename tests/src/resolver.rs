@@ -1,0 +1,47 @@
+//! Unbound, between the relay and the signed tree.
+
+use crate::process::{Daemon, command};
+use crate::wait;
+use crate::zones::Tree;
+use std::fs;
+use std::path::Path;
+
+/// Where the resolver listens, port 53.
+pub const ADDRESS: &str = "127.0.0.1";
+
+/// What the resolver does about DNSSEC.
+#[derive(Clone, Copy)]
+pub enum Resolver {
+    /// Validates up to the private root and sets the AD bit.
+    Validating,
+    /// Passes signatures on and vouches for nothing: what is secure here was validated by who asked.
+    Plain,
+}
+
+impl Resolver {
+    /// Starts it above `tree`.
+    pub fn start(self, directory: &Path, tree: &Tree) -> Daemon {
+        let modules = match self {
+            Self::Validating => "validator iterator",
+            Self::Plain => "iterator",
+        };
+        let configuration = format!(
+            "server:\n  interface: {ADDRESS}\n  port: 53\n  username: \"\"\n  chroot: \"\"\n  directory: \"{place}\"\n\
+             \x20 pidfile: \"{place}/unbound.pid\"\n  do-daemonize: no\n  use-syslog: no\n  logfile: \"\"\n\
+             \x20 verbosity: 1\n  val-log-level: 2\n  num-threads: 1\n  do-ip6: no\n  do-not-query-localhost: no\n\
+             \x20 module-config: \"{modules}\"\n  root-hints: \"{hints}\"\n  trust-anchor-file: \"{anchor}\"\n\
+             \x20 local-zone: \"test.\" nodefault\nremote-control:\n  control-enable: no\n",
+            place = directory.display(),
+            hints = tree.root_hints().display(),
+            anchor = tree.trust_anchor().display(),
+        );
+        let file = directory.join("unbound.conf");
+        fs::write(&file, configuration).unwrap();
+        let resolver = Daemon::start(
+            command("unbound").arg("-d").arg("-c").arg(file),
+            &directory.join("unbound.log"),
+        );
+        wait::until_listening("Unbound", format!("{ADDRESS}:53").parse().unwrap());
+        resolver
+    }
+}

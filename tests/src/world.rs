@@ -1,0 +1,74 @@
+//! The whole of it: authority, tree, resolver and receiving server, before any relay.
+
+use crate::certificates::{Certificates, wrong_tlsa};
+use crate::postfix::{BACK, Postfix};
+use crate::process::Daemon;
+use crate::resolver::Resolver;
+use crate::zones::{Tree, Zone};
+use std::path::{Path, PathBuf};
+
+/// Signed, `3 1 1` of the server's key.
+pub const GOOD: &str = "example.test";
+/// Signed, `2 0 1` of the private authority.
+pub const AUTHORITY: &str = "ca.test";
+/// Signed, a `3 1 1` that matches nothing.
+pub const WRONG: &str = "wrong.test";
+/// Unsigned itself, its mail goes to [`GOOD`]'s host.
+pub const INSECURE_MX: &str = "guest.test";
+/// Unsigned with a host of its own.
+pub const UNSIGNED: &str = "plain.test";
+
+/// What every peer test starts with.
+pub struct World {
+    /// The test's directory.
+    pub directory: PathBuf,
+    /// The receiving server of every domain.
+    pub back: Postfix,
+    /// The certificate that the receiving server shows, and its TLSA records.
+    pub certificates: Certificates,
+    /// The DNS tree, to be changed by [`World::publish`].
+    pub tree: Tree,
+    _resolver: Daemon,
+}
+
+impl World {
+    /// Starts it all in the arena's directory.
+    pub fn start(directory: &Path, resolver: Resolver) -> Self {
+        let certificates = Certificates::new(&["mx.example.test", "mx.ca.test", "mx.wrong.test"]);
+        let zones = [
+            secured(GOOD, &certificates.end_entity),
+            secured(AUTHORITY, &certificates.authority),
+            secured(WRONG, &wrong_tlsa()),
+            Zone::unsigned(INSECURE_MX, &[format!("@ MX 10 mx.{GOOD}.")]),
+            Zone::unsigned(UNSIGNED, &[mx(), address()]),
+        ];
+        let tree = Tree::serve(directory, &zones);
+        let resolver = resolver.start(directory, &tree);
+        let domains = [GOOD, AUTHORITY, WRONG, INSECURE_MX, UNSIGNED];
+        let back = Postfix::back(directory, &domains, &certificates.key_and_chain);
+        Self {
+            directory: directory.to_owned(),
+            back,
+            certificates,
+            tree,
+            _resolver: resolver,
+        }
+    }
+
+    /// Publishes this TLSA record for the host of a signed domain, in place of the one before.
+    pub fn publish(&mut self, domain: &str, tlsa: &str) {
+        self.tree.replace(&secured(domain, tlsa));
+    }
+}
+
+fn secured(name: &str, tlsa: &str) -> Zone {
+    Zone::signed(name, &[mx(), address(), format!("_25._tcp.mx TLSA {tlsa}")])
+}
+
+fn mx() -> String {
+    "@ MX 10 mx".to_owned()
+}
+
+fn address() -> String {
+    format!("mx A {BACK}")
+}

@@ -1,0 +1,171 @@
+//! A signed DNS tree of our own: the root, `test.`, and the zones below it.
+//!
+//! BIND's tools make the keys and the signatures, Knot serves the result, so that the resolver and the relay
+//! meet two implementations. Records of the lower zones live for one second: a mended zone is seen at once.
+
+use crate::process::{Daemon, command, run};
+use crate::wait;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the authoritative server listens, port 53.
+pub const SERVER: &str = "127.0.0.53";
+
+/// A zone directly below `test.`.
+pub struct Zone {
+    name: String,
+    signed: bool,
+    records: Vec<String>,
+}
+
+impl Zone {
+    /// A signed zone with these records, in zone-file form relative to the zone's name.
+    pub fn signed(name: &str, records: &[String]) -> Self {
+        Self {
+            name: name.to_owned(),
+            signed: true,
+            records: records.to_vec(),
+        }
+    }
+
+    /// A zone delegated without DS records: provably insecure.
+    pub fn unsigned(name: &str, records: &[String]) -> Self {
+        Self {
+            signed: false,
+            ..Self::signed(name, records)
+        }
+    }
+}
+
+/// The tree and the server that serves it.
+pub struct Tree {
+    directory: PathBuf,
+    serial: u32,
+    _server: Daemon,
+}
+
+impl Tree {
+    /// Signs everything, lowest zones first, and serves it.
+    pub fn serve(directory: &Path, zones: &[Zone]) -> Self {
+        let directory = directory.join("zones");
+        fs::create_dir_all(directory.join("keys")).unwrap();
+        let serial = 1;
+        let mut delegations = Vec::new();
+        for zone in zones {
+            make_key(&directory, zone);
+            publish(&directory, zone, serial, 1);
+            delegations.push(format!("{}. NS ns.test.", zone.name));
+        }
+        let address = format!("ns.test. A {SERVER}");
+        delegations.push(address.clone());
+        let top = Zone::signed("test", &delegations);
+        let root = Zone::signed("", &["test. NS ns.test.".to_owned(), address]);
+        for zone in [&top, &root] {
+            make_key(&directory, zone);
+            publish(&directory, zone, serial, 3600);
+        }
+        let names: Vec<&str> = zones
+            .iter()
+            .chain([&top, &root])
+            .map(|zone| zone.name.as_str())
+            .collect();
+        let server = start_server(&directory, &names);
+        Self {
+            directory,
+            serial,
+            _server: server,
+        }
+    }
+
+    /// The file with the root's DS record: the private trust anchor.
+    pub fn trust_anchor(&self) -> PathBuf {
+        self.directory.join("dsset-.")
+    }
+
+    /// The file that tells a resolver where the root is.
+    pub fn root_hints(&self) -> PathBuf {
+        let path = self.directory.join("root.hints");
+        fs::write(&path, format!(". 3600 NS ns.test.\nns.test. 3600 A {SERVER}\n")).unwrap();
+        path
+    }
+
+    /// Replaces a zone's records while the server runs.
+    pub fn replace(&mut self, zone: &Zone) {
+        self.serial += 1;
+        publish(&self.directory, zone, self.serial, 1);
+        let origin = format!("{}.", zone.name);
+        run(control(&self.directory).args(["--blocking", "zone-reload", &origin]));
+    }
+}
+
+fn make_key(directory: &Path, zone: &Zone) {
+    if zone.signed {
+        // One key signs the whole zone, so that only it has to be vouched for by the parent.
+        let origin = format!("{}.", zone.name);
+        run(command("dnssec-keygen")
+            .args(["-q", "-K", "keys", "-a", "ECDSAP256SHA256", "-f", "KSK", &origin])
+            .current_dir(directory));
+    }
+}
+
+/// Writes the zone's file as it will be served; signing it leaves its DS record where the parent's signing finds it.
+fn publish(directory: &Path, zone: &Zone, serial: u32, ttl: u32) {
+    let origin = format!("{}.", zone.name);
+    let mut text = format!("$ORIGIN {origin}\n$TTL {ttl}\n");
+    writeln!(
+        text,
+        "@ SOA ns.test. hostmaster.test. {serial} 1800 900 604800 1\n@ NS ns.test."
+    )
+    .unwrap();
+    for record in &zone.records {
+        writeln!(text, "{record}").unwrap();
+    }
+    let served = zone_file(&zone.name);
+    if zone.signed {
+        fs::write(directory.join("unsigned"), text).unwrap();
+        run(command("dnssec-signzone")
+            .args([
+                "-z", "-S", "-g", "-K", "keys", "-d", ".", "-o", &origin, "-f", &served, "unsigned",
+            ])
+            .current_dir(directory));
+    } else {
+        fs::write(directory.join(served), text).unwrap();
+    }
+}
+
+fn zone_file(name: &str) -> String {
+    format!("{}.zone", if name.is_empty() { "root" } else { name })
+}
+
+fn start_server(directory: &Path, names: &[&str]) -> Daemon {
+    let place = directory.display();
+    let mut configuration = format!(
+        "server:\n  rundir: {place}\n  listen: {SERVER}@53\n\
+         control:\n  listen: {place}/knot.sock\n\
+         database:\n  storage: {place}/db\n\
+         log:\n  - target: stderr\n    any: info\n\
+         template:\n  - id: default\n    storage: {place}\n    zonefile-sync: -1\n    journal-content: none\n\
+         zone:\n"
+    );
+    for name in names {
+        writeln!(
+            configuration,
+            "  - domain: {name}.\n    file: {}",
+            zone_file(name)
+        )
+        .unwrap();
+    }
+    let file = directory.join("knot.conf");
+    fs::write(&file, configuration).unwrap();
+    let log = directory.with_file_name("knot.log");
+    let server = Daemon::start(command("knotd").arg("-c").arg(file), &log);
+    wait::until_listening("Knot", format!("{SERVER}:53").parse().unwrap());
+    server
+}
+
+fn control(directory: &Path) -> std::process::Command {
+    let mut control = command("knotc");
+    control.arg("-s").arg(directory.join("knot.sock"));
+    control
+}
