@@ -4,11 +4,12 @@
 //! `unshare`, asking for this one test; the second time [`run`] finds itself inside and plays the story. The story's
 //! processes share one process namespace and end with it, however the test ends.
 
+use crate::postfix::{BACK, FRONT};
 use crate::process::{command, find, run as run_to_end};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
 pub const PROGRAMS: [(&str, &str); 11] = [
@@ -26,7 +27,6 @@ pub const PROGRAMS: [(&str, &str); 11] = [
 ];
 
 const DIRECTORY: &str = "DANERELAY_ARENA";
-const RELAY: &str = "DANERELAY_BIN";
 const FINISHED: &str = "finished";
 
 /// Plays `story` in an arena of its own; `test` is the name of the calling test function.
@@ -54,13 +54,6 @@ pub fn run(test: &str, story: fn(&Path)) {
     play(test);
 }
 
-/// The relay under test: `DANERELAY_BIN` as set by the outer process.
-pub fn relay_program() -> PathBuf {
-    std::env::var_os(RELAY)
-        .map(PathBuf::from)
-        .expect("the arena names the relay")
-}
-
 fn play(test: &str) {
     let directory = tempfile::Builder::new()
         .prefix("danerelay-peers-")
@@ -73,7 +66,6 @@ fn play(test: &str) {
         .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(DIRECTORY, directory.path())
-        .env(RELAY, build_relay())
         .stdin(Stdio::null())
         .status()
         .expect("unshare starts");
@@ -94,6 +86,10 @@ fn play(test: &str) {
 /// Inside: an own loopback interface and an own `/etc/resolv.conf`.
 fn prepare(directory: &Path) {
     run_to_end(command("ip").args(["link", "set", "lo", "up"]));
+    // Postfix insists on addresses that an interface has by name, not by netmask.
+    for address in [FRONT, BACK] {
+        run_to_end(command("ip").args(["address", "add", address, "dev", "lo"]));
+    }
     let resolv_conf = directory.join("resolv.conf");
     // `trust-ad` lets Postfix see the resolver's AD bit through the C library.
     fs::write(&resolv_conf, "nameserver 127.0.0.1\noptions edns0 trust-ad\n").unwrap();
@@ -116,30 +112,6 @@ fn missing() -> Vec<String> {
         }
     }
     missing
-}
-
-fn build_relay() -> PathBuf {
-    if let Some(relay) = std::env::var_os(RELAY) {
-        return PathBuf::from(relay);
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("a workspace")
-        .join("Cargo.toml");
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "danerelay", "--manifest-path"])
-        .arg(manifest)
-        .status()
-        .expect("cargo starts");
-    assert!(status.success(), "the relay does not build");
-    // This test program is target/PROFILE/deps/NAME.
-    let program = std::env::current_exe().unwrap();
-    program
-        .ancestors()
-        .nth(2)
-        .expect("a target directory")
-        .join("danerelay")
 }
 
 /// What the programs of a failed story had to say.

@@ -71,3 +71,33 @@ impl Letter {
 
 /// The envelope sender of every letter.
 pub const SENDER: &str = "alice@front.test";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE_LINES: &[u8] = b"Return-Path: <a@b.test>\nReceived: from x\n\tby y; today\n";
+
+    fn letter() -> Letter {
+        Letter::new("token", "bob@example.test")
+    }
+
+    #[test]
+    fn trace_fields_may_be_added_on_top() {
+        letter().assert_same(&[TRACE_LINES, letter().text()].concat());
+    }
+
+    #[test]
+    #[should_panic(expected = "no trace field")]
+    fn other_fields_may_not() {
+        letter().assert_same(&[b"X-Seen: yes\n", letter().text()].concat());
+    }
+
+    #[test]
+    #[should_panic(expected = "arrived")]
+    fn a_changed_octet_is_seen() {
+        let mut text = letter().text().to_vec();
+        *text.last_mut().unwrap() = b' ';
+        letter().assert_same(&text);
+    }
+}

@@ -52,7 +52,7 @@ impl Postfix {
     pub fn front(directory: &Path, settings: &str) -> Self {
         let settings = format!(
             "inet_interfaces = {FRONT}\nsmtp_bind_address = {FRONT}\nmydestination =\n\
-             minimal_backoff_time = 2s\nqueue_run_delay = 2s\n{settings}\n"
+             minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\n{settings}\n"
         );
         Self::start(directory, "front", &settings, "")
     }
@@ -76,6 +76,10 @@ impl Postfix {
         );
         let back = Self::start(directory, "back", &settings, "smtp inet n - n - - smtpd\n");
         wait::until_listening("the receiving Postfix", format!("{BACK}:25").parse().unwrap());
+        // That was a connection too: it must be in the log before anyone counts.
+        wait::until("the first connection's end", || {
+            back.log().contains("disconnect from").then_some(())
+        });
         back
     }
 
@@ -106,6 +110,14 @@ impl Postfix {
         wait::until(&format!("the letter to {}", letter.recipient), || {
             letter.find_in(&maildir)
         })
+    }
+
+    /// How many connections have been made to it.
+    pub fn connections(&self) -> usize {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(": connect from "))
+            .count()
     }
 
     /// Whether any client has begun a mail transaction.

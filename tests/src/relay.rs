@@ -1,6 +1,5 @@
 //! The relay under test, as an administrator sees it: configuration files, log, queue.
 
-use crate::arena::relay_program;
 use crate::postfix::FRONT;
 use crate::process::{Daemon, command, run};
 use crate::resolver;
@@ -8,9 +7,13 @@ use crate::wait;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
-/// Where the relay listens.
-pub const LISTEN: &str = "127.0.0.1:2525";
+/// The address on which the relay listens.
+pub const HOST: &str = "127.0.0.1";
+/// The port on which the relay listens.
+pub const PORT: u16 = 2525;
 
 /// How the relay learns what is secure.
 #[derive(Clone, Copy)]
@@ -48,7 +51,7 @@ impl Relay {
         let configuration = place.join("danerelay.toml");
         let text = format!(
             "version = 1\nhostname = \"relay.test\"\nstate_directory = \"state\"\n\
-             [listen]\nsmtp = [\"{LISTEN}\"]\n[access]\nnetworks = [\"{FRONT}/32\"]\n\
+             [listen]\nsmtp = [\"{HOST}:{PORT}\"]\n[access]\nnetworks = [\"{FRONT}/32\"]\n\
              [limits]\nspool_free = \"1 MiB\"\n[spool]\npath = \"spool\"\n\
              [dns]\nservers = [\"{server}\"]\nself_test = {{ secure = [\"example.test\"], bogus = [] }}\n{dns}\n\
              [delivery]\nretry = [\"2s\"]\n[policy]\nfile = \"policy.toml\"\n\
@@ -59,10 +62,10 @@ impl Relay {
         fs::write(&configuration, text).unwrap();
         let policy = format!("version = 1\n[[domain]]\nmatch = [\"{soft_fail}\"]\ndane = \"soft-fail\"\n");
         fs::write(place.join("policy.toml"), policy).unwrap();
-        let mut serve = command(relay_program());
+        let mut serve = command(program());
         serve.arg("serve").arg("-c").arg(&configuration);
         let daemon = Daemon::start(&mut serve, &directory.join("relay-stderr.log"));
-        wait::until_listening("the relay", LISTEN.parse().unwrap());
+        wait::until_listening("the relay", format!("{HOST}:{PORT}").parse().unwrap());
         Self {
             configuration,
             log,
@@ -98,7 +101,7 @@ impl Relay {
 
     /// What `queue list --json` says about the message for this recipient, if it is still in the queue.
     pub fn queued(&self, recipient: &str) -> Option<Value> {
-        let list = run(command(relay_program())
+        let list = run(command(program())
             .args(["queue", "list", "--json", "-c"])
             .arg(&self.configuration));
         let mut messages = list
@@ -126,8 +129,72 @@ impl LogLine {
             .split_once(&start)
             .unwrap_or_else(|| panic!("no {name} in {}", self.text));
         match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+            Some(quoted) => &quoted[..closing_quote(quoted)],
             None => rest.split(", ").next().unwrap_or_default(),
         }
+    }
+}
+
+/// Where the quoted value ends: at the first quote without a backslash before it.
+fn closing_quote(quoted: &str) -> usize {
+    let mut escaped = false;
+    let end = quoted.find(|character| {
+        let ends = character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(quoted.len())
+}
+
+/// The relay's program: `DANERELAY_BIN`, or what cargo builds beside this test.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| std::env::var_os("DANERELAY_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a workspace");
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--offline", "--package", "danerelay"])
+        .current_dir(workspace)
+        .status()
+        .expect("cargo starts");
+    assert!(status.success(), "the relay does not build");
+    // This test program is target/PROFILE/deps/NAME.
+    let test = std::env::current_exe().unwrap();
+    test.ancestors()
+        .nth(2)
+        .expect("a target directory")
+        .join("danerelay")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_from_a_line() {
+        let line = LogLine {
+            text: "2026-11-22T10:00:00Z danerelay[7]: id=01JDB3, from=<a@example.org>, to=b@example.test, mode=dane strict, \
+                   dane=\"Fail (No matching TLSA RRs)\", tls=-, dsn=250, reply=\"250 2.0.0 \\\"Ok\\\", queued\", size=1"
+                .to_owned(),
+        };
+        assert_eq!(line.get("id"), "01JDB3");
+        assert_eq!(line.get("mode"), "dane strict");
+        assert_eq!(line.get("dane"), "Fail (No matching TLSA RRs)");
+        assert_eq!(line.get("reply"), r#"250 2.0.0 \"Ok\", queued"#);
+        assert_eq!(line.get("size"), "1");
+    }
+
+    #[test]
+    #[should_panic(expected = "no tlsa in")]
+    fn a_missing_field_fails_the_test() {
+        LogLine {
+            text: " id=1, mx=secure".to_owned(),
+        }
+        .get("tlsa");
     }
 }

@@ -13,10 +13,14 @@ pub const GOOD: &str = "example.test";
 pub const AUTHORITY: &str = "ca.test";
 /// Signed, a `3 1 1` that matches nothing.
 pub const WRONG: &str = "wrong.test";
+/// As [`WRONG`], for a relay that is told not to insist.
+pub const SOFT_FAIL: &str = "soft.test";
 /// Unsigned itself, its mail goes to [`GOOD`]'s host.
 pub const INSECURE_MX: &str = "guest.test";
 /// Unsigned with a host of its own.
 pub const UNSIGNED: &str = "plain.test";
+/// Signed with a key that its parent does not vouch for.
+pub const BOGUS: &str = "bogus.test";
 
 /// What every peer test starts with.
 pub struct World {
@@ -39,12 +43,14 @@ impl World {
             secured(GOOD, &certificates.end_entity),
             secured(AUTHORITY, &certificates.authority),
             secured(WRONG, &wrong_tlsa()),
+            secured(SOFT_FAIL, &wrong_tlsa()),
             Zone::unsigned(INSECURE_MX, &[format!("@ MX 10 mx.{GOOD}.")]),
             Zone::unsigned(UNSIGNED, &[mx(), address()]),
+            Zone::broken(BOGUS, &[mx(), address()]),
         ];
         let tree = Tree::serve(directory, &zones);
         let resolver = resolver.start(directory, &tree);
-        let domains = [GOOD, AUTHORITY, WRONG, INSECURE_MX, UNSIGNED];
+        let domains = [GOOD, AUTHORITY, WRONG, SOFT_FAIL, INSECURE_MX, UNSIGNED, BOGUS];
         let back = Postfix::back(directory, &domains, &certificates.key_and_chain);
         Self {
             directory: directory.to_owned(),

@@ -15,8 +15,19 @@ pub const SERVER: &str = "127.0.0.53";
 /// A zone directly below `test.`.
 pub struct Zone {
     name: String,
-    signed: bool,
+    signing: Signing,
     records: Vec<String>,
+}
+
+/// What a validator will find out about a zone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signing {
+    /// Signed, and the parent vouches for the key: secure.
+    Signed,
+    /// No signatures, and the parent proves that none are due: insecure.
+    Unsigned,
+    /// Signed, but the parent vouches for another key: bogus.
+    Broken,
 }
 
 impl Zone {
@@ -24,15 +35,23 @@ impl Zone {
     pub fn signed(name: &str, records: &[String]) -> Self {
         Self {
             name: name.to_owned(),
-            signed: true,
+            signing: Signing::Signed,
             records: records.to_vec(),
         }
     }
 
-    /// A zone delegated without DS records: provably insecure.
+    /// A zone delegated without DS records.
     pub fn unsigned(name: &str, records: &[String]) -> Self {
         Self {
-            signed: false,
+            signing: Signing::Unsigned,
+            ..Self::signed(name, records)
+        }
+    }
+
+    /// A signed zone whose DS record at the parent belongs to no key.
+    pub fn broken(name: &str, records: &[String]) -> Self {
+        Self {
+            signing: Signing::Broken,
             ..Self::signed(name, records)
         }
     }
@@ -56,6 +75,10 @@ impl Tree {
             make_key(&directory, zone);
             publish(&directory, zone, serial, 1);
             delegations.push(format!("{}. NS ns.test.", zone.name));
+            if zone.signing == Signing::Broken {
+                let ds_file = directory.join(format!("dsset-{}.", zone.name));
+                fs::write(ds_file, format!("{}. DS 1 13 2 {}\n", zone.name, "00".repeat(32))).unwrap();
+            }
         }
         let address = format!("ns.test. A {SERVER}");
         delegations.push(address.clone());
@@ -100,7 +123,7 @@ impl Tree {
 }
 
 fn make_key(directory: &Path, zone: &Zone) {
-    if zone.signed {
+    if zone.signing != Signing::Unsigned {
         // One key signs the whole zone, so that only it has to be vouched for by the parent.
         let origin = format!("{}.", zone.name);
         run(command("dnssec-keygen")
@@ -122,16 +145,16 @@ fn publish(directory: &Path, zone: &Zone, serial: u32, ttl: u32) {
         writeln!(text, "{record}").unwrap();
     }
     let served = zone_file(&zone.name);
-    if zone.signed {
-        fs::write(directory.join("unsigned"), text).unwrap();
-        run(command("dnssec-signzone")
-            .args([
-                "-z", "-S", "-g", "-K", "keys", "-d", ".", "-o", &origin, "-f", &served, "unsigned",
-            ])
-            .current_dir(directory));
-    } else {
+    if zone.signing == Signing::Unsigned {
         fs::write(directory.join(served), text).unwrap();
+        return;
     }
+    fs::write(directory.join("unsigned"), text).unwrap();
+    run(command("dnssec-signzone")
+        .args([
+            "-z", "-S", "-g", "-K", "keys", "-d", ".", "-o", &origin, "-f", &served, "unsigned",
+        ])
+        .current_dir(directory));
 }
 
 fn zone_file(name: &str) -> String {

@@ -1,1 +1,80 @@
-//! DANE (RFC 6698, 7671, 7672) verification for rustls clients.
+//! DANE for rustls clients: TLSA records (RFC 6698, RFC 7671) as SMTP uses them (RFC 7672).
+//!
+//! The way of a connection through this crate:
+//!
+//! 1. The DNS library's records become [`TlsaRecord`]s. Whether they may be believed, that is, whether the
+//!    answer was validated by DNSSEC, is for the caller to know; nothing here touches the network.
+//! 2. [`TlsaSet`] sorts them: unusable ones aside, each with the reason ([`Unusable`]), and of the usable
+//!    ones those that digest agility keeps. If none [is usable](TlsaSet::is_usable), the server is to be
+//!    spoken to over TLS without authentication.
+//! 3. [`ReferenceIdentifiers`] hold the names that a certificate under DANE-TA(2) may bear.
+//! 4. A [`DaneVerifier`] is made for the connection, and [`ClientConfigs`] turns it into a rustls
+//!    configuration in which sessions are never resumed.
+//! 5. After the handshake [`DaneVerifier::proof`] gives a [`DaneProof`]: the chain satisfied a record
+//!    ([`Match`]) *and* the server signed the handshake with the key of that chain. Where it refused,
+//!    [`DaneVerifier::refusal`] says why, in words for the log and in OpenSSL's numbers ([`VerifyCode`]).
+//!
+//! ```
+//! # use std::{error::Error, sync::Arc};
+//! # use dane::{ClientConfigs, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, TlsaSet};
+//! # fn main() -> Result<(), Box<dyn Error>> {
+//! # let hex = "29c8601c".repeat(8);
+//! // Once:
+//! let provider = dane::provider(&[Group::X25519, Group::P256]);
+//! let configs = ClientConfigs::new(Arc::new(provider), MinimumVersion::Tls12)?;
+//! // For each connection:
+//! let set = TlsaSet::new(vec![format!("3 1 1 {hex}").parse()?]);
+//! assert!(set.is_usable());
+//! let references = ReferenceIdentifiers::new("mx1.example.com")?.and("example.com")?;
+//! let verifier = DaneVerifier::new(set, references, configs.provider());
+//! let name = dane::server_name("mx1.example.com")?;
+//! let connection = rustls::ClientConnection::new(configs.dane(&verifier), name)?;
+//! // …the handshake…
+//! let proof = verifier.proof(&connection);
+//! # assert!(proof.is_none());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`verify_chain`] is step 5 without a connection, for tools that check published records.
+//!
+//! Two further verifiers complete a mail client's needs: [`PkixVerifier`] (the WebPKI, for MTA-STS) with
+//! its [`PkixProof`], and [`RecordingVerifier`] (no authentication, hence no proof).
+//!
+//! What this crate never does: look anything up, consult the system's roots for DANE, complete a chain from
+//! a local store, look at names or dates under DANE-EE(3), or resume a session.
+//!
+//! Where it is stricter than other implementations under DANE-TA(2), failing closed: X.509 version 1
+//! leaves, leaves marked as CA, chains of more than 16 certificates, RSA keys under 2048 bits, critical
+//! policy extensions, and issuer names that are equal only after normalisation.
+
+mod code;
+mod config;
+mod constraints;
+mod der;
+mod failure;
+mod handshake;
+mod names;
+mod presented;
+mod text;
+mod tlsa;
+mod trust_anchor;
+mod usability;
+mod verifier;
+mod verify;
+
+pub use code::{VerifyCode, openssl_cipher_name, openssl_version_name};
+pub use config::{
+    ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, opportunistic_server_name, provider,
+    server_name,
+};
+pub use failure::{PkixFailure, Untrusted, VerifyFailure};
+pub use names::{InvalidName, ReferenceIdentifiers};
+pub use text::Fingerprint;
+pub use tlsa::{MatchingType, Selector, TlsaField, TlsaRecord, TlsaSyntaxError, Usage};
+pub use usability::{Digest, DigestOrder, TlsaSet, Unusable, usability};
+pub use verifier::{
+    DaneProof, DaneVerifier, Observed, PkixProof, PkixVerifier, RecordingVerifier, Refusal, WebPki,
+    WebPkiSetupError,
+};
+pub use verify::{Match, verify_chain};

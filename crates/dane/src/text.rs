@@ -20,12 +20,7 @@ const USAGES: &[(&str, u8)] = &[
 /// RFC 7218 §2.2.
 const SELECTORS: &[(&str, u8)] = &[("Cert", 0), ("SPKI", 1), ("PrivSel", 255)];
 /// RFC 7218 §2.3.
-const MATCHING_TYPES: &[(&str, u8)] = &[
-    ("Full", 0),
-    ("SHA2-256", 1),
-    ("SHA2-512", 2),
-    ("PrivMatch", 255),
-];
+const MATCHING_TYPES: &[(&str, u8)] = &[("Full", 0), ("SHA2-256", 1), ("SHA2-512", 2), ("PrivMatch", 255)];
 
 impl fmt::Display for TlsaRecord {
     /// The zone-file form, lower-case hex: `3 1 1 29c8601c…` in full.
@@ -185,9 +180,6 @@ mod tests {
         let record = TlsaRecord::from_rdata(&[4, 9, 200]).unwrap();
         assert_eq!(record, TlsaRecord::from_parts(4, 9, 200, Vec::new()));
         assert_eq!(record.to_string(), "4 9 200 ");
-        assert_eq!(
-            TlsaRecord::from_rdata(&[3, 1]),
-            Err(TlsaSyntaxError::ShortRdata)
-        );
+        assert_eq!(TlsaRecord::from_rdata(&[3, 1]), Err(TlsaSyntaxError::ShortRdata));
     }
 }

@@ -181,12 +181,7 @@ impl TlsaRecord {
         let [usage, selector, matching, data @ ..] = rdata else {
             return Err(TlsaSyntaxError::ShortRdata);
         };
-        Ok(Self::from_parts(
-            *usage,
-            *selector,
-            *matching,
-            data.to_vec(),
-        ))
+        Ok(Self::from_parts(*usage, *selector, *matching, data.to_vec()))
     }
 
     /// The record that an administrator publishes for `certificate`.
@@ -198,12 +193,13 @@ impl TlsaRecord {
         matching: MatchingType,
         certificate: &CertificateDer<'_>,
     ) -> Option<Self> {
-        let data = Presented::new(certificate).association_data(selector, matching)?;
+        let presented = Presented::new(certificate);
+        let data = presented.association_data(selector, matching)?.into_owned();
         Some(Self {
             usage,
             selector,
             matching,
-            data: data.to_vec(),
+            data,
         })
     }
 

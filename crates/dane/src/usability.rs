@@ -211,11 +211,7 @@ fn rank_of(record: &TlsaRecord, order: &DigestOrder) -> Option<usize> {
     digest_of(record.matching).and_then(|(digest, _)| order.rank(digest))
 }
 
-fn strongest(
-    records: &[TlsaRecord],
-    group: (Usage, Selector),
-    order: &DigestOrder,
-) -> Option<usize> {
+fn strongest(records: &[TlsaRecord], group: (Usage, Selector), order: &DigestOrder) -> Option<usize> {
     records
         .iter()
         .filter(|record| (record.usage, record.selector) == group)

@@ -1,2 +1,47 @@
-//! danerelay
-fn main() {}
+//! danerelay: an SMTP relay that delivers under DANE.
+//!
+//! This crate is the shell around the others: it knows all of them, and none of them knows it. A tour:
+//!
+//! * [`cli`]: the commands and their help.
+//! * [`config`]: `danerelay.toml`; [`policy_file`]: the policy that it names.
+//! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
+//! * [`logging`]: the one log that everything writes to.
+//! * [`demo`]: the relay in a world of its own.
+//! * [`failure`]: why a command came to no end, and the exit status for it.
+
+mod cli;
+mod config;
+mod demo;
+mod failure;
+mod logging;
+mod policy_file;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, QueueCommand, Verdict};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let verdict = run(&Cli::parse()).unwrap_or_else(|failure| {
+        // Where standard error is closed, the exit status still tells.
+        let _ = writeln!(io::stderr(), "danerelay: {failure}");
+        failure.verdict()
+    });
+    verdict.into()
+}
+
+fn run(cli: &Cli) -> Result<Verdict, Failure> {
+    let named = cli.config.as_deref();
+    match &cli.command {
+        Command::Serve => serve::run(named),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Queue(QueueCommand::List(arguments)) => {
+            cli::queue::list(&config::load(named)?.config.spool.path, arguments)
+        }
+        Command::Config(command) => cli::config::run(command, named),
+    }
+}

@@ -1,1 +1,33 @@
 //! DNS look-ups, each with its DNSSEC status.
+//!
+//! A relay that enforces DANE must know of every answer whether it is secure, insecure or none at all (RFC 7672 §2.1). This
+//! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
+//! [`LookupFailure`](mail::LookupFailure) at one place. A tour:
+//!
+//! 1. [`config`]: who validates ([`Mode`]), which servers are asked, where validation ends ([`anchor`]).
+//! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
+//! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
+//! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
+//!
+//! Inside, each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
+//! `trusting` believes the AD bit; `upstream` asks the servers.
+//!
+//! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
+
+pub mod anchor;
+pub mod answer;
+mod cache;
+pub mod config;
+mod hop;
+pub mod host;
+pub mod mx;
+mod record;
+mod resolver;
+mod trusting;
+mod upstream;
+mod validate;
+
+pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
+pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
+pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
+pub use resolver::{QuestionError, Resolver};

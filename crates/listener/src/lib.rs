@@ -1,1 +1,31 @@
 //! The SMTP server side: who may relay, and into the spool.
+//!
+//! A tour, in the order in which a connection meets the parts:
+//!
+//! * [`Listener`] accepts connections on sockets that were bound for it, counts them (`connections`) and gives
+//!   each a task of its own. Nothing a client does, and no error of `accept`, ends it.
+//! * `session` reads commands (the grammar is `smtp`'s) and answers them in order; replies to pipelined commands
+//!   leave together. `replies` holds the words.
+//! * `content` takes in what follows DATA: through the decoder, past the header scanner (`header`), behind our own
+//!   Received field (`received`), into the spool. Only when the spool says that it is durable is 250 said.
+//! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
+//!
+//! What it never does: change anything in a message below its own Received field, resolve names, or hold content
+//! in memory whole. The client's name in the log and in Received is `unknown`, because no reverse look-up is made
+//! and what the client calls itself proves nothing.
+
+mod accept;
+mod config;
+mod connections;
+mod content;
+mod header;
+mod log;
+mod received;
+mod replies;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::Listener;
+pub use config::{Limits, ListenerConfig};

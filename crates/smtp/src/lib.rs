@@ -1,1 +1,34 @@
-//! SMTP grammar and protocol state, without I/O.
+//! SMTP grammar and protocol state, without I/O (RFC 5321).
+//!
+//! A tour, first as a client, then as a server:
+//!
+//! * [`client`]: [`Command`]: what we send, with parameters only of extensions that were offered.
+//! * [`reply`]: [`ReplyParser`] takes [`Reply`] after [`Reply`] out of a read buffer, within caps.
+//! * [`extensions`]: [`Extensions`]: what the latest EHLO reply offers.
+//! * [`data`]: [`DotStuffer`] writes content, [`DataDecoder`] reads it. One line ending exists, CRLF, and one end
+//!   of data, CRLF.CRLF.
+//! * [`line`]: [`LineReader`] takes command lines out of a read buffer.
+//! * [`request`]: [`Request`]: what a client asked, or the [`Refusal`] that is the reply to it.
+//! * [`server`]: [`ServerState`]: which command may follow which.
+//!
+//! Every function is pure but for the buffers given to it. None knows a socket, a clock or a policy; none panics,
+//! whatever the octets, and each holds a bounded amount of what a peer sends.
+
+pub mod client;
+pub mod data;
+pub mod extensions;
+pub mod line;
+mod path;
+pub mod refusal;
+pub mod reply;
+pub mod request;
+pub mod server;
+
+pub use client::Command;
+pub use data::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding};
+pub use extensions::{Extension, Extensions};
+pub use line::{Line, LineReader};
+pub use refusal::Refusal;
+pub use reply::{Reply, ReplyError, ReplyParser};
+pub use request::{MailFrom, Recipient, Request};
+pub use server::{Hello, Protocol, ServerState, Transaction};

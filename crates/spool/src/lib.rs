@@ -1,1 +1,38 @@
-//! The durable queue.
+//! The durable queue between the listener and the delivery.
+//!
+//! A tour, in the order of a message's way:
+//!
+//! * [`store`]: [`Spool`], the trait that every backend implements and all that the other crates see.
+//! * [`incoming`]: [`Incoming`], content while it is received: in memory while small, in a file beyond that.
+//! * [`message`]: [`NewMessage`] is committed and becomes [`Accepted`]; its [`Pending`] parts wait; a [`Lease`] is
+//!   the right to deliver one; [`Settlement`]s say what came of it, [`Settled`] what is left.
+//! * [`content`]: [`Content`], read from a lease in chunks.
+//! * [`leases`]: who delivers what, in the memory of this process.
+//! * [`embedded`]: [`EmbeddedSpool`] on `SQLite`, and [`ReadOnlySpool`] to look into one.
+//! * [`listing`]: [`QueuedMessage`], what `queue list` shows.
+//! * [`error`]: [`SpoolError`], by culprit.
+//!
+//! A message is durable before its client is told so, and each outcome before the next step is taken. Content above
+//! [`incoming::INLINE_LIMIT`] is never in memory whole. Nothing here decides when or how to deliver.
+
+mod blocking;
+pub mod content;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod embedded;
+pub mod error;
+pub mod incoming;
+pub mod leases;
+pub mod listing;
+pub mod message;
+pub mod store;
+
+pub use content::{Content, ContentReader};
+pub use embedded::{EmbeddedSpool, Options, ReadOnlySpool};
+pub use error::SpoolError;
+pub use incoming::Incoming;
+pub use listing::{QueuedMessage, QueuedRecipient, RecipientState};
+pub use message::{
+    Accepted, Lease, LeasedRecipient, NewMessage, Pending, RecipientIndex, Settled, Settlement,
+};
+pub use store::Spool;

@@ -20,6 +20,9 @@ pub enum WorldError {
     /// A TLSA record was to be added before any host was named.
     #[error("a TLSA record needs a host: call `host` or `mx` first")]
     NoHost,
+    /// A server was to listen where others could reach it.
+    #[error("{0} is not a loopback address")]
+    NotLoopback(std::net::IpAddr),
     /// The zone is not part of this world.
     #[error("there is no zone `{0}`")]
     NoZone(String),

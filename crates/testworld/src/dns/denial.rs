@@ -13,7 +13,11 @@ use crate::WorldError;
 /// The chain of a zone, computed from its present records.
 pub(crate) enum Chain {
     Nsec(BTreeMap<Name, Vec<RecordType>>),
-    Nsec3 { hashes: BTreeMap<Vec<u8>, Vec<RecordType>>, iterations: u16, span: Span },
+    Nsec3 {
+        hashes: BTreeMap<Vec<u8>, Vec<RecordType>>,
+        iterations: u16,
+        span: Span,
+    },
 }
 
 /// What is to be proved about a name that has no such record.
@@ -24,7 +28,7 @@ pub(crate) enum Claim<'a> {
     /// Neither the name nor a wildcard for it exists.
     NoName { encloser: &'a Name },
     /// The answer came from a wildcard: the name itself does not exist (RFC 4035 §5.3.4).
-    Expanded { encloser: &'a Name },
+    Expanded,
     /// The wildcard exists and does not have the type either.
     WildcardNoData { encloser: &'a Name },
 }
@@ -36,35 +40,44 @@ impl Chain {
             Denial::Nsec => Ok(Self::Nsec(owners)),
             Denial::Nsec3 { iterations, span } => {
                 let mut hashes = BTreeMap::new();
-                for (name, types) in &owners {
-                    if span == Span::OptOut && types.as_slice() == [RecordType::NS] {
-                        continue;
-                    }
+                let named = |types: &[RecordType]| span == Span::Full || types != [RecordType::NS];
+                for (name, types) in owners.iter().filter(|(_, types)| named(types)) {
                     hashes.insert(hash(name, iterations)?, types.clone());
                     // Empty non-terminals are links of an NSEC3 chain (RFC 5155 §7.1).
                     let mut above = name.clone();
                     while above != zone.apex && !above.is_root() {
                         above = above.base_name();
-                        hashes.entry(hash(&above, iterations)?).or_default();
+                        let types = owners.get(&above).cloned().unwrap_or_default();
+                        hashes.insert(hash(&above, iterations)?, types);
                     }
                 }
-                // The apex was entered with its types first; names below only fill gaps.
-                for (name, types) in &owners {
-                    if let Some(known) = hashes.get_mut(&hash(name, iterations)?) {
-                        known.clone_from(types);
-                    }
-                }
-                Ok(Self::Nsec3 { hashes, iterations, span })
+                Ok(Self::Nsec3 {
+                    hashes,
+                    iterations,
+                    span,
+                })
             }
         }
     }
 
-    /// Whether the chain left something out that a negative answer might be about.
-    pub(crate) fn opts_out(&self) -> bool {
-        match self {
-            Self::Nsec(_) | Self::Nsec3 { span: Span::Full, .. } => false,
-            Self::Nsec3 { span: Span::OptOut, .. } => true,
-        }
+    /// Whether a proof of `claim` rests on an opt-out span, under which an unsigned delegation may hide: such an answer is
+    /// not authenticated (RFC 5155 §9.2).
+    pub(crate) fn is_uncertain(&self, name: &Name, claim: Claim<'_>) -> Result<bool, WorldError> {
+        Ok(match (self, claim) {
+            (Self::Nsec(_) | Self::Nsec3 { span: Span::Full, .. }, _) => false,
+            (
+                Self::Nsec3 {
+                    span: Span::OptOut, ..
+                },
+                Claim::NoData,
+            ) => !self.has(name)?,
+            (
+                Self::Nsec3 {
+                    span: Span::OptOut, ..
+                },
+                Claim::NoName { .. } | Claim::Expanded | Claim::WildcardNoData { .. },
+            ) => true,
+        })
     }
 
     /// The records that prove `claim` about `name`, unsigned and without repetition.
@@ -101,17 +114,24 @@ impl Chain {
                 let nsec = NSEC::new_cover_self(next.clone(), types.iter().copied());
                 (owner.clone(), DNSSECRData::NSEC(nsec))
             }
-            Self::Nsec3 { hashes, iterations, span } => {
+            Self::Nsec3 {
+                hashes,
+                iterations,
+                span,
+            } => {
                 let wanted = hash(name, *iterations)?;
                 let (owner, types) = hashes
                     .range(..=wanted)
                     .next_back()
                     .or_else(|| hashes.last_key_value())
                     .ok_or_else(|| WorldError::signing("an empty NSEC3 chain"))?;
-                let next = hashes.keys().find(|other| *other > owner).or_else(|| hashes.keys().next());
+                let next = hashes
+                    .keys()
+                    .find(|other| *other > owner)
+                    .or_else(|| hashes.keys().next());
                 let next = next.cloned().unwrap_or_default();
-                let signed = (!types.is_empty() && types.as_slice() != [RecordType::NS])
-                    .then_some(RecordType::RRSIG);
+                let signed =
+                    (!types.is_empty() && types.as_slice() != [RecordType::NS]).then_some(RecordType::RRSIG);
                 let nsec3 = NSEC3::new(
                     Nsec3HashAlgorithm::SHA1,
                     *span == Span::OptOut,
@@ -120,7 +140,10 @@ impl Chain {
                     next,
                     types.iter().copied().chain(signed),
                 );
-                let owner = zone.apex.prepend_label(base32hex(owner)).map_err(WorldError::signing)?;
+                let owner = zone
+                    .apex
+                    .prepend_label(base32hex(owner))
+                    .map_err(WorldError::signing)?;
                 (owner, DNSSECRData::NSEC3(nsec3))
             }
         };
@@ -134,7 +157,7 @@ impl Chain {
             Claim::NoData if self.has(name)? => vec![name.clone()],
             // A delegation that the chain leaves out (§7.2.4).
             Claim::NoData => vec![encloser, next_closer],
-            Claim::Expanded { .. } => vec![next_closer],
+            Claim::Expanded => vec![next_closer],
             Claim::NoName { .. } | Claim::WildcardNoData { .. } => {
                 let wildcard = wildcard_at(&encloser)?;
                 vec![encloser, next_closer, wildcard]
@@ -158,14 +181,16 @@ impl Chain {
     fn has(&self, name: &Name) -> Result<bool, WorldError> {
         Ok(match self {
             Self::Nsec(owners) => owners.contains_key(name),
-            Self::Nsec3 { hashes, iterations, .. } => hashes.contains_key(&hash(name, *iterations)?),
+            Self::Nsec3 {
+                hashes, iterations, ..
+            } => hashes.contains_key(&hash(name, *iterations)?),
         })
     }
 }
 
 fn nsec_spots(name: &Name, claim: Claim<'_>) -> Result<Vec<Name>, WorldError> {
     Ok(match claim {
-        Claim::NoData | Claim::Expanded { .. } => vec![name.clone()],
+        Claim::NoData | Claim::Expanded => vec![name.clone()],
         Claim::NoName { encloser } | Claim::WildcardNoData { encloser } => {
             vec![name.clone(), wildcard_at(encloser)?]
         }
@@ -178,7 +203,9 @@ pub(crate) fn wildcard_at(encloser: &Name) -> Result<Name, WorldError> {
 }
 
 fn hash(name: &Name, iterations: u16) -> Result<Vec<u8>, WorldError> {
-    let digest = Nsec3HashAlgorithm::SHA1.hash(&[], name, iterations).map_err(WorldError::signing)?;
+    let digest = Nsec3HashAlgorithm::SHA1
+        .hash(&[], name, iterations)
+        .map_err(WorldError::signing)?;
     Ok(digest.as_ref().to_vec())
 }
 

@@ -22,7 +22,11 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) fn new(root: Zone, ttl: u32) -> Self {
         let zones = BTreeMap::from([(root.apex.clone(), root)]);
-        Self { zones, records: BTreeMap::new(), ttl }
+        Self {
+            zones,
+            records: BTreeMap::new(),
+            ttl,
+        }
     }
 
     pub(crate) fn add_zone(&mut self, zone: Zone) {
@@ -50,7 +54,12 @@ impl Tree {
     }
 
     pub(crate) fn add(&mut self, name: &Name, record_type: RecordType, rdata: RData) {
-        let rrset = self.records.entry(name.clone()).or_default().entry(record_type).or_default();
+        let rrset = self
+            .records
+            .entry(name.clone())
+            .or_default()
+            .entry(record_type)
+            .or_default();
         if !rrset.contains(&rdata) {
             rrset.push(rdata);
         }
@@ -72,22 +81,36 @@ impl Tree {
 
     /// The zone above a cut; the root has none.
     pub(crate) fn parent_of(&self, apex: &Name) -> Option<&Zone> {
-        if apex.is_root() { None } else { self.zone_of(&apex.base_name()) }
+        if apex.is_root() {
+            None
+        } else {
+            self.zone_of(&apex.base_name())
+        }
+    }
+
+    /// Whether a name owns records, is a cut, or has either below it (an empty non-terminal, RFC 8020). In canonical order
+    /// everything below a name follows it directly.
+    pub(crate) fn exists(&self, name: &Name) -> bool {
+        let record = self.records.range(name.clone()..).next().map(|(owner, _)| owner);
+        let cut = self.zones.range(name.clone()..).next().map(|(apex, _)| apex);
+        record.into_iter().chain(cut).any(|owner| name.zone_of(owner))
     }
 
     /// The owner names in one zone with their types, in canonical order (RFC 4034 §6.1): its own and its delegations.
     pub(crate) fn owners(&self, zone: &Zone) -> BTreeMap<Name, Vec<RecordType>> {
-        let mut owners = BTreeMap::new();
-        owners.insert(zone.apex.clone(), self.types_at(zone, &zone.apex));
-        let inside = |name: &Name| self.zone_of(name).is_some_and(|found| found.apex == zone.apex);
-        for name in self.records.keys().filter(|name| inside(name)) {
-            owners.insert(name.clone(), self.types_at(zone, name));
-        }
-        let delegated = |child: &&Zone| self.parent_of(&child.apex).is_some_and(|p| p.apex == zone.apex);
-        for child in self.zones.values().filter(delegated) {
-            owners.insert(child.apex.clone(), self.types_at(zone, &child.apex));
-        }
-        owners
+        let apex = &zone.apex;
+        let is_here = |found: Option<&Zone>| found.is_some_and(|found| found.apex == *apex);
+        let records = self.records.range(apex.clone()..).map(|(name, _)| name);
+        let own = records
+            .take_while(|name| apex.zone_of(name))
+            .filter(|name| is_here(self.zone_of(name)));
+        let cuts = self.zones.range(apex.clone()..).map(|(name, _)| name);
+        let delegated = cuts
+            .take_while(|name| apex.zone_of(name))
+            .filter(|name| is_here(self.parent_of(name)));
+        let all = own.chain(delegated).chain([apex]);
+        all.map(|name| (name.clone(), self.types_at(zone, name)))
+            .collect()
     }
 
     /// The types at one name as `zone` sees it, without RRSIG, NSEC and NSEC3.
@@ -100,8 +123,11 @@ impl Tree {
                 Ok(None) | Err(_) => vec![RecordType::NS],
             };
         }
-        let mut types: Vec<RecordType> =
-            self.records.get(name).map(|types| types.keys().copied().collect()).unwrap_or_default();
+        let mut types: Vec<RecordType> = self
+            .records
+            .get(name)
+            .map(|types| types.keys().copied().collect())
+            .unwrap_or_default();
         if *name == zone.apex {
             types.extend([RecordType::SOA, RecordType::NS]);
             if zone.serves_signatures() {
@@ -115,14 +141,18 @@ impl Tree {
         types
     }
 
-    /// One RRset as `zone` sees it; empty if there is none.
+    /// One record set as `zone` sees it; empty if there is none.
     pub(crate) fn rrset(
         &self,
         zone: &Zone,
         name: &Name,
         record_type: RecordType,
     ) -> Result<Vec<Record>, WorldError> {
-        let mut rrset = if *name == zone.apex { self.apex_rrset(zone, record_type) } else { Vec::new() };
+        let mut rrset = if *name == zone.apex {
+            self.apex_rrset(zone, record_type)
+        } else {
+            Vec::new()
+        };
         if record_type == RecordType::DS
             && *name != zone.apex
             && let Some(child) = self.zones.get(name)
@@ -132,7 +162,10 @@ impl Tree {
         if let Some(stored) = self.records.get(name).and_then(|types| types.get(&record_type)) {
             rrset.extend(stored.iter().cloned());
         }
-        Ok(rrset.into_iter().map(|rdata| Record::from_rdata(name.clone(), self.ttl, rdata)).collect())
+        Ok(rrset
+            .into_iter()
+            .map(|rdata| Record::from_rdata(name.clone(), self.ttl, rdata))
+            .collect())
     }
 
     /// What every zone has at its apex without being told.
@@ -156,7 +189,10 @@ impl Tree {
     }
 
     fn soa(&self, zone: &Zone) -> RData {
-        let mailbox = zone.apex.prepend_label("hostmaster").unwrap_or_else(|_| zone.apex.clone());
+        let mailbox = zone
+            .apex
+            .prepend_label("hostmaster")
+            .unwrap_or_else(|_| zone.apex.clone());
         RData::SOA(SOA::new(name_server(), mailbox, 1, 3600, 600, 86_400, self.ttl))
     }
 }

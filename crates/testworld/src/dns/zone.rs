@@ -127,10 +127,12 @@ impl Zone {
         self.key.ds(&self.apex)
     }
 
-    /// The RRSIG over one RRset, fresh each time: nothing has to be signed again when a record changes.
+    /// The RRSIG over one record set, fresh each time: nothing has to be signed again when a record changes.
     /// All of `rrset` must share owner, type and TTL.
     pub(crate) fn sign(&self, rrset: &[Record]) -> Result<Option<Record>, WorldError> {
-        let Some(first) = rrset.first() else { return Ok(None) };
+        let Some(first) = rrset.first() else {
+            return Ok(None);
+        };
         let (inception, expiration) = self.validity();
         let input = SigInput {
             type_covered: first.record_type(),
@@ -142,8 +144,8 @@ impl Zone {
             key_tag: self.key.tag,
             signer_name: self.apex.clone(),
         };
-        let tbs = TBS::from_input(&first.name, DNSClass::IN, &input, rrset.iter())
-            .map_err(WorldError::signing)?;
+        let tbs =
+            TBS::from_input(&first.name, DNSClass::IN, &input, rrset.iter()).map_err(WorldError::signing)?;
         let signer = match self.status {
             Status::Bogus(Bogus::WrongKey) => &self.other_key,
             Status::Signed
@@ -152,7 +154,11 @@ impl Zone {
         };
         let signature = signer.signing.sign(&tbs).map_err(WorldError::signing)?;
         let rrsig = RRSIG::from_sig(input, signature);
-        Ok(Some(Record::from_rdata(first.name.clone(), first.ttl, RData::DNSSEC(DNSSECRData::RRSIG(rrsig)))))
+        Ok(Some(Record::from_rdata(
+            first.name.clone(),
+            first.ttl,
+            RData::DNSSEC(DNSSECRData::RRSIG(rrsig)),
+        )))
     }
 
     /// Inception and expiration, in seconds since the epoch (RFC 4034 §3.1.5).
@@ -171,7 +177,7 @@ impl Zone {
     }
 }
 
-/// One key that signs everything in its zone, the DNSKEY RRset included.
+/// One key that signs everything in its zone, the DNSKEY record set included.
 struct ZoneKey {
     signing: Box<dyn SigningKey>,
     dnskey: DNSKEY,
@@ -204,8 +210,16 @@ impl ZoneKey {
     }
 
     fn ds(&self, apex: &Name) -> Result<DS, WorldError> {
-        let digest = self.dnskey.to_digest(apex, DigestType::SHA256).map_err(WorldError::signing)?;
+        let digest = self
+            .dnskey
+            .to_digest(apex, DigestType::SHA256)
+            .map_err(WorldError::signing)?;
         let algorithm = self.signing.algorithm();
-        Ok(DS::new(self.tag, algorithm, DigestType::SHA256, digest.as_ref().to_vec()))
+        Ok(DS::new(
+            self.tag,
+            algorithm,
+            DigestType::SHA256,
+            digest.as_ref().to_vec(),
+        ))
     }
 }

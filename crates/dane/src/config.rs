@@ -1,0 +1,193 @@
+//! Client configurations: one prepared base, one cheap copy per connection.
+//!
+//! A resumed session never calls a verifier, so resumption is off in every configuration made here; and
+//! since the configurations come from here, no caller can forget it.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::names::InvalidName;
+use crate::verifier::{DaneVerifier, PkixVerifier, RecordingVerifier};
+
+/// A key exchange group to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// X25519 with ML-KEM-768, hybrid post-quantum. Makes the `ClientHello` about 1.2 KB larger.
+    X25519MlKem768,
+    /// X25519.
+    X25519,
+    /// NIST P-256.
+    P256,
+    /// NIST P-384.
+    P384,
+}
+
+/// A group name that is not one of `X25519MLKEM768`, `X25519`, `P-256`, `P-384`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown key exchange group {0:?}: X25519MLKEM768, X25519, P-256 and P-384 are known")]
+pub struct UnknownGroup(pub String);
+
+impl FromStr for Group {
+    type Err = UnknownGroup;
+
+    fn from_str(name: &str) -> Result<Self, UnknownGroup> {
+        match name {
+            "X25519MLKEM768" => Ok(Self::X25519MlKem768),
+            "X25519" => Ok(Self::X25519),
+            "P-256" => Ok(Self::P256),
+            "P-384" => Ok(Self::P384),
+            other => Err(UnknownGroup(other.to_owned())),
+        }
+    }
+}
+
+impl Group {
+    fn implementation(self) -> &'static dyn SupportedKxGroup {
+        match self {
+            Self::X25519MlKem768 => kx_group::X25519MLKEM768,
+            Self::X25519 => kx_group::X25519,
+            Self::P256 => kx_group::SECP256R1,
+            Self::P384 => kx_group::SECP384R1,
+        }
+    }
+}
+
+/// The lowest TLS version to accept. Older ones than 1.2 are not implemented (RFC 9325 §3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinimumVersion {
+    /// TLS 1.2, and 1.3 preferred.
+    Tls12,
+    /// TLS 1.3 alone.
+    Tls13,
+}
+
+/// The settings make no working client.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SetupError {
+    /// rustls refuses the combination, for example an empty list of groups.
+    #[error("unusable TLS settings: {0}")]
+    Settings(#[from] rustls::Error),
+}
+
+/// The aws-lc-rs provider with these groups, in order of preference.
+///
+/// In TLS 1.2 the list also tells the server which curves its certificate's key may be on (RFC 8422 §5.1),
+/// so leaving out P-256 excludes many servers.
+pub fn provider(groups: &[Group]) -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: groups.iter().map(|group| group.implementation()).collect(),
+        ..aws_lc_rs::default_provider()
+    }
+}
+
+/// Makes the `ClientConfig` of each connection. Build it once and again when settings change.
+#[derive(Clone, Debug)]
+pub struct ClientConfigs {
+    base: ClientConfig,
+}
+
+impl ClientConfigs {
+    /// Prepares the part that all connections share.
+    pub fn new(provider: Arc<CryptoProvider>, minimum: MinimumVersion) -> Result<Self, SetupError> {
+        let versions = match minimum {
+            MinimumVersion::Tls12 => &[&TLS13, &TLS12][..],
+            MinimumVersion::Tls13 => &[&TLS13],
+        };
+        // Without roots the base by itself trusts nobody.
+        let mut base = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        base.resumption = Resumption::disabled();
+        Ok(Self { base })
+    }
+
+    /// The crypto provider, for making verifiers.
+    pub fn provider(&self) -> &Arc<CryptoProvider> {
+        self.base.crypto_provider()
+    }
+
+    /// A configuration for one connection authenticated by DANE.
+    pub fn dane(&self, verifier: &Arc<DaneVerifier>) -> Arc<ClientConfig> {
+        self.with(Arc::<DaneVerifier>::clone(verifier))
+    }
+
+    /// A configuration for one connection authenticated by the WebPKI.
+    pub fn pkix(&self, verifier: &Arc<PkixVerifier>) -> Arc<ClientConfig> {
+        self.with(Arc::<PkixVerifier>::clone(verifier))
+    }
+
+    /// A configuration for one connection that is encrypted and not authenticated.
+    pub fn recording(&self, verifier: &Arc<RecordingVerifier>) -> Arc<ClientConfig> {
+        self.with(Arc::<RecordingVerifier>::clone(verifier))
+    }
+
+    fn with(&self, verifier: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {
+        let mut config = self.base.clone();
+        config.dangerous().set_certificate_verifier(verifier);
+        Arc::new(config)
+    }
+}
+
+/// The name to connect to under DANE and MTA-STS, sent as SNI (RFC 7672 §8.1). Fails for names that cannot
+/// stand in SNI.
+pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidName> {
+    let plain = host.strip_suffix('.').unwrap_or(host);
+    match ServerName::try_from(plain) {
+        Ok(name @ ServerName::DnsName(_)) => Ok(name.to_owned()),
+        Ok(_) | Err(_) => Err(InvalidName(host.to_owned())),
+    }
+}
+
+/// The name to connect to where nothing is authenticated. A host name that cannot stand in SNI is replaced
+/// by the peer's address, with which no SNI is sent (RFC 6066 §3): an odd name is no reason for clear text.
+pub fn opportunistic_server_name(host: &str, peer: IpAddr) -> ServerName<'static> {
+    server_name(host).unwrap_or_else(|_| ServerName::IpAddress(peer.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_for_sni() {
+        assert_eq!(
+            server_name("MX.example.nl.").unwrap(),
+            ServerName::try_from("mx.example.nl").unwrap()
+        );
+        for odd in ["192.0.2.1", "::1", "bücher.example", "a..b", "", "mx.1"] {
+            assert!(server_name(odd).is_err(), "{odd:?}");
+            let peer = IpAddr::from([192, 0, 2, 1]);
+            assert_eq!(
+                opportunistic_server_name(odd, peer),
+                ServerName::IpAddress(peer.into())
+            );
+        }
+    }
+
+    #[test]
+    fn groups_by_name() {
+        for name in ["X25519MLKEM768", "X25519", "P-256", "P-384"] {
+            assert!(name.parse::<Group>().is_ok(), "{name}");
+        }
+        assert!("P-521".parse::<Group>().is_err());
+    }
+
+    #[test]
+    fn no_groups_no_client() {
+        let empty = Arc::new(provider(&[]));
+        assert!(ClientConfigs::new(empty, MinimumVersion::Tls12).is_err());
+        let one = Arc::new(provider(&[Group::X25519]));
+        assert!(ClientConfigs::new(one, MinimumVersion::Tls13).is_ok());
+    }
+}

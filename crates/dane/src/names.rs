@@ -1,0 +1,189 @@
+//! Reference identifiers (RFC 7672 §3.2.2) and how a leaf certificate's names are matched to them (§3.2.3).
+
+use std::net::IpAddr;
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+
+/// Longest name and longest label in octets, without the final dot (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+/// Context tag of `dNSName` in a `GeneralName` (RFC 5280 §4.2.1.6).
+const DNS_NAME_TAG: u32 = 2;
+
+/// The names of which a certificate under a DANE-TA(2) trust anchor must bear one. The TLSA base domain
+/// comes first. Under DANE-EE(3) names are not looked at (RFC 7672 §3.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceIdentifiers {
+    names: Vec<String>,
+}
+
+/// Not a DNS host name in ASCII: empty or overlong labels, other characters than letters, digits, hyphen
+/// and underscore, or an IP address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a DNS host name: {0:?}")]
+pub struct InvalidName(pub String);
+
+impl ReferenceIdentifiers {
+    /// Starts with the TLSA base domain. Names are A-labels; case and a final dot do not matter.
+    pub fn new(base_domain: &str) -> Result<Self, InvalidName> {
+        Ok(Self {
+            names: vec![canonical(base_domain)?],
+        })
+    }
+
+    /// Adds a further acceptable name: the next-hop domain and its expansion behind a secure MX.
+    pub fn and(mut self, name: &str) -> Result<Self, InvalidName> {
+        let name = canonical(name)?;
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+        Ok(self)
+    }
+
+    /// The names, TLSA base domain first, in lower case without a final dot.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    fn any_matches(&self, presented: &str) -> bool {
+        self.iter().any(|reference| name_matches(presented, reference))
+    }
+}
+
+fn canonical(name: &str) -> Result<String, InvalidName> {
+    let plain = name.strip_suffix('.').unwrap_or(name);
+    let label_ok = |label: &str| {
+        !label.is_empty()
+            && label.len() <= MAX_LABEL
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let name_ok =
+        plain.len() <= MAX_NAME && plain.split('.').all(label_ok) && plain.parse::<IpAddr>().is_err();
+    if name_ok {
+        Ok(plain.to_ascii_lowercase())
+    } else {
+        Err(InvalidName(name.to_owned()))
+    }
+}
+
+/// Whether a presented identifier stands for the reference identifier. `*` is accepted as the whole first
+/// label, for exactly one label, and above at least two more (RFC 7672 §3.2.3; RFC 6125 §7.2 on wildcards
+/// as wide as a public suffix).
+fn name_matches(presented: &str, reference: &str) -> bool {
+    let presented = presented.strip_suffix('.').unwrap_or(presented);
+    let Some(parent) = presented.strip_prefix("*.") else {
+        return presented.eq_ignore_ascii_case(reference);
+    };
+    let Some((_, reference_parent)) = reference.split_once('.') else {
+        return false;
+    };
+    parent.contains('.') && parent.eq_ignore_ascii_case(reference_parent)
+}
+
+/// Whether the CN may stand in for absent DNS names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommonName {
+    /// Considered if the certificate has no `dNSName` at all (RFC 7672 §3.2.3).
+    Fallback,
+    /// Never: name constraints are on the path, and they bind DNS names in the SAN only, so that a CN could
+    /// escape them.
+    Ignored,
+}
+
+/// Whether the leaf bears one of the reference identifiers.
+pub(crate) fn leaf_matches(
+    leaf: &X509Certificate<'_>,
+    references: &ReferenceIdentifiers,
+    common_name: CommonName,
+) -> bool {
+    let Ok(extension) = leaf.subject_alternative_name() else {
+        return false;
+    };
+    let general_names = extension.map_or(&[][..], |san| san.value.general_names.as_slice());
+    let dns_id_present = general_names.iter().any(|name| match name {
+        GeneralName::DNSName(_) => true,
+        GeneralName::Invalid(tag, _) => tag.0 == DNS_NAME_TAG,
+        _ => false,
+    });
+    if dns_id_present || common_name == CommonName::Ignored {
+        return general_names.iter().any(|name| match name {
+            GeneralName::DNSName(presented) => references.any_matches(presented),
+            _ => false,
+        });
+    }
+    leaf.subject()
+        .iter_common_name()
+        .filter_map(|cn| cn.as_str().ok())
+        .any(|presented| references.any_matches(presented))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn references_are_canonical_and_ordered() {
+        let names = ReferenceIdentifiers::new("MX1.Example.COM.")
+            .unwrap()
+            .and("example.com")
+            .unwrap()
+            .and("EXAMPLE.com.")
+            .unwrap();
+        assert_eq!(
+            names.iter().collect::<Vec<_>>(),
+            ["mx1.example.com", "example.com"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_host_name_is_refused() {
+        let long_label = "a".repeat(64);
+        let long_name = ["abcdefg."; 32].concat();
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "*.example.com",
+            "bücher.example",
+            "a\0b",
+            "192.0.2.1",
+            "2001:db8::1",
+            &long_label,
+            &long_name,
+        ] {
+            assert!(ReferenceIdentifiers::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn matching_table() {
+        for (presented, reference, expected) in [
+            ("MX1.Example.COM", "mx1.example.com", true),
+            ("mx1.example.com.", "mx1.example.com", true),
+            ("mx1.example.com\0.evil.org", "mx1.example.com", false),
+            ("*.example.com", "mx1.example.com", true),
+            ("*.EXAMPLE.com", "mx1.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "a.b.example.com", false),
+            ("smtp*.example.com", "smtp1.example.com", false),
+            ("*smtp.example.com", "1smtp.example.com", false),
+            ("mx1.*.com", "mx1.example.com", false),
+            ("*.com", "example.com", false),
+            ("*", "localhost", false),
+            ("*.", "localhost", false),
+            ("*.*.com", "a.example.com", false),
+            ("", "example.com", false),
+            ("mx_1.example.com", "mx_1.example.com", true),
+        ] {
+            assert_eq!(
+                name_matches(presented, reference),
+                expected,
+                "{presented:?} for {reference:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Authentication by TLSA records.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+
+use super::evidence::Evidence;
+use super::pkix::{HostCheck, PkixProof, WebPki};
+use super::{PkixVerifier, Refusal};
+use crate::handshake;
+use crate::names::ReferenceIdentifiers;
+use crate::usability::TlsaSet;
+use crate::verify::{Match, verify_chain};
+
+/// Verifies one connection by DANE: the chain by the TLSA records, and the handshake's signature.
+#[derive(Debug)]
+pub struct DaneVerifier {
+    set: TlsaSet,
+    references: ReferenceIdentifiers,
+    webpki: Option<HostCheck>,
+    algorithms: WebPkiSupportedAlgorithms,
+    evidence: Evidence<Match>,
+}
+
+/// Proof that a server was authenticated by DANE. Only [`DaneVerifier::proof`] makes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DaneProof {
+    matched: Match,
+    pkix: Option<PkixProof>,
+}
+
+impl DaneProof {
+    /// The record that matched, and where.
+    pub fn matched(&self) -> &Match {
+        &self.matched
+    }
+
+    /// The proof of the WebPKI, where the verifier was made with [`DaneVerifier::and_webpki`].
+    pub fn pkix(&self) -> Option<&PkixProof> {
+        self.pkix.as_ref()
+    }
+}
+
+impl DaneVerifier {
+    /// A verifier for one connection. A set without usable records refuses every server.
+    pub fn new(set: TlsaSet, references: ReferenceIdentifiers, provider: &CryptoProvider) -> Arc<Self> {
+        Arc::new(Self {
+            set,
+            references,
+            webpki: None,
+            algorithms: provider.signature_verification_algorithms,
+            evidence: Evidence::new(),
+        })
+    }
+
+    /// A verifier that demands the WebPKI for `host` in addition, for an MTA-STS policy in force where the
+    /// MX records are not secure (RFC 8461 §2). Both must pass.
+    pub fn and_webpki(
+        set: TlsaSet,
+        references: ReferenceIdentifiers,
+        webpki: &WebPki,
+        host: ServerName<'static>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            set,
+            references,
+            algorithms: webpki.algorithms(),
+            webpki: Some(webpki.for_host(host)),
+            evidence: Evidence::new(),
+        })
+    }
+
+    /// The proof, once, after the handshake of `connection` is complete. `None` before that, after a
+    /// failure, for another connection and at the second call.
+    pub fn proof(&self, connection: &ClientConnection) -> Option<DaneProof> {
+        let matched = self.evidence.take(connection)?;
+        Some(DaneProof {
+            matched,
+            pkix: self
+                .webpki
+                .as_ref()
+                .map(|check| PkixVerifier::proven(check.host())),
+        })
+    }
+
+    /// Why this verifier refused the server, if it did.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.evidence.refusal()
+    }
+
+    fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Match, Refusal> {
+        let matched = verify_chain(&self.set, chain, &self.references, now)?;
+        if let Some(check) = &self.webpki {
+            check.verify(chain, now)?;
+        }
+        Ok(matched)
+    }
+}
+
+impl ServerCertVerifier for DaneVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let chain = whole_chain(end_entity, intermediates);
+        self.evidence.chain(end_entity, self.check(&chain, now))?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls12(message, cert, dss, &self.algorithms);
+        self.evidence.signature(cert, verdict)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls13(message, cert, dss, &self.algorithms);
+        self.evidence.signature(cert, verdict)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The chain as it stood in the handshake, leaf first.
+pub(super) fn whole_chain<'a>(
+    end_entity: &'a CertificateDer<'_>,
+    intermediates: &'a [CertificateDer<'_>],
+) -> Vec<CertificateDer<'a>> {
+    std::iter::once(end_entity)
+        .chain(intermediates)
+        .map(|certificate| CertificateDer::from(certificate.as_ref()))
+        .collect()
+}

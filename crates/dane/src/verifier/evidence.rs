@@ -1,0 +1,104 @@
+//! What one handshake has shown so far, and when that amounts to a proof.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, ClientConnection, Error, HandshakeKind, OtherError};
+
+use super::Refusal;
+
+/// The states of a handshake: `Nothing` → `Chain` → `Signed` → `Given`, or `Refused` from any of the first
+/// two.
+#[derive(Debug)]
+enum State<T> {
+    Nothing,
+    /// The chain was accepted; the server has not yet shown that the key is its own.
+    Chain(CertificateDer<'static>, T),
+    /// The handshake's signature was verified as well.
+    Signed(CertificateDer<'static>, T),
+    /// The proof was handed out.
+    Given,
+    Refused(Refusal),
+}
+
+/// Collects the two checks of a handshake. Shared between rustls, which reports them, and the caller, who
+/// takes the result.
+#[derive(Debug)]
+pub(super) struct Evidence<T>(Mutex<State<T>>);
+
+impl<T> Evidence<T> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State::Nothing))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The verdict on the chain. Only the first one counts: a verifier is for one connection.
+    pub(super) fn chain(&self, leaf: &CertificateDer<'_>, verdict: Result<T, Refusal>) -> Result<(), Error> {
+        let mut state = self.state();
+        let State::Nothing = *state else {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        };
+        match verdict {
+            Ok(finding) => {
+                *state = State::Chain(leaf.clone().into_owned(), finding);
+                Ok(())
+            }
+            Err(refusal) => {
+                *state = State::Refused(refusal);
+                Err(CertificateError::Other(OtherError(std::sync::Arc::new(refusal))).into())
+            }
+        }
+    }
+
+    /// The verdict on the handshake's signature by `leaf`, which must be the certificate that was accepted.
+    pub(super) fn signature<S>(
+        &self,
+        leaf: &CertificateDer<'_>,
+        verdict: Result<S, Error>,
+    ) -> Result<S, Error> {
+        let mut state = self.state();
+        let valid = verdict.inspect_err(|_| *state = State::Refused(Refusal::Signature))?;
+        *state = match std::mem::replace(&mut *state, State::Given) {
+            State::Chain(accepted, finding) if accepted == *leaf => State::Signed(accepted, finding),
+            State::Chain(..) | State::Nothing | State::Signed(..) | State::Given => {
+                *state = State::Refused(Refusal::Signature);
+                return Err(CertificateError::ApplicationVerificationFailure.into());
+            }
+            State::Refused(refusal) => {
+                *state = State::Refused(refusal);
+                return Err(CertificateError::ApplicationVerificationFailure.into());
+            }
+        };
+        Ok(valid)
+    }
+
+    /// Takes the finding, once, if both checks passed and `connection` is a completed full handshake with
+    /// the certificate that was checked. A resumed session was not checked, whatever it resumes.
+    pub(super) fn take(&self, connection: &ClientConnection) -> Option<T> {
+        let full = match connection.handshake_kind()? {
+            HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => true,
+            HandshakeKind::Resumed => false,
+        };
+        let peer = connection.peer_certificates()?.first()?;
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Given) {
+            State::Signed(leaf, finding) if full && !connection.is_handshaking() && leaf == *peer => {
+                Some(finding)
+            }
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match *self.state() {
+            State::Refused(refusal) => Some(refusal),
+            State::Nothing | State::Chain(..) | State::Signed(..) | State::Given => None,
+        }
+    }
+}

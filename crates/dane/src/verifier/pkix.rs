@@ -1,0 +1,211 @@
+//! Authentication by the WebPKI for a host name, as MTA-STS demands it (RFC 8461 §4.1).
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::Refusal;
+use super::dane::whole_chain;
+use super::evidence::Evidence;
+use crate::der::Fields;
+use crate::failure::{PkixFailure, Untrusted, path_failure};
+use crate::handshake;
+use crate::verify::MAX_CHAIN;
+
+/// The trusted roots. Made once per root store, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct WebPki {
+    roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// There is nothing to trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebPkiSetupError {
+    /// The root store is empty.
+    #[error("no WebPKI root certificates")]
+    NoRoots,
+}
+
+/// Verifies one connection by the WebPKI: the chain up to a trusted root, the host name, and the
+/// handshake's signature.
+#[derive(Debug)]
+pub struct PkixVerifier {
+    check: HostCheck,
+    evidence: Evidence<()>,
+}
+
+/// Proof that a server was authenticated by the WebPKI. Only this crate makes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PkixProof {
+    host: ServerName<'static>,
+}
+
+impl PkixProof {
+    /// The name that the certificate was verified for.
+    pub fn host(&self) -> &ServerName<'static> {
+        &self.host
+    }
+}
+
+/// One host name to be checked under the trusted roots.
+#[derive(Debug)]
+pub(super) struct HostCheck {
+    webpki: WebPki,
+    host: ServerName<'static>,
+}
+
+impl WebPki {
+    /// Trusts these roots, with the signature algorithms of `provider`.
+    pub fn new(roots: Arc<RootCertStore>, provider: &CryptoProvider) -> Result<Self, WebPkiSetupError> {
+        if roots.is_empty() {
+            return Err(WebPkiSetupError::NoRoots);
+        }
+        Ok(Self {
+            roots,
+            algorithms: provider.signature_verification_algorithms,
+        })
+    }
+
+    /// Checks a chain, leaf first, for a host name at the time `now` (RFC 5280 §6, RFC 6125). Revocation is
+    /// not checked.
+    pub fn verify_chain(
+        &self,
+        chain: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), PkixFailure> {
+        let Some((leaf, intermediates)) = chain.split_first() else {
+            return Err(PkixFailure::Untrusted(Untrusted::Malformed));
+        };
+        if chain.len() > MAX_CHAIN {
+            return Err(PkixFailure::Untrusted(Untrusted::TooLong));
+        }
+        let end_entity = EndEntityCert::try_from(leaf).map_err(|e| self_signed_or(&e, chain))?;
+        let path = end_entity.verify_for_usage(
+            self.algorithms.all,
+            &self.roots.roots,
+            intermediates,
+            now,
+            KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        let name = end_entity.verify_is_valid_for_subject_name(host);
+        match (path, name) {
+            (Ok(_), name) => name.map_err(|error| path_failure(&error)),
+            (Err(error), name) => Err(match self_signed_or(&error, chain) {
+                // Renewing would not help against a wrong name.
+                PkixFailure::Expired | PkixFailure::NotYetValid if name.is_err() => PkixFailure::NameMismatch,
+                failure => failure,
+            }),
+        }
+    }
+
+    pub(super) fn algorithms(&self) -> WebPkiSupportedAlgorithms {
+        self.algorithms
+    }
+
+    pub(super) fn for_host(&self, host: ServerName<'static>) -> HostCheck {
+        HostCheck {
+            webpki: self.clone(),
+            host,
+        }
+    }
+}
+
+/// Tells self-signed certificates from other untrusted ones, as OpenSSL's numbers do.
+fn self_signed_or(error: &webpki::Error, chain: &[CertificateDer<'_>]) -> PkixFailure {
+    let self_issued = |certificate: &CertificateDer<'_>| {
+        Fields::read(certificate.as_ref()).is_some_and(|fields| fields.issuer == fields.subject)
+    };
+    if chain.first().is_some_and(self_issued) {
+        return PkixFailure::Untrusted(Untrusted::SelfSigned);
+    }
+    match path_failure(error) {
+        PkixFailure::Untrusted(Untrusted::UnknownIssuer) if chain.last().is_some_and(self_issued) => {
+            PkixFailure::Untrusted(Untrusted::SelfSignedInChain)
+        }
+        failure => failure,
+    }
+}
+
+impl HostCheck {
+    pub(super) fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), PkixFailure> {
+        self.webpki.verify_chain(chain, &self.host, now)
+    }
+
+    pub(super) fn host(&self) -> ServerName<'static> {
+        self.host.clone()
+    }
+}
+
+impl PkixVerifier {
+    /// A verifier for one connection to `host`.
+    pub fn new(webpki: &WebPki, host: ServerName<'static>) -> Arc<Self> {
+        Arc::new(Self {
+            check: webpki.for_host(host),
+            evidence: Evidence::new(),
+        })
+    }
+
+    /// The proof, once, after the handshake of `connection` is complete. `None` before that, after a
+    /// failure, for another connection and at the second call.
+    pub fn proof(&self, connection: &ClientConnection) -> Option<PkixProof> {
+        self.evidence
+            .take(connection)
+            .map(|()| Self::proven(self.check.host()))
+    }
+
+    /// Why this verifier refused the server, if it did.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.evidence.refusal()
+    }
+
+    pub(super) fn proven(host: ServerName<'static>) -> PkixProof {
+        PkixProof { host }
+    }
+}
+
+impl ServerCertVerifier for PkixVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.check.verify(&whole_chain(end_entity, intermediates), now);
+        self.evidence.chain(end_entity, verdict.map_err(Refusal::Pkix))?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls12(message, cert, dss, &self.check.webpki.algorithms);
+        self.evidence.signature(cert, verdict)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls13(message, cert, dss, &self.check.webpki.algorithms);
+        self.evidence.signature(cert, verdict)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.check.webpki.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,64 @@
+//! The verdict: does a chain satisfy a TLSA RRset?
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use crate::failure::VerifyFailure;
+use crate::names::ReferenceIdentifiers;
+use crate::presented::Presented;
+use crate::tlsa::{TlsaRecord, Usage};
+use crate::trust_anchor;
+use crate::usability::TlsaSet;
+
+/// Longest chain, leaf included, that path building looks at. Real chains have two to five certificates;
+/// the bound keeps a hostile server from making the search long.
+pub(crate) const MAX_CHAIN: usize = 16;
+
+/// The record that authenticated a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The record.
+    pub record: TlsaRecord,
+    /// Place on the verified path: 0 is the leaf, 1 its issuer, and so on. For a trust anchor that was not
+    /// sent it is the number of certificates below it.
+    pub depth: usize,
+}
+
+/// Checks a server's certificate chain, leaf first, against the usable records of `set` at the time `now`.
+///
+/// DANE-EE(3) records are tried first, against the leaf alone: names, dates, extensions and issuers play no
+/// part (RFC 7672 §3.1.1). Failing that, DANE-TA(2) records provide the trust anchors of an otherwise
+/// normal path validation, names included (RFC 7672 §3.1.2, §3.2.2). One matching record is enough.
+///
+/// This says nothing about who holds the private key: the handshake's signature shows that, and
+/// [`crate::DaneVerifier`] checks both.
+pub fn verify_chain(
+    set: &TlsaSet,
+    chain: &[CertificateDer<'_>],
+    references: &ReferenceIdentifiers,
+    now: UnixTime,
+) -> Result<Match, VerifyFailure> {
+    let presented: Vec<_> = chain.iter().map(Presented::new).collect();
+    let Some((leaf, issuers)) = presented.split_first() else {
+        return Err(VerifyFailure::BadCertificate);
+    };
+    let own = set
+        .usable()
+        .iter()
+        .filter(|record| record.usage == Usage::DaneEe)
+        .find(|record| leaf.matches(record));
+    if let Some(record) = own {
+        return Ok(Match {
+            record: record.clone(),
+            depth: 0,
+        });
+    }
+    if leaf.fields.is_none() {
+        return Err(VerifyFailure::BadCertificate);
+    }
+    trust_anchor::verify(
+        set.usable(),
+        leaf,
+        issuers,
+        &trust_anchor::Terms { references, now },
+    )
+}

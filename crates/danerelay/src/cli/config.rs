@@ -1,0 +1,52 @@
+//! `danerelay config`: check, show, template.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::{ConfigCommand, Verdict};
+use crate::config::{self, Loaded};
+use crate::failure::Failure;
+use crate::policy_file;
+
+/// Runs the command on the configuration file `named`, or the default one.
+pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let text = match command {
+        ConfigCommand::Check => check(&config::load(named)?)?,
+        ConfigCommand::Show => config::show(&config::load(named)?),
+        ConfigCommand::Template => config::TEMPLATE.to_owned(),
+    };
+    io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
+    Ok(Verdict::Good)
+}
+
+/// Looks at everything that the daemon would read at its start, and says what is good.
+fn check(loaded: &Loaded) -> Result<String, Failure> {
+    warn(&loaded.warnings);
+    let policy = policy_file::load(loaded)?;
+    warn(&policy.warnings);
+    let files = [&loaded.config.dns.trust_anchor, &loaded.config.tls.webpki_roots];
+    for file in files.into_iter().filter(|file| !file.as_os_str().is_empty()) {
+        std::fs::metadata(file).map_err(|cause| Failure::unreadable(file, cause))?;
+    }
+    let path = loaded.path.display();
+    let mut words = if loaded.found {
+        format!("{path}: ok\n")
+    } else {
+        format!("{path}: does not exist; the built-in defaults hold\n")
+    };
+    match policy.file {
+        Some(file) => words.push_str(&format!("{}: ok\n", file.display())),
+        None => words.push_str(&format!(
+            "{}: does not exist; the built-in policy holds\n",
+            loaded.config.policy.file.display()
+        )),
+    }
+    Ok(words)
+}
+
+/// Warnings are notices: they go to standard error, where nothing can be done if that fails.
+pub(crate) fn warn<T: std::fmt::Display>(warnings: &[T]) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
+}

@@ -1,0 +1,124 @@
+//! The command line: what can be said, and what each exit status means.
+//!
+//! Its help texts are the source of the manual pages.
+
+pub(crate) mod config;
+pub(crate) mod queue;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An SMTP relay that delivers under DANE (RFC 7672).
+///
+/// danerelay takes mail from your own mail server, and sends it on to the recipients' mail exchangers over connections
+/// that are secured as the recipients' DNS says: where TLSA records are published in a DNSSEC-signed zone, the server
+/// must prove itself with a certificate that matches them, or the mail waits.
+#[derive(Debug, Parser)]
+#[command(name = "danerelay", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    /// The configuration file; without this option /etc/danerelay/danerelay.toml, and the built-in defaults where that
+    /// does not exist.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done, or what was checked is good
+  1  what was checked is bad
+  2  wrong usage or configuration
+  3  could not be decided now, because DNS or the network failed";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the relay in the foreground.
+    ///
+    /// Under systemd it says when it is ready, and takes listening sockets that systemd passes. SIGHUP re-reads the
+    /// configuration, the policy and its lists, and opens the log file anew; a file that is wrong is refused whole, and
+    /// what was in force stays so. SIGTERM and SIGINT stop accepting, finish what is in the middle of a transaction
+    /// within 30 seconds, and exit with 0; a second one exits at once.
+    Serve,
+    /// Show the relay at work in a small world of its own on loopback.
+    ///
+    /// Starts a private signed DNS tree, receiving servers with and without faults, and the relay; sends real messages
+    /// and prints what became of each with a word of explanation. Needs no privileges, no network and no other
+    /// software. Exits with 0 only if every message came to the expected end.
+    Demo(DemoArguments),
+    /// Look at the queue.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Check, show or write the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What can be asked of the demonstration.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Leave everything running at the end, and print how to talk to it.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// What can be done with the queue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// List the messages in the queue, all of them or those that every given selector fits.
+    ///
+    /// Works beside a running relay and on the spool of a stopped one; only the relay itself knows which recipients are
+    /// being delivered at this moment. The spool must be readable: run it as the relay's user.
+    List(queue::ListArguments),
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration, the policy and its lists, and name each fault with line and column.
+    Check,
+    /// Print the settings in force, each with its origin.
+    Show,
+    /// Print the commented configuration file with every key at its default.
+    Template,
+}
+
+/// The end of a command that came to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done, or what was checked is good.
+    Good,
+    /// What was checked is bad.
+    Bad,
+    /// Wrong usage or configuration.
+    Unusable,
+    /// It could not be decided now.
+    Undecided,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        Self::from(match verdict {
+            Verdict::Good => 0,
+            Verdict::Bad => 1,
+            Verdict::Unusable => 2,
+            Verdict::Undecided => 3,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,182 @@
+//! `danerelay.toml`: from the text to settings that hold together.
+//!
+//! 1. [`schema`] and `schema_outgoing` name every key, its type and its default; [`units`] reads durations, sizes and
+//!    the like.
+//! 2. [`document`] knows where each key stands.
+//! 3. [`validate`] looks at what one key alone cannot show; [`later`] sorts out keys whose function does not exist yet.
+//! 4. [`show`] writes the settings in force, each with its origin.
+//!
+//! [`load`] does 1 to 3 and makes every path absolute. Nothing here opens a socket or asks the DNS.
+
+mod document;
+mod later;
+pub(crate) mod schema;
+mod schema_outgoing;
+mod show;
+#[cfg(test)]
+mod tests;
+pub(crate) mod units;
+mod validate;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use document::Document;
+use policy::file_error::FileError;
+pub(crate) use schema::Config;
+pub(crate) use show::show;
+
+/// Where the configuration is looked for when none is named.
+pub(crate) const DEFAULT_PATH: &str = "/etc/danerelay/danerelay.toml";
+
+/// The commented configuration file with every key at its default.
+pub(crate) const TEMPLATE: &str = include_str!("../../../../config/danerelay.toml");
+
+/// A configuration as loaded.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The settings, with absolute paths.
+    pub(crate) config: Config,
+    /// What the administrator should know although it is no error.
+    pub(crate) warnings: Vec<FileError>,
+    /// The file, or where it would have been.
+    pub(crate) path: PathBuf,
+    /// Whether there is such a file.
+    pub(crate) found: bool,
+    /// The text of the file; empty where there is none.
+    pub(crate) text: String,
+}
+
+impl Loaded {
+    /// Whether the file has this dotted key.
+    pub(crate) fn is_written(&self, dotted: &str) -> bool {
+        Document::new(&self.path, &self.text).has(dotted)
+    }
+
+    /// All settings as tables, every key present.
+    pub(crate) fn as_table(&self) -> toml::Table {
+        as_table(&self.config)
+    }
+}
+
+/// Why there is no configuration. Always the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A file that was named, or that exists, cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The file is wrong in these places; never empty.
+    #[error("{}", lines(.0))]
+    Faults(Vec<FileError>),
+}
+
+fn lines(faults: &[FileError]) -> String {
+    let lines: Vec<String> = faults.iter().map(FileError::to_string).collect();
+    lines.join("\n")
+}
+
+/// Reads the named file, or the default one, which may be missing.
+pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
+    let path = named.unwrap_or(Path::new(DEFAULT_PATH));
+    let unreadable = |cause| ConfigError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unreadable(error)),
+    };
+    let path = std::path::absolute(path).map_err(unreadable)?;
+    parse(&path, text)
+}
+
+/// Reads a configuration from the text of the file at `path`, which is absolute; `None`: there is no such file.
+fn parse(path: &Path, text: Option<String>) -> Result<Loaded, ConfigError> {
+    let found = text.is_some();
+    let text = text.unwrap_or_default();
+    let (mut config, warnings) = interpret(path, &text).map_err(ConfigError::Faults)?;
+    make_absolute(&mut config, path.parent().unwrap_or(Path::new("/")));
+    Ok(Loaded {
+        config,
+        warnings,
+        path: path.to_owned(),
+        found,
+        text,
+    })
+}
+
+fn interpret(path: &Path, text: &str) -> Result<(Config, Vec<FileError>), Vec<FileError>> {
+    let reading = policy::toml_file::read::<Config>(&path.to_string_lossy(), text);
+    let mut faults = reading.faults;
+    let Some(config) = reading.value else {
+        return Err(faults);
+    };
+    let document = Document::new(path, text);
+    let effective = as_table(&config);
+    let (mut warnings, refused) = later::review(&document, &config, &effective);
+    faults.extend(refused);
+    faults.extend(validate::errors(&document, &config, &effective));
+    warnings.extend(validate::warnings(&document, &config));
+    faults.sort_by_key(|fault| (fault.line, fault.column));
+    warnings.sort_by_key(|warning| (warning.line, warning.column));
+    if faults.is_empty() {
+        Ok((config, warnings))
+    } else {
+        Err(faults)
+    }
+}
+
+/// The settings as tables, every key present.
+fn as_table(config: &Config) -> toml::Table {
+    // The schema is made of tables, texts, numbers and arrays only, all of which TOML has.
+    toml::Table::try_from(config).unwrap_or_default()
+}
+
+/// Reads each relative path as beginning at the directory of the file.
+fn make_absolute(config: &mut Config, directory: &Path) {
+    let paths = [
+        &mut config.state_directory,
+        &mut config.listen.tls_certificate,
+        &mut config.listen.tls_key,
+        &mut config.access.users_file,
+        &mut config.spool.path,
+        &mut config.dns.trust_anchor,
+        &mut config.tls.webpki_roots,
+        &mut config.policy.file,
+        &mut config.tlsrpt.dkim.key,
+        &mut config.admin.socket,
+    ];
+    for path in paths {
+        if !path.as_os_str().is_empty() {
+            *path = directory.join(&*path);
+        }
+    }
+    if let LogTarget::File(path) = config.log.target() {
+        config.log.target = directory.join(path).to_string_lossy().into_owned();
+    }
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    /// Standard error; also what stands in for `syslog` and `journald`.
+    Stderr,
+    /// A file.
+    File(PathBuf),
+}
+
+impl schema::Log {
+    /// The meaning of `target`.
+    pub(crate) fn target(&self) -> LogTarget {
+        match self.target.as_str() {
+            "stderr" | "syslog" | "journald" => LogTarget::Stderr,
+            path => LogTarget::File(path.into()),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The tables and keys of `danerelay.toml`, with their defaults.
+//!
+//! What a default is and where it comes from stands in `config/danerelay.toml`, the commented template; a test holds
+//! the two together. An empty text means "none" or, for `hostname`, "the system's".
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use mail::{Domain, Mailbox};
+use serde::{Deserialize, Serialize};
+
+use super::units::{Interval, Network, Size};
+pub(crate) use super::schema_outgoing::{Delivery, Dns, DnsMode, Timeouts, Tls};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) version: u32,
+    pub(crate) hostname: Optional<Domain>,
+    pub(crate) state_directory: PathBuf,
+    pub(crate) listen: Listen,
+    pub(crate) access: Access,
+    pub(crate) limits: Limits,
+    pub(crate) spool: Spool,
+    pub(crate) dns: Dns,
+    pub(crate) delivery: Delivery,
+    pub(crate) tls: Tls,
+    pub(crate) policy: Policy,
+    pub(crate) tlsrpt: Tlsrpt,
+    pub(crate) report: Report,
+    pub(crate) mta_sts: MtaSts,
+    pub(crate) log: Log,
+    pub(crate) admin: Admin,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            hostname: Optional::default(),
+            state_directory: "/var/lib/danerelay".into(),
+            listen: Listen::default(),
+            access: Access::default(),
+            limits: Limits::default(),
+            spool: Spool::default(),
+            dns: Dns::default(),
+            delivery: Delivery::default(),
+            tls: Tls::default(),
+            policy: Policy::default(),
+            tlsrpt: Tlsrpt::default(),
+            report: Report::default(),
+            mta_sts: MtaSts::default(),
+            log: Log::default(),
+            admin: Admin::default(),
+        }
+    }
+}
+
+/// A value that an empty text leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Optional<T>(pub(crate) Option<T>);
+
+impl<T> Default for Optional<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: std::fmt::Display> Serialize for Optional<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Optional<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let value = text
+            .parse()
+            .map_err(|error| serde::de::Error::custom(format_args!("{text:?}: {error}")))?;
+        Ok(Self(Some(value)))
+    }
+}
+
+/// Where clients connect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Listen {
+    pub(crate) smtp: Vec<SocketAddr>,
+    pub(crate) smtps: Vec<SocketAddr>,
+    pub(crate) tls_certificate: PathBuf,
+    pub(crate) tls_key: PathBuf,
+    pub(crate) proxy_protocol_from: Vec<Network>,
+    pub(crate) xclient_from: Vec<Network>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            smtp: vec![
+                SocketAddr::from(([127, 0, 0, 1], 2525)),
+                SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 2525)),
+            ],
+            smtps: Vec::new(),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            proxy_protocol_from: Vec::new(),
+            xclient_from: Vec::new(),
+        }
+    }
+}
+
+/// Who may relay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Access {
+    pub(crate) networks: Vec<Network>,
+    pub(crate) users_file: PathBuf,
+    pub(crate) client_certificates: Vec<String>,
+    pub(crate) senders: Vec<Domain>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        let loopback = [
+            ipnet::IpNet::from(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8)),
+            ipnet::IpNet::from(IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),
+        ];
+        Self {
+            networks: loopback.map(Network).to_vec(),
+            users_file: PathBuf::new(),
+            client_certificates: Vec::new(),
+            senders: Vec::new(),
+        }
+    }
+}
+
+/// How much is taken in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) message_size: Size,
+    pub(crate) recipients: u32,
+    pub(crate) connections: u32,
+    pub(crate) connections_per_client: u32,
+    pub(crate) timeout: Interval,
+    pub(crate) queue_messages: u64,
+    pub(crate) spool_free: Size,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size: Size(50 << 20),
+            recipients: 1000,
+            connections: 2000,
+            connections_per_client: 500,
+            timeout: Interval::minutes(5),
+            queue_messages: 0,
+            spool_free: Size(512 << 20),
+        }
+    }
+}
+
+/// Where the queue is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Spool {
+    pub(crate) store: Store,
+    pub(crate) path: PathBuf,
+    pub(crate) url: String,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            store: Store::Embedded,
+            path: "/var/spool/danerelay".into(),
+            url: String::new(),
+        }
+    }
+}
+
+/// Which kind of store keeps the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Store {
+    /// SQLite on a local disk.
+    Embedded,
+    /// A PostgreSQL server that several nodes share.
+    Postgres,
+}
+
+/// Where the policy stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Policy {
+    pub(crate) file: PathBuf,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            file: "policy.toml".into(),
+        }
+    }
+}
+
+/// TLS reports (RFC 8460).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tlsrpt {
+    pub(crate) enabled: bool,
+    pub(crate) send: bool,
+    pub(crate) organization: String,
+    pub(crate) contact: String,
+    pub(crate) sender: Optional<Mailbox>,
+    pub(crate) dkim: Dkim,
+}
+
+impl Default for Tlsrpt {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            send: false,
+            organization: String::new(),
+            contact: String::new(),
+            sender: Optional::default(),
+            dkim: Dkim::default(),
+        }
+    }
+}
+
+/// The key with which mailed reports are signed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Dkim {
+    pub(crate) domain: Optional<Domain>,
+    pub(crate) selector: String,
+    pub(crate) key: PathBuf,
+}
+
+/// Summaries of the relay's own traffic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Report {
+    pub(crate) internal_domains: Vec<Domain>,
+    pub(crate) keep: Interval,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            internal_domains: Vec::new(),
+            keep: Interval::days(400),
+        }
+    }
+}
+
+/// MTA-STS (RFC 8461).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MtaSts {
+    pub(crate) enabled: bool,
+    pub(crate) cache_entries: u32,
+}
+
+impl Default for MtaSts {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            cache_entries: 50_000,
+        }
+    }
+}
+
+/// What is logged, and where to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) target: String,
+    pub(crate) facility: String,
+    pub(crate) level: LogLevel,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            target: "stderr".to_owned(),
+            facility: "mail".to_owned(),
+            level: LogLevel::Info,
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// `key=value, key=value`.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The quietest events that are still written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    /// Everything.
+    Debug,
+    /// The ordinary course of things, and what is louder.
+    Info,
+    /// What the administrator should see.
+    Warning,
+    /// What the administrator must mend.
+    Error,
+}
+
+impl From<LogLevel> for mail::event::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Info => Self::Info,
+            LogLevel::Warning => Self::Warning,
+            LogLevel::Error => Self::Error,
+        }
+    }
+}
+
+/// The doors for the administrator and for monitoring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Admin {
+    pub(crate) socket: PathBuf,
+    pub(crate) http: Optional<SocketAddr>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            socket: "/run/danerelay/admin.sock".into(),
+            http: Optional::default(),
+        }
+    }
+}
+
+/// A TCP port that can be connected to.
+pub(crate) type Port = NonZeroU16;

@@ -1,0 +1,344 @@
+//! Values of the configuration that have a form of their own: durations, sizes, networks, name servers.
+//!
+//! Each is parsed when the file is read, so that an error names the line, and is written back in the form in which an
+//! administrator would have written it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A length of time, `"30s"`, `"5m"`, `"4h"`, `"5d"`, or `"0"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Interval(pub(crate) Duration);
+
+/// A number of octets, `"50 MiB"`, or a bare number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// A network or a single address, `"192.0.2.0/24"`, `"::1"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Network(pub(crate) IpNet);
+
+/// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// In clear, on port 53 unless another is given.
+    Plain(SocketAddr),
+    /// Over TLS, the text as written: known, but not available in this version.
+    Tls(String),
+}
+
+const INTERVAL_UNITS: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+const SIZE_UNITS: [(&str, u64); 6] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+    ("", 1),
+];
+
+const INTERVAL_ALLOWED: &str = "a whole number with s, m, h, d or w, for example \"30s\" or \"5d\", or 0";
+const SIZE_ALLOWED: &str = "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
+const SERVER_ALLOWED: &str = "ADDRESS, ADDRESS:PORT, [IPv6]:PORT or tls://NAME@ADDRESS";
+
+/// A text that is none of what is allowed here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no {kind}; allowed: {allowed}")]
+pub(crate) struct UnitError {
+    text: String,
+    kind: &'static str,
+    allowed: &'static str,
+}
+
+impl UnitError {
+    fn new(text: &str, kind: &'static str, allowed: &'static str) -> Self {
+        Self {
+            text: text.to_owned(),
+            kind,
+            allowed,
+        }
+    }
+}
+
+/// The number and the factor of its unit, multiplied; `None` where the text has another form or overflows.
+fn parse_scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let unit = unit.trim_start();
+    let factor = match units.iter().find(|(name, _)| *name == unit) {
+        Some((_, factor)) => *factor,
+        None if unit.is_empty() && number == 0 => 1,
+        None => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// The largest unit that divides the number, and how often it does.
+fn scale_of(number: u64, units: &[(&'static str, u64)]) -> (u64, &'static str) {
+    units
+        .iter()
+        .find(|(_, factor)| number % factor == 0)
+        .map_or((number, ""), |(unit, factor)| (number / factor, *unit))
+}
+
+impl FromStr for Interval {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        parse_scaled(text, &INTERVAL_UNITS)
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| UnitError::new(text, "duration", INTERVAL_ALLOWED))
+    }
+}
+
+impl Interval {
+    /// An interval of so many seconds.
+    pub(crate) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// An interval of so many minutes.
+    pub(crate) const fn minutes(minutes: u64) -> Self {
+        Self::seconds(minutes * 60)
+    }
+
+    /// An interval of so many hours.
+    pub(crate) const fn hours(hours: u64) -> Self {
+        Self::minutes(hours * 60)
+    }
+
+    /// An interval of so many days.
+    pub(crate) const fn days(days: u64) -> Self {
+        Self::hours(days * 24)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            0 => f.write_str("0"),
+            seconds => {
+                // Weeks are read but not written: "400d" is what people say.
+                let (number, unit) = scale_of(seconds, INTERVAL_UNITS.get(1..).unwrap_or_default());
+                write!(f, "{number}{unit}")
+            }
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        parse_scaled(text, &SIZE_UNITS)
+            .map(Self)
+            .ok_or_else(|| UnitError::new(text, "size", SIZE_ALLOWED))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("0"),
+            octets => {
+                let (number, unit) = scale_of(octets, &SIZE_UNITS);
+                write!(f, "{number} {unit}")
+            }
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(address.into()));
+        }
+        let network: IpNet = text.parse().map_err(|_| {
+            format!("{text:?} is no network; allowed: ADDRESS or ADDRESS/BITS, for example \"192.0.2.0/24\"")
+        })?;
+        if network == network.trunc() {
+            Ok(Self(network))
+        } else {
+            Err(format!(
+                "{text:?} has bits set outside its prefix; write \"{}\" for the network or \"{}\" for the address",
+                network.trunc(),
+                network.addr()
+            ))
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Server {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::new(text, "name server", SERVER_ALLOWED);
+        if let Some(secured) = text.strip_prefix("tls://") {
+            let (name, address) = secured.split_once('@').ok_or_else(wrong)?;
+            let known = mail::Domain::parse(name).is_ok() && parse_server_address(address, 853).is_some();
+            return known.then(|| Self::Tls(text.to_owned())).ok_or_else(wrong);
+        }
+        parse_server_address(text, 53).map(Self::Plain).ok_or_else(wrong)
+    }
+}
+
+fn parse_server_address(text: &str, port: u16) -> Option<SocketAddr> {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(inner) = bracketed {
+        return Some(SocketAddr::new(inner.parse::<Ipv6Addr>().ok()?.into(), port));
+    }
+    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, port));
+    address
+        .or_else(|_| text.parse::<SocketAddr>())
+        .ok()
+        .filter(|address| address.port() != 0)
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(address) if address.port() == 53 => address.ip().fmt(f),
+            Self::Plain(address) => address.fmt(f),
+            Self::Tls(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Reads a text with `FromStr`, or a bare number as its decimal digits.
+struct TextVisitor<T>(std::marker::PhantomData<T>, &'static str);
+
+impl<T> Visitor<'_> for TextVisitor<T>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.1)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        number.to_string().parse().map_err(E::custom)
+    }
+}
+
+fn read<'de, T, D>(deserializer: D, allowed: &'static str) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(TextVisitor(std::marker::PhantomData, allowed))
+}
+
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, INTERVAL_ALLOWED)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SIZE_ALLOWED)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, "a network, for example \"192.0.2.0/24\"")
+    }
+}
+
+impl<'de> Deserialize<'de> for Server {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SERVER_ALLOWED)
+    }
+}
+
+impl Serialize for Interval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Server {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn forms_survive_a_round_trip() {
+        for text in ["30s", "5m", "4h", "5d", "400d", "90s", "0"] {
+            assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
+        }
+        for text in ["50 MiB", "512 MiB", "1 B", "1 TiB", "1000 B", "0"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353", "tls://a.example@192.0.2.1"] {
+            assert_eq!(text.parse::<Server>().unwrap().to_string(), text);
+        }
+        for text in ["127.0.0.0/8", "::1/128"] {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn meaning() {
+        assert_eq!("1w".parse::<Interval>().unwrap(), Interval::days(7));
+        assert_eq!("50MiB".parse::<Size>().unwrap(), Size(50 << 20));
+        assert_eq!("4096".parse::<Size>().unwrap(), Size(4096));
+        assert_eq!("::1".parse::<Network>().unwrap().to_string(), "::1/128");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in ["", "5", "s", "-5s", "5 parsecs", "1.5h", "99999999999999999999s", "18446744073709551615d"] {
+            assert!(text.parse::<Interval>().is_err(), "{text:?}");
+        }
+        for text in ["", "MiB", "-1 B", "50 mib", "50 MB", "18446744073709551615 KiB"] {
+            assert!(text.parse::<Size>().is_err(), "{text:?}");
+        }
+        for text in ["", "10.0.0.0/33", "10.1.2.3/8", "example.org"] {
+            assert!(text.parse::<Network>().is_err(), "{text:?}");
+        }
+        for text in ["", "dns.example", "192.0.2.1:0", "tls://192.0.2.1", "tls://a..b@192.0.2.1", "192.0.2.1:x"] {
+            assert!(text.parse::<Server>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The log: events to one target, each a line, none lost silently.
+//!
+//! * [`line`](self::line) writes an event as the line that the target expects: with a timestamp into a file, with the
+//!   journal's level prefix where standard error is connected to it, as JSON where that is configured.
+//! * [`sink`] is the target: standard error or a file that can be opened anew.
+//! * [`bridge`] brings what libraries report through `tracing` into the same log.
+//!
+//! A line is written at once, by whoever has the event: nothing waits in memory that a crash could lose. A write that
+//! fails never ends the daemon: the lines that are missing are counted, and the count is written first once the target
+//! works again.
+
+mod bridge;
+mod line;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mail::event::{Event, EventLog, Level, Value};
+
+use crate::config::schema::Log;
+pub(crate) use bridge::forward_tracing;
+use line::Form;
+use sink::Sink;
+
+/// The log of the daemon.
+pub(crate) struct Logger {
+    state: Mutex<State>,
+}
+
+struct State {
+    form: Form,
+    level: Level,
+    sink: Sink,
+    /// Lines that could not be written since the last one that could.
+    lost: u64,
+}
+
+impl Logger {
+    /// Opens the target.
+    pub(crate) fn open(settings: &Log) -> io::Result<Arc<Self>> {
+        let state = State::open(settings)?;
+        Ok(Arc::new(Self {
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// Opens the target anew, perhaps another one; where that fails, the old one stays in use.
+    pub(crate) fn reopen(&self, settings: &Log) -> io::Result<()> {
+        let fresh = State::open(settings)?;
+        let mut state = self.lock();
+        let lost = state.lost;
+        *state = State { lost, ..fresh };
+        Ok(())
+    }
+
+    /// A panic elsewhere while the lock was held leaves nothing half done that matters to the next line.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EventLog for Logger {
+    fn write(&self, event: &Event) {
+        let mut state = self.lock();
+        if event.level >= state.level {
+            state.write(event);
+        }
+    }
+}
+
+impl State {
+    fn open(settings: &Log) -> io::Result<Self> {
+        let sink = Sink::open(&settings.target())?;
+        Ok(Self {
+            form: Form::of(settings.format, sink.kind()),
+            level: settings.level.into(),
+            sink,
+            lost: 0,
+        })
+    }
+
+    fn write(&mut self, event: &Event) {
+        if self.lost > 0 {
+            let gap = Event::new(Level::Error, "log")
+                .with("lost", Value::Integer(self.lost))
+                .with("reason", Value::Quoted("lines before this one could not be written".to_owned()));
+            if self.sink.write_line(&self.form.line(&gap)).is_err() {
+                self.lost = self.lost.saturating_add(1);
+                return;
+            }
+            self.lost = 0;
+        }
+        if let Err(error) = self.sink.write_line(&self.form.line(event)) {
+            if self.lost == 0 {
+                self.sink.complain(&error);
+            }
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+}

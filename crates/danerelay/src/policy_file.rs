@@ -1,0 +1,65 @@
+//! Reads the policy that the configuration names.
+
+use std::io;
+use std::path::PathBuf;
+
+use policy::{Policy, PolicyError, Sources, Text, Warning};
+
+use crate::config::Loaded;
+
+/// A policy and where it comes from.
+pub(crate) struct LoadedPolicy {
+    /// The policy.
+    pub(crate) policy: Policy,
+    /// What the administrator should know.
+    pub(crate) warnings: Vec<Warning>,
+    /// Its file; `None` for the built-in policy.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Why there is no policy. Always the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PolicyFileError {
+    /// The file cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The file is wrong.
+    #[error("{0}")]
+    Wrong(#[from] PolicyError),
+}
+
+/// Reads and compiles the policy file and its lists. A file that is missing and was not named means the built-in policy.
+pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
+    let path = &loaded.config.policy.file;
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !loaded.is_written("policy.file") => {
+            return Ok(LoadedPolicy {
+                policy: Policy::builtin(),
+                warnings: Vec::new(),
+                file: None,
+            });
+        }
+        Err(cause) => {
+            return Err(PolicyFileError::Unreadable {
+                path: path.clone(),
+                cause,
+            });
+        }
+    };
+    let (policy, warnings) = Policy::compile(&Sources {
+        policy: Text { file: path, text: &text },
+        added: None,
+        read: &|list| std::fs::read_to_string(list),
+    })?;
+    Ok(LoadedPolicy {
+        policy,
+        warnings,
+        file: Some(path.clone()),
+    })
+}

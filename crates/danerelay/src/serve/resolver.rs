@@ -1,0 +1,148 @@
+//! Whom to ask, whom to believe, and why.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use dns::{AnchorError, Mode, ResolverConfig, TrustAnchors};
+
+use crate::config::schema::{Dns, DnsMode};
+use crate::config::units::Server;
+
+/// Where the system names its resolvers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// What look-ups need to know, and why the mode is what it is.
+pub(crate) struct Plan {
+    /// The resolver's settings.
+    pub(crate) config: ResolverConfig,
+    /// Why this mode, for the log.
+    pub(crate) reason: String,
+}
+
+/// Why no plan can be made: the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResolverPlanError {
+    /// The system's list of resolvers cannot be read.
+    #[error("{RESOLV_CONF}: {0}; `dns.servers` can name name servers instead")]
+    Unreadable(io::Error),
+    /// The system's list of resolvers is wrong.
+    #[error("{RESOLV_CONF}: {0}; `dns.servers` can name name servers instead")]
+    Malformed(resolv_conf::ParseError),
+    /// The trust anchors cannot be read.
+    #[error("{}: {cause}", path.display())]
+    AnchorUnreadable {
+        /// Their file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The trust anchors are wrong.
+    #[error("{}: {cause}", path.display())]
+    Anchor {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: AnchorError,
+    },
+}
+
+/// Makes the plan from the configuration and the system's resolv.conf.
+pub(crate) fn plan(settings: &Dns) -> Result<Plan, ResolverPlanError> {
+    let system = if settings.servers.is_empty() { Some(read_resolv_conf()?) } else { None };
+    let (mode, reason) = choose(settings.mode, system.as_ref());
+    let servers = match &system {
+        Some(system) => system.nameservers.iter().map(|ip| SocketAddr::new(IpAddr::from(ip), 53)).collect(),
+        None => settings.servers.iter().filter_map(plain).collect(),
+    };
+    let config = ResolverConfig {
+        mode,
+        servers,
+        trust_anchors: trust_anchors(&settings.trust_anchor)?,
+        domain_insecure: settings.domain_insecure.clone(),
+        timeout: settings.timeout.0,
+        cache_entries: usize::try_from(settings.cache_entries).unwrap_or(usize::MAX),
+    };
+    Ok(Plan { config, reason })
+}
+
+/// The mode and why. Only resolv.conf can vouch for servers without being asked, and only for those that it names.
+fn choose(configured: DnsMode, system: Option<&resolv_conf::Config>) -> (Mode, String) {
+    match (configured, system) {
+        (DnsMode::TrustAd, _) => (Mode::TrustAd, "configured".to_owned()),
+        (DnsMode::Validate, _) => (Mode::Validate, "configured".to_owned()),
+        (DnsMode::Auto, None) => (
+            Mode::Validate,
+            "dns.servers names servers, and nothing says that they validate".to_owned(),
+        ),
+        (DnsMode::Auto, Some(system)) => {
+            let choice = Mode::choose(system);
+            (choice.mode, choice.reason.to_string())
+        }
+    }
+}
+
+fn plain(server: &Server) -> Option<SocketAddr> {
+    match server {
+        Server::Plain(address) => Some(*address),
+        Server::Tls(_) => None,
+    }
+}
+
+fn read_resolv_conf() -> Result<resolv_conf::Config, ResolverPlanError> {
+    let text = std::fs::read_to_string(RESOLV_CONF).map_err(ResolverPlanError::Unreadable)?;
+    resolv_conf::Config::parse(text).map_err(ResolverPlanError::Malformed)
+}
+
+fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanError> {
+    if path.as_os_str().is_empty() {
+        return Ok(TrustAnchors::root());
+    }
+    let text = std::fs::read_to_string(path).map_err(|cause| ResolverPlanError::AnchorUnreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
+    TrustAnchors::parse(&text).map_err(|cause| ResolverPlanError::Anchor {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn auto_believes_nobody_whom_the_system_does_not_vouch_for() {
+        let system = |text: &str| resolv_conf::Config::parse(text).unwrap();
+        let vouched = system("nameserver 127.0.0.1\noptions trust-ad\n");
+        let unvouched = system("nameserver 127.0.0.1\n");
+        assert_eq!(choose(DnsMode::Auto, Some(&vouched)).0, Mode::TrustAd);
+        assert_eq!(choose(DnsMode::Auto, Some(&unvouched)).0, Mode::Validate);
+        assert_eq!(choose(DnsMode::Auto, None).0, Mode::Validate);
+        assert_eq!(choose(DnsMode::TrustAd, Some(&unvouched)).0, Mode::TrustAd);
+        assert_eq!(choose(DnsMode::Validate, Some(&vouched)).0, Mode::Validate);
+    }
+
+    #[test]
+    fn named_servers_are_asked_in_their_order() {
+        let settings = Dns {
+            servers: ["192.0.2.2:5353", "2001:db8::1"].map(|text| text.parse().unwrap()).to_vec(),
+            ..Dns::default()
+        };
+        let plan = plan(&settings).unwrap();
+        let expected = ["192.0.2.2:5353", "[2001:db8::1]:53"].map(|text| text.parse().unwrap());
+        assert_eq!(plan.config.servers, expected);
+        assert_eq!(plan.config.mode, Mode::Validate);
+    }
+
+    #[test]
+    fn a_file_that_holds_no_anchor_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.key");
+        assert!(matches!(trust_anchors(&path), Err(ResolverPlanError::AnchorUnreadable { .. })));
+        std::fs::write(&path, "; nothing\n").unwrap();
+        assert!(matches!(trust_anchors(&path), Err(ResolverPlanError::Anchor { .. })));
+    }
+}

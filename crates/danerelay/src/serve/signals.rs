@@ -1,0 +1,46 @@
+//! The signals that a daemon listens to.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// SIGHUP: read everything again.
+    Reload,
+    /// SIGTERM or SIGINT: finish and end.
+    Stop,
+}
+
+/// Signals as they come. From here on none of them ends the process by itself.
+pub(super) struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next request.
+    pub(super) async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hang_up.recv() => Request::Reload,
+        }
+    }
+
+    /// Waits for a request to stop, whatever else is asked for.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await != Request::Stop {}
+    }
+}

@@ -1,0 +1,408 @@
+//! One attempt: a leased message, a route, and what every recipient got out of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dane::VerifyCode;
+use jiff::Timestamp;
+use mail::{DaneVerdict, FailCause};
+use policy::cause::Failure;
+use policy::conclude::conclude;
+use policy::decision::{Action, Decision, Requirement};
+use spool::{Lease, LeasedRecipient};
+
+use crate::failure::{SessionFailure, Standing};
+use crate::host_limits::HostLimits;
+use crate::marks::HandshakeMarks;
+use crate::record::{Connection, HostRecord};
+use crate::route::{Route, RouteHost};
+use crate::session::{Caller, Handshake, Session};
+use crate::source::SourceAddresses;
+use crate::tls::{Peer, TlsFacts};
+use crate::transaction::{self, RECIPIENTS, Verdict};
+
+/// What one attempt made of one recipient.
+#[derive(Debug, Clone)]
+pub(crate) struct RecipientResult {
+    pub(crate) ending: Ending,
+    pub(crate) record: Arc<HostRecord>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    /// The next hop took responsibility.
+    Sent(smtp::Reply),
+    /// It did not; what that means is said in the failure.
+    Failed(Failure),
+}
+
+impl AsRef<Failure> for RecipientFailure {
+    fn as_ref(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+/// A failure with the host at which it happened.
+#[derive(Debug, Clone)]
+struct RecipientFailure {
+    failure: Failure,
+    record: Arc<HostRecord>,
+}
+
+/// What all attempts share.
+pub(crate) struct Deliverer {
+    pub(crate) caller: Caller,
+    pub(crate) sources: SourceAddresses,
+    pub(crate) hosts: HostLimits,
+    pub(crate) marks: HandshakeMarks,
+    /// Below this age a message waits for TLS to work again before it goes in clear.
+    pub(crate) first_delay: Duration,
+}
+
+/// A recipient on its way through the hosts.
+struct Pending<'a> {
+    recipient: &'a LeasedRecipient,
+    failures: Vec<RecipientFailure>,
+    done: Option<RecipientResult>,
+}
+
+impl Deliverer {
+    /// Tries the hosts of the route in order; the result has one entry a recipient of the lease, in its order.
+    pub(crate) async fn attempt(&self, lease: &Lease, route: &Route) -> Vec<RecipientResult> {
+        let mut pending: Vec<Pending<'_>> = lease
+            .recipients
+            .iter()
+            .map(|recipient| Pending {
+                recipient,
+                failures: Vec::new(),
+                done: None,
+            })
+            .collect();
+        match &route.decision {
+            Decision::Stop(failure) => fail_all(&mut pending, failure, &Arc::new(HostRecord::none(route))),
+            Decision::Try(decisions) => {
+                let mut attempt = Attempt {
+                    deliverer: self,
+                    lease,
+                    route,
+                    pending: &mut pending,
+                };
+                let mut passed_over = Vec::new();
+                for (host, decision) in route.hosts.iter().zip(decisions) {
+                    let failed = attempt.first_round(host, &decision.action).await;
+                    if let (Some(requirement), Some(failed)) = (decision.soft_fail, failed) {
+                        passed_over.push((host, requirement, failed));
+                    }
+                }
+                for (host, requirement, failed) in passed_over {
+                    let verdict = DaneVerdict::Softfail(failed.cause);
+                    attempt
+                        .host(
+                            host,
+                            Terms {
+                                requirement,
+                                verdict: &verdict,
+                                failed_check: failed.valid,
+                            },
+                        )
+                        .await;
+                }
+            }
+        }
+        pending
+            .into_iter()
+            .map(|recipient| recipient.finish(route))
+            .collect()
+    }
+}
+
+impl Pending<'_> {
+    fn finish(self, route: &Route) -> RecipientResult {
+        if let Some(done) = self.done {
+            return done;
+        }
+        match conclude(self.failures) {
+            Some(RecipientFailure { failure, record }) => RecipientResult {
+                ending: Ending::Failed(failure),
+                record,
+            },
+            None => RecipientResult {
+                ending: Ending::Failed(policy::cause::Cause::NoAddresses.into()),
+                record: Arc::new(HostRecord::none(route)),
+            },
+        }
+    }
+}
+
+fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
+    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
+        recipient.failures.push(RecipientFailure {
+            failure: failure.clone(),
+            record: Arc::clone(record),
+        });
+    }
+}
+
+/// One attempt on its way.
+struct Attempt<'a, 'b> {
+    deliverer: &'a Deliverer,
+    lease: &'a Lease,
+    route: &'a Route,
+    pending: &'b mut Vec<Pending<'a>>,
+}
+
+impl<'a> Attempt<'a, '_> {
+    /// The first round at one host. Says so if it was passed over for a cause that is DANE's.
+    async fn first_round(&mut self, host: &'a RouteHost, action: &Action) -> Option<DaneFailure> {
+        match action {
+            Action::Connect { requirement, verdict } => {
+                self.host(
+                    host,
+                    Terms {
+                        requirement: *requirement,
+                        verdict,
+                        failed_check: None,
+                    },
+                )
+                .await
+            }
+            Action::PassOver(failure) => {
+                let record = Arc::new(HostRecord::passed_over(self.route, host));
+                fail_all(self.pending, failure, &record);
+                DaneFailure::new(&failure.verdict, None)
+            }
+        }
+    }
+
+    /// Tries the addresses of a host until one of them has had its say about every recipient.
+    async fn host(&mut self, host: &RouteHost, terms: Terms<'_>) -> Option<DaneFailure> {
+        let mut failed = None;
+        for address in &host.addresses {
+            if self.is_done() {
+                return None;
+            }
+            match self
+                .address(&Round {
+                    host,
+                    address: *address,
+                    terms,
+                })
+                .await
+            {
+                // The server has spoken about this message; another address of it would say the same.
+                Next::Host => return None,
+                Next::Address(dane) => failed = dane.or(failed),
+            }
+        }
+        failed
+    }
+
+    fn is_done(&self) -> bool {
+        self.pending.iter().all(|recipient| recipient.done.is_some())
+    }
+
+    async fn address(&mut self, round: &Round<'_>) -> Next {
+        let _slot = self.deliverer.hosts.enter(round.address).await;
+        let began = Instant::now();
+        match self.open(round).await {
+            Ok(session) => {
+                let record = HostRecord::connected(self.route, round.host, round.connection(&session, began));
+                self.send(session, round, Arc::new(record)).await
+            }
+            Err(failure) => {
+                let connection = round.failed_connection(&failure, began);
+                let record = Arc::new(HostRecord::connected(self.route, round.host, connection));
+                let valid = failure.verify_code();
+                let failure = failure.into_failure(round.standing(false));
+                fail_all(self.pending, &failure, &record);
+                Next::Address(DaneFailure::new(&failure.verdict, valid))
+            }
+        }
+    }
+
+    /// Opens a session; in clear after a broken handshake where that is allowed.
+    async fn open(&self, round: &Round<'_>) -> Result<Session, SessionFailure> {
+        let peer = Peer {
+            host: round.host.name.as_ref(),
+            address: round.address,
+            dane: round.host.dane.as_ref(),
+        };
+        let socket = SocketAddr::new(round.address, self.route.port);
+        let source = self.deliverer.sources.next(round.address);
+        let caller = &self.deliverer.caller;
+        let opened = caller
+            .open(
+                socket,
+                source,
+                &peer,
+                round.terms.requirement,
+                Handshake::IfOffered,
+            )
+            .await;
+        let failure = match opened {
+            Err(failure)
+                if failure.broke_handshake() && round.terms.requirement == Requirement::Opportunistic =>
+            {
+                failure
+            }
+            opened => return opened,
+        };
+        let way = failure.to_string();
+        let seen_before = self.deliverer.marks.mark(round.address, &way);
+        if !seen_before && self.age() < self.deliverer.first_delay {
+            return Err(failure);
+        }
+        let mut session = caller
+            .open(socket, source, &peer, round.terms.requirement, Handshake::Avoid)
+            .await?;
+        session.tls.fail = failure.tlsfail();
+        Ok(session)
+    }
+
+    fn age(&self) -> Duration {
+        let age = Timestamp::now().duration_since(self.lease.created);
+        Duration::try_from(age).unwrap_or_default()
+    }
+
+    async fn send(&mut self, mut session: Session, round: &Round<'_>, record: Arc<HostRecord>) -> Next {
+        let timeouts = &self.deliverer.caller.timeouts;
+        let open: Vec<usize> = (0..self.pending.len())
+            .filter(|at| self.pending.get(*at).is_some_and(|one| one.done.is_none()))
+            .collect();
+        let mut next = Next::Host;
+        for group in open.chunks(RECIPIENTS) {
+            let recipients: Vec<&LeasedRecipient> = group
+                .iter()
+                .filter_map(|at| self.pending.get(*at))
+                .map(|one| one.recipient)
+                .collect();
+            let ended = transaction::send(&mut session, self.lease, &recipients, timeouts).await;
+            for (at, verdict) in group.iter().zip(ended.verdicts) {
+                let Some(recipient) = self.pending.get_mut(*at) else {
+                    continue;
+                };
+                recipient.take(verdict, ended.duplicate_risk, round, &record);
+            }
+            if !ended.usable {
+                next = Next::Address(None);
+                break;
+            }
+        }
+        session.wire.quit(timeouts.quit).await;
+        next
+    }
+}
+
+impl Pending<'_> {
+    fn take(&mut self, verdict: Verdict, duplicate_risk: bool, round: &Round<'_>, record: &Arc<HostRecord>) {
+        let record = Arc::clone(record);
+        match verdict {
+            Verdict::Accepted(reply) => {
+                self.done = Some(RecipientResult {
+                    ending: Ending::Sent(reply),
+                    record,
+                })
+            }
+            Verdict::Failed(failure) => {
+                let failure = failure.into_failure(round.standing(true));
+                // A permanent answer is final, and after a lost final dot no further host may be tried now.
+                if failure.is_permanent() && failure.reply_code.is_some() || duplicate_risk {
+                    self.done = Some(RecipientResult {
+                        ending: Ending::Failed(failure),
+                        record,
+                    });
+                } else {
+                    self.failures.push(RecipientFailure { failure, record });
+                }
+            }
+        }
+    }
+}
+
+/// Where to go on after one address.
+enum Next {
+    /// At the next address of the host.
+    Address(Option<DaneFailure>),
+    /// At the next host.
+    Host,
+}
+
+/// Why DANE passed a host over.
+struct DaneFailure {
+    cause: FailCause,
+    /// The verdict of the check, where one was made.
+    valid: Option<VerifyCode>,
+}
+
+impl DaneFailure {
+    fn new(verdict: &DaneVerdict, valid: Option<VerifyCode>) -> Option<Self> {
+        match verdict {
+            DaneVerdict::Fail(cause) => Some(Self {
+                cause: cause.clone(),
+                valid,
+            }),
+            DaneVerdict::NotReached
+            | DaneVerdict::Verify
+            | DaneVerdict::VerifyHostOnly
+            | DaneVerdict::EncryptNoUsable
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_) => None,
+        }
+    }
+}
+
+/// What is asked of a host.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    requirement: Requirement,
+    /// What the log says when it did.
+    verdict: &'a DaneVerdict,
+    /// In the second round of soft-fail: the verdict of the check that the host failed in the first.
+    failed_check: Option<VerifyCode>,
+}
+
+/// One address of one host, and what is asked of it.
+struct Round<'a> {
+    host: &'a RouteHost,
+    address: IpAddr,
+    terms: Terms<'a>,
+}
+
+impl Round<'_> {
+    fn standing(&self, cleared: bool) -> Standing<'_> {
+        Standing {
+            requirement: self.terms.requirement,
+            verdict: self.terms.verdict,
+            cleared,
+        }
+    }
+
+    fn connection(&self, session: &Session, began: Instant) -> Connection {
+        let mut tls = session.tls.clone();
+        tls.valid = self.terms.failed_check.or(tls.valid);
+        Connection {
+            address: self.address,
+            tls,
+            verdict: self.terms.verdict.clone(),
+            began,
+            ready: Instant::now(),
+        }
+    }
+
+    fn failed_connection(&self, failure: &SessionFailure, began: Instant) -> Connection {
+        let tls = TlsFacts {
+            valid: failure.verify_code(),
+            fail: failure.tlsfail(),
+            ..TlsFacts::default()
+        };
+        Connection {
+            address: self.address,
+            tls,
+            verdict: self.terms.verdict.clone(),
+            began,
+            ready: Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The way of one due message: lease, route, attempt, settlement.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use dns::Resolver;
+use jiff::{Timestamp, Zoned};
+use mail::event::{Level, Value};
+use mail::{DomainPart, Event, EventLog};
+use policy::Policy;
+use spool::{Lease, Pending, Settlement, Spool, SpoolError};
+use tokio::sync::Semaphore;
+
+use crate::attempt::{Deliverer, RecipientResult};
+use crate::config::DeliveryConfig;
+use crate::host_limits::HostLimits;
+use crate::marks::HandshakeMarks;
+use crate::record::{Delays, DeliveryLine};
+use crate::route;
+use crate::session::Caller;
+use crate::settle::{Age, Settling};
+use crate::source::SourceAddresses;
+use crate::tls::TlsClient;
+
+/// How long a message waits when the spool cannot hand it out.
+const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
+
+/// What deliveries need from outside.
+pub struct Surroundings<S> {
+    /// The queue.
+    pub spool: Arc<S>,
+    /// DNS.
+    pub resolver: Resolver,
+    /// The policy in force; a new one is swapped in whole.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// TLS.
+    pub tls: TlsClient,
+    /// The log.
+    pub events: Arc<dyn EventLog>,
+}
+
+/// Delivers one due message at a time; any number of them at once.
+pub(crate) struct Delivery<S> {
+    spool: Arc<S>,
+    resolver: Resolver,
+    policy: Arc<ArcSwap<Policy>>,
+    events: Arc<dyn EventLog>,
+    config: DeliveryConfig,
+    deliverer: Deliverer,
+    connections: Semaphore,
+}
+
+/// When the parts of an attempt began.
+struct Clock {
+    due: Timestamp,
+    leased: Timestamp,
+    began: Instant,
+}
+
+impl<S: Spool> Delivery<S> {
+    pub(crate) fn new(config: DeliveryConfig, surroundings: Surroundings<S>, hostname: DomainPart) -> Self {
+        let deliverer = Deliverer {
+            caller: Caller {
+                hostname,
+                timeouts: config.timeouts.clone(),
+                tls: surroundings.tls,
+            },
+            sources: SourceAddresses::new(&config.source_addresses),
+            hosts: HostLimits::new(config.connections_per_host),
+            marks: HandshakeMarks::default(),
+            first_delay: config.retry.first_delay(),
+        };
+        Self {
+            spool: surroundings.spool,
+            resolver: surroundings.resolver,
+            policy: surroundings.policy,
+            events: surroundings.events,
+            connections: Semaphore::new(config.connections.max(1)),
+            deliverer,
+            config,
+        }
+    }
+
+    /// One attempt. Gives back what is left to schedule.
+    pub(crate) async fn deliver(&self, pending: Pending) -> Option<Pending> {
+        let lease = match self.spool.lease(pending.id, &pending.next_hop).await {
+            Ok(lease) => lease?,
+            Err(error) => return Some(self.put_off(pending, &error)),
+        };
+        let clock = Clock {
+            due: pending.due,
+            leased: Timestamp::now(),
+            began: Instant::now(),
+        };
+        let policy = self.policy.load_full();
+        let today = Zoned::now().date();
+        let route = route::find(&lease.next_hop, &policy, &self.resolver, &self.config, today).await;
+        let results = {
+            // Look-ups are over: only now is a connection's place taken.
+            let _place = self.connections.acquire().await;
+            self.deliverer.attempt(&lease, &route).await
+        };
+        self.settle(lease, results, &clock).await
+    }
+
+    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, clock: &Clock) -> Option<Pending> {
+        let now = Timestamp::now();
+        let age = Age {
+            created: lease.created,
+            reverse_path: &lease.reverse_path,
+            now,
+        };
+        let settlings: Vec<Settling> = lease
+            .recipients
+            .iter()
+            .zip(&results)
+            .map(|(recipient, result)| {
+                self.config
+                    .retry
+                    .settle(&age, recipient, result, rand::random_range(0.0..=1.0))
+            })
+            .collect();
+        let events = self.lines(&lease, &results, &settlings, clock);
+        let settlements = lease
+            .recipients
+            .iter()
+            .zip(settlings)
+            .map(|(recipient, settling)| Settlement {
+                recipient: recipient.index,
+                outcome: settling.outcome,
+                next_attempt: settling.next_attempt,
+            })
+            .collect();
+        let (id, next_hop) = (lease.id, lease.next_hop.clone());
+        let settled = self.spool.settle(lease, settlements).await;
+        for event in events {
+            self.events.write(&event);
+        }
+        match settled {
+            Ok(settled) => settled.pending,
+            Err(error) => {
+                let due = later(SPOOL_TROUBLE);
+                Some(self.put_off(
+                    Pending {
+                        id,
+                        next_hop,
+                        due,
+                        recipients: 0,
+                        size: 0,
+                    },
+                    &error,
+                ))
+            }
+        }
+    }
+
+    fn lines(
+        &self,
+        lease: &Lease,
+        results: &[RecipientResult],
+        settlings: &[Settling],
+        clock: &Clock,
+    ) -> Vec<Event> {
+        lease
+            .recipients
+            .iter()
+            .zip(results)
+            .zip(settlings)
+            .map(|((recipient, result), settling)| {
+                let line = DeliveryLine {
+                    id: lease.id,
+                    from: &lease.reverse_path,
+                    recipient,
+                    size: lease.size,
+                    record: &result.record,
+                    settling,
+                    delays: delays(lease.created, clock, result),
+                };
+                line.event()
+            })
+            .collect()
+    }
+
+    /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
+    fn put_off(&self, pending: Pending, error: &SpoolError) -> Pending {
+        self.events.write(
+            &Event::new(Level::Error, "spool")
+                .with("id", Value::Word(pending.id.to_string()))
+                .with("error", Value::Quoted(error.to_string())),
+        );
+        Pending {
+            due: later(SPOOL_TROUBLE),
+            ..pending
+        }
+    }
+}
+
+fn later(delay: Duration) -> Timestamp {
+    Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX)
+}
+
+/// Before the queue manager, in the queue, connection set-up (look-ups included), transmission.
+fn delays(created: Timestamp, clock: &Clock, result: &RecipientResult) -> Delays {
+    let since =
+        |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let before = since(created, clock.due);
+    let queued = since(clock.due, clock.leased);
+    let now = Instant::now();
+    let ready = result.record.times().map_or(now, |(_, ready)| ready);
+    let setup = ready.saturating_duration_since(clock.began);
+    let transmission = now.saturating_duration_since(ready);
+    Delays {
+        total: before + queued + setup + transmission,
+        stages: [before, queued, setup, transmission],
+    }
+}

@@ -1,0 +1,42 @@
+//! What is remembered about hosts between messages: in which way their handshakes broke.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a broken handshake is remembered.
+const MEMORY: Duration = Duration::from_hours(24);
+/// How many hosts are remembered; beyond that the memory starts anew.
+const HOSTS: usize = 10_000;
+
+/// Broken handshakes of the last 24 hours, by address.
+#[derive(Debug, Default)]
+pub(crate) struct HandshakeMarks(Mutex<HashMap<IpAddr, (String, Instant)>>);
+
+impl HandshakeMarks {
+    /// Remembers that the handshake with `address` broke in this way; true if it did so before.
+    pub(crate) fn mark(&self, address: IpAddr, way: &str) -> bool {
+        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.len() >= HOSTS && !marks.contains_key(&address) {
+            marks.clear();
+        }
+        let before = marks.insert(address, (way.to_owned(), Instant::now()));
+        before.is_some_and(|(so, when)| so == way && when.elapsed() < MEMORY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_way_counts() {
+        let marks = HandshakeMarks::default();
+        let address = IpAddr::from([192, 0, 2, 1]);
+        assert!(!marks.mark(address, "not TLS"));
+        assert!(marks.mark(address, "not TLS"));
+        assert!(!marks.mark(address, "handshake_failure"));
+        assert!(!marks.mark(IpAddr::from([192, 0, 2, 2]), "handshake_failure"));
+    }
+}

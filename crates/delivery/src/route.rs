@@ -1,0 +1,374 @@
+//! From a next hop to facts, a decision and the hosts that it speaks of.
+//!
+//! All look-ups of one destination run before the first connection: first MX, then the addresses of all hosts at
+//! once, and behind each host's addresses its TLSA records.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dane::{ReferenceIdentifiers, TlsaSet};
+use dns::host::{self, AddressFamily, HostSecurity, TlsaQuestion};
+use dns::mx::{self, MxFinding, MxRecord};
+use dns::{Exchange, Resolver};
+use futures_util::future::join_all;
+use jiff::civil::Date;
+use mail::{Domain, NextHop, Security};
+use policy::Policy;
+use policy::decision::{Decision, decide};
+use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
+use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx};
+use rand::seq::SliceRandom;
+
+use crate::config::DeliveryConfig;
+use crate::tls::DanePeer;
+
+/// MX hosts that are looked at; the rest of a longer list is not (RFC 5321 §5.1 asks for at least two).
+const HOSTS: usize = 32;
+/// Addresses of one host that are tried.
+const ADDRESSES: usize = 16;
+
+/// What is known and decided about a next hop.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// What the policy says.
+    pub policy: DestinationPolicy,
+    /// The facts that the decision rests on.
+    pub facts: Facts,
+    /// The decision.
+    pub decision: Decision,
+    /// The hosts, in the order of the facts.
+    pub(crate) hosts: Vec<RouteHost>,
+    /// The status of the MX (or NODATA) answer, where there was one.
+    pub mx: Option<Security>,
+    /// The port to connect to.
+    pub port: u16,
+}
+
+/// A host as the connection needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteHost {
+    /// Its name; `None` where it is known by its address alone.
+    pub(crate) name: Option<Domain>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) dane: Option<DanePeer>,
+}
+
+/// Gathers facts and decides.
+pub async fn find(
+    next_hop: &NextHop,
+    policy: &Policy,
+    resolver: &Resolver,
+    config: &DeliveryConfig,
+    today: Date,
+) -> Route {
+    let destination_policy = policy.for_destination(next_hop, today);
+    let target = destination_policy
+        .route
+        .clone()
+        .unwrap_or_else(|| next_hop.clone());
+    let port = target.port().unwrap_or(config.port);
+    let search = Search {
+        policy,
+        destination_policy: &destination_policy,
+        resolver,
+        config,
+        today,
+        port,
+    };
+    let (destination, hosts, mx) = search.destination(&target).await;
+    let wanted = Wanted {
+        dane: destination_policy.dane,
+        insecure_mx: destination_policy.insecure_mx,
+        tls: destination_policy.tls,
+    };
+    let facts = Facts { wanted, destination };
+    let decision = decide(&facts);
+    Route {
+        policy: destination_policy,
+        facts,
+        decision,
+        hosts,
+        mx,
+        port,
+    }
+}
+
+/// What the parts of one search share.
+struct Search<'a> {
+    policy: &'a Policy,
+    destination_policy: &'a DestinationPolicy,
+    resolver: &'a Resolver,
+    config: &'a DeliveryConfig,
+    today: Date,
+    port: u16,
+}
+
+/// How a host came to be one of the destination's.
+enum Origin<'a> {
+    /// By an MX record of this next-hop domain, whose fully expanded name is the second.
+    Mx(Security, &'a Domain, &'a Domain),
+    /// By the absence of MX records, or by configuration.
+    Itself(Security),
+}
+
+impl Origin<'_> {
+    fn security(&self) -> Security {
+        match self {
+            Self::Mx(security, ..) | Self::Itself(security) => *security,
+        }
+    }
+}
+
+impl Search<'_> {
+    async fn destination(&self, target: &NextHop) -> (Destination, Vec<RouteHost>, Option<Security>) {
+        match target {
+            NextHop::Address { address, .. } => (
+                Destination::AddressLiteral,
+                vec![RouteHost::address(*address)],
+                None,
+            ),
+            NextHop::Host { host, .. } => {
+                let (host, found) = self.host(host, &Origin::Itself(Security::Secure)).await;
+                (Destination::Configured(host), vec![found], None)
+            }
+            NextHop::Domain { domain, .. } => self.by_mx(domain).await,
+        }
+    }
+
+    async fn by_mx(&self, domain: &Domain) -> (Destination, Vec<RouteHost>, Option<Security>) {
+        let none = Vec::new();
+        match mx::discover(self.resolver, domain).await {
+            MxFinding::Failed(failure) => (Destination::MxFailed(failure), none, None),
+            MxFinding::NullMx(security) => (Destination::NullMx(security), none, Some(security)),
+            MxFinding::NxDomain(security) => (Destination::NoSuchDomain(security), none, Some(security)),
+            MxFinding::NoData { security } => {
+                let (host, found) = self.host(domain, &Origin::Itself(security)).await;
+                if self.is_own(&found) {
+                    return (Destination::OwnMx, none, Some(security));
+                }
+                (
+                    Destination::ImplicitMx { security, host },
+                    vec![found],
+                    Some(security),
+                )
+            }
+            MxFinding::Records {
+                security,
+                expanded,
+                exchanges,
+            } => {
+                self.by_exchanges(exchanges, &Origin::Mx(security, domain, &expanded))
+                    .await
+            }
+        }
+    }
+
+    async fn by_exchanges(
+        &self,
+        mut exchanges: Vec<MxRecord>,
+        origin: &Origin<'_>,
+    ) -> (Destination, Vec<RouteHost>, Option<Security>) {
+        let security = origin.security();
+        // Equal preferences in random order (RFC 5321 §5.1).
+        exchanges.shuffle(&mut rand::rng());
+        exchanges.sort_by_key(|exchange| exchange.preference);
+        exchanges.truncate(HOSTS);
+        let found = join_all(exchanges.iter().map(|exchange| self.exchange(exchange, origin))).await;
+        // This relay, and every host of equal or worse preference, is no way forward (RFC 5321 §5.1).
+        let own = exchanges
+            .iter()
+            .zip(&found)
+            .filter(|(_, (_, host))| self.is_own(host))
+            .map(|(exchange, _)| exchange.preference)
+            .min();
+        let better = exchanges
+            .iter()
+            .take_while(|exchange| own.is_none_or(|own| exchange.preference < own))
+            .count();
+        if better == 0 && own.is_some() {
+            return (Destination::OwnMx, Vec::new(), Some(security));
+        }
+        let (hosts, found) = found.into_iter().take(better).unzip();
+        (Destination::Mx { security, hosts }, found, Some(security))
+    }
+
+    async fn exchange(&self, record: &MxRecord, origin: &Origin<'_>) -> (Host, RouteHost) {
+        match &record.exchange {
+            Exchange::Name(name) => self.host(name, origin).await,
+            Exchange::Address(address) => {
+                let policy = self.destination_wide();
+                let host = Host {
+                    policy,
+                    findings: HostFindings::AddressName,
+                    mta_sts: None,
+                };
+                (host, RouteHost::address(*address))
+            }
+            // A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
+            Exchange::Root | Exchange::Invalid(_) => {
+                let addresses = Addresses::Absent(origin.security());
+                let findings = HostFindings::Named {
+                    addresses,
+                    tlsa: Tlsa::NotAsked,
+                };
+                let host = Host {
+                    policy: self.destination_wide(),
+                    findings,
+                    mta_sts: None,
+                };
+                (
+                    host,
+                    RouteHost {
+                        name: None,
+                        addresses: Vec::new(),
+                        dane: None,
+                    },
+                )
+            }
+        }
+    }
+
+    fn destination_wide(&self) -> HostPolicy {
+        HostPolicy {
+            dane: self.destination_policy.dane,
+            dane_source: self.destination_policy.dane_source.clone(),
+        }
+    }
+
+    async fn host(&self, name: &Domain, origin: &Origin<'_>) -> (Host, RouteHost) {
+        let policy = self.policy.for_mx_host(self.destination_policy, name, self.today);
+        let ignored =
+            origin.security() == Security::Insecure && self.destination_policy.insecure_mx == InsecureMx::May;
+        let question = if policy.dane == DaneMode::Off || (ignored && policy.dane != DaneMode::Strict) {
+            TlsaQuestion::DoNotAsk
+        } else {
+            TlsaQuestion::Ask
+        };
+        let found = host::discover(
+            self.resolver,
+            name,
+            self.port,
+            question,
+            self.config.address_family,
+        )
+        .await;
+        let expanded = match &found.addresses {
+            host::Addresses::Found { expanded, .. } => Some(expanded),
+            host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) => None,
+        };
+        let (tlsa, dane) = match found.tlsa {
+            host::Tlsa::NotAsked => (Tlsa::NotAsked, None),
+            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure), None),
+            host::Tlsa::Absent => (Tlsa::Absent, None),
+            host::Tlsa::Found { base, records } => {
+                let set = TlsaSet::new(records);
+                let tlsa = if set.is_usable() {
+                    Tlsa::Usable
+                } else {
+                    Tlsa::Unusable
+                };
+                let references = reference_identifiers(&base, name, expanded, origin);
+                // A base domain that no certificate could name is no ground for trust in anything else.
+                let dane = references.map(|references| DanePeer {
+                    base,
+                    set,
+                    references,
+                });
+                (if dane.is_some() { tlsa } else { Tlsa::Unusable }, dane)
+            }
+        };
+        let (addresses, usable) = match found.addresses {
+            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure), Vec::new()),
+            host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
+            host::Addresses::Found {
+                mut addresses,
+                security,
+                ..
+            } => {
+                addresses.truncate(ADDRESSES);
+                (address_security(security), addresses)
+            }
+        };
+        let host = Host {
+            policy,
+            findings: HostFindings::Named { addresses, tlsa },
+            mta_sts: None,
+        };
+        (
+            host,
+            RouteHost {
+                name: Some(name.clone()),
+                addresses: usable,
+                dane,
+            },
+        )
+    }
+
+    /// D11: one of our names, one of our addresses, or an address *and port* at which we listen.
+    fn is_own(&self, host: &RouteHost) -> bool {
+        let config = self.config;
+        host.name
+            .as_ref()
+            .is_some_and(|name| config.own_names.contains(name))
+            || host.addresses.iter().any(|address| {
+                config.own_addresses.contains(address)
+                    || config
+                        .listen
+                        .iter()
+                        .any(|listen| listens_at(*listen, *address, self.port))
+            })
+    }
+}
+
+/// Whether a listener bound to `listen` answers at `address` and `port`. One bound to every address answers at
+/// loopback for certain; its other addresses are named in `own_addresses`.
+fn listens_at(listen: SocketAddr, address: IpAddr, port: u16) -> bool {
+    let here = listen.ip() == address || (listen.ip().is_unspecified() && address.is_loopback());
+    listen.port() == port && here
+}
+
+fn address_security(security: HostSecurity) -> Addresses {
+    match security {
+        HostSecurity::Insecure => Addresses::Insecure,
+        HostSecurity::SecureAlias => Addresses::SecureAlias,
+        HostSecurity::Secure => Addresses::Secure,
+    }
+}
+
+/// The names that a certificate under a DANE-TA record may bear (RFC 7672 §3.2.2): the base domain; behind a secure
+/// MX also the next-hop domain and its expansion; without MX also the original name where the base is its expansion.
+/// `None` if the base domain cannot stand in a certificate.
+fn reference_identifiers(
+    base: &Domain,
+    name: &Domain,
+    expanded: Option<&Domain>,
+    origin: &Origin<'_>,
+) -> Option<ReferenceIdentifiers> {
+    let also: Vec<&Domain> = match origin {
+        Origin::Mx(Security::Secure, next_hop, expanded) => vec![next_hop, expanded],
+        Origin::Mx(Security::Insecure, ..) => Vec::new(),
+        Origin::Itself(_) if expanded == Some(base) => vec![name],
+        Origin::Itself(_) => Vec::new(),
+    };
+    let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
+    for name in also {
+        // A name that cannot stand in a certificate need not be looked for in one.
+        references = match references.clone().and(name.as_str()) {
+            Ok(more) => more,
+            Err(_) => references,
+        };
+    }
+    Some(references)
+}
+
+impl RouteHost {
+    fn address(address: IpAddr) -> Self {
+        Self {
+            name: None,
+            addresses: vec![address],
+            dane: None,
+        }
+    }
+}
+
+/// Which addresses may be used, for callers that need not know crate `dns`.
+pub type Family = AddressFamily;

@@ -1,0 +1,234 @@
+//! Opening a session: connection, greeting, EHLO, STARTTLS, and the clearance that comes out of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mail::DomainPart;
+use policy::decision::Requirement;
+use smtp::{Command, Extension, Extensions, Reply};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::clearance::{Clearance, Cleared};
+use crate::config::Timeouts;
+use crate::failure::SessionFailure;
+use crate::stage::Stage;
+use crate::tls::{Peer, TlsClient, TlsFacts};
+use crate::wire::{Stream, Wire};
+
+/// What every session shares.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    /// The name given in EHLO.
+    pub(crate) hostname: DomainPart,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) tls: TlsClient,
+}
+
+/// Whether a session may begin a handshake, where TLS is not demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    /// If STARTTLS is offered.
+    IfOffered,
+    /// No: it broke a moment ago.
+    Avoid,
+}
+
+/// A session that may send: its requirement is met.
+pub(crate) struct Session {
+    pub(crate) wire: Wire,
+    pub(crate) extensions: Extensions,
+    pub(crate) cleared: Cleared,
+    pub(crate) tls: TlsFacts,
+}
+
+impl Caller {
+    /// Connects and meets `requirement`, or says why not.
+    pub(crate) async fn open(
+        &self,
+        address: SocketAddr,
+        source: Option<IpAddr>,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+        handshake: Handshake,
+    ) -> Result<Session, SessionFailure> {
+        let stream = self.connect(address, source).await?;
+        let mut wire = Wire::new(Stream::Plain(stream));
+        match self.greet(&mut wire, requirement).await {
+            Ok(extensions) => self.secure(wire, extensions, peer, requirement, handshake).await,
+            Err(failure) => {
+                self.leave(wire, &failure).await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        address: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> Result<TcpStream, SessionFailure> {
+        let unreachable = |error: std::io::Error| SessionFailure::Unreachable(describe(&error));
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        };
+        let socket = socket.map_err(unreachable)?;
+        if let Some(source) = source {
+            socket.bind(SocketAddr::new(source, 0)).map_err(unreachable)?;
+        }
+        let stream = match timeout(self.timeouts.connect, socket.connect(address)).await {
+            Ok(connected) => connected.map_err(unreachable)?,
+            Err(_) => return Err(SessionFailure::TimedOut(Stage::Connect)),
+        };
+        // Commands are small and waited for: batching them in the kernel only delays.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    /// Greeting and EHLO; HELO where EHLO is unknown and nothing is demanded (RFC 5321 §3.2).
+    async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
+        let greeting = wire.reply(Stage::Banner, self.timeouts.banner).await?;
+        if greeting.code.class() != 2 {
+            return Err(SessionFailure::Refused(Stage::Banner, greeting));
+        }
+        let reply = self.hello(wire, &Command::Ehlo(&self.hostname)).await?;
+        if reply.code.class() == 2 {
+            return Ok(Extensions::from_ehlo(&reply));
+        }
+        let unknown = matches!(reply.code.get(), 500 | 502 | 504 | 550);
+        if requirement != Requirement::Opportunistic || !unknown {
+            return Err(SessionFailure::Refused(Stage::Ehlo, reply));
+        }
+        let reply = self.hello(wire, &Command::Helo(&self.hostname)).await?;
+        if reply.code.class() == 2 {
+            Ok(Extensions::none())
+        } else {
+            Err(SessionFailure::Refused(Stage::Ehlo, reply))
+        }
+    }
+
+    async fn hello(&self, wire: &mut Wire, command: &Command<'_>) -> Result<Reply, SessionFailure> {
+        wire.command(command, &Extensions::none(), Stage::Ehlo, self.timeouts.ehlo)
+            .await
+    }
+
+    async fn secure(
+        &self,
+        mut wire: Wire,
+        extensions: Extensions,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+        handshake: Handshake,
+    ) -> Result<Session, SessionFailure> {
+        let optional = requirement == Requirement::Opportunistic;
+        if optional && handshake == Handshake::Avoid {
+            return in_clear(wire, extensions, requirement, None);
+        }
+        if !extensions.offers(Extension::StartTls) {
+            let failure = SessionFailure::StarttlsNotOffered;
+            return self.clear_or_fail(wire, extensions, requirement, failure).await;
+        }
+        let reply = wire
+            .command(
+                &Command::StartTls,
+                &extensions,
+                Stage::Starttls,
+                self.timeouts.starttls,
+            )
+            .await?;
+        if reply.code.get() != 220 {
+            let failure = SessionFailure::StarttlsRefused(reply);
+            return self.clear_or_fail(wire, extensions, requirement, failure).await;
+        }
+        let stream = wire.into_plain()?;
+        let shaking = self.tls.handshake(stream, peer, requirement);
+        let secured = match timeout(self.timeouts.starttls, shaking).await {
+            Ok(secured) => secured?,
+            Err(_) => return Err(SessionFailure::TimedOut(Stage::Starttls)),
+        };
+        let mut wire = Wire::new(Stream::Tls(Box::new(secured.stream)));
+        // Everything learned in clear is forgotten (RFC 3207 §4.2).
+        let reply = self.hello(&mut wire, &Command::Ehlo(&self.hostname)).await?;
+        if reply.code.class() != 2 {
+            let failure = SessionFailure::Refused(Stage::Ehlo, reply);
+            self.leave(wire, &failure).await;
+            return Err(failure);
+        }
+        let extensions = Extensions::from_ehlo(&reply);
+        let cleared = secured.clearance.meets(requirement).ok_or_else(unmet)?;
+        Ok(Session {
+            wire,
+            extensions,
+            cleared,
+            tls: secured.facts,
+        })
+    }
+
+    /// Goes on in clear where TLS is not demanded.
+    async fn clear_or_fail(
+        &self,
+        wire: Wire,
+        extensions: Extensions,
+        requirement: Requirement,
+        failure: SessionFailure,
+    ) -> Result<Session, SessionFailure> {
+        if requirement == Requirement::Opportunistic {
+            return in_clear(wire, extensions, requirement, failure.tlsfail());
+        }
+        self.leave(wire, &failure).await;
+        Err(failure)
+    }
+
+    /// Ends a session politely where the server still listens.
+    async fn leave(&self, wire: Wire, failure: &SessionFailure) {
+        match failure {
+            SessionFailure::Refused(..)
+            | SessionFailure::StarttlsNotOffered
+            | SessionFailure::StarttlsRefused(_) => {
+                wire.quit(self.timeouts.quit).await;
+            }
+            SessionFailure::Unreachable(_)
+            | SessionFailure::TimedOut(_)
+            | SessionFailure::Closed(_)
+            | SessionFailure::Protocol(..)
+            | SessionFailure::ResponseInjection
+            | SessionFailure::Handshake(_)
+            | SessionFailure::Unauthenticated(_)
+            | SessionFailure::TooLarge(_)
+            | SessionFailure::No8BitMime
+            | SessionFailure::Content(_) => {}
+        }
+    }
+}
+
+fn in_clear(
+    wire: Wire,
+    extensions: Extensions,
+    requirement: Requirement,
+    fail: Option<String>,
+) -> Result<Session, SessionFailure> {
+    let cleared = Clearance::clear().meets(requirement).ok_or_else(unmet)?;
+    Ok(Session {
+        wire,
+        extensions,
+        cleared,
+        tls: TlsFacts {
+            fail,
+            ..TlsFacts::default()
+        },
+    })
+}
+
+fn unmet() -> SessionFailure {
+    SessionFailure::Handshake("the connection does not meet its requirement".to_owned())
+}
+
+/// The system's words without its error number.
+fn describe(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}

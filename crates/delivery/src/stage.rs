@@ -1,0 +1,66 @@
+//! The stages of a session, each with a time of its own (RFC 5321 §4.5.3.2).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::Timeouts;
+
+/// Where in a session something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The TCP connection.
+    Connect,
+    /// The greeting.
+    Banner,
+    /// EHLO or HELO.
+    Ehlo,
+    /// STARTTLS and the handshake.
+    Starttls,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The content.
+    Body,
+    /// The final dot.
+    FinalDot,
+    /// QUIT.
+    Quit,
+}
+
+impl Timeouts {
+    /// How long `stage` may take.
+    pub fn of(&self, stage: Stage) -> Duration {
+        match stage {
+            Stage::Connect => self.connect,
+            Stage::Banner => self.banner,
+            Stage::Ehlo => self.ehlo,
+            Stage::Starttls => self.starttls,
+            Stage::Mail => self.mail,
+            Stage::Rcpt => self.rcpt,
+            Stage::Data => self.data,
+            Stage::Body => self.body,
+            Stage::FinalDot => self.final_dot,
+            Stage::Quit => self.quit,
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connecting",
+            Self::Banner => "the greeting",
+            Self::Ehlo => "EHLO",
+            Self::Starttls => "STARTTLS",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Body => "the content",
+            Self::FinalDot => "the end of the content",
+            Self::Quit => "QUIT",
+        })
+    }
+}

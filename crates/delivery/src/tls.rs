@@ -1,0 +1,264 @@
+//! The handshake: one requirement in, a clearance or a failure out.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dane::{
+    ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, TlsaSet,
+    VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
+};
+use mail::Domain;
+use policy::decision::Requirement;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::clearance::Clearance;
+use crate::failure::SessionFailure;
+
+/// What every handshake shares.
+#[derive(Clone)]
+pub struct TlsClient {
+    configs: ClientConfigs,
+    webpki: Option<WebPki>,
+}
+
+/// Whom a handshake is with.
+pub(crate) struct Peer<'a> {
+    /// The MX host; `None` where the peer is known by its address alone.
+    pub(crate) host: Option<&'a Domain>,
+    pub(crate) address: IpAddr,
+    /// What DNS says about its keys, where it says something.
+    pub(crate) dane: Option<&'a DanePeer>,
+}
+
+/// What DNS says about the keys of a host.
+#[derive(Debug, Clone)]
+pub(crate) struct DanePeer {
+    /// The TLSA base domain, sent as SNI (RFC 7672 §8.1).
+    pub(crate) base: Domain,
+    pub(crate) set: TlsaSet,
+    pub(crate) references: ReferenceIdentifiers,
+}
+
+/// What the log says about TLS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFacts {
+    /// `TLSv1.3:TLS_AES_256_GCM_SHA384`.
+    pub(crate) session: Option<String>,
+    /// OpenSSL's number and words for the check that was made.
+    pub(crate) valid: Option<VerifyCode>,
+    /// Why there is no session.
+    pub(crate) fail: Option<String>,
+    /// The TLSA record that matched.
+    pub(crate) matched: Option<String>,
+}
+
+/// A completed handshake.
+pub(crate) struct Secured {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) facts: TlsFacts,
+    pub(crate) clearance: Clearance,
+}
+
+impl TlsClient {
+    /// `webpki` is `None` where the machine trusts nobody: then nothing can be verified by name.
+    pub fn new(configs: ClientConfigs, webpki: Option<WebPki>) -> Self {
+        Self { configs, webpki }
+    }
+
+    /// Makes the handshake and meets `requirement` with it, or fails.
+    pub(crate) async fn handshake(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+    ) -> Result<Secured, SessionFailure> {
+        match requirement {
+            Requirement::Opportunistic | Requirement::Encrypted => self.record(stream, peer).await,
+            Requirement::Pkix => self.authenticate_by_name(stream, peer).await,
+            Requirement::Dane | Requirement::DaneAndPkix => {
+                self.authenticate_by_dane(stream, peer, requirement).await
+            }
+        }
+    }
+
+    async fn record(&self, stream: TcpStream, peer: &Peer<'_>) -> Result<Secured, SessionFailure> {
+        let name = sni(peer);
+        let verifier = match &self.webpki {
+            Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name.clone()),
+            None => RecordingVerifier::new(self.configs.provider()),
+        };
+        let stream = connect(stream, self.configs.recording(&verifier), name)
+            .await
+            .map_err(broken)?;
+        let verdict = verifier.observed().and_then(|observed| observed.webpki);
+        let valid = verdict.map(|verdict| verdict.map_or_else(dane::PkixFailure::code, |()| VerifyCode::OK));
+        let facts = TlsFacts {
+            valid,
+            ..session_facts(stream.get_ref().1)
+        };
+        Ok(Secured {
+            stream,
+            facts,
+            clearance: Clearance::encrypted(),
+        })
+    }
+
+    async fn authenticate_by_name(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+    ) -> Result<Secured, SessionFailure> {
+        let webpki = self
+            .webpki
+            .as_ref()
+            .ok_or_else(|| SessionFailure::Handshake("no WebPKI roots".to_owned()))?;
+        let host = peer
+            .host
+            .ok_or_else(|| SessionFailure::Handshake("no host name to verify".to_owned()))?;
+        let name = usable_name(host)?;
+        let verifier = PkixVerifier::new(webpki, name.clone());
+        let stream = connect(stream, self.configs.pkix(&verifier), name)
+            .await
+            .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
+        let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
+        let facts = TlsFacts {
+            valid: Some(VerifyCode::OK),
+            ..session_facts(stream.get_ref().1)
+        };
+        Ok(Secured {
+            stream,
+            facts,
+            clearance: Clearance::by_name(proof),
+        })
+    }
+
+    async fn authenticate_by_dane(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+    ) -> Result<Secured, SessionFailure> {
+        let dane = peer.dane.ok_or_else(unproven)?;
+        let verifier = self.dane_verifier(dane, peer, requirement)?;
+        let stream = connect(stream, self.configs.dane(&verifier), usable_name(&dane.base)?)
+            .await
+            .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
+        let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
+        let facts = TlsFacts {
+            valid: Some(VerifyCode::OK),
+            matched: Some(proof.matched().record.fingerprint().to_string()),
+            ..session_facts(stream.get_ref().1)
+        };
+        Ok(Secured {
+            stream,
+            facts,
+            clearance: Clearance::by_dane(proof),
+        })
+    }
+
+    fn dane_verifier(
+        &self,
+        dane: &DanePeer,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+    ) -> Result<Arc<DaneVerifier>, SessionFailure> {
+        let (set, references) = (dane.set.clone(), dane.references.clone());
+        if requirement != Requirement::DaneAndPkix {
+            return Ok(DaneVerifier::new(set, references, self.configs.provider()));
+        }
+        let webpki = self
+            .webpki
+            .as_ref()
+            .ok_or_else(|| SessionFailure::Handshake("no WebPKI roots".to_owned()))?;
+        let host = peer.host.ok_or_else(unproven)?;
+        Ok(DaneVerifier::and_webpki(
+            set,
+            references,
+            webpki,
+            usable_name(host)?,
+        ))
+    }
+}
+
+/// Without authentication SNI is a courtesy, and an odd name no reason for clear text.
+fn sni(peer: &Peer<'_>) -> ServerName<'static> {
+    let name = peer.dane.map(|dane| &dane.base).or(peer.host);
+    match name {
+        Some(name) => opportunistic_server_name(name.as_str(), peer.address),
+        None => ServerName::IpAddress(peer.address.into()),
+    }
+}
+
+fn usable_name(name: &Domain) -> Result<ServerName<'static>, SessionFailure> {
+    server_name(name.as_str()).map_err(|error| SessionFailure::Handshake(error.to_string()))
+}
+
+async fn connect(
+    stream: TcpStream,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> Result<TlsStream<TcpStream>, io::Error> {
+    TlsConnector::from(config).connect(name, stream).await
+}
+
+fn unproven() -> SessionFailure {
+    SessionFailure::Handshake("the handshake proved nothing".to_owned())
+}
+
+fn refused_or_broken(refusal: Option<Refusal>, error: io::Error) -> SessionFailure {
+    refusal.map_or_else(|| broken(error), SessionFailure::Unauthenticated)
+}
+
+/// The alert, or the error in a few words of ours.
+#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
+fn broken(error: io::Error) -> SessionFailure {
+    let words = match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(rustls::Error::AlertReceived(alert)) => alert_name(*alert),
+        Some(rustls::Error::PeerIncompatible(_)) => "no common parameters".to_owned(),
+        Some(rustls::Error::InvalidMessage(_)) => "not TLS".to_owned(),
+        Some(rustls::Error::PeerMisbehaved(_)) => "protocol violation".to_owned(),
+        Some(_) => "handshake error".to_owned(),
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                "connection closed".to_owned()
+            }
+            kind => kind.to_string(),
+        },
+    };
+    SessionFailure::Handshake(words)
+}
+
+/// The name that TLS gives the alert (RFC 8446 §6): `HandshakeFailure` becomes `handshake_failure`.
+fn alert_name(alert: AlertDescription) -> String {
+    let camel = alert.as_str().unwrap_or("unknown alert");
+    let mut name = String::with_capacity(camel.len() + 4);
+    for (position, c) in camel.chars().enumerate() {
+        if c.is_ascii_uppercase() && position > 0 {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+fn session_facts(connection: &ClientConnection) -> TlsFacts {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLS",
+    };
+    let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+    let cipher = suite.and_then(openssl_cipher_name).unwrap_or("unknown");
+    TlsFacts {
+        session: Some(format!("{version}:{cipher}")),
+        ..TlsFacts::default()
+    }
+}

@@ -1,0 +1,296 @@
+//! One transaction: MAIL, RCPT, DATA and the content, and what it made of each recipient.
+
+use bytes::BytesMut;
+use smtp::data::DotStuffer;
+use smtp::{Command, Extension, Reply};
+use spool::{Lease, LeasedRecipient};
+use std::time::Duration;
+
+use crate::config::Timeouts;
+use crate::failure::SessionFailure;
+use crate::session::Session;
+use crate::stage::Stage;
+
+/// Recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of pipelined
+/// commands, so that neither side waits for the other to read (RFC 2920 §3.1).
+pub(crate) const RECIPIENTS: usize = 100;
+
+/// What a transaction made of one recipient.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    /// The server took responsibility, with this reply to the final dot.
+    Accepted(Reply),
+    /// It did not.
+    Failed(SessionFailure),
+}
+
+/// What a transaction made of its recipients, in their order, and whether the session is good for another.
+pub(crate) struct Ended {
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) usable: bool,
+    /// The connection was lost after the final dot: the server may have taken the message.
+    pub(crate) duplicate_risk: bool,
+}
+
+/// Sends the message of `lease` to at most [`RECIPIENTS`] of its recipients. The session carries the clearance
+/// without which there is none.
+pub(crate) async fn send(
+    session: &mut Session,
+    lease: &Lease,
+    recipients: &[&LeasedRecipient],
+    timeouts: &Timeouts,
+) -> Ended {
+    if let Some(failure) = unfit(session, lease) {
+        return Ended::all(recipients.len(), failure, true);
+    }
+    let replies = match envelope(session, lease, recipients, timeouts).await {
+        Ok(replies) => replies,
+        Err(failure) => {
+            let usable = matches!(failure, SessionFailure::Refused(_, ref reply) if reply.code.get() != 421);
+            return Ended::all(recipients.len(), failure, usable);
+        }
+    };
+    content(session, lease, replies, timeouts).await
+}
+
+/// What the server has said cannot be sent at all.
+fn unfit(session: &Session, lease: &Lease) -> Option<SessionFailure> {
+    match session.extensions.size_limit() {
+        Some(limit) if lease.size > limit => return Some(SessionFailure::TooLarge(limit)),
+        Some(_) | None => {}
+    }
+    let eight_bit = lease.body == mail::BodyType::EightBitMime;
+    (eight_bit && !session.extensions.offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
+}
+
+/// The replies to the envelope: one a recipient, and that to DATA.
+struct EnvelopeReplies {
+    recipients: Vec<Reply>,
+    data: Option<Reply>,
+}
+
+async fn envelope(
+    session: &mut Session,
+    lease: &Lease,
+    recipients: &[&LeasedRecipient],
+    timeouts: &Timeouts,
+) -> Result<EnvelopeReplies, SessionFailure> {
+    let mail = Command::MailFrom {
+        reverse_path: &lease.reverse_path,
+        size: lease.size,
+        body: lease.body,
+    };
+    if session.extensions.offers(Extension::Pipelining) {
+        pipelined(session, &mail, recipients, timeouts).await
+    } else {
+        one_by_one(session, &mail, recipients, timeouts).await
+    }
+}
+
+async fn pipelined(
+    session: &mut Session,
+    mail: &Command<'_>,
+    recipients: &[&LeasedRecipient],
+    timeouts: &Timeouts,
+) -> Result<EnvelopeReplies, SessionFailure> {
+    let Session { wire, extensions, .. } = session;
+    wire.queue(mail, extensions);
+    for recipient in recipients {
+        wire.queue(&Command::RcptTo(&recipient.address), extensions);
+    }
+    wire.queue(&Command::Data, extensions);
+    wire.flush(Stage::Mail, timeouts.mail).await?;
+    let mail = wire.reply(Stage::Mail, timeouts.mail).await?;
+    let mut replies = Vec::with_capacity(recipients.len());
+    for _ in recipients {
+        replies.push(wire.reply(Stage::Rcpt, timeouts.rcpt).await?);
+    }
+    let data = wire.reply(Stage::Data, timeouts.data).await?;
+    if mail.code.class() == 2 {
+        return Ok(EnvelopeReplies {
+            recipients: replies,
+            data: Some(data),
+        });
+    }
+    // A server that refused MAIL and yet says 354 waits for content: it gets none but the end (RFC 2920 §3.1).
+    if data.code.get() == 354 {
+        wire.write(b".\r\n", Stage::Body, timeouts.body).await?;
+        wire.reply(Stage::FinalDot, timeouts.final_dot).await?;
+    }
+    Err(SessionFailure::Refused(Stage::Mail, mail))
+}
+
+async fn one_by_one(
+    session: &mut Session,
+    mail: &Command<'_>,
+    recipients: &[&LeasedRecipient],
+    timeouts: &Timeouts,
+) -> Result<EnvelopeReplies, SessionFailure> {
+    let Session { wire, extensions, .. } = session;
+    let reply = wire.command(mail, extensions, Stage::Mail, timeouts.mail).await?;
+    if reply.code.class() != 2 {
+        return Err(SessionFailure::Refused(Stage::Mail, reply));
+    }
+    let mut replies = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let command = Command::RcptTo(&recipient.address);
+        replies.push(
+            wire.command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
+                .await?,
+        );
+    }
+    let any = replies.iter().any(|reply| reply.code.class() == 2);
+    let data = match any {
+        true => Some(
+            wire.command(&Command::Data, extensions, Stage::Data, timeouts.data)
+                .await?,
+        ),
+        false => None,
+    };
+    Ok(EnvelopeReplies {
+        recipients: replies,
+        data,
+    })
+}
+
+async fn content(
+    session: &mut Session,
+    lease: &Lease,
+    replies: EnvelopeReplies,
+    timeouts: &Timeouts,
+) -> Ended {
+    let accepted = replies.recipients.iter().any(|reply| reply.code.class() == 2);
+    let outcome = match replies.data {
+        Some(data) if data.code.get() != 354 => {
+            Err(Lost::before_the_dot(SessionFailure::Refused(Stage::Data, data)))
+        }
+        Some(_) if accepted => body(session, lease, timeouts).await,
+        Some(_) => empty_body(session, timeouts).await,
+        None => return Ended::from_recipients(replies.recipients, None, true),
+    };
+    match outcome {
+        Ok(reply) => Ended::from_recipients(replies.recipients, Some(Ok(reply)), true),
+        Err(lost) => {
+            let usable =
+                matches!(&lost.failure, SessionFailure::Refused(_, reply) if reply.code.get() != 421);
+            let mut ended = Ended::from_recipients(replies.recipients, Some(Err(lost.failure)), usable);
+            ended.duplicate_risk = lost.after_the_dot;
+            ended
+        }
+    }
+}
+
+/// How the content was lost.
+struct Lost {
+    failure: SessionFailure,
+    after_the_dot: bool,
+}
+
+impl Lost {
+    fn before_the_dot(failure: SessionFailure) -> Self {
+        Self {
+            failure,
+            after_the_dot: false,
+        }
+    }
+}
+
+/// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1).
+async fn empty_body(session: &mut Session, timeouts: &Timeouts) -> Result<Reply, Lost> {
+    let wire = &mut session.wire;
+    wire.write(b".\r\n", Stage::Body, timeouts.body)
+        .await
+        .map_err(Lost::before_the_dot)?;
+    wire.reply(Stage::FinalDot, timeouts.final_dot)
+        .await
+        .map_err(Lost::before_the_dot)
+}
+
+async fn body(session: &mut Session, lease: &Lease, timeouts: &Timeouts) -> Result<Reply, Lost> {
+    // Each block that makes progress has its time, and the whole a floor of 1 KB/s.
+    let floor = timeouts
+        .body
+        .saturating_add(Duration::from_secs(lease.size / 1024));
+    match tokio::time::timeout(floor, stream_content(session, lease, timeouts)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => return Err(Lost::before_the_dot(early_reply(session, failure).await)),
+        Err(_) => return Err(Lost::before_the_dot(SessionFailure::TimedOut(Stage::Body))),
+    }
+    let reply = session.wire.reply(Stage::FinalDot, timeouts.final_dot).await;
+    let reply = reply.map_err(|failure| Lost {
+        failure,
+        after_the_dot: true,
+    })?;
+    if reply.code.class() == 2 {
+        Ok(reply)
+    } else {
+        Err(Lost::before_the_dot(SessionFailure::Refused(
+            Stage::FinalDot,
+            reply,
+        )))
+    }
+}
+
+async fn stream_content(
+    session: &mut Session,
+    lease: &Lease,
+    timeouts: &Timeouts,
+) -> Result<(), SessionFailure> {
+    let unreadable = |error: spool::SpoolError| SessionFailure::Content(error.to_string());
+    let unfit = |_| SessionFailure::Content("a lone CR or LF".to_owned());
+    let mut reader = lease.content.reader().await.map_err(unreadable)?;
+    let mut stuffer = DotStuffer::new();
+    let mut block = BytesMut::new();
+    // One block is held back, so that the end of the content leaves together with the last of it.
+    while let Some(chunk) = reader.next().await.map_err(unreadable)? {
+        if !block.is_empty() {
+            session.wire.write(&block, Stage::Body, timeouts.body).await?;
+            block.clear();
+        }
+        stuffer.push(&chunk, &mut block).map_err(unfit)?;
+    }
+    stuffer.finish(&mut block).map_err(unfit)?;
+    session.wire.write(&block, Stage::Body, timeouts.body).await
+}
+
+/// A server that stops reading has often said why.
+async fn early_reply(session: &mut Session, failure: SessionFailure) -> SessionFailure {
+    if !matches!(failure, SessionFailure::Closed(_)) {
+        return failure;
+    }
+    match session.wire.reply(Stage::Body, Duration::from_secs(1)).await {
+        Ok(reply) if !reply.is_positive() => SessionFailure::Refused(Stage::Body, reply),
+        Ok(_) | Err(_) => failure,
+    }
+}
+
+impl Ended {
+    fn all(recipients: usize, failure: SessionFailure, usable: bool) -> Self {
+        Self {
+            verdicts: vec![Verdict::Failed(failure); recipients],
+            usable,
+            duplicate_risk: false,
+        }
+    }
+
+    /// Joins the reply that each recipient got with what became of the content.
+    fn from_recipients(
+        replies: Vec<Reply>,
+        content: Option<Result<Reply, SessionFailure>>,
+        usable: bool,
+    ) -> Self {
+        let verdicts = replies
+            .into_iter()
+            .map(|reply| match (&content, reply.code.class()) {
+                (Some(Ok(accepted)), 2) => Verdict::Accepted(accepted.clone()),
+                (Some(Err(failure)), 2) => Verdict::Failed(failure.clone()),
+                (Some(_) | None, _) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),
+            })
+            .collect();
+        Self {
+            verdicts,
+            usable,
+            duplicate_risk: false,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One connection as octets and replies: reading, writing and the time that each stage may take.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use smtp::{Command, Extensions, Reply, ReplyParser};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use crate::failure::SessionFailure;
+use crate::stage::Stage;
+
+/// A connection in clear or under TLS.
+pub(crate) enum Stream {
+    /// In clear.
+    Plain(TcpStream),
+    /// Under TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A connection that speaks in commands and replies.
+pub(crate) struct Wire {
+    stream: Stream,
+    input: BytesMut,
+    output: BytesMut,
+    replies: ReplyParser,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            input: BytesMut::with_capacity(1024),
+            output: BytesMut::with_capacity(1024),
+            replies: ReplyParser::new(),
+        }
+    }
+
+    /// Appends a command to what [`Wire::flush`] will send.
+    pub(crate) fn queue(&mut self, command: &Command<'_>, extensions: &Extensions) {
+        command.write_to(extensions, &mut self.output);
+    }
+
+    /// Sends what was queued.
+    pub(crate) async fn flush(&mut self, stage: Stage, limit: Duration) -> Result<(), SessionFailure> {
+        let output = self.output.split().freeze();
+        self.write(&output, stage, limit).await
+    }
+
+    /// Sends octets of the content; each call is a block with a time of its own.
+    pub(crate) async fn write(
+        &mut self,
+        octets: &[u8],
+        stage: Stage,
+        limit: Duration,
+    ) -> Result<(), SessionFailure> {
+        let sending = async {
+            self.stream.write_all(octets).await?;
+            self.stream.flush().await
+        };
+        match timeout(limit, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SessionFailure::from_io(stage, &error)),
+            Err(_) => Err(SessionFailure::TimedOut(stage)),
+        }
+    }
+
+    /// Reads one reply; the time limit is for the whole of it, so that no drip of octets stretches it.
+    pub(crate) async fn reply(&mut self, stage: Stage, limit: Duration) -> Result<Reply, SessionFailure> {
+        match timeout(limit, self.read_reply(stage)).await {
+            Ok(result) => result,
+            Err(_) => Err(SessionFailure::TimedOut(stage)),
+        }
+    }
+
+    async fn read_reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
+        loop {
+            match self.replies.parse(&mut self.input) {
+                Ok(Some(reply)) => return Ok(reply),
+                Ok(None) => {}
+                Err(error) => return Err(SessionFailure::Protocol(stage, error.to_string())),
+            }
+            self.input.reserve(1024);
+            match self.stream.read_buf(&mut self.input).await {
+                Ok(0) => return Err(SessionFailure::Closed(stage)),
+                Ok(_) => {}
+                Err(error) => return Err(SessionFailure::from_io(stage, &error)),
+            }
+        }
+    }
+
+    /// Sends one command and reads its reply.
+    pub(crate) async fn command(
+        &mut self,
+        command: &Command<'_>,
+        extensions: &Extensions,
+        stage: Stage,
+        limit: Duration,
+    ) -> Result<Reply, SessionFailure> {
+        self.queue(command, extensions);
+        self.flush(stage, limit).await?;
+        self.reply(stage, limit).await
+    }
+
+    /// Gives up the clear connection for a handshake. Octets that arrived ahead of it are somebody's attempt to
+    /// slip replies into the protected session (RFC 3207 §6): they fail the host.
+    pub(crate) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
+        match self.stream {
+            Stream::Plain(stream) if self.input.is_empty() => Ok(stream),
+            Stream::Plain(_) | Stream::Tls(_) => Err(SessionFailure::ResponseInjection),
+        }
+    }
+
+    /// Says QUIT and closes; nothing that happens now changes anything (RFC 5321 §4.1.1.10).
+    pub(crate) async fn quit(mut self, limit: Duration) {
+        let _ = self
+            .command(&Command::Quit, &Extensions::none(), Stage::Quit, limit)
+            .await;
+        let _ = timeout(limit, self.stream.shutdown()).await;
+    }
+}

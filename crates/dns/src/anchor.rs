@@ -1,0 +1,227 @@
+//! Trust anchors: the keys at which validation ends (RFC 4035 §4.4), from zone-file lines or Unbound's autotrust file.
+
+use hickory_proto::dnssec::Verifier;
+use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
+use thiserror::Error;
+
+/// The root's key-signing keys in force: KSK-2017 and KSK-2024, as IANA publishes them (RFC 9718).
+const ROOT: &str = "\
+. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D
+. IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16
+";
+
+/// A set of keys that are trusted without further proof, each for one zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustAnchors(Vec<Anchor>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    pub(crate) zone: Name,
+    pub(crate) key: AnchorKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AnchorKey {
+    /// A key's digest; the key itself is fetched.
+    Ds(DS),
+    Dnskey(DNSKEY),
+}
+
+/// A line that is no trust anchor. Nothing of the file is used then: half a set would look whole.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {problem}")]
+pub struct AnchorError {
+    /// From 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: AnchorProblem,
+}
+
+/// What is wrong with a line of trust anchors.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AnchorProblem {
+    /// No domain name at the start.
+    #[error("the owner is no domain name")]
+    Owner,
+    /// Another class than IN.
+    #[error("the class is not IN")]
+    Class,
+    /// Another type, or none.
+    #[error("the type is neither DS nor DNSKEY")]
+    Type,
+    /// The fields behind the type.
+    #[error("the record data cannot be read")]
+    Data,
+    /// The algorithm or digest cannot be used, so this anchor would never match.
+    #[error("the algorithm or digest type is not supported")]
+    Unsupported,
+    /// Not one anchor in the whole file.
+    #[error("there is no trust anchor in the file")]
+    Empty,
+}
+
+impl TrustAnchors {
+    /// The root's own: both key-signing keys.
+    pub fn root() -> Self {
+        Self::parse(ROOT).unwrap_or(Self(Vec::new()))
+    }
+
+    /// Reads DS and DNSKEY records in zone-file form, one a line, with `;` comments. In a file as Unbound keeps it (RFC 5011)
+    /// only keys in state 2, VALID, count.
+    pub fn parse(text: &str) -> Result<Self, AnchorError> {
+        let mut anchors = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let (record, comment) = line.split_once(';').unwrap_or((line, ""));
+            if record.trim().is_empty() || !is_valid_state(comment) {
+                continue;
+            }
+            let anchor = parse_record(record).map_err(|problem| AnchorError { line: index + 1, problem })?;
+            anchors.push(anchor);
+        }
+        if anchors.is_empty() {
+            return Err(AnchorError { line: 0, problem: AnchorProblem::Empty });
+        }
+        Ok(Self(anchors))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many anchors there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Anchor> {
+        self.0.iter()
+    }
+
+    /// The deepest anchored zone at or above a name. Below none, nothing can be secure (RFC 4033 §5, "indeterminate").
+    pub(crate) fn zone_above(&self, name: &Name) -> Option<&Name> {
+        let zones = self.0.iter().map(|anchor| &anchor.zone);
+        zones.filter(|zone| zone.zone_of(name)).max_by_key(|zone| zone.num_labels())
+    }
+}
+
+/// Autotrust's comment is `;;state=2 [  VALID  ] ;;count=…`; a line without a state is an ordinary one.
+fn is_valid_state(comment: &str) -> bool {
+    match comment.split_once("state=") {
+        Some((_, state)) => state.trim_start().starts_with('2'),
+        None => true,
+    }
+}
+
+fn parse_record(line: &str) -> Result<Anchor, AnchorProblem> {
+    let mut fields = line.split_whitespace().peekable();
+    let mut zone =
+        fields.next().and_then(|owner| Name::from_ascii(owner).ok()).ok_or(AnchorProblem::Owner)?.to_lowercase();
+    zone.set_fqdn(true);
+    // TTL and class may stand in either order or be left out (RFC 1035 §5.1).
+    let mut record_type = fields.next().ok_or(AnchorProblem::Type)?;
+    loop {
+        let is_ttl = record_type.bytes().all(|octet| octet.is_ascii_digit());
+        if ["CH", "HS"].iter().any(|class| record_type.eq_ignore_ascii_case(class)) {
+            return Err(AnchorProblem::Class);
+        }
+        if !is_ttl && !record_type.eq_ignore_ascii_case("IN") {
+            break;
+        }
+        record_type = fields.next().ok_or(AnchorProblem::Type)?;
+    }
+    let data = fields.collect::<Vec<_>>().join(" ");
+    let key = if record_type.eq_ignore_ascii_case("DS") {
+        AnchorKey::Ds(parse_ds(&data)?)
+    } else if record_type.eq_ignore_ascii_case("DNSKEY") {
+        AnchorKey::Dnskey(parse_dnskey(&data)?)
+    } else {
+        return Err(AnchorProblem::Type);
+    };
+    Ok(Anchor { zone, key })
+}
+
+fn parse_ds(data: &str) -> Result<DS, AnchorProblem> {
+    match RData::try_from_str(RecordType::DS, data) {
+        Ok(RData::DNSSEC(DNSSECRData::DS(ds))) if ds.digest().is_empty() => Err(AnchorProblem::Data),
+        Ok(RData::DNSSEC(DNSSECRData::DS(ds))) => {
+            let known = ds.algorithm().is_supported() && ds.digest_type().is_supported();
+            if known { Ok(ds) } else { Err(AnchorProblem::Unsupported) }
+        }
+        _ => Err(AnchorProblem::Data),
+    }
+}
+
+fn parse_dnskey(data: &str) -> Result<DNSKEY, AnchorProblem> {
+    let entries = Parser::new(format!(". IN DNSKEY {data}\n")).parse().map_err(|_| AnchorProblem::Data)?;
+    let [Entry::DNSKEY(record)] = entries.as_slice() else { return Err(AnchorProblem::Data) };
+    let key = record.data();
+    if !key.zone_key() || key.revoke() {
+        return Err(AnchorProblem::Data);
+    }
+    if key.algorithm().is_supported() { Ok(key.clone()) } else { Err(AnchorProblem::Unsupported) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    const KSK_2017: &str = "AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlNVz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eNbuv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2Nn6UwNR1AkUTV74bU=";
+
+    #[test]
+    fn both_root_keys_are_built_in() {
+        let tags: Vec<u16> = TrustAnchors::root()
+            .iter()
+            .map(|anchor| match &anchor.key {
+                AnchorKey::Ds(ds) => ds.key_tag(),
+                AnchorKey::Dnskey(key) => key.calculate_key_tag().unwrap(),
+            })
+            .collect();
+        assert_eq!(tags, [20326, 38696]);
+    }
+
+    #[test]
+    fn the_digest_built_in_is_that_of_the_published_key() {
+        let parsed = TrustAnchors::parse(&format!(". 172800 IN DNSKEY 257 3 8 {KSK_2017}\n")).unwrap();
+        let (AnchorKey::Dnskey(key), root) = (&parsed.0[0].key, TrustAnchors::root()) else { panic!("no key") };
+        let AnchorKey::Ds(ds) = &root.0[0].key else { panic!("no digest") };
+        assert!(ds.covers(&Name::root(), key).unwrap());
+    }
+
+    #[test]
+    fn lines_may_leave_out_ttl_and_class_and_carry_comments() {
+        let text = "; a comment\n\n. DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D084 58E880409BBC683457104237C7F8EC8D ; KSK-2017\nexample.org. 300 in ds 1 13 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
+        let anchors = TrustAnchors::parse(text).unwrap();
+        assert_eq!(anchors.len(), 2);
+        let below = Name::from_ascii("mx.example.org.").unwrap();
+        assert_eq!(anchors.zone_above(&below).unwrap().to_ascii(), "example.org.");
+    }
+
+    #[test]
+    fn of_an_autotrust_file_only_valid_keys_count() {
+        let line = |state: &str| {
+            format!(". 86400 IN DNSKEY 257 3 8 {KSK_2017} ;{{id = 20326 (ksk), size = 2048b}} ;;state={state} ;;count=0\n")
+        };
+        let header = "; autotrust trust anchor file\n;;id: . 1\n;;last_queried: 1763800000 ;;Sat\n";
+        for state in ["0 [  START  ]", "1 [ ADDPEND ]", "3 [ MISSING ]", "4 [ REVOKED ]", "5 [ REMOVED ]"] {
+            let text = format!("{header}{}", line(state));
+            assert_eq!(TrustAnchors::parse(&text).unwrap_err().problem, AnchorProblem::Empty, "{state}");
+        }
+        assert_eq!(TrustAnchors::parse(&format!("{header}{}", line("2 [  VALID  ]"))).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let problem = |text: &str| TrustAnchors::parse(text).unwrap_err();
+        assert_eq!(problem(". IN DS 20326 8 2 E0\n\n. IN A 192.0.2.1\n").line, 3);
+        assert_eq!(problem(". IN A 192.0.2.1").problem, AnchorProblem::Type);
+        assert_eq!(problem(". IN DS 20326 8 2 XX").problem, AnchorProblem::Data);
+        assert_eq!(problem(". IN DNSKEY 257 3 8 !").problem, AnchorProblem::Data);
+        assert_eq!(problem(". CH DS 20326 8 2 E0").problem, AnchorProblem::Class);
+        assert_eq!(problem(". IN DS 20326 200 2 E0").problem, AnchorProblem::Unsupported);
+        assert_eq!(problem("").problem, AnchorProblem::Empty);
+    }
+}

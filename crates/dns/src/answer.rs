@@ -1,0 +1,93 @@
+//! What a look-up gives: three kinds of answers, each with its DNSSEC status, or a failure.
+
+use std::net::IpAddr;
+
+use mail::{Domain, LookupFailure, Security};
+
+/// How every look-up ends. A failure is never "no such record" (RFC 7672 §2.1.2).
+pub type Lookup<T> = Result<Answer<T>, LookupFailure>;
+
+/// An answer with its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// The weakest status of all hops: one insecure alias makes everything after it insecure (RFC 7672 §2.1.3).
+    pub security: Security,
+    /// Records, or the kind of their absence.
+    pub data: Data<T>,
+    /// The aliases followed, in order.
+    pub aliases: Vec<Alias>,
+    /// How long the whole may be kept, in seconds from now; the shortest of all hops.
+    pub ttl: u32,
+}
+
+/// What was found at the end of the aliases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data<T> {
+    /// At least one record.
+    Records(Vec<T>),
+    /// The name exists without records of the type.
+    NoData,
+    /// The name does not exist. With aliases it is the last target that does not (RFC 6604 §3).
+    NxDomain,
+}
+
+/// One alias followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// Where the alias stands.
+    pub from: Domain,
+    /// Where it leads.
+    pub to: Domain,
+    /// The status of this alias alone: what the extra CNAME query of RFC 7672 §2.2.2 asks for.
+    pub security: Security,
+}
+
+/// One MX record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MxRecord {
+    /// Lower is tried first.
+    pub preference: u16,
+    /// The host.
+    pub exchange: Exchange,
+}
+
+/// The host that an MX record names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exchange {
+    /// A host name.
+    Name(Domain),
+    /// `.`: there is no mail service (RFC 7505).
+    Root,
+    /// An address written where a name belongs.
+    Address(IpAddr),
+    /// Something that is no host name, in its presentation form.
+    Invalid(String),
+}
+
+impl<T> Answer<T> {
+    /// The records; none if they are absent.
+    pub fn records(&self) -> &[T] {
+        match &self.data {
+            Data::Records(records) => records,
+            Data::NoData | Data::NxDomain => &[],
+        }
+    }
+
+    /// The name at which the answer was found: `asked`, or where the last alias led.
+    #[must_use]
+    pub fn expanded(&self, asked: &Domain) -> Domain {
+        self.aliases.last().map_or(asked, |alias| &alias.to).clone()
+    }
+
+    /// The same answer with each record converted; the first record that cannot be fails the whole.
+    pub(crate) fn try_map<U, E>(self, convert: impl Fn(T) -> Result<U, E>) -> Result<Answer<U>, E> {
+        let data = match self.data {
+            Data::Records(records) => {
+                Data::Records(records.into_iter().map(convert).collect::<Result<_, E>>()?)
+            }
+            Data::NoData => Data::NoData,
+            Data::NxDomain => Data::NxDomain,
+        };
+        Ok(Answer { security: self.security, data, aliases: self.aliases, ttl: self.ttl })
+    }
+}

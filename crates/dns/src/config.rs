@@ -1,0 +1,173 @@
+//! How look-ups are made, and who decides it where the administrator does not.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use mail::Domain;
+use thiserror::Error;
+
+use crate::TrustAnchors;
+
+/// Who validates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// This process, up to its trust anchors, behind any upstream that passes DNSSEC records on.
+    Validate,
+    /// A resolver on loopback whose AD bit is believed (RFC 4035 §4.9.3).
+    TrustAd,
+}
+
+/// Everything a [`crate::Resolver`] needs to know.
+#[derive(Debug, Clone)]
+pub struct ResolverConfig {
+    /// Who validates.
+    pub mode: Mode,
+    /// The servers to ask, in order.
+    pub servers: Vec<SocketAddr>,
+    /// Where validation ends. Not used with [`Mode::TrustAd`].
+    pub trust_anchors: TrustAnchors,
+    /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say.
+    /// Not used with [`Mode::TrustAd`]: there the resolver has its own.
+    pub domain_insecure: Vec<Domain>,
+    /// The deadline of one look-up, with all aliases and all keys on the way.
+    pub timeout: Duration,
+    /// How many answers are kept, and as many keys and delegations.
+    pub cache_entries: usize,
+}
+
+/// Why a resolver cannot be made: the administrator's to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ResolverError {
+    /// There is nobody to ask.
+    #[error("no DNS server is configured")]
+    NoServers,
+    /// Believing the AD bit needs a channel that nobody else can write to (RFC 4035 §4.9.3).
+    #[error("trust-ad believes {0}, which is not on loopback; use a validating resolver there, or mode = \"validate\"")]
+    NotLoopback(SocketAddr),
+    /// Without an anchor nothing is ever secure.
+    #[error("the set of trust anchors is empty")]
+    NoTrustAnchors,
+}
+
+impl ResolverConfig {
+    pub(crate) fn check(&self) -> Result<(), ResolverError> {
+        if self.servers.is_empty() {
+            return Err(ResolverError::NoServers);
+        }
+        match self.mode {
+            Mode::Validate if self.trust_anchors.is_empty() => Err(ResolverError::NoTrustAnchors),
+            Mode::Validate => Ok(()),
+            // One server that cannot be trusted voids the whole list: it is asked when the others are silent.
+            Mode::TrustAd => match self.servers.iter().find(|server| !server.ip().to_canonical().is_loopback()) {
+                Some(stranger) => Err(ResolverError::NotLoopback(*stranger)),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// What `mode = "auto"` came to, and why. Whether the resolver really validates is for the self-test to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The mode.
+    pub mode: Mode,
+    /// The reason, for the log.
+    pub reason: Reason,
+}
+
+/// Why a mode was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `options trust-ad` is set and every server is on loopback.
+    TrustAdOnLoopback,
+    /// The system's own statement that its resolver may be believed is missing.
+    NoTrustAdOption,
+    /// There are no servers.
+    NoServers,
+    /// This server is elsewhere.
+    NotLoopback(IpAddr),
+    /// This address is known for forwarders that do not validate by themselves.
+    Forwarder(IpAddr),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrustAdOnLoopback => f.write_str("resolv.conf has trust-ad and only loopback servers"),
+            Self::NoTrustAdOption => f.write_str("resolv.conf has no `options trust-ad`"),
+            Self::NoServers => f.write_str("resolv.conf names no server"),
+            Self::NotLoopback(ip) => write!(f, "{ip} is not on loopback"),
+            Self::Forwarder(ip) => write!(f, "{ip} is the address of a forwarder"),
+        }
+    }
+}
+
+/// Docker's, and systemd-resolved's two.
+const FORWARDERS: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(127, 0, 0, 11), Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 54)];
+
+impl Mode {
+    /// What `auto` means on a system with this `resolv.conf`.
+    pub fn choose(resolv_conf: &resolv_conf::Config) -> Choice {
+        let servers = resolv_conf.nameservers.iter().map(|server| IpAddr::from(server).to_canonical());
+        let validate = |reason| Choice { mode: Self::Validate, reason };
+        if !resolv_conf.trust_ad {
+            return validate(Reason::NoTrustAdOption);
+        }
+        if resolv_conf.nameservers.is_empty() {
+            return validate(Reason::NoServers);
+        }
+        for ip in servers {
+            if !ip.is_loopback() {
+                return validate(Reason::NotLoopback(ip));
+            }
+            if FORWARDERS.iter().any(|forwarder| ip == *forwarder) {
+                return validate(Reason::Forwarder(ip));
+            }
+        }
+        Choice { mode: Self::TrustAd, reason: Reason::TrustAdOnLoopback }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn chosen(text: &str) -> Choice {
+        Mode::choose(&resolv_conf::Config::parse(text).unwrap())
+    }
+
+    #[test]
+    fn auto_believes_only_what_the_system_calls_trustworthy() {
+        let yes = chosen("nameserver 127.0.0.1\nnameserver ::1\noptions trust-ad\n");
+        assert_eq!(yes, Choice { mode: Mode::TrustAd, reason: Reason::TrustAdOnLoopback });
+        assert_eq!(chosen("nameserver 127.0.0.1\n").reason, Reason::NoTrustAdOption);
+        assert_eq!(chosen("options trust-ad\n").reason, Reason::NoServers);
+        let mixed = chosen("nameserver 127.0.0.1\nnameserver 192.0.2.53\noptions trust-ad\n");
+        assert_eq!(mixed.reason, Reason::NotLoopback([192, 0, 2, 53].into()));
+        for forwarder in FORWARDERS {
+            let choice = chosen(&format!("nameserver {forwarder}\noptions trust-ad\n"));
+            assert_eq!(choice, Choice { mode: Mode::Validate, reason: Reason::Forwarder(forwarder.into()) });
+        }
+    }
+
+    #[test]
+    fn one_server_elsewhere_voids_trust_ad() {
+        let config = |mode, servers: &[&str]| ResolverConfig {
+            mode,
+            servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
+            trust_anchors: TrustAnchors::root(),
+            domain_insecure: Vec::new(),
+            timeout: Duration::from_secs(5),
+            cache_entries: 10,
+        };
+        let mixed = ["127.0.0.1:53", "192.0.2.53:53"];
+        let stranger = ResolverError::NotLoopback("192.0.2.53:53".parse().unwrap());
+        assert_eq!(config(Mode::TrustAd, &mixed).check(), Err(stranger));
+        assert_eq!(config(Mode::Validate, &mixed).check(), Ok(()));
+        assert_eq!(config(Mode::TrustAd, &["127.0.0.1:53", "[::1]:53"]).check(), Ok(()));
+        assert_eq!(config(Mode::TrustAd, &[]).check(), Err(ResolverError::NoServers));
+    }
+}

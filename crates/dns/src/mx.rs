@@ -1,0 +1,51 @@
+//! The hosts of a next-hop domain: rows D2–D6 of the decision, as facts (RFC 5321 §5.1, RFC 7505, RFC 7672 §2.2.1).
+
+use mail::{Domain, LookupFailure, Security};
+
+use crate::{Data, Exchange, MxRecord, Resolver};
+
+/// What the MX look-up of a domain came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MxFinding {
+    /// No answer: the hosts are not known, and nothing else is tried in their place (RFC 7672 §2.1.2).
+    Failed(LookupFailure),
+    /// The domain says that it takes no mail (RFC 7505).
+    NullMx(Security),
+    /// The domain does not exist.
+    NxDomain(Security),
+    /// No MX records: the domain itself, unexpanded, is the host (RFC 5321 §5.1).
+    NoData {
+        /// The status of that absence.
+        security: Security,
+    },
+    /// At least one host.
+    Records {
+        /// The status of the records and of all aliases on the way.
+        security: Security,
+        /// The next-hop domain with all aliases followed, a reference identifier of its own (RFC 7672 §3.2.2).
+        expanded: Domain,
+        /// By preference; equal preferences in the order received.
+        exchanges: Vec<MxRecord>,
+    },
+}
+
+/// Looks up the MX records of a next-hop domain.
+pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
+    let answer = match resolver.mx(domain).await {
+        Ok(answer) => answer,
+        Err(cause) => return MxFinding::Failed(cause),
+    };
+    let (security, expanded) = (answer.security, answer.expanded(domain));
+    let mut exchanges = match answer.data {
+        Data::Records(records) => records,
+        Data::NoData => return MxFinding::NoData { security },
+        Data::NxDomain => return MxFinding::NxDomain(security),
+    };
+    // A "." beside real hosts breaks RFC 7505 §3; the hosts are what the domain must mean.
+    exchanges.retain(|record| record.exchange != Exchange::Root);
+    if exchanges.is_empty() {
+        return MxFinding::NullMx(security);
+    }
+    exchanges.sort_by_key(|record| record.preference);
+    MxFinding::Records { security, expanded, exchanges }
+}

@@ -1,0 +1,71 @@
+//! The library's names and record data into ours, at one place.
+
+use std::net::IpAddr;
+
+use hickory_proto::rr::{Name, RData};
+use mail::{Domain, LookupFailure};
+
+use crate::{Exchange, MxRecord};
+
+/// The absolute name of a domain: search lists never apply (RFC 5321 §5.1).
+pub(crate) fn to_name(domain: &Domain) -> Result<Name, LookupFailure> {
+    absolute(domain.as_str()).ok_or(LookupFailure::Malformed)
+}
+
+/// A name from text, absolute whether or not it ends in a dot.
+pub(crate) fn absolute(text: &str) -> Option<Name> {
+    let mut name = Name::from_ascii(text).ok()?.to_lowercase();
+    name.set_fqdn(true);
+    Some(name)
+}
+
+/// A name as a domain. What is no domain name cannot be asked about, compared or logged safely.
+pub(crate) fn to_domain(name: &Name) -> Result<Domain, LookupFailure> {
+    Domain::parse(&name.to_ascii()).map_err(|_| LookupFailure::Malformed)
+}
+
+pub(crate) fn to_mx(data: RData) -> Result<MxRecord, LookupFailure> {
+    match data {
+        RData::MX(mx) => Ok(MxRecord { preference: mx.preference, exchange: to_exchange(&mx.exchange) }),
+        _ => Err(LookupFailure::Malformed),
+    }
+}
+
+fn to_exchange(name: &Name) -> Exchange {
+    if name.is_root() {
+        return Exchange::Root;
+    }
+    let text = name.to_ascii();
+    let bare = text.trim_end_matches('.').trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Exchange::Address(address);
+    }
+    Domain::parse(&text).map_or(Exchange::Invalid(text), Exchange::Name)
+}
+
+pub(crate) fn to_address(data: RData) -> Result<IpAddr, LookupFailure> {
+    match data {
+        RData::A(address) => Ok(IpAddr::V4(address.0)),
+        RData::AAAA(address) => Ok(IpAddr::V6(address.0)),
+        _ => Err(LookupFailure::Malformed),
+    }
+}
+
+pub(crate) fn to_alias(data: RData) -> Result<Domain, LookupFailure> {
+    match data {
+        RData::CNAME(target) => to_domain(&target.0),
+        _ => Err(LookupFailure::Malformed),
+    }
+}
+
+pub(crate) fn to_tlsa(data: RData) -> Result<dane::TlsaRecord, LookupFailure> {
+    match data {
+        RData::TLSA(tlsa) => Ok(dane::TlsaRecord::from_parts(
+            tlsa.cert_usage.into(),
+            tlsa.selector.into(),
+            tlsa.matching.into(),
+            tlsa.cert_data,
+        )),
+        _ => Err(LookupFailure::Malformed),
+    }
+}

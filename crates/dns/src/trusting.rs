@@ -1,0 +1,85 @@
+//! Belief in a validating resolver on loopback: its AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
+
+use std::sync::Arc;
+
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
+use hickory_proto::rr::{Name, RData, RecordType};
+use mail::{LookupFailure, Security};
+
+use crate::hop::{Finding, Hop, failure_of, is_answer, read};
+use crate::upstream::{Asking, Upstream};
+
+/// The number of the EDNS option "Extended DNS Error" (RFC 8914 §2).
+const EXTENDED_ERROR: u16 = 15;
+/// Its codes for failed validation: bogus, expired, not yet valid, DNSKEY missing, RRSIGs missing; NSEC missing.
+const VALIDATION_FAILED: [u16; 6] = [6, 7, 8, 9, 10, 12];
+
+/// A resolver that leaves the validation to another.
+pub(crate) struct Trusting {
+    upstream: Arc<Upstream>,
+}
+
+impl Trusting {
+    pub(crate) fn new(upstream: Arc<Upstream>) -> Self {
+        Self { upstream }
+    }
+
+    /// What stands at a name, as the resolver says.
+    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
+        let (message, finding, ttl) = self.ask(&Query::query(name.clone(), record_type)).await?;
+        let security = status(&message);
+        let hop = Hop { security, finding, ttl };
+        match (&hop.finding, security) {
+            // AD speaks for the whole message. Where it is clear, the alias itself may be secure all the same and only its
+            // target insecure: the alias is asked about by itself (RFC 7672 §2.1.3, §2.2.2).
+            (Finding::Alias(_), Security::Insecure) => self.alias(name).await,
+            (Finding::Alias(_) | Finding::Records(_) | Finding::NoData | Finding::NxDomain, _) => Ok(hop),
+        }
+    }
+
+    async fn alias(&self, name: &Name) -> Result<Hop, LookupFailure> {
+        let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
+        let Finding::Records(records) = finding else { return Err(LookupFailure::Malformed) };
+        let [RData::CNAME(target)] = records.as_slice() else { return Err(LookupFailure::Malformed) };
+        Ok(Hop { security: status(&message), finding: Finding::Alias(target.0.clone()), ttl })
+    }
+
+    async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), LookupFailure> {
+        let message = self.upstream.exchange(question, Asking::Validated).await?;
+        if !is_answer(&message) {
+            return Err(self.refusal(question, &message).await);
+        }
+        let (finding, ttl) = read(&message, question)?;
+        Ok((message, finding, ttl))
+    }
+
+    /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when no
+    /// validation is asked for. That data is not used.
+    async fn refusal(&self, question: &Query, message: &Message) -> LookupFailure {
+        if message.metadata.response_code != ResponseCode::ServFail {
+            return failure_of(message.metadata.response_code);
+        }
+        if says_bogus(message) {
+            return LookupFailure::Bogus;
+        }
+        match self.upstream.exchange(question, Asking::Unchecked).await {
+            Ok(unchecked) if is_answer(&unchecked) => LookupFailure::Bogus,
+            Ok(_) | Err(_) => LookupFailure::Servfail,
+        }
+    }
+}
+
+fn status(message: &Message) -> Security {
+    if message.metadata.authentic_data { Security::Secure } else { Security::Insecure }
+}
+
+fn says_bogus(message: &Message) -> bool {
+    let Some(edns) = &message.edns else { return false };
+    edns.options().as_ref().iter().any(|(_, option)| match option {
+        EdnsOption::Unknown(EXTENDED_ERROR, data) => data
+            .first_chunk::<2>()
+            .is_some_and(|code| VALIDATION_FAILED.contains(&u16::from_be_bytes(*code))),
+        _ => false,
+    })
+}

@@ -1,0 +1,121 @@
+//! The servers that are asked, over UDP and then TCP. Nothing here knows DNSSEC beyond setting its bits.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hickory_net::NetError;
+use hickory_net::runtime::TokioRuntimeProvider;
+use hickory_net::tcp::TcpClientStream;
+use hickory_net::udp::UdpClientStream;
+use hickory_net::xfer::{DnsHandle, DnsRequestSender, FirstAnswer};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Message, Query};
+use mail::LookupFailure;
+use tokio::time::timeout;
+
+use crate::hop::is_answer;
+
+/// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
+const UDP_PAYLOAD: u16 = 1232;
+
+/// Which bits a question carries. DO is always set: without it a resolver owes us neither AD nor signatures (RFC 6840 §5.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// AD set, CD clear: the resolver shall validate and say so.
+    Validated,
+    /// CD set: the data as it is; the validation is ours (RFC 4035 §4.9.2).
+    Unchecked,
+}
+
+/// The servers in their order.
+pub(crate) struct Upstream {
+    servers: Vec<SocketAddr>,
+    /// The server that answered last: a dead one before it costs its time-out once, not for each question.
+    preferred: AtomicUsize,
+    /// The longest that one server may take for one question, TCP included.
+    patience: Duration,
+    provider: TokioRuntimeProvider,
+}
+
+impl Upstream {
+    /// `deadline` is that of a whole look-up: even if the last server is the only one alive there is time for its answer.
+    pub(crate) fn new(servers: Vec<SocketAddr>, deadline: Duration) -> Self {
+        let parts = u32::try_from(servers.len()).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(1);
+        let patience = deadline.saturating_mul(2) / parts;
+        Self { servers, preferred: AtomicUsize::new(0), patience, provider: TokioRuntimeProvider::new() }
+    }
+
+    /// Asks one server after the other until one answers. Where none does, a refusal counts more than silence.
+    pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut best = Err(LookupFailure::Timeout);
+        let order = self.servers.iter().enumerate().cycle().skip(first).take(self.servers.len());
+        for (index, server) in order {
+            let attempt = timeout(self.patience, self.ask(*server, question, asking)).await;
+            match attempt.unwrap_or(Err(LookupFailure::Timeout)) {
+                Ok(message) if is_answer(&message) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(message);
+                }
+                Ok(refusal) if best.is_err() => best = Ok(refusal),
+                Err(cause) if best == Err(LookupFailure::Timeout) => best = Err(cause),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        best
+    }
+
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        question: &Query,
+        asking: Asking,
+    ) -> Result<Message, LookupFailure> {
+        let mut message = self.over_udp(server, request(question, asking)).await.map_err(|e| cause(&e))?;
+        if message.metadata.truncation {
+            message = self.over_tcp(server, request(question, asking)).await.map_err(|e| cause(&e))?;
+        }
+        // RFC 5452 §9.1: the answer is to this question. Addresses, ports and IDs are checked below us.
+        let fits = matches!(message.queries.as_slice(), [asked] if asked == question);
+        if !fits || message.metadata.truncation {
+            return Err(LookupFailure::Malformed);
+        }
+        Ok(message.into_message())
+    }
+
+    /// A fresh socket, hence a fresh random port, for each question (RFC 5452 §9.2).
+    async fn over_udp(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
+        UdpClientStream::builder(server, self.provider.clone())
+            .with_timeout(Some(self.patience))
+            .build()
+            .send_message(request)
+            .first_answer()
+            .await
+    }
+
+    async fn over_tcp(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
+        let connection =
+            TcpClientStream::exchange(server, None, self.patience, None, self.provider.clone()).await?;
+        connection.send(request).first_answer().await
+    }
+}
+
+fn request(question: &Query, asking: Asking) -> DnsRequest {
+    let mut message = Message::query();
+    message.add_query(question.clone());
+    message.metadata.recursion_desired = true;
+    message.metadata.authentic_data = asking == Asking::Validated;
+    message.metadata.checking_disabled = asking == Asking::Unchecked;
+    let mut edns = Edns::new();
+    edns.set_max_payload(UDP_PAYLOAD).set_dnssec_ok(true);
+    message.set_edns(edns);
+    DnsRequest::new(message, DnsRequestOptions::default())
+}
+
+/// An answer that came and cannot be read is malformed; everything else is an answer that did not come.
+fn cause(error: &NetError) -> LookupFailure {
+    match error {
+        NetError::Proto(_) => LookupFailure::Malformed,
+        _ => LookupFailure::Timeout,
+    }
+}

@@ -1,0 +1,109 @@
+//! Names by their hashes (RFC 5155 §5): which NSEC3 record matches a name, which covers it.
+
+use hickory_proto::dnssec::rdata::NSEC3;
+use hickory_proto::rr::Name;
+
+use super::denial::Verdict;
+
+/// Beyond this many additional iterations a zone counts as unsigned (RFC 9276 §3.2), beyond the second as broken.
+pub(super) const ITERATIONS_INSECURE: u16 = 150;
+pub(super) const ITERATIONS_BOGUS: u16 = 500;
+
+/// The NSEC3 records of one zone, all with the same parameters (RFC 5155 §8.2).
+pub(super) struct Hashes<'a> {
+    pub(super) zone: &'a Name,
+    links: Vec<Link<'a>>,
+}
+
+struct Link<'a> {
+    /// Base32hex in lower case, whose order is that of the octets (RFC 4648 §7).
+    owner: String,
+    next: String,
+    data: &'a NSEC3,
+}
+
+impl<'a> Hashes<'a> {
+    /// The verdict in the error is final: these records prove nothing, or are too costly to look at.
+    pub(super) fn new(records: &[(&'a Name, &'a NSEC3)], zone: &'a Name) -> Result<Self, Verdict> {
+        let [(_, first), ..] = records else { return Err(Verdict::Unproven) };
+        let same = |other: &NSEC3| {
+            other.hash_algorithm() == first.hash_algorithm()
+                && other.salt() == first.salt()
+                && other.iterations() == first.iterations()
+        };
+        if first.iterations() > ITERATIONS_BOGUS || !records.iter().all(|(_, other)| same(other)) {
+            return Err(Verdict::Unproven);
+        }
+        if first.iterations() > ITERATIONS_INSECURE {
+            return Err(Verdict::TooManyIterations);
+        }
+        let links = records.iter().filter_map(|(owner, data)| {
+            let label = owner.iter().next()?;
+            let owner = String::from_utf8(label.to_ascii_lowercase()).ok()?;
+            Some(Link { owner, next: base32hex(data.next_hashed_owner_name()), data })
+        });
+        Ok(Self { zone, links: links.collect() })
+    }
+
+    /// The record of a name that exists.
+    pub(super) fn matching(&self, name: &Name) -> Option<&'a NSEC3> {
+        let hash = self.hash(name)?;
+        self.links.iter().find(|link| link.owner == hash).map(|link| link.data)
+    }
+
+    /// The record between whose hashes the name's own would stand: the name does not exist.
+    pub(super) fn covering(&self, name: &Name) -> Option<&'a NSEC3> {
+        let hash = self.hash(name)?;
+        let covers = |link: &&Link<'_>| {
+            let after = hash > link.owner;
+            let before = hash < link.next;
+            // The last link points back to the first.
+            if link.owner < link.next { after && before } else { hash != link.owner && (after || before) }
+        };
+        self.links.iter().find(covers).map(|link| link.data)
+    }
+
+    fn hash(&self, name: &Name) -> Option<String> {
+        let data = self.links.first()?.data;
+        let digest = data.hash_algorithm().hash(data.salt(), &name.to_lowercase(), data.iterations()).ok()?;
+        Some(base32hex(digest.as_ref()))
+    }
+}
+
+/// Base32 with the extended hex alphabet, in lower case and without padding (RFC 4648 §7).
+fn base32hex(octets: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let (mut text, mut bits, mut held) = (String::new(), 0_u32, 0_u8);
+    for octet in octets {
+        bits = (bits << 8) | u32::from(*octet);
+        held += 8;
+        while held >= 5 {
+            held -= 5;
+            text.push(digit(ALPHABET, bits >> held));
+        }
+        bits &= (1 << held) - 1;
+    }
+    if held > 0 {
+        text.push(digit(ALPHABET, bits << (5 - held)));
+    }
+    text
+}
+
+fn digit(alphabet: &[u8; 32], bits: u32) -> char {
+    let index = usize::try_from(bits & 31).unwrap_or(0);
+    alphabet.get(index).map_or('0', |octet| char::from(*octet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base32hex;
+
+    #[test]
+    fn base32hex_is_that_of_rfc_4648() {
+        for (plain, coded) in
+            [("", ""), ("f", "co"), ("fo", "cpng"), ("foo", "cpnmu"), ("foobar", "cpnmuoj1e8")]
+        {
+            assert_eq!(base32hex(plain.as_bytes()), coded);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Accepting connections.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::EventLog;
+use mail::event::{Event, Level, Value};
+use spool::{Accepted, Spool};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::config::ListenerConfig;
+use crate::connections::Connections;
+use crate::log::{self, Throttle};
+use crate::replies;
+use crate::session::Session;
+
+/// How long to wait after an error of `accept` that does not concern one connection alone.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
+/// Takes mail from clients into a spool.
+pub struct Listener<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// What all sessions share.
+pub(crate) struct Shared<S> {
+    pub(crate) spool: Arc<S>,
+    pub(crate) on_accepted: Box<dyn Fn(Accepted) + Send + Sync>,
+    pub(crate) log: Arc<dyn EventLog>,
+    config: watch::Receiver<Arc<ListenerConfig>>,
+    connections: Arc<Connections>,
+    connections_refused: Throttle,
+    accept_failed: Throttle,
+}
+
+impl<S: Spool> Listener<S> {
+    /// A listener that puts messages into `spool`, writes its events to `log`, and calls `on_accepted` with each
+    /// message that is durable, after its event and before the client is told. The hook must neither block nor
+    /// panic. New connections get the settings that `config` holds when they come.
+    pub fn new(
+        spool: Arc<S>,
+        config: watch::Receiver<Arc<ListenerConfig>>,
+        log: Arc<dyn EventLog>,
+        on_accepted: impl Fn(Accepted) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                spool,
+                on_accepted: Box::new(on_accepted),
+                log,
+                config,
+                connections: Arc::default(),
+                connections_refused: Throttle::default(),
+                accept_failed: Throttle::default(),
+            }),
+        }
+    }
+
+    /// How many clients are connected.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.all()
+    }
+
+    /// Serves clients on `sockets` until `shutdown` becomes true or its sender is gone, then lets sessions that
+    /// are in the middle of a transaction finish it. Returns when the last session has ended; whoever will not
+    /// wait for that drops the future, which ends them.
+    pub async fn run(&self, sockets: Vec<TcpListener>, shutdown: watch::Receiver<bool>) {
+        let mut loops = JoinSet::new();
+        for socket in sockets {
+            loops.spawn(accept_loop(Arc::clone(&self.shared), socket, shutdown.clone()));
+        }
+        while let Some(ended) = loops.join_next().await {
+            self.shared.report_panic(ended);
+        }
+    }
+}
+
+async fn accept_loop<S: Spool>(
+    shared: Arc<Shared<S>>,
+    socket: TcpListener,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let mut sessions = JoinSet::new();
+    let stop = shutdown.clone();
+    loop {
+        tokio::select! {
+            biased;
+            _ = shutdown.wait_for(|stop| *stop) => break,
+            Some(ended) = sessions.join_next() => shared.report_panic(ended),
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(session) = shared.admit(stream, peer, stop.clone()) {
+                        sessions.spawn(session);
+                    }
+                }
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(error) => {
+                    shared.report_accept_error(&error);
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            },
+        }
+    }
+    drop(socket);
+    while let Some(ended) = sessions.join_next().await {
+        shared.report_panic(ended);
+    }
+}
+
+/// The client went away between its connection and our `accept`; the next one may be well.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+impl<S: Spool> Shared<S> {
+    /// The session for a new connection, or `None` where there are too many.
+    fn admit(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        shutdown: watch::Receiver<bool>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let config = Arc::clone(&self.config.borrow());
+        let client = peer.ip().to_canonical();
+        let counted = match self.connections.admit(client, &config.limits) {
+            Ok(counted) => counted,
+            Err(excess) => {
+                // A new connection has room for one line; a client for which it has not learns nothing.
+                let _ = stream.try_write(replies::too_many_connections(&config.hostname).as_bytes());
+                self.report_excess(client, excess);
+                return None;
+            }
+        };
+        // Only latency is lost where this fails.
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(self);
+        Some(async move {
+            Session::new(shared, config, client, stream, shutdown).run().await;
+            drop(counted);
+        })
+    }
+
+    fn report_excess(&self, client: std::net::IpAddr, excess: crate::connections::Excess) {
+        if let Some(held_back) = self.connections_refused.pass() {
+            let limit = match excess {
+                crate::connections::Excess::All => "limits.connections",
+                crate::connections::Excess::Client => "limits.connections_per_client",
+            };
+            let event = Event::new(Level::Warning, "connections")
+                .with("client", log::client(client))
+                .with("limit", Value::Word(limit.to_owned()))
+                .with("more", Value::Integer(held_back));
+            self.log.write(&event);
+        }
+    }
+
+    fn report_accept_error(&self, error: &io::Error) {
+        if let Some(held_back) = self.accept_failed.pass() {
+            let event = Event::new(Level::Error, "accept")
+                .with("reason", Value::Quoted(error.to_string()))
+                .with("more", Value::Integer(held_back));
+            self.log.write(&event);
+        }
+    }
+}
+
+impl<S> Shared<S> {
+    /// A task that panicked took its own connection with it and nothing else.
+    fn report_panic(&self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            let event =
+                Event::new(Level::Error, "session").with("reason", Value::Quoted(error.to_string()));
+            self.log.write(&event);
+        }
+    }
+}
+
+impl<S> fmt::Debug for Listener<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("connections", &self.shared.connections.all())
+            .finish_non_exhaustive()
+    }
+}

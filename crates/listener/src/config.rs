@@ -1,0 +1,54 @@
+//! What the administrator decides about the listener.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use mail::{Domain, Mailbox};
+
+/// The listener's settings. A session keeps those with which it began.
+#[derive(Debug, Clone)]
+pub struct ListenerConfig {
+    /// Our own name, in the greeting and in Received.
+    pub hostname: Domain,
+    /// Clients that may relay; all others are refused each recipient.
+    pub networks: Vec<IpNet>,
+    /// Whom `RCPT TO:<Postmaster>` without a domain means.
+    pub postmaster: Mailbox,
+    /// How much is too much.
+    pub limits: Limits,
+}
+
+/// The bounds within which clients are served.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest content in octets, announced as SIZE.
+    pub message_size: u64,
+    /// The most recipients of one transaction.
+    pub recipients: usize,
+    /// The most connections in all.
+    pub connections: usize,
+    /// The most connections from one address.
+    pub connections_per_client: usize,
+    /// How long a client may take for a command, or for 64 KiB of content.
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size: 50 * 1024 * 1024,
+            recipients: 1000,
+            connections: 2000,
+            connections_per_client: 500,
+            timeout: Duration::from_mins(5),
+        }
+    }
+}
+
+impl ListenerConfig {
+    /// Whether a client at this address may relay.
+    pub fn may_relay(&self, client: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&client))
+    }
+}

@@ -1,0 +1,159 @@
+//! What the listener reads in a header while the content passes by: trace fields and the message-id.
+
+/// The most Received fields with which a message is taken (RFC 5321 §6.3: at least 100 for a mere count).
+pub(crate) const RECEIVED_LIMIT: u32 = 100;
+
+/// The most octets of one field that are looked at.
+const FIELD_LENGTH: usize = 2000;
+
+/// Follows the header of one message. Content may come in pieces of any size.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderScanner {
+    received: u32,
+    /// The start of a line whose end is still to come.
+    line: Vec<u8>,
+    /// The body of the first Message-ID field, as far as it has come.
+    message_id: Option<Vec<u8>>,
+    place: Place,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    #[default]
+    OtherField,
+    MessageId,
+    Body,
+}
+
+impl HeaderScanner {
+    /// Looks at the next piece of content; free once the header is over.
+    pub(crate) fn scan(&mut self, mut content: &[u8]) {
+        while self.place != Place::Body {
+            let Some(end) = memchr::memchr(b'\n', content) else {
+                self.gather(content);
+                return;
+            };
+            let (line, rest) = content.split_at_checked(end + 1).unwrap_or((content, b""));
+            content = rest;
+            if self.line.is_empty() {
+                self.line(line);
+            } else {
+                self.gather(line);
+                let line = std::mem::take(&mut self.line);
+                self.line(&line);
+            }
+        }
+    }
+
+    fn gather(&mut self, piece: &[u8]) {
+        let room = FIELD_LENGTH.saturating_sub(self.line.len());
+        self.line
+            .extend_from_slice(piece.get(..room).unwrap_or(piece));
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let line = line.trim_ascii_end();
+        let Some(first) = line.first() else {
+            self.place = Place::Body;
+            return;
+        };
+        if matches!(first, b' ' | b'\t') {
+            if self.place == Place::MessageId {
+                self.add_to_message_id(line);
+            }
+            return;
+        }
+        self.place = Place::OtherField;
+        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        let (name, body) = line.split_at_checked(colon).unwrap_or((line, b""));
+        let name = name.trim_ascii_end();
+        if name.eq_ignore_ascii_case(b"Received") {
+            self.received = self.received.saturating_add(1);
+        } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
+            self.place = Place::MessageId;
+            self.message_id = Some(Vec::new());
+            self.add_to_message_id(body.get(1..).unwrap_or_default());
+        }
+    }
+
+    fn add_to_message_id(&mut self, piece: &[u8]) {
+        if let Some(id) = &mut self.message_id {
+            let room = FIELD_LENGTH.saturating_sub(id.len());
+            id.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+    }
+
+    /// Whether the message has gone round too often.
+    pub(crate) fn is_looping(&self) -> bool {
+        self.received >= RECEIVED_LIMIT
+    }
+
+    /// The message-id without its brackets, for the log.
+    pub(crate) fn message_id(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(self.message_id.as_ref()?);
+        let text = text.trim();
+        let inner = text
+            .strip_prefix('<')
+            .and_then(|rest| rest.split('>').next())
+            .unwrap_or(text);
+        (!inner.is_empty()).then(|| inner.chars().take(250).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(content: &[u8], chunk: usize) -> HeaderScanner {
+        let mut scanner = HeaderScanner::default();
+        for piece in content.chunks(chunk) {
+            scanner.scan(piece);
+        }
+        scanner
+    }
+
+    #[test]
+    fn fields_are_found_in_every_chunking() {
+        let content = b"RECEIVED: by a;\r\n x\r\nSubject: Received: no\r\nX-Received: no\r\nreceived : by b\r\n\
+            Message-id:\r\n\t<a.b@c>\r\n (more)\r\nMessage-ID: <second@x>\r\n\r\nReceived: in the body\r\n";
+        for chunk in 1..content.len() {
+            let scanner = scan(content, chunk);
+            assert_eq!(scanner.received, 2, "by {chunk}");
+            assert_eq!(scanner.message_id().as_deref(), Some("a.b@c"), "by {chunk}");
+        }
+    }
+
+    #[test]
+    fn message_ids() {
+        for (field, id) in [
+            ("Message-ID: <a@b>", Some("a@b")),
+            ("Message-ID: bare@id", Some("bare@id")),
+            ("Message-ID: <open@id", Some("open@id")),
+            ("Message-ID:", None),
+            ("Message-ID: <>", None),
+            ("X: y", None),
+        ] {
+            assert_eq!(
+                scan(format!("{field}\r\n\r\n").as_bytes(), 99).message_id().as_deref(),
+                id,
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hundred_received_fields_are_a_loop() {
+        assert!(!scan(&b"Received: x\r\n".repeat(99), 1000).is_looping());
+        assert!(scan(&b"Received: x\r\n".repeat(100), 1000).is_looping());
+    }
+
+    #[test]
+    fn long_fields_are_not_kept_whole() {
+        let mut content = b"Message-ID: <".to_vec();
+        content.resize(100_000, b'x');
+        content.extend_from_slice(b"\r\nReceived: x\r\n");
+        let scanner = scan(&content, 64);
+        assert!(scanner.message_id.as_ref().is_some_and(|id| id.len() <= FIELD_LENGTH));
+        assert_eq!(scanner.received, 1);
+    }
+}

@@ -1,0 +1,117 @@
+//! The one trace field that we put on top of each message (RFC 5321 §4.4).
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mail::{Domain, DomainPart, Mailbox, QueueId};
+use smtp::{Hello, Protocol};
+
+/// What a Received field tells.
+#[derive(Debug)]
+pub(crate) struct Received<'a> {
+    pub(crate) hello: &'a Hello,
+    pub(crate) client: IpAddr,
+    pub(crate) hostname: &'a Domain,
+    pub(crate) id: QueueId,
+    pub(crate) recipients: &'a [Mailbox],
+    pub(crate) at: Timestamp,
+}
+
+impl Received<'_> {
+    /// The field with its line endings, folded behind the clauses; no line exceeds 998 octets.
+    pub(crate) fn to_field(&self) -> String {
+        let from = sanitised(&self.hello.name);
+        let client = DomainPart::Literal(self.client);
+        let with = match self.hello.protocol {
+            Protocol::Smtp => "SMTP",
+            Protocol::Esmtp => "ESMTP",
+        };
+        // With several recipients the clause would show each of them the others (RFC 5321 §7.2, §7.6).
+        let recipient = match self.recipients {
+            [only] => format!("\tfor <{only}>;\r\n"),
+            _ => String::new(),
+        };
+        let id_end = if recipient.is_empty() { ";" } else { "" };
+        format!(
+            "Received: from {from} (unknown {client})\r\n\tby {} with {with} id {}{id_end}\r\n{recipient}\t{}\r\n",
+            self.hostname,
+            self.id,
+            date(self.at),
+        )
+    }
+}
+
+/// The client's own name, if it is a name or an address literal; else with every other octet made `?`, so that it
+/// can neither open a comment nor end the field.
+fn sanitised(name: &str) -> String {
+    if let Ok(valid) = DomainPart::parse(name) {
+        return valid.to_string();
+    }
+    name.chars()
+        .take(mail::address::DOMAIN_LENGTH)
+        .map(|c| if c.is_ascii_alphanumeric() || ".-_[]:".contains(c) { c } else { '?' })
+        .collect()
+}
+
+/// RFC 5322 §3.3, in UTC with a numeric offset.
+fn date(at: Timestamp) -> String {
+    let zoned = at.to_zoned(TimeZone::UTC);
+    // Fails only outside the years 0 to 9999, where the other form will do as well.
+    jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn field(protocol: Protocol, name: &str, client: &str, recipients: &[&str]) -> String {
+        let recipients: Vec<Mailbox> = recipients
+            .iter()
+            .map(|text| Mailbox::parse(text).unwrap())
+            .collect();
+        Received {
+            hello: &Hello {
+                protocol,
+                name: name.into(),
+            },
+            client: client.parse().unwrap(),
+            hostname: &Domain::parse("relay.example").unwrap(),
+            id: QueueId::from_bytes([0; 16]),
+            recipients: &recipients,
+            at: Timestamp::from_second(1_795_340_000).unwrap(),
+        }
+        .to_field()
+    }
+
+    #[test]
+    fn one_recipient_is_named() {
+        assert_eq!(
+            field(Protocol::Esmtp, "client.example", "192.0.2.1", &["\"a b\"@c.example"]),
+            "Received: from client.example (unknown [192.0.2.1])\r\n\
+             \tby relay.example with ESMTP id 00000000000000000000000000\r\n\
+             \tfor <\"a b\"@c.example>;\r\n\
+             \tSun, 22 Nov 2026 09:33:20 +0000\r\n"
+        );
+    }
+
+    #[test]
+    fn several_recipients_are_not() {
+        assert_eq!(
+            field(Protocol::Smtp, "[192.0.2.1]", "2001:db8::1", &["a@b", "c@d"]),
+            "Received: from [192.0.2.1] (unknown [IPv6:2001:db8::1])\r\n\
+             \tby relay.example with SMTP id 00000000000000000000000000;\r\n\
+             \tSun, 22 Nov 2026 09:33:20 +0000\r\n"
+        );
+    }
+
+    #[test]
+    fn hostile_names_stay_within_the_clause() {
+        let text = field(Protocol::Esmtp, "a)(b\r\nX: y;\"\\<>", "192.0.2.1", &["a@b"]);
+        assert!(text.starts_with("Received: from a??b??X:?y????? (unknown"), "{text}");
+        let text = field(Protocol::Esmtp, &"(x".repeat(2000), "192.0.2.1", &["a@b"]);
+        assert!(text.lines().all(|line| line.len() < 400));
+        assert_eq!(text.lines().count(), 4);
+    }
+}

@@ -1,0 +1,276 @@
+//! One connection: commands in, replies out.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use mail::Mailbox;
+use smtp::{Hello, Line, LineReader, MailFrom, Protocol, Recipient, Refusal, Request, ServerState, Transaction};
+use spool::Spool;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::accept::Shared;
+use crate::config::ListenerConfig;
+use crate::{log, replies};
+
+/// How much is read at once while commands are expected: what an idle connection keeps in memory.
+const COMMAND_READ: usize = 2048;
+
+/// So many refused commands since the last accepted message end a session (RFC 5321 §7.8).
+const ERROR_LIMIT: u32 = 100;
+
+/// How long the last words of a session may take to leave.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A client's session. Generic over its transport, so that TLS is a transport like any other.
+pub(crate) struct Session<S, T> {
+    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) config: Arc<ListenerConfig>,
+    pub(crate) client: IpAddr,
+    pub(crate) input: BytesMut,
+    pub(crate) state: ServerState,
+    pub(crate) errors: u32,
+    transport: T,
+    output: BytesMut,
+    lines: LineReader,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// QUIT was answered.
+    Quit,
+    /// The client is gone, or does not take our replies.
+    Lost,
+    /// The client took too long.
+    TimedOut,
+    /// Too many refused commands.
+    TooManyErrors,
+    /// We are stopping.
+    Shutdown,
+}
+
+/// What is due after a command was answered.
+enum Next {
+    /// Replies may wait for those of the next commands (RFC 2920 §3.2).
+    Command,
+    /// The client waits for this reply.
+    Flush,
+    /// Content may come.
+    Content(Transaction),
+    Quit,
+}
+
+impl<S, T> Session<S, T>
+where
+    S: Spool,
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    pub(crate) fn new(
+        shared: Arc<Shared<S>>,
+        config: Arc<ListenerConfig>,
+        client: IpAddr,
+        transport: T,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            config,
+            client,
+            input: BytesMut::new(),
+            state: ServerState::new(),
+            errors: 0,
+            transport,
+            output: BytesMut::new(),
+            lines: LineReader::new(),
+            shutdown,
+        }
+    }
+
+    /// Serves the client until one side ends it. Input that comes before our greeting is tolerated.
+    pub(crate) async fn run(mut self) {
+        let Err(end) = self.converse().await;
+        let hostname = &self.config.hostname;
+        match end {
+            End::Lost => return,
+            End::Quit => {}
+            End::TimedOut => self.reply(&replies::timed_out(&hostname.clone())),
+            End::TooManyErrors => self.reply(&replies::too_many_errors(&hostname.clone())),
+            End::Shutdown => self.reply(&replies::shutting_down(&hostname.clone())),
+        }
+        // RFC 5321 §3.8 wants the words said; whether they arrive changes nothing any more.
+        let _ = timeout(FAREWELL, async {
+            self.transport.write_all(&self.output).await?;
+            self.transport.shutdown().await
+        })
+        .await;
+    }
+
+    async fn converse(&mut self) -> Result<Infallible, End> {
+        self.reply(&replies::greeting(&self.config.hostname));
+        let mut deadline = self.deadline();
+        loop {
+            while let Some(line) = self.lines.next_line(&mut self.input) {
+                let next = self.command(&line);
+                drop(line);
+                if self.errors >= ERROR_LIMIT {
+                    return Err(End::TooManyErrors);
+                }
+                match next {
+                    Next::Command => {}
+                    Next::Flush => self.flush().await?,
+                    // Boxed, so that idle sessions do not carry the size of its state.
+                    Next::Content(transaction) => Box::pin(self.take_content(transaction)).await?,
+                    Next::Quit => return Err(End::Quit),
+                }
+                deadline = self.deadline();
+            }
+            self.flush().await?;
+            self.wait_for_command(deadline).await?;
+        }
+    }
+
+    /// Reads more. Between transactions a shutdown ends the session.
+    async fn wait_for_command(&mut self, deadline: Instant) -> Result<(), End> {
+        if self.state.is_in_transaction() {
+            return self.read(COMMAND_READ, deadline).await;
+        }
+        let mut shutdown = self.shutdown.clone();
+        tokio::select! {
+            biased;
+            _ = shutdown.wait_for(|stop| *stop) => Err(End::Shutdown),
+            read = self.read(COMMAND_READ, deadline) => read,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.config.limits.timeout
+    }
+
+    /// Reads what is there, at least one octet, into a buffer with room for `room`.
+    pub(crate) async fn read(&mut self, room: usize, deadline: Instant) -> Result<(), End> {
+        self.input.reserve(room);
+        match timeout_at(deadline, self.transport.read_buf(&mut self.input)).await {
+            Err(_) => Err(End::TimedOut),
+            Ok(Err(_) | Ok(0)) => Err(End::Lost),
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+
+    /// Puts a reply, without its CRLF, behind those that wait to leave.
+    pub(crate) fn reply(&mut self, text: &str) {
+        self.output.extend_from_slice(text.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends the replies that wait.
+    pub(crate) async fn flush(&mut self) -> Result<(), End> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let sending = async {
+            self.transport.write_all(&self.output).await?;
+            self.transport.flush().await
+        };
+        let sent = timeout(self.config.limits.timeout, sending).await;
+        self.output.clear();
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            // A client that does not read cannot be told anything either.
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Next {
+        self.errors = self.errors.saturating_add(1);
+        if self.errors < ERROR_LIMIT {
+            self.reply(&refusal.to_string());
+        }
+        match refusal {
+            Refusal::ReversePath | Refusal::ForwardPath | Refusal::NoMail => Next::Command,
+            _ => Next::Flush,
+        }
+    }
+
+    fn command(&mut self, line: &Line) -> Next {
+        let request = match line {
+            Line::Complete(line) => Request::parse(line),
+            Line::TooLong => Err(Refusal::LineTooLong),
+        };
+        let answered = match request {
+            Ok(Request::Ehlo(name)) => Ok(self.hello(Protocol::Esmtp, name)),
+            Ok(Request::Helo(name)) => Ok(self.hello(Protocol::Smtp, name)),
+            Ok(Request::MailFrom(mail)) => self.mail_from(mail),
+            Ok(Request::RcptTo(recipient)) => self.rcpt_to(recipient),
+            Ok(Request::Data) => self.state.take_for_data().map(Next::Content),
+            Ok(Request::Rset) => {
+                self.state.reset();
+                Ok(self.answer(replies::OK, Next::Command))
+            }
+            Ok(Request::Noop) => Ok(self.answer(replies::OK, Next::Flush)),
+            Ok(Request::Vrfy) => Ok(self.answer(replies::CANNOT_VERIFY, Next::Flush)),
+            Ok(Request::Help) => Ok(self.answer(replies::HELP, Next::Flush)),
+            Ok(Request::Quit) => Ok(self.answer(replies::BYE, Next::Quit)),
+            Err(refusal) => Err(refusal),
+        };
+        answered.unwrap_or_else(|refusal| self.refuse(refusal))
+    }
+
+    fn answer(&mut self, text: &str, next: Next) -> Next {
+        self.reply(text);
+        next
+    }
+
+    fn hello(&mut self, protocol: Protocol, name: String) -> Next {
+        let text = match protocol {
+            Protocol::Esmtp => {
+                replies::extended_hello(&self.config.hostname, self.config.limits.message_size)
+            }
+            Protocol::Smtp => replies::hello(&self.config.hostname),
+        };
+        self.state.hello(Hello { protocol, name });
+        self.answer(&text, Next::Flush)
+    }
+
+    fn mail_from(&mut self, mail: MailFrom) -> Result<Next, Refusal> {
+        self.state.may_begin()?;
+        if mail.size.is_some_and(|size| size > self.config.limits.message_size) {
+            self.log_rejected(&mail.reverse_path, None, replies::TOO_LARGE);
+            return Ok(self.answer(replies::TOO_LARGE, Next::Command));
+        }
+        self.state.begin(mail)?;
+        Ok(self.answer(replies::SENDER_OK, Next::Command))
+    }
+
+    fn rcpt_to(&mut self, recipient: Recipient) -> Result<Next, Refusal> {
+        let may_relay = self.config.may_relay(self.client);
+        let most = self.config.limits.recipients;
+        let transaction = self.state.transaction()?;
+        let mailbox = match recipient {
+            Recipient::Postmaster => self.config.postmaster.clone(),
+            Recipient::Mailbox(mailbox) => mailbox,
+        };
+        if !may_relay {
+            let from = transaction.mail.reverse_path.clone();
+            self.errors = self.errors.saturating_add(1);
+            self.log_rejected(&from, Some(&mailbox), replies::RELAY_DENIED);
+            return Ok(self.answer(replies::RELAY_DENIED, Next::Command));
+        }
+        if transaction.recipients.len() >= most {
+            return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));
+        }
+        transaction.recipients.push(mailbox);
+        Ok(self.answer(replies::RECIPIENT_OK, Next::Command))
+    }
+
+    pub(crate) fn log_rejected(&self, from: &mail::ReversePath, to: Option<&Mailbox>, reply: &str) {
+        self.shared
+            .log
+            .write(&log::rejected(self.client, from, to, reply));
+    }
+}

@@ -1,0 +1,253 @@
+//! From the policy file as written to the policy in force.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use jiff::civil::Date;
+use toml::Spanned;
+
+use crate::compile_lists;
+use crate::exceptions::{DaneException, Exceptions, NegativeTrustAnchor};
+use crate::file_error::{Fault, FileError, position};
+use crate::mistake::{Mistake, PolicyError};
+use crate::pattern::Pattern;
+use crate::policy::Policy;
+use crate::rules::{Defaults, Rule, Rules};
+use crate::schema::{self, ExceptionsFile, PolicyFile};
+use crate::settings::MtaStsMode;
+use crate::toml_file;
+use crate::warning::{Remark, Warning};
+use crate::word::Word;
+
+/// What a policy is made of. The caller reads the files: this crate touches no disk itself.
+pub struct Sources<'a> {
+    /// The policy file.
+    pub policy: Text<'a>,
+    /// The exceptions that commands have added: `[[exception]]` tables only.
+    pub added: Option<Text<'a>>,
+    /// Reads a list; a relative path is made relative to the policy file first.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// A file and what it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// Its path, by which errors call it.
+    pub file: &'a Path,
+    /// Its content.
+    pub text: &'a str,
+}
+
+/// Notes on one file, taken while it is compiled.
+pub(crate) struct Notes<'a> {
+    pub(crate) file: String,
+    text: &'a str,
+    errors: Vec<(usize, FileError)>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl<'a> Notes<'a> {
+    fn new(source: &Text<'a>) -> Self {
+        Self {
+            file: source.file.display().to_string(),
+            text: source.text,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, span: &Range<usize>, mistake: &Mistake) {
+        let fault = Fault::Wrong(mistake.to_string());
+        let error = FileError::at(&self.file, self.text, span, fault);
+        self.errors.push((span.start, error));
+    }
+
+    pub(crate) fn warn(&mut self, span: &Range<usize>, remark: Remark) {
+        let line = self.line(span);
+        let file = self.file.clone();
+        self.warnings.push(Warning { file, line, remark });
+    }
+
+    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
+        position(self.text, span.start).0
+    }
+
+    /// Joins the faults of reading and those found since, in the order of the file.
+    fn finish(mut self, faults: Vec<FileError>) -> (Vec<FileError>, Vec<Warning>) {
+        self.errors.sort_by_key(|(start, _)| *start);
+        let mut errors = faults;
+        errors.extend(self.errors.into_iter().map(|(_, error)| error));
+        errors.sort_by_key(|error| (error.line, error.column));
+        (errors, self.warnings)
+    }
+}
+
+pub(crate) fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), PolicyError> {
+    let mut policy = Policy::builtin();
+    let (mut errors, mut warnings) = compile_policy_file(sources, &mut policy);
+    if let Some(added) = &sources.added {
+        let (more_errors, more_warnings) = compile_added(added, &mut policy.exceptions);
+        errors.extend(more_errors);
+        warnings.extend(more_warnings);
+    }
+    if errors.is_empty() {
+        Ok((policy, warnings))
+    } else {
+        Err(PolicyError { errors })
+    }
+}
+
+fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileError>, Vec<Warning>) {
+    let mut notes = Notes::new(&sources.policy);
+    let reading = toml_file::read::<PolicyFile>(&notes.file, sources.policy.text);
+    if let Some(file) = reading.value {
+        policy.defaults = defaults(&file.default, &mut notes);
+        policy.rules = rules(&file.domain, &mut notes);
+        limits_of_hosts(&file.mx, &mut notes);
+        let directory = sources.policy.file.parent().unwrap_or(Path::new(""));
+        policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
+        compile_lists::remark(policy, &file.domain, &mut notes);
+        for exception in &file.exception {
+            add_exception(exception, &mut policy.exceptions, &mut notes);
+        }
+    }
+    notes.finish(reading.faults)
+}
+
+fn compile_added(added: &Text<'_>, exceptions: &mut Exceptions) -> (Vec<FileError>, Vec<Warning>) {
+    let mut notes = Notes::new(added);
+    let reading = toml_file::read::<ExceptionsFile>(&notes.file, added.text);
+    for exception in reading.value.iter().flat_map(|file| &file.exception) {
+        add_exception(exception, exceptions, &mut notes);
+    }
+    notes.finish(reading.faults)
+}
+
+fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
+    let builtin = Defaults::default();
+    Defaults {
+        dane: written.dane.map_or(builtin.dane, |word| word.0),
+        insecure_mx: written.insecure_mx.map_or(builtin.insecure_mx, |word| word.0),
+        tls: written.tls.map_or(builtin.tls, |word| word.0),
+        mta_sts: mta_sts(written.mta_sts.as_ref(), notes).unwrap_or(builtin.mta_sts),
+        honor_tls_required_no: written
+            .honor_tls_required_no
+            .unwrap_or(builtin.honor_tls_required_no),
+    }
+}
+
+/// MTA-STS is not available yet: what would raise security is refused, the rest accepted with a warning.
+fn mta_sts(written: Option<&Spanned<Word<MtaStsMode>>>, notes: &mut Notes<'_>) -> Option<MtaStsMode> {
+    let written = written?;
+    let mode = written.get_ref().0;
+    match mode {
+        MtaStsMode::Enforce => notes.refuse(&written.span(), &Mistake::MtaStsEnforce),
+        MtaStsMode::Off | MtaStsMode::Testing => {
+            notes.warn(&written.span(), Remark::NotAvailable("mta_sts"));
+        }
+    }
+    Some(mode)
+}
+
+fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rules {
+    let mut rules = Rules::default();
+    for rule in written {
+        let span = rule.span();
+        let schema::DomainRule {
+            matches,
+            dane,
+            insecure_mx,
+            tls,
+            mta_sts: sts,
+            honor_tls_required_no,
+            route,
+            connections,
+            messages_per_minute,
+        } = rule.get_ref();
+        limits(connections.as_ref(), messages_per_minute.as_ref(), notes);
+        let rule = Rule {
+            line: notes.line(&span),
+            dane: dane.map(|word| word.0),
+            insecure_mx: insecure_mx.map(|word| word.0),
+            tls: tls.map(|word| word.0),
+            mta_sts: mta_sts(sts.as_ref(), notes),
+            honor_tls_required_no: *honor_tls_required_no,
+            route: route.clone(),
+        };
+        for clash in rules.add(&matches.0, rule) {
+            let mistake = Mistake::Clash {
+                key: clash.key,
+                line: clash.line,
+            };
+            notes.refuse(&span, &mistake);
+        }
+    }
+    rules
+}
+
+fn limits_of_hosts(written: &[Spanned<schema::MxRule>], notes: &mut Notes<'_>) {
+    for rule in written {
+        let rule = rule.get_ref();
+        limits(
+            rule.connections.as_ref(),
+            rule.messages_per_minute.as_ref(),
+            notes,
+        );
+    }
+}
+
+/// Limits by destination and by host are not available yet, and do not touch security.
+fn limits<T>(connections: Option<&Spanned<T>>, per_minute: Option<&Spanned<T>>, notes: &mut Notes<'_>) {
+    for (key, written) in [("connections", connections), ("messages_per_minute", per_minute)] {
+        if let Some(written) = written {
+            notes.warn(&written.span(), Remark::NotAvailable(key));
+        }
+    }
+}
+
+fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, notes: &mut Notes<'_>) {
+    let span = written.span();
+    let exception = written.get_ref();
+    if exception.reason.get_ref().trim().is_empty() {
+        notes.refuse(&exception.reason.span(), &Mistake::NoReason);
+    }
+    let Some((pattern, is_mx)) = subject(exception) else {
+        notes.refuse(&span, &Mistake::DomainOrMx);
+        return;
+    };
+    if exception.dane.is_none() && exception.dnssec.is_none() {
+        notes.refuse(&span, &Mistake::NothingExcepted);
+    }
+    let until: Date = exception.until.get_ref().0;
+    if let Some(dane) = exception.dane {
+        let decision = DaneException {
+            dane: dane.0.into(),
+            override_strict: exception.override_strict,
+            until,
+        };
+        if is_mx {
+            to.add_for_mx(pattern, decision);
+        } else {
+            to.add_for_domain(pattern, decision);
+        }
+    }
+    if let Some(dnssec) = &exception.dnssec {
+        match pattern {
+            Pattern::Exactly(name) => to.add_anchor(NegativeTrustAnchor {
+                name: name.clone(),
+                until,
+            }),
+            Pattern::Below(_) => notes.refuse(&dnssec.span(), &Mistake::AnchorBelow),
+        }
+    }
+}
+
+/// What the exception is about, and whether that are receiving hosts.
+fn subject(exception: &schema::Exception) -> Option<(&Pattern, bool)> {
+    match (&exception.domain, &exception.mx) {
+        (Some(domain), None) => Some((domain.get_ref(), false)),
+        (None, Some(mx)) => Some((mx.get_ref(), true)),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! Loads the lists that a policy file names, and remarks on where they contradict each other or the rules.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mail::Domain;
+use toml::Spanned;
+
+use crate::compile::Notes;
+use crate::list::{BadLines, DomainList};
+use crate::mistake::Mistake;
+use crate::pattern::Pattern;
+use crate::policy::{LoadedList, Policy};
+use crate::schema::{DomainRule, List, ListKind};
+use crate::settings::DaneMode;
+use crate::warning::{Remark, Warning};
+
+/// More names that stay strict against one list than this are counted, not named.
+const NAMES_SHOWN: usize = 20;
+
+/// Loads all lists, strict ones first, then soft-fail, then danefail: the order in which they are asked.
+pub(crate) fn load(
+    written: &[Spanned<List>],
+    directory: &Path,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    notes: &mut Notes<'_>,
+) -> Vec<LoadedList> {
+    let mut lists = Vec::new();
+    for list in written {
+        check_dane(list.get_ref(), notes);
+        match (&list.get_ref().file, &list.get_ref().url) {
+            (Some(file), None) => lists.extend(load_file(list.get_ref(), file, directory, read, notes)),
+            (None, Some(url)) => check_url(list.get_ref(), url, notes),
+            (Some(_), Some(_)) | (None, None) => notes.refuse(&list.span(), &Mistake::FileOrUrl),
+        }
+    }
+    lists.sort_by_key(|list| match list.kind {
+        ListKind::Strict => 0,
+        ListKind::SoftFail => 1,
+        ListKind::Danefail => 2,
+    });
+    lists
+}
+
+fn check_dane(list: &List, notes: &mut Notes<'_>) {
+    if let Some(dane) = list.dane.as_ref().filter(|_| list.kind.0 != ListKind::Danefail) {
+        notes.refuse(&dane.span(), &Mistake::DaneOfList(list.kind.0));
+    }
+}
+
+fn load_file(
+    list: &List,
+    file: &Spanned<PathBuf>,
+    directory: &Path,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    notes: &mut Notes<'_>,
+) -> Option<LoadedList> {
+    for (key, duration) in [("refresh", &list.refresh), ("max_age", &list.max_age)] {
+        if let Some(duration) = duration {
+            notes.warn(&duration.span(), Remark::OnlyWithUrl(key));
+        }
+    }
+    let path = directory.join(file.get_ref());
+    match read(&path) {
+        Ok(text) => {
+            let (names, bad) = DomainList::parse(&file.get_ref().display().to_string(), &text);
+            remark_on_lines(&path, bad, notes);
+            Some(LoadedList {
+                kind: list.kind.0,
+                dane: meaning(list),
+                names,
+            })
+        }
+        Err(error) => {
+            let error = error.to_string();
+            notes.refuse(&file.span(), &Mistake::Unreadable { path, error });
+            None
+        }
+    }
+}
+
+/// What an entry means; a danefail entry by itself: no DANE.
+fn meaning(list: &List) -> DaneMode {
+    match list.kind.0 {
+        ListKind::Strict => DaneMode::Strict,
+        ListKind::SoftFail => DaneMode::SoftFail,
+        ListKind::Danefail => list
+            .dane
+            .as_ref()
+            .map_or(DaneMode::Off, |dane| dane.get_ref().0.into()),
+    }
+}
+
+/// Lists by URL are not available yet: without a strict one security would be lower, without another it is not.
+fn check_url(list: &List, url: &Spanned<String>, notes: &mut Notes<'_>) {
+    if !url.get_ref().starts_with("https://") {
+        notes.refuse(&url.span(), &Mistake::NotHttps);
+        return;
+    }
+    match list.kind.0 {
+        ListKind::Strict => notes.refuse(&url.span(), &Mistake::StrictUrl),
+        ListKind::SoftFail | ListKind::Danefail => notes.warn(&url.span(), Remark::NotAvailable("url")),
+    }
+}
+
+fn remark_on_lines(path: &Path, bad: BadLines, notes: &mut Notes<'_>) {
+    let file = path.display().to_string();
+    let last = bad.first.last().map_or(1, |bad| bad.line);
+    for line in bad.first {
+        notes.warnings.push(Warning {
+            file: file.clone(),
+            line: line.line,
+            remark: Remark::BadLine(line.error),
+        });
+    }
+    if bad.more > 0 {
+        notes.warnings.push(Warning {
+            file,
+            line: last,
+            remark: Remark::BadLines(bad.more),
+        });
+    }
+}
+
+/// Remarks on lists and rules that take back what is strict; it stays strict.
+pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut Notes<'_>) {
+    let (strict, weaker): (Vec<_>, Vec<_>) = policy
+        .lists
+        .iter()
+        .partition(|list| list.kind == ListKind::Strict);
+    for strict in strict {
+        for weaker in &weaker {
+            overlap(strict, weaker, notes);
+        }
+        for rule in rules {
+            remark_on_rule(&strict.names, rule, notes);
+        }
+    }
+    if policy.defaults.dane == DaneMode::Strict
+        && let Some(list) = weaker.first()
+    {
+        let file = notes.file.clone();
+        let remark = Remark::UnderStrictDefault(list.kind);
+        notes.warnings.push(Warning {
+            file,
+            line: 1,
+            remark,
+        });
+    }
+}
+
+/// Names the names that are on both lists, at their place on the strict one.
+fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
+    let list = weaker.names.source();
+    let mut more = 0;
+    let mut shown = 0;
+    let mut last = 1;
+    for (name, line_there) in weaker.names.iter() {
+        let Some(line) = Domain::parse(name)
+            .ok()
+            .and_then(|name| strict.names.line_of(&name))
+        else {
+            continue;
+        };
+        if shown == NAMES_SHOWN {
+            more += 1;
+            continue;
+        }
+        shown += 1;
+        last = line;
+        notes.warnings.push(Warning {
+            file: strict.names.source().to_string(),
+            line,
+            remark: Remark::StaysStrict {
+                name: name.to_owned(),
+                kind: weaker.kind,
+                list: list.clone(),
+                line: line_there,
+            },
+        });
+    }
+    if more > 0 {
+        notes.warnings.push(Warning {
+            file: strict.names.source().to_string(),
+            line: last,
+            remark: Remark::StayStrict {
+                count: more,
+                kind: weaker.kind,
+                list: list.clone(),
+            },
+        });
+    }
+}
+
+fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
+    let Some(mode) = rule
+        .get_ref()
+        .dane
+        .map(|word| word.0)
+        .filter(|mode| *mode != DaneMode::Strict)
+    else {
+        return;
+    };
+    for pattern in &rule.get_ref().matches.0 {
+        let Pattern::Exactly(name) = pattern else { continue };
+        if let Some(line) = strict.line_of(name) {
+            let remark = Remark::RuleUnderStrict {
+                name: name.to_string(),
+                mode,
+                list: strict.source().clone(),
+                line,
+            };
+            notes.warn(&rule.span(), remark);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What becomes of a message when every host has failed.
+
+use crate::cause::{Failure, Finality};
+
+/// Draws the conclusion from the failures of all hosts, in the order in which they happened: permanent only if all
+/// of them are; else the last security cause speaks for them, and without one the last transient cause.
+///
+/// `None` if there are no failures.
+pub fn conclude<F: AsRef<Failure>>(failures: impl IntoIterator<Item = F>) -> Option<F> {
+    failures.into_iter().reduce(|so_far, next| {
+        if weight(so_far.as_ref().finality) > weight(next.as_ref().finality) {
+            so_far
+        } else {
+            next
+        }
+    })
+}
+
+impl AsRef<Failure> for Failure {
+    fn as_ref(&self) -> &Failure {
+        self
+    }
+}
+
+/// Which cause speaks for the message.
+fn weight(finality: Finality) -> u8 {
+    match finality {
+        Finality::Permanent => 0,
+        Finality::Transient => 1,
+        Finality::Security => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause::Cause;
+    use mail::LookupFailure;
+
+    #[test]
+    fn permanent_only_if_all_are() {
+        let all = vec![Cause::NoAddresses.into(), Cause::NoAddresses.into()];
+        assert!(conclude(all).is_some_and(|failure| failure.is_permanent()));
+        let one_outage = vec![
+            Cause::AddressLookup(LookupFailure::Timeout).into(),
+            Cause::NoAddresses.into(),
+        ];
+        assert!(conclude(one_outage).is_some_and(|failure| !failure.is_permanent()));
+        assert_eq!(conclude(Vec::<Failure>::new()), None);
+    }
+
+    #[test]
+    fn the_last_security_cause_speaks() {
+        let failures: Vec<Failure> = vec![
+            Cause::TlsaLookup(LookupFailure::Bogus).into(),
+            Cause::TlsaLookup(LookupFailure::Timeout).into(),
+            Cause::AddressLookup(LookupFailure::Servfail).into(),
+            Cause::NoAddresses.into(),
+        ];
+        let second = failures[1].clone();
+        assert_eq!(conclude(failures), Some(second));
+    }
+}

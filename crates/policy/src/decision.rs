@@ -1,0 +1,356 @@
+//! The decision: from facts to what each connection must achieve, before the first connection.
+//!
+//! [`decide`] is pure and total. It has two halves: [`decide`] itself for the destination (rows D1 to D11) and
+//! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). Their whole table stands in
+//! `tests/golden/decision.txt`, one line a case.
+
+use mail::{DaneVerdict, EnhancedStatus, Security, SkipReason};
+
+use crate::cause::{Cause, Failure, Finality};
+use crate::conclude::conclude;
+use crate::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use crate::settings::{DaneMode, InsecureMx, ModeSource, TlsFloor};
+
+/// What a connection must achieve before MAIL FROM may be sent over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Requirement {
+    /// Nothing: TLS where it can be had.
+    Opportunistic,
+    /// TLS with whomever answers.
+    Encrypted,
+    /// TLS and a WebPKI certificate for the host's name.
+    Pkix,
+    /// TLS and a certificate that matches the secure TLSA records.
+    Dane,
+    /// Both of the above; neither excuses the other.
+    DaneAndPkix,
+}
+
+/// What to do with a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Try the hosts in order, each as said; the position is that of the host in the facts.
+    Try(Vec<HostDecision>),
+    /// There is nobody to connect to.
+    Stop(Failure),
+}
+
+/// What to do with one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostDecision {
+    /// The first round.
+    pub action: Action,
+    /// The second round, entered only when no host took the message: the requirement that this host would have
+    /// with `dane = "off"`, where the mode is `soft-fail` and DANE may have been what stood in the way.
+    pub soft_fail: Option<Requirement>,
+}
+
+/// What to do with one host in the first round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Connect, and send once the requirement is met.
+    Connect {
+        /// What the connection must achieve.
+        requirement: Requirement,
+        /// What the log says when it did.
+        verdict: DaneVerdict,
+    },
+    /// Never connect (RFC 7672 §2.1.2).
+    PassOver(Failure),
+}
+
+/// How the host became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// By a secure MX (or NODATA) answer, or by configuration.
+    Securely,
+    /// By an insecure MX (or NODATA) answer.
+    Insecurely,
+}
+
+impl From<Security> for Named {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Secure => Self::Securely,
+            Security::Insecure => Self::Insecurely,
+        }
+    }
+}
+
+/// Decides for a destination.
+pub fn decide(facts: &Facts) -> Decision {
+    let wanted = &facts.wanted;
+    let strict = wanted.dane == DaneMode::Strict;
+    match &facts.destination {
+        Destination::AddressLiteral if strict => stop(Cause::AddressLiteral),
+        Destination::AddressLiteral => Decision::Try(vec![outside_dane(wanted.tls)]),
+        Destination::MxFailed(failure) => stop(Cause::MxLookup(failure.clone())),
+        Destination::NullMx(security) => stop_for_good(Cause::NullMx, *security, strict),
+        Destination::NoSuchDomain(security) => stop_for_good(Cause::NoSuchDomain, *security, strict),
+        Destination::OwnMx => stop(Cause::OwnMx),
+        Destination::ImplicitMx {
+            security: Security::Insecure,
+            ..
+        }
+        | Destination::Mx {
+            security: Security::Insecure,
+            ..
+        } if strict => stop(Cause::InsecureMx),
+        Destination::ImplicitMx { security, host } => {
+            try_or_stop(vec![decide_host(wanted, (*security).into(), host)])
+        }
+        Destination::Mx { security, hosts } => {
+            let named = (*security).into();
+            try_or_stop(
+                hosts
+                    .iter()
+                    .map(|host| decide_host(wanted, named, host))
+                    .collect(),
+            )
+        }
+        Destination::Configured(host) => try_or_stop(vec![decide_host(wanted, Named::Securely, host)]),
+    }
+}
+
+fn stop(cause: Cause) -> Decision {
+    Decision::Stop(cause.into())
+}
+
+/// D3 and D4 end a message, under `strict` only where the answer is secure: a forged one must not bounce mail.
+fn stop_for_good(cause: Cause, security: Security, strict: bool) -> Decision {
+    if strict && security == Security::Insecure {
+        stop(Cause::InsecureMx)
+    } else {
+        stop(cause)
+    }
+}
+
+fn try_or_stop(hosts: Vec<HostDecision>) -> Decision {
+    let mut failures = Vec::with_capacity(hosts.len());
+    for host in &hosts {
+        match &host.action {
+            Action::PassOver(failure) if host.soft_fail.is_none() => failures.push(failure.clone()),
+            Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(hosts),
+        }
+    }
+    Decision::Stop(conclude(failures).unwrap_or_else(|| Cause::NoAddresses.into()))
+}
+
+/// Decides for one host.
+pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
+    let mode = host.policy.dane;
+    let rules = Rules {
+        mode,
+        source: &host.policy.dane_source,
+        insecure_mx: wanted.insecure_mx,
+        tls: wanted.tls,
+        named,
+        mta_sts: host.mta_sts,
+    };
+    match &host.findings {
+        HostFindings::AddressName if mode == DaneMode::Strict => pass_over(Cause::AddressName),
+        HostFindings::AddressName => rules.without_dane(SkipReason::AddressLiteral),
+        HostFindings::Named { addresses, tlsa } => rules.decide(addresses, tlsa),
+    }
+}
+
+/// What holds for one host besides its own findings.
+struct Rules<'a> {
+    mode: DaneMode,
+    source: &'a ModeSource,
+    insecure_mx: InsecureMx,
+    tls: TlsFloor,
+    named: Named,
+    mta_sts: Option<MtaSts>,
+}
+
+impl Rules<'_> {
+    /// Rows H1 to H6.
+    fn decide(&self, addresses: &Addresses, tlsa: &Tlsa) -> HostDecision {
+        let strict = self.mode == DaneMode::Strict;
+        match addresses {
+            Addresses::Unresolvable(failure) => pass_over(Cause::AddressLookup(failure.clone())),
+            Addresses::Absent(Security::Insecure) if strict => pass_over(Cause::InsecureHost),
+            Addresses::Absent(_) => pass_over(Cause::NoAddresses),
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
+                if self.mode == DaneMode::Off =>
+            {
+                self.without_dane(skip_reason(self.source))
+            }
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() => {
+                self.without_dane(SkipReason::InsecureMx)
+            }
+            Addresses::Insecure if strict => pass_over(Cause::InsecureHost),
+            Addresses::Insecure => self.without_dane(SkipReason::InsecureHost),
+            Addresses::SecureAlias | Addresses::Secure => self.decide_tlsa(tlsa),
+        }
+    }
+
+    /// D8 with `insecure_mx = "may"`.
+    fn ignores_tlsa(&self) -> bool {
+        self.named == Named::Insecurely && self.insecure_mx == InsecureMx::May
+    }
+
+    /// Rows T1 to T4, for a host to which DANE applies.
+    fn decide_tlsa(&self, tlsa: &Tlsa) -> HostDecision {
+        let strict = self.mode == DaneMode::Strict;
+        match tlsa {
+            Tlsa::LookupFailed(failure) => HostDecision {
+                action: Action::PassOver(Cause::TlsaLookup(failure.clone()).into()),
+                soft_fail: self.soft_fail(),
+            },
+            // A host that was not asked about cannot be one without records: that would be a downgrade.
+            Tlsa::NotAsked => HostDecision {
+                action: Action::PassOver(Cause::TlsaLookup(mail::LookupFailure::Indeterminate).into()),
+                soft_fail: self.soft_fail(),
+            },
+            Tlsa::Absent if strict => pass_over(Cause::NoSecureTlsa),
+            Tlsa::Absent => self.without_dane(SkipReason::NoSecureTlsa),
+            Tlsa::Unusable if strict => pass_over(Cause::NoUsableTlsa),
+            Tlsa::Unusable => self.apply(self.at_least_encrypted(), DaneVerdict::EncryptNoUsable),
+            Tlsa::Usable => self.authenticate(),
+        }
+    }
+
+    /// Row T4.
+    fn authenticate(&self) -> HostDecision {
+        match (self.named, self.insecure_mx) {
+            (Named::Securely, _) => self.apply_alone(Requirement::Dane, DaneVerdict::Verify),
+            (Named::Insecurely, InsecureMx::Dane | InsecureMx::May) => {
+                self.apply(Requirement::Dane, DaneVerdict::VerifyHostOnly)
+            }
+            (Named::Insecurely, InsecureMx::Encrypt) => self.apply(
+                self.at_least_encrypted(),
+                DaneVerdict::Skip(SkipReason::InsecureMx),
+            ),
+        }
+    }
+
+    fn at_least_encrypted(&self) -> Requirement {
+        match self.tls {
+            TlsFloor::May | TlsFloor::Encrypt => Requirement::Encrypted,
+            TlsFloor::Verify => Requirement::Pkix,
+        }
+    }
+
+    /// DANE alone decides (RFC 8461 §2).
+    fn apply_alone(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
+        HostDecision {
+            action: Action::Connect { requirement, verdict },
+            soft_fail: self.soft_fail(),
+        }
+    }
+
+    /// DANE's requirement, and an enforced MTA-STS policy's in addition.
+    fn apply(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
+        let requirement = match (self.mta_sts, requirement) {
+            (Some(MtaSts::EnforceMismatch), _) => return pass_over(Cause::MtaStsMismatch),
+            (Some(MtaSts::EnforceMatch), Requirement::Dane | Requirement::DaneAndPkix) => {
+                Requirement::DaneAndPkix
+            }
+            (
+                Some(MtaSts::EnforceMatch),
+                Requirement::Opportunistic | Requirement::Encrypted | Requirement::Pkix,
+            ) => Requirement::Pkix,
+            (Some(MtaSts::Testing) | None, requirement) => requirement,
+        };
+        self.apply_alone(requirement, verdict)
+    }
+
+    /// DANE does not apply: an enforced MTA-STS policy decides, else the floor.
+    fn without_dane(&self, reason: SkipReason) -> HostDecision {
+        match self.off_requirement() {
+            Some(requirement) => HostDecision {
+                action: Action::Connect {
+                    requirement,
+                    verdict: DaneVerdict::Skip(reason),
+                },
+                soft_fail: None,
+            },
+            None => pass_over(Cause::MtaStsMismatch),
+        }
+    }
+
+    /// The requirement with `dane = "off"`; `None` where MTA-STS forbids the host.
+    fn off_requirement(&self) -> Option<Requirement> {
+        match self.mta_sts {
+            Some(MtaSts::EnforceMismatch) => None,
+            Some(MtaSts::EnforceMatch) => Some(Requirement::Pkix),
+            Some(MtaSts::Testing) | None => Some(floor(self.tls)),
+        }
+    }
+
+    fn soft_fail(&self) -> Option<Requirement> {
+        match self.mode {
+            DaneMode::SoftFail => self.off_requirement(),
+            DaneMode::Off | DaneMode::Opportunistic | DaneMode::Strict => None,
+        }
+    }
+}
+
+fn floor(tls: TlsFloor) -> Requirement {
+    match tls {
+        TlsFloor::May => Requirement::Opportunistic,
+        TlsFloor::Encrypt => Requirement::Encrypted,
+        TlsFloor::Verify => Requirement::Pkix,
+    }
+}
+
+fn outside_dane(tls: TlsFloor) -> HostDecision {
+    let verdict = DaneVerdict::Skip(SkipReason::AddressLiteral);
+    HostDecision {
+        action: Action::Connect {
+            requirement: floor(tls),
+            verdict,
+        },
+        soft_fail: None,
+    }
+}
+
+fn pass_over(cause: Cause) -> HostDecision {
+    HostDecision {
+        action: Action::PassOver(cause.into()),
+        soft_fail: None,
+    }
+}
+
+/// Why DANE is off, from where it was switched off.
+fn skip_reason(source: &ModeSource) -> SkipReason {
+    match source {
+        ModeSource::Danefail { source, line } => SkipReason::Danefail {
+            source: source.to_string(),
+            line: *line,
+        },
+        ModeSource::Exception { until } => SkipReason::Exception {
+            until: until.to_string(),
+        },
+        ModeSource::Default
+        | ModeSource::Rule { .. }
+        | ModeSource::StrictList { .. }
+        | ModeSource::SoftFailList { .. } => SkipReason::DisabledByPolicy,
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self {
+            finality: cause.finality(),
+            enhanced: cause.enhanced(),
+            verdict: cause.verdict(),
+            reply_code: None,
+            reason: cause.to_string(),
+        }
+    }
+}
+
+impl Failure {
+    /// A failure that ends the message, as opposed to one that defers it.
+    pub fn is_permanent(&self) -> bool {
+        self.finality == Finality::Permanent
+    }
+
+    /// The status as it is reported: its class follows from whether the failure is permanent.
+    pub fn reported_status(&self) -> EnhancedStatus {
+        self.enhanced.with_class(if self.is_permanent() { 5 } else { 4 })
+    }
+}

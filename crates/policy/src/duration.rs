@@ -1,0 +1,82 @@
+//! Durations as configuration files write them: `"30s"`, `"5m"`, `"4h"`, `"5d"`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use thiserror::Error;
+
+/// The text is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no duration: allowed are a whole number and one of s, m, h, d, like \"30s\" or \"5d\"")]
+pub struct DurationError(pub String);
+
+/// Parses a whole number of seconds (`s`), minutes (`m`), hours (`h`) or days of 24 hours (`d`).
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    let wrong = || DurationError(text.to_owned());
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
+/// For `#[serde(deserialize_with = "policy::duration::deserialize")]`.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(de::Error::custom)
+}
+
+/// A duration as a schema's field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Span(#[serde(deserialize_with = "deserialize")] pub Duration);
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )]
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(parse("30s").unwrap(), Duration::from_secs(30));
+        assert_eq!(parse("5m").unwrap(), Duration::from_secs(300));
+        assert_eq!(parse("4h").unwrap(), Duration::from_secs(14_400));
+        assert_eq!(parse("30d").unwrap(), Duration::from_secs(2_592_000));
+        assert_eq!(parse("0s").unwrap(), Duration::ZERO);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "s",
+            "5",
+            "5 m",
+            "+5m",
+            "-1s",
+            "1.5h",
+            "5w",
+            "5é",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Dated local decisions.
+
+use jiff::civil::Date;
+use mail::Domain;
+
+use crate::pattern::{Pattern, PatternMap};
+use crate::settings::{DaneMode, ModeSource};
+
+/// The part of an exception that is about DANE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DaneException {
+    pub(crate) dane: DaneMode,
+    pub(crate) override_strict: bool,
+    /// The last day on which it holds.
+    pub(crate) until: Date,
+}
+
+/// A dated negative trust anchor (RFC 7646): the name and all below count as unsigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NegativeTrustAnchor {
+    /// The name.
+    pub name: Domain,
+    /// The last day on which it holds.
+    pub until: Date,
+}
+
+/// All exceptions of a policy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exceptions {
+    by_domain: PatternMap<DaneException>,
+    by_mx: PatternMap<DaneException>,
+    anchors: Vec<NegativeTrustAnchor>,
+}
+
+impl Exceptions {
+    pub(crate) fn add_for_domain(&mut self, pattern: &Pattern, exception: DaneException) {
+        self.by_domain.insert(pattern, exception);
+    }
+
+    pub(crate) fn add_for_mx(&mut self, pattern: &Pattern, exception: DaneException) {
+        self.by_mx.insert(pattern, exception);
+    }
+
+    pub(crate) fn add_anchor(&mut self, anchor: NegativeTrustAnchor) {
+        self.anchors.push(anchor);
+    }
+
+    /// What holds for a destination whose mode would otherwise be `mode`.
+    pub(crate) fn for_domain(
+        &self,
+        name: &Domain,
+        mode: DaneMode,
+        today: Date,
+    ) -> Option<(DaneMode, ModeSource)> {
+        in_force(self.by_domain.matching(name), mode, today)
+    }
+
+    /// What holds for a receiving host of a destination whose mode is `mode`.
+    pub(crate) fn for_mx(
+        &self,
+        host: &Domain,
+        mode: DaneMode,
+        today: Date,
+    ) -> Option<(DaneMode, ModeSource)> {
+        in_force(self.by_mx.matching(host), mode, today)
+    }
+
+    pub(crate) fn anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
+        self.anchors.iter().filter(move |anchor| today <= anchor.until)
+    }
+}
+
+fn in_force<'a>(
+    mut candidates: impl Iterator<Item = &'a DaneException>,
+    mode: DaneMode,
+    today: Date,
+) -> Option<(DaneMode, ModeSource)> {
+    candidates
+        .find(|exception| today <= exception.until && (mode != DaneMode::Strict || exception.override_strict))
+        .map(|exception| {
+            let until = exception.until;
+            (exception.dane, ModeSource::Exception { until })
+        })
+}

@@ -1,0 +1,140 @@
+//! What is known about a destination before the first connection to it.
+//!
+//! Facts are plain data: gathered by others, in any order, and complete when [`crate::decision::decide`] sees them.
+//! The row numbers (D1, H3, T2, …) are those of the decision table in `docs/decision-table.md`.
+
+use mail::{LookupFailure, Security};
+
+use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
+
+/// Everything that the decision for one next hop rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// What the administrator wants for this destination.
+    pub wanted: Wanted,
+    /// What DNS says about it.
+    pub destination: Destination,
+}
+
+/// What the administrator wants for this destination: the part of the policy that the decision looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The mode for the rows D1 to D11.
+    pub dane: DaneMode,
+    /// What TLSA records are worth behind an insecure MX answer (D8).
+    pub insecure_mx: InsecureMx,
+    /// The floor where neither DANE nor MTA-STS applies.
+    pub tls: TlsFloor,
+}
+
+/// The destination, by what the MX look-up found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// D1: an address literal.
+    AddressLiteral,
+    /// D2: the MX look-up gave no answer.
+    MxFailed(LookupFailure),
+    /// D3: the domain takes no mail (RFC 7505).
+    NullMx(Security),
+    /// D4: there is no such domain.
+    NoSuchDomain(Security),
+    /// D5: no MX records; the domain itself is the host.
+    ImplicitMx {
+        /// The status of the NODATA answer.
+        security: Security,
+        /// The domain itself.
+        host: Host,
+    },
+    /// D6 to D8: MX records.
+    Mx {
+        /// The status of the MX answer, aliases of the domain included.
+        security: Security,
+        /// The hosts in the order in which they are to be tried.
+        hosts: Vec<Host>,
+    },
+    /// D10: a configured host, without MX look-up.
+    Configured(Host),
+    /// D11: nothing is left once this relay and all worse preferences are taken off the MX list.
+    OwnMx,
+}
+
+/// One host that may receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// What the administrator wants for this host: H- and T-rows use it, D-rows the destination's mode.
+    pub policy: HostPolicy,
+    /// What DNS says about it.
+    pub findings: HostFindings,
+    /// What the destination's MTA-STS policy says of it, where there is one.
+    pub mta_sts: Option<MtaSts>,
+}
+
+/// What DNS says about a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostFindings {
+    /// D9: the MX record names an address.
+    AddressName,
+    /// A name.
+    Named {
+        /// Its addresses.
+        addresses: Addresses,
+        /// TLSA records at its base-domain candidates.
+        tlsa: Tlsa,
+    },
+}
+
+/// The addresses of a host (rows H1 to H6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addresses {
+    /// H1: neither family gave addresses, and at least one look-up failed.
+    Unresolvable(LookupFailure),
+    /// H2: there are none.
+    Absent(Security),
+    /// H3: insecure.
+    Insecure,
+    /// H5: insecure, but through an alias in a secure zone.
+    SecureAlias,
+    /// H4 and H6: secure.
+    Secure,
+}
+
+/// The TLSA records of a host (rows T1 to T4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tlsa {
+    /// Nobody asked, because nothing depends on them.
+    NotAsked,
+    /// T1: the look-up at one of the candidates gave no answer.
+    LookupFailed(LookupFailure),
+    /// T2: none, or insecure ones only.
+    Absent,
+    /// T3: secure ones, none of them usable.
+    Unusable,
+    /// T4: secure ones, at least one usable.
+    Usable,
+}
+
+/// What an MTA-STS policy says of a host (RFC 8461 §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MtaSts {
+    /// `mode: testing`: nothing but the report depends on it.
+    Testing,
+    /// `mode: enforce`, and the host matches one of the `mx` patterns.
+    EnforceMatch,
+    /// `mode: enforce`, and the host matches none.
+    EnforceMismatch,
+}
+
+impl Destination {
+    /// The hosts, in the order in which they are to be tried.
+    pub fn hosts(&self) -> &[Host] {
+        match self {
+            Self::ImplicitMx { host, .. } | Self::Configured(host) => std::slice::from_ref(host),
+            Self::Mx { hosts, .. } => hosts,
+            Self::AddressLiteral
+            | Self::MxFailed(_)
+            | Self::NullMx(_)
+            | Self::NoSuchDomain(_)
+            | Self::OwnMx => &[],
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Lists of domains in the form of danefail.org: one domain a line, `#` starts a comment.
+//!
+//! A list may have a million entries. So the names stand end to end in one text, each with its line, and a table of
+//! entry numbers (open addressing) finds them by hash: about 45 octets an entry, and one look-up touches three places.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use mail::{Domain, DomainError};
+
+/// More bad lines of one list than this are counted, not kept.
+pub const BAD_LINES_KEPT: usize = 20;
+
+/// A place in the table that holds no entry number.
+const FREE: u32 = u32::MAX;
+
+/// A compact set of domains that remembers the line of each.
+#[derive(Debug, Clone)]
+pub struct DomainList {
+    source: Arc<str>,
+    names: String,
+    entries: Vec<Entry>,
+    table: Vec<u32>,
+    /// Keyed at random, so that nobody who writes a list can aim at collisions; what is found does not depend on it.
+    hasher: RandomState,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Where the name ends in `names`; it begins where the one before ends.
+    end: usize,
+    line: usize,
+}
+
+/// A line that is no domain. It is skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// The line, from 1.
+    pub line: usize,
+    /// Why it is no domain.
+    pub error: DomainError,
+}
+
+/// The lines that were skipped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BadLines {
+    /// The first [`BAD_LINES_KEPT`] of them.
+    pub first: Vec<BadLine>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl DomainList {
+    /// Reads a list. `source` is the name by which the log shall call it. Case and a trailing dot do not matter,
+    /// U-labels are converted, a name that comes twice keeps its first line.
+    pub fn parse(source: &str, text: &str) -> (Self, BadLines) {
+        let mut bad = BadLines::default();
+        let mut list = Self {
+            source: source.into(),
+            names: String::new(),
+            entries: Vec::new(),
+            table: Vec::new(),
+            hasher: RandomState::new(),
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        for (line, content) in (1..).zip(text.lines()) {
+            let name = content.split('#').next().unwrap_or_default().trim();
+            if name.is_empty() {
+                continue;
+            }
+            match Domain::parse(name) {
+                Ok(domain) => {
+                    list.names.push_str(domain.as_str());
+                    let end = list.names.len();
+                    list.entries.push(Entry { end, line });
+                }
+                Err(error) if bad.first.len() < BAD_LINES_KEPT => bad.first.push(BadLine { line, error }),
+                Err(_) => bad.more += 1,
+            }
+        }
+        list.names.shrink_to_fit();
+        list.entries.shrink_to_fit();
+        list.index();
+        (list, bad)
+    }
+
+    /// Fills the table, at most half full, so that every search ends soon.
+    fn index(&mut self) {
+        let places = self.entries.len().saturating_mul(2).next_power_of_two();
+        let mut table = vec![FREE; places];
+        for (number, index) in (0..FREE).zip(0..self.entries.len()) {
+            let name = self.name(index);
+            let free = self
+                .probe(name, &table)
+                .find_map(|place| match table.get(place) {
+                    Some(&FREE) => Some(Some(place)),
+                    Some(&taken) if self.name(to_index(taken)) == name => Some(None),
+                    Some(_) | None => None,
+                })
+                .flatten();
+            if let Some(slot) = free.and_then(|place| table.get_mut(place)) {
+                *slot = number;
+            }
+        }
+        self.table = table;
+    }
+
+    /// The places where `name` may stand, in order of search.
+    fn probe(&self, name: &str, table: &[u32]) -> impl Iterator<Item = usize> + use<> {
+        let places = table.len();
+        let mask = places.wrapping_sub(1);
+        #[allow(clippy::cast_possible_truncation)] // any part of a hash is a hash
+        let start = self.hasher.hash_one(name) as usize;
+        (0..places).map(move |step| start.wrapping_add(step) & mask)
+    }
+
+    /// The name of an entry.
+    fn name(&self, index: usize) -> &str {
+        let start = index
+            .checked_sub(1)
+            .and_then(|before| self.entries.get(before))
+            .map_or(0, |entry| entry.end);
+        let end = self.entries.get(index).map_or(start, |entry| entry.end);
+        self.names.get(start..end).unwrap_or_default()
+    }
+
+    /// The line of `domain`, if it is on the list. The domain itself is meant, not what lies below it.
+    pub fn line_of(&self, domain: &Domain) -> Option<usize> {
+        for place in self.probe(domain.as_str(), &self.table) {
+            match self.table.get(place) {
+                None | Some(&FREE) => return None,
+                Some(&number) => {
+                    let index = to_index(number);
+                    if self.name(index) == domain.as_str() {
+                        return self.entries.get(index).map(|entry| entry.line);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// The name by which the log calls the list.
+    pub fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
+    /// How many entries were read, repetitions included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Every entry's name and line, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| (self.name(index), entry.line))
+    }
+
+    /// Octets of memory that the list occupies.
+    pub fn memory(&self) -> usize {
+        self.names.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.table.capacity() * size_of::<u32>()
+    }
+}
+
+fn to_index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )]
+    use super::*;
+
+    fn line_of(list: &DomainList, name: &str) -> Option<usize> {
+        list.line_of(&Domain::parse(name).unwrap())
+    }
+
+    #[test]
+    fn the_form_of_danefail_org_is_read() {
+        let text = "\u{feff}# -----------------\n# DNS problems: dropped queries\n## Sites hosted at a.example\n#\n\
+                    Casa.Example\n  dotted.example.  # since 2019\r\n\nbücher.example\n\tcasa.example\n";
+        let (list, bad) = DomainList::parse("fail.dat", text);
+        assert_eq!(bad, BadLines::default());
+        assert_eq!(line_of(&list, "casa.example"), Some(5));
+        assert_eq!(line_of(&list, "dotted.example"), Some(6));
+        assert_eq!(line_of(&list, "xn--bcher-kva.example"), Some(8));
+        assert_eq!(line_of(&list, "a.casa.example"), None, "the name itself is meant");
+        assert_eq!(line_of(&list, "example"), None);
+        assert_eq!(&**list.source(), "fail.dat");
+        assert_eq!(list.iter().next(), Some(("casa.example", 5)));
+    }
+
+    #[test]
+    fn bad_lines_are_skipped_and_numbered() {
+        let (list, bad) = DomainList::parse("l", "good.example\nnot a domain\n..\nlast.example");
+        assert_eq!(list.len(), 2);
+        assert_eq!(line_of(&list, "last.example"), Some(4));
+        let lines: Vec<_> = bad.first.iter().map(|bad| bad.line).collect();
+        assert_eq!(lines, [2, 3]);
+        let (_, bad) = DomainList::parse("l", &"<html>\n".repeat(100));
+        assert_eq!(
+            (bad.first.len(), bad.more),
+            (BAD_LINES_KEPT, 100 - BAD_LINES_KEPT)
+        );
+    }
+
+    #[test]
+    fn an_empty_list_has_nobody() {
+        let (list, _) = DomainList::parse("l", "# nothing\n");
+        assert!(list.is_empty());
+        assert_eq!(line_of(&list, "a.example"), None);
+    }
+
+    #[test]
+    fn many_entries_are_all_found_and_no_other() {
+        let mut text = String::new();
+        for number in 0..20_000 {
+            text.push_str(&format!("d{number}.example\n"));
+        }
+        let (list, _) = DomainList::parse("l", &text);
+        for number in 0..20_000 {
+            assert_eq!(line_of(&list, &format!("d{number}.example")), Some(number + 1));
+            assert_eq!(line_of(&list, &format!("e{number}.example")), None);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a policy file may not say, although each key and value of it is known.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::file_error::FileError;
+
+/// One such thing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Mistake {
+    #[error(
+        "mta_sts = \"enforce\" is not available in this version, and to accept it without effect would lower security; \
+         allowed: \"off\", \"testing\", or leave the key out"
+    )]
+    MtaStsEnforce,
+    #[error(
+        "a strict list with a url is not available in this version, and to accept it without effect would lower \
+         security; allowed: file"
+    )]
+    StrictUrl,
+    #[error("a list has one source; allowed: either file or url")]
+    FileOrUrl,
+    #[error("lists are fetched over HTTPS only; allowed: \"https://…\"")]
+    NotHttps,
+    #[error(
+        "a list with kind = \"{0}\" says already what its entries mean; dane is allowed with kind = \"danefail\""
+    )]
+    DaneOfList(crate::schema::ListKind),
+    #[error("the list cannot be read: {path}: {error}")]
+    Unreadable { path: PathBuf, error: String },
+    #[error("an exception is about one thing; allowed: either domain or mx")]
+    DomainOrMx,
+    #[error(
+        "an exception must say what it excepts from; allowed: dane = \"off\" or \"soft-fail\", or dnssec = \"off\""
+    )]
+    NothingExcepted,
+    #[error(
+        "a negative trust anchor covers a name and everything below it (RFC 7646); allowed: the name without the \
+         leading dot"
+    )]
+    AnchorBelow,
+    #[error("the reason is empty; allowed: some words for whoever finds this exception later")]
+    NoReason,
+    #[error("{key} is set for the same name by the rule in line {line} already")]
+    Clash { key: &'static str, line: usize },
+}
+
+/// The policy is refused, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", joined(.errors))]
+pub struct PolicyError {
+    /// Everything that is wrong, in the order of the files.
+    pub errors: Vec<FileError>,
+}
+
+fn joined(errors: &[FileError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,145 @@
+//! Which names a rule or an exception is about.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use mail::{Domain, DomainError};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// One name, or all names below one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Pattern {
+    /// `xs4all.nl`: this name alone.
+    Exactly(Domain),
+    /// `.nl`: every name below, but not the name itself.
+    Below(Domain),
+}
+
+/// The text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{text:?} is no domain ({error}): allowed are \"name\" for itself alone and \".name\" for all below it"
+)]
+pub struct PatternError {
+    text: String,
+    error: DomainError,
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        match text.strip_prefix('.') {
+            Some(parent) => Domain::parse(parent).map(Self::Below),
+            None => Domain::parse(text).map(Self::Exactly),
+        }
+        .map_err(|error| PatternError {
+            text: text.to_owned(),
+            error,
+        })
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(domain) => write!(f, "{domain}"),
+            Self::Below(domain) => write!(f, ".{domain}"),
+        }
+    }
+}
+
+/// Things found by name: the most specific pattern first, and in their order under the same pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct PatternMap<T> {
+    exactly: HashMap<String, Vec<T>>,
+    below: HashMap<String, Vec<T>>,
+}
+
+impl<T> Default for PatternMap<T> {
+    fn default() -> Self {
+        Self {
+            exactly: HashMap::new(),
+            below: HashMap::new(),
+        }
+    }
+}
+
+impl<T> PatternMap<T> {
+    /// Adds a thing after those that the pattern has already.
+    pub(crate) fn insert(&mut self, pattern: &Pattern, thing: T) {
+        let (map, domain) = match pattern {
+            Pattern::Exactly(domain) => (&mut self.exactly, domain),
+            Pattern::Below(domain) => (&mut self.below, domain),
+        };
+        map.entry(domain.as_str().to_owned()).or_default().push(thing);
+    }
+
+    /// What stands under the very same pattern.
+    pub(crate) fn same(&self, pattern: &Pattern) -> &[T] {
+        let found = match pattern {
+            Pattern::Exactly(domain) => self.exactly.get(domain.as_str()),
+            Pattern::Below(domain) => self.below.get(domain.as_str()),
+        };
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Everything that matches, the most specific first.
+    pub(crate) fn matching<'a>(&'a self, name: &'a Domain) -> impl Iterator<Item = &'a T> {
+        let ancestors = std::iter::successors(parent(name.as_str()), |name| parent(name));
+        let below = ancestors
+            .filter_map(|ancestor| self.below.get(ancestor))
+            .flatten();
+        self.exactly.get(name.as_str()).into_iter().flatten().chain(below)
+    }
+}
+
+fn parent(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )]
+    use super::*;
+
+    fn found(name: &str) -> Vec<u8> {
+        let mut map = PatternMap::default();
+        for (pattern, thing) in [(".nl", 1), ("XS4all.nl.", 2), (".xs4all.nl", 3), ("xs4all.nl", 4)] {
+            map.insert(&pattern.parse().unwrap(), thing);
+        }
+        map.matching(&Domain::parse(name).unwrap()).copied().collect()
+    }
+
+    #[test]
+    fn the_most_specific_comes_first() {
+        assert_eq!(found("xs4all.nl"), [2, 4, 1]);
+        assert_eq!(found("a.b.xs4all.nl"), [3, 1]);
+        assert_eq!(found("badxs4all.nl"), [1]);
+        assert!(found("nl").is_empty());
+        assert!(found("example.org").is_empty());
+    }
+
+    #[test]
+    fn wrong_patterns_say_what_is_allowed() {
+        for text in ["", ".", "..nl", "a b", "*.nl", "a@b"] {
+            let error = text.parse::<Pattern>().unwrap_err();
+            assert!(error.to_string().contains(r#"".name""#), "{error}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The compiled policy, and the order in which its parts are asked.
+
+use jiff::civil::Date;
+use mail::{Domain, NextHop};
+
+use crate::compile::{self, Sources};
+use crate::exceptions::{Exceptions, NegativeTrustAnchor};
+use crate::list::DomainList;
+use crate::mistake::PolicyError;
+use crate::rules::{Defaults, Rules};
+use crate::schema::ListKind;
+use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, ModeSource};
+use crate::warning::Warning;
+
+/// A policy in force. It is never changed: a reload makes another.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub(crate) defaults: Defaults,
+    pub(crate) rules: Rules,
+    /// Strict lists before soft-fail lists before danefail lists, each kind in the order of the file.
+    pub(crate) lists: Vec<LoadedList>,
+    pub(crate) exceptions: Exceptions,
+}
+
+/// A list with its meaning.
+#[derive(Debug, Clone)]
+pub struct LoadedList {
+    /// Its kind.
+    pub kind: ListKind,
+    /// What an entry means.
+    pub dane: DaneMode,
+    /// Its entries.
+    pub names: DomainList,
+}
+
+impl LoadedList {
+    fn source_of(&self, line: usize) -> ModeSource {
+        let source = self.names.source().clone();
+        match self.kind {
+            ListKind::Strict => ModeSource::StrictList { source, line },
+            ListKind::SoftFail => ModeSource::SoftFailList { source, line },
+            ListKind::Danefail => ModeSource::Danefail { source, line },
+        }
+    }
+}
+
+impl Policy {
+    /// The policy that holds where there is no policy file.
+    pub fn builtin() -> Self {
+        Self::default()
+    }
+
+    /// Makes a policy of a policy file. All of its errors are reported together.
+    pub fn compile(sources: &Sources<'_>) -> Result<(Self, Vec<Warning>), PolicyError> {
+        compile::compile(sources)
+    }
+
+    /// What holds for a destination, before its route is followed. `next_hop` is that of the recipient
+    /// ([`NextHop::of`]); an address matches no rule.
+    ///
+    /// Each key comes from the first that sets it: exception, `[[domain]]` rule (the most specific first), strict
+    /// list, soft-fail list, danefail list, default. Nothing takes `strict` back but an exception with
+    /// `override_strict`: see [`Policy::mode_by_rules_and_lists`].
+    pub fn for_destination(&self, next_hop: &NextHop, today: Date) -> DestinationPolicy {
+        let name = match next_hop {
+            NextHop::Domain { domain, .. } => domain,
+            NextHop::Host { host, .. } => host,
+            NextHop::Address { .. } => return self.by_default(),
+        };
+        let (mode, source) = self.mode_by_rules_and_lists(name);
+        let (dane, dane_source) = self
+            .exceptions
+            .for_domain(name, mode, today)
+            .unwrap_or((mode, source));
+        let defaults = self.by_default();
+        let rules = &self.rules;
+        DestinationPolicy {
+            dane,
+            dane_source,
+            insecure_mx: rules
+                .find(name, |rule| rule.insecure_mx)
+                .unwrap_or(defaults.insecure_mx),
+            tls: rules.find(name, |rule| rule.tls).unwrap_or(defaults.tls),
+            mta_sts: rules.find(name, |rule| rule.mta_sts).unwrap_or(defaults.mta_sts),
+            honor_tls_required_no: rules
+                .find(name, |rule| rule.honor_tls_required_no)
+                .unwrap_or(defaults.honor_tls_required_no),
+            route: rules.find(name, |rule| rule.route.clone()),
+        }
+    }
+
+    fn by_default(&self) -> DestinationPolicy {
+        let Defaults {
+            dane,
+            insecure_mx,
+            tls,
+            mta_sts,
+            honor_tls_required_no,
+        } = self.defaults;
+        DestinationPolicy {
+            dane,
+            dane_source: ModeSource::Default,
+            insecure_mx,
+            tls,
+            mta_sts,
+            honor_tls_required_no,
+            route: None,
+        }
+    }
+
+    /// The mode of a destination, exceptions apart. A strict list stands against a weaker rule, and a strict default
+    /// against the weaker lists: only who dates and reasons it may take `strict` back. A rule replaces the default.
+    fn mode_by_rules_and_lists(&self, name: &Domain) -> (DaneMode, ModeSource) {
+        let rule = self.rules.find(name, |rule| {
+            let source = ModeSource::Rule { line: rule.line };
+            rule.dane.map(|mode| (mode, source))
+        });
+        let list = self.entry(name);
+        match (rule, list) {
+            (Some((DaneMode::Strict, source)), _) => (DaneMode::Strict, source),
+            (_, Some((DaneMode::Strict, source))) => (DaneMode::Strict, source),
+            (Some(by_rule), _) => by_rule,
+            (None, Some(by_list)) if self.defaults.dane != DaneMode::Strict => by_list,
+            (None, _) => (self.defaults.dane, ModeSource::Default),
+        }
+    }
+
+    /// The first list that has the name.
+    fn entry(&self, name: &Domain) -> Option<(DaneMode, ModeSource)> {
+        self.lists
+            .iter()
+            .find_map(|list| Some((list.dane, list.source_of(list.names.line_of(name)?))))
+    }
+
+    /// What holds for one receiving host of a destination: the destination's mode, or an exception for this host.
+    pub fn for_mx_host(&self, destination: &DestinationPolicy, mx: &Domain, today: Date) -> HostPolicy {
+        let (dane, dane_source) = self
+            .exceptions
+            .for_mx(mx, destination.dane, today)
+            .unwrap_or_else(|| (destination.dane, destination.dane_source.clone()));
+        HostPolicy { dane, dane_source }
+    }
+
+    /// The names that exceptions with `dnssec = "off"` declare unsigned today (RFC 7646).
+    pub fn negative_trust_anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
+        self.exceptions.anchors(today)
+    }
+
+    /// The lists in force, in the order in which they are asked.
+    pub fn lists(&self) -> &[LoadedList] {
+        &self.lists
+    }
+}

@@ -1,0 +1,285 @@
+//! `policy.toml`, version 1, as it is written. What it means is made of it by [`crate::compile`].
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use mail::NextHop;
+use serde::de::{self, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::value::Datetime;
+
+use crate::duration::Span;
+use crate::pattern::Pattern;
+use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
+use crate::word::Word;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyFile {
+    /// The version of this form.
+    #[serde(default)]
+    pub version: Version,
+    /// What holds where nothing else says otherwise.
+    #[serde(default)]
+    pub default: Defaults,
+    /// Rules by destination.
+    #[serde(default)]
+    pub domain: Vec<Spanned<DomainRule>>,
+    /// Rules by receiving host; they never change security.
+    #[serde(default)]
+    pub mx: Vec<Spanned<MxRule>>,
+    /// Lists of destinations.
+    #[serde(default)]
+    pub list: Vec<Spanned<List>>,
+    /// Dated decisions.
+    #[serde(default)]
+    pub exception: Vec<Spanned<Exception>>,
+}
+
+/// The file of exceptions that commands add: the same form, with nothing but exceptions in it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExceptionsFile {
+    /// The version of this form.
+    #[serde(default)]
+    pub version: Version,
+    /// Dated decisions.
+    #[serde(default)]
+    pub exception: Vec<Spanned<Exception>>,
+}
+
+/// Version 1, the only one so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Version;
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(VersionVisitor)
+    }
+}
+
+struct VersionVisitor;
+
+impl Visitor<'_> for VersionVisitor {
+    type Value = Version;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number 1, the only version so far")
+    }
+
+    fn visit_i64<E: de::Error>(self, version: i64) -> Result<Version, E> {
+        match version {
+            1 => Ok(Version),
+            other => Err(E::invalid_value(Unexpected::Signed(other), &self)),
+        }
+    }
+}
+
+/// `[default]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// See [`DaneMode`].
+    pub dane: Option<Word<DaneMode>>,
+    /// See [`InsecureMx`].
+    pub insecure_mx: Option<Word<InsecureMx>>,
+    /// See [`TlsFloor`].
+    pub tls: Option<Word<TlsFloor>>,
+    /// See [`MtaStsMode`].
+    pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
+    /// Whether messages may waive requirements (RFC 8689).
+    pub honor_tls_required_no: Option<bool>,
+}
+
+/// `[[domain]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainRule {
+    /// The destinations that it is about.
+    #[serde(rename = "match")]
+    pub matches: Patterns,
+    /// See [`DaneMode`].
+    pub dane: Option<Word<DaneMode>>,
+    /// See [`InsecureMx`].
+    pub insecure_mx: Option<Word<InsecureMx>>,
+    /// See [`TlsFloor`].
+    pub tls: Option<Word<TlsFloor>>,
+    /// See [`MtaStsMode`].
+    pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
+    /// Whether messages may waive requirements (RFC 8689).
+    pub honor_tls_required_no: Option<bool>,
+    /// Where the mail goes instead.
+    pub route: Option<NextHop>,
+    /// Connections at a time.
+    pub connections: Option<Spanned<NonZeroU32>>,
+    /// Messages in any minute.
+    pub messages_per_minute: Option<Spanned<NonZeroU32>>,
+}
+
+/// `[[mx]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MxRule {
+    /// The receiving hosts that it is about.
+    #[serde(rename = "match")]
+    pub matches: Patterns,
+    /// Connections at a time.
+    pub connections: Option<Spanned<NonZeroU32>>,
+    /// Messages in any minute.
+    pub messages_per_minute: Option<Spanned<NonZeroU32>>,
+}
+
+/// What the names on a list have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListKind {
+    /// DANE is mandatory for them.
+    Strict,
+    /// Failures are recorded and delivered.
+    SoftFail,
+    /// Their DANE is known to be broken.
+    Danefail,
+}
+
+impl ListKind {
+    /// The word of the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::SoftFail => "soft-fail",
+            Self::Danefail => "danefail",
+        }
+    }
+}
+
+impl fmt::Display for ListKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far a danefail entry or an exception takes DANE back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weakening {
+    /// To [`DaneMode::Off`].
+    Off,
+    /// To [`DaneMode::SoftFail`].
+    SoftFail,
+}
+
+impl From<Weakening> for DaneMode {
+    fn from(weakening: Weakening) -> Self {
+        match weakening {
+            Weakening::Off => Self::Off,
+            Weakening::SoftFail => Self::SoftFail,
+        }
+    }
+}
+
+/// `[[list]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// What its names have in common.
+    pub kind: Word<ListKind>,
+    /// A file, relative to the policy file.
+    pub file: Option<Spanned<PathBuf>>,
+    /// An HTTPS address.
+    pub url: Option<Spanned<String>>,
+    /// How often the address is asked.
+    pub refresh: Option<Spanned<Span>>,
+    /// How old a copy may become.
+    pub max_age: Option<Spanned<Span>>,
+    /// What an entry of a danefail list means.
+    pub dane: Option<Spanned<Word<Weakening>>>,
+}
+
+/// `[[exception]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The destinations that it is about; or `mx`.
+    pub domain: Option<Spanned<Pattern>>,
+    /// The receiving hosts that it is about; or `domain`.
+    pub mx: Option<Spanned<Pattern>>,
+    /// How much DANE counts meanwhile.
+    pub dane: Option<Word<Weakening>>,
+    /// `off`: a negative trust anchor (RFC 7646).
+    pub dnssec: Option<Spanned<Word<DnssecOff>>>,
+    /// Whether it holds against a strict rule or list.
+    #[serde(default)]
+    pub override_strict: bool,
+    /// The last day on which it holds.
+    pub until: Spanned<Until>,
+    /// Why.
+    pub reason: Spanned<String>,
+}
+
+/// `dnssec` has no other value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DnssecOff {
+    /// What lies below the name counts as unsigned.
+    Off,
+}
+
+/// A TOML local date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Until(pub Date);
+
+impl<'de> Deserialize<'de> for Until {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong =
+            || de::Error::custom("wrong date; allowed: a TOML date without quotes or time, like 2027-01-31");
+        let datetime = Datetime::deserialize(deserializer).map_err(|_| wrong())?;
+        let (Some(date), None, None) = (datetime.date, datetime.time, datetime.offset) else {
+            return Err(wrong());
+        };
+        let year = i16::try_from(date.year).map_err(|_| wrong())?;
+        let month = i8::try_from(date.month).map_err(|_| wrong())?;
+        let day = i8::try_from(date.day).map_err(|_| wrong())?;
+        Date::new(year, month, day).map(Self).map_err(|_| wrong())
+    }
+}
+
+/// One pattern or a list of them.
+#[derive(Debug, Clone)]
+pub struct Patterns(pub Vec<Pattern>);
+
+impl<'de> Deserialize<'de> for Patterns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PatternsVisitor)
+    }
+}
+
+struct PatternsVisitor;
+
+impl<'de> Visitor<'de> for PatternsVisitor {
+    type Value = Patterns;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#"a list of domains like ["xs4all.nl", ".havedane.net"]"#)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Patterns, E> {
+        text.parse()
+            .map(|pattern| Patterns(vec![pattern]))
+            .map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Patterns, A::Error> {
+        let mut patterns = Vec::new();
+        while let Some(pattern) = sequence.next_element()? {
+            patterns.push(pattern);
+        }
+        if patterns.is_empty() {
+            return Err(de::Error::invalid_length(0, &self));
+        }
+        Ok(Patterns(patterns))
+    }
+}

@@ -1,0 +1,210 @@
+//! What the policy says about one destination and one receiving host, ready for the decision.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use mail::NextHop;
+use serde::{Deserialize, Serialize};
+
+/// How much DANE counts, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DaneMode {
+    /// No TLSA look-ups; MX and address look-ups still validate.
+    Off,
+    /// As [`DaneMode::Opportunistic`], but a failure is recorded and the mail delivered all the same
+    /// (RFC 7672 §9.1, "audit only").
+    SoftFail,
+    /// RFC 7672 §2.2: where secure TLSA records are found they bind.
+    Opportunistic,
+    /// RFC 7672 §6: mandatory, only an authenticated host is given mail.
+    Strict,
+}
+
+impl DaneMode {
+    /// The word of the policy file and the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::SoftFail => "soft-fail",
+            Self::Opportunistic => "opportunistic",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl fmt::Display for DaneMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a host named by an insecure MX record must achieve (RFC 7672 §2.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InsecureMx {
+    /// Its secure TLSA records bind, although success does not count as secure delivery to the domain.
+    Dane,
+    /// Its secure TLSA records demand TLS, without authentication.
+    Encrypt,
+    /// Its TLSA records are ignored.
+    May,
+}
+
+impl InsecureMx {
+    /// The word of the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dane => "dane",
+            Self::Encrypt => "encrypt",
+            Self::May => "may",
+        }
+    }
+}
+
+impl fmt::Display for InsecureMx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The floor of transport security where neither DANE nor MTA-STS applies, from lowest to highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsFloor {
+    /// TLS where it is offered (RFC 3207, RFC 7435).
+    May,
+    /// TLS, unauthenticated.
+    Encrypt,
+    /// TLS with a certificate that is valid in the WebPKI for the name of the MX host.
+    Verify,
+}
+
+impl TlsFloor {
+    /// The word of the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::May => "may",
+            Self::Encrypt => "encrypt",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+impl fmt::Display for TlsFloor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The most that is made of a destination's MTA-STS policy (RFC 8461 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MtaStsMode {
+    /// Not looked at.
+    Off,
+    /// Looked at and reported, never binding.
+    Testing,
+    /// Binding where the destination's own policy says `enforce`.
+    Enforce,
+}
+
+impl MtaStsMode {
+    /// The word of the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Testing => "testing",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+impl fmt::Display for MtaStsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a [`DaneMode`] comes from. Lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeSource {
+    /// `[default]`, written or built in.
+    Default,
+    /// A `[[domain]]` rule.
+    Rule {
+        /// The line of the policy file on which the rule begins.
+        line: usize,
+    },
+    /// An entry of a list of kind `strict`.
+    StrictList {
+        /// The list as the policy file names it.
+        source: Arc<str>,
+        /// The entry's line in the list.
+        line: usize,
+    },
+    /// An entry of a list of kind `soft-fail`.
+    SoftFailList {
+        /// The list as the policy file names it.
+        source: Arc<str>,
+        /// The entry's line in the list.
+        line: usize,
+    },
+    /// An entry of a list of kind `danefail`.
+    Danefail {
+        /// The list as the policy file names it.
+        source: Arc<str>,
+        /// The entry's line in the list.
+        line: usize,
+    },
+    /// A dated exception.
+    Exception {
+        /// The last day on which it holds.
+        until: Date,
+    },
+}
+
+impl fmt::Display for ModeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Rule { line } => write!(f, "rule in line {line}"),
+            Self::StrictList { source, line } => write!(f, "strict list {source}:{line}"),
+            Self::SoftFailList { source, line } => write!(f, "soft-fail list {source}:{line}"),
+            Self::Danefail { source, line } => write!(f, "danefail {source}:{line}"),
+            Self::Exception { until } => write!(f, "exception until {until}"),
+        }
+    }
+}
+
+/// What the policy says about one destination: the answer of [`Policy::for_destination`](crate::Policy::for_destination).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationPolicy {
+    /// How much DANE counts; a receiving host may have an exception, see
+    /// [`Policy::for_mx_host`](crate::Policy::for_mx_host).
+    pub dane: DaneMode,
+    /// What set `dane`.
+    pub dane_source: ModeSource,
+    /// What to demand of hosts that an insecure MX record names.
+    pub insecure_mx: InsecureMx,
+    /// The floor where neither DANE nor MTA-STS applies.
+    pub tls: TlsFloor,
+    /// The most that is made of the destination's MTA-STS policy.
+    pub mta_sts: MtaStsMode,
+    /// Whether a message may waive requirements with `TLS-Required: No` (RFC 8689 §4.2.2). It never waives
+    /// [`DaneMode::Strict`]; that is the decision's to see to.
+    pub honor_tls_required_no: bool,
+    /// Where the mail goes instead of the next-hop domain itself.
+    pub route: Option<NextHop>,
+}
+
+/// What the policy says about one receiving host of a destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPolicy {
+    /// How much DANE counts for this host.
+    pub dane: DaneMode,
+    /// What set it: the destination's own source, or an exception for this host.
+    pub dane_source: ModeSource,
+}

@@ -1,0 +1,325 @@
+//! The decision table, enumerated whole into `tests/golden/decision.txt`: one line a case. A changed line is a changed
+//! decision. After a change that is meant, `UPDATE_GOLDEN=1 cargo test -p policy --test decision` writes it anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fmt::Write as _;
+
+use mail::{LookupFailure, Security};
+use policy::cause::{Failure, Finality};
+use policy::decision::{Action, Decision, HostDecision, decide};
+use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use policy::settings::{DaneMode, HostPolicy, InsecureMx, ModeSource, TlsFloor};
+
+const MODES: [DaneMode; 4] = [
+    DaneMode::Off,
+    DaneMode::SoftFail,
+    DaneMode::Opportunistic,
+    DaneMode::Strict,
+];
+const FLOORS: [TlsFloor; 3] = [TlsFloor::May, TlsFloor::Encrypt, TlsFloor::Verify];
+const SECURITIES: [Security; 2] = [Security::Secure, Security::Insecure];
+const POLICIES: [Option<MtaSts>; 4] = [
+    None,
+    Some(MtaSts::Testing),
+    Some(MtaSts::EnforceMatch),
+    Some(MtaSts::EnforceMismatch),
+];
+
+fn failures() -> Vec<LookupFailure> {
+    vec![LookupFailure::Bogus, LookupFailure::Servfail]
+}
+
+/// Every finding about a host, by its row.
+fn findings() -> Vec<(String, HostFindings)> {
+    let mut rows = vec![("D9 address as a name".to_owned(), HostFindings::AddressName)];
+    let mut named = |row: String, addresses: Addresses, tlsa: Tlsa| {
+        rows.push((row, HostFindings::Named { addresses, tlsa }));
+    };
+    for failure in failures() {
+        named(
+            format!("H1 addresses {failure}"),
+            Addresses::Unresolvable(failure),
+            Tlsa::NotAsked,
+        );
+    }
+    for security in SECURITIES {
+        named(
+            format!("H2 no addresses, {security}"),
+            Addresses::Absent(security),
+            Tlsa::NotAsked,
+        );
+    }
+    named("H3 insecure".to_owned(), Addresses::Insecure, Tlsa::NotAsked);
+    for (row, addresses) in [
+        ("H4/H6 secure", Addresses::Secure),
+        ("H5 secure alias", Addresses::SecureAlias),
+    ] {
+        for failure in failures() {
+            named(
+                format!("{row}, T1 TLSA {failure}"),
+                addresses.clone(),
+                Tlsa::LookupFailed(failure),
+            );
+        }
+        named(format!("{row}, T2 none"), addresses.clone(), Tlsa::Absent);
+        named(
+            format!("{row}, T3 none usable"),
+            addresses.clone(),
+            Tlsa::Unusable,
+        );
+        named(format!("{row}, T4 usable"), addresses.clone(), Tlsa::Usable);
+        named(format!("{row}, TLSA not asked"), addresses, Tlsa::NotAsked);
+    }
+    rows
+}
+
+fn host(mode: DaneMode, findings: HostFindings, mta_sts: Option<MtaSts>) -> Host {
+    Host {
+        policy: HostPolicy {
+            dane: mode,
+            dane_source: ModeSource::Default,
+        },
+        findings,
+        mta_sts,
+    }
+}
+
+fn facts(dane: DaneMode, insecure_mx: InsecureMx, tls: TlsFloor, destination: Destination) -> Facts {
+    Facts {
+        wanted: Wanted {
+            dane,
+            insecure_mx,
+            tls,
+        },
+        destination,
+    }
+}
+
+/// The same case under each floor, joined where the floor changes nothing.
+fn under_each_floor(describe: impl Fn(TlsFloor) -> String) -> String {
+    let cells = FLOORS.map(describe);
+    if cells.iter().all(|cell| *cell == cells[0]) {
+        return cells[0].clone();
+    }
+    FLOORS
+        .iter()
+        .zip(cells)
+        .map(|(floor, cell)| format!("[tls={floor}] {cell}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn describe(decision: &Decision) -> String {
+    match decision {
+        Decision::Stop(failure) => format!("stop: {}", failed(failure)),
+        Decision::Try(hosts) => hosts.iter().map(describe_host).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn describe_host(host: &HostDecision) -> String {
+    let first = match &host.action {
+        Action::Connect { requirement, verdict } => format!("{requirement:?} → {verdict}"),
+        Action::PassOver(failure) => format!("pass over: {}", failed(failure)),
+    };
+    match host.soft_fail {
+        Some(requirement) => format!("{first}; then {requirement:?}"),
+        None => first,
+    }
+}
+
+fn failed(failure: &Failure) -> String {
+    let word = match failure.finality {
+        Finality::Permanent => "fail",
+        Finality::Transient | Finality::Security => "defer",
+    };
+    format!("{word} {} {}", failure.reported_status(), failure.verdict)
+}
+
+fn destination_rows(table: &mut String) {
+    for mode in MODES {
+        let mut row = |name: &str, destination: &Destination| {
+            let cell = under_each_floor(|tls| {
+                describe(&decide(&facts(mode, InsecureMx::Dane, tls, destination.clone())))
+            });
+            writeln!(table, "{mode} | {name} | {cell}").unwrap();
+        };
+        row("D1 address literal", &Destination::AddressLiteral);
+        for failure in failures() {
+            row(&format!("D2 MX {failure}"), &Destination::MxFailed(failure));
+        }
+        for security in SECURITIES {
+            row(&format!("D3 null MX, {security}"), &Destination::NullMx(security));
+            row(
+                &format!("D4 NXDOMAIN, {security}"),
+                &Destination::NoSuchDomain(security),
+            );
+        }
+        row("D11 this relay", &Destination::OwnMx);
+    }
+}
+
+/// How the host was found: the text, the value of `insecure_mx`, and the destination around the host.
+type Found = (String, InsecureMx, fn(Host) -> Destination);
+
+fn ways() -> Vec<Found> {
+    let mut ways: Vec<Found> = vec![
+        ("D6 MX secure".to_owned(), InsecureMx::Dane, |host| {
+            Destination::Mx {
+                security: Security::Secure,
+                hosts: vec![host],
+            }
+        }),
+        (
+            "D10 configured".to_owned(),
+            InsecureMx::Dane,
+            Destination::Configured,
+        ),
+    ];
+    for insecure_mx in [InsecureMx::Dane, InsecureMx::Encrypt, InsecureMx::May] {
+        ways.push((
+            format!("D7/D8 MX insecure, insecure_mx={insecure_mx}"),
+            insecure_mx,
+            |host| Destination::Mx {
+                security: Security::Insecure,
+                hosts: vec![host],
+            },
+        ));
+    }
+    ways
+}
+
+fn host_rows(table: &mut String) {
+    for mode in MODES {
+        for (way, insecure_mx, destination) in ways() {
+            for (row, findings) in findings() {
+                for mta_sts in POLICIES {
+                    let cell = under_each_floor(|tls| {
+                        let destination = destination(host(mode, findings.clone(), mta_sts));
+                        describe(&decide(&facts(mode, insecure_mx, tls, destination)))
+                    });
+                    let sts = mta_sts.map_or("-".to_owned(), |sts| format!("{sts:?}"));
+                    writeln!(table, "{mode} | {way} | {row} | sts {sts} | {cell}").unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_whole_table() {
+    let mut table = String::new();
+    destination_rows(&mut table);
+    host_rows(&mut table);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/decision.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    for (line, (golden, now)) in golden.lines().zip(table.lines()).enumerate() {
+        assert_eq!(golden, now, "tests/golden/decision.txt:{}", line + 1);
+    }
+    assert_eq!(golden.lines().count(), table.lines().count());
+}
+
+#[test]
+fn an_implicit_mx_is_decided_like_an_mx_record() {
+    for mode in MODES {
+        for security in SECURITIES {
+            for (row, findings) in findings() {
+                let host = host(mode, findings, None);
+                let decide = |destination| decide(&facts(mode, InsecureMx::Dane, TlsFloor::May, destination));
+                let implicit = decide(Destination::ImplicitMx {
+                    security,
+                    host: host.clone(),
+                });
+                let explicit = decide(Destination::Mx {
+                    security,
+                    hosts: vec![host],
+                });
+                assert_eq!(implicit, explicit, "{mode} {security} {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn strict_delivers_to_proven_hosts_alone() {
+    let table =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/decision.txt")).unwrap();
+    let strict = table
+        .lines()
+        .filter(|line| line.starts_with("strict") && line.contains('→'));
+    let mut seen = 0;
+    for line in strict {
+        assert!(
+            line.contains("T4 usable") && line.contains("Verify (Secure TLSA RRs found)"),
+            "{line}"
+        );
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn one_outage_among_hosts_defers() {
+    let hosts = |second| {
+        let absent = HostFindings::Named {
+            addresses: Addresses::Absent(Security::Secure),
+            tlsa: Tlsa::NotAsked,
+        };
+        let second = HostFindings::Named {
+            addresses: second,
+            tlsa: Tlsa::NotAsked,
+        };
+        let mode = DaneMode::Opportunistic;
+        let hosts = vec![host(mode, absent, None), host(mode, second, None)];
+        decide(&facts(
+            mode,
+            InsecureMx::Dane,
+            TlsFloor::May,
+            Destination::Mx {
+                security: Security::Secure,
+                hosts,
+            },
+        ))
+    };
+    let Decision::Stop(all_absent) = hosts(Addresses::Absent(Security::Insecure)) else {
+        panic!()
+    };
+    assert!(all_absent.is_permanent());
+    let Decision::Stop(one_failed) = hosts(Addresses::Unresolvable(LookupFailure::Timeout)) else {
+        panic!()
+    };
+    assert!(!one_failed.is_permanent());
+}
+
+#[test]
+fn an_exception_for_the_host_is_named_in_the_verdict() {
+    let findings = HostFindings::Named {
+        addresses: Addresses::Secure,
+        tlsa: Tlsa::Usable,
+    };
+    let until = "2027-01-31".parse().unwrap();
+    let excepted = Host {
+        policy: HostPolicy {
+            dane: DaneMode::Off,
+            dane_source: ModeSource::Exception { until },
+        },
+        findings,
+        mta_sts: None,
+    };
+    let destination = Destination::Mx {
+        security: Security::Secure,
+        hosts: vec![excepted],
+    };
+    let decision = decide(&facts(
+        DaneMode::Opportunistic,
+        InsecureMx::Dane,
+        TlsFloor::May,
+        destination,
+    ));
+    assert_eq!(
+        describe(&decision),
+        "Opportunistic → Skip (Exception until 2027-01-31)"
+    );
+}

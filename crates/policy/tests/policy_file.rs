@@ -1,0 +1,346 @@
+//! What a policy file may say, and how its faults are named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::io;
+use std::path::Path;
+
+use policy::{Policy, Sources, Text};
+
+fn compile(text: &str) -> Result<Vec<String>, Vec<String>> {
+    let read = |path: &Path| match path.to_str().unwrap() {
+        "conf/some.list" => Ok("good.example\nbad line\n".to_owned()),
+        "conf/html.list" => Ok("<html>\n".repeat(50)),
+        other => Err(io::Error::new(io::ErrorKind::NotFound, format!("no {other}"))),
+    };
+    let policy = Text {
+        file: Path::new("conf/policy.toml"),
+        text,
+    };
+    let sources = Sources {
+        policy,
+        added: None,
+        read: &read,
+    };
+    match Policy::compile(&sources) {
+        Ok((_, warnings)) => Ok(warnings.iter().map(ToString::to_string).collect()),
+        Err(error) => Err(error.errors.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn errors(text: &str) -> Vec<String> {
+    compile(text).unwrap_err()
+}
+
+/// The one error of `text`, without its file.
+fn error(text: &str) -> String {
+    let errors = errors(text);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    errors[0].strip_prefix("conf/policy.toml:").unwrap().to_owned()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    compile(text).unwrap()
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_and_all_that_are_allowed() {
+    assert_eq!(
+        error("version = 1\n[default]\ndnae = \"off\"\n"),
+        "3:1: unknown key \"dnae\", did you mean \"dane\"? allowed here: \"dane\", \"insecure_mx\", \"tls\", \
+         \"mta_sts\", \"honor_tls_required_no\""
+    );
+    assert!(
+        error("[[domian]]\nmatch = [\"a.example\"]\n")
+            .starts_with("1:3: unknown key \"domian\", did you mean \"domain\"?")
+    );
+    assert!(
+        error("[[domain]]\nmatch = [\"a.example\"]\n  dane_mode = 1\n")
+            .starts_with("3:3: unknown key \"dane_mode\"")
+    );
+}
+
+#[test]
+fn wrong_values_name_what_is_allowed() {
+    assert_eq!(
+        error("[default]\ndane = \"stritc\"\n"),
+        "2:8: wrong value \"stritc\", did you mean \"strict\"? allowed: \"off\", \"soft-fail\", \"opportunistic\", \"strict\""
+    );
+    for (text, place, allowed) in [
+        ("version = 2", "1:11: ", "expected the number 1"),
+        ("version = \"1\"", "1:11: ", "expected the number 1"),
+        (
+            "[default]\ndane = true",
+            "2:8: ",
+            "expected one of `off`, `soft-fail`",
+        ),
+        (
+            "[default]\nhonor_tls_required_no = \"no\"",
+            "2:25: ",
+            "expected a boolean",
+        ),
+        ("[[domain]]\nmatch = []", "2:9: ", ".havedane.net"),
+        (
+            "[[domain]]\nmatch = [\"ok.example\", \"*.example\"]",
+            "2:24: ",
+            "\".name\"",
+        ),
+        ("[[domain]]\nmatch = 5", "2:9: ", "a list of domains"),
+        (
+            "[[domain]]\nmatch = [\"a.example\"]\nroute = \"[x\"",
+            "3:9: ",
+            "[name]:port",
+        ),
+        (
+            "[[mx]]\nmatch = [\"a.example\"]\nconnections = 0",
+            "3:15: ",
+            "nonzero",
+        ),
+        (
+            "[[list]]\nkind = \"danefail\"\nfile = \"some.list\"\nrefresh = \"1 week\"",
+            "4:11: ",
+            "\"5d\"",
+        ),
+        (
+            "[[exception]]\ndomain = \"a.example\"\ndane = \"off\"\nreason = \"r\"\nuntil = \"2027-01-31\"",
+            "5:9: ",
+            "like 2027-01-31",
+        ),
+        (
+            "[[exception]]\ndomain = \"a.example\"\ndane = \"off\"\nreason = \"r\"\nuntil = 2027-01-31T00:00:00Z",
+            "5:9: ",
+            "like 2027-01-31",
+        ),
+        (
+            "[[exception]]\ndomain = \"a.example\"\ndnssec = \"on\"\nreason = \"r\"\nuntil = 2027-01-31",
+            "3:10: ",
+            "allowed: \"off\"",
+        ),
+    ] {
+        let error = error(text);
+        assert!(
+            error.starts_with(place) && error.contains(allowed),
+            "{text:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn missing_keys_are_named() {
+    assert_eq!(
+        error("[[domain]]\ndane = \"off\""),
+        "1:1: the key \"match\" is missing here"
+    );
+    assert_eq!(
+        error("[[list]]\nfile = \"some.list\""),
+        "1:1: the key \"kind\" is missing here"
+    );
+    let undated = "[[exception]]\ndomain = \"a.example\"\ndane = \"off\"\nreason = \"r\"";
+    assert_eq!(error(undated), "1:1: the key \"until\" is missing here");
+    let unreasoned = "[[exception]]\ndomain = \"a.example\"\ndane = \"off\"\nuntil = 2027-01-31";
+    assert_eq!(error(unreasoned), "1:1: the key \"reason\" is missing here");
+}
+
+#[test]
+fn all_faults_are_reported_together() {
+    let errors = errors(
+        "[default]\ndane = \"on\"\ntsl = \"may\"\n[[list]]\nkind = \"danefail\"\nfile = \"missing.list\"\n\
+         [[exception]]\ndomain = \"a.example\"\nmx = \"b.example\"\ndane = \"off\"\nuntil = 2027-01-31\nreason = \"r\"\n",
+    );
+    let places: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            error
+                .split(' ')
+                .next()
+                .unwrap()
+                .strip_prefix("conf/policy.toml:")
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(places, ["2:8:", "3:1:", "6:8:", "7:1:"], "{errors:#?}");
+    assert!(
+        errors[2].contains("conf/missing.list: no conf/missing.list"),
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn a_faulty_table_is_not_blamed_twice() {
+    let errors =
+        errors("[[exception]]\ndomain = \"a.example\"\ndane = \"of\"\nuntil = 2027-01-31\nreason = \"r\"\n");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let exception = |keys: &str| format!("[[exception]]\n{keys}\nuntil = 2027-01-31\n");
+    for (text, place, words) in [
+        (exception("dane = \"off\"\nreason = \"r\""), "1:1: ", "either domain or mx"),
+        (exception("mx = \"a.example\"\nreason = \"r\""), "1:1: ", "dnssec = \"off\""),
+        (exception("mx = \"a.example\"\ndane = \"off\"\nreason = \" \""), "4:10: ", "the reason is empty"),
+        (exception("domain = \".a.example\"\ndnssec = \"off\"\nreason = \"r\""), "3:10: ", "without the leading dot"),
+        ("[[list]]\nkind = \"strict\"".to_owned(), "1:1: ", "either file or url"),
+        ("[[list]]\nkind = \"strict\"\nfile = \"some.list\"\ndane = \"off\"".to_owned(), "4:8: ", "kind = \"danefail\""),
+        ("[[list]]\nkind = \"danefail\"\nurl = \"http://a.example/l\"".to_owned(), "3:7: ", "https://"),
+        (
+            "[[domain]]\nmatch = [\"a.example\"]\ndane = \"off\"\n[[domain]]\nmatch = [\"A.example\"]\ndane = \"strict\""
+                .to_owned(),
+            "4:1: ",
+            "dane is set for the same name by the rule in line 1",
+        ),
+    ] {
+        let error = error(&text);
+        assert!(error.starts_with(place) && error.contains(words), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn rules_may_share_a_name_if_they_set_different_keys() {
+    let text = "[[domain]]\nmatch = [\"a.example\", \"a.example\"]\ndane = \"off\"\n[[domain]]\nmatch = [\"a.example\"]\ntls = \"encrypt\"";
+    assert_eq!(warnings(text), [""; 0]);
+}
+
+#[test]
+fn what_does_not_exist_yet_is_accepted_with_one_warning_each() {
+    let text = r#"
+[default]
+mta_sts = "testing"
+[[domain]]
+match = ["a.example"]
+connections = 5
+messages_per_minute = 10
+[[mx]]
+match = [".b.example"]
+connections = 5
+[[list]]
+kind = "danefail"
+url = "https://lists.example/l"
+refresh = "1h"
+max_age = "30d"
+"#;
+    assert_eq!(
+        warnings(text),
+        [
+            "conf/policy.toml:3: mta_sts: not available in this version",
+            "conf/policy.toml:6: connections: not available in this version",
+            "conf/policy.toml:7: messages_per_minute: not available in this version",
+            "conf/policy.toml:10: connections: not available in this version",
+            "conf/policy.toml:13: url: not available in this version",
+        ]
+    );
+}
+
+#[test]
+fn what_does_not_exist_yet_is_refused_where_ignoring_it_would_lower_security() {
+    for (text, place) in [
+        ("[default]\nmta_sts = \"enforce\"", "2:11: "),
+        (
+            "[[domain]]\nmatch = [\"a.example\"]\nmta_sts = \"enforce\"",
+            "3:11: ",
+        ),
+        (
+            "[[list]]\nkind = \"strict\"\nurl = \"https://lists.example/l\"",
+            "3:7: ",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.starts_with(place), "{error}");
+        assert!(error.contains("not available in this version"), "{error}");
+        assert!(error.contains("lower security"), "{error}");
+    }
+}
+
+#[test]
+fn bad_lines_of_lists_are_reported_and_skipped() {
+    assert_eq!(
+        warnings("[[list]]\nkind = \"strict\"\nfile = \"some.list\"\nmax_age = \"1d\""),
+        [
+            "conf/policy.toml:4: max_age has no effect here: it is for lists with a url",
+            "conf/some.list:2: skipped: a character that a domain name cannot have",
+        ]
+    );
+    let many = warnings("[[list]]\nkind = \"strict\"\nfile = \"html.list\"");
+    assert_eq!(many.len(), 21);
+    assert_eq!(many[20], "conf/html.list:20: 30 further bad lines were skipped");
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_its_place() {
+    assert!(errors("[default\ndane = \"off\"")[0].starts_with("conf/policy.toml:1:9: "));
+}
+
+const TEMPLATE: &str = include_str!("../../../config/policy.toml");
+
+#[test]
+fn the_template_is_the_built_in_policy() {
+    use jiff::civil::date;
+    let sources = Sources {
+        policy: Text {
+            file: Path::new("policy.toml"),
+            text: TEMPLATE,
+        },
+        added: None,
+        read: &|path| panic!("the template names no list, but {path:?} was read"),
+    };
+    let (policy, warnings) = Policy::compile(&sources).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert!(policy.lists().is_empty());
+    let today = date(2026, 11, 22);
+    assert_eq!(policy.negative_trust_anchors(today).count(), 0);
+    for name in [
+        "a.example",
+        "xs4all.nl",
+        "internal.example",
+        "example.dk",
+        "[192.0.2.1]",
+    ] {
+        let hop = name.parse().unwrap();
+        let expected = Policy::builtin().for_destination(&hop, today);
+        assert_eq!(policy.for_destination(&hop, today), expected, "{name}");
+    }
+}
+
+#[test]
+fn every_default_is_written_out_in_the_template() {
+    for key in [
+        "dane = ",
+        "insecure_mx = ",
+        "tls = ",
+        "honor_tls_required_no = ",
+        "version = ",
+    ] {
+        assert!(TEMPLATE.lines().any(|line| line.starts_with(key)), "{key}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_template_are_sound() {
+    let text: Vec<_> = TEMPLATE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if !example.is_empty() && !example.starts_with(' ') => example,
+            Some(_) | None => line,
+        })
+        .collect();
+    let read = |_: &Path| Ok("listed.example\n".to_owned());
+    let sources = Sources {
+        policy: Text {
+            file: Path::new("policy.toml"),
+            text: &text.join("\n"),
+        },
+        added: None,
+        read: &read,
+    };
+    let (policy, warnings) = Policy::compile(&sources).unwrap();
+    assert_eq!(policy.lists().len(), 2);
+    let unavailable = warnings
+        .iter()
+        .filter(|w| w.to_string().contains("not available"))
+        .count();
+    assert_eq!(unavailable, 3, "{warnings:?}");
+}

@@ -1,0 +1,155 @@
+//! The commands that we send as a client, octet for octet.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use bytes::BytesMut;
+use mail::{BodyType, DomainPart, Mailbox, ReversePath};
+
+use crate::{Extension, Extensions};
+
+/// A command to a server. Its parts are parsed values: none of them can hold a line ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// `EHLO` with our name or address literal (RFC 5321 §4.1.1.1).
+    Ehlo(&'a DomainPart),
+    /// `HELO`, for servers that refuse EHLO as unknown (RFC 5321 §3.2).
+    Helo(&'a DomainPart),
+    /// `STARTTLS` (RFC 3207 §4).
+    StartTls,
+    /// `MAIL FROM:<…>`, with the parameters whose extensions the server offers.
+    MailFrom {
+        /// Where reports go.
+        reverse_path: &'a ReversePath,
+        /// The octets of the content without dot-stuffing (RFC 1870 §5).
+        size: u64,
+        /// Whether the content may hold octets above 127.
+        body: BodyType,
+    },
+    /// `RCPT TO:<…>`.
+    RcptTo(&'a Mailbox),
+    /// `DATA`.
+    Data,
+    /// `RSET`.
+    Rset,
+    /// `NOOP`.
+    Noop,
+    /// `QUIT`.
+    Quit,
+}
+
+impl Command<'_> {
+    /// Appends the command with its CRLF; `extensions` are those of the latest EHLO.
+    pub fn write_to(&self, extensions: &Extensions, out: &mut BytesMut) {
+        // Writing into a buffer in memory that grows cannot fail.
+        let _ = self.format(extensions, out);
+    }
+
+    fn format(&self, extensions: &Extensions, out: &mut BytesMut) -> fmt::Result {
+        match self {
+            Self::Ehlo(name) => write!(out, "EHLO {name}\r\n"),
+            Self::Helo(name) => write!(out, "HELO {name}\r\n"),
+            Self::StartTls => out.write_str("STARTTLS\r\n"),
+            Self::MailFrom {
+                reverse_path,
+                size,
+                body,
+            } => {
+                write!(out, "MAIL FROM:<{}>", reverse_path.as_str())?;
+                if extensions.offers(Extension::Size) {
+                    write!(out, " SIZE={size}")?;
+                }
+                // 7BIT is what a server assumes by itself (RFC 6152 §2).
+                if *body == BodyType::EightBitMime && extensions.offers(Extension::EightBitMime) {
+                    out.write_str(" BODY=8BITMIME")?;
+                }
+                out.write_str("\r\n")
+            }
+            Self::RcptTo(mailbox) => write!(out, "RCPT TO:<{mailbox}>\r\n"),
+            Self::Data => out.write_str("DATA\r\n"),
+            Self::Rset => out.write_str("RSET\r\n"),
+            Self::Noop => out.write_str("NOOP\r\n"),
+            Self::Quit => out.write_str("QUIT\r\n"),
+        }
+    }
+
+    /// Whether more commands may follow before the reply to this one is read, given that PIPELINING was offered
+    /// (RFC 2920 §3.1); every other command must be the last of its group.
+    pub fn may_be_followed(&self) -> bool {
+        match self {
+            Self::MailFrom { .. } | Self::RcptTo(_) | Self::Rset => true,
+            Self::Ehlo(_) | Self::Helo(_) | Self::StartTls | Self::Data | Self::Noop | Self::Quit => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ReplyParser;
+
+    fn line(command: Command<'_>, keywords: &str) -> String {
+        let mut input = BytesMut::from(format!("250-mx\r\n{keywords}250 X\r\n").as_str());
+        let reply = ReplyParser::new().parse(&mut input).unwrap().unwrap();
+        let mut out = BytesMut::new();
+        command.write_to(&Extensions::from_ehlo(&reply), &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn parameters_only_of_offered_extensions() {
+        let sender = ReversePath::parse("\"A b\"@Example.org").unwrap();
+        let mail = Command::MailFrom {
+            reverse_path: &sender,
+            size: 12,
+            body: BodyType::EightBitMime,
+        };
+        assert_eq!(line(mail, ""), "MAIL FROM:<\"A b\"@Example.org>\r\n");
+        assert_eq!(
+            line(mail, "250-SIZE 9\r\n250-8BITMIME\r\n"),
+            "MAIL FROM:<\"A b\"@Example.org> SIZE=12 BODY=8BITMIME\r\n"
+        );
+        let seven = Command::MailFrom {
+            reverse_path: &ReversePath::Null,
+            size: 12,
+            body: BodyType::SevenBit,
+        };
+        assert_eq!(line(seven, "250-8BITMIME\r\n"), "MAIL FROM:<>\r\n");
+    }
+
+    #[test]
+    fn the_plain_commands() {
+        let name = DomainPart::parse("relay.example").unwrap();
+        let literal = DomainPart::parse("[IPv6:2001:db8::1]").unwrap();
+        let to = Mailbox::parse("a+B@example.org").unwrap();
+        for (command, text) in [
+            (Command::Ehlo(&name), "EHLO relay.example\r\n"),
+            (Command::Helo(&literal), "HELO [IPv6:2001:db8::1]\r\n"),
+            (Command::StartTls, "STARTTLS\r\n"),
+            (Command::RcptTo(&to), "RCPT TO:<a+B@example.org>\r\n"),
+            (Command::Data, "DATA\r\n"),
+            (Command::Rset, "RSET\r\n"),
+            (Command::Noop, "NOOP\r\n"),
+            (Command::Quit, "QUIT\r\n"),
+        ] {
+            assert_eq!(line(command, "250-SIZE\r\n"), text);
+        }
+    }
+
+    #[test]
+    fn groups_end_where_the_rfc_says() {
+        assert!(Command::Rset.may_be_followed());
+        assert!(
+            Command::MailFrom {
+                reverse_path: &ReversePath::Null,
+                size: 0,
+                body: BodyType::SevenBit
+            }
+            .may_be_followed()
+        );
+        for last in [Command::StartTls, Command::Data, Command::Noop, Command::Quit] {
+            assert!(!last.may_be_followed());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The content of a message on the wire between DATA and the final dot (RFC 5321 §4.1.1.4, §4.5.2).
+//!
+//! [`DotStuffer`] writes it, [`DataDecoder`] reads it. Both know one line ending only, CRLF. A lone CR or LF is
+//! neither read as a line ending nor ever written: servers that disagree about it can be made to see a second
+//! message in the content of the first.
+
+mod decoder;
+mod stuffer;
+
+pub use decoder::{ContentFault, DataDecoder};
+pub use stuffer::{DotStuffer, LoneLineEnding};
+
+/// The longest line of text, in octets without its CRLF and without a stuffed dot (RFC 5321 §4.5.3.1.6,
+/// RFC 5322 §2.1.1).
+pub const TEXT_LINE_LENGTH: u64 = 998;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
+
+use crate::Reply;
+
+/// An extension that we know and may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Extension {
+    /// RFC 3207.
+    StartTls,
+    /// RFC 2920.
+    Pipelining,
+    /// RFC 1870; its limit is [`Extensions::size_limit`].
+    Size,
+    /// RFC 6152.
+    EightBitMime,
+    /// RFC 2034.
+    EnhancedStatusCodes,
+    /// RFC 6531.
+    SmtpUtf8,
+    /// RFC 3461.
+    Dsn,
+    /// RFC 3030.
+    Chunking,
+    /// RFC 8689.
+    RequireTls,
+}
+
+const KEYWORDS: [(&str, Extension); 9] = [
+    ("STARTTLS", Extension::StartTls),
+    ("PIPELINING", Extension::Pipelining),
+    ("SIZE", Extension::Size),
+    ("8BITMIME", Extension::EightBitMime),
+    ("ENHANCEDSTATUSCODES", Extension::EnhancedStatusCodes),
+    ("SMTPUTF8", Extension::SmtpUtf8),
+    ("DSN", Extension::Dsn),
+    ("CHUNKING", Extension::Chunking),
+    ("REQUIRETLS", Extension::RequireTls),
+];
+
+/// The extensions offered in the latest EHLO reply. After STARTTLS the former set is void (RFC 3207 §4.2): parse
+/// the new reply into a new value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extensions {
+    offered: u16,
+    size_limit: Option<u64>,
+}
+
+impl Extensions {
+    /// No extension at all: what HELO gives.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads the keyword lines of a positive reply to EHLO: every line but the first. Keywords match without
+    /// regard to case, unknown ones are ignored.
+    pub fn from_ehlo(reply: &Reply) -> Self {
+        let mut extensions = Self::none();
+        for line in reply.lines.iter().skip(1) {
+            let mut words = line.split_ascii_whitespace();
+            // Some old servers write the parameter of SIZE behind an equals sign.
+            let keyword = words.next().unwrap_or_default();
+            let (keyword, joined) = match keyword.split_once('=') {
+                Some((keyword, value)) => (keyword, Some(value)),
+                None => (keyword, None),
+            };
+            let known = KEYWORDS
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(keyword));
+            let Some((_, extension)) = known else { continue };
+            extensions.offered |= bit(*extension);
+            if *extension == Extension::Size {
+                extensions.size_limit = joined.or_else(|| words.next()).and_then(size_limit);
+            }
+        }
+        extensions
+    }
+
+    /// Whether it was offered.
+    pub fn offers(&self, extension: Extension) -> bool {
+        self.offered & bit(extension) != 0
+    }
+
+    /// The largest message in octets that the server takes, where it says so (RFC 1870 §4; 0 means no limit).
+    pub fn size_limit(&self) -> Option<u64> {
+        self.size_limit
+    }
+}
+
+fn bit(extension: Extension) -> u16 {
+    1 << extension as u16
+}
+
+/// Twenty digits at most (RFC 1870 §4); anything else says nothing.
+fn size_limit(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|limit| *limit != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ReplyParser;
+    use bytes::BytesMut;
+
+    fn ehlo(lines: &str) -> Extensions {
+        let mut input = BytesMut::from(lines);
+        Extensions::from_ehlo(&ReplyParser::new().parse(&mut input).unwrap().unwrap())
+    }
+
+    #[test]
+    fn keywords_match_without_case_and_unknown_ones_are_ignored() {
+        let extensions =
+            ehlo("250-mx.example\r\n250-starttls\r\n250-X-FOO bar\r\n250-PipeLining \r\n250 DSN\r\n");
+        assert!(extensions.offers(Extension::StartTls));
+        assert!(extensions.offers(Extension::Pipelining));
+        assert!(extensions.offers(Extension::Dsn));
+        assert!(!extensions.offers(Extension::EightBitMime));
+        assert!(!extensions.offers(Extension::Size));
+    }
+
+    #[test]
+    fn the_greeting_line_offers_nothing() {
+        assert_eq!(ehlo("250 STARTTLS\r\n"), Extensions::none());
+    }
+
+    #[test]
+    fn size_limits() {
+        for (line, limit) in [
+            ("SIZE 1000", Some(1000)),
+            ("size=1000", Some(1000)),
+            ("SIZE", None),
+            ("SIZE 0", None),
+            ("SIZE -1", None),
+            ("SIZE 99999999999999999999", None),
+        ] {
+            let extensions = ehlo(&format!("250-mx\r\n250 {line}\r\n"));
+            assert!(extensions.offers(Extension::Size), "{line}");
+            assert_eq!(extensions.size_limit(), limit, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_keyword_has_its_own_bit() {
+        for (keyword, extension) in KEYWORDS {
+            let extensions = ehlo(&format!("250-mx\r\n250 {keyword}\r\n"));
+            for (_, other) in KEYWORDS {
+                assert_eq!(extensions.offers(other), other == extension);
+            }
+        }
+    }
+}

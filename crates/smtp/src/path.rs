@@ -1,0 +1,129 @@
+//! Paths in angle brackets (RFC 5321 §4.1.2).
+
+use mail::{AddressError, DomainPart, Mailbox};
+
+/// What stands between angle brackets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Nothing.
+    Null,
+    /// `Postmaster`, in any case, without a domain.
+    Postmaster,
+    /// A mailbox.
+    Mailbox(Mailbox),
+}
+
+/// Splits `FROM:<path> parameters` into the path without its brackets and the rest. Blanks behind the colon are
+/// tolerated, though RFC 5321 §3.3 warns of them: many scripts write them, and nothing becomes ambiguous.
+pub(crate) fn split<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+    let (head, rest) = argument.split_at_checked(keyword.len())?;
+    if !head.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let inner = rest.trim_start_matches(' ').strip_prefix('<')?;
+    let end = closing_bracket(inner)?;
+    let path = inner.get(..end)?;
+    let parameters = inner.get(end + 1..)?;
+    (parameters.is_empty() || parameters.starts_with(' ')).then_some((path, parameters))
+}
+
+/// The first `>` outside a quoted string.
+fn closing_bracket(text: &str) -> Option<usize> {
+    let mut octets = text.bytes().enumerate();
+    let mut quoted = false;
+    while let Some((offset, octet)) = octets.next() {
+        match octet {
+            b'\\' if quoted => {
+                octets.next();
+            }
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return Some(offset),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Parses what stands between the brackets.
+pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
+    if path.is_empty() {
+        return Ok(Path::Null);
+    }
+    if path.eq_ignore_ascii_case("postmaster") {
+        return Ok(Path::Postmaster);
+    }
+    Mailbox::parse(without_route(path)?).map(Path::Mailbox)
+}
+
+/// Takes off a source route, `@a,@b:`, whose domains must be well formed but mean nothing (RFC 5321 §3.6.1,
+/// appendix C).
+fn without_route(path: &str) -> Result<&str, AddressError> {
+    if !path.starts_with('@') {
+        return Ok(path);
+    }
+    // No domain of a route has a colon but an address literal, which ends in a bracket.
+    let mut rest = path;
+    loop {
+        let hop = rest.strip_prefix('@').ok_or(AddressError::NoDomain)?;
+        let end = if hop.starts_with('[') {
+            hop.find(']').map(|end| end + 1)
+        } else {
+            hop.find([',', ':'])
+        };
+        let (domain, tail) = end
+            .and_then(|end| hop.split_at_checked(end))
+            .ok_or(AddressError::NoDomain)?;
+        DomainPart::parse(domain)?;
+        if let Some(mailbox) = tail.strip_prefix(':') {
+            return Ok(mailbox);
+        }
+        rest = tail.strip_prefix(',').ok_or(AddressError::NoDomain)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn routes_are_taken_off() {
+        for (path, mailbox) in [
+            ("@a:u@d", "u@d"),
+            ("@a.example,@b.example:u@d", "u@d"),
+            ("@[192.0.2.1],@[IPv6:2001:db8::1]:u@d", "u@d"),
+            ("@a:\"x:@y\"@d", "\"x:@y\"@d"),
+        ] {
+            assert_eq!(
+                parse(path),
+                Ok(Path::Mailbox(Mailbox::parse(mailbox).unwrap())),
+                "{path}"
+            );
+        }
+        for path in [
+            "@a", "@a:", "@:u@d", "@a,b:u@d", "@a,:u@d", "@a b:u@d", "@[a:u@d", "@",
+        ] {
+            assert!(parse(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn brackets_in_quoted_strings_are_text() {
+        assert_eq!(
+            split("TO:<\"a>\\\"b\"@c> X", "TO:"),
+            Some(("\"a>\\\"b\"@c", " X"))
+        );
+        assert_eq!(split("to: <a@b>", "TO:"), Some(("a@b", "")));
+        for text in [
+            "TO:a@b",
+            "TO:<a@b",
+            "TO<a@b>",
+            "TO:<a@b>X",
+            "TO :<a@b>",
+            "TO:<\"a>",
+            "",
+        ] {
+            assert_eq!(split(text, "TO:"), None, "{text}");
+        }
+    }
+}

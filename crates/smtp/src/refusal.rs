@@ -1,0 +1,56 @@
+//! Why a command is refused, and the one reply that says so.
+
+use thiserror::Error;
+
+/// Why a server refuses a command line; always the client's fault. The text is the whole reply without its CRLF.
+///
+/// Codes are those of RFC 5321 §4.2.4 and §4.3.2, enhanced codes those of RFC 3463; replies to EHLO and HELO have
+/// no enhanced code (RFC 2034 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// A line longer than [`crate::line::COMMAND_LINE_LENGTH`].
+    #[error("500 5.5.2 Line too long")]
+    LineTooLong,
+    /// No command that we know.
+    #[error("500 5.5.2 Command not recognized")]
+    UnknownCommand,
+    /// A command that we know and do not offer.
+    #[error("502 5.5.1 Command not implemented")]
+    NotImplemented,
+    /// A control character, lone CR and LF included.
+    #[error("501 5.5.2 Control character in command")]
+    ControlCharacter,
+    /// Missing, superfluous or malformed arguments.
+    #[error("501 5.5.4 Syntax error in arguments")]
+    Arguments,
+    /// Nothing behind EHLO or HELO, or something unprintable.
+    #[error("501 Syntax: EHLO or HELO followed by your host name")]
+    HelloName,
+    /// The reverse-path is neither `<>` nor a mailbox in brackets.
+    #[error("501 5.1.7 Bad sender address syntax")]
+    ReversePath,
+    /// The forward-path is no mailbox in brackets.
+    #[error("501 5.1.3 Bad recipient address syntax")]
+    ForwardPath,
+    /// Octets above 127 in an address.
+    #[error("553 5.6.7 Addresses must be ASCII, SMTPUTF8 is not offered")]
+    EightBitAddress,
+    /// A parameter that no extension offered here has.
+    #[error("555 5.5.4 Parameter not recognized")]
+    UnknownParameter,
+    /// A known parameter with a value that no extension offered here has.
+    #[error("504 5.5.4 Parameter value not implemented")]
+    ParameterValue,
+    /// MAIL before EHLO or HELO.
+    #[error("503 5.5.1 Send EHLO or HELO first")]
+    NoHello,
+    /// MAIL within a transaction.
+    #[error("503 5.5.1 Nested MAIL command")]
+    NestedMail,
+    /// RCPT or DATA outside a transaction.
+    #[error("503 5.5.1 Need MAIL command")]
+    NoMail,
+    /// DATA without an accepted recipient.
+    #[error("503 5.5.1 No valid recipients")]
+    NoRecipients,
+}

@@ -1,0 +1,310 @@
+//! Replies of a server (RFC 5321 §4.2), read from whatever the peer sends.
+
+use std::fmt;
+
+use bytes::{Buf, BytesMut};
+use mail::{EnhancedStatus, ReplyCode};
+use thiserror::Error;
+
+/// The longest reply line, in octets without its line ending. RFC 5321 §4.5.3.1.5 says 512; servers with long
+/// explanations go beyond it.
+pub const LINE_LENGTH: usize = 2048;
+/// The most lines that one reply may have.
+pub const LINES: usize = 128;
+/// The most octets that one reply may have in all.
+pub const REPLY_LENGTH: usize = 64 * 1024;
+
+/// One reply: its code and the text of each line without the code.
+///
+/// The texts are printable: control characters became `?`, octets that are no UTF-8 became U+FFFD. They may be
+/// put into logs and reports, but never back into a protocol unexamined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The code, the same on every line.
+    pub code: ReplyCode,
+    /// The text of each line; never empty, though a line's text may be.
+    pub lines: Vec<String>,
+}
+
+/// What a server sent is no reply. Always the peer's fault; nothing more can be understood on that connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReplyError {
+    /// Not three digits, or something other than `-`, a space or the line's end behind them.
+    #[error("not an SMTP reply")]
+    Malformed,
+    /// The first digit is not 2 to 5 (RFC 5321 §4.2).
+    #[error("a reply code outside 200-599")]
+    Code,
+    /// The lines of one reply have different codes (RFC 5321 §4.2.1).
+    #[error("the lines of one reply have different codes")]
+    MixedCodes,
+    /// A line longer than [`LINE_LENGTH`].
+    #[error("a reply line longer than 2048 octets")]
+    LineTooLong,
+    /// More than [`LINES`] lines or [`REPLY_LENGTH`] octets.
+    #[error("an endless reply")]
+    TooLong,
+}
+
+/// Takes replies out of a connection's read buffer, one by one.
+///
+/// The caller reads into the buffer and calls [`ReplyParser::parse`] after each read. What is left in the buffer
+/// when a reply is complete belongs to the next one; after the reply to STARTTLS it must be empty (RFC 3207 §6).
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    code: Option<ReplyCode>,
+    lines: Vec<String>,
+    length: usize,
+}
+
+impl ReplyParser {
+    /// A parser that expects the first line of a reply.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Consumes complete lines from `input`; `None` as long as the reply is not complete.
+    ///
+    /// A line ends in CRLF; a lone LF is accepted too, because a reply's end decides nothing about content.
+    pub fn parse(&mut self, input: &mut BytesMut) -> Result<Option<Reply>, ReplyError> {
+        while let Some(end) = memchr::memchr(b'\n', input) {
+            let line = input.split_to(end);
+            input.advance(1);
+            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            if let Some(reply) = self.line(line)? {
+                return Ok(Some(reply));
+            }
+        }
+        if input.len() > LINE_LENGTH + 1 {
+            return Err(ReplyError::LineTooLong);
+        }
+        Ok(None)
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyError> {
+        if line.len() > LINE_LENGTH {
+            return Err(ReplyError::LineTooLong);
+        }
+        self.length = self.length.saturating_add(line.len());
+        if self.length > REPLY_LENGTH || self.lines.len() >= LINES {
+            return Err(ReplyError::TooLong);
+        }
+        let (code, rest) = split_code(line)?;
+        if self.code.is_some_and(|first| first != code) {
+            return Err(ReplyError::MixedCodes);
+        }
+        self.code = Some(code);
+        let (last, text) = match rest {
+            [] => (true, rest),
+            [b' ', text @ ..] => (true, text),
+            [b'-', text @ ..] => (false, text),
+            _ => return Err(ReplyError::Malformed),
+        };
+        self.lines.push(printable(text));
+        if !last {
+            return Ok(None);
+        }
+        let lines = std::mem::take(&mut self.lines);
+        *self = Self::new();
+        Ok(Some(Reply { code, lines }))
+    }
+}
+
+fn split_code(line: &[u8]) -> Result<(ReplyCode, &[u8]), ReplyError> {
+    let (digits, rest) = line.split_first_chunk::<3>().ok_or(ReplyError::Malformed)?;
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(ReplyError::Malformed);
+    }
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+    let code = ReplyCode::new(number).ok_or(ReplyError::Code)?;
+    Ok((code, rest))
+}
+
+/// The text without anything that could move a terminal's cursor or end a line.
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '?',
+            c => c,
+        })
+        .collect()
+}
+
+impl Reply {
+    /// The enhanced status code (RFC 2034 §4) at the start of the first line. `None` if there is none or its class
+    /// is not the code's. Means something only where ENHANCEDSTATUSCODES was offered.
+    pub fn enhanced(&self) -> Option<EnhancedStatus> {
+        let first = self.lines.first()?;
+        let (status, _) = split_enhanced(first, self.code)?;
+        Some(status)
+    }
+
+    /// The words alone: without codes and enhanced codes, lines joined by one space.
+    pub fn text_without_codes(&self) -> String {
+        let texts: Vec<&str> = self
+            .lines
+            .iter()
+            .map(|line| split_enhanced(line, self.code).map_or(line.as_str(), |(_, rest)| rest))
+            .filter(|text| !text.is_empty())
+            .collect();
+        texts.join(" ")
+    }
+
+    /// The whole reply in one line, in the way Postfix logs it: `550-5.7.1 first 550 5.7.1 second`.
+    pub fn to_log(&self) -> String {
+        self.to_string()
+    }
+
+    /// 2yz or 3yz.
+    pub fn is_positive(&self) -> bool {
+        self.code.is_positive()
+    }
+}
+
+/// The enhanced status and the text behind it.
+fn split_enhanced(line: &str, code: ReplyCode) -> Option<(EnhancedStatus, &str)> {
+    let (token, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let status: EnhancedStatus = token.parse().ok()?;
+    (status.class() == code.class()).then_some((status, rest))
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.lines.len().saturating_sub(1);
+        for (position, line) in self.lines.iter().enumerate() {
+            let separator = match (position == last, line.is_empty()) {
+                (true, true) => "",
+                (true, false) => " ",
+                (false, _) => "-",
+            };
+            let gap = if position == 0 { "" } else { " " };
+            write!(f, "{gap}{}{separator}{line}", self.code)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &[u8]) -> Result<Option<Reply>, ReplyError> {
+        ReplyParser::new().parse(&mut BytesMut::from(text))
+    }
+
+    fn reply(text: &[u8]) -> Reply {
+        parse(text).unwrap().unwrap()
+    }
+
+    #[test]
+    fn all_forms_of_a_last_line() {
+        assert_eq!(reply(b"250\r\n").lines, [""]);
+        assert_eq!(reply(b"250 \r\n").lines, [""]);
+        assert_eq!(reply(b"250-a\r\n250-b\r\n250\r\n").lines, ["a", "b", ""]);
+        assert_eq!(reply(b"220 mx.example ESMTP\n").lines, ["mx.example ESMTP"]);
+    }
+
+    #[test]
+    fn unknown_codes_count_by_their_first_digit() {
+        for (text, class) in [("259 x\r\n", 2), ("459 x\r\n", 4), ("559 x\r\n", 5)] {
+            assert_eq!(reply(text.as_bytes()).code.class(), class);
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply() {
+        for (text, error) in [
+            (&b"150 hi\r\n"[..], ReplyError::Code),
+            (b"650 no\r\n", ReplyError::Code),
+            (b"099\r\n", ReplyError::Code),
+            (b"25\r\n", ReplyError::Malformed),
+            (b"\r\n", ReplyError::Malformed),
+            (b"HTTP/1.1 400\r\n", ReplyError::Malformed),
+            (b"250x\r\n", ReplyError::Malformed),
+            (b"2500 x\r\n", ReplyError::Malformed),
+            (b"250-x\r\n550 y\r\n", ReplyError::MixedCodes),
+        ] {
+            assert_eq!(parse(text), Err(error), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn endless_replies_end_at_the_caps() {
+        let mut line = b"250 ".to_vec();
+        line.resize(LINE_LENGTH, b'x');
+        assert!(parse(&[&line[..], b"\r\n"].concat()).unwrap().is_some());
+        line.resize(LINE_LENGTH + 1, b'x');
+        assert_eq!(
+            parse(&[&line[..], b"\r\n"].concat()),
+            Err(ReplyError::LineTooLong)
+        );
+        assert_eq!(parse(&vec![b'2'; LINE_LENGTH + 2]), Err(ReplyError::LineTooLong));
+        assert_eq!(parse(&b"250-x\r\n".repeat(LINES + 1)), Err(ReplyError::TooLong));
+        let wide = [&b"250-"[..], &vec![b'x'; 1000], b"\r\n"].concat();
+        assert_eq!(parse(&wide.repeat(70)), Err(ReplyError::TooLong));
+    }
+
+    #[test]
+    fn pipelined_replies_come_one_by_one() {
+        let mut input = BytesMut::from(&b"250 a\r\n550-b\r\n550 c\r\n35"[..]);
+        let mut parser = ReplyParser::new();
+        assert_eq!(parser.parse(&mut input).unwrap().unwrap().lines, ["a"]);
+        assert_eq!(parser.parse(&mut input).unwrap().unwrap().lines, ["b", "c"]);
+        assert_eq!(parser.parse(&mut input), Ok(None));
+        input.extend_from_slice(b"4\r\n");
+        assert_eq!(parser.parse(&mut input).unwrap().unwrap().code.get(), 354);
+        assert!(input.is_empty());
+    }
+
+    #[test]
+    fn enhanced_codes_must_agree_with_the_code() {
+        let enhanced = |text: &[u8]| reply(text).enhanced().map(|status| status.to_string());
+        assert_eq!(enhanced(b"550-5.7.1 no\r\n550 5.7.1 never\r\n").unwrap(), "5.7.1");
+        assert_eq!(enhanced(b"550 5.7.999\r\n").unwrap(), "5.7.999");
+        assert_eq!(enhanced(b"550 2.1.5 x\r\n"), None);
+        assert_eq!(enhanced(b"550 no such user 5.1.1\r\n"), None);
+        assert_eq!(enhanced(b"354 3.0.0 go\r\n"), None);
+    }
+
+    #[test]
+    fn one_line_forms() {
+        let reply = reply(b"550-5.7.1 first\r\n550 5.7.1 sec\x1b[ond\xff\r\n");
+        assert_eq!(reply.to_log(), "550-5.7.1 first 550 5.7.1 sec?[ond\u{fffd}");
+        assert_eq!(reply.text_without_codes(), "first sec?[ond\u{fffd}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_is_the_same_in_every_chunking(
+            input in proptest::collection::vec(
+                prop_oneof![Just(b'2'), Just(b'5'), Just(b'0'), Just(b'-'), Just(b' '), Just(b'\r'), Just(b'\n'), any::<u8>()],
+                0..200,
+            ),
+            size in 1_usize..9,
+        ) {
+            let whole = parse(&input);
+            let mut parser = ReplyParser::new();
+            let mut buffer = BytesMut::new();
+            let mut pieced = Ok(None);
+            for chunk in input.chunks(size) {
+                buffer.extend_from_slice(chunk);
+                pieced = parser.parse(&mut buffer);
+                if !matches!(pieced, Ok(None)) {
+                    break;
+                }
+            }
+            prop_assert_eq!(whole, pieced);
+        }
+    }
+}

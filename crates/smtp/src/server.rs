@@ -1,0 +1,166 @@
+//! The order of commands on the server's side (RFC 5321 §4.1.4).
+
+use mail::Mailbox;
+
+use crate::refusal::Refusal;
+use crate::request::MailFrom;
+
+/// By which protocol the client introduced itself; the `with` clause of Received (RFC 3848).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HELO.
+    Smtp,
+    /// EHLO.
+    Esmtp,
+}
+
+/// How the client introduced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// EHLO or HELO.
+    pub protocol: Protocol,
+    /// What it calls itself: printable ASCII, not to be believed.
+    pub name: String,
+}
+
+/// A mail transaction under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// What MAIL said.
+    pub mail: MailFrom,
+    /// The recipients accepted so far, in order.
+    pub recipients: Vec<Mailbox>,
+}
+
+/// Where a session stands. A refused command leaves it as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerState {
+    hello: Option<Hello>,
+    transaction: Option<Transaction>,
+}
+
+impl ServerState {
+    /// A session behind its greeting.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// EHLO or HELO: also ends a transaction (RFC 5321 §4.1.4).
+    pub fn hello(&mut self, hello: Hello) {
+        self.hello = Some(hello);
+        self.transaction = None;
+    }
+
+    /// How the client introduced itself, if it did.
+    pub fn introduced(&self) -> Option<&Hello> {
+        self.hello.as_ref()
+    }
+
+    /// Whether MAIL may come now; asked before its parameters are judged.
+    pub fn may_begin(&self) -> Result<(), Refusal> {
+        match (&self.hello, &self.transaction) {
+            (None, _) => Err(Refusal::NoHello),
+            (Some(_), Some(_)) => Err(Refusal::NestedMail),
+            (Some(_), None) => Ok(()),
+        }
+    }
+
+    /// MAIL: begins a transaction.
+    pub fn begin(&mut self, mail: MailFrom) -> Result<(), Refusal> {
+        self.may_begin()?;
+        self.transaction = Some(Transaction {
+            mail,
+            recipients: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// The transaction to which RCPT may add.
+    pub fn transaction(&mut self) -> Result<&mut Transaction, Refusal> {
+        self.transaction.as_mut().ok_or(Refusal::NoMail)
+    }
+
+    /// Whether a transaction is under way.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// DATA: hands the transaction out; whatever becomes of its content, it is over (RFC 5321 §4.1.1.4).
+    pub fn take_for_data(&mut self) -> Result<Transaction, Refusal> {
+        match self.transaction.take() {
+            Some(transaction) if transaction.recipients.is_empty() => {
+                self.transaction = Some(transaction);
+                Err(Refusal::NoRecipients)
+            }
+            Some(transaction) => Ok(transaction),
+            None => Err(Refusal::NoMail),
+        }
+    }
+
+    /// RSET: ends the transaction, if there is one.
+    pub fn reset(&mut self) {
+        self.transaction = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mail::ReversePath;
+
+    fn hello() -> Hello {
+        Hello {
+            protocol: Protocol::Esmtp,
+            name: "client".into(),
+        }
+    }
+
+    fn mail() -> MailFrom {
+        MailFrom {
+            reverse_path: ReversePath::Null,
+            size: None,
+            body: None,
+        }
+    }
+
+    fn rcpt(state: &mut ServerState) -> Result<(), Refusal> {
+        state
+            .transaction()?
+            .recipients
+            .push(Mailbox::parse("a@b").unwrap());
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_order_is_refused_and_changes_nothing() {
+        let mut state = ServerState::new();
+        assert_eq!(state.begin(mail()), Err(Refusal::NoHello));
+        assert_eq!(rcpt(&mut state), Err(Refusal::NoMail));
+        assert_eq!(state.take_for_data(), Err(Refusal::NoMail));
+        assert_eq!(state, ServerState::new());
+        state.hello(hello());
+        assert_eq!(rcpt(&mut state), Err(Refusal::NoMail));
+        state.begin(mail()).unwrap();
+        assert_eq!(state.begin(mail()), Err(Refusal::NestedMail));
+        assert_eq!(state.take_for_data(), Err(Refusal::NoRecipients));
+        rcpt(&mut state).unwrap();
+        assert_eq!(state.begin(mail()), Err(Refusal::NestedMail));
+        assert_eq!(state.take_for_data().unwrap().recipients.len(), 1);
+        assert_eq!(state.take_for_data(), Err(Refusal::NoMail));
+        state.begin(mail()).unwrap();
+    }
+
+    #[test]
+    fn ehlo_and_rset_end_the_transaction() {
+        let mut state = ServerState::new();
+        state.hello(hello());
+        state.begin(mail()).unwrap();
+        state.hello(hello());
+        assert_eq!(rcpt(&mut state), Err(Refusal::NoMail));
+        state.begin(mail()).unwrap();
+        state.reset();
+        assert_eq!(rcpt(&mut state), Err(Refusal::NoMail));
+        assert!(state.introduced().is_some());
+    }
+}

@@ -1,0 +1,139 @@
+//! The thread that does what no commit is to wait for: checkpoints, removal of files, the sweep at start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use mail::QueueId;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::bodies::{self, Directories};
+use super::schema;
+use crate::error::SpoolError;
+
+/// Frames (pages) in the log above which it is to start again from its beginning: 64 MiB of pages of 4 KiB.
+const LOG_LIMIT: i64 = 16_384;
+/// Few enough frames for the writer to carry over by itself between two commits.
+const FEW: i64 = 256;
+/// How often a checkpoint follows another at once to get down to [`FEW`].
+const ROUNDS: u32 = 4;
+
+/// What there is to do.
+#[derive(Debug)]
+pub(super) enum Chore {
+    /// Carry the log over into the database.
+    Checkpoint,
+    /// Remove a content whose message is durably gone.
+    Remove(PathBuf),
+}
+
+/// The writer's side of the thread.
+#[derive(Debug)]
+pub(super) struct Caretaker {
+    chores: mpsc::Sender<Chore>,
+    /// The log is long and nearly carried over: the writer is to do the rest, so that it can start again.
+    finish: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Caretaker {
+    /// Starts the thread, which first sweeps: `stored` are the contents in files that were there before anything
+    /// new was accepted.
+    pub(super) fn start(
+        database: &Path,
+        directories: Directories,
+        stored: Vec<QueueId>,
+    ) -> Result<Self, SpoolError> {
+        let connection = schema::open_caretaker(database)?;
+        let finish = Arc::new(AtomicBool::new(false));
+        let (chores, inbox) = mpsc::channel();
+        let flag = Arc::clone(&finish);
+        let thread = thread::Builder::new()
+            .name("spool-caretaker".into())
+            .spawn(move || {
+                if let Err(error) = sweep(&connection, &directories, stored) {
+                    tracing::warn!(%error, "cannot sweep the spool");
+                }
+                work(&connection, &inbox, &flag);
+            })?;
+        Ok(Self {
+            chores,
+            finish,
+            thread,
+        })
+    }
+
+    /// Hands over a chore. Without the thread, which nothing but a defect ends, it is left for the next start.
+    pub(super) fn ask(&self, chore: Chore) {
+        if self.chores.send(chore).is_err() {
+            tracing::warn!("the spool's caretaker has ended");
+        }
+    }
+
+    /// Whether the writer is to carry over the rest of the log now; asked and answered once for each time.
+    pub(super) fn wants_finish(&self) -> bool {
+        self.finish.swap(false, Ordering::Relaxed)
+    }
+
+    /// Does what is left and ends.
+    pub(super) fn stop(self) {
+        drop(self.chores);
+        if self.thread.join().is_err() {
+            tracing::warn!("the spool's caretaker has panicked");
+        }
+    }
+}
+
+fn work(connection: &Connection, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
+    while let Ok(chore) = inbox.recv() {
+        match chore {
+            Chore::Remove(path) => bodies::remove(&path),
+            Chore::Checkpoint => match catch_up(connection) {
+                Ok(true) => finish.store(true, Ordering::Relaxed),
+                Ok(false) => {}
+                // It may be repeated on the same handle: it starts where the last one succeeded and writes every
+                // page again from the log, which stays as it is.
+                Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
+            },
+        }
+    }
+}
+
+/// Checkpoints until little is left; whether the log is long enough to start again.
+fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
+    for _ in 0..ROUNDS {
+        let (log, carried) = checkpoint(connection, "PASSIVE")?;
+        if log.saturating_sub(carried) <= FEW {
+            return Ok(log > LOG_LIMIT);
+        }
+    }
+    Ok(true)
+}
+
+/// One checkpoint: frames in the log, and how many of them are in the database now.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
+    connection
+        .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
+        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+}
+
+/// Removes contents that no message names: their commit did not take place, or their removal did not.
+fn sweep(connection: &Connection, directories: &Directories, stored: Vec<QueueId>) -> Result<(), SpoolError> {
+    let mut swept = 0_u64;
+    for id in stored {
+        let named = connection
+            .prepare_cached("SELECT 1 FROM message WHERE id = ?1 AND body IS NULL")?
+            .query_row([id.to_bytes()], |_| Ok(()))
+            .optional()?;
+        if named.is_none() {
+            bodies::remove(&directories.body(id));
+            swept += 1;
+        }
+    }
+    if swept > 0 {
+        tracing::info!(swept, "removed contents that no message names");
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! What is handed to the writer.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use mail::{BodyType, Envelope, Mailbox, NextHop, QueueId, ReversePath};
+use tokio::sync::oneshot;
+
+use super::bodies::Published;
+use super::rows::whole_milliseconds;
+use crate::error::SpoolError;
+use crate::message::{Accepted, Lease, NewMessage, Pending, Settled, Settlement};
+
+/// Where the answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+
+/// A step to be made durable.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Queue a message.
+    Commit(Box<CommitJob>),
+    /// Record outcomes.
+    Settle(Box<SettleJob>),
+    /// Write what was handed over before, tidy up and end.
+    Close(Reply<()>),
+}
+
+/// The rows of a new message.
+#[derive(Debug)]
+pub(super) struct CommitJob {
+    pub(super) id: QueueId,
+    pub(super) created: Timestamp,
+    pub(super) reverse_path: ReversePath,
+    pub(super) body: BodyType,
+    pub(super) size: u64,
+    /// The texts of the distinct next hops.
+    pub(super) next_hops: Vec<String>,
+    /// Each recipient with its place in `next_hops`.
+    pub(super) recipients: Vec<(Mailbox, usize)>,
+    pub(super) content: Stored,
+    pub(super) reply: Reply<()>,
+}
+
+/// The content of a new message.
+#[derive(Debug)]
+pub(super) enum Stored {
+    Inline(Bytes),
+    File(Published),
+}
+
+/// The outcomes of an attempt.
+#[derive(Debug)]
+pub(super) struct SettleJob {
+    pub(super) lease: Lease,
+    pub(super) settlements: Vec<Settlement>,
+    pub(super) reply: Reply<Settled>,
+}
+
+impl Job {
+    /// About how many octets it adds to the log.
+    pub(super) fn weight(&self) -> usize {
+        let row = 256_usize;
+        let pages = 4096_usize;
+        match self {
+            Self::Commit(job) => {
+                let body = match &job.content {
+                    Stored::Inline(bytes) => bytes.len(),
+                    Stored::File(_) => 0,
+                };
+                pages
+                    .saturating_add(body)
+                    .saturating_add(job.recipients.len().saturating_mul(row))
+            }
+            Self::Settle(job) => pages.saturating_add(job.settlements.len().saturating_mul(row)),
+            Self::Close(_) => 0,
+        }
+    }
+}
+
+/// The job for a new message and what its commit will return, or why it cannot be one.
+pub(super) fn plan(
+    message: NewMessage,
+    size: u64,
+    content: Stored,
+    reply: Reply<()>,
+) -> Result<(CommitJob, Accepted), SpoolError> {
+    let NewMessage {
+        id,
+        envelope,
+        created,
+    } = message;
+    let Envelope {
+        reverse_path,
+        recipients,
+        body,
+    } = envelope;
+    if recipients.is_empty() {
+        return Err(SpoolError::NoRecipients);
+    }
+    let created = whole_milliseconds(created);
+    let (recipients, pending) = group(id, created, size, recipients);
+    let job = CommitJob {
+        id,
+        created,
+        reverse_path,
+        body,
+        size,
+        next_hops: pending.iter().map(|part| part.next_hop.to_string()).collect(),
+        recipients,
+        content,
+        reply,
+    };
+    Ok((job, Accepted { id, size, pending }))
+}
+
+/// Gathers recipients by next hop, in the order in which the next hops first appear.
+fn group(
+    id: QueueId,
+    due: Timestamp,
+    size: u64,
+    recipients: Vec<Mailbox>,
+) -> (Vec<(Mailbox, usize)>, Vec<Pending>) {
+    let mut pending: Vec<Pending> = Vec::with_capacity(1);
+    let mut places = std::collections::HashMap::new();
+    let placed = recipients.into_iter().map(|address| {
+        let next_hop = NextHop::of(&address);
+        let place = *places.entry(next_hop.clone()).or_insert(pending.len());
+        match pending.get_mut(place) {
+            Some(part) => part.recipients = part.recipients.saturating_add(1),
+            None => pending.push(Pending {
+                id,
+                next_hop,
+                due,
+                recipients: 1,
+                size,
+            }),
+        }
+        (address, place)
+    });
+    (placed.collect(), pending)
+}
+
+/// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if deferred.
+pub(super) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), SpoolError> {
+    let mut leased: std::collections::HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
+    for settlement in settlements {
+        let timed = settlement.next_attempt.is_some() != settlement.outcome.status.is_final();
+        if !leased.remove(&settlement.recipient) || !timed {
+            return Err(SpoolError::WrongSettlement(settlement.recipient.0));
+        }
+    }
+    Ok(())
+}
+
+/// What still waits under this lease after these settlements.
+pub(super) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
+    let settled: std::collections::HashMap<_, _> = settlements
+        .iter()
+        .map(|settlement| (settlement.recipient, settlement.next_attempt))
+        .collect();
+    let mut waiting = lease
+        .recipients
+        .iter()
+        .filter_map(|recipient| match settled.get(&recipient.index) {
+            Some(next_attempt) => next_attempt.map(whole_milliseconds),
+            None => Some(recipient.due),
+        })
+        .peekable();
+    waiting.peek()?;
+    let (recipients, due) = waiting.fold((0_u32, Timestamp::MAX), |(count, earliest), due| {
+        (count.saturating_add(1), earliest.min(due))
+    });
+    Some(Pending {
+        id: lease.id,
+        next_hop: lease.next_hop.clone(),
+        due,
+        recipients,
+        size: lease.size,
+    })
+}

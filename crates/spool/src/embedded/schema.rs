@@ -1,0 +1,154 @@
+//! The tables, and how a connection is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::SpoolError;
+
+/// Marks the file as ours: "DANE" in ASCII.
+const APPLICATION_ID: i32 = 0x4441_4e45;
+
+/// Each entry leads from the version that is its place in the list to the next one.
+const MIGRATIONS: [&str; 1] = [VERSION_1];
+
+// Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
+// `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
+// `next_attempt` is the time of acceptance until the first attempt has ended.
+// All tables grow at their end, because ids sort by time; there is no index to keep beside them.
+const VERSION_1: &str = "
+    CREATE TABLE message (
+        id BLOB PRIMARY KEY,
+        created INTEGER NOT NULL,
+        reverse_path TEXT NOT NULL,
+        body_type INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        accepted INTEGER NOT NULL,
+        remaining INTEGER NOT NULL,
+        body INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE recipient (
+        message_id BLOB NOT NULL,
+        idx INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        next_hop TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_attempt INTEGER NOT NULL,
+        reply_code INTEGER,
+        enhanced TEXT,
+        reason TEXT,
+        PRIMARY KEY (message_id, idx)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE body (
+        seq INTEGER PRIMARY KEY,
+        content BLOB NOT NULL
+    ) STRICT;
+";
+
+/// The newest version known here.
+pub(super) const fn known_version() -> i32 {
+    MIGRATIONS.len() as i32
+}
+
+/// The connection of the writer: creates or migrates the database.
+pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    check_owner(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: the log is synced at each commit. The checkpoints are the caretaker's.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// A second connection that writes nothing but checkpoints.
+pub(super) fn open_caretaker(path: &Path) -> Result<Connection, SpoolError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", cache_kib(512 << 10))?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
+    Ok(connection)
+}
+
+/// A connection to the database of a daemon that ended in order, where not even the directory may be written.
+pub(super) fn open_immutable(path: &Path) -> Result<Connection, SpoolError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for octet in path.as_os_str().as_encoded_bytes() {
+        match octet {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*octet))
+            }
+            other => uri.push_str(&format!("%{other:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Ok(Connection::open_with_flags(uri, flags)?)
+}
+
+/// Refuses databases of other programs, and of versions that are newer than this one.
+pub(super) fn check_owner(connection: &Connection, path: &Path) -> Result<(), SpoolError> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found = version(connection)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let blank = application == 0 && found == 0 && tables == 0;
+    if application != APPLICATION_ID && !blank {
+        return Err(SpoolError::Foreign(path.to_owned()));
+    }
+    if found > known_version() {
+        return Err(SpoolError::NewerVersion {
+            found,
+            known: known_version(),
+        });
+    }
+    Ok(())
+}
+
+/// The schema version of the database.
+pub(super) fn version(connection: &Connection) -> Result<i32, SpoolError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), SpoolError> {
+    let found = version(connection)?;
+    let steps = MIGRATIONS.get(usize::try_from(found).unwrap_or(usize::MAX)..);
+    let steps = steps.unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", known_version())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// `SQLite` takes a negative page count as a size in KiB.
+fn cache_kib(bytes: u32) -> i64 {
+    -i64::from(bytes / 1024)
+}

@@ -1,0 +1,393 @@
+//! The contract, and what is particular to this store.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use jiff::ToSpan;
+use mail::{QueueId, Status};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::contract::{Harness, commit, everything, message, octets, read, settlement};
+use crate::incoming::INLINE_LIMIT;
+
+struct Directory(TempDir);
+
+impl Harness for Directory {
+    type Store = EmbeddedSpool;
+
+    async fn open(&self) -> EmbeddedSpool {
+        open(self.0.path()).await.unwrap()
+    }
+
+    async fn close(&self, store: Arc<EmbeddedSpool>) {
+        store.close().await.unwrap();
+    }
+}
+
+async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {
+    let options = Options {
+        spool_free: 0,
+        ..Options::default()
+    };
+    EmbeddedSpool::open(path, options).await
+}
+
+fn files(path: &Path) -> usize {
+    Directories::of(path).stored().unwrap().len() + fs::read_dir(path.join("incoming")).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_holds() {
+    everything(|| Directory(tempfile::tempdir().unwrap())).await;
+}
+
+/// Not a test by itself: the process that the next test kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by a_killed_process_loses_nothing"]
+async fn child_that_commits() {
+    let path = std::env::var_os("SPOOL_CHILD").unwrap();
+    let spool = open(Path::new(&path)).await.unwrap();
+    let sessions: Vec<_> = (0..8)
+        .map(|session| {
+            let spool = spool.clone();
+            tokio::spawn(async move {
+                for turn in 0_usize.. {
+                    let size = if turn % 10 == session {
+                        INLINE_LIMIT + 1
+                    } else {
+                        3000
+                    };
+                    let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
+                        .await
+                        .unwrap();
+                    let mut out = std::io::stdout().lock();
+                    writeln!(out, "id {} {size}", accepted.id).unwrap();
+                    out.flush().unwrap();
+                }
+            })
+        })
+        .collect();
+    for session in sessions {
+        session.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for round in 1..=3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "embedded::tests::child_that_commits",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("SPOOL_CHILD", directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            // The test runner's own words may stand before ours on the first line.
+            if let Some((_, said)) = line.split_once("id ") {
+                let (id, size) = said.split_once(' ').unwrap();
+                told.push((id.parse::<QueueId>().unwrap(), size.parse::<usize>().unwrap()));
+            }
+            if told.len() == round * 150 {
+                // SIGKILL, in the middle of whatever it does; what it says until then counts too.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+    }
+    let spool = open(directory.path()).await.unwrap();
+    let found = spool.pending(None, usize::MAX).await.unwrap();
+    let ids: HashSet<_> = found.iter().map(|part| part.id).collect();
+    for (id, size) in &told {
+        assert!(ids.contains(id), "{id} was told to be durable and is gone");
+        let part = found.iter().find(|part| part.id == *id).unwrap();
+        let lease = spool.lease(*id, &part.next_hop).await.unwrap().unwrap();
+        assert!(read(&lease).await == octets(*size), "{id} has another content");
+    }
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn orphans_are_swept_at_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let spool = open(path).await.unwrap();
+    let kept = commit(&spool, message(&["a@b.example"]), &octets(INLINE_LIMIT + 1))
+        .await
+        .unwrap();
+    spool.close().await.unwrap();
+    let orphan = Directories::of(path).body(QueueId::generate());
+    fs::write(&orphan, b"nobody's").unwrap();
+    fs::write(path.join("incoming/half"), b"half").unwrap();
+    assert_eq!(files(path), 3);
+
+    let spool = open(path).await.unwrap();
+    spool.close().await.unwrap();
+    assert_eq!(Directories::of(path).stored().unwrap(), [kept.id]);
+    assert_eq!(files(path), 1);
+}
+
+#[tokio::test]
+async fn large_contents_leave_no_file_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let spool = open(path).await.unwrap();
+    let mut given_up = spool.create().unwrap();
+    given_up.append(&octets(INLINE_LIMIT * 2)).await.unwrap();
+    assert_eq!(files(path), 1);
+    drop(given_up);
+    assert_eq!(files(path), 0);
+
+    let accepted = commit(&spool, message(&["a@b.example"]), &octets(INLINE_LIMIT * 2))
+        .await
+        .unwrap();
+    assert_eq!(files(path), 1);
+    let lease = spool
+        .lease(accepted.id, &accepted.pending[0].next_hop)
+        .await
+        .unwrap()
+        .unwrap();
+    let sent = vec![settlement(0, Status::Sent, None)];
+    assert!(spool.settle(lease, sent).await.unwrap().message_done);
+    spool.close().await.unwrap();
+    assert_eq!(files(path), 0);
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let refused = open(directory.path()).await.unwrap_err();
+    let pid = std::process::id();
+    assert!(
+        matches!(refused, SpoolError::Locked { pid: Some(holder), .. } if holder == pid),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains(&format!("(process {pid})")));
+    spool.close().await.unwrap();
+    open(directory.path()).await.unwrap().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn newer_and_foreign_databases_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join(DATABASE);
+    open(directory.path()).await.unwrap().close().await.unwrap();
+    let newer = schema::known_version() + 1;
+    let connection = Connection::open(&database).unwrap();
+    connection.pragma_update(None, "user_version", newer).unwrap();
+    let refused = open(directory.path()).await.unwrap_err();
+    assert!(
+        matches!(refused, SpoolError::NewerVersion { found, .. } if found == newer),
+        "{refused}"
+    );
+    assert!(matches!(
+        ReadOnlySpool::open(directory.path()),
+        Err(SpoolError::NewerVersion { .. })
+    ));
+
+    connection.pragma_update(None, "application_id", 7).unwrap();
+    let refused = open(directory.path()).await.unwrap_err();
+    assert!(matches!(refused, SpoolError::Foreign(_)), "{refused}");
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        ReadOnlySpool::open(empty.path()),
+        Err(SpoolError::Missing(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_new_messages_and_still_settles() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let begun = spool.create().unwrap();
+    spool.close().await.unwrap();
+
+    let options = Options {
+        spool_free: u64::MAX,
+        ..Options::default()
+    };
+    let spool = EmbeddedSpool::open(directory.path(), options).await.unwrap();
+    assert!(matches!(spool.create(), Err(SpoolError::Full)));
+    let refused = spool.commit(begun, message(&["a@b.example"])).await;
+    assert!(matches!(refused, Err(SpoolError::Full)));
+    let lease = spool
+        .lease(accepted.id, &accepted.pending[0].next_hop)
+        .await
+        .unwrap()
+        .unwrap();
+    let sent = vec![settlement(0, Status::Sent, None)];
+    assert!(spool.settle(lease, sent).await.unwrap().message_done);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_spool_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    spool.close().await.unwrap();
+    assert!(matches!(spool.create(), Err(SpoolError::Closed)));
+    assert!(matches!(spool.pending(None, 1).await, Err(SpoolError::Closed)));
+    let lease = spool.lease(accepted.id, &accepted.pending[0].next_hop).await;
+    assert!(matches!(lease, Err(SpoolError::Closed)));
+    assert!(matches!(spool.close().await, Err(SpoolError::Closed)));
+    assert!(
+        !directory.path().join(format!("{DATABASE}-wal")).exists(),
+        "nothing is left in the log"
+    );
+}
+
+fn listed(spool: &ReadOnlySpool) -> Vec<serde_json::Value> {
+    let mut lines = Vec::new();
+    let show = |message| {
+        lines.push(serde_json::to_value(message).unwrap());
+        ControlFlow::Continue(())
+    };
+    spool.list(show).unwrap();
+    lines
+}
+
+#[tokio::test]
+async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example", "b@b.example", "c@b.example", "a@c.example"]);
+    let accepted = commit(&spool, new.clone(), b"12345").await.unwrap();
+    let lease = spool
+        .lease(new.id, &accepted.pending[0].next_hop)
+        .await
+        .unwrap()
+        .unwrap();
+    let settlements = vec![
+        settlement(0, Status::Sent, None),
+        settlement(1, Status::Deferred, Some(new.created + 5.minutes())),
+        settlement(2, Status::Bounced, None),
+    ];
+    spool.settle(lease, settlements).await.unwrap();
+    let tried = |address: &str, state: &str, next: Option<&str>, (code, enhanced): (u16, &str)| {
+        serde_json::json!({
+            "address": address, "state": state, "next_hop": "b.example", "attempts": 1, "next_attempt": next,
+            "reply_code": code, "enhanced": enhanced, "reason": "as the server said",
+        })
+    };
+    let expected = serde_json::json!({
+        "id": new.id.to_string(), "sender": "sender@a.example", "size": 5,
+        "created": "2026-03-01T12:00:00.123Z", "attempts": 1, "next_attempt": "2026-03-01T12:05:00.123Z",
+        "recipients": [
+            tried("a@b.example", "sent", None, (250, "2.0.0")),
+            tried("b@b.example", "deferred", Some("2026-03-01T12:05:00.123Z"), (451, "4.0.0")),
+            tried("c@b.example", "failed", None, (250, "2.0.0")),
+            {
+                "address": "a@c.example", "state": "queued", "next_hop": "c.example", "attempts": 0,
+                "next_attempt": null, "reply_code": null, "enhanced": null, "reason": null,
+            },
+        ],
+    });
+    assert_eq!(
+        listed(&ReadOnlySpool::open(directory.path()).unwrap()),
+        [expected.clone()]
+    );
+
+    let lease = spool
+        .lease(new.id, &accepted.pending[1].next_hop)
+        .await
+        .unwrap()
+        .unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let show = move |message: QueuedMessage| {
+        sender
+            .send(message.recipients.iter().map(|r| r.state).collect::<Vec<_>>())
+            .unwrap();
+        ControlFlow::Continue(())
+    };
+    spool.list(show).await.unwrap();
+    use crate::RecipientState::{Deferred, Failed, Leased, Sent};
+    assert_eq!(receiver.recv().unwrap(), [Sent, Deferred, Failed, Leased]);
+    spool.release(lease);
+
+    spool.close().await.unwrap();
+    assert_eq!(
+        listed(&ReadOnlySpool::open(directory.path()).unwrap()),
+        [expected]
+    );
+    // Looking changes nothing: the daemon comes back.
+    open(directory.path()).await.unwrap().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_queue_is_listed_in_pages_and_may_be_broken_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let commits: Vec<_> = (0..1203)
+        .map(|_| {
+            let spool = spool.clone();
+            tokio::spawn(async move { commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id })
+        })
+        .collect();
+    let mut expected = Vec::new();
+    for id in commits {
+        expected.push(id.await.unwrap());
+    }
+    expected.sort();
+    let reader = ReadOnlySpool::open(directory.path()).unwrap();
+    let mut found = Vec::new();
+    let mut take = |limit: usize| {
+        found.clear();
+        let visit = |message: QueuedMessage| {
+            found.push(message.id);
+            if found.len() == limit {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        reader.list(visit).unwrap();
+        found.clone()
+    };
+    assert_eq!(take(usize::MAX), expected);
+    assert_eq!(take(3), expected[..3]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_whose_session_went_away_is_withdrawn() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let mut incoming = spool.create().unwrap();
+    incoming.append(b"x").await.unwrap();
+    let gone = spool.commit(incoming, message(&["a@b.example"]));
+    // Polled once, it has handed the message over; then nobody waits for the answer.
+    tokio::select! {
+        biased;
+        _ = gone => {}
+        () = std::future::ready(()) => {}
+    }
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    spool.close().await.unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    assert_eq!(spool.pending(None, 9).await.unwrap(), accepted.pending);
+    spool.close().await.unwrap();
+}

@@ -1,0 +1,391 @@
+//! The one thread that writes: it takes whatever waits and commits it as a group.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use mail::QueueId;
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::bodies::Directories;
+use super::caretaker::{Caretaker, Chore, checkpoint};
+use super::job::{CommitJob, Job, Reply, SettleJob, Stored, rest};
+use super::lock::Lock;
+use super::reserve::Reserve;
+use super::space::Space;
+use super::tables::{self, Deleted};
+use super::{Options, schema};
+use crate::error::SpoolError;
+use crate::message::Settled;
+
+/// Octets written to the log after which a checkpoint is asked for.
+const CHECKPOINT_EVERY: usize = 8 << 20;
+/// How long to wait before a disk that failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the writer and the callers' side both see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Writing failed and has not been found to work again.
+    pub(super) broken: AtomicBool,
+    pub(super) space: Space,
+}
+
+/// All that the thread owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) database: PathBuf,
+    pub(super) directories: Directories,
+    pub(super) options: Options,
+    /// `None` only while it is being reopened.
+    pub(super) connection: Option<Connection>,
+    pub(super) caretaker: Caretaker,
+    pub(super) reserve: Reserve,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: mpsc::Receiver<Job>,
+    pub(super) waiting: VecDeque<Job>,
+    /// Messages whose clients were not told that they are queued, though they may be: to be deleted.
+    pub(super) withdrawn: Vec<QueueId>,
+    pub(super) next_body: i64,
+    pub(super) unchecked: usize,
+    /// Held until nothing is written any more.
+    pub(super) lock: Lock,
+}
+
+/// The answers of a group that is written but not yet durable.
+#[derive(Default)]
+struct Written {
+    /// For each step in order: whether a message was inserted, or whether a settled message is done.
+    results: Vec<bool>,
+    /// Files whose messages are gone once the group is durable.
+    gone: Vec<PathBuf>,
+    next_body: i64,
+}
+
+/// The jobs that can share a group.
+enum Step {
+    Commit(Box<CommitJob>),
+    Settle(Box<SettleJob>),
+}
+
+impl Writer {
+    /// Works until the spool is closed or forgotten.
+    pub(super) fn start(self) -> Result<(), SpoolError> {
+        thread::Builder::new()
+            .name("spool-writer".into())
+            .spawn(move || self.run())?;
+        Ok(())
+    }
+
+    fn run(mut self) {
+        let closer = loop {
+            if !self.gather() {
+                break None;
+            }
+            if self.withdrawn.is_empty()
+                && let Some(reply) = self.closer()
+            {
+                break Some(reply);
+            }
+            let group = self.next_group();
+            if let Err(error) = self.write(group) {
+                tracing::error!(%error, "cannot write to the spool");
+                if !self.recover(&error) {
+                    break None;
+                }
+            }
+        };
+        self.end(closer);
+    }
+
+    /// Waits for work; false when nobody can send any more.
+    fn gather(&mut self) -> bool {
+        let room = self.options.group_messages.saturating_sub(self.waiting.len());
+        let mut taken = Vec::with_capacity(room);
+        if self.waiting.is_empty() && self.withdrawn.is_empty() {
+            if self.inbox.blocking_recv_many(&mut taken, room.max(1)) == 0 {
+                return false;
+            }
+        } else {
+            while taken.len() < room
+                && let Ok(job) = self.inbox.try_recv()
+            {
+                taken.push(job);
+            }
+        }
+        self.waiting.extend(taken);
+        true
+    }
+
+    /// Takes a request to close that nothing waits in front of.
+    fn closer(&mut self) -> Option<Reply<()>> {
+        match self.waiting.pop_front()? {
+            Job::Close(reply) => Some(reply),
+            job @ (Job::Commit(_) | Job::Settle(_)) => {
+                self.waiting.push_front(job);
+                None
+            }
+        }
+    }
+
+    /// What is to be committed together.
+    fn next_group(&mut self) -> Vec<Step> {
+        let mut group = Vec::with_capacity(self.waiting.len());
+        let mut weight = 0_usize;
+        while weight < self.options.group_bytes
+            && let Some(job) = self.waiting.pop_front()
+        {
+            weight = weight.saturating_add(job.weight());
+            match job {
+                // Nobody waits for it any more: the client has gone.
+                Job::Commit(job) if job.reply.is_closed() => {}
+                Job::Commit(job) => group.push(Step::Commit(job)),
+                Job::Settle(job) => group.push(Step::Settle(job)),
+                Job::Close(_) => {
+                    self.waiting.push_front(job);
+                    break;
+                }
+            }
+        }
+        self.unchecked = self.unchecked.saturating_add(weight);
+        group
+    }
+
+    /// Makes a group durable and answers. After an error the outcomes of the group wait again, in front.
+    fn write(&mut self, group: Vec<Step>) -> Result<(), SpoolError> {
+        match self.transact(&group) {
+            Ok(written) => {
+                self.withdrawn.clear();
+                self.next_body = written.next_body;
+                for (step, result) in group.into_iter().zip(written.results) {
+                    match step {
+                        Step::Commit(job) => self.answer_commit(*job, result),
+                        Step::Settle(job) => answer_settle(*job, result),
+                    }
+                }
+                for path in written.gone {
+                    self.caretaker.ask(Chore::Remove(path));
+                }
+                self.tend_log();
+                Ok(())
+            }
+            Err(error) => {
+                let error = SpoolError::from(error);
+                self.refuse(group, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn transact(&self, group: &[Step]) -> rusqlite::Result<Written> {
+        let Some(connection) = &self.connection else {
+            return Err(rusqlite::Error::InvalidQuery);
+        };
+        let mut written = Written {
+            results: Vec::with_capacity(group.len()),
+            gone: Vec::new(),
+            next_body: self.next_body,
+        };
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let result = self.fill(connection, group, &mut written);
+        match result.and_then(|()| connection.prepare_cached("COMMIT")?.execute([])) {
+            Ok(_) => Ok(written),
+            Err(error) => {
+                // Some errors have rolled back by themselves, then this one fails and means nothing.
+                let _ = connection.execute_batch("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, connection: &Connection, group: &[Step], written: &mut Written) -> rusqlite::Result<()> {
+        for id in &self.withdrawn {
+            if tables::delete(connection, *id)? == Deleted::File {
+                written.gone.push(self.directories.body(*id));
+            }
+        }
+        for step in group {
+            let result = match step {
+                Step::Commit(job) => {
+                    let inserted = tables::insert(connection, job, written.next_body)?;
+                    written.next_body = written.next_body.saturating_add(1);
+                    inserted
+                }
+                Step::Settle(job) => {
+                    let deleted = tables::settle(connection, &job.lease, &job.settlements)?;
+                    if deleted == Some(Deleted::File) {
+                        written.gone.push(self.directories.body(job.lease.id));
+                    }
+                    deleted.is_some()
+                }
+            };
+            written.results.push(result);
+        }
+        Ok(())
+    }
+
+    fn answer_commit(&mut self, mut job: CommitJob, inserted: bool) {
+        if !inserted {
+            let _ = job.reply.send(Err(SpoolError::Duplicate(job.id)));
+            return;
+        }
+        if let Stored::File(published) = &mut job.content {
+            published.keep();
+        }
+        if job.reply.send(Ok(())).is_err() {
+            self.withdrawn.push(job.id);
+        }
+    }
+
+    /// The clients of a failed group are told at once; outcomes are kept, because they cannot be had again.
+    fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
+        for step in group.into_iter().rev() {
+            match step {
+                Step::Commit(mut job) => {
+                    if !matches!(error, SpoolError::Full) {
+                        // It may be durable all the same: then the row must not miss its file until both go.
+                        self.withdrawn.push(job.id);
+                        if let Stored::File(published) = &mut job.content {
+                            published.keep();
+                        }
+                    }
+                    let _ = job.reply.send(Err(error.clone()));
+                }
+                Step::Settle(job) => self.waiting.push_front(Job::Settle(job)),
+            }
+        }
+    }
+
+    /// After a failed write: makes room, or opens the database anew and checks it, until that helps; false if the
+    /// spool is to end before it does.
+    fn recover(&mut self, error: &SpoolError) -> bool {
+        if matches!(error, SpoolError::Full) {
+            self.shared.space.found_full();
+            let outcomes_wait = !self.waiting.is_empty() || !self.withdrawn.is_empty();
+            if outcomes_wait && !self.reserve.give_back() {
+                self.pause(error);
+                return !self.closing();
+            }
+            return true;
+        }
+        self.shared.broken.store(true, Ordering::Relaxed);
+        loop {
+            // No handle that saw the error is used again: the kernel may have dropped what it could not write.
+            self.connection = None;
+            match self.reopen() {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    self.shared.broken.store(false, Ordering::Relaxed);
+                    tracing::info!("the spool works again");
+                    return true;
+                }
+                Err(again) => {
+                    self.pause(&again);
+                    if self.closing() {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<Connection, SpoolError> {
+        let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
+        // What the log holds must reach the database, and the database must be whole, before more is written.
+        checkpoint(&connection, "PASSIVE")?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(SpoolError::Corrupt {
+                id: None,
+                what: "the database does not pass its check",
+            });
+        }
+        self.next_body = tables::next_body(&connection)?;
+        Ok(connection)
+    }
+
+    /// Waits a little, and refuses the clients that came meanwhile.
+    fn pause(&mut self, error: &SpoolError) {
+        thread::sleep(PAUSE);
+        while let Ok(job) = self.inbox.try_recv() {
+            self.waiting.push_back(job);
+        }
+        for job in std::mem::take(&mut self.waiting) {
+            match job {
+                Job::Commit(job) => {
+                    let _ = job.reply.send(Err(error.clone()));
+                }
+                Job::Settle(_) | Job::Close(_) => self.waiting.push_back(job),
+            }
+        }
+    }
+
+    fn closing(&self) -> bool {
+        self.inbox.is_closed() || self.waiting.iter().any(|job| matches!(job, Job::Close(_)))
+    }
+
+    fn tend_log(&mut self) {
+        if self.unchecked >= CHECKPOINT_EVERY {
+            self.unchecked = 0;
+            self.caretaker.ask(Chore::Checkpoint);
+        }
+        if self.caretaker.wants_finish()
+            && let Some(connection) = &self.connection
+            && let Err(error) = checkpoint(connection, "PASSIVE")
+        {
+            tracing::warn!(%error, "a checkpoint of the spool failed");
+        }
+    }
+
+    /// Carries the log over and gives everything back; who still waits is told.
+    fn end(mut self, closer: Option<Reply<()>>) {
+        self.inbox.close();
+        while let Ok(job) = self.inbox.try_recv() {
+            self.waiting.push_back(job);
+        }
+        for job in self.waiting.drain(..) {
+            match job {
+                Job::Commit(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Close(reply) => drop(reply.send(Err(SpoolError::Closed))),
+            }
+        }
+        self.caretaker.stop();
+        let tidied = match self.connection {
+            Some(connection) => tidy(&connection),
+            None => Err(SpoolError::Closed),
+        };
+        if let Err(error) = &tidied {
+            tracing::warn!(%error, "the spool was not tidied up before its end");
+        }
+        drop(self.lock);
+        if let Some(closer) = closer {
+            let _ = closer.send(tidied);
+        }
+    }
+}
+
+fn answer_settle(job: SettleJob, message_done: bool) {
+    let SettleJob {
+        lease,
+        settlements,
+        reply,
+    } = job;
+    let pending = rest(&lease, &settlements);
+    // The lease is free before anyone can know that it was settled.
+    drop(lease);
+    let _ = reply.send(Ok(Settled {
+        pending,
+        message_done,
+    }));
+}
+
+fn tidy(connection: &Connection) -> Result<(), SpoolError> {
+    connection.execute_batch("PRAGMA optimize")?;
+    checkpoint(connection, "TRUNCATE")?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What can go wrong, by culprit.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mail::QueueId;
+use thiserror::Error;
+
+/// Why the spool could not do what was asked. Cheap to clone: one failed commit answers many waiters.
+#[derive(Debug, Clone, Error)]
+pub enum SpoolError {
+    /// The disk: less space or fewer inodes left than the administrator wants kept free. Nothing was stored;
+    /// the client is to try again later (452 4.3.1).
+    #[error("the spool has too little space or too few inodes left")]
+    Full,
+    /// The disk or the system: reading, writing or syncing failed. Nothing that was asked is promised to be stored.
+    #[error("spool input or output failed: {0}")]
+    Io(#[from] Arc<io::Error>),
+    /// The stored data is not what was once written.
+    #[error("the spool is damaged{}: {what}", .id.map(|id| format!(" at message {id}")).unwrap_or_default())]
+    Corrupt {
+        /// The message concerned, where it is one.
+        id: Option<QueueId>,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// The administrator: this directory was written by a newer version of this program.
+    #[error("the spool has schema version {found}, this program knows up to {known}: use the newer program")]
+    NewerVersion {
+        /// The version found.
+        found: i32,
+        /// The newest version known here.
+        known: i32,
+    },
+    /// The administrator: the database file belongs to another program.
+    #[error("{0} is no spool of this program")]
+    Foreign(PathBuf),
+    /// The administrator: another daemon uses this spool.
+    #[error("the spool {path} is in use by another daemon{}", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Locked {
+        /// The spool's directory.
+        path: PathBuf,
+        /// The holder, if it said who it is.
+        pid: Option<u32>,
+    },
+    /// The administrator: there is no spool in this directory.
+    #[error("there is no spool in {0}")]
+    Missing(PathBuf),
+    /// Our own: a message with this id is already there.
+    #[error("a message {0} is already in the spool")]
+    Duplicate(QueueId),
+    /// Our own: a message without recipients cannot be queued.
+    #[error("a message without recipients cannot be queued")]
+    NoRecipients,
+    /// Our own: content whose last `append` failed or was given up half-way cannot be used any more.
+    #[error("the content was not written whole")]
+    Incomplete,
+    /// Our own: a settlement names a recipient twice or one that the lease does not hold, or its next attempt is
+    /// missing or superfluous.
+    #[error("recipient {0} cannot be settled in this way under this lease")]
+    WrongSettlement(u32),
+    /// Our own: the spool has been closed.
+    #[error("the spool is closed")]
+    Closed,
+}
+
+impl From<io::Error> for SpoolError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Io(Arc::new(error)),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for SpoolError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::{Error, ErrorCode};
+        if let Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..) = error
+        {
+            return Self::Corrupt {
+                id: None,
+                what: "a column of another type",
+            };
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt {
+                id: None,
+                what: "the database file is malformed",
+            },
+            Some(ErrorCode::NotADatabase) => Self::Corrupt {
+                id: None,
+                what: "the file is no database",
+            },
+            _ => Self::Io(Arc::new(io::Error::other(error))),
+        }
+    }
+}

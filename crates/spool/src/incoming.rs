@@ -1,0 +1,108 @@
+//! Content on its way in: in memory while it is small, in a temporary file beyond that.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tempfile::NamedTempFile;
+
+use crate::blocking::blocking;
+use crate::error::SpoolError;
+
+/// Content up to this many octets is kept in memory and stored beside its envelope; more goes to a file.
+pub const INLINE_LIMIT: usize = 128 * 1024;
+
+/// How much is gathered before it is written to the file.
+const WRITE_SIZE: usize = 256 * 1024;
+
+/// The content of a message that is being received. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct Incoming {
+    directory: Arc<Path>,
+    size: u64,
+    buffer: BytesMut,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Memory,
+    File(NamedTempFile),
+    /// A write is under way or failed.
+    Lost,
+}
+
+/// Complete content, ready to be committed.
+#[derive(Debug)]
+pub enum Complete {
+    /// At most [`INLINE_LIMIT`] octets.
+    Memory(Bytes),
+    /// More than that, written but not synced.
+    File(NamedTempFile),
+}
+
+impl Incoming {
+    /// Content that is to go to `directory` where it is large.
+    pub fn new(directory: Arc<Path>) -> Self {
+        Self {
+            directory,
+            size: 0,
+            buffer: BytesMut::new(),
+            place: Place::Memory,
+        }
+    }
+
+    /// Octets so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds octets. After an error, or when its future was dropped before it was ready, the content is
+    /// [`SpoolError::Incomplete`].
+    pub async fn append(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
+        let keep = match &self.place {
+            Place::Memory => INLINE_LIMIT,
+            Place::File(_) => WRITE_SIZE,
+            Place::Lost => return Err(SpoolError::Incomplete),
+        };
+        self.buffer.extend_from_slice(octets);
+        self.size = self.size.saturating_add(octets.len() as u64);
+        if self.buffer.len() > keep {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the content.
+    pub async fn complete(mut self) -> Result<Complete, SpoolError> {
+        if matches!(self.place, Place::File(_)) {
+            self.flush().await?;
+        }
+        match self.place {
+            Place::Memory => Ok(Complete::Memory(self.buffer.freeze())),
+            Place::File(file) => Ok(Complete::File(file)),
+            Place::Lost => Err(SpoolError::Incomplete),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), SpoolError> {
+        let place = std::mem::replace(&mut self.place, Place::Lost);
+        let directory = Arc::clone(&self.directory);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (file, buffer) = blocking(move || {
+            let mut file = match place {
+                Place::Memory => NamedTempFile::new_in(directory)?,
+                Place::File(file) => file,
+                Place::Lost => return Err(SpoolError::Incomplete),
+            };
+            file.as_file_mut().write_all(&buffer)?;
+            buffer.clear();
+            Ok((file, buffer))
+        })
+        .await?;
+        self.place = Place::File(file);
+        self.buffer = buffer;
+        Ok(())
+    }
+}

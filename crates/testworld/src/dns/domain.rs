@@ -1,0 +1,134 @@
+//! The description of one zone, written as one sentence.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hickory_proto::rr::RecordType;
+
+use super::World;
+use super::rdata::{parse_name, parse_rdata};
+use super::zone::{Algorithm, Bogus, Denial, Span, Status, Zone};
+use crate::WorldError;
+
+/// A zone under description. Nothing happens before [`Domain::add`].
+#[must_use = "nothing happens before `add`"]
+pub struct Domain<'a> {
+    world: &'a World,
+    name: String,
+    status: Status,
+    algorithm: Algorithm,
+    denial: Denial,
+    records: Vec<(String, RecordType, String)>,
+    /// Host and port that a TLSA record is for: the last one named.
+    host: Option<(String, u16)>,
+    mistake: Option<WorldError>,
+}
+
+impl<'a> Domain<'a> {
+    pub(super) fn new(world: &'a World, name: &str) -> Self {
+        Self {
+            world,
+            name: name.to_owned(),
+            status: Status::default(),
+            algorithm: Algorithm::default(),
+            denial: Denial::default(),
+            records: Vec::new(),
+            host: None,
+            mistake: None,
+        }
+    }
+
+    /// Signed: the default, said for the reader.
+    pub fn signed(self) -> Self {
+        Self {
+            status: Status::Signed,
+            ..self
+        }
+    }
+
+    /// Not signed; the parent proves it.
+    pub fn unsigned(self) -> Self {
+        Self {
+            status: Status::Unsigned,
+            ..self
+        }
+    }
+
+    /// Not validating.
+    pub fn bogus(self, how: Bogus) -> Self {
+        Self {
+            status: Status::Bogus(how),
+            ..self
+        }
+    }
+
+    /// Signed with this algorithm.
+    pub fn algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm, ..self }
+    }
+
+    /// Denying with NSEC3 in place of NSEC.
+    pub fn nsec3(self, iterations: u16, span: Span) -> Self {
+        Self {
+            denial: Denial::Nsec3 { iterations, span },
+            ..self
+        }
+    }
+
+    /// An MX record of the domain, and the host's address at `server`; the host may lie in another zone.
+    pub fn mx(self, preference: u16, host: &str, server: SocketAddr) -> Self {
+        let (name, rdata) = (
+            self.name.clone(),
+            format!("{preference} {}.", host.trim_end_matches('.')),
+        );
+        self.record(&name, RecordType::MX, &rdata).host(host, server)
+    }
+
+    /// The address of a host, which following [`Domain::tlsa`] calls are about.
+    pub fn host(mut self, host: &str, server: SocketAddr) -> Self {
+        self.host = Some((host.to_owned(), server.port()));
+        let record_type = match server.ip() {
+            IpAddr::V4(_) => RecordType::A,
+            IpAddr::V6(_) => RecordType::AAAA,
+        };
+        self.record(host, record_type, &server.ip().to_string())
+    }
+
+    /// A TLSA record for the last host and its port, such as `3 1 1 …`.
+    pub fn tlsa(mut self, rdata: impl AsRef<str>) -> Self {
+        let Some((host, port)) = self.host.clone() else {
+            self.mistake.get_or_insert(WorldError::NoHost);
+            return self;
+        };
+        self.record(&format!("_{port}._tcp.{host}"), RecordType::TLSA, rdata.as_ref())
+    }
+
+    /// An alias.
+    pub fn cname(self, name: &str, target: &str) -> Self {
+        self.record(name, RecordType::CNAME, target)
+    }
+
+    /// Any record, as for [`World::set`].
+    pub fn record(mut self, name: &str, record_type: RecordType, rdata: &str) -> Self {
+        self.records
+            .push((name.to_owned(), record_type, rdata.to_owned()));
+        self
+    }
+
+    /// Puts zone and records into the tree. A zone that exists gets new keys and the state described here.
+    pub fn add(self) -> Result<(), WorldError> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let zone = Zone::new(parse_name(&self.name)?, self.algorithm, self.denial, self.status)?;
+        let parsed = self.records.iter().map(|(name, record_type, rdata)| {
+            Ok((parse_name(name)?, *record_type, parse_rdata(*record_type, rdata)?))
+        });
+        let parsed = parsed.collect::<Result<Vec<_>, WorldError>>()?;
+        let mut state = self.world.shared.state();
+        state.tree.add_zone(zone);
+        for (name, record_type, rdata) in parsed {
+            state.tree.add(&name, record_type, rdata);
+        }
+        Ok(())
+    }
+}

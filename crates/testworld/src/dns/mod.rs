@@ -1,0 +1,264 @@
+//! A private signed DNS tree behind one loopback name server.
+//!
+//! [`World::start`] gives a signed root and a server that answers for everything below it over UDP and TCP, as an upstream
+//! resolver would. [`World::domain`] adds zones, records are set, replaced and removed at any time (signatures and denials
+//! are made for each answer, so nothing is ever stale), and [`World::break_dns`] makes chosen questions go wrong.
+//! Every question is logged, so that a test can assert that one was never asked.
+
+mod answer;
+mod denial;
+mod domain;
+mod fault;
+mod rdata;
+mod reply;
+mod server;
+mod tree;
+mod zone;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hickory_proto::rr::{Name, RecordType};
+
+pub use domain::Domain;
+pub use fault::{DnsFault, Questions};
+pub use zone::{Algorithm, Bogus, Denial, Span, Status};
+
+use crate::{TaskGuard, WorldError};
+use fault::Scope;
+use rdata::{parse_name, parse_rdata};
+use tree::Tree;
+use zone::Zone;
+
+/// TTL of all records unless [`World::set_ttl`] says otherwise, in seconds: what a test changes is seen soon.
+pub const DEFAULT_TTL: u32 = 2;
+
+/// How a question came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// Over a connection.
+    Tcp,
+}
+
+/// One question that reached the server, in order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The name asked about, in lower case.
+    pub name: Name,
+    /// The type asked for.
+    pub record_type: RecordType,
+    /// How it came.
+    pub transport: Transport,
+}
+
+/// What the server pretends to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Hands out data and signatures; validation is the client's work.
+    #[default]
+    Forwarder,
+    /// A validating resolver: sets AD on secure answers, SERVFAIL with an extended error on bogus ones unless CD is set.
+    Validator,
+}
+
+/// The running tree. Clones share it; its tasks end with the last one.
+#[derive(Clone)]
+pub struct World {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    _tasks: Arc<[TaskGuard; 2]>,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    queries: Mutex<Vec<Query>>,
+}
+
+struct State {
+    tree: Tree,
+    faults: Vec<(Scope, DnsFault)>,
+    role: Role,
+}
+
+impl World {
+    /// A signed root zone served on 127.0.0.1 and a free port.
+    pub async fn start() -> Result<Self, WorldError> {
+        Self::start_on(IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+    }
+
+    /// The same on another loopback address.
+    pub async fn start_on(ip: IpAddr) -> Result<Self, WorldError> {
+        let root = Zone::new(
+            Name::root(),
+            Algorithm::default(),
+            Denial::default(),
+            Status::Signed,
+        )?;
+        let state = State {
+            tree: Tree::new(root, DEFAULT_TTL),
+            faults: Vec::new(),
+            role: Role::default(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            queries: Mutex::default(),
+        });
+        Self::serve(shared, ip).await
+    }
+
+    /// One more server for the same tree, with the same faults and the same log, on another port of the same address: for
+    /// clients that have several upstreams. It ends with the handle returned.
+    pub async fn another_server(&self) -> Result<Self, WorldError> {
+        Self::serve(Arc::clone(&self.shared), self.address.ip()).await
+    }
+
+    async fn serve(shared: Arc<Shared>, ip: IpAddr) -> Result<Self, WorldError> {
+        crate::must_be_loopback(ip)?;
+        let (udp, tcp, address) = server::bind(ip).await?;
+        let tasks = [
+            TaskGuard::spawn(server::serve_udp(Arc::clone(&shared), udp)),
+            TaskGuard::spawn(server::serve_tcp(Arc::clone(&shared), tcp)),
+        ];
+        Ok(Self {
+            shared,
+            address,
+            _tasks: Arc::new(tasks),
+        })
+    }
+
+    /// Where the server listens, UDP and TCP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The trust anchor for this world's root as a zone-file line with a DS record.
+    pub fn trust_anchor_ds(&self) -> Result<String, WorldError> {
+        let state = self.shared.state();
+        let root = state
+            .tree
+            .zone(&Name::root())
+            .ok_or_else(|| WorldError::NoZone(".".to_owned()))?;
+        Ok(format!(". 3600 IN DS {}\n", root.own_ds()?))
+    }
+
+    /// The same as a DNSKEY record.
+    pub fn trust_anchor_dnskey(&self) -> Result<String, WorldError> {
+        let state = self.shared.state();
+        let root = state
+            .tree
+            .zone(&Name::root())
+            .ok_or_else(|| WorldError::NoZone(".".to_owned()))?;
+        Ok(format!(". 3600 IN DNSKEY {}\n", root.dnskey()))
+    }
+
+    /// Starts the description of a zone; [`Domain::add`] puts it into the tree.
+    pub fn domain(&self, name: &str) -> Domain<'_> {
+        Domain::new(self, name)
+    }
+
+    /// Replaces the record set at a name. Data in presentation form with absolute names, or `\# length hex` for octets as they are.
+    pub fn set(&self, name: &str, record_type: RecordType, rdata: &[&str]) -> Result<(), WorldError> {
+        let name = parse_name(name)?;
+        let rrset = rdata
+            .iter()
+            .map(|text| parse_rdata(record_type, text))
+            .collect::<Result<_, _>>()?;
+        self.shared.state().tree.set(&name, record_type, rrset);
+        Ok(())
+    }
+
+    /// Adds one record.
+    pub fn add(&self, name: &str, record_type: RecordType, rdata: &str) -> Result<(), WorldError> {
+        let (name, rdata) = (parse_name(name)?, parse_rdata(record_type, rdata)?);
+        self.shared.state().tree.add(&name, record_type, rdata);
+        Ok(())
+    }
+
+    /// Removes a record set.
+    pub fn remove(&self, name: &str, record_type: RecordType) -> Result<(), WorldError> {
+        self.set(name, record_type, &[])
+    }
+
+    /// Changes the DNSSEC state of a zone.
+    pub fn set_status(&self, zone: &str, status: Status) -> Result<(), WorldError> {
+        let apex = parse_name(zone)?;
+        let mut state = self.shared.state();
+        let found = state
+            .tree
+            .zone_mut(&apex)
+            .ok_or_else(|| WorldError::NoZone(zone.to_owned()))?;
+        found.status = status;
+        Ok(())
+    }
+
+    /// Sets the TTL of all records, in seconds.
+    pub fn set_ttl(&self, seconds: u32) {
+        self.shared.state().tree.ttl = seconds;
+    }
+
+    /// Chooses what the server pretends to be.
+    pub fn set_role(&self, role: Role) {
+        self.shared.state().role = role;
+    }
+
+    /// Makes questions go wrong. Where several faults meet one question the latest counts.
+    pub fn break_dns(&self, questions: &Questions, fault: DnsFault) -> Result<(), WorldError> {
+        let scope = Scope::parse(questions)?;
+        let mut state = self.shared.state();
+        state.faults.retain(|(known, _)| *known != scope);
+        state.faults.push((scope, fault));
+        Ok(())
+    }
+
+    /// Takes back what [`World::break_dns`] did for the same questions.
+    pub fn mend_dns(&self, questions: &Questions) -> Result<(), WorldError> {
+        let scope = Scope::parse(questions)?;
+        self.shared.state().faults.retain(|(known, _)| *known != scope);
+        Ok(())
+    }
+
+    /// Every question so far.
+    pub fn queries(&self) -> Vec<Query> {
+        self.shared.log_of_queries().clone()
+    }
+
+    /// How often this was asked. A name that cannot be parsed was never asked about.
+    pub fn asked(&self, name: &str, record_type: RecordType) -> usize {
+        let Ok(name) = parse_name(name) else { return 0 };
+        let log = self.shared.log_of_queries();
+        log.iter()
+            .filter(|query| query.name == name && query.record_type == record_type)
+            .count()
+    }
+
+    /// Forgets the questions so far.
+    pub fn clear_queries(&self) {
+        self.shared.log_of_queries().clear();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log_of_queries(&self) -> MutexGuard<'_, Vec<Query>> {
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, query: Query) {
+        self.log_of_queries().push(query);
+    }
+
+    fn fault_at(&self, name: &Name, record_type: RecordType) -> Option<DnsFault> {
+        let state = self.state();
+        state
+            .faults
+            .iter()
+            .rev()
+            .find(|(scope, _)| scope.meets(name, record_type))
+            .map(|(_, fault)| fault.clone())
+    }
+}

@@ -1,0 +1,21 @@
+//! Receiving SMTP servers that keep what they get and fail as they are told, and the certificates they show.
+//!
+//! [`Receiver::builder`] describes a server, [`Receiver::start`](ReceiverBuilder::start) puts it on a loopback address.
+//! Its faults and its identity may change while it runs; each connection keeps what was in force when it came.
+//! [`Receiver::messages`] is the mail it took responsibility for, [`Receiver::connections`] every command of every
+//! connection, in order, with what was said before and after TLS.
+//!
+//! A relay has one port for all hosts, so receivers of one scene share a port on different addresses:
+//! [`free_port_on`] finds it.
+
+mod fault;
+mod identity;
+mod ports;
+mod receiver;
+mod session;
+mod wire;
+
+pub use fault::{MailFault, Stage};
+pub use identity::{Ca, Identity, IdentityBuilder, KeyKind, Validity};
+pub use ports::free_port_on;
+pub use receiver::{Connection, Received, Receiver, ReceiverBuilder, TlsSeen};

@@ -1,0 +1,166 @@
+//! The floors: which crate may rest on which, read from `cargo metadata`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use std::fs;
+use std::path::Path;
+
+/// Where a member stands in the house.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// A floor; arrows point to lower numbers only.
+    Floor(u8),
+    /// The world for tests and the demonstration.
+    World,
+    /// Tests across crates, which may use everything.
+    Tests,
+}
+
+use Place::{Floor, Tests, World};
+
+/// Every crate of the finished house, present yet or not.
+const PLACES: [(&str, Place); 16] = [
+    ("danerelay", Floor(4)),
+    ("listener", Floor(3)),
+    ("delivery", Floor(3)),
+    ("report", Floor(3)),
+    ("dns", Floor(2)),
+    ("spool", Floor(2)),
+    ("spool-postgres", Floor(2)),
+    ("policy", Floor(1)),
+    ("smtp", Floor(1)),
+    ("mta-sts", Floor(1)),
+    ("tlsrpt", Floor(1)),
+    ("dsn", Floor(1)),
+    ("mail", Floor(0)),
+    ("dane", Floor(0)),
+    ("testworld", World),
+    ("danerelay-tests", Tests),
+];
+
+/// The one arrow that stays on its floor: a store and the trait that it implements.
+const LEVEL: (&str, &str) = ("spool-postgres", "spool");
+
+/// The highest floor that the test world may use.
+const WORLD_RESTS_ON: u8 = 2;
+
+#[test]
+fn every_member_has_a_place() {
+    for package in workspace().workspace_packages() {
+        assert!(
+            place(&package.name).is_some(),
+            "{} has no floor: docs and this table must name it",
+            package.name
+        );
+    }
+}
+
+#[test]
+fn arrows_point_down() {
+    let metadata = workspace();
+    let mut arrows = 0;
+    for package in metadata.workspace_packages() {
+        for user_of in siblings(package) {
+            let (from, to) = (package.name.as_str(), user_of.as_str());
+            assert!(may_use(from, to), "{from} must not depend on {to}");
+            arrows += 1;
+        }
+    }
+    assert!(arrows > 0, "no arrows found: the test looks at the wrong things");
+}
+
+#[test]
+fn members_inherit_from_the_workspace() {
+    for package in workspace().workspace_packages() {
+        let manifest = fs::read_to_string(&package.manifest_path).unwrap();
+        for key in ["license", "rust-version", "edition"] {
+            let inherited = format!("\n{key}.workspace = true\n");
+            assert!(
+                manifest.contains(&inherited),
+                "{}: {key} is not the workspace's",
+                package.name
+            );
+        }
+        assert!(
+            manifest.contains("\n[lints]\nworkspace = true\n"),
+            "{}: lints are not the workspace's",
+            package.name
+        );
+    }
+}
+
+#[test]
+fn the_rules_tell_right_from_wrong() {
+    let allowed = [
+        ("danerelay", "delivery"),
+        ("delivery", "dns"),
+        ("spool-postgres", "spool"),
+        ("testworld", "dns"),
+        ("danerelay", "testworld"),
+        ("danerelay-tests", "testworld"),
+    ];
+    let forbidden = [
+        ("mail", "dane"),
+        ("dane", "mail"),
+        ("dns", "delivery"),
+        ("dns", "spool"),
+        ("spool", "spool-postgres"),
+        ("listener", "delivery"),
+        ("testworld", "delivery"),
+        ("delivery", "testworld"),
+        ("danerelay", "danerelay-tests"),
+        ("delivery", "stranger"),
+    ];
+    for (from, to) in allowed {
+        assert!(may_use(from, to), "{from} may use {to}");
+    }
+    for (from, to) in forbidden {
+        assert!(!may_use(from, to), "{from} may not use {to}");
+    }
+}
+
+/// Whether `from` may have `to` among its ordinary dependencies.
+fn may_use(from: &str, to: &str) -> bool {
+    let (Some(from_place), Some(to_place)) = (place(from), place(to)) else {
+        return false;
+    };
+    match (from_place, to_place) {
+        (Tests, Floor(_) | World) => true,
+        (Floor(upper), Floor(lower)) => lower < upper || (from, to) == LEVEL,
+        (World, Floor(lower)) => lower <= WORLD_RESTS_ON,
+        (Floor(_), World) => from == "danerelay",
+        (World, World) | (_, Tests) => false,
+    }
+}
+
+fn place(name: &str) -> Option<Place> {
+    PLACES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, place)| *place)
+}
+
+/// The members on which a member rests when it is built for use; tests may reach for anything.
+fn siblings(package: &Package) -> Vec<String> {
+    let dependencies = package.dependencies.iter();
+    dependencies
+        .filter(|dependency| dependency.path.is_some() && dependency.kind != DependencyKind::Development)
+        .map(|dependency| dependency.name.clone())
+        .collect()
+}
+
+fn workspace() -> Metadata {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a workspace");
+    MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
+}
