@@ -88,11 +88,9 @@ impl Relay {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         // The last line may be half written.
         let complete = log.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        let to = format!(" to=<{recipient}>,");
-        let bare_to = format!(" to={recipient},");
-        complete
-            .lines()
-            .filter(|line| line.contains(&to) || line.contains(&bare_to))
+        let to = format!(" to={recipient},");
+        let lines = complete.lines().filter(|line| line.contains(&to));
+        lines
             .map(|line| LogLine {
                 text: line.to_owned(),
             })

@@ -53,7 +53,10 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
         }
     };
     let (policy, warnings) = Policy::compile(&Sources {
-        policy: Text { file: path, text: &text },
+        policy: Text {
+            file: path,
+            text: &text,
+        },
         added: None,
         read: &|list| std::fs::read_to_string(list),
     })?;

@@ -17,10 +17,10 @@ use crate::host_limits::HostLimits;
 use crate::marks::HandshakeMarks;
 use crate::record::{Connection, HostRecord};
 use crate::route::{Route, RouteHost};
-use crate::session::{Caller, Handshake, Session};
+use crate::session::{Caller, Handshake, Opened, Session};
 use crate::source::SourceAddresses;
 use crate::tls::{Peer, TlsFacts};
-use crate::transaction::{self, RECIPIENTS, Verdict};
+use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
 
 /// What one attempt made of one recipient.
 #[derive(Debug, Clone)]
@@ -207,9 +207,10 @@ impl<'a> Attempt<'a, '_> {
         let _slot = self.deliverer.hosts.enter(round.address).await;
         let began = Instant::now();
         match self.open(round).await {
-            Ok(session) => {
-                let record = HostRecord::connected(self.route, round.host, round.connection(&session, began));
-                self.send(session, round, Arc::new(record)).await
+            Ok(opened) => {
+                let record =
+                    HostRecord::connected(self.route, round.host, round.connection(&opened.session, began));
+                self.send(opened, round, Arc::new(record)).await
             }
             Err(failure) => {
                 let connection = round.failed_connection(&failure, began);
@@ -223,7 +224,7 @@ impl<'a> Attempt<'a, '_> {
     }
 
     /// Opens a session; in clear after a broken handshake where that is allowed.
-    async fn open(&self, round: &Round<'_>) -> Result<Session, SessionFailure> {
+    async fn open(&self, round: &Round<'_>) -> Result<Opened, SessionFailure> {
         let peer = Peer {
             host: round.host.name.as_ref(),
             address: round.address,
@@ -254,11 +255,11 @@ impl<'a> Attempt<'a, '_> {
         if !seen_before && self.age() < self.deliverer.first_delay {
             return Err(failure);
         }
-        let mut session = caller
+        let mut opened = caller
             .open(socket, source, &peer, round.terms.requirement, Handshake::Avoid)
             .await?;
-        session.tls.fail = failure.tlsfail();
-        Ok(session)
+        opened.session.tls.fail = failure.tlsfail();
+        Ok(opened)
     }
 
     fn age(&self) -> Duration {
@@ -266,7 +267,8 @@ impl<'a> Attempt<'a, '_> {
         Duration::try_from(age).unwrap_or_default()
     }
 
-    async fn send(&mut self, mut session: Session, round: &Round<'_>, record: Arc<HostRecord>) -> Next {
+    async fn send(&mut self, opened: Opened, round: &Round<'_>, record: Arc<HostRecord>) -> Next {
+        let Opened { mut session, cleared } = opened;
         let timeouts = &self.deliverer.caller.timeouts;
         let open: Vec<usize> = (0..self.pending.len())
             .filter(|at| self.pending.get(*at).is_some_and(|one| one.done.is_none()))
@@ -278,7 +280,11 @@ impl<'a> Attempt<'a, '_> {
                 .filter_map(|at| self.pending.get(*at))
                 .map(|one| one.recipient)
                 .collect();
-            let ended = transaction::send(&mut session, self.lease, &recipients, timeouts).await;
+            let outgoing = Outgoing {
+                lease: self.lease,
+                recipients: &recipients,
+            };
+            let ended = transaction::send(&mut session, &cleared, &outgoing, timeouts).await;
             for (at, verdict) in group.iter().zip(ended.verdicts) {
                 let Some(recipient) = self.pending.get_mut(*at) else {
                     continue;
@@ -303,7 +309,7 @@ impl Pending<'_> {
                 self.done = Some(RecipientResult {
                     ending: Ending::Sent(reply),
                     record,
-                })
+                });
             }
             Verdict::Failed(failure) => {
                 let failure = failure.into_failure(round.standing(true));

@@ -12,6 +12,7 @@ use policy::decision::Requirement;
 pub(crate) struct Clearance(Achieved);
 
 #[derive(Debug)]
+#[expect(dead_code, reason = "the proofs are kept to be held, not to be read")]
 enum Achieved {
     Clear,
     Encrypted,
@@ -21,6 +22,7 @@ enum Achieved {
 
 /// A clearance that meets the requirement of the connection: what MAIL FROM asks for.
 #[derive(Debug)]
+#[expect(dead_code, reason = "the proof is kept to be held, not to be read")]
 pub(crate) struct Cleared(Achieved);
 
 impl Clearance {
@@ -56,13 +58,6 @@ impl Clearance {
             ) => false,
         };
         enough.then_some(Cleared(self.0))
-    }
-}
-
-impl Cleared {
-    /// Whether it travels in clear, for the log.
-    pub(crate) fn is_clear_text(&self) -> bool {
-        matches!(self.0, Achieved::Clear)
     }
 }
 

@@ -121,7 +121,7 @@ impl<S: Spool> Delivery<S> {
                     .settle(&age, recipient, result, rand::random_range(0.0..=1.0))
             })
             .collect();
-        let events = self.lines(&lease, &results, &settlings, clock);
+        let events = lines(&lease, &results, &settlings, clock);
         let settlements = lease
             .recipients
             .iter()
@@ -153,33 +153,6 @@ impl<S: Spool> Delivery<S> {
                 ))
             }
         }
-    }
-
-    fn lines(
-        &self,
-        lease: &Lease,
-        results: &[RecipientResult],
-        settlings: &[Settling],
-        clock: &Clock,
-    ) -> Vec<Event> {
-        lease
-            .recipients
-            .iter()
-            .zip(results)
-            .zip(settlings)
-            .map(|((recipient, result), settling)| {
-                let line = DeliveryLine {
-                    id: lease.id,
-                    from: &lease.reverse_path,
-                    recipient,
-                    size: lease.size,
-                    record: &result.record,
-                    settling,
-                    delays: delays(lease.created, clock, result),
-                };
-                line.event()
-            })
-            .collect()
     }
 
     /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
@@ -214,4 +187,26 @@ fn delays(created: Timestamp, clock: &Clock, result: &RecipientResult) -> Delays
         total: before + queued + setup + transmission,
         stages: [before, queued, setup, transmission],
     }
+}
+
+/// One line a recipient.
+fn lines(lease: &Lease, results: &[RecipientResult], settlings: &[Settling], clock: &Clock) -> Vec<Event> {
+    lease
+        .recipients
+        .iter()
+        .zip(results)
+        .zip(settlings)
+        .map(|((recipient, result), settling)| {
+            let line = DeliveryLine {
+                id: lease.id,
+                from: &lease.reverse_path,
+                recipient,
+                size: lease.size,
+                record: &result.record,
+                settling,
+                delays: delays(lease.created, clock, result),
+            };
+            line.event()
+        })
+        .collect()
 }

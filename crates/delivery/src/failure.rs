@@ -94,10 +94,11 @@ impl SessionFailure {
             Self::StarttlsNotOffered => FailCause::StarttlsNotOffered,
             Self::StarttlsRefused(_) => FailCause::StarttlsRefused,
             Self::ResponseInjection => FailCause::TlsHandshake("data before the handshake".to_owned()),
-            Self::Handshake(words) => FailCause::TlsHandshake(words.clone()),
+            Self::Handshake(words) | Self::Protocol(Stage::Starttls, words) => {
+                FailCause::TlsHandshake(words.clone())
+            }
             Self::TimedOut(Stage::Starttls) => FailCause::TlsHandshake("timeout".to_owned()),
             Self::Closed(Stage::Starttls) => FailCause::TlsHandshake("connection closed".to_owned()),
-            Self::Protocol(Stage::Starttls, words) => FailCause::TlsHandshake(words.clone()),
             Self::Unauthenticated(Refusal::Dane(failure)) => match failure {
                 dane::VerifyFailure::NoMatch | dane::VerifyFailure::BadCertificate => {
                     FailCause::NoMatchingTlsa
@@ -189,8 +190,7 @@ impl SessionFailure {
 
     fn enhanced(&self) -> EnhancedStatus {
         match self {
-            Self::Unreachable(_) => EnhancedStatus::new(4, 4, 1),
-            Self::TimedOut(Stage::Connect) => EnhancedStatus::new(4, 4, 1),
+            Self::Unreachable(_) | Self::TimedOut(Stage::Connect) => EnhancedStatus::new(4, 4, 1),
             Self::StarttlsNotOffered => EnhancedStatus::new(4, 7, 4),
             Self::Refused(_, reply) => {
                 let class = if reply.code.is_permanent() { 5 } else { 4 };

@@ -7,8 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use dane::{ReferenceIdentifiers, TlsaSet};
 use dns::host::{self, AddressFamily, HostSecurity, TlsaQuestion};
-use dns::mx::{self, MxFinding, MxRecord};
-use dns::{Exchange, Resolver};
+use dns::mx::{self, MxFinding};
+use dns::{Exchange, MxRecord, Resolver};
 use futures_util::future::join_all;
 use jiff::civil::Date;
 use mail::{Domain, NextHop, Security};
@@ -345,9 +345,8 @@ fn reference_identifiers(
 ) -> Option<ReferenceIdentifiers> {
     let also: Vec<&Domain> = match origin {
         Origin::Mx(Security::Secure, next_hop, expanded) => vec![next_hop, expanded],
-        Origin::Mx(Security::Insecure, ..) => Vec::new(),
         Origin::Itself(_) if expanded == Some(base) => vec![name],
-        Origin::Itself(_) => Vec::new(),
+        Origin::Itself(_) | Origin::Mx(Security::Insecure, ..) => Vec::new(),
     };
     let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
     for name in also {

@@ -129,7 +129,9 @@ impl<S: Spool> Scheduler<S> {
                 if let Some(new) = &mut self.new {
                     new.extend(pending.iter().map(|pending| pending.id));
                 }
-                pending.into_iter().for_each(|pending| self.schedule(pending));
+                for pending in pending {
+                    self.schedule(pending);
+                }
             }
             Message::Found(pending) => {
                 for pending in pending {
@@ -207,7 +209,11 @@ impl<S: Spool> Scheduler<S> {
         let Some(job) = self.tasks.remove(&id) else { return };
         let next_hop = job.next_hop.clone();
         match ended {
-            Ok((_, left)) => left.into_iter().for_each(|left| self.schedule(left)),
+            Ok((_, left)) => {
+                if let Some(left) = left {
+                    self.schedule(left);
+                }
+            }
             Err(error) => {
                 // A fault of ours: the message stays, and its turn comes again.
                 self.events.write(

@@ -33,12 +33,17 @@ pub(crate) enum Handshake {
     Avoid,
 }
 
-/// A session that may send: its requirement is met.
+/// A session that has come as far as the last EHLO.
 pub(crate) struct Session {
     pub(crate) wire: Wire,
     pub(crate) extensions: Extensions,
-    pub(crate) cleared: Cleared,
     pub(crate) tls: TlsFacts,
+}
+
+/// A session whose requirement is met, and the permission to send that comes of it.
+pub(crate) struct Opened {
+    pub(crate) session: Session,
+    pub(crate) cleared: Cleared,
 }
 
 impl Caller {
@@ -50,7 +55,7 @@ impl Caller {
         peer: &Peer<'_>,
         requirement: Requirement,
         handshake: Handshake,
-    ) -> Result<Session, SessionFailure> {
+    ) -> Result<Opened, SessionFailure> {
         let stream = self.connect(address, source).await?;
         let mut wire = Wire::new(Stream::Plain(stream));
         match self.greet(&mut wire, requirement).await {
@@ -120,7 +125,7 @@ impl Caller {
         peer: &Peer<'_>,
         requirement: Requirement,
         handshake: Handshake,
-    ) -> Result<Session, SessionFailure> {
+    ) -> Result<Opened, SessionFailure> {
         let optional = requirement == Requirement::Opportunistic;
         if optional && handshake == Handshake::Avoid {
             return in_clear(wire, extensions, requirement, None);
@@ -157,11 +162,13 @@ impl Caller {
         }
         let extensions = Extensions::from_ehlo(&reply);
         let cleared = secured.clearance.meets(requirement).ok_or_else(unmet)?;
-        Ok(Session {
-            wire,
-            extensions,
+        Ok(Opened {
+            session: Session {
+                wire,
+                extensions,
+                tls: secured.facts,
+            },
             cleared,
-            tls: secured.facts,
         })
     }
 
@@ -172,7 +179,7 @@ impl Caller {
         extensions: Extensions,
         requirement: Requirement,
         failure: SessionFailure,
-    ) -> Result<Session, SessionFailure> {
+    ) -> Result<Opened, SessionFailure> {
         if requirement == Requirement::Opportunistic {
             return in_clear(wire, extensions, requirement, failure.tlsfail());
         }
@@ -207,16 +214,19 @@ fn in_clear(
     extensions: Extensions,
     requirement: Requirement,
     fail: Option<String>,
-) -> Result<Session, SessionFailure> {
+) -> Result<Opened, SessionFailure> {
     let cleared = Clearance::clear().meets(requirement).ok_or_else(unmet)?;
-    Ok(Session {
-        wire,
-        extensions,
-        cleared,
-        tls: TlsFacts {
-            fail,
-            ..TlsFacts::default()
+    let tls = TlsFacts {
+        fail,
+        ..TlsFacts::default()
+    };
+    Ok(Opened {
+        session: Session {
+            wire,
+            extensions,
+            tls,
         },
+        cleared,
     })
 }
 

@@ -6,6 +6,7 @@ use smtp::{Command, Extension, Reply};
 use spool::{Lease, LeasedRecipient};
 use std::time::Duration;
 
+use crate::clearance::Cleared;
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 use crate::session::Session;
@@ -32,14 +33,20 @@ pub(crate) struct Ended {
     pub(crate) duplicate_risk: bool,
 }
 
-/// Sends the message of `lease` to at most [`RECIPIENTS`] of its recipients. The session carries the clearance
-/// without which there is none.
+/// What one transaction sends to whom: at most [`RECIPIENTS`] recipients of the lease.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) lease: &'a Lease,
+    pub(crate) recipients: &'a [&'a LeasedRecipient],
+}
+
+/// Sends a message. `_cleared` says that the session meets its requirement; without one nothing is ever sent.
 pub(crate) async fn send(
     session: &mut Session,
-    lease: &Lease,
-    recipients: &[&LeasedRecipient],
+    _cleared: &Cleared,
+    outgoing: &Outgoing<'_>,
     timeouts: &Timeouts,
 ) -> Ended {
+    let Outgoing { lease, recipients } = outgoing;
     if let Some(failure) = unfit(session, lease) {
         return Ended::all(recipients.len(), failure, true);
     }
@@ -140,12 +147,13 @@ async fn one_by_one(
         );
     }
     let any = replies.iter().any(|reply| reply.code.class() == 2);
-    let data = match any {
-        true => Some(
+    let data = if any {
+        Some(
             wire.command(&Command::Data, extensions, Stage::Data, timeouts.data)
                 .await?,
-        ),
-        false => None,
+        )
+    } else {
+        None
     };
     Ok(EnvelopeReplies {
         recipients: replies,
@@ -169,11 +177,11 @@ async fn content(
         None => return Ended::from_recipients(replies.recipients, None, true),
     };
     match outcome {
-        Ok(reply) => Ended::from_recipients(replies.recipients, Some(Ok(reply)), true),
+        Ok(reply) => Ended::from_recipients(replies.recipients, Some(&Ok(reply)), true),
         Err(lost) => {
             let usable =
                 matches!(&lost.failure, SessionFailure::Refused(_, reply) if reply.code.get() != 421);
-            let mut ended = Ended::from_recipients(replies.recipients, Some(Err(lost.failure)), usable);
+            let mut ended = Ended::from_recipients(replies.recipients, Some(&Err(lost.failure)), usable);
             ended.duplicate_risk = lost.after_the_dot;
             ended
         }
@@ -276,12 +284,12 @@ impl Ended {
     /// Joins the reply that each recipient got with what became of the content.
     fn from_recipients(
         replies: Vec<Reply>,
-        content: Option<Result<Reply, SessionFailure>>,
+        content: Option<&Result<Reply, SessionFailure>>,
         usable: bool,
     ) -> Self {
         let verdicts = replies
             .into_iter()
-            .map(|reply| match (&content, reply.code.class()) {
+            .map(|reply| match (content, reply.code.class()) {
                 (Some(Ok(accepted)), 2) => Verdict::Accepted(accepted.clone()),
                 (Some(Err(failure)), 2) => Verdict::Failed(failure.clone()),
                 (Some(_) | None, _) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),

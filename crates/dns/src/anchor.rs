@@ -77,11 +77,17 @@ impl TrustAnchors {
             if record.trim().is_empty() || !is_valid_state(comment) {
                 continue;
             }
-            let anchor = parse_record(record).map_err(|problem| AnchorError { line: index + 1, problem })?;
+            let anchor = parse_record(record).map_err(|problem| AnchorError {
+                line: index + 1,
+                problem,
+            })?;
             anchors.push(anchor);
         }
         if anchors.is_empty() {
-            return Err(AnchorError { line: 0, problem: AnchorProblem::Empty });
+            return Err(AnchorError {
+                line: 0,
+                problem: AnchorProblem::Empty,
+            });
         }
         Ok(Self(anchors))
     }
@@ -103,7 +109,9 @@ impl TrustAnchors {
     /// The deepest anchored zone at or above a name. Below none, nothing can be secure (RFC 4033 §5, "indeterminate").
     pub(crate) fn zone_above(&self, name: &Name) -> Option<&Name> {
         let zones = self.0.iter().map(|anchor| &anchor.zone);
-        zones.filter(|zone| zone.zone_of(name)).max_by_key(|zone| zone.num_labels())
+        zones
+            .filter(|zone| zone.zone_of(name))
+            .max_by_key(|zone| zone.num_labels())
     }
 }
 
@@ -117,14 +125,20 @@ fn is_valid_state(comment: &str) -> bool {
 
 fn parse_record(line: &str) -> Result<Anchor, AnchorProblem> {
     let mut fields = line.split_whitespace().peekable();
-    let mut zone =
-        fields.next().and_then(|owner| Name::from_ascii(owner).ok()).ok_or(AnchorProblem::Owner)?.to_lowercase();
+    let mut zone = fields
+        .next()
+        .and_then(|owner| Name::from_ascii(owner).ok())
+        .ok_or(AnchorProblem::Owner)?
+        .to_lowercase();
     zone.set_fqdn(true);
     // TTL and class may stand in either order or be left out (RFC 1035 §5.1).
     let mut record_type = fields.next().ok_or(AnchorProblem::Type)?;
     loop {
         let is_ttl = record_type.bytes().all(|octet| octet.is_ascii_digit());
-        if ["CH", "HS"].iter().any(|class| record_type.eq_ignore_ascii_case(class)) {
+        if ["CH", "HS"]
+            .iter()
+            .any(|class| record_type.eq_ignore_ascii_case(class))
+        {
             return Err(AnchorProblem::Class);
         }
         if !is_ttl && !record_type.eq_ignore_ascii_case("IN") {
@@ -148,20 +162,32 @@ fn parse_ds(data: &str) -> Result<DS, AnchorProblem> {
         Ok(RData::DNSSEC(DNSSECRData::DS(ds))) if ds.digest().is_empty() => Err(AnchorProblem::Data),
         Ok(RData::DNSSEC(DNSSECRData::DS(ds))) => {
             let known = ds.algorithm().is_supported() && ds.digest_type().is_supported();
-            if known { Ok(ds) } else { Err(AnchorProblem::Unsupported) }
+            if known {
+                Ok(ds)
+            } else {
+                Err(AnchorProblem::Unsupported)
+            }
         }
         _ => Err(AnchorProblem::Data),
     }
 }
 
 fn parse_dnskey(data: &str) -> Result<DNSKEY, AnchorProblem> {
-    let entries = Parser::new(format!(". IN DNSKEY {data}\n")).parse().map_err(|_| AnchorProblem::Data)?;
-    let [Entry::DNSKEY(record)] = entries.as_slice() else { return Err(AnchorProblem::Data) };
+    let entries = Parser::new(format!(". IN DNSKEY {data}\n"))
+        .parse()
+        .map_err(|_| AnchorProblem::Data)?;
+    let [Entry::DNSKEY(record)] = entries.as_slice() else {
+        return Err(AnchorProblem::Data);
+    };
     let key = record.data();
     if !key.zone_key() || key.revoke() {
         return Err(AnchorProblem::Data);
     }
-    if key.algorithm().is_supported() { Ok(key.clone()) } else { Err(AnchorProblem::Unsupported) }
+    if key.algorithm().is_supported() {
+        Ok(key.clone())
+    } else {
+        Err(AnchorProblem::Unsupported)
+    }
 }
 
 #[cfg(test)]
@@ -186,8 +212,12 @@ mod tests {
     #[test]
     fn the_digest_built_in_is_that_of_the_published_key() {
         let parsed = TrustAnchors::parse(&format!(". 172800 IN DNSKEY 257 3 8 {KSK_2017}\n")).unwrap();
-        let (AnchorKey::Dnskey(key), root) = (&parsed.0[0].key, TrustAnchors::root()) else { panic!("no key") };
-        let AnchorKey::Ds(ds) = &root.0[0].key else { panic!("no digest") };
+        let (AnchorKey::Dnskey(key), root) = (&parsed.0[0].key, TrustAnchors::root()) else {
+            panic!("no key")
+        };
+        let AnchorKey::Ds(ds) = &root.0[0].key else {
+            panic!("no digest")
+        };
         assert!(ds.covers(&Name::root(), key).unwrap());
     }
 
@@ -203,14 +233,31 @@ mod tests {
     #[test]
     fn of_an_autotrust_file_only_valid_keys_count() {
         let line = |state: &str| {
-            format!(". 86400 IN DNSKEY 257 3 8 {KSK_2017} ;{{id = 20326 (ksk), size = 2048b}} ;;state={state} ;;count=0\n")
+            format!(
+                ". 86400 IN DNSKEY 257 3 8 {KSK_2017} ;{{id = 20326 (ksk), size = 2048b}} ;;state={state} ;;count=0\n"
+            )
         };
         let header = "; autotrust trust anchor file\n;;id: . 1\n;;last_queried: 1763800000 ;;Sat\n";
-        for state in ["0 [  START  ]", "1 [ ADDPEND ]", "3 [ MISSING ]", "4 [ REVOKED ]", "5 [ REMOVED ]"] {
+        for state in [
+            "0 [  START  ]",
+            "1 [ ADDPEND ]",
+            "3 [ MISSING ]",
+            "4 [ REVOKED ]",
+            "5 [ REMOVED ]",
+        ] {
             let text = format!("{header}{}", line(state));
-            assert_eq!(TrustAnchors::parse(&text).unwrap_err().problem, AnchorProblem::Empty, "{state}");
+            assert_eq!(
+                TrustAnchors::parse(&text).unwrap_err().problem,
+                AnchorProblem::Empty,
+                "{state}"
+            );
         }
-        assert_eq!(TrustAnchors::parse(&format!("{header}{}", line("2 [  VALID  ]"))).unwrap().len(), 1);
+        assert_eq!(
+            TrustAnchors::parse(&format!("{header}{}", line("2 [  VALID  ]")))
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]
@@ -221,7 +268,10 @@ mod tests {
         assert_eq!(problem(". IN DS 20326 8 2 XX").problem, AnchorProblem::Data);
         assert_eq!(problem(". IN DNSKEY 257 3 8 !").problem, AnchorProblem::Data);
         assert_eq!(problem(". CH DS 20326 8 2 E0").problem, AnchorProblem::Class);
-        assert_eq!(problem(". IN DS 20326 200 2 E0").problem, AnchorProblem::Unsupported);
+        assert_eq!(
+            problem(". IN DS 20326 200 2 E0").problem,
+            AnchorProblem::Unsupported
+        );
         assert_eq!(problem("").problem, AnchorProblem::Empty);
     }
 }

@@ -88,6 +88,11 @@ impl<T> Answer<T> {
             Data::NoData => Data::NoData,
             Data::NxDomain => Data::NxDomain,
         };
-        Ok(Answer { security: self.security, data, aliases: self.aliases, ttl: self.ttl })
+        Ok(Answer {
+            security: self.security,
+            data,
+            aliases: self.aliases,
+            ttl: self.ttl,
+        })
     }
 }

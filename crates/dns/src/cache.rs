@@ -16,19 +16,26 @@ pub(crate) struct TimedCache<K, V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> TimedCache<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: Mutex::default(), capacity }
+        Self {
+            entries: Mutex::default(),
+            capacity,
+        }
     }
 
     /// The value and the rest of its life.
     pub(crate) fn get(&self, key: &K) -> Option<(V, Duration)> {
         let entries = self.entries();
         let (end, value) = entries.get(key)?;
-        let rest = end.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())?;
+        let rest = end
+            .checked_duration_since(Instant::now())
+            .filter(|rest| !rest.is_zero())?;
         Some((value.clone(), rest))
     }
 
     pub(crate) fn insert(&self, key: K, value: V, life: Duration) {
-        let Some(end) = Instant::now().checked_add(life) else { return };
+        let Some(end) = Instant::now().checked_add(life) else {
+            return;
+        };
         if life.is_zero() || self.capacity == 0 {
             return;
         }
@@ -79,7 +86,7 @@ mod tests {
     fn never_more_than_its_capacity() {
         let cache = TimedCache::new(16);
         for number in 0..1000 {
-            cache.insert(number, (), Duration::from_secs(60));
+            cache.insert(number, (), Duration::from_mins(1));
             assert!(cache.entries().len() <= 16);
         }
         assert!(cache.get(&999).is_some(), "the newest is kept");

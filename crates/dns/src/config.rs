@@ -43,7 +43,9 @@ pub enum ResolverError {
     #[error("no DNS server is configured")]
     NoServers,
     /// Believing the AD bit needs a channel that nobody else can write to (RFC 4035 §4.9.3).
-    #[error("trust-ad believes {0}, which is not on loopback; use a validating resolver there, or mode = \"validate\"")]
+    #[error(
+        "trust-ad believes {0}, which is not on loopback; use a validating resolver there, or mode = \"validate\""
+    )]
     NotLoopback(SocketAddr),
     /// Without an anchor nothing is ever secure.
     #[error("the set of trust anchors is empty")]
@@ -59,7 +61,11 @@ impl ResolverConfig {
             Mode::Validate if self.trust_anchors.is_empty() => Err(ResolverError::NoTrustAnchors),
             Mode::Validate => Ok(()),
             // One server that cannot be trusted voids the whole list: it is asked when the others are silent.
-            Mode::TrustAd => match self.servers.iter().find(|server| !server.ip().to_canonical().is_loopback()) {
+            Mode::TrustAd => match self
+                .servers
+                .iter()
+                .find(|server| !server.ip().to_canonical().is_loopback())
+            {
                 Some(stranger) => Err(ResolverError::NotLoopback(*stranger)),
                 None => Ok(()),
             },
@@ -104,14 +110,23 @@ impl fmt::Display for Reason {
 }
 
 /// Docker's, and systemd-resolved's two.
-const FORWARDERS: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(127, 0, 0, 11), Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 54)];
+const FORWARDERS: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(127, 0, 0, 11),
+    Ipv4Addr::new(127, 0, 0, 53),
+    Ipv4Addr::new(127, 0, 0, 54),
+];
 
 impl Mode {
     /// What `auto` means on a system with this `resolv.conf`.
     pub fn choose(resolv_conf: &resolv_conf::Config) -> Choice {
-        let servers = resolv_conf.nameservers.iter().map(|server| IpAddr::from(server).to_canonical());
-        let validate = |reason| Choice { mode: Self::Validate, reason };
+        let servers = resolv_conf
+            .nameservers
+            .iter()
+            .map(|server| IpAddr::from(server).to_canonical());
+        let validate = |reason| Choice {
+            mode: Self::Validate,
+            reason,
+        };
         if !resolv_conf.trust_ad {
             return validate(Reason::NoTrustAdOption);
         }
@@ -126,7 +141,10 @@ impl Mode {
                 return validate(Reason::Forwarder(ip));
             }
         }
-        Choice { mode: Self::TrustAd, reason: Reason::TrustAdOnLoopback }
+        Choice {
+            mode: Self::TrustAd,
+            reason: Reason::TrustAdOnLoopback,
+        }
     }
 }
 
@@ -142,14 +160,26 @@ mod tests {
     #[test]
     fn auto_believes_only_what_the_system_calls_trustworthy() {
         let yes = chosen("nameserver 127.0.0.1\nnameserver ::1\noptions trust-ad\n");
-        assert_eq!(yes, Choice { mode: Mode::TrustAd, reason: Reason::TrustAdOnLoopback });
+        assert_eq!(
+            yes,
+            Choice {
+                mode: Mode::TrustAd,
+                reason: Reason::TrustAdOnLoopback
+            }
+        );
         assert_eq!(chosen("nameserver 127.0.0.1\n").reason, Reason::NoTrustAdOption);
         assert_eq!(chosen("options trust-ad\n").reason, Reason::NoServers);
         let mixed = chosen("nameserver 127.0.0.1\nnameserver 192.0.2.53\noptions trust-ad\n");
         assert_eq!(mixed.reason, Reason::NotLoopback([192, 0, 2, 53].into()));
         for forwarder in FORWARDERS {
             let choice = chosen(&format!("nameserver {forwarder}\noptions trust-ad\n"));
-            assert_eq!(choice, Choice { mode: Mode::Validate, reason: Reason::Forwarder(forwarder.into()) });
+            assert_eq!(
+                choice,
+                Choice {
+                    mode: Mode::Validate,
+                    reason: Reason::Forwarder(forwarder.into())
+                }
+            );
         }
     }
 
@@ -167,7 +197,10 @@ mod tests {
         let stranger = ResolverError::NotLoopback("192.0.2.53:53".parse().unwrap());
         assert_eq!(config(Mode::TrustAd, &mixed).check(), Err(stranger));
         assert_eq!(config(Mode::Validate, &mixed).check(), Ok(()));
-        assert_eq!(config(Mode::TrustAd, &["127.0.0.1:53", "[::1]:53"]).check(), Ok(()));
+        assert_eq!(
+            config(Mode::TrustAd, &["127.0.0.1:53", "[::1]:53"]).check(),
+            Ok(())
+        );
         assert_eq!(config(Mode::TrustAd, &[]).check(), Err(ResolverError::NoServers));
     }
 }

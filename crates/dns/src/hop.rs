@@ -28,12 +28,21 @@ pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32)
     let records = at_owner(message, question.name(), question.query_type());
     if !records.is_empty() {
         let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
-        return Ok((Finding::Records(records.into_iter().map(|record| record.data.clone()).collect()), ttl));
+        return Ok((
+            Finding::Records(records.into_iter().map(|record| record.data.clone()).collect()),
+            ttl,
+        ));
     }
     let aliases = at_owner(message, question.name(), RecordType::CNAME);
     match aliases.as_slice() {
         [] => {}
-        [Record { data: RData::CNAME(target), ttl, .. }] => return Ok((Finding::Alias(target.0.clone()), *ttl)),
+        [
+            Record {
+                data: RData::CNAME(target),
+                ttl,
+                ..
+            },
+        ] => return Ok((Finding::Alias(target.0.clone()), *ttl)),
         // A name has one alias at most (RFC 2181 §10.1).
         _ => return Err(LookupFailure::Malformed),
     }
@@ -75,5 +84,8 @@ pub(crate) fn failure_of(code: ResponseCode) -> LookupFailure {
 
 /// Whether the message answers the question, as opposed to refusing to.
 pub(crate) fn is_answer(message: &Message) -> bool {
-    matches!(message.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
+    matches!(
+        message.metadata.response_code,
+        ResponseCode::NoError | ResponseCode::NXDomain
+    )
 }

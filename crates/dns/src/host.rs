@@ -126,7 +126,10 @@ fn gather(host: &Domain, answers: Vec<Lookup<IpAddr>>) -> Addresses {
     Addresses::Found {
         security: host_security(best),
         expanded: best.expanded(host),
-        addresses: found.iter().flat_map(|answer| answer.records().iter().copied()).collect(),
+        addresses: found
+            .iter()
+            .flat_map(|answer| answer.records().iter().copied())
+            .collect(),
     }
 }
 
@@ -141,7 +144,12 @@ fn host_security(answer: &Answer<IpAddr>) -> HostSecurity {
 
 /// The TLSA base domains to try, in order (RFC 7672 §2.2.3): never a name in the middle of a chain of aliases.
 fn base_candidates(host: &Domain, addresses: &Addresses) -> Vec<Domain> {
-    let Addresses::Found { security, expanded, .. } = addresses else { return Vec::new() };
+    let Addresses::Found {
+        security, expanded, ..
+    } = addresses
+    else {
+        return Vec::new();
+    };
     match security {
         HostSecurity::Insecure => Vec::new(),
         HostSecurity::SecureAlias => vec![host.clone()],
@@ -158,8 +166,15 @@ async fn search(resolver: &Resolver, port: u16, candidates: &[Domain]) -> Tlsa {
     for base in candidates {
         match resolver.tlsa(port, base).await {
             Err(cause) => return Tlsa::Failed(cause),
-            Ok(Answer { security: Security::Secure, data: Data::Records(records), .. }) => {
-                return Tlsa::Found { base: base.clone(), records };
+            Ok(Answer {
+                security: Security::Secure,
+                data: Data::Records(records),
+                ..
+            }) => {
+                return Tlsa::Found {
+                    base: base.clone(),
+                    records,
+                };
             }
             // Insecure records mean as much as none: the next candidate.
             Ok(_) => {}

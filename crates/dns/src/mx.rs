@@ -47,5 +47,9 @@ pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
         return MxFinding::NullMx(security);
     }
     exchanges.sort_by_key(|record| record.preference);
-    MxFinding::Records { security, expanded, exchanges }
+    MxFinding::Records {
+        security,
+        expanded,
+        exchanges,
+    }
 }

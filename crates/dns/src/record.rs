@@ -26,7 +26,10 @@ pub(crate) fn to_domain(name: &Name) -> Result<Domain, LookupFailure> {
 
 pub(crate) fn to_mx(data: RData) -> Result<MxRecord, LookupFailure> {
     match data {
-        RData::MX(mx) => Ok(MxRecord { preference: mx.preference, exchange: to_exchange(&mx.exchange) }),
+        RData::MX(mx) => Ok(MxRecord {
+            preference: mx.preference,
+            exchange: to_exchange(&mx.exchange),
+        }),
         _ => Err(LookupFailure::Malformed),
     }
 }
@@ -36,14 +39,17 @@ fn to_exchange(name: &Name) -> Exchange {
         return Exchange::Root;
     }
     let text = name.to_ascii();
-    let bare = text.trim_end_matches('.').trim_start_matches('[').trim_end_matches(']');
+    let bare = text
+        .trim_end_matches('.')
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Exchange::Address(address);
     }
     Domain::parse(&text).map_or(Exchange::Invalid(text), Exchange::Name)
 }
 
-pub(crate) fn to_address(data: RData) -> Result<IpAddr, LookupFailure> {
+pub(crate) fn to_address(data: &RData) -> Result<IpAddr, LookupFailure> {
     match data {
         RData::A(address) => Ok(IpAddr::V4(address.0)),
         RData::AAAA(address) => Ok(IpAddr::V6(address.0)),

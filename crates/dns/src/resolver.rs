@@ -22,7 +22,7 @@ const MAX_ALIASES: usize = 12;
 /// How long a failed look-up is not made again (RFC 2308 §7.1 allows five minutes; a mended zone shall be seen at once).
 const FAILURE_LIFE: Duration = Duration::from_secs(5);
 /// The longest that an answer is kept, however long its TTL.
-const ANSWER_LIFE: Duration = Duration::from_secs(24 * 3600);
+const ANSWER_LIFE: Duration = Duration::from_hours(24);
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 #[derive(Clone)]
@@ -57,34 +57,53 @@ impl Resolver {
         config.check()?;
         let upstream = Arc::new(Upstream::new(config.servers, config.timeout));
         let source = match config.mode {
-            Mode::Validate => {
-                Source::Validate(Validator::new(upstream, config.trust_anchors, config.cache_entries))
-            }
+            Mode::Validate => Source::Validate(Validator::new(
+                upstream,
+                config.trust_anchors,
+                config.cache_entries,
+            )),
             Mode::TrustAd => Source::TrustAd(Trusting::new(upstream)),
         };
-        let insecure = config.domain_insecure.iter().filter_map(|domain| to_name(domain).ok()).collect();
+        let insecure = config
+            .domain_insecure
+            .iter()
+            .filter_map(|domain| to_name(domain).ok())
+            .collect();
         let answers = TimedCache::new(config.cache_entries);
-        Ok(Self(Arc::new(Inner { source, answers, insecure, timeout: config.timeout })))
+        Ok(Self(Arc::new(Inner {
+            source,
+            answers,
+            insecure,
+            timeout: config.timeout,
+        })))
     }
 
     /// MX records, in the order received.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
-        self.lookup(&to_name(domain)?, RecordType::MX).await?.try_map(to_mx)
+        self.lookup(&to_name(domain)?, RecordType::MX)
+            .await?
+            .try_map(to_mx)
     }
 
     /// IPv4 addresses.
     pub async fn a(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.lookup(&to_name(host)?, RecordType::A).await?.try_map(to_address)
+        self.lookup(&to_name(host)?, RecordType::A)
+            .await?
+            .try_map(|data| to_address(&data))
     }
 
     /// IPv6 addresses.
     pub async fn aaaa(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.lookup(&to_name(host)?, RecordType::AAAA).await?.try_map(to_address)
+        self.lookup(&to_name(host)?, RecordType::AAAA)
+            .await?
+            .try_map(|data| to_address(&data))
     }
 
     /// The alias at a name, not followed.
     pub async fn cname(&self, name: &Domain) -> Lookup<Domain> {
-        self.lookup(&to_name(name)?, RecordType::CNAME).await?.try_map(to_alias)
+        self.lookup(&to_name(name)?, RecordType::CNAME)
+            .await?
+            .try_map(to_alias)
     }
 
     /// TLSA records for a port of a base domain, at `_<port>._tcp.<base>` (RFC 6698 §3).
@@ -92,7 +111,12 @@ impl Resolver {
         let Some(owner) = absolute(&format!("_{port}._tcp.{base}")) else {
             // Longer than any name can be: nothing can be published there.
             let (security, data) = (Security::Secure, Data::NxDomain);
-            return Ok(Answer { security, data, aliases: Vec::new(), ttl: u32::MAX });
+            return Ok(Answer {
+                security,
+                data,
+                aliases: Vec::new(),
+                ttl: u32::MAX,
+            });
         };
         self.lookup(&owner, RecordType::TLSA).await?.try_map(to_tlsa)
     }
@@ -154,7 +178,11 @@ impl Inner {
             ttl = ttl.min(hop.ttl);
             let data = match hop.finding {
                 Finding::Alias(target) => {
-                    aliases.push(Alias { from: to_domain(&here)?, to: to_domain(&target)?, security: hop.security });
+                    aliases.push(Alias {
+                        from: to_domain(&here)?,
+                        to: to_domain(&target)?,
+                        security: hop.security,
+                    });
                     here = target.to_lowercase();
                     continue;
                 }
@@ -162,14 +190,23 @@ impl Inner {
                 Finding::NoData => Data::NoData,
                 Finding::NxDomain => Data::NxDomain,
             };
-            return Ok(Answer { security, data, aliases, ttl });
+            return Ok(Answer {
+                security,
+                data,
+                aliases,
+                ttl,
+            });
         }
         Err(LookupFailure::AliasLoop)
     }
 
     async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
         if is_onion(name) {
-            return Ok(Hop { security: Security::Insecure, finding: Finding::NxDomain, ttl: u32::MAX });
+            return Ok(Hop {
+                security: Security::Insecure,
+                finding: Finding::NxDomain,
+                ttl: u32::MAX,
+            });
         }
         match &self.source {
             Source::Validate(validator) if self.insecure.iter().any(|zone| zone.zone_of(name)) => {
@@ -190,5 +227,7 @@ impl Inner {
 
 /// RFC 7686 §2: these names are not DNS names and must not be asked about.
 fn is_onion(name: &Name) -> bool {
-    name.iter().next_back().is_some_and(|label| label.eq_ignore_ascii_case(b"onion"))
+    name.iter()
+        .next_back()
+        .is_some_and(|label| label.eq_ignore_ascii_case(b"onion"))
 }

@@ -29,7 +29,11 @@ impl Trusting {
     pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), record_type)).await?;
         let security = status(&message);
-        let hop = Hop { security, finding, ttl };
+        let hop = Hop {
+            security,
+            finding,
+            ttl,
+        };
         match (&hop.finding, security) {
             // AD speaks for the whole message. Where it is clear, the alias itself may be secure all the same and only its
             // target insecure: the alias is asked about by itself (RFC 7672 §2.1.3, §2.2.2).
@@ -40,9 +44,17 @@ impl Trusting {
 
     async fn alias(&self, name: &Name) -> Result<Hop, LookupFailure> {
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
-        let Finding::Records(records) = finding else { return Err(LookupFailure::Malformed) };
-        let [RData::CNAME(target)] = records.as_slice() else { return Err(LookupFailure::Malformed) };
-        Ok(Hop { security: status(&message), finding: Finding::Alias(target.0.clone()), ttl })
+        let Finding::Records(records) = finding else {
+            return Err(LookupFailure::Malformed);
+        };
+        let [RData::CNAME(target)] = records.as_slice() else {
+            return Err(LookupFailure::Malformed);
+        };
+        Ok(Hop {
+            security: status(&message),
+            finding: Finding::Alias(target.0.clone()),
+            ttl,
+        })
     }
 
     async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), LookupFailure> {
@@ -71,7 +83,11 @@ impl Trusting {
 }
 
 fn status(message: &Message) -> Security {
-    if message.metadata.authentic_data { Security::Secure } else { Security::Insecure }
+    if message.metadata.authentic_data {
+        Security::Secure
+    } else {
+        Security::Insecure
+    }
 }
 
 fn says_bogus(message: &Message) -> bool {

@@ -1,5 +1,6 @@
 //! The servers that are asked, over UDP and then TCP. Nothing here knows DNSSEC beyond setting its bits.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,16 +41,30 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// `deadline` is that of a whole look-up: even if the last server is the only one alive there is time for its answer.
     pub(crate) fn new(servers: Vec<SocketAddr>, deadline: Duration) -> Self {
-        let parts = u32::try_from(servers.len()).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(1);
+        let parts = u32::try_from(servers.len())
+            .unwrap_or(u32::MAX)
+            .saturating_mul(2)
+            .saturating_add(1);
         let patience = deadline.saturating_mul(2) / parts;
-        Self { servers, preferred: AtomicUsize::new(0), patience, provider: TokioRuntimeProvider::new() }
+        Self {
+            servers,
+            preferred: AtomicUsize::new(0),
+            patience,
+            provider: TokioRuntimeProvider::new(),
+        }
     }
 
     /// Asks one server after the other until one answers. Where none does, a refusal counts more than silence.
     pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut best = Err(LookupFailure::Timeout);
-        let order = self.servers.iter().enumerate().cycle().skip(first).take(self.servers.len());
+        let order = self
+            .servers
+            .iter()
+            .enumerate()
+            .cycle()
+            .skip(first)
+            .take(self.servers.len());
         for (index, server) in order {
             let attempt = timeout(self.patience, self.ask(*server, question, asking)).await;
             match attempt.unwrap_or(Err(LookupFailure::Timeout)) {
@@ -71,16 +86,28 @@ impl Upstream {
         question: &Query,
         asking: Asking,
     ) -> Result<Message, LookupFailure> {
-        let mut message = self.over_udp(server, request(question, asking)).await.map_err(|e| cause(&e))?;
+        let mut message = self
+            .over_udp(server, request(question, asking))
+            .await
+            .map_err(|e| cause(&e))?;
         if message.metadata.truncation {
-            message = self.over_tcp(server, request(question, asking)).await.map_err(|e| cause(&e))?;
+            message = self
+                .over_tcp(server, request(question, asking))
+                .await
+                .map_err(|e| cause(&e))?;
         }
         // RFC 5452 §9.1: the answer is to this question. Addresses, ports and IDs are checked below us.
         let fits = matches!(message.queries.as_slice(), [asked] if asked == question);
         if !fits || message.metadata.truncation {
             return Err(LookupFailure::Malformed);
         }
-        Ok(message.into_message())
+        let mut message = message.into_message();
+        // An RRset has no record twice (RFC 2181 §5); a server that went round a loop of aliases repeats them.
+        let mut seen = HashSet::new();
+        message
+            .answers
+            .retain(|record| seen.insert((record.name.clone(), record.data.clone())));
+        Ok(message)
     }
 
     /// A fresh socket, hence a fresh random port, for each question (RFC 5452 §9.2).

@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mail::EventLog;
 use mail::event::{Event, Level, Value};
-use spool::{Accepted, Spool};
+use spool::{Accepted, Spool, SpoolError};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::config::ListenerConfig;
-use crate::connections::Connections;
+use crate::connections::{Connections, Excess};
 use crate::log::{self, Throttle};
 use crate::replies;
 use crate::session::Session;
@@ -36,6 +37,7 @@ pub(crate) struct Shared<S> {
     connections: Arc<Connections>,
     connections_refused: Throttle,
     accept_failed: Throttle,
+    spool_failed: Throttle,
 }
 
 impl<S: Spool> Listener<S> {
@@ -57,6 +59,7 @@ impl<S: Spool> Listener<S> {
                 connections: Arc::default(),
                 connections_refused: Throttle::default(),
                 accept_failed: Throttle::default(),
+                spool_failed: Throttle::default(),
             }),
         }
     }
@@ -90,13 +93,11 @@ async fn accept_loop<S: Spool>(
     loop {
         tokio::select! {
             biased;
-            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = stopped(&mut shutdown) => break,
             Some(ended) = sessions.join_next() => shared.report_panic(ended),
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    if let Some(session) = shared.admit(stream, peer, stop.clone()) {
-                        sessions.spawn(session);
-                    }
+                    sessions.spawn(shared.admit(stream, peer, stop.clone()));
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -112,6 +113,18 @@ async fn accept_loop<S: Spool>(
     }
 }
 
+/// Ready once the daemon is stopping.
+pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left who could say so.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+/// One line for a client for whom there is no place; a client that does not take it at once learns nothing.
+async fn turn_away(mut stream: TcpStream, config: &ListenerConfig) {
+    let line = replies::too_many_connections(&config.hostname);
+    let _ = tokio::time::timeout(BACK_OFF, stream.write_all(line.as_bytes())).await;
+}
+
 /// The client went away between its connection and our `accept`; the next one may be well.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -121,38 +134,39 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 }
 
 impl<S: Spool> Shared<S> {
-    /// The session for a new connection, or `None` where there are too many.
+    /// The life of a new connection: a session, or one line where there are too many.
     fn admit(
         self: &Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         shutdown: watch::Receiver<bool>,
-    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+    ) -> impl Future<Output = ()> + Send + 'static {
         let config = Arc::clone(&self.config.borrow());
+        // A socket for both families shows IPv4 clients as mapped addresses.
         let client = peer.ip().to_canonical();
-        let counted = match self.connections.admit(client, &config.limits) {
-            Ok(counted) => counted,
-            Err(excess) => {
-                // A new connection has room for one line; a client for which it has not learns nothing.
-                let _ = stream.try_write(replies::too_many_connections(&config.hostname).as_bytes());
-                self.report_excess(client, excess);
-                return None;
-            }
-        };
-        // Only latency is lost where this fails.
-        let _ = stream.set_nodelay(true);
+        let admitted = self.connections.admit(client, &config.limits);
         let shared = Arc::clone(self);
-        Some(async move {
-            Session::new(shared, config, client, stream, shutdown).run().await;
-            drop(counted);
-        })
+        async move {
+            match admitted {
+                Ok(counted) => {
+                    // Only latency is lost where this fails.
+                    let _ = stream.set_nodelay(true);
+                    Session::new(shared, config, client, stream, shutdown).run().await;
+                    drop(counted);
+                }
+                Err(excess) => {
+                    shared.report_excess(client, excess);
+                    turn_away(stream, &config).await;
+                }
+            }
+        }
     }
 
-    fn report_excess(&self, client: std::net::IpAddr, excess: crate::connections::Excess) {
+    fn report_excess(&self, client: IpAddr, excess: Excess) {
         if let Some(held_back) = self.connections_refused.pass() {
             let limit = match excess {
-                crate::connections::Excess::All => "limits.connections",
-                crate::connections::Excess::Client => "limits.connections_per_client",
+                Excess::All => "limits.connections",
+                Excess::Client => "limits.connections_per_client",
             };
             let event = Event::new(Level::Warning, "connections")
                 .with("client", log::client(client))
@@ -173,11 +187,17 @@ impl<S: Spool> Shared<S> {
 }
 
 impl<S> Shared<S> {
+    /// The spool did not take a message. Clients try again soon, so that one event a minute must do.
+    pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
+        if let Some(held_back) = self.spool_failed.pass() {
+            self.log.write(&log::spool_failed(client, error, held_back));
+        }
+    }
+
     /// A task that panicked took its own connection with it and nothing else.
     fn report_panic(&self, ended: Result<(), JoinError>) {
         if let Err(error) = ended {
-            let event =
-                Event::new(Level::Error, "session").with("reason", Value::Quoted(error.to_string()));
+            let event = Event::new(Level::Error, "session").with("reason", Value::Quoted(error.to_string()));
             self.log.write(&event);
         }
     }

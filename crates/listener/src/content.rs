@@ -85,7 +85,7 @@ where
 
     fn reject(&mut self, from: &ReversePath, rejection: &Rejection) {
         if let Rejection::Spool(error) = rejection {
-            self.shared.log.write(&log::spool_failed(self.client, error));
+            self.shared.report_spool_error(self.client, error);
         }
         self.log_rejected(from, None, rejection.reply());
         self.reply(rejection.reply());
@@ -138,7 +138,7 @@ where
                 deadline = self.deadline();
             }
             self.input.clear();
-            self.read(CONTENT_READ, deadline).await?;
+            self.read_content(CONTENT_READ, deadline).await?;
         }
     }
 

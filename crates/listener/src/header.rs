@@ -47,8 +47,7 @@ impl HeaderScanner {
 
     fn gather(&mut self, piece: &[u8]) {
         let room = FIELD_LENGTH.saturating_sub(self.line.len());
-        self.line
-            .extend_from_slice(piece.get(..room).unwrap_or(piece));
+        self.line.extend_from_slice(piece.get(..room).unwrap_or(piece));
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -114,7 +113,8 @@ mod tests {
 
     #[test]
     fn fields_are_found_in_every_chunking() {
-        let content = b"RECEIVED: by a;\r\n x\r\nSubject: Received: no\r\nX-Received: no\r\nreceived : by b\r\n\
+        let content =
+            b"RECEIVED: by a;\r\n x\r\nSubject: Received: no\r\nX-Received: no\r\nreceived : by b\r\n\
             Message-id:\r\n\t<a.b@c>\r\n (more)\r\nMessage-ID: <second@x>\r\n\r\nReceived: in the body\r\n";
         for chunk in 1..content.len() {
             let scanner = scan(content, chunk);
@@ -134,7 +134,9 @@ mod tests {
             ("X: y", None),
         ] {
             assert_eq!(
-                scan(format!("{field}\r\n\r\n").as_bytes(), 99).message_id().as_deref(),
+                scan(format!("{field}\r\n\r\n").as_bytes(), 99)
+                    .message_id()
+                    .as_deref(),
                 id,
                 "{field}"
             );
@@ -153,7 +155,12 @@ mod tests {
         content.resize(100_000, b'x');
         content.extend_from_slice(b"\r\nReceived: x\r\n");
         let scanner = scan(&content, 64);
-        assert!(scanner.message_id.as_ref().is_some_and(|id| id.len() <= FIELD_LENGTH));
+        assert!(
+            scanner
+                .message_id
+                .as_ref()
+                .is_some_and(|id| id.len() <= FIELD_LENGTH)
+        );
         assert_eq!(scanner.received, 1);
     }
 }

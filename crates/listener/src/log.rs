@@ -31,7 +31,12 @@ pub(crate) fn accepted(
 }
 
 /// A recipient or a message was refused for a reason that an administrator may want to know.
-pub(crate) fn rejected(client_address: IpAddr, from: &ReversePath, to: Option<&Mailbox>, reply: &str) -> Event {
+pub(crate) fn rejected(
+    client_address: IpAddr,
+    from: &ReversePath,
+    to: Option<&Mailbox>,
+    reply: &str,
+) -> Event {
     let to = to.map_or(Value::Absent, |to| Value::Path(to.as_str().to_owned()));
     Event::new(Level::Info, "rejected")
         .with("client", client(client_address))
@@ -40,11 +45,17 @@ pub(crate) fn rejected(client_address: IpAddr, from: &ReversePath, to: Option<&M
         .with("reply", Value::Quoted(reply.to_owned()))
 }
 
-/// The spool did not take a message.
-pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError) -> Event {
-    Event::new(Level::Error, "spool")
+/// The spool did not take a message; `held_back` more such events were not written.
+pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError, held_back: u64) -> Event {
+    let level = if matches!(error, SpoolError::Full) {
+        Level::Warning
+    } else {
+        Level::Error
+    };
+    Event::new(level, "spool")
         .with("client", client(client_address))
         .with("reason", Value::Quoted(error.to_string()))
+        .with("more", Value::Integer(held_back))
 }
 
 /// Lets an event that may come in floods through at most once a minute, with the number of those held back.

@@ -50,7 +50,13 @@ fn sanitised(name: &str) -> String {
     }
     name.chars()
         .take(mail::address::DOMAIN_LENGTH)
-        .map(|c| if c.is_ascii_alphanumeric() || ".-_[]:".contains(c) { c } else { '?' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".-_[]:".contains(c) {
+                c
+            } else {
+                '?'
+            }
+        })
         .collect()
 }
 
@@ -88,7 +94,12 @@ mod tests {
     #[test]
     fn one_recipient_is_named() {
         assert_eq!(
-            field(Protocol::Esmtp, "client.example", "192.0.2.1", &["\"a b\"@c.example"]),
+            field(
+                Protocol::Esmtp,
+                "client.example",
+                "192.0.2.1",
+                &["\"a b\"@c.example"]
+            ),
             "Received: from client.example (unknown [192.0.2.1])\r\n\
              \tby relay.example with ESMTP id 00000000000000000000000000\r\n\
              \tfor <\"a b\"@c.example>;\r\n\
@@ -109,7 +120,10 @@ mod tests {
     #[test]
     fn hostile_names_stay_within_the_clause() {
         let text = field(Protocol::Esmtp, "a)(b\r\nX: y;\"\\<>", "192.0.2.1", &["a@b"]);
-        assert!(text.starts_with("Received: from a??b??X:?y????? (unknown"), "{text}");
+        assert!(
+            text.starts_with("Received: from a??b??X:?y????? (unknown"),
+            "{text}"
+        );
         let text = field(Protocol::Esmtp, &"(x".repeat(2000), "192.0.2.1", &["a@b"]);
         assert!(text.lines().all(|line| line.len() < 400));
         assert_eq!(text.lines().count(), 4);

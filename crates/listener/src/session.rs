@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mail::Mailbox;
-use smtp::{Hello, Line, LineReader, MailFrom, Protocol, Recipient, Refusal, Request, ServerState, Transaction};
+use smtp::{
+    Hello, Line, LineReader, MailFrom, Protocol, Recipient, Refusal, Request, ServerState, Transaction,
+};
 use spool::Spool;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::accept::Shared;
+use crate::accept::{Shared, stopped};
 use crate::config::ListenerConfig;
 use crate::{log, replies};
 
@@ -95,13 +97,13 @@ where
     /// Serves the client until one side ends it. Input that comes before our greeting is tolerated.
     pub(crate) async fn run(mut self) {
         let Err(end) = self.converse().await;
-        let hostname = &self.config.hostname;
+        let config = Arc::clone(&self.config);
         match end {
             End::Lost => return,
             End::Quit => {}
-            End::TimedOut => self.reply(&replies::timed_out(&hostname.clone())),
-            End::TooManyErrors => self.reply(&replies::too_many_errors(&hostname.clone())),
-            End::Shutdown => self.reply(&replies::shutting_down(&hostname.clone())),
+            End::TimedOut => self.reply(&replies::timed_out(&config.hostname)),
+            End::TooManyErrors => self.reply(&replies::too_many_errors(&config.hostname)),
+            End::Shutdown => self.reply(&replies::shutting_down(&config.hostname)),
         }
         // RFC 5321 §3.8 wants the words said; whether they arrive changes nothing any more.
         let _ = timeout(FAREWELL, async {
@@ -137,14 +139,14 @@ where
 
     /// Reads more. Between transactions a shutdown ends the session.
     async fn wait_for_command(&mut self, deadline: Instant) -> Result<(), End> {
+        let reading = read(&mut self.transport, &mut self.input, COMMAND_READ, deadline);
         if self.state.is_in_transaction() {
-            return self.read(COMMAND_READ, deadline).await;
+            return reading.await;
         }
-        let mut shutdown = self.shutdown.clone();
         tokio::select! {
             biased;
-            _ = shutdown.wait_for(|stop| *stop) => Err(End::Shutdown),
-            read = self.read(COMMAND_READ, deadline) => read,
+            () = stopped(&mut self.shutdown) => Err(End::Shutdown),
+            read = reading => read,
         }
     }
 
@@ -152,14 +154,9 @@ where
         Instant::now() + self.config.limits.timeout
     }
 
-    /// Reads what is there, at least one octet, into a buffer with room for `room`.
-    pub(crate) async fn read(&mut self, room: usize, deadline: Instant) -> Result<(), End> {
-        self.input.reserve(room);
-        match timeout_at(deadline, self.transport.read_buf(&mut self.input)).await {
-            Err(_) => Err(End::TimedOut),
-            Ok(Err(_) | Ok(0)) => Err(End::Lost),
-            Ok(Ok(_)) => Ok(()),
-        }
+    /// Reads more content.
+    pub(crate) async fn read_content(&mut self, room: usize, deadline: Instant) -> Result<(), End> {
+        read(&mut self.transport, &mut self.input, room, deadline).await
     }
 
     /// Puts a reply, without its CRLF, behind those that wait to leave.
@@ -186,15 +183,13 @@ where
         }
     }
 
-    fn refuse(&mut self, refusal: Refusal) -> Next {
+    /// Counts an error and answers it; the last one allowed gets the session's farewell instead.
+    fn refuse(&mut self, reply: &str) -> Next {
         self.errors = self.errors.saturating_add(1);
         if self.errors < ERROR_LIMIT {
-            self.reply(&refusal.to_string());
+            self.reply(reply);
         }
-        match refusal {
-            Refusal::ReversePath | Refusal::ForwardPath | Refusal::NoMail => Next::Command,
-            _ => Next::Flush,
-        }
+        Next::Flush
     }
 
     fn command(&mut self, line: &Line) -> Next {
@@ -218,7 +213,7 @@ where
             Ok(Request::Quit) => Ok(self.answer(replies::BYE, Next::Quit)),
             Err(refusal) => Err(refusal),
         };
-        answered.unwrap_or_else(|refusal| self.refuse(refusal))
+        answered.unwrap_or_else(|refusal| self.refuse(&refusal.to_string()))
     }
 
     fn answer(&mut self, text: &str, next: Next) -> Next {
@@ -239,7 +234,10 @@ where
 
     fn mail_from(&mut self, mail: MailFrom) -> Result<Next, Refusal> {
         self.state.may_begin()?;
-        if mail.size.is_some_and(|size| size > self.config.limits.message_size) {
+        if mail
+            .size
+            .is_some_and(|size| size > self.config.limits.message_size)
+        {
             self.log_rejected(&mail.reverse_path, None, replies::TOO_LARGE);
             return Ok(self.answer(replies::TOO_LARGE, Next::Command));
         }
@@ -257,9 +255,8 @@ where
         };
         if !may_relay {
             let from = transaction.mail.reverse_path.clone();
-            self.errors = self.errors.saturating_add(1);
             self.log_rejected(&from, Some(&mailbox), replies::RELAY_DENIED);
-            return Ok(self.answer(replies::RELAY_DENIED, Next::Command));
+            return Ok(self.refuse(replies::RELAY_DENIED));
         }
         if transaction.recipients.len() >= most {
             return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));
@@ -272,5 +269,20 @@ where
         self.shared
             .log
             .write(&log::rejected(self.client, from, to, reply));
+    }
+}
+
+/// Reads what is there, at least one octet, into a buffer with room for `room`.
+async fn read(
+    transport: &mut (impl AsyncRead + Unpin),
+    input: &mut BytesMut,
+    room: usize,
+    deadline: Instant,
+) -> Result<(), End> {
+    input.reserve(room);
+    match timeout_at(deadline, transport.read_buf(input)).await {
+        Err(_) => Err(End::TimedOut),
+        Ok(Err(_) | Ok(0)) => Err(End::Lost),
+        Ok(Ok(_)) => Ok(()),
     }
 }

@@ -151,44 +151,32 @@ pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut
 
 /// Names the names that are on both lists, at their place on the strict one.
 fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
+    let kind = weaker.kind;
     let list = weaker.names.source();
-    let mut more = 0;
-    let mut shown = 0;
-    let mut last = 1;
-    for (name, line_there) in weaker.names.iter() {
-        let Some(line) = Domain::parse(name)
-            .ok()
-            .and_then(|name| strict.names.line_of(&name))
-        else {
-            continue;
-        };
-        if shown == NAMES_SHOWN {
-            more += 1;
-            continue;
-        }
-        shown += 1;
-        last = line;
+    let mut both = weaker.names.iter().filter_map(|(name, line_there)| {
+        let line = strict.names.line_of(&Domain::parse(name).ok()?)?;
+        Some((line, name, line_there))
+    });
+    let mut warn = |line, remark| {
         notes.warnings.push(Warning {
             file: strict.names.source().to_string(),
             line,
-            remark: Remark::StaysStrict {
-                name: name.to_owned(),
-                kind: weaker.kind,
-                list: list.clone(),
-                line: line_there,
-            },
+            remark,
         });
+    };
+    for (line, name, line_there) in both.by_ref().take(NAMES_SHOWN) {
+        let remark = Remark::StaysStrict {
+            name: name.to_owned(),
+            kind,
+            list: list.clone(),
+            line: line_there,
+        };
+        warn(line, remark);
     }
-    if more > 0 {
-        notes.warnings.push(Warning {
-            file: strict.names.source().to_string(),
-            line: last,
-            remark: Remark::StayStrict {
-                count: more,
-                kind: weaker.kind,
-                list: list.clone(),
-            },
-        });
+    if let Some((line, _, _)) = both.next() {
+        let count = both.count() + 1;
+        let list = list.clone();
+        warn(line, Remark::StayStrict { count, kind, list });
     }
 }
 

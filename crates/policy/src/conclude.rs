@@ -39,9 +39,9 @@ mod tests {
 
     #[test]
     fn permanent_only_if_all_are() {
-        let all = vec![Cause::NoAddresses.into(), Cause::NoAddresses.into()];
+        let all: Vec<Failure> = vec![Cause::NoAddresses.into(), Cause::NoAddresses.into()];
         assert!(conclude(all).is_some_and(|failure| failure.is_permanent()));
-        let one_outage = vec![
+        let one_outage: Vec<Failure> = vec![
             Cause::AddressLookup(LookupFailure::Timeout).into(),
             Cause::NoAddresses.into(),
         ];

@@ -55,9 +55,9 @@ mod tests {
     #[test]
     fn units() {
         assert_eq!(parse("30s").unwrap(), Duration::from_secs(30));
-        assert_eq!(parse("5m").unwrap(), Duration::from_secs(300));
-        assert_eq!(parse("4h").unwrap(), Duration::from_secs(14_400));
-        assert_eq!(parse("30d").unwrap(), Duration::from_secs(2_592_000));
+        assert_eq!(parse("5m").unwrap(), Duration::from_mins(5));
+        assert_eq!(parse("4h").unwrap(), Duration::from_hours(4));
+        assert_eq!(parse("30d").unwrap(), Duration::from_hours(720));
         assert_eq!(parse("0s").unwrap(), Duration::ZERO);
     }
 

@@ -1,4 +1,23 @@
 //! From policy file and DNS facts to what a connection must achieve.
+//!
+//! The first half makes the policy:
+//!
+//! * [`schema`]: `policy.toml`, version 1, as it is written; [`toml_file`] reads it and [`file_error`] says what is
+//!   wrong with it and where, for every other TOML file of the relay as well. [`word`] and [`duration`] are values.
+//! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception is about.
+//! * [`Policy::compile`] makes one unchanging [`Policy`] of them, or refuses them whole ([`PolicyError`]);
+//!   [`Warning`]s name what the administrator should know all the same.
+//! * [`Policy::for_destination`] and [`Policy::for_mx_host`] answer in [`settings`]: the order in which exceptions,
+//!   rules, lists and defaults are asked stands there and nowhere else.
+//!
+//! The second half decides:
+//!
+//! * [`facts`]: everything that is known about a destination before the first connection.
+//! * [`decision`]: from facts to what each connection must achieve; [`cause`]: why there is none to make.
+//! * [`conclude`]: what becomes of a message when every host has failed.
+//!
+//! This crate opens no socket and no file, and knows no clock and no environment: lists are read through a closure of
+//! the caller, and today's date is an argument.
 
 pub mod cause;
 mod compile;

@@ -117,8 +117,9 @@ impl Policy {
         });
         let list = self.entry(name);
         match (rule, list) {
-            (Some((DaneMode::Strict, source)), _) => (DaneMode::Strict, source),
-            (_, Some((DaneMode::Strict, source))) => (DaneMode::Strict, source),
+            (Some((DaneMode::Strict, source)), _) | (_, Some((DaneMode::Strict, source))) => {
+                (DaneMode::Strict, source)
+            }
             (Some(by_rule), _) => by_rule,
             (None, Some(by_list)) if self.defaults.dane != DaneMode::Strict => by_list,
             (None, _) => (self.defaults.dane, ModeSource::Default),

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use crate::duration::Span;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, PatternError};
 use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
 use crate::word::Word;
 
@@ -274,8 +274,15 @@ impl<'de> Visitor<'de> for PatternsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Patterns, A::Error> {
         let mut patterns = Vec::new();
-        while let Some(pattern) = sequence.next_element()? {
-            patterns.push(pattern);
+        let mut wrong = Vec::new();
+        while let Some(text) = sequence.next_element::<String>()? {
+            match text.parse() {
+                Ok(pattern) => patterns.push(pattern),
+                Err(error) => wrong.push(PatternError::to_string(&error)),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(de::Error::custom(wrong.join("; ")));
         }
         if patterns.is_empty() {
             return Err(de::Error::invalid_length(0, &self));

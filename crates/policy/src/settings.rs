@@ -77,7 +77,7 @@ pub enum TlsFloor {
     May,
     /// TLS, unauthenticated.
     Encrypt,
-    /// TLS with a certificate that is valid in the WebPKI for the name of the MX host.
+    /// TLS with a certificate that a public certification authority has issued for the name of the MX host.
     Verify,
 }
 

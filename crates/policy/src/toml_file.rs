@@ -17,8 +17,8 @@ const MOST_FAULTS: usize = 50;
 /// What came of reading.
 #[derive(Debug)]
 pub struct Reading<T> {
-    /// The file without the tables in which something is wrong, so that what they mean can be checked for the rest.
-    /// `None` if too much is wrong. To be used only if `faults` is empty, but for further checks.
+    /// The file without what is wrong in it, and without those members of lists of tables that had something wrong.
+    /// Unless `faults` is empty, it serves only to look for further faults. `None` if too much is wrong for that.
     pub value: Option<T>,
     /// Everything that is wrong, in the order of the file.
     pub faults: Vec<FileError>,
@@ -46,41 +46,45 @@ pub fn read<T: DeserializeOwned>(file: &str, source: &str) -> Reading<T> {
             .collect();
         return Reading { value: None, faults };
     }
-    let mut faults: Vec<(usize, FileError)> = Vec::new();
-    let mut taken: Vec<Taken> = Vec::new();
+    let mut faults = Vec::new();
+    let mut taken = Vec::new();
     let value = loop {
         let error = match deserialize::<T>(&tree) {
             Ok(value) => break Some(value),
             Err(error) => error,
         };
-        let fault = FileError::from_toml(file, source, &error);
         let at = error.span().unwrap_or_default();
-        let follows =
-            matches!(&fault.fault, Fault::MissingKey(key) if taken.iter().any(|t| t.explains(key, &at)));
-        if !follows {
+        let mut fault = FileError::from_toml(file, source, &error);
+        if faults.len() == MOST_FAULTS {
+            fault.fault = Fault::More;
             faults.push((at.start, fault));
-        }
-        if faults.len() > MOST_FAULTS {
-            if let Some((_, last)) = faults.last_mut() {
-                last.fault = Fault::More;
-            }
             break None;
+        }
+        if !follows(&fault, &at, &taken) {
+            faults.push((at.start, fault));
         }
         match take_out(&mut tree, &at) {
             Some(found) => taken.push(found),
             None => break None,
         }
     };
-    let value = match value {
-        Some(_) if !taken.is_empty() => {
-            drop_unsound(tree.get_mut(), &taken);
-            deserialize(&tree).ok()
-        }
-        other => other,
+    let value = if taken.is_empty() {
+        value
+    } else {
+        drop_unsound(tree.get_mut(), &taken);
+        value.and_then(|_| deserialize(&tree).ok())
     };
-    faults.sort_by_key(|(offset, _)| *offset);
+    faults.sort_by_key(|(offset, fault)| (fault.fault == Fault::More, *offset));
     let faults = faults.into_iter().map(|(_, fault)| fault).collect();
     Reading { value, faults }
+}
+
+/// Whether a key is missing only because its value was wrong and taken out.
+fn follows(fault: &FileError, at: &Range<usize>, taken: &[Taken]) -> bool {
+    match &fault.fault {
+        Fault::MissingKey(key) => taken.iter().any(|taken| taken.key == *key && taken.table == *at),
+        Fault::UnknownKey { .. } | Fault::UnknownWord { .. } | Fault::Wrong(_) | Fault::More => false,
+    }
 }
 
 fn deserialize<T: DeserializeOwned>(tree: &Spanned<DeTable<'_>>) -> Result<T, de::Error> {
@@ -91,13 +95,6 @@ fn deserialize<T: DeserializeOwned>(tree: &Spanned<DeTable<'_>>) -> Result<T, de
 struct Taken {
     table: Range<usize>,
     key: String,
-}
-
-impl Taken {
-    /// Whether the table at `at` lacks `key` only because it was taken out.
-    fn explains(&self, key: &str, at: &Range<usize>) -> bool {
-        self.key == key && self.table == *at
-    }
 }
 
 fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {
@@ -303,11 +300,9 @@ mod tests {
 
     #[test]
     fn endless_faults_come_to_an_end() {
-        let mut source = String::new();
-        for number in 0..500 {
-            source.push_str(&format!("wrong{number} = 1\n"));
-        }
-        let faults = faults(&source);
+        let lines: Vec<_> = (0..500).map(|number| format!("wrong{number} = 1")).collect();
+        let faults = faults(&lines.join("\n"));
         assert_eq!(faults.len(), MOST_FAULTS + 1);
+        assert!(faults[MOST_FAULTS].ends_with("further errors are not shown"));
     }
 }

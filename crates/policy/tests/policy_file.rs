@@ -85,9 +85,9 @@ fn wrong_values_name_what_is_allowed() {
         ),
         ("[[domain]]\nmatch = []", "2:9: ", ".havedane.net"),
         (
-            "[[domain]]\nmatch = [\"ok.example\", \"*.example\"]",
-            "2:24: ",
-            "\".name\"",
+            "[[domain]]\nmatch = [\"a b\", \"ok.example\", \"*.example\"]",
+            "2:9: \"a b\" is no domain",
+            "\"*.example\" is no domain",
         ),
         ("[[domain]]\nmatch = 5", "2:9: ", "a list of domains"),
         (

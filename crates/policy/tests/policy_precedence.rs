@@ -202,6 +202,31 @@ fn a_name_on_a_strict_and_a_danefail_list_stays_strict_and_is_reported() {
 }
 
 #[test]
+fn a_great_overlap_of_lists_does_not_flood_the_log() {
+    let many: Vec<_> = (0..100).map(|number| format!("d{number}.example")).collect();
+    let sources = Sources {
+        policy: Text {
+            file: Path::new("policy.toml"),
+            text: LISTS,
+        },
+        added: None,
+        read: &|path| {
+            Ok(if path == Path::new("soft.list") {
+                String::new()
+            } else {
+                many.join("\n")
+            })
+        },
+    };
+    let (_, warnings) = Policy::compile(&sources).unwrap();
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(
+        warnings[20].to_string(),
+        "strict.list:21: 80 further names are also on the danefail list fail.dat; they stay strict"
+    );
+}
+
+#[test]
 fn a_weaker_rule_does_not_take_a_strict_list_back_and_is_reported() {
     let (policy, warnings) = compile(&format!(
         "{LISTS}\n[[domain]]\nmatch = [\"strict.example\"]\ndane = \"off\"\ntls = \"encrypt\"\n"

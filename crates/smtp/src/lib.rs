@@ -7,7 +7,7 @@
 //! * [`extensions`]: [`Extensions`]: what the latest EHLO reply offers.
 //! * [`data`]: [`DotStuffer`] writes content, [`DataDecoder`] reads it. One line ending exists, CRLF, and one end
 //!   of data, CRLF.CRLF.
-//! * [`line`]: [`LineReader`] takes command lines out of a read buffer.
+//! * [`mod@line`]: [`LineReader`] takes command lines out of a read buffer.
 //! * [`request`]: [`Request`]: what a client asked, or the [`Refusal`] that is the reply to it.
 //! * [`server`]: [`ServerState`]: which command may follow which.
 //!

@@ -61,7 +61,7 @@ pub fn message(recipients: &[&str]) -> NewMessage {
 /// Content that differs at every place, in chunks of odd sizes.
 pub fn octets(length: usize) -> Vec<u8> {
     (0..length)
-        .map(|place| (place * 31 + place / 251) as u8)
+        .map(|place| (place * 31 + place / 251).to_le_bytes()[0])
         .collect()
 }
 
@@ -246,7 +246,7 @@ async fn a_deferred_time_survives_a_restart<H: Harness>(harness: &H) {
     harness.close(store).await;
 
     let store = Arc::new(harness.open().await);
-    assert_eq!(scan(&*store).await, [settled.clone()]);
+    assert_eq!(scan(&*store).await, std::slice::from_ref(&settled));
     assert_eq!(take(&*store, &settled).await.recipients[0].attempts, 1);
     harness.close(store).await;
 }

@@ -92,8 +92,7 @@ async fn hickory_agrees() {
             ("nothing.", RecordType::A),
         ] {
             let proofs = proofs(&handle, &format!("{prefix}{kind}.demo"), record_type).await;
-            let all_secure =
-                matches!(&proofs, Ok(proofs) if !proofs.is_empty() && proofs.iter().all(|p| p.is_secure()));
+            let all_secure = matches!(&proofs, Ok(proofs) if !proofs.is_empty() && proofs.iter().copied().all(|p| p == Proof::Secure));
             assert!(all_secure, "{prefix}{kind}.demo {record_type}: {proofs:?}");
         }
     }

@@ -29,19 +29,19 @@ fn check(loaded: &Loaded) -> Result<String, Failure> {
         std::fs::metadata(file).map_err(|cause| Failure::unreadable(file, cause))?;
     }
     let path = loaded.path.display();
-    let mut words = if loaded.found {
-        format!("{path}: ok\n")
+    let found = |path: &Path| format!("{}: ok\n", path.display());
+    let missing =
+        |path: &Path, what| format!("{}: does not exist; the built-in {what} hold\n", path.display());
+    let config = if loaded.found {
+        found(&loaded.path)
     } else {
-        format!("{path}: does not exist; the built-in defaults hold\n")
+        missing(&loaded.path, "defaults")
     };
-    match policy.file {
-        Some(file) => words.push_str(&format!("{}: ok\n", file.display())),
-        None => words.push_str(&format!(
-            "{}: does not exist; the built-in policy holds\n",
-            loaded.config.policy.file.display()
-        )),
-    }
-    Ok(words)
+    let policy = match &policy.file {
+        Some(file) => found(file),
+        None => missing(&loaded.config.policy.file, "rules"),
+    };
+    Ok(config + &policy)
 }
 
 /// Warnings are notices: they go to standard error, where nothing can be done if that fails.

@@ -16,7 +16,12 @@ use clap::{Args, Parser, Subcommand};
 /// that are secured as the recipients' DNS says: where TLSA records are published in a DNSSEC-signed zone, the server
 /// must prove itself with a certificate that matches them, or the mail waits.
 #[derive(Debug, Parser)]
-#[command(name = "danerelay", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "danerelay",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     /// The configuration file; without this option /etc/danerelay/danerelay.toml, and the built-in defaults where that
@@ -98,8 +103,6 @@ pub(crate) enum Verdict {
     Bad,
     /// Wrong usage or configuration.
     Unusable,
-    /// It could not be decided now.
-    Undecided,
 }
 
 impl From<Verdict> for ExitCode {
@@ -108,7 +111,6 @@ impl From<Verdict> for ExitCode {
             Verdict::Good => 0,
             Verdict::Bad => 1,
             Verdict::Unusable => 2,
-            Verdict::Undecided => 3,
         })
     }
 }

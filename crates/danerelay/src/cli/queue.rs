@@ -33,7 +33,11 @@ pub(crate) fn list(spool: &Path, arguments: &ListArguments) -> Result<Verdict, F
     let mut written = Ok(());
     spool.list(|message| {
         written = listing.show(&message);
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if written.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     })?;
     match written.and_then(|()| listing.finish()) {
         Ok(()) => Ok(Verdict::Good),
@@ -109,7 +113,8 @@ mod tests {
             state,
             next_hop: address.split_once('@').unwrap().1.to_owned(),
             attempts: 1,
-            next_attempt: (state == RecipientState::Deferred).then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
+            next_attempt: (state == RecipientState::Deferred)
+                .then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
             reply_code: Some(451),
             enhanced: Some("4.7.5".to_owned()),
             reason: Some("no \u{1b}[2Jmatch".to_owned()),
@@ -128,11 +133,19 @@ mod tests {
         };
         let old = Timestamp::now() - jiff::SignedDuration::from_hours(2);
         vec![
-            message("a@one.example", old, vec![recipient("x@xs4all.nl", RecipientState::Deferred)]),
-            message("", Timestamp::now(), vec![
-                recipient("y@Two.example", RecipientState::Queued),
-                recipient("z@two.example", RecipientState::Sent),
-            ]),
+            message(
+                "a@one.example",
+                old,
+                vec![recipient("x@xs4all.nl", RecipientState::Deferred)],
+            ),
+            message(
+                "",
+                Timestamp::now(),
+                vec![
+                    recipient("y@Two.example", RecipientState::Queued),
+                    recipient("z@two.example", RecipientState::Sent),
+                ],
+            ),
         ]
     }
 
@@ -153,7 +166,12 @@ mod tests {
         assert!(table.contains("from=<a@one.example>"), "{table}");
         assert!(table.contains("from=<>"), "{table}");
         let line = table.lines().find(|line| line.contains("x@xs4all.nl")).unwrap();
-        for word in ["deferred", "2026-11-22T10:00:00Z", "451 4.7.5", "no \\x1B[2Jmatch"] {
+        for word in [
+            "deferred",
+            "2026-11-22T10:00:00Z",
+            "451 4.7.5",
+            "no \\x1B[2Jmatch",
+        ] {
             assert!(line.contains(word), "{word:?} is not in {line:?}");
         }
         assert!(table.ends_with("2 messages, 2048 octets\n"), "{table}");
@@ -163,9 +181,15 @@ mod tests {
     #[test]
     fn json_has_one_object_a_line() {
         let json = listed(&["--json"]);
-        let objects: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let objects: Vec<serde_json::Value> = json
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         assert_eq!(objects.len(), 2);
-        let recipient = objects.first().and_then(|object| object.pointer("/recipients/0")).unwrap();
+        let recipient = objects
+            .first()
+            .and_then(|object| object.pointer("/recipients/0"))
+            .unwrap();
         assert_eq!(recipient.get("state").unwrap(), "deferred");
         assert_eq!(recipient.get("next_attempt").unwrap(), "2026-11-22T10:00:00Z");
         assert_eq!(recipient.get("reply_code").unwrap(), 451);
@@ -178,7 +202,10 @@ mod tests {
         assert_eq!(count(&["--sender", "a@one.example"]), 1);
         assert_eq!(count(&["--sender", "<>"]), 1);
         assert_eq!(count(&["--older-than", "1h"]), 1);
-        assert_eq!(count(&["--older-than", "1h", "--recipient-domain", "two.example"]), 0);
+        assert_eq!(
+            count(&["--older-than", "1h", "--recipient-domain", "two.example"]),
+            0
+        );
         assert_eq!(count(&["--reason", "MATCH"]), 2);
         assert_eq!(count(&["--id", &QueueId::generate().to_string()]), 0);
         assert_eq!(count(&["--all"]), 2);

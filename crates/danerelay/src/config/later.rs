@@ -20,10 +20,16 @@ enum Without {
 
 const NOT_AVAILABLE: &str = "not available in this version";
 
-const LATER: [(&str, Without); 24] = [
+const LATER: [(&str, Without); 25] = [
     ("listen.smtps", Without::Warn),
-    ("listen.tls_certificate", Without::Refuse("clients would be served in clear text")),
-    ("listen.tls_key", Without::Refuse("clients would be served in clear text")),
+    (
+        "listen.tls_certificate",
+        Without::Refuse("clients would be served in clear text"),
+    ),
+    (
+        "listen.tls_key",
+        Without::Refuse("clients would be served in clear text"),
+    ),
     (
         "listen.proxy_protocol_from",
         Without::Refuse("every client would be judged by the proxy's address"),
@@ -34,7 +40,11 @@ const LATER: [(&str, Without); 24] = [
     ),
     ("access.users_file", Without::Warn),
     ("access.client_certificates", Without::Warn),
-    ("access.senders", Without::Refuse("any sender domain would be let through")),
+    (
+        "access.senders",
+        Without::Refuse("any sender domain would be let through"),
+    ),
+    ("limits.queue_messages", Without::Warn),
     ("spool.url", Without::Warn),
     ("dns.self_test", Without::Warn),
     ("delivery.reuse", Without::Warn),
@@ -42,7 +52,10 @@ const LATER: [(&str, Without); 24] = [
     ("delivery.idle", Without::Warn),
     ("delivery.delay_warning", Without::Warn),
     ("tlsrpt.enabled", Without::Warn),
-    ("tlsrpt.send", Without::Refuse("the reports that it promises would not be sent")),
+    (
+        "tlsrpt.send",
+        Without::Refuse("the reports that it promises would not be sent"),
+    ),
     ("tlsrpt.dkim", Without::Warn),
     ("report.internal_domains", Without::Warn),
     ("report.keep", Without::Warn),
@@ -54,7 +67,11 @@ const LATER: [(&str, Without); 24] = [
 ];
 
 /// The warnings and the errors for what the file asks for and this version does not have.
-pub(super) fn review(document: &Document<'_>, config: &Config, effective: &toml::Table) -> (Vec<FileError>, Vec<FileError>) {
+pub(super) fn review(
+    document: &Document<'_>,
+    config: &Config,
+    effective: &toml::Table,
+) -> (Vec<FileError>, Vec<FileError>) {
     let (mut warnings, mut errors) = (Vec::new(), Vec::new());
     for (key, without) in LATER {
         if !document.has(key) || value_of(effective, key).is_none_or(asks_for_nothing) {
@@ -63,7 +80,8 @@ pub(super) fn review(document: &Document<'_>, config: &Config, effective: &toml:
         match without {
             Without::Warn => warnings.push(document.fault_at(key, format!("`{key}`: {NOT_AVAILABLE}"))),
             Without::Refuse(harm) => {
-                errors.push(document.fault_at(key, format!("`{key}`: {NOT_AVAILABLE}, and without it {harm}")));
+                errors
+                    .push(document.fault_at(key, format!("`{key}`: {NOT_AVAILABLE}, and without it {harm}")));
             }
         }
     }
@@ -87,7 +105,10 @@ pub(super) fn review(document: &Document<'_>, config: &Config, effective: &toml:
     if matches!(config.log.target.as_str(), "syslog" | "journald") {
         warnings.push(document.fault_at(
             "log.target",
-            format!("`log.target = \"{}\"`: {NOT_AVAILABLE}; the log goes to stderr", config.log.target),
+            format!(
+                "`log.target = \"{}\"`: {NOT_AVAILABLE}; the log goes to stderr",
+                config.log.target
+            ),
         ));
     }
     (warnings, errors)

@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use mail::{Domain, Mailbox};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::schema_outgoing::{
+    AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
+};
 use super::units::{Interval, Network, Size};
-pub(crate) use super::schema_outgoing::{Delivery, Dns, DnsMode, Timeouts, Tls};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,7 +133,10 @@ pub(crate) struct Access {
 impl Default for Access {
     fn default() -> Self {
         let loopback = [
-            ipnet::IpNet::from(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8)),
+            ipnet::IpNet::from(ipnet::Ipv4Net::new_assert(
+                std::net::Ipv4Addr::new(127, 0, 0, 0),
+                8,
+            )),
             ipnet::IpNet::from(IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),
         ];
         Self {
@@ -193,9 +198,9 @@ impl Default for Spool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Store {
-    /// SQLite on a local disk.
+    /// `SQLite` on a local disk.
     Embedded,
-    /// A PostgreSQL server that several nodes share.
+    /// A `PostgreSQL` server that several nodes share.
     Postgres,
 }
 

@@ -164,7 +164,12 @@ impl Default for Tls {
     fn default() -> Self {
         Self {
             webpki_roots: PathBuf::new(),
-            groups: vec![TlsGroup::X25519MlKem768, TlsGroup::X25519, TlsGroup::P256, TlsGroup::P384],
+            groups: vec![
+                TlsGroup::X25519MlKem768,
+                TlsGroup::X25519,
+                TlsGroup::P256,
+                TlsGroup::P384,
+            ],
             minimum: TlsVersion::V12,
         }
     }

@@ -20,28 +20,96 @@ fn faults(text: &str) -> Vec<FileError> {
 
 /// Each wrong text, where the fault is, and words that the message must hold.
 const WRONG: [(&str, (usize, usize), &[&str]); 27] = [
-    ("hostnam = \"a.example\"", (1, 1), &["unknown key \"hostnam\"", "did you mean \"hostname\""]),
-    ("version = 1\n[listen]\n  smpt = []", (3, 3), &["\"smpt\"", "\"smtp\"?", "allowed here: ", "\"smtps\""]),
-    ("[delivery.timeouts]\nbaner = \"5m\"", (2, 1), &["\"baner\"", "\"banner\"?"]),
-    ("[polcy]\nfile = \"x\"", (1, 2), &["unknown key \"polcy\"", "\"policy\"?"]),
-    ("dns = { self_test = { secur = [] } }", (1, 23), &["\"secur\"", "\"secure\"?"]),
-    ("[delivery]\nmax_age = \"5 parsecs\"", (2, 11), &["\"5 parsecs\" is no duration", "s, m, h, d"]),
-    ("[delivery]\nretry = [\"5m\", \"x\"]", (2, 16), &["\"x\" is no duration"]),
+    (
+        "hostnam = \"a.example\"",
+        (1, 1),
+        &["unknown key \"hostnam\"", "did you mean \"hostname\""],
+    ),
+    (
+        "version = 1\n[listen]\n  smpt = []",
+        (3, 3),
+        &["\"smpt\"", "\"smtp\"?", "allowed here: ", "\"smtps\""],
+    ),
+    (
+        "[delivery.timeouts]\nbaner = \"5m\"",
+        (2, 1),
+        &["\"baner\"", "\"banner\"?"],
+    ),
+    (
+        "[polcy]\nfile = \"x\"",
+        (1, 2),
+        &["unknown key \"polcy\"", "\"policy\"?"],
+    ),
+    (
+        "dns = { self_test = { secur = [] } }",
+        (1, 23),
+        &["\"secur\"", "\"secure\"?"],
+    ),
+    (
+        "[delivery]\nmax_age = \"5 parsecs\"",
+        (2, 11),
+        &["\"5 parsecs\" is no duration", "s, m, h, d"],
+    ),
+    (
+        "[delivery]\nretry = [\"5m\", \"x\"]",
+        (2, 16),
+        &["\"x\" is no duration"],
+    ),
     ("[delivery]\nretry = []", (2, 1), &["`delivery.retry`"]),
-    ("[delivery]\nretry = [\"5m\", \"0s\"]", (2, 1), &["`delivery.retry`"]),
-    ("[delivery.timeouts]\nrcpt = 0", (2, 1), &["`delivery.timeouts.rcpt` is zero"]),
+    (
+        "[delivery]\nretry = [\"5m\", \"0s\"]",
+        (2, 1),
+        &["`delivery.retry`"],
+    ),
+    (
+        "[delivery.timeouts]\nrcpt = 0",
+        (2, 1),
+        &["`delivery.timeouts.rcpt` is zero"],
+    ),
     ("[delivery]\nport = 0", (2, 8), &["nonzero"]),
     ("[delivery]\nport = 65536", (2, 8), &["65536"]),
-    ("[limits]\nmessage_size = \"50 megs\"", (2, 16), &["\"50 megs\" is no size", "MiB"]),
-    ("[limits]\nrecipients = \"many\"", (2, 14), &["string \"many\"", "u32"]),
+    (
+        "[limits]\nmessage_size = \"50 megs\"",
+        (2, 16),
+        &["\"50 megs\" is no size", "MiB"],
+    ),
+    (
+        "[limits]\nrecipients = \"many\"",
+        (2, 14),
+        &["string \"many\"", "u32"],
+    ),
     ("[listen]\nsmtp = [\"localhost\"]", (2, 9), &["socket address"]),
     ("[access]\nnetworks = [\"10.1.2.3/8\"]", (2, 13), &["10.0.0.0/8"]),
-    ("[dns]\nmode = \"trustad\"", (2, 8), &["\"trustad\"", "\"auto\"", "\"trust-ad\"", "\"validate\""]),
-    ("[dns]\nmode = \"trust-ad\"\nservers = [\"192.0.2.1\"]", (3, 1), &["192.0.2.1", "loopback"]),
-    ("[dns]\nservers = [\"tls://a.example@192.0.2.1\"]", (2, 1), &["not available in this version"]),
-    ("[spool]\nstore = \"postgres\"", (2, 1), &["not available in this version", "embedded"]),
-    ("[tlsrpt]\nsend = true", (2, 1), &["`tlsrpt.send`", "not available in this version"]),
-    ("[listen]\ntls_key = \"relay.key\"", (2, 1), &["`listen.tls_key`", "clear text"]),
+    (
+        "[dns]\nmode = \"trustad\"",
+        (2, 8),
+        &["\"trustad\"", "\"auto\"", "\"trust-ad\"", "\"validate\""],
+    ),
+    (
+        "[dns]\nmode = \"trust-ad\"\nservers = [\"192.0.2.1\"]",
+        (3, 1),
+        &["192.0.2.1", "loopback"],
+    ),
+    (
+        "[dns]\nservers = [\"tls://a.example@192.0.2.1\"]",
+        (2, 1),
+        &["not available in this version"],
+    ),
+    (
+        "[spool]\nstore = \"postgres\"",
+        (2, 1),
+        &["not available in this version", "embedded"],
+    ),
+    (
+        "[tlsrpt]\nsend = true",
+        (2, 1),
+        &["`tlsrpt.send`", "not available in this version"],
+    ),
+    (
+        "[listen]\ntls_key = \"relay.key\"",
+        (2, 1),
+        &["`listen.tls_key`", "clear text"],
+    ),
     ("[log]\nfacility = \"post\"", (2, 1), &["`post`", "local7"]),
     ("[log]\nlevel = \"loud\"", (2, 9), &["\"loud\"", "\"warning\""]),
     ("version = 2", (1, 1), &["version 2", "allowed: 1"]),
@@ -58,7 +126,10 @@ fn wrong_files_are_refused_at_the_right_place() {
         for word in words {
             assert!(fault.to_string().contains(word), "{word:?} is not in: {fault}");
         }
-        assert!(fault.to_string().starts_with("/etc/danerelay/danerelay.toml:"), "{fault}");
+        assert!(
+            fault.to_string().starts_with("/etc/danerelay/danerelay.toml:"),
+            "{fault}"
+        );
     }
 }
 
@@ -99,7 +170,11 @@ fn the_template_names_every_key_with_its_default() {
 
 fn collect_keys(place: &str, table: &toml::Table, keys: &mut Vec<String>) {
     for (key, value) in table {
-        let dotted = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+        let dotted = if place.is_empty() {
+            key.clone()
+        } else {
+            format!("{place}.{key}")
+        };
         match value {
             toml::Value::Table(inner) => collect_keys(&dotted, inner, keys),
             _ => keys.push(dotted),
@@ -115,7 +190,10 @@ fn what_does_not_exist_yet_is_a_warning() {
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
     assert_eq!(lines, [2, 4, 7, 9, 11]);
     for warning in &loaded.warnings {
-        assert!(warning.to_string().contains("not available in this version"), "{warning}");
+        assert!(
+            warning.to_string().contains("not available in this version"),
+            "{warning}"
+        );
     }
     assert_eq!(loaded.config.log.target(), LogTarget::Stderr);
 }
@@ -125,7 +203,10 @@ fn paths_begin_at_the_file() {
     let loaded = read("[spool]\npath = \"spool\"\n[log]\ntarget = \"log\"").unwrap();
     assert_eq!(loaded.config.spool.path, Path::new("/etc/danerelay/spool"));
     assert_eq!(loaded.config.policy.file, Path::new("/etc/danerelay/policy.toml"));
-    assert_eq!(loaded.config.log.target(), LogTarget::File("/etc/danerelay/log".into()));
+    assert_eq!(
+        loaded.config.log.target(),
+        LogTarget::File("/etc/danerelay/log".into())
+    );
     assert_eq!(loaded.config.dns.trust_anchor, Path::new(""));
     assert!(loaded.is_written("spool.path") && !loaded.is_written("policy.file"));
 }
@@ -134,7 +215,10 @@ fn paths_begin_at_the_file() {
 fn the_settings_are_shown_with_their_origin() {
     let loaded = read("hostname = \"relay.example\"\n[delivery.timeouts]\nrcpt = \"120s\"").unwrap();
     let shown = show(&loaded);
-    assert!(shown.contains("hostname = \"relay.example\"  # danerelay.toml:1\n"), "{shown}");
+    assert!(
+        shown.contains("hostname = \"relay.example\"  # danerelay.toml:1\n"),
+        "{shown}"
+    );
     assert!(shown.contains("[delivery.timeouts]\n"), "{shown}");
     assert!(shown.contains("\nrcpt = \"2m\"  # danerelay.toml:3\n"), "{shown}");
     assert!(shown.contains("\ndata = \"2m\"  # default\n"), "{shown}");

@@ -44,7 +44,8 @@ const SIZE_UNITS: [(&str, u64); 6] = [
 ];
 
 const INTERVAL_ALLOWED: &str = "a whole number with s, m, h, d or w, for example \"30s\" or \"5d\", or 0";
-const SIZE_ALLOWED: &str = "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
+const SIZE_ALLOWED: &str =
+    "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
 const SERVER_ALLOWED: &str = "ADDRESS, ADDRESS:PORT, [IPv6]:PORT or tls://NAME@ADDRESS";
 
 /// A text that is none of what is allowed here.
@@ -84,7 +85,7 @@ fn parse_scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 fn scale_of(number: u64, units: &[(&'static str, u64)]) -> (u64, &'static str) {
     units
         .iter()
-        .find(|(_, factor)| number % factor == 0)
+        .find(|(_, factor)| number.is_multiple_of(*factor))
         .map_or((number, ""), |(unit, factor)| (number / factor, *unit))
 }
 
@@ -202,7 +203,9 @@ fn parse_server_address(text: &str, port: u16) -> Option<SocketAddr> {
     if let Some(inner) = bracketed {
         return Some(SocketAddr::new(inner.parse::<Ipv6Addr>().ok()?.into(), port));
     }
-    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, port));
+    let address = text
+        .parse::<IpAddr>()
+        .map(|address| SocketAddr::new(address, port));
     address
         .or_else(|_| text.parse::<SocketAddr>())
         .ok()
@@ -310,7 +313,13 @@ mod tests {
         for text in ["50 MiB", "512 MiB", "1 B", "1 TiB", "1000 B", "0"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }
-        for text in ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353", "tls://a.example@192.0.2.1"] {
+        for text in [
+            "192.0.2.1",
+            "192.0.2.1:5353",
+            "2001:db8::1",
+            "[2001:db8::1]:5353",
+            "tls://a.example@192.0.2.1",
+        ] {
             assert_eq!(text.parse::<Server>().unwrap().to_string(), text);
         }
         for text in ["127.0.0.0/8", "::1/128"] {
@@ -328,7 +337,16 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        for text in ["", "5", "s", "-5s", "5 parsecs", "1.5h", "99999999999999999999s", "18446744073709551615d"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 parsecs",
+            "1.5h",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert!(text.parse::<Interval>().is_err(), "{text:?}");
         }
         for text in ["", "MiB", "-1 B", "50 mib", "50 MB", "18446744073709551615 KiB"] {
@@ -337,7 +355,14 @@ mod tests {
         for text in ["", "10.0.0.0/33", "10.1.2.3/8", "example.org"] {
             assert!(text.parse::<Network>().is_err(), "{text:?}");
         }
-        for text in ["", "dns.example", "192.0.2.1:0", "tls://192.0.2.1", "tls://a..b@192.0.2.1", "192.0.2.1:x"] {
+        for text in [
+            "",
+            "dns.example",
+            "192.0.2.1:0",
+            "tls://192.0.2.1",
+            "tls://a..b@192.0.2.1",
+            "192.0.2.1:x",
+        ] {
             assert!(text.parse::<Server>().is_err(), "{text:?}");
         }
     }

@@ -37,8 +37,8 @@ const NOT_ZERO: [&str; 26] = [
 ];
 
 const FACILITIES: [&str; 20] = [
-    "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user", "uucp", "local0",
-    "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
+    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
 /// What makes the file unusable.
@@ -46,7 +46,10 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
     let mut faults = Vec::new();
     let mut wrong = |key: &str, message: String| faults.push(document.fault_at(key, message));
     if config.version != 1 {
-        wrong("version", format!("version {} of this file is not known; allowed: 1", config.version));
+        wrong(
+            "version",
+            format!("version {} of this file is not known; allowed: 1", config.version),
+        );
     }
     for key in NOT_ZERO {
         if lookup(effective, key).is_some_and(has_zero) {
@@ -54,13 +57,22 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
         }
     }
     if config.tls.groups.is_empty() {
-        wrong("tls.groups", "`tls.groups` is empty; at least one group is needed".to_owned());
+        wrong(
+            "tls.groups",
+            "`tls.groups` is empty; at least one group is needed".to_owned(),
+        );
     }
     if config.spool.path.as_os_str().is_empty() {
-        wrong("spool.path", "`spool.path` is empty; allowed: a directory".to_owned());
+        wrong(
+            "spool.path",
+            "`spool.path` is empty; allowed: a directory".to_owned(),
+        );
     }
     if config.policy.file.as_os_str().is_empty() {
-        wrong("policy.file", "`policy.file` is empty; allowed: a file".to_owned());
+        wrong(
+            "policy.file",
+            "`policy.file` is empty; allowed: a file".to_owned(),
+        );
     }
     if config.log.target.is_empty() {
         let allowed = "allowed: stderr, syslog, journald or the path of a file";
@@ -68,12 +80,20 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
     }
     if !FACILITIES.contains(&config.log.facility.as_str()) {
         let facility = &config.log.facility;
-        wrong("log.facility", format!("unknown facility `{facility}`; allowed: {}", FACILITIES.join(", ")));
+        wrong(
+            "log.facility",
+            format!(
+                "unknown facility `{facility}`; allowed: {}",
+                FACILITIES.join(", ")
+            ),
+        );
     }
     if let Some(server) = trusted_from_afar(config) {
         wrong(
             "dns.servers",
-            format!("with `mode = \"trust-ad\"` {server} must be on loopback: anyone on the way could forge its AD bit"),
+            format!(
+                "with `mode = \"trust-ad\"` {server} must be on loopback: anyone on the way could forge its AD bit"
+            ),
         );
     }
     faults
@@ -112,7 +132,11 @@ fn trusted_from_afar(config: &Config) -> Option<&Server> {
 fn lookup<'a>(table: &'a toml::Table, dotted: &str) -> Option<&'a toml::Value> {
     let (first, rest) = dotted.split_once('.').unwrap_or((dotted, ""));
     let value = table.get(first)?;
-    if rest.is_empty() { Some(value) } else { lookup(value.as_table()?, rest) }
+    if rest.is_empty() {
+        Some(value)
+    } else {
+        lookup(value.as_table()?, rest)
+    }
 }
 
 fn has_zero(value: &toml::Value) -> bool {
@@ -120,6 +144,9 @@ fn has_zero(value: &toml::Value) -> bool {
         toml::Value::String(text) => text == "0",
         toml::Value::Integer(number) => *number == 0,
         toml::Value::Array(values) => values.is_empty() || values.iter().any(has_zero),
-        toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => false,
+        toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Table(_) => false,
     }
 }

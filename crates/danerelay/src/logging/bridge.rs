@@ -1,6 +1,6 @@
 //! What libraries report through `tracing`, as events of the log.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use mail::event::{Event, EventLog, Level, Value};
@@ -54,7 +54,7 @@ impl Visit for Words {
             self.0.insert_str(0, &format!("{value:?}"));
         } else {
             let separator = if self.0.is_empty() { "" } else { " " };
-            self.0.push_str(&format!("{separator}{}={value:?}", field.name()));
+            let _ = write!(self.0, "{separator}{}={value:?}", field.name());
         }
     }
 }

@@ -86,7 +86,10 @@ impl State {
         if self.lost > 0 {
             let gap = Event::new(Level::Error, "log")
                 .with("lost", Value::Integer(self.lost))
-                .with("reason", Value::Quoted("lines before this one could not be written".to_owned()));
+                .with(
+                    "reason",
+                    Value::Quoted("lines before this one could not be written".to_owned()),
+                );
             if self.sink.write_line(&self.form.line(&gap)).is_err() {
                 self.lost = self.lost.saturating_add(1);
                 return;

@@ -37,7 +37,11 @@ impl Sink {
     }
 
     fn open_file(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o640)
+            .open(path);
         file.map(|file| Self::new(file, Kind::File))
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }

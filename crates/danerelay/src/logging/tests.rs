@@ -29,9 +29,16 @@ fn lines_have_time_and_level_and_the_message_as_it_is() {
     log.write(&event(Level::Warning, "C"));
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, ' ').collect()).collect();
-    let [first, second] = lines.as_slice() else { panic!("{text}") };
-    let [time, level, message] = first.as_slice() else { panic!("{text}") };
-    assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+    let [first, second] = lines.as_slice() else {
+        panic!("{text}")
+    };
+    let [time, level, message] = first.as_slice() else {
+        panic!("{text}")
+    };
+    assert!(
+        time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(),
+        "{time}"
+    );
     assert_eq!((*level, *message), ("info", "id=B, event=accepted"));
     assert_eq!(second.get(1..), Some(&["warning", "id=C, event=accepted"][..]));
 }
@@ -50,7 +57,12 @@ fn json_lines_are_objects() {
     log.write(&event(Level::Error, "B"));
     let text = std::fs::read_to_string(&path).unwrap();
     let object: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let field = |name: &str| object.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let field = |name: &str| {
+        object
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned)
+    };
     assert_eq!(field("level").as_deref(), Some("error"));
     assert_eq!(field("id").as_deref(), Some("B"));
     assert!(field("ts").unwrap().parse::<jiff::Timestamp>().is_ok());
@@ -66,8 +78,14 @@ fn a_file_that_was_moved_away_is_made_anew() {
     log.write(&event(Level::Info, "B"));
     log.reopen(&settings(&path)).unwrap();
     log.write(&event(Level::Info, "C"));
-    let (old, new) = (std::fs::read_to_string(&moved).unwrap(), std::fs::read_to_string(&path).unwrap());
-    assert!(old.contains("id=A") && old.contains("id=B") && !old.contains("id=C"), "{old}");
+    let (old, new) = (
+        std::fs::read_to_string(&moved).unwrap(),
+        std::fs::read_to_string(&path).unwrap(),
+    );
+    assert!(
+        old.contains("id=A") && old.contains("id=B") && !old.contains("id=C"),
+        "{old}"
+    );
     assert!(new.contains("id=C") && !new.contains("id=B"), "{new}");
 }
 
@@ -76,7 +94,9 @@ fn a_target_that_cannot_be_opened_leaves_the_old_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
-    let error = log.reopen(&settings(&directory.path().join("none/log"))).unwrap_err();
+    let error = log
+        .reopen(&settings(&directory.path().join("none/log")))
+        .unwrap_err();
     assert!(error.to_string().contains("none/log"), "{error}");
     log.write(&event(Level::Info, "A"));
     assert!(std::fs::read_to_string(&path).unwrap().contains("id=A"));
@@ -122,10 +142,15 @@ fn lines_lost_to_a_full_disk_are_counted_and_told() {
     let content = disk.0.lock().unwrap().1.clone();
     let text = String::from_utf8(content).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let [whole, torn, gap, last] = lines.as_slice() else { panic!("{text}") };
+    let [whole, torn, gap, last] = lines.as_slice() else {
+        panic!("{text}")
+    };
     assert!(whole.ends_with("info id=A, event=accepted"), "{text}");
     assert!(!torn.contains("event=accepted"), "{text}");
-    assert!(gap.contains(" error lost=3, ") && gap.ends_with("event=log"), "{text}");
+    assert!(
+        gap.contains(" error lost=3, ") && gap.ends_with("event=log"),
+        "{text}"
+    );
     assert!(last.ends_with("info id=E, event=accepted"), "{text}");
 }
 
@@ -139,5 +164,8 @@ fn libraries_are_heard_when_they_warn() {
     tracing::warn!(attempt = 3, "it\ncreaks");
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains(" warning module=danerelay") && text.contains("message=\"it\\x0Acreaks attempt=3\""), "{text}");
+    assert!(
+        text.contains(" warning module=danerelay") && text.contains("message=\"it\\x0Acreaks attempt=3\""),
+        "{text}"
+    );
 }

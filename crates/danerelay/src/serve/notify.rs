@@ -1,4 +1,4 @@
-//! What systemd is told (sd_notify(3)). Without systemd nobody listens, and nothing is said.
+//! What systemd is told (`sd_notify(3)`). Without systemd nobody listens, and nothing is said.
 
 use sd_notify::NotifyState;
 
@@ -16,7 +16,10 @@ pub(super) fn reloading() {
 
 /// The daemon is about to end.
 pub(super) fn stopping() {
-    send(&[NotifyState::Stopping, NotifyState::Status("finishing transactions")]);
+    send(&[
+        NotifyState::Stopping,
+        NotifyState::Status("finishing transactions"),
+    ]);
 }
 
 /// A socket of systemd that cannot be written to is no reason to stop relaying.

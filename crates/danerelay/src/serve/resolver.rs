@@ -49,10 +49,14 @@ pub(crate) enum ResolverPlanError {
 
 /// Makes the plan from the configuration and the system's resolv.conf.
 pub(crate) fn plan(settings: &Dns) -> Result<Plan, ResolverPlanError> {
-    let system = if settings.servers.is_empty() { Some(read_resolv_conf()?) } else { None };
+    let system = if settings.servers.is_empty() {
+        Some(read_resolv_conf()?)
+    } else {
+        None
+    };
     let (mode, reason) = choose(settings.mode, system.as_ref());
     let servers = match &system {
-        Some(system) => system.nameservers.iter().map(|ip| SocketAddr::new(IpAddr::from(ip), 53)).collect(),
+        Some(system) => system_servers(system),
         None => settings.servers.iter().filter_map(plain).collect(),
     };
     let config = ResolverConfig {
@@ -89,8 +93,26 @@ fn plain(server: &Server) -> Option<SocketAddr> {
     }
 }
 
+/// Without a file or without servers in it, the resolver is the one on this machine (resolv.conf(5)).
+fn system_servers(system: &resolv_conf::Config) -> Vec<SocketAddr> {
+    let named: Vec<SocketAddr> = system
+        .nameservers
+        .iter()
+        .map(|ip| SocketAddr::new(IpAddr::from(ip), 53))
+        .collect();
+    if named.is_empty() {
+        vec![SocketAddr::from(([127, 0, 0, 1], 53))]
+    } else {
+        named
+    }
+}
+
 fn read_resolv_conf() -> Result<resolv_conf::Config, ResolverPlanError> {
-    let text = std::fs::read_to_string(RESOLV_CONF).map_err(ResolverPlanError::Unreadable)?;
+    let text = match std::fs::read_to_string(RESOLV_CONF) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(ResolverPlanError::Unreadable(error)),
+    };
     resolv_conf::Config::parse(text).map_err(ResolverPlanError::Malformed)
 }
 
@@ -128,7 +150,9 @@ mod tests {
     #[test]
     fn named_servers_are_asked_in_their_order() {
         let settings = Dns {
-            servers: ["192.0.2.2:5353", "2001:db8::1"].map(|text| text.parse().unwrap()).to_vec(),
+            servers: ["192.0.2.2:5353", "2001:db8::1"]
+                .map(|text| text.parse().unwrap())
+                .to_vec(),
             ..Dns::default()
         };
         let plan = plan(&settings).unwrap();
@@ -141,8 +165,14 @@ mod tests {
     fn a_file_that_holds_no_anchor_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root.key");
-        assert!(matches!(trust_anchors(&path), Err(ResolverPlanError::AnchorUnreadable { .. })));
+        assert!(matches!(
+            trust_anchors(&path),
+            Err(ResolverPlanError::AnchorUnreadable { .. })
+        ));
         std::fs::write(&path, "; nothing\n").unwrap();
-        assert!(matches!(trust_anchors(&path), Err(ResolverPlanError::Anchor { .. })));
+        assert!(matches!(
+            trust_anchors(&path),
+            Err(ResolverPlanError::Anchor { .. })
+        ));
     }
 }

@@ -19,14 +19,18 @@ pub(super) type Sockets = Vec<(TcpListener, SocketAddr)>;
 /// Takes the sockets that systemd passes, or else listens on the configured addresses.
 pub(super) fn open(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, StartError> {
     let passed = passed().map_err(StartError::PassedSocket)?;
-    let sockets = if passed.is_empty() { bind(loaded, log)? } else { passed };
+    let sockets = if passed.is_empty() {
+        bind(loaded, log)?
+    } else {
+        passed
+    };
     if sockets.is_empty() {
         return Err(StartError::NoAddress);
     }
     Ok(sockets)
 }
 
-/// sd_listen_fds(3).
+/// `sd_listen_fds(3)`.
 fn passed() -> io::Result<Sockets> {
     let mut passed = ListenFd::from_env();
     let mut sockets = Vec::new();

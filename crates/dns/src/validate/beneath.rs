@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
+use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::xfer::DnsHandle;
-use hickory_net::NetError;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{DnsRequest, DnsResponse, Message, Query};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -24,7 +24,7 @@ use crate::upstream::{Asking, Upstream};
 /// How long a failed inner question is not asked again: long enough to spare the server, short enough to see it mended.
 const FAILURE_LIFE: Duration = Duration::from_secs(2);
 /// The longest that keys and delegations are kept, however long their TTL.
-const KEY_LIFE: Duration = Duration::from_secs(3600);
+const KEY_LIFE: Duration = Duration::from_hours(1);
 /// How many failures are remembered; beyond that the old ones go.
 const FAILURES: usize = 1024;
 
@@ -42,7 +42,11 @@ struct Shared {
 
 impl Beneath {
     pub(super) fn new(upstream: Arc<Upstream>, capacity: usize) -> Self {
-        Self(Arc::new(Shared { upstream, kept: TimedCache::new(capacity), failures: Mutex::default() }))
+        Self(Arc::new(Shared {
+            upstream,
+            kept: TimedCache::new(capacity),
+            failures: Mutex::default(),
+        }))
     }
 
     /// One question, its answer pruned. Keys and delegations come from the cache where they are known.
@@ -74,7 +78,9 @@ impl Beneath {
     /// Whether a key or delegation on the way to a name could not be fetched since `start`, or shortly before.
     pub(super) fn failed_on_the_way(&self, name: &Name, start: Instant) -> bool {
         let failures = self.failures();
-        failures.iter().any(|((owner, _), (at, _))| owner.zone_of(name) && *at + FAILURE_LIFE >= start)
+        failures
+            .iter()
+            .any(|((owner, _), (at, _))| owner.zone_of(name) && *at + FAILURE_LIFE >= start)
     }
 
     /// Drops the keys and delegations above a name that turned out bogus: what is forged or just being rolled must not stick.
@@ -84,13 +90,18 @@ impl Beneath {
 
     /// Drops everything about a name and what is below it, and all failures.
     pub(super) fn flush(&self, name: &Name) {
-        self.0.kept.retain(|(owner, _)| !name.zone_of(owner) && !owner.zone_of(name));
+        self.0
+            .kept
+            .retain(|(owner, _)| !name.zone_of(owner) && !owner.zone_of(name));
         self.failures().clear();
     }
 
     fn failed_lately(&self, key: &Key) -> Option<LookupFailure> {
         let failures = self.failures();
-        failures.get(key).filter(|(at, _)| at.elapsed() < FAILURE_LIFE).map(|(_, cause)| cause.clone())
+        failures
+            .get(key)
+            .filter(|(at, _)| at.elapsed() < FAILURE_LIFE)
+            .map(|(_, cause)| cause.clone())
     }
 
     fn note_failure(&self, key: Key, cause: LookupFailure) {
@@ -187,6 +198,11 @@ fn signer(record: &Record) -> Option<&Name> {
 
 /// How long an answer about keys may be kept: its shortest TTL.
 fn life(message: &Message) -> Duration {
-    let shortest = message.answers.iter().chain(&message.authorities).map(|record| record.ttl).min();
+    let shortest = message
+        .answers
+        .iter()
+        .chain(&message.authorities)
+        .map(|record| record.ttl)
+        .min();
     Duration::from_secs(shortest.unwrap_or(0).into()).min(KEY_LIFE)
 }

@@ -52,10 +52,22 @@ impl<'a> Evidence<'a> {
             .authorities
             .iter()
             .filter(|record| matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3))
-            .filter_map(|record| Some((record, signature(&message.authorities, record)?.input().signer_name.clone())))
+            .filter_map(|record| {
+                Some((
+                    record,
+                    signature(&message.authorities, record)?
+                        .input()
+                        .signer_name
+                        .clone(),
+                ))
+            })
             .filter(|(_, by)| by.zone_of(name) && signer.is_none_or(|signer| signer == by))
             .collect();
-        let signer = secure.iter().map(|(_, by)| by).max_by_key(|by| by.num_labels())?.clone();
+        let signer = secure
+            .iter()
+            .map(|(_, by)| by)
+            .max_by_key(|by| by.num_labels())?
+            .clone();
         let (mut nsec, mut nsec3) = (Vec::new(), Vec::new());
         for (record, _) in secure.iter().filter(|(_, by)| *by == signer) {
             match &record.data {
@@ -66,7 +78,11 @@ impl<'a> Evidence<'a> {
                 _ => {}
             }
         }
-        let links = if nsec.is_empty() { Links::Nsec3(nsec3) } else { Links::Nsec(nsec) };
+        let links = if nsec.is_empty() {
+            Links::Nsec3(nsec3)
+        } else {
+            Links::Nsec(nsec)
+        };
         Some(Self { signer, links })
     }
 
@@ -95,7 +111,11 @@ impl<'a> Evidence<'a> {
                 let hashes = Hashes::new(links, &self.signer).ok()?;
                 let next_closer = name.trim_to(usize::from(labels).checked_add(1)?);
                 let cover = hashes.covering(&next_closer)?;
-                Some(if cover.opt_out() { Security::Insecure } else { Security::Secure })
+                Some(if cover.opt_out() {
+                    Security::Insecure
+                } else {
+                    Security::Secure
+                })
             }
         }
     }
@@ -124,12 +144,16 @@ fn about_nsec(links: &[(&Name, &NSEC)], zone: &Name, question: &Query) -> Verdic
     if let Some((_, nsec)) = matching(name) {
         return lacks(nsec.type_set(), question);
     }
-    let Some((owner, nsec)) = covering(links, zone, name) else { return Verdict::Unproven };
+    let Some((owner, nsec)) = covering(links, zone, name) else {
+        return Verdict::Unproven;
+    };
     if name.zone_of(nsec.next_domain_name()) {
         // An empty non-terminal: something exists below it (RFC 8020 §3.1).
         return Verdict::NoType(Cut::None);
     }
-    let Ok(wildcard) = closest_encloser(name, owner, nsec).prepend_label("*") else { return Verdict::Unproven };
+    let Ok(wildcard) = closest_encloser(name, owner, nsec).prepend_label("*") else {
+        return Verdict::Unproven;
+    };
     if let Some((_, nsec)) = matching(&wildcard) {
         return lacks(nsec.type_set(), question);
     }
@@ -161,11 +185,15 @@ fn about_nsec3(hashes: &Hashes<'_>, question: &Query) -> Verdict {
 }
 
 fn about_next_closer(hashes: &Hashes<'_>, question: &Query, encloser: &Name, next_closer: &Name) -> Verdict {
-    let Some(cover) = hashes.covering(next_closer) else { return Verdict::Unproven };
+    let Some(cover) = hashes.covering(next_closer) else {
+        return Verdict::Unproven;
+    };
     if question.query_type() == RecordType::DS && cover.opt_out() {
         return Verdict::OptOut;
     }
-    let Ok(wildcard) = encloser.prepend_label("*") else { return Verdict::Unproven };
+    let Ok(wildcard) = encloser.prepend_label("*") else {
+        return Verdict::Unproven;
+    };
     if let Some(nsec3) = hashes.matching(&wildcard) {
         return lacks(nsec3.type_set(), question);
     }
@@ -189,7 +217,11 @@ fn lacks(types: &RecordTypeSet, question: &Query) -> Verdict {
     if child_side_of_ds || parent_side_of_others {
         return Verdict::Unproven;
     }
-    Verdict::NoType(if cut && !apex { Cut::UnsignedDelegation } else { Cut::None })
+    Verdict::NoType(if cut && !apex {
+        Cut::UnsignedDelegation
+    } else {
+        Cut::None
+    })
 }
 
 /// The NSEC between whose names the name would stand (RFC 4034 §6.1), unless it is from above a cut or DNAME on the way to it.

@@ -35,7 +35,7 @@ use beneath::{Beneath, out_of_library};
 use denial::{Cut, Evidence, Verdict, signature};
 
 /// How long the keys behind DS anchors are used before they are matched anew: a new key of the set is taken up within this time.
-const KEYS_LIFE: Duration = Duration::from_secs(3600);
+const KEYS_LIFE: Duration = Duration::from_hours(1);
 /// The most verdicts on signatures that the library keeps.
 const SIGNATURES: usize = 65_536;
 
@@ -79,7 +79,12 @@ enum Proven {
 impl Validator {
     pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, capacity: usize) -> Self {
         let beneath = Beneath::new(upstream, capacity);
-        Self { beneath, anchors, library: Mutex::default(), signatures: capacity.clamp(64, SIGNATURES) }
+        Self {
+            beneath,
+            anchors,
+            library: Mutex::default(),
+            signatures: capacity.clamp(64, SIGNATURES),
+        }
     }
 
     /// What stands at a name, validated.
@@ -92,20 +97,36 @@ impl Validator {
         self.beneath.forget_way_to(name);
         // RFC 4035 §4.3: without what is needed to decide, the answer is undecided, not wrong.
         let missing = self.beneath.failed_on_the_way(name, start);
-        Err(if missing { LookupFailure::Indeterminate } else { LookupFailure::Bogus })
+        Err(if missing {
+            LookupFailure::Indeterminate
+        } else {
+            LookupFailure::Bogus
+        })
     }
 
     /// What stands at a name below a negative trust anchor (RFC 7646): no signature is looked at.
-    pub(crate) async fn unvalidated(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
+    pub(crate) async fn unvalidated(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+    ) -> Result<Hop, LookupFailure> {
         let question = Query::query(name.clone(), record_type);
         let (finding, ttl) = read(&*self.beneath.fetch(&question).await?, &question)?;
-        Ok(Hop { security: Security::Insecure, finding, ttl })
+        Ok(Hop {
+            security: Security::Insecure,
+            finding,
+            ttl,
+        })
     }
 
     /// What a look-up that ran out of time was waiting for: a key on the way, or the answer itself.
     pub(crate) fn overdue(&self, name: &Name, start: Instant) -> LookupFailure {
         let keys = self.beneath.failed_on_the_way(name, start);
-        if keys { LookupFailure::Indeterminate } else { LookupFailure::Timeout }
+        if keys {
+            LookupFailure::Indeterminate
+        } else {
+            LookupFailure::Timeout
+        }
     }
 
     pub(crate) fn flush(&self, name: &Name) {
@@ -128,13 +149,19 @@ impl Validator {
                 Standing::Unsigned => Security::Insecure,
             },
         };
-        Ok(Hop { security, finding, ttl })
+        Ok(Hop {
+            security,
+            finding,
+            ttl,
+        })
     }
 
     /// Walks from the trust anchor down to a name. Each cut is proved by the zone above it, and only by that.
     async fn standing(&self, name: &Name) -> Result<Standing, LookupFailure> {
         // RFC 4033 §5: without an anchor above it a name is neither secure nor bogus.
-        let Some(anchored) = self.anchors.zone_above(name) else { return Ok(Standing::Unsigned) };
+        let Some(anchored) = self.anchors.zone_above(name) else {
+            return Ok(Standing::Unsigned);
+        };
         let mut apex = anchored.clone();
         for labels in anchored.iter().count() + 1..=name.iter().count() {
             let below = name.trim_to(labels);
@@ -169,7 +196,11 @@ impl Validator {
             let known = delegation.iter().any(|record| is_supported(record));
             return Ok(if known { Step::Signed } else { Step::Unsigned });
         }
-        if message.answers.iter().any(|record| record.proof == Proof::Secure && is_alias(record)) {
+        if message
+            .answers
+            .iter()
+            .any(|record| record.proof == Proof::Secure && is_alias(record))
+        {
             // An alias stands alone, so there is no delegation (RFC 2181 §10.1, RFC 6672 §2.4).
             return Ok(Step::NoCut);
         }
@@ -248,7 +279,9 @@ impl Validator {
 }
 
 fn insert_matching(keys: &mut LibraryAnchors, zone: &Name, ds: &DS, data: &RData) -> bool {
-    let RData::DNSSEC(DNSSECRData::DNSKEY(key)) = data else { return false };
+    let RData::DNSSEC(DNSSECRData::DNSKEY(key)) = data else {
+        return false;
+    };
     let matches = key.algorithm() == ds.algorithm() && ds.covers(zone, key).unwrap_or(false);
     if matches {
         // False where another anchor brought the same key already.
@@ -260,7 +293,9 @@ fn insert_matching(keys: &mut LibraryAnchors, zone: &Name, ds: &DS, data: &RData
 fn proven(message: &Message, question: &Query, finding: &Finding) -> Proven {
     match finding {
         Finding::Records(_) => rrset(message, question.name(), question.query_type()),
-        Finding::Alias(target) if by_dname(message, question.name(), target) => Proven::Status(Security::Secure),
+        Finding::Alias(target) if by_dname(message, question.name(), target) => {
+            Proven::Status(Security::Secure)
+        }
         Finding::Alias(_) => rrset(message, question.name(), RecordType::CNAME),
         Finding::NoData => absence(message, question, |verdict| matches!(verdict, Verdict::NoType(_))),
         Finding::NxDomain => absence(message, question, |verdict| verdict == Verdict::NoName),
@@ -270,7 +305,9 @@ fn proven(message: &Message, question: &Query, finding: &Finding) -> Proven {
 /// `fits`: whether the verdict says the same as the RCODE. A server that gives NXDOMAIN for a name that exists is wrong
 /// (RFC 8020 §3.1), and not to be believed.
 fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) -> Proven {
-    let Some(evidence) = Evidence::collect(message, question.name(), None) else { return Proven::Nothing };
+    let Some(evidence) = Evidence::collect(message, question.name(), None) else {
+        return Proven::Nothing;
+    };
     match evidence.about(question) {
         verdict if fits(verdict) => Proven::Status(Security::Secure),
         // RFC 5155 §9.2: under opt-out the absence of a name is not authenticated.
@@ -282,7 +319,10 @@ fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) 
 
 fn rrset(message: &Message, name: &Name, record_type: RecordType) -> Proven {
     let records = at_owner(message, name, record_type);
-    let Some(rrsig) = records.first().and_then(|record| signature(&message.answers, record)) else {
+    let Some(rrsig) = records
+        .first()
+        .and_then(|record| signature(&message.answers, record))
+    else {
         return Proven::Nothing;
     };
     let (labels, signer) = (rrsig.input().num_labels, &rrsig.input().signer_name);
@@ -294,23 +334,36 @@ fn rrset(message: &Message, name: &Name, record_type: RecordType) -> Proven {
     }
     // Fewer labels under the signature than in the name: expanded from a wildcard (RFC 4035 §5.3.4).
     let evidence = Evidence::collect(message, name, Some(signer));
-    evidence.and_then(|evidence| evidence.expansion(name, labels)).map_or(Proven::Nothing, Proven::Status)
+    evidence
+        .and_then(|evidence| evidence.expansion(name, labels))
+        .map_or(Proven::Nothing, Proven::Status)
 }
 
 /// Whether an alias follows from a secure DNAME, by which it then counts as signed (RFC 4035 §4.8, RFC 6672 §5.3.1).
 fn by_dname(message: &Message, name: &Name, target: &Name) -> bool {
-    let redirects = message.answers.iter().filter(|record| record.record_type() == RecordType::DNAME);
-    redirects.filter(|record| record.proof == Proof::Secure && record.name != *name).any(|record| {
-        let RData::Unknown { rdata, .. } = &record.data else { return false };
-        let Ok(to) = Name::read(&mut BinDecoder::new(&rdata.anything)) else { return false };
-        let kept = name.iter().count().saturating_sub(record.name.iter().count());
-        let prefix = Name::from_labels(name.iter().take(kept));
-        let expanded = signature(&message.answers, record)
-            .is_some_and(|rrsig| rrsig.input().num_labels < record.name.num_labels());
-        !expanded
-            && record.name.zone_of(name)
-            && prefix.and_then(|prefix| prefix.append_domain(&to)).is_ok_and(|derived| derived == *target)
-    })
+    let redirects = message
+        .answers
+        .iter()
+        .filter(|record| record.record_type() == RecordType::DNAME);
+    redirects
+        .filter(|record| record.proof == Proof::Secure && record.name != *name)
+        .any(|record| {
+            let RData::Unknown { rdata, .. } = &record.data else {
+                return false;
+            };
+            let Ok(to) = Name::read(&mut BinDecoder::new(&rdata.anything)) else {
+                return false;
+            };
+            let kept = name.iter().count().saturating_sub(record.name.iter().count());
+            let prefix = Name::from_labels(name.iter().take(kept));
+            let expanded = signature(&message.answers, record)
+                .is_some_and(|rrsig| rrsig.input().num_labels < record.name.num_labels());
+            !expanded
+                && record.name.zone_of(name)
+                && prefix
+                    .and_then(|prefix| prefix.append_domain(&to))
+                    .is_ok_and(|derived| derived == *target)
+        })
 }
 
 fn all_secure(records: &[&Record]) -> bool {
@@ -323,7 +376,9 @@ fn is_alias(record: &Record) -> bool {
 
 fn is_supported(record: &Record) -> bool {
     match &record.data {
-        RData::DNSSEC(DNSSECRData::DS(ds)) => ds.algorithm().is_supported() && ds.digest_type().is_supported(),
+        RData::DNSSEC(DNSSECRData::DS(ds)) => {
+            ds.algorithm().is_supported() && ds.digest_type().is_supported()
+        }
         _ => false,
     }
 }

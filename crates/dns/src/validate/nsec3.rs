@@ -25,7 +25,9 @@ struct Link<'a> {
 impl<'a> Hashes<'a> {
     /// The verdict in the error is final: these records prove nothing, or are too costly to look at.
     pub(super) fn new(records: &[(&'a Name, &'a NSEC3)], zone: &'a Name) -> Result<Self, Verdict> {
-        let [(_, first), ..] = records else { return Err(Verdict::Unproven) };
+        let [(_, first), ..] = records else {
+            return Err(Verdict::Unproven);
+        };
         let same = |other: &NSEC3| {
             other.hash_algorithm() == first.hash_algorithm()
                 && other.salt() == first.salt()
@@ -40,15 +42,25 @@ impl<'a> Hashes<'a> {
         let links = records.iter().filter_map(|(owner, data)| {
             let label = owner.iter().next()?;
             let owner = String::from_utf8(label.to_ascii_lowercase()).ok()?;
-            Some(Link { owner, next: base32hex(data.next_hashed_owner_name()), data })
+            Some(Link {
+                owner,
+                next: base32hex(data.next_hashed_owner_name()),
+                data,
+            })
         });
-        Ok(Self { zone, links: links.collect() })
+        Ok(Self {
+            zone,
+            links: links.collect(),
+        })
     }
 
     /// The record of a name that exists.
     pub(super) fn matching(&self, name: &Name) -> Option<&'a NSEC3> {
         let hash = self.hash(name)?;
-        self.links.iter().find(|link| link.owner == hash).map(|link| link.data)
+        self.links
+            .iter()
+            .find(|link| link.owner == hash)
+            .map(|link| link.data)
     }
 
     /// The record between whose hashes the name's own would stand: the name does not exist.
@@ -58,14 +70,21 @@ impl<'a> Hashes<'a> {
             let after = hash > link.owner;
             let before = hash < link.next;
             // The last link points back to the first.
-            if link.owner < link.next { after && before } else { hash != link.owner && (after || before) }
+            if link.owner < link.next {
+                after && before
+            } else {
+                hash != link.owner && (after || before)
+            }
         };
         self.links.iter().find(covers).map(|link| link.data)
     }
 
     fn hash(&self, name: &Name) -> Option<String> {
         let data = self.links.first()?.data;
-        let digest = data.hash_algorithm().hash(data.salt(), &name.to_lowercase(), data.iterations()).ok()?;
+        let digest = data
+            .hash_algorithm()
+            .hash(data.salt(), &name.to_lowercase(), data.iterations())
+            .ok()?;
         Some(base32hex(digest.as_ref()))
     }
 }
@@ -100,9 +119,13 @@ mod tests {
 
     #[test]
     fn base32hex_is_that_of_rfc_4648() {
-        for (plain, coded) in
-            [("", ""), ("f", "co"), ("fo", "cpng"), ("foo", "cpnmu"), ("foobar", "cpnmuoj1e8")]
-        {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "co"),
+            ("fo", "cpng"),
+            ("foo", "cpnmu"),
+            ("foobar", "cpnmuoj1e8"),
+        ] {
             assert_eq!(base32hex(plain.as_bytes()), coded);
         }
     }

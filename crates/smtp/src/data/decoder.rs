@@ -63,6 +63,7 @@ impl DataDecoder {
     /// Appends the content found in `input` to `content`. `Some(n)`: the end of data was the last of the first
     /// `n` octets, what follows is not ours. `None`: all was consumed and the end is still to come.
     pub fn push(&mut self, input: &[u8], content: &mut BytesMut) -> Option<usize> {
+        content.reserve(input.len());
         let mut rest = input;
         while let Some(first) = rest.first() {
             let step = match (self.place, *first) {

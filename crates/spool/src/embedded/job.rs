@@ -1,5 +1,7 @@
 //! What is handed to the writer.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, Mailbox, NextHop, QueueId, ReversePath};
@@ -24,20 +26,26 @@ pub(super) enum Job {
     Close(Reply<()>),
 }
 
-/// The rows of a new message.
+/// A new message to be made durable.
 #[derive(Debug)]
 pub(super) struct CommitJob {
+    pub(super) message: MessageRows,
+    pub(super) reply: Reply<()>,
+}
+
+/// The rows of a new message.
+#[derive(Debug)]
+pub(super) struct MessageRows {
     pub(super) id: QueueId,
     pub(super) created: Timestamp,
     pub(super) reverse_path: ReversePath,
     pub(super) body: BodyType,
     pub(super) size: u64,
-    /// The texts of the distinct next hops.
-    pub(super) next_hops: Vec<String>,
+    /// The distinct next hops.
+    pub(super) next_hops: Vec<NextHop>,
     /// Each recipient with its place in `next_hops`.
     pub(super) recipients: Vec<(Mailbox, usize)>,
     pub(super) content: Stored,
-    pub(super) reply: Reply<()>,
 }
 
 /// The content of a new message.
@@ -62,13 +70,13 @@ impl Job {
         let pages = 4096_usize;
         match self {
             Self::Commit(job) => {
-                let body = match &job.content {
+                let body = match &job.message.content {
                     Stored::Inline(bytes) => bytes.len(),
                     Stored::File(_) => 0,
                 };
                 pages
                     .saturating_add(body)
-                    .saturating_add(job.recipients.len().saturating_mul(row))
+                    .saturating_add(job.message.recipients.len().saturating_mul(row))
             }
             Self::Settle(job) => pages.saturating_add(job.settlements.len().saturating_mul(row)),
             Self::Close(_) => 0,
@@ -76,13 +84,12 @@ impl Job {
     }
 }
 
-/// The job for a new message and what its commit will return, or why it cannot be one.
+/// The rows of a new message and what its commit will return, or why it cannot be one.
 pub(super) fn plan(
     message: NewMessage,
     size: u64,
     content: Stored,
-    reply: Reply<()>,
-) -> Result<(CommitJob, Accepted), SpoolError> {
+) -> Result<(MessageRows, Accepted), SpoolError> {
     let NewMessage {
         id,
         envelope,
@@ -98,18 +105,17 @@ pub(super) fn plan(
     }
     let created = whole_milliseconds(created);
     let (recipients, pending) = group(id, created, size, recipients);
-    let job = CommitJob {
+    let rows = MessageRows {
         id,
         created,
         reverse_path,
         body,
         size,
-        next_hops: pending.iter().map(|part| part.next_hop.to_string()).collect(),
+        next_hops: pending.iter().map(|part| part.next_hop.clone()).collect(),
         recipients,
         content,
-        reply,
     };
-    Ok((job, Accepted { id, size, pending }))
+    Ok((rows, Accepted { id, size, pending }))
 }
 
 /// Gathers recipients by next hop, in the order in which the next hops first appear.
@@ -120,10 +126,10 @@ fn group(
     recipients: Vec<Mailbox>,
 ) -> (Vec<(Mailbox, usize)>, Vec<Pending>) {
     let mut pending: Vec<Pending> = Vec::with_capacity(1);
-    let mut places = std::collections::HashMap::new();
+    let mut known = HashMap::new();
     let placed = recipients.into_iter().map(|address| {
         let next_hop = NextHop::of(&address);
-        let place = *places.entry(next_hop.clone()).or_insert(pending.len());
+        let place = *known.entry(next_hop.clone()).or_insert(pending.len());
         match pending.get_mut(place) {
             Some(part) => part.recipients = part.recipients.saturating_add(1),
             None => pending.push(Pending {
@@ -141,7 +147,7 @@ fn group(
 
 /// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if deferred.
 pub(super) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), SpoolError> {
-    let mut leased: std::collections::HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
+    let mut leased: HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
     for settlement in settlements {
         let timed = settlement.next_attempt.is_some() != settlement.outcome.status.is_final();
         if !leased.remove(&settlement.recipient) || !timed {
@@ -153,7 +159,7 @@ pub(super) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), Spo
 
 /// What still waits under this lease after these settlements.
 pub(super) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
-    let settled: std::collections::HashMap<_, _> = settlements
+    let settled: HashMap<_, _> = settlements
         .iter()
         .map(|settlement| (settlement.recipient, settlement.next_attempt))
         .collect();

@@ -3,17 +3,23 @@
 //! * `lock`: one daemon a spool.
 //! * `schema`: the tables and their versions; how a connection is set up.
 //! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `tables`: its statements.
+//!   `recovery`: when writing fails, and how it ends.
 //! * `caretaker`: checkpoints, removal of files, the sweep at start; nothing waits for it.
 //! * `readers`: connections that only read. `queries`: their statements. `rows`: between types and columns.
+//!   `recent`: what was just accepted, so that most deliveries read nothing.
 //! * `bodies`: large contents. `space`, `reserve`: a disk that fills up.
 
 mod bodies;
 mod caretaker;
+#[cfg(test)]
+mod crash_tests;
 mod job;
 mod lock;
 mod queries;
 mod read_only;
 mod readers;
+mod recent;
+mod recovery;
 mod reserve;
 mod rows;
 mod schema;
@@ -34,9 +40,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use bodies::Directories;
 use caretaker::Caretaker;
-use job::{Job, SettleJob, Stored};
+use job::{CommitJob, Job, SettleJob, Stored};
 use lock::Lock;
 use readers::Readers;
+use recent::Recent;
 use reserve::Reserve;
 use space::Space;
 use writer::{Shared, Writer};
@@ -90,6 +97,7 @@ pub struct EmbeddedSpool {
     directories: Directories,
     leases: LeaseTable,
     readers: Arc<Readers>,
+    recent: Arc<Recent>,
 }
 
 impl EmbeddedSpool {
@@ -109,6 +117,8 @@ impl EmbeddedSpool {
         let shared = Arc::new(Shared {
             broken: AtomicBool::new(false),
             space: Space::new(path.to_owned(), options.spool_free),
+            #[cfg(test)]
+            faults: std::sync::Mutex::default(),
         });
         let (jobs, inbox) = mpsc::channel(INBOX);
         Writer {
@@ -133,6 +143,7 @@ impl EmbeddedSpool {
             directories,
             leases: LeaseTable::default(),
             readers: Arc::new(Readers::new(database)),
+            recent: Arc::default(),
         })
     }
 
@@ -196,10 +207,17 @@ impl Spool for EmbeddedSpool {
         let size = incoming.size();
         let content = self.store(message.id, incoming).await?;
         let (reply, answer) = oneshot::channel();
-        let (job, accepted) = job::plan(message, size, content, reply)?;
+        let (message, accepted) = job::plan(message, size, content)?;
+        self.recent.keep(&message);
+        let job = CommitJob { message, reply };
         self.hand_over(Job::Commit(Box::new(job))).await?;
-        answer.await.unwrap_or(Err(SpoolError::Closed))?;
-        Ok(accepted)
+        match answer.await.unwrap_or(Err(SpoolError::Closed)) {
+            Ok(()) => Ok(accepted),
+            Err(error) => {
+                self.recent.forget(accepted.id);
+                Err(error)
+            }
+        }
     }
 
     async fn pending(&self, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>, SpoolError> {
@@ -209,8 +227,15 @@ impl Spool for EmbeddedSpool {
     }
 
     async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Option<Lease>, SpoolError> {
+        if self.jobs.is_closed() {
+            return Err(SpoolError::Closed);
+        }
         let Some(guard) = self.leases.take(id, next_hop) else {
             return Ok(None);
+        };
+        let guard = match self.recent.lease(id, next_hop, guard) {
+            Ok(lease) => return Ok(Some(lease)),
+            Err(guard) => guard,
         };
         let key = (id, next_hop.clone());
         let directories = self.directories.clone();

@@ -10,6 +10,8 @@ use crate::error::SpoolError;
 /// Marks the file as ours: "DANE" in ASCII.
 const APPLICATION_ID: i32 = 0x4441_4e45;
 
+/// The newest schema version known here.
+pub(super) const KNOWN_VERSION: i32 = 1;
 /// Each entry leads from the version that is its place in the list to the next one.
 const MIGRATIONS: [&str; 1] = [VERSION_1];
 
@@ -46,11 +48,6 @@ const VERSION_1: &str = "
         content BLOB NOT NULL
     ) STRICT;
 ";
-
-/// The newest version known here.
-pub(super) const fn known_version() -> i32 {
-    MIGRATIONS.len() as i32
-}
 
 /// The connection of the writer: creates or migrates the database.
 pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
@@ -95,16 +92,12 @@ pub(super) fn open_reader(path: &Path, cache_bytes: u32) -> Result<Connection, S
 pub(super) fn open_immutable(path: &Path) -> Result<Connection, SpoolError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = String::from("file:");
-    for octet in path.as_os_str().as_encoded_bytes() {
-        match octet {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                uri.push(char::from(*octet))
-            }
-            other => uri.push_str(&format!("%{other:02x}")),
-        }
-    }
-    uri.push_str("?immutable=1");
+    let escaped = path
+        .to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    let uri = format!("file:{escaped}?immutable=1");
     Ok(Connection::open_with_flags(uri, flags)?)
 }
 
@@ -117,10 +110,10 @@ pub(super) fn check_owner(connection: &Connection, path: &Path) -> Result<(), Sp
     if application != APPLICATION_ID && !blank {
         return Err(SpoolError::Foreign(path.to_owned()));
     }
-    if found > known_version() {
+    if found > KNOWN_VERSION {
         return Err(SpoolError::NewerVersion {
             found,
-            known: known_version(),
+            known: KNOWN_VERSION,
         });
     }
     Ok(())
@@ -143,7 +136,7 @@ fn migrate(connection: &mut Connection) -> Result<(), SpoolError> {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", known_version())?;
+    transaction.pragma_update(None, "user_version", KNOWN_VERSION)?;
     transaction.commit()?;
     Ok(())
 }
@@ -151,4 +144,23 @@ fn migrate(connection: &mut Connection) -> Result<(), SpoolError> {
 /// `SQLite` takes a negative page count as a size in KiB.
 fn cache_kib(bytes: u32) -> i64 {
     -i64::from(bytes / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_version_has_its_migration() {
+        assert_eq!(MIGRATIONS.len(), usize::try_from(KNOWN_VERSION).unwrap());
+    }
+
+    #[test]
+    fn an_immutable_database_may_have_any_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a b%41?c#d.db");
+        drop(open_writer(&path, 1 << 20).unwrap());
+        assert_eq!(version(&open_immutable(&path).unwrap()).unwrap(), KNOWN_VERSION);
+    }
 }

@@ -34,11 +34,12 @@ impl Space {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let room = match *last {
             Some((at, room)) if at.elapsed() < FRESH => room,
-            Some(_) | None => self.ask()?,
+            Some(_) | None => {
+                let room = self.ask()?;
+                *last = Some((Instant::now(), room));
+                room
+            }
         };
-        if last.is_none_or(|(at, _)| at.elapsed() >= FRESH) {
-            *last = Some((Instant::now(), room));
-        }
         if room { Ok(()) } else { Err(SpoolError::Full) }
     }
 

@@ -3,7 +3,7 @@
 use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::job::{CommitJob, Stored};
+use super::job::{MessageRows, Stored};
 use super::rows::{LAST_OPEN, body_column, state_after};
 use crate::message::{Lease, Settlement};
 
@@ -42,31 +42,32 @@ pub(super) fn next_body(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Inserts a message; false, and nothing is inserted, if its id is taken.
-pub(super) fn insert(connection: &Connection, job: &CommitJob, body: i64) -> rusqlite::Result<bool> {
-    let id = job.id.to_bytes();
-    let created = job.created.as_millisecond();
-    let body = match &job.content {
+pub(super) fn insert(connection: &Connection, message: &MessageRows, body: i64) -> rusqlite::Result<bool> {
+    let id = message.id.to_bytes();
+    let created = message.created.as_millisecond();
+    let body = match &message.content {
         Stored::Inline(_) => Some(body),
         Stored::File(_) => None,
     };
     let inserted = connection.prepare_cached(INSERT_MESSAGE)?.execute(params![
         id,
         created,
-        job.reverse_path.as_str(),
-        body_column(job.body),
-        job.size.cast_signed(),
-        job.recipients.len().cast_signed(),
+        message.reverse_path.as_str(),
+        body_column(message.body),
+        message.size.cast_signed(),
+        message.recipients.len().cast_signed(),
         body,
     ])?;
     if inserted == 0 {
         return Ok(false);
     }
+    let next_hops: Vec<String> = message.next_hops.iter().map(ToString::to_string).collect();
     let mut insert_recipient = connection.prepare_cached(INSERT_RECIPIENT)?;
-    for (index, (address, next_hop)) in (0_i64..).zip(&job.recipients) {
-        let next_hop = job.next_hops.get(*next_hop).map(String::as_str);
+    for (index, (address, next_hop)) in (0_i64..).zip(&message.recipients) {
+        let next_hop = next_hops.get(*next_hop);
         insert_recipient.execute(params![id, index, address.as_str(), next_hop, created])?;
     }
-    if let Stored::Inline(content) = &job.content {
+    if let Stored::Inline(content) = &message.content {
         connection
             .prepare_cached(INSERT_BODY)?
             .execute(params![body, content.as_ref()])?;
@@ -120,7 +121,7 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
         settlement.recipient.0,
         state_after(outcome.status),
         before.saturating_add(1),
-        settlement.next_attempt.map(|time| time.as_millisecond()),
+        settlement.next_attempt.map(jiff::Timestamp::as_millisecond),
         outcome.reply_code.map(mail::ReplyCode::get),
         outcome.enhanced.to_string(),
         shortened(&outcome.reason),

@@ -7,12 +7,9 @@
     clippy::indexing_slicing
 )]
 
-use std::collections::HashSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jiff::ToSpan;
@@ -21,7 +18,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::contract::{Harness, commit, everything, message, octets, read, settlement};
+use crate::RecipientState::{Deferred, Failed, Leased, Sent};
+use crate::contract::{Harness, commit, everything, message, octets, settlement};
 use crate::incoming::INLINE_LIMIT;
 
 struct Directory(TempDir);
@@ -38,7 +36,7 @@ impl Harness for Directory {
     }
 }
 
-async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {
+pub(super) async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {
     let options = Options {
         spool_free: 0,
         ..Options::default()
@@ -53,79 +51,6 @@ fn files(path: &Path) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_holds() {
     everything(|| Directory(tempfile::tempdir().unwrap())).await;
-}
-
-/// Not a test by itself: the process that the next test kills.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by a_killed_process_loses_nothing"]
-async fn child_that_commits() {
-    let path = std::env::var_os("SPOOL_CHILD").unwrap();
-    let spool = open(Path::new(&path)).await.unwrap();
-    let sessions: Vec<_> = (0..8)
-        .map(|session| {
-            let spool = spool.clone();
-            tokio::spawn(async move {
-                for turn in 0_usize.. {
-                    let size = if turn % 10 == session {
-                        INLINE_LIMIT + 1
-                    } else {
-                        3000
-                    };
-                    let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
-                        .await
-                        .unwrap();
-                    let mut out = std::io::stdout().lock();
-                    writeln!(out, "id {} {size}", accepted.id).unwrap();
-                    out.flush().unwrap();
-                }
-            })
-        })
-        .collect();
-    for session in sessions {
-        session.await.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_process_loses_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut told = Vec::new();
-    for round in 1..=3 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "embedded::tests::child_that_commits",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env("SPOOL_CHILD", directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        for line in lines.map_while(Result::ok) {
-            // The test runner's own words may stand before ours on the first line.
-            if let Some((_, said)) = line.split_once("id ") {
-                let (id, size) = said.split_once(' ').unwrap();
-                told.push((id.parse::<QueueId>().unwrap(), size.parse::<usize>().unwrap()));
-            }
-            if told.len() == round * 150 {
-                // SIGKILL, in the middle of whatever it does; what it says until then counts too.
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
-    }
-    let spool = open(directory.path()).await.unwrap();
-    let found = spool.pending(None, usize::MAX).await.unwrap();
-    let ids: HashSet<_> = found.iter().map(|part| part.id).collect();
-    for (id, size) in &told {
-        assert!(ids.contains(id), "{id} was told to be durable and is gone");
-        let part = found.iter().find(|part| part.id == *id).unwrap();
-        let lease = spool.lease(*id, &part.next_hop).await.unwrap().unwrap();
-        assert!(read(&lease).await == octets(*size), "{id} has another content");
-    }
-    spool.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -194,7 +119,7 @@ async fn newer_and_foreign_databases_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join(DATABASE);
     open(directory.path()).await.unwrap().close().await.unwrap();
-    let newer = schema::known_version() + 1;
+    let newer = schema::KNOWN_VERSION + 1;
     let connection = Connection::open(&database).unwrap();
     connection.pragma_update(None, "user_version", newer).unwrap();
     let refused = open(directory.path()).await.unwrap_err();
@@ -308,7 +233,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
     });
     assert_eq!(
         listed(&ReadOnlySpool::open(directory.path()).unwrap()),
-        [expected.clone()]
+        std::slice::from_ref(&expected)
     );
 
     let lease = spool
@@ -324,7 +249,6 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         ControlFlow::Continue(())
     };
     spool.list(show).await.unwrap();
-    use crate::RecipientState::{Deferred, Failed, Leased, Sent};
     assert_eq!(receiver.recv().unwrap(), [Sent, Deferred, Failed, Leased]);
     spool.release(lease);
 
@@ -369,25 +293,5 @@ async fn a_long_queue_is_listed_in_pages_and_may_be_broken_off() {
     };
     assert_eq!(take(usize::MAX), expected);
     assert_eq!(take(3), expected[..3]);
-    spool.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_message_whose_session_went_away_is_withdrawn() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let mut incoming = spool.create().unwrap();
-    incoming.append(b"x").await.unwrap();
-    let gone = spool.commit(incoming, message(&["a@b.example"]));
-    // Polled once, it has handed the message over; then nobody waits for the answer.
-    tokio::select! {
-        biased;
-        _ = gone => {}
-        () = std::future::ready(()) => {}
-    }
-    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
-    spool.close().await.unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    assert_eq!(spool.pending(None, 9).await.unwrap(), accepted.pending);
     spool.close().await.unwrap();
 }

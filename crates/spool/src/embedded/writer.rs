@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
 
 use mail::QueueId;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::Options;
 use super::bodies::Directories;
 use super::caretaker::{Caretaker, Chore, checkpoint};
 use super::job::{CommitJob, Job, Reply, SettleJob, Stored, rest};
@@ -18,14 +18,11 @@ use super::lock::Lock;
 use super::reserve::Reserve;
 use super::space::Space;
 use super::tables::{self, Deleted};
-use super::{Options, schema};
 use crate::error::SpoolError;
 use crate::message::Settled;
 
 /// Octets written to the log after which a checkpoint is asked for.
 const CHECKPOINT_EVERY: usize = 8 << 20;
-/// How long to wait before a disk that failed is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the writer and the callers' side both see.
 #[derive(Debug)]
@@ -33,6 +30,54 @@ pub(super) struct Shared {
     /// Writing failed and has not been found to work again.
     pub(super) broken: AtomicBool,
     pub(super) space: Space,
+    /// Errors to come, first one first, each at a place of its own.
+    #[cfg(test)]
+    pub(super) faults: std::sync::Mutex<VecDeque<(Place, rusqlite::ffi::ErrorCode)>>,
+}
+
+/// Where a write can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Before anything is written.
+    Begin,
+    /// With everything written but the end of the transaction.
+    Commit,
+    /// With the transaction durable, unknown to us.
+    Committed,
+    /// While the database is opened again.
+    Reopen,
+}
+
+impl Shared {
+    /// In tests, the error that was ordered for this place.
+    #[cfg(test)]
+    pub(super) fn fault(&self, place: Place) -> rusqlite::Result<()> {
+        let mut faults = self
+            .faults
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match faults.front() {
+            Some((at, code)) if *at == place => {
+                let code = rusqlite::ffi::Error {
+                    code: *code,
+                    extended_code: 0,
+                };
+                faults.pop_front();
+                Err(rusqlite::Error::SqliteFailure(code, None))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    #[cfg(not(test))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "faults exist in tests only"
+    )]
+    pub(super) fn fault(&self, _: Place) -> rusqlite::Result<()> {
+        Ok(())
+    }
 }
 
 /// All that the thread owns.
@@ -82,24 +127,24 @@ impl Writer {
     }
 
     fn run(mut self) {
-        let closer = loop {
+        let (closer, failure) = loop {
             if !self.gather() {
-                break None;
+                break (None, None);
             }
             if self.withdrawn.is_empty()
                 && let Some(reply) = self.closer()
             {
-                break Some(reply);
+                break (Some(reply), None);
             }
             let group = self.next_group();
             if let Err(error) = self.write(group) {
                 tracing::error!(%error, "cannot write to the spool");
                 if !self.recover(&error) {
-                    break None;
+                    break (None, Some(error));
                 }
             }
         };
-        self.end(closer);
+        self.end(closer, failure);
     }
 
     /// Waits for work; false when nobody can send any more.
@@ -190,10 +235,15 @@ impl Writer {
             gone: Vec::new(),
             next_body: self.next_body,
         };
+        self.shared.fault(Place::Begin)?;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let result = self.fill(connection, group, &mut written);
-        match result.and_then(|()| connection.prepare_cached("COMMIT")?.execute([])) {
-            Ok(_) => Ok(written),
+        let commit = || {
+            self.shared.fault(Place::Commit)?;
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            self.shared.fault(Place::Committed)
+        };
+        match self.fill(connection, group, &mut written).and_then(|()| commit()) {
+            Ok(()) => Ok(written),
             Err(error) => {
                 // Some errors have rolled back by themselves, then this one fails and means nothing.
                 let _ = connection.execute_batch("ROLLBACK");
@@ -204,14 +254,15 @@ impl Writer {
 
     fn fill(&self, connection: &Connection, group: &[Step], written: &mut Written) -> rusqlite::Result<()> {
         for id in &self.withdrawn {
-            if tables::delete(connection, *id)? == Deleted::File {
+            // Without a row there may be a file that was kept because nobody knew whether there is one.
+            if tables::delete(connection, *id)? != Deleted::Row {
                 written.gone.push(self.directories.body(*id));
             }
         }
         for step in group {
             let result = match step {
                 Step::Commit(job) => {
-                    let inserted = tables::insert(connection, job, written.next_body)?;
+                    let inserted = tables::insert(connection, &job.message, written.next_body)?;
                     written.next_body = written.next_body.saturating_add(1);
                     inserted
                 }
@@ -228,16 +279,17 @@ impl Writer {
         Ok(())
     }
 
-    fn answer_commit(&mut self, mut job: CommitJob, inserted: bool) {
+    fn answer_commit(&mut self, job: CommitJob, inserted: bool) {
+        let CommitJob { mut message, reply } = job;
         if !inserted {
-            let _ = job.reply.send(Err(SpoolError::Duplicate(job.id)));
+            let _ = reply.send(Err(SpoolError::Duplicate(message.id)));
             return;
         }
-        if let Stored::File(published) = &mut job.content {
+        if let Stored::File(published) = &mut message.content {
             published.keep();
         }
-        if job.reply.send(Ok(())).is_err() {
-            self.withdrawn.push(job.id);
+        if reply.send(Ok(())).is_err() {
+            self.withdrawn.push(message.id);
         }
     }
 
@@ -248,8 +300,8 @@ impl Writer {
                 Step::Commit(mut job) => {
                     if !matches!(error, SpoolError::Full) {
                         // It may be durable all the same: then the row must not miss its file until both go.
-                        self.withdrawn.push(job.id);
-                        if let Stored::File(published) = &mut job.content {
+                        self.withdrawn.push(job.message.id);
+                        if let Stored::File(published) = &mut job.message.content {
                             published.keep();
                         }
                     }
@@ -258,74 +310,6 @@ impl Writer {
                 Step::Settle(job) => self.waiting.push_front(Job::Settle(job)),
             }
         }
-    }
-
-    /// After a failed write: makes room, or opens the database anew and checks it, until that helps; false if the
-    /// spool is to end before it does.
-    fn recover(&mut self, error: &SpoolError) -> bool {
-        if matches!(error, SpoolError::Full) {
-            self.shared.space.found_full();
-            let outcomes_wait = !self.waiting.is_empty() || !self.withdrawn.is_empty();
-            if outcomes_wait && !self.reserve.give_back() {
-                self.pause(error);
-                return !self.closing();
-            }
-            return true;
-        }
-        self.shared.broken.store(true, Ordering::Relaxed);
-        loop {
-            // No handle that saw the error is used again: the kernel may have dropped what it could not write.
-            self.connection = None;
-            match self.reopen() {
-                Ok(connection) => {
-                    self.connection = Some(connection);
-                    self.shared.broken.store(false, Ordering::Relaxed);
-                    tracing::info!("the spool works again");
-                    return true;
-                }
-                Err(again) => {
-                    self.pause(&again);
-                    if self.closing() {
-                        return false;
-                    }
-                }
-            }
-        }
-    }
-
-    fn reopen(&mut self) -> Result<Connection, SpoolError> {
-        let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
-        // What the log holds must reach the database, and the database must be whole, before more is written.
-        checkpoint(&connection, "PASSIVE")?;
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(SpoolError::Corrupt {
-                id: None,
-                what: "the database does not pass its check",
-            });
-        }
-        self.next_body = tables::next_body(&connection)?;
-        Ok(connection)
-    }
-
-    /// Waits a little, and refuses the clients that came meanwhile.
-    fn pause(&mut self, error: &SpoolError) {
-        thread::sleep(PAUSE);
-        while let Ok(job) = self.inbox.try_recv() {
-            self.waiting.push_back(job);
-        }
-        for job in std::mem::take(&mut self.waiting) {
-            match job {
-                Job::Commit(job) => {
-                    let _ = job.reply.send(Err(error.clone()));
-                }
-                Job::Settle(_) | Job::Close(_) => self.waiting.push_back(job),
-            }
-        }
-    }
-
-    fn closing(&self) -> bool {
-        self.inbox.is_closed() || self.waiting.iter().any(|job| matches!(job, Job::Close(_)))
     }
 
     fn tend_log(&mut self) {
@@ -338,33 +322,6 @@ impl Writer {
             && let Err(error) = checkpoint(connection, "PASSIVE")
         {
             tracing::warn!(%error, "a checkpoint of the spool failed");
-        }
-    }
-
-    /// Carries the log over and gives everything back; who still waits is told.
-    fn end(mut self, closer: Option<Reply<()>>) {
-        self.inbox.close();
-        while let Ok(job) = self.inbox.try_recv() {
-            self.waiting.push_back(job);
-        }
-        for job in self.waiting.drain(..) {
-            match job {
-                Job::Commit(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Close(reply) => drop(reply.send(Err(SpoolError::Closed))),
-            }
-        }
-        self.caretaker.stop();
-        let tidied = match self.connection {
-            Some(connection) => tidy(&connection),
-            None => Err(SpoolError::Closed),
-        };
-        if let Err(error) = &tidied {
-            tracing::warn!(%error, "the spool was not tidied up before its end");
-        }
-        drop(self.lock);
-        if let Some(closer) = closer {
-            let _ = closer.send(tidied);
         }
     }
 }
@@ -382,10 +339,4 @@ fn answer_settle(job: SettleJob, message_done: bool) {
         pending,
         message_done,
     }));
-}
-
-fn tidy(connection: &Connection) -> Result<(), SpoolError> {
-    connection.execute_batch("PRAGMA optimize")?;
-    checkpoint(connection, "TRUNCATE")?;
-    Ok(())
 }

@@ -46,10 +46,21 @@ impl Selectors {
     pub(super) fn fit(&self, message: &QueuedMessage, now: Timestamp) -> bool {
         let any = |fits: &dyn Fn(&QueuedRecipient) -> bool| message.recipients.iter().any(fits);
         (self.id.is_empty() || self.id.contains(&message.id))
-            && self.sender.as_ref().is_none_or(|sender| sender.as_str() == message.sender)
-            && self.recipient_domain.as_ref().is_none_or(|domain| any(&|recipient| is_at(recipient, domain)))
-            && self.older_than.is_none_or(|interval| is_older(message, interval, now))
-            && self.reason.as_ref().is_none_or(|text| any(&|recipient| has_reason(recipient, text)))
+            && self
+                .sender
+                .as_ref()
+                .is_none_or(|sender| sender.as_str() == message.sender)
+            && self
+                .recipient_domain
+                .as_ref()
+                .is_none_or(|domain| any(&|recipient| is_at(recipient, domain)))
+            && self
+                .older_than
+                .is_none_or(|interval| is_older(message, interval, now))
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|text| any(&|recipient| has_reason(recipient, text)))
     }
 }
 

@@ -16,7 +16,13 @@ pub(super) fn write(message: &QueuedMessage, output: &mut dyn Write) -> io::Resu
         printable(&message.sender)
     )?;
     for recipient in &message.recipients {
-        writeln!(output, "  {:<8}  <{}>{}", word(recipient.state), printable(&recipient.address), history(recipient))?;
+        writeln!(
+            output,
+            "  {:<8}  <{}>{}",
+            word(recipient.state),
+            printable(&recipient.address),
+            history(recipient)
+        )?;
     }
     Ok(())
 }
@@ -42,7 +48,11 @@ fn history(recipient: &QueuedRecipient) -> String {
         let _ = write!(text, ", next={next:.0}");
     }
     let code = recipient.reply_code.map(|code| code.to_string());
-    let words = [code, recipient.enhanced.clone(), recipient.reason.as_deref().map(printable)];
+    let words = [
+        code,
+        recipient.enhanced.clone(),
+        recipient.reason.as_deref().map(printable),
+    ];
     let reason: Vec<String> = words.into_iter().flatten().collect();
     if !reason.is_empty() {
         let _ = write!(text, ": {}", reason.join(" "));
@@ -54,7 +64,9 @@ fn history(recipient: &QueuedRecipient) -> String {
 fn printable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}') {
+        if c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        {
             for octet in c.encode_utf8(&mut [0; 4]).bytes() {
                 let _ = write!(plain, "\\x{octet:02X}");
             }

@@ -1,0 +1,132 @@
+//! The daemon.
+//!
+//! 1. [`start`]: opens the spool, the sockets, the resolver and TLS, and joins them: what the listener accepts goes to
+//!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates, [`tls`] whom the
+//!    WebPKI trusts, [`sockets`] where clients connect.
+//! 2. It runs until a signal comes ([`signals`]). SIGHUP leads to [`reload`]; SIGTERM and SIGINT to the end.
+//! 3. systemd is told of each step ([`notify`]).
+
+mod error;
+mod notify;
+mod reload;
+pub(crate) mod resolver;
+mod settings;
+mod signals;
+mod sockets;
+mod start;
+pub(crate) mod tls;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::event::{Event, EventLog, Level, Value};
+
+use crate::cli::Verdict;
+use crate::config::{self, LogTarget};
+use crate::failure::Failure;
+use crate::logging::{self, Logger};
+use crate::policy_file;
+pub(crate) use error::StartError;
+use signals::{Request, Signals};
+use start::Daemon;
+
+/// Transactions under way may take this long to end.
+const GRACE: Duration = Duration::from_secs(30);
+/// And the spool this long to write what it was given.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
+/// Runs the daemon with the configuration file `named`, or the default one, until it is told to end.
+pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
+    let loaded = config::load(named)?;
+    let policy = policy_file::load(&loaded)?;
+    let log = Logger::open(&loaded.config.log).map_err(StartError::Log)?;
+    logging::forward_tracing(Arc::clone(&log));
+    log_panics(Arc::clone(&log));
+    let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::System)?;
+    let ended = runtime.block_on(async {
+        let signals = Signals::new().map_err(StartError::System)?;
+        let daemon = start::start(named, loaded, policy, Arc::clone(&log)).await?;
+        Ok(daemon.run(signals).await)
+    });
+    // What still runs has had its time; what it leaves undone is in the spool.
+    runtime.shutdown_background();
+    ended.map_err(|error: StartError| {
+        if log_is_elsewhere {
+            let reason = Value::Quoted(error.to_string());
+            log.write(&Event::new(Level::Error, "not-started").with("reason", reason));
+        }
+        error.into()
+    })
+}
+
+/// A panic ends the task that it happens in, never the daemon; the log says where it was.
+fn log_panics(log: Arc<Logger>) {
+    std::panic::set_hook(Box::new(move |panic| {
+        log.write(&Event::new(Level::Error, "fault").with("reason", Value::Quoted(panic.to_string())));
+    }));
+}
+
+impl Daemon {
+    /// Serves until a signal says to stop, or a part that must run has ended.
+    async fn run(mut self, mut signals: Signals) -> Verdict {
+        let verdict = loop {
+            tokio::select! {
+                request = signals.next() => match request {
+                    Request::Reload => {
+                        notify::reloading();
+                        self.reload();
+                        notify::ready(&self.status);
+                    }
+                    Request::Stop => break Verdict::Good,
+                },
+                part = self.parts.ended() => {
+                    let reason = Value::Quoted(format!("the {part} has ended by itself"));
+                    self.log.write(&Event::new(Level::Error, "fault").with("reason", reason));
+                    break Verdict::Bad;
+                }
+            }
+        };
+        notify::stopping();
+        tokio::select! {
+            () = self.stop() => verdict,
+            () = signals.stop() => {
+                let reason = Value::Quoted("told twice to stop".to_owned());
+                self.log.write(&Event::new(Level::Warning, "stopped").with("reason", reason));
+                Verdict::Bad
+            }
+        }
+    }
+
+    /// Stops accepting, lets transactions end, and closes the spool.
+    async fn stop(&mut self) {
+        self.log.write(&Event::new(Level::Info, "stopping"));
+        // Without receivers nothing runs that could be told.
+        let _ = self.stop_parts.send(true);
+        if tokio::time::timeout(GRACE, self.parts.finish()).await.is_err() {
+            let reason = Value::Quoted("transactions took too long and were broken off".to_owned());
+            self.log
+                .write(&Event::new(Level::Warning, "stopping").with("reason", reason));
+        }
+        let closed = tokio::time::timeout(LAST_WRITES, self.spool.close()).await;
+        let trouble = match closed {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("the disk did not answer in time".to_owned()),
+        };
+        let level = if trouble.is_some() {
+            Level::Error
+        } else {
+            Level::Info
+        };
+        let event = Event::new(level, "stopped");
+        self.log.write(&match trouble {
+            Some(trouble) => event.with("reason", Value::Quoted(trouble)),
+            None => event,
+        });
+    }
+}

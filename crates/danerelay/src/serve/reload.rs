@@ -1,0 +1,139 @@
+//! SIGHUP: everything is read again, and takes effect whole or not at all.
+
+use std::sync::Arc;
+
+use mail::event::{Event, EventLog, Level, Value};
+
+use super::settings;
+use super::start::{Daemon, warn};
+use crate::config::{self, Loaded};
+use crate::policy_file::{self, LoadedPolicy};
+
+/// What a reload changes; a change to anything else waits for the next start.
+const RELOADABLE: [&str; 10] = [
+    "access.networks",
+    "limits.message_size",
+    "limits.recipients",
+    "limits.connections",
+    "limits.connections_per_client",
+    "limits.timeout",
+    "delivery.postmaster",
+    "policy",
+    "log",
+    "admin",
+];
+
+impl Daemon {
+    /// Reads configuration, policy and lists again, and opens the log anew. Where one of the files is wrong, all that
+    /// was in force stays so, and the log says what is wrong.
+    pub(super) fn reload(&mut self) {
+        let loaded = match config::load(self.named.as_deref()) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.refuse("config", &error.to_string()),
+        };
+        let policy = match policy_file::load(&loaded) {
+            Ok(policy) => policy,
+            Err(error) => return self.refuse("policy", &error.to_string()),
+        };
+        match settings::listener(&loaded.config, &self.hostname) {
+            Ok(settings) => self.listener_config.send_replace(Arc::new(settings)),
+            Err(error) => return self.refuse("config", &error.to_string()),
+        };
+        self.reopen_log(&loaded.config.log);
+        self.accept(loaded, policy);
+    }
+
+    fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) {
+        warn(&loaded.warnings, "config", &*self.log);
+        warn(&policy.warnings, "policy", &*self.log);
+        let waiting = changed(&self.started_with, &loaded.as_table());
+        if !waiting.is_empty() {
+            self.log.write(
+                &Event::new(Level::Warning, "config")
+                    .with("changed", Value::Quoted(waiting.join(", ")))
+                    .with(
+                        "reason",
+                        Value::Quoted("takes effect at the next start".to_owned()),
+                    ),
+            );
+        }
+        let file = policy
+            .file
+            .map_or_else(|| "built-in".to_owned(), |file| file.display().to_string());
+        self.policy.store(Arc::new(policy.policy));
+        self.loaded = loaded;
+        self.log.write(
+            &Event::new(Level::Info, "policy")
+                .with("status", Value::Word("loaded".to_owned()))
+                .with("file", Value::Quoted(file)),
+        );
+    }
+
+    /// Each fault is a line of its own. The log file may have been moved away all the same.
+    fn refuse(&mut self, name: &'static str, faults: &str) {
+        let log = self.loaded.config.log.clone();
+        self.reopen_log(&log);
+        for fault in faults.lines() {
+            self.log.write(
+                &Event::new(Level::Error, name)
+                    .with("status", Value::Word("refused".to_owned()))
+                    .with("reason", Value::Quoted(fault.to_owned())),
+            );
+        }
+    }
+
+    fn reopen_log(&self, settings: &config::schema::Log) {
+        if let Err(error) = self.log.reopen(settings) {
+            let reason = Value::Quoted(format!("log.target: {error}; the log stays where it was"));
+            self.log
+                .write(&Event::new(Level::Error, "log").with("reason", reason));
+        }
+    }
+}
+
+/// The dotted keys that differ and that a reload does not change.
+fn changed(before: &toml::Table, after: &toml::Table) -> Vec<String> {
+    let mut keys = Vec::new();
+    collect("", before, after, &mut keys);
+    keys
+}
+
+fn collect(place: &str, before: &toml::Table, after: &toml::Table, keys: &mut Vec<String>) {
+    for (key, value) in after {
+        let dotted = if place.is_empty() {
+            key.clone()
+        } else {
+            format!("{place}.{key}")
+        };
+        if RELOADABLE.contains(&dotted.as_str()) {
+            continue;
+        }
+        match (before.get(key), value) {
+            (Some(toml::Value::Table(before)), toml::Value::Table(after)) => {
+                collect(&dotted, before, after, keys);
+            }
+            (Some(before), after) if before == after => {}
+            _ => keys.push(dotted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::changed;
+
+    #[test]
+    fn only_what_a_reload_cannot_change_waits() {
+        let before =
+            "[log]\nlevel = 'info'\n[listen]\nsmtp = ['a']\n[delivery.timeouts]\nrcpt = '5m'\nmail = '5m'";
+        let after =
+            "[log]\nlevel = 'debug'\n[listen]\nsmtp = ['b']\n[delivery.timeouts]\nrcpt = '6m'\nmail = '5m'";
+        let table = |text: &str| text.parse::<toml::Table>().unwrap();
+        assert_eq!(
+            changed(&table(before), &table(after)),
+            ["delivery.timeouts.rcpt", "listen.smtp"]
+        );
+        assert_eq!(changed(&table(before), &table(before)), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,101 @@
+//! From the configuration to the settings of each crate.
+
+use std::net::SocketAddr;
+
+use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
+use dns::host::AddressFamily;
+use listener::ListenerConfig;
+use mail::{Domain, Mailbox};
+
+use super::StartError;
+use crate::config::Config;
+use crate::config::schema;
+
+/// Our own name: the configured one, or the system's.
+pub(super) fn hostname(config: &Config) -> Result<Domain, StartError> {
+    if let Some(name) = &config.hostname.0 {
+        return Ok(name.clone());
+    }
+    let system = hostname::get().map_err(StartError::NoHostname)?;
+    let text = system.to_string_lossy();
+    Domain::parse(&text).map_err(|cause| StartError::Hostname {
+        name: text.into_owned(),
+        cause,
+    })
+}
+
+/// What the listener is to know.
+pub(super) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerConfig, StartError> {
+    let postmaster = match &config.delivery.postmaster.0 {
+        Some(mailbox) => mailbox.clone(),
+        None => Mailbox::parse(&format!("postmaster@{hostname}")).map_err(StartError::Postmaster)?,
+    };
+    let limits = &config.limits;
+    Ok(ListenerConfig {
+        hostname: hostname.clone(),
+        networks: config.access.networks.iter().map(|network| network.0).collect(),
+        postmaster,
+        limits: listener::Limits {
+            message_size: limits.message_size.0,
+            recipients: count(limits.recipients),
+            connections: count(limits.connections),
+            connections_per_client: count(limits.connections_per_client),
+            timeout: limits.timeout.0,
+        },
+    })
+}
+
+/// What deliveries are to know; `listen` is where this relay listens.
+pub(super) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
+    let delivery = &config.delivery;
+    DeliveryConfig {
+        hostname: hostname.to_string(),
+        port: delivery.port.get(),
+        source_addresses: delivery.source_addresses.clone(),
+        connections: count(delivery.connections),
+        connections_per_destination: count(delivery.connections_per_destination),
+        connections_per_host: count(delivery.connections_per_host),
+        own_names: delivery.own_names.clone(),
+        own_addresses: delivery.own_addresses.clone(),
+        listen,
+        address_family: match delivery.address_family {
+            schema::AddressFamily::Any => AddressFamily::Any,
+            schema::AddressFamily::Ipv4 => AddressFamily::Ipv4,
+            schema::AddressFamily::Ipv6 => AddressFamily::Ipv6,
+        },
+        retry: RetrySchedule {
+            delays: delivery.retry.iter().map(|step| step.0).collect(),
+            max_age: delivery.max_age.0,
+            bounce_max_age: delivery.bounce_max_age.0,
+        },
+        timeouts: timeouts(&delivery.timeouts),
+    }
+}
+
+fn timeouts(stages: &schema::Timeouts) -> Timeouts {
+    Timeouts {
+        connect: stages.connect.0,
+        banner: stages.banner.0,
+        ehlo: stages.ehlo.0,
+        starttls: stages.starttls.0,
+        mail: stages.mail.0,
+        rcpt: stages.rcpt.0,
+        data: stages.data.0,
+        body: stages.body.0,
+        final_dot: stages.final_dot.0,
+        rset: stages.rset.0,
+        quit: stages.quit.0,
+    }
+}
+
+/// The spool's options.
+pub(super) fn spool(config: &Config) -> spool::Options {
+    spool::Options {
+        spool_free: config.limits.spool_free.0,
+        ..spool::Options::default()
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,215 @@
+//! The commands as a shell sees them: what they print, where, and their exit status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn danerelay(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().expect("the program ends by itself")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A directory with a configuration file, and the path of the file.
+fn configured(text: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("danerelay.toml");
+    std::fs::write(&file, text).unwrap();
+    (directory, file)
+}
+
+fn with(file: &Path, arguments: &[&str]) -> Output {
+    danerelay(&[&["--config", file.to_str().unwrap()], arguments].concat())
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    let help = danerelay(&["--help"]);
+    assert_eq!(status(&help), 0);
+    for word in [
+        "serve",
+        "demo",
+        "queue",
+        "config",
+        "--config <FILE>",
+        "Exit status",
+    ] {
+        assert!(stdout(&help).contains(word), "{word}");
+    }
+    for command in [
+        &["serve"][..],
+        &["demo"],
+        &["queue", "list"],
+        &["config", "check"],
+    ] {
+        let help = danerelay(&[command, &["--help"]].concat());
+        assert_eq!(status(&help), 0, "{command:?}");
+        assert!(stdout(&help).contains("Usage: danerelay"), "{command:?}");
+    }
+    assert_eq!(
+        stdout(&danerelay(&["--version"])),
+        format!("danerelay {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in [
+        &[][..],
+        &["server"],
+        &["serve", "--fast"],
+        &["queue"],
+        &["queue", "list", "--id", "x"],
+    ] {
+        let output = danerelay(arguments);
+        assert_eq!(status(&output), 2, "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_2_for_every_command_that_reads_it() {
+    let (_directory, file) = configured("version = 1\n[delivery]\n  conections = 5\n");
+    for command in [
+        &["serve"][..],
+        &["queue", "list"],
+        &["config", "check"],
+        &["config", "show"],
+    ] {
+        let output = with(&file, command);
+        assert_eq!(status(&output), 2, "{command:?}");
+        let place = format!("{}:3:3: ", file.display());
+        let words = stderr(&output);
+        assert!(words.contains(&place), "{words}");
+        assert!(words.contains("did you mean \"connections\"?"), "{words}");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_2() {
+    let output = danerelay(&["config", "check", "-c", "/nonexistent/danerelay.toml"]);
+    assert_eq!(status(&output), 2);
+    assert!(stderr(&output).contains("/nonexistent/danerelay.toml"));
+}
+
+#[test]
+fn a_wrong_policy_is_2_and_a_missing_one_only_where_it_is_named() {
+    let (directory, file) = configured("version = 1\n");
+    let missing = with(&file, &["config", "check"]);
+    assert_eq!(status(&missing), 0, "{}", stderr(&missing));
+    assert!(
+        stdout(&missing).contains("policy.toml: does not exist"),
+        "{}",
+        stdout(&missing)
+    );
+
+    std::fs::write(
+        directory.path().join("policy.toml"),
+        "version = 1\n[default]\ndane = \"stritc\"\n",
+    )
+    .unwrap();
+    let wrong = with(&file, &["config", "check"]);
+    assert_eq!(status(&wrong), 2);
+    assert!(stderr(&wrong).contains("policy.toml:3:8: "), "{}", stderr(&wrong));
+    assert!(stderr(&wrong).contains("\"strict\""), "{}", stderr(&wrong));
+
+    let (_directory, file) = configured("[policy]\nfile = \"other.toml\"\n");
+    let named = with(&file, &["config", "check"]);
+    assert_eq!(status(&named), 2);
+    assert!(stderr(&named).contains("other.toml"), "{}", stderr(&named));
+}
+
+#[test]
+fn check_warns_of_what_is_not_available() {
+    let (_directory, file) = configured("[delivery]\nreuse = 50\n[admin]\nhttp = \"127.0.0.1:8025\"\n");
+    let output = with(&file, &["config", "check"]);
+    assert_eq!(status(&output), 0);
+    let warnings: Vec<String> = stderr(&output).lines().map(str::to_owned).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, place) in warnings
+        .iter()
+        .zip([":2:1: `delivery.reuse`", ":4:1: `admin.http`"])
+    {
+        assert!(
+            warning.contains(place) && warning.contains("not available in this version"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn the_template_is_a_good_configuration() {
+    let template = danerelay(&["config", "template"]);
+    assert_eq!(status(&template), 0);
+    let (_directory, file) = configured(&stdout(&template));
+    let check = with(&file, &["config", "check"]);
+    assert_eq!((status(&check), stderr(&check)), (0, String::new()));
+}
+
+#[test]
+fn show_names_the_origin_of_each_setting() {
+    let (_directory, file) = configured("hostname = \"relay.example\"\n");
+    let shown = stdout(&with(&file, &["config", "show"]));
+    assert!(
+        shown.contains("hostname = \"relay.example\"  # danerelay.toml:1\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("port = 25  # default\n"), "{shown}");
+}
+
+#[test]
+fn a_queue_that_does_not_exist_is_2() {
+    let (_directory, file) = configured("[spool]\npath = \"spool\"\n");
+    let output = with(&file, &["queue", "list"]);
+    assert_eq!(status(&output), 2);
+    assert!(
+        stderr(&output).contains("there is no spool in"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_directory, file) = configured(&format!(
+        "hostname = \"relay.example\"\n[listen]\nsmtp = [\"{address}\"]\n[spool]\npath = \"spool\"\n\
+         [dns]\nservers = [\"127.0.0.1\"]\n[log]\ntarget = \"log\"\n"
+    ));
+    let output = with(&file, &["serve"]);
+    assert_eq!(status(&output), 2);
+    let words = format!("cannot listen on {address}: ");
+    assert!(stderr(&output).contains(&words), "{}", stderr(&output));
+    let log = std::fs::read_to_string(file.with_file_name("log")).unwrap();
+    assert!(log.contains(&words) && log.contains("event=not-started"), "{log}");
+}
+
+#[test]
+fn a_resolver_elsewhere_is_not_believed() {
+    let (_directory, file) = configured("[dns]\nmode = \"trust-ad\"\nservers = [\"192.0.2.53\"]\n");
+    let output = with(&file, &["serve"]);
+    assert_eq!(status(&output), 2);
+    assert!(
+        stderr(&output).contains(":3:1: ") && stderr(&output).contains("loopback"),
+        "{}",
+        stderr(&output)
+    );
+}

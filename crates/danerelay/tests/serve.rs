@@ -1,0 +1,376 @@
+//! The daemon as its surroundings see it: mail in, log and queue, signals, mail out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use testworld::dns::World;
+use testworld::mail::{Ca, Receiver};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running daemon in a directory of its own.
+struct Relay {
+    directory: TempDir,
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Relay {
+    /// Starts with these lines in addition to what every test needs, and waits until it serves.
+    fn start(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("danerelay.toml"), configuration(more)).unwrap();
+        let child = spawn(directory.path());
+        let mut relay = Self {
+            directory,
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        relay.address = relay.listening_address();
+        relay
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn listening_address(&self) -> SocketAddr {
+        let started = self.wait_for("event=started");
+        let (_, rest) = started.split_once("listen=\"").unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
+    }
+
+    /// The first log line that contains the text.
+    fn wait_for(&self, text: &str) -> String {
+        self.wait_for_line_in("log", text)
+    }
+
+    fn wait_for_line_in(&self, file: &str, text: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let log = std::fs::read_to_string(self.path(file)).unwrap_or_default();
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "no {text:?} in:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "still running:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn queue(&self) -> Vec<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_danerelay"))
+            .args(["queue", "list", "--json", "-c"])
+            .arg(self.path("danerelay.toml"))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configuration(more: &str) -> String {
+    format!(
+        "hostname = \"relay.example\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\n[limits]\nspool_free = \"1 MiB\"\n\
+         [spool]\npath = \"spool\"\n[log]\ntarget = \"log\"\n{more}"
+    )
+}
+
+fn spawn(directory: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .args(["serve", "-c"])
+        .arg(directory.join("danerelay.toml"))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A client's side of a session.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Self(BufReader::new(stream));
+        client.expect("220");
+        client.say("EHLO client.example", "250");
+        client
+    }
+
+    fn say(&mut self, line: &str, reply: &str) -> String {
+        self.0
+            .get_mut()
+            .write_all(format!("{line}\r\n").as_bytes())
+            .unwrap();
+        self.expect(reply)
+    }
+
+    fn expect(&mut self, reply: &str) -> String {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            assert!(line.starts_with(reply), "{line:?} is not {reply}");
+            if line.get(3..4) != Some("-") {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a message and gives its queue id.
+    fn send(&mut self, recipient: &str) -> String {
+        self.say("MAIL FROM:<sender@client.example>", "250");
+        self.say(&format!("RCPT TO:<{recipient}>"), "250");
+        self.say("DATA", "354");
+        let reply = self.say(
+            "Subject: greetings\r\nMessage-ID: <1@client.example>\r\n\r\nHello\r\n.",
+            "250",
+        );
+        reply.trim_end().rsplit(' ').next().unwrap().to_owned()
+    }
+}
+
+/// Nobody answers there: look-ups fail, and mail waits.
+const NO_DNS: &str = "[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = \"1s\"\n[delivery]\nretry = [\"1h\"]\n";
+
+#[test]
+fn a_message_is_accepted_queued_and_still_there_after_a_restart() {
+    let mut relay = Relay::start(NO_DNS);
+    let id = Client::connect(relay.address).send("someone@nowhere.example");
+    let accepted = relay.wait_for("event=accepted");
+    assert!(accepted.contains(&format!(" id={id}, ")), "{accepted}");
+    assert!(
+        accepted.contains("from=<sender@client.example>, nrcpt=1, "),
+        "{accepted}"
+    );
+    let deferred = relay.wait_for("status=deferred");
+    assert!(
+        deferred.contains("to=someone@nowhere.example") || deferred.contains("to=<someone@nowhere.example>")
+    );
+    for _ in 0..2 {
+        let queue = relay.queue();
+        let [message] = queue.as_slice() else {
+            panic!("{queue:?}")
+        };
+        assert_eq!(message.get("id").unwrap(), id.as_str());
+        assert_eq!(message.pointer("/recipients/0/state").unwrap(), "deferred");
+        assert!(message.pointer("/recipients/0/next_attempt").unwrap().is_string());
+        // Beside a running daemon first, then on the spool of a stopped one.
+        if relay.child.try_wait().unwrap().is_none() {
+            relay.signal(Signal::TERM);
+            assert_eq!(relay.wait().code(), Some(0));
+        }
+    }
+    relay.child = spawn(relay.directory.path());
+    relay.wait_for_count("event=started", 2);
+    assert_eq!(relay.queue().len(), 1);
+}
+
+impl Relay {
+    fn wait_for_count(&self, text: &str, count: usize) {
+        let began = Instant::now();
+        while self.log().matches(text).count() < count {
+            assert!(began.elapsed() < PATIENCE, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn a_second_daemon_on_the_same_spool_is_refused() {
+    let relay = Relay::start(NO_DNS);
+    let second = spawn(relay.directory.path()).wait_with_output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(
+        relay.log().contains("in use by another daemon"),
+        "{}",
+        relay.log()
+    );
+}
+
+#[test]
+fn the_log_says_who_validates_and_why() {
+    let relay = Relay::start(NO_DNS);
+    let started = relay.wait_for("event=started");
+    assert!(
+        started.contains(&format!("version={}, ", env!("CARGO_PKG_VERSION"))),
+        "{started}"
+    );
+    assert!(
+        started.contains("dns=validate, reason=\"dns.servers names servers"),
+        "{started}"
+    );
+    assert!(started.contains("policy=\"built-in\""), "{started}");
+}
+
+#[test]
+fn a_signal_ends_the_daemon_after_the_transaction_and_with_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut relay = Relay::start(NO_DNS);
+        let mut client = Client::connect(relay.address);
+        client.say("MAIL FROM:<sender@client.example>", "250");
+        client.say("RCPT TO:<someone@nowhere.example>", "250");
+        client.say("DATA", "354");
+        relay.signal(signal);
+        relay.wait_for("event=stopping");
+        assert!(
+            TcpStream::connect(relay.address).is_err(),
+            "it still accepts connections"
+        );
+        client.say("Subject: late\r\n\r\nHello\r\n.", "250");
+        assert_eq!(relay.wait().code(), Some(0));
+        assert!(relay.log().contains("event=stopped"), "{}", relay.log());
+        assert_eq!(relay.queue().len(), 1);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_daemon_at_once() {
+    let mut relay = Relay::start(NO_DNS);
+    let mut client = Client::connect(relay.address);
+    client.say("MAIL FROM:<sender@client.example>", "250");
+    client.say("RCPT TO:<someone@nowhere.example>", "250");
+    client.say("DATA", "354");
+    relay.signal(Signal::TERM);
+    relay.wait_for("event=stopping");
+    relay.signal(Signal::TERM);
+    let began = Instant::now();
+    assert_eq!(relay.wait().code(), Some(1));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn sighup_reopens_the_log_and_rereads_what_can_change() {
+    let relay = Relay::start(NO_DNS);
+    std::fs::rename(relay.path("log"), relay.path("log.1")).unwrap();
+    let networks = "[access]\nnetworks = [\"192.0.2.0/24\"]\n";
+    let text = configuration(NO_DNS).replace("[limits]", &format!("{networks}[limits]"));
+    std::fs::write(
+        relay.path("danerelay.toml"),
+        text.replace("retry = [\"1h\"]", "retry = [\"2h\"]"),
+    )
+    .unwrap();
+    std::fs::write(
+        relay.path("policy.toml"),
+        "version = 1\n[default]\ndane = \"strict\"\n",
+    )
+    .unwrap();
+    relay.signal(Signal::HUP);
+    let loaded = relay.wait_for("status=loaded");
+    assert!(loaded.contains("policy.toml\", event=policy"), "{loaded}");
+    assert!(
+        relay
+            .wait_for("takes effect at the next start")
+            .contains("changed=\"delivery.retry\"")
+    );
+    assert!(
+        !std::fs::read_to_string(relay.path("log.1"))
+            .unwrap()
+            .contains("status=loaded")
+    );
+    let mut client = Client::connect(relay.address);
+    client.say("MAIL FROM:<sender@client.example>", "250");
+    client.say("RCPT TO:<someone@nowhere.example>", "5");
+}
+
+#[test]
+fn a_bad_file_is_refused_whole_and_the_old_one_stays_in_force() {
+    let relay = Relay::start(NO_DNS);
+    std::fs::rename(relay.path("log"), relay.path("log.1")).unwrap();
+    let text = configuration(NO_DNS).replace("[limits]", "[access]\nnetworks = []\n[limits]");
+    std::fs::write(relay.path("danerelay.toml"), text).unwrap();
+    std::fs::write(
+        relay.path("policy.toml"),
+        "version = 1\n[default]\ndane = \"always\"\n",
+    )
+    .unwrap();
+    relay.signal(Signal::HUP);
+    let refused = relay.wait_for("status=refused");
+    assert!(
+        refused.contains("policy.toml:3:8: ") && refused.contains("event=policy"),
+        "{refused}"
+    );
+    // The networks of the same reload did not take effect either.
+    Client::connect(relay.address).send("someone@nowhere.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_out_under_dane() {
+    let world = World::start().await.unwrap();
+    let identity = Ca::new("Test CA").unwrap().issue(&["mx.good.test"]).unwrap();
+    let receiver = Receiver::builder("mx.good.test")
+        .identity(&identity)
+        .start()
+        .await
+        .unwrap();
+    world.domain("test").signed().add().unwrap();
+    let good = world
+        .domain("good.test")
+        .signed()
+        .mx(10, "mx.good.test", receiver.address());
+    good.tlsa(identity.tlsa_3_1_1()).add().unwrap();
+    let anchor = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(anchor.path(), world.trust_anchor_ds().unwrap()).unwrap();
+    let more = format!(
+        "[dns]\nmode = \"validate\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nport = {}\n",
+        world.address(),
+        anchor.path().display(),
+        receiver.address().port(),
+    );
+    let sent = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        Client::connect(relay.address).send("someone@good.test");
+        relay.wait_for("status=sent")
+    });
+    let sent = sent.await.unwrap();
+    for field in [
+        "mode=dane opportunistic, ",
+        "dane=\"Verify (Secure TLSA RRs found)\", ",
+        "tlsvalid=\"0 (ok)\", ",
+    ] {
+        assert!(sent.contains(field), "{field} is not in {sent}");
+    }
+    assert_eq!(receiver.messages().len(), 1);
+}

@@ -1,0 +1,469 @@
+//! What somebody between us and the truth may try, and what outages do: never is a signed zone taken for an unsigned one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::net::SocketAddr;
+
+use common::{ask, dead_server, forger, genuine, resolver, validator_behind, world};
+use dns::{Mode, Resolver, ResolverConfig};
+use hickory_proto::dnssec::rdata::DNSSECRData;
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use testworld::dns::{DnsFault, Questions, Span};
+
+fn is(query: &Query, name: &str, record_type: RecordType) -> bool {
+    query.name().to_ascii() == format!("{name}.") && query.query_type() == record_type
+}
+
+fn negative(message: &mut Message, code: ResponseCode, authorities: Vec<Record>) {
+    message.answers.clear();
+    message.metadata.response_code = code;
+    message.authorities = authorities;
+}
+
+fn without_repetition(records: Vec<Record>) -> Vec<Record> {
+    let mut once: Vec<Record> = Vec::new();
+    for record in records {
+        // Signatures are made afresh for each answer.
+        if !once
+            .iter()
+            .any(|known| known.name == record.name && covered(known) == covered(&record))
+        {
+            once.push(record);
+        }
+    }
+    once
+}
+
+fn covered(record: &Record) -> (RecordType, Option<RecordType>) {
+    let signed = match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig.input().type_covered),
+        _ => None,
+    };
+    (record.record_type(), signed)
+}
+
+fn address(name: &str) -> Record {
+    let name = Name::from_ascii(format!("{name}.")).unwrap();
+    Record::from_rdata(name, 300, RData::A("198.51.100.66".parse().unwrap()))
+}
+
+async fn behind(
+    world: &testworld::dns::World,
+    forge: impl Fn(&Query, &mut Message) + Send + Sync + 'static,
+) -> Resolver {
+    validator_behind(world, vec![forger(world, forge).await])
+}
+
+#[tokio::test]
+async fn a_negative_answer_is_not_excused_by_the_soa_of_an_unsigned_zone() {
+    let world = world().await;
+    let foreign = genuine(&world, "insecure.test", RecordType::SOA).await.answers;
+    for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
+        let foreign = foreign.clone();
+        let resolver = behind(&world, move |query, message| {
+            if is(query, "_25._tcp.mx.secure.test", RecordType::TLSA) {
+                negative(message, code, foreign.clone());
+            }
+        })
+        .await;
+        assert_eq!(
+            ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await,
+            "failed bogus",
+            "{code}"
+        );
+        assert_eq!(
+            ask(&resolver, "_25._tcp.mx.hashed.test", RecordType::TLSA).await,
+            "secure records"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_negative_answer_without_proof_is_bogus() {
+    let world = world().await;
+    let resolver = behind(&world, |query, message| {
+        if is(query, "_25._tcp.mx.secure.test", RecordType::TLSA) {
+            negative(message, ResponseCode::NoError, Vec::new());
+        }
+    })
+    .await;
+    assert_eq!(
+        ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await,
+        "failed bogus"
+    );
+}
+
+#[tokio::test]
+async fn the_proof_for_another_name_or_type_is_no_proof() {
+    let world = world().await;
+    for zone in ["secure.test", "hashed.test"] {
+        for (other, record_type) in [
+            ("mx", RecordType::AAAA),
+            ("nothing", RecordType::TLSA),
+            ("ent", RecordType::TLSA),
+        ] {
+            let replayed = genuine(&world, &format!("{other}.{zone}"), record_type).await;
+            let target = format!("_25._tcp.mx.{zone}");
+            let asked = target.clone();
+            let resolver = behind(&world, move |query, message| {
+                if is(query, &asked, RecordType::TLSA) {
+                    let code = replayed.metadata.response_code;
+                    negative(message, code, replayed.authorities.clone());
+                }
+            })
+            .await;
+            assert_eq!(
+                ask(&resolver, &target, RecordType::TLSA).await,
+                "failed bogus",
+                "{zone} {other}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn denials_from_above_a_cut_say_nothing_below_it() {
+    let world = world().await;
+    for (parent, span) in [
+        ("above1.test", None),
+        ("above2.test", Some(Span::Full)),
+        ("above3.test", Some(Span::OptOut)),
+    ] {
+        let description = world.domain(parent).signed();
+        match span {
+            Some(span) => description.nsec3(0, span).add().unwrap(),
+            None => description.add().unwrap(),
+        }
+        let zone = format!("zone.{parent}");
+        world
+            .domain(&zone)
+            .signed()
+            .record(&format!("mx.{zone}"), RecordType::A, "192.0.2.1")
+            .add()
+            .unwrap();
+        // Everything that the parent can be made to say about names that would stand near the cut.
+        let mut said = genuine(&world, &zone, RecordType::DS).await.authorities;
+        for label in ["zona", "zonf", "a", "zz", "mx"] {
+            said.extend(
+                genuine(&world, &format!("{label}.{parent}"), RecordType::A)
+                    .await
+                    .authorities,
+            );
+        }
+        let (said, target) = (without_repetition(said), format!("mx.{zone}"));
+        for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
+            let (asked, said) = (target.clone(), said.clone());
+            let resolver = behind(&world, move |query, message| {
+                if query.name().to_ascii() == format!("{asked}.") {
+                    negative(message, code, said.clone());
+                }
+            })
+            .await;
+            assert_eq!(
+                ask(&resolver, &target, RecordType::A).await,
+                "failed bogus",
+                "{parent} {code}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unsigned_forgery_is_not_excused_by_opt_out_further_up() {
+    let world = world().await;
+    world.domain("above.test").nsec3(0, Span::OptOut).add().unwrap();
+    let hosts: Vec<String> = (0..4)
+        .map(|number| format!("mx{number}.zone.above.test"))
+        .collect();
+    let zone = world.domain("zone.above.test").signed();
+    zone.record("zone.above.test", RecordType::MX, "10 mx0.zone.above.test.")
+        .add()
+        .unwrap();
+    // Apex and child make the whole chain of the parent: between them its opt-out records cover the hash of nearly every other
+    // name, also of those below its signed child.
+    let mut covers = Vec::new();
+    for label in 'a'..='z' {
+        covers.extend(
+            genuine(&world, &format!("{label}.above.test"), RecordType::A)
+                .await
+                .authorities,
+        );
+    }
+    let covers = without_repetition(covers);
+    let without_soa: Vec<Record> = covers
+        .iter()
+        .filter(|r| r.record_type() != RecordType::SOA)
+        .cloned()
+        .collect();
+    for covers in [covers, without_soa] {
+        let resolver = behind(&world, move |query, message| {
+            let name = query.name().to_ascii();
+            if !name.starts_with("mx") {
+                return;
+            }
+            negative(message, ResponseCode::NoError, covers.clone());
+            if query.query_type() == RecordType::A {
+                message.answers = vec![address(name.trim_end_matches('.'))];
+                message.authorities.clear();
+            }
+        })
+        .await;
+        for host in &hosts {
+            assert_eq!(
+                ask(&resolver, host, RecordType::A).await,
+                "failed bogus",
+                "{host}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wildcard_is_not_played_over_a_name_that_exists() {
+    let world = world().await;
+    for zone in ["secure.test", "hashed.test"] {
+        let sibling = genuine(&world, &format!("any.wild.{zone}"), RecordType::A).await;
+        let foreign = genuine(&world, "insecure.test", RecordType::SOA).await.answers;
+        for authorities in [sibling.authorities.clone(), Vec::new(), foreign] {
+            let (answers, target) = (sibling.answers.clone(), format!("real.wild.{zone}"));
+            let asked = target.clone();
+            let resolver = behind(&world, move |query, message| {
+                if is(query, &asked, RecordType::A) {
+                    message.answers.clone_from(&answers);
+                    for record in &mut message.answers {
+                        record.name = query.name().clone();
+                    }
+                    message.authorities.clone_from(&authorities);
+                }
+            })
+            .await;
+            assert_eq!(
+                ask(&resolver, &target, RecordType::A).await,
+                "failed bogus",
+                "{zone}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wildcard_answer_without_its_proof_is_bogus() {
+    let world = world().await;
+    let resolver = behind(&world, |query, message| {
+        if is(query, "any.wild.secure.test", RecordType::A)
+            || is(query, "any.wild.hashed.test", RecordType::A)
+        {
+            message.authorities.clear();
+        }
+    })
+    .await;
+    assert_eq!(
+        ask(&resolver, "any.wild.secure.test", RecordType::A).await,
+        "failed bogus"
+    );
+    assert_eq!(
+        ask(&resolver, "any.wild.hashed.test", RecordType::A).await,
+        "failed bogus"
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_strips_dnssec_makes_everything_fail_and_nothing_insecure() {
+    let world = world().await;
+    let resolver = resolver(&world, Mode::Validate);
+    world
+        .break_dns(&Questions::Below(".".to_owned()), DnsFault::StripDnssec)
+        .unwrap();
+    for zone in ["secure.test", "insecure.test", "hashed.test", "optout.test"] {
+        for record_type in [RecordType::A, RecordType::AAAA] {
+            let told = ask(&resolver, &format!("mx.{zone}"), record_type).await;
+            assert!(told.starts_with("failed"), "{zone} {record_type}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_fetched_leave_the_answer_undecided() {
+    let world = world().await;
+    let resolver = Resolver::new(ResolverConfig {
+        timeout: std::time::Duration::from_secs(2),
+        ..common::config(&world, Mode::Validate)
+    })
+    .unwrap();
+    for (fault, missing) in [
+        (DnsFault::ServFail, RecordType::DNSKEY),
+        (DnsFault::Silence, RecordType::DNSKEY),
+        (DnsFault::ServFail, RecordType::DS),
+    ] {
+        let questions = Questions::Of("secure.test".to_owned(), missing);
+        world.break_dns(&questions, fault.clone()).unwrap();
+        resolver.flush(&common::domain("secure.test"));
+        let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
+        assert_eq!(told, "failed indeterminate", "{fault:?} {missing}");
+        assert_eq!(
+            ask(&resolver, "mx.hashed.test", RecordType::A).await,
+            "secure records"
+        );
+        world.mend_dns(&questions).unwrap();
+    }
+    // The unsigned delegation itself cannot be proved.
+    world
+        .break_dns(
+            &Questions::Of("insecure.test".to_owned(), RecordType::DS),
+            DnsFault::ServFail,
+        )
+        .unwrap();
+    assert_eq!(
+        ask(&resolver, "mx.insecure.test", RecordType::A).await,
+        "failed indeterminate"
+    );
+}
+
+#[tokio::test]
+async fn zones_that_do_not_answer_ns_questions_are_no_problem() {
+    let world = world().await;
+    for zone in ["secure.test", "insecure.test", "mx.insecure.test"] {
+        world
+            .break_dns(&Questions::Of(zone.to_owned(), RecordType::NS), DnsFault::Silence)
+            .unwrap();
+    }
+    let resolver = resolver(&world, Mode::Validate);
+    assert_eq!(
+        ask(&resolver, "mx.insecure.test", RecordType::A).await,
+        "insecure records"
+    );
+    assert_eq!(
+        ask(&resolver, "mx.secure.test", RecordType::A).await,
+        "secure records"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_nxdomain_for_an_empty_name_is_not_believed() {
+    let world = world().await;
+    let resolver = resolver(&world, Mode::Validate);
+    world
+        .break_dns(&Questions::At("ent.secure.test".to_owned()), DnsFault::NxDomain)
+        .unwrap();
+    assert_eq!(
+        ask(&resolver, "ent.secure.test", RecordType::A).await,
+        "failed bogus"
+    );
+}
+
+#[tokio::test]
+async fn one_wrong_bit_in_a_signature_is_bogus() {
+    let world = world().await;
+    let resolver = resolver(&world, Mode::Validate);
+    world
+        .break_dns(
+            &Questions::Of("mx.secure.test".to_owned(), RecordType::A),
+            DnsFault::BadSignature,
+        )
+        .unwrap();
+    assert_eq!(
+        ask(&resolver, "mx.secure.test", RecordType::A).await,
+        "failed bogus"
+    );
+    assert_eq!(
+        ask(&resolver, "mx.secure.test", RecordType::AAAA).await,
+        "secure nodata"
+    );
+}
+
+#[tokio::test]
+async fn truncated_answers_are_asked_for_again_over_tcp_also_with_dead_servers_around() {
+    let world = world().await;
+    world
+        .break_dns(&Questions::Below(".".to_owned()), DnsFault::Truncate)
+        .unwrap();
+    let (_held, dead) = dead_server().await;
+    let live = world.address();
+    let lists: [&[SocketAddr]; 5] = [
+        &[live],
+        &[live, live],
+        &[live, dead],
+        &[dead, live],
+        &[dead, live, dead],
+    ];
+    for servers in lists {
+        let resolver = Resolver::new(ResolverConfig {
+            servers: servers.to_vec(),
+            ..common::config(&world, Mode::Validate)
+        })
+        .unwrap();
+        let told = ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await;
+        assert_eq!(told, "secure records", "{servers:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_trust_anchor_makes_nothing_insecure() {
+    let (world, other) = (world().await, world().await);
+    let anchors = common::config(&other, Mode::Validate).trust_anchors;
+    let resolver = Resolver::new(ResolverConfig {
+        trust_anchors: anchors,
+        ..common::config(&world, Mode::Validate)
+    })
+    .unwrap();
+    assert_eq!(
+        ask(&resolver, "mx.secure.test", RecordType::A).await,
+        "failed bogus"
+    );
+    assert_eq!(
+        ask(&resolver, "mx.insecure.test", RecordType::A).await,
+        "failed bogus"
+    );
+}
+
+#[tokio::test]
+async fn either_form_of_a_trust_anchor_will_do() {
+    let world = world().await;
+    for text in [
+        world.trust_anchor_dnskey().unwrap(),
+        world.trust_anchor_ds().unwrap(),
+    ] {
+        let trust_anchors = dns::TrustAnchors::parse(&text).unwrap();
+        let config = ResolverConfig {
+            trust_anchors,
+            ..common::config(&world, Mode::Validate)
+        };
+        let resolver = Resolver::new(config).unwrap();
+        assert_eq!(
+            ask(&resolver, "mx.secure.test", RecordType::A).await,
+            "secure records",
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn outside_the_anchored_zone_nothing_is_secure() {
+    let world = world().await;
+    let key = genuine(&world, "secure.test", RecordType::DNSKEY).await.answers;
+    let key = key
+        .iter()
+        .find(|record| record.record_type() == RecordType::DNSKEY)
+        .unwrap();
+    let trust_anchors = dns::TrustAnchors::parse(&format!("secure.test. IN DNSKEY {}", key.data)).unwrap();
+    let config = ResolverConfig {
+        trust_anchors,
+        ..common::config(&world, Mode::Validate)
+    };
+    let resolver = Resolver::new(config).unwrap();
+    assert_eq!(
+        ask(&resolver, "mx.secure.test", RecordType::A).await,
+        "secure records"
+    );
+    assert_eq!(
+        ask(&resolver, "mx.hashed.test", RecordType::A).await,
+        "insecure records"
+    );
+}

@@ -1,0 +1,185 @@
+//! Text that cannot break the structure around it: printable ASCII, folded and wrapped.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use mail::Mailbox;
+use mail_builder::headers::date::Date;
+
+/// The longest line of a field, in octets; below the 998 of RFC 5322 §2.1.1 with room for a name in front.
+const FIELD_LINE: usize = 900;
+/// The length, in characters, to which text for people is wrapped where its words allow.
+const PROSE_LINE: usize = 74;
+
+/// The text with everything but printable ASCII made `?`, and tabs made spaces: no line ends, no escape sequences,
+/// no 8-bit octets.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            ' '..='~' => c,
+            '\t' => ' ',
+            _ => '?',
+        })
+        .collect()
+}
+
+/// Date and time in the form of RFC 5322 §3.3 with a numeric zone, as RFC 3464 §2.2.4 demands.
+pub(crate) fn date(at: Timestamp) -> String {
+    Date::new(at.as_second()).to_rfc822()
+}
+
+/// A mailbox in ASCII: as it is, or with what is not ASCII written as in RFC 6533 §3, `\x{E9}`.
+pub(crate) fn ascii(mailbox: &Mailbox) -> String {
+    if mailbox.is_ascii() {
+        printable(mailbox.as_str())
+    } else {
+        utf8_addr_xtext(mailbox.as_str())
+    }
+}
+
+/// `utf-8-addr-xtext` of RFC 6533 §3: the 7-bit form of an internationalised address.
+fn utf8_addr_xtext(address: &str) -> String {
+    let mut encoded = String::with_capacity(address.len());
+    for c in address.chars() {
+        match c {
+            '+' | '=' | '\\' => escape(&mut encoded, c),
+            '!'..='~' => encoded.push(c),
+            _ => escape(&mut encoded, c),
+        }
+    }
+    encoded
+}
+
+fn escape(encoded: &mut String, c: char) {
+    // Writing to a String cannot fail.
+    let _ = write!(encoded, "\\x{{{:02X}}}", u32::from(c));
+}
+
+/// A block of fields, each on lines of its own (RFC 5322 §2.2).
+#[derive(Debug, Default)]
+pub(crate) struct Fields(String);
+
+impl Fields {
+    /// Adds a field with a value of one line.
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        self.add_lines(name, [value]);
+    }
+
+    /// Adds a field whose value has several lines; all but the first are indented.
+    pub(crate) fn add_lines<'a>(&mut self, name: &str, lines: impl IntoIterator<Item = &'a str>) {
+        self.0.push_str(name);
+        self.0.push(':');
+        for line in lines {
+            self.push_folded(&printable(line));
+        }
+        // A field without any line still has to end.
+        if !self.0.ends_with("\r\n") {
+            self.0.push_str("\r\n");
+        }
+    }
+
+    /// Writes one line, in pieces if it is too long. A piece of nothing but spaces is left out, for a reader might
+    /// take it for the blank line that ends a group of fields.
+    fn push_folded(&mut self, line: &str) {
+        let mut rest = line;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at_checked(FIELD_LINE).unwrap_or((rest, ""));
+            if !piece.trim().is_empty() {
+                self.0.push(' ');
+                self.0.push_str(piece);
+                self.0.push_str("\r\n");
+            }
+            rest = after;
+        }
+    }
+
+    /// Ends the group: what follows belongs to the next one.
+    pub(crate) fn end_group(&mut self) {
+        self.0.push_str("\r\n");
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Text for people, in paragraphs with CRLF line ends.
+#[derive(Debug, Default)]
+pub(crate) struct Prose(String);
+
+impl Prose {
+    /// Adds a paragraph, wrapped at spaces and set in by `indent` spaces, and a blank line behind it.
+    pub(crate) fn paragraph(&mut self, indent: usize, words: &str) {
+        let words = printable(words);
+        let mut column = 0;
+        for word in words.split(' ').filter(|word| !word.is_empty()) {
+            if column == 0 {
+                self.0.extend(std::iter::repeat_n(' ', indent));
+                column = indent;
+            } else if column.saturating_add(word.len()).saturating_add(1) > PROSE_LINE {
+                self.0.push_str("\r\n");
+                self.0.extend(std::iter::repeat_n(' ', indent));
+                column = indent;
+            } else {
+                self.0.push(' ');
+                column = column.saturating_add(1);
+            }
+            self.0.push_str(word);
+            column = column.saturating_add(word.len());
+        }
+        self.0.push_str("\r\n\r\n");
+    }
+
+    /// Adds lines as they are, set in by `indent` spaces, and a blank line behind them.
+    pub(crate) fn verbatim<'a>(&mut self, indent: usize, lines: impl IntoIterator<Item = &'a str>) {
+        for line in lines {
+            self.0.extend(std::iter::repeat_n(' ', indent));
+            self.0.push_str(&printable(line));
+            self.0.push_str("\r\n");
+        }
+        self.0.push_str("\r\n");
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn long_values_are_folded_and_blank_pieces_left_out() {
+        let mut fields = Fields::default();
+        fields.add("X", &format!("{}{}end", "a".repeat(900), " ".repeat(1800)));
+        fields.add("Y", "");
+        let text = fields.into_string();
+        assert_eq!(text, format!("X: {}\r\n end\r\nY:\r\n", "a".repeat(900)));
+    }
+
+    #[test]
+    fn continuation_lines_are_indented() {
+        let mut fields = Fields::default();
+        fields.add_lines("D", ["smtp; 550-a", "550 b\r\nZ: forged"]);
+        assert_eq!(fields.into_string(), "D: smtp; 550-a\r\n 550 b??Z: forged\r\n");
+    }
+
+    #[test]
+    fn internationalised_addresses_become_ascii() {
+        let mailbox = Mailbox::parse("re+n\u{e9}@b\u{fc}cher.example").unwrap();
+        assert_eq!(ascii(&mailbox), "re\\x{2B}n\\x{E9}@b\\x{FC}cher.example");
+        assert_eq!(ascii(&Mailbox::parse("a+b=c@d.e").unwrap()), "a+b=c@d.e");
+    }
+
+    #[test]
+    fn prose_is_wrapped() {
+        let mut prose = Prose::default();
+        prose.paragraph(4, &"word ".repeat(40));
+        let text = prose.into_string();
+        assert!(text.lines().all(|line| line.len() <= PROSE_LINE), "{text}");
+        assert!(text.lines().take(2).all(|line| line.starts_with("    word")));
+        assert_eq!(text.matches("word").count(), 40);
+    }
+}

@@ -1,0 +1,251 @@
+use super::*;
+
+#[tokio::test]
+async fn greeting_and_hello() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    client.expect("220 relay.example ESMTP").await;
+    let ehlo = client.say("EHLO client.example").await;
+    assert_eq!(
+        ehlo.lines,
+        [
+            "relay.example",
+            "PIPELINING",
+            "SIZE 1000000",
+            "8BITMIME",
+            "ENHANCEDSTATUSCODES"
+        ]
+    );
+    let helo = client.say("helo client.example").await;
+    assert_eq!(helo.lines, ["relay.example"]);
+}
+
+#[tokio::test]
+async fn each_command_has_its_reply() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    client.expect("220").await;
+    client
+        .dialogue(&[
+            // These work before EHLO.
+            ("NOOP", "250 2.0.0"),
+            ("HELP", "214 2.0.0"),
+            ("VRFY x", "252 2.0.0"),
+            ("EXPN x", "502 5.5.1"),
+            ("RSET", "250 2.0.0"),
+            ("MAIL FROM:<a@b.example>", "503 5.5.1"),
+            ("XYZZY", "500 5.5.2"),
+            ("EHLO", "501 Syntax"),
+            ("MAIL FROM:<a@b.example>", "503 5.5.1"),
+            ("EHLO somewhere.else.example", "250"),
+            ("RCPT TO:<c@d.example>", "503 5.5.1"),
+            ("DATA", "503 5.5.1"),
+            ("mAiL fRoM:<a@b.example>", "250 2.1.0"),
+            ("MAIL FROM:<a@b.example>", "503 5.5.1"),
+            ("DATA", "503 5.5.1"),
+            ("RCPT TO:<c@d.example> NOTIFY=NEVER", "555 5.5.4"),
+            ("RCPT TO:<>", "501 5.1.3"),
+            ("RCPT TO:<@a,@b:u@d.example> ", "250 2.1.5"),
+            ("DATA x", "501 5.5.4"),
+            ("RSET x", "501 5.5.4"),
+            ("QUIT x", "501 5.5.4"),
+            ("EHLO", "501 Syntax"),
+            // None of the refusals ended the transaction.
+            ("RCPT TO:<c@d.example>", "250 2.1.5"),
+            ("EHLO again.example", "250"),
+            ("RCPT TO:<c@d.example>", "503 5.5.1"),
+            ("MAIL FROM:<> SIZE=1000001", "552 5.3.4"),
+            ("MAIL FROM:<> SIZE=1000000 BODY=8BITMIME", "250 2.1.0"),
+            ("RSET", "250 2.0.0"),
+            ("MAIL FROM:<a@b> SMTPUTF8", "555 5.5.4"),
+            ("MAIL FROM:<\u{e9}@b>", "553 5.6.7"),
+            ("STARTTLS", "502 5.5.1"),
+            ("QUIT ", "221 2.0.0"),
+        ])
+        .await;
+    client.expect_end().await;
+}
+
+#[tokio::test]
+async fn an_accepted_message_is_spooled_logged_and_handed_on() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<> BODY=8BITMIME", "250"),
+            ("RCPT TO:<\"A b\"@D.example>", "250"),
+            ("RCPT TO:<postMASTER>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    client
+        .send(b"Message-ID: <m@x>\r\nSubject: s\r\n\r\n..dot\r\n.\r\n")
+        .await;
+    let reply = client.reply().await;
+    let id = world.hooked.lock().unwrap()[0];
+    assert_eq!(reply.to_log(), format!("250 2.0.0 Ok: queued as {id}"));
+    let envelope = &world.envelopes()[0];
+    assert_eq!(envelope.reverse_path.as_str(), "");
+    assert_eq!(
+        envelope
+            .recipients
+            .iter()
+            .map(Mailbox::as_str)
+            .collect::<Vec<_>>(),
+        ["\"A b\"@D.example", "postmaster@admin.example"]
+    );
+    assert_eq!(envelope.body, mail::BodyType::EightBitMime);
+    let content = &world.contents_with_received()[0];
+    assert!(
+        content.starts_with(&format!(
+            "Received: from client.example (unknown [127.0.0.1])\r\n\tby relay.example with ESMTP id {id};\r\n\t"
+        )),
+        "{content}"
+    );
+    assert!(
+        content.ends_with(" +0000\r\nMessage-ID: <m@x>\r\nSubject: s\r\n\r\n.dot\r\n"),
+        "{content}"
+    );
+    assert_eq!(
+        world.log_lines("event=accepted"),
+        [format!(
+            "id={id}, client=unknown [127.0.0.1], from=<>, nrcpt=2, size={}, message-id=<m@x>, event=accepted",
+            content.len()
+        )]
+    );
+}
+
+#[tokio::test]
+async fn helo_and_a_single_recipient_show_in_received() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    client.expect("220").await;
+    client.say("HELO (evil) name").await;
+    assert!(client.transaction(b"x: y\r\n\r\n.\r\n").await.is_positive());
+    let content = &world.contents_with_received()[0];
+    assert!(
+        content.starts_with("Received: from ?evil??name (unknown "),
+        "{content}"
+    );
+    assert!(content.contains(" with SMTP id "), "{content}");
+    assert!(content.contains("\tfor <c@d.example>;\r\n"), "{content}");
+}
+
+#[tokio::test]
+async fn several_transactions_in_one_session() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for _ in 0..3 {
+        client.transaction(b"a\r\n.\r\n").await;
+    }
+    assert_eq!(world.contents(), [b"a\r\n"; 3]);
+    client
+        .dialogue(&[("RCPT TO:<c@d.example>", "503"), ("QUIT", "221")])
+        .await;
+}
+
+#[tokio::test]
+async fn only_permitted_networks_may_relay() {
+    let world = World::with(ListenerConfig {
+        networks: vec!["192.0.2.0/24".parse().unwrap()],
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    client.say("MAIL FROM:<a@b.example>").await;
+    for path in [
+        "c@d.example",
+        "c%d.example@relay.example",
+        "@relay.example:c@d.example",
+        "\"c@d.example\"@relay.example",
+        "d.example!c@relay.example",
+        "postmaster",
+    ] {
+        let reply = client.say(&format!("RCPT TO:<{path}>")).await.to_log();
+        assert!(reply.starts_with("550 5.7.1"), "{path}: {reply}");
+    }
+    client.dialogue(&[("DATA", "503"), ("QUIT", "221")]).await;
+    assert_eq!(
+        world.log_lines("event=rejected")[0],
+        "client=unknown [127.0.0.1], from=<a@b.example>, to=<c@d.example>, \
+         reply=\"550 5.7.1 Relay access denied\", event=rejected"
+    );
+}
+
+#[tokio::test]
+async fn pipelined_commands_are_answered_in_order() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .send(
+            b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nRCPT TO:<>\r\nRCPT TO:<e@f.example>\r\nDATA\r\n\
+              one\r\n.\r\nRSET\r\nMAIL FROM:<g@h.example>\r\nRCPT TO:<i@j.example>\r\nDATA\r\n.\r\nQUIT\r\n",
+        )
+        .await;
+    for start in [
+        "250 2.1.0",
+        "250 2.1.5",
+        "501 5.1.3",
+        "250 2.1.5",
+        "354",
+        "250 2.0.0 Ok: queued",
+        "250 2.0.0 Ok",
+        "250 2.1.0",
+        "250 2.1.5",
+        "354",
+        "250 2.0.0 Ok: queued",
+        "221 2.0.0",
+    ] {
+        client.expect(start).await;
+    }
+    client.expect_end().await;
+    assert_eq!(world.contents(), [&b"one\r\n"[..], b""]);
+}
+
+#[tokio::test]
+async fn replies_do_not_wait_for_more_input() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client.send(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.ex").await;
+    client.expect("250 2.1.0").await;
+    client.send(b"ample>\r").await;
+    client.send(b"\n").await;
+    client.expect("250 2.1.5").await;
+}
+
+#[tokio::test]
+async fn a_pipelined_group_without_valid_recipients_gets_no_354() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .send(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\nRCPT TO:<y>\r\nDATA\r\nRSET\r\n")
+        .await;
+    for start in ["250", "501", "501", "503 5.5.1", "250 2.0.0"] {
+        client.expect(start).await;
+    }
+}
+
+#[tokio::test]
+async fn an_overlong_line_is_answered_once() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let mut line = b"NOOP \nQUIT\n".repeat(100_000);
+    line.extend_from_slice(b"\r\nNOOP\r\n");
+    client.send(&line).await;
+    client.expect("500 5.5.2").await;
+    client.expect("250 2.0.0").await;
+}
+
+#[tokio::test]
+async fn a_lone_line_feed_begins_no_command() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>", "501 5.5.2"),
+            ("RCPT TO:<c@d.example>", "503"),
+            ("NOOP\rQUIT", "500"),
+            ("QUIT", "221"),
+        ])
+        .await;
+}

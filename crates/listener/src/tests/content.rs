@@ -1,0 +1,187 @@
+use super::*;
+use std::io;
+
+#[tokio::test]
+async fn no_variant_of_the_end_of_data_smuggles_a_message() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r.\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r\n\0.\r\n",
+        "\r\n.\0\r\n",
+    ] {
+        let wire = format!(
+            "x: y\r\n\r\nfirst{end}MAIL FROM:<s@s.example>\r\nRCPT TO:<t@t.example>\r\nDATA\r\nsecond\r\n.\r\n"
+        );
+        let reply = client.transaction(wire.as_bytes()).await;
+        assert!(reply.is_permanent_failure(), "{end:?}: {}", reply.to_log());
+        // Nothing but the true end was an end: the session is in step.
+        client.dialogue(&[("NOOP", "250 2.0.0")]).await;
+    }
+    assert!(world.contents().is_empty());
+    assert!(client.transaction(b"clean\r\n.\r\n").await.is_positive());
+    assert_eq!(world.contents(), [b"clean\r\n"]);
+}
+
+trait Permanent {
+    fn is_permanent_failure(&self) -> bool;
+}
+
+impl Permanent for Reply {
+    fn is_permanent_failure(&self) -> bool {
+        self.code.is_permanent() && self.enhanced().is_some()
+    }
+}
+
+#[tokio::test]
+async fn too_much_is_swallowed_then_refused() {
+    let world = World::with(ListenerConfig {
+        limits: Limits {
+            message_size: 1000,
+            ..Limits::default()
+        },
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[("MAIL FROM:<a@b.example> SIZE=1001", "552 5.3.4")])
+        .await;
+    // The declared size is no promise, and never where the data ends.
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> SIZE=10", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    let line = b"123456789012345678901234567890123456789012345678\r\n";
+    client.send(&[&line.repeat(20), &b".\r\n"[..]].concat()).await;
+    client.expect("250 2.0.0").await;
+    let wire = [&line.repeat(20_000)[..], b"x\r\n.\r\n"].concat();
+    let reply = client.transaction(&wire).await;
+    assert!(reply.to_log().starts_with("552 5.3.4"), "{}", reply.to_log());
+    client.dialogue(&[("NOOP", "250"), ("QUIT", "221")]).await;
+    assert_eq!(world.contents().len(), 1);
+}
+
+#[tokio::test]
+async fn large_content_comes_through_octet_for_octet() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let mut content = Vec::new();
+    for number in 0..15_000_u32 {
+        content.extend_from_slice(format!("line {number} \u{e9} . \r\n").as_bytes());
+    }
+    let wire = [&content[..], b".\r\n"].concat();
+    assert!(client.transaction(&wire).await.is_positive());
+    assert!(world.contents()[0] == content);
+    assert_eq!(world.envelopes()[0].body, mail::BodyType::EightBitMime);
+    assert_eq!(std::fs::read_dir(world.spool_directory()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn lines_beyond_998_octets_are_refused() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let line = |octets: usize| format!("{}\r\n.\r\n", "x".repeat(octets));
+    assert!(client.transaction(line(998).as_bytes()).await.is_positive());
+    let reply = client.transaction(line(999).as_bytes()).await.to_log();
+    assert!(reply.starts_with("550 5.6.0"), "{reply}");
+    let reply = client.transaction(b"a\0b\r\n.\r\n").await.to_log();
+    assert!(reply.starts_with("550 5.6.0"), "{reply}");
+}
+
+#[tokio::test]
+async fn loops_end_at_a_hundred_received_fields() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let message = |fields: usize| format!("{}\r\nbody\r\n.\r\n", "Received: by x; y\r\n".repeat(fields));
+    assert!(client.transaction(message(60).as_bytes()).await.is_positive());
+    assert!(client.transaction(message(99).as_bytes()).await.is_positive());
+    let reply = client.transaction(message(100).as_bytes()).await.to_log();
+    assert!(reply.starts_with("554 5.4.6"), "{reply}");
+}
+
+#[tokio::test]
+async fn trouble_of_the_spool_is_temporary() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let io_error = || SpoolError::Io(Arc::new(io::Error::other("disk on fire")));
+    for (trouble, start) in [
+        (Trouble::AtCommit(SpoolError::Full), "452 4.3.1"),
+        (Trouble::AtCommit(io_error()), "451 4.3.0"),
+    ] {
+        world.trouble(Some(trouble));
+        let reply = client.transaction(b"x\r\n.\r\n").await.to_log();
+        assert!(reply.starts_with(start), "{reply}");
+    }
+    for (trouble, start) in [
+        (Trouble::AtCreate(SpoolError::Full), "452 4.3.1"),
+        (Trouble::AtCreate(io_error()), "451 4.3.0"),
+    ] {
+        world.trouble(Some(trouble));
+        client
+            .dialogue(&[
+                ("MAIL FROM:<a@b.example>", "250"),
+                ("RCPT TO:<c@d.example>", "250"),
+                ("DATA", start),
+            ])
+            .await;
+    }
+    assert!(world.hooked.lock().unwrap().is_empty());
+    // One event a minute, however often clients try.
+    assert_eq!(world.log_lines("event=spool").len(), 1);
+    assert_eq!(world.log_lines("event=rejected").len(), 4);
+    world.trouble(None);
+    assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
+}
+
+#[tokio::test]
+async fn a_lost_connection_leaves_nothing() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    client.send(&b"0123456789\r\n".repeat(30_000)).await;
+    drop(client);
+    for _ in 0..200 {
+        if world.listener.connections() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.listener.connections(), 0);
+    assert!(world.contents().is_empty());
+    assert_eq!(std::fs::read_dir(world.spool_directory()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_session_only() {
+    let world = World::new().await;
+    world.trouble(Some(Trouble::Panic));
+    let mut bystander = world.client().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<panic@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    client.send(b".\r\n").await;
+    client.expect_end().await;
+    assert!(bystander.transaction(b"x\r\n.\r\n").await.is_positive());
+    assert_eq!(world.log_lines("event=session").len(), 1);
+}

@@ -1,0 +1,158 @@
+use super::*;
+
+fn limited(limits: Limits) -> ListenerConfig {
+    ListenerConfig { limits, ..config() }
+}
+
+#[tokio::test]
+async fn surplus_recipients_are_put_off() {
+    let world = World::with(limited(Limits {
+        recipients: 100,
+        ..Limits::default()
+    }))
+    .await;
+    let mut client = world.client().await;
+    client.say("MAIL FROM:<a@b.example>").await;
+    for number in 0..100 {
+        let reply = client.say(&format!("RCPT TO:<{number}@d.example>")).await;
+        assert_eq!(reply.code.get(), 250);
+    }
+    client
+        .dialogue(&[
+            ("RCPT TO:<101@d.example>", "452 4.5.3"),
+            ("DATA", "354"),
+            (".", "250 2.0.0"),
+        ])
+        .await;
+    assert_eq!(world.envelopes()[0].recipients.len(), 100);
+}
+
+#[tokio::test]
+async fn a_hundred_errors_end_a_session_and_three_do_not() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for _ in 0..99 {
+        client.dialogue(&[("WHAT", "500 5.5.2")]).await;
+    }
+    client.dialogue(&[("NOOP", "250"), ("WHAT", "421 4.7.0")]).await;
+    client.expect_end().await;
+}
+
+#[tokio::test]
+async fn an_accepted_message_forgives_errors() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for _ in 0..2 {
+        for _ in 0..60 {
+            client.dialogue(&[("WHAT", "500 5.5.2")]).await;
+        }
+        assert!(client.transaction(b".\r\n").await.is_positive());
+    }
+}
+
+#[tokio::test]
+async fn connections_of_one_client_are_limited() {
+    let world = World::with(limited(Limits {
+        connections_per_client: 2,
+        ..Limits::default()
+    }))
+    .await;
+    let mut first = world.client().await;
+    let _second = world.client().await;
+    for _ in 0..2 {
+        let mut third = world.connect().await;
+        third.expect("421 4.7.0 relay.example").await;
+        third.expect_end().await;
+    }
+    assert_eq!(
+        world.log_lines("event=connections"),
+        ["client=unknown [127.0.0.1], limit=limits.connections_per_client, more=0, event=connections"]
+    );
+    first.say("QUIT").await;
+    first.expect_end().await;
+    while world.listener.connections() > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut fourth = world.connect().await;
+    fourth.expect("220").await;
+}
+
+#[tokio::test]
+async fn silence_and_dripping_end_in_a_timeout() {
+    let world = World::with(limited(Limits {
+        timeout: Duration::from_millis(300),
+        ..Limits::default()
+    }))
+    .await;
+    let mut silent = world.client().await;
+    silent.expect("421 4.4.2").await;
+    silent.expect_end().await;
+    let mut dripping = world.client().await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = dripping.stream.write_all(b"N").await;
+    }
+    dripping.expect("421 4.4.2").await;
+    let mut in_content = world.client().await;
+    in_content
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    in_content.send(b"half a mess").await;
+    in_content.expect("421 4.4.2").await;
+    in_content.expect_end().await;
+    assert!(world.contents().is_empty());
+}
+
+#[tokio::test]
+async fn activity_keeps_a_session() {
+    let world = World::with(limited(Limits {
+        timeout: Duration::from_millis(400),
+        ..Limits::default()
+    }))
+    .await;
+    let mut client = world.client().await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        client.dialogue(&[("NOOP", "250")]).await;
+    }
+}
+
+#[tokio::test]
+async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
+    let world = World::slow(config(), Duration::from_millis(200)).await;
+    let mut idle = world.client().await;
+    let mut busy = world.client().await;
+    busy.dialogue(&[
+        ("MAIL FROM:<a@b.example>", "250"),
+        ("RCPT TO:<c@d.example>", "250"),
+    ])
+    .await;
+    world.shutdown.send(true).unwrap();
+    idle.expect("421 4.3.2").await;
+    idle.expect_end().await;
+    busy.dialogue(&[("DATA", "354"), (".", "250 2.0.0")]).await;
+    busy.expect("421 4.3.2").await;
+    busy.expect_end().await;
+    world.running.await.unwrap();
+    assert_eq!(world.spool.messages.lock().unwrap().len(), 1);
+    assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+#[tokio::test]
+async fn new_settings_hold_for_new_connections() {
+    let world = World::new().await;
+    let mut old = world.client().await;
+    world.config.send_replace(Arc::new(ListenerConfig {
+        networks: Vec::new(),
+        ..config()
+    }));
+    let mut new = world.client().await;
+    new.say("MAIL FROM:<a@b.example>").await;
+    new.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
+    old.say("MAIL FROM:<a@b.example>").await;
+    old.dialogue(&[("RCPT TO:<c@d.example>", "250")]).await;
+}

@@ -1,0 +1,249 @@
+//! Killed processes, disks that fail, sessions that go away.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use jiff::ToSpan;
+use mail::{QueueId, Status};
+use rusqlite::ErrorCode;
+
+use super::tests::open;
+use super::writer::Place;
+use super::*;
+use crate::contract::{commit, message, octets, read, settlement};
+use crate::incoming::INLINE_LIMIT;
+
+/// Not a test by itself: the process that the next test kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by a_killed_process_loses_nothing"]
+async fn child_that_commits() {
+    let path = std::env::var_os("SPOOL_CHILD").unwrap();
+    let spool = open(Path::new(&path)).await.unwrap();
+    let sessions: Vec<_> = (0..8)
+        .map(|session| {
+            let spool = spool.clone();
+            tokio::spawn(async move {
+                for turn in 0_usize.. {
+                    let size = if turn % 10 == session {
+                        INLINE_LIMIT + 1
+                    } else {
+                        3000
+                    };
+                    let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
+                        .await
+                        .unwrap();
+                    let mut out = std::io::stdout().lock();
+                    writeln!(out, "id {} {size}", accepted.id).unwrap();
+                    out.flush().unwrap();
+                }
+            })
+        })
+        .collect();
+    for session in sessions {
+        session.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for round in 1..=3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "embedded::crash_tests::child_that_commits",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("SPOOL_CHILD", directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            // The test runner's own words may stand before ours on the first line.
+            if let Some((_, said)) = line.split_once("id ") {
+                let (id, size) = said.split_once(' ').unwrap();
+                told.push((id.parse::<QueueId>().unwrap(), size.parse::<usize>().unwrap()));
+            }
+            if told.len() == round * 150 {
+                // SIGKILL, in the middle of whatever it does; what it says until then counts too.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+    }
+    assert!(
+        told.len() >= 450,
+        "the processes committed until they were killed"
+    );
+    let spool = open(directory.path()).await.unwrap();
+    let found = spool.pending(None, usize::MAX).await.unwrap();
+    let ids: HashSet<_> = found.iter().map(|part| part.id).collect();
+    for (id, size) in &told {
+        assert!(ids.contains(id), "{id} was told to be durable and is gone");
+        let part = found.iter().find(|part| part.id == *id).unwrap();
+        let lease = spool.lease(*id, &part.next_hop).await.unwrap().unwrap();
+        assert!(read(&lease).await == octets(*size), "{id} has another content");
+    }
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_whose_session_went_away_is_withdrawn() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let mut incoming = spool.create().unwrap();
+    incoming.append(b"x").await.unwrap();
+    let gone = spool.commit(incoming, message(&["a@b.example"]));
+    // Polled once, it has handed the message over; then nobody waits for the answer.
+    tokio::select! {
+        biased;
+        _ = gone => {}
+        () = std::future::ready(()) => {}
+    }
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    spool.close().await.unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    assert_eq!(spool.pending(None, 9).await.unwrap(), accepted.pending);
+    spool.close().await.unwrap();
+}
+
+fn order(spool: &EmbeddedSpool, faults: &[(Place, ErrorCode)]) {
+    spool.shared.faults.lock().unwrap().extend(faults);
+}
+
+async fn ids(spool: &EmbeddedSpool) -> Vec<QueueId> {
+    let found = spool.pending(None, usize::MAX).await.unwrap();
+    found.into_iter().map(|part| part.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_write_fails_is_refused_and_not_there() {
+    for place in [Place::Begin, Place::Commit, Place::Committed] {
+        for code in [ErrorCode::SystemIoFailure, ErrorCode::DiskFull] {
+            // A full disk is known before the transaction is durable.
+            if (place, code) == (Place::Committed, ErrorCode::DiskFull) {
+                continue;
+            }
+            for size in [10, INLINE_LIMIT + 1] {
+                let directory = tempfile::tempdir().unwrap();
+                let spool = open(directory.path()).await.unwrap();
+                let before = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+                order(&spool, &[(place, code)]);
+                let refused = commit(&spool, message(&["a@b.example"]), &octets(size)).await;
+                match code {
+                    ErrorCode::DiskFull => assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}"),
+                    _ => assert!(
+                        matches!(refused, Err(SpoolError::Io(_))),
+                        "{place:?}: {refused:?}"
+                    ),
+                }
+                // It recovers by itself, and what was refused is not in the spool.
+                let after = loop {
+                    match commit(&spool, message(&["a@b.example"]), b"x").await {
+                        Ok(after) => break after,
+                        Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                    }
+                };
+                assert_eq!(ids(&spool).await, [before.id, after.id], "{place:?} {code:?}");
+                spool.close().await.unwrap();
+                assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_outlive_a_disk_that_fails() {
+    let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
+    for faults in [
+        vec![(Place::Begin, failure)],
+        vec![(Place::Commit, failure), (Place::Reopen, failure)],
+        vec![(Place::Committed, failure)],
+        vec![(Place::Committed, failure), (Place::Committed, failure)],
+        vec![(Place::Commit, full), (Place::Commit, full)],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let new = message(&["a@b.example", "b@b.example", "c@c.example"]);
+        let later = new.created + 5.minutes();
+        let accepted = commit(&spool, new, b"x").await.unwrap();
+        let [first, second] = &accepted.pending[..] else {
+            panic!("two next hops");
+        };
+        let lease = spool.lease(first.id, &first.next_hop).await.unwrap().unwrap();
+        order(&spool, &faults);
+        let outcomes = vec![
+            settlement(0, Status::Sent, None),
+            settlement(1, Status::Deferred, Some(later)),
+        ];
+        let settled = spool.settle(lease, outcomes).await.unwrap();
+        assert!(
+            spool.shared.faults.lock().unwrap().is_empty(),
+            "every fault happened"
+        );
+        assert_eq!(
+            settled.pending.as_ref().map(|part| (part.recipients, part.due)),
+            Some((1, later))
+        );
+        assert!(!settled.message_done);
+
+        let lease = spool.lease(first.id, &first.next_hop).await.unwrap().unwrap();
+        assert_eq!((lease.recipients.len(), lease.recipients[0].attempts), (1, 1));
+        order(&spool, &faults[..1]);
+        let last = vec![settlement(1, Status::Sent, None)];
+        assert!(
+            !spool.settle(lease, last).await.unwrap().message_done,
+            "{faults:?}"
+        );
+        let lease = spool.lease(second.id, &second.next_hop).await.unwrap().unwrap();
+        let last = vec![settlement(2, Status::Bounced, None)];
+        assert!(spool.settle(lease, last).await.unwrap().message_done);
+        assert!(ids(&spool).await.is_empty());
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let lease = spool
+        .lease(accepted.id, &accepted.pending[0].next_hop)
+        .await
+        .unwrap()
+        .unwrap();
+    let failure = ErrorCode::SystemIoFailure;
+    order(&spool, &[(Place::Commit, failure)]);
+    order(&spool, &[(Place::Reopen, failure); 100]);
+    let refused = commit(&spool, message(&["a@b.example"]), b"x").await;
+    assert!(matches!(refused, Err(SpoolError::Io(_))), "{refused:?}");
+    let settling = {
+        let spool = spool.clone();
+        let sent = vec![settlement(0, Status::Sent, None)];
+        tokio::spawn(async move { spool.settle(lease, sent).await })
+    };
+    while !spool.shared.broken.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(spool.create(), Err(SpoolError::Io(_))));
+    assert!(spool.close().await.is_err());
+    assert!(matches!(settling.await.unwrap(), Err(SpoolError::Closed)));
+
+    // Nothing was written, and the next start finds the message as it was.
+    let spool = open(directory.path()).await.unwrap();
+    assert_eq!(spool.pending(None, 9).await.unwrap(), accepted.pending);
+    spool.close().await.unwrap();
+}
