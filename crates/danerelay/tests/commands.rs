@@ -164,6 +164,21 @@ fn the_template_is_a_good_configuration() {
 }
 
 #[test]
+fn check_looks_into_the_files_that_are_named() {
+    for (key, text) in [
+        ("[dns]\ntrust_anchor", "no.record\n"),
+        ("[tls]\nwebpki_roots", "no certificate\n"),
+    ] {
+        let (directory, file) = configured(&format!("hostname = \"relay.example\"\n{key} = \"named\"\n"));
+        let named = directory.path().join("named");
+        assert_eq!(status(&with(&file, &["config", "check"])), 2, "{key}: missing");
+        std::fs::write(&named, text).unwrap();
+        let wrong = with(&file, &["config", "check"]);
+        assert_eq!(status(&wrong), 2, "{key}: {}", stderr(&wrong));
+    }
+}
+
+#[test]
 fn show_names_the_origin_of_each_setting() {
     let (_directory, file) = configured("hostname = \"relay.example\"\n");
     let shown = stdout(&with(&file, &["config", "show"]));

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -26,9 +27,11 @@ struct Relay {
 impl Relay {
     /// Starts with these lines in addition to what every test needs, and waits until it serves.
     fn start(more: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("danerelay.toml"), configuration(more)).unwrap();
-        let child = spawn(directory.path());
+        Self::start_in(prepared(more), |command| command)
+    }
+
+    fn start_in(directory: TempDir, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let child = prepare(&mut serve(directory.path())).spawn().unwrap();
         let mut relay = Self {
             directory,
             child,
@@ -54,17 +57,12 @@ impl Relay {
 
     /// The first log line that contains the text.
     fn wait_for(&self, text: &str) -> String {
-        self.wait_for_line_in("log", text)
-    }
-
-    fn wait_for_line_in(&self, file: &str, text: &str) -> String {
         let began = Instant::now();
         loop {
-            let log = std::fs::read_to_string(self.path(file)).unwrap_or_default();
-            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+            if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
                 return line.to_owned();
             }
-            assert!(began.elapsed() < PATIENCE, "no {text:?} in:\n{log}");
+            assert!(began.elapsed() < PATIENCE, "no {text:?} in:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -118,13 +116,20 @@ fn configuration(more: &str) -> String {
     )
 }
 
-fn spawn(directory: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_danerelay"))
+/// A directory with a configuration file.
+fn prepared(more: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("danerelay.toml"), configuration(more)).unwrap();
+    directory
+}
+
+fn serve(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_danerelay"));
+    command
         .args(["serve", "-c"])
         .arg(directory.join("danerelay.toml"))
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdin(Stdio::null());
+    command
 }
 
 /// A client's side of a session.
@@ -186,42 +191,59 @@ fn a_message_is_accepted_queued_and_still_there_after_a_restart() {
         "{accepted}"
     );
     let deferred = relay.wait_for("status=deferred");
-    assert!(
-        deferred.contains("to=someone@nowhere.example") || deferred.contains("to=<someone@nowhere.example>")
-    );
-    for _ in 0..2 {
-        let queue = relay.queue();
-        let [message] = queue.as_slice() else {
-            panic!("{queue:?}")
-        };
-        assert_eq!(message.get("id").unwrap(), id.as_str());
-        assert_eq!(message.pointer("/recipients/0/state").unwrap(), "deferred");
-        assert!(message.pointer("/recipients/0/next_attempt").unwrap().is_string());
-        // Beside a running daemon first, then on the spool of a stopped one.
-        if relay.child.try_wait().unwrap().is_none() {
-            relay.signal(Signal::TERM);
-            assert_eq!(relay.wait().code(), Some(0));
-        }
-    }
-    relay.child = spawn(relay.directory.path());
-    relay.wait_for_count("event=started", 2);
-    assert_eq!(relay.queue().len(), 1);
+    assert!(deferred.contains(" to=someone@nowhere.example, "), "{deferred}");
+    // Beside the running daemon first, then in the spool of the stopped one.
+    assert_deferred(&relay.queue(), &id);
+    relay.signal(Signal::TERM);
+    assert_eq!(relay.wait().code(), Some(0));
+    assert_deferred(&relay.queue(), &id);
+
+    std::fs::remove_file(relay.path("log")).unwrap();
+    relay.child = serve(relay.directory.path()).spawn().unwrap();
+    relay.wait_for("event=started");
+    assert_deferred(&relay.queue(), &id);
 }
 
-impl Relay {
-    fn wait_for_count(&self, text: &str, count: usize) {
-        let began = Instant::now();
-        while self.log().matches(text).count() < count {
-            assert!(began.elapsed() < PATIENCE, "{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
+fn assert_deferred(queue: &[Value], id: &str) {
+    let [message] = queue else { panic!("{queue:?}") };
+    assert_eq!(message.get("id").unwrap(), id);
+    assert_eq!(message.pointer("/recipients/0/state").unwrap(), "deferred");
+    assert!(message.pointer("/recipients/0/next_attempt").unwrap().is_string());
+}
+
+#[test]
+fn systemd_is_told_of_each_step() {
+    let directory = prepared(NO_DNS);
+    let path = directory.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut words = [0; 1024];
+        let length = socket.recv(&mut words).unwrap();
+        String::from_utf8_lossy(words.get(..length).unwrap()).into_owned()
+    };
+    let mut relay = Relay::start_in(directory, |command| command.env("NOTIFY_SOCKET", path));
+    let ready = told();
+    assert!(
+        ready.contains("READY=1\n") && ready.contains("STATUS="),
+        "{ready}"
+    );
+    relay.signal(Signal::HUP);
+    let reloading = told();
+    assert!(
+        reloading.contains("RELOADING=1\n") && reloading.contains("MONOTONIC_USEC="),
+        "{reloading}"
+    );
+    assert!(told().contains("READY=1\n"));
+    relay.signal(Signal::TERM);
+    assert!(told().contains("STOPPING=1\n"));
+    assert_eq!(relay.wait().code(), Some(0));
 }
 
 #[test]
 fn a_second_daemon_on_the_same_spool_is_refused() {
     let relay = Relay::start(NO_DNS);
-    let second = spawn(relay.directory.path()).wait_with_output().unwrap();
+    let second = serve(relay.directory.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(2));
     assert!(
         relay.log().contains("in use by another daemon"),

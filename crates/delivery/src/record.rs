@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use dane::TlsaRecord;
 use mail::event::{Level, Value};
 use mail::{DaneVerdict, Domain, Event, QueueId, ReversePath, Security};
 use policy::settings::DaneMode;
@@ -101,21 +102,24 @@ impl HostRecord {
     }
 }
 
-/// The usable records of a host, shortened.
+/// The records of a host, shortened: the usable ones, or all where none is.
 fn published(dane: &DanePeer) -> String {
-    let shown: Vec<String> = dane
-        .set
-        .usable()
+    let usable = dane.set.usable().iter();
+    let unusable = dane.set.unusable().iter().map(|(record, _)| record);
+    let records: Vec<&TlsaRecord> = if dane.set.is_usable() {
+        usable.collect()
+    } else {
+        unusable.collect()
+    };
+    let shown: Vec<String> = records
         .iter()
         .take(RECORDS)
         .map(|record| record.fingerprint().to_string())
         .collect();
-    let more = dane.set.usable_count().saturating_sub(RECORDS);
     let list = shown.join(", ");
-    if more > 0 {
-        format!("{list} and {more} more")
-    } else {
-        list
+    match records.len().saturating_sub(RECORDS) {
+        0 => list,
+        more => format!("{list} and {more} more"),
     }
 }
 

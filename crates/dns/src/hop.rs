@@ -62,11 +62,16 @@ pub(crate) fn at_owner<'a>(message: &'a Message, name: &Name, record_type: Recor
 /// How long an absence may be kept (RFC 2308 §5), in seconds; at most three hours as its §5 advises.
 fn negative_ttl(message: &Message, name: &Name) -> u32 {
     const LONGEST: u32 = 3 * 3600;
+    let proofs = message.authorities.iter().filter(|record| {
+        // The proof may end before the SOA does (RFC 9077 §3).
+        matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3)
+    });
+    let proofs = proofs.map(|record| record.ttl).min().unwrap_or(LONGEST);
     let soa = message.authorities.iter().find_map(|record| match &record.data {
         RData::SOA(soa) if record.name.zone_of(name) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     });
-    soa.unwrap_or(0).min(LONGEST)
+    soa.unwrap_or(0).min(proofs).min(LONGEST)
 }
 
 /// What an RCODE means that is neither NOERROR nor NXDOMAIN.

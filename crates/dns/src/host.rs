@@ -54,8 +54,8 @@ pub enum Addresses {
     },
 }
 
-/// How securely a host's addresses are known, as far as TLSA records depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How securely a host's addresses are known, as far as TLSA records depend on it. Ordered: the later, the more secure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostSecurity {
     /// Not at all: TLSA records are not asked for.
     Insecure,
@@ -120,7 +120,7 @@ fn gather(host: &Domain, answers: Vec<Lookup<IpAddr>>) -> Addresses {
         }
     }
     // The most secure family speaks for the host: every address is then tried under what its TLSA records demand.
-    let Some(best) = found.iter().max_by_key(|answer| host_security(answer) as u8) else {
+    let Some(best) = found.iter().max_by_key(|answer| host_security(answer)) else {
         return failure.map_or(Addresses::Absent(absence), Addresses::Unresolvable);
     };
     Addresses::Found {

@@ -8,6 +8,7 @@
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
 //! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
+//! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong.
 //!
 //! Inside, each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
 //! `trusting` believes the AD bit; `upstream` asks the servers.
@@ -18,11 +19,13 @@ pub mod anchor;
 pub mod answer;
 mod cache;
 pub mod config;
+mod flight;
 mod hop;
 pub mod host;
 pub mod mx;
 mod record;
 mod resolver;
+pub mod self_test;
 mod trusting;
 mod upstream;
 mod validate;

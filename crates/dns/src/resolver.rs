@@ -4,16 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cache::TimedCache;
+use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::record::{absolute, to_address, to_alias, to_domain, to_mx, to_name, to_tlsa};
 use crate::trusting::Trusting;
-use crate::upstream::Upstream;
+use crate::upstream::{Asking, Upstream};
 use crate::validate::Validator;
 use crate::{Alias, Answer, Data, Lookup, Mode, MxRecord, ResolverConfig, ResolverError};
 
@@ -29,8 +31,10 @@ const ANSWER_LIFE: Duration = Duration::from_hours(24);
 pub struct Resolver(Arc<Inner>);
 
 struct Inner {
+    upstream: Arc<Upstream>,
     source: Source,
     answers: TimedCache<(Name, RecordType), Lookup<RData>>,
+    under_way: Flights<(Name, RecordType), Lookup<RData>>,
     insecure: Vec<Name>,
     timeout: Duration,
 }
@@ -58,11 +62,11 @@ impl Resolver {
         let upstream = Arc::new(Upstream::new(config.servers, config.timeout));
         let source = match config.mode {
             Mode::Validate => Source::Validate(Validator::new(
-                upstream,
+                Arc::clone(&upstream),
                 config.trust_anchors,
                 config.cache_entries,
             )),
-            Mode::TrustAd => Source::TrustAd(Trusting::new(upstream)),
+            Mode::TrustAd => Source::TrustAd(Trusting::new(Arc::clone(&upstream))),
         };
         let insecure = config
             .domain_insecure
@@ -71,8 +75,10 @@ impl Resolver {
             .collect();
         let answers = TimedCache::new(config.cache_entries);
         Ok(Self(Arc::new(Inner {
+            upstream,
             source,
             answers,
+            under_way: Flights::new(),
             insecure,
             timeout: config.timeout,
         })))
@@ -146,6 +152,23 @@ impl Resolver {
         }
     }
 
+    /// The SOA at a name, or at the root, past the cache: for the self-test.
+    pub(crate) async fn fresh_soa(&self, name: Option<&Domain>) -> Lookup<String> {
+        let name = name.map_or(Ok(Name::root()), to_name)?;
+        let answer = self.0.ask(&(name, RecordType::SOA)).await?;
+        answer.try_map(|data| Ok(data.to_string()))
+    }
+
+    /// Whether the servers pass the root's signatures on.
+    pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
+        let question = Query::query(Name::root(), RecordType::DNSKEY);
+        let message = self.0.upstream.exchange(&question, Asking::Unchecked).await?;
+        Ok(message
+            .answers
+            .iter()
+            .any(|record| record.record_type() == RecordType::RRSIG))
+    }
+
     async fn lookup(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
         let key = (name.clone(), record_type);
         if let Some((mut known, rest)) = self.0.answers.get(&key) {
@@ -154,17 +177,22 @@ impl Resolver {
             }
             return known;
         }
-        let result = self.0.follow(name, record_type).await;
-        let life = match &result {
-            Ok(answer) => Duration::from_secs(answer.ttl.into()).min(ANSWER_LIFE),
-            Err(_) => FAILURE_LIFE,
-        };
-        self.0.answers.insert(key, result.clone(), life);
-        result
+        let inner = &self.0;
+        inner.under_way.share(&key, || inner.ask(&key)).await
     }
 }
 
 impl Inner {
+    async fn ask(&self, key: &(Name, RecordType)) -> Lookup<RData> {
+        let result = self.follow(&key.0, key.1).await;
+        let life = match &result {
+            Ok(answer) => Duration::from_secs(answer.ttl.into()).min(ANSWER_LIFE),
+            Err(_) => FAILURE_LIFE,
+        };
+        self.answers.insert(key.clone(), result.clone(), life);
+        result
+    }
+
     /// Follows aliases to the end. Each hop is looked up by itself, so each has its own status.
     async fn follow(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
         let (start, mut here) = (Instant::now(), name.clone());

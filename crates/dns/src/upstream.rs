@@ -19,6 +19,9 @@ use crate::hop::is_answer;
 /// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 
+/// After this long without an answer a datagram may have been lost, in milliseconds; a resolver at work often takes as long.
+const RESEND_AFTER: u64 = 1000;
+
 /// Which bits a question carries. DO is always set: without it a resolver owes us neither AD nor signatures (RFC 6840 §5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
@@ -114,6 +117,7 @@ impl Upstream {
     async fn over_udp(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
         UdpClientStream::builder(server, self.provider.clone())
             .with_timeout(Some(self.patience))
+            .with_retry_interval_floor(RESEND_AFTER)
             .build()
             .send_message(request)
             .first_answer()

@@ -149,8 +149,14 @@ mod tests {
     fn a_reason_that_only_quotes_a_reply_stays_a_reason() {
         let reason = "TLS is required, and the server refused STARTTLS: 454 later";
         assert_eq!(of(Some(454), reason), Diagnostic::Relay(reason.to_owned()));
-        assert_eq!(of(None, "550 looks like one"), Diagnostic::Relay("550 looks like one".to_owned()));
-        assert!(matches!(of(Some(550), "5501 is another number"), Diagnostic::Relay(_)));
+        assert_eq!(
+            of(None, "550 looks like one"),
+            Diagnostic::Relay("550 looks like one".to_owned())
+        );
+        assert!(matches!(
+            of(Some(550), "5501 is another number"),
+            Diagnostic::Relay(_)
+        ));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, Mailbox, QueueId, ReversePath, Status,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, Mailbox, QueueId, ReversePath,
+    Status,
 };
 
 use crate::{Diagnostic, message};
@@ -113,6 +114,9 @@ impl Report {
         self.postmaster
             .as_ref()
             .filter(|mailbox| mailbox.is_ascii())
-            .map_or_else(|| format!("postmaster@{}", self.reporting_mta), ToString::to_string)
+            .map_or_else(
+                || format!("postmaster@{}", self.reporting_mta),
+                ToString::to_string,
+            )
     }
 }

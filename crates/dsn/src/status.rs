@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use mail::DaneVerdict;
 
+use crate::Diagnostic;
 use crate::report::{Action, RecipientReport, Report};
 use crate::text::{Fields, ascii, date};
-use crate::Diagnostic;
 
 /// The type of a diagnostic of ours. Names that begin with `X-` are nobody's to register (RFC 3464 §2.1.2).
 const OWN_DIAGNOSTIC: &str = "X-danerelay";
@@ -31,7 +31,11 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport) {
     if let Some(original) = &recipient.original_recipient {
         fields.add("Original-Recipient", original);
     }
-    let address_type = if recipient.address.is_ascii() { "rfc822" } else { "utf-8" };
+    let address_type = if recipient.address.is_ascii() {
+        "rfc822"
+    } else {
+        "utf-8"
+    };
     let address = ascii(&recipient.address);
     fields.add("Final-Recipient", &format!("{address_type}; {address}"));
     fields.add("Action", recipient.action.word());
@@ -60,9 +64,12 @@ fn add_diagnostic(fields: &mut Fields, diagnostic: &Diagnostic) {
         Diagnostic::Smtp(_) => "smtp",
         Diagnostic::Relay(_) => OWN_DIAGNOSTIC,
     };
-    let mut lines = diagnostic.lines();
-    let first = format!("{diagnostic_type}; {}", lines.next().unwrap_or_default());
-    fields.add_lines("Diagnostic-Code", std::iter::once(first.as_str()).chain(lines));
+    let first = format!(
+        "{diagnostic_type}; {}",
+        diagnostic.lines().next().unwrap_or_default()
+    );
+    let others = diagnostic.lines().skip(1);
+    fields.add_lines("Diagnostic-Code", std::iter::once(first.as_str()).chain(others));
 }
 
 /// Only a delayed recipient will be tried again (RFC 3464 §2.3.9).

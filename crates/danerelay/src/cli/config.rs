@@ -4,19 +4,27 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::{ConfigCommand, Verdict};
+use crate::config::schema::Optional;
 use crate::config::{self, Loaded};
 use crate::failure::Failure;
 use crate::policy_file;
+use crate::serve;
 
 /// Runs the command on the configuration file `named`, or the default one.
 pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
     let text = match command {
         ConfigCommand::Check => check(&config::load(named)?)?,
-        ConfigCommand::Show => config::show(&config::load(named)?),
+        ConfigCommand::Show => show(config::load(named)?)?,
         ConfigCommand::Template => config::TEMPLATE.to_owned(),
     };
     io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
     Ok(Verdict::Good)
+}
+
+/// The settings in force: where the system's name stands for ours, that.
+fn show(mut loaded: Loaded) -> Result<String, Failure> {
+    loaded.config.hostname = Optional(Some(serve::hostname(&loaded.config)?));
+    Ok(config::show(&loaded))
 }
 
 /// Looks at everything that the daemon would read at its start, and says what is good.
@@ -24,11 +32,7 @@ fn check(loaded: &Loaded) -> Result<String, Failure> {
     warn(&loaded.warnings);
     let policy = policy_file::load(loaded)?;
     warn(&policy.warnings);
-    let files = [&loaded.config.dns.trust_anchor, &loaded.config.tls.webpki_roots];
-    for file in files.into_iter().filter(|file| !file.as_os_str().is_empty()) {
-        std::fs::metadata(file).map_err(|cause| Failure::unreadable(file, cause))?;
-    }
-    let path = loaded.path.display();
+    serve::check(&loaded.config)?;
     let found = |path: &Path| format!("{}: ok\n", path.display());
     let missing =
         |path: &Path, what| format!("{}: does not exist; the built-in {what} hold\n", path.display());

@@ -71,6 +71,9 @@ pub(crate) struct DemoArguments {
     /// Leave everything running at the end, and print how to talk to it.
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Print one JSON object a scene instead of the tour.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What can be done with the queue.

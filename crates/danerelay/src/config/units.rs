@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use policy::duration::DurationError;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -33,7 +34,7 @@ pub(crate) enum Server {
     Tls(String),
 }
 
-const INTERVAL_UNITS: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+const INTERVAL_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 const SIZE_UNITS: [(&str, u64); 6] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -43,7 +44,7 @@ const SIZE_UNITS: [(&str, u64); 6] = [
     ("", 1),
 ];
 
-const INTERVAL_ALLOWED: &str = "a whole number with s, m, h, d or w, for example \"30s\" or \"5d\", or 0";
+const INTERVAL_ALLOWED: &str = "a whole number with s, m, h or d, for example \"30s\" or \"5d\", or 0";
 const SIZE_ALLOWED: &str =
     "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
 const SERVER_ALLOWED: &str = "ADDRESS, ADDRESS:PORT, [IPv6]:PORT or tls://NAME@ADDRESS";
@@ -90,12 +91,13 @@ fn scale_of(number: u64, units: &[(&'static str, u64)]) -> (u64, &'static str) {
 }
 
 impl FromStr for Interval {
-    type Err = UnitError;
+    type Err = DurationError;
 
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        parse_scaled(text, &INTERVAL_UNITS)
-            .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| UnitError::new(text, "duration", INTERVAL_ALLOWED))
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        policy::duration::parse(text).map(Self)
     }
 }
 
@@ -126,8 +128,7 @@ impl fmt::Display for Interval {
         match self.0.as_secs() {
             0 => f.write_str("0"),
             seconds => {
-                // Weeks are read but not written: "400d" is what people say.
-                let (number, unit) = scale_of(seconds, INTERVAL_UNITS.get(1..).unwrap_or_default());
+                let (number, unit) = scale_of(seconds, &INTERVAL_UNITS);
                 write!(f, "{number}{unit}")
             }
         }
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn meaning() {
-        assert_eq!("1w".parse::<Interval>().unwrap(), Interval::days(7));
+        assert_eq!("7d".parse::<Interval>().unwrap(), Interval::hours(168));
         assert_eq!("50MiB".parse::<Size>().unwrap(), Size(50 << 20));
         assert_eq!("4096".parse::<Size>().unwrap(), Size(4096));
         assert_eq!("::1".parse::<Network>().unwrap().to_string(), "::1/128");

@@ -69,6 +69,16 @@ fn json_lines_are_objects() {
 }
 
 #[test]
+fn the_journal_has_its_own_clock_and_reads_the_level() {
+    let form = Form::of(LogFormat::Text, sink::Kind::Journal);
+    assert_eq!(
+        form.line(&event(Level::Warning, "A")),
+        "<4>id=A, event=accepted\n"
+    );
+    assert_eq!(form.line(&event(Level::Info, "A")), "<6>id=A, event=accepted\n");
+}
+
+#[test]
 fn a_file_that_was_moved_away_is_made_anew() {
     let directory = tempfile::tempdir().unwrap();
     let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use dns::ResolverError;
 use mail::{AddressError, DomainError};
@@ -57,8 +58,13 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The spool cannot be used.
-    #[error("spool.path: {0}")]
-    Spool(#[from] SpoolError),
+    #[error("the spool {}: {cause}", path.display())]
+    Spool {
+        /// Its directory.
+        path: PathBuf,
+        /// What the spool says.
+        cause: SpoolError,
+    },
     /// The system has no threads or signals for us.
     #[error("the system does not let the daemon run: {0}")]
     System(io::Error),

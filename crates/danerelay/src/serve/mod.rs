@@ -21,13 +21,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::event::{Event, EventLog, Level, Value};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::Verdict;
-use crate::config::{self, LogTarget};
+use crate::config::{self, Config, LogTarget};
 use crate::failure::Failure;
 use crate::logging::{self, Logger};
 use crate::policy_file;
 pub(crate) use error::StartError;
+pub(crate) use settings::hostname;
 use signals::{Request, Signals};
 use start::Daemon;
 
@@ -44,6 +46,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
     let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,6 +65,22 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         }
         error.into()
     })
+}
+
+/// Whether the daemon could start with this configuration, as far as that can be told without starting it.
+pub(crate) fn check(config: &Config) -> Result<(), StartError> {
+    start::check(config)
+}
+
+/// Each connection needs a file descriptor; the limit that a shell or systemd sets first is often too low for many.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Where that is forbidden, the limit stays: a connection without a descriptor is put off, none is lost.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// A panic ends the task that it happens in, never the daemon; the log says where it was.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mail::event::{Event, EventLog, Level, Value};
 
 use super::settings;
-use super::start::{Daemon, warn};
+use super::start::{Daemon, excepted_today, warn};
 use crate::config::{self, Loaded};
 use crate::policy_file::{self, LoadedPolicy};
 
@@ -46,7 +46,10 @@ impl Daemon {
     fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) {
         warn(&loaded.warnings, "config", &*self.log);
         warn(&policy.warnings, "policy", &*self.log);
-        let waiting = changed(&self.started_with, &loaded.as_table());
+        let mut waiting = changed(&self.started_with, &loaded.as_table());
+        if excepted_today(&policy.policy) != self.excepted {
+            waiting.push("exceptions with dnssec = off".to_owned());
+        }
         if !waiting.is_empty() {
             self.log.write(
                 &Event::new(Level::Warning, "config")

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::config::schema;
 
 /// Our own name: the configured one, or the system's.
-pub(super) fn hostname(config: &Config) -> Result<Domain, StartError> {
+pub(crate) fn hostname(config: &Config) -> Result<Domain, StartError> {
     if let Some(name) = &config.hostname.0 {
         return Ok(name.clone());
     }

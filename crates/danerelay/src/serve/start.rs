@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{StartError, notify, resolver, settings, sockets, tls};
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::logging::Logger;
 use crate::policy_file::LoadedPolicy;
 
@@ -29,6 +29,8 @@ pub(super) struct Daemon {
     pub(super) loaded: Loaded,
     /// The settings with which the daemon started: those that cannot change while it runs.
     pub(super) started_with: toml::Table,
+    /// The names that were excepted from DNSSEC at the start.
+    pub(super) excepted: Vec<Domain>,
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
@@ -80,9 +82,11 @@ pub(super) async fn start(
     let hostname = settings::hostname(config)?;
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
-    let plan = plan_look_ups(&loaded, &policy.policy)?;
+    let mut plan = resolver::plan(&config.dns)?;
+    let excepted = excepted_today(&policy.policy);
+    plan.config.domain_insecure.extend(excepted.iter().cloned());
     let tls = tls::client(&config.tls)?;
-    let spool = EmbeddedSpool::open(&config.spool.path, settings::spool(config)).await?;
+    let spool = open_spool(config).await?;
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
     let started = started(&loaded, &policy, &plan, &addresses);
     let status = format!("{}; {}", words(&addresses), mode_word(plan.config.mode));
@@ -115,6 +119,7 @@ pub(super) async fn start(
         named: named.map(Path::to_owned),
         started_with: loaded.as_table(),
         loaded,
+        excepted,
         hostname,
         log,
         policy,
@@ -126,14 +131,29 @@ pub(super) async fn start(
     })
 }
 
-/// The plan of the configuration, with the policy's negative trust anchors that are in force today.
-fn plan_look_ups(loaded: &Loaded, policy: &Policy) -> Result<resolver::Plan, StartError> {
-    let mut plan = resolver::plan(&loaded.config.dns)?;
+/// Looks at what the configuration names, without changing or occupying anything.
+pub(super) fn check(config: &Config) -> Result<(), StartError> {
+    let hostname = settings::hostname(config)?;
+    settings::listener(config, &hostname)?;
+    Resolver::new(resolver::plan(&config.dns)?.config)?;
+    tls::client(&config.tls)?;
+    Ok(())
+}
+
+async fn open_spool(config: &Config) -> Result<EmbeddedSpool, StartError> {
+    let path = &config.spool.path;
+    EmbeddedSpool::open(path, settings::spool(config))
+        .await
+        .map_err(|cause| StartError::Spool {
+            path: path.clone(),
+            cause,
+        })
+}
+
+/// The names below which the policy excepts from DNSSEC today.
+pub(super) fn excepted_today(policy: &Policy) -> Vec<Domain> {
     let anchors = policy.negative_trust_anchors(Zoned::now().date());
-    plan.config
-        .domain_insecure
-        .extend(anchors.map(|anchor| anchor.name.clone()));
-    Ok(plan)
+    anchors.map(|anchor| anchor.name.clone()).collect()
 }
 
 /// The event that says with what the daemon runs.

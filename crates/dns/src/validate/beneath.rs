@@ -18,6 +18,7 @@ use mail::LookupFailure;
 use tokio::time::Instant;
 
 use crate::cache::TimedCache;
+use crate::flight::Flights;
 use crate::hop::{failure_of, is_answer};
 use crate::upstream::{Asking, Upstream};
 
@@ -37,14 +38,17 @@ pub(super) struct Beneath(Arc<Shared>);
 struct Shared {
     upstream: Arc<Upstream>,
     kept: TimedCache<Key, Arc<Message>>,
+    under_way: Flights<Key, Result<Arc<Message>, LookupFailure>>,
     failures: Mutex<HashMap<Key, (Instant, LookupFailure)>>,
 }
 
 impl Beneath {
     pub(super) fn new(upstream: Arc<Upstream>, capacity: usize) -> Self {
+        let kept = TimedCache::new(capacity);
         Self(Arc::new(Shared {
             upstream,
-            kept: TimedCache::new(capacity),
+            kept,
+            under_way: Flights::new(),
             failures: Mutex::default(),
         }))
     }
@@ -52,27 +56,30 @@ impl Beneath {
     /// One question, its answer pruned. Keys and delegations come from the cache where they are known.
     pub(super) async fn fetch(&self, question: &Query) -> Result<Arc<Message>, LookupFailure> {
         let key = (question.name().clone(), question.query_type());
-        let on_the_way = matches!(key.1, RecordType::DNSKEY | RecordType::DS);
-        if on_the_way {
-            if let Some((known, _)) = self.0.kept.get(&key) {
-                return Ok(known);
-            }
-            if let Some(cause) = self.failed_lately(&key) {
-                return Err(cause);
-            }
+        if !matches!(key.1, RecordType::DNSKEY | RecordType::DS) {
+            return self.ask(question).await;
         }
-        let answer = match self.0.upstream.exchange(question, Asking::Unchecked).await {
-            Ok(message) if is_answer(&message) => Ok(Arc::new(pruned(message, question))),
-            Ok(refusal) => Err(failure_of(refusal.metadata.response_code)),
-            Err(cause) => Err(cause),
-        };
-        if on_the_way {
-            match &answer {
-                Ok(message) => self.0.kept.insert(key, Arc::clone(message), life(message)),
-                Err(cause) => self.note_failure(key, cause.clone()),
-            }
+        if let Some((known, _)) = self.0.kept.get(&key) {
+            return Ok(known);
+        }
+        if let Some(cause) = self.failed_lately(&key) {
+            return Err(cause);
+        }
+        let answer = self.0.under_way.share(&key, || self.ask(question)).await;
+        match &answer {
+            Ok(message) => self.0.kept.insert(key, Arc::clone(message), life(message)),
+            Err(cause) => self.note_failure(key, cause.clone()),
         }
         answer
+    }
+
+    async fn ask(&self, question: &Query) -> Result<Arc<Message>, LookupFailure> {
+        let message = self.0.upstream.exchange(question, Asking::Unchecked).await?;
+        if is_answer(&message) {
+            Ok(Arc::new(pruned(message, question)))
+        } else {
+            Err(failure_of(message.metadata.response_code))
+        }
     }
 
     /// Whether a key or delegation on the way to a name could not be fetched since `start`, or shortly before.

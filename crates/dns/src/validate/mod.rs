@@ -36,6 +36,8 @@ use denial::{Cut, Evidence, Verdict, signature};
 
 /// How long the keys behind DS anchors are used before they are matched anew: a new key of the set is taken up within this time.
 const KEYS_LIFE: Duration = Duration::from_hours(1);
+/// How long a good signature is not checked again. Its own end may come in that time, and must be seen (RFC 4035 §5.3.1).
+const SIGNATURE_LIFE: Duration = Duration::from_secs(10);
 /// The most verdicts on signatures that the library keeps.
 const SIGNATURES: usize = 65_536;
 
@@ -238,6 +240,7 @@ impl Validator {
             .nsec3_iteration_limits(Some(nsec3::ITERATIONS_INSECURE), Some(nsec3::ITERATIONS_BOGUS))
             // What failed may be mended the next moment; how long a failure is kept is ours to say.
             .negative_validation_ttl(Duration::ZERO..=Duration::ZERO)
+            .positive_validation_ttl(Duration::ZERO..=SIGNATURE_LIFE)
             .validation_cache_size(self.signatures);
         let mut kept = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((Instant::now(), library.clone()));

@@ -1,0 +1,158 @@
+//! The stage: DNS and receiving servers on loopback.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+
+use testworld::dns::{Bogus, World};
+use testworld::mail::{Ca, Identity, MailFault, Receiver, Validity, free_port_on};
+use testworld::{RecordType, WorldError};
+
+use super::error::DemoError;
+use super::scenes::{Certificate, Host, Records, Scene, Zone};
+
+/// The top-level domain in which everything plays.
+const TLD: &str = "demo";
+/// A digest of no certificate.
+const STALE: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
+/// The most servers that the scenes need.
+const SERVERS: u8 = 40;
+
+/// A world with its servers.
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) ca: Ca,
+    /// The port of all receiving servers, in place of 25, which needs a privilege.
+    pub(super) port: u16,
+    servers: Mutex<HashMap<String, Receiver>>,
+}
+
+/// What the receiving servers have of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It arrived, octet for octet below the relay's trace header.
+    Whole,
+    /// It arrived and was changed.
+    Changed,
+    /// It did not arrive.
+    Nowhere,
+}
+
+impl Stage {
+    pub(super) async fn build() -> Result<Self, DemoError> {
+        let world = World::start().await?;
+        world.domain(TLD).signed().add()?;
+        let addresses: Vec<IpAddr> = (1..=SERVERS).map(address).collect();
+        let port = free_port_on(&addresses).map_err(DemoError::System)?;
+        let ca = Ca::new("Demo CA")?;
+        Ok(Self {
+            world,
+            ca,
+            port,
+            servers: Mutex::default(),
+        })
+    }
+
+    /// Sets up a scene's domain and its servers.
+    pub(super) async fn set(&self, scene: &Scene) -> Result<(), DemoError> {
+        let name = scene.domain();
+        let domain = self.world.domain(&name);
+        let mut domain = match scene.zone {
+            Zone::Signed => domain.signed(),
+            Zone::Unsigned => domain.unsigned(),
+            Zone::Bogus => domain.bogus(Bogus::WrongKey),
+        };
+        if scene.hosts.is_empty() {
+            domain = domain.record(&name, RecordType::MX, "0 .");
+        }
+        for (position, host) in (1u16..).zip(&scene.hosts) {
+            let host_name = format!("mx{position}.{name}");
+            let identity = self.identity(host, &host_name)?;
+            let records = self.records(host, &identity, &host_name)?;
+            let server = self.serve(host, &host_name, &identity).await?;
+            domain = domain.mx(position.saturating_mul(10), &host_name, server);
+            for record in records {
+                domain = domain.tlsa(record);
+            }
+        }
+        Ok(domain.add()?)
+    }
+
+    fn identity(&self, host: &Host, name: &str) -> Result<Identity, WorldError> {
+        match host.certificate {
+            Certificate::Issued => self.ca.issue(&[name]),
+            Certificate::Expired => Identity::builder(&[name])
+                .validity(Validity::Expired)
+                .self_signed(),
+            Certificate::ReplayedWithAnotherKey => {
+                Ok(self.ca.issue(&[name])?.with_key_of(&self.ca.issue(&[name])?))
+            }
+        }
+    }
+
+    fn records(&self, host: &Host, identity: &Identity, name: &str) -> Result<Vec<String>, WorldError> {
+        Ok(match host.records {
+            Records::None => vec![],
+            Records::Key => vec![identity.tlsa_3_1_1()],
+            Records::Stale => vec![STALE.to_owned()],
+            Records::CurrentAndNext => vec![identity.tlsa_3_1_1(), self.ca.issue(&[name])?.tlsa_3_1_1()],
+            Records::StaleAndIssuer => vec![STALE.to_owned(), identity.tlsa_2_1_1()],
+            Records::Issuer => vec![identity.tlsa_2_0_1()],
+            Records::Unusable => vec![format!("1{}", identity.tlsa_3_1_1().trim_start_matches('3'))],
+        })
+    }
+
+    async fn serve(&self, host: &Host, name: &str, identity: &Identity) -> Result<SocketAddr, DemoError> {
+        let taken = self.servers.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let next = u8::try_from(taken)
+            .ok()
+            .and_then(|taken| taken.checked_add(1))
+            .unwrap_or(SERVERS);
+        let mut builder = Receiver::builder(name)
+            .address(SocketAddr::new(address(next), self.port))
+            .identity(identity);
+        if host.strips_starttls {
+            builder = builder.fault(MailFault::NoStartTls);
+        }
+        let receiver = builder.start().await?;
+        let address = receiver.address();
+        self.servers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), receiver);
+        Ok(address)
+    }
+
+    /// What has arrived for `recipient`.
+    pub(super) fn arrival(&self, recipient: &str, sent: &[u8]) -> Arrival {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let received = servers.values().flat_map(Receiver::messages);
+        let mut found = received.filter(|message| message.recipients.iter().any(|one| one == recipient));
+        match (found.next(), found.next()) {
+            (None, _) => Arrival::Nowhere,
+            (Some(message), None) if without_trace(&message.content) == sent => Arrival::Whole,
+            (Some(_), _) => Arrival::Changed,
+        }
+    }
+}
+
+/// 127.0.1.`last`.
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([127, 0, 1, last])
+}
+
+/// The content below the one Received field that the relay puts on top.
+fn without_trace(content: &[u8]) -> &[u8] {
+    let Some(mut rest) = content.strip_prefix(b"Received:") else {
+        return content;
+    };
+    loop {
+        let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") else {
+            return content;
+        };
+        rest = rest.get(end.saturating_add(2)..).unwrap_or_default();
+        if !rest.starts_with(b" ") && !rest.starts_with(b"\t") {
+            return rest;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Does the resolver do what everything here rests on? Asked at start, every few minutes, and after failures.
+//!
+//! A resolver that does not validate, or an upstream that strips signatures, must raise an alarm that says exactly that: it
+//! defers mail (RFC 7672 §2.1.1), and must never be mended by switching DANE off.
+
+use mail::{Domain, LookupFailure, Security};
+use thiserror::Error;
+
+use crate::{Lookup, Resolver};
+
+/// The names to test with, besides the root.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// Names in signed zones: whatever is found at them must be secure.
+    pub secure: Vec<Domain>,
+    /// Names that are broken on purpose: they must not be answered.
+    pub bogus: Vec<Domain>,
+}
+
+impl Names {
+    /// Names that their owners keep up for such tests in the public DNS; of no use below a private trust anchor.
+    pub fn well_known() -> Self {
+        let parse = |names: &[&str]| names.iter().filter_map(|name| Domain::parse(name).ok()).collect();
+        Self {
+            secure: parse(&["isc.org", "sidn.nl"]),
+            bogus: parse(&["dnssec-failed.org"]),
+        }
+    }
+}
+
+/// What is wrong, in the words of the alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// Nobody answers.
+    #[error("no DNS server answers ({0})")]
+    Unreachable(LookupFailure),
+    /// The servers answer, and leave out the signatures that were asked for.
+    #[error(
+        "the DNS servers leave out DNSSEC signatures: nothing can be validated behind them; use other servers"
+    )]
+    NoSignatures,
+    /// The root is not secure for the resolver that is to be believed.
+    #[error("the resolver does not validate: it answers for the signed root without the AD bit")]
+    NotValidating,
+    /// The root's signatures are there and do not lead to the trust anchor.
+    #[error(
+        "the root does not validate up to the trust anchor ({0}): wrong anchor, wrong clock, or somebody in between"
+    )]
+    Root(LookupFailure),
+    /// A name that should be secure is answered otherwise.
+    #[error("{0} should be secure and is insecure")]
+    Insecure(Domain),
+    /// A name that should be secure is not answered.
+    #[error("{name} should be secure and cannot be looked up ({cause})")]
+    Failed {
+        /// The name tested.
+        name: Domain,
+        /// How its look-up ended.
+        cause: LookupFailure,
+    },
+    /// A name that must be refused is answered.
+    #[error("{0} is broken on purpose, and yet was answered: validation is not at work")]
+    BogusAnswered(Domain),
+}
+
+/// Tests the resolver, past its cache; the first fault found.
+pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
+    match resolver.fresh_soa(None).await {
+        Ok(answer) if answer.security == Security::Secure => {}
+        Ok(_) => return Err(Fault::NotValidating),
+        Err(cause) => return Err(diagnose(resolver, cause).await),
+    }
+    for name in &names.secure {
+        match resolver.fresh_soa(Some(name)).await {
+            Ok(answer) if answer.security == Security::Secure => {}
+            Ok(_) => return Err(Fault::Insecure(name.clone())),
+            Err(cause) => {
+                return Err(Fault::Failed {
+                    name: name.clone(),
+                    cause,
+                });
+            }
+        }
+    }
+    for name in &names.bogus {
+        let answer: Lookup<String> = resolver.fresh_soa(Some(name)).await;
+        if answer.is_ok() {
+            return Err(Fault::BogusAnswered(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Why the root itself could not be looked up.
+async fn diagnose(resolver: &Resolver, cause: LookupFailure) -> Fault {
+    match resolver.signatures_arrive().await {
+        Ok(true) => Fault::Root(cause),
+        Ok(false) => Fault::NoSignatures,
+        Err(unanswered) => Fault::Unreachable(unanswered),
+    }
+}
