@@ -266,14 +266,16 @@ impl Search<'_> {
                 } else {
                     Tlsa::Unusable
                 };
+                // Without reference identifiers there is nobody to verify: the handshake then fails, and is not done without.
                 let references = reference_identifiers(&base, name, expanded, origin);
-                // A base domain that no certificate could name is no ground for trust in anything else.
-                let dane = references.map(|references| DanePeer {
-                    base,
-                    set,
-                    references,
-                });
-                (if dane.is_some() { tlsa } else { Tlsa::Unusable }, dane)
+                (
+                    tlsa,
+                    references.map(|references| DanePeer {
+                        base,
+                        set,
+                        references,
+                    }),
+                )
             }
         };
         let (addresses, usable) = match found.addresses {

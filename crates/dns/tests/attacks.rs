@@ -254,6 +254,35 @@ async fn a_wildcard_is_not_played_over_a_name_that_exists() {
 }
 
 #[tokio::test]
+async fn a_wildcard_is_not_played_below_a_closer_name() {
+    let world = world().await;
+    for zone in ["secure.test", "hashed.test"] {
+        // `real.wild` exists, so its children are not the wildcard's, although they do not exist themselves.
+        let target = format!("x.real.wild.{zone}");
+        let sibling = genuine(&world, &format!("any.wild.{zone}"), RecordType::A).await;
+        let proof = genuine(&world, &target, RecordType::A).await;
+        let (answers, authorities) = (sibling.answers.clone(), proof.authorities.clone());
+        let asked = target.clone();
+        let resolver = behind(&world, move |query, message| {
+            if is(query, &asked, RecordType::A) {
+                message.metadata.response_code = ResponseCode::NoError;
+                message.answers.clone_from(&answers);
+                for record in &mut message.answers {
+                    record.name = query.name().clone();
+                }
+                message.authorities.clone_from(&authorities);
+            }
+        })
+        .await;
+        assert_eq!(
+            ask(&resolver, &target, RecordType::A).await,
+            "failed bogus",
+            "{zone}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_wildcard_answer_without_its_proof_is_bogus() {
     let world = world().await;
     let resolver = behind(&world, |query, message| {

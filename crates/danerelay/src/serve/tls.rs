@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_file_without_roots_is_refused() {
-        let file = tempfile::NamedTempFile::new().map(|file| file.into_temp_path());
+        let file = tempfile::NamedTempFile::new().map(tempfile::NamedTempFile::into_temp_path);
         let settings = |path: PathBuf| Tls {
             webpki_roots: path,
             ..Tls::default()

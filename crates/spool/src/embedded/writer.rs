@@ -22,7 +22,7 @@ use crate::error::SpoolError;
 use crate::message::Settled;
 
 /// Octets written to the log after which a checkpoint is asked for.
-const CHECKPOINT_EVERY: usize = 32 << 20;
+const CHECKPOINT_EVERY: usize = 8 << 20;
 
 /// What the writer and the callers' side both see.
 #[derive(Debug)]
