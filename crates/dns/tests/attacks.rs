@@ -254,6 +254,49 @@ async fn a_wildcard_is_not_played_over_a_name_that_exists() {
 }
 
 #[tokio::test]
+async fn a_wildcard_is_not_excused_by_the_denials_of_the_zone_above() {
+    let world = world().await;
+    world.domain("above.test").nsec3(0, Span::Full).add().unwrap();
+    let zone = world.domain("zone.above.test").nsec3(0, Span::Full);
+    let zone = zone.record("*.wild.zone.above.test", RecordType::A, "192.0.2.2");
+    let real = ["a", "b", "c", "d"].map(|label| format!("{label}.wild.zone.above.test"));
+    real.iter()
+        .fold(zone, |zone, name| zone.record(name, RecordType::A, "192.0.2.3"))
+        .add()
+        .unwrap();
+    let wildcard = genuine(&world, "any.wild.zone.above.test", RecordType::A)
+        .await
+        .answers;
+    // By their hashes the names below the child are covered by the parent's records as well.
+    let mut covers = Vec::new();
+    for label in 'a'..='z' {
+        covers.extend(
+            genuine(&world, &format!("{label}.above.test"), RecordType::A)
+                .await
+                .authorities,
+        );
+    }
+    let covers = without_repetition(covers);
+    let resolver = behind(&world, move |query, message| {
+        if query.query_type() == RecordType::A {
+            message.answers.clone_from(&wildcard);
+            for record in &mut message.answers {
+                record.name = query.name().clone();
+            }
+            message.authorities.clone_from(&covers);
+        }
+    })
+    .await;
+    for name in &real {
+        assert_eq!(
+            ask(&resolver, name, RecordType::A).await,
+            "failed bogus",
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_wildcard_is_not_played_below_a_closer_name() {
     let world = world().await;
     for zone in ["secure.test", "hashed.test"] {

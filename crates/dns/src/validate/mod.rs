@@ -336,7 +336,7 @@ fn rrset(message: &Message, name: &Name, record_type: RecordType) -> Proven {
         return Proven::Status(Security::Secure);
     }
     // Fewer labels under the signature than in the name: expanded from a wildcard (RFC 4035 §5.3.4).
-    let evidence = Evidence::collect(message, name, None);
+    let evidence = Evidence::collect(message, name, Some(signer));
     evidence
         .and_then(|evidence| evidence.expansion(name, labels))
         .map_or(Proven::Nothing, Proven::Status)
