@@ -194,13 +194,15 @@ fn about_next_closer(hashes: &Hashes<'_>, question: &Query, encloser: &Name, nex
     let Ok(wildcard) = encloser.prepend_label("*") else {
         return Verdict::Unproven;
     };
-    if let Some(nsec3) = hashes.matching(&wildcard) {
-        return lacks(nsec3.type_set(), question);
-    }
-    match hashes.covering(&wildcard) {
-        Some(_) if cover.opt_out() => Verdict::OptOut,
-        Some(_) => Verdict::NoName,
-        None => Verdict::Unproven,
+    let verdict = match (hashes.matching(&wildcard), hashes.covering(&wildcard)) {
+        (Some(nsec3), _) => lacks(nsec3.type_set(), question),
+        (None, Some(_)) => Verdict::NoName,
+        (None, None) => Verdict::Unproven,
+    };
+    match verdict {
+        // RFC 5155 §9.2: an unsigned delegation may stand where the next closer name would.
+        Verdict::NoName | Verdict::NoType(_) if cover.opt_out() => Verdict::OptOut,
+        other => other,
     }
 }
 

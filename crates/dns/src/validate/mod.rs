@@ -313,10 +313,10 @@ fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) 
     };
     match evidence.about(question) {
         verdict if fits(verdict) => Proven::Status(Security::Secure),
-        // RFC 5155 §9.2: under opt-out the absence of a name is not authenticated.
-        Verdict::OptOut if fits(Verdict::NoName) => Proven::Status(Security::Insecure),
+        // RFC 5155 §9.2: under opt-out an absence is not authenticated.
+        Verdict::OptOut => Proven::Status(Security::Insecure),
         Verdict::TooManyIterations => Proven::TooCostly(evidence.signer),
-        Verdict::NoName | Verdict::NoType(_) | Verdict::OptOut | Verdict::Unproven => Proven::Nothing,
+        Verdict::NoName | Verdict::NoType(_) | Verdict::Unproven => Proven::Nothing,
     }
 }
 
