@@ -65,8 +65,8 @@ fn arrows_point_down() {
     let metadata = workspace();
     let mut arrows = 0;
     for package in metadata.workspace_packages() {
-        for user_of in siblings(package) {
-            let (from, to) = (package.name.as_str(), user_of.as_str());
+        for sibling in siblings(package) {
+            let (from, to) = (package.name.as_str(), sibling.as_str());
             assert!(may_use(from, to), "{from} must not depend on {to}");
             arrows += 1;
         }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dns::host::AddressFamily;
-use mail::Domain;
+use mail::{Domain, Mailbox};
 
 /// The settings of the delivery side. Defaults stand in the configuration, not here.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct DeliveryConfig {
     pub retry: RetrySchedule,
     /// How long each stage of a session may take.
     pub timeouts: Timeouts,
+    /// Who is shown in `From` of reports to senders; `None`: postmaster at `hostname`.
+    pub postmaster: Option<Mailbox>,
 }
 
 /// The retry schedule: the first delays one by one, the last of them for ever, until `max_age`.

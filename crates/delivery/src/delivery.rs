@@ -22,6 +22,7 @@ use crate::session::Caller;
 use crate::settle::{Age, Settling};
 use crate::source::SourceAddresses;
 use crate::tls::TlsClient;
+use crate::undeliverable::{Attempted, Reporter};
 
 /// How long a message waits when the spool cannot hand it out.
 const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
@@ -48,6 +49,7 @@ pub(crate) struct Delivery<S> {
     events: Arc<dyn EventLog>,
     config: DeliveryConfig,
     deliverer: Deliverer,
+    reporter: Reporter,
     connections: Semaphore,
 }
 
@@ -60,6 +62,10 @@ struct Clock {
 
 impl<S: Spool> Delivery<S> {
     pub(crate) fn new(config: DeliveryConfig, surroundings: Surroundings<S>, hostname: DomainPart) -> Self {
+        let reporter = Reporter {
+            reporting_mta: hostname.clone(),
+            postmaster: config.postmaster.clone(),
+        };
         let deliverer = Deliverer {
             caller: Caller {
                 hostname,
@@ -78,15 +84,17 @@ impl<S: Spool> Delivery<S> {
             events: surroundings.events,
             connections: Semaphore::new(config.connections.max(1)),
             deliverer,
+            reporter,
             config,
         }
     }
 
     /// One attempt. Gives back what is left to schedule.
-    pub(crate) async fn deliver(&self, pending: Pending) -> Option<Pending> {
+    pub(crate) async fn deliver(&self, pending: Pending) -> Vec<Pending> {
         let lease = match self.spool.lease(pending.id, &pending.next_hop).await {
-            Ok(lease) => lease?,
-            Err(error) => return Some(self.put_off(pending, &error)),
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Vec::new(),
+            Err(error) => return vec![self.put_off(pending, &error)],
         };
         let clock = Clock {
             due: pending.due,
@@ -104,53 +112,46 @@ impl<S: Spool> Delivery<S> {
         self.settle(lease, results, &clock).await
     }
 
-    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, clock: &Clock) -> Option<Pending> {
+    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, clock: &Clock) -> Vec<Pending> {
         let now = Timestamp::now();
         let age = Age {
             created: lease.created,
             reverse_path: &lease.reverse_path,
             now,
         };
+        let retry = &self.config.retry;
         let settlings: Vec<Settling> = lease
             .recipients
             .iter()
             .zip(&results)
-            .map(|(recipient, result)| {
-                self.config
-                    .retry
-                    .settle(&age, recipient, result, rand::random_range(0.0..=1.0))
-            })
+            .map(|(recipient, result)| retry.settle(&age, recipient, result, rand::random_range(0.0..=1.0)))
             .collect();
-        let events = lines(&lease, &results, &settlings, clock);
-        let settlements = lease
-            .recipients
-            .iter()
-            .zip(settlings)
-            .map(|(recipient, settling)| Settlement {
-                recipient: recipient.index,
-                outcome: settling.outcome,
-                next_attempt: settling.next_attempt,
-            })
-            .collect();
+        let attempted = Attempted {
+            lease: &lease,
+            results: &results,
+            settlings: &settlings,
+            now,
+        };
+        let report = self.reporter.report(&attempted).await;
+        let mut events = lines(&attempted, clock, report.is_some());
+        events.extend(report.as_ref().map(|report| reported(&lease, report)));
+        let settlements = settlements(&lease, settlings);
         let (id, next_hop) = (lease.id, lease.next_hop.clone());
-        let settled = self.spool.settle(lease, settlements).await;
+        let settled = self.spool.settle(lease, settlements, report).await;
         for event in events {
             self.events.write(&event);
         }
         match settled {
-            Ok(settled) => settled.pending,
+            Ok(settled) => settled.pending.into_iter().chain(settled.report).collect(),
             Err(error) => {
-                let due = later(SPOOL_TROUBLE);
-                Some(self.put_off(
-                    Pending {
-                        id,
-                        next_hop,
-                        due,
-                        recipients: 0,
-                        size: 0,
-                    },
-                    &error,
-                ))
+                let pending = Pending {
+                    id,
+                    next_hop,
+                    due: later(SPOOL_TROUBLE),
+                    recipients: 0,
+                    size: 0,
+                };
+                vec![self.put_off(pending, &error)]
             }
         }
     }
@@ -189,13 +190,26 @@ fn delays(created: Timestamp, clock: &Clock, result: &RecipientResult) -> Delays
     }
 }
 
+/// What the spool is told.
+fn settlements(lease: &Lease, settlings: Vec<Settling>) -> Vec<Settlement> {
+    let recipients = lease.recipients.iter().zip(settlings);
+    recipients
+        .map(|(recipient, settling)| Settlement {
+            recipient: recipient.index,
+            outcome: settling.outcome,
+            next_attempt: settling.next_attempt,
+        })
+        .collect()
+}
+
 /// One line a recipient.
-fn lines(lease: &Lease, results: &[RecipientResult], settlings: &[Settling], clock: &Clock) -> Vec<Event> {
+fn lines(attempted: &Attempted<'_>, clock: &Clock, has_report: bool) -> Vec<Event> {
+    let lease = attempted.lease;
     lease
         .recipients
         .iter()
-        .zip(results)
-        .zip(settlings)
+        .zip(attempted.results)
+        .zip(attempted.settlings)
         .map(|((recipient, result), settling)| {
             let line = DeliveryLine {
                 id: lease.id,
@@ -205,8 +219,17 @@ fn lines(lease: &Lease, results: &[RecipientResult], settlings: &[Settling], clo
                 record: &result.record,
                 settling,
                 delays: delays(lease.created, clock, result),
+                reported: has_report && attempted.is_reported(settling),
             };
             line.event()
         })
         .collect()
+}
+
+/// The event that names the report on a message.
+fn reported(lease: &Lease, report: &spool::Report) -> Event {
+    Event::new(Level::Info, "dsn")
+        .with("id", Value::Word(report.message.id.to_string()))
+        .with("about", Value::Word(lease.id.to_string()))
+        .with("to", Value::Address(lease.reverse_path.as_str().to_owned()))
 }

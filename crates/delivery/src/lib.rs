@@ -8,7 +8,8 @@
 //! 4. `session`: connection, greeting, EHLO, STARTTLS; `tls`: the handshake; `clearance`: what it achieved, as a value
 //!    without which nothing is sent.
 //! 5. `transaction`: MAIL, RCPT, DATA, content.
-//! 6. `settle` and `retry`: what becomes of each recipient, and when it is tried again; `record`: the log line.
+//! 6. `settle` and `retry`: what becomes of each recipient, and when it is tried again; `record`: the log line;
+//!    `undeliverable`: the report to the sender of what failed for good.
 //!
 //! [`failure`] is the one mapping from what a server did to status, log words and finality.
 //!
@@ -33,6 +34,7 @@ mod source;
 pub mod stage;
 mod tls;
 mod transaction;
+mod undeliverable;
 mod wire;
 
 use std::sync::Arc;

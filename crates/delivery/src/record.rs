@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dane::TlsaRecord;
 use mail::event::{Level, Value};
-use mail::{DaneVerdict, Domain, Event, QueueId, ReversePath, Security};
+use mail::{DaneVerdict, Domain, DomainPart, Event, QueueId, ReversePath, Security};
 use policy::settings::DaneMode;
 use spool::LeasedRecipient;
 
@@ -83,6 +83,18 @@ impl HostRecord {
             .map(|connection| (connection.began, connection.ready))
     }
 
+    /// The host that was connected to, as a report names it.
+    pub(crate) fn remote_mta(&self) -> Option<DomainPart> {
+        let connection = self.connection.as_ref()?;
+        let literal = DomainPart::Literal(connection.address);
+        Some(self.name.clone().map_or(literal, DomainPart::Name))
+    }
+
+    /// The TLSA base domain, where there are secure records.
+    pub(crate) fn base(&self) -> Option<&Domain> {
+        self.base.as_ref()
+    }
+
     /// What the log says when the message went through.
     pub(crate) fn verdict(&self) -> DaneVerdict {
         self.connection
@@ -132,6 +144,8 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) record: &'a HostRecord,
     pub(crate) settling: &'a Settling,
     pub(crate) delays: Delays,
+    /// Whether the sender is told.
+    pub(crate) reported: bool,
 }
 
 /// Where the time went, as Postfix tells it: before the queue manager, in the queue, connection set-up,
@@ -194,9 +208,10 @@ impl DeliveryLine<'_> {
             event = event.with("reason", Value::Quoted(outcome.reason.clone()));
         }
         match outcome.status {
-            mail::Status::Bounced | mail::Status::Expired => {
-                event.with("dsn_sent", Value::Word("no".to_owned()))
-            }
+            mail::Status::Bounced | mail::Status::Expired => event.with(
+                "dsn_sent",
+                Value::Word(if self.reported { "yes" } else { "no" }.to_owned()),
+            ),
             mail::Status::Sent | mail::Status::Deferred => event,
         }
     }

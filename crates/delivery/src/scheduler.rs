@@ -61,7 +61,7 @@ pub(crate) struct Scheduler<S> {
     destinations: HashMap<NextHop, Destination>,
     /// Destinations that have mail waiting and room for it, in turn.
     ready: VecDeque<NextHop>,
-    running: JoinSet<Option<Pending>>,
+    running: JoinSet<Vec<Pending>>,
     /// What each running task delivers.
     tasks: HashMap<Id, Pending>,
     /// Accepted while the scan at start is under way, which therefore may find it again.
@@ -204,13 +204,13 @@ impl<S: Spool> Scheduler<S> {
         self.offer_turn(next_hop);
     }
 
-    fn ended(&mut self, ended: Result<(Id, Option<Pending>), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Vec<Pending>), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(job) = self.tasks.remove(&id) else { return };
         let next_hop = job.next_hop.clone();
         match ended {
             Ok((_, left)) => {
-                if let Some(left) = left {
+                for left in left {
                     self.schedule(left);
                 }
             }

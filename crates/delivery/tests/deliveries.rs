@@ -701,3 +701,54 @@ async fn large_8_bit_content_arrives_whole_and_not_where_it_is_not_wanted() {
     assert_line(&line, &[("status", "sent"), ("size", &content.len().to_string())]);
     assert!(receiver.messages()[0].content == content);
 }
+
+#[tokio::test]
+async fn the_sender_is_told_once_of_what_failed_and_nobody_of_a_failed_report() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.x.test");
+    let receiver = scene
+        .receiver(
+            2,
+            &identity,
+            vec![MailFault::Reply(
+                Stage::RcptFor("b@far.test".into()),
+                "550 5.1.1 nobody".into(),
+            )],
+        )
+        .await;
+    let origin = scene.receiver(3, &identity, vec![]).await;
+    scene.domain("far", &receiver, &identity.tlsa_3_1_1());
+    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let content = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
+    let lines = scene.send(&["a@far.test", "b@far.test"], content).await;
+    assert_line(&lines[0], &[("status", "sent")]);
+    assert_line(&lines[1], &[("status", "bounced"), ("dsn_sent", "yes")]);
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let reports = origin.messages();
+    assert_eq!(
+        (
+            reports[0].envelope_from.as_str(),
+            reports[0].recipients[0].as_str()
+        ),
+        ("", "sender@origin.test")
+    );
+    let text = String::from_utf8(reports[0].content.clone()).unwrap();
+    for part in [
+        "multipart/report",
+        "Final-Recipient: rfc822; b@far.test",
+        "Status: 5.1.1",
+        "Subject: hello",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("a@far.test") && !text.contains("secret"), "{text}");
+    // A message without a sender fails without a word.
+    let id = scene
+        .queue_from("", &["b@far.test"], content, Timestamp::now())
+        .await;
+    assert_line(
+        &scene.lines(id, 1).await[0],
+        &[("status", "bounced"), ("dsn_sent", "no"), ("from", "")],
+    );
+    assert_eq!(origin.messages().len(), 1);
+}

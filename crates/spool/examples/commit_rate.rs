@@ -151,7 +151,7 @@ async fn deliver(spool: &EmbeddedSpool, part: &spool::Pending) -> Result<(), Fai
         },
         next_attempt: None,
     };
-    spool.settle(lease, vec![sent]).await?;
+    spool.settle(lease, vec![sent], None).await?;
     Ok(())
 }
 

@@ -39,6 +39,7 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
     contents_come_back_octet_for_octet(&fresh()).await;
     the_scan_comes_in_pages(&fresh()).await;
     wrong_requests_are_refused(&fresh()).await;
+    a_report_is_queued_with_the_outcome(&fresh()).await;
     many_sessions_commit_at_once(&fresh()).await;
 }
 
@@ -113,6 +114,30 @@ async fn scan<S: Spool>(store: &S) -> Vec<Pending> {
     store.pending(None, usize::MAX).await.unwrap()
 }
 
+async fn a_report_is_queued_with_the_outcome<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let accepted = commit(&*store, message(&["one@b.example"]), b"x\r\n")
+        .await
+        .unwrap();
+    let lease = take(&*store, &accepted.pending[0]).await;
+    let report = crate::Report {
+        message: message(&["sender@a.example"]),
+        content: "told\r\n".into(),
+    };
+    let id = report.message.id;
+    let failed = vec![settlement(0, Status::Bounced, None)];
+    let settled = store.settle(lease, failed, Some(report)).await.unwrap();
+    assert!(settled.message_done && settled.pending.is_none());
+    assert_eq!(settled.report.len(), 1);
+    assert_eq!((settled.report[0].id, settled.report[0].size), (id, 6));
+    harness.close(store).await;
+    let store = Arc::new(harness.open().await);
+    let found = scan(&*store).await;
+    assert_eq!(found.iter().map(|pending| pending.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(read(&take(&*store, &found[0]).await).await, b"told\r\n");
+    harness.close(store).await;
+}
+
 async fn a_message_goes_its_way<H: Harness>(harness: &H) {
     let store = Arc::new(harness.open().await);
     let new = message(&["one@b.example"]);
@@ -131,7 +156,7 @@ async fn a_message_goes_its_way<H: Harness>(harness: &H) {
     assert_eq!(read(&lease).await, b"Subject: x\r\n\r\nbody\r\n");
 
     let sent = settlement(0, Status::Sent, None);
-    let settled = store.settle(lease, vec![sent]).await.unwrap();
+    let settled = store.settle(lease, vec![sent], None).await.unwrap();
     assert!(settled.message_done && settled.pending.is_none());
     assert!(scan(&*store).await.is_empty());
     let hop = &accepted.pending[0].next_hop;
@@ -193,6 +218,7 @@ async fn recipients_have_states_of_their_own<H: Harness>(harness: &H) {
                 settlement(1, Status::Deferred, Some(later)),
                 settlement(2, Status::Bounced, None),
             ],
+            None,
         )
         .await
         .unwrap();
@@ -221,12 +247,12 @@ async fn recipients_have_states_of_their_own<H: Harness>(harness: &H) {
         settlement(1, Status::Expired, None),
         settlement(3, Status::Sent, None),
     ];
-    let settled = store.settle(lease, both).await.unwrap();
+    let settled = store.settle(lease, both, None).await.unwrap();
     assert!(settled.pending.is_none() && !settled.message_done);
 
     let lease = take(&*store, &accepted.pending[1]).await;
     let last = vec![settlement(4, Status::Sent, None)];
-    assert!(store.settle(lease, last).await.unwrap().message_done);
+    assert!(store.settle(lease, last, None).await.unwrap().message_done);
     assert!(scan(&*store).await.is_empty());
     harness.close(store).await;
 }
@@ -238,7 +264,12 @@ async fn a_deferred_time_survives_a_restart<H: Harness>(harness: &H) {
     let later = new.created + 20.minutes();
     let lease = take(&*store, &accepted.pending[0]).await;
     let deferred = vec![settlement(0, Status::Deferred, Some(later))];
-    let settled = store.settle(lease, deferred).await.unwrap().pending.unwrap();
+    let settled = store
+        .settle(lease, deferred, None)
+        .await
+        .unwrap()
+        .pending
+        .unwrap();
     assert_eq!(settled.due, later);
     // A lease that was never settled is free after the restart.
     let lease = take(&*store, &settled).await;
@@ -280,7 +311,7 @@ async fn contents_come_back_octet_for_octet<H: Harness>(harness: &H) {
             "a second reader begins anew"
         );
         let sent = vec![settlement(0, Status::Sent, None)];
-        assert!(store.settle(lease, sent).await.unwrap().message_done);
+        assert!(store.settle(lease, sent, None).await.unwrap().message_done);
     }
     harness.close(store).await;
 }
@@ -332,7 +363,7 @@ async fn wrong_requests_are_refused<H: Harness>(harness: &H) {
         vec![settlement(0, Status::Sent, Some(new.created))],
     ] {
         let lease = take(&*store, &accepted.pending[0]).await;
-        let refused = store.settle(lease, wrong).await;
+        let refused = store.settle(lease, wrong, None).await;
         assert!(
             matches!(refused, Err(SpoolError::WrongSettlement(_))),
             "{refused:?}"
@@ -364,7 +395,7 @@ async fn many_sessions_commit_at_once<H: Harness>(harness: &H) {
                 };
                 let next = (turn % 2 == 1).then(|| lease.created + 1.hour());
                 let settled = store
-                    .settle(lease, vec![settlement(0, status, next)])
+                    .settle(lease, vec![settlement(0, status, next)], None)
                     .await
                     .unwrap();
                 ids.extend(settled.pending.map(|part| part.id));

@@ -33,6 +33,6 @@ pub use error::SpoolError;
 pub use incoming::Incoming;
 pub use listing::{QueuedMessage, QueuedRecipient, RecipientState};
 pub use message::{
-    Accepted, Lease, LeasedRecipient, NewMessage, Pending, RecipientIndex, Settled, Settlement,
+    Accepted, Lease, LeasedRecipient, NewMessage, Pending, RecipientIndex, Report, Settled, Settlement,
 };
 pub use store::Spool;

@@ -1,5 +1,6 @@
 //! The states of a message in the spool, as types: what goes in, what waits, what is leased, what comes back.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, Mailbox, NextHop, Outcome, QueueId, ReversePath};
 
@@ -99,11 +100,22 @@ pub struct Settlement {
     pub next_attempt: Option<Timestamp>,
 }
 
+/// A message of our own about outcomes, queued in the same step as they are recorded (RFC 5321 §6.1).
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its name, envelope and time.
+    pub message: NewMessage,
+    /// Its content: bounded by its maker, for it is stored beside its envelope whatever its size.
+    pub content: Bytes,
+}
+
 /// What is left after a settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// What still waits for this next hop.
     pub pending: Option<Pending>,
+    /// What the report has to deliver; empty without one.
+    pub report: Vec<Pending>,
     /// Whether every recipient of the message is final; it has then left the spool.
     pub message_done: bool,
 }

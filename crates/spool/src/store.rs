@@ -6,7 +6,7 @@ use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
 use crate::incoming::Incoming;
-use crate::message::{Accepted, Lease, NewMessage, Pending, Settled, Settlement};
+use crate::message::{Accepted, Lease, NewMessage, Pending, Report, Settled, Settlement};
 
 /// A durable queue.
 ///
@@ -43,7 +43,7 @@ pub trait Spool: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Lease>, SpoolError>> + Send;
 
     /// Records the outcomes of an attempt in one atomic step; durable when this returns `Ok`. Recipients of the
-    /// lease without a settlement go back as they were. The message, its recipients and its content leave the
+    /// lease without a settlement go back as they were. A report is queued in the same step, or neither happens. The message, its recipients and its content leave the
     /// spool when every recipient is final.
     ///
     /// Outcomes outlive a disk that fails for a while: they are kept and written first once it works again, and
@@ -52,6 +52,7 @@ pub trait Spool: Send + Sync + 'static {
         &self,
         lease: Lease,
         settlements: Vec<Settlement>,
+        report: Option<Report>,
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send;
 
     /// Gives a lease back as if it had never been taken; nothing is written.

@@ -20,7 +20,7 @@ enum Without {
 
 const NOT_AVAILABLE: &str = "not available in this version";
 
-const LATER: [(&str, Without); 25] = [
+const LATER: [(&str, Without); 24] = [
     ("listen.smtps", Without::Warn),
     (
         "listen.tls_certificate",
@@ -61,7 +61,6 @@ const LATER: [(&str, Without); 25] = [
     ("report.keep", Without::Warn),
     ("mta_sts.enabled", Without::Warn),
     ("mta_sts.cache_entries", Without::Warn),
-    ("log.facility", Without::Warn),
     ("admin.socket", Without::Warn),
     ("admin.http", Without::Warn),
 ];
@@ -100,15 +99,6 @@ pub(super) fn review(
         errors.push(document.fault_at(
             "dns.servers",
             format!("`{server}`: {NOT_AVAILABLE}; allowed: ADDRESS, ADDRESS:PORT"),
-        ));
-    }
-    if matches!(config.log.target.as_str(), "syslog" | "journald") {
-        warnings.push(document.fault_at(
-            "log.target",
-            format!(
-                "`log.target = \"{}\"`: {NOT_AVAILABLE}; the log goes to stderr",
-                config.log.target
-            ),
         ));
     }
     (warnings, errors)

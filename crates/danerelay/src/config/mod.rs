@@ -1,6 +1,6 @@
 //! `danerelay.toml`: from the text to settings that hold together.
 //!
-//! 1. [`schema`] and `schema_outgoing` name every key, its type and its default; [`units`] reads durations, sizes and
+//! 1. [`schema`], `schema_log` and `schema_outgoing` name every key, its type and its default; [`units`] reads durations, sizes and
 //!    the like.
 //! 2. [`document`] knows where each key stands.
 //! 3. [`validate`] looks at what one key alone cannot show; [`later`] sorts out keys whose function does not exist yet.
@@ -11,6 +11,7 @@
 mod document;
 mod later;
 pub(crate) mod schema;
+mod schema_log;
 mod schema_outgoing;
 mod show;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use document::Document;
 use policy::file_error::FileError;
-pub(crate) use schema::Config;
+pub(crate) use schema::{Config, LogTarget};
 pub(crate) use show::show;
 
 /// Where the configuration is looked for when none is named.
@@ -159,24 +160,5 @@ fn make_absolute(config: &mut Config, directory: &Path) {
     }
     if let LogTarget::File(path) = config.log.target() {
         config.log.target = directory.join(path).to_string_lossy().into_owned();
-    }
-}
-
-/// Where the log goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LogTarget {
-    /// Standard error; also what stands in for `syslog` and `journald`.
-    Stderr,
-    /// A file.
-    File(PathBuf),
-}
-
-impl schema::Log {
-    /// The meaning of `target`.
-    pub(crate) fn target(&self) -> LogTarget {
-        match self.target.as_str() {
-            "stderr" | "syslog" | "journald" => LogTarget::Stderr,
-            path => LogTarget::File(path.into()),
-        }
     }
 }

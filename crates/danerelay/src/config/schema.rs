@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use mail::{Domain, Mailbox};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::schema_log::{Log, LogFormat, LogTarget};
+#[cfg(test)]
+pub(crate) use super::schema_log::LogLevel;
 pub(crate) use super::schema_outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };
@@ -283,62 +286,6 @@ impl Default for MtaSts {
         Self {
             enabled: true,
             cache_entries: 50_000,
-        }
-    }
-}
-
-/// What is logged, and where to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Log {
-    pub(crate) format: LogFormat,
-    pub(crate) target: String,
-    pub(crate) facility: String,
-    pub(crate) level: LogLevel,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            target: "stderr".to_owned(),
-            facility: "mail".to_owned(),
-            level: LogLevel::Info,
-        }
-    }
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    /// `key=value, key=value`.
-    Text,
-    /// One object a line.
-    Json,
-}
-
-/// The quietest events that are still written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogLevel {
-    /// Everything.
-    Debug,
-    /// The ordinary course of things, and what is louder.
-    Info,
-    /// What the administrator should see.
-    Warning,
-    /// What the administrator must mend.
-    Error,
-}
-
-impl From<LogLevel> for mail::event::Level {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Debug => Self::Debug,
-            LogLevel::Info => Self::Info,
-            LogLevel::Warning => Self::Warning,
-            LogLevel::Error => Self::Error,
         }
     }
 }

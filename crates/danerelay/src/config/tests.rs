@@ -110,7 +110,7 @@ const WRONG: [(&str, (usize, usize), &[&str]); 27] = [
         (2, 1),
         &["`listen.tls_key`", "clear text"],
     ),
-    ("[log]\nfacility = \"post\"", (2, 1), &["`post`", "local7"]),
+    ("[log]\nfacility = \"post\"", (2, 12), &["\"post\"", "\"mail\"", "\"local7\""]),
     ("[log]\nlevel = \"loud\"", (2, 9), &["\"loud\"", "\"warning\""]),
     ("version = 2", (1, 1), &["version 2", "allowed: 1"]),
     ("hostname = \"a..b\"", (1, 12), &["a..b", "label is empty"]),
@@ -185,17 +185,31 @@ fn collect_keys(place: &str, table: &toml::Table, keys: &mut Vec<String>) {
 #[test]
 fn what_does_not_exist_yet_is_a_warning() {
     let text = "[listen]\nsmtps = [\"127.0.0.1:465\"]\n[delivery]\nreuse = 7\ndelay_warning = \"0\"\n\
-                [mta_sts]\nenabled = true\n[log]\ntarget = \"syslog\"\n[dns]\nself_test = { secure = [\"example\"] }";
+                [mta_sts]\nenabled = true\n[dns]\nself_test = { secure = [\"example\"] }";
     let loaded = read(text).unwrap();
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
-    assert_eq!(lines, [2, 4, 7, 9, 11]);
+    assert_eq!(lines, [2, 4, 7, 9]);
     for warning in &loaded.warnings {
         assert!(
             warning.to_string().contains("not available in this version"),
             "{warning}"
         );
     }
-    assert_eq!(loaded.config.log.target(), LogTarget::Stderr);
+}
+
+#[test]
+fn the_log_has_targets_and_paths() {
+    for (name, target) in [
+        ("stderr", LogTarget::Stderr),
+        ("syslog", LogTarget::Syslog),
+        ("journald", LogTarget::Journald),
+        ("/var/log/x", LogTarget::File("/var/log/x".into())),
+    ] {
+        let loaded = read(&format!("[log]\ntarget = \"{name}\"\nfacility = \"authpriv\"")).unwrap();
+        assert_eq!(loaded.warnings, []);
+        assert_eq!(loaded.config.log.target(), target);
+        assert_eq!(loaded.config.log.facility.number(), 10);
+    }
 }
 
 #[test]

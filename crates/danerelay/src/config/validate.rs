@@ -36,11 +36,6 @@ const NOT_ZERO: [&str; 26] = [
     "delivery.retry",
 ];
 
-const FACILITIES: [&str; 20] = [
-    "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
-    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
-];
-
 /// What makes the file unusable.
 pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml::Table) -> Vec<FileError> {
     let mut faults = Vec::new();
@@ -77,16 +72,6 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
     if config.log.target.is_empty() {
         let allowed = "allowed: stderr, syslog, journald or the path of a file";
         wrong("log.target", format!("`log.target` is empty; {allowed}"));
-    }
-    if !FACILITIES.contains(&config.log.facility.as_str()) {
-        let facility = &config.log.facility;
-        wrong(
-            "log.facility",
-            format!(
-                "unknown facility `{facility}`; allowed: {}",
-                FACILITIES.join(", ")
-            ),
-        );
     }
     if let Some(server) = trusted_from_afar(config) {
         wrong(

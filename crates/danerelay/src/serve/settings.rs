@@ -69,6 +69,7 @@ pub(super) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
             bounce_max_age: delivery.bounce_max_age.0,
         },
         timeouts: timeouts(&delivery.timeouts),
+        postmaster: delivery.postmaster.0.clone(),
     }
 }
 

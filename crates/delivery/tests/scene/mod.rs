@@ -152,9 +152,20 @@ impl Scene {
     }
 
     pub async fn queue(&self, recipients: &[&str], content: &[u8], created: Timestamp) -> QueueId {
+        self.queue_from("sender@origin.test", recipients, content, created)
+            .await
+    }
+
+    pub async fn queue_from(
+        &self,
+        sender: &str,
+        recipients: &[&str],
+        content: &[u8],
+        created: Timestamp,
+    ) -> QueueId {
         let eight_bit = content.iter().any(|octet| *octet > 127);
         let envelope = Envelope {
-            reverse_path: ReversePath::parse("sender@origin.test").unwrap(),
+            reverse_path: ReversePath::parse(sender).unwrap(),
             recipients: recipients
                 .iter()
                 .map(|one| Mailbox::parse(one).unwrap())
@@ -294,5 +305,6 @@ fn config(port: u16, setting: Setting) -> DeliveryConfig {
             rset: second,
             quit: second,
         },
+        postmaster: None,
     }
 }

@@ -18,7 +18,7 @@ use bytes::BytesMut;
 use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
 use spool::incoming::Complete;
-use spool::{Accepted, Incoming, Lease, NewMessage, Pending, Settled, Settlement, Spool, SpoolError};
+use spool::{Accepted, Incoming, Lease, NewMessage, Pending, Report, Settled, Settlement, Spool, SpoolError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -82,7 +82,7 @@ impl Spool for MemorySpool {
         Ok(None)
     }
 
-    async fn settle(&self, _: Lease, _: Vec<Settlement>) -> Result<Settled, SpoolError> {
+    async fn settle(&self, _: Lease, _: Vec<Settlement>, _: Option<Report>) -> Result<Settled, SpoolError> {
         Err(SpoolError::Closed)
     }
 

@@ -188,7 +188,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
             settlement(0, Status::Sent, None),
             settlement(1, Status::Deferred, Some(later)),
         ];
-        let settled = spool.settle(lease, outcomes).await.unwrap();
+        let settled = spool.settle(lease, outcomes, None).await.unwrap();
         assert!(
             spool.shared.faults.lock().unwrap().is_empty(),
             "every fault happened"
@@ -204,12 +204,12 @@ async fn outcomes_outlive_a_disk_that_fails() {
         order(&spool, &faults[..1]);
         let last = vec![settlement(1, Status::Sent, None)];
         assert!(
-            !spool.settle(lease, last).await.unwrap().message_done,
+            !spool.settle(lease, last, None).await.unwrap().message_done,
             "{faults:?}"
         );
         let lease = spool.lease(second.id, &second.next_hop).await.unwrap().unwrap();
         let last = vec![settlement(2, Status::Bounced, None)];
-        assert!(spool.settle(lease, last).await.unwrap().message_done);
+        assert!(spool.settle(lease, last, None).await.unwrap().message_done);
         assert!(ids(&spool).await.is_empty());
         spool.close().await.unwrap();
     }
@@ -233,7 +233,7 @@ async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
     let settling = {
         let spool = spool.clone();
         let sent = vec![settlement(0, Status::Sent, None)];
-        tokio::spawn(async move { spool.settle(lease, sent).await })
+        tokio::spawn(async move { spool.settle(lease, sent, None).await })
     };
     while !spool.shared.broken.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;

@@ -60,6 +60,7 @@ pub(super) enum Stored {
 pub(super) struct SettleJob {
     pub(super) lease: Lease,
     pub(super) settlements: Vec<Settlement>,
+    pub(super) report: Option<(MessageRows, Accepted)>,
     pub(super) reply: Reply<Settled>,
 }
 
@@ -68,17 +69,23 @@ impl Job {
     pub(super) fn weight(&self) -> usize {
         let row = 256_usize;
         let pages = 4096_usize;
+        let message = |rows: &MessageRows| {
+            let body = match &rows.content {
+                Stored::Inline(bytes) => bytes.len(),
+                Stored::File(_) => 0,
+            };
+            pages
+                .saturating_add(body)
+                .saturating_add(rows.recipients.len().saturating_mul(row))
+        };
         match self {
-            Self::Commit(job) => {
-                let body = match &job.message.content {
-                    Stored::Inline(bytes) => bytes.len(),
-                    Stored::File(_) => 0,
-                };
+            Self::Commit(job) => message(&job.message),
+            Self::Settle(job) => {
+                let report = job.report.as_ref().map_or(0, |(rows, _)| message(rows));
                 pages
-                    .saturating_add(body)
-                    .saturating_add(job.message.recipients.len().saturating_mul(row))
+                    .saturating_add(job.settlements.len().saturating_mul(row))
+                    .saturating_add(report)
             }
-            Self::Settle(job) => pages.saturating_add(job.settlements.len().saturating_mul(row)),
             Self::Close(_) => 0,
         }
     }

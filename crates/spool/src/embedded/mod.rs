@@ -53,7 +53,7 @@ use crate::error::SpoolError;
 use crate::incoming::{Complete, Incoming};
 use crate::leases::LeaseTable;
 use crate::listing::QueuedMessage;
-use crate::message::{Accepted, Lease, NewMessage, Pending, Settled, Settlement};
+use crate::message::{Accepted, Lease, NewMessage, Pending, Report, Settled, Settlement};
 use crate::store::Spool;
 
 pub use read_only::ReadOnlySpool;
@@ -82,7 +82,7 @@ impl Default for Options {
             spool_free: 512 << 20,
             group_messages: 256,
             group_bytes: 4 << 20,
-            cache_bytes: 16 << 20,
+            cache_bytes: 8 << 20,
         }
     }
 }
@@ -244,12 +244,23 @@ impl Spool for EmbeddedSpool {
             .await
     }
 
-    async fn settle(&self, lease: Lease, settlements: Vec<Settlement>) -> Result<Settled, SpoolError> {
+    async fn settle(
+        &self,
+        lease: Lease,
+        settlements: Vec<Settlement>,
+        report: Option<Report>,
+    ) -> Result<Settled, SpoolError> {
         job::check(&lease, &settlements)?;
+        let plan = |report: Report| {
+            let size = report.content.len() as u64;
+            job::plan(report.message, size, Stored::Inline(report.content))
+        };
+        let report = report.map(plan).transpose()?;
         let (reply, answer) = oneshot::channel();
         let job = SettleJob {
             lease,
             settlements,
+            report,
             reply,
         };
         self.hand_over(Job::Settle(Box::new(job))).await?;

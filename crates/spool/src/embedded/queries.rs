@@ -31,6 +31,8 @@ const LISTED_RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next
 
 /// Messages read in one transaction while listing: a longer one would keep the log from starting again.
 const PAGE: usize = 500;
+/// Recipients after which a page ends, whatever the number of messages.
+const PAGE_RECIPIENTS: usize = 5000;
 
 /// See [`crate::Spool::pending`].
 pub(super) fn pending(
@@ -184,17 +186,15 @@ pub(super) fn list(
     let mut after = Vec::new();
     loop {
         let page = listed_page(connection, leases, &after)?;
-        let last = page.last().map(|message| message.id);
-        let whole = page.len() == PAGE;
+        let Some(last) = page.last().map(|message| message.id) else {
+            return Ok(());
+        };
         for message in page {
             if visit(message).is_break() {
                 return Ok(());
             }
         }
-        match last {
-            Some(last) if whole => after = last.to_bytes().to_vec(),
-            Some(_) | None => return Ok(()),
-        }
+        after = last.to_bytes().to_vec();
     }
 }
 
@@ -207,9 +207,13 @@ fn listed_page(
     let mut statement = view.prepare_cached(LISTED_MESSAGES)?;
     let mut rows = statement.query(params![after, PAGE.cast_signed()])?;
     let mut page = Vec::new();
-    while let Some(row) = rows.next()? {
+    let mut listed = 0_usize;
+    while listed < PAGE_RECIPIENTS
+        && let Some(row) = rows.next()?
+    {
         let id = id(row, 0)?;
         let recipients = listed_recipients(&view, leases, id)?;
+        listed = listed.saturating_add(recipients.len());
         page.push(QueuedMessage {
             id,
             sender: row.get(1)?,

@@ -21,8 +21,10 @@ impl Writer {
     pub(super) fn recover(&mut self, error: &SpoolError) -> bool {
         if matches!(error, SpoolError::Full) {
             self.shared.space.found_full();
-            let outcomes_wait = !self.waiting.is_empty() || !self.withdrawn.is_empty();
-            if outcomes_wait && !self.reserve.give_back() {
+            // The reserve is for what cannot be refused.
+            let outcomes_wait = self.waiting.iter().any(|job| matches!(job, Job::Settle(_)));
+            let needed = outcomes_wait || !self.withdrawn.is_empty();
+            if needed && !self.reserve.give_back() {
                 self.pause(error);
                 return !self.closing();
             }

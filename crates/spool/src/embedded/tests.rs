@@ -94,7 +94,7 @@ async fn large_contents_leave_no_file_behind() {
         .unwrap()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, None).await.unwrap().message_done);
     spool.close().await.unwrap();
     assert_eq!(files(path), 0);
 }
@@ -164,7 +164,7 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
         .unwrap()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, None).await.unwrap().message_done);
     spool.close().await.unwrap();
 }
 
@@ -211,7 +211,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         settlement(1, Status::Deferred, Some(new.created + 5.minutes())),
         settlement(2, Status::Bounced, None),
     ];
-    spool.settle(lease, settlements).await.unwrap();
+    spool.settle(lease, settlements, None).await.unwrap();
     let tried = |address: &str, state: &str, next: Option<&str>, (code, enhanced): (u16, &str)| {
         serde_json::json!({
             "address": address, "state": state, "next_hop": "b.example", "attempts": 1, "next_attempt": next,

@@ -271,6 +271,11 @@ impl Writer {
                     if deleted == Some(Deleted::File) {
                         written.gone.push(self.directories.body(job.lease.id));
                     }
+                    if let Some((report, _)) = &job.report {
+                        // Already there when outcomes are written for the second time.
+                        tables::insert(connection, report, written.next_body)?;
+                        written.next_body = written.next_body.saturating_add(1);
+                    }
                     deleted.is_some()
                 }
             };
@@ -330,6 +335,7 @@ fn answer_settle(job: SettleJob, message_done: bool) {
     let SettleJob {
         lease,
         settlements,
+        report,
         reply,
     } = job;
     let pending = rest(&lease, &settlements);
@@ -337,6 +343,7 @@ fn answer_settle(job: SettleJob, message_done: bool) {
     drop(lease);
     let _ = reply.send(Ok(Settled {
         pending,
+        report: report.map(|(_, accepted)| accepted.pending).unwrap_or_default(),
         message_done,
     }));
 }
