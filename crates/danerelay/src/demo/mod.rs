@@ -19,6 +19,8 @@ mod stage;
 
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::{DemoArguments, Verdict};
 use crate::failure::Failure;
 pub(crate) use error::DemoError;
@@ -46,6 +48,8 @@ pub(crate) struct Performance {
     line: DeliveryLine,
     /// What the receiving servers have of it.
     arrival: Arrival,
+    /// Whether a sender who is to be told of a failure was told.
+    told: bool,
 }
 
 async fn tour(arguments: &DemoArguments) -> Result<Verdict, DemoError> {
@@ -67,10 +71,19 @@ async fn tour(arguments: &DemoArguments) -> Result<Verdict, DemoError> {
     report.closing(scenes.len(), failed)?;
     if arguments.keep {
         report.how_to_talk(&stage, &relay)?;
-        tokio::signal::ctrl_c().await.map_err(DemoError::System)?;
+        until_told_to_end().await.map_err(DemoError::System)?;
     }
     relay.stop().await?;
     Ok(if failed == 0 { Verdict::Good } else { Verdict::Bad })
+}
+
+/// Waits for Ctrl-C or SIGTERM, so that the relay is stopped and its files are removed in either case.
+async fn until_told_to_end() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 async fn perform(scene: &Scene, stage: &Stage, relay: &Relay) -> Result<Performance, DemoError> {
@@ -78,8 +91,14 @@ async fn perform(scene: &Scene, stage: &Stage, relay: &Relay) -> Result<Performa
     let message = client::message(scene);
     client::send(relay.address(), &recipient, &message).await?;
     let line = relay.first_line_to(&recipient, PATIENCE).await?;
+    let told = if scene.expected.status == "bounced" {
+        stage.sender_was_told(PATIENCE).await
+    } else {
+        true
+    };
     Ok(Performance {
         line,
         arrival: stage.arrival(&recipient, &message),
+        told,
     })
 }

@@ -128,7 +128,8 @@ fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    dane && performance.line.field("status") == Some(expected.status)
+    dane && performance.told
+        && performance.line.field("status") == Some(expected.status)
         && performance.arrival == expected.arrival
 }
 

@@ -91,7 +91,7 @@ impl Scene {
 }
 
 impl Host {
-    fn new(certificate: Certificate, records: Records) -> Self {
+    pub(super) fn new(certificate: Certificate, records: Records) -> Self {
         Self {
             certificate,
             records,
@@ -304,7 +304,8 @@ fn zones() -> Vec<Scene> {
         scene(
             "null",
             "A domain that accepts no mail",
-            "A signed null MX says so (RFC 7505). There is nothing to wait for: the mail fails at once.",
+            "A signed null MX says so (RFC 7505). There is nothing to wait for: the mail fails at once, \
+             and a report goes back to the sender the same secured way.",
             vec![],
             Expected {
                 status: "bounced",

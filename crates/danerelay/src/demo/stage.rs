@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use testworld::dns::{Bogus, World};
 use testworld::mail::{Ca, Identity, MailFault, Receiver, Validity, free_port_on};
@@ -13,6 +14,8 @@ use super::scenes::{Certificate, Host, Records, Scene, Zone};
 
 /// The top-level domain in which everything plays.
 const TLD: &str = "demo";
+/// The domain of the sender of all messages.
+const ORIGIN: &str = "origin.demo";
 /// A digest of no certificate.
 const STALE: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
 /// The most servers that the scenes need.
@@ -45,12 +48,46 @@ impl Stage {
         let addresses: Vec<IpAddr> = (1..=SERVERS).map(address).collect();
         let port = free_port_on(&addresses).map_err(DemoError::System)?;
         let ca = Ca::new("Demo CA")?;
-        Ok(Self {
+        let stage = Self {
             world,
             ca,
             port,
             servers: Mutex::default(),
-        })
+        };
+        stage.set_origin().await?;
+        Ok(stage)
+    }
+
+    /// Sets up the sender's own domain, to which reports go.
+    async fn set_origin(&self) -> Result<(), DemoError> {
+        let host = Host::new(Certificate::Issued, Records::Key);
+        let name = format!("mx1.{ORIGIN}");
+        let identity = self.identity(&host, &name)?;
+        let server = self.serve(&host, &name, &identity).await?;
+        let domain = self.world.domain(ORIGIN).signed().mx(10, &name, server);
+        Ok(domain.tlsa(identity.tlsa_3_1_1()).add()?)
+    }
+
+    /// Whether the sender was told (RFC 3464), waiting for it.
+    pub(super) async fn sender_was_told(&self, limit: Duration) -> bool {
+        let arrived = || {
+            let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+            let origin = servers.get(&format!("mx1.{ORIGIN}"));
+            origin.is_some_and(|origin| {
+                origin
+                    .messages()
+                    .iter()
+                    .any(|report| report.envelope_from.is_empty())
+            })
+        };
+        let began = Instant::now();
+        while !arrived() {
+            if began.elapsed() > limit {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
     }
 
     /// Sets up a scene's domain and its servers.
