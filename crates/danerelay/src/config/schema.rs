@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use mail::{Domain, Mailbox};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use super::schema_log::{Log, LogFormat, LogTarget};
 #[cfg(test)]
 pub(crate) use super::schema_log::LogLevel;
+pub(crate) use super::schema_log::{Log, LogFacility, LogFormat, LogTarget};
 pub(crate) use super::schema_outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };

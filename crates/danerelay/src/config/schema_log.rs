@@ -88,7 +88,6 @@ impl From<LogLevel> for mail::event::Level {
 /// The facility of a message to syslog, with its number (RFC 5424 §6.2.1). `kern` is the kernel's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are those of syslog.conf(5)")]
 pub(crate) enum LogFacility {
     User = 1,
     Mail = 2,

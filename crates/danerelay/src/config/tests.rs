@@ -110,7 +110,11 @@ const WRONG: [(&str, (usize, usize), &[&str]); 27] = [
         (2, 1),
         &["`listen.tls_key`", "clear text"],
     ),
-    ("[log]\nfacility = \"post\"", (2, 12), &["\"post\"", "\"mail\"", "\"local7\""]),
+    (
+        "[log]\nfacility = \"post\"",
+        (2, 12),
+        &["\"post\"", "\"mail\"", "\"local7\""],
+    ),
     ("[log]\nlevel = \"loud\"", (2, 9), &["\"loud\"", "\"warning\""]),
     ("version = 2", (1, 1), &["version 2", "allowed: 1"]),
     ("hostname = \"a..b\"", (1, 12), &["a..b", "label is empty"]),

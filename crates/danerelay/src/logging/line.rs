@@ -1,54 +1,63 @@
-//! The form of a line.
+//! What is said of an event, in whatever frame the target wants around it.
 
 use jiff::Timestamp;
-use mail::event::{Event, Level};
+use mail::event::{Event, Level, Value};
 
-use super::sink::Kind;
 use crate::config::schema::LogFormat;
 
-/// How an event becomes a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `2026-11-22T09:41:44.123Z info key=value, key=value`.
-    Stamped,
-    /// `<6>key=value, key=value`: the journal has a clock of its own and reads the level from the prefix
-    /// (sd-daemon(3)).
-    Journal,
-    /// One JSON object.
-    Json,
-}
+/// The longest text that a shortened event keeps of a field, in characters.
+const KEPT: usize = 256;
+/// Stands where a text was cut; of characters that no kind of value escapes.
+const CUT: &str = "...cut";
 
-impl Form {
-    /// The form for a target.
-    pub(super) fn of(format: LogFormat, target: Kind) -> Self {
-        match (format, target) {
-            (LogFormat::Json, _) => Self::Json,
-            (LogFormat::Text, Kind::Journal) => Self::Journal,
-            (LogFormat::Text, Kind::Stderr | Kind::File) => Self::Stamped,
-        }
-    }
-
-    /// The line for an event of now, with its newline.
-    pub(super) fn line(self, event: &Event) -> String {
-        match self {
-            Self::Stamped => format!("{} {} {}\n", now(), event.level, event.to_text()),
-            Self::Journal => format!("<{}>{}\n", severity(event.level), event.to_text()),
-            Self::Json => format!("{}\n", event.to_json(&now())),
-        }
+/// `key=value, key=value`, or one JSON object; without control characters and without a newline at the end.
+pub(super) fn message(format: LogFormat, event: &Event) -> String {
+    match format {
+        LogFormat::Text => event.to_text(),
+        LogFormat::Json => event.to_json(&now()),
     }
 }
 
 /// RFC 3339 in UTC with milliseconds.
-fn now() -> String {
+pub(super) fn now() -> String {
     format!("{:.3}", Timestamp::now())
 }
 
 /// The severity of RFC 5424 §6.2.1.
-fn severity(level: Level) -> u8 {
+pub(super) fn severity(level: Level) -> u8 {
     match level {
         Level::Debug => 7,
         Level::Info => 6,
         Level::Warning => 4,
         Level::Error => 3,
     }
+}
+
+/// The same event with long texts cut and marked, for a target that takes only so much.
+pub(super) fn shortened(event: &Event) -> Event {
+    let fields = event.fields.iter();
+    Event {
+        fields: fields
+            .map(|(key, value)| (*key, shortened_value(value)))
+            .collect(),
+        ..*event
+    }
+}
+
+fn shortened_value(value: &Value) -> Value {
+    match value {
+        Value::Word(text) => Value::Word(cut(text)),
+        Value::Quoted(text) => Value::Quoted(cut(text)),
+        Value::Address(text) => Value::Address(cut(text)),
+        Value::Path(text) => Value::Path(cut(text)),
+        Value::Absent | Value::Integer(_) | Value::Seconds(_) | Value::Stages(_) => value.clone(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    let mut kept: String = text.chars().take(KEPT).collect();
+    if kept.len() < text.len() {
+        kept.push_str(CUT);
+    }
+    kept
 }

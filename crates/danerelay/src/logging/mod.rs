@@ -1,8 +1,9 @@
 //! The log: events to one target, each a line, none lost silently.
 //!
-//! * [`line`](self::line) writes an event as the line that the target expects: with a timestamp into a file, with the
-//!   journal's level prefix where standard error is connected to it, as JSON where that is configured.
-//! * [`sink`] is the target: standard error or a file that can be opened anew.
+//! * [`target`] is where events go, and hands each to one of
+//!   * [`stream`]: standard error, or a file that can be opened anew;
+//!   * [`syslog`](self::syslog) and [`journald`]: messages to the system's daemons, by way of [`datagram`].
+//! * [`line`](self::line) has what all of these say of an event.
 //! * [`bridge`] brings what libraries report through `tracing` into the same log.
 //!
 //! A line is written at once, by whoever has the event: nothing waits in memory that a crash could lose. A write that
@@ -10,10 +11,16 @@
 //! works again.
 
 mod bridge;
+mod datagram;
+mod journald;
 mod line;
-mod sink;
+mod stream;
+mod syslog;
+mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_datagram;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,8 +29,7 @@ use mail::event::{Event, EventLog, Level, Value};
 
 use crate::config::schema::Log;
 pub(crate) use bridge::forward_tracing;
-use line::Form;
-use sink::Sink;
+use target::Target;
 
 /// The log of the daemon.
 pub(crate) struct Logger {
@@ -31,9 +37,8 @@ pub(crate) struct Logger {
 }
 
 struct State {
-    form: Form,
     level: Level,
-    sink: Sink,
+    target: Target,
     /// Lines that could not be written since the last one that could.
     lost: u64,
 }
@@ -73,11 +78,9 @@ impl EventLog for Logger {
 
 impl State {
     fn open(settings: &Log) -> io::Result<Self> {
-        let sink = Sink::open(&settings.target())?;
         Ok(Self {
-            form: Form::of(settings.format, sink.kind()),
             level: settings.level.into(),
-            sink,
+            target: Target::open(settings)?,
             lost: 0,
         })
     }
@@ -90,15 +93,15 @@ impl State {
                     "reason",
                     Value::Quoted("lines before this one could not be written".to_owned()),
                 );
-            if self.sink.write_line(&self.form.line(&gap)).is_err() {
+            if self.target.write(&gap).is_err() {
                 self.lost = self.lost.saturating_add(1);
                 return;
             }
             self.lost = 0;
         }
-        if let Err(error) = self.sink.write_line(&self.form.line(event)) {
+        if let Err(error) = self.target.write(event) {
             if self.lost == 0 {
-                self.sink.complain(&error);
+                self.target.complain(&error);
             }
             self.lost = self.lost.saturating_add(1);
         }

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use super::stream::{Kind, Stream, line};
 use super::*;
 use crate::config::schema::{LogFormat, LogLevel};
 
@@ -70,12 +71,9 @@ fn json_lines_are_objects() {
 
 #[test]
 fn the_journal_has_its_own_clock_and_reads_the_level() {
-    let form = Form::of(LogFormat::Text, sink::Kind::Journal);
-    assert_eq!(
-        form.line(&event(Level::Warning, "A")),
-        "<4>id=A, event=accepted\n"
-    );
-    assert_eq!(form.line(&event(Level::Info, "A")), "<6>id=A, event=accepted\n");
+    let line = |level| line(LogFormat::Text, Kind::Journal, &event(level, "A"));
+    assert_eq!(line(Level::Warning), "<4>id=A, event=accepted\n");
+    assert_eq!(line(Level::Info), "<6>id=A, event=accepted\n");
 }
 
 #[test]
@@ -138,9 +136,8 @@ fn lines_lost_to_a_full_disk_are_counted_and_told() {
     let disk = Disk(Arc::new(Mutex::new((60, Vec::new()))));
     let log = Logger {
         state: Mutex::new(State {
-            form: Form::Stamped,
             level: Level::Info,
-            sink: Sink::new(disk.clone(), sink::Kind::File),
+            target: Target::Stream(Stream::new(disk.clone(), Kind::File, LogFormat::Text)),
             lost: 0,
         }),
     };

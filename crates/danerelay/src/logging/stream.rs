@@ -1,21 +1,25 @@
-//! Where lines go: standard error or a file.
+//! Lines into a stream of octets: standard error or a file.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::config::LogTarget;
+use mail::event::Event;
 
-/// An open target.
-pub(super) struct Sink {
+use super::line::{message, now, severity};
+use crate::config::schema::LogFormat;
+
+/// An open stream.
+pub(super) struct Stream {
     writer: Box<dyn Write + Send>,
     kind: Kind,
+    format: LogFormat,
     /// Whether the last write ended within a line, so that the next line must not continue it.
     torn: bool,
 }
 
-/// What the target is, as far as it matters to the form of a line.
+/// What the stream leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Standard error, connected to the systemd journal.
@@ -26,56 +30,49 @@ pub(super) enum Kind {
     File,
 }
 
-impl Sink {
-    /// Opens the target; a file is made if need be, readable by owner and group, and appended to.
-    pub(super) fn open(target: &LogTarget) -> io::Result<Self> {
-        match target {
-            LogTarget::Stderr if stderr_is_journal() => Ok(Self::new(io::stderr(), Kind::Journal)),
-            LogTarget::Stderr => Ok(Self::new(io::stderr(), Kind::Stderr)),
-            LogTarget::File(path) => Self::open_file(path),
-        }
+impl Stream {
+    /// Standard error.
+    pub(super) fn stderr(format: LogFormat) -> Self {
+        let kind = if stderr_is_journal() {
+            Kind::Journal
+        } else {
+            Kind::Stderr
+        };
+        Self::new(io::stderr(), kind, format)
     }
 
-    fn open_file(path: &Path) -> io::Result<Self> {
+    /// A file, which is made if need be, readable by owner and group, and appended to.
+    pub(super) fn file(path: &Path, format: LogFormat) -> io::Result<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o640)
             .open(path);
-        file.map(|file| Self::new(file, Kind::File))
+        file.map(|file| Self::new(file, Kind::File, format))
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
-    /// A target that writes go to unbuffered.
-    pub(super) fn new(writer: impl Write + Send + 'static, kind: Kind) -> Self {
+    /// A stream that writes go to unbuffered.
+    pub(super) fn new(writer: impl Write + Send + 'static, kind: Kind, format: LogFormat) -> Self {
         Self {
             writer: Box::new(writer),
             kind,
+            format,
             torn: false,
         }
     }
 
-    /// What the target is.
+    /// What the stream leads to.
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Writes one line, which ends in a newline.
-    pub(super) fn write_line(&mut self, line: &str) -> io::Result<()> {
+    /// Writes one event as a line.
+    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
         if self.torn {
             self.write_all(b"\n")?;
         }
-        self.write_all(line.as_bytes())
-    }
-
-    /// Says on standard error that the file fails. If that fails too, nobody listens.
-    pub(super) fn complain(&self, error: &io::Error) {
-        match self.kind {
-            Kind::Journal | Kind::Stderr => {}
-            Kind::File => {
-                let _ = writeln!(io::stderr(), "danerelay: the log file cannot be written: {error}");
-            }
-        }
+        self.write_all(line(self.format, self.kind, event).as_bytes())
     }
 
     /// As [`Write::write_all`], but keeps in mind where it ended.
@@ -91,6 +88,17 @@ impl Sink {
             self.torn = !octets.is_empty();
         }
         Ok(())
+    }
+}
+
+/// The line for an event of now, with its newline: `2026-11-22T09:41:44.123Z info key=value, key=value`. The journal
+/// has a clock of its own and reads the level from a prefix (sd-daemon(3)): `<6>key=value, key=value`.
+pub(super) fn line(format: LogFormat, kind: Kind, event: &Event) -> String {
+    let message = message(format, event);
+    match (format, kind) {
+        (LogFormat::Json, Kind::Journal | Kind::Stderr | Kind::File) => format!("{message}\n"),
+        (LogFormat::Text, Kind::Journal) => format!("<{}>{message}\n", severity(event.level)),
+        (LogFormat::Text, Kind::Stderr | Kind::File) => format!("{} {} {message}\n", now(), event.level),
     }
 }
 
