@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use dane::VerifyCode;
 use jiff::Timestamp;
-use mail::{DaneVerdict, FailCause};
-use policy::cause::Failure;
+use mail::{DaneVerdict, EnhancedStatus, FailCause};
+use policy::cause::{Failure, Finality};
 use policy::conclude::conclude;
 use policy::decision::{Action, Decision, Requirement};
 use spool::{Lease, LeasedRecipient};
@@ -19,6 +19,7 @@ use crate::record::{Connection, HostRecord};
 use crate::route::{Route, RouteHost};
 use crate::session::{Caller, Handshake, Opened, Session};
 use crate::source::SourceAddresses;
+use crate::stage::Stage;
 use crate::tls::{Peer, TlsFacts};
 use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
 
@@ -128,8 +129,15 @@ impl Pending<'_> {
                 ending: Ending::Failed(failure),
                 record,
             },
+            // Never so far; and if it were, no reason to give the message up.
             None => RecipientResult {
-                ending: Ending::Failed(policy::cause::Cause::NoAddresses.into()),
+                ending: Ending::Failed(Failure {
+                    finality: Finality::Transient,
+                    enhanced: EnhancedStatus::new(4, 4, 1),
+                    verdict: DaneVerdict::NotReached,
+                    reply_code: None,
+                    reason: "no host was tried".to_owned(),
+                }),
                 record: Arc::new(HostRecord::none(route)),
             },
         }
@@ -273,8 +281,8 @@ impl<'a> Attempt<'a, '_> {
         let open: Vec<usize> = (0..self.pending.len())
             .filter(|at| self.pending.get(*at).is_some_and(|one| one.done.is_none()))
             .collect();
-        let mut next = Next::Host;
-        for group in open.chunks(RECIPIENTS) {
+        let mut groups = open.chunks(RECIPIENTS);
+        while let Some(group) = groups.next() {
             let recipients: Vec<&LeasedRecipient> = group
                 .iter()
                 .filter_map(|at| self.pending.get(*at))
@@ -292,12 +300,20 @@ impl<'a> Attempt<'a, '_> {
                 recipient.take(verdict, ended.duplicate_risk, round, &record);
             }
             if !ended.usable {
-                next = Next::Address(None);
-                break;
+                // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
+                // the middle of the content would be content.
+                let failure = SessionFailure::Closed(Stage::Mail).into_failure(round.standing(true));
+                for at in groups.flatten() {
+                    let (failure, record) = (failure.clone(), Arc::clone(&record));
+                    if let Some(recipient) = self.pending.get_mut(*at) {
+                        recipient.failures.push(RecipientFailure { failure, record });
+                    }
+                }
+                return Next::Address(None);
             }
         }
         session.wire.quit(timeouts.quit).await;
-        next
+        Next::Host
     }
 }
 
@@ -312,7 +328,12 @@ impl Pending<'_> {
                 });
             }
             Verdict::Failed(failure) => {
-                let failure = failure.into_failure(round.standing(true));
+                let mut failure = failure.into_failure(round.standing(true));
+                if duplicate_risk {
+                    failure
+                        .reason
+                        .push_str("; the server may have taken the message, which may arrive twice");
+                }
                 // A permanent answer is final, and after a lost final dot no further host may be tried now.
                 if failure.is_permanent() && failure.reply_code.is_some() || duplicate_risk {
                     self.done = Some(RecipientResult {

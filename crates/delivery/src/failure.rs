@@ -10,6 +10,9 @@ use smtp::Reply;
 
 use crate::stage::Stage;
 
+/// Characters of a server's reply that are kept: RFC 5321 §4.5.3.1.5 allows 512 octets a line.
+const REPLY_SHOWN: usize = 1_000;
+
 /// What went wrong with one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionFailure {
@@ -230,6 +233,16 @@ impl SessionFailure {
     }
 }
 
+/// The reply in one line, of a length that a log and a queue with many recipients can bear.
+pub(crate) fn shortened(reply: &Reply) -> String {
+    let mut line = reply.to_log();
+    if let Some((end, _)) = line.char_indices().nth(REPLY_SHOWN) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
 /// Whether a 552 speaks of a mailbox or a size (X.2.2, X.2.3, X.3.4), as its enhanced code tells.
 fn is_storage(reply: &Reply) -> bool {
     let storage = [(2, 2), (2, 3), (3, 4)].map(|(subject, detail)| EnhancedStatus::new(5, subject, detail));
@@ -245,7 +258,7 @@ impl std::fmt::Display for SessionFailure {
             Self::TimedOut(stage) => write!(f, "timeout at {stage}"),
             Self::Closed(stage) => write!(f, "the connection was closed at {stage}"),
             Self::Protocol(stage, error) => write!(f, "protocol error at {stage}: {error}"),
-            Self::Refused(_, reply) => f.write_str(&reply.to_log()),
+            Self::Refused(_, reply) => f.write_str(&shortened(reply)),
             Self::StarttlsNotOffered => {
                 f.write_str("TLS is required, and the server does not offer STARTTLS")
             }
@@ -253,7 +266,7 @@ impl std::fmt::Display for SessionFailure {
                 write!(
                     f,
                     "TLS is required, and the server refused STARTTLS: {}",
-                    reply.to_log()
+                    shortened(reply)
                 )
             }
             Self::ResponseInjection => {

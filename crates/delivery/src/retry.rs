@@ -37,7 +37,8 @@ impl RetrySchedule {
             .or(self.delays.last())
             .copied()
             .unwrap_or(Duration::from_hours(1));
-        let spread = delay.mul_f64(0.9 + 0.2 * jitter.clamp(0.0, 1.0));
+        let spread = delay.as_secs_f64() * (0.9 + 0.2 * jitter.clamp(0.0, 1.0));
+        let spread = Duration::try_from_secs_f64(spread).unwrap_or(Duration::MAX);
         Some(later(now, spread).min(expiry))
     }
 
@@ -92,6 +93,17 @@ mod tests {
                 - now.as_second()
         };
         assert_eq!((after(0.0), after(1.0)), (270, 330));
+    }
+
+    #[test]
+    fn the_longest_delay_ends_at_the_expiry() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let schedule = RetrySchedule {
+            delays: vec![Duration::MAX],
+            ..schedule()
+        };
+        let expiry = later(now, Duration::from_hours(1));
+        assert_eq!(schedule.next_attempt(1, now, expiry, 1.0), Some(expiry));
     }
 
     #[test]

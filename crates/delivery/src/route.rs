@@ -142,8 +142,12 @@ impl Search<'_> {
             MxFinding::NxDomain(security) => (Destination::NoSuchDomain(security), none, Some(security)),
             MxFinding::NoData { security } => {
                 let (host, found) = self.host(domain, &Origin::Itself(security)).await;
-                if self.is_own(&found) {
-                    return (Destination::OwnMx, none, Some(security));
+                if let Some(own) = self.own(&host, &found) {
+                    let destination = Destination::OwnMx {
+                        mx: security,
+                        host: own,
+                    };
+                    return (destination, none, Some(security));
                 }
                 (
                     Destination::ImplicitMx { security, host },
@@ -177,15 +181,17 @@ impl Search<'_> {
         let own = exchanges
             .iter()
             .zip(&found)
-            .filter(|(_, (_, host))| self.is_own(host))
-            .map(|(exchange, _)| exchange.preference)
-            .min();
+            .find_map(|(exchange, (facts, host))| Some((exchange.preference, self.own(facts, host)?)));
         let better = exchanges
             .iter()
-            .take_while(|exchange| own.is_none_or(|own| exchange.preference < own))
+            .take_while(|exchange| own.is_none_or(|(own, _)| exchange.preference < own))
             .count();
-        if better == 0 && own.is_some() {
-            return (Destination::OwnMx, Vec::new(), Some(security));
+        if let Some((_, known)) = own.filter(|_| better == 0) {
+            let destination = Destination::OwnMx {
+                mx: security,
+                host: known,
+            };
+            return (destination, Vec::new(), Some(security));
         }
         let (hosts, found) = found.into_iter().take(better).unzip();
         (Destination::Mx { security, hosts }, found, Some(security))
@@ -305,26 +311,49 @@ impl Search<'_> {
         )
     }
 
-    /// D11: one of our names, one of our addresses, or an address *and port* at which we listen.
-    fn is_own(&self, host: &RouteHost) -> bool {
+    /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
+    /// host is known to be us.
+    fn own(&self, facts: &Host, host: &RouteHost) -> Option<Security> {
         let config = self.config;
-        host.name
+        let by_name = host
+            .name
             .as_ref()
-            .is_some_and(|name| config.own_names.contains(name))
-            || host.addresses.iter().any(|address| {
-                config.own_addresses.contains(address)
+            .is_some_and(|name| config.own_names.contains(name));
+        let by_address = || {
+            host.addresses.iter().map(IpAddr::to_canonical).any(|address| {
+                config.own_addresses.contains(&address)
                     || config
                         .listen
                         .iter()
-                        .any(|listen| listens_at(*listen, *address, self.port))
+                        .any(|listen| listens_at(*listen, address, self.port))
             })
+        };
+        if by_name {
+            Some(Security::Secure)
+        } else {
+            by_address().then(|| known(&facts.findings))
+        }
+    }
+}
+
+/// How securely a host's addresses are known. One that the MX record itself gives is known as that record is.
+fn known(findings: &HostFindings) -> Security {
+    match findings {
+        HostFindings::AddressName => Security::Secure,
+        HostFindings::Named { addresses, .. } => match addresses {
+            Addresses::Secure => Security::Secure,
+            Addresses::Absent(security) => *security,
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Unresolvable(_) => Security::Insecure,
+        },
     }
 }
 
 /// Whether a listener bound to `listen` answers at `address` and `port`. One bound to every address answers at
-/// loopback for certain; its other addresses are named in `own_addresses`.
+/// loopback for certain; its other addresses are named in `own_addresses`. Who connects to the unspecified address
+/// (0.0.0.0) comes to this machine too.
 fn listens_at(listen: SocketAddr, address: IpAddr, port: u16) -> bool {
-    let here = listen.ip() == address || (listen.ip().is_unspecified() && address.is_loopback());
+    let at = listen.ip().to_canonical();
+    let here = at == address || address.is_unspecified() || (at.is_unspecified() && address.is_loopback());
     listen.port() == port && here
 }
 

@@ -64,8 +64,22 @@ pub(crate) struct Scheduler<S> {
     running: JoinSet<Vec<Pending>>,
     /// What each running task delivers.
     tasks: HashMap<Id, Pending>,
-    /// Accepted while the scan at start is under way, which therefore may find it again.
-    new: Option<HashSet<QueueId>>,
+    known: Known,
+}
+
+/// What was scheduled while the scan at start is under way: a message accepted meanwhile may be found as well, before
+/// or after the word of its acceptance comes. Two schedules for one message would double its attempts.
+struct Known(Option<HashSet<QueueId>>);
+
+impl Known {
+    /// Those not scheduled yet. All that waits of one message comes together, by either way.
+    fn fresh(&mut self, mut pending: Vec<Pending>) -> Vec<Pending> {
+        if let Some(known) = &mut self.0 {
+            pending.retain(|one| !known.contains(&one.id));
+            known.extend(pending.iter().map(|one| one.id));
+        }
+        pending
+    }
 }
 
 #[derive(Default)]
@@ -97,7 +111,7 @@ impl<S: Spool> Scheduler<S> {
             ready: VecDeque::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
-            new: Some(HashSet::new()),
+            known: Known(Some(HashSet::new())),
         };
         (scheduler, handle)
     }
@@ -125,22 +139,12 @@ impl<S: Spool> Scheduler<S> {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Accepted(pending) => {
-                if let Some(new) = &mut self.new {
-                    new.extend(pending.iter().map(|pending| pending.id));
-                }
-                for pending in pending {
+            Message::Accepted(pending) | Message::Found(pending) => {
+                for pending in self.known.fresh(pending) {
                     self.schedule(pending);
                 }
             }
-            Message::Found(pending) => {
-                for pending in pending {
-                    if !self.new.as_ref().is_some_and(|new| new.contains(&pending.id)) {
-                        self.schedule(pending);
-                    }
-                }
-            }
-            Message::ScanOver => self.new = None,
+            Message::ScanOver => self.known = Known(None),
         }
     }
 
@@ -210,9 +214,12 @@ impl<S: Spool> Scheduler<S> {
         let next_hop = job.next_hop.clone();
         match ended {
             Ok((_, left)) => {
+                let (left, reports): (Vec<_>, Vec<_>) = left.into_iter().partition(|one| one.id == job.id);
                 for left in left {
                     self.schedule(left);
                 }
+                // A report is a new message, which the scan at start may find as well.
+                self.take(Message::Accepted(reports));
             }
             Err(error) => {
                 // A fault of ours: the message stays, and its turn comes again.
@@ -255,4 +262,37 @@ async fn scan<S: Spool>(spool: Arc<S>, handle: SchedulerHandle, events: Arc<dyn 
         }
     }
     let _ = handle.0.send(Message::ScanOver);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn pending(id: QueueId, domain: &str) -> Pending {
+        Pending {
+            id,
+            next_hop: NextHop::Domain {
+                domain: domain.parse().unwrap(),
+                port: None,
+            },
+            due: Timestamp::UNIX_EPOCH,
+            recipients: 1,
+            size: 1,
+        }
+    }
+
+    #[test]
+    fn a_message_told_of_twice_is_scheduled_once() {
+        let mut known = Known(Some(HashSet::new()));
+        let (one, other) = (QueueId::generate(), QueueId::generate());
+        let parts = || vec![pending(one, "a.example"), pending(one, "b.example")];
+        assert_eq!(known.fresh(parts()).len(), 2);
+        let both = [parts(), vec![pending(other, "a.example")]].concat();
+        let fresh: Vec<QueueId> = known.fresh(both).iter().map(|pending| pending.id).collect();
+        assert_eq!(fresh, [other]);
+        // After the scan there is one way only.
+        known = Known(None);
+        assert_eq!(known.fresh(parts()).len(), 2);
+    }
 }

@@ -1,6 +1,7 @@
 //! Opening a session: connection, greeting, EHLO, STARTTLS, and the clearance that comes out of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use mail::DomainPart;
 use policy::decision::Requirement;
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) wire: Wire,
     pub(crate) extensions: Extensions,
     pub(crate) tls: TlsFacts,
+    /// A transaction was begun and has not come to the reply to its final dot.
+    pub(crate) unfinished: bool,
 }
 
 /// A session whose requirement is met, and the permission to send that comes of it.
@@ -134,6 +137,7 @@ impl Caller {
             let failure = SessionFailure::StarttlsNotOffered;
             return self.clear_or_fail(wire, extensions, requirement, failure).await;
         }
+        let began = Instant::now();
         let reply = wire
             .command(
                 &Command::StartTls,
@@ -142,13 +146,18 @@ impl Caller {
                 self.timeouts.starttls,
             )
             .await?;
+        if optional && reply.code.get() == 421 {
+            // The session is over; whether a new one may go on in clear is a question of its own.
+            return Err(SessionFailure::Closed(Stage::Starttls));
+        }
         if reply.code.get() != 220 {
             let failure = SessionFailure::StarttlsRefused(reply);
             return self.clear_or_fail(wire, extensions, requirement, failure).await;
         }
         let stream = wire.into_plain()?;
         let shaking = self.tls.handshake(stream, peer, requirement);
-        let secured = match timeout(self.timeouts.starttls, shaking).await {
+        let left = self.timeouts.starttls.saturating_sub(began.elapsed());
+        let secured = match timeout(left, shaking).await {
             Ok(secured) => secured?,
             Err(_) => return Err(SessionFailure::TimedOut(Stage::Starttls)),
         };
@@ -167,6 +176,7 @@ impl Caller {
                 wire,
                 extensions,
                 tls: secured.facts,
+                unfinished: false,
             },
             cleared,
         })
@@ -225,6 +235,7 @@ fn in_clear(
             wire,
             extensions,
             tls,
+            unfinished: false,
         },
         cleared,
     })

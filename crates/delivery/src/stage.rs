@@ -26,6 +26,8 @@ pub enum Stage {
     Body,
     /// The final dot.
     FinalDot,
+    /// RSET.
+    Rset,
     /// QUIT.
     Quit,
 }
@@ -43,6 +45,7 @@ impl Timeouts {
             Stage::Data => self.data,
             Stage::Body => self.body,
             Stage::FinalDot => self.final_dot,
+            Stage::Rset => self.rset,
             Stage::Quit => self.quit,
         }
     }
@@ -60,6 +63,7 @@ impl fmt::Display for Stage {
             Self::Data => "DATA",
             Self::Body => "the content",
             Self::FinalDot => "the end of the content",
+            Self::Rset => "RSET",
             Self::Quit => "QUIT",
         })
     }

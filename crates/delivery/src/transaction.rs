@@ -50,14 +50,33 @@ pub(crate) async fn send(
     if let Some(failure) = unfit(session, lease) {
         return Ended::all(recipients.len(), failure, true);
     }
-    let replies = match envelope(session, lease, recipients, timeouts).await {
-        Ok(replies) => replies,
-        Err(failure) => {
-            let usable = matches!(failure, SessionFailure::Refused(_, ref reply) if reply.code.get() != 421);
-            return Ended::all(recipients.len(), failure, usable);
+    if session.unfinished
+        && let Err(failure) = reset(session, timeouts).await
+    {
+        return Ended::all(recipients.len(), failure, false);
+    }
+    session.unfinished = true;
+    match envelope(session, lease, recipients, timeouts).await {
+        Ok(Envelope::Answered(replies)) => content(session, lease, replies, timeouts).await,
+        Ok(Envelope::SenderRefused { reply, usable }) => {
+            let failure = SessionFailure::Refused(Stage::Mail, reply);
+            Ended::all(recipients.len(), failure, usable)
         }
-    };
-    content(session, lease, replies, timeouts).await
+        Err(failure) => Ended::all(recipients.len(), failure, false),
+    }
+}
+
+/// Ends what is left of the transaction before (RFC 5321 §4.1.1.5): a second MAIL within it would be refused.
+async fn reset(session: &mut Session, timeouts: &Timeouts) -> Result<(), SessionFailure> {
+    let Session { wire, extensions, .. } = session;
+    let reply = wire
+        .command(&Command::Rset, extensions, Stage::Rset, timeouts.rset)
+        .await?;
+    if reply.code.class() == 2 {
+        Ok(())
+    } else {
+        Err(SessionFailure::Refused(Stage::Rset, reply))
+    }
 }
 
 /// What the server has said cannot be sent at all.
@@ -70,10 +89,27 @@ fn unfit(session: &Session, lease: &Lease) -> Option<SessionFailure> {
     (eight_bit && !session.extensions.offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
 }
 
+/// What the envelope came to.
+enum Envelope {
+    /// MAIL was refused; `usable` says whether the session is good for another transaction.
+    SenderRefused { reply: Reply, usable: bool },
+    /// MAIL was accepted.
+    Answered(EnvelopeReplies),
+}
+
 /// The replies to the envelope: one a recipient, and that to DATA.
 struct EnvelopeReplies {
     recipients: Vec<Reply>,
     data: Option<Reply>,
+}
+
+impl EnvelopeReplies {
+    /// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that do not come any more.
+    fn cut_short(mut recipients: Vec<Reply>, count: usize, last: Reply) -> Envelope {
+        recipients.resize(count, last.clone());
+        let data = Some(last);
+        Envelope::Answered(Self { recipients, data })
+    }
 }
 
 async fn envelope(
@@ -81,7 +117,7 @@ async fn envelope(
     lease: &Lease,
     recipients: &[&LeasedRecipient],
     timeouts: &Timeouts,
-) -> Result<EnvelopeReplies, SessionFailure> {
+) -> Result<Envelope, SessionFailure> {
     let mail = Command::MailFrom {
         reverse_path: &lease.reverse_path,
         size: lease.size,
@@ -99,7 +135,7 @@ async fn pipelined(
     mail: &Command<'_>,
     recipients: &[&LeasedRecipient],
     timeouts: &Timeouts,
-) -> Result<EnvelopeReplies, SessionFailure> {
+) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
     wire.queue(mail, extensions);
     for recipient in recipients {
@@ -108,23 +144,44 @@ async fn pipelined(
     wire.queue(&Command::Data, extensions);
     wire.flush(Stage::Mail, timeouts.mail).await?;
     let mail = wire.reply(Stage::Mail, timeouts.mail).await?;
+    if mail.code.class() != 2 {
+        let over = mail.code.get() == 421;
+        // The refusal stands, whatever becomes of the replies behind it.
+        let usable = !over && after_refusal(session, recipients.len(), timeouts).await.is_ok();
+        return Ok(Envelope::SenderRefused { reply: mail, usable });
+    }
     let mut replies = Vec::with_capacity(recipients.len());
     for _ in recipients {
-        replies.push(wire.reply(Stage::Rcpt, timeouts.rcpt).await?);
+        let reply = wire.reply(Stage::Rcpt, timeouts.rcpt).await?;
+        if reply.code.get() == 421 {
+            return Ok(EnvelopeReplies::cut_short(replies, recipients.len(), reply));
+        }
+        replies.push(reply);
     }
     let data = wire.reply(Stage::Data, timeouts.data).await?;
-    if mail.code.class() == 2 {
-        return Ok(EnvelopeReplies {
-            recipients: replies,
-            data: Some(data),
-        });
+    Ok(Envelope::Answered(EnvelopeReplies {
+        recipients: replies,
+        data: Some(data),
+    }))
+}
+
+/// Reads what is left of a group whose MAIL was refused. A server that yet says 354 waits for content: it gets none
+/// but the end (RFC 2920 §3.1).
+async fn after_refusal(
+    session: &mut Session,
+    recipients: usize,
+    timeouts: &Timeouts,
+) -> Result<(), SessionFailure> {
+    let wire = &mut session.wire;
+    for _ in 0..recipients {
+        wire.reply(Stage::Rcpt, timeouts.rcpt).await?;
     }
-    // A server that refused MAIL and yet says 354 waits for content: it gets none but the end (RFC 2920 §3.1).
+    let data = wire.reply(Stage::Data, timeouts.data).await?;
     if data.code.get() == 354 {
         wire.write(b".\r\n", Stage::Body, timeouts.body).await?;
         wire.reply(Stage::FinalDot, timeouts.final_dot).await?;
     }
-    Err(SessionFailure::Refused(Stage::Mail, mail))
+    Ok(())
 }
 
 async fn one_by_one(
@@ -132,19 +189,23 @@ async fn one_by_one(
     mail: &Command<'_>,
     recipients: &[&LeasedRecipient],
     timeouts: &Timeouts,
-) -> Result<EnvelopeReplies, SessionFailure> {
+) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
     let reply = wire.command(mail, extensions, Stage::Mail, timeouts.mail).await?;
     if reply.code.class() != 2 {
-        return Err(SessionFailure::Refused(Stage::Mail, reply));
+        let usable = reply.code.get() != 421;
+        return Ok(Envelope::SenderRefused { reply, usable });
     }
     let mut replies = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let command = Command::RcptTo(&recipient.address);
-        replies.push(
-            wire.command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
-                .await?,
-        );
+        let reply = wire
+            .command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
+            .await?;
+        if reply.code.get() == 421 {
+            return Ok(EnvelopeReplies::cut_short(replies, recipients.len(), reply));
+        }
+        replies.push(reply);
     }
     let any = replies.iter().any(|reply| reply.code.class() == 2);
     let data = if any {
@@ -155,10 +216,10 @@ async fn one_by_one(
     } else {
         None
     };
-    Ok(EnvelopeReplies {
+    Ok(Envelope::Answered(EnvelopeReplies {
         recipients: replies,
         data,
-    })
+    }))
 }
 
 async fn content(
@@ -177,15 +238,24 @@ async fn content(
         None => return Ended::from_recipients(replies.recipients, None, true),
     };
     match outcome {
-        Ok(reply) => Ended::from_recipients(replies.recipients, Some(&Ok(reply)), true),
+        Ok(reply) => {
+            session.unfinished = false;
+            Ended::from_recipients(replies.recipients, Some(&Ok(reply)), true)
+        }
         Err(lost) => {
-            let usable =
-                matches!(&lost.failure, SessionFailure::Refused(_, reply) if reply.code.get() != 421);
+            let usable = is_in_step(&lost.failure);
             let mut ended = Ended::from_recipients(replies.recipients, Some(&Err(lost.failure)), usable);
             ended.duplicate_risk = lost.after_the_dot;
             ended
         }
     }
+}
+
+/// Whether server and client still agree on what comes next: after a clear refusal of DATA or of the whole content,
+/// and not where the content was broken off.
+fn is_in_step(failure: &SessionFailure) -> bool {
+    matches!(failure, SessionFailure::Refused(Stage::Data | Stage::FinalDot, reply)
+        if matches!(reply.code.class(), 4 | 5) && reply.code.get() != 421)
 }
 
 /// How the content was lost.

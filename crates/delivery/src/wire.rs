@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use smtp::{Command, Extensions, Reply, ReplyParser};
@@ -134,9 +134,10 @@ impl Wire {
         stage: Stage,
         limit: Duration,
     ) -> Result<Reply, SessionFailure> {
+        let began = Instant::now();
         self.queue(command, extensions);
         self.flush(stage, limit).await?;
-        self.reply(stage, limit).await
+        self.reply(stage, limit.saturating_sub(began.elapsed())).await
     }
 
     /// Gives up the clear connection for a handshake. Octets that arrived ahead of it are somebody's attempt to

@@ -87,7 +87,11 @@ pub fn decide(facts: &Facts) -> Decision {
         Destination::MxFailed(failure) => stop(Cause::MxLookup(failure.clone())),
         Destination::NullMx(security) => stop_for_good(Cause::NullMx, *security, strict),
         Destination::NoSuchDomain(security) => stop_for_good(Cause::NoSuchDomain, *security, strict),
-        Destination::OwnMx => stop(Cause::OwnMx),
+        Destination::OwnMx { mx, host } => match (strict, mx, host) {
+            (true, Security::Insecure, _) => stop(Cause::InsecureMx),
+            (true, Security::Secure, Security::Insecure) => stop(Cause::InsecureHost),
+            (true, Security::Secure, Security::Secure) | (false, _, _) => stop(Cause::OwnMx),
+        },
         Destination::ImplicitMx {
             security: Security::Insecure,
             ..

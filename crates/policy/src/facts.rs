@@ -55,7 +55,12 @@ pub enum Destination {
     /// D10: a configured host, without MX look-up.
     Configured(Host),
     /// D11: nothing is left once this relay and all worse preferences are taken off the MX list.
-    OwnMx,
+    OwnMx {
+        /// The status of the MX (or NODATA) answer.
+        mx: Security,
+        /// How securely the host is known to be this relay: by its name, or by its addresses.
+        host: Security,
+    },
 }
 
 /// One host that may receive.
@@ -134,7 +139,7 @@ impl Destination {
             | Self::MxFailed(_)
             | Self::NullMx(_)
             | Self::NoSuchDomain(_)
-            | Self::OwnMx => &[],
+            | Self::OwnMx { .. } => &[],
         }
     }
 }

@@ -154,7 +154,14 @@ fn destination_rows(table: &mut String) {
                 &Destination::NoSuchDomain(security),
             );
         }
-        row("D11 this relay", &Destination::OwnMx);
+        for security in SECURITIES {
+            for host in SECURITIES {
+                row(
+                    &format!("D11 this relay, MX {security}, host {host}"),
+                    &Destination::OwnMx { mx: security, host },
+                );
+            }
+        }
     }
 }
 

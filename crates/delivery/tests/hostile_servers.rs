@@ -1,0 +1,296 @@
+//! Servers that lie, stall or break off, at each stage: no message is lost, bounced without right or sent over less
+//! than it may be.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod scene;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use scene::Scene;
+use scene::common::{OPPORTUNISTIC, assert_line, pair, plain, single};
+use testworld::mail::{MailFault, Stage};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
+/// Each stage at which the server speaks.
+const STAGES: [Stage; 8] = [
+    Stage::Greeting,
+    Stage::Ehlo,
+    Stage::StartTls,
+    Stage::EhloInTls,
+    Stage::Mail,
+    Stage::Rcpt,
+    Stage::Data,
+    Stage::Content,
+];
+
+/// A server in clear at 127.0.0.`last` that answers each line by `script`: the text to send, and whether to hang up.
+async fn scripted(scene: &Scene, last: u8, script: fn(&str) -> (&'static str, bool)) -> SocketAddr {
+    let address = SocketAddr::from(([127, 0, 0, last], scene.port));
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (read, mut write) = stream.into_split();
+                let mut lines = BufReader::new(read).lines();
+                let _ = write.write_all(b"220 scripted\r\n").await;
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let (reply, hang_up) = script(&line);
+                    if write.write_all(reply.as_bytes()).await.is_err() || hang_up {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (first, second) = pair(&scene, "next").await;
+    for stage in STAGES {
+        let mut faults = vec![
+            MailFault::Reply(stage.clone(), "421 4.3.2 closing".into()),
+            MailFault::Reply(stage.clone(), "hello there".into()),
+            MailFault::Reply(stage.clone(), "650 6.0.0 what".into()),
+            MailFault::MixedCodes(stage.clone()),
+            MailFault::HugeReply(stage.clone(), 100_000),
+        ];
+        if stage != Stage::Content {
+            faults.push(MailFault::Close(stage.clone()));
+        }
+        for fault in faults {
+            // A protocol error in the reply to the final dot leaves open what became of the message.
+            let open = stage == Stage::Content
+                && !matches!(&fault, MailFault::Reply(_, text) if text.starts_with("421"));
+            first.set_faults(vec![fault.clone()]);
+            second.clear();
+            let line = scene.send_to("a@next.test").await;
+            if open {
+                assert_line(&line, &[("status", "deferred"), ("dsn", "-")]);
+                assert!(line["reason"].contains("may arrive twice"), "{fault:?}: {line:?}");
+                assert_eq!(second.connections().len(), 0, "{fault:?}");
+            } else {
+                let expected = [("status", "sent"), ("relay", "mx2.next.test [127.0.0.3]")];
+                assert_line(&line, &expected);
+            }
+        }
+    }
+    // It did take two of those whose fate it left open.
+    assert_eq!(first.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn no_reply_of_a_single_host_but_a_clear_refusal_bounces() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "one").await;
+    for stage in STAGES {
+        let settled = matches!(stage, Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Content);
+        for (reply, status, dsn) in [
+            ("421 4.3.2 closing", "deferred", "421"),
+            ("459 4.0.0 odd", "deferred", "459"),
+            (
+                "559 5.5.9 odder",
+                if settled { "bounced" } else { "deferred" },
+                "559",
+            ),
+            ("555-5.5.4 first\r\n551 5.5.4 second", "deferred", "-"),
+        ] {
+            receiver.set_faults(vec![MailFault::Reply(stage.clone(), reply.into())]);
+            let line = scene.send_to("a@one.test").await;
+            assert_line(&line, &[("status", status), ("dsn", dsn)]);
+            let class = if status == "bounced" { '5' } else { '4' };
+            assert!(line["enhanced"].starts_with(class), "{stage:?} {reply}: {line:?}");
+        }
+    }
+    assert_eq!(receiver.messages().len(), 0);
+}
+
+#[tokio::test]
+async fn a_time_limit_is_for_the_whole_stage() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "slow").await;
+    for (fault, cause) in [
+        (
+            MailFault::Drip(Duration::from_millis(200)),
+            "timeout at the greeting",
+        ),
+        (MailFault::Silence(Stage::Greeting), "timeout at the greeting"),
+        (MailFault::Silence(Stage::EhloInTls), "timeout at EHLO"),
+        (MailFault::Silence(Stage::StartTls), "timeout at STARTTLS"),
+        (MailFault::Silence(Stage::Mail), "timeout at MAIL"),
+        (
+            MailFault::Silence(Stage::Content),
+            "timeout at the end of the content; the server may have taken the message, which may arrive twice",
+        ),
+    ] {
+        receiver.set_faults(vec![fault.clone()]);
+        let began = Instant::now();
+        let line = scene.send_to("a@slow.test").await;
+        assert!(began.elapsed() < Duration::from_secs(4), "{fault:?}");
+        assert_line(&line, &[("status", "deferred"), ("dsn", "-"), ("reason", cause)]);
+    }
+    // A server without haste, but within the limit of each stage.
+    receiver.set_faults(vec![MailFault::Pause(
+        Stage::Greeting,
+        Duration::from_millis(1_200),
+    )]);
+    assert_line(&scene.send_to("a@slow.test").await, &[("status", "sent")]);
+}
+
+#[tokio::test]
+async fn a_connection_lost_within_the_content_leaves_no_part_of_a_command_behind() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (first, second) = pair(&scene, "cut").await;
+    first.set_faults(vec![MailFault::CloseInContent]);
+    let content = b"x".repeat(70).into_iter().chain(*b"\r\n").collect::<Vec<u8>>();
+    let content = [b"Subject: long\r\n\r\n".to_vec(), content.repeat(200_000)].concat();
+    let line = scene.send(&["a@cut.test"], &content).await.remove(0);
+    assert_line(
+        &line,
+        &[("status", "sent"), ("relay", "mx2.cut.test [127.0.0.3]")],
+    );
+    assert_eq!((first.messages().len(), first.count_of("QUIT")), (0, 0));
+    assert!(second.messages()[0].content == content);
+}
+
+#[tokio::test]
+async fn many_recipients_go_in_transactions_of_a_hundred() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "many").await;
+    let recipients: Vec<String> = (0..250).map(|number| format!("u{number}@many.test")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+    assert!(lines.iter().all(|line| line["status"] == "sent"));
+    let sizes: Vec<usize> = receiver
+        .messages()
+        .iter()
+        .map(|one| one.recipients.len())
+        .collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    assert_eq!((receiver.connections().len(), receiver.count_of("RSET")), (1, 0));
+}
+
+#[tokio::test]
+async fn a_transaction_without_content_is_reset_before_the_next() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "reset").await;
+    let recipients: Vec<String> = (0..101).map(|number| format!("u{number}@reset.test")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    for faults in [vec![], vec![MailFault::NoPipelining]] {
+        let refusal = MailFault::ReplyTimes(Stage::Rcpt, 100, "550 5.1.1 nobody".into());
+        receiver.set_faults([vec![refusal], faults].concat());
+        receiver.clear();
+        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+        assert_line(&lines[0], &[("status", "bounced"), ("dsn", "550")]);
+        assert_line(&lines[100], &[("status", "sent")]);
+        let commands = &receiver.connections()[0].commands;
+        let second = commands
+            .iter()
+            .rposition(|line| line.starts_with("MAIL"))
+            .unwrap();
+        assert_eq!(commands[second - 1], "RSET");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_early_bounces_nobody_who_was_still_to_come() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "early").await;
+    let recipients: Vec<String> = (0..101).map(|number| format!("u{number}@early.test")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    for fault in [
+        MailFault::Reply(Stage::Mail, "421 4.3.2 closing".into()),
+        MailFault::Close(Stage::Rcpt),
+        MailFault::Close(Stage::Content),
+        MailFault::MixedCodes(Stage::Data),
+    ] {
+        receiver.set_faults(vec![fault.clone()]);
+        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+        for line in [&lines[0], &lines[99], &lines[100]] {
+            assert_line(line, &[("status", "deferred")]);
+            assert_eq!(line["relay"], "mx.early.test [127.0.0.2]", "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn replies_before_a_421_count() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "stop").await;
+    for more in [vec![], vec![MailFault::NoPipelining]] {
+        let faults = vec![
+            MailFault::Reply(Stage::RcptFor("a@stop.test".into()), "550 5.1.1 nobody".into()),
+            MailFault::Reply(Stage::RcptFor("b@stop.test".into()), "421 4.7.0 too many".into()),
+        ];
+        receiver.set_faults([faults, more].concat());
+        let lines = scene
+            .send(
+                &["a@stop.test", "b@stop.test", "c@stop.test"],
+                b"S: x\r\n\r\nx\r\n",
+            )
+            .await;
+        assert_line(&lines[0], &[("status", "bounced"), ("dsn", "550")]);
+        for line in &lines[1..] {
+            assert_line(
+                line,
+                &[("status", "deferred"), ("dsn", "421"), ("enhanced", "4.7.0")],
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sender_is_refused_though_the_server_hangs_up() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let address = scripted(&scene, 2, |line| match line.get(..4) {
+        Some("EHLO") => ("250-scripted\r\n250 PIPELINING\r\n", false),
+        Some("MAIL") => ("550 5.7.1 blocked\r\n", true),
+        _ => ("500 5.5.1 no\r\n", false),
+    })
+    .await;
+    plain(&scene, "blocked", address);
+    assert_line(
+        &scene.send_to("a@blocked.test").await,
+        &[("status", "bounced"), ("dsn", "550"), ("enhanced", "5.7.1")],
+    );
+}
+
+#[tokio::test]
+async fn no_content_goes_to_a_server_that_did_not_ask_for_it() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    // It answers each line, content included, with 250, and with two lines to DATA.
+    let address = scripted(&scene, 2, |line| match line.get(..4) {
+        Some("EHLO") => ("250 scripted\r\n", false),
+        Some("DATA") => ("250 2.0.0 fine\r\n250 2.0.0 taken\r\n", false),
+        _ => ("250 2.0.0 yes\r\n", false),
+    })
+    .await;
+    plain(&scene, "eager", address);
+    assert_line(
+        &scene.send_to("a@eager.test").await,
+        &[("status", "deferred"), ("dsn", "250"), ("enhanced", "4.0.0")],
+    );
+    // 354 though every recipient was refused: the end of the content and nothing before it.
+    let address = scripted(&scene, 3, |line| match line.get(..4) {
+        Some("EHLO") => ("250-scripted\r\n250 PIPELINING\r\n", false),
+        Some("RCPT") => ("550 5.1.1 nobody\r\n", false),
+        Some("DATA") => ("354 go\r\n", false),
+        _ if line.starts_with("Subject") => ("250 2.0.0 content seen\r\n", true),
+        _ => ("250 2.0.0 yes\r\n", false),
+    })
+    .await;
+    plain(&scene, "refusing", address);
+    assert_line(
+        &scene.send_to("a@refusing.test").await,
+        &[("status", "bounced"), ("dsn", "550"), ("enhanced", "5.1.1")],
+    );
+}
