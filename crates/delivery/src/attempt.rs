@@ -13,7 +13,7 @@ use policy::decision::{Action, Decision, Requirement};
 use spool::{Lease, LeasedRecipient};
 
 use crate::failure::{SessionFailure, Standing};
-use crate::host_limits::HostLimits;
+use crate::host_limits::{HostLimits, Slot};
 use crate::marks::HandshakeMarks;
 use crate::record::{Connection, HostRecord};
 use crate::route::{Route, RouteHost};
@@ -22,6 +22,9 @@ use crate::source::SourceAddresses;
 use crate::stage::Stage;
 use crate::tls::{Peer, TlsFacts};
 use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
+
+/// Connections that one attempt makes at most, however many hosts and addresses a destination names.
+const CONNECTIONS: usize = 24;
 
 /// What one attempt made of one recipient.
 #[derive(Debug, Clone)]
@@ -89,6 +92,7 @@ impl Deliverer {
                     lease,
                     route,
                     pending: &mut pending,
+                    connections: 0,
                 };
                 let mut passed_over = Vec::new();
                 for (host, decision) in route.hosts.iter().zip(decisions) {
@@ -159,6 +163,8 @@ struct Attempt<'a, 'b> {
     lease: &'a Lease,
     route: &'a Route,
     pending: &'b mut Vec<Pending<'a>>,
+    /// How many connections it has tried to make.
+    connections: usize,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -188,9 +194,10 @@ impl<'a> Attempt<'a, '_> {
     async fn host(&mut self, host: &RouteHost, terms: Terms<'_>) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
-            if self.is_done() {
-                return None;
+            if self.is_done() || self.connections == CONNECTIONS {
+                break;
             }
+            self.connections += 1;
             match self
                 .address(&Round {
                     host,
@@ -200,7 +207,7 @@ impl<'a> Attempt<'a, '_> {
                 .await
             {
                 // The server has spoken about this message; another address of it would say the same.
-                Next::Host => return None,
+                Next::Host(dane) => return dane,
                 Next::Address(dane) => failed = dane.or(failed),
             }
         }
@@ -212,21 +219,29 @@ impl<'a> Attempt<'a, '_> {
     }
 
     async fn address(&mut self, round: &Round<'_>) -> Next {
-        let _slot = self.deliverer.hosts.enter(round.address).await;
+        let place = self.deliverer.hosts.enter(round.address).await;
         let began = Instant::now();
         match self.open(round).await {
             Ok(opened) => {
                 let record =
                     HostRecord::connected(self.route, round.host, round.connection(&opened.session, began));
-                self.send(opened, round, Arc::new(record)).await
+                self.send(opened, round, Arc::new(record), place).await
             }
             Err(failure) => {
                 let connection = round.failed_connection(&failure, began);
                 let record = Arc::new(HostRecord::connected(self.route, round.host, connection));
-                let valid = failure.verify_code();
+                let (valid, tampered) = (
+                    failure.verify_code(),
+                    failure == SessionFailure::ResponseInjection,
+                );
                 let failure = failure.into_failure(round.standing(false));
                 fail_all(self.pending, &failure, &record);
-                Next::Address(DaneFailure::new(&failure.verdict, valid))
+                let dane = DaneFailure::new(&failure.verdict, valid);
+                if tampered {
+                    Next::Host(dane)
+                } else {
+                    Next::Address(dane)
+                }
             }
         }
     }
@@ -275,7 +290,13 @@ impl<'a> Attempt<'a, '_> {
         Duration::try_from(age).unwrap_or_default()
     }
 
-    async fn send(&mut self, opened: Opened, round: &Round<'_>, record: Arc<HostRecord>) -> Next {
+    async fn send(
+        &mut self,
+        opened: Opened,
+        round: &Round<'_>,
+        record: Arc<HostRecord>,
+        place: Slot,
+    ) -> Next {
         let Opened { mut session, cleared } = opened;
         let timeouts = &self.deliverer.caller.timeouts;
         let open: Vec<usize> = (0..self.pending.len())
@@ -312,8 +333,13 @@ impl<'a> Attempt<'a, '_> {
                 return Next::Address(None);
             }
         }
-        session.wire.quit(timeouts.quit).await;
-        Next::Host
+        // What was said is to be recorded before anything else (RFC 5321 §4.2.5): nobody waits for the farewell.
+        let limit = timeouts.quit;
+        tokio::spawn(async move {
+            session.wire.quit(limit).await;
+            drop(place);
+        });
+        Next::Host(None)
     }
 }
 
@@ -353,7 +379,7 @@ enum Next {
     /// At the next address of the host.
     Address(Option<DaneFailure>),
     /// At the next host.
-    Host,
+    Host(Option<DaneFailure>),
 }
 
 /// Why DANE passed a host over.

@@ -58,6 +58,7 @@ impl HostRecord {
     pub(crate) fn passed_over(route: &Route, host: &RouteHost) -> Self {
         let dane = host.dane.as_ref();
         Self {
+            mode: host.mode,
             name: host.name.clone(),
             base: dane.map(|dane| dane.base.clone()),
             tlsa: dane.map(published),

@@ -50,6 +50,8 @@ pub(crate) struct RouteHost {
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
+    /// The mode for this host: the destination's, or that of an exception.
+    pub(crate) mode: DaneMode,
 }
 
 /// Gathers facts and decides.
@@ -123,7 +125,7 @@ impl Search<'_> {
         match target {
             NextHop::Address { address, .. } => (
                 Destination::AddressLiteral,
-                vec![RouteHost::address(*address)],
+                vec![RouteHost::address(*address, self.destination_policy.dane)],
                 None,
             ),
             NextHop::Host { host, .. } => {
@@ -207,7 +209,7 @@ impl Search<'_> {
                     findings: HostFindings::AddressName,
                     mta_sts: None,
                 };
-                (host, RouteHost::address(*address))
+                (host, RouteHost::address(*address, self.destination_policy.dane))
             }
             // A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
             Exchange::Root | Exchange::Invalid(_) => {
@@ -227,6 +229,7 @@ impl Search<'_> {
                         name: None,
                         addresses: Vec::new(),
                         dane: None,
+                        mode: self.destination_policy.dane,
                     },
                 )
             }
@@ -296,6 +299,7 @@ impl Search<'_> {
                 (address_security(security), addresses)
             }
         };
+        let mode = policy.dane;
         let host = Host {
             policy,
             findings: HostFindings::Named { addresses, tlsa },
@@ -307,6 +311,7 @@ impl Search<'_> {
                 name: Some(name.clone()),
                 addresses: usable,
                 dane,
+                mode,
             },
         )
     }
@@ -391,11 +396,12 @@ fn reference_identifiers(
 }
 
 impl RouteHost {
-    fn address(address: IpAddr) -> Self {
+    fn address(address: IpAddr, mode: DaneMode) -> Self {
         Self {
             name: None,
             addresses: vec![address],
             dane: None,
+            mode,
         }
     }
 }

@@ -6,6 +6,7 @@ use spool::LeasedRecipient;
 
 use crate::attempt::{Ending, RecipientResult};
 use crate::config::RetrySchedule;
+use crate::failure::shortened;
 
 /// What becomes of one recipient.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl RetrySchedule {
                     status: Status::Sent,
                     reply_code: Some(reply.code),
                     enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-                    reason: reply.to_log(),
+                    reason: shortened(reply),
                 };
                 return Settling {
                     outcome,
