@@ -131,8 +131,7 @@ fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
         insecure_mx: written.insecure_mx.map_or(builtin.insecure_mx, |word| word.0),
         tls: written.tls.map_or(builtin.tls, |word| word.0),
         mta_sts: mta_sts(written.mta_sts.as_ref(), notes).unwrap_or(builtin.mta_sts),
-        honor_tls_required_no: written
-            .honor_tls_required_no
+        honor_tls_required_no: waiver(written.honor_tls_required_no.as_ref(), notes)
             .unwrap_or(builtin.honor_tls_required_no),
     }
 }
@@ -148,6 +147,15 @@ fn mta_sts(written: Option<&Spanned<Word<MtaStsMode>>>, notes: &mut Notes<'_>) -
         }
     }
     Some(mode)
+}
+
+/// Waivers are not honoured yet: a relay told to ignore them does, one told to honour them is stricter than that.
+fn waiver(written: Option<&Spanned<bool>>, notes: &mut Notes<'_>) -> Option<bool> {
+    let written = written?;
+    if *written.get_ref() {
+        notes.warn(&written.span(), Remark::NotAvailable("honor_tls_required_no"));
+    }
+    Some(*written.get_ref())
 }
 
 fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rules {
@@ -172,7 +180,7 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             insecure_mx: insecure_mx.map(|word| word.0),
             tls: tls.map(|word| word.0),
             mta_sts: mta_sts(sts.as_ref(), notes),
-            honor_tls_required_no: *honor_tls_required_no,
+            honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
             route: route.clone(),
         };
         for clash in rules.add(&matches.0, rule) {

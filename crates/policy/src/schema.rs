@@ -92,7 +92,7 @@ pub struct Defaults {
     /// See [`MtaStsMode`].
     pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
     /// Whether messages may waive requirements (RFC 8689).
-    pub honor_tls_required_no: Option<bool>,
+    pub honor_tls_required_no: Option<Spanned<bool>>,
 }
 
 /// `[[domain]]`.
@@ -111,7 +111,7 @@ pub struct DomainRule {
     /// See [`MtaStsMode`].
     pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
     /// Whether messages may waive requirements (RFC 8689).
-    pub honor_tls_required_no: Option<bool>,
+    pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
     pub route: Option<NextHop>,
     /// Connections at a time.
