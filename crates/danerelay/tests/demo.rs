@@ -1,5 +1,10 @@
 //! The demonstration as a newcomer runs it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::process::Command;
 
@@ -11,7 +16,11 @@ fn every_message_comes_to_its_end() {
         .args(["demo", "--json"])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let scenes: Vec<Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use testworld::dns::World;
+use testworld::dns::{DnsFault, Questions, Role, World};
 use testworld::mail::{Ca, Receiver};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -217,10 +217,14 @@ fn systemd_is_told_of_each_step() {
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    // The self-test may change the status alone at any time.
+    let told = || loop {
         let mut words = [0; 1024];
         let length = socket.recv(&mut words).unwrap();
-        String::from_utf8_lossy(words.get(..length).unwrap()).into_owned()
+        let words = String::from_utf8_lossy(words.get(..length).unwrap()).into_owned();
+        if !words.starts_with("STATUS=") {
+            return words;
+        }
     };
     let mut relay = Relay::start_in(directory, |command| command.env("NOTIFY_SOCKET", path));
     let ready = told();
@@ -395,4 +399,82 @@ async fn a_message_goes_out_under_dane() {
         assert!(sent.contains(field), "{field} is not in {sent}");
     }
     assert_eq!(receiver.messages().len(), 1);
+}
+
+/// Settings that ask the world, whose anchor is written to a file.
+fn asking(world: &World, mode: &str, anchor: &Path) -> String {
+    std::fs::write(anchor, world.trust_anchor_ds().unwrap()).unwrap();
+    format!(
+        "[dns]\nmode = \"{mode}\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nretry = [\"1h\"]\n",
+        world.address(),
+        anchor.display(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_that_cannot_be_relied_on_raises_an_alarm_and_mail_waits() {
+    let world = World::start().await.unwrap();
+    world.domain("test").signed().add().unwrap();
+    // Were the answers believed, this host would be tried without DANE.
+    let open = world.domain("open.test").unsigned();
+    open.mx(10, "mx.open.test", SocketAddr::from(([127, 0, 0, 9], 25)))
+        .add()
+        .unwrap();
+    world.set_role(Role::Forwarder);
+    let (anchor, other) = (tempfile::NamedTempFile::new().unwrap(), world.clone());
+    let (believing, validating) = (
+        asking(&world, "trust-ad", anchor.path()),
+        asking(&world, "validate", anchor.path()),
+    );
+    let done = tokio::task::spawn_blocking(move || {
+        assert_alarm(&believing, "trust-ad", "the resolver does not validate");
+        let everything = Questions::Below(".".to_owned());
+        other.break_dns(&everything, DnsFault::StripDnssec).unwrap();
+        assert_alarm(
+            &validating,
+            "validate",
+            "the DNS servers leave out DNSSEC signatures",
+        );
+        other.mend_dns(&everything).unwrap();
+        let relay = Relay::start(&validating);
+        let fine = relay.wait_for("event=resolver");
+        assert!(
+            fine.contains(" info status=fine, dns=validate, reason=\"configured\""),
+            "{fine}"
+        );
+    });
+    done.await.unwrap();
+}
+
+fn assert_alarm(settings: &str, mode: &str, fault: &str) {
+    let relay = Relay::start(settings);
+    Client::connect(relay.address).send("someone@open.test");
+    let alarm = relay.wait_for("event=resolver");
+    let expected = format!(" error status=failing, dns={mode}, reason=\"{fault}");
+    assert!(alarm.contains(&expected), "{alarm}");
+    let deferred = relay.wait_for("status=deferred");
+    assert!(
+        deferred.contains("relay=-, ") && deferred.contains("dane=\"Fail (MX lookup: "),
+        "{deferred}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_from_dnssec_takes_effect_and_ends_with_a_reload() {
+    let world = World::start().await.unwrap();
+    let anchor = tempfile::NamedTempFile::new().unwrap();
+    let more = asking(&world, "validate", anchor.path());
+    let done = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        let policy = "version = 1\n[[exception]]\ndomain = \"broken.test\"\ndnssec = \"off\"\n\
+                      reason = \"their keys\"\nuntil = 2999-01-01\n";
+        std::fs::write(relay.path("policy.toml"), policy).unwrap();
+        relay.signal(Signal::HUP);
+        relay.wait_for("status=unvalidated, names=\"broken.test\"");
+        std::fs::write(relay.path("policy.toml"), "version = 1\n").unwrap();
+        relay.signal(Signal::HUP);
+        relay.wait_for("status=unvalidated, names=\"\"");
+        assert!(!relay.log().contains("takes effect at the next start"));
+    });
+    done.await.unwrap();
 }

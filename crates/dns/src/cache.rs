@@ -47,8 +47,12 @@ impl<K: Hash + Eq + Clone, V: Clone> TimedCache<K, V> {
     }
 
     /// Keeps only the entries for which `keep` says so.
-    pub(crate) fn retain(&self, keep: impl Fn(&K) -> bool) {
-        self.entries().retain(|key, _| keep(key));
+    pub(crate) fn retain(&self, keep: impl Fn(&K, &V) -> bool) {
+        self.entries().retain(|key, (_, value)| keep(key, value));
+    }
+
+    pub(crate) fn remove(&self, key: &K) {
+        self.entries().remove(key);
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {

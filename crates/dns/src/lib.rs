@@ -8,20 +8,23 @@
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
 //! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
-//! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong.
+//! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong. A resolver whose AD bit is to be
+//!    believed must show it before its first answer counts.
 //!
-//! Inside, each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
+//! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
 //! `trusting` believes the AD bit; `upstream` asks the servers.
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
 pub mod anchor;
 pub mod answer;
+mod belief;
 mod cache;
 pub mod config;
 mod flight;
 mod hop;
 pub mod host;
+mod lookups;
 pub mod mx;
 mod record;
 mod resolver;

@@ -1,48 +1,25 @@
-//! The resolver: aliases followed hop by hop, answers kept for their time, one deadline around everything.
+//! The questions that can be asked, and what of the resolver can be changed while it runs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
 
-use crate::cache::TimedCache;
-use crate::flight::Flights;
-use crate::hop::{Finding, Hop};
-use crate::record::{absolute, to_address, to_alias, to_domain, to_mx, to_name, to_tlsa};
-use crate::trusting::Trusting;
-use crate::upstream::{Asking, Upstream};
-use crate::validate::Validator;
-use crate::{Alias, Answer, Data, Lookup, Mode, MxRecord, ResolverConfig, ResolverError};
-
-/// More aliases than this in a row are taken for a loop (RFC 7672 §2.1.3 asks for a limit and names none).
-const MAX_ALIASES: usize = 12;
-/// How long a failed look-up is not made again (RFC 2308 §7.1 allows five minutes; a mended zone shall be seen at once).
-const FAILURE_LIFE: Duration = Duration::from_secs(5);
-/// The longest that an answer is kept, however long its TTL.
-const ANSWER_LIFE: Duration = Duration::from_hours(24);
+use crate::belief::{Belief, Testing};
+use crate::lookups::Lookups;
+use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
+use crate::{Answer, Data, Lookup, Mode, MxRecord, ResolverConfig, ResolverError};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
+///
+/// With [`Mode::TrustAd`] nothing is looked up before the resolver has shown that it validates: the first look-up waits, within
+/// its own deadline, for the self-test under way, or where there is none asks about the signed root by itself. If the root, or later a name of the
+/// [self-test](crate::self_test), shows that it does not validate, answers without AD cannot be told from insecure ones, so that
+/// every look-up fails as [`LookupFailure::Indeterminate`] until a self-test passes: mail waits and is not sent unprotected.
 #[derive(Clone)]
-pub struct Resolver(Arc<Inner>);
-
-struct Inner {
-    upstream: Arc<Upstream>,
-    source: Source,
-    answers: TimedCache<(Name, RecordType), Lookup<RData>>,
-    under_way: Flights<(Name, RecordType), Lookup<RData>>,
-    insecure: Vec<Name>,
-    timeout: Duration,
-}
-
-enum Source {
-    Validate(Validator),
-    TrustAd(Trusting),
-}
+pub struct Resolver(Arc<Lookups>);
 
 /// A question that cannot be asked: the user's mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -59,55 +36,70 @@ impl Resolver {
     /// Makes no query yet.
     pub fn new(config: ResolverConfig) -> Result<Self, ResolverError> {
         config.check()?;
-        let upstream = Arc::new(Upstream::new(config.servers, config.timeout));
-        let source = match config.mode {
-            Mode::Validate => Source::Validate(Validator::new(
-                Arc::clone(&upstream),
-                config.trust_anchors,
-                config.cache_entries,
-            )),
-            Mode::TrustAd => Source::TrustAd(Trusting::new(Arc::clone(&upstream))),
-        };
-        let insecure = config
-            .domain_insecure
-            .iter()
-            .filter_map(|domain| to_name(domain).ok())
-            .collect();
-        let answers = TimedCache::new(config.cache_entries);
-        Ok(Self(Arc::new(Inner {
-            upstream,
-            source,
-            answers,
-            under_way: Flights::new(),
-            insecure,
-            timeout: config.timeout,
-        })))
+        Ok(Self(Arc::new(Lookups::new(config))))
+    }
+
+    /// Who validates at present.
+    pub fn mode(&self) -> Mode {
+        self.0.mode()
+    }
+
+    /// Has another validate from now on. What was learnt from the one before is forgotten; where nothing changes, nothing is.
+    pub fn set_mode(&self, mode: Mode) -> Result<(), ResolverError> {
+        self.0.set_mode(mode)
+    }
+
+    /// Replaces the negative trust anchors (RFC 7646) of [`ResolverConfig::domain_insecure`]. Answers at or below a name that is
+    /// new or no longer among them are forgotten, and those that came there over an alias. With [`Mode::TrustAd`] they have no
+    /// effect but a [doubt](Self::doubted) of the mode.
+    pub fn set_domain_insecure(&self, names: &[Domain]) {
+        self.0.set_domain_insecure(&to_names(names));
+    }
+
+    /// Has look-ups wait, each within its deadline, for the self-test that is about to begin, as long as nothing is known of a
+    /// resolver that is to be believed. Whoever calls this runs one.
+    pub fn expect_self_test(&self) {
+        self.0.expect_self_test();
+    }
+
+    /// Whether there are negative trust anchors.
+    pub fn has_domain_insecure(&self) -> bool {
+        self.0.has_domain_insecure()
+    }
+
+    /// Ends when many look-ups in a row have failed, or something else calls for a self-test. For one task to wait on.
+    pub async fn doubted(&self) {
+        self.0.doubted().await;
     }
 
     /// MX records, in the order received.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
-        self.lookup(&to_name(domain)?, RecordType::MX)
+        self.0
+            .lookup(&to_name(domain)?, RecordType::MX)
             .await?
             .try_map(to_mx)
     }
 
     /// IPv4 addresses.
     pub async fn a(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.lookup(&to_name(host)?, RecordType::A)
+        self.0
+            .lookup(&to_name(host)?, RecordType::A)
             .await?
             .try_map(|data| to_address(&data))
     }
 
     /// IPv6 addresses.
     pub async fn aaaa(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.lookup(&to_name(host)?, RecordType::AAAA)
+        self.0
+            .lookup(&to_name(host)?, RecordType::AAAA)
             .await?
             .try_map(|data| to_address(&data))
     }
 
     /// The alias at a name, not followed.
     pub async fn cname(&self, name: &Domain) -> Lookup<Domain> {
-        self.lookup(&to_name(name)?, RecordType::CNAME)
+        self.0
+            .lookup(&to_name(name)?, RecordType::CNAME)
             .await?
             .try_map(to_alias)
     }
@@ -124,7 +116,7 @@ impl Resolver {
                 ttl: u32::MAX,
             });
         };
-        self.lookup(&owner, RecordType::TLSA).await?.try_map(to_tlsa)
+        self.0.lookup(&owner, RecordType::TLSA).await?.try_map(to_tlsa)
     }
 
     /// Any type at any name, the root (`.`) included, with the records in their presentation form.
@@ -138,124 +130,45 @@ impl Resolver {
             .to_ascii_uppercase()
             .parse()
             .map_err(|_| QuestionError::Type(record_type.to_owned()))?;
-        let answer = self.lookup(&owner, wanted).await;
+        let answer = self.0.lookup(&owner, wanted).await;
         Ok(answer.and_then(|answer| answer.try_map(|data| Ok(data.to_string()))))
     }
 
     /// Forgets all answers about a name and the names below it, and the keys on the way to it.
     pub fn flush(&self, name: &Domain) {
-        let Ok(name) = to_name(name) else { return };
-        self.0.answers.retain(|(owner, _)| !name.zone_of(owner));
-        match &self.0.source {
-            Source::Validate(validator) => validator.flush(&name),
-            Source::TrustAd(_) => {}
+        if let Ok(name) = to_name(name) {
+            self.0.flush(&name);
         }
     }
 
-    /// The SOA at a name, or at the root, past the cache: for the self-test.
-    pub(crate) async fn fresh_soa(&self, name: Option<&Domain>) -> Lookup<String> {
-        let name = name.map_or(Ok(Name::root()), to_name)?;
-        let answer = self.0.ask(&(name, RecordType::SOA)).await?;
-        answer.try_map(|data| Ok(data.to_string()))
+    /// The status of the root, past the cache and whatever is believed so far: for the self-test. Below an anchor elsewhere the
+    /// root proves nothing, and there is none.
+    pub(crate) async fn root(&self) -> Result<Option<Security>, LookupFailure> {
+        self.0.root().await
+    }
+
+    /// The SOA at a name, past the cache and whatever is believed so far: for the self-test.
+    pub(crate) async fn fresh_soa(&self, name: &Domain) -> Lookup<RData> {
+        self.0.fresh(&to_name(name)?, RecordType::SOA).await
     }
 
     /// Whether the servers pass the root's signatures on.
     pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
-        let question = Query::query(Name::root(), RecordType::DNSKEY);
-        let message = self.0.upstream.exchange(&question, Asking::Unchecked).await?;
-        Ok(message
-            .answers
-            .iter()
-            .any(|record| record.record_type() == RecordType::RRSIG))
+        self.0.signatures_arrive().await
     }
 
-    async fn lookup(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
-        let key = (name.clone(), record_type);
-        if let Some((mut known, rest)) = self.0.answers.get(&key) {
-            if let Ok(answer) = &mut known {
-                answer.ttl = u32::try_from(rest.as_secs()).unwrap_or(u32::MAX);
-            }
-            return known;
-        }
-        let inner = &self.0;
-        inner.under_way.share(&key, || inner.ask(&key)).await
+    /// A self-test is under way until the value is dropped.
+    pub(crate) fn testing(&self) -> Testing<'_> {
+        self.0.testing()
+    }
+
+    /// What the self-test found the AD bit to be worth.
+    pub(crate) fn judge(&self, belief: Belief) {
+        self.0.judge(belief);
     }
 }
 
-impl Inner {
-    async fn ask(&self, key: &(Name, RecordType)) -> Lookup<RData> {
-        let result = self.follow(&key.0, key.1).await;
-        let life = match &result {
-            Ok(answer) => Duration::from_secs(answer.ttl.into()).min(ANSWER_LIFE),
-            Err(_) => FAILURE_LIFE,
-        };
-        self.answers.insert(key.clone(), result.clone(), life);
-        result
-    }
-
-    /// Follows aliases to the end. Each hop is looked up by itself, so each has its own status.
-    async fn follow(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
-        let (start, mut here) = (Instant::now(), name.clone());
-        let (mut security, mut ttl, mut aliases) = (Security::Secure, u32::MAX, Vec::<Alias>::new());
-        while aliases.len() <= MAX_ALIASES {
-            let hop = match timeout_at(start + self.timeout, self.hop(&here, record_type)).await {
-                Ok(hop) => hop?,
-                Err(_) => return Err(self.overdue(&here, start)),
-            };
-            security = security.and(hop.security);
-            ttl = ttl.min(hop.ttl);
-            let data = match hop.finding {
-                Finding::Alias(target) => {
-                    aliases.push(Alias {
-                        from: to_domain(&here)?,
-                        to: to_domain(&target)?,
-                        security: hop.security,
-                    });
-                    here = target.to_lowercase();
-                    continue;
-                }
-                Finding::Records(records) => Data::Records(records),
-                Finding::NoData => Data::NoData,
-                Finding::NxDomain => Data::NxDomain,
-            };
-            return Ok(Answer {
-                security,
-                data,
-                aliases,
-                ttl,
-            });
-        }
-        Err(LookupFailure::AliasLoop)
-    }
-
-    async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
-        if is_onion(name) {
-            return Ok(Hop {
-                security: Security::Insecure,
-                finding: Finding::NxDomain,
-                ttl: u32::MAX,
-            });
-        }
-        match &self.source {
-            Source::Validate(validator) if self.insecure.iter().any(|zone| zone.zone_of(name)) => {
-                validator.unvalidated(name, record_type).await
-            }
-            Source::Validate(validator) => validator.hop(name, record_type).await,
-            Source::TrustAd(trusting) => trusting.hop(name, record_type).await,
-        }
-    }
-
-    fn overdue(&self, name: &Name, start: Instant) -> LookupFailure {
-        match &self.source {
-            Source::Validate(validator) => validator.overdue(name, start),
-            Source::TrustAd(_) => LookupFailure::Timeout,
-        }
-    }
-}
-
-/// RFC 7686 §2: these names are not DNS names and must not be asked about.
-fn is_onion(name: &Name) -> bool {
-    name.iter()
-        .next_back()
-        .is_some_and(|label| label.eq_ignore_ascii_case(b"onion"))
+/// The names that can be asked about; no other can be looked up anyway.
+pub(crate) fn to_names(domains: &[Domain]) -> Vec<Name> {
+    domains.iter().filter_map(|domain| to_name(domain).ok()).collect()
 }

@@ -6,9 +6,11 @@
 use mail::{Domain, LookupFailure, Security};
 use thiserror::Error;
 
-use crate::{Lookup, Resolver};
+use crate::Resolver;
+use crate::belief::Belief;
 
-/// The names to test with, besides the root.
+/// The names to test with, besides the root. One that is found as it should be is enough of each kind: another may have been
+/// changed by its owner, or its servers may be down, and the resolver has shown what it can.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
     /// Names in signed zones: whatever is found at them must be secure.
@@ -23,7 +25,7 @@ impl Names {
         let parse = |names: &[&str]| names.iter().filter_map(|name| Domain::parse(name).ok()).collect();
         Self {
             secure: parse(&["isc.org", "sidn.nl"]),
-            bogus: parse(&["dnssec-failed.org"]),
+            bogus: parse(&["dnssec-failed.org", "rhybar.cz"]),
         }
     }
 }
@@ -63,32 +65,70 @@ pub enum Fault {
     BogusAnswered(Domain),
 }
 
-/// Tests the resolver, past its cache; the first fault found.
+impl Fault {
+    /// Whether answers come that validation would have refused or marked. If it is another that validates, nothing that it says
+    /// can be used; if it is we, its consequences are in the status of each answer already.
+    fn refutes(&self) -> bool {
+        match self {
+            Self::NotValidating | Self::Insecure(_) | Self::BogusAnswered(_) => true,
+            Self::Unreachable(_) | Self::NoSignatures | Self::Root(_) | Self::Failed { .. } => false,
+        }
+    }
+}
+
+/// Tests the resolver, past its cache, and tells it what its AD bit is worth; the first fault found.
 pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
-    match resolver.fresh_soa(None).await {
-        Ok(answer) if answer.security == Security::Secure => {}
-        Ok(_) => return Err(Fault::NotValidating),
+    let _testing = resolver.testing();
+    let result = test(resolver, names).await;
+    match &result {
+        Ok(()) => resolver.judge(Belief::Shown),
+        Err(fault) if fault.refutes() => resolver.judge(Belief::Refuted),
+        // Silence says nothing about validation: what was known of it stays so.
+        Err(_) => {}
+    }
+    result
+}
+
+async fn test(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
+    match resolver.root().await {
+        Ok(Some(Security::Secure) | None) => {}
+        Ok(Some(Security::Insecure)) => return Err(Fault::NotValidating),
         Err(cause) => return Err(diagnose(resolver, cause).await),
     }
-    for name in &names.secure {
-        match resolver.fresh_soa(Some(name)).await {
-            Ok(answer) if answer.security == Security::Secure => {}
-            Ok(_) => return Err(Fault::Insecure(name.clone())),
-            Err(cause) => {
-                return Err(Fault::Failed {
+    secure(resolver, &names.secure).await?;
+    bogus(resolver, &names.bogus).await
+}
+
+/// One secure name is enough. Where there is none, an insecure one says more than one without an answer.
+async fn secure(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
+    let mut fault = Ok(());
+    for name in names {
+        match resolver.fresh_soa(name).await {
+            Ok(answer) if answer.security == Security::Secure => return Ok(()),
+            Ok(_) => fault = Err(Fault::Insecure(name.clone())),
+            Err(cause) if fault.is_ok() => {
+                fault = Err(Fault::Failed {
                     name: name.clone(),
                     cause,
                 });
             }
+            Err(_) => {}
         }
     }
-    for name in &names.bogus {
-        let answer: Lookup<String> = resolver.fresh_soa(Some(name)).await;
-        if answer.is_ok() {
-            return Err(Fault::BogusAnswered(name.clone()));
+    fault
+}
+
+/// One name refused is enough.
+async fn bogus(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
+    for name in names {
+        if resolver.fresh_soa(name).await.is_err() {
+            return Ok(());
         }
     }
-    Ok(())
+    match names.first() {
+        Some(name) => Err(Fault::BogusAnswered(name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Why the root itself could not be looked up.

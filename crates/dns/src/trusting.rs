@@ -42,6 +42,31 @@ impl Trusting {
         }
     }
 
+    /// Whether the resolver validates: the root is signed, so its SOA comes with AD or the bit means nothing. Each server is
+    /// asked, for each may be the next to answer a look-up; one that does not validate spoils them all. One that is silent
+    /// now does not: another's answer counts.
+    pub(crate) async fn root(&self) -> Result<Security, LookupFailure> {
+        let question = Query::query(Name::root(), RecordType::SOA);
+        let mut found = Err(LookupFailure::Timeout);
+        for answer in self
+            .upstream
+            .exchange_with_each(&question, Asking::Validated)
+            .await
+        {
+            match answer {
+                Ok(message) if !is_answer(&message) => {
+                    let cause = self.refusal(&question, &message).await;
+                    found = found.or(Err(cause));
+                }
+                Ok(message) if status(&message) == Security::Insecure => return Ok(Security::Insecure),
+                Ok(_) => found = Ok(Security::Secure),
+                Err(LookupFailure::Timeout) => {}
+                Err(cause) => found = found.or(Err(cause)),
+            }
+        }
+        found
+    }
+
     async fn alias(&self, name: &Name) -> Result<Hop, LookupFailure> {
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
         let Finding::Records(records) = finding else {

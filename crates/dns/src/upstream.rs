@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::tcp::TcpClientStream;
@@ -81,6 +82,20 @@ impl Upstream {
             }
         }
         best
+    }
+
+    /// Asks every server, at the same time, whichever is preferred.
+    pub(crate) async fn exchange_with_each(
+        &self,
+        question: &Query,
+        asking: Asking,
+    ) -> Vec<Result<Message, LookupFailure>> {
+        join_all(self.servers.iter().map(|server| async move {
+            timeout(self.patience, self.ask(*server, question, asking))
+                .await
+                .unwrap_or(Err(LookupFailure::Timeout))
+        }))
+        .await
     }
 
     async fn ask(

@@ -3,25 +3,30 @@
 //! 1. [`start`]: opens the spool, the sockets, the resolver and TLS, and joins them: what the listener accepts goes to
 //!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates, [`tls`] whom the
 //!    WebPKI trusts, [`sockets`] where clients connect.
-//! 2. It runs until a signal comes ([`signals`]). SIGHUP leads to [`reload`]; SIGTERM and SIGINT to the end.
+//! 2. It runs until a signal comes ([`signals`]). SIGHUP leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile
+//!    [`self_test`] watches the resolver, and [`unvalidated`] the dates of exceptions from DNSSEC.
 //! 3. systemd is told of each step ([`notify`]).
 
 mod error;
 mod notify;
 mod reload;
 pub(crate) mod resolver;
+mod self_test;
 mod settings;
 mod signals;
 mod sockets;
 mod start;
 pub(crate) mod tls;
+mod unvalidated;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mail::event::{Event, EventLog, Level, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::MissedTickBehavior;
 
 use crate::cli::Verdict;
 use crate::config::{self, Config, LogTarget};
@@ -37,6 +42,8 @@ use start::Daemon;
 const GRACE: Duration = Duration::from_secs(30);
 /// And the spool this long to write what it was given.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How often the date is looked at, which begins and ends exceptions.
+const DATE_CHECK: Duration = Duration::from_mins(1);
 
 /// Runs the daemon with the configuration file `named`, or the default one, until it is told to end.
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
@@ -90,11 +97,20 @@ fn log_panics(log: Arc<Logger>) {
     }));
 }
 
+/// Addresses for a log line or a status.
+fn words(addresses: &[SocketAddr]) -> String {
+    let words: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    words.join(", ")
+}
+
 impl Daemon {
     /// Serves until a signal says to stop, or a part that must run has ended.
     async fn run(mut self, mut signals: Signals) -> Verdict {
+        let mut date_check = tokio::time::interval(DATE_CHECK);
+        date_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let verdict = loop {
             tokio::select! {
+                _ = date_check.tick() => self.refresh_unvalidated(),
                 request = signals.next() => match request {
                     Request::Reload => {
                         notify::reloading();

@@ -1,10 +1,38 @@
 //! What systemd is told (`sd_notify(3)`). Without systemd nobody listens, and nothing is said.
 
+use std::sync::{Mutex, PoisonError};
+
 use sd_notify::NotifyState;
 
-/// The daemon accepts mail; the words are what `systemctl status` shows.
-pub(super) fn ready(status: &str) {
-    send(&[NotifyState::Ready, NotifyState::Status(status)]);
+/// What `systemctl status` shows: where clients connect, and how the resolver is.
+pub(super) struct Status {
+    listening: String,
+    resolver: Mutex<String>,
+}
+
+impl Status {
+    pub(super) fn new(listening: String, resolver: &str) -> Self {
+        Self {
+            listening,
+            resolver: Mutex::new(resolver.to_owned()),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{}; {resolver}", self.listening)
+    }
+
+    /// Shows at once how the resolver is.
+    pub(super) fn set_resolver(&self, words: &str) {
+        words.clone_into(&mut self.resolver.lock().unwrap_or_else(PoisonError::into_inner));
+        send(&[NotifyState::Status(&self.text())]);
+    }
+}
+
+/// The daemon accepts mail.
+pub(super) fn ready(status: &Status) {
+    send(&[NotifyState::Ready, NotifyState::Status(&status.text())]);
 }
 
 /// A reload begins; [`ready`] ends it.

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use mail::event::{Event, EventLog, Level, Value};
 
 use super::settings;
-use super::start::{Daemon, excepted_today, warn};
+use super::start::{Daemon, warn};
 use crate::config::{self, Loaded};
 use crate::policy_file::{self, LoadedPolicy};
 
 /// What a reload changes; a change to anything else waits for the next start.
-const RELOADABLE: [&str; 10] = [
+const RELOADABLE: [&str; 11] = [
     "access.networks",
     "limits.message_size",
     "limits.recipients",
     "limits.connections",
     "limits.connections_per_client",
     "limits.timeout",
+    "dns.domain_insecure",
     "delivery.postmaster",
     "policy",
     "log",
@@ -46,10 +47,7 @@ impl Daemon {
     fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) {
         warn(&loaded.warnings, "config", &*self.log);
         warn(&policy.warnings, "policy", &*self.log);
-        let mut waiting = changed(&self.started_with, &loaded.as_table());
-        if excepted_today(&policy.policy) != self.excepted {
-            waiting.push("exceptions with dnssec = off".to_owned());
-        }
+        let waiting = changed(&self.started_with, &loaded.as_table());
         if !waiting.is_empty() {
             self.log.write(
                 &Event::new(Level::Warning, "config")
@@ -65,6 +63,7 @@ impl Daemon {
             .map_or_else(|| "built-in".to_owned(), |file| file.display().to_string());
         self.policy.store(Arc::new(policy.policy));
         self.loaded = loaded;
+        self.refresh_unvalidated();
         self.log.write(
             &Event::new(Level::Info, "policy")
                 .with("status", Value::Word("loaded".to_owned()))

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use dns::{AnchorError, Mode, ResolverConfig, TrustAnchors};
+use mail::Domain;
 
 use crate::config::schema::{Dns, DnsMode};
 use crate::config::units::Server;
@@ -18,6 +19,9 @@ pub(crate) struct Plan {
     pub(crate) config: ResolverConfig,
     /// Why this mode, for the log.
     pub(crate) reason: String,
+    /// Where `auto` may come to believe the servers: the settings for that. Until the self-test shows that they validate,
+    /// `config` validates here.
+    pub(crate) probe: Option<ResolverConfig>,
 }
 
 /// Why no plan can be made: the administrator's to mend.
@@ -47,8 +51,8 @@ pub(crate) enum ResolverPlanError {
     },
 }
 
-/// Makes the plan from the configuration and the system's resolv.conf.
-pub(crate) fn plan(settings: &Dns) -> Result<Plan, ResolverPlanError> {
+/// Makes the plan from the configuration and the system's resolv.conf; `insecure` are the negative trust anchors of now.
+pub(crate) fn plan(settings: &Dns, insecure: &[Domain]) -> Result<Plan, ResolverPlanError> {
     let system = if settings.servers.is_empty() {
         Some(read_resolv_conf()?)
     } else {
@@ -59,15 +63,36 @@ pub(crate) fn plan(settings: &Dns) -> Result<Plan, ResolverPlanError> {
         Some(system) => system_servers(system),
         None => settings.servers.iter().filter_map(plain).collect(),
     };
-    let config = ResolverConfig {
+    let chosen = ResolverConfig {
         mode,
         servers,
         trust_anchors: trust_anchors(&settings.trust_anchor)?,
-        domain_insecure: settings.domain_insecure.clone(),
+        domain_insecure: insecure.to_vec(),
         timeout: settings.timeout.0,
         cache_entries: usize::try_from(settings.cache_entries).unwrap_or(usize::MAX),
     };
-    Ok(Plan { config, reason })
+    let (config, probe) = match (settings.mode, mode) {
+        (DnsMode::Auto, Mode::TrustAd) => on_probation(chosen),
+        (DnsMode::Auto, Mode::Validate) | (DnsMode::TrustAd | DnsMode::Validate, _) => (chosen, None),
+    };
+    Ok(Plan {
+        config,
+        reason,
+        probe,
+    })
+}
+
+/// The settings to begin with, and those to test the servers with: a test asks past all caches.
+fn on_probation(believing: ResolverConfig) -> (ResolverConfig, Option<ResolverConfig>) {
+    let begin = ResolverConfig {
+        mode: Mode::Validate,
+        ..believing.clone()
+    };
+    let probe = ResolverConfig {
+        cache_entries: 0,
+        ..believing
+    };
+    (begin, Some(probe))
 }
 
 /// The mode and why. Only resolv.conf can vouch for servers without being asked, and only for those that it names.
@@ -155,10 +180,26 @@ mod tests {
                 .to_vec(),
             ..Dns::default()
         };
-        let plan = plan(&settings).unwrap();
+        let plan = plan(&settings, &[]).unwrap();
         let expected = ["192.0.2.2:5353", "[2001:db8::1]:53"].map(|text| text.parse().unwrap());
         assert_eq!(plan.config.servers, expected);
         assert_eq!(plan.config.mode, Mode::Validate);
+        assert!(plan.probe.is_none());
+    }
+
+    #[test]
+    fn the_administrator_is_believed_at_once_and_the_system_after_a_test() {
+        let settings = |mode| Dns {
+            mode,
+            servers: vec!["127.0.0.1".parse().unwrap()],
+            ..Dns::default()
+        };
+        let told = plan(&settings(DnsMode::TrustAd), &[]).unwrap();
+        assert_eq!(told.config.mode, Mode::TrustAd);
+        assert!(told.probe.is_none());
+        let (begin, probe) = on_probation(told.config);
+        assert_eq!(begin.mode, Mode::Validate);
+        assert_eq!(probe.unwrap().mode, Mode::TrustAd);
     }
 
     #[test]

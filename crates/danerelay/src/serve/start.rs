@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use delivery::Surroundings;
-use dns::{Mode, Resolver};
-use jiff::Zoned;
+use dns::Resolver;
 use listener::{Listener, ListenerConfig};
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
@@ -16,7 +15,9 @@ use spool::EmbeddedSpool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{StartError, notify, resolver, settings, sockets, tls};
+use super::notify::Status;
+use super::self_test::{self, Watch, mode_word};
+use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, words};
 use crate::config::{Config, Loaded};
 use crate::logging::Logger;
 use crate::policy_file::LoadedPolicy;
@@ -29,8 +30,9 @@ pub(super) struct Daemon {
     pub(super) loaded: Loaded,
     /// The settings with which the daemon started: those that cannot change while it runs.
     pub(super) started_with: toml::Table,
-    /// The names that were excepted from DNSSEC at the start.
-    pub(super) excepted: Vec<Domain>,
+    /// The names below which signatures are not demanded at present.
+    pub(super) unvalidated: Vec<Domain>,
+    pub(super) resolver: Resolver,
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
@@ -40,7 +42,7 @@ pub(super) struct Daemon {
     pub(super) stop_parts: watch::Sender<bool>,
     pub(super) parts: Parts,
     /// What `systemctl status` shows.
-    pub(super) status: String,
+    pub(super) status: Arc<Status>,
 }
 
 /// The tasks that must run as long as the daemon does.
@@ -82,21 +84,30 @@ pub(super) async fn start(
     let hostname = settings::hostname(config)?;
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
-    let mut plan = resolver::plan(&config.dns)?;
-    let excepted = excepted_today(&policy.policy);
-    plan.config.domain_insecure.extend(excepted.iter().cloned());
+    let unvalidated = unvalidated::today(&config.dns, &policy.policy);
+    let plan = resolver::plan(&config.dns, &unvalidated)?;
+    let resolver = Resolver::new(plan.config.clone())?;
     let tls = tls::client(&config.tls)?;
     let spool = open_spool(config).await?;
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
     let started = started(&loaded, &policy, &plan, &addresses);
-    let status = format!("{}; {}", words(&addresses), mode_word(plan.config.mode));
+    let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
+    let status = Arc::new(Status::new(words(&addresses), &dns));
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
     let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
+    // Before the first delivery: its look-ups wait for the test.
+    let watch = Watch::new(
+        resolver.clone(),
+        plan,
+        self_test::names(&config.dns),
+        Arc::clone(&events),
+        Arc::clone(&status),
+    )?;
     let surroundings = Surroundings {
         spool: Arc::new(spool.clone()),
-        resolver: Resolver::new(plan.config)?,
+        resolver: resolver.clone(),
         policy: Arc::clone(&policy),
         tls,
         events: Arc::clone(&events),
@@ -112,14 +123,19 @@ pub(super) async fn start(
             scheduler.accepted(accepted.pending);
         },
     );
+    tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     log.write(&started);
+    if !unvalidated.is_empty() {
+        log.write(&unvalidated::event(&unvalidated, resolver.mode()));
+    }
     notify::ready(&status);
     Ok(Daemon {
         named: named.map(Path::to_owned),
         started_with: loaded.as_table(),
         loaded,
-        excepted,
+        unvalidated,
+        resolver,
         hostname,
         log,
         policy,
@@ -135,7 +151,7 @@ pub(super) async fn start(
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let hostname = settings::hostname(config)?;
     settings::listener(config, &hostname)?;
-    Resolver::new(resolver::plan(&config.dns)?.config)?;
+    Resolver::new(resolver::plan(&config.dns, &config.dns.domain_insecure)?.config)?;
     tls::client(&config.tls)?;
     Ok(())
 }
@@ -148,12 +164,6 @@ async fn open_spool(config: &Config) -> Result<EmbeddedSpool, StartError> {
             path: path.clone(),
             cause,
         })
-}
-
-/// The names below which the policy excepts from DNSSEC today.
-pub(super) fn excepted_today(policy: &Policy) -> Vec<Domain> {
-    let anchors = policy.negative_trust_anchors(Zoned::now().date());
-    anchors.map(|anchor| anchor.name.clone()).collect()
 }
 
 /// The event that says with what the daemon runs.
@@ -181,18 +191,6 @@ fn started(loaded: &Loaded, policy: &LoadedPolicy, plan: &resolver::Plan, addres
         )
         .with("config", Value::Quoted(config))
         .with("policy", Value::Quoted(policy))
-}
-
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Validate => "validate",
-        Mode::TrustAd => "trust-ad",
-    }
-}
-
-fn words(addresses: &[SocketAddr]) -> String {
-    let words: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-    words.join(", ")
 }
 
 /// Writes each warning as an event of this name.

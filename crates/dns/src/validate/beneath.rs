@@ -92,14 +92,14 @@ impl Beneath {
 
     /// Drops the keys and delegations above a name that turned out bogus: what is forged or just being rolled must not stick.
     pub(super) fn forget_way_to(&self, name: &Name) {
-        self.0.kept.retain(|(owner, _)| !owner.zone_of(name));
+        self.0.kept.retain(|(owner, _), _| !owner.zone_of(name));
     }
 
     /// Drops everything about a name and what is below it, and all failures.
     pub(super) fn flush(&self, name: &Name) {
         self.0
             .kept
-            .retain(|(owner, _)| !name.zone_of(owner) && !owner.zone_of(name));
+            .retain(|(owner, _), _| !name.zone_of(owner) && !owner.zone_of(name));
         self.failures().clear();
     }
 

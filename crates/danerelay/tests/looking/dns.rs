@@ -1,0 +1,227 @@
+//! `danerelay dns`: each status, each kind of answer, exit status and JSON.
+
+use serde_json::{Value, json};
+use testworld::RecordType;
+use testworld::dns::{Bogus, DnsFault, Questions};
+
+use crate::{Stage, danerelay};
+
+fn stage() -> Stage {
+    let stage = Stage::new("");
+    let world = &stage.world;
+    let here = "127.0.0.1:25".parse().unwrap();
+    world
+        .domain("signed.test")
+        .signed()
+        .mx(10, "mx.signed.test", here)
+        .cname("alias.signed.test", "mx.signed.test")
+        .cname("leaving.signed.test", "mx.plain.test")
+        .record("text.signed.test", RecordType::TXT, r"\# 7 06611b5b324a62")
+        .add()
+        .unwrap();
+    world
+        .domain("plain.test")
+        .unsigned()
+        .mx(10, "mx.plain.test", here)
+        .add()
+        .unwrap();
+    world
+        .domain("bogus.test")
+        .bogus(Bogus::WrongKey)
+        .mx(10, "mx.bogus.test", here)
+        .add()
+        .unwrap();
+    stage
+}
+
+/// What the command says about a name, and its exit status.
+fn looked_up(stage: &Stage, name: &str, record_type: &str) -> (Value, i32) {
+    let end = stage.run(&["dns", name, record_type, "--json"]);
+    (end.json(), end.status)
+}
+
+#[test]
+fn each_status_and_each_kind_of_answer() {
+    let stage = stage();
+    for (name, record_type, status, answer, exit) in [
+        ("signed.test", "MX", "secure", "records", 0),
+        ("signed.test.", "mx", "secure", "records", 0),
+        ("mx.signed.test", "AAAA", "secure", "nodata", 0),
+        ("none.signed.test", "A", "secure", "nxdomain", 0),
+        ("plain.test", "MX", "insecure", "records", 0),
+        ("mx.plain.test", "TXT", "insecure", "nodata", 0),
+        ("none.plain.test", "A", "insecure", "nxdomain", 0),
+        (".", "SOA", "secure", "records", 0),
+    ] {
+        let (found, code) = looked_up(&stage, name, record_type);
+        assert_eq!(
+            (found["status"].as_str(), found["answer"].as_str(), code),
+            (Some(status), Some(answer), exit),
+            "{name} {record_type}: {found}"
+        );
+        assert!(found["ttl"].is_u64(), "{found}");
+        assert_eq!(found["cause"], Value::Null);
+        assert_eq!(
+            found["records"].as_array().unwrap().is_empty(),
+            answer != "records",
+            "{found}"
+        );
+    }
+    let (found, code) = looked_up(&stage, "signed.test", "MX");
+    assert_eq!(
+        (found, code),
+        (
+            json!({"status": "secure", "answer": "records", "records": ["10 mx.signed.test."], "aliases": [], "ttl": 2, "cause": null}),
+            0
+        )
+    );
+}
+
+#[test]
+fn failures_are_no_answers() {
+    let stage = stage();
+    let world = &stage.world;
+    for (name, fault) in [
+        ("servfail.signed.test", DnsFault::ServFail),
+        ("refused.signed.test", DnsFault::Refused),
+        ("silent.signed.test", DnsFault::Silence),
+    ] {
+        world.break_dns(&Questions::At(name.to_owned()), fault).unwrap();
+    }
+    world
+        .domain("keyless.test")
+        .signed()
+        .host("keyless.test", "127.0.0.1:25".parse().unwrap())
+        .add()
+        .unwrap();
+    world
+        .break_dns(
+            &Questions::Of("keyless.test".to_owned(), RecordType::DNSKEY),
+            DnsFault::ServFail,
+        )
+        .unwrap();
+    for (name, status, cause, exit) in [
+        ("bogus.test", "bogus", "bogus", 1),
+        ("servfail.signed.test", "failed", "servfail", 3),
+        ("refused.signed.test", "failed", "rcode REFUSED", 3),
+        ("silent.signed.test", "failed", "timeout", 3),
+        ("keyless.test", "indeterminate", "indeterminate", 3),
+    ] {
+        let found = looked_up(&stage, name, "A");
+        let expected = json!({"status": status, "answer": null, "records": [], "aliases": [], "ttl": null, "cause": cause});
+        assert_eq!(found, (expected, exit), "{name}");
+    }
+}
+
+#[test]
+fn each_alias_has_its_own_status_and_the_weakest_is_that_of_all() {
+    let stage = stage();
+    let (found, code) = looked_up(&stage, "alias.signed.test", "A");
+    assert_eq!(code, 0);
+    assert_eq!(found["status"], "secure");
+    assert_eq!(
+        found["aliases"],
+        json!([{"from": "alias.signed.test", "to": "mx.signed.test", "status": "secure"}])
+    );
+    let (found, _) = looked_up(&stage, "leaving.signed.test", "A");
+    assert_eq!(found["status"], "insecure");
+    assert_eq!(
+        found["aliases"],
+        json!([{"from": "leaving.signed.test", "to": "mx.plain.test", "status": "secure"}])
+    );
+}
+
+#[test]
+fn the_table_says_the_same_and_nothing_reaches_the_terminal_raw() {
+    let stage = stage();
+    let end = stage.run(&["dns", "alias.signed.test", "A"]);
+    assert_eq!(
+        end.stdout,
+        "status  secure\nalias   alias.signed.test -> mx.signed.test (secure)\nanswer  records\nrecord  127.0.0.1\nttl     2\n"
+    );
+    let end = stage.run(&["dns", "bogus.test", "MX"]);
+    assert_eq!(end.stdout, "status  bogus\ncause   bogus\n");
+    let end = stage.run(&["dns", "text.signed.test", "TXT"]);
+    assert!(end.stdout.contains("a\\x1B[2Jb"), "{}", end.stdout);
+    assert!(!end.stdout.contains('\u{1b}'), "{}", end.stdout);
+}
+
+#[test]
+fn options_override_the_configuration() {
+    let stage = stage();
+    let server = stage.world.address().to_string();
+    let anchor = crate::text_of(&stage.path("anchor"));
+    // A configuration that asks nobody who answers, and the options that mend it.
+    let elsewhere = stage.write(
+        "elsewhere.toml",
+        "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
+    );
+    let question = ["--config", &elsewhere, "dns", "signed.test", "MX", "--json"];
+    assert_eq!(danerelay(&question).status, 3);
+    let all = [
+        "--dns-server",
+        &server,
+        "--dns-mode",
+        "validate",
+        "--trust-anchor",
+        &anchor,
+    ];
+    let end = danerelay(&[&question[..], &all].concat());
+    assert_eq!((end.status, end.json()["status"].clone()), (0, json!("secure")));
+    // With the root's own anchors nothing of this world is secure.
+    let end = danerelay(&[&question[..], &["--dns-server", &server]].concat());
+    assert_eq!((end.status, end.json()["status"].clone()), (1, json!("bogus")));
+}
+
+#[test]
+fn a_negative_trust_anchor_of_the_policy_makes_insecure() {
+    let stage = stage();
+    let mut policy =
+        "version = 1\n[[exception]]\ndomain = \"bogus.test\"\ndnssec = \"off\"\nreason = \"told them\"\n"
+            .to_owned();
+    policy.push_str("until = 2999-01-31\n");
+    stage.write("policy.toml", &policy);
+    let (found, code) = looked_up(&stage, "bogus.test", "MX");
+    assert_eq!((found["status"].as_str(), code), (Some("insecure"), 0), "{found}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_2() {
+    let stage = stage();
+    for (arguments, words) in [
+        (&["dns", "a..b", "A"][..], "`a..b` is no domain name"),
+        (&["dns", "a.test", "MAIL"], "`MAIL` is no record type"),
+        (&["dns", "a.test", "any"], "only types whose records are signed"),
+        (&["dns", "a.test"], "<TYPE>"),
+        (
+            &["dns", "a.test", "A", "--dns-server", "dns.example"],
+            "ADDRESS:PORT",
+        ),
+        (
+            &["dns", "a.test", "A", "--dns-server", "tls://a.example@192.0.2.1"],
+            "not available in this version",
+        ),
+        (&["dns", "a.test", "A", "--dns-mode", "believe"], "trust-ad"),
+        (
+            &[
+                "dns",
+                "a.test",
+                "A",
+                "--dns-mode",
+                "trust-ad",
+                "--dns-server",
+                "192.0.2.53",
+            ],
+            "loopback",
+        ),
+        (
+            &["dns", "a.test", "A", "--trust-anchor", "/nonexistent/anchor"],
+            "/nonexistent/anchor",
+        ),
+    ] {
+        let end = stage.run(arguments);
+        assert_eq!(end.status, 2, "{arguments:?}: {}{}", end.stdout, end.stderr);
+        assert!(end.stderr.contains(words), "{arguments:?}: {}", end.stderr);
+        assert!(end.stdout.is_empty(), "{}", end.stdout);
+    }
+}

@@ -1,0 +1,94 @@
+//! The commands that look and change nothing: `dns`, `tlsa`, `explain`, in a small signed world on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod dns;
+mod explain;
+mod tlsa;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testworld::dns::World;
+use tokio::runtime::Runtime;
+
+/// A world, its trust anchor and a configuration that points to it.
+struct Stage {
+    world: World,
+    directory: TempDir,
+    /// Serves the world.
+    _runtime: Runtime,
+}
+
+impl Stage {
+    /// With these lines in addition to what every test needs.
+    fn new(more: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let world = runtime.block_on(World::start()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("anchor"), world.trust_anchor_ds().unwrap()).unwrap();
+        std::fs::write(
+            directory.path().join("danerelay.toml"),
+            format!(
+                "hostname = \"relay.example\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
+                 trust_anchor = \"anchor\"\ntimeout = \"3s\"\n{more}",
+                world.address()
+            ),
+        )
+        .unwrap();
+        world.domain("test").signed().add().unwrap();
+        Self {
+            world,
+            directory,
+            _runtime: runtime,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        text_of(&self.path(name))
+    }
+
+    /// Runs the command with this world's configuration.
+    fn run(&self, arguments: &[&str]) -> End {
+        let config = text_of(&self.path("danerelay.toml"));
+        danerelay(&[&["--config", &config], arguments].concat())
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// How a command ended.
+struct End {
+    status: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl End {
+    /// The one JSON object on standard output.
+    fn json(&self) -> Value {
+        assert_eq!(self.stdout.lines().count(), 1, "{}{}", self.stdout, self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+fn danerelay(arguments: &[&str]) -> End {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    End {
+        status: output.status.code().expect("the program ends by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

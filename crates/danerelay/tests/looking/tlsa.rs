@@ -1,0 +1,533 @@
+//! `danerelay tlsa`: records made, chains verified, and input that is refused.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use testworld::dns::{Bogus, DnsFault, Questions};
+use testworld::mail::{Ca, Identity, Validity};
+
+use crate::{End, Stage, danerelay, text_of};
+
+const NOTHING: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A certificate in PEM form.
+fn pem(der: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in der.chunks(3) {
+        let value = (0..3).fold(0u32, |value, at| {
+            value << 8 | u32::from(three.get(at).copied().unwrap_or(0))
+        });
+        for digit in 0..4 {
+            let index = usize::try_from(value >> (18 - 6 * digit) & 63).unwrap();
+            text.push(if digit <= three.len() {
+                char::from(*ALPHABET.get(index).unwrap())
+            } else {
+                '='
+            });
+        }
+    }
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
+}
+
+fn chain_of(identity: &Identity) -> String {
+    identity
+        .chain()
+        .iter()
+        .map(|certificate| pem(certificate))
+        .collect()
+}
+
+/// A directory with the chain of an identity.
+struct Chain {
+    directory: tempfile::TempDir,
+    identity: Identity,
+}
+
+impl Chain {
+    fn new(identity: Identity) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("chain.pem"), chain_of(&identity)).unwrap();
+        Self { directory, identity }
+    }
+
+    fn issued() -> Self {
+        Self::new(Ca::new("Test CA").unwrap().issue(&["mx.example.test"]).unwrap())
+    }
+
+    fn path(&self) -> String {
+        text_of(&self.directory.path().join("chain.pem"))
+    }
+
+    fn verify(&self, more: &[&str]) -> End {
+        danerelay(&[&["tlsa", "verify", "--chain", &self.path()], more].concat())
+    }
+
+    fn verify_json(&self, more: &[&str]) -> (Value, i32) {
+        let end = self.verify(&[more, &["--json"]].concat());
+        (end.json(), end.status)
+    }
+}
+
+#[test]
+fn the_servers_own_key_matches_whatever_the_name() {
+    let chain = Chain::issued();
+    let record = chain.identity.tlsa_3_1_1();
+    let (found, status) =
+        chain.verify_json(&["--name", "other.test", "--record", NOTHING, "--record", &record]);
+    assert_eq!(status, 0, "{found}");
+    assert_eq!(
+        (
+            &found["verified"],
+            &found["matched"],
+            &found["depth"],
+            &found["usable"],
+            &found["records"]
+        ),
+        (&json!(true), &json!(record), &json!(0), &json!(2), &json!(2))
+    );
+    assert!(!found["reason"].as_str().unwrap().is_empty());
+    let end = chain.verify(&["--name", "other.test", "--record", &record]);
+    assert!(
+        end.stdout.contains(&format!("matched:  {record}\ndepth:    0\n")),
+        "{}",
+        end.stdout
+    );
+}
+
+#[test]
+fn a_trust_anchor_matches_at_its_depth_and_only_for_the_name() {
+    let chain = Chain::issued();
+    for record in [chain.identity.tlsa_2_0_1(), chain.identity.tlsa_2_1_1()] {
+        let (found, status) = chain.verify_json(&["--name", "mx.example.test", "--record", &record]);
+        assert_eq!(
+            (status, &found["depth"], &found["matched"]),
+            (0, &json!(1), &json!(record)),
+            "{found}"
+        );
+        let names = ["--name", "other.test", "--name", "MX.example.test."];
+        assert_eq!(
+            chain
+                .verify(&[&names[..], &["--record", &record]].concat())
+                .status,
+            0
+        );
+        let (found, status) = chain.verify_json(&["--name", "other.test", "--record", &record]);
+        assert_eq!(
+            (status, &found["verified"], &found["matched"], &found["depth"]),
+            (1, &json!(false), &Value::Null, &Value::Null)
+        );
+        assert!(
+            found["reason"].as_str().unwrap().contains("names another host"),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn dates_count_under_a_trust_anchor_and_not_for_the_servers_own_key() {
+    let ca = Ca::new("Test CA").unwrap();
+    let expired = Identity::builder(&["mx.example.test"])
+        .validity(Validity::Expired)
+        .issue(&ca)
+        .unwrap();
+    let chain = Chain::new(expired);
+    let (issuer, own) = (chain.identity.tlsa_2_0_1(), chain.identity.tlsa_3_1_1());
+    let name = ["--name", "mx.example.test", "--record"];
+    let (found, status) = chain.verify_json(&[&name[..], &[&issuer]].concat());
+    assert_eq!(status, 1);
+    assert!(found["reason"].as_str().unwrap().contains("expired"), "{found}");
+    assert_eq!(chain.verify(&[&name[..], &[&own]].concat()).status, 0);
+
+    let chain = Chain::issued();
+    let record = chain.identity.tlsa_2_0_1();
+    let (found, status) =
+        chain.verify_json(&[&name[..], &[&record, "--at", "2999-01-01T00:00:00Z"]].concat());
+    assert_eq!(status, 1);
+    assert!(found["reason"].as_str().unwrap().contains("expired"), "{found}");
+}
+
+#[test]
+fn a_missing_issuer_is_found_out() {
+    let whole = Ca::new("Test CA").unwrap().issue(&["mx.example.test"]).unwrap();
+    let record = whole.tlsa_2_0_1();
+    let chain = Chain::new(whole.without_issuer());
+    let (found, status) = chain.verify_json(&["--name", "mx.example.test", "--record", &record]);
+    assert_eq!(
+        (status, found["reason"].as_str().unwrap()),
+        (1, "no matching TLSA records")
+    );
+}
+
+#[test]
+fn unusable_records_are_counted_and_are_no_errors() {
+    let chain = Chain::issued();
+    let own = chain.identity.tlsa_3_1_1();
+    let pkix = format!("1{}", own.strip_prefix('3').unwrap());
+    let (found, status) = chain.verify_json(&[
+        "--name",
+        "mx.example.test",
+        "--record",
+        &pkix,
+        "--record",
+        "3 1 1 abcd",
+    ]);
+    assert_eq!(
+        (status, &found["usable"], &found["records"]),
+        (1, &json!(0), &json!(2)),
+        "{found}"
+    );
+    assert!(
+        found["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("no usable TLSA records"),
+        "{found}"
+    );
+    let (found, status) =
+        chain.verify_json(&["--name", "mx.example.test", "--record", &pkix, "--record", &own]);
+    assert_eq!(
+        (status, &found["usable"], &found["records"]),
+        (0, &json!(1), &json!(2)),
+        "{found}"
+    );
+    let end = chain.verify(&["--name", "mx.example.test", "--record", &pkix]);
+    assert!(
+        end.stdout
+            .contains(&format!("{pkix}  (unusable: certificate usages 0 and 1")),
+        "{}",
+        end.stdout
+    );
+}
+
+#[test]
+fn records_may_be_written_as_in_zone_files() {
+    let chain = Chain::issued();
+    let record = chain.identity.tlsa_3_1_1();
+    let (start, end) = record.split_at(30);
+    for text in [
+        format!("{} {}", start.to_uppercase(), end),
+        format!("DANE-EE SPKI SHA2-256 {}", record.strip_prefix("3 1 1 ").unwrap()),
+        format!("_25._tcp.mx.example.test. 3600 IN TLSA ( {start}\n\t{end} ) ; ours"),
+    ] {
+        let (found, status) = chain.verify_json(&["--name", "mx.example.test", "--record", &text]);
+        assert_eq!((status, &found["matched"]), (0, &json!(record)), "{text}");
+    }
+}
+
+#[test]
+fn bad_input_is_2_and_named() {
+    let chain = Chain::issued();
+    let file = |name: &str, text: &str| {
+        let path = chain.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        text_of(&path)
+    };
+    let (empty, torn) = (
+        file("empty.pem", ""),
+        file("torn.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n"),
+    );
+    let good = chain.path();
+    let name = ["--name", "mx.example.test"];
+    for (arguments, words) in [
+        (
+            [&["--chain", &empty][..], &name, &["--record", NOTHING]].concat(),
+            "no certificate",
+        ),
+        (
+            [&["--chain", &torn][..], &name, &["--record", NOTHING]].concat(),
+            "a beginning and no end",
+        ),
+        (
+            [
+                &["--chain", "/nonexistent.pem"][..],
+                &name,
+                &["--record", NOTHING],
+            ]
+            .concat(),
+            "/nonexistent.pem: ",
+        ),
+        (
+            [
+                &["--chain", &good][..],
+                &name,
+                &["--record", NOTHING, "--record", "3 1 zz 00"],
+            ]
+            .concat(),
+            "record 2, \"3 1 zz 00\": the matching type is neither",
+        ),
+        (
+            [&["--chain", &good][..], &name, &["--record", "3 1 1 abc"]].concat(),
+            "even number of hexadecimal digits; allowed: USAGE",
+        ),
+        (
+            [&["--chain", &good][..], &name, &["--record", ""]].concat(),
+            "has four fields",
+        ),
+        (
+            vec!["--chain", &good, "--name", "a..b", "--record", NOTHING],
+            "a label is empty",
+        ),
+        (
+            vec!["--chain", &good, "--name", "192.0.2.1", "--record", NOTHING],
+            "not a DNS host name",
+        ),
+        (vec!["--chain", &good, "--record", NOTHING], "--name"),
+        ([&["--chain", &good][..], &name].concat(), "--record"),
+        (
+            [
+                &["--chain", &good][..],
+                &name,
+                &["--record", NOTHING, "--at", "tomorrow"],
+            ]
+            .concat(),
+            "RFC 3339",
+        ),
+        (
+            [
+                &["--chain", &good][..],
+                &name,
+                &["--record", NOTHING, "--host", "mx.example.test"],
+            ]
+            .concat(),
+            "cannot be used with",
+        ),
+    ] {
+        let end = danerelay(&[&["tlsa", "verify"], &arguments[..]].concat());
+        assert_eq!(end.status, 2, "{arguments:?}: {}{}", end.stdout, end.stderr);
+        assert!(end.stderr.contains(words), "{arguments:?}: {}", end.stderr);
+        assert!(end.stdout.is_empty(), "{}", end.stdout);
+    }
+}
+
+#[test]
+fn published_records_count_if_they_are_secure() {
+    let stage = Stage::new("");
+    let chain = Chain::issued();
+    let here = "127.0.0.1:25".parse().unwrap();
+    let publish = |zone: &str| (format!("mx.{zone}"), stage.world.domain(zone));
+    let own = chain.identity.tlsa_3_1_1();
+    let (host, zone) = publish("signed.test");
+    zone.signed().host(&host, here).tlsa(&own).add().unwrap();
+    let (host, zone) = publish("plain.test");
+    zone.unsigned().host(&host, here).tlsa(&own).add().unwrap();
+    let (host, zone) = publish("bogus.test");
+    zone.bogus(Bogus::WrongKey)
+        .host(&host, here)
+        .tlsa(&own)
+        .add()
+        .unwrap();
+    let (host, zone) = publish("none.test");
+    zone.signed().host(&host, here).add().unwrap();
+    let (host, zone) = publish("mute.test");
+    zone.signed().host(&host, here).tlsa(&own).add().unwrap();
+    let mute = Questions::At("_25._tcp.mx.mute.test".to_owned());
+    stage.world.break_dns(&mute, DnsFault::ServFail).unwrap();
+    for (host, exit, records, words) in [
+        ("mx.signed.test", 0, 1, "DANE-EE"),
+        ("mx.plain.test", 1, 1, "insecure and do not count"),
+        ("mx.bogus.test", 1, 0, "failed: bogus"),
+        ("mx.none.test", 1, 0, "no TLSA records are published"),
+        ("mx.mute.test", 3, 0, "failed: servfail"),
+    ] {
+        let end = stage.run(&[
+            "tlsa",
+            "verify",
+            "--chain",
+            &chain.path(),
+            "--host",
+            host,
+            "--json",
+        ]);
+        let found = end.json();
+        assert_eq!(
+            (end.status, &found["verified"], &found["records"]),
+            (exit, &json!(exit == 0), &json!(records)),
+            "{host}: {found}"
+        );
+        assert!(
+            found["reason"].as_str().unwrap().contains(words),
+            "{host}: {found}"
+        );
+    }
+    let at_another_port = [
+        "--chain",
+        &chain.path(),
+        "--host",
+        "mx.signed.test",
+        "--port",
+        "587",
+    ];
+    assert_eq!(
+        stage
+            .run(&[&["tlsa", "verify"], &at_another_port[..]].concat())
+            .status,
+        1
+    );
+}
+
+#[test]
+fn make_prints_what_verify_accepts() {
+    let chain = Chain::issued();
+    let (own, certificate, key) = (
+        chain.identity.tlsa_3_1_1(),
+        chain.identity.tlsa_2_0_1(),
+        chain.identity.tlsa_2_1_1(),
+    );
+    let path = chain.path();
+    let make = |more: &[&str]| danerelay(&[&["tlsa", "make", &path], more].concat());
+
+    let end = make(&["--name", "MX.example.test"]);
+    let owner = "_25._tcp.mx.example.test. IN TLSA";
+    assert_eq!(
+        (end.status, end.stdout),
+        (0, format!("{owner} {own}\n{owner} {certificate}\n"))
+    );
+    assert!(end.stderr.is_empty(), "{}", end.stderr);
+    let end = make(&[
+        "--name",
+        "a.test",
+        "--port",
+        "587",
+        "--ttl",
+        "3600",
+        "--issuer-selector",
+        "1",
+        "--usage",
+        "2",
+    ]);
+    assert_eq!(
+        (end.status, end.stdout),
+        (0, format!("_587._tcp.a.test. 3600 IN TLSA {key}\n"))
+    );
+    let end = make(&[]);
+    assert_eq!(
+        (end.status, end.stdout),
+        (
+            0,
+            format!("_25._tcp IN TLSA {own}\n_25._tcp IN TLSA {certificate}\n")
+        )
+    );
+    assert!(end.stderr.contains("--name"), "{}", end.stderr);
+    let end = make(&["--name", "a.test", "--usage", "3", "--json"]);
+    assert_eq!(
+        end.json(),
+        json!({"records": [{"owner": "_25._tcp.a.test.", "ttl": null, "record": own}]})
+    );
+
+    let line = make(&["--name", "mx.example.test", "--usage", "2"]).stdout;
+    assert_eq!(
+        chain
+            .verify(&["--name", "mx.example.test", "--record", line.trim()])
+            .status,
+        0
+    );
+}
+
+#[test]
+fn make_refuses_what_gives_no_record() {
+    let leaf = Chain::new(Identity::self_signed(&["mx.example.test"]).unwrap());
+    let end = danerelay(&["tlsa", "make", &leaf.path(), "--usage", "2"]);
+    assert_eq!(end.status, 2);
+    assert!(end.stderr.contains("--issuer"), "{}", end.stderr);
+
+    let broken = leaf.directory.path().join("broken.pem");
+    std::fs::write(&broken, pem(b"no certificate")).unwrap();
+    let end = danerelay(&["tlsa", "make", &text_of(&broken)]);
+    assert_eq!(end.status, 2);
+    assert!(
+        end.stderr.contains("certificate 1 is malformed"),
+        "{}",
+        end.stderr
+    );
+}
+
+/// The same as OpenSSL computes it, from a chain that OpenSSL made.
+#[test]
+fn openssl_agrees() {
+    let directory = tempfile::tempdir().unwrap();
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(directory.path())
+            .output()
+            .expect("openssl is installed");
+        assert!(
+            output.status.success(),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output.stdout
+    };
+    let hex = |octets: &[u8]| {
+        octets
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect::<String>()
+    };
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=OurCA");
+    openssl("req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf");
+    std::fs::write(
+        directory.path().join("san"),
+        "subjectAltName=DNS:mx.example.test\n",
+    )
+    .unwrap();
+    openssl(
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 20 -extfile san",
+    );
+    openssl("pkey -in leaf.key -pubout -outform DER -out spki.der");
+    openssl("x509 -in ca.pem -outform DER -out ca.der");
+    let own = format!("3 1 1 {}", hex(&openssl("dgst -sha256 -binary spki.der")));
+    let issuer = format!("2 0 1 {}", hex(&openssl("dgst -sha256 -binary ca.der")));
+
+    let file = |name: &str| text_of(&directory.path().join(name));
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    std::fs::write(
+        directory.path().join("chain.pem"),
+        read("leaf.key") + &read("leaf.pem") + &read("ca.pem"),
+    )
+    .unwrap();
+    let made = danerelay(&[
+        "tlsa",
+        "make",
+        &file("leaf.pem"),
+        "--issuer",
+        &file("ca.pem"),
+        "--name",
+        "mx.example.test",
+    ]);
+    let owner = "_25._tcp.mx.example.test. IN TLSA";
+    assert_eq!(
+        made.stdout,
+        format!("{owner} {own}\n{owner} {issuer}\n"),
+        "{}",
+        made.stderr
+    );
+    for (record, depth) in [(own, 0), (issuer, 1)] {
+        let end = danerelay(&[
+            "tlsa",
+            "verify",
+            "--chain",
+            &file("chain.pem"),
+            "--name",
+            "mx.example.test",
+            "--record",
+            &record,
+            "--json",
+        ]);
+        assert_eq!(
+            (end.status, end.json()["depth"].clone()),
+            (0, json!(depth)),
+            "{}",
+            end.stdout
+        );
+    }
+}
