@@ -4,8 +4,9 @@
 //! `unshare`, asking for this one test; the second time [`run`] finds itself inside and plays the story. The story's
 //! processes share one process namespace and end with it, however the test ends.
 
-use crate::postfix::{BACK, FRONT};
+use crate::exim;
 use crate::process::{command, find, run as run_to_end};
+use crate::server::{BACK, FRONT};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub fn run(test: &str, story: fn(&Path)) {
     let missing = missing();
     assert!(
         missing.is_empty(),
-        "the peer tests need {}; tests/run installs packages, DANERELAY_SKIP_PEERS=1 skips these tests",
+        "the peer tests need {}; tests/run brings them, DANERELAY_SKIP_PEERS=1 skips these tests",
         missing.join(", ")
     );
     play(test);
@@ -110,6 +111,12 @@ fn missing() -> Vec<String> {
         if find(program).is_none() {
             missing.push(format!("{program} (Debian package {package})"));
         }
+    }
+    if exim::program().is_none() {
+        missing.push(format!(
+            "exim4 (Debian package exim4-daemon-light, unpacked to target/{} or installed)",
+            exim::UNPACKED
+        ));
     }
     missing
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  sendmail ─► Postfix ─► danerelay ─────────────► Postfix ─► Maildir
-//!             127.0.0.2   127.0.0.1:2525           127.0.0.3:25
+//!             or Exim     127.0.0.1:2525           or Exim
+//!             127.0.0.2                            127.0.0.3:25
 //!                             │ DNS
 //!                             ▼
 //!                          Unbound ─────► Knot, zones signed by BIND's tools
@@ -16,16 +17,17 @@
 //! 2. [`certificates`]: a private authority, the receiving server's certificate, and TLSA records for both.
 //! 3. [`zones`]: a signed tree from a private root down, served by Knot; a zone can be changed while it runs.
 //! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
-//! 5. [`postfix`]: complete Postfix instances, configured from nothing.
+//! 5. [`server`]: what a test asks of a mail server; [`postfix`] and [`exim`]: complete instances, configured from
+//!    nothing.
 //! 6. [`relay`]: the relay under test: its configuration, its log lines, its queue.
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
-//! 8. [`world`]: all of these put together.
+//! 8. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
 //!
 //! [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
 //!
-//! The peer tests need root and the programs in [`arena::PROGRAMS`] (`tests/run` installs their packages). Where
-//! something is missing they fail and say what; `DANERELAY_SKIP_PEERS=1` skips them. The relay is taken from
-//! `DANERELAY_BIN`, else built first. With `DANERELAY_KEEP=1` the files of a test are kept for reading.
+//! The peer tests need root, the programs in [`arena::PROGRAMS`] and Exim; `tests/run` brings them. Where something is
+//! missing they fail and say what; `DANERELAY_SKIP_PEERS=1` skips them. The relay is taken from `DANERELAY_BIN`, else
+//! built first. With `DANERELAY_KEEP=1` the files of a test are kept for reading.
 
 // A harness reports by failing the test that uses it.
 #![allow(
@@ -38,11 +40,14 @@
 
 pub mod arena;
 pub mod certificates;
+pub mod exim;
 pub mod letter;
 pub mod postfix;
 pub mod process;
 pub mod relay;
 pub mod resolver;
+pub mod server;
+pub mod stage;
 pub mod wait;
 pub mod world;
 pub mod zones;

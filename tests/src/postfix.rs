@@ -2,20 +2,13 @@
 
 use crate::letter::{Letter, SENDER};
 use crate::process::{command, run};
+use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
 use crate::wait;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-
-/// The address the front instance sends from.
-pub const FRONT: &str = "127.0.0.2";
-/// The address the receiving instance listens on, port 25.
-pub const BACK: &str = "127.0.0.3";
-
-/// An account without rights, which owns the mailboxes.
-const NOBODY: u32 = 65534;
 
 /// The services an instance needs; columns as in master(5), nothing in a chroot.
 const MASTER: &str = "
@@ -83,51 +76,6 @@ impl Postfix {
         back
     }
 
-    /// Gives the letter to this instance's `sendmail`.
-    pub fn sendmail(&self, letter: &Letter) {
-        let file = self.directory.join("letter");
-        fs::write(&file, letter.text()).unwrap();
-        run(command("sendmail")
-            .arg("-C")
-            .arg(&self.directory)
-            .args(["-i", "-f", SENDER, "--", &letter.recipient])
-            .stdin(Stdio::from(fs::File::open(file).unwrap())));
-    }
-
-    /// Everything logged so far.
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// The Maildir of the receiving instance.
-    pub fn maildir(&self) -> PathBuf {
-        self.directory.with_file_name("mail").join("inbox")
-    }
-
-    /// Waits for the letter in the Maildir and returns it as it arrived.
-    pub fn receive(&self, letter: &Letter) -> Vec<u8> {
-        let maildir = self.maildir();
-        wait::until(&format!("the letter to {}", letter.recipient), || {
-            letter.find_in(&maildir)
-        })
-    }
-
-    /// How many connections have been made to it.
-    pub fn connections(&self) -> usize {
-        self.log()
-            .lines()
-            .filter(|line| line.contains(": connect from "))
-            .count()
-    }
-
-    /// Whether any client has begun a mail transaction.
-    pub fn has_seen_mail(&self) -> bool {
-        // smtpd counts the commands of each session in its last line.
-        self.log()
-            .lines()
-            .any(|line| line.contains(" client=") || line.contains(" mail="))
-    }
-
     fn start(directory: &Path, name: &str, settings: &str, services: &str) -> Self {
         let configuration = directory.join(name);
         let queue = directory.join(format!("{name}-queue"));
@@ -166,5 +114,41 @@ impl Postfix {
             directory: configuration,
             log,
         }
+    }
+}
+
+impl Submit for Postfix {
+    fn submit(&self, letter: &Letter) {
+        let file = self.directory.join("letter");
+        fs::write(&file, letter.text()).unwrap();
+        run(command("sendmail")
+            .arg("-C")
+            .arg(&self.directory)
+            .args(["-i", "-f", SENDER, "--", &letter.recipient])
+            .stdin(Stdio::from(fs::File::open(file).unwrap())));
+    }
+}
+
+impl Receive for Postfix {
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn maildir(&self) -> PathBuf {
+        self.directory.with_file_name("mail").join("inbox")
+    }
+
+    fn connections(&self) -> usize {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(": connect from "))
+            .count()
+    }
+
+    fn has_seen_mail(&self) -> bool {
+        // smtpd counts the commands of each session in its last line.
+        self.log()
+            .lines()
+            .any(|line| line.contains(" client=") || line.contains(" mail="))
     }
 }

@@ -1,8 +1,8 @@
 //! The relay under test, as an administrator sees it: configuration files, log, queue.
 
-use crate::postfix::FRONT;
 use crate::process::{Daemon, command, run};
 use crate::resolver;
+use crate::server::FRONT;
 use crate::wait;
 use serde_json::Value;
 use std::fs;
@@ -14,6 +14,9 @@ use std::sync::OnceLock;
 pub const HOST: &str = "127.0.0.1";
 /// The port on which the relay listens.
 pub const PORT: u16 = 2525;
+
+/// The policy's file, beside the configuration.
+const POLICY: &str = "policy.toml";
 
 /// How the relay learns what is secure.
 #[derive(Clone, Copy)]
@@ -28,7 +31,7 @@ pub enum DnsMode {
 pub struct Relay {
     configuration: PathBuf,
     log: PathBuf,
-    _daemon: Daemon,
+    daemon: Daemon,
 }
 
 impl Relay {
@@ -54,23 +57,25 @@ impl Relay {
              [listen]\nsmtp = [\"{HOST}:{PORT}\"]\n[access]\nnetworks = [\"{FRONT}/32\"]\n\
              [limits]\nspool_free = \"1 MiB\"\n[spool]\npath = \"spool\"\n\
              [dns]\nservers = [\"{server}\"]\nself_test = {{ secure = [\"example.test\"], bogus = [] }}\n{dns}\n\
-             [delivery]\nretry = [\"2s\"]\n[policy]\nfile = \"policy.toml\"\n\
+             [delivery]\nretry = [\"2s\"]\n[policy]\nfile = \"{POLICY}\"\n\
              [log]\ntarget = \"{log}\"\n[admin]\nsocket = \"admin.sock\"\n",
             server = resolver::ADDRESS,
             log = log.display(),
         );
         fs::write(&configuration, text).unwrap();
-        let policy = format!("version = 1\n[[domain]]\nmatch = [\"{soft_fail}\"]\ndane = \"soft-fail\"\n");
-        fs::write(place.join("policy.toml"), policy).unwrap();
-        let mut serve = command(program());
-        serve.arg("serve").arg("-c").arg(&configuration);
-        let daemon = Daemon::start(&mut serve, &directory.join("relay-stderr.log"));
-        wait::until_listening("the relay", format!("{HOST}:{PORT}").parse().unwrap());
+        let policy = format!("[[domain]]\nmatch = [\"{soft_fail}\"]\ndane = \"soft-fail\"\n");
+        fs::write(place.join(POLICY), format!("version = 1\n{policy}")).unwrap();
         Self {
+            daemon: serve(&configuration),
             configuration,
             log,
-            _daemon: daemon,
         }
+    }
+
+    /// Kills the relay and starts it anew.
+    pub fn restart(&mut self) {
+        self.daemon.kill();
+        self.daemon = serve(&self.configuration);
     }
 
     /// The first delivery line for this recipient with this status.
@@ -85,14 +90,38 @@ impl Relay {
 
     /// All delivery lines for this recipient so far.
     pub fn deliveries(&self, recipient: &str) -> Vec<LogLine> {
+        self.lines(&format!(" to={recipient},"))
+    }
+
+    /// The first line of this event with this status.
+    pub fn event(&self, event: &str, status: &str) -> LogLine {
+        let end = format!(", event={event}\n");
+        let found = format!(" status={status},");
+        wait::until(&format!("event={event} with status={status}"), || {
+            let mut lines = self.lines(&end).into_iter();
+            lines.find(|line| line.text.contains(&found))
+        })
+    }
+
+    /// Puts a file beside the configuration: the policy, or a list that it names.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.configuration.with_file_name(name), text).unwrap();
+    }
+
+    /// Has everything read again.
+    pub fn hang_up(&self) {
+        run(command("kill").args(["-HUP", &self.daemon.id().to_string()]));
+    }
+
+    /// All complete lines so far that contain this; their newlines can be matched too.
+    fn lines(&self, text: &str) -> Vec<LogLine> {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        // The last line may be half written.
-        let complete = log.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        let to = format!(" to={recipient},");
-        let lines = complete.lines().filter(|line| line.contains(&to));
-        lines
+        let complete = log
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n') && line.contains(text));
+        complete
             .map(|line| LogLine {
-                text: line.to_owned(),
+                text: line.trim_end().to_owned(),
             })
             .collect()
     }
@@ -112,7 +141,17 @@ impl Relay {
     }
 }
 
-/// One delivery line in text form.
+/// Starts the program and waits until it listens.
+fn serve(configuration: &Path) -> Daemon {
+    let place = configuration.parent().expect("a directory");
+    let mut serve = command(program());
+    serve.arg("serve").arg("-c").arg(configuration);
+    let daemon = Daemon::start(&mut serve, &place.with_file_name("relay-stderr.log"));
+    wait::until_listening("the relay", format!("{HOST}:{PORT}").parse().unwrap());
+    daemon
+}
+
+/// One line of the log in text form.
 #[derive(Debug)]
 pub struct LogLine {
     text: String,
@@ -145,7 +184,7 @@ fn closing_quote(quoted: &str) -> usize {
 }
 
 /// The relay's program: `DANERELAY_BIN`, or what cargo builds beside this test.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| std::env::var_os("DANERELAY_BIN").map_or_else(build, PathBuf::from))
 }

@@ -1,9 +1,9 @@
 //! The whole of it: authority, tree, resolver and receiving server, before any relay.
 
 use crate::certificates::{Certificates, wrong_tlsa};
-use crate::postfix::{BACK, Postfix};
 use crate::process::Daemon;
 use crate::resolver::Resolver;
+use crate::server::{BACK, Make, Receive};
 use crate::zones::{Tree, Zone};
 use std::path::{Path, PathBuf};
 
@@ -27,17 +27,17 @@ pub struct World {
     /// The test's directory.
     pub directory: PathBuf,
     /// The receiving server of every domain.
-    pub back: Postfix,
+    pub back: Box<dyn Receive>,
     /// The certificate that the receiving server shows, and its TLSA records.
     pub certificates: Certificates,
     /// The DNS tree, to be changed by [`World::publish`].
     pub tree: Tree,
-    _resolver: Daemon,
+    resolver: Daemon,
 }
 
 impl World {
-    /// Starts it all in the arena's directory.
-    pub fn start(directory: &Path, resolver: Resolver) -> Self {
+    /// Starts it all in the arena's directory, with a receiving server of this make.
+    pub fn start(directory: &Path, resolver: Resolver, back: Make) -> Self {
         let certificates = Certificates::new(&["mx.example.test", "mx.ca.test", "mx.wrong.test"]);
         let zones = [
             secured(GOOD, &certificates.end_entity),
@@ -51,19 +51,25 @@ impl World {
         let tree = Tree::serve(directory, &zones);
         let resolver = resolver.start(directory, &tree);
         let domains = [GOOD, AUTHORITY, WRONG, SOFT_FAIL, INSECURE_MX, UNSIGNED, BOGUS];
-        let back = Postfix::back(directory, &domains, &certificates.key_and_chain);
+        let back = back.back(directory, &domains, &certificates);
         Self {
             directory: directory.to_owned(),
             back,
             certificates,
             tree,
-            _resolver: resolver,
+            resolver,
         }
     }
 
     /// Publishes this TLSA record for the host of a signed domain, in place of the one before.
     pub fn publish(&mut self, domain: &str, tlsa: &str) {
         self.tree.replace(&secured(domain, tlsa));
+    }
+
+    /// Puts a resolver of another kind in the place of the one that runs.
+    pub fn resolve_by(&mut self, resolver: Resolver) {
+        self.resolver.kill();
+        self.resolver = resolver.start(&self.directory, &self.tree);
     }
 }
 

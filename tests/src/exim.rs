@@ -1,0 +1,181 @@
+//! Exim instances of their own: configuration, spool, log and port, nothing of the system's.
+//!
+//! Debian's packages of Exim and Postfix exclude each other, so `tests/run` unpacks Exim's below the target
+//! directory. Exim knows its account by name from the day it was compiled, and it drops root's rights where its
+//! configuration lies elsewhere than it was told then. So the arena gets that account, and port 25 without root.
+
+use crate::letter::{Letter, SENDER};
+use crate::process::{Daemon, command, find, run};
+use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
+use crate::wait;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where `tests/run` unpacks Exim, below the target directory.
+pub const UNPACKED: &str = "peers/exim/usr/sbin/exim4";
+
+/// The account that Debian compiles into Exim.
+const ACCOUNT: &str = "Debian-exim";
+
+/// What Exim writes when a client begins a transaction; see [`BACK_ACCESS`].
+const SEEN: &str = "seen: MAIL FROM";
+
+/// The access rules of the receiving instance. Each MAIL command leaves a line in the log, before anything is decided.
+const BACK_ACCESS: &str = "
+begin acl
+mail:
+  accept logwrite = seen: MAIL FROM:<$sender_address> TLS:$tls_in_cipher
+rcpt:
+  accept domains = +local_domains
+";
+
+/// A running instance. It ends with the arena.
+pub struct Exim {
+    configuration: PathBuf,
+    log: PathBuf,
+    mail: PathBuf,
+    daemon: Option<Daemon>,
+}
+
+impl Exim {
+    /// A submitting instance, without a daemon: who gives it a message starts the delivery to `host` and `port`.
+    pub fn front(directory: &Path, host: &str, port: u16) -> Self {
+        let settings = format!(
+            "trusted_users = root\nlocal_from_check = false\n\
+             begin routers\nrelay:\n  driver = manualroute\n  transport = relay_smtp\n  route_list = * {host}\n  \
+             self = send\n  no_more\n\
+             begin transports\nrelay_smtp:\n  driver = smtp\n  port = {port}\n  allow_localhost\n  \
+             interface = {FRONT}\n"
+        );
+        Self::prepare(directory, "front", &settings)
+    }
+
+    /// A receiving instance for these domains, with STARTTLS and one Maildir for all recipients.
+    pub fn back(directory: &Path, domains: &[&str], key_and_chain: &str) -> Self {
+        let chain_file = directory.join("back.pem");
+        fs::write(&chain_file, key_and_chain).unwrap();
+        let settings = format!(
+            "domainlist local_domains = {domains}\nlocal_interfaces = {BACK}\ndaemon_smtp_ports = 25\n\
+             tls_advertise_hosts = *\ntls_certificate = {chain}\n\
+             log_selector = +smtp_connection +smtp_incomplete_transaction\n\
+             acl_smtp_mail = mail\nacl_smtp_rcpt = rcpt\n{BACK_ACCESS}\
+             begin routers\ninbox:\n  driver = accept\n  transport = maildir\n\
+             begin transports\nmaildir:\n  driver = appendfile\n  directory = {mail}/inbox\n  maildir_format\n  \
+             user = {ACCOUNT}\n  group = {ACCOUNT}\n",
+            domains = domains.join(" : "),
+            chain = chain_file.display(),
+            mail = directory.join("mail").display(),
+        );
+        let mut back = Self::prepare(directory, "back", &settings);
+        fs::create_dir(&back.mail).unwrap();
+        chown(&back.mail, Some(NOBODY), Some(NOBODY)).unwrap();
+        let stderr = directory.join("back-stderr.log");
+        back.daemon = Some(Daemon::start(back.command().arg("-bdf"), &stderr));
+        wait::until_listening("the receiving Exim", format!("{BACK}:25").parse().unwrap());
+        // That was a connection too: it must be in the log before anyone counts.
+        wait::until("the first connection's end", || {
+            (back.connections() == 1).then_some(())
+        });
+        back
+    }
+
+    fn prepare(directory: &Path, name: &str, settings: &str) -> Self {
+        add_account(directory);
+        open_low_ports();
+        let spool = directory.join(format!("{name}-spool"));
+        fs::create_dir(&spool).unwrap();
+        chown(&spool, Some(NOBODY), Some(NOBODY)).unwrap();
+        for kind in ["main", "reject", "panic"] {
+            let log = directory.join(format!("{name}-{kind}.log"));
+            fs::write(&log, "").unwrap();
+            chown(&log, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let text = format!(
+            "primary_hostname = {name}.test\nspool_directory = {spool}\nlog_file_path = {place}/{name}-%s.log\n\
+             pid_file_path = {spool}/pid\ndeliver_drop_privilege\nkeep_environment =\n{settings}",
+            spool = spool.display(),
+            place = directory.display(),
+        );
+        let configuration = directory.join(format!("{name}-exim.conf"));
+        fs::write(&configuration, text).unwrap();
+        Self {
+            configuration,
+            log: directory.join(format!("{name}-main.log")),
+            mail: directory.join("mail"),
+            daemon: None,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut exim = command(program().expect("the arena has looked for it"));
+        exim.arg("-C").arg(&self.configuration);
+        exim
+    }
+}
+
+impl Submit for Exim {
+    fn submit(&self, letter: &Letter) {
+        let file = self.configuration.with_extension("letter");
+        fs::write(&file, letter.text()).unwrap();
+        run(self
+            .command()
+            .args(["-i", "-f", SENDER, "--", &letter.recipient])
+            .stdin(Stdio::from(fs::File::open(file).unwrap())));
+    }
+}
+
+impl Receive for Exim {
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn maildir(&self) -> PathBuf {
+        self.mail.join("inbox")
+    }
+
+    fn connections(&self) -> usize {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(" SMTP connection from [") && line.contains("connection count"))
+            .count()
+    }
+
+    fn has_seen_mail(&self) -> bool {
+        self.log().contains(SEEN)
+    }
+}
+
+/// Exim's program: unpacked by `tests/run`, or installed.
+pub fn program() -> Option<PathBuf> {
+    // This test program is somewhere below the target directory too.
+    let test = std::env::current_exe().unwrap();
+    let mut unpacked = test.ancestors().map(|directory| directory.join(UNPACKED));
+    unpacked.find(|path| path.is_file()).or_else(|| find("exim4"))
+}
+
+/// Gives Exim's account to this arena, once, as another name of [`NOBODY`].
+fn add_account(directory: &Path) {
+    if directory.join("passwd").exists() {
+        return;
+    }
+    let added = [
+        (
+            "passwd",
+            format!("{ACCOUNT}:x:{NOBODY}:{NOBODY}::/nonexistent:/usr/sbin/nologin\n"),
+        ),
+        ("group", format!("{ACCOUNT}:x:{NOBODY}:\n")),
+    ];
+    for (name, line) in added {
+        let [system, own] = [Path::new("/etc"), directory].map(|place| place.join(name));
+        // In front, where it comes before an account of the system's.
+        fs::write(&own, line + &fs::read_to_string(&system).unwrap()).unwrap();
+        run(command("mount").arg("--bind").arg(own).arg(system));
+    }
+}
+
+/// Lets every account of this arena listen on port 25; the setting belongs to the network namespace.
+fn open_low_ports() {
+    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").unwrap();
+}

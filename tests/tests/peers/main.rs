@@ -1,0 +1,21 @@
+//! The relay between real programs. The library's tour shows how they stand to each other.
+//!
+//! 1. [`judges`]: Postfix's own DANE client and OpenSSL find in this small internet what the relay is to find.
+//! 2. [`secured`]: destinations with TLSA records, right and wrong, with each make of server on each side.
+//! 3. [`weaker`]: destinations that DANE protects less or not at all.
+//! 4. [`dns`]: forged answers, and a resolver that must not be believed.
+//! 5. [`clients`]: who may hand mail to the relay.
+//! 6. [`reload`]: a policy that changes while mail waits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod clients;
+mod dns;
+mod judges;
+mod reload;
+mod secured;
+mod weaker;
