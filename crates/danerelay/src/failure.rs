@@ -2,9 +2,11 @@
 
 use std::io;
 
+use dns::QuestionError;
 use spool::SpoolError;
 
 use crate::cli::Verdict;
+use crate::cli::tlsa::InputError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::policy_file::PolicyFileError;
@@ -22,6 +24,12 @@ pub(crate) enum Failure {
     /// The daemon cannot start, or could not with this configuration.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The user's: a question that the DNS cannot be asked.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// The user's: certificates, records or names.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The queue cannot be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -37,7 +45,9 @@ impl Failure {
     /// What the exit status says of it.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::Config(_) | Self::Policy(_) | Self::Start(_) => Verdict::Unusable,
+            Self::Config(_) | Self::Policy(_) | Self::Start(_) | Self::Question(_) | Self::Input(_) => {
+                Verdict::Unusable
+            }
             Self::Spool(error) => of_spool(error),
             Self::Demo(_) | Self::Output(_) => Verdict::Bad,
         }

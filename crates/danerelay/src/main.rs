@@ -39,6 +39,9 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
     match &cli.command {
         Command::Serve => serve::run(named),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Explain(arguments) => cli::explain::run(arguments, named),
+        Command::Dns(arguments) => cli::dns::run(arguments, named),
+        Command::Tlsa(command) => cli::tlsa::run(command, named),
         Command::Queue(QueueCommand::List(arguments)) => {
             cli::queue::list(&config::load(named)?.config.spool.path, arguments)
         }

@@ -11,6 +11,8 @@
 //! 6. `settle` and `retry`: what becomes of each recipient, and when it is tried again; `record`: the log line;
 //!    `undeliverable`: the report to the sender of what failed for good.
 //!
+//! [`probe`] goes as far as `session` does and turns back: for looking at a destination without sending.
+//!
 //! [`failure`] is the one mapping from what a server did to status, log words and finality.
 //!
 //! What it never does: connect to a host that the decision passed over; send over a connection that does not meet its
@@ -24,6 +26,7 @@ mod delivery;
 pub mod failure;
 mod host_limits;
 mod marks;
+pub mod probe;
 mod record;
 mod retry;
 pub mod route;

@@ -45,7 +45,7 @@ pub struct Route {
 
 /// A host as the connection needs it.
 #[derive(Debug, Clone)]
-pub(crate) struct RouteHost {
+pub struct RouteHost {
     /// Its name; `None` where it is known by its address alone.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
@@ -395,7 +395,29 @@ fn reference_identifiers(
     Some(references)
 }
 
+impl Route {
+    /// The hosts, in the order of the facts and the decision.
+    pub fn hosts(&self) -> &[RouteHost] {
+        &self.hosts
+    }
+}
+
 impl RouteHost {
+    /// Its name; `None` where it is known by its address alone.
+    pub fn name(&self) -> Option<&Domain> {
+        self.name.as_ref()
+    }
+
+    /// The addresses that are tried, in order.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// The TLSA base domain and its records, where secure ones were found.
+    pub fn tlsa(&self) -> Option<(&Domain, &TlsaSet)> {
+        self.dane.as_ref().map(|dane| (&dane.base, &dane.set))
+    }
+
     fn address(address: IpAddr, mode: DaneMode) -> Self {
         Self {
             name: None,

@@ -3,7 +3,13 @@
 //! Its help texts are the source of the manual pages.
 
 pub(crate) mod config;
+pub(crate) mod dns;
+pub(crate) mod explain;
+mod look_up;
+mod output;
 pub(crate) mod queue;
+pub(crate) mod tlsa;
+mod tlsa_records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +63,27 @@ pub(crate) enum Command {
     /// and prints what became of each with a word of explanation. Needs no privileges, no network and no other
     /// software. Exits with 0 only if every message came to the expected end.
     Demo(DemoArguments),
+    /// Say what this relay would do with mail for a destination, and why.
+    ///
+    /// Prints what the policy says and which rule, list entry or exception says it; the MX records; each host in the
+    /// order in which it would be tried, with the DNSSEC status of its addresses, its TLSA records and which of them can
+    /// be used, and what a connection to it must achieve; and the end: deliver, defer, or fail at once, with the cause.
+    /// Looks up and decides by the same code that delivers.
+    ///
+    /// Exit status: 0 it would deliver; 1 it would defer or fail, by policy or because of bogus DNS data; 3 DNS or, with
+    /// --connect, the network failed.
+    Explain(explain::ExplainArguments),
+    /// Look a name up in the DNS as the relay sees it.
+    ///
+    /// Prints the status of the answer: secure, insecure, bogus, indeterminate (RFC 4035 section 4.3), or failed with the
+    /// cause; whether there are records, none of the type (nodata) or no such name (nxdomain); each alias on the way with
+    /// its own status; the records; and for how many seconds all of it may be kept.
+    ///
+    /// Exit status: 0 secure or insecure; 1 bogus; 3 indeterminate or failed.
+    Dns(dns::DnsArguments),
+    /// Make TLSA records for a certificate, or verify a certificate chain with TLSA records.
+    #[command(subcommand)]
+    Tlsa(tlsa::TlsaCommand),
     /// Look at the queue.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -106,6 +133,8 @@ pub(crate) enum Verdict {
     Bad,
     /// Wrong usage or configuration.
     Unusable,
+    /// It could not be decided now, because DNS or the network failed.
+    Undecided,
 }
 
 impl From<Verdict> for ExitCode {
@@ -114,6 +143,7 @@ impl From<Verdict> for ExitCode {
             Verdict::Good => 0,
             Verdict::Bad => 1,
             Verdict::Unusable => 2,
+            Verdict::Undecided => 3,
         })
     }
 }

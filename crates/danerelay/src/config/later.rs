@@ -20,7 +20,7 @@ enum Without {
 
 const NOT_AVAILABLE: &str = "not available in this version";
 
-const LATER: [(&str, Without); 24] = [
+const LATER: [(&str, Without); 23] = [
     ("listen.smtps", Without::Warn),
     (
         "listen.tls_certificate",
@@ -46,7 +46,6 @@ const LATER: [(&str, Without); 24] = [
     ),
     ("limits.queue_messages", Without::Warn),
     ("spool.url", Without::Warn),
-    ("dns.self_test", Without::Warn),
     ("delivery.reuse", Without::Warn),
     ("delivery.reuse_time", Without::Warn),
     ("delivery.idle", Without::Warn),

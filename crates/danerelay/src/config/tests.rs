@@ -189,7 +189,7 @@ fn collect_keys(place: &str, table: &toml::Table, keys: &mut Vec<String>) {
 #[test]
 fn what_does_not_exist_yet_is_a_warning() {
     let text = "[listen]\nsmtps = [\"127.0.0.1:465\"]\n[delivery]\nreuse = 7\ndelay_warning = \"0\"\n\
-                [mta_sts]\nenabled = true\n[dns]\nself_test = { secure = [\"example\"] }";
+                [mta_sts]\nenabled = true\n[access]\nusers_file = \"users\"";
     let loaded = read(text).unwrap();
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
     assert_eq!(lines, [2, 4, 7, 9]);

@@ -17,7 +17,7 @@ mod signals;
 mod sockets;
 mod start;
 pub(crate) mod tls;
-mod unvalidated;
+pub(crate) mod unvalidated;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,7 +34,7 @@ use crate::failure::Failure;
 use crate::logging::{self, Logger};
 use crate::policy_file;
 pub(crate) use error::StartError;
-pub(crate) use settings::hostname;
+pub(crate) use settings::{delivery, hostname};
 use signals::{Request, Signals};
 use start::Daemon;
 

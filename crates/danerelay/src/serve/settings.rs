@@ -46,7 +46,7 @@ pub(super) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
 }
 
 /// What deliveries are to know; `listen` is where this relay listens.
-pub(super) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
+pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
     let delivery = &config.delivery;
     DeliveryConfig {
         hostname: hostname.to_string(),

@@ -12,7 +12,7 @@ use super::start::Daemon;
 use crate::config::schema::Dns;
 
 /// The names of today, sorted.
-pub(super) fn today(settings: &Dns, policy: &Policy) -> Vec<Domain> {
+pub(crate) fn today(settings: &Dns, policy: &Policy) -> Vec<Domain> {
     let excepted = policy.negative_trust_anchors(Zoned::now().date());
     let mut names = settings.domain_insecure.clone();
     names.extend(excepted.map(|anchor| anchor.name.clone()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testworld::RecordType;
-use testworld::dns::{Bogus, DnsFault, Questions};
+use testworld::dns::{Bogus, DnsFault, Questions, Role};
 
 use crate::{Stage, danerelay};
 
@@ -224,4 +224,25 @@ fn what_cannot_be_asked_is_2() {
         assert!(end.stderr.contains(words), "{arguments:?}: {}", end.stderr);
         assert!(end.stdout.is_empty(), "{}", end.stdout);
     }
+}
+
+#[test]
+fn the_ad_bit_counts_once_the_resolver_has_shown_that_it_validates() {
+    let stage = stage();
+    let status = |name: &str| {
+        let end = stage.run(&["dns", name, "MX", "--dns-mode", "trust-ad", "--json"]);
+        (end.json()["status"].clone(), end.status)
+    };
+    assert_eq!(status("signed.test"), (json!("indeterminate"), 3));
+    stage.world.set_role(Role::Validator);
+    assert_eq!(status("signed.test"), (json!("secure"), 0));
+    assert_eq!(status("plain.test"), (json!("insecure"), 0));
+    assert_eq!(status("bogus.test"), (json!("bogus"), 1));
+    let end = stage.run(&["explain", "bogus.test", "--dns-mode", "trust-ad"]);
+    assert_eq!(end.status, 1);
+    assert!(
+        end.stdout.contains("domain-insecure: \"bogus.test\""),
+        "{}",
+        end.stdout
+    );
 }

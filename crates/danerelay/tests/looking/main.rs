@@ -1,6 +1,12 @@
 //! The commands that look and change nothing: `dns`, `tlsa`, `explain`, in a small signed world on loopback.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod dns;
 mod explain;
@@ -19,7 +25,7 @@ struct Stage {
     world: World,
     directory: TempDir,
     /// Serves the world.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Stage {
@@ -42,7 +48,7 @@ impl Stage {
         Self {
             world,
             directory,
-            _runtime: runtime,
+            runtime,
         }
     }
 
@@ -90,5 +96,52 @@ fn danerelay(arguments: &[&str]) -> End {
         status: output.status.code().expect("the program ends by itself"),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn every_command_explains_itself_and_reads_the_configuration_first() {
+    for (command, words) in [
+        (
+            &["dns"][..],
+            &["secure", "--dns-server <ADDR[:PORT]>", "--json", "Exit status"][..],
+        ),
+        (
+            &["explain"],
+            &["--connect", "--trust-anchor <FILE>", "--json", "Exit status"],
+        ),
+        (
+            &["tlsa", "verify"],
+            &[
+                "--chain <FILE>",
+                "--record <U S M HEX>",
+                "--at <TIME>",
+                "Exit status",
+            ],
+        ),
+        (
+            &["tlsa", "make"],
+            &[
+                "--issuer-selector <SELECTOR>",
+                "--ttl <SECONDS>",
+                "zone-file form",
+            ],
+        ),
+    ] {
+        let help = danerelay(&[command, &["--help"]].concat());
+        assert_eq!(help.status, 0, "{command:?}");
+        for word in words {
+            assert!(help.stdout.contains(word), "{word:?} is not in\n{}", help.stdout);
+        }
+    }
+    let stage = Stage::new("[delivery]\nconections = 5\n");
+    for command in [&["dns", "a.test", "A"][..], &["explain", "a.test"]] {
+        let end = stage.run(command);
+        assert_eq!(end.status, 2, "{command:?}");
+        assert!(
+            end.stderr.contains("did you mean \"connections\"?"),
+            "{}",
+            end.stderr
+        );
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 
+use crate::cli::output::printable;
+
 /// Writes a message and its recipients.
 pub(super) fn write(message: &QueuedMessage, output: &mut dyn Write) -> io::Result<()> {
     writeln!(
@@ -58,21 +60,4 @@ fn history(recipient: &QueuedRecipient) -> String {
         let _ = write!(text, ": {}", reason.join(" "));
     }
     text
-}
-
-/// The text without anything that a terminal would obey.
-fn printable(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        {
-            for octet in c.encode_utf8(&mut [0; 4]).bytes() {
-                let _ = write!(plain, "\\x{octet:02X}");
-            }
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
 }

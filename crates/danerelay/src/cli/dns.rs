@@ -1,0 +1,207 @@
+//! `danerelay dns`: one look-up as the relay sees it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use dns::{Alias, Answer, Data, Lookup, QuestionError};
+use mail::{LookupFailure, Security};
+use serde::Serialize;
+
+use super::Verdict;
+use super::look_up::{DnsOptions, block_on, resolver};
+use super::output::{self, printable};
+use crate::config;
+use crate::failure::Failure;
+use crate::policy_file;
+
+/// What to look up, and how.
+#[derive(Debug, Args)]
+pub(crate) struct DnsArguments {
+    /// The name; the root is ".".
+    name: String,
+
+    /// The record type, for example MX, A, AAAA, TLSA, TXT, DS.
+    #[arg(value_name = "TYPE", value_parser = record_type)]
+    record_type: String,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    // Last: its heading holds for whatever follows.
+    #[command(flatten)]
+    dns: DnsOptions,
+}
+
+/// Types that ask for several record sets at once, or for what has no signature of its own: no answer could have a status.
+const WITHOUT_STATUS: [&str; 8] = ["*", "ANY", "AXFR", "IXFR", "OPT", "RRSIG", "SIG", "TSIG"];
+
+fn record_type(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_uppercase();
+    if WITHOUT_STATUS.contains(&name.as_str()) {
+        return Err("only types whose records are signed can be looked up".to_owned());
+    }
+    Ok(name)
+}
+
+/// Looks it up and prints what was found.
+pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let mut loaded = config::load(named)?;
+    arguments.dns.apply(&mut loaded.config.dns);
+    let policy = policy_file::load(&loaded)?.policy;
+    let resolver = resolver(&loaded.config.dns, &policy)?;
+    let lookup: Result<_, QuestionError> = block_on(resolver.text(&arguments.name, &arguments.record_type))?;
+    let report = Report::new(&lookup?, String::clone);
+    if arguments.json {
+        output::write_json(&report)?;
+    } else {
+        output::write(&report.table())?;
+    }
+    Ok(report.status.verdict())
+}
+
+/// How a look-up ended (RFC 4035 §4.3), with outages apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LookupStatus {
+    Secure,
+    Insecure,
+    Bogus,
+    Indeterminate,
+    Failed,
+}
+
+impl LookupStatus {
+    /// The word of the table and of JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Secure => "secure",
+            Self::Insecure => "insecure",
+            Self::Bogus => "bogus",
+            Self::Indeterminate => "indeterminate",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What the exit status says of it.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Secure | Self::Insecure => Verdict::Good,
+            Self::Bogus => Verdict::Bad,
+            Self::Indeterminate | Self::Failed => Verdict::Undecided,
+        }
+    }
+}
+
+impl From<Security> for LookupStatus {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Secure => Self::Secure,
+            Security::Insecure => Self::Insecure,
+        }
+    }
+}
+
+impl From<&LookupFailure> for LookupStatus {
+    fn from(failure: &LookupFailure) -> Self {
+        match failure {
+            LookupFailure::Bogus => Self::Bogus,
+            LookupFailure::Indeterminate => Self::Indeterminate,
+            LookupFailure::Servfail
+            | LookupFailure::Rcode(_)
+            | LookupFailure::Timeout
+            | LookupFailure::Malformed
+            | LookupFailure::AliasLoop => Self::Failed,
+        }
+    }
+}
+
+/// What a look-up found, for people and for programs.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Report {
+    pub(super) status: LookupStatus,
+    /// `records`, `nodata` or `nxdomain`; nothing where the look-up failed.
+    pub(super) answer: Option<&'static str>,
+    pub(super) records: Vec<String>,
+    pub(super) aliases: Vec<AliasHop>,
+    /// In seconds.
+    pub(super) ttl: Option<u32>,
+    pub(super) cause: Option<String>,
+}
+
+/// One alias followed.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AliasHop {
+    from: String,
+    to: String,
+    status: LookupStatus,
+}
+
+impl From<&Alias> for AliasHop {
+    fn from(alias: &Alias) -> Self {
+        Self {
+            from: alias.from.to_string(),
+            to: alias.to.to_string(),
+            status: alias.security.into(),
+        }
+    }
+}
+
+impl Report {
+    /// `words` writes a record.
+    pub(super) fn new<T>(lookup: &Lookup<T>, words: impl Fn(&T) -> String) -> Self {
+        match lookup {
+            Ok(answer) => Self::of_answer(answer, words),
+            Err(failure) => Self {
+                status: failure.into(),
+                answer: None,
+                records: Vec::new(),
+                aliases: Vec::new(),
+                ttl: None,
+                cause: Some(failure.to_string()),
+            },
+        }
+    }
+
+    fn of_answer<T>(answer: &Answer<T>, words: impl Fn(&T) -> String) -> Self {
+        Self {
+            status: answer.security.into(),
+            answer: Some(match &answer.data {
+                Data::Records(_) => "records",
+                Data::NoData => "nodata",
+                Data::NxDomain => "nxdomain",
+            }),
+            records: answer.records().iter().map(words).collect(),
+            aliases: answer.aliases.iter().map(AliasHop::from).collect(),
+            ttl: Some(answer.ttl),
+            cause: None,
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut table = format!("status  {}\n", self.status.as_str());
+        for alias in &self.aliases {
+            let _ = writeln!(table, "alias   {alias}");
+        }
+        if let Some(answer) = self.answer {
+            let _ = writeln!(table, "answer  {answer}");
+        }
+        for record in &self.records {
+            let _ = writeln!(table, "record  {}", printable(record));
+        }
+        if let Some(ttl) = self.ttl {
+            let _ = writeln!(table, "ttl     {ttl}");
+        }
+        if let Some(cause) = &self.cause {
+            let _ = writeln!(table, "cause   {}", printable(cause));
+        }
+        table
+    }
+}
+
+impl std::fmt::Display for AliasHop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} -> {} ({})", self.from, self.to, self.status.as_str())
+    }
+}

@@ -1,0 +1,145 @@
+//! The answer for people.
+
+use std::fmt::Write as _;
+
+use super::findings::Step;
+use super::hosts::{ConnectionReport, HostReport};
+use super::report::{Report, Would};
+use crate::cli::output::printable;
+
+/// The whole answer: what the policy says, what the DNS says, what follows for each host, and the end.
+pub(super) fn write(report: &Report) -> String {
+    let mut table = String::new();
+    line(&mut table, "destination", &report.destination);
+    let policy = &report.policy;
+    let file = report.policy_file.as_deref().unwrap_or("the built-in policy");
+    let rules = format!(
+        "dane {} ({}); insecure_mx {}; tls {}; from {file}",
+        policy.dane, policy.source, policy.insecure_mx, policy.tls
+    );
+    line(&mut table, "policy", &rules);
+    if let Some(route) = &report.route {
+        line(&mut table, "route", route);
+    }
+    if let Some(mx) = &report.mx {
+        step(&mut table, mx);
+    }
+    for host in &report.hosts {
+        write_host(&mut table, host, report.port);
+    }
+    table.push('\n');
+    line(&mut table, "would", would(report.would));
+    for (label, words) in [
+        ("status", &report.enhanced),
+        ("dane", &report.dane),
+        ("reason", &report.reason),
+    ] {
+        if let Some(words) = words {
+            line(&mut table, label, words);
+        }
+    }
+    for note in &report.notes {
+        line(&mut table, "note", note);
+    }
+    table
+}
+
+fn line(table: &mut String, label: &str, words: &str) {
+    let _ = writeln!(table, "{label:<12} {}", printable(words));
+}
+
+/// One look-up: its status, what it found, and each alias on the way.
+fn step(table: &mut String, step: &Step) {
+    let found = &step.found;
+    let answer = match (&found.cause, found.answer) {
+        (Some(cause), _) if cause != found.status.as_str() => format!(": {cause}"),
+        (Some(_), _) | (None, None) => String::new(),
+        (None, Some("records")) => format!(": {}", found.records.join(", ")),
+        (None, Some(absence)) => format!(": {absence}"),
+    };
+    let words = format!("{} {}{answer}", step.name, found.status.as_str());
+    line(table, step.record_type, &words);
+    for alias in &found.aliases {
+        line(table, "", &format!("alias {alias}"));
+    }
+}
+
+fn write_host(table: &mut String, host: &HostReport, port: u16) {
+    let name = host.name.clone().unwrap_or_else(|| host.addresses.join(", "));
+    table.push('\n');
+    let mode = match (&host.mode, &host.source) {
+        (Some(mode), Some(source)) => format!("; dane {mode} ({source})"),
+        _ => String::new(),
+    };
+    line(table, "host", &format!("{name} port {port}{mode}"));
+    for one in host.lookups.iter().filter(|step| step.record_type != "TLSA") {
+        step(table, one);
+    }
+    write_tlsa(table, host);
+    line(table, "must", &demand(host));
+    for connection in host.connections.iter().flatten() {
+        line(table, "connection", &connected(connection));
+    }
+}
+
+fn write_tlsa(table: &mut String, host: &HostReport) {
+    let tlsa = &host.tlsa;
+    if let Some(one) = host
+        .lookups
+        .iter()
+        .find(|step| step.record_type == "TLSA" && tlsa.records.is_empty())
+    {
+        step(table, one);
+        return;
+    }
+    let words = match (&tlsa.base_domain, &tlsa.cause) {
+        (Some(base), _) => format!("secure at base domain {base}; {}", tlsa.status),
+        (None, Some(cause)) => format!("look-up failed: {cause}"),
+        (None, None) => tlsa.status.replace('-', " "),
+    };
+    line(table, "TLSA", &words);
+    for record in &tlsa.records {
+        line(table, "", &record.to_string());
+    }
+}
+
+/// What the host must achieve, or why nobody connects to it.
+fn demand(host: &HostReport) -> String {
+    let dane = host.dane.as_deref().unwrap_or("-");
+    let second = host
+        .soft_fail
+        .map(|must| format!("; if no host takes the message, in a second round only: {must}"));
+    let first = match (host.requirement, &host.reason) {
+        (Some(must), _) => format!("{must}; dane=\"{dane}\""),
+        (None, Some(reason)) => format!("not be connected to: {reason}; dane=\"{dane}\""),
+        (None, None) => "not be connected to: the destination itself is the obstacle".to_owned(),
+    };
+    first + &second.unwrap_or_default()
+}
+
+fn connected(connection: &ConnectionReport) -> String {
+    let mut words = connection.address.clone();
+    let _ = write!(words, " {}", if connection.met { "good" } else { "failed" });
+    for (label, value) in [
+        ("tls", &connection.tls),
+        ("tlsvalid", &connection.tlsvalid),
+        ("tlsa", &connection.matched),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(words, ", {label}={value}");
+        }
+    }
+    let _ = write!(words, ", dane=\"{}\"", connection.dane);
+    if let Some(reason) = &connection.reason {
+        let _ = write!(words, ": {reason}");
+    }
+    words
+}
+
+fn would(would: Would) -> &'static str {
+    match would {
+        Would::Deliver => "deliver",
+        Would::Defer => "defer",
+        Would::Fail => "fail at once",
+    }
+}

@@ -1,0 +1,89 @@
+//! What every command that asks the DNS shares: the options that override `[dns]`, and the resolver that follows from them.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dns::Resolver;
+use policy::Policy;
+
+use crate::config::schema::{Dns, DnsMode};
+use crate::config::units::Server;
+use crate::failure::Failure;
+use crate::serve::StartError;
+use crate::serve::resolver::plan;
+use crate::serve::unvalidated;
+
+/// Whom to ask and whom to believe, in place of what the configuration says.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "DNS options")]
+pub(crate) struct DnsOptions {
+    /// Ask this server instead of `dns.servers`; may be given more than once, and the servers are asked in order.
+    #[arg(long = "dns-server", value_name = "ADDR[:PORT]", value_parser = plain_server)]
+    servers: Vec<Server>,
+
+    /// Who validates, instead of `dns.mode`.
+    #[arg(long = "dns-mode", value_name = "MODE", value_enum)]
+    mode: Option<ModeOption>,
+
+    /// A file of DS or DNSKEY records at which validation ends, instead of `dns.trust_anchor`.
+    #[arg(long = "trust-anchor", value_name = "FILE")]
+    trust_anchor: Option<PathBuf>,
+}
+
+/// `--dns-mode`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeOption {
+    /// Believe the AD bit of a validating resolver on loopback.
+    TrustAd,
+    /// Validate here, up to the trust anchor.
+    Validate,
+    /// trust-ad where /etc/resolv.conf vouches for a resolver on loopback, else validate.
+    Auto,
+}
+
+fn plain_server(text: &str) -> Result<Server, String> {
+    match text.parse::<Server>() {
+        Ok(Server::Plain(address)) => Ok(Server::Plain(address)),
+        Ok(Server::Tls(_)) => Err("DNS over TLS is not available in this version".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl DnsOptions {
+    /// Puts what was given in the place of what the configuration says.
+    pub(super) fn apply(&self, settings: &mut Dns) {
+        if !self.servers.is_empty() {
+            settings.servers.clone_from(&self.servers);
+        }
+        if let Some(mode) = self.mode {
+            settings.mode = match mode {
+                ModeOption::TrustAd => DnsMode::TrustAd,
+                ModeOption::Validate => DnsMode::Validate,
+                ModeOption::Auto => DnsMode::Auto,
+            };
+        }
+        if let Some(file) = &self.trust_anchor {
+            settings.trust_anchor.clone_from(file);
+        }
+    }
+}
+
+/// The resolver of a relay with these settings today, dated negative trust anchors of the policy included (RFC 7646).
+pub(super) fn resolver(settings: &Dns, policy: &Policy) -> Result<Resolver, StartError> {
+    Ok(Resolver::new(
+        plan(settings, &unvalidated::today(settings, policy))?.config,
+    )?)
+}
+
+/// Runs a command's one task to its end.
+pub(super) fn block_on<F: Future>(task: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::System)?;
+    let output = runtime.block_on(task);
+    // What is still under way changes nothing any more.
+    runtime.shutdown_background();
+    Ok(output)
+}

@@ -1,0 +1,289 @@
+//! `danerelay tlsa verify`: does a chain satisfy given or published records?
+
+use std::fmt::Write as _;
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure, verify_chain};
+use dns::Data;
+use jiff::Timestamp;
+use mail::{Domain, LookupFailure, Security};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use serde::Serialize;
+
+use super::{InputError, certificates};
+use crate::cli::dns::LookupStatus;
+use crate::cli::look_up::{DnsOptions, block_on, resolver};
+use crate::cli::tlsa_records::{self, RecordReport};
+use crate::cli::{Verdict, output};
+use crate::failure::Failure;
+use crate::{config, policy_file};
+
+/// Which chain, and which records.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// A PEM file with the chain as the server sends it, its own certificate first.
+    #[arg(long, value_name = "FILE")]
+    chain: PathBuf,
+
+    /// A name that the certificate may bear where a trust anchor (usage 2) matches; the first is the TLSA base domain,
+    /// which is the MX host; may be given more than once. With --host that host is the default.
+    #[arg(long = "name", value_name = "NAME", required_unless_present = "host")]
+    names: Vec<Domain>,
+
+    /// A TLSA record in zone-file form, "3 1 1 29c8601c…"; may be given more than once.
+    #[arg(
+        long = "record",
+        value_name = "U S M HEX",
+        required_unless_present = "host",
+        conflicts_with = "host"
+    )]
+    records: Vec<String>,
+
+    /// Look up the records that are published for this host; only secure ones count.
+    #[arg(long, value_name = "NAME")]
+    host: Option<Domain>,
+
+    /// The port for which records are looked up.
+    #[arg(long, default_value = "25", requires = "host")]
+    port: NonZeroU16,
+
+    /// The time at which the chain is to be valid, in RFC 3339 form, for example 2027-01-31T12:00:00Z; without it now.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<UnixTime>,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    // Last: its heading holds for whatever follows.
+    #[command(flatten)]
+    dns: DnsOptions,
+}
+
+fn parse_time(text: &str) -> Result<UnixTime, String> {
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| "allowed: a time of RFC 3339, for example 2027-01-31T12:00:00Z".to_owned())?;
+    let seconds = u64::try_from(time.as_second()).map_err(|_| "before 1970".to_owned())?;
+    Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+}
+
+/// Verifies and prints.
+pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let chain = certificates::read(&arguments.chain)?;
+    let references = references(arguments)?;
+    let report = match &arguments.host {
+        None => {
+            let set = TlsaSet::new(parse_records(&arguments.records)?);
+            Report::of_check(&set, &chain, &references, arguments.now())
+        }
+        Some(host) => match look_up(arguments, host, named)? {
+            Published::Secure(set) => Report::of_check(&set, &chain, &references, arguments.now()),
+            Published::None(reason, records) => Report::without_records(reason, records),
+            Published::Failed(cause) => Report::of_failure(&cause),
+        },
+    };
+    if arguments.json {
+        output::write_json(&report)?;
+    } else {
+        output::write(&report.table())?;
+    }
+    Ok(report.verdict)
+}
+
+/// The names to look for; the base domain is the host whose records count unless another is named.
+fn references(arguments: &VerifyArguments) -> Result<ReferenceIdentifiers, InputError> {
+    let mut names = arguments.names.iter().chain(&arguments.host);
+    let base = names.next().map_or("", Domain::as_str);
+    let mut references = ReferenceIdentifiers::new(base)?;
+    for name in arguments.names.iter().skip(1) {
+        references = references.and(name.as_str())?;
+    }
+    Ok(references)
+}
+
+fn parse_records(texts: &[String]) -> Result<Vec<TlsaRecord>, InputError> {
+    let parsed = (1..).zip(texts).map(|(number, text)| {
+        rdata(text).parse().map_err(|cause| InputError::Record {
+            number,
+            text: text.clone(),
+            cause,
+        })
+    });
+    parsed.collect()
+}
+
+/// The data of a record that may have been copied with its owner, TTL, class and type, and with comments.
+fn rdata(text: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.split(';').next());
+    let words: Vec<&str> = lines.flat_map(str::split_ascii_whitespace).collect();
+    let mut parts = words.rsplitn(2, |word| word.eq_ignore_ascii_case("TLSA"));
+    parts.next().unwrap_or_default().join(" ")
+}
+
+/// What is published for a host.
+enum Published {
+    /// Records that count.
+    Secure(TlsaSet),
+    /// None that do: why, and how many there are.
+    None(&'static str, usize),
+    /// The look-up gave no answer.
+    Failed(LookupFailure),
+}
+
+fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> Result<Published, Failure> {
+    let mut loaded = config::load(named)?;
+    arguments.dns.apply(&mut loaded.config.dns);
+    let resolver = resolver(&loaded.config.dns, &policy_file::load(&loaded)?.policy)?;
+    let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
+    Ok(match lookup {
+        Err(cause) => Published::Failed(cause),
+        Ok(answer) => match (answer.security, answer.data) {
+            (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records)),
+            (Security::Insecure, Data::Records(records)) => Published::None(
+                "the published TLSA records are insecure and do not count",
+                records.len(),
+            ),
+            (Security::Secure | Security::Insecure, Data::NoData | Data::NxDomain) => {
+                Published::None("no TLSA records are published", 0)
+            }
+        },
+    })
+}
+
+impl VerifyArguments {
+    fn now(&self) -> UnixTime {
+        self.at.unwrap_or_else(UnixTime::now)
+    }
+}
+
+/// What was found, for people and for programs.
+#[derive(Debug, Serialize)]
+struct Report {
+    verified: bool,
+    matched: Option<String>,
+    depth: Option<usize>,
+    reason: String,
+    /// How many records are such that one of them must match.
+    usable: usize,
+    /// How many there are in all.
+    records: usize,
+    /// Each record with what it is good for.
+    details: Vec<RecordReport>,
+    #[serde(skip)]
+    verdict: Verdict,
+}
+
+impl Report {
+    fn of_check(
+        set: &TlsaSet,
+        chain: &[CertificateDer<'_>],
+        references: &ReferenceIdentifiers,
+        now: UnixTime,
+    ) -> Self {
+        let checked = verify_chain(set, chain, references, now);
+        let reason = match &checked {
+            Ok(found) => words(found).to_owned(),
+            Err(VerifyFailure::NoMatch) if !set.is_usable() => {
+                "no usable TLSA records: SMTP clients demand TLS and authenticate nobody".to_owned()
+            }
+            Err(failure) => failure.to_string(),
+        };
+        let found = checked.ok();
+        Self {
+            verified: found.is_some(),
+            verdict: if found.is_some() {
+                Verdict::Good
+            } else {
+                Verdict::Bad
+            },
+            depth: found.as_ref().map(|found| found.depth),
+            matched: found.map(|found| found.record.to_string()),
+            reason,
+            usable: set.usable_count(),
+            records: set.len(),
+            details: tlsa_records::reports(set),
+        }
+    }
+
+    /// There is nothing to verify with.
+    fn without_records(reason: &str, records: usize) -> Self {
+        Self {
+            verified: false,
+            matched: None,
+            depth: None,
+            reason: reason.to_owned(),
+            usable: 0,
+            records,
+            details: Vec::new(),
+            verdict: Verdict::Bad,
+        }
+    }
+
+    /// Bogus records are a finding; an outage is none.
+    fn of_failure(cause: &LookupFailure) -> Self {
+        let reason = format!("the look-up of the TLSA records failed: {cause}");
+        Self {
+            verdict: LookupStatus::from(cause).verdict(),
+            ..Self::without_records(&reason, 0)
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut table = String::new();
+        match (&self.matched, self.depth) {
+            (Some(record), Some(depth)) => {
+                let _ = writeln!(
+                    table,
+                    "verified: {}\nmatched:  {record}\ndepth:    {depth}",
+                    self.reason
+                );
+            }
+            _ => {
+                let _ = writeln!(table, "not verified: {}", self.reason);
+            }
+        }
+        let _ = writeln!(table, "records:  {}, usable {}", self.records, self.usable);
+        for record in &self.details {
+            let _ = writeln!(table, "  {record}");
+        }
+        table
+    }
+}
+
+/// Who is authenticated by what.
+fn words(found: &Match) -> &'static str {
+    match found.record.usage {
+        Usage::DaneEe => "the server's own certificate matches (DANE-EE)",
+        Usage::DaneTa => "a valid path leads to a matching trust anchor (DANE-TA)",
+        Usage::PkixTa | Usage::PkixEe | Usage::Other(_) => "a record matches",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_time, rdata};
+
+    #[test]
+    fn a_record_may_be_copied_from_a_zone_file_with_everything_around_it() {
+        for text in [
+            "3 1 1 29c8 601c",
+            "_25._tcp.mx.example. 3600 IN TLSA 3 1 1 29c8 601c",
+            "_25._tcp.mx.example. IN tlsa 3 1 1 ; the key\n 29c8 601c ; of 2026",
+        ] {
+            assert_eq!(rdata(text), "3 1 1 29c8 601c", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_times_of_rfc_3339_are_times() {
+        assert!(parse_time("2027-01-31T12:00:00+01:00").is_ok());
+        assert!(parse_time("1969-12-31T23:59:59Z").is_err());
+        for text in ["", "now", "2027-01-31", "2027-01-31T12:00:00"] {
+            assert!(parse_time(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A TLSA record set for people and for programs: each record with what it is good for.
+
+use std::fmt;
+
+use dane::TlsaSet;
+use serde::Serialize;
+
+/// One TLSA record.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordReport {
+    /// In zone-file form.
+    pub(super) record: String,
+    /// Whether it is one of those of which one must match.
+    pub(super) usable: bool,
+    /// Why it is not.
+    pub(super) reason: Option<String>,
+}
+
+impl fmt::Display for RecordReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let standing = self.reason.as_deref().unwrap_or("usable");
+        write!(f, "{}  ({standing})", self.record)
+    }
+}
+
+/// All records of a set, the usable ones first.
+pub(super) fn reports(set: &TlsaSet) -> Vec<RecordReport> {
+    let usable = set.usable().iter().map(|record| (record, None));
+    let outranked = set.outranked().iter().map(|record| {
+        let reason = "passed over for a record with a stronger digest (RFC 7671 section 9)";
+        (record, Some(reason.to_owned()))
+    });
+    let unusable = set
+        .unusable()
+        .iter()
+        .map(|(record, reason)| (record, Some(format!("unusable: {reason}"))));
+    usable
+        .chain(outranked)
+        .chain(unusable)
+        .map(|(record, reason)| RecordReport {
+            record: record.to_string(),
+            usable: reason.is_none(),
+            reason,
+        })
+        .collect()
+}

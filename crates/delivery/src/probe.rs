@@ -1,0 +1,170 @@
+//! A look at the hosts of a route: sessions are opened as for a delivery, and left again before anything is sent.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dane::VerifyCode;
+use futures_util::future::join_all;
+use mail::{AddressError, DaneVerdict, DomainPart};
+use policy::cause::Failure;
+use policy::decision::{Action, Decision, HostDecision, Requirement};
+
+use crate::config::DeliveryConfig;
+use crate::failure::Standing;
+use crate::route::{Route, RouteHost};
+use crate::session::{Caller, Handshake};
+use crate::source::SourceAddresses;
+use crate::tls::{Peer, TlsClient};
+
+/// What became of one host.
+#[derive(Debug, Clone)]
+pub struct HostProbe {
+    /// Why it was not connected to in the first round.
+    pub passed_over: Option<Failure>,
+    /// Its addresses in order, and once more for the second round of soft-fail where the first failed DANE.
+    pub tries: Vec<Probe>,
+}
+
+/// What became of one address.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The address.
+    pub address: IpAddr,
+    /// What the connection had to achieve.
+    pub requirement: Requirement,
+    /// What the log would say after a delivery.
+    pub verdict: DaneVerdict,
+    /// Version and cipher suite, where TLS came about.
+    pub session: Option<String>,
+    /// The verdict of the certificate check, where one was made.
+    pub valid: Option<VerifyCode>,
+    /// The TLSA record that matched.
+    pub matched: Option<String>,
+    /// Why the requirement was not met.
+    pub failure: Option<Failure>,
+}
+
+impl HostProbe {
+    /// All failures, in the order in which they happened.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let tries = self.tries.iter().filter_map(|one| one.failure.as_ref());
+        self.passed_over.iter().chain(tries)
+    }
+}
+
+/// Tries every address of every host that the route would connect to, the hosts side by side; the result has one entry a
+/// host. A route that leads nowhere gives none.
+///
+/// Fails if `config.hostname` cannot be said in EHLO.
+pub async fn probe(
+    route: &Route,
+    config: &DeliveryConfig,
+    tls: &TlsClient,
+) -> Result<Vec<HostProbe>, AddressError> {
+    let decisions = match &route.decision {
+        Decision::Stop(_) => return Ok(Vec::new()),
+        Decision::Try(decisions) => decisions,
+    };
+    let prober = Prober {
+        caller: Caller {
+            hostname: DomainPart::parse(&config.hostname)?,
+            timeouts: config.timeouts.clone(),
+            tls: tls.clone(),
+        },
+        sources: SourceAddresses::new(&config.source_addresses),
+        port: route.port,
+    };
+    let hosts = route.hosts.iter().zip(decisions);
+    Ok(join_all(hosts.map(|(host, decision)| prober.host(host, decision))).await)
+}
+
+struct Prober {
+    caller: Caller,
+    sources: SourceAddresses,
+    port: u16,
+}
+
+impl Prober {
+    async fn host(&self, host: &RouteHost, decision: &HostDecision) -> HostProbe {
+        let mut probe = match &decision.action {
+            Action::PassOver(failure) => HostProbe {
+                passed_over: Some(failure.clone()),
+                tries: Vec::new(),
+            },
+            Action::Connect { requirement, verdict } => HostProbe {
+                passed_over: None,
+                tries: self.addresses(host, *requirement, verdict).await,
+            },
+        };
+        let refused = probe.failures().find_map(|failure| match &failure.verdict {
+            DaneVerdict::Fail(cause) => Some(cause.clone()),
+            DaneVerdict::NotReached
+            | DaneVerdict::Verify
+            | DaneVerdict::VerifyHostOnly
+            | DaneVerdict::EncryptNoUsable
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_) => None,
+        });
+        if let (Some(requirement), Some(cause)) = (decision.soft_fail, refused) {
+            let verdict = DaneVerdict::Softfail(cause);
+            let second = self.addresses(host, requirement, &verdict).await;
+            probe.tries.extend(second);
+        }
+        probe
+    }
+
+    async fn addresses(
+        &self,
+        host: &RouteHost,
+        requirement: Requirement,
+        verdict: &DaneVerdict,
+    ) -> Vec<Probe> {
+        let mut tries = Vec::new();
+        for address in &host.addresses {
+            tries.push(self.address(host, *address, requirement, verdict).await);
+        }
+        tries
+    }
+
+    async fn address(
+        &self,
+        host: &RouteHost,
+        address: IpAddr,
+        requirement: Requirement,
+        verdict: &DaneVerdict,
+    ) -> Probe {
+        let peer = Peer {
+            host: host.name.as_ref(),
+            address,
+            dane: host.dane.as_ref(),
+        };
+        let (socket, source) = (SocketAddr::new(address, self.port), self.sources.next(address));
+        let opening = self
+            .caller
+            .open(socket, source, &peer, requirement, Handshake::IfOffered);
+        let mut probe = Probe {
+            address,
+            requirement,
+            verdict: verdict.clone(),
+            session: None,
+            valid: None,
+            matched: None,
+            failure: None,
+        };
+        match opening.await {
+            Ok(opened) => {
+                let facts = opened.session.tls;
+                (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
+                opened.session.wire.quit(self.caller.timeouts.quit).await;
+            }
+            Err(failure) => {
+                probe.valid = failure.verify_code();
+                probe.failure = Some(failure.into_failure(Standing {
+                    requirement,
+                    verdict,
+                    cleared: false,
+                }));
+            }
+        }
+        probe
+    }
+}
