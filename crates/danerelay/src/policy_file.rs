@@ -58,7 +58,8 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
             text: &text,
         },
         added: None,
-        read: &|list| std::fs::read_to_string(list),
+        // An octet that is no UTF-8 spoils its line, not the list.
+        read: &|list| Ok(String::from_utf8_lossy(&std::fs::read(list)?).into_owned()),
     })?;
     Ok(LoadedPolicy {
         policy,

@@ -148,12 +148,12 @@ where
         if let Some(fault) = arrival.decoder.fault() {
             return Err(Rejection::Fault(fault));
         }
-        let is_eight_bit = arrival.decoder.is_eight_bit();
-        let body = match arrival.transaction.mail.body {
-            Some(BodyType::EightBitMime) => BodyType::EightBitMime,
-            // What is in the content counts, not what was said of it (RFC 6152 §3).
-            Some(BodyType::SevenBit) | None if is_eight_bit => BodyType::EightBitMime,
-            Some(BodyType::SevenBit) | None => BodyType::SevenBit,
+        // What is in the content counts, not what was said of it: many clients declare 8BITMIME of plain ASCII, which
+        // every server takes (RFC 6152 §3).
+        let body = if arrival.decoder.is_eight_bit() {
+            BodyType::EightBitMime
+        } else {
+            BodyType::SevenBit
         };
         let message = NewMessage {
             id: arrival.id,

@@ -213,7 +213,11 @@ where
             Ok(Request::Quit) => Ok(self.answer(replies::BYE, Next::Quit)),
             Err(refusal) => Err(refusal),
         };
-        answered.unwrap_or_else(|refusal| self.refuse(&refusal.to_string()))
+        match answered {
+            Ok(next) => next,
+            Err(refusal @ Refusal::OtherProtocol) => self.answer(&refusal.to_string(), Next::Quit),
+            Err(refusal) => self.refuse(&refusal.to_string()),
+        }
     }
 
     fn answer(&mut self, text: &str, next: Next) -> Next {

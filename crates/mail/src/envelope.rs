@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Mailbox, ReversePath};
 
-/// What the client declared about the content (RFC 6152).
+/// What the content holds (RFC 6152), whatever the client declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BodyType {
-    /// `BODY=7BIT`, or nothing said and no octet above 127 seen.
+    /// No octet above 127.
     SevenBit,
-    /// `BODY=8BITMIME`, or octets above 127 seen.
+    /// Octets above 127.
     EightBitMime,
 }
 

@@ -107,13 +107,13 @@ fn parse(text: &str) -> Option<NextHop> {
         .strip_prefix("IPv6:")
         .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
         .map(IpAddr::V6);
-    match tagged.or_else(|| inner.parse().ok()) {
-        Some(address) => Some(NextHop::Address { address, port }),
-        None => Some(NextHop::Host {
-            host: Domain::parse(inner).ok()?,
-            port,
-        }),
+    if let Some(address) = tagged.or_else(|| inner.parse().ok()) {
+        return Some(NextHop::Address { address, port });
     }
+    // "192.0.2.1." would become a name that is written like an address, and read as one the next time.
+    let host = Domain::parse(inner).ok()?;
+    let is_name = host.as_str().parse::<IpAddr>().is_err();
+    is_name.then_some(NextHop::Host { host, port })
 }
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -158,7 +158,18 @@ mod tests {
 
     #[test]
     fn wrong_forms_are_refused() {
-        for text in ["", "a:", "a:0", "a:99999", "[a", "[a]x", "[a]:", "a b", "a:+5"] {
+        for text in [
+            "",
+            "a:",
+            "a:0",
+            "a:99999",
+            "[a",
+            "[a]x",
+            "[a]:",
+            "a b",
+            "a:+5",
+            "[192.0.2.1.]",
+        ] {
             assert!(text.parse::<NextHop>().is_err(), "{text:?}");
         }
     }

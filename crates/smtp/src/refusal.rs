@@ -17,6 +17,10 @@ pub enum Refusal {
     /// A command that we know and do not offer.
     #[error("502 5.5.1 Command not implemented")]
     NotImplemented,
+    /// A method of HTTP: the client was led here by somebody else, a web page for example, and what follows may be
+    /// commands of theirs. The session is to end (RFC 5321 §3.8 has 421 for that).
+    #[error("421 4.7.0 This is SMTP, not HTTP")]
+    OtherProtocol,
     /// A control character, lone CR and LF included.
     #[error("501 5.5.2 Control character in command")]
     ControlCharacter,

@@ -16,8 +16,8 @@ pub const REPLY_LENGTH: usize = 64 * 1024;
 
 /// One reply: its code and the text of each line without the code.
 ///
-/// The texts are printable: control characters became `?`, octets that are no UTF-8 became U+FFFD. They may be
-/// put into logs and reports, but never back into a protocol unexamined.
+/// The texts are the server's own: without line endings, but otherwise with whatever it sent; octets that are no
+/// UTF-8 became U+FFFD. Who shows them escapes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The code, the same on every line.
@@ -100,7 +100,7 @@ impl ReplyParser {
             [b'-', text @ ..] => (false, text),
             _ => return Err(ReplyError::Malformed),
         };
-        self.lines.push(printable(text));
+        self.lines.push(String::from_utf8_lossy(text).into_owned());
         if !last {
             return Ok(None);
         }
@@ -120,18 +120,6 @@ fn split_code(line: &[u8]) -> Result<(ReplyCode, &[u8]), ReplyError> {
         .fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
     let code = ReplyCode::new(number).ok_or(ReplyError::Code)?;
     Ok((code, rest))
-}
-
-/// The text without anything that could move a terminal's cursor or end a line.
-fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text)
-        .chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => '?',
-            c => c,
-        })
-        .collect()
 }
 
 impl Reply {
@@ -280,8 +268,8 @@ mod tests {
     #[test]
     fn one_line_forms() {
         let reply = reply(b"550-5.7.1 first\r\n550 5.7.1 sec\x1b[ond\xff\r\n");
-        assert_eq!(reply.to_log(), "550-5.7.1 first 550 5.7.1 sec?[ond\u{fffd}");
-        assert_eq!(reply.text_without_codes(), "first sec?[ond\u{fffd}");
+        assert_eq!(reply.to_log(), "550-5.7.1 first 550 5.7.1 sec\u{1b}[ond\u{fffd}");
+        assert_eq!(reply.text_without_codes(), "first sec\u{1b}[ond\u{fffd}");
     }
 
     proptest! {

@@ -57,6 +57,9 @@ impl Request {
         let line = line.trim_ascii_end();
         let verb = line.iter().take_while(|octet| **octet != b' ').count();
         let (verb, rest) = line.split_at_checked(verb).unwrap_or((line, b""));
+        if METHODS.iter().any(|method| verb.eq_ignore_ascii_case(method)) {
+            return Err(Refusal::OtherProtocol);
+        }
         let verb = Verb::find(verb).ok_or(Refusal::UnknownCommand)?;
         let argument = argument(verb, rest)?;
         match verb {
@@ -114,6 +117,9 @@ const VERBS: [(&str, Verb); 21] = [
     ("SOML", Verb::NotImplemented),
     ("SAML", Verb::NotImplemented),
 ];
+
+/// What requests of HTTP begin with.
+const METHODS: [&[u8]; 6] = [b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"CONNECT"];
 
 impl Verb {
     fn find(verb: &[u8]) -> Option<Self> {

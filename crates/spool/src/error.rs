@@ -37,7 +37,7 @@ pub enum SpoolError {
     #[error("{0} is no spool of this program")]
     Foreign(PathBuf),
     /// The administrator: another daemon uses this spool.
-    #[error("the spool {path} is in use by another daemon{}", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    #[error("in use by another daemon{}", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Locked {
         /// The spool's directory.
         path: PathBuf,

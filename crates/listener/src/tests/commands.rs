@@ -94,7 +94,8 @@ async fn an_accepted_message_is_spooled_logged_and_handed_on() {
             .collect::<Vec<_>>(),
         ["\"A b\"@D.example", "postmaster@admin.example"]
     );
-    assert_eq!(envelope.body, mail::BodyType::EightBitMime);
+    // Plain ASCII, whatever BODY said.
+    assert_eq!(envelope.body, mail::BodyType::SevenBit);
     let content = &world.contents_with_received()[0];
     assert!(
         content.starts_with(&format!(
@@ -248,4 +249,17 @@ async fn a_lone_line_feed_begins_no_command() {
             ("QUIT", "221"),
         ])
         .await;
+}
+
+#[tokio::test]
+async fn commands_behind_a_request_of_http_are_never_read() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    client.expect("220").await;
+    client
+        .send(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n\r\n.\r\n")
+        .await;
+    client.expect("421 4.7.0").await;
+    client.expect_end().await;
+    assert!(world.envelopes().is_empty());
 }

@@ -44,6 +44,7 @@ use job::{CommitJob, Job, SettleJob, Stored};
 use lock::Lock;
 use readers::Readers;
 use recent::Recent;
+use recovery::Complaint;
 use reserve::Reserve;
 use space::Space;
 use writer::{Shared, Writer};
@@ -134,6 +135,7 @@ impl EmbeddedSpool {
             waiting: VecDeque::new(),
             withdrawn: Vec::new(),
             unchecked: 0,
+            complaint: Complaint::default(),
             lock,
         }
         .start()?;

@@ -1,10 +1,12 @@
 //! Looking into a spool without being its daemon.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
+use rustix::fs::Access;
 
 use super::{DATABASE, queries, schema};
 use crate::error::SpoolError;
@@ -24,8 +26,16 @@ impl ReadOnlySpool {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SpoolError> {
         let directory = path.as_ref();
         let database = directory.join(DATABASE);
-        if !database.exists() {
-            return Err(SpoolError::Missing(directory.to_owned()));
+        // Asked without opening it: to close it again would take away the locks that this process may have on it.
+        match rustix::fs::access(&database, Access::READ_OK).map_err(io::Error::from) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(SpoolError::Missing(directory.to_owned()));
+            }
+            Err(error) => {
+                let named = format!("{}: {error}", database.display());
+                return Err(io::Error::new(error.kind(), named).into());
+            }
         }
         let connection = match Self::checked(schema::open_reader(&database, CACHE_BYTES), &database) {
             // Without its log, nothing can change it and nothing of it is elsewhere.

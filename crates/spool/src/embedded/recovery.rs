@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -14,6 +14,35 @@ use crate::error::SpoolError;
 
 /// How long to wait before a disk that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A failure that lasts, or comes and goes, is reported again after this time.
+const REMINDER: Duration = Duration::from_mins(1);
+
+/// What the log was told of writes that fail.
+#[derive(Debug, Default)]
+pub(super) struct Complaint {
+    last: Option<Instant>,
+    /// The log still believes that writing fails.
+    stands: bool,
+}
+
+impl Complaint {
+    /// Says that writing fails, unless that was just said.
+    pub(super) fn failed(&mut self, error: &SpoolError) {
+        if self.last.is_none_or(|last| last.elapsed() >= REMINDER) {
+            tracing::error!(%error, "cannot write to the spool");
+            self.last = Some(Instant::now());
+            self.stands = true;
+        }
+    }
+
+    /// Says that writing works again, if the log believes otherwise.
+    pub(super) fn succeeded(&mut self) {
+        if std::mem::take(&mut self.stands) {
+            tracing::warn!("the spool can be written to again");
+        }
+    }
+}
 
 impl Writer {
     /// After a failed write: makes room, or opens the database anew and checks it, until that helps; false if the
@@ -38,7 +67,6 @@ impl Writer {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     self.shared.broken.store(false, Ordering::Relaxed);
-                    tracing::info!("the spool works again");
                     return true;
                 }
                 Err(again) => {

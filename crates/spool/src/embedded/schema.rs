@@ -1,5 +1,8 @@
 //! The tables, and how a connection is set up.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +54,7 @@ const VERSION_1: &str = "
 
 /// The connection of the writer: creates or migrates the database.
 pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
+    make_private(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     check_owner(&connection, path)?;
@@ -63,6 +67,21 @@ pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, S
     connection.set_prepared_statement_cache_capacity(32);
     migrate(&mut connection)?;
     Ok(connection)
+}
+
+/// Makes the file, if it is missing, so that nobody else may read the mail in it, whoever may enter the directory.
+/// `SQLite` gives the log the same mode. A file that is there is not opened: to close it would take away the locks
+/// that other connections of this process have on it.
+fn make_private(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A second connection that writes nothing but checkpoints.

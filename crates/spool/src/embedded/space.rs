@@ -35,7 +35,7 @@ impl Space {
         let room = match *last {
             Some((at, room)) if at.elapsed() < FRESH => room,
             Some(_) | None => {
-                let room = self.ask()?;
+                let room = self.ask(0)?;
                 *last = Some((Instant::now(), room));
                 room
             }
@@ -49,11 +49,16 @@ impl Space {
         *last = Some((Instant::now(), false));
     }
 
-    fn ask(&self) -> Result<bool, SpoolError> {
+    /// Whether there is room for this many octets more than must stay free. Asks the file system each time.
+    pub(super) fn has_room_beyond(&self, octets: u64) -> bool {
+        self.ask(octets).unwrap_or(false)
+    }
+
+    fn ask(&self, octets: u64) -> Result<bool, SpoolError> {
         let found = rustix::fs::statvfs(&self.path).map_err(std::io::Error::from)?;
         let bytes = found.f_bavail.saturating_mul(found.f_frsize);
         // File systems that make inodes as needed report none in all.
         let inodes = found.f_files == 0 || found.f_favail >= INODES_FREE;
-        Ok(bytes >= self.bytes_free && inodes)
+        Ok(bytes >= self.bytes_free.saturating_add(octets) && inodes)
     }
 }

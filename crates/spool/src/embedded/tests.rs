@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -166,6 +167,34 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, None).await.unwrap().message_done);
     spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn mail_is_private_even_in_an_open_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+    }
+    spool.close().await.unwrap();
+}
+
+#[test]
+fn a_reserve_that_was_given_back_is_put_aside_again_once_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("reserve");
+    let mut reserve = Reserve::make(directory.path());
+    assert!(reserve.give_back());
+    assert!(!reserve.give_back());
+    reserve.renew(&Space::new(directory.path().to_owned(), u64::MAX));
+    assert!(!file.exists());
+    reserve.renew(&Space::new(directory.path().to_owned(), 0));
+    assert!(file.exists());
+    assert!(reserve.give_back());
 }
 
 #[tokio::test]

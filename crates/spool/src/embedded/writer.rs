@@ -15,6 +15,7 @@ use super::bodies::Directories;
 use super::caretaker::{Caretaker, Chore, checkpoint};
 use super::job::{CommitJob, Job, Reply, SettleJob, Stored, rest};
 use super::lock::Lock;
+use super::recovery::Complaint;
 use super::reserve::Reserve;
 use super::space::Space;
 use super::tables::{self, Deleted};
@@ -97,6 +98,7 @@ pub(super) struct Writer {
     pub(super) withdrawn: Vec<QueueId>,
     pub(super) next_body: i64,
     pub(super) unchecked: usize,
+    pub(super) complaint: Complaint,
     /// Held until nothing is written any more.
     pub(super) lock: Lock,
 }
@@ -138,7 +140,7 @@ impl Writer {
             }
             let group = self.next_group();
             if let Err(error) = self.write(group) {
-                tracing::error!(%error, "cannot write to the spool");
+                self.complaint.failed(&error);
                 if !self.recover(&error) {
                     break (None, Some(error));
                 }
@@ -216,6 +218,8 @@ impl Writer {
                     self.caretaker.ask(Chore::Remove(path));
                 }
                 self.tend_log();
+                self.complaint.succeeded();
+                self.reserve.renew(&self.shared.space);
                 Ok(())
             }
             Err(error) => {
