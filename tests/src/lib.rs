@@ -23,6 +23,8 @@
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
 //! 8. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
 //!
+//! [`fuzz`] stands apart: what must hold of any octets, for a fuzzer and for the ordinary tests.
+//!
 //! [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
 //!
 //! The peer tests need root, the programs in [`arena::PROGRAMS`] and Exim; `tests/run` brings them. Where something is
@@ -41,6 +43,7 @@
 pub mod arena;
 pub mod certificates;
 pub mod exim;
+pub mod fuzz;
 pub mod letter;
 pub mod postfix;
 pub mod process;

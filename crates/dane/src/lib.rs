@@ -44,9 +44,18 @@
 //! What this crate never does: look anything up, consult the system's roots for DANE, complete a chain from
 //! a local store, look at names or dates under DANE-EE(3), or resume a session.
 //!
-//! Where it is stricter than other implementations under DANE-TA(2), failing closed: X.509 version 1
-//! leaves, leaves marked as CA, chains of more than 16 certificates, RSA keys under 2048 bits, critical
-//! policy extensions, and issuer names that are equal only after normalisation.
+//! Where it is stricter than other implementations under DANE-TA(2), failing closed:
+//!
+//! - X.509 version 1 leaves, leaves marked as CA, critical policy extensions;
+//! - trust anchors that are out of date or lack basic constraints, self-signed or not;
+//! - more than 16 certificates sent, more than six intermediates on a path, and for a path length
+//!   constraint self-issued intermediates are counted, too;
+//! - RSA keys under 2048 bits;
+//! - issuer names that are equal only after normalisation, a CN under name constraints, wildcards for names
+//!   with an underscore.
+//!
+//! Where a server sends several paths, of which one is valid, that one is found, whatever the order. A
+//! certificate's key identifiers decide nothing: they are hints for the search (RFC 5280 §4.2.1.1).
 
 mod code;
 mod config;

@@ -69,18 +69,20 @@ fn canonical(name: &str) -> Result<String, InvalidName> {
     }
 }
 
-/// Whether a presented identifier stands for the reference identifier. `*` is accepted as the whole first
-/// label, for exactly one label, and above at least two more (RFC 7672 §3.2.3; RFC 6125 §7.2 on wildcards
-/// as wide as a public suffix).
+/// Whether a presented identifier stands for the reference identifier.
+///
+/// `*` is accepted as the whole first label, for exactly one label, and above at least two more (RFC 7672
+/// §3.2.3; RFC 6125 §7.2 on wildcards as wide as a public suffix); not for names with an underscore, which
+/// are no host names. A final dot belongs to the notation of the DNS, not to a name in a certificate
+/// (RFC 5280 §4.2.1.6).
 fn name_matches(presented: &str, reference: &str) -> bool {
-    let presented = presented.strip_suffix('.').unwrap_or(presented);
     let Some(parent) = presented.strip_prefix("*.") else {
         return presented.eq_ignore_ascii_case(reference);
     };
     let Some((_, reference_parent)) = reference.split_once('.') else {
         return false;
     };
-    parent.contains('.') && parent.eq_ignore_ascii_case(reference_parent)
+    parent.contains('.') && !reference.contains('_') && parent.eq_ignore_ascii_case(reference_parent)
 }
 
 /// Whether the CN may stand in for absent DNS names.
@@ -163,7 +165,8 @@ mod tests {
     fn matching_table() {
         for (presented, reference, expected) in [
             ("MX1.Example.COM", "mx1.example.com", true),
-            ("mx1.example.com.", "mx1.example.com", true),
+            ("mx1.example.com.", "mx1.example.com", false),
+            ("*.example.com.", "mx1.example.com", false),
             ("mx1.example.com\0.evil.org", "mx1.example.com", false),
             ("*.example.com", "mx1.example.com", true),
             ("*.EXAMPLE.com", "mx1.example.com", true),
@@ -178,6 +181,8 @@ mod tests {
             ("*.*.com", "a.example.com", false),
             ("", "example.com", false),
             ("mx_1.example.com", "mx_1.example.com", true),
+            ("*.example.com", "mx_1.example.com", false),
+            ("*.ex_ample.com", "mx1.ex_ample.com", false),
         ] {
             assert_eq!(
                 name_matches(presented, reference),

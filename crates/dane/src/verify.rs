@@ -37,10 +37,16 @@ pub fn verify_chain(
     references: &ReferenceIdentifiers,
     now: UnixTime,
 ) -> Result<Match, VerifyFailure> {
-    let presented: Vec<_> = chain.iter().map(Presented::new).collect();
-    let Some((leaf, issuers)) = presented.split_first() else {
+    let Some((leaf, others)) = chain.split_first() else {
         return Err(VerifyFailure::BadCertificate);
     };
+    // Sent a second time, the leaf is still not its own issuer.
+    let issuers: Vec<_> = others
+        .iter()
+        .filter(|certificate| *certificate != leaf)
+        .map(Presented::new)
+        .collect();
+    let leaf = Presented::new(leaf);
     let own = set
         .usable()
         .iter()
@@ -57,8 +63,8 @@ pub fn verify_chain(
     }
     trust_anchor::verify(
         set.usable(),
-        leaf,
-        issuers,
+        &leaf,
+        &issuers,
         &trust_anchor::Terms { references, now },
     )
 }

@@ -46,12 +46,13 @@ impl Failure {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             // What a moment may mend is no fault of the configuration: systemd is to try again.
-            Self::Start(StartError::Listen { .. } | StartError::System(_)) => Verdict::Bad,
+            Self::Start(StartError::Listen { .. } | StartError::System(_))
+            | Self::Demo(_)
+            | Self::Output(_) => Verdict::Bad,
             Self::Start(StartError::Spool { cause, .. }) | Self::Spool(cause) => of_spool(cause),
             Self::Config(_) | Self::Policy(_) | Self::Start(_) | Self::Question(_) | Self::Input(_) => {
                 Verdict::Unusable
             }
-            Self::Demo(_) | Self::Output(_) => Verdict::Bad,
         }
     }
 }

@@ -202,7 +202,7 @@ fn a_queue_that_does_not_exist_is_2() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_2() {
+fn an_address_that_is_taken_is_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (_directory, file) = configured(&format!(
@@ -210,7 +210,7 @@ fn an_address_that_is_taken_is_2() {
          [dns]\nservers = [\"127.0.0.1\"]\n[log]\ntarget = \"log\"\n"
     ));
     let output = with(&file, &["serve"]);
-    assert_eq!(status(&output), 2);
+    assert_eq!(status(&output), 1);
     let words = format!("cannot listen on {address}: ");
     assert!(stderr(&output).contains(&words), "{}", stderr(&output));
     let log = std::fs::read_to_string(file.with_file_name("log")).unwrap();

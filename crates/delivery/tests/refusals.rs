@@ -169,7 +169,7 @@ async fn long_replies_are_one_line_of_bearable_length() {
             ("enhanced", "5.7.1"),
             (
                 "reply",
-                "550-5.7.1 first, \"status=sent 550-5.7.1 ?[2J 550 5.7.1 last",
+                "550-5.7.1 first, \"status=sent 550-5.7.1 \u{1b}[2J 550 5.7.1 last",
             ),
         ],
     );

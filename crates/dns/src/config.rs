@@ -1,20 +1,20 @@
 //! How look-ups are made, and who decides it where the administrator does not.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use mail::Domain;
 use thiserror::Error;
 
-use crate::TrustAnchors;
+use crate::{Server, TrustAnchors};
 
 /// Who validates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// This process, up to its trust anchors, behind any upstream that passes DNSSEC records on.
     Validate,
-    /// A resolver on loopback whose AD bit is believed (RFC 4035 §4.9.3).
+    /// A resolver on loopback or over TLS whose AD bit is believed (RFC 4035 §4.9.3).
     TrustAd,
 }
 
@@ -24,7 +24,7 @@ pub struct ResolverConfig {
     /// Who validates.
     pub mode: Mode,
     /// The servers to ask, in order.
-    pub servers: Vec<SocketAddr>,
+    pub servers: Vec<Server>,
     /// Where validation ends. Not used with [`Mode::TrustAd`].
     pub trust_anchors: TrustAnchors,
     /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say.
@@ -37,16 +37,16 @@ pub struct ResolverConfig {
 }
 
 /// Why a resolver cannot be made: the administrator's to mend.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum ResolverError {
     /// There is nobody to ask.
     #[error("no DNS server is configured")]
     NoServers,
     /// Believing the AD bit needs a channel that nobody else can write to (RFC 4035 §4.9.3).
     #[error(
-        "trust-ad believes {0}, which is not on loopback; use a validating resolver there, or mode = \"validate\""
+        "trust-ad believes {0}, which is neither on loopback nor reached over TLS; use a validating resolver there, or mode = \"validate\""
     )]
-    NotLoopback(SocketAddr),
+    NotSecureChannel(Server),
     /// Without an anchor nothing is ever secure.
     #[error("the set of trust anchors is empty")]
     NoTrustAnchors,
@@ -61,12 +61,8 @@ impl ResolverConfig {
             Mode::Validate if self.trust_anchors.is_empty() => Err(ResolverError::NoTrustAnchors),
             Mode::Validate => Ok(()),
             // One server that cannot be trusted voids the whole list: it is asked when the others are silent.
-            Mode::TrustAd => match self
-                .servers
-                .iter()
-                .find(|server| !server.ip().to_canonical().is_loopback())
-            {
-                Some(stranger) => Err(ResolverError::NotLoopback(*stranger)),
+            Mode::TrustAd => match self.servers.iter().find(|server| !server.is_secure_channel()) {
+                Some(stranger) => Err(ResolverError::NotSecureChannel(stranger.clone())),
                 None => Ok(()),
             },
         }
@@ -187,20 +183,26 @@ mod tests {
     fn one_server_elsewhere_voids_trust_ad() {
         let config = |mode, servers: &[&str]| ResolverConfig {
             mode,
-            servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
+            servers: servers
+                .iter()
+                .map(|server| Server::Plain(server.parse().unwrap()))
+                .collect(),
             trust_anchors: TrustAnchors::root(),
             domain_insecure: Vec::new(),
             timeout: Duration::from_secs(5),
             cache_entries: 10,
         };
         let mixed = ["127.0.0.1:53", "192.0.2.53:53"];
-        let stranger = ResolverError::NotLoopback("192.0.2.53:53".parse().unwrap());
-        assert_eq!(config(Mode::TrustAd, &mixed).check(), Err(stranger));
-        assert_eq!(config(Mode::Validate, &mixed).check(), Ok(()));
-        assert_eq!(
-            config(Mode::TrustAd, &["127.0.0.1:53", "[::1]:53"]).check(),
-            Ok(())
-        );
-        assert_eq!(config(Mode::TrustAd, &[]).check(), Err(ResolverError::NoServers));
+        assert!(matches!(
+            config(Mode::TrustAd, &mixed).check(),
+            Err(ResolverError::NotSecureChannel(stranger)) if stranger.to_string() == "192.0.2.53:53"
+        ));
+        assert!(config(Mode::Validate, &mixed).check().is_ok());
+        let near = config(Mode::TrustAd, &["127.0.0.1:53", "[::1]:53"]);
+        assert!(near.check().is_ok());
+        assert!(matches!(
+            config(Mode::TrustAd, &[]).check(),
+            Err(ResolverError::NoServers)
+        ));
     }
 }

@@ -4,7 +4,8 @@
 //! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
 //! [`LookupFailure`](mail::LookupFailure) at one place. A tour:
 //!
-//! 1. [`config`]: who validates ([`Mode`]), which servers are asked, where validation ends ([`anchor`]).
+//! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), where
+//!    validation ends ([`anchor`]).
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
 //! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
@@ -12,7 +13,7 @@
 //!    believed must show it before its first answer counts.
 //!
 //! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
-//! `trusting` believes the AD bit; `upstream` asks the servers.
+//! `trusting` believes the AD bit; `upstream` asks the servers, over a `channel` those with TLS.
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
@@ -20,6 +21,7 @@ pub mod anchor;
 pub mod answer;
 mod belief;
 mod cache;
+mod channel;
 pub mod config;
 mod flight;
 mod hop;
@@ -29,6 +31,7 @@ pub mod mx;
 mod record;
 mod resolver;
 pub mod self_test;
+pub mod server;
 mod trusting;
 mod upstream;
 mod validate;
@@ -37,3 +40,4 @@ pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
 pub use resolver::{QuestionError, Resolver};
+pub use server::{Server, TlsServer};

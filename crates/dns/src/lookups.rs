@@ -243,6 +243,10 @@ impl Lookups {
         self.follow(&state, Instant::now(), name, record_type).await
     }
 
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        self.upstream.obstacle()
+    }
+
     pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
         let question = Query::query(Name::root(), RecordType::DNSKEY);
         let message = self.upstream.exchange(&question, Asking::Unchecked).await?;

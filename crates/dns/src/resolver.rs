@@ -72,6 +72,11 @@ impl Resolver {
         self.0.doubted().await;
     }
 
+    /// Why a server over TLS could not be spoken to when that was last tried, with its name: for people to read.
+    pub fn obstacle(&self) -> Option<String> {
+        self.0.obstacle()
+    }
+
     /// MX records, in the order received.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
         self.0

@@ -36,6 +36,9 @@ pub enum Fault {
     /// Nobody answers.
     #[error("no DNS server answers ({0})")]
     Unreachable(LookupFailure),
+    /// Nobody answers, and this server's certificate or handshake is why.
+    #[error("no secure channel to the DNS server {0}")]
+    NoChannel(String),
     /// The servers answer, and leave out the signatures that were asked for.
     #[error(
         "the DNS servers leave out DNSSEC signatures: nothing can be validated behind them; use other servers"
@@ -71,7 +74,11 @@ impl Fault {
     fn refutes(&self) -> bool {
         match self {
             Self::NotValidating | Self::Insecure(_) | Self::BogusAnswered(_) => true,
-            Self::Unreachable(_) | Self::NoSignatures | Self::Root(_) | Self::Failed { .. } => false,
+            Self::Unreachable(_)
+            | Self::NoChannel(_)
+            | Self::NoSignatures
+            | Self::Root(_)
+            | Self::Failed { .. } => false,
         }
     }
 }
@@ -136,6 +143,9 @@ async fn diagnose(resolver: &Resolver, cause: LookupFailure) -> Fault {
     match resolver.signatures_arrive().await {
         Ok(true) => Fault::Root(cause),
         Ok(false) => Fault::NoSignatures,
-        Err(unanswered) => Fault::Unreachable(unanswered),
+        Err(unanswered) => match resolver.obstacle() {
+            Some(obstacle) => Fault::NoChannel(obstacle),
+            None => Fault::Unreachable(unanswered),
+        },
     }
 }

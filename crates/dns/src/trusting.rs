@@ -1,4 +1,4 @@
-//! Belief in a validating resolver on loopback: its AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
+//! Belief in a validating resolver on loopback or over TLS: its AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The servers that are asked, over UDP and then TCP. Nothing here knows DNSSEC beyond setting its bits.
+//! The servers that are asked, over UDP and then TCP or else over TLS. Nothing here knows DNSSEC beyond setting its bits.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Messag
 use mail::LookupFailure;
 use tokio::time::timeout;
 
+use crate::Server;
+use crate::channel::Channel;
 use crate::hop::is_answer;
 
 /// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
@@ -34,7 +36,7 @@ pub(crate) enum Asking {
 
 /// The servers in their order.
 pub(crate) struct Upstream {
-    servers: Vec<SocketAddr>,
+    servers: Vec<Way>,
     /// The server that answered last: a dead one before it costs its time-out once, not for each question.
     preferred: AtomicUsize,
     /// The longest that one server may take for one question, TCP included.
@@ -42,16 +44,26 @@ pub(crate) struct Upstream {
     provider: TokioRuntimeProvider,
 }
 
+/// The way to a server.
+enum Way {
+    Plain(SocketAddr),
+    Tls(Channel),
+}
+
 impl Upstream {
     /// `deadline` is that of a whole look-up: even if the last server is the only one alive there is time for its answer.
-    pub(crate) fn new(servers: Vec<SocketAddr>, deadline: Duration) -> Self {
+    pub(crate) fn new(servers: Vec<Server>, deadline: Duration) -> Self {
         let parts = u32::try_from(servers.len())
             .unwrap_or(u32::MAX)
             .saturating_mul(2)
             .saturating_add(1);
         let patience = deadline.saturating_mul(2) / parts;
+        let ways = servers.into_iter().map(|server| match server {
+            Server::Plain(address) => Way::Plain(address),
+            Server::Tls(server) => Way::Tls(Channel::new(server, patience)),
+        });
         Self {
-            servers,
+            servers: ways.collect(),
             preferred: AtomicUsize::new(0),
             patience,
             provider: TokioRuntimeProvider::new(),
@@ -70,7 +82,7 @@ impl Upstream {
             .skip(first)
             .take(self.servers.len());
         for (index, server) in order {
-            let attempt = timeout(self.patience, self.ask(*server, question, asking)).await;
+            let attempt = timeout(self.patience, self.ask(server, question, asking)).await;
             match attempt.unwrap_or(Err(LookupFailure::Timeout)) {
                 Ok(message) if is_answer(&message) => {
                     self.preferred.store(index, Ordering::Relaxed);
@@ -84,6 +96,14 @@ impl Upstream {
         best
     }
 
+    /// Why a server over TLS cannot be spoken to.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        self.servers.iter().find_map(|server| match server {
+            Way::Plain(_) => None,
+            Way::Tls(channel) => channel.obstacle(),
+        })
+    }
+
     /// Asks every server, at the same time, whichever is preferred.
     pub(crate) async fn exchange_with_each(
         &self,
@@ -91,29 +111,19 @@ impl Upstream {
         asking: Asking,
     ) -> Vec<Result<Message, LookupFailure>> {
         join_all(self.servers.iter().map(|server| async move {
-            timeout(self.patience, self.ask(*server, question, asking))
+            timeout(self.patience, self.ask(server, question, asking))
                 .await
                 .unwrap_or(Err(LookupFailure::Timeout))
         }))
         .await
     }
 
-    async fn ask(
-        &self,
-        server: SocketAddr,
-        question: &Query,
-        asking: Asking,
-    ) -> Result<Message, LookupFailure> {
-        let mut message = self
-            .over_udp(server, request(question, asking))
-            .await
-            .map_err(|e| cause(&e))?;
-        if message.metadata.truncation {
-            message = self
-                .over_tcp(server, request(question, asking))
-                .await
-                .map_err(|e| cause(&e))?;
-        }
+    async fn ask(&self, server: &Way, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
+        let answer = match server {
+            Way::Plain(address) => self.in_clear(*address, request(question, asking)).await,
+            Way::Tls(channel) => channel.ask(request(question, asking)).await,
+        };
+        let message = answer.map_err(|error| cause(&error))?;
         // RFC 5452 §9.1: the answer is to this question. Addresses, ports and IDs are checked below us.
         let fits = matches!(message.queries.as_slice(), [asked] if asked == question);
         if !fits || message.metadata.truncation {
@@ -125,6 +135,14 @@ impl Upstream {
         message
             .answers
             .retain(|record| seen.insert((record.name.clone(), record.data.clone())));
+        Ok(message)
+    }
+
+    async fn in_clear(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
+        let message = self.over_udp(server, request.clone()).await?;
+        if message.metadata.truncation {
+            return self.over_tcp(server, request).await;
+        }
         Ok(message)
     }
 

@@ -10,9 +10,11 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{ask, dead_server, genuine, resolver, world};
+use common::{ask, dead_server, forger, genuine, resolver, validator_behind, world};
 use dns::{Mode, Resolver, ResolverConfig};
-use hickory_proto::rr::RecordType;
+use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{RData, Record, RecordType};
 use testworld::dns::{DnsFault, Questions};
 
 #[tokio::test]
@@ -127,8 +129,10 @@ async fn truncated_answers_are_asked_for_again_over_tcp_also_with_dead_servers_a
         .unwrap();
     let (_held, dead) = dead_server().await;
     let live = world.address();
-    let lists: [&[SocketAddr]; 5] = [
+    let lists: [&[SocketAddr]; 7] = [
         &[live],
+        &[live, live, dead],
+        &[live, dead, live],
         &[live, live],
         &[live, dead],
         &[dead, live],
@@ -136,7 +140,7 @@ async fn truncated_answers_are_asked_for_again_over_tcp_also_with_dead_servers_a
     ];
     for servers in lists {
         let resolver = Resolver::new(ResolverConfig {
-            servers: servers.to_vec(),
+            servers: servers.iter().copied().map(dns::Server::from).collect(),
             ..common::config(&world, Mode::Validate)
         })
         .unwrap();
@@ -207,4 +211,93 @@ async fn outside_the_anchored_zone_nothing_is_secure() {
         ask(&resolver, "mx.hashed.test", RecordType::A).await,
         "insecure records"
     );
+}
+
+#[tokio::test]
+async fn a_truncated_answer_without_tcp_is_a_failure_and_no_absence() {
+    let world = world().await;
+    let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let server = udp.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        loop {
+            let (length, peer) = udp.recv_from(&mut buffer).await.unwrap();
+            // The query itself, as an answer that is cut off.
+            buffer[2] |= 0x82;
+            udp.send_to(&buffer[..length], peer).await.unwrap();
+        }
+    });
+    for mode in [Mode::Validate, Mode::TrustAd] {
+        let resolver = Resolver::new(ResolverConfig {
+            servers: vec![server.into()],
+            timeout: std::time::Duration::from_secs(1),
+            ..common::config(&world, mode)
+        })
+        .unwrap();
+        let told = ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await;
+        assert!(told.starts_with("failed"), "{mode:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_edns_makes_nothing_insecure() {
+    let world = world().await;
+    let server = forger(&world, |_, message| {
+        message.metadata.response_code = ResponseCode::FormErr;
+        message.edns = None;
+        message.answers.clear();
+        message.authorities.clear();
+    })
+    .await;
+    let resolver = validator_behind(&world, vec![server]);
+    for zone in ["secure.test", "insecure.test"] {
+        let told = ask(&resolver, &format!("mx.{zone}"), RecordType::A).await;
+        assert!(told.starts_with("failed"), "{zone}: {told}");
+    }
+}
+
+/// The same signature with another octet in it.
+fn spoiled(record: &Record) -> Option<Record> {
+    let RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) = &record.data else {
+        return None;
+    };
+    let mut octets = rrsig.sig().to_vec();
+    octets[9] ^= 1;
+    let data = RData::DNSSEC(DNSSECRData::RRSIG(RRSIG::from_sig(rrsig.input().clone(), octets)));
+    Some(Record::from_rdata(record.name.clone(), record.ttl, data))
+}
+
+#[tokio::test]
+async fn one_good_signature_is_enough() {
+    let world = world().await;
+    let server = forger(&world, |_, message| {
+        for section in [&mut message.answers, &mut message.authorities] {
+            let junk: Vec<Record> = section.iter().filter_map(spoiled).collect();
+            section.splice(0..0, junk);
+        }
+    })
+    .await;
+    let resolver = validator_behind(&world, vec![server]);
+    for (name, record_type, told) in [
+        ("mx.secure.test", RecordType::A, "secure records"),
+        ("mx.hashed.test", RecordType::AAAA, "secure nodata"),
+        ("any.wild.secure.test", RecordType::A, "secure records"),
+        ("mx.insecure.test", RecordType::A, "insecure records"),
+    ] {
+        assert_eq!(ask(&resolver, name, record_type).await, told, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn where_we_validate_the_ad_bit_of_others_has_no_effect() {
+    let world = world().await;
+    let server = forger(&world, |_, message| message.metadata.authentic_data = true).await;
+    let resolver = validator_behind(&world, vec![server]);
+    for (name, told) in [
+        ("mx.bogus.test", "failed bogus"),
+        ("mx.insecure.test", "insecure records"),
+        ("mx.secure.test", "secure records"),
+    ] {
+        assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{name}");
+    }
 }

@@ -223,7 +223,7 @@ async fn each_server_must_validate_and_silence_refutes_nothing() {
 
 fn behind(world: &World, servers: Vec<std::net::SocketAddr>) -> Resolver {
     Resolver::new(ResolverConfig {
-        servers,
+        servers: servers.into_iter().map(dns::Server::from).collect(),
         timeout: std::time::Duration::from_secs(2),
         ..config(world, Mode::TrustAd)
     })

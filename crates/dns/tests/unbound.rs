@@ -54,7 +54,7 @@ fn start(world: &World, directory: &Path) -> Option<(Running, SocketAddr)> {
 
 fn resolver(world: &World, mode: Mode, server: SocketAddr) -> Resolver {
     Resolver::new(ResolverConfig {
-        servers: vec![server],
+        servers: vec![server.into()],
         ..config(world, mode)
     })
     .unwrap()

@@ -111,13 +111,17 @@ fn a_leaf_is_not_its_own_issuer() {
     let leaf = self_signed(leaf_params(&[HOST]));
     for fields in [(2, 0, 0), (2, 0, 1), (2, 1, 1)] {
         let records = [record(fields, &leaf)];
-        assert!(depth(&[&leaf], &records, &[HOST]).is_err(), "{fields:?}");
+        let alone = depth(&[&leaf], &records, &[HOST]);
+        assert!(alone.is_err(), "{fields:?}");
         assert_eq!(
             depth(&[&leaf, &leaf], &records, &[HOST]),
-            Err(UNTRUSTED_CA),
+            alone,
             "{fields:?} sent twice"
         );
     }
+    let own_key = [record((2, 1, 0), &leaf)];
+    assert_eq!(depth(&[&leaf], &own_key, &[HOST]), Ok(1));
+    assert_eq!(depth(&[&leaf, &leaf], &own_key, &[HOST]), Ok(1));
 }
 
 #[test]

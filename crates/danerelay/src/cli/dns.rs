@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verd
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
     let policy = policy_file::load(&loaded)?.policy;
-    let resolver = resolver(&loaded.config.dns, &policy)?;
+    let resolver = resolver(&loaded.config, &policy)?;
     let lookup: Result<_, QuestionError> = block_on(resolver.text(&arguments.name, &arguments.record_type))?;
     let report = Report::new(&lookup?, String::clone);
     if arguments.json {

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &ExplainArguments, named: Option<&Path>) -> Result<
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
     let policy = policy_file::load(&loaded)?;
-    let resolver = resolver(&loaded.config.dns, &policy.policy)?;
+    let resolver = resolver(&loaded.config, &policy.policy)?;
     let report = block_on(explain(arguments, &loaded.config, &policy, &resolver))??;
     if arguments.json {
         output::write_json(&report)?;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use dns::Resolver;
 use policy::Policy;
 
-use crate::config::schema::{Dns, DnsMode};
+use crate::config::schema::{Config, Dns, DnsMode};
 use crate::config::units::Server;
 use crate::failure::Failure;
 use crate::serve::StartError;
@@ -18,8 +18,8 @@ use crate::serve::unvalidated;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "DNS options")]
 pub(crate) struct DnsOptions {
-    /// Ask this server instead of `dns.servers`; may be given more than once, and the servers are asked in order.
-    #[arg(long = "dns-server", value_name = "ADDR[:PORT]", value_parser = plain_server)]
+    /// Ask this server, ADDRESS, ADDRESS:PORT or `tls://NAME@ADDRESS`, instead of `dns.servers`; may be given more than once, and the servers are asked in order.
+    #[arg(long = "dns-server", value_name = "SERVER")]
     servers: Vec<Server>,
 
     /// Who validates, instead of `dns.mode`.
@@ -34,20 +34,12 @@ pub(crate) struct DnsOptions {
 /// `--dns-mode`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ModeOption {
-    /// Believe the AD bit of a validating resolver on loopback.
+    /// Believe the AD bit of a validating resolver on loopback or over TLS.
     TrustAd,
     /// Validate here, up to the trust anchor.
     Validate,
     /// trust-ad where /etc/resolv.conf vouches for a resolver on loopback, else validate.
     Auto,
-}
-
-fn plain_server(text: &str) -> Result<Server, String> {
-    match text.parse::<Server>() {
-        Ok(Server::Plain(address)) => Ok(Server::Plain(address)),
-        Ok(Server::Tls(_)) => Err("DNS over TLS is not available in this version".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 impl DnsOptions {
@@ -70,9 +62,9 @@ impl DnsOptions {
 }
 
 /// The resolver of a relay with these settings today, dated negative trust anchors of the policy included (RFC 7646).
-pub(super) fn resolver(settings: &Dns, policy: &Policy) -> Result<Resolver, StartError> {
+pub(super) fn resolver(config: &Config, policy: &Policy) -> Result<Resolver, StartError> {
     Ok(Resolver::new(
-        plan(settings, &unvalidated::today(settings, policy))?.config,
+        plan(config, &unvalidated::today(&config.dns, policy))?.config,
     )?)
 }
 

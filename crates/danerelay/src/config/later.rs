@@ -7,7 +7,6 @@ use policy::file_error::FileError;
 
 use super::document::Document;
 use super::schema::{Config, Store};
-use super::units::Server;
 
 /// What leaving a key's function out would do.
 #[derive(Clone, Copy)]
@@ -89,16 +88,6 @@ pub(super) fn review(
             "spool.store",
             format!("`spool.store = \"postgres\"`: {NOT_AVAILABLE}; allowed: embedded"),
         )),
-    }
-    let over_tls = |server: &&Server| match server {
-        Server::Plain(_) => false,
-        Server::Tls(_) => true,
-    };
-    if let Some(server) = config.dns.servers.iter().find(over_tls) {
-        errors.push(document.fault_at(
-            "dns.servers",
-            format!("`{server}`: {NOT_AVAILABLE}; allowed: ADDRESS, ADDRESS:PORT"),
-        ));
     }
     (warnings, errors)
 }

@@ -91,9 +91,9 @@ const WRONG: [(&str, (usize, usize), &[&str]); 27] = [
         &["192.0.2.1", "loopback"],
     ),
     (
-        "[dns]\nservers = [\"tls://a.example@192.0.2.1\"]",
-        (2, 1),
-        &["not available in this version"],
+        "[dns]\nservers = [\"tls://192.0.2.1\"]",
+        (2, 12),
+        &["tls://192.0.2.1", "tls://NAME@ADDRESS"],
     ),
     (
         "[spool]\nstore = \"postgres\"",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use policy::duration::DurationError;
+use rustls::pki_types::DnsName;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -25,13 +26,18 @@ pub(crate) struct Size(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network(pub(crate) IpNet);
 
-/// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1"`.
+/// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1:8853"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Server {
     /// In clear, on port 53 unless another is given.
     Plain(SocketAddr),
-    /// Over TLS, the text as written: known, but not available in this version.
-    Tls(String),
+    /// Over TLS, on port 853 unless another is given (RFC 7858 §3.1).
+    Tls {
+        /// The name in its certificate.
+        name: DnsName<'static>,
+        /// Where it listens.
+        address: SocketAddr,
+    },
 }
 
 const INTERVAL_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
@@ -192,8 +198,11 @@ impl FromStr for Server {
         let wrong = || UnitError::new(text, "name server", SERVER_ALLOWED);
         if let Some(secured) = text.strip_prefix("tls://") {
             let (name, address) = secured.split_once('@').ok_or_else(wrong)?;
-            let known = mail::Domain::parse(name).is_ok() && parse_server_address(address, 853).is_some();
-            return known.then(|| Self::Tls(text.to_owned())).ok_or_else(wrong);
+            let domain = mail::Domain::parse(name).map_err(|_| wrong())?;
+            return Ok(Self::Tls {
+                name: DnsName::try_from(domain.as_str().to_owned()).map_err(|_| wrong())?,
+                address: parse_server_address(address, 853).ok_or_else(wrong)?,
+            });
         }
         parse_server_address(text, 53).map(Self::Plain).ok_or_else(wrong)
     }
@@ -218,7 +227,10 @@ impl fmt::Display for Server {
         match self {
             Self::Plain(address) if address.port() == 53 => address.ip().fmt(f),
             Self::Plain(address) => address.fmt(f),
-            Self::Tls(text) => f.write_str(text),
+            Self::Tls { name, address } if address.port() == 853 => {
+                write!(f, "tls://{}@{}", name.as_ref(), address.ip())
+            }
+            Self::Tls { name, address } => write!(f, "tls://{}@{address}", name.as_ref()),
         }
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
         wrong(
             "dns.servers",
             format!(
-                "with `mode = \"trust-ad\"` {server} must be on loopback: anyone on the way could forge its AD bit"
+                "with `mode = \"trust-ad\"` {server} must be on loopback or reached over TLS (tls://NAME@ADDRESS): anyone on the way could forge its AD bit"
             ),
         );
     }
@@ -109,7 +109,7 @@ fn trusted_from_afar(config: &Config) -> Option<&Server> {
         DnsMode::Auto | DnsMode::Validate => None,
         DnsMode::TrustAd => config.dns.servers.iter().find(|server| match server {
             Server::Plain(address) => !address.ip().is_loopback(),
-            Server::Tls(_) => false,
+            Server::Tls { .. } => false,
         }),
     }
 }

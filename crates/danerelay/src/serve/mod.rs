@@ -19,7 +19,6 @@ mod start;
 pub(crate) mod tls;
 pub(crate) mod unvalidated;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,8 +97,8 @@ fn log_panics(log: Arc<Logger>) {
 }
 
 /// Addresses for a log line or a status.
-fn words(addresses: &[SocketAddr]) -> String {
-    let words: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+fn words<T: ToString>(addresses: &[T]) -> String {
+    let words: Vec<String> = addresses.iter().map(T::to_string).collect();
     words.join(", ")
 }
 

@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dns::{AnchorError, Mode, ResolverConfig, TrustAnchors};
+use dns::{AnchorError, Mode, ResolverConfig, TlsServer, TrustAnchors};
 use mail::Domain;
 
-use crate::config::schema::{Dns, DnsMode};
+use super::tls::{self, TlsError};
+use crate::config::schema::{Config, DnsMode, Tls};
 use crate::config::units::Server;
 
 /// Where the system names its resolvers.
@@ -49,10 +51,14 @@ pub(crate) enum ResolverPlanError {
         /// What is wrong with it.
         cause: AnchorError,
     },
+    /// Name servers over TLS cannot be verified.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
 }
 
 /// Makes the plan from the configuration and the system's resolv.conf; `insecure` are the negative trust anchors of now.
-pub(crate) fn plan(settings: &Dns, insecure: &[Domain]) -> Result<Plan, ResolverPlanError> {
+pub(crate) fn plan(config: &Config, insecure: &[Domain]) -> Result<Plan, ResolverPlanError> {
+    let settings = &config.dns;
     let system = if settings.servers.is_empty() {
         Some(read_resolv_conf()?)
     } else {
@@ -61,7 +67,7 @@ pub(crate) fn plan(settings: &Dns, insecure: &[Domain]) -> Result<Plan, Resolver
     let (mode, reason) = choose(settings.mode, system.as_ref());
     let servers = match &system {
         Some(system) => system_servers(system),
-        None => settings.servers.iter().filter_map(plain).collect(),
+        None => named_servers(&settings.servers, &config.tls)?,
     };
     let chosen = ResolverConfig {
         mode,
@@ -111,22 +117,35 @@ fn choose(configured: DnsMode, system: Option<&resolv_conf::Config>) -> (Mode, S
     }
 }
 
-fn plain(server: &Server) -> Option<SocketAddr> {
-    match server {
-        Server::Plain(address) => Some(*address),
-        Server::Tls(_) => None,
+/// Those of the configuration. The roots are read only where a server needs them.
+fn named_servers(servers: &[Server], tls: &Tls) -> Result<Vec<dns::Server>, ResolverPlanError> {
+    let mut client = None;
+    let mut named = Vec::with_capacity(servers.len());
+    for server in servers {
+        named.push(match server {
+            Server::Plain(address) => dns::Server::Plain(*address),
+            Server::Tls { name, address } => dns::Server::Tls(TlsServer {
+                address: *address,
+                name: name.clone(),
+                client: match &client {
+                    Some(client) => Arc::clone(client),
+                    None => Arc::clone(client.insert(tls::name_server_client(tls)?)),
+                },
+            }),
+        });
     }
+    Ok(named)
 }
 
 /// Without a file or without servers in it, the resolver is the one on this machine (resolv.conf(5)).
-fn system_servers(system: &resolv_conf::Config) -> Vec<SocketAddr> {
-    let named: Vec<SocketAddr> = system
+fn system_servers(system: &resolv_conf::Config) -> Vec<dns::Server> {
+    let named: Vec<dns::Server> = system
         .nameservers
         .iter()
-        .map(|ip| SocketAddr::new(IpAddr::from(ip), 53))
+        .map(|ip| SocketAddr::new(IpAddr::from(ip), 53).into())
         .collect();
     if named.is_empty() {
-        vec![SocketAddr::from(([127, 0, 0, 1], 53))]
+        vec![SocketAddr::from(([127, 0, 0, 1], 53)).into()]
     } else {
         named
     }
@@ -159,6 +178,7 @@ fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config::schema::Dns;
 
     #[test]
     fn auto_believes_nobody_whom_the_system_does_not_vouch_for() {
@@ -172,27 +192,64 @@ mod tests {
         assert_eq!(choose(DnsMode::Validate, Some(&vouched)).0, Mode::Validate);
     }
 
+    fn with(dns: Dns) -> Config {
+        Config {
+            dns,
+            ..Config::default()
+        }
+    }
+
     #[test]
-    fn named_servers_are_asked_in_their_order() {
-        let settings = Dns {
-            servers: ["192.0.2.2:5353", "2001:db8::1"]
-                .map(|text| text.parse().unwrap())
-                .to_vec(),
+    fn named_servers_are_asked_in_their_order_and_each_in_its_way() {
+        let servers = ["192.0.2.2:5353", "2001:db8::1", "tls://dns.example@192.0.2.3"];
+        let settings = with(Dns {
+            servers: servers.map(|text| text.parse().unwrap()).to_vec(),
             ..Dns::default()
-        };
+        });
         let plan = plan(&settings, &[]).unwrap();
-        let expected = ["192.0.2.2:5353", "[2001:db8::1]:53"].map(|text| text.parse().unwrap());
-        assert_eq!(plan.config.servers, expected);
+        let asked: Vec<String> = plan.config.servers.iter().map(ToString::to_string).collect();
+        let expected = [
+            "192.0.2.2:5353",
+            "[2001:db8::1]:53",
+            "tls://dns.example@192.0.2.3:853",
+        ];
+        assert_eq!(asked, expected);
         assert_eq!(plan.config.mode, Mode::Validate);
         assert!(plan.probe.is_none());
     }
 
     #[test]
-    fn the_administrator_is_believed_at_once_and_the_system_after_a_test() {
-        let settings = |mode| Dns {
-            mode,
-            servers: vec!["127.0.0.1".parse().unwrap()],
+    fn a_server_elsewhere_is_believed_over_tls_only() {
+        let settings = |server: &str| {
+            with(Dns {
+                mode: DnsMode::TrustAd,
+                servers: vec![server.parse().unwrap()],
+                ..Dns::default()
+            })
+        };
+        let resolver = |server| dns::Resolver::new(plan(&settings(server), &[]).unwrap().config);
+        assert!(resolver("tls://dns.example@192.0.2.3").is_ok());
+        assert!(resolver("192.0.2.3").is_err());
+    }
+
+    #[test]
+    fn without_roots_no_server_over_tls_can_be_verified() {
+        let mut settings = with(Dns {
+            servers: vec!["tls://dns.example@192.0.2.3".parse().unwrap()],
             ..Dns::default()
+        });
+        settings.tls.webpki_roots = "/nonexistent/roots.pem".into();
+        assert!(matches!(plan(&settings, &[]), Err(ResolverPlanError::Tls(_))));
+    }
+
+    #[test]
+    fn the_administrator_is_believed_at_once_and_the_system_after_a_test() {
+        let settings = |mode| {
+            with(Dns {
+                mode,
+                servers: vec!["127.0.0.1".parse().unwrap()],
+                ..Dns::default()
+            })
         };
         let told = plan(&settings(DnsMode::TrustAd), &[]).unwrap();
         assert_eq!(told.config.mode, Mode::TrustAd);

@@ -4,12 +4,11 @@
 //! the fault, comes again while the fault lasts, and is called off when it ends. With `mode = "auto"` the test also decides
 //! who validates.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dns::self_test::{self, Names};
-use dns::{Mode, Resolver, ResolverError};
+use dns::{Mode, Resolver, ResolverError, Server};
 use mail::event::{Event, EventLog, Level, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -32,7 +31,7 @@ pub(super) struct Watch {
     /// With `auto`, where the servers may come to be believed: the same servers, believed.
     probe: Option<Resolver>,
     names: Names,
-    servers: Vec<SocketAddr>,
+    servers: Vec<Server>,
     /// Why the mode is what it is, as far as that can be told without a test.
     reason: String,
     events: Arc<dyn EventLog>,
@@ -214,7 +213,7 @@ mod tests {
     fn config(world: &World, mode: Mode) -> ResolverConfig {
         ResolverConfig {
             mode,
-            servers: vec![world.address()],
+            servers: vec![world.address().into()],
             trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
             domain_insecure: Vec::new(),
             timeout: Duration::from_secs(5),

@@ -85,7 +85,7 @@ pub(super) async fn start(
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
     let unvalidated = unvalidated::today(&config.dns, &policy.policy);
-    let plan = resolver::plan(&config.dns, &unvalidated)?;
+    let plan = resolver::plan(config, &unvalidated)?;
     let resolver = Resolver::new(plan.config.clone())?;
     let tls = tls::client(&config.tls)?;
     let spool = open_spool(config).await?;
@@ -151,7 +151,7 @@ pub(super) async fn start(
 pub(super) fn check(config: &Config) -> Result<(), StartError> {
     let hostname = settings::hostname(config)?;
     settings::listener(config, &hostname)?;
-    Resolver::new(resolver::plan(&config.dns, &config.dns.domain_insecure)?.config)?;
+    Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
     tls::client(&config.tls)?;
     Ok(())
 }
@@ -178,13 +178,12 @@ fn started(loaded: &Loaded, policy: &LoadedPolicy, plan: &resolver::Plan, addres
         .file
         .as_ref()
         .map_or_else(built_in, |file| file.display().to_string());
-    let servers: Vec<SocketAddr> = plan.config.servers.clone();
     Event::new(Level::Info, "started")
         .with("version", Value::Word(env!("CARGO_PKG_VERSION").to_owned()))
         .with("listen", Value::Quoted(words(addresses)))
         .with("dns", Value::Word(mode_word(plan.config.mode).to_owned()))
         .with("reason", Value::Quoted(plan.reason.clone()))
-        .with("servers", Value::Quoted(words(&servers)))
+        .with("servers", Value::Quoted(words(&plan.config.servers)))
         .with(
             "spool",
             Value::Quoted(loaded.config.spool.path.display().to_string()),

@@ -36,18 +36,16 @@ pub(crate) enum TlsError {
     /// Groups and versions do not fit together.
     #[error("[tls]: {0}")]
     Settings(#[from] SetupError),
+    /// The same, towards name servers.
+    #[error("[tls]: {0}")]
+    NameServers(rustls::Error),
 }
 
 /// What every handshake shares.
 pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
     let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
     let provider = Arc::new(dane::provider(&groups));
-    let roots = if settings.webpki_roots.as_os_str().is_empty() {
-        system_roots()
-    } else {
-        roots_of_file(&settings.webpki_roots)?
-    };
-    let webpki = WebPki::new(Arc::new(roots), &provider)?;
+    let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
     let minimum = match settings.minimum {
         TlsVersion::V12 => MinimumVersion::Tls12,
         TlsVersion::V13 => MinimumVersion::Tls13,
@@ -56,6 +54,30 @@ pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
         ClientConfigs::new(provider, minimum)?,
         Some(webpki),
     ))
+}
+
+/// What verifies the name servers over TLS, by the same roots and with the same settings.
+pub(super) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+    let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
+    let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
+        TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersion::V13 => &[&rustls::version::TLS13],
+    };
+    let roots = roots(settings)?;
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(dane::provider(&groups)))
+        .with_protocol_versions(versions)
+        .map_err(TlsError::NameServers)?;
+    Ok(Arc::new(
+        builder.with_root_certificates(roots).with_no_client_auth(),
+    ))
+}
+
+fn roots(settings: &Tls) -> Result<RootCertStore, TlsError> {
+    if settings.webpki_roots.as_os_str().is_empty() {
+        Ok(system_roots())
+    } else {
+        roots_of_file(&settings.webpki_roots)
+    }
 }
 
 fn group_of(group: TlsGroup) -> Group {

@@ -3,11 +3,17 @@
 use serde_json::{Value, json};
 use testworld::RecordType;
 use testworld::dns::{Bogus, DnsFault, Questions, Role};
+use testworld::mail::Ca;
 
+use crate::tlsa::pem;
 use crate::{Stage, danerelay};
 
 fn stage() -> Stage {
-    let stage = Stage::new("");
+    stage_with("")
+}
+
+fn stage_with(more: &str) -> Stage {
+    let stage = Stage::new(more);
     let world = &stage.world;
     let here = "127.0.0.1:25".parse().unwrap();
     world
@@ -198,8 +204,8 @@ fn what_cannot_be_asked_is_2() {
             "ADDRESS:PORT",
         ),
         (
-            &["dns", "a.test", "A", "--dns-server", "tls://a.example@192.0.2.1"],
-            "not available in this version",
+            &["dns", "a.test", "A", "--dns-server", "tls://192.0.2.1"],
+            "tls://NAME@ADDRESS",
         ),
         (&["dns", "a.test", "A", "--dns-mode", "believe"], "trust-ad"),
         (
@@ -245,4 +251,35 @@ fn the_ad_bit_counts_once_the_resolver_has_shown_that_it_validates() {
         "{}",
         end.stdout
     );
+}
+
+#[test]
+fn over_tls_the_server_must_have_its_name_and_is_believed_then() {
+    let stage = stage_with("[tls]\nwebpki_roots = \"roots.pem\"");
+    let ca = Ca::new("CA").unwrap();
+    stage.write("roots.pem", &pem(ca.certificate()));
+    let identity = ca.issue(&["dns.example"]).unwrap();
+    let started = stage.runtime.block_on(stage.world.server_over_tls(&identity));
+    let address = started.as_ref().unwrap().address();
+    for (name, mode, status, exit) in [
+        ("dns.example", "validate", "secure", 0),
+        ("dns.example", "trust-ad", "secure", 0),
+        ("other.example", "validate", "indeterminate", 3),
+        ("other.example", "trust-ad", "failed", 3),
+    ] {
+        stage.world.set_role(match mode {
+            "trust-ad" => Role::Validator,
+            _ => Role::Forwarder,
+        });
+        let server = format!("tls://{name}@{address}");
+        let question = ["dns", "signed.test", "MX", "--json", "--dns-mode", mode];
+        let end = stage.run(&[&question[..], &["--dns-server", &server]].concat());
+        assert_eq!(
+            (end.json()["status"].clone(), end.status),
+            (json!(status), exit),
+            "{mode} {name}: {}{}",
+            end.stdout,
+            end.stderr
+        );
+    }
 }

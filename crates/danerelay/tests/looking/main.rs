@@ -104,7 +104,7 @@ fn every_command_explains_itself_and_reads_the_configuration_first() {
     for (command, words) in [
         (
             &["dns"][..],
-            &["secure", "--dns-server <ADDR[:PORT]>", "--json", "Exit status"][..],
+            &["secure", "--dns-server <SERVER>", "--json", "Exit status"][..],
         ),
         (
             &["explain"],

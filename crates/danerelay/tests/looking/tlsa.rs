@@ -12,7 +12,7 @@ use crate::{End, Stage, danerelay, text_of};
 const NOTHING: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A certificate in PEM form.
-fn pem(der: &[u8]) -> String {
+pub(crate) fn pem(der: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in der.chunks(3) {

@@ -269,7 +269,7 @@ fn resolver(world: &World, mode: Mode) -> Resolver {
     }
     let config = ResolverConfig {
         mode,
-        servers: vec![world.address()],
+        servers: vec![world.address().into()],
         trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),

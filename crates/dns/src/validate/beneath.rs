@@ -11,9 +11,8 @@ use futures_util::stream::{self, Stream};
 use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::xfer::DnsHandle;
-use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{DnsRequest, DnsResponse, Message, Query};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RecordType};
 use mail::LookupFailure;
 use tokio::time::Instant;
 
@@ -21,6 +20,8 @@ use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{failure_of, is_answer};
 use crate::upstream::{Asking, Upstream};
+
+use super::prune::pruned;
 
 /// How long a failed inner question is not asked again: long enough to spare the server, short enough to see it mended.
 const FAILURE_LIFE: Duration = Duration::from_secs(2);
@@ -166,40 +167,6 @@ pub(super) fn out_of_library(error: &NetError) -> LookupFailure {
         }
         NetError::Timeout => LookupFailure::Timeout,
         _ => LookupFailure::Malformed,
-    }
-}
-
-/// Cuts a message down to what can matter: in the answer what stands at the name itself and DNAMEs above it, in the authority
-/// section denials and the SOA of a zone above the name. Nothing else is validated, so nobody can make us fetch keys for it.
-fn pruned(mut message: Message, question: &Query) -> Message {
-    let name = question.name();
-    message.answers.retain(|record| {
-        record.name == *name || covered_type(record) == RecordType::DNAME && record.name.zone_of(name)
-    });
-    message.authorities.retain(|record| {
-        let signed_above = signer(record).is_none_or(|signer| signer.zone_of(name));
-        match covered_type(record) {
-            RecordType::NSEC | RecordType::NSEC3 => signed_above,
-            RecordType::SOA => signed_above && record.name.zone_of(name),
-            _ => false,
-        }
-    });
-    message.additionals.clear();
-    message
-}
-
-/// The type of a record, or for a signature the type that it signs.
-fn covered_type(record: &Record) -> RecordType {
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => rrsig.input().type_covered,
-        _ => record.record_type(),
-    }
-}
-
-fn signer(record: &Record) -> Option<&Name> {
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(&rrsig.input().signer_name),
-        _ => None,
     }
 }
 

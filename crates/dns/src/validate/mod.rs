@@ -12,6 +12,7 @@
 mod beneath;
 mod denial;
 mod nsec3;
+mod prune;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -12,12 +12,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dns::{Data, Lookup, Mode, Resolver, ResolverConfig, TrustAnchors};
+use dns::{Data, Lookup, Mode, Resolver, ResolverConfig, Server, TrustAnchors};
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use testworld::dns::{Bogus, Role, Span, World};
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+/// What we ask for at most in a datagram.
+const LARGEST_DATAGRAM: usize = 1232;
 
 pub fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
@@ -26,7 +30,7 @@ pub fn domain(text: &str) -> Domain {
 pub fn config(world: &World, mode: Mode) -> ResolverConfig {
     ResolverConfig {
         mode,
-        servers: vec![world.address()],
+        servers: vec![world.address().into()],
         trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),
@@ -47,7 +51,7 @@ pub fn resolver(world: &World, mode: Mode) -> Resolver {
 pub fn validator_behind(world: &World, servers: Vec<SocketAddr>) -> Resolver {
     let config = config(world, Mode::Validate);
     Resolver::new(ResolverConfig {
-        servers,
+        servers: servers.into_iter().map(Server::from).collect(),
         timeout: Duration::from_secs(2),
         ..config
     })
@@ -141,13 +145,22 @@ pub async fn genuine(world: &World, name: &str, record_type: RecordType) -> Mess
     Message::from_vec(&forwarded(world.address(), &message.to_vec().unwrap()).await).unwrap()
 }
 
+/// The world's answer over TCP, where nothing is truncated.
 async fn forwarded(server: SocketAddr, octets: &[u8]) -> Vec<u8> {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    socket.send_to(octets, server).await.unwrap();
-    let mut buffer = vec![0; 65_535];
-    let length = socket.recv(&mut buffer).await.unwrap();
-    buffer.truncate(length);
-    buffer
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    write_framed(&mut stream, octets).await;
+    read_framed(&mut stream).await.unwrap()
+}
+
+async fn write_framed(stream: &mut TcpStream, octets: &[u8]) {
+    let length = u16::try_from(octets.len()).unwrap().to_be_bytes();
+    stream.write_all(&[&length, octets].concat()).await.unwrap();
+}
+
+async fn read_framed(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut octets = vec![0; stream.read_u16().await.ok()?.into()];
+    stream.read_exact(&mut octets).await.ok()?;
+    Some(octets)
 }
 
 /// A server that passes everything on to the world, but for what `forge` changes.
@@ -155,26 +168,60 @@ pub async fn forger(
     world: &World,
     forge: impl Fn(&Query, &mut Message) + Send + Sync + 'static,
 ) -> SocketAddr {
-    let (socket, server) = (
-        Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap()),
-        world.address(),
-    );
-    let (address, forge) = (socket.local_addr().unwrap(), Arc::new(forge));
+    let forge = Arc::new(forge);
+    let server = world.address();
+    let (udp, tcp) = one_port().await;
+    let address = udp.local_addr().unwrap();
+    let (over_udp, over_tcp) = (Arc::clone(&forge), forge);
     tokio::spawn(async move {
+        let udp = Arc::new(udp);
         loop {
             let mut buffer = vec![0; 4096];
-            let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+            let (length, peer) = udp.recv_from(&mut buffer).await.unwrap();
             buffer.truncate(length);
-            let (socket, forge) = (Arc::clone(&socket), Arc::clone(&forge));
+            let (udp, forge) = (Arc::clone(&udp), Arc::clone(&over_udp));
             tokio::spawn(async move {
-                let mut message = Message::from_vec(&forwarded(server, &buffer).await).unwrap();
-                let asked = message.queries.first().unwrap().clone();
-                forge(&asked, &mut message);
-                socket.send_to(&message.to_vec().unwrap(), peer).await.unwrap();
+                let mut octets = forged(server, &buffer, &*forge).await;
+                if octets.len() > LARGEST_DATAGRAM {
+                    octets = Message::from_vec(&octets).unwrap().truncate().to_vec().unwrap();
+                }
+                udp.send_to(&octets, peer).await.unwrap();
+            });
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = tcp.accept().await.unwrap();
+            let forge = Arc::clone(&over_tcp);
+            tokio::spawn(async move {
+                while let Some(octets) = read_framed(&mut stream).await {
+                    let octets = forged(server, &octets, &*forge).await;
+                    write_framed(&mut stream, &octets).await;
+                }
             });
         }
     });
     address
+}
+
+async fn forged(
+    server: SocketAddr,
+    octets: &[u8],
+    forge: &(impl Fn(&Query, &mut Message) + Sync),
+) -> Vec<u8> {
+    let mut message = Message::from_vec(&forwarded(server, octets).await).unwrap();
+    let asked = message.queries.first().unwrap().clone();
+    forge(&asked, &mut message);
+    message.to_vec().unwrap()
+}
+
+async fn one_port() -> (UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
 }
 
 /// A server that hears and never answers; it lives as long as the socket.

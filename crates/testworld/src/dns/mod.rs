@@ -16,14 +16,18 @@ mod tree;
 mod zone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hickory_proto::rr::{Name, RecordType};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 pub use domain::Domain;
 pub use fault::{DnsFault, Questions};
 pub use zone::{Algorithm, Bogus, Denial, Span, Status};
 
+use crate::mail::Identity;
 use crate::{TaskGuard, WorldError};
 use fault::Scope;
 use rdata::{parse_name, parse_rdata};
@@ -40,6 +44,8 @@ pub enum Transport {
     Udp,
     /// Over a connection.
     Tcp,
+    /// Over a connection with TLS.
+    Tls,
 }
 
 /// One question that reached the server, in order of arrival.
@@ -63,6 +69,25 @@ pub enum Role {
     Validator,
 }
 
+/// A running server over TLS.
+pub struct TlsServer {
+    address: SocketAddr,
+    hang_up: Arc<Notify>,
+    _task: TaskGuard,
+}
+
+impl TlsServer {
+    /// Closes all connections, as a server does with those that are idle.
+    pub fn hang_up(&self) {
+        self.hang_up.notify_one();
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 /// The running tree. Clones share it; its tasks end with the last one.
 #[derive(Clone)]
 pub struct World {
@@ -74,6 +99,7 @@ pub struct World {
 pub(crate) struct Shared {
     state: Mutex<State>,
     queries: Mutex<Vec<Query>>,
+    handshakes: AtomicUsize,
 }
 
 struct State {
@@ -104,6 +130,7 @@ impl World {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             queries: Mutex::default(),
+            handshakes: AtomicUsize::new(0),
         });
         Self::serve(shared, ip).await
     }
@@ -112,6 +139,35 @@ impl World {
     /// clients that have several upstreams. It ends with the handle returned.
     pub async fn another_server(&self) -> Result<Self, WorldError> {
         Self::serve(Arc::clone(&self.shared), self.address.ip()).await
+    }
+
+    /// A server for the same tree over TLS (RFC 7858), on a free port of the same address. What other servers are asked in
+    /// clear it is asked there. It ends with the handle returned.
+    pub async fn server_over_tls(&self, identity: &Identity) -> Result<TlsServer, WorldError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(identity.chain().to_vec(), identity.private_key())?;
+        let listener = TcpListener::bind((self.address.ip(), 0)).await?;
+        let address = listener.local_addr()?;
+        let hang_up = Arc::new(Notify::new());
+        let serve = server::serve_tls(
+            Arc::clone(&self.shared),
+            listener,
+            Arc::new(config).into(),
+            Arc::clone(&hang_up),
+        );
+        Ok(TlsServer {
+            address,
+            hang_up,
+            _task: TaskGuard::spawn(serve),
+        })
+    }
+
+    /// How many TLS handshakes were finished.
+    pub fn handshakes(&self) -> usize {
+        self.shared.handshakes.load(Ordering::Relaxed)
     }
 
     async fn serve(shared: Arc<Shared>, ip: IpAddr) -> Result<Self, WorldError> {
@@ -246,6 +302,10 @@ impl Shared {
 
     fn log_of_queries(&self) -> MutexGuard<'_, Vec<Query>> {
         self.queries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_handshake(&self) {
+        self.handshakes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn log(&self, query: Query) {

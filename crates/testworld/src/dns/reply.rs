@@ -63,7 +63,7 @@ impl Shared {
             .message(&query, self.answer(&query, &name, record_type, fault))
             .maybe_strip_dnssec_records(wants_dnssec(&query) && !stripped);
         let octets = match transport {
-            Transport::Tcp => message.to_vec().ok()?,
+            Transport::Tcp | Transport::Tls => message.to_vec().ok()?,
             Transport::Udp if fault == Some(&DnsFault::Truncate) => message.truncate().to_vec().ok()?,
             Transport::Udp => fit(&message, query.max_payload())?,
         };

@@ -1,12 +1,14 @@
-//! The sockets: one name server for all zones, over UDP and TCP.
+//! The sockets: one name server for all zones, over UDP, TCP and TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Shared, Transport};
 
@@ -55,20 +57,56 @@ pub(crate) async fn serve_tcp(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((stream, _)) => drop(connections.spawn(serve_connection(Arc::clone(&shared), stream))),
+            Ok((stream, _)) => {
+                drop(connections.spawn(serve_connection(Arc::clone(&shared), stream, Transport::Tcp)));
+            }
             Err(_) => tokio::time::sleep(crate::ACCEPT_AGAIN).await,
         }
     }
 }
 
-async fn serve_connection(shared: Arc<Shared>, mut stream: TcpStream) -> std::io::Result<()> {
+/// Framed as over TCP, behind a handshake (RFC 7858 §3.3).
+pub(crate) async fn serve_tls(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    hang_up: Arc<Notify>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = hang_up.notified() => {
+                connections.abort_all();
+                continue;
+            }
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(crate::ACCEPT_AGAIN).await;
+            continue;
+        };
+        let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
+        connections.spawn(async move {
+            let stream = acceptor.accept(stream).await?;
+            shared.count_handshake();
+            serve_connection(shared, stream, Transport::Tls).await
+        });
+    }
+}
+
+async fn serve_connection(
+    shared: Arc<Shared>,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    transport: Transport,
+) -> std::io::Result<()> {
     loop {
         let Ok(length) = tokio::time::timeout(IDLE, stream.read_u16()).await else {
             return Ok(());
         };
         let mut query = vec![0; usize::from(length?)];
         stream.read_exact(&mut query).await?;
-        let Some(reply) = shared.reply(&query, Transport::Tcp) else {
+        let Some(reply) = shared.reply(&query, transport) else {
             continue;
         };
         reply.wait().await;

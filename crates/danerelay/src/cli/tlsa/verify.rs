@@ -137,7 +137,7 @@ enum Published {
 fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> Result<Published, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
-    let resolver = resolver(&loaded.config.dns, &policy_file::load(&loaded)?.policy)?;
+    let resolver = resolver(&loaded.config, &policy_file::load(&loaded)?.policy)?;
     let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
     Ok(match lookup {
         Err(cause) => Published::Failed(cause),

@@ -1,0 +1,150 @@
+//! What of an answer reaches the validation: what the question is about, and no more signatures than are worth checking.
+//!
+//! Checking a signature is the costliest thing that a message can make us do, and whoever answers decides how many there are.
+//! A zone being rolled to another algorithm and another key at once has four on each RRset. With the limits here a message
+//! costs at most [`SIGNATURES_OF_MESSAGE`] signatures, each tried with no more than two keys of the same tag; what would only
+//! validate beyond them fails.
+
+use std::collections::HashMap;
+
+use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
+use hickory_proto::op::{Message, Query};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// The most signatures of one RRset that are looked at; the others of it are dropped.
+const SIGNATURES_OF_RRSET: usize = 8;
+/// And of one message: an RRset with an expanded alias, and denials for several wildcards on the way.
+const SIGNATURES_OF_MESSAGE: usize = 32;
+
+/// Cuts a message down to what can matter: in the answer what stands at the name itself and DNAMEs above it, in the authority
+/// section denials and the SOA of a zone above the name. Nothing else is validated, so nobody can make us fetch keys for it.
+pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
+    let name = question.name();
+    message.answers.retain(|record| {
+        record.name == *name || covered_type(record) == RecordType::DNAME && record.name.zone_of(name)
+    });
+    message.authorities.retain(|record| {
+        let signed_above = signature(record).is_none_or(|rrsig| rrsig.input().signer_name.zone_of(name));
+        match covered_type(record) {
+            RecordType::NSEC | RecordType::NSEC3 => signed_above,
+            RecordType::SOA => signed_above && record.name.zone_of(name),
+            _ => false,
+        }
+    });
+    message.additionals.clear();
+    let mut left = SIGNATURES_OF_MESSAGE;
+    limit_signatures(&mut message.answers, &mut left);
+    limit_signatures(&mut message.authorities, &mut left);
+    message
+}
+
+/// Keeps the first signatures of each RRset, as long as `left` lasts. Those of algorithms that nobody here can check are not
+/// counted: they go (RFC 4035 §5.3.1 has us ignore them).
+fn limit_signatures(section: &mut Vec<Record>, left: &mut usize) {
+    let mut kept: HashMap<(Name, RecordType), usize> = HashMap::new();
+    section.retain(|record| {
+        let Some(rrsig) = signature(record) else {
+            return true;
+        };
+        if !rrsig.input().algorithm.is_supported() || *left == 0 {
+            return false;
+        }
+        let of_rrset = kept
+            .entry((record.name.clone(), rrsig.input().type_covered))
+            .or_default();
+        if *of_rrset == SIGNATURES_OF_RRSET {
+            return false;
+        }
+        *of_rrset += 1;
+        *left -= 1;
+        true
+    });
+}
+
+/// The type of a record, or for a signature the type that it signs.
+fn covered_type(record: &Record) -> RecordType {
+    signature(record).map_or(record.record_type(), |rrsig| rrsig.input().type_covered)
+}
+
+fn signature(record: &Record) -> Option<&RRSIG> {
+    match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hickory_proto::dnssec::Algorithm;
+    use hickory_proto::dnssec::rdata::SigInput;
+    use hickory_proto::rr::SerialNumber;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn signature_at(owner: &str, type_covered: RecordType, algorithm: Algorithm) -> Record {
+        let input = SigInput {
+            type_covered,
+            algorithm,
+            num_labels: 2,
+            original_ttl: 300,
+            sig_expiration: SerialNumber::new(2),
+            sig_inception: SerialNumber::new(1),
+            key_tag: 1,
+            signer_name: name("example."),
+        };
+        let rrsig = RRSIG::from_sig(input, vec![0; 64]);
+        Record::from_rdata(name(owner), 300, RData::DNSSEC(DNSSECRData::RRSIG(rrsig)))
+    }
+
+    fn signatures(records: &[Record]) -> usize {
+        records
+            .iter()
+            .filter(|record| signature(record).is_some())
+            .count()
+    }
+
+    #[test]
+    fn no_message_costs_more_than_a_few_signatures() {
+        let question = Query::query(name("mx.example."), RecordType::A);
+        let mut message = Message::query();
+        for number in 0..200 {
+            let algorithm = Algorithm::ECDSAP256SHA256;
+            message
+                .answers
+                .push(signature_at("mx.example.", RecordType::A, algorithm));
+            for _ in 0..5 {
+                let owner = format!("h{number}.example.");
+                message
+                    .authorities
+                    .push(signature_at(&owner, RecordType::NSEC3, algorithm));
+            }
+        }
+        let pruned = pruned(message, &question);
+        assert_eq!(signatures(&pruned.answers), SIGNATURES_OF_RRSET);
+        assert_eq!(
+            signatures(&pruned.authorities),
+            SIGNATURES_OF_MESSAGE - SIGNATURES_OF_RRSET
+        );
+    }
+
+    #[test]
+    fn signatures_that_nobody_can_check_do_not_crowd_out_the_others() {
+        let question = Query::query(name("mx.example."), RecordType::A);
+        let mut message = Message::query();
+        for _ in 0..100 {
+            message
+                .answers
+                .push(signature_at("mx.example.", RecordType::A, Algorithm::Unknown(16)));
+        }
+        message
+            .answers
+            .push(signature_at("mx.example.", RecordType::A, Algorithm::ED25519));
+        let pruned = pruned(message, &question);
+        assert_eq!(signatures(&pruned.answers), 1);
+    }
+}

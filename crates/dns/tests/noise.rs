@@ -1,0 +1,256 @@
+//! Anything at all in place of what should be there: nothing panics, and without signatures nothing is secure.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{config, forger, world};
+use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{Record, RecordType};
+use mail::Security;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tokio::net::UdpSocket;
+use tokio::runtime::Runtime;
+
+/// Words of which anchor files are made, and some of which they are not.
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            ".",
+            "example.",
+            "IN",
+            "CH",
+            "DS",
+            "DNSKEY",
+            "20326",
+            "257",
+            "3",
+            "8",
+            "13",
+            "2",
+            "4",
+            "0",
+            "E06D44B8",
+            "AwEAAaz/",
+            "; state=2",
+            ";;state=1",
+            "(",
+            ")",
+            "\\#",
+            "\"",
+            "$ORIGIN",
+            "65536",
+            "-1",
+            "\t",
+            "\n",
+        ])
+        .prop_map(str::to_owned),
+        "[ -~]{0,12}",
+        any::<String>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn an_anchor_file_is_read_or_refused(words in vec(word(), 0..40)) {
+        let text = words.join(" ");
+        match TrustAnchors::parse(&text) {
+            Ok(anchors) => prop_assert!(!anchors.is_empty()),
+            Err(error) => prop_assert!(error.line <= text.lines().count()),
+        }
+    }
+
+    #[test]
+    fn any_octets_are_read_as_anchors_or_refused(octets in vec(any::<u8>(), 0..300)) {
+        let _ = TrustAnchors::parse(&String::from_utf8_lossy(&octets));
+    }
+}
+
+/// What is done to a genuine answer.
+#[derive(Debug, Clone)]
+enum Change {
+    /// A record goes.
+    Drop(usize),
+    /// A record stands in another section.
+    Move(usize),
+    /// A record belongs to another name of the message.
+    Rename(usize, usize),
+    /// A record comes twice.
+    Repeat(usize),
+    /// One bit of the message is another.
+    Flip(usize, u8),
+    Code(u8),
+    /// The message ends here.
+    Cut(usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        any::<usize>().prop_map(Change::Drop),
+        any::<usize>().prop_map(Change::Move),
+        any::<(usize, usize)>().prop_map(|(one, other)| Change::Rename(one, other)),
+        any::<usize>().prop_map(Change::Repeat),
+        any::<(usize, u8)>().prop_map(|(place, bit)| Change::Flip(place, bit % 8)),
+        (0..6_u8).prop_map(Change::Code),
+        any::<usize>().prop_map(Change::Cut),
+    ]
+}
+
+fn apply(message: &mut Message, change: &Change) {
+    let mut all: Vec<(bool, Record)> = message.answers.drain(..).map(|record| (true, record)).collect();
+    all.extend(message.authorities.drain(..).map(|record| (false, record)));
+    let count = all.len().max(1);
+    let names: Vec<_> = all.iter().map(|(_, record)| record.name.clone()).collect();
+    match change {
+        Change::Drop(place) if !all.is_empty() => drop(all.remove(place % count)),
+        Change::Repeat(place) if !all.is_empty() => all.push(all[place % count].clone()),
+        Change::Move(place) if !all.is_empty() => all[place % count].0 ^= true,
+        Change::Rename(one, other) if !all.is_empty() => {
+            all[one % count].1.name = names[other % count].clone();
+        }
+        Change::Code(code) => message.metadata.response_code = ResponseCode::from(0, *code),
+        _ => {}
+    }
+    for (answer, record) in all {
+        if answer {
+            message.answers.push(record);
+        } else {
+            message.authorities.push(record);
+        }
+    }
+    if let Change::Flip(place, bit) = change {
+        let mut octets = message.to_vec().unwrap();
+        // The question and the ID stay, so that the answer is looked at.
+        let (start, length) = (12 + 30, octets.len());
+        if start < length {
+            octets[start + place % (length - start)] ^= 1 << bit;
+        }
+        if let Ok(read) = Message::from_vec(&octets) {
+            *message = read;
+        }
+    }
+    if let Change::Cut(place) = change {
+        message.answers.truncate(place % 4);
+        message.authorities.truncate(place % 3);
+    }
+}
+
+/// What stands in the zones of the world; an answer that says otherwise is forged.
+const TRUTH: [(&str, RecordType, &str); 6] = [
+    ("mx.secure.test", RecordType::A, "192.0.2.1"),
+    ("any.wild.secure.test", RecordType::A, "192.0.2.2"),
+    ("_25._tcp.mx.hashed.test", RecordType::TLSA, "3 1 1 00"),
+    ("mx.secure.test", RecordType::AAAA, ""),
+    ("nothing.hashed.test", RecordType::A, ""),
+    ("nothing.secure.test", RecordType::A, ""),
+];
+
+#[test]
+fn a_changed_answer_is_never_insecure_and_secure_only_if_it_is_true() {
+    let runtime = Runtime::new().unwrap();
+    let world = runtime.block_on(world());
+    world.set_ttl(3600);
+    let changes: Arc<Mutex<Vec<Change>>> = Arc::default();
+    let (asked, shared) = (Arc::new(Mutex::new(String::new())), Arc::clone(&changes));
+    let name_asked = Arc::clone(&asked);
+    let server = runtime.block_on(forger(&world, move |query, message| {
+        if query.name().to_ascii() == *name_asked.lock().unwrap() && query.query_type() != RecordType::DS {
+            for change in &*shared.lock().unwrap() {
+                apply(message, change);
+            }
+        }
+    }));
+    let resolver = Resolver::new(ResolverConfig {
+        servers: vec![server.into()],
+        timeout: Duration::from_secs(2),
+        ..config(&world, Mode::Validate)
+    })
+    .unwrap();
+    let mut runner = TestRunner::new(Config {
+        cases: 400,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let cases = (prop::sample::select(TRUTH.to_vec()), vec(change(), 1..4));
+    let (answered, failed) = (Cell::new(0), Cell::new(0));
+    runner
+        .run(&cases, |((name, record_type, truth), chosen)| {
+            *changes.lock().unwrap() = chosen;
+            *asked.lock().unwrap() = format!("{name}.");
+            resolver.flush(&common::domain(name.trim_start_matches("_25._tcp.")));
+            let told = runtime
+                .block_on(resolver.text(name, &record_type.to_string()))
+                .unwrap();
+            let count = if told.is_ok() { &answered } else { &failed };
+            count.set(count.get() + 1);
+            if let Ok(answer) = told {
+                prop_assert_eq!(answer.security, Security::Secure);
+                let records = answer.records().concat();
+                prop_assert!(records.eq_ignore_ascii_case(truth), "{}", records);
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(
+        answered.get() > 20 && failed.get() > 20,
+        "{answered:?} {failed:?}"
+    );
+}
+
+#[test]
+fn noise_is_a_failure() {
+    let runtime = Runtime::new().unwrap();
+    let world = runtime.block_on(world());
+    let noise: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let socket = runtime.block_on(UdpSocket::bind("127.0.0.1:0")).unwrap();
+    let (server, octets) = (socket.local_addr().unwrap(), Arc::clone(&noise));
+    runtime.spawn(async move {
+        let mut buffer = [0; 4096];
+        loop {
+            let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+            // ID, flags and question are those of a true answer; the counts and all that follows are not.
+            let mut reply = buffer[..length.min(12)].to_vec();
+            reply[2] |= 0x80;
+            let noise = octets.lock().unwrap().clone();
+            let question = &buffer[12..length.saturating_sub(11).max(12)];
+            reply[6..12].fill(0);
+            reply[7] = noise.first().copied().unwrap_or_default() % 4;
+            reply[9] = noise.get(1).copied().unwrap_or_default() % 4;
+            reply.extend_from_slice(question);
+            reply.extend_from_slice(noise.get(2..).unwrap_or_default());
+            socket.send_to(&reply, peer).await.unwrap();
+        }
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: 100,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    runner
+        .run(&vec(any::<u8>(), 0..200), |octets| {
+            *noise.lock().unwrap() = octets;
+            let resolver = Resolver::new(ResolverConfig {
+                servers: vec![server.into()],
+                timeout: Duration::from_millis(200),
+                ..config(&world, Mode::Validate)
+            })
+            .unwrap();
+            let told = runtime.block_on(resolver.a(&common::domain("mx.secure.test")));
+            prop_assert!(told.is_err(), "{:?}", told);
+            Ok(())
+        })
+        .unwrap();
+}

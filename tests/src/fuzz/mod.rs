@@ -1,0 +1,61 @@
+//! Fuzz targets: each takes any octets and asserts what must hold of them, whatever they are.
+//!
+//! The same bodies serve twice. A fuzzer calls them through `tests/fuzz` (`cargo +nightly fuzz run TARGET`, with
+//! cargo-fuzz, in `tests/`); the ordinary tests run them over the corpora in `tests/fuzz/corpus` and over
+//! [mutations](mutate) of these. An input that has found a fault joins the corpus of its target.
+//!
+//! | target | what is given | what must hold |
+//! |---|---|---|
+//! | [`tlsa_rdata`] | RDATA, or a record as text | fields are kept, the text form comes back, usability is that of RFC 7672 |
+//! | [`verifier`] | certificates and TLSA records | what verifies has a record of the set that really matches |
+//! | [`trust_anchors`] | a file of trust anchors | errors name a line, files join, line ends do not matter |
+//! | [`smtp_reply`] | what a server sends | replies do not depend on packets, are one line in the log and come back |
+//! | [`smtp_request`] | what a client sends | lines do not depend on packets, commands come back |
+//! | [`smtp_data`] | content on the wire | one end of data, stuffing undone, faults noticed |
+//! | [`policy_file`] | a policy file | errors name their place, what compiles answers every question |
+//! | [`policy_list`] | a list of domains | exactly the names written are found, each on its line |
+//! | [`mailbox`] | an address, a domain, a next hop | what parses is printed in a form that parses to the same |
+//! | [`event`] | values of a log event | one line, nothing forged, everything can be read back |
+//! | [`dsn`] | a report and an original | 7-bit lines of bounded length, three parts, one group a recipient |
+
+mod anchors;
+mod content;
+mod event;
+mod input;
+mod mailbox;
+pub mod mutate;
+mod policy;
+mod reply;
+mod report;
+mod request;
+mod tlsa;
+mod verifier;
+
+pub use anchors::trust_anchors;
+pub use content::smtp_data;
+pub use event::event;
+pub use mailbox::mailbox;
+pub use policy::{policy_file, policy_list};
+pub use reply::smtp_reply;
+pub use report::dsn;
+pub use request::smtp_request;
+pub use tlsa::tlsa_rdata;
+pub use verifier::{Recipe, verifier, verifies};
+
+/// The body of a target. It panics where something does not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name, which is also that of its corpus.
+pub const TARGETS: [(&str, Target); 11] = [
+    ("tlsa_rdata", tlsa_rdata),
+    ("verifier", verifier),
+    ("trust_anchors", trust_anchors),
+    ("smtp_reply", smtp_reply),
+    ("smtp_request", smtp_request),
+    ("smtp_data", smtp_data),
+    ("policy_file", policy_file),
+    ("policy_list", policy_list),
+    ("mailbox", mailbox),
+    ("event", event),
+    ("dsn", dsn),
+];

@@ -1,0 +1,195 @@
+//! Delivery status notifications.
+
+use dsn::{Action, Diagnostic, RecipientReport, Report};
+use jiff::Timestamp;
+use mail::{
+    DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
+    SkipReason, Status,
+};
+
+use super::input::Input;
+
+/// The longest line, in octets without its CRLF (RFC 5322 §2.1.1).
+const LINE: usize = 998;
+/// The fields of the report's own header.
+const HEADER: [&str; 10] = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+];
+
+/// Texts of a report, then the original: whatever they say, the message has 7-bit lines of bounded length, its own
+/// header, three parts, and one group for each recipient.
+pub fn dsn(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let report = report(&mut input);
+    let original = input.rest();
+    let (id, now) = (queue_id(2), Timestamp::from_second(1_795_000_000).unwrap());
+    let Some(message) = report.build(original, id, now) else {
+        assert!(report.recipients.is_empty());
+        return;
+    };
+    let message = seven_bit_lines(message);
+    let (header, body) = message.split_once("\r\n\r\n").expect("a body");
+    let fields = fields(header);
+    for (position, (name, _)) in fields.iter().enumerate() {
+        assert!(HEADER.contains(&&**name), "{name} is none of ours");
+        let before = &fields[..position];
+        assert!(!before.iter().any(|(other, _)| other == name), "{name} twice");
+    }
+    let sender = report.original_sender.as_str();
+    if !sender.contains(|c: char| c == ' ' || !c.is_ascii()) {
+        assert_eq!(field(&fields, "To"), Some(&*format!("<{sender}>")));
+    }
+    let content_type = field(&fields, "Content-Type").unwrap();
+    let (_, boundary) = content_type.split_once("boundary=\"").unwrap();
+    let parts = parts(body, boundary.split('"').next().unwrap());
+    assert_eq!(parts.len(), 3, "{message}");
+    assert!(parts[1].starts_with("Content-Type: message/delivery-status\r\n"));
+    assert!(parts[2].starts_with("Content-Type: text/rfc822-headers\r\n"));
+    groups(parts[1], &report);
+}
+
+fn report(input: &mut Input<'_>) -> Report {
+    let recipients = input.octet() % 4;
+    Report {
+        reporting_mta: DomainPart::Name(domain("relay.example")),
+        postmaster: Mailbox::parse(&input.text()).ok(),
+        original_sender: mailbox(input),
+        envelope_id: some(input.text()),
+        queue_id: queue_id(1),
+        arrived: Timestamp::from_second(1_790_000_000).unwrap(),
+        recipients: (0..recipients).map(|_| recipient(input)).collect(),
+    }
+}
+
+fn recipient(input: &mut Input<'_>) -> RecipientReport {
+    let kinds = input.octet();
+    let address = mailbox(input);
+    let words = input.text();
+    RecipientReport {
+        address,
+        original_recipient: some(input.text()),
+        action: match kinds & 3 {
+            0 => Action::Failed,
+            1 => Action::Expired,
+            2 => Action::Delayed {
+                will_retry_until: Timestamp::from_second(1_800_000_000).unwrap(),
+            },
+            _ => Action::Relayed,
+        },
+        status: EnhancedStatus::new(5, 7, 1),
+        diagnostic: diagnostic(kinds >> 2 & 3, &words),
+        remote_mta: (kinds & 16 == 0).then(|| DomainPart::Name(domain("mx.example"))),
+        verdict: verdict(kinds >> 5, words),
+        tlsa_base: (kinds & 16 == 0).then(|| domain("mx.example")),
+        last_attempt: None,
+    }
+}
+
+fn diagnostic(kind: u8, words: &str) -> Diagnostic {
+    let code = ReplyCode::new(550).unwrap();
+    match kind {
+        0 => Diagnostic::Relay(words.to_owned()),
+        1 => Diagnostic::reply(code, &words.split('|').collect::<Vec<_>>()),
+        kind => Diagnostic::from_outcome(&Outcome {
+            status: Status::Bounced,
+            reply_code: (kind == 2).then_some(code),
+            enhanced: EnhancedStatus::new(5, 7, 1),
+            reason: format!("550-{words}"),
+        }),
+    }
+}
+
+fn verdict(kind: u8, words: String) -> DaneVerdict {
+    match kind {
+        0 => DaneVerdict::NotReached,
+        1 => DaneVerdict::Verify,
+        2 => DaneVerdict::Fail(FailCause::TlsHandshake(words)),
+        3 => DaneVerdict::Softfail(FailCause::NoMatchingTlsa),
+        4 => DaneVerdict::Skip(SkipReason::Danefail {
+            source: words,
+            line: 7,
+        }),
+        5 => DaneVerdict::Skip(SkipReason::Exception { until: words }),
+        6 => DaneVerdict::Fail(FailCause::InsecureMx),
+        _ => DaneVerdict::Fail(FailCause::Expired),
+    }
+}
+
+fn mailbox(input: &mut Input<'_>) -> Mailbox {
+    Mailbox::parse(&input.text()).unwrap_or_else(|_| Mailbox::parse("alice@example.org").unwrap())
+}
+
+fn domain(name: &str) -> Domain {
+    Domain::parse(name).unwrap()
+}
+
+fn queue_id(number: u8) -> QueueId {
+    QueueId::from_bytes([number; 16])
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn seven_bit_lines(message: Vec<u8>) -> String {
+    let message = String::from_utf8(message).unwrap();
+    for line in message.split("\r\n") {
+        assert!(line.len() <= LINE, "{} octets: {line}", line.len());
+        let printable = |octet| matches!(octet, b' '..=b'~' | b'\t');
+        assert!(line.bytes().all(printable), "{line:?}");
+    }
+    message
+}
+
+/// Fields of a header or a group, unfolded.
+fn fields(header: &str) -> Vec<(String, String)> {
+    let unfolded = header.replace("\r\n ", " ").replace("\r\n\t", "\t");
+    let lines = unfolded.split("\r\n").filter(|line| !line.is_empty());
+    let fields = lines.map(|line| line.split_once(':').expect("name: value"));
+    fields
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut named = fields.iter().filter(|(known, _)| known == name);
+    named.next().map(|(_, value)| &**value)
+}
+
+/// What stands between the delimiter lines (RFC 2046 §5.1.1); nothing may look like one and be none.
+fn parts<'a>(body: &'a str, boundary: &str) -> Vec<&'a str> {
+    let delimiter = format!("--{boundary}");
+    let pieces: Vec<&str> = body.split(&*delimiter).collect();
+    let (last, parts) = pieces.split_last().unwrap();
+    assert!(last.starts_with("--"), "{body}");
+    let parts = parts.iter().skip(1);
+    parts
+        .map(|part| part.strip_prefix("\r\n").expect("a line of its own"))
+        .collect()
+}
+
+/// The part for machines (RFC 3464 §2.1): a group about the message, then one for each recipient.
+fn groups(part: &str, report: &Report) {
+    let (_, status) = part.split_once("\r\n\r\n").expect("a part's body");
+    let groups: Vec<_> = status.trim_end().split("\r\n\r\n").map(fields).collect();
+    assert_eq!(groups.len(), report.recipients.len() + 1, "{status}");
+    assert_eq!(field(&groups[0], "Reporting-MTA"), Some("dns; relay.example"));
+    for group in &groups[1..] {
+        for name in ["Final-Recipient", "Action", "Status", "Diagnostic-Code"] {
+            let count = group.iter().filter(|(known, _)| known == name).count();
+            assert_eq!(count, 1, "{name} in {status}");
+        }
+        let action = field(group, "Action").unwrap();
+        assert!(["failed", "delayed", "relayed"].contains(&action), "{action}");
+        assert_eq!(field(group, "Status"), Some("5.7.1"));
+    }
+}

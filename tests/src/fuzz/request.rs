@@ -1,0 +1,87 @@
+//! Commands of a client.
+
+use bytes::BytesMut;
+use mail::BodyType;
+use smtp::line::COMMAND_LINE_LENGTH;
+use smtp::{Line, LineReader, MailFrom, Recipient, Request};
+
+use super::input::{Input, pieces};
+
+/// The first octet says in which pieces the rest comes: that must make no difference. A command parses to the same
+/// when it is written once more, and a refusal is one reply.
+pub fn smtp_request(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let sizes = input.octet();
+    let wire = input.rest();
+    let lines = read(&[wire]);
+    assert_eq!(lines, read(&pieces(wire, sizes)));
+    for line in lines {
+        match line {
+            Line::Complete(line) => command(&line),
+            Line::TooLong => assert!(wire.len() > COMMAND_LINE_LENGTH),
+        }
+    }
+}
+
+fn read(pieces: &[&[u8]]) -> Vec<Line> {
+    let mut reader = LineReader::new();
+    let mut buffer = BytesMut::new();
+    let mut lines = Vec::new();
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        while let Some(line) = reader.next_line(&mut buffer) {
+            lines.push(line);
+        }
+        assert!(buffer.len() <= COMMAND_LINE_LENGTH);
+    }
+    lines
+}
+
+fn command(line: &[u8]) {
+    assert!(!line.windows(2).any(|pair| pair == b"\r\n"));
+    let parsed = Request::parse(line);
+    assert_eq!(parsed, Request::parse(&[line, b" \t"].concat()));
+    match parsed {
+        Ok(request) => {
+            let written = written(&request);
+            assert!(!written.contains(char::is_control), "{written:?}");
+            assert_eq!(Request::parse(written.as_bytes()), Ok(request));
+        }
+        Err(refusal) => {
+            let reply = refusal.to_string();
+            assert!(
+                reply.starts_with(['4', '5']) && reply.as_bytes()[3] == b' ',
+                "{reply}"
+            );
+            assert!(reply.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{reply}");
+        }
+    }
+}
+
+/// The command as a client would send it.
+fn written(request: &Request) -> String {
+    match request {
+        Request::Ehlo(name) => format!("ehlo {name}"),
+        Request::Helo(name) => format!("helo {name}"),
+        Request::MailFrom(mail) => mail_from(mail),
+        Request::RcptTo(Recipient::Postmaster) => "rcpt to:<postmaster>".to_owned(),
+        Request::RcptTo(Recipient::Mailbox(mailbox)) => format!("rcpt to:<{mailbox}>"),
+        Request::Data => "data".to_owned(),
+        Request::Rset => "rset".to_owned(),
+        Request::Noop => "noop".to_owned(),
+        Request::Quit => "quit".to_owned(),
+        Request::Vrfy => "vrfy x".to_owned(),
+        Request::Help => "help".to_owned(),
+    }
+}
+
+fn mail_from(mail: &MailFrom) -> String {
+    let path = mail.reverse_path.as_str();
+    let size = mail.size.map(|size| format!(" size={size}")).unwrap_or_default();
+    let body = match mail.body {
+        Some(BodyType::SevenBit) => " body=7bit",
+        Some(BodyType::EightBitMime) => " body=8bitmime",
+        None => "",
+    };
+    format!("mail from:<{path}>{size}{body}")
+}
