@@ -227,8 +227,9 @@ fn write_quoted(line: &mut String, text: &str) {
     line.push('"');
 }
 
-/// Control characters, line and paragraph separators, and marks that turn the direction of writing.
-fn is_unprintable(c: char) -> bool {
+/// What must not stand as itself in front of a reader: control characters, line and paragraph separators, and marks that
+/// are invisible or turn the direction of writing.
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}')
         || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

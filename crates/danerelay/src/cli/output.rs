@@ -34,9 +34,7 @@ pub(super) fn notice(text: &str) {
 pub(super) fn printable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        {
+        if mail::event::is_unprintable(c) {
             for octet in c.encode_utf8(&mut [0; 4]).bytes() {
                 let _ = write!(plain, "\\x{octet:02X}");
             }
