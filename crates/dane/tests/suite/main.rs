@@ -10,6 +10,7 @@
 mod agility;
 mod end_entity;
 mod handshake;
+mod hello;
 mod openssl;
 mod pki;
 mod trust_anchor;

@@ -1,0 +1,202 @@
+//! RFC 7672 §3.2.2 and §8.1, as whole deliveries show them: the names that a certificate under DANE-TA(2) may bear, and
+//! the name sent as SNI.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod scene;
+
+use jiff::{SignedDuration, Timestamp};
+use scene::common::{OPPORTUNISTIC, WRONG, assert_deferred, assert_line};
+use scene::{Scene, Setting};
+use testworld::RecordType;
+use testworld::mail::Receiver;
+
+const MISMATCH: &str = "Fail (DANE-TA: name mismatch)";
+
+/// `mx.provider.test`, signed, under a DANE-TA record of the scene's authority; it shows any name.
+async fn provider(scene: &Scene) -> Receiver {
+    let identity = scene.identity("nobody.test");
+    let receiver = scene.receiver(2, &identity, vec![]).await;
+    let provider = scene.world.domain("provider.test").signed();
+    provider
+        .host("mx.provider.test", receiver.address())
+        .tlsa(identity.tlsa_2_1_1())
+        .add()
+        .unwrap();
+    receiver
+}
+
+/// Sends while the certificate bears one name after the other: what the log says where it is accepted, else `None`.
+async fn under(scene: &Scene, receiver: &Receiver, recipient: &str, names: &[(&str, Option<&str>)]) {
+    for (name, accepted) in names {
+        receiver.set_identity(&scene.identity(name));
+        let line = scene.send_to(recipient).await;
+        match accepted {
+            Some(dane) => assert_line(&line, &[("status", "sent"), ("dane", dane)]),
+            None => assert_deferred(&line, MISMATCH, "4.7.5"),
+        }
+    }
+}
+
+const VERIFIED: Option<&str> = Some("Verify (Secure TLSA RRs found)");
+const HOST_ONLY: Option<&str> = Some("Verify host only (Insecure MX)");
+
+#[tokio::test]
+async fn the_next_hop_and_the_end_of_its_aliases_are_names_behind_a_secure_mx() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = provider(&scene).await;
+    let shop = scene.world.domain("shop.test").signed();
+    shop.record("shop.test", RecordType::MX, "10 mx.provider.test.")
+        .cname("middle.shop.test", "shop.test.")
+        .cname("mail.shop.test", "middle.shop.test.")
+        .add()
+        .unwrap();
+    let plain = scene.world.domain("plain.test").unsigned();
+    plain.cname("mail.plain.test", "shop.test.").add().unwrap();
+    under(
+        &scene,
+        &receiver,
+        "a@mail.shop.test",
+        &[
+            ("mx.provider.test", VERIFIED),
+            ("mail.shop.test", VERIFIED),
+            ("shop.test", VERIFIED),
+            ("middle.shop.test", None),
+            ("provider.test", None),
+        ],
+    )
+    .await;
+    // An unsigned alias makes the MX answer insecure, and with it every name but that of the host.
+    under(
+        &scene,
+        &receiver,
+        "a@mail.plain.test",
+        &[
+            ("mx.provider.test", HOST_ONLY),
+            ("mail.plain.test", None),
+            ("shop.test", None),
+        ],
+    )
+    .await;
+    assert!(
+        receiver
+            .messages()
+            .iter()
+            .all(|message| message.sni.as_deref() == Some("mx.provider.test"))
+    );
+}
+
+#[tokio::test]
+async fn without_mx_records_an_alias_is_a_name_if_the_records_stand_at_its_end() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = provider(&scene).await;
+    let record = scene.identity("nobody.test").tlsa_2_1_1();
+    let shop = scene.world.domain("shop.test").signed();
+    let at_alias = format!("_{}._tcp.own.shop.test", scene.port);
+    shop.cname("end.shop.test", "mx.provider.test.")
+        .cname("own.shop.test", "bare.shop.test.")
+        .host("bare.shop.test", receiver.address())
+        .record(&at_alias, RecordType::TLSA, &record)
+        .add()
+        .unwrap();
+    under(
+        &scene,
+        &receiver,
+        "a@end.shop.test",
+        &[
+            ("end.shop.test", VERIFIED),
+            ("mx.provider.test", VERIFIED),
+            ("shop.test", None),
+        ],
+    )
+    .await;
+    assert_eq!(receiver.messages()[0].sni.as_deref(), Some("mx.provider.test"));
+    receiver.clear();
+    under(
+        &scene,
+        &receiver,
+        "a@own.shop.test",
+        &[("own.shop.test", VERIFIED), ("bare.shop.test", None)],
+    )
+    .await;
+    assert_eq!(receiver.messages()[0].sni.as_deref(), Some("own.shop.test"));
+}
+
+#[tokio::test]
+async fn a_route_takes_the_place_of_the_next_hop() {
+    let route = "version = 1\n[[domain]]\nmatch = [\"far.test\"]\nroute = \"shop.test\"\n";
+    let scene = Scene::new(route).await;
+    let receiver = provider(&scene).await;
+    let shop = scene.world.domain("shop.test").signed();
+    shop.record("shop.test", RecordType::MX, "10 mx.provider.test.")
+        .add()
+        .unwrap();
+    under(
+        &scene,
+        &receiver,
+        "a@far.test",
+        &[
+            ("shop.test", VERIFIED),
+            ("mx.provider.test", VERIFIED),
+            ("far.test", None),
+        ],
+    )
+    .await;
+    assert_eq!(scene.world.asked("far.test", RecordType::MX), 0);
+}
+
+#[tokio::test]
+async fn the_log_names_the_host_as_an_insecure_mx_record_does() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = provider(&scene).await;
+    let list = scene.world.domain("list.test").signed();
+    list.cname("mx.list.test", "mx.provider.test.").add().unwrap();
+    let plain = scene.world.domain("plain.test").unsigned();
+    plain
+        .record("plain.test", RecordType::MX, "10 mx.list.test.")
+        .add()
+        .unwrap();
+    receiver.set_identity(&scene.identity("mx.provider.test"));
+    assert_line(
+        &scene.send_to("a@plain.test").await,
+        &[
+            ("status", "sent"),
+            ("dane", "Verify host only (Insecure MX)"),
+            ("relay", "mx.list.test [127.0.0.2]"),
+            ("base", "mx.provider.test"),
+        ],
+    );
+    assert_eq!(receiver.messages()[0].sni.as_deref(), Some("mx.provider.test"));
+    // The alias by which the record names the host is no name for its certificate.
+    under(&scene, &receiver, "a@plain.test", &[("mx.list.test", None)]).await;
+}
+
+#[tokio::test]
+async fn a_mismatch_to_the_end_is_reported_once_and_with_its_reason() {
+    let setting = Setting {
+        max_age: std::time::Duration::from_hours(1),
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let identity = scene.identity("mx.origin.test");
+    let receiver = scene.receiver(2, &identity, vec![]).await;
+    let origin = scene.receiver(3, &identity, vec![]).await;
+    scene.domain("old", &receiver, WRONG);
+    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let created = Timestamp::now() - SignedDuration::from_hours(2);
+    let id = scene.queue(&["a@old.test"], b"S: x\r\n\r\nx\r\n", created).await;
+    assert_line(
+        &scene.lines(id, 1).await[0],
+        &[("status", "expired"), ("dsn_sent", "yes")],
+    );
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let report = String::from_utf8(origin.messages()[0].content.clone()).unwrap();
+    for part in ["Action: failed", "Status: 4.7.5", "no matching TLSA records"] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    assert_eq!((origin.messages().len(), receiver.count_of("MAIL")), (1, 0));
+}
