@@ -41,3 +41,5 @@ pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
 pub use resolver::{QuestionError, Resolver};
 pub use server::{Server, TlsServer};
+#[doc(hidden)]
+pub use validate::fuzzing;

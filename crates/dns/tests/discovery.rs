@@ -62,6 +62,7 @@ async fn mail_exchangers_of_every_kind_of_domain() {
         .unwrap();
     world.set("null.secure.test", RecordType::MX, &["0 ."]).unwrap();
     world.set("null.insecure.test", RecordType::MX, &["0 ."]).unwrap();
+    world.set("null.bogus.test", RecordType::MX, &["0 ."]).unwrap();
     world
         .add("alias.hashed.test", RecordType::CNAME, "insecure.test.")
         .unwrap();
@@ -99,7 +100,13 @@ async fn mail_exchangers_of_every_kind_of_domain() {
             found("nothing.insecure.test").await,
             MxFinding::NxDomain(INSECURE)
         );
-        assert_eq!(found("bogus.test").await, MxFinding::Failed(LookupFailure::Bogus));
+        for name in ["bogus.test", "null.bogus.test"] {
+            assert_eq!(
+                found(name).await,
+                MxFinding::Failed(LookupFailure::Bogus),
+                "{mode:?}"
+            );
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{config, forger, world};
+use common::{config, forger, genuine, world};
+use dns::fuzzing::{Judgement, Received};
 use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
@@ -20,6 +21,7 @@ use mail::Security;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use testworld::dns::Span;
 use tokio::net::UdpSocket;
 use tokio::runtime::Runtime;
 
@@ -253,4 +255,74 @@ fn noise_is_a_failure() {
             Ok(())
         })
         .unwrap();
+}
+
+/// Questions, each with the name of a file, and what its answer proves by itself if all its signatures are good.
+const ANSWERS: [(&str, &str, RecordType, Option<Security>); 18] = [
+    ("address", "mx.secure.test", RecordType::A, SECURE),
+    ("records", "_25._tcp.mx.hashed.test", RecordType::TLSA, SECURE),
+    ("exchangers", "secure.test", RecordType::MX, SECURE),
+    ("alias", "alias.secure.test", RecordType::A, SECURE),
+    ("redirection", "mx.moved.secure.test", RecordType::A, SECURE),
+    ("no_type_nsec", "mx.secure.test", RecordType::AAAA, SECURE),
+    ("no_type_nsec3", "mx.hashed.test", RecordType::AAAA, SECURE),
+    ("empty_name_nsec", "ent.secure.test", RecordType::A, SECURE),
+    ("empty_name_nsec3", "ent.hashed.test", RecordType::A, SECURE),
+    ("no_name_nsec", "nothing.secure.test", RecordType::A, SECURE),
+    ("no_name_nsec3", "a.b.nothing.hashed.test", RecordType::A, SECURE),
+    ("no_name_opt_out", "nothing.optout.test", RecordType::A, INSECURE),
+    ("no_name_costly", "nothing.costly.test", RecordType::A, None),
+    ("wildcard_nsec", "any.wild.secure.test", RecordType::A, SECURE),
+    ("wildcard_nsec3", "a.b.wild.hashed.test", RecordType::A, SECURE),
+    ("wildcard_no_type", "any.wild.hashed.test", RecordType::MX, SECURE),
+    ("delegation", "secure.test", RecordType::DS, SECURE),
+    ("unsigned", "mx.insecure.test", RecordType::A, None),
+];
+const SECURE: Option<Security> = Some(Security::Secure);
+const INSECURE: Option<Security> = Some(Security::Insecure);
+
+/// The answer to each of [`ANSWERS`], with all signatures.
+async fn answers() -> Vec<(&'static str, Option<Security>, Vec<u8>)> {
+    let world = world().await;
+    world.domain("costly.test").nsec3(200, Span::Full).add().unwrap();
+    world
+        .add("alias.secure.test", RecordType::CNAME, "mx.hashed.test.")
+        .unwrap();
+    world
+        .add("moved.secure.test", RecordType::DNAME, "hashed.test.")
+        .unwrap();
+    let mut answers = Vec::new();
+    for (file, name, record_type, proves) in ANSWERS {
+        let message = genuine(&world, name, record_type).await;
+        answers.push((file, proves, message.to_vec().unwrap()));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn an_answer_proves_what_its_signatures_do_and_nothing_without_them() {
+    for (file, proves, octets) in answers().await {
+        let mut received = Received::read(&octets).unwrap();
+        assert_eq!(received.judge(), Judgement::Open, "{file} without marks");
+        received.mark(|| true);
+        let expected = proves.map_or(Judgement::Open, Judgement::Decided);
+        assert_eq!(received.judge(), expected, "{file}");
+        received.mark(|| false);
+        assert_eq!(received.judge(), Judgement::Open, "{file} with marks taken back");
+    }
+}
+
+#[tokio::test]
+#[ignore = "writes the corpus of the fuzz target `dns_answer` anew, with new keys"]
+async fn write_the_corpus_of_answers() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/dns_answer");
+    std::fs::create_dir_all(&corpus).unwrap();
+    for (file, _, octets) in answers().await {
+        // All records are secure; of one answer there is a variant where only some are.
+        std::fs::write(corpus.join(file), [&[0xFF, 0xFF], octets.as_slice()].concat()).unwrap();
+        if file == "no_name_nsec3" {
+            let some = [&[0b1110_1010, 0b1101_1110], octets.as_slice()].concat();
+            std::fs::write(corpus.join("some_secure"), some).unwrap();
+        }
+    }
 }

@@ -190,6 +190,28 @@ async fn either_form_of_a_trust_anchor_will_do() {
 }
 
 #[tokio::test]
+async fn of_several_trust_anchors_one_that_fits_is_enough() {
+    let (world, other) = (world().await, world().await);
+    for (first, second) in [
+        (other.trust_anchor_ds(), world.trust_anchor_ds()),
+        (world.trust_anchor_dnskey(), other.trust_anchor_ds()),
+        (other.trust_anchor_dnskey(), world.trust_anchor_dnskey()),
+    ] {
+        let text = first.unwrap() + &second.unwrap();
+        let config = ResolverConfig {
+            trust_anchors: dns::TrustAnchors::parse(&text).unwrap(),
+            ..common::config(&world, Mode::Validate)
+        };
+        let resolver = Resolver::new(config).unwrap();
+        assert_eq!(
+            ask(&resolver, "mx.secure.test", RecordType::A).await,
+            "secure records",
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn outside_the_anchored_zone_nothing_is_secure() {
     let world = world().await;
     let key = genuine(&world, "secure.test", RecordType::DNSKEY).await.answers;

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`tlsa_rdata`] | RDATA, or a record as text | fields are kept, the text form comes back, usability is that of RFC 7672 |
 //! | [`verifier`] | certificates and TLSA records | what verifies has a record of the set that really matches |
+//! | [`dns_answer`] | a DNS message, and which of its records are secure | nothing secure without secure records; what is not secure changes nothing |
 //! | [`trust_anchors`] | a file of trust anchors | errors name a line, files join, line ends do not matter |
 //! | [`smtp_reply`] | what a server sends | replies do not depend on packets, are one line in the log and come back |
 //! | [`smtp_request`] | what a client sends | lines do not depend on packets, commands come back |
@@ -19,6 +20,7 @@
 //! | [`dsn`] | a report and an original | 7-bit lines of bounded length, three parts, one group a recipient |
 
 mod anchors;
+mod answer;
 mod content;
 mod event;
 mod input;
@@ -32,6 +34,7 @@ mod tlsa;
 mod verifier;
 
 pub use anchors::trust_anchors;
+pub use answer::dns_answer;
 pub use content::smtp_data;
 pub use event::event;
 pub use mailbox::mailbox;
@@ -46,9 +49,10 @@ pub use verifier::{Recipe, verifier, verifies};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
+    ("dns_answer", dns_answer),
     ("trust_anchors", trust_anchors),
     ("smtp_reply", smtp_reply),
     ("smtp_request", smtp_request),

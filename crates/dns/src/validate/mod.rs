@@ -11,6 +11,7 @@
 
 mod beneath;
 mod denial;
+pub mod fuzzing;
 mod nsec3;
 mod prune;
 

@@ -1,0 +1,86 @@
+//! The judgement on one message by itself, whatever octets it is made of: an entrance for fuzzers, no part of the interface.
+//!
+//! What the validation of signatures would have found is given by the caller, as marks on the records. So everything that
+//! follows from the marks can be looked at without keys.
+
+use hickory_proto::dnssec::Proof;
+use hickory_proto::op::{Message, Query};
+use hickory_proto::rr::Record;
+use mail::{LookupFailure, Security};
+
+use super::prune::pruned;
+use super::{Proven, proven};
+use crate::hop::{is_answer, read};
+
+/// An answer to its own question, cut down to what that is about.
+#[derive(Debug, Clone)]
+pub struct Received {
+    message: Message,
+    question: Query,
+}
+
+/// What an answer comes to before anything is known of the zones above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It cannot be read as an answer to the question.
+    Failed(LookupFailure),
+    /// It proves its own status.
+    Decided(Security),
+    /// It proves nothing: whether it is insecure or bogus follows from the zones above.
+    Open,
+}
+
+impl Received {
+    /// Nothing where the octets are no message, or one that a look-up would not take for an answer.
+    pub fn read(octets: &[u8]) -> Option<Self> {
+        let message = Message::from_vec(octets).ok()?;
+        let [question] = message.queries.as_slice() else {
+            return None;
+        };
+        let question = question.clone();
+        let usable = is_answer(&message) && !message.metadata.truncation;
+        usable.then(|| Self {
+            message: pruned(message, &question),
+            question,
+        })
+    }
+
+    /// Marks those records as secure for which `is_secure` says so, and all others as not: answers first, each section in order.
+    pub fn mark(&mut self, mut is_secure: impl FnMut() -> bool) {
+        for record in self
+            .message
+            .answers
+            .iter_mut()
+            .chain(&mut self.message.authorities)
+        {
+            record.proof = if is_secure() { Proof::Secure } else { Proof::Bogus };
+        }
+    }
+
+    /// How many records are marked as secure.
+    pub fn marked(&self) -> usize {
+        let records = self.message.answers.iter().chain(&self.message.authorities);
+        records.filter(|record| is_marked(record)).count()
+    }
+
+    /// Drops all denials, and signatures over them, that are not marked.
+    pub fn drop_unmarked_denials(&mut self) {
+        self.message.authorities.retain(is_marked);
+    }
+
+    /// What the marks come to.
+    pub fn judge(&self) -> Judgement {
+        let (finding, _) = match read(&self.message, &self.question) {
+            Ok(read) => read,
+            Err(cause) => return Judgement::Failed(cause),
+        };
+        match proven(&self.message, &self.question, &finding) {
+            Proven::Status(security) => Judgement::Decided(security),
+            Proven::TooCostly(_) | Proven::Nothing => Judgement::Open,
+        }
+    }
+}
+
+fn is_marked(record: &Record) -> bool {
+    record.proof == Proof::Secure
+}
