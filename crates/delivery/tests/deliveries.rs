@@ -358,11 +358,14 @@ async fn bogus_destinations_defer_in_every_mode() {
 #[tokio::test]
 async fn final_answers_of_dns() {
     let scene = Scene::new(OPPORTUNISTIC).await;
+    // A server at the domain's own address, which a null MX forbids to try.
+    let receiver = scene.receiver(2, &scene.identity("null.test"), vec![]).await;
     scene
         .world
         .domain("null.test")
         .signed()
         .record("null.test", RecordType::MX, "0 .")
+        .host("null.test", receiver.address())
         .add()
         .unwrap();
     scene
@@ -389,6 +392,7 @@ async fn final_answers_of_dns() {
             ],
         );
     }
+    assert_eq!(receiver.connections().len(), 0);
 }
 
 #[tokio::test]
