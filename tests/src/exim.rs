@@ -4,7 +4,7 @@
 //! directory. Exim knows its account by name from the day it was compiled, and it drops root's rights where its
 //! configuration lies elsewhere than it was told then. So the arena gets that account, and port 25 without root.
 
-use crate::letter::{Letter, SENDER};
+use crate::letter::Letter;
 use crate::process::{Daemon, command, find, run};
 use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
 use crate::wait;
@@ -116,12 +116,14 @@ impl Exim {
 }
 
 impl Submit for Exim {
-    fn submit(&self, letter: &Letter) {
+    fn submit_from(&self, letter: &Letter, sender: &str, options: &[&str]) {
         let file = self.configuration.with_extension("letter");
         fs::write(&file, letter.text()).unwrap();
         run(self
             .command()
-            .args(["-i", "-f", SENDER, "--", &letter.recipient])
+            .args(["-i", "-f", sender])
+            .args(options)
+            .args(["--", &letter.recipient])
             .stdin(Stdio::from(fs::File::open(file).unwrap())));
     }
 }

@@ -21,7 +21,11 @@
 //!    nothing.
 //! 6. [`relay`]: the relay under test: its configuration, its log lines, its queue.
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
-//! 8. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
+//! 8. [`report`]: a delivery status notification as a mail client's parser reads it.
+//! 9. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
+//!
+//! [`crash`] is another world: the relay under load, killed, without power, with a disk that fails; [`powerloss`] is that
+//! disk.
 //!
 //! [`fuzz`] stands apart: what must hold of any octets, for a fuzzer and for the ordinary tests.
 //!
@@ -42,12 +46,15 @@
 
 pub mod arena;
 pub mod certificates;
+pub mod crash;
 pub mod exim;
 pub mod fuzz;
 pub mod letter;
 pub mod postfix;
+pub mod powerloss;
 pub mod process;
 pub mod relay;
+pub mod report;
 pub mod resolver;
 pub mod server;
 pub mod stage;

@@ -1,6 +1,6 @@
 //! Postfix instances of their own: configuration, queue, log and port, nothing of the system's.
 
-use crate::letter::{Letter, SENDER};
+use crate::letter::Letter;
 use crate::process::{command, run};
 use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
 use crate::wait;
@@ -118,13 +118,15 @@ impl Postfix {
 }
 
 impl Submit for Postfix {
-    fn submit(&self, letter: &Letter) {
+    fn submit_from(&self, letter: &Letter, sender: &str, options: &[&str]) {
         let file = self.directory.join("letter");
         fs::write(&file, letter.text()).unwrap();
         run(command("sendmail")
             .arg("-C")
             .arg(&self.directory)
-            .args(["-i", "-f", SENDER, "--", &letter.recipient])
+            .args(["-i", "-f", sender])
+            .args(options)
+            .args(["--", &letter.recipient])
             .stdin(Stdio::from(fs::File::open(file).unwrap())));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::certificates::Certificates;
 use crate::exim::Exim;
-use crate::letter::Letter;
+use crate::letter::{Letter, SENDER};
 use crate::postfix::Postfix;
 use crate::wait;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,12 @@ impl Make {
 /// A server to which a local user gives mail.
 pub trait Submit {
     /// Gives the letter to this server's `sendmail` interface.
-    fn submit(&self, letter: &Letter);
+    fn submit(&self, letter: &Letter) {
+        self.submit_from(letter, SENDER, &[]);
+    }
+
+    /// The same from this sender, with further options of `sendmail`.
+    fn submit_from(&self, letter: &Letter, sender: &str, options: &[&str]);
 }
 
 /// A server that has mailboxes.

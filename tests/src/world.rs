@@ -22,6 +22,9 @@ pub const UNSIGNED: &str = "plain.test";
 /// Signed with a key that its parent does not vouch for.
 pub const BOGUS: &str = "bogus.test";
 
+/// Signed, its mail goes to [`GOOD`]'s host, which does not take it.
+pub const REFUSED: &str = "refused.test";
+
 /// What every peer test starts with.
 pub struct World {
     /// The test's directory.
@@ -44,6 +47,7 @@ impl World {
             secured(AUTHORITY, &certificates.authority),
             secured(WRONG, &wrong_tlsa()),
             secured(SOFT_FAIL, &wrong_tlsa()),
+            Zone::signed(REFUSED, &[format!("@ MX 10 mx.{GOOD}.")]),
             Zone::unsigned(INSECURE_MX, &[format!("@ MX 10 mx.{GOOD}.")]),
             Zone::unsigned(UNSIGNED, &[mx(), address()]),
             Zone::broken(BOGUS, &[mx(), address()]),

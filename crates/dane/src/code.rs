@@ -30,6 +30,7 @@ impl VerifyCode {
     pub(crate) const NAME_CONSTRAINTS: Self = Self::new(47, "permitted subtree violation");
     pub(crate) const NAME_MISMATCH: Self = Self::new(62, "hostname mismatch");
     pub(crate) const NO_MATCH: Self = Self::new(65, "no matching DANE TLSA records");
+    pub(crate) const WEAK_KEY: Self = Self::new(66, "EE certificate key too weak");
     pub(crate) const INVALID_CA: Self = Self::new(79, "invalid CA certificate");
 
     const fn new(number: u16, words: &'static str) -> Self {

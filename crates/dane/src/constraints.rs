@@ -8,9 +8,15 @@ use rustls::pki_types::UnixTime;
 use webpki::VerifiedPath;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
+use x509_parser::oid_registry::{
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE,
+    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_SUBJECT_ALT_NAME, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
+};
 use x509_parser::x509::X509Version;
 
 use crate::failure::{PkixFailure, Untrusted, VerifyFailure};
+use crate::names::general_names;
 use crate::trust_anchor::parse;
 
 /// Checks a path that is otherwise valid. `anchor` is the certificate of the trust anchor, absent where a
@@ -21,13 +27,16 @@ pub(crate) fn check(
     now: UnixTime,
 ) -> Result<(), VerifyFailure> {
     let leaf = path.end_entity().der();
-    may_serve_tls(&parse(&leaf)?)?;
+    let leaf = parse(&leaf)?;
+    can_be_read(&leaf)?;
+    may_serve_tls(&leaf)?;
     let mut below_anchor = 0_u32;
     for intermediate in path.intermediate_certificates() {
         let der = intermediate.der();
         let certificate = parse(&der)?;
+        can_be_read(&certificate)?;
         may_sign_certificates(&certificate)?;
-        // Self-issued certificates do not count (RFC 5280 §4.2.1.9).
+        // For the anchor's own constraint self-issued certificates do not count (RFC 5280 §4.2.1.9).
         if certificate.issuer() != certificate.subject() {
             below_anchor = below_anchor.saturating_add(1);
         }
@@ -57,6 +66,7 @@ pub(crate) fn names_are_constrained(
 }
 
 fn check_anchor(certificate: &X509Certificate<'_>, below: u32, now: UnixTime) -> Result<(), VerifyFailure> {
+    can_be_read(certificate)?;
     only_known_critical_extensions(certificate)?;
     check_dates(certificate, now)?;
     check_ca(certificate, below)?;
@@ -65,6 +75,31 @@ fn check_anchor(certificate: &X509Certificate<'_>, below: u32, now: UnixTime) ->
     match purposes {
         Some(extension) if !extension.value.server_auth => Err(untrusted(Untrusted::Purpose)),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// The extensions that are understood must be well formed, critical or not: RFC 5280 §4.2 has them processed,
+/// and what cannot be read might have forbidden the use. Key identifiers are among them, though they decide
+/// nothing else.
+fn can_be_read(certificate: &X509Certificate<'_>) -> Result<(), VerifyFailure> {
+    let understood = [
+        OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER,
+        OID_X509_EXT_BASIC_CONSTRAINTS,
+        OID_X509_EXT_CERT_TYPE,
+        OID_X509_EXT_EXTENDED_KEY_USAGE,
+        OID_X509_EXT_KEY_USAGE,
+        OID_X509_EXT_NAME_CONSTRAINTS,
+        OID_X509_EXT_SUBJECT_ALT_NAME,
+        OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
+    ];
+    let well_formed = certificate.iter_extensions().all(|extension| {
+        let broken = extension.parsed_extension().error().is_some();
+        !broken || !understood.contains(&extension.oid)
+    });
+    if well_formed && general_names(certificate).is_ok() {
+        Ok(())
+    } else {
+        Err(malformed())
     }
 }
 
@@ -129,8 +164,17 @@ fn may_sign_certificates(certificate: &X509Certificate<'_>) -> Result<(), Verify
 }
 
 /// A leaf with a key usage extension must allow one of the uses that TLS makes of a server's key
-/// (RFC 5280 §4.2.1.12 on id-kp-serverAuth).
+/// (RFC 5280 §4.2.1.12 on id-kp-serverAuth), and one with the older `nsCertType` must be for servers.
 fn may_serve_tls(certificate: &X509Certificate<'_>) -> Result<(), VerifyFailure> {
+    let for_others = certificate
+        .iter_extensions()
+        .any(|extension| match extension.parsed_extension() {
+            ParsedExtension::NSCertType(purposes) => !purposes.ssl_server(),
+            _ => false,
+        });
+    if for_others {
+        return Err(untrusted(Untrusted::Purpose));
+    }
     let usage = certificate.key_usage().map_err(|_| malformed())?;
     match usage {
         Some(extension)

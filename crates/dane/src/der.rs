@@ -59,6 +59,35 @@ pub(crate) fn spki_contents(der: &[u8]) -> Option<&[u8]> {
     (outer.0.is_empty() && fields.0.is_empty()).then_some(contents.0)
 }
 
+/// The two parts of a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicKey<'a> {
+    /// Contents of the `AlgorithmIdentifier`, without tag and length.
+    pub(crate) algorithm: &'a [u8],
+    /// The key, whole octets.
+    pub(crate) key: &'a [u8],
+}
+
+impl<'a> PublicKey<'a> {
+    /// `None` if `spki` is not a `SubjectPublicKeyInfo`.
+    pub(crate) fn read(spki: &'a [u8]) -> Option<Self> {
+        let mut fields = Reader(spki_contents(spki)?);
+        let algorithm = fields.contents(SEQUENCE)?.0;
+        let (unused_bits, key) = fields.contents(BIT_STRING)?.0.split_first()?;
+        (*unused_bits == 0).then_some(Self { algorithm, key })
+    }
+
+    /// The length in bits of the key's first number: of an RSA key, the modulus (RFC 8017 §A.1.1).
+    pub(crate) fn first_number_bits(&self) -> Option<usize> {
+        let mut numbers = Reader(self.key).contents(SEQUENCE)?;
+        let number = numbers.contents(INTEGER)?.0;
+        let start = number.iter().position(|octet| *octet != 0)?;
+        let (first, others) = number.get(start..)?.split_first()?;
+        let first_bits = usize::try_from(u8::BITS - first.leading_zeros()).ok()?;
+        others.len().checked_mul(8)?.checked_add(first_bits)
+    }
+}
+
 /// What is left to read.
 struct Reader<'a>(&'a [u8]);
 

@@ -1,6 +1,7 @@
 //! What a check can find wrong, by culprit, and the total mappings to log words and OpenSSL's numbers.
 
 use crate::code::VerifyCode;
+use crate::key::UnsupportedKey;
 
 /// Why no TLSA record authenticates the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum VerifyFailure {
     /// A DANE-TA(2) record matched; the path to it does not hold for another reason.
     #[error("no valid path to the matching trust anchor: {0}")]
     Untrusted(Untrusted),
+    /// A record matched, and no handshake can be signed with the key of the server's certificate.
+    #[error("a TLSA record matches, but {0}")]
+    UnsupportedKey(UnsupportedKey),
 }
 
 /// Why a certification path does not hold (RFC 5280 §6).
@@ -84,6 +88,9 @@ pub enum PkixFailure {
     /// The path to a trusted root does not hold for another reason.
     #[error("certificate not trusted: {0}")]
     Untrusted(Untrusted),
+    /// No handshake can be signed with the leaf's key.
+    #[error(transparent)]
+    UnsupportedKey(UnsupportedKey),
 }
 
 impl VerifyFailure {
@@ -94,6 +101,7 @@ impl VerifyFailure {
             Self::NameMismatch => "DANE-TA: name mismatch",
             Self::Expired | Self::NotYetValid => "DANE-TA: expired",
             Self::Untrusted(_) => "DANE-TA: untrusted",
+            Self::UnsupportedKey(_) => "TLS handshake: unsupported key",
         }
     }
 
@@ -105,6 +113,7 @@ impl VerifyFailure {
             Self::Expired => VerifyCode::EXPIRED,
             Self::NotYetValid => VerifyCode::NOT_YET_VALID,
             Self::Untrusted(reason) => reason.code(),
+            Self::UnsupportedKey(reason) => reason.code(),
         }
     }
 }
@@ -117,6 +126,7 @@ impl PkixFailure {
             Self::Expired => VerifyCode::EXPIRED,
             Self::NotYetValid => VerifyCode::NOT_YET_VALID,
             Self::Untrusted(reason) => reason.code(),
+            Self::UnsupportedKey(reason) => reason.code(),
         }
     }
 }
@@ -136,6 +146,16 @@ impl Untrusted {
             Self::NameConstraints => VerifyCode::NAME_CONSTRAINTS,
             Self::TooLong => VerifyCode::CHAIN_TOO_LONG,
             Self::Unsupported | Self::Malformed => VerifyCode::UNSPECIFIED,
+        }
+    }
+}
+
+impl UnsupportedKey {
+    /// OpenSSL's number and words.
+    pub fn code(self) -> VerifyCode {
+        match self {
+            Self::ShortRsa { .. } => VerifyCode::WEAK_KEY,
+            Self::LongRsa { .. } | Self::Kind | Self::Malformed => VerifyCode::UNSPECIFIED,
         }
     }
 }
@@ -172,6 +192,7 @@ impl From<PkixFailure> for VerifyFailure {
             PkixFailure::Expired => Self::Expired,
             PkixFailure::NotYetValid => Self::NotYetValid,
             PkixFailure::Untrusted(reason) => Self::Untrusted(reason),
+            PkixFailure::UnsupportedKey(reason) => Self::UnsupportedKey(reason),
         }
     }
 }

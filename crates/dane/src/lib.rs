@@ -36,7 +36,8 @@
 //! # }
 //! ```
 //!
-//! [`verify_chain`] is step 5 without a connection, for tools that check published records.
+//! [`verify_chain`] is step 5 without a connection, for tools that check published records;
+//! [`supported_key`] and [`is_issued_by`] tell those that make records which ones can never match.
 //!
 //! Two further verifiers complete a mail client's needs: [`PkixVerifier`] (the WebPKI, for MTA-STS) with
 //! its [`PkixProof`], and [`RecordingVerifier`] (no authentication, hence no proof).
@@ -48,11 +49,15 @@
 //!
 //! - X.509 version 1 leaves, leaves marked as CA, critical policy extensions;
 //! - trust anchors that are out of date or lack basic constraints, self-signed or not;
-//! - more than 16 certificates sent, more than six intermediates on a path, and for a path length
-//!   constraint self-issued intermediates are counted, too;
-//! - RSA keys under 2048 bits;
-//! - issuer names that are equal only after normalisation, a CN under name constraints, wildcards for names
-//!   with an underscore.
+//! - more than 16 certificates sent, more than six intermediates on a path, and for the path length
+//!   constraint of an intermediate self-issued certificates below it are counted, too;
+//! - extensions that are understood and malformed, critical or not, above a bare key as well;
+//! - issuer names that are equal only after normalisation, a CN under name constraints or in another string
+//!   type than those of today, wildcards for names with an underscore or for an excluded name;
+//! - keys of issuers that would not do for a server.
+//!
+//! In every usage the server's own key must be of a kind that a handshake can be signed with
+//! ([`UnsupportedKey`]).
 //!
 //! Where a server sends several paths, of which one is valid, that one is found, whatever the order. A
 //! certificate's key identifiers decide nothing: they are hints for the search (RFC 5280 §4.2.1.1).
@@ -63,6 +68,8 @@ mod constraints;
 mod der;
 mod failure;
 mod handshake;
+mod issuer;
+mod key;
 mod names;
 mod presented;
 mod text;
@@ -78,6 +85,8 @@ pub use config::{
     server_name,
 };
 pub use failure::{PkixFailure, Untrusted, VerifyFailure};
+pub use issuer::is_issued_by;
+pub use key::{UnsupportedKey, supported_key};
 pub use names::{InvalidName, ReferenceIdentifiers};
 pub use text::Fingerprint;
 pub use tlsa::{MatchingType, Selector, TlsaField, TlsaRecord, TlsaSyntaxError, Usage};

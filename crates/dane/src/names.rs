@@ -8,8 +8,6 @@ use x509_parser::extensions::GeneralName;
 /// Longest name and longest label in octets, without the final dot (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
-/// Context tag of `dNSName` in a `GeneralName` (RFC 5280 §4.2.1.6).
-const DNS_NAME_TAG: u32 = 2;
 
 /// The names of which a certificate under a DANE-TA(2) trust anchor must bear one. The TLSA base domain
 /// comes first. Under DANE-EE(3) names are not looked at (RFC 7672 §3.1.1).
@@ -95,26 +93,44 @@ pub(crate) enum CommonName {
     Ignored,
 }
 
-/// Whether the leaf bears one of the reference identifiers.
+/// The subject alternative names are malformed, or one of them is of a kind that does not exist.
+pub(crate) struct UnreadableNames;
+
+/// The subject alternative names, none where there is no such extension.
+pub(crate) fn general_names<'a, 'c>(
+    certificate: &'c X509Certificate<'a>,
+) -> Result<&'c [GeneralName<'a>], UnreadableNames> {
+    let extension = certificate
+        .subject_alternative_name()
+        .map_err(|_| UnreadableNames)?;
+    let names = extension.map_or(&[][..], |san| san.value.general_names.as_slice());
+    let unreadable = names.iter().any(|name| matches!(name, GeneralName::Invalid(..)));
+    if unreadable {
+        Err(UnreadableNames)
+    } else {
+        Ok(names)
+    }
+}
+
+/// Whether the leaf bears one of the reference identifiers. Names that cannot be read might be DNS names, so
+/// that the CN does not stand in for them, and what else is there is not believed either.
 pub(crate) fn leaf_matches(
     leaf: &X509Certificate<'_>,
     references: &ReferenceIdentifiers,
     common_name: CommonName,
 ) -> bool {
-    let Ok(extension) = leaf.subject_alternative_name() else {
+    let Ok(general_names) = general_names(leaf) else {
         return false;
     };
-    let general_names = extension.map_or(&[][..], |san| san.value.general_names.as_slice());
-    let dns_id_present = general_names.iter().any(|name| match name {
-        GeneralName::DNSName(_) => true,
-        GeneralName::Invalid(tag, _) => tag.0 == DNS_NAME_TAG,
-        _ => false,
-    });
-    if dns_id_present || common_name == CommonName::Ignored {
-        return general_names.iter().any(|name| match name {
-            GeneralName::DNSName(presented) => references.any_matches(presented),
-            _ => false,
-        });
+    let mut dns_names = general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(presented) => Some(*presented),
+            _ => None,
+        })
+        .peekable();
+    if dns_names.peek().is_some() || common_name == CommonName::Ignored {
+        return dns_names.any(|presented| references.any_matches(presented));
     }
     leaf.subject()
         .iter_common_name()

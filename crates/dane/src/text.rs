@@ -9,6 +9,8 @@ use crate::tlsa::{TlsaField, TlsaRecord, TlsaSyntaxError};
 /// Octets of association data that [`TlsaRecord::fingerprint`] shows.
 const FINGERPRINT_OCTETS: usize = 4;
 
+/// What stands before RDATA in the form of RFC 3597 §5.
+const GENERIC: &str = "\\#";
 /// RFC 7218 §2.1.
 const USAGES: &[(&str, u8)] = &[
     ("PKIX-TA", 0),
@@ -68,11 +70,15 @@ impl FromStr for TlsaRecord {
     type Err = TlsaSyntaxError;
 
     /// Reads `3 1 1 HEX`. The hex may be split by white space and parentheses as in zone files; fields may
-    /// be given by their RFC 7218 names in any case.
+    /// be given by their RFC 7218 names in any case. The form of RFC 3597 §5, `\# 35 030101…`, is read, too.
     fn from_str(text: &str) -> Result<Self, TlsaSyntaxError> {
         let mut words = text
             .split(|c: char| c.is_ascii_whitespace() || c == '(' || c == ')')
-            .filter(|word| !word.is_empty());
+            .filter(|word| !word.is_empty())
+            .peekable();
+        if words.next_if_eq(&GENERIC).is_some() {
+            return from_generic(words);
+        }
         let mut field = |names: &[(&str, u8)], which: TlsaField| {
             let word = words.next().ok_or(TlsaSyntaxError::MissingField)?;
             parse_field(word, names).ok_or(TlsaSyntaxError::UnknownField(which))
@@ -86,6 +92,16 @@ impl FromStr for TlsaRecord {
         }
         Ok(Self::from_parts(usage, selector, matching, data))
     }
+}
+
+/// RDATA in the form for types that a zone file's reader does not know: its length, and its octets in hex.
+fn from_generic<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<TlsaRecord, TlsaSyntaxError> {
+    let length = words.next().ok_or(TlsaSyntaxError::MissingField)?;
+    let rdata = parse_hex(words.flat_map(str::bytes))?;
+    if length.parse() != Ok(rdata.len()) {
+        return Err(TlsaSyntaxError::GenericLength);
+    }
+    TlsaRecord::from_rdata(&rdata)
 }
 
 fn parse_field(word: &str, names: &[(&str, u8)]) -> Option<u8> {
@@ -151,6 +167,27 @@ mod tests {
         assert_eq!(record, TlsaRecord::from_parts(3, 1, 1, vec![0]));
         let private: TlsaRecord = "PRIVCERT PrivSel privmatch ff".parse().unwrap();
         assert_eq!(private, TlsaRecord::from_parts(255, 255, 255, vec![255]));
+    }
+
+    #[test]
+    fn generic_form_of_rdata() {
+        let record = TlsaRecord::from_parts(3, 1, 1, vec![0xab, 0xcd]);
+        for text in [
+            "\\# 5 030101abcd",
+            "\\# 5 ( 0301 01\n\tABCD )",
+            "\\# 05 03 01 01 ab cd",
+        ] {
+            assert_eq!(text.parse(), Ok(record.clone()), "{text:?}");
+        }
+        for (text, expected) in [
+            ("\\#", TlsaSyntaxError::MissingField),
+            ("\\# 4 030101abcd", TlsaSyntaxError::GenericLength),
+            ("\\# five 030101abcd", TlsaSyntaxError::GenericLength),
+            ("\\# 5 030101abc", TlsaSyntaxError::Hex),
+            ("\\# 2 0301", TlsaSyntaxError::ShortRdata),
+        ] {
+            assert_eq!(text.parse::<TlsaRecord>(), Err(expected), "{text:?}");
+        }
     }
 
     #[test]

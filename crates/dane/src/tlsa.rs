@@ -141,6 +141,9 @@ pub enum TlsaSyntaxError {
     /// The data is not hexadecimal, or has an odd number of digits.
     #[error("the association data is not an even number of hexadecimal digits")]
     Hex,
+    /// In the form of RFC 3597 §5 the length and the octets disagree.
+    #[error("after \\# come the number of octets and as many octets in hexadecimal digits")]
+    GenericLength,
 }
 
 /// A field of a TLSA record, as errors name it.

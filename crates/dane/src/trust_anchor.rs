@@ -244,7 +244,8 @@ fn rank(
         VerifyFailure::NoMatch
         | VerifyFailure::BadCertificate
         | VerifyFailure::NameMismatch
-        | VerifyFailure::Untrusted(_) => failure,
+        | VerifyFailure::Untrusted(_)
+        | VerifyFailure::UnsupportedKey(_) => failure,
     }
 }
 

@@ -3,6 +3,7 @@
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 use crate::failure::VerifyFailure;
+use crate::key;
 use crate::names::ReferenceIdentifiers;
 use crate::presented::Presented;
 use crate::tlsa::{TlsaRecord, Usage};
@@ -29,6 +30,9 @@ pub struct Match {
 /// part (RFC 7672 §3.1.1). Failing that, DANE-TA(2) records provide the trust anchors of an otherwise
 /// normal path validation, names included (RFC 7672 §3.1.2, §3.2.2). One matching record is enough.
 ///
+/// The leaf's key must be one that a handshake can be signed with ([`crate::supported_key`]); under
+/// DANE-EE(3), too, a server with another key is never authenticated.
+///
 /// This says nothing about who holds the private key: the handshake's signature shows that, and
 /// [`crate::DaneVerifier`] checks both.
 pub fn verify_chain(
@@ -52,19 +56,17 @@ pub fn verify_chain(
         .iter()
         .filter(|record| record.usage == Usage::DaneEe)
         .find(|record| leaf.matches(record));
-    if let Some(record) = own {
-        return Ok(Match {
+    let found = match own {
+        Some(record) => Match {
             record: record.clone(),
             depth: 0,
-        });
-    }
-    if leaf.fields.is_none() {
-        return Err(VerifyFailure::BadCertificate);
-    }
-    trust_anchor::verify(
-        set.usable(),
-        &leaf,
-        &issuers,
-        &trust_anchor::Terms { references, now },
-    )
+        },
+        None if leaf.fields.is_none() => return Err(VerifyFailure::BadCertificate),
+        None => {
+            let terms = trust_anchor::Terms { references, now };
+            trust_anchor::verify(set.usable(), &leaf, &issuers, &terms)?
+        }
+    };
+    key::supported(leaf.fields.as_ref()).map_err(VerifyFailure::UnsupportedKey)?;
+    Ok(found)
 }

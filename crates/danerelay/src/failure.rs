@@ -1,12 +1,13 @@
 //! Why a command came to no end, by culprit, and the exit status that follows.
 
 use std::io;
+use std::path::PathBuf;
 
 use dns::QuestionError;
 use spool::SpoolError;
 
-use crate::cli::Verdict;
 use crate::cli::tlsa::InputError;
+use crate::cli::{AdminError, Verdict};
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::policy_file::PolicyFileError;
@@ -36,9 +37,20 @@ pub(crate) enum Failure {
     /// The demonstration came to no end.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// The daemon did not do it.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// Standard output cannot be written.
     #[error("standard output: {0}")]
     Output(io::Error),
+    /// A file that was named for output cannot be written.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
 }
 
 impl Failure {
@@ -48,7 +60,9 @@ impl Failure {
             // What a moment may mend is no fault of the configuration: systemd is to try again.
             Self::Start(StartError::Listen { .. } | StartError::System(_))
             | Self::Demo(_)
-            | Self::Output(_) => Verdict::Bad,
+            | Self::Output(_)
+            | Self::File { .. } => Verdict::Bad,
+            Self::Admin(error) => error.verdict(),
             Self::Start(StartError::Spool { cause, .. }) | Self::Spool(cause) => of_spool(cause),
             Self::Config(_) | Self::Policy(_) | Self::Start(_) | Self::Question(_) | Self::Input(_) => {
                 Verdict::Unusable
@@ -60,7 +74,9 @@ impl Failure {
 /// Damage and failing disks are findings; the rest is the administrator's to set right.
 fn of_spool(error: &SpoolError) -> Verdict {
     match error {
-        SpoolError::Full | SpoolError::Io(_) | SpoolError::Corrupt { .. } => Verdict::Bad,
+        SpoolError::Full | SpoolError::TooManyMessages | SpoolError::Io(_) | SpoolError::Corrupt { .. } => {
+            Verdict::Bad
+        }
         SpoolError::NewerVersion { .. }
         | SpoolError::Foreign(_)
         | SpoolError::Locked { .. }

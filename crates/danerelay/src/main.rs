@@ -5,10 +5,12 @@
 //! * [`cli`]: the commands and their help.
 //! * [`config`]: `danerelay.toml`; [`policy_file`]: the policy that it names.
 //! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
+//! * [`admin`]: the daemon's door for commands.
 //! * [`logging`]: the one log that everything writes to.
 //! * [`demo`]: the relay in a world of its own.
 //! * [`failure`]: why a command came to no end, and the exit status for it.
 
+mod admin;
 mod cli;
 mod config;
 mod demo;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, QueueCommand, Verdict};
+use cli::{Cli, Command, Verdict};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -42,9 +44,9 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Explain(arguments) => cli::explain::run(arguments, named),
         Command::Dns(arguments) => cli::dns::run(arguments, named),
         Command::Tlsa(command) => cli::tlsa::run(command, named),
-        Command::Queue(QueueCommand::List(arguments)) => {
-            cli::queue::list(&config::load(named)?.config.spool.path, arguments)
-        }
+        Command::Queue(command) => cli::queue::run(command, named),
+        Command::Reload => cli::reload::run(named),
+        Command::Flush(arguments) => cli::flush::run(arguments, named),
         Command::Config(command) => cli::config::run(command, named),
     }
 }

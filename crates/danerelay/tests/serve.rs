@@ -1,184 +1,25 @@
 //! The daemon as its surroundings see it: mail in, log and queue, signals, mail out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
-use std::io::{BufRead, BufReader, Write};
+mod common;
+
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
-use testworld::dns::{DnsFault, Questions, Role, World};
+use testworld::dns::{Bogus, DnsFault, Questions, Role, World};
 use testworld::mail::{Ca, Receiver};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A running daemon in a directory of its own.
-struct Relay {
-    directory: TempDir,
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Relay {
-    /// Starts with these lines in addition to what every test needs, and waits until it serves.
-    fn start(more: &str) -> Self {
-        Self::start_in(prepared(more), |command| command)
-    }
-
-    fn start_in(directory: TempDir, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
-        let child = prepare(&mut serve(directory.path())).spawn().unwrap();
-        let mut relay = Self {
-            directory,
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
-        relay.address = relay.listening_address();
-        relay
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.path("log")).unwrap_or_default()
-    }
-
-    fn listening_address(&self) -> SocketAddr {
-        let started = self.wait_for("event=started");
-        let (_, rest) = started.split_once("listen=\"").unwrap();
-        rest.split('"').next().unwrap().parse().unwrap()
-    }
-
-    /// The first log line that contains the text.
-    fn wait_for(&self, text: &str) -> String {
-        let began = Instant::now();
-        loop {
-            if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
-                return line.to_owned();
-            }
-            assert!(began.elapsed() < PATIENCE, "no {text:?} in:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "still running:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn queue(&self) -> Vec<Value> {
-        let output = Command::new(env!("CARGO_BIN_EXE_danerelay"))
-            .args(["queue", "list", "--json", "-c"])
-            .arg(self.path("danerelay.toml"))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn configuration(more: &str) -> String {
-    format!(
-        "hostname = \"relay.example\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\n[limits]\nspool_free = \"1 MiB\"\n\
-         [spool]\npath = \"spool\"\n[log]\ntarget = \"log\"\n{more}"
-    )
-}
-
-/// A directory with a configuration file.
-fn prepared(more: &str) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("danerelay.toml"), configuration(more)).unwrap();
-    directory
-}
-
-fn serve(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_danerelay"));
-    command
-        .args(["serve", "-c"])
-        .arg(directory.join("danerelay.toml"))
-        .stdin(Stdio::null());
-    command
-}
-
-/// A client's side of a session.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut client = Self(BufReader::new(stream));
-        client.expect("220");
-        client.say("EHLO client.example", "250");
-        client
-    }
-
-    fn say(&mut self, line: &str, reply: &str) -> String {
-        self.0
-            .get_mut()
-            .write_all(format!("{line}\r\n").as_bytes())
-            .unwrap();
-        self.expect(reply)
-    }
-
-    fn expect(&mut self, reply: &str) -> String {
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).unwrap();
-            assert!(line.starts_with(reply), "{line:?} is not {reply}");
-            if line.get(3..4) != Some("-") {
-                return line;
-            }
-        }
-    }
-
-    /// Sends a message and gives its queue id.
-    fn send(&mut self, recipient: &str) -> String {
-        self.say("MAIL FROM:<sender@client.example>", "250");
-        self.say(&format!("RCPT TO:<{recipient}>"), "250");
-        self.say("DATA", "354");
-        let reply = self.say(
-            "Subject: greetings\r\nMessage-ID: <1@client.example>\r\n\r\nHello\r\n.",
-            "250",
-        );
-        reply.trim_end().rsplit(' ').next().unwrap().to_owned()
-    }
-}
-
-/// Nobody answers there: look-ups fail, and mail waits.
-const NO_DNS: &str = "[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = \"1s\"\n[delivery]\nretry = [\"1h\"]\n";
+use common::{Client, NO_DNS, PATIENCE, Relay, asking, configuration, prepared, serve};
 
 #[test]
 fn a_message_is_accepted_queued_and_still_there_after_a_restart() {
@@ -198,9 +39,7 @@ fn a_message_is_accepted_queued_and_still_there_after_a_restart() {
     assert_eq!(relay.wait().code(), Some(0));
     assert_deferred(&relay.queue(), &id);
 
-    std::fs::remove_file(relay.path("log")).unwrap();
-    relay.child = serve(relay.directory.path()).spawn().unwrap();
-    relay.wait_for("event=started");
+    relay.start_again();
     assert_deferred(&relay.queue(), &id);
 }
 
@@ -209,6 +48,50 @@ fn assert_deferred(queue: &[Value], id: &str) {
     assert_eq!(message.get("id").unwrap(), id);
     assert_eq!(message.pointer("/recipients/0/state").unwrap(), "deferred");
     assert!(message.pointer("/recipients/0/next_attempt").unwrap().is_string());
+}
+
+#[test]
+fn beyond_queue_messages_clients_are_told_to_come_back() {
+    let directory = prepared("");
+    let text = configuration(NO_DNS).replace("[limits]", "[limits]\nqueue_messages = 1");
+    std::fs::write(directory.path().join("danerelay.toml"), text).unwrap();
+    let relay = Relay::start_in(directory, |command| command);
+    let mut client = Client::connect(relay.address);
+    let id = client.send("one@nowhere.example");
+    relay.wait_for("status=deferred");
+    let mut refused = Client::connect(relay.address);
+    refused.say("MAIL FROM:<sender@client.example>", "452");
+    assert_eq!(relay.queue().len(), 1);
+    // Room is made.
+    relay.print(&["queue", "delete", &id]);
+    Client::connect(relay.address).send("three@nowhere.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_is_told_after_delay_warning_that_its_mail_waits() {
+    let world = World::start().await.unwrap();
+    let identity = Ca::new("Test CA").unwrap().issue(&["mx.client.test"]).unwrap();
+    let builder = Receiver::builder("mx.client.test").identity(&identity);
+    let receiver = builder.start().await.unwrap();
+    world.domain("test").signed().add().unwrap();
+    let client = world.domain("client.test").signed();
+    let client = client.mx(10, "mx.client.test", receiver.address());
+    client.tlsa(identity.tlsa_3_1_1()).add().unwrap();
+    world.domain("late.test").bogus(Bogus::WrongKey).add().unwrap();
+    let anchor = tempfile::NamedTempFile::new().unwrap();
+    let more = asking(&world, "validate", anchor.path()).replace("\"1h\"", "\"1s\"")
+        + &format!("delay_warning = \"1s\"\nport = {}\n", receiver.address().port());
+    let done = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        let mut client = Client::connect(relay.address);
+        client.send_from("sender@client.test", &["someone@late.test"]);
+        relay.wait_for("to=sender@client.test, kind=delayed, event=dsn");
+        let sent = relay.wait_for("from=<>, to=sender@client.test, ");
+        assert!(sent.contains("status=sent"), "{sent}");
+    });
+    done.await.unwrap();
+    let report = String::from_utf8_lossy(&receiver.messages()[0].content).into_owned();
+    assert!(report.contains("Action: delayed"), "{report}");
 }
 
 #[test]
@@ -401,16 +284,6 @@ async fn a_message_goes_out_under_dane() {
     assert_eq!(receiver.messages().len(), 1);
 }
 
-/// Settings that ask the world, whose anchor is written to a file.
-fn asking(world: &World, mode: &str, anchor: &Path) -> String {
-    std::fs::write(anchor, world.trust_anchor_ds().unwrap()).unwrap();
-    format!(
-        "[dns]\nmode = \"{mode}\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nretry = [\"1h\"]\n",
-        world.address(),
-        anchor.display(),
-    )
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resolver_that_cannot_be_relied_on_raises_an_alarm_and_mail_waits() {
     let world = World::start().await.unwrap();
@@ -475,6 +348,64 @@ async fn an_exception_from_dnssec_takes_effect_and_ends_with_a_reload() {
         relay.signal(Signal::HUP);
         relay.wait_for("status=unvalidated, names=\"\"");
         assert!(!relay.log().contains("takes effect at the next start"));
+    });
+    done.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trust_anchors_are_read_again_and_a_bad_file_changes_nothing() {
+    let world = World::start().await.unwrap();
+    world.domain("test").signed().add().unwrap();
+    let (anchor, ds) = (
+        tempfile::NamedTempFile::new().unwrap(),
+        world.trust_anchor_ds().unwrap(),
+    );
+    let more = asking(&world, "validate", anchor.path());
+    let foreign = World::start().await.unwrap().trust_anchor_ds().unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        relay.wait_for("status=fine");
+        std::fs::write(anchor.path(), format!("{ds}\nnonsense\n")).unwrap();
+        relay.signal(Signal::HUP);
+        let refused = relay.wait_for("status=refused");
+        assert!(
+            refused.contains("line ") && refused.contains("event=resolver"),
+            "{refused}"
+        );
+        let read_again = relay.log();
+        assert!(!read_again.contains("status=trust-anchors"), "{read_again}");
+        std::fs::write(anchor.path(), foreign).unwrap();
+        relay.signal(Signal::HUP);
+        relay.wait_for("status=trust-anchors");
+        // What was known of this domain a moment ago counts no more.
+        Client::connect(relay.address).send("someone@test");
+        let deferred = relay.wait_for("status=deferred");
+        assert!(
+            deferred.contains("dane=\"Fail (MX lookup: bogus)\""),
+            "{deferred}"
+        );
+    });
+    done.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_has_what_the_resolver_says_about_its_failure() {
+    let world = World::start().await.unwrap();
+    world.set_role(Role::Validator);
+    world.domain("test").signed().add().unwrap();
+    world.domain("bogus.test").bogus(Bogus::WrongKey).add().unwrap();
+    let anchor = tempfile::NamedTempFile::new().unwrap();
+    let more = asking(&world, "trust-ad", anchor.path());
+    let done = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        Client::connect(relay.address).send("someone@bogus.test");
+        let deferred = relay.wait_for("status=deferred");
+        for words in [
+            "dane=\"Fail (MX lookup: bogus)\"",
+            "reason=\"the MX look-up failed: bogus; the DNS server says EDE 6 (DNSSEC Bogus)\"",
+        ] {
+            assert!(deferred.contains(words), "{deferred}");
+        }
     });
     done.await.unwrap();
 }

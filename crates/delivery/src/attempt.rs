@@ -1,26 +1,28 @@
 //! One attempt: a leased message, a route, and what every recipient got out of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dane::VerifyCode;
-use jiff::Timestamp;
-use mail::{DaneVerdict, EnhancedStatus, FailCause};
+use mail::{DaneVerdict, EnhancedStatus};
 use policy::cause::{Failure, Finality};
 use policy::conclude::conclude;
 use policy::decision::{Action, Decision, Requirement};
+use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
+use tokio::sync::Semaphore;
 
-use crate::failure::{SessionFailure, Standing};
+use crate::clock::{Clock, since};
+use crate::failure::SessionFailure;
 use crate::host_limits::{HostLimits, Slot};
 use crate::marks::HandshakeMarks;
-use crate::record::{Connection, HostRecord};
+use crate::record::HostRecord;
+use crate::round::{DaneFailure, Next, Round, Terms};
 use crate::route::{Route, RouteHost};
-use crate::session::{Caller, Handshake, Opened, Session};
+use crate::session::{Caller, Handshake, Opened};
 use crate::source::SourceAddresses;
 use crate::stage::Stage;
-use crate::tls::{Peer, TlsFacts};
+use crate::tls::Peer;
 use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
@@ -37,9 +39,21 @@ pub(crate) struct RecipientResult {
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
     /// The next hop took responsibility.
-    Sent(smtp::Reply),
+    Sent {
+        reply: smtp::Reply,
+        success_report: SuccessReport,
+    },
     /// It did not; what that means is said in the failure.
     Failed(Failure),
+}
+
+/// Whose it is to report success to a sender who asked for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SuccessReport {
+    /// The next hop offered DSN and was told who wants to hear what (RFC 3461 §5.2.1).
+    TheirAffair,
+    /// It did not (RFC 3461 §5.2.2).
+    Ours,
 }
 
 impl AsRef<Failure> for RecipientFailure {
@@ -63,6 +77,9 @@ pub(crate) struct Deliverer {
     pub(crate) marks: HandshakeMarks,
     /// Below this age a message waits for TLS to work again before it goes in clear.
     pub(crate) first_delay: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Connections that may be open at once, in all.
+    pub(crate) connections: Semaphore,
 }
 
 /// A recipient on its way through the hosts.
@@ -220,6 +237,8 @@ impl<'a> Attempt<'a, '_> {
 
     async fn address(&mut self, round: &Round<'_>) -> Next {
         let place = self.deliverer.hosts.enter(round.address).await;
+        // Only now: whoever waits for one host keeps no place from those who go to others.
+        let _connection = self.deliverer.connections.acquire().await;
         let began = Instant::now();
         match self.open(round).await {
             Ok(opened) => {
@@ -286,8 +305,7 @@ impl<'a> Attempt<'a, '_> {
     }
 
     fn age(&self) -> Duration {
-        let age = Timestamp::now().duration_since(self.lease.created);
-        Duration::try_from(age).unwrap_or_default()
+        since(self.lease.created, self.deliverer.clock.now())
     }
 
     async fn send(
@@ -299,6 +317,14 @@ impl<'a> Attempt<'a, '_> {
     ) -> Next {
         let Opened { mut session, cleared } = opened;
         let timeouts = &self.deliverer.caller.timeouts;
+        let taken = Taken {
+            success_report: if session.extensions.offers(Extension::Dsn) {
+                SuccessReport::TheirAffair
+            } else {
+                SuccessReport::Ours
+            },
+            record: &record,
+        };
         let open: Vec<usize> = (0..self.pending.len())
             .filter(|at| self.pending.get(*at).is_some_and(|one| one.done.is_none()))
             .collect();
@@ -318,7 +344,7 @@ impl<'a> Attempt<'a, '_> {
                 let Some(recipient) = self.pending.get_mut(*at) else {
                     continue;
                 };
-                recipient.take(verdict, ended.duplicate_risk, round, &record);
+                recipient.take(verdict, ended.duplicate_risk, round, &taken);
             }
             if !ended.usable {
                 // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
@@ -344,12 +370,16 @@ impl<'a> Attempt<'a, '_> {
 }
 
 impl Pending<'_> {
-    fn take(&mut self, verdict: Verdict, duplicate_risk: bool, round: &Round<'_>, record: &Arc<HostRecord>) {
-        let record = Arc::clone(record);
+    fn take(&mut self, verdict: Verdict, duplicate_risk: bool, round: &Round<'_>, taken: &Taken<'_>) {
+        let record = Arc::clone(taken.record);
         match verdict {
             Verdict::Accepted(reply) => {
+                let success_report = taken.success_report;
                 self.done = Some(RecipientResult {
-                    ending: Ending::Sent(reply),
+                    ending: Ending::Sent {
+                        reply,
+                        success_report,
+                    },
                     record,
                 });
             }
@@ -374,88 +404,8 @@ impl Pending<'_> {
     }
 }
 
-/// Where to go on after one address.
-enum Next {
-    /// At the next address of the host.
-    Address(Option<DaneFailure>),
-    /// At the next host.
-    Host(Option<DaneFailure>),
-}
-
-/// Why DANE passed a host over.
-struct DaneFailure {
-    cause: FailCause,
-    /// The verdict of the check, where one was made.
-    valid: Option<VerifyCode>,
-}
-
-impl DaneFailure {
-    fn new(verdict: &DaneVerdict, valid: Option<VerifyCode>) -> Option<Self> {
-        match verdict {
-            DaneVerdict::Fail(cause) => Some(Self {
-                cause: cause.clone(),
-                valid,
-            }),
-            DaneVerdict::NotReached
-            | DaneVerdict::Verify
-            | DaneVerdict::VerifyHostOnly
-            | DaneVerdict::EncryptNoUsable
-            | DaneVerdict::Skip(_)
-            | DaneVerdict::Softfail(_) => None,
-        }
-    }
-}
-
-/// What is asked of a host.
-#[derive(Clone, Copy)]
-struct Terms<'a> {
-    requirement: Requirement,
-    /// What the log says when it did.
-    verdict: &'a DaneVerdict,
-    /// In the second round of soft-fail: the verdict of the check that the host failed in the first.
-    failed_check: Option<VerifyCode>,
-}
-
-/// One address of one host, and what is asked of it.
-struct Round<'a> {
-    host: &'a RouteHost,
-    address: IpAddr,
-    terms: Terms<'a>,
-}
-
-impl Round<'_> {
-    fn standing(&self, cleared: bool) -> Standing<'_> {
-        Standing {
-            requirement: self.terms.requirement,
-            verdict: self.terms.verdict,
-            cleared,
-        }
-    }
-
-    fn connection(&self, session: &Session, began: Instant) -> Connection {
-        let mut tls = session.tls.clone();
-        tls.valid = self.terms.failed_check.or(tls.valid);
-        Connection {
-            address: self.address,
-            tls,
-            verdict: self.terms.verdict.clone(),
-            began,
-            ready: Instant::now(),
-        }
-    }
-
-    fn failed_connection(&self, failure: &SessionFailure, began: Instant) -> Connection {
-        let tls = TlsFacts {
-            valid: failure.verify_code(),
-            fail: failure.tlsfail(),
-            ..TlsFacts::default()
-        };
-        Connection {
-            address: self.address,
-            tls,
-            verdict: self.terms.verdict.clone(),
-            began,
-            ready: Instant::now(),
-        }
-    }
+/// What holds for all recipients over one session.
+struct Taken<'a> {
+    success_report: SuccessReport,
+    record: &'a Arc<HostRecord>,
 }

@@ -15,7 +15,7 @@ pub struct DeliveryConfig {
     pub port: u16,
     /// Local addresses to connect from, rotated within the family of the receiver; empty: the system chooses.
     pub source_addresses: Vec<IpAddr>,
-    /// Deliveries under way at once, in all.
+    /// Connections open at once, in all.
     pub connections: usize,
     /// Deliveries under way at once to one next hop.
     pub connections_per_destination: usize,
@@ -31,6 +31,8 @@ pub struct DeliveryConfig {
     pub address_family: AddressFamily,
     /// When a deferred recipient is tried again.
     pub retry: RetrySchedule,
+    /// The age at which a sender is told that a message waits; `None`: nobody is told.
+    pub delay_warning: Option<Duration>,
     /// How long each stage of a session may take.
     pub timeouts: Timeouts,
     /// Who is shown in `From` of reports to senders; `None`: postmaster at `hostname`.
@@ -42,7 +44,7 @@ pub struct DeliveryConfig {
 pub struct RetrySchedule {
     /// The delays; never empty.
     pub delays: Vec<Duration>,
-    /// The age at which a message is given up.
+    /// The age at which a message is given up. See [`RetrySchedule::least_attempts`] for what must have happened too.
     pub max_age: Duration,
     /// The age at which a message with the null reverse-path is given up.
     pub bounce_max_age: Duration,

@@ -1,31 +1,29 @@
-//! The way of one due message: lease, route, attempt, settlement.
+//! The way of one due message: lease, route, attempt, settlement, report.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dns::Resolver;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use mail::event::{Level, Value};
-use mail::{DomainPart, Event, EventLog};
+use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status};
 use policy::Policy;
 use spool::{Lease, Pending, Settlement, Spool, SpoolError};
 use tokio::sync::Semaphore;
 
 use crate::attempt::{Deliverer, RecipientResult};
+use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::DeliveryConfig;
 use crate::host_limits::HostLimits;
 use crate::marks::HandshakeMarks;
 use crate::record::{Delays, DeliveryLine};
+use crate::reports::Reporter;
 use crate::route;
 use crate::session::Caller;
-use crate::settle::{Age, Settling};
+use crate::settle::{Settler, Settling};
 use crate::source::SourceAddresses;
 use crate::tls::TlsClient;
-use crate::undeliverable::{Attempted, Reporter};
-
-/// How long a message waits when the spool cannot hand it out.
-const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
 
 /// What deliveries need from outside.
 pub struct Surroundings<S> {
@@ -39,6 +37,8 @@ pub struct Surroundings<S> {
     pub tls: TlsClient,
     /// The log.
     pub events: Arc<dyn EventLog>,
+    /// The time by which mail is scheduled and given up: [`crate::SystemClock`] but in tests.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Delivers one due message at a time; any number of them at once.
@@ -47,22 +47,51 @@ pub(crate) struct Delivery<S> {
     resolver: Resolver,
     policy: Arc<ArcSwap<Policy>>,
     events: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
     config: DeliveryConfig,
     deliverer: Deliverer,
-    reporter: Reporter,
-    connections: Semaphore,
+    reporter: Reporter<S>,
+}
+
+/// What is to be delivered: a part of a message, and the time for which it stands in the schedule.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) id: QueueId,
+    pub(crate) next_hop: Arc<NextHop>,
+    pub(crate) due: Millis,
+}
+
+/// What is left to do after a delivery or a report.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// What is to be delivered, each at its time.
+    pub(crate) pending: Vec<Pending>,
+    /// What the spool could not do now.
+    pub(crate) again: Vec<Again>,
+}
+
+/// What is to be done once more when the spool may work again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The delivery.
+    Deliver,
+    /// The report on the message.
+    Report,
 }
 
 /// When the parts of an attempt began.
-struct Clock {
+struct Began {
     due: Timestamp,
     leased: Timestamp,
-    began: Instant,
+    at: Instant,
 }
 
 impl<S: Spool> Delivery<S> {
     pub(crate) fn new(config: DeliveryConfig, surroundings: Surroundings<S>, hostname: DomainPart) -> Self {
         let reporter = Reporter {
+            spool: Arc::clone(&surroundings.spool),
+            events: Arc::clone(&surroundings.events),
+            clock: Arc::clone(&surroundings.clock),
             reporting_mta: hostname.clone(),
             postmaster: config.postmaster.clone(),
         };
@@ -76,113 +105,150 @@ impl<S: Spool> Delivery<S> {
             hosts: HostLimits::new(config.connections_per_host),
             marks: HandshakeMarks::default(),
             first_delay: config.retry.first_delay(),
+            clock: Arc::clone(&surroundings.clock),
+            connections: Semaphore::new(config.connections.max(1)),
         };
         Self {
             spool: surroundings.spool,
             resolver: surroundings.resolver,
             policy: surroundings.policy,
             events: surroundings.events,
-            connections: Semaphore::new(config.connections.max(1)),
+            clock: surroundings.clock,
             deliverer,
             reporter,
             config,
         }
     }
 
-    /// One attempt. Gives back what is left to schedule.
-    pub(crate) async fn deliver(&self, pending: Pending) -> Vec<Pending> {
-        let lease = match self.spool.lease(pending.id, &pending.next_hop).await {
+    /// One attempt, and the report if it brought something to tell.
+    pub(crate) async fn deliver(&self, job: Job) -> Left {
+        let lease = match self.spool.lease(job.id, &job.next_hop).await {
             Ok(Some(lease)) => lease,
-            Ok(None) => return Vec::new(),
-            Err(error) => return vec![self.put_off(pending, &error)],
+            // Delivered, held, deleted, or in the hands of another delivery or the administrator, who tells what is left.
+            Ok(None) => return Left::default(),
+            Err(error) => return self.trouble(job.id, Again::Deliver, &error),
         };
-        let clock = Clock {
-            due: pending.due,
-            leased: Timestamp::now(),
-            began: Instant::now(),
+        let leased = self.clock.now();
+        let due = lease.recipients.iter().map(|recipient| recipient.due).min();
+        let due = due.unwrap_or(leased);
+        if is_put_off(due, &job, leased) {
+            let pending = put_off(&lease, due);
+            self.spool.release(lease);
+            return Left {
+                pending: vec![pending],
+                again: Vec::new(),
+            };
+        }
+        let began = Began {
+            due,
+            leased,
+            at: Instant::now(),
         };
         let policy = self.policy.load_full();
-        let today = Zoned::now().date();
+        let today = local_date(leased);
         let route = route::find(&lease.next_hop, &policy, &self.resolver, &self.config, today).await;
-        let results = {
-            // Look-ups are over: only now is a connection's place taken.
-            let _place = self.connections.acquire().await;
-            self.deliverer.attempt(&lease, &route).await
-        };
-        self.settle(lease, results, &clock).await
+        let results = self.deliverer.attempt(&lease, &route).await;
+        self.settle(lease, results, &began).await
     }
 
-    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, clock: &Clock) -> Vec<Pending> {
-        let now = Timestamp::now();
-        let age = Age {
-            created: lease.created,
-            reverse_path: &lease.reverse_path,
-            now,
-        };
-        let retry = &self.config.retry;
-        let settlings: Vec<Settling> = lease
-            .recipients
-            .iter()
-            .zip(&results)
-            .map(|(recipient, result)| retry.settle(&age, recipient, result, rand::random_range(0.0..=1.0)))
-            .collect();
-        let attempted = Attempted {
-            lease: &lease,
-            results: &results,
-            settlings: &settlings,
-            now,
-        };
-        let report = self.reporter.report(&attempted).await;
-        let mut events = lines(&attempted, clock, report.is_some());
-        events.extend(report.as_ref().map(|report| reported(&lease, report)));
-        let settlements = settlements(&lease, settlings);
-        let (id, next_hop) = (lease.id, lease.next_hop.clone());
-        let settled = self.spool.settle(lease, settlements, report).await;
-        for event in events {
-            self.events.write(&event);
-        }
-        match settled {
-            Ok(settled) => settled.pending.into_iter().chain(settled.report).collect(),
-            Err(error) => {
-                let pending = Pending {
-                    id,
-                    next_hop,
-                    due: later(SPOOL_TROUBLE),
-                    recipients: 0,
-                    size: 0,
-                };
-                vec![self.put_off(pending, &error)]
+    /// Makes the report on a message, if there is something to tell.
+    pub(crate) async fn report(&self, about: QueueId) -> Left {
+        let mut left = Left::default();
+        loop {
+            match self.reporter.report(about).await {
+                Ok(None) => return left,
+                Ok(Some(reported)) => {
+                    left.pending.extend(reported.pending);
+                    if !reported.notices_left {
+                        return left;
+                    }
+                }
+                Err(error) => {
+                    let trouble = self.trouble(about, Again::Report, &error);
+                    left.again.extend(trouble.again);
+                    return left;
+                }
             }
         }
     }
 
+    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, began: &Began) -> Left {
+        let now = self.clock.now();
+        let settler = Settler {
+            retry: &self.config.retry,
+            delay_warning: self.config.delay_warning,
+            created: lease.created,
+            reverse_path: &lease.reverse_path,
+            next_hop: &lease.next_hop,
+            now,
+        };
+        // One for all of them, so that they stay together.
+        let jitter = rand::random_range(0.0..=1.0);
+        let settlings: Vec<Settling> = lease
+            .recipients
+            .iter()
+            .zip(&results)
+            .map(|(recipient, result)| settler.settle(recipient, result, jitter))
+            .collect();
+        let events = lines(&lease, &results, &settlings, began);
+        let settlements: Vec<Settlement> = settlings.into_iter().map(|one| one.settlement).collect();
+        let id = lease.id;
+        let settled = self.spool.settle(lease, settlements, now).await;
+        for event in events {
+            self.events.write(&event);
+        }
+        let settled = match settled {
+            Ok(settled) => settled,
+            Err(error) => return self.trouble(id, Again::Deliver, &error),
+        };
+        let mut left = if settled.report_due {
+            self.report(id).await
+        } else {
+            Left::default()
+        };
+        left.pending.extend(settled.pending);
+        left
+    }
+
     /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
-    fn put_off(&self, pending: Pending, error: &SpoolError) -> Pending {
+    fn trouble(&self, id: QueueId, again: Again, error: &SpoolError) -> Left {
         self.events.write(
             &Event::new(Level::Error, "spool")
-                .with("id", Value::Word(pending.id.to_string()))
+                .with("id", Value::Word(id.to_string()))
                 .with("error", Value::Quoted(error.to_string())),
         );
-        Pending {
-            due: later(SPOOL_TROUBLE),
-            ..pending
+        Left {
+            pending: Vec::new(),
+            again: vec![again],
         }
     }
 }
 
-fn later(delay: Duration) -> Timestamp {
-    Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX)
+/// Whether what is leased was put off, after its entry in the schedule was made, to a time that is still to come.
+fn is_put_off(due: Timestamp, job: &Job, now: Timestamp) -> bool {
+    let due = Millis::from(due);
+    due > job.due && due > Millis::from(now)
+}
+
+/// What stands for it from now on. Most often there is such an entry already, and the schedule keeps one of the two; not
+/// so where the recipient for which the old entry stood was held or deleted.
+fn put_off(lease: &Lease, due: Timestamp) -> Pending {
+    Pending {
+        id: lease.id,
+        next_hop: lease.next_hop.clone(),
+        due,
+        recipients: u32::try_from(lease.recipients.len()).unwrap_or(u32::MAX),
+        size: lease.size,
+    }
 }
 
 /// Before the queue manager, in the queue, connection set-up (look-ups included), transmission.
-fn delays(created: Timestamp, clock: &Clock, result: &RecipientResult) -> Delays {
-    let since =
-        |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    let before = since(created, clock.due);
-    let queued = since(clock.due, clock.leased);
+fn delays(created: Timestamp, began: &Began, result: &RecipientResult) -> Delays {
+    let before = since(created, began.due);
+    let queued = since(began.due, began.leased);
     let now = Instant::now();
     let ready = result.record.times().map_or(now, |(_, ready)| ready);
-    let setup = ready.saturating_duration_since(clock.began);
+    let setup = ready.saturating_duration_since(began.at);
     let transmission = now.saturating_duration_since(ready);
     Delays {
         total: before + queued + setup + transmission,
@@ -190,46 +256,38 @@ fn delays(created: Timestamp, clock: &Clock, result: &RecipientResult) -> Delays
     }
 }
 
-/// What the spool is told.
-fn settlements(lease: &Lease, settlings: Vec<Settling>) -> Vec<Settlement> {
-    let recipients = lease.recipients.iter().zip(settlings);
-    recipients
-        .map(|(recipient, settling)| Settlement {
-            recipient: recipient.index,
-            outcome: settling.outcome,
-            next_attempt: settling.next_attempt,
-        })
-        .collect()
+/// One line a recipient, and one more where a report cannot be delivered.
+fn lines(lease: &Lease, results: &[RecipientResult], settlings: &[Settling], began: &Began) -> Vec<Event> {
+    let mut events = Vec::with_capacity(settlings.len());
+    for ((recipient, result), settling) in lease.recipients.iter().zip(results).zip(settlings) {
+        let line = DeliveryLine {
+            id: lease.id,
+            from: &lease.reverse_path,
+            recipient,
+            size: lease.size,
+            record: &result.record,
+            settling,
+            delays: delays(lease.created, began, result),
+        };
+        events.push(line.event());
+        events.extend(undeliverable(lease, &recipient.address, settling));
+    }
+    events
 }
 
-/// One line a recipient.
-fn lines(attempted: &Attempted<'_>, clock: &Clock, has_report: bool) -> Vec<Event> {
-    let lease = attempted.lease;
-    lease
-        .recipients
-        .iter()
-        .zip(attempted.results)
-        .zip(attempted.settlings)
-        .map(|((recipient, result), settling)| {
-            let line = DeliveryLine {
-                id: lease.id,
-                from: &lease.reverse_path,
-                recipient,
-                size: lease.size,
-                record: &result.record,
-                settling,
-                delays: delays(lease.created, clock, result),
-                reported: has_report && attempted.is_reported(settling),
-            };
-            line.event()
-        })
-        .collect()
-}
-
-/// The event that names the report on a message.
-fn reported(lease: &Lease, report: &spool::Report) -> Event {
-    Event::new(Level::Info, "dsn")
-        .with("id", Value::Word(report.message.id.to_string()))
-        .with("about", Value::Word(lease.id.to_string()))
-        .with("to", Value::Address(lease.reverse_path.as_str().to_owned()))
+/// A report that cannot be delivered ends here: nobody is told of it but whoever reads the log (RFC 5321 §6.1).
+fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settling: &Settling) -> Option<Event> {
+    let outcome = &settling.settlement.outcome;
+    match (&lease.reverse_path, outcome.status) {
+        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(
+            Event::new(Level::Warning, "undeliverable")
+                .with("id", Value::Word(lease.id.to_string()))
+                .with("to", Value::Address(recipient.as_str().to_owned()))
+                .with("status", Value::Word(outcome.status.to_string()))
+                .with("enhanced", Value::Word(outcome.enhanced.to_string()))
+                .with("reason", Value::Quoted(outcome.reason.clone()))
+                .with("dsn_sent", Value::Word("no".to_owned())),
+        ),
+        (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,
+    }
 }

@@ -40,8 +40,19 @@ pub enum SessionFailure {
     TooLarge(u64),
     /// The content has octets above 127, and the server takes none (RFC 6152 §3).
     No8BitMime,
+    /// The message needs a server that knows SMTPUTF8, and this one does not (RFC 6531 §3.2).
+    NoSmtpUtf8(BeyondAscii),
     /// Ours: the content cannot be read from the spool, or is not fit to be sent.
     Content(String),
+}
+
+/// What of a message has characters beyond ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeyondAscii {
+    /// An address of its envelope.
+    Address,
+    /// Its header alone.
+    Header,
 }
 
 /// What had been established about a connection when it failed.
@@ -87,6 +98,7 @@ impl SessionFailure {
             | Self::Unauthenticated(_)
             | Self::TooLarge(_)
             | Self::No8BitMime
+            | Self::NoSmtpUtf8(_)
             | Self::Content(_) => false,
         }
     }
@@ -109,6 +121,10 @@ impl SessionFailure {
                 dane::VerifyFailure::NameMismatch => FailCause::NameMismatch,
                 dane::VerifyFailure::Expired | dane::VerifyFailure::NotYetValid => FailCause::Expired,
                 dane::VerifyFailure::Untrusted(_) => FailCause::Untrusted,
+                // The record matched; no handshake can prove that the server has the key.
+                dane::VerifyFailure::UnsupportedKey(_) => {
+                    FailCause::TlsHandshake("unsupported key".to_owned())
+                }
             },
             Self::Unauthenticated(Refusal::Pkix(failure)) => FailCause::TlsHandshake(failure.to_string()),
             Self::Unauthenticated(Refusal::Signature) => {
@@ -121,6 +137,7 @@ impl SessionFailure {
             | Self::Refused(..)
             | Self::TooLarge(_)
             | Self::No8BitMime
+            | Self::NoSmtpUtf8(_)
             | Self::Content(_) => return None,
         })
     }
@@ -185,7 +202,9 @@ impl SessionFailure {
             {
                 Finality::Permanent
             }
-            Self::TooLarge(_) | Self::No8BitMime if standing.cleared => Finality::Permanent,
+            Self::TooLarge(_) | Self::No8BitMime | Self::NoSmtpUtf8(_) if standing.cleared => {
+                Finality::Permanent
+            }
             failure if failure.is_tls() => Finality::Security,
             _ => Finality::Transient,
         }
@@ -201,6 +220,9 @@ impl SessionFailure {
             }
             Self::TooLarge(_) => EnhancedStatus::new(5, 3, 4),
             Self::No8BitMime => EnhancedStatus::new(5, 6, 3),
+            // RFC 6531 §4.2.
+            Self::NoSmtpUtf8(BeyondAscii::Address) => EnhancedStatus::new(5, 6, 7),
+            Self::NoSmtpUtf8(BeyondAscii::Header) => EnhancedStatus::new(5, 6, 9),
             Self::Content(_) => EnhancedStatus::new(4, 3, 0),
             failure if failure.is_tls() => EnhancedStatus::new(4, 7, 5),
             _ => EnhancedStatus::new(4, 4, 2),
@@ -281,6 +303,12 @@ impl std::fmt::Display for SessionFailure {
             Self::No8BitMime => {
                 f.write_str("the message has 8-bit content, and the server does not offer 8BITMIME")
             }
+            Self::NoSmtpUtf8(BeyondAscii::Address) => f.write_str(
+                "an address of the message has characters beyond ASCII, and the server does not offer SMTPUTF8",
+            ),
+            Self::NoSmtpUtf8(BeyondAscii::Header) => f.write_str(
+                "the header of the message has characters beyond ASCII, and the server does not offer SMTPUTF8",
+            ),
             Self::Content(error) => write!(f, "the content could not be sent: {error}"),
         }
     }

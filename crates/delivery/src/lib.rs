@@ -2,14 +2,17 @@
 //!
 //! The parts, in the order in which a message meets them:
 //!
-//! 1. [`scheduler`]: what is due when; how much goes to one destination at once.
+//! 1. [`scheduler`]: what is done when. `schedule`: what waits for its time; `turns`: what is due, by destination.
 //! 2. [`route`]: all look-ups of a destination, the facts, and the decision of crate `policy` about them.
-//! 3. `attempt`: the hosts in order, the second round of soft-fail, and what each recipient got.
+//! 3. `attempt`: the hosts in order, the second round of soft-fail, and what each recipient got; `round`: one address of
+//!    one host.
 //! 4. `session`: connection, greeting, EHLO, STARTTLS; `tls`: the handshake; `clearance`: what it achieved, as a value
 //!    without which nothing is sent.
-//! 5. `transaction`: MAIL, RCPT, DATA, content.
-//! 6. `settle` and `retry`: what becomes of each recipient, and when it is tried again; `record`: the log line;
-//!    `undeliverable`: the report to the sender of what failed for good.
+//! 5. `transaction`: MAIL, RCPT, DATA, content; `original`: the parameters of RCPT.
+//! 6. `settle` and `retry`: what becomes of each recipient, and when it is tried again; `record`: the log line.
+//! 7. `reports`: what the sender is told of what failed, waits or was relayed.
+//!
+//! `delivery` leads through 2 to 7. [`clock`]: the time by which all of this goes.
 //!
 //! [`probe`] goes as far as `session` does and turns back: for looking at a destination without sending.
 //!
@@ -21,15 +24,20 @@
 
 mod attempt;
 mod clearance;
+pub mod clock;
 pub mod config;
 mod delivery;
 pub mod failure;
 mod host_limits;
 mod marks;
+mod original;
 pub mod probe;
 mod record;
+mod reports;
 mod retry;
+mod round;
 pub mod route;
+mod schedule;
 pub mod scheduler;
 mod session;
 mod settle;
@@ -37,7 +45,7 @@ mod source;
 pub mod stage;
 mod tls;
 mod transaction;
-mod undeliverable;
+mod turns;
 mod wire;
 
 use std::sync::Arc;
@@ -47,6 +55,7 @@ use mail::{AddressError, DomainPart};
 use spool::Spool;
 use tokio::sync::watch;
 
+pub use clock::{Clock, SystemClock};
 pub use config::{DeliveryConfig, RetrySchedule, Timeouts};
 pub use delivery::Surroundings;
 pub use scheduler::SchedulerHandle;
@@ -68,9 +77,11 @@ pub fn start<S: Spool>(
     let limits = scheduler::Limits {
         connections: config.connections,
         per_destination: config.connections_per_destination,
+        longest_delay: config.retry.longest_delay(),
     };
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));
+    let clock = Arc::clone(&surroundings.clock);
     let delivery = Arc::new(delivery::Delivery::new(config, surroundings, hostname));
-    let (scheduler, handle) = scheduler::Scheduler::new(delivery, spool, events, limits);
+    let (scheduler, handle) = scheduler::Scheduler::new(delivery, spool, events, clock, limits);
     Ok((handle, tokio::spawn(scheduler.run(stop, GRACE))))
 }

@@ -35,12 +35,16 @@ pub struct Probe {
     pub verdict: DaneVerdict,
     /// Version and cipher suite, where TLS came about.
     pub session: Option<String>,
+    /// Why TLS did not come about, as the log says it (`tlsfail=`).
+    pub unprotected: Option<String>,
     /// The verdict of the certificate check, where one was made.
     pub valid: Option<VerifyCode>,
     /// The TLSA record that matched.
     pub matched: Option<String>,
     /// Why the requirement was not met.
     pub failure: Option<Failure>,
+    /// Whether a message that waits on this failure goes in clear once it is older than the first step of `retry`.
+    pub later_in_clear: bool,
 }
 
 impl HostProbe {
@@ -146,18 +150,23 @@ impl Prober {
             requirement,
             verdict: verdict.clone(),
             session: None,
+            unprotected: None,
             valid: None,
             matched: None,
             failure: None,
+            later_in_clear: false,
         };
         match opening.await {
             Ok(opened) => {
                 let facts = opened.session.tls;
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
+                probe.unprotected = facts.fail.filter(|_| probe.session.is_none());
                 opened.session.wire.quit(self.caller.timeouts.quit).await;
             }
             Err(failure) => {
                 probe.valid = failure.verify_code();
+                probe.unprotected = failure.tlsfail();
+                probe.later_in_clear = requirement == Requirement::Opportunistic && failure.broke_handshake();
                 probe.failure = Some(failure.into_failure(Standing {
                     requirement,
                     verdict,

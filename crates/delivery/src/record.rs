@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 
 use dane::TlsaRecord;
 use mail::event::{Level, Value};
-use mail::{DaneVerdict, Domain, DomainPart, Event, QueueId, ReversePath, Security};
+use mail::{
+    AddressFamily, DaneVerdict, DeliverySecurity, Domain, DomainPart, Event, QueueId, ReversePath, Security,
+    Status,
+};
+use policy::decision::Requirement;
+use policy::facts::MtaSts;
 use policy::settings::DaneMode;
 use spool::LeasedRecipient;
 
@@ -25,6 +30,7 @@ pub(crate) struct HostRecord {
     name: Option<Domain>,
     base: Option<Domain>,
     tlsa: Option<String>,
+    mta_sts: Option<MtaSts>,
     connection: Option<Connection>,
 }
 
@@ -33,6 +39,8 @@ pub(crate) struct HostRecord {
 pub(crate) struct Connection {
     pub(crate) address: IpAddr,
     pub(crate) tls: TlsFacts,
+    /// What it had to achieve.
+    pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
     /// When the connection was begun.
     pub(crate) began: Instant,
@@ -50,6 +58,7 @@ impl HostRecord {
             name: None,
             base: None,
             tlsa: None,
+            mta_sts: None,
             connection: None,
         }
     }
@@ -62,6 +71,7 @@ impl HostRecord {
             name: host.name.clone(),
             base: dane.map(|dane| dane.base.clone()),
             tlsa: dane.map(published),
+            mta_sts: mta_sts(route, host),
             ..Self::none(route)
         }
     }
@@ -103,6 +113,44 @@ impl HostRecord {
             .map_or(DaneVerdict::NotReached, |connection| connection.verdict.clone())
     }
 
+    /// The host's name, if it has one.
+    pub(crate) fn host(&self) -> Option<&Domain> {
+        self.name.as_ref()
+    }
+
+    /// How it was reached.
+    pub(crate) fn family(&self) -> AddressFamily {
+        self.connection
+            .as_ref()
+            .map_or(AddressFamily::None, |connection| connection.address.into())
+    }
+
+    /// What secured mail that went over the connection: what it had to achieve, and for the rest what was there.
+    pub(crate) fn security(&self) -> DeliverySecurity {
+        let Some(connection) = &self.connection else {
+            return DeliverySecurity::None;
+        };
+        match connection.requirement {
+            Requirement::Dane | Requirement::DaneAndPkix => match connection.verdict {
+                DaneVerdict::VerifyHostOnly => DeliverySecurity::DaneHostOnly,
+                DaneVerdict::NotReached
+                | DaneVerdict::Verify
+                | DaneVerdict::EncryptNoUsable
+                | DaneVerdict::Skip(_)
+                | DaneVerdict::Softfail(_)
+                | DaneVerdict::Fail(_) => DeliverySecurity::Dane,
+            },
+            Requirement::Pkix => match self.mta_sts {
+                Some(MtaSts::EnforceMatch) => DeliverySecurity::MtaSts,
+                Some(MtaSts::Testing | MtaSts::EnforceMismatch) | None => DeliverySecurity::Verified,
+            },
+            Requirement::Opportunistic | Requirement::Encrypted if connection.tls.session.is_some() => {
+                DeliverySecurity::Encrypted
+            }
+            Requirement::Opportunistic | Requirement::Encrypted => DeliverySecurity::Clear,
+        }
+    }
+
     /// `mx1.example.org [192.0.2.1]`, or the name alone where no connection was made.
     fn relay(&self) -> Option<String> {
         let address = self.connection.as_ref().map(|connection| connection.address);
@@ -113,6 +161,13 @@ impl HostRecord {
             (None, None) => None,
         }
     }
+}
+
+/// What the destination's MTA-STS policy says of a host of its route.
+fn mta_sts(route: &Route, host: &RouteHost) -> Option<MtaSts> {
+    let mut pairs = route.hosts.iter().zip(route.facts.destination.hosts());
+    let (_, facts) = pairs.find(|(one, _)| std::ptr::eq(*one, host))?;
+    facts.mta_sts
 }
 
 /// The records of a host, shortened: the usable ones, or all where none is.
@@ -145,8 +200,6 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) record: &'a HostRecord,
     pub(crate) settling: &'a Settling,
     pub(crate) delays: Delays,
-    /// Whether the sender is told.
-    pub(crate) reported: bool,
 }
 
 /// Where the time went, as Postfix tells it: before the queue manager, in the queue, connection set-up,
@@ -160,7 +213,7 @@ pub(crate) struct Delays {
 impl DeliveryLine<'_> {
     /// The event; `to` to `dsn` stand in the order that existing log tooling reads.
     pub(crate) fn event(&self) -> Event {
-        let outcome = &self.settling.outcome;
+        let outcome = &self.settling.settlement.outcome;
         let tls = self.record.connection.as_ref().map(|connection| &connection.tls);
         let mut event = Event::new(Level::Info, "delivery")
             .with("id", Value::Word(self.id.to_string()))
@@ -208,19 +261,93 @@ impl DeliveryLine<'_> {
         if outcome.reply_code.is_none() {
             event = event.with("reason", Value::Quoted(outcome.reason.clone()));
         }
+        let is_told = self.settling.settlement.notice.is_some();
         match outcome.status {
-            mail::Status::Bounced | mail::Status::Expired => event.with(
-                "dsn_sent",
-                Value::Word(if self.reported { "yes" } else { "no" }.to_owned()),
-            ),
-            mail::Status::Sent | mail::Status::Deferred => event,
+            Status::Bounced | Status::Expired => event.with("dsn_sent", yes_or_no(is_told)),
+            Status::Sent | Status::Deferred if is_told => event.with("dsn_sent", yes_or_no(true)),
+            Status::Sent | Status::Deferred => event,
         }
     }
+}
+
+fn yes_or_no(answer: bool) -> Value {
+    Value::Word(if answer { "yes" } else { "no" }.to_owned())
 }
 
 fn dane_value(verdict: &DaneVerdict) -> Value {
     match verdict {
         DaneVerdict::NotReached => Value::Absent,
         verdict => Value::Quoted(verdict.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What secured mail over a connection with this requirement and verdict.
+    fn security(
+        requirement: Requirement,
+        verdict: DaneVerdict,
+        session: Option<&str>,
+        mta_sts: Option<MtaSts>,
+    ) -> DeliverySecurity {
+        let now = Instant::now();
+        let tls = TlsFacts {
+            session: session.map(str::to_owned),
+            ..TlsFacts::default()
+        };
+        let record = HostRecord {
+            mode: DaneMode::Opportunistic,
+            mx: None,
+            port: 25,
+            name: None,
+            base: None,
+            tlsa: None,
+            mta_sts,
+            connection: Some(Connection {
+                address: IpAddr::from([192, 0, 2, 1]),
+                tls,
+                requirement,
+                verdict,
+                began: now,
+                ready: now,
+            }),
+        };
+        assert_eq!(record.family(), AddressFamily::Ipv4);
+        record.security()
+    }
+
+    #[test]
+    fn security_is_what_was_demanded_or_what_was_there() {
+        use DeliverySecurity as Is;
+        use Requirement::{Dane, DaneAndPkix, Encrypted, Opportunistic, Pkix};
+        let tls = Some("TLSv1.3:TLS_AES_256_GCM_SHA384");
+        let skip = || DaneVerdict::Skip(mail::SkipReason::InsecureHost);
+        let enforced = Some(MtaSts::EnforceMatch);
+        for (requirement, verdict, session, mta_sts, expected) in [
+            (Dane, DaneVerdict::Verify, tls, None, Is::Dane),
+            (Dane, DaneVerdict::VerifyHostOnly, tls, None, Is::DaneHostOnly),
+            (DaneAndPkix, DaneVerdict::Verify, tls, enforced, Is::Dane),
+            (
+                DaneAndPkix,
+                DaneVerdict::VerifyHostOnly,
+                tls,
+                enforced,
+                Is::DaneHostOnly,
+            ),
+            (Pkix, skip(), tls, None, Is::Verified),
+            (Pkix, skip(), tls, Some(MtaSts::Testing), Is::Verified),
+            (Pkix, skip(), tls, enforced, Is::MtaSts),
+            (Encrypted, DaneVerdict::EncryptNoUsable, tls, None, Is::Encrypted),
+            (Opportunistic, skip(), tls, None, Is::Encrypted),
+            (Opportunistic, skip(), None, None, Is::Clear),
+        ] {
+            assert_eq!(
+                security(requirement, verdict, session, mta_sts),
+                expected,
+                "{requirement:?}"
+            );
+        }
     }
 }

@@ -5,29 +5,89 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::ReversePath;
 
+use crate::clock::later;
 use crate::config::RetrySchedule;
 
+/// How long one message is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Term {
+    /// When it was accepted, as far as that can be believed.
+    pub(crate) accepted: Timestamp,
+    /// When it has waited long enough.
+    pub(crate) expiry: Timestamp,
+    /// The attempts that must have ended before it is given up.
+    pub(crate) least_attempts: u32,
+}
+
 impl RetrySchedule {
-    /// When the message is given up.
-    pub fn expiry(&self, created: Timestamp, reverse_path: &ReversePath) -> Timestamp {
-        let age = match reverse_path {
-            ReversePath::Null => self.bounce_max_age,
-            ReversePath::Mailbox(_) => self.max_age,
+    /// How long a message is tried that was accepted at `created`, as it looks at `now` after `attempts` attempts. What was
+    /// accepted in the future was accepted when one of the two clocks was wrong: it is as old as its attempts show.
+    pub(crate) fn term(
+        &self,
+        created: Timestamp,
+        reverse_path: &ReversePath,
+        attempts: u32,
+        now: Timestamp,
+    ) -> Term {
+        let accepted = if created <= now {
+            created
+        } else {
+            now.checked_sub(self.time_of(attempts)).unwrap_or(now)
         };
-        later(created, age)
+        let age = self.max_age_of(reverse_path);
+        Term {
+            accepted,
+            expiry: later(accepted, age),
+            least_attempts: self.least_attempts(age),
+        }
     }
 
-    /// The time of the next attempt after `attempts` attempts (at least one), or `None` when the message has
-    /// expired. `jitter` lies in 0..=1 and spreads the delay over ±10 %. The last attempt falls on the expiry
-    /// itself, so that no message is given up without having been tried until then.
-    pub fn next_attempt(
+    /// The time that so many attempts take, each with the delay behind it.
+    fn time_of(&self, attempts: u32) -> Duration {
+        let listed: Duration = self
+            .delays
+            .iter()
+            .zip(0..attempts)
+            .fold(Duration::ZERO, |sum, (delay, _)| sum.saturating_add(*delay));
+        let repeated = attempts.saturating_sub(u32::try_from(self.delays.len()).unwrap_or(u32::MAX));
+        let last = self.delays.last().copied().unwrap_or_default();
+        listed.saturating_add(last.saturating_mul(repeated))
+    }
+
+    fn max_age_of(&self, reverse_path: &ReversePath) -> Duration {
+        match reverse_path {
+            ReversePath::Null => self.bounce_max_age,
+            ReversePath::Mailbox(_) => self.max_age,
+        }
+    }
+
+    /// The fewest attempts after which a message may be given up, however old it is: as many as there are listed delays
+    /// that fit into `max_age` one after the other, at least one. A clock that was wrong, or a machine that slept,
+    /// makes mail look old that was hardly tried.
+    pub fn least_attempts(&self, max_age: Duration) -> u32 {
+        let fitting = self
+            .delays
+            .iter()
+            .scan(Duration::ZERO, |sum, delay| {
+                *sum = sum.saturating_add(*delay);
+                (*sum <= max_age).then_some(())
+            })
+            .count();
+        u32::try_from(fitting).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The time of the next attempt after `attempts` attempts (at least one), or `None` when the message is given up.
+    /// `jitter` lies in 0..=1 and spreads the delay over ±10 %. The last attempt falls on the expiry itself, so that no
+    /// message is given up without having been tried until then.
+    pub(crate) fn next_attempt(
         &self,
         attempts: u32,
         now: Timestamp,
-        expiry: Timestamp,
+        term: Term,
         jitter: f64,
     ) -> Option<Timestamp> {
-        if now >= expiry {
+        let expired = now >= term.expiry;
+        if expired && attempts >= term.least_attempts {
             return None;
         }
         let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -38,25 +98,27 @@ impl RetrySchedule {
             .copied()
             .unwrap_or(Duration::from_hours(1));
         let spread = delay.as_secs_f64() * (0.9 + 0.2 * jitter.clamp(0.0, 1.0));
-        let spread = Duration::try_from_secs_f64(spread).unwrap_or(Duration::MAX);
-        Some(later(now, spread).min(expiry))
+        let next = later(now, Duration::try_from_secs_f64(spread).unwrap_or(Duration::MAX));
+        Some(if expired { next } else { next.min(term.expiry) })
     }
 
     /// The first delay: a message older than that has been tried before.
-    pub fn first_delay(&self) -> Duration {
+    pub(crate) fn first_delay(&self) -> Duration {
         self.delays.first().copied().unwrap_or_default()
     }
-}
 
-/// `time` plus `duration`, at the end of time at the latest.
-fn later(time: Timestamp, duration: Duration) -> Timestamp {
-    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+    /// The longest delay: nothing waits longer for its next attempt, but for the jitter.
+    pub(crate) fn longest_delay(&self) -> Duration {
+        self.delays.iter().max().copied().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const MINUTE: u64 = 60;
 
     fn schedule() -> RetrySchedule {
         RetrySchedule {
@@ -66,52 +128,87 @@ mod tests {
         }
     }
 
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + i64::try_from(seconds).unwrap()).unwrap()
+    }
+
+    fn sender() -> ReversePath {
+        ReversePath::parse("a@b.example").unwrap()
+    }
+
+    /// The seconds from one attempt to the next.
+    fn delay(schedule: &RetrySchedule, attempts: u32, jitter: f64) -> i64 {
+        let term = schedule.term(at(0), &sender(), 0, at(0));
+        let next = schedule.next_attempt(attempts, at(0), term, jitter).unwrap();
+        next.as_second() - at(0).as_second()
+    }
+
     #[test]
     fn the_last_delay_repeats_until_the_expiry() {
         let schedule = schedule();
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let expiry = schedule.expiry(now, &ReversePath::parse("a@b.example").unwrap());
-        let after = |attempts| {
-            let next = schedule.next_attempt(attempts, now, expiry, 0.5).unwrap();
-            next.as_second() - now.as_second()
-        };
+        let after = |attempts| delay(&schedule, attempts, 0.5);
         assert_eq!((after(1), after(2), after(9)), (300, 600, 600));
-        let late = expiry.checked_sub(Duration::from_secs(30)).unwrap();
-        assert_eq!(schedule.next_attempt(9, late, expiry, 0.5), Some(expiry));
-        assert_eq!(schedule.next_attempt(9, expiry, expiry, 0.5), None);
+        let term = schedule.term(at(0), &sender(), 0, at(0));
+        let late = term.expiry.checked_sub(Duration::from_secs(30)).unwrap();
+        assert_eq!(schedule.next_attempt(9, late, term, 0.5), Some(term.expiry));
+        assert_eq!(schedule.next_attempt(9, term.expiry, term, 0.5), None);
     }
 
     #[test]
     fn jitter_stays_within_a_tenth() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let expiry = later(now, Duration::from_hours(100));
-        let after = |jitter| {
-            schedule()
-                .next_attempt(1, now, expiry, jitter)
-                .unwrap()
-                .as_second()
-                - now.as_second()
-        };
+        let after = |jitter| delay(&schedule(), 1, jitter);
         assert_eq!((after(0.0), after(1.0)), (270, 330));
     }
 
     #[test]
     fn the_longest_delay_ends_at_the_expiry() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
         let schedule = RetrySchedule {
             delays: vec![Duration::MAX],
             ..schedule()
         };
-        let expiry = later(now, Duration::from_hours(1));
-        assert_eq!(schedule.next_attempt(1, now, expiry, 1.0), Some(expiry));
+        let term = schedule.term(at(0), &ReversePath::Null, 0, at(0));
+        assert_eq!(schedule.next_attempt(1, at(0), term, 1.0), Some(term.expiry));
     }
 
     #[test]
     fn messages_without_a_sender_expire_on_their_own_clock() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
+        let term = schedule().term(at(0), &ReversePath::Null, 9, at(5));
+        assert_eq!(term.expiry, at(60 * MINUTE));
+    }
+
+    #[test]
+    fn what_was_hardly_tried_is_not_given_up_however_old_it_looks() {
+        let schedule = schedule();
+        let years_later = at(100_000 * 60 * MINUTE);
+        let term = schedule.term(at(0), &sender(), 0, years_later);
+        assert_eq!(term.least_attempts, 2);
         assert_eq!(
-            schedule().expiry(now, &ReversePath::Null),
-            later(now, Duration::from_hours(1))
+            schedule.next_attempt(1, years_later, term, 0.5),
+            Some(later(years_later, Duration::from_mins(5)))
         );
+        assert_eq!(schedule.next_attempt(2, years_later, term, 0.5), None);
+    }
+
+    #[test]
+    fn only_delays_that_fit_into_the_age_count() {
+        let schedule = schedule();
+        let least = |minutes| schedule.least_attempts(Duration::from_mins(minutes));
+        assert_eq!(
+            (least(0), least(5), least(14), least(15), least(1000)),
+            (1, 1, 1, 2, 2)
+        );
+    }
+
+    #[test]
+    fn mail_from_the_future_is_as_old_as_its_attempts_show() {
+        let schedule = schedule();
+        let accepted = |attempts| {
+            let future = at(1_000_000 * MINUTE);
+            let term = schedule.term(future, &sender(), attempts, at(1_000 * MINUTE));
+            term.accepted
+        };
+        assert_eq!(accepted(0), at(1_000 * MINUTE));
+        assert_eq!(accepted(1), at(995 * MINUTE));
+        assert_eq!(accepted(4), at(965 * MINUTE));
     }
 }

@@ -3,6 +3,9 @@
 //! All look-ups of one destination run before the first connection: first MX, then the addresses of all hosts at
 //! once, and behind each host's addresses its TLSA records.
 
+mod hosts;
+mod remark;
+
 use std::net::{IpAddr, SocketAddr};
 
 use dane::{ReferenceIdentifiers, TlsaSet};
@@ -11,13 +14,15 @@ use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::future::join_all;
 use jiff::civil::Date;
-use mail::{Domain, NextHop, Security};
+use mail::{Domain, FailCause, NextHop, Security};
 use policy::Policy;
 use policy::decision::{Decision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
 use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx};
 use rand::seq::SliceRandom;
 
+pub use self::hosts::RouteHost;
+use self::remark::Remark;
 use crate::config::DeliveryConfig;
 use crate::tls::DanePeer;
 
@@ -43,17 +48,6 @@ pub struct Route {
     pub port: u16,
 }
 
-/// A host as the connection needs it.
-#[derive(Debug, Clone)]
-pub struct RouteHost {
-    /// Its name; `None` where it is known by its address alone.
-    pub(crate) name: Option<Domain>,
-    pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) dane: Option<DanePeer>,
-    /// The mode for this host: the destination's, or that of an exception.
-    pub(crate) mode: DaneMode,
-}
-
 /// Gathers facts and decides.
 pub async fn find(
     next_hop: &NextHop,
@@ -76,14 +70,20 @@ pub async fn find(
         today,
         port,
     };
-    let (destination, hosts, mx) = search.destination(&target).await;
+    let Found {
+        destination,
+        hosts,
+        mx,
+        remark,
+    } = search.destination(&target).await;
     let wanted = Wanted {
         dane: destination_policy.dane,
         insecure_mx: destination_policy.insecure_mx,
         tls: destination_policy.tls,
     };
     let facts = Facts { wanted, destination };
-    let decision = decide(&facts);
+    let mut decision = decide(&facts);
+    remark::add(&mut decision, remark.as_ref(), &hosts);
     Route {
         policy: destination_policy,
         facts,
@@ -91,6 +91,27 @@ pub async fn find(
         hosts,
         mx,
         port,
+    }
+}
+
+/// What a search came to.
+struct Found {
+    destination: Destination,
+    hosts: Vec<RouteHost>,
+    /// The status of the MX (or NODATA) answer, where there was one.
+    mx: Option<Security>,
+    /// More about a failure of the destination itself.
+    remark: Option<Remark>,
+}
+
+impl Found {
+    fn new(destination: Destination, hosts: Vec<RouteHost>, mx: Option<Security>) -> Self {
+        Self {
+            destination,
+            hosts,
+            mx,
+            remark: None,
+        }
     }
 }
 
@@ -121,27 +142,55 @@ impl Origin<'_> {
 }
 
 impl Search<'_> {
-    async fn destination(&self, target: &NextHop) -> (Destination, Vec<RouteHost>, Option<Security>) {
+    async fn destination(&self, target: &NextHop) -> Found {
         match target {
-            NextHop::Address { address, .. } => (
+            NextHop::Address { address, .. } => Found::new(
                 Destination::AddressLiteral,
                 vec![RouteHost::address(*address, self.destination_policy.dane)],
                 None,
             ),
+            NextHop::Host { host, .. } if hosts::is_localhost(host) => self.this_machine(host),
             NextHop::Host { host, .. } => {
                 let (host, found) = self.host(host, &Origin::Itself(Security::Secure)).await;
-                (Destination::Configured(host), vec![found], None)
+                Found::new(Destination::Configured(host), vec![found], None)
             }
             NextHop::Domain { domain, .. } => self.by_mx(domain).await,
         }
     }
 
-    async fn by_mx(&self, domain: &Domain) -> (Destination, Vec<RouteHost>, Option<Security>) {
+    /// A route to `localhost` leads to this machine, without a question to anybody (RFC 6761 §6.3). What is not in DNS is not
+    /// secure.
+    fn this_machine(&self, name: &Domain) -> Found {
+        let policy = self.policy.for_mx_host(self.destination_policy, name, self.today);
+        let mode = policy.dane;
+        let facts = Host {
+            policy,
+            findings: HostFindings::Named {
+                addresses: Addresses::Insecure,
+                tlsa: Tlsa::NotAsked,
+            },
+            mta_sts: None,
+        };
+        let host = RouteHost {
+            name: Some(name.clone()),
+            addresses: hosts::loopback(self.config.address_family),
+            ..RouteHost::unknown(mode)
+        };
+        Found::new(Destination::Configured(facts), vec![host], None)
+    }
+
+    async fn by_mx(&self, domain: &Domain) -> Found {
         let none = Vec::new();
         match mx::discover(self.resolver, domain).await {
-            MxFinding::Failed(failure) => (Destination::MxFailed(failure), none, None),
-            MxFinding::NullMx(security) => (Destination::NullMx(security), none, Some(security)),
-            MxFinding::NxDomain(security) => (Destination::NoSuchDomain(security), none, Some(security)),
+            MxFinding::Failed(failure) => Found {
+                remark: Remark::said(&failure, FailCause::MxLookup),
+                ..Found::new(Destination::MxFailed(failure.cause), none, None)
+            },
+            MxFinding::NullMx(security) => Found::new(Destination::NullMx(security), none, Some(security)),
+            MxFinding::NxDomain { security, missing } => Found {
+                remark: Remark::missing(domain, &missing),
+                ..Found::new(Destination::NoSuchDomain(security), none, Some(security))
+            },
             MxFinding::NoData { security } => {
                 let (host, found) = self.host(domain, &Origin::Itself(security)).await;
                 if let Some(own) = self.own(&host, &found) {
@@ -149,9 +198,9 @@ impl Search<'_> {
                         mx: security,
                         host: own,
                     };
-                    return (destination, none, Some(security));
+                    return Found::new(destination, none, Some(security));
                 }
-                (
+                Found::new(
                     Destination::ImplicitMx { security, host },
                     vec![found],
                     Some(security),
@@ -168,11 +217,7 @@ impl Search<'_> {
         }
     }
 
-    async fn by_exchanges(
-        &self,
-        mut exchanges: Vec<MxRecord>,
-        origin: &Origin<'_>,
-    ) -> (Destination, Vec<RouteHost>, Option<Security>) {
+    async fn by_exchanges(&self, mut exchanges: Vec<MxRecord>, origin: &Origin<'_>) -> Found {
         let security = origin.security();
         // Equal preferences in random order (RFC 5321 §5.1).
         exchanges.shuffle(&mut rand::rng());
@@ -193,10 +238,10 @@ impl Search<'_> {
                 mx: security,
                 host: known,
             };
-            return (destination, Vec::new(), Some(security));
+            return Found::new(destination, Vec::new(), Some(security));
         }
         let (hosts, found) = found.into_iter().take(better).unzip();
-        (Destination::Mx { security, hosts }, found, Some(security))
+        Found::new(Destination::Mx { security, hosts }, found, Some(security))
     }
 
     async fn exchange(&self, record: &MxRecord, origin: &Origin<'_>) -> (Host, RouteHost) {
@@ -211,29 +256,26 @@ impl Search<'_> {
                 };
                 (host, RouteHost::address(*address, self.destination_policy.dane))
             }
-            // A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
-            Exchange::Root | Exchange::Invalid(_) => {
-                let addresses = Addresses::Absent(origin.security());
-                let findings = HostFindings::Named {
-                    addresses,
-                    tlsa: Tlsa::NotAsked,
-                };
-                let host = Host {
-                    policy: self.destination_wide(),
-                    findings,
-                    mta_sts: None,
-                };
-                (
-                    host,
-                    RouteHost {
-                        name: None,
-                        addresses: Vec::new(),
-                        dane: None,
-                        mode: self.destination_policy.dane,
-                    },
-                )
-            }
+            Exchange::Root => self.no_host(".", origin),
+            Exchange::Invalid(text) => self.no_host(text, origin),
         }
+    }
+
+    /// A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
+    fn no_host(&self, text: &str, origin: &Origin<'_>) -> (Host, RouteHost) {
+        let facts = Host {
+            policy: self.destination_wide(),
+            findings: HostFindings::Named {
+                addresses: Addresses::Absent(origin.security()),
+                tlsa: Tlsa::NotAsked,
+            },
+            mta_sts: None,
+        };
+        let host = RouteHost {
+            no_name: Some(text.to_owned()),
+            ..RouteHost::unknown(self.destination_policy.dane)
+        };
+        (facts, host)
     }
 
     fn destination_wide(&self) -> HostPolicy {
@@ -264,9 +306,14 @@ impl Search<'_> {
             host::Addresses::Found { expanded, .. } => Some(expanded),
             host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) => None,
         };
+        let remark = match (&found.addresses, &found.tlsa) {
+            (host::Addresses::Unresolvable(failure), _) => Remark::said(failure, FailCause::AddressLookup),
+            (_, host::Tlsa::Failed(failure)) => Remark::said(failure, FailCause::TlsaLookup),
+            (_, host::Tlsa::NotAsked | host::Tlsa::Absent | host::Tlsa::Found { .. }) => None,
+        };
         let (tlsa, dane) = match found.tlsa {
             host::Tlsa::NotAsked => (Tlsa::NotAsked, None),
-            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure), None),
+            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure.cause), None),
             host::Tlsa::Absent => (Tlsa::Absent, None),
             host::Tlsa::Found { base, records } => {
                 let set = TlsaSet::new(records);
@@ -288,7 +335,7 @@ impl Search<'_> {
             }
         };
         let (addresses, usable) = match found.addresses {
-            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure), Vec::new()),
+            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.cause), Vec::new()),
             host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
             host::Addresses::Found {
                 mut addresses,
@@ -312,6 +359,9 @@ impl Search<'_> {
                 addresses: usable,
                 dane,
                 mode,
+                remark,
+                answers: found.answers,
+                no_name: None,
             },
         )
     }
@@ -399,32 +449,6 @@ impl Route {
     /// The hosts, in the order of the facts and the decision.
     pub fn hosts(&self) -> &[RouteHost] {
         &self.hosts
-    }
-}
-
-impl RouteHost {
-    /// Its name; `None` where it is known by its address alone.
-    pub fn name(&self) -> Option<&Domain> {
-        self.name.as_ref()
-    }
-
-    /// The addresses that are tried, in order.
-    pub fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
-    }
-
-    /// The TLSA base domain and its records, where secure ones were found.
-    pub fn tlsa(&self) -> Option<(&Domain, &TlsaSet)> {
-        self.dane.as_ref().map(|dane| (&dane.base, &dane.set))
-    }
-
-    fn address(address: IpAddr, mode: DaneMode) -> Self {
-        Self {
-            name: None,
-            addresses: vec![address],
-            dane: None,
-            mode,
-        }
     }
 }
 

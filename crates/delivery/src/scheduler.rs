@@ -1,46 +1,80 @@
-//! What is due when, and how much goes to one destination at once.
+//! What is done when.
 //!
 //! The schedule lives in memory and is rebuilt at start by one scan of the spool, during which new mail is already
 //! accepted and delivered. One task owns it; deliveries are tasks of their own, and none of them can end it.
+//!
+//! A part of a message may stand in the schedule more than once: found by the scan and told of by the listener, or waiting
+//! for a later time and tried earlier at the administrator's word. Only one delivery of it can hold the lease, and one
+//! that comes upon a part put off by another leaves it for its time. So nobody has to remember what is known already.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mail::event::{Level, Value};
-use mail::{Event, EventLog, NextHop, QueueId};
-use spool::{Pending, Spool};
+use mail::{Event, EventLog, QueueId};
+use spool::{Pending, Spool, SpoolError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
-use crate::delivery::Delivery;
+use crate::clock::{Clock, Millis};
+use crate::delivery::{Again, Delivery, Job, Left};
+use crate::schedule::Schedule;
+use crate::turns::Turns;
 
 /// The longest sleep: a clock that jumps is noticed this soon.
 const NAP: Duration = Duration::from_secs(30);
+/// How long what the spool could not do waits before it is tried again.
+const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
 /// Messages that one page of the scan at start holds.
 const PAGE: usize = 1_000;
+/// Pages that are read ahead.
+const PAGES: usize = 2;
+/// What becomes due in one go: after a jump of the clock it may be everything, and others want to run, too.
+const BATCH: usize = 10_000;
 /// Deliveries under way for each connection that may be open: the others look up names.
 const LOOKING_UP: usize = 4;
 
-/// How a scheduler is told about mail.
-#[derive(Clone)]
+/// How a scheduler is told about mail. Without a scheduler the daemon is going down: what it was told of is in the spool
+/// and found at the next start.
+#[derive(Debug, Clone)]
 pub struct SchedulerHandle(mpsc::UnboundedSender<Message>);
 
+#[derive(Debug)]
 enum Message {
-    /// Accepted just now.
-    Accepted(Vec<Pending>),
-    /// Found in the spool at start.
-    Found(Vec<Pending>),
-    /// The scan at start is over.
-    ScanOver,
+    /// Each at its time.
+    Schedule(Vec<Pending>),
+    /// What there is to tell of these messages.
+    Report(Vec<QueueId>),
+}
+
+/// What the scan at start found.
+enum Found {
+    Pending(Vec<Pending>),
+    Unreported(Vec<QueueId>),
 }
 
 impl SchedulerHandle {
     /// Schedules what a newly accepted message has to deliver.
     pub fn accepted(&self, pending: Vec<Pending>) {
-        // Without a scheduler the daemon is going down: the message is in the spool and found at the next start.
-        let _ = self.0.send(Message::Accepted(pending));
+        self.tell(Message::Schedule(pending));
+    }
+
+    /// Schedules what the administrator's hands left waiting ([`spool::Acted::pending`]), whatever was done: what was
+    /// retried or released is due now by what the spool says, and what was beside it as before.
+    pub fn retry(&self, pending: Vec<Pending>) {
+        self.tell(Message::Schedule(pending));
+    }
+
+    /// Tells the senders of these messages what there is to tell. For messages of which the administrator held or deleted
+    /// something ([`spool::Acted::messages`]): a report may have waited for that.
+    pub fn report(&self, messages: Vec<QueueId>) {
+        self.tell(Message::Report(messages));
+    }
+
+    fn tell(&self, message: Message) {
+        let _ = self.0.send(message);
     }
 }
 
@@ -49,84 +83,78 @@ impl SchedulerHandle {
 pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) per_destination: usize,
+    /// The longest delay between two attempts, without jitter.
+    pub(crate) longest_delay: Duration,
 }
 
 pub(crate) struct Scheduler<S> {
     delivery: Arc<Delivery<S>>,
     events: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
     limits: Limits,
     inbox: mpsc::UnboundedReceiver<Message>,
-    due: BTreeMap<(Timestamp, u64), Pending>,
-    sequence: u64,
-    destinations: HashMap<NextHop, Destination>,
-    /// Destinations that have mail waiting and room for it, in turn.
-    ready: VecDeque<NextHop>,
-    running: JoinSet<Vec<Pending>>,
-    /// What each running task delivers.
-    tasks: HashMap<Id, Pending>,
-    known: Known,
+    /// The scan at start, until it is over.
+    found: mpsc::Receiver<Found>,
+    schedule: Schedule,
+    turns: Turns,
+    /// Reports to be made, by a time that no clock can change.
+    reports: BTreeSet<(Instant, QueueId)>,
+    running: JoinSet<Left>,
+    /// What each running task does.
+    tasks: HashMap<Id, Task>,
 }
 
-/// What was scheduled while the scan at start is under way: a message accepted meanwhile may be found as well, before
-/// or after the word of its acceptance comes. Two schedules for one message would double its attempts.
-struct Known(Option<HashSet<QueueId>>);
-
-impl Known {
-    /// Those not scheduled yet. All that waits of one message comes together, by either way.
-    fn fresh(&mut self, mut pending: Vec<Pending>) -> Vec<Pending> {
-        if let Some(known) = &mut self.0 {
-            pending.retain(|one| !known.contains(&one.id));
-            known.extend(pending.iter().map(|one| one.id));
-        }
-        pending
-    }
-}
-
-#[derive(Default)]
-struct Destination {
-    active: usize,
-    waiting: VecDeque<Pending>,
-    /// Whether it stands in `ready`.
-    in_turn: bool,
+/// What a task does.
+enum Task {
+    Deliver(Job),
+    Report(QueueId),
 }
 
 impl<S: Spool> Scheduler<S> {
+    /// A scheduler that begins with what is in `spool`.
     pub(crate) fn new(
         delivery: Arc<Delivery<S>>,
         spool: Arc<S>,
         events: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> (Self, SchedulerHandle) {
         let (outbox, inbox) = mpsc::unbounded_channel();
-        let handle = SchedulerHandle(outbox);
-        tokio::spawn(scan(spool, handle.clone(), Arc::clone(&events)));
+        let (pages, found) = mpsc::channel(PAGES);
+        tokio::spawn(scan(spool, pages, Arc::clone(&events)));
         let scheduler = Self {
             delivery,
             events,
+            clock,
             limits,
             inbox,
-            due: BTreeMap::new(),
-            sequence: 0,
-            destinations: HashMap::new(),
-            ready: VecDeque::new(),
+            found,
+            schedule: Schedule::new(limits.longest_delay.max(SPOOL_TROUBLE)),
+            turns: Turns::new(limits.per_destination),
+            reports: BTreeSet::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
-            known: Known(Some(HashSet::new())),
         };
-        (scheduler, handle)
+        (scheduler, SchedulerHandle(outbox))
     }
 
     /// Runs until `stop` turns true and what is under way has ended, or `grace` has passed.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, grace: Duration) {
         while !*stop.borrow_and_update() {
-            self.start_due();
-            let nap = self.until_next_due();
+            let now = Millis::from(self.clock.now());
+            self.mind_the_clock(now);
+            self.start_due(now);
+            let nap = self.until_next_due(now);
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break },
                 message = self.inbox.recv() => match message {
                     Some(message) => self.take(message),
                     None => break,
                 },
+                Some(found) = self.found.recv() => self.take(match found {
+                    Found::Pending(page) => Message::Schedule(page),
+                    Found::Unreported(messages) => Message::Report(messages),
+                }),
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 () = tokio::time::sleep(nap) => {}
             }
@@ -138,161 +166,153 @@ impl<S: Spool> Scheduler<S> {
     }
 
     fn take(&mut self, message: Message) {
+        let now = Millis::from(self.clock.now());
         match message {
-            Message::Accepted(pending) | Message::Found(pending) => {
-                for pending in self.known.fresh(pending) {
-                    self.schedule(pending);
+            Message::Schedule(pending) => {
+                for pending in pending {
+                    self.schedule.insert(pending, now);
                 }
             }
-            Message::ScanOver => self.known = Known(None),
+            Message::Report(messages) => {
+                let at = Instant::now();
+                self.reports.extend(messages.into_iter().map(|id| (at, id)));
+            }
         }
     }
 
-    fn schedule(&mut self, pending: Pending) {
-        self.sequence = self.sequence.wrapping_add(1);
-        self.due.insert((pending.due, self.sequence), pending);
+    /// A clock that went back leaves what waits far ahead of it.
+    fn mind_the_clock(&mut self, now: Millis) {
+        let pulled = self.schedule.pull_in(now);
+        if pulled > 0 {
+            let reason = "the clock went back; what waits is tried after the longest delay at the latest";
+            self.events.write(
+                &Event::new(Level::Warning, "clock")
+                    .with("messages", Value::integer(u64::try_from(pulled).ok()))
+                    .with("reason", Value::Quoted(reason.to_owned())),
+            );
+        }
     }
 
-    fn until_next_due(&self) -> Duration {
-        let Some(((due, _), _)) = self.due.first_key_value() else {
-            return NAP;
-        };
-        let wait = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
-        wait.min(NAP)
+    fn until_next_due(&self, now: Millis) -> Duration {
+        let delivery = self.schedule.until_next(now).unwrap_or(NAP);
+        let report = self
+            .reports
+            .first()
+            .map_or(NAP, |(at, _)| at.saturating_duration_since(Instant::now()));
+        delivery.min(report).min(NAP)
     }
 
     /// Moves what has become due to its destination, and starts as much as the limits allow.
-    fn start_due(&mut self) {
-        let now = Timestamp::now();
-        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
-            let pending = entry.remove();
-            let next_hop = pending.next_hop.clone();
-            self.destinations
-                .entry(next_hop.clone())
-                .or_default()
-                .waiting
-                .push_back(pending);
-            self.offer_turn(&next_hop);
-        }
-        while self.running.len() < self.limits.connections.saturating_mul(LOOKING_UP) {
-            let Some(next_hop) = self.ready.pop_front() else {
+    fn start_due(&mut self, now: Millis) {
+        for _ in 0..BATCH {
+            let Some(job) = self.schedule.take_due(now) else {
                 break;
             };
-            self.start_one(&next_hop);
+            self.turns.push(job);
+        }
+        while self.has_room()
+            && self.reports.first().is_some_and(|(at, _)| *at <= Instant::now())
+            && let Some((_, id)) = self.reports.pop_first()
+        {
+            self.start(Task::Report(id));
+        }
+        while self.has_room()
+            && let Some(job) = self.turns.next()
+        {
+            self.start(Task::Deliver(job));
         }
     }
 
-    fn offer_turn(&mut self, next_hop: &NextHop) {
-        let Some(destination) = self.destinations.get_mut(next_hop) else {
-            return;
+    fn has_room(&self) -> bool {
+        self.running.len() < self.limits.connections.saturating_mul(LOOKING_UP)
+    }
+
+    fn start(&mut self, task: Task) {
+        let delivery = Arc::clone(&self.delivery);
+        let started = match &task {
+            Task::Deliver(job) => {
+                let job = job.clone();
+                self.running.spawn(async move { delivery.deliver(job).await })
+            }
+            Task::Report(id) => {
+                let id = *id;
+                self.running.spawn(async move { delivery.report(id).await })
+            }
         };
-        let room = destination.active < self.limits.per_destination;
-        if room && !destination.in_turn && !destination.waiting.is_empty() {
-            destination.in_turn = true;
-            self.ready.push_back(next_hop.clone());
-        }
+        self.tasks.insert(started.id(), task);
     }
 
-    fn start_one(&mut self, next_hop: &NextHop) {
-        let Some(destination) = self.destinations.get_mut(next_hop) else {
-            return;
-        };
-        destination.in_turn = false;
-        if let Some(pending) = destination.waiting.pop_front() {
-            destination.active += 1;
-            let delivery = Arc::clone(&self.delivery);
-            let job = pending.clone();
-            let task = self.running.spawn(async move { delivery.deliver(job).await });
-            self.tasks.insert(task.id(), pending);
-        }
-        self.offer_turn(next_hop);
-    }
-
-    fn ended(&mut self, ended: Result<(Id, Vec<Pending>), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Left), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some(job) = self.tasks.remove(&id) else { return };
-        let next_hop = job.next_hop.clone();
-        match ended {
-            Ok((_, left)) => {
-                let (left, reports): (Vec<_>, Vec<_>) = left.into_iter().partition(|one| one.id == job.id);
-                for left in left {
-                    self.schedule(left);
-                }
-                // A report is a new message, which the scan at start may find as well.
-                self.take(Message::Accepted(reports));
-            }
-            Err(error) => {
-                // A fault of ours: the message stays, and its turn comes again.
-                self.events.write(
-                    &Event::new(Level::Error, "fault")
-                        .with("id", Value::Word(job.id.to_string()))
-                        .with("error", Value::Quoted(error.to_string())),
-                );
-                let due = Timestamp::now().checked_add(NAP).unwrap_or(Timestamp::MAX);
-                self.schedule(Pending { due, ..job });
+        let Some(task) = self.tasks.remove(&id) else {
+            return;
+        };
+        let message = match &task {
+            Task::Deliver(job) => job.id,
+            Task::Report(id) => *id,
+        };
+        let left = match ended {
+            Ok((_, left)) => left,
+            Err(error) => self.fault(message, &error),
+        };
+        self.take(Message::Schedule(left.pending));
+        if left.again.contains(&Again::Report) {
+            self.reports.insert((Instant::now() + SPOOL_TROUBLE, message));
+        }
+        if let Task::Deliver(job) = task {
+            self.turns.ended(&job);
+            if left.again.contains(&Again::Deliver) {
+                let wake = Millis::from(self.clock.now()).plus(SPOOL_TROUBLE);
+                self.schedule.insert_again(job, wake);
+            } else {
+                self.schedule.forget(job);
             }
         }
-        if let Some(destination) = self.destinations.get_mut(&next_hop) {
-            destination.active = destination.active.saturating_sub(1);
-            if destination.active == 0 && destination.waiting.is_empty() {
-                self.destinations.remove(&next_hop);
-            }
+    }
+
+    /// A fault of ours: the message stays in the spool, and its turn comes again.
+    fn fault(&self, id: QueueId, error: &JoinError) -> Left {
+        self.events.write(
+            &Event::new(Level::Error, "fault")
+                .with("id", Value::Word(id.to_string()))
+                .with("error", Value::Quoted(error.to_string())),
+        );
+        Left {
+            pending: Vec::new(),
+            again: vec![Again::Deliver, Again::Report],
         }
-        self.offer_turn(&next_hop);
     }
 }
 
-/// Reads the spool once, in order, page by page; trouble is told and tried again.
-async fn scan<S: Spool>(spool: Arc<S>, handle: SchedulerHandle, events: Arc<dyn EventLog>) {
+/// Reads the spool once: what waits, in order, page by page; then of what senders are still to be told. Trouble is told
+/// and tried again.
+async fn scan<S: Spool>(spool: Arc<S>, found: mpsc::Sender<Found>, events: Arc<dyn EventLog>) {
     let mut after = None;
     loop {
         match spool.pending(after, PAGE).await {
             Ok(page) => {
                 let Some(last) = page.last() else { break };
                 after = Some(last.id);
-                if handle.0.send(Message::Found(page)).is_err() {
+                if found.send(Found::Pending(page)).await.is_err() {
                     return;
                 }
             }
-            Err(error) => {
-                let event = Event::new(Level::Error, "spool").with("error", Value::Quoted(error.to_string()));
-                events.write(&event);
-                tokio::time::sleep(NAP).await;
-            }
+            Err(error) => wait_for_the_spool(&error, &*events).await,
         }
     }
-    let _ = handle.0.send(Message::ScanOver);
+    loop {
+        match spool.unreported().await {
+            Ok(messages) => {
+                // Nobody there: the daemon is going down.
+                let _ = found.send(Found::Unreported(messages)).await;
+                return;
+            }
+            Err(error) => wait_for_the_spool(&error, &*events).await,
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn pending(id: QueueId, domain: &str) -> Pending {
-        Pending {
-            id,
-            next_hop: NextHop::Domain {
-                domain: domain.parse().unwrap(),
-                port: None,
-            },
-            due: Timestamp::UNIX_EPOCH,
-            recipients: 1,
-            size: 1,
-        }
-    }
-
-    #[test]
-    fn a_message_told_of_twice_is_scheduled_once() {
-        let mut known = Known(Some(HashSet::new()));
-        let (one, other) = (QueueId::generate(), QueueId::generate());
-        let parts = || vec![pending(one, "a.example"), pending(one, "b.example")];
-        assert_eq!(known.fresh(parts()).len(), 2);
-        let both = [parts(), vec![pending(other, "a.example")]].concat();
-        let fresh: Vec<QueueId> = known.fresh(both).iter().map(|pending| pending.id).collect();
-        assert_eq!(fresh, [other]);
-        // After the scan there is one way only.
-        known = Known(None);
-        assert_eq!(known.fresh(parts()).len(), 2);
-    }
+async fn wait_for_the_spool(error: &SpoolError, events: &dyn EventLog) {
+    events.write(&Event::new(Level::Error, "spool").with("error", Value::Quoted(error.to_string())));
+    tokio::time::sleep(SPOOL_TROUBLE).await;
 }

@@ -214,6 +214,7 @@ impl Caller {
             | SessionFailure::Unauthenticated(_)
             | SessionFailure::TooLarge(_)
             | SessionFailure::No8BitMime
+            | SessionFailure::NoSmtpUtf8(_)
             | SessionFailure::Content(_) => {}
         }
     }

@@ -1,72 +1,167 @@
-//! From what an attempt made of a recipient to what the spool is told and the log says.
+//! From what an attempt made of a recipient to what the spool is told, the ledger counts, the sender hears and the log
+//! says.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
-use mail::{DaneVerdict, EnhancedStatus, Outcome, ReversePath, Status};
-use spool::LeasedRecipient;
+use jiff::tz::TimeZone;
+use mail::{
+    Action, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
+    NotifyEvent, Outcome, ReversePath, Status,
+};
+use spool::{LeasedRecipient, Settlement};
 
-use crate::attempt::{Ending, RecipientResult};
+use crate::attempt::{Ending, RecipientResult, SuccessReport};
+use crate::clock::since;
 use crate::config::RetrySchedule;
 use crate::failure::shortened;
 
 /// What becomes of one recipient.
 #[derive(Debug, Clone)]
 pub(crate) struct Settling {
-    pub(crate) outcome: Outcome,
+    /// What the spool is told.
+    pub(crate) settlement: Settlement,
+    /// What the log says in `dane=`.
     pub(crate) verdict: DaneVerdict,
-    /// Given exactly when the outcome is deferred.
-    pub(crate) next_attempt: Option<Timestamp>,
 }
 
-/// The message as its settlement needs it.
-pub(crate) struct Age<'a> {
+/// By what a message is settled.
+pub(crate) struct Settler<'a> {
+    pub(crate) retry: &'a RetrySchedule,
+    pub(crate) delay_warning: Option<Duration>,
     pub(crate) created: Timestamp,
     pub(crate) reverse_path: &'a ReversePath,
+    pub(crate) next_hop: &'a NextHop,
     pub(crate) now: Timestamp,
 }
 
-impl RetrySchedule {
+/// What an attempt means for one recipient.
+struct Conclusion {
+    outcome: Outcome,
+    verdict: DaneVerdict,
+    next_attempt: Option<Timestamp>,
+    /// What may be told of it, and to whom who asks for what.
+    news: Option<(NotifyEvent, Action)>,
+}
+
+impl Settler<'_> {
     /// Decides what becomes of a recipient. `jitter` lies in 0..=1.
     pub(crate) fn settle(
         &self,
-        age: &Age<'_>,
         recipient: &LeasedRecipient,
         result: &RecipientResult,
         jitter: f64,
     ) -> Settling {
+        let concluded = self.conclude(recipient, result, jitter);
+        let news = concluded
+            .news
+            .filter(|(event, _)| self.is_told(recipient, *event));
+        let notice = news.map(|(_, action)| Notice {
+            action,
+            remote_mta: result.record.remote_mta(),
+            verdict: concluded.verdict.clone(),
+            tlsa_base: result.record.base().cloned(),
+            last_attempt: self.now,
+        });
+        Settling {
+            settlement: Settlement {
+                recipient: recipient.index,
+                next_attempt: concluded.next_attempt,
+                notice,
+                entry: self.entry(&concluded, result),
+                outcome: concluded.outcome,
+            },
+            verdict: concluded.verdict,
+        }
+    }
+
+    fn conclude(&self, recipient: &LeasedRecipient, result: &RecipientResult, jitter: f64) -> Conclusion {
         let failure = match &result.ending {
-            Ending::Sent(reply) => {
-                let outcome = Outcome {
-                    status: Status::Sent,
-                    reply_code: Some(reply.code),
-                    enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-                    reason: shortened(reply),
-                };
-                return Settling {
-                    outcome,
+            Ending::Sent {
+                reply,
+                success_report,
+            } => {
+                return Conclusion {
+                    outcome: Outcome {
+                        status: Status::Sent,
+                        reply_code: Some(reply.code),
+                        enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
+                        reason: shortened(reply),
+                    },
                     verdict: result.record.verdict(),
                     next_attempt: None,
+                    // A next hop that knows the extension has been told what the sender asked for (RFC 3461 §5.2.2).
+                    news: match success_report {
+                        SuccessReport::TheirAffair => None,
+                        SuccessReport::Ours => Some((NotifyEvent::Success, Action::Relayed)),
+                    },
                 };
             }
             Ending::Failed(failure) => failure,
         };
-        let expiry = self.expiry(age.created, age.reverse_path);
+        let term = self
+            .retry
+            .term(self.created, self.reverse_path, recipient.attempts, self.now);
         let attempts = recipient.attempts.saturating_add(1);
-        let next_attempt = self.next_attempt(attempts, age.now, expiry, jitter);
-        let (status, next_attempt) = match next_attempt {
-            _ if failure.is_permanent() => (Status::Bounced, None),
-            Some(next_attempt) => (Status::Deferred, Some(next_attempt)),
-            None => (Status::Expired, None),
+        let next_attempt = self.retry.next_attempt(attempts, self.now, term, jitter);
+        let (status, next_attempt, news) = match next_attempt {
+            _ if failure.is_permanent() => (
+                Status::Bounced,
+                None,
+                Some((NotifyEvent::Failure, Action::Failed)),
+            ),
+            None => (
+                Status::Expired,
+                None,
+                Some((NotifyEvent::Failure, Action::Expired)),
+            ),
+            Some(next_attempt) => {
+                let will_retry_until = term.expiry.max(next_attempt);
+                let news = self
+                    .is_late(recipient, since(term.accepted, self.now))
+                    .then_some((NotifyEvent::Delay, Action::Delayed { will_retry_until }));
+                (Status::Deferred, Some(next_attempt), news)
+            }
         };
-        let outcome = Outcome {
-            status,
-            reply_code: failure.reply_code,
-            enhanced: failure.reported_status(),
-            reason: failure.reason.clone(),
-        };
-        Settling {
-            outcome,
+        Conclusion {
+            outcome: Outcome {
+                status,
+                reply_code: failure.reply_code,
+                enhanced: failure.reported_status(),
+                reason: failure.reason.clone(),
+            },
             verdict: failure.verdict.clone(),
             next_attempt,
+            news,
+        }
+    }
+
+    /// Whether the sender is to be told, for the first time, that a recipient waits.
+    fn is_late(&self, recipient: &LeasedRecipient, age: Duration) -> bool {
+        !recipient.delay_noticed && self.delay_warning.is_some_and(|warning| age >= warning)
+    }
+
+    /// A report goes to whoever asked for it, and never about a message with the null reverse-path (RFC 5321 §4.5.5).
+    fn is_told(&self, recipient: &LeasedRecipient, event: NotifyEvent) -> bool {
+        match self.reverse_path {
+            ReversePath::Null => false,
+            ReversePath::Mailbox(_) => recipient.parameters.wants(event),
+        }
+    }
+
+    fn entry(&self, concluded: &Conclusion, result: &RecipientResult) -> LedgerEntry {
+        let status = concluded.outcome.status;
+        LedgerEntry {
+            day: self.now.to_zoned(TimeZone::UTC).date(),
+            next_hop: self.next_hop.clone(),
+            host: result.record.host().cloned(),
+            family: result.record.family(),
+            status,
+            security: match status {
+                Status::Sent => result.record.security(),
+                Status::Deferred | Status::Bounced | Status::Expired => DeliverySecurity::None,
+            },
+            dane: DaneResult::from(&concluded.verdict),
         }
     }
 }

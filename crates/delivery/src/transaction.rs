@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::clearance::Cleared;
 use crate::config::Timeouts;
-use crate::failure::SessionFailure;
+use crate::failure::{BeyondAscii, SessionFailure};
+use crate::original;
 use crate::session::Session;
 use crate::stage::Stage;
 
@@ -47,7 +48,7 @@ pub(crate) async fn send(
     timeouts: &Timeouts,
 ) -> Ended {
     let Outgoing { lease, recipients } = outgoing;
-    if let Some(failure) = unfit(session, lease) {
+    if let Some(failure) = unfit(session, outgoing) {
         return Ended::all(recipients.len(), failure, true);
     }
     if session.unfinished
@@ -80,13 +81,30 @@ async fn reset(session: &mut Session, timeouts: &Timeouts) -> Result<(), Session
 }
 
 /// What the server has said cannot be sent at all.
-fn unfit(session: &Session, lease: &Lease) -> Option<SessionFailure> {
+fn unfit(session: &Session, outgoing: &Outgoing<'_>) -> Option<SessionFailure> {
+    let Outgoing { lease, recipients } = outgoing;
+    let offers = |extension| session.extensions.offers(extension);
     match session.extensions.size_limit() {
         Some(limit) if lease.size > limit => return Some(SessionFailure::TooLarge(limit)),
         Some(_) | None => {}
     }
-    let eight_bit = lease.body == mail::BodyType::EightBitMime;
-    (eight_bit && !session.extensions.offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
+    if lease.parameters.smtputf8 && !offers(Extension::SmtpUtf8) {
+        return Some(SessionFailure::NoSmtpUtf8(beyond_ascii(lease, recipients)));
+    }
+    let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
+    (eight_bit && !offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
+}
+
+fn beyond_ascii(lease: &Lease, recipients: &[&LeasedRecipient]) -> BeyondAscii {
+    let ascii = lease.reverse_path.as_str().is_ascii()
+        && recipients
+            .iter()
+            .all(|recipient| recipient.address.as_str().is_ascii());
+    if ascii {
+        BeyondAscii::Header
+    } else {
+        BeyondAscii::Address
+    }
 }
 
 /// What the envelope came to.
@@ -121,25 +139,34 @@ async fn envelope(
     let mail = Command::MailFrom {
         reverse_path: &lease.reverse_path,
         size: lease.size,
-        body: lease.body,
+        parameters: &lease.parameters,
     };
+    let parameters: Vec<_> = recipients
+        .iter()
+        .map(|recipient| original::parameters(&recipient.parameters, lease.parameters.smtputf8))
+        .collect();
+    let recipients: Vec<Command<'_>> = recipients
+        .iter()
+        .zip(&parameters)
+        .map(|(recipient, parameters)| Command::RcptTo(&recipient.address, parameters))
+        .collect();
     if session.extensions.offers(Extension::Pipelining) {
-        pipelined(session, &mail, recipients, timeouts).await
+        pipelined(session, &mail, &recipients, timeouts).await
     } else {
-        one_by_one(session, &mail, recipients, timeouts).await
+        one_by_one(session, &mail, &recipients, timeouts).await
     }
 }
 
 async fn pipelined(
     session: &mut Session,
     mail: &Command<'_>,
-    recipients: &[&LeasedRecipient],
+    recipients: &[Command<'_>],
     timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
     wire.queue(mail, extensions);
     for recipient in recipients {
-        wire.queue(&Command::RcptTo(&recipient.address), extensions);
+        wire.queue(recipient, extensions);
     }
     wire.queue(&Command::Data, extensions);
     wire.flush(Stage::Mail, timeouts.mail).await?;
@@ -187,7 +214,7 @@ async fn after_refusal(
 async fn one_by_one(
     session: &mut Session,
     mail: &Command<'_>,
-    recipients: &[&LeasedRecipient],
+    recipients: &[Command<'_>],
     timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
@@ -198,9 +225,8 @@ async fn one_by_one(
     }
     let mut replies = Vec::with_capacity(recipients.len());
     for recipient in recipients {
-        let command = Command::RcptTo(&recipient.address);
         let reply = wire
-            .command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
+            .command(recipient, extensions, Stage::Rcpt, timeouts.rcpt)
             .await?;
         if reply.code.get() == 421 {
             return Ok(EnvelopeReplies::cut_short(replies, recipients.len(), reply));
@@ -328,6 +354,8 @@ async fn stream_content(
         stuffer.push(&chunk, &mut block).map_err(unfit)?;
     }
     stuffer.finish(&mut block).map_err(unfit)?;
+    // Once the final dot is out, a crash leaves it open whether the message has arrived.
+    lease.in_doubt();
     session.wire.write(&block, Stage::Body, timeouts.body).await
 }
 

@@ -1,10 +1,16 @@
 //! Trust anchors: the keys at which validation ends (RFC 4035 §4.4), from zone-file lines or Unbound's autotrust file.
 
-use hickory_proto::dnssec::Verifier;
+use std::fmt;
+
+use hickory_proto::dnssec::{DigestType, PublicKey as _, Verifier};
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
 use hickory_proto::rr::{Name, RData, RecordType};
 use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use thiserror::Error;
+
+use crate::algorithm;
+use crate::anchor_lines::entries;
+use crate::validate::is_named;
 
 /// The root's key-signing keys in force: KSK-2017 and KSK-2024, as IANA publishes them (RFC 9718).
 const ROOT: &str = "\
@@ -31,12 +37,20 @@ pub(crate) enum AnchorKey {
 
 /// A line that is no trust anchor. Nothing of the file is used then: half a set would look whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("line {line}: {problem}")]
 pub struct AnchorError {
-    /// From 1; 0 where the file as a whole is meant.
-    pub line: usize,
+    /// Where the record begins, from 1; nothing where the file as a whole is meant.
+    pub line: Option<usize>,
     /// What is wrong with it.
     pub problem: AnchorProblem,
+}
+
+impl fmt::Display for AnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.problem),
+            None => self.problem.fmt(f),
+        }
+    }
 }
 
 /// What is wrong with a line of trust anchors.
@@ -57,6 +71,19 @@ pub enum AnchorProblem {
     /// The algorithm or digest cannot be used, so this anchor would never match.
     #[error("the algorithm or digest type is not supported")]
     Unsupported,
+    /// A digest that no key can have.
+    #[error("the digest is {found} octets long, and digests of type {digest_type} have {expected}")]
+    Digest {
+        /// Its type, as the record says.
+        digest_type: u8,
+        /// Its length, in octets.
+        found: usize,
+        /// The length that it must have.
+        expected: usize,
+    },
+    /// A parenthesis without its other half, or one within another.
+    #[error("the parentheses do not match")]
+    Parentheses,
     /// Not one anchor in the whole file.
     #[error("there is no trust anchor in the file")]
     Empty,
@@ -68,24 +95,23 @@ impl TrustAnchors {
         Self::parse(ROOT).unwrap_or(Self(Vec::new()))
     }
 
-    /// Reads DS and DNSKEY records in zone-file form, one a line, with `;` comments. In a file as Unbound keeps it (RFC 5011)
-    /// only keys in state 2, VALID, count.
+    /// Reads DS and DNSKEY records in zone-file form, with `;` comments; parentheses may stretch one over several lines. In a file
+    /// as Unbound keeps it (RFC 5011) only keys in state 2, VALID, count.
     pub fn parse(text: &str) -> Result<Self, AnchorError> {
         let mut anchors = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let (record, comment) = line.split_once(';').unwrap_or((line, ""));
-            if record.trim().is_empty() || !is_valid_state(comment) {
+        for entry in entries(text)? {
+            if !is_valid_state(&entry.comment) {
                 continue;
             }
-            let anchor = parse_record(record).map_err(|problem| AnchorError {
-                line: index + 1,
+            let anchor = parse_record(&entry.record).map_err(|problem| AnchorError {
+                line: Some(entry.line),
                 problem,
             })?;
             anchors.push(anchor);
         }
         if anchors.is_empty() {
             return Err(AnchorError {
-                line: 0,
+                line: None,
                 problem: AnchorProblem::Empty,
             });
         }
@@ -104,6 +130,19 @@ impl TrustAnchors {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Anchor> {
         self.0.iter()
+    }
+
+    /// Whether one of them is this key of the zone, or its digest.
+    pub(crate) fn vouch_for(&self, zone: &Name, key: &DNSKEY) -> bool {
+        self.iter()
+            .filter(|anchor| anchor.zone == *zone)
+            .any(|anchor| match &anchor.key {
+                AnchorKey::Dnskey(known) => {
+                    known.algorithm() == key.algorithm()
+                        && known.public_key().public_bytes() == key.public_key().public_bytes()
+                }
+                AnchorKey::Ds(ds) => is_named(key, zone, &[ds]),
+            })
     }
 
     /// The deepest anchored zone at or above a name. Below none, nothing can be secure (RFC 4033 §5, "indeterminate").
@@ -161,14 +200,27 @@ fn parse_ds(data: &str) -> Result<DS, AnchorProblem> {
     match RData::try_from_str(RecordType::DS, data) {
         Ok(RData::DNSSEC(DNSSECRData::DS(ds))) if ds.digest().is_empty() => Err(AnchorProblem::Data),
         Ok(RData::DNSSEC(DNSSECRData::DS(ds))) => {
-            let known = ds.algorithm().is_supported() && ds.digest_type().is_supported();
-            if known {
-                Ok(ds)
-            } else {
-                Err(AnchorProblem::Unsupported)
+            let expected = digest_length(ds.digest_type()).filter(|_| algorithm::counts(ds.algorithm()));
+            match (expected.ok_or(AnchorProblem::Unsupported)?, ds.digest().len()) {
+                (expected, found) if expected == found => Ok(ds),
+                (expected, found) => Err(AnchorProblem::Digest {
+                    digest_type: ds.digest_type().into(),
+                    found,
+                    expected,
+                }),
             }
         }
         _ => Err(AnchorProblem::Data),
+    }
+}
+
+/// In octets; nothing for a type that cannot be computed here.
+fn digest_length(digest_type: DigestType) -> Option<usize> {
+    match digest_type {
+        DigestType::SHA1 => Some(20),
+        DigestType::SHA256 => Some(32),
+        DigestType::SHA384 => Some(48),
+        _ => None,
     }
 }
 
@@ -183,7 +235,7 @@ fn parse_dnskey(data: &str) -> Result<DNSKEY, AnchorProblem> {
     if !key.zone_key() || key.revoke() {
         return Err(AnchorProblem::Data);
     }
-    if key.algorithm().is_supported() {
+    if algorithm::counts(key.algorithm()) {
         Ok(key.clone())
     } else {
         Err(AnchorProblem::Unsupported)
@@ -196,6 +248,8 @@ mod tests {
     use super::*;
 
     const KSK_2017: &str = "AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlNVz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eNbuv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2Nn6UwNR1AkUTV74bU=";
+
+    const KSK_2024: &str = "AwEAAa96jeuknZlaeSrvyAJj6ZHv28hhOKkx3rLGXVaC6rXTsDc449/cidltpkyGwCJNnOAlFNKF2jBosZBU5eeHspaQWOmOElZsjICMQMC3aeHbGiShvZsx4wMYSjH8e7Vrhbu6irwCzVBApESjbUdpWWmEnhathWu1jo+siFUiRAAxm9qyJNg/wOZqqzL/dL/q8PkcRU5oUKEpUge71M3ej2/7CPqpdVwuMoTvoB+ZOT4YeGyxMvHmbrxlFzGOHOijtzN+u1TQNatX2XBuzZNQ1K+s2CXkPIZo7s6JgZyvaBevYtxPvYLw4z9mR7K2vaF18UYH9Z9GNUUeayffKC73PYc=";
 
     #[test]
     fn both_root_keys_are_built_in() {
@@ -210,15 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_built_in_is_that_of_the_published_key() {
-        let parsed = TrustAnchors::parse(&format!(". 172800 IN DNSKEY 257 3 8 {KSK_2017}\n")).unwrap();
-        let (AnchorKey::Dnskey(key), root) = (&parsed.0[0].key, TrustAnchors::root()) else {
-            panic!("no key")
-        };
-        let AnchorKey::Ds(ds) = &root.0[0].key else {
-            panic!("no digest")
-        };
-        assert!(ds.covers(&Name::root(), key).unwrap());
+    fn the_digests_built_in_are_those_of_the_published_keys() {
+        for (published, built_in) in [KSK_2017, KSK_2024].iter().zip(TrustAnchors::root().iter()) {
+            let parsed = TrustAnchors::parse(&format!(". 172800 IN DNSKEY 257 3 8 {published}\n")).unwrap();
+            let (AnchorKey::Dnskey(key), AnchorKey::Ds(ds)) = (&parsed.0[0].key, &built_in.key) else {
+                panic!("no key, or no digest")
+            };
+            assert_eq!(ds.key_tag(), key.calculate_key_tag().unwrap());
+            assert!(ds.covers(&Name::root(), key).unwrap(), "{}", ds.key_tag());
+        }
     }
 
     #[test]
@@ -261,17 +315,54 @@ mod tests {
     }
 
     #[test]
+    fn a_record_may_stretch_over_lines() {
+        let (first, second) = KSK_2017.split_at(100);
+        let text = format!(
+            "; as dig +multiline writes it\n.\t86400 IN DNSKEY 257 3 8 (\n\t\t{first}\n\t\t{second}\n\t\t) ; KSK; alg = RSASHA256 ; key id = 20326\n. IN DS ( 38696 8 2\n 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16 )\n"
+        );
+        let anchors = TrustAnchors::parse(&text).unwrap();
+        let one_line = TrustAnchors::parse(&format!(". IN DNSKEY 257 3 8 {KSK_2017}\n")).unwrap();
+        assert_eq!((anchors.len(), &anchors.0[0]), (2, &one_line.0[0]));
+        assert_eq!(Some(&anchors.0[1]), TrustAnchors::root().0.get(1));
+    }
+
+    #[test]
     fn a_bad_line_is_named() {
         let problem = |text: &str| TrustAnchors::parse(text).unwrap_err();
-        assert_eq!(problem(". IN DS 20326 8 2 E0\n\n. IN A 192.0.2.1\n").line, 3);
+        let good = format!(". IN DS 20326 8 2 {}\n", "E0".repeat(32));
+        let third = problem(&format!("{good}\n. IN A 192.0.2.1\n"));
+        assert_eq!(third.to_string(), "line 3: the type is neither DS nor DNSKEY");
+        let second = problem(&format!("\n. IN DS (\n20326 8 2\n{} )\n", "XX".repeat(32)));
+        assert_eq!((second.line, second.problem), (Some(2), AnchorProblem::Data));
         assert_eq!(problem(". IN A 192.0.2.1").problem, AnchorProblem::Type);
         assert_eq!(problem(". IN DS 20326 8 2 XX").problem, AnchorProblem::Data);
         assert_eq!(problem(". IN DNSKEY 257 3 8 !").problem, AnchorProblem::Data);
         assert_eq!(problem(". CH DS 20326 8 2 E0").problem, AnchorProblem::Class);
-        assert_eq!(
-            problem(". IN DS 20326 200 2 E0").problem,
-            AnchorProblem::Unsupported
-        );
-        assert_eq!(problem("").problem, AnchorProblem::Empty);
+        for unknown in [". IN DS 20326 200 2 E0", ". IN DS 20326 8 3 E0"] {
+            assert_eq!(problem(unknown).problem, AnchorProblem::Unsupported);
+        }
+        for sha1 in [5, 7] {
+            let line = good.replace(" 8 2 ", &format!(" {sha1} 2 "));
+            assert_eq!(problem(&line).problem, AnchorProblem::Unsupported);
+        }
+        assert_eq!(problem("").to_string(), "there is no trust anchor in the file");
+    }
+
+    #[test]
+    fn a_digest_has_the_length_of_its_type() {
+        for (digest_type, length) in [(1, 20), (2, 32), (4, 48)] {
+            for octets in [length - 1, length, length + 1] {
+                let line = format!(". IN DS 20326 8 {digest_type} {}", "E0".repeat(octets));
+                let result = TrustAnchors::parse(&line).map(|anchors| anchors.len());
+                let expected = if octets == length {
+                    Ok(1)
+                } else {
+                    Err(format!(
+                        "line 1: the digest is {octets} octets long, and digests of type {digest_type} have {length}"
+                    ))
+                };
+                assert_eq!(result.map_err(|error| error.to_string()), expected);
+            }
+        }
     }
 }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use mail::{Domain, LookupFailure, Security};
 
+use crate::NoAnswer;
+
 /// How every look-up ends. A failure is never "no such record" (RFC 7672 §2.1.2).
-pub type Lookup<T> = Result<Answer<T>, LookupFailure>;
+pub type Lookup<T> = Result<Answer<T>, NoAnswer>;
 
 /// An answer with its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +82,10 @@ impl<T> Answer<T> {
     }
 
     /// The same answer with each record converted; the first record that cannot be fails the whole.
-    pub(crate) fn try_map<U, E>(self, convert: impl Fn(T) -> Result<U, E>) -> Result<Answer<U>, E> {
+    pub(crate) fn try_map<U>(self, convert: impl Fn(T) -> Result<U, LookupFailure>) -> Lookup<U> {
         let data = match self.data {
             Data::Records(records) => {
-                Data::Records(records.into_iter().map(convert).collect::<Result<_, E>>()?)
+                Data::Records(records.into_iter().map(convert).collect::<Result<_, _>>()?)
             }
             Data::NoData => Data::NoData,
             Data::NxDomain => Data::NxDomain,

@@ -1,11 +1,13 @@
 //! What is known of the resolver, and what raises a doubt.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hickory_proto::rr::Name;
 use tokio::sync::{Notify, watch};
 
 use crate::Mode;
+use crate::validate::Validator;
 
 /// So many failures without an answer in between are the resolver's rather than those of the names.
 const DOUBTFUL: usize = 20;
@@ -16,6 +18,7 @@ pub(crate) struct State {
     pub(crate) mode: Mode,
     pub(crate) belief: Belief,
     pub(crate) insecure: Vec<Name>,
+    pub(crate) validator: Arc<Validator>,
 }
 
 /// What the AD bit of the servers is worth.

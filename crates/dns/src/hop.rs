@@ -4,6 +4,8 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use mail::{LookupFailure, Security};
 
+use crate::failure::{ExtendedError, NoAnswer};
+
 /// What one name holds, with its status. Aliases are followed by the caller, one hop at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Hop {
@@ -74,23 +76,93 @@ fn negative_ttl(message: &Message, name: &Name) -> u32 {
     soa.unwrap_or(0).min(proofs).min(LONGEST)
 }
 
-/// What an RCODE means that is neither NOERROR nor NXDOMAIN.
-pub(crate) fn failure_of(code: ResponseCode) -> LookupFailure {
-    match code {
-        ResponseCode::ServFail => LookupFailure::Servfail,
-        ResponseCode::FormErr => LookupFailure::Rcode("FORMERR".to_owned()),
-        ResponseCode::NotImp => LookupFailure::Rcode("NOTIMP".to_owned()),
-        ResponseCode::Refused => LookupFailure::Rcode("REFUSED".to_owned()),
-        ResponseCode::YXDomain => LookupFailure::Rcode("YXDOMAIN".to_owned()),
-        ResponseCode::NotAuth => LookupFailure::Rcode("NOTAUTH".to_owned()),
-        other => LookupFailure::Rcode(format!("{}", u16::from(other))),
+/// What a message means that is no answer.
+pub(crate) fn failure_of(message: &Message) -> NoAnswer {
+    NoAnswer {
+        cause: cause_of(message.metadata.response_code),
+        extended: ExtendedError::of(message),
     }
 }
 
-/// Whether the message answers the question, as opposed to refusing to.
-pub(crate) fn is_answer(message: &Message) -> bool {
-    matches!(
-        message.metadata.response_code,
-        ResponseCode::NoError | ResponseCode::NXDomain
-    )
+fn cause_of(code: ResponseCode) -> LookupFailure {
+    match u16::from(code) {
+        // A referral: the server neither knows nor asks those who do.
+        0 => LookupFailure::Malformed,
+        2 => LookupFailure::Servfail,
+        number => LookupFailure::Rcode(mnemonic(number).map_or_else(|| number.to_string(), str::to_owned)),
+    }
+}
+
+/// The names of the codes as IANA registers them (RFC 6895 §2.3, RFC 7873 §8).
+fn mnemonic(code: u16) -> Option<&'static str> {
+    Some(match code {
+        1 => "FORMERR",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        6 => "YXDOMAIN",
+        7 => "YXRRSET",
+        8 => "NXRRSET",
+        9 => "NOTAUTH",
+        10 => "NOTZONE",
+        11 => "DSOTYPENI",
+        16 => "BADVERS",
+        17 => "BADKEY",
+        18 => "BADTIME",
+        19 => "BADMODE",
+        20 => "BADNAME",
+        21 => "BADALG",
+        22 => "BADTRUNC",
+        23 => "BADCOOKIE",
+        _ => return None,
+    })
+}
+
+/// Whether the message answers the question, as opposed to refusing to or to naming others who might.
+pub(crate) fn is_answer(message: &Message, question: &Query) -> bool {
+    match message.metadata.response_code {
+        ResponseCode::NoError => !is_referral(message, question),
+        ResponseCode::NXDomain => true,
+        _ => false,
+    }
+}
+
+/// Whether a message points to the servers of a zone and says nothing itself: it has an NS RRset and no SOA beside it, where
+/// NODATA has both or neither or the SOA alone (RFC 2308 §2.2). A resolver that is asked to find the answer owes no such.
+fn is_referral(message: &Message, question: &Query) -> bool {
+    let has = |wanted| {
+        message
+            .authorities
+            .iter()
+            .any(|record| record.record_type() == wanted)
+    };
+    has(RecordType::NS)
+        && !has(RecordType::SOA)
+        && [question.query_type(), RecordType::CNAME]
+            .iter()
+            .all(|wanted| at_owner(message, question.name(), *wanted).is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_names_that_iana_gives_them() {
+        for (number, name) in [
+            (0, "malformed"),
+            (1, "rcode FORMERR"),
+            (2, "servfail"),
+            (8, "rcode NXRRSET"),
+            (9, "rcode NOTAUTH"),
+            (10, "rcode NOTZONE"),
+            (11, "rcode DSOTYPENI"),
+            (12, "rcode 12"),
+            (16, "rcode BADVERS"),
+            (23, "rcode BADCOOKIE"),
+            (3841, "rcode 3841"),
+        ] {
+            let code = u16::into(number);
+            assert_eq!(cause_of(code).to_string(), name, "{number}");
+        }
+    }
 }

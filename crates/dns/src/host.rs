@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use futures_util::future::join;
-use mail::{Domain, LookupFailure, Security};
+use mail::{Domain, Security};
 
-use crate::{Answer, Data, Lookup, Resolver};
+use crate::{Answer, Data, Lookup, NoAnswer, Resolver};
 
 /// Whether TLSA records matter at all; with DANE off they are not asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +34,31 @@ pub struct HostFindings {
     pub addresses: Addresses,
     /// Its TLSA records.
     pub tlsa: Tlsa,
+    /// The single answers behind them.
+    pub answers: Answers,
+}
+
+/// Each answer that was waited for, in the order of the questions. Nothing is decided by them: they are for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answers {
+    /// IPv6 addresses, where they are wanted.
+    pub ipv6: Option<Lookup<IpAddr>>,
+    /// IPv4 addresses, where they are wanted.
+    pub ipv4: Option<Lookup<IpAddr>>,
+    /// TLSA records, at each candidate for the base domain that was asked.
+    pub tlsa: Vec<(Domain, Lookup<dane::TlsaRecord>)>,
 }
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     /// No family gave addresses and at least one look-up failed.
-    Unresolvable(LookupFailure),
+    Unresolvable(NoAnswer),
     /// There are none. Secure only if the absence is secure for each family asked for.
     Absent(Security),
     /// At least one.
     Found {
-        /// IPv6 first, each family in the order received.
+        /// The families in turn, IPv6 first, as long as there are of both (RFC 8305 §4), each in the order received.
         addresses: Vec<IpAddr>,
         /// How securely they are known.
         security: HostSecurity,
@@ -71,7 +84,7 @@ pub enum Tlsa {
     /// Not wanted, or the addresses did not allow it.
     NotAsked,
     /// A look-up gave no answer: the host must not be connected to (RFC 7672 §2.1.2).
-    Failed(LookupFailure),
+    Failed(NoAnswer),
     /// None, or insecure ones only.
     Absent,
     /// Secure ones.
@@ -91,46 +104,69 @@ pub async fn discover(
     question: TlsaQuestion,
     family: AddressFamily,
 ) -> HostFindings {
-    let answers = match family {
+    let mut answers = match family {
         AddressFamily::Any => {
             let (ipv6, ipv4) = join(resolver.aaaa(host), resolver.a(host)).await;
-            vec![ipv6, ipv4]
+            Answers::new(Some(ipv6), Some(ipv4))
         }
-        AddressFamily::Ipv4 => vec![resolver.a(host).await],
-        AddressFamily::Ipv6 => vec![resolver.aaaa(host).await],
+        AddressFamily::Ipv4 => Answers::new(None, Some(resolver.a(host).await)),
+        AddressFamily::Ipv6 => Answers::new(Some(resolver.aaaa(host).await), None),
     };
-    let addresses = gather(host, answers);
+    let addresses = gather(host, &answers);
     let candidates = match question {
         TlsaQuestion::Ask => base_candidates(host, &addresses),
         TlsaQuestion::DoNotAsk => Vec::new(),
     };
-    let tlsa = search(resolver, port, &candidates).await;
-    HostFindings { addresses, tlsa }
+    let tlsa = search(resolver, port, candidates, &mut answers).await;
+    HostFindings {
+        addresses,
+        tlsa,
+        answers,
+    }
+}
+
+impl Answers {
+    fn new(ipv6: Option<Lookup<IpAddr>>, ipv4: Option<Lookup<IpAddr>>) -> Self {
+        Self {
+            ipv6,
+            ipv4,
+            tlsa: Vec::new(),
+        }
+    }
 }
 
 /// Puts the families together: one that failed does not spoil the other.
-fn gather(host: &Domain, answers: Vec<Lookup<IpAddr>>) -> Addresses {
-    let (mut found, mut absence, mut failure) = (Vec::new(), Security::Secure, None::<LookupFailure>);
-    for answer in answers {
+fn gather(host: &Domain, answers: &Answers) -> Addresses {
+    let (mut found, mut absence, mut failure) = (Vec::new(), Security::Secure, None::<NoAnswer>);
+    for answer in [&answers.ipv6, &answers.ipv4].into_iter().flatten() {
         match answer {
             Ok(answer) if answer.records().is_empty() => absence = absence.and(answer.security),
             Ok(answer) => found.push(answer),
-            Err(cause) if failure.is_none() || cause.is_bogus() => failure = Some(cause),
+            Err(another) if failure.is_none() || another.cause.is_bogus() => failure = Some(another.clone()),
             Err(_) => {}
         }
     }
     // The most secure family speaks for the host: every address is then tried under what its TLSA records demand.
-    let Some(best) = found.iter().max_by_key(|answer| host_security(answer)) else {
+    let Some(best) = found.iter().copied().max_by_key(|answer| host_security(answer)) else {
         return failure.map_or(Addresses::Absent(absence), Addresses::Unresolvable);
     };
     Addresses::Found {
         security: host_security(best),
         expanded: best.expanded(host),
-        addresses: found
-            .iter()
-            .flat_map(|answer| answer.records().iter().copied())
-            .collect(),
+        addresses: in_turn(found.iter().map(|answer| answer.records())),
     }
+}
+
+/// One address of each family, then the next of each: whoever tries only the first few tries both families.
+fn in_turn<'a>(families: impl Iterator<Item = &'a [IpAddr]> + Clone) -> Vec<IpAddr> {
+    let longest = families.clone().map(<[IpAddr]>::len).max().unwrap_or(0);
+    (0..longest)
+        .flat_map(|position| {
+            families
+                .clone()
+                .filter_map(move |family| family.get(position).copied())
+        })
+        .collect()
 }
 
 fn host_security(answer: &Answer<IpAddr>) -> HostSecurity {
@@ -159,23 +195,20 @@ fn base_candidates(host: &Domain, addresses: &Addresses) -> Vec<Domain> {
 }
 
 /// The first candidate with secure records is the base domain; the others are not consulted.
-async fn search(resolver: &Resolver, port: u16, candidates: &[Domain]) -> Tlsa {
+async fn search(resolver: &Resolver, port: u16, candidates: Vec<Domain>, answers: &mut Answers) -> Tlsa {
     if candidates.is_empty() {
         return Tlsa::NotAsked;
     }
     for base in candidates {
-        match resolver.tlsa(port, base).await {
+        let answer = resolver.tlsa(port, &base).await;
+        answers.tlsa.push((base.clone(), answer.clone()));
+        match answer {
             Err(cause) => return Tlsa::Failed(cause),
             Ok(Answer {
                 security: Security::Secure,
                 data: Data::Records(records),
                 ..
-            }) => {
-                return Tlsa::Found {
-                    base: base.clone(),
-                    records,
-                };
-            }
+            }) => return Tlsa::Found { base, records },
             // Insecure records mean as much as none: the next candidate.
             Ok(_) => {}
         }

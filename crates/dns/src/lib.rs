@@ -2,7 +2,7 @@
 //!
 //! A relay that enforces DANE must know of every answer whether it is secure, insecure or none at all (RFC 7672 §2.1). This
 //! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
-//! [`LookupFailure`](mail::LookupFailure) at one place. A tour:
+//! [`LookupFailure`](mail::LookupFailure) at one place; a [`NoAnswer`] adds what the server said. A tour:
 //!
 //! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), where
 //!    validation ends ([`anchor`]).
@@ -12,26 +12,33 @@
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong. A resolver whose AD bit is to be
 //!    believed must show it before its first answer counts.
 //!
-//! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads what stands at exactly the name asked for; `validate` decides its status here,
-//! `trusting` believes the AD bit; `upstream` asks the servers, over a `channel` those with TLS.
+//! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads
+//! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
+//! asks the servers, over a `channel` those with TLS. `algorithm` says which signatures count, `presentation` how types and data
+//! are written.
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
+mod algorithm;
 pub mod anchor;
+mod anchor_lines;
 pub mod answer;
 mod belief;
 mod cache;
 mod channel;
 pub mod config;
+mod failure;
 mod flight;
 mod hop;
 pub mod host;
 mod lookups;
 pub mod mx;
+mod presentation;
 mod record;
 mod resolver;
 pub mod self_test;
 pub mod server;
+mod subtrees;
 mod trusting;
 mod upstream;
 mod validate;
@@ -39,6 +46,7 @@ mod validate;
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
+pub use failure::{ExtendedError, NoAnswer};
 pub use resolver::{QuestionError, Resolver};
 pub use server::{Server, TlsServer};
 #[doc(hidden)]

@@ -16,10 +16,11 @@ use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::record::{to_domain, to_name};
 use crate::resolver::to_names;
+use crate::subtrees::Subtrees;
 use crate::trusting::Trusting;
 use crate::upstream::{Asking, Upstream};
 use crate::validate::Validator;
-use crate::{Alias, Answer, Data, Lookup, Mode, ResolverConfig, ResolverError};
+use crate::{Alias, Answer, Data, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
 
 /// More aliases than this in a row are taken for a loop (RFC 7672 §2.1.3 asks for a limit and names none).
 const MAX_ALIASES: usize = 12;
@@ -33,12 +34,11 @@ type Key = (Name, RecordType);
 /// Everything behind a [`crate::Resolver`].
 pub(crate) struct Lookups {
     upstream: Arc<Upstream>,
-    validator: Validator,
     trusting: Trusting,
     state: ArcSwap<State>,
     /// Whether a self-test is under way or about to begin. The first look-ups wait for its end.
     testing: watch::Sender<bool>,
-    proving: Flights<(), Result<Security, LookupFailure>>,
+    proving: Flights<(), Result<Security, NoAnswer>>,
     answers: TimedCache<Key, Lookup<RData>>,
     under_way: Flights<Key, Lookup<RData>>,
     doubt: Doubt,
@@ -48,15 +48,19 @@ pub(crate) struct Lookups {
 impl Lookups {
     pub(crate) fn new(config: ResolverConfig) -> Self {
         let upstream = Arc::new(Upstream::new(config.servers.clone(), config.timeout));
-        let anchors = config.trust_anchors.clone();
+        let validator = Validator::new(
+            Arc::clone(&upstream),
+            config.trust_anchors.clone(),
+            config.cache_entries,
+        );
         Self {
-            validator: Validator::new(Arc::clone(&upstream), anchors, config.cache_entries),
             trusting: Trusting::new(Arc::clone(&upstream)),
             upstream,
             state: ArcSwap::from_pointee(State {
                 mode: config.mode,
                 belief: Belief::Untested,
                 insecure: to_names(&config.domain_insecure),
+                validator: Arc::new(validator),
             }),
             testing: watch::Sender::new(false),
             proving: Flights::new(),
@@ -124,25 +128,60 @@ impl Lookups {
         });
         let gone = before.insecure.iter().filter(|name| !names.contains(name));
         let new = names.iter().filter(|name| !before.insecure.contains(name));
-        for name in gone.chain(new) {
-            self.flush(name);
-        }
+        self.flush(&gone.chain(new).cloned().collect::<Vec<_>>());
         if before.mode == Mode::TrustAd {
             self.doubt.raise();
         }
+    }
+
+    /// Whether they are others than before. Nothing that was found with those is kept.
+    pub(crate) fn set_trust_anchors(&self, anchors: TrustAnchors) -> bool {
+        if *self.state.load().validator.anchors() == anchors {
+            return false;
+        }
+        // Keys, delegations and verdicts on signatures stay with the old one.
+        let upstream = Arc::clone(&self.upstream);
+        let validator = Arc::new(Validator::new(upstream, anchors, self.config.cache_entries));
+        self.state.rcu(|state| State {
+            validator: Arc::clone(&validator),
+            ..State::clone(state)
+        });
+        self.answers.retain(|_, _| false);
+        self.doubt.raise();
+        true
     }
 
     pub(crate) fn has_domain_insecure(&self) -> bool {
         !self.state.load().insecure.is_empty()
     }
 
-    pub(crate) fn flush(&self, name: &Name) {
-        let below = |owner: &Name| name.zone_of(owner);
+    pub(crate) fn flush(&self, names: &[Name]) {
+        if names.is_empty() {
+            return;
+        }
+        let mut tops = names.to_vec();
+        tops.extend(names.iter().flat_map(|name| self.known_exchangers(name)));
+        let trees = Subtrees::new(&tops);
+        let below = |owner: &Name| trees.reach_down_to(owner);
         self.answers.retain(|(owner, _), answer| {
             let mut aliases = answer.iter().flat_map(|answer| &answer.aliases);
             !below(owner) && !aliases.any(|alias| to_name(&alias.to).is_ok_and(|target| below(&target)))
         });
-        self.validator.flush(name);
+        self.state.load().validator.flush(&trees);
+    }
+
+    /// The hosts that the MX records of a name lead to, as far as an answer is kept.
+    fn known_exchangers(&self, name: &Name) -> Vec<Name> {
+        let known = self.answers.get(&(name.clone(), RecordType::MX));
+        let Some((Ok(Answer { data: Data::Records(records), .. }), _)) = known else {
+            return Vec::new();
+        };
+        let hosts = records.into_iter().filter_map(|record| match record {
+            RData::MX(mx) => Some(mx.exchange.to_lowercase()),
+            _ => None,
+        });
+        // A null MX (RFC 7505) names no host, and all names are below the root.
+        hosts.filter(|host| !host.is_root()).collect()
     }
 
     pub(crate) async fn doubted(&self) {
@@ -152,7 +191,7 @@ impl Lookups {
     /// The answer, from the cache or from the servers.
     pub(crate) async fn lookup(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
         if self.state.load().is_refuted() {
-            return Err(LookupFailure::Indeterminate);
+            return Err(LookupFailure::Indeterminate.into());
         }
         let key = (name.clone(), record_type);
         if let Some((mut known, rest)) = self.answers.get(&key) {
@@ -167,7 +206,7 @@ impl Lookups {
     async fn ask(&self, key: &Key) -> Lookup<RData> {
         let start = Instant::now();
         let gate = timeout_at(start + self.config.timeout, self.gate()).await;
-        let state = gate.unwrap_or(Err(LookupFailure::Timeout));
+        let state = gate.unwrap_or_else(|_| Err(LookupFailure::Timeout.into()));
         let result = match &state {
             Ok(state) => self.follow(state, start, &key.0, key.1).await,
             Err(cause) => Err(cause.clone()),
@@ -185,13 +224,13 @@ impl Lookups {
             self.answers.remove(key);
         }
         if now.is_refuted() {
-            return Err(LookupFailure::Indeterminate);
+            return Err(LookupFailure::Indeterminate.into());
         }
         result
     }
 
     /// The state to look up with, once it is known to be good for that.
-    async fn gate(&self) -> Result<Arc<State>, LookupFailure> {
+    async fn gate(&self) -> Result<Arc<State>, NoAnswer> {
         if let Some(state) = self.settled()? {
             return Ok(state);
         }
@@ -205,7 +244,9 @@ impl Lookups {
             Ok(Security::Secure) => Belief::Shown,
             Ok(Security::Insecure) => Belief::Refuted,
             // That the root is bogus is no statement about the name.
-            Err(LookupFailure::Bogus) => return Err(LookupFailure::Indeterminate),
+            Err(failure) if failure.cause.is_bogus() => {
+                return Err(failure.called(LookupFailure::Indeterminate));
+            }
             Err(outage) => return Err(outage),
         };
         // A self-test that ended meanwhile knows more.
@@ -213,23 +254,23 @@ impl Lookups {
             Belief::Untested => state.belief = belief,
             Belief::Shown | Belief::Refuted => {}
         });
-        self.settled()?.ok_or(LookupFailure::Indeterminate)
+        self.settled()?.ok_or(LookupFailure::Indeterminate.into())
     }
 
     /// The state, if it is good to look up with; nothing if that is not known yet.
-    fn settled(&self) -> Result<Option<Arc<State>>, LookupFailure> {
+    fn settled(&self) -> Result<Option<Arc<State>>, NoAnswer> {
         let state = self.state.load_full();
         match (state.mode, state.belief) {
             (Mode::Validate, _) | (Mode::TrustAd, Belief::Shown) => Ok(Some(state)),
-            (Mode::TrustAd, Belief::Refuted) => Err(LookupFailure::Indeterminate),
+            (Mode::TrustAd, Belief::Refuted) => Err(LookupFailure::Indeterminate.into()),
             (Mode::TrustAd, Belief::Untested) => Ok(None),
         }
     }
 
-    pub(crate) async fn root(&self) -> Result<Option<Security>, LookupFailure> {
+    pub(crate) async fn root(&self) -> Result<Option<Security>, NoAnswer> {
         match self.mode() {
             Mode::TrustAd => self.trusting.root().await.map(Some),
-            Mode::Validate if self.config.trust_anchors.zone_above(&Name::root()).is_none() => Ok(None),
+            Mode::Validate if !self.state.load().validator.reaches(&Name::root()) => Ok(None),
             Mode::Validate => {
                 let answer = self.fresh(&Name::root(), RecordType::SOA).await?;
                 Ok(Some(answer.security))
@@ -270,7 +311,7 @@ impl Lookups {
             let hop = self.hop(state, &here, record_type);
             let hop = match timeout_at(start + self.config.timeout, hop).await {
                 Ok(hop) => hop?,
-                Err(_) => return Err(self.overdue(state, &here, start)),
+                Err(_) => return Err(overdue(state, &here, start)),
             };
             security = security.and(hop.security);
             ttl = ttl.min(hop.ttl);
@@ -295,37 +336,40 @@ impl Lookups {
                 ttl,
             });
         }
-        Err(LookupFailure::AliasLoop)
+        Err(LookupFailure::AliasLoop.into())
     }
 
-    async fn hop(&self, state: &State, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
-        if is_onion(name) {
+    async fn hop(&self, state: &State, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
+        if is_not_in_dns(name) {
             return Ok(Hop {
                 security: Security::Insecure,
                 finding: Finding::NxDomain,
-                ttl: u32::MAX,
+                ttl: 0,
             });
         }
         match state.mode {
             Mode::Validate if state.insecure.iter().any(|zone| zone.zone_of(name)) => {
-                self.validator.unvalidated(name, record_type).await
+                state.validator.unvalidated(name, record_type).await
             }
-            Mode::Validate => self.validator.hop(name, record_type).await,
+            Mode::Validate => state.validator.hop(name, record_type).await,
             Mode::TrustAd => self.trusting.hop(name, record_type).await,
-        }
-    }
-
-    fn overdue(&self, state: &State, name: &Name, start: Instant) -> LookupFailure {
-        match state.mode {
-            Mode::Validate => self.validator.overdue(name, start),
-            Mode::TrustAd => LookupFailure::Timeout,
         }
     }
 }
 
-/// RFC 7686 §2: these names are not DNS names and must not be asked about.
-fn is_onion(name: &Name) -> bool {
+fn overdue(state: &State, name: &Name, start: Instant) -> NoAnswer {
+    match state.mode {
+        Mode::Validate => state.validator.overdue(name, start),
+        Mode::TrustAd => LookupFailure::Timeout.into(),
+    }
+}
+
+/// Names that nobody is asked about, because nothing in the DNS can stand there: `.onion` (RFC 7686 §2), `.invalid` (RFC 6761
+/// §6.4) and `localhost` (§6.3). The last does not lead to this machine either: as the host of a stranger's MX record, where it
+/// often says that there is no mail service, it would have us deliver to ourselves.
+fn is_not_in_dns(name: &Name) -> bool {
+    const OUTSIDE: [&[u8]; 3] = [b"onion", b"invalid", b"localhost"];
     name.iter()
         .next_back()
-        .is_some_and(|label| label.eq_ignore_ascii_case(b"onion"))
+        .is_some_and(|last| OUTSIDE.iter().any(|outside| last.eq_ignore_ascii_case(outside)))
 }

@@ -1,18 +1,23 @@
 //! The hosts of a next-hop domain: rows D2–D6 of the decision, as facts (RFC 5321 §5.1, RFC 7505, RFC 7672 §2.2.1).
 
-use mail::{Domain, LookupFailure, Security};
+use mail::{Domain, Security};
 
-use crate::{Data, Exchange, MxRecord, Resolver};
+use crate::{Data, Exchange, MxRecord, NoAnswer, Resolver};
 
 /// What the MX look-up of a domain came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MxFinding {
     /// No answer: the hosts are not known, and nothing else is tried in their place (RFC 7672 §2.1.2).
-    Failed(LookupFailure),
+    Failed(NoAnswer),
     /// The domain says that it takes no mail (RFC 7505).
     NullMx(Security),
-    /// The domain does not exist.
-    NxDomain(Security),
+    /// The domain does not exist, or the name to which its aliases lead (RFC 6604 §3).
+    NxDomain {
+        /// The status of that absence.
+        security: Security,
+        /// The name that does not exist.
+        missing: Domain,
+    },
     /// No MX records: the domain itself, unexpanded, is the host (RFC 5321 §5.1).
     NoData {
         /// The status of that absence.
@@ -39,7 +44,12 @@ pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
     let mut exchanges = match answer.data {
         Data::Records(records) => records,
         Data::NoData => return MxFinding::NoData { security },
-        Data::NxDomain => return MxFinding::NxDomain(security),
+        Data::NxDomain => {
+            return MxFinding::NxDomain {
+                security,
+                missing: expanded,
+            };
+        }
     };
     // A "." beside real hosts breaks RFC 7505 §3; the hosts are what the domain must mean.
     exchanges.retain(|record| record.exchange != Exchange::Root);

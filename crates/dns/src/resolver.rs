@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use crate::belief::{Belief, Testing};
 use crate::lookups::Lookups;
+use crate::presentation::{presented, to_type};
 use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
-use crate::{Answer, Data, Lookup, Mode, MxRecord, ResolverConfig, ResolverError};
+use crate::{Answer, Data, Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///
@@ -30,6 +31,9 @@ pub enum QuestionError {
     /// Not a record type.
     #[error("`{0}` is no record type")]
     Type(String),
+    /// A type that asks for several record sets at once, or for what has no signature of its own: no answer could have a status.
+    #[error("`{0}` cannot be looked up: only types whose records are signed can")]
+    Unsigned(String),
 }
 
 impl Resolver {
@@ -54,6 +58,15 @@ impl Resolver {
     /// effect but a [doubt](Self::doubted) of the mode.
     pub fn set_domain_insecure(&self, names: &[Domain]) {
         self.0.set_domain_insecure(&to_names(names));
+    }
+
+    /// Replaces the trust anchors of [`ResolverConfig::trust_anchors`], and tells whether they are others than before: then
+    /// all that was found with those is forgotten; what is under way ends as it began, and is not kept. An empty set is refused.
+    pub fn set_trust_anchors(&self, anchors: TrustAnchors) -> Result<bool, ResolverError> {
+        if anchors.is_empty() {
+            return Err(ResolverError::NoTrustAnchors);
+        }
+        Ok(self.0.set_trust_anchors(anchors))
     }
 
     /// Has look-ups wait, each within its deadline, for the self-test that is about to begin, as long as nothing is known of a
@@ -118,37 +131,46 @@ impl Resolver {
                 security,
                 data,
                 aliases: Vec::new(),
-                ttl: u32::MAX,
+                ttl: 0,
             });
         };
         self.0.lookup(&owner, RecordType::TLSA).await?.try_map(to_tlsa)
     }
 
-    /// Any type at any name, the root (`.`) included, with the records in their presentation form.
+    /// Any type at any name, the root (`.`) included, with the records in their presentation form. Types are named by their
+    /// mnemonics or as `TYPE` with a number (RFC 3597 §5), in any case.
     pub async fn text(&self, name: &str, record_type: &str) -> Result<Lookup<String>, QuestionError> {
         let owner = match Domain::parse(name) {
             Ok(domain) => absolute(domain.as_str()),
+            // What is no name at all must not become the root by what is added to it.
+            Err(_) if name.is_empty() => None,
             Err(_) => absolute(name),
         };
         let owner = owner.ok_or_else(|| QuestionError::Name(name.to_owned()))?;
-        let wanted: RecordType = record_type
-            .to_ascii_uppercase()
-            .parse()
-            .map_err(|_| QuestionError::Type(record_type.to_owned()))?;
+        let wanted = to_type(record_type)?;
         let answer = self.0.lookup(&owner, wanted).await;
-        Ok(answer.and_then(|answer| answer.try_map(|data| Ok(data.to_string()))))
+        Ok(answer.and_then(|answer| answer.try_map(|data| Ok(presented(&data)))))
     }
 
-    /// Forgets all answers about a name and the names below it, and the keys on the way to it.
+    /// Forgets all answers about a name and the names below it, those about the hosts that its MX records name, and the keys on
+    /// the way to them.
     pub fn flush(&self, name: &Domain) {
-        if let Ok(name) = to_name(name) {
-            self.0.flush(&name);
-        }
+        self.flush_each(std::slice::from_ref(name));
+    }
+
+    /// The same for many names, at the cost of one.
+    pub fn flush_each(&self, names: &[Domain]) {
+        self.0.flush(&to_names(names));
+    }
+
+    /// Forgets all answers and keys.
+    pub fn flush_all(&self) {
+        self.0.flush(&[Name::root()]);
     }
 
     /// The status of the root, past the cache and whatever is believed so far: for the self-test. Below an anchor elsewhere the
     /// root proves nothing, and there is none.
-    pub(crate) async fn root(&self) -> Result<Option<Security>, LookupFailure> {
+    pub(crate) async fn root(&self) -> Result<Option<Security>, NoAnswer> {
         self.0.root().await
     }
 

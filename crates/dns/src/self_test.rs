@@ -100,7 +100,7 @@ async fn test(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
     match resolver.root().await {
         Ok(Some(Security::Secure) | None) => {}
         Ok(Some(Security::Insecure)) => return Err(Fault::NotValidating),
-        Err(cause) => return Err(diagnose(resolver, cause).await),
+        Err(failure) => return Err(diagnose(resolver, failure.cause).await),
     }
     secure(resolver, &names.secure).await?;
     bogus(resolver, &names.bogus).await
@@ -113,10 +113,10 @@ async fn secure(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
         match resolver.fresh_soa(name).await {
             Ok(answer) if answer.security == Security::Secure => return Ok(()),
             Ok(_) => fault = Err(Fault::Insecure(name.clone())),
-            Err(cause) if fault.is_ok() => {
+            Err(failure) if fault.is_ok() => {
                 fault = Err(Fault::Failed {
                     name: name.clone(),
-                    cause,
+                    cause: failure.cause,
                 });
             }
             Err(_) => {}

@@ -3,17 +3,12 @@
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{LookupFailure, Security};
 
+use crate::failure::{ExtendedError, NoAnswer};
 use crate::hop::{Finding, Hop, failure_of, is_answer, read};
 use crate::upstream::{Asking, Upstream};
-
-/// The number of the EDNS option "Extended DNS Error" (RFC 8914 §2).
-const EXTENDED_ERROR: u16 = 15;
-/// Its codes for failed validation: bogus, expired, not yet valid, DNSKEY missing, RRSIGs missing; NSEC missing.
-const VALIDATION_FAILED: [u16; 6] = [6, 7, 8, 9, 10, 12];
 
 /// A resolver that leaves the validation to another.
 pub(crate) struct Trusting {
@@ -26,7 +21,7 @@ impl Trusting {
     }
 
     /// What stands at a name, as the resolver says.
-    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
+    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), record_type)).await?;
         let security = status(&message);
         let hop = Hop {
@@ -45,35 +40,35 @@ impl Trusting {
     /// Whether the resolver validates: the root is signed, so its SOA comes with AD or the bit means nothing. Each server is
     /// asked, for each may be the next to answer a look-up; one that does not validate spoils them all. One that is silent
     /// now does not: another's answer counts.
-    pub(crate) async fn root(&self) -> Result<Security, LookupFailure> {
+    pub(crate) async fn root(&self) -> Result<Security, NoAnswer> {
         let question = Query::query(Name::root(), RecordType::SOA);
-        let mut found = Err(LookupFailure::Timeout);
+        let mut found = Err(LookupFailure::Timeout.into());
         for answer in self
             .upstream
             .exchange_with_each(&question, Asking::Validated)
             .await
         {
             match answer {
-                Ok(message) if !is_answer(&message) => {
+                Ok(message) if !is_answer(&message, &question) => {
                     let cause = self.refusal(&question, &message).await;
                     found = found.or(Err(cause));
                 }
                 Ok(message) if status(&message) == Security::Insecure => return Ok(Security::Insecure),
                 Ok(_) => found = Ok(Security::Secure),
                 Err(LookupFailure::Timeout) => {}
-                Err(cause) => found = found.or(Err(cause)),
+                Err(cause) => found = found.or(Err(cause.into())),
             }
         }
         found
     }
 
-    async fn alias(&self, name: &Name) -> Result<Hop, LookupFailure> {
+    async fn alias(&self, name: &Name) -> Result<Hop, NoAnswer> {
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
         let Finding::Records(records) = finding else {
-            return Err(LookupFailure::Malformed);
+            return Err(LookupFailure::Malformed.into());
         };
         let [RData::CNAME(target)] = records.as_slice() else {
-            return Err(LookupFailure::Malformed);
+            return Err(LookupFailure::Malformed.into());
         };
         Ok(Hop {
             security: status(&message),
@@ -82,9 +77,9 @@ impl Trusting {
         })
     }
 
-    async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), LookupFailure> {
+    async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), NoAnswer> {
         let message = self.upstream.exchange(question, Asking::Validated).await?;
-        if !is_answer(&message) {
+        if !is_answer(&message, question) {
             return Err(self.refusal(question, &message).await);
         }
         let (finding, ttl) = read(&message, question)?;
@@ -93,16 +88,17 @@ impl Trusting {
 
     /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when no
     /// validation is asked for. That data is not used.
-    async fn refusal(&self, question: &Query, message: &Message) -> LookupFailure {
+    async fn refusal(&self, question: &Query, message: &Message) -> NoAnswer {
+        let refusal = failure_of(message);
         if message.metadata.response_code != ResponseCode::ServFail {
-            return failure_of(message.metadata.response_code);
+            return refusal;
         }
-        if says_bogus(message) {
-            return LookupFailure::Bogus;
+        if ExtendedError::says_bogus(message) {
+            return refusal.called(LookupFailure::Bogus);
         }
         match self.upstream.exchange(question, Asking::Unchecked).await {
-            Ok(unchecked) if is_answer(&unchecked) => LookupFailure::Bogus,
-            Ok(_) | Err(_) => LookupFailure::Servfail,
+            Ok(unchecked) if is_answer(&unchecked, question) => refusal.called(LookupFailure::Bogus),
+            Ok(_) | Err(_) => refusal,
         }
     }
 }
@@ -113,14 +109,4 @@ fn status(message: &Message) -> Security {
     } else {
         Security::Insecure
     }
-}
-
-fn says_bogus(message: &Message) -> bool {
-    let Some(edns) = &message.edns else { return false };
-    edns.options().as_ref().iter().any(|(_, option)| match option {
-        EdnsOption::Unknown(EXTENDED_ERROR, data) => data
-            .first_chunk::<2>()
-            .is_some_and(|code| VALIDATION_FAILED.contains(&u16::from_be_bytes(*code))),
-        _ => false,
-    })
 }

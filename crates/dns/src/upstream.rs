@@ -22,6 +22,9 @@ use crate::hop::is_answer;
 /// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 
+/// The longest time that a record can say it may be kept, in seconds; what is longer counts as none (RFC 2181 §8).
+const LONGEST_TTL: u32 = u32::MAX >> 1;
+
 /// After this long without an answer a datagram may have been lost, in milliseconds; a resolver at work often takes as long.
 const RESEND_AFTER: u64 = 1000;
 
@@ -70,7 +73,7 @@ impl Upstream {
         }
     }
 
-    /// Asks one server after the other until one answers. Where none does, a refusal counts more than silence.
+    /// Asks one server after the other until one answers. Where none does, a refusal or referral counts more than silence.
     pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut best = Err(LookupFailure::Timeout);
@@ -84,7 +87,7 @@ impl Upstream {
         for (index, server) in order {
             let attempt = timeout(self.patience, self.ask(server, question, asking)).await;
             match attempt.unwrap_or(Err(LookupFailure::Timeout)) {
-                Ok(message) if is_answer(&message) => {
+                Ok(message) if is_answer(&message, question) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     return Ok(message);
                 }
@@ -130,6 +133,11 @@ impl Upstream {
             return Err(LookupFailure::Malformed);
         }
         let mut message = message.into_message();
+        for record in message.answers.iter_mut().chain(&mut message.authorities) {
+            if record.ttl > LONGEST_TTL {
+                record.ttl = 0;
+            }
+        }
         // An RRset has no record twice (RFC 2181 §5); a server that went round a loop of aliases repeats them.
         let mut seen = HashSet::new();
         message

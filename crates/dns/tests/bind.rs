@@ -63,6 +63,12 @@ fn zones() -> Vec<Zone> {
     vec![
         zone("rsa256.test.", Some("RSASHA256")),
         zone("rsa512.test.", Some("RSASHA512")),
+        zone("sha1.test.", Some("RSASHA1")),
+        Zone {
+            algorithms: Some("NSEC3RSASHA1"),
+            ..denying("nsec3-sha1.test.", &["-3", "-", "-H", "0"])
+        },
+        zone("sha1-and-p256.test.", Some("RSASHA1 ECDSAP256SHA256")),
         zone("p256.test.", P256),
         zone("p384.test.", Some("ECDSAP384SHA384")),
         zone("ed25519.test.", Some("ED25519")),
@@ -124,9 +130,13 @@ const KINDS: [(&str, RecordType, &str); 13] = [
 ];
 
 /// The status of each zone; bogus ones fail whatever is asked.
-const STATUSES: [(&str, &str); 24] = [
+const STATUSES: [(&str, &str); 27] = [
     ("rsa256.test", "secure"),
     ("rsa512.test", "secure"),
+    // SHA-1 signatures prove nothing (RFC 9905 §2), and do not stand in the way of others.
+    ("sha1.test", "insecure"),
+    ("nsec3-sha1.test", "insecure"),
+    ("sha1-and-p256.test", "secure"),
     ("p256.test", "secure"),
     ("p384.test", "secure"),
     ("ed25519.test", "secure"),

@@ -10,8 +10,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ask, config, domain, resolver, world};
-use dns::{Mode, Resolver, ResolverConfig, ResolverError, Server};
+use common::{ask, config, domain, genuine, resolver, world};
+use dns::{Mode, Resolver, ResolverConfig, ResolverError, Server, TrustAnchors};
 use hickory_proto::rr::RecordType;
 use testworld::dns::{DnsFault, Questions, Role};
 use tokio::time::timeout;
@@ -44,6 +44,45 @@ async fn a_negative_trust_anchor_takes_effect_and_ends_at_once() {
     resolver.set_domain_insecure(&[]);
     assert_eq!(told().await, ordinary);
     assert_eq!(world.asked("mx.secure.test", A), 1, "it was not concerned");
+}
+
+#[tokio::test]
+async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_is_kept() {
+    let (world, other) = (world().await, world().await);
+    world.set_ttl(3600);
+    let anchors = |text: String| TrustAnchors::parse(&text).unwrap();
+    let own = world.trust_anchor_ds().unwrap();
+    let resolver = resolver(&world, Mode::Validate);
+    let told = async || {
+        [
+            ask(&resolver, "mx.secure.test", A).await,
+            ask(&resolver, "nothing.hashed.test", A).await,
+        ]
+    };
+    let ordinary = ["secure records", "secure nxdomain"];
+    assert_eq!(told().await, ordinary);
+    assert_eq!(told().await, ordinary);
+    assert_eq!(world.asked("mx.secure.test", A), 1, "it was kept");
+    assert!(!resolver.set_trust_anchors(anchors(own.clone())).unwrap());
+    assert_eq!(told().await, ordinary);
+    assert_eq!(world.asked("mx.secure.test", A), 1, "nothing has changed");
+
+    let foreign = anchors(other.trust_anchor_ds().unwrap());
+    assert!(resolver.set_trust_anchors(foreign).unwrap());
+    assert_eq!(told().await, ["failed bogus", "failed bogus"]);
+    // An anchor for one zone only: no chain leads to the others any more.
+    let ds = genuine(&world, "secure.test", RecordType::DS).await.answers;
+    let ds = ds.iter().find(|record| record.record_type() == RecordType::DS);
+    let one = anchors(format!("secure.test. IN DS {}", ds.unwrap().data));
+    assert!(resolver.set_trust_anchors(one).unwrap());
+    assert_eq!(told().await, ["secure records", "insecure nxdomain"]);
+    assert!(resolver.set_trust_anchors(anchors(own)).unwrap());
+    assert_eq!(told().await, ordinary);
+    let soon = Duration::from_secs(1);
+    assert!(
+        timeout(soon, resolver.doubted()).await.is_ok(),
+        "a self-test is called for"
+    );
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@
 
 mod common;
 
-use common::{INSECURE, SECURE, domain, resolver, world};
+use common::{INSECURE, SECURE, domain, resolver, told, world};
 use dns::host::{AddressFamily, Addresses, HostFindings, HostSecurity, Tlsa, TlsaQuestion};
 use dns::mx::MxFinding;
 use dns::{Exchange, Mode, MxRecord, Resolver};
 use hickory_proto::rr::RecordType;
-use mail::LookupFailure;
+use mail::{LookupFailure, Security};
 use testworld::dns::{DnsFault, Questions, World};
 
 const MODES: [Mode; 2] = [Mode::Validate, Mode::TrustAd];
@@ -32,6 +32,20 @@ fn security(findings: &HostFindings) -> HostSecurity {
 fn base(findings: &HostFindings) -> String {
     match &findings.tlsa {
         Tlsa::Found { base, .. } => base.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn missing(security: Security, name: &str) -> MxFinding {
+    MxFinding::NxDomain {
+        security,
+        missing: domain(name),
+    }
+}
+
+fn tlsa_failure(findings: HostFindings) -> LookupFailure {
+    match findings.tlsa {
+        Tlsa::Failed(failure) => failure.cause,
         other => panic!("{other:?}"),
     }
 }
@@ -66,6 +80,9 @@ async fn mail_exchangers_of_every_kind_of_domain() {
     world
         .add("alias.hashed.test", RecordType::CNAME, "insecure.test.")
         .unwrap();
+    world
+        .add("lost.secure.test", RecordType::CNAME, "nothing.hashed.test.")
+        .unwrap();
     for mode in MODES {
         let resolver = resolver(&world, mode);
         let found = async |name: &str| dns::mx::discover(&resolver, &domain(name)).await;
@@ -95,17 +112,24 @@ async fn mail_exchangers_of_every_kind_of_domain() {
             found("mx.insecure.test").await,
             MxFinding::NoData { security: INSECURE }
         );
-        assert_eq!(found("nothing.secure.test").await, MxFinding::NxDomain(SECURE));
+        assert_eq!(
+            found("nothing.secure.test").await,
+            missing(SECURE, "nothing.secure.test")
+        );
+        // RFC 6604 §3: it is the alias's target that does not exist.
+        assert_eq!(
+            found("lost.secure.test").await,
+            missing(SECURE, "nothing.hashed.test")
+        );
         assert_eq!(
             found("nothing.insecure.test").await,
-            MxFinding::NxDomain(INSECURE)
+            missing(INSECURE, "nothing.insecure.test")
         );
         for name in ["bogus.test", "null.bogus.test"] {
-            assert_eq!(
-                found(name).await,
-                MxFinding::Failed(LookupFailure::Bogus),
-                "{mode:?}"
-            );
+            let MxFinding::Failed(failure) = found(name).await else {
+                panic!("{mode:?}: an answer for {name}")
+            };
+            assert_eq!(failure.cause, LookupFailure::Bogus, "{mode:?}");
         }
     }
 }
@@ -186,7 +210,7 @@ async fn one_family_that_fails_does_not_spoil_the_other() {
         break_one(&world, "mx.hashed.test", RecordType::A, DnsFault::Refused);
         let findings = host(&resolver, "mx.hashed.test").await;
         let refused = LookupFailure::Rcode("REFUSED".to_owned());
-        assert_eq!(findings.addresses, Addresses::Unresolvable(refused));
+        assert_eq!(findings.addresses, Addresses::Unresolvable(refused.into()));
         assert_eq!(findings.tlsa, Tlsa::NotAsked);
         world
             .mend_dns(&Questions::Of("mx.hashed.test".to_owned(), RecordType::A))
@@ -207,9 +231,10 @@ async fn a_host_without_addresses_is_absent_as_securely_as_both_families_say() {
             host(&resolver, "nothing.insecure.test").await.addresses,
             Addresses::Absent(INSECURE)
         );
-        assert_eq!(
-            host(&resolver, "mx.bogus.test").await.addresses,
-            Addresses::Unresolvable(LookupFailure::Bogus)
+        let bogus = host(&resolver, "mx.bogus.test").await.addresses;
+        assert!(
+            matches!(&bogus, Addresses::Unresolvable(failure) if failure.cause.is_bogus()),
+            "{bogus:?}"
         );
     }
 }
@@ -315,14 +340,14 @@ async fn a_failed_search_for_records_is_never_an_absence() {
             break_one(&world, "_25._tcp.mx.hashed.test", RecordType::TLSA, fault.clone());
             resolver.flush(&domain("test"));
             assert_eq!(
-                host(&resolver, "mx.hashed.test").await.tlsa,
-                Tlsa::Failed(cause.clone()),
+                tlsa_failure(host(&resolver, "mx.hashed.test").await),
+                cause,
                 "{mode:?}"
             );
             // Of two candidates the first failed: the second must not be used in its place.
             assert_eq!(
-                host(&resolver, "alias.secure.test").await.tlsa,
-                Tlsa::Failed(cause),
+                tlsa_failure(host(&resolver, "alias.secure.test").await),
+                cause,
                 "{mode:?}"
             );
         }
@@ -376,4 +401,73 @@ async fn the_port_is_part_of_the_question() {
     assert_eq!(findings.tlsa, Tlsa::Absent);
     assert_eq!(world.asked("_2525._tcp.mx.secure.test", RecordType::TLSA), 1);
     assert_eq!(world.asked("_tcp.mx.secure.test", RecordType::TLSA), 0);
+}
+
+/// Each name that was asked for TLSA records, and what came of it.
+fn tlsa_steps(findings: &HostFindings) -> Vec<(String, String)> {
+    let answers = findings.answers.tlsa.iter();
+    answers
+        .map(|(base, answer)| (base.to_string(), told(answer)))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_answer_of_each_candidate_is_told() {
+    let world = world().await;
+    world
+        .add("alias.secure.test", RecordType::CNAME, "real.wild.hashed.test.")
+        .unwrap();
+    let (end, start) = ("real.wild.hashed.test", "alias.secure.test");
+    for mode in MODES {
+        let resolver = resolver(&world, mode);
+        let step = |name: &str, told: &str| (name.to_owned(), told.to_owned());
+        let none = host(&resolver, start).await;
+        assert_eq!(none.tlsa, Tlsa::Absent, "{mode:?}");
+        assert_eq!(
+            tlsa_steps(&none),
+            [step(end, "secure nxdomain"), step(start, "secure nxdomain")],
+            "{mode:?}"
+        );
+        let owner = format!("_25._tcp.{start}");
+        break_one(&world, &owner, RecordType::TLSA, DnsFault::Refused);
+        resolver.flush_all();
+        let failed = host(&resolver, start).await;
+        assert_eq!(
+            tlsa_steps(&failed),
+            [step(end, "secure nxdomain"), step(start, "failed rcode REFUSED")],
+            "{mode:?}"
+        );
+        world
+            .mend_dns(&Questions::Of(owner, RecordType::TLSA))
+            .unwrap();
+        let insecure = host(&resolver, "mx.insecure.test").await;
+        assert_eq!(tlsa_steps(&insecure), [], "{mode:?}");
+        let families = (&insecure.answers.ipv6, &insecure.answers.ipv4);
+        let [ipv6, ipv4] = [families.0, families.1].map(|answer| told(answer.as_ref().unwrap()));
+        assert_eq!((ipv6.as_str(), ipv4.as_str()), ("insecure nodata", "insecure records"));
+    }
+}
+
+#[tokio::test]
+async fn addresses_of_both_families_come_in_turn() {
+    let world = world().await;
+    for last in 1..=20 {
+        let address = format!("2001:db8::{last:x}");
+        world.add("many.secure.test", RecordType::AAAA, &address).unwrap();
+    }
+    for last in 1..=2 {
+        let address = format!("192.0.2.{last}");
+        world.add("many.secure.test", RecordType::A, &address).unwrap();
+    }
+    let resolver = resolver(&world, Mode::Validate);
+    let Addresses::Found { addresses, .. } = host(&resolver, "many.secure.test").await.addresses else {
+        panic!("no addresses")
+    };
+    let families: Vec<bool> = addresses.iter().map(std::net::IpAddr::is_ipv6).collect();
+    assert_eq!(families[..5], [true, false, true, false, true]);
+    assert_eq!(addresses.len(), 22);
+    let mut once = addresses.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), 22, "each address once");
 }

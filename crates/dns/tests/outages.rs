@@ -10,11 +10,13 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{ask, dead_server, forger, genuine, resolver, validator_behind, world};
-use dns::{Mode, Resolver, ResolverConfig};
+use common::{ask, config, dead_server, domain, forger, genuine, resolver, validator_behind, world};
+use dns::mx::MxFinding;
+use dns::{Mode, Resolver, ResolverConfig, Server};
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::rdata::NS;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use testworld::dns::{DnsFault, Questions};
 
 #[tokio::test]
@@ -321,5 +323,84 @@ async fn where_we_validate_the_ad_bit_of_others_has_no_effect() {
         ("mx.secure.test", "secure records"),
     ] {
         assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_referral_is_no_absence_and_another_server_is_asked() {
+    let world = world().await;
+    let ns = |owner: &str| {
+        let server = Name::from_ascii("ns.elsewhere.test.").unwrap();
+        Record::from_rdata(Name::from_ascii(owner).unwrap(), 300, RData::NS(NS(server)))
+    };
+    for mode in [Mode::Validate, Mode::TrustAd] {
+        let good = resolver(&world, mode);
+        // Down to the zone itself, and up to the root as lame servers did.
+        for owner in ["insecure.test.", "."] {
+            let referral = ns(owner);
+            let lame = forger(&world, move |query, message| {
+                if query.name().to_ascii().ends_with("insecure.test.") && query.query_type() != RecordType::DS {
+                    message.answers.clear();
+                    message.authorities = vec![referral.clone()];
+                }
+            })
+            .await;
+            let behind = |servers: Vec<SocketAddr>| {
+                Resolver::new(ResolverConfig {
+                    servers: servers.into_iter().map(Server::from).collect(),
+                    ..config(&world, mode)
+                })
+                .unwrap()
+            };
+            let (alone, second) = (behind(vec![lame]), behind(vec![lame, world.address()]));
+            for (name, record_type) in [
+                ("insecure.test", RecordType::MX),
+                ("mx.insecure.test", RecordType::A),
+                ("mx.insecure.test", RecordType::AAAA),
+            ] {
+                let told = ask(&alone, name, record_type).await;
+                assert_eq!(told, "failed malformed", "{name} {owner} {mode:?}");
+                let told = ask(&second, name, record_type).await;
+                assert_eq!(told, ask(&good, name, record_type).await, "{name} {owner} {mode:?}");
+            }
+            let found = dns::mx::discover(&alone, &domain("insecure.test")).await;
+            assert!(matches!(found, MxFinding::Failed(_)), "{found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_with_neither_soa_nor_ns_is_an_absence() {
+    let world = world().await;
+    for with_both in [false, true] {
+        let soa = genuine(&world, "insecure.test", RecordType::SOA).await.answers;
+        let ns = genuine(&world, "insecure.test", RecordType::NS).await.answers;
+        assert!(!soa.is_empty() && !ns.is_empty());
+        let server = forger(&world, move |query, message| {
+            if query.query_type() == RecordType::MX {
+                message.answers.clear();
+                message.authorities = if with_both { [soa.clone(), ns.clone()].concat() } else { Vec::new() };
+            }
+        })
+        .await;
+        let resolver = validator_behind(&world, vec![server]);
+        let told = ask(&resolver, "insecure.test", RecordType::MX).await;
+        assert_eq!(told, "insecure nodata", "{with_both}");
+    }
+}
+
+#[tokio::test]
+async fn where_one_server_refuses_the_next_is_asked() {
+    let world = world().await;
+    for code in [ResponseCode::Refused, ResponseCode::ServFail, ResponseCode::NotImp] {
+        let lame = forger(&world, move |_, message| {
+            message.metadata.response_code = code;
+            message.answers.clear();
+            message.authorities.clear();
+        })
+        .await;
+        let resolver = validator_behind(&world, vec![lame, world.address()]);
+        let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
+        assert_eq!(told, "secure records", "{code}");
     }
 }

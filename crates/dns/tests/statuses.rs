@@ -391,6 +391,13 @@ async fn answers_are_kept_until_their_time_or_a_flush() {
     resolver.flush(&domain("secure.test"));
     assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
     assert_eq!(world.asked("mx.secure.test", RecordType::A), 2);
+    // Another name is not concerned; without a name everything is.
+    resolver.flush_each(&[domain("hashed.test"), domain("elsewhere.test")]);
+    assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
+    assert_eq!(world.asked("mx.secure.test", RecordType::A), 2);
+    resolver.flush_all();
+    assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
+    assert_eq!(world.asked("mx.secure.test", RecordType::A), 3);
 }
 
 #[tokio::test]

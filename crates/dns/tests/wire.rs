@@ -219,10 +219,14 @@ async fn what_is_not_in_dns_is_not_asked_about() {
     for mode in MODES {
         let resolver = resolver(&world, mode);
         world.clear_queries();
-        assert_eq!(
-            ask(&resolver, "mail.Onion", RecordType::MX).await,
-            "insecure nxdomain"
-        );
+        for name in ["mail.Onion", "localhost", "a.Localhost", "mx.invalid"] {
+            for record_type in [RecordType::MX, RecordType::A] {
+                let told = ask(&resolver, name, record_type).await;
+                assert_eq!(told, "insecure nxdomain", "{name} {mode:?}");
+                let answer = resolver.text(name, "A").await.unwrap().unwrap();
+                assert_eq!(answer.ttl, 0, "nobody said how long");
+            }
+        }
         let idn = resolver.a(&domain("bücher.secure.test")).await.unwrap();
         assert_eq!(idn.records().len(), 1);
         // A host that does not exist has no records either.
@@ -231,7 +235,12 @@ async fn what_is_not_in_dns_is_not_asked_about() {
         let asked = world.queries();
         for query in &asked {
             let name = query.name.to_ascii();
-            assert!(name.is_ascii() && !name.contains("onion"), "{name} {mode:?}");
+            let last = name.trim_end_matches('.').rsplit('.').next().unwrap();
+            assert!(name.is_ascii(), "{name} {mode:?}");
+            assert!(
+                !["onion", "localhost", "invalid"].contains(&last),
+                "{name} {mode:?}"
+            );
             assert!(query.record_type != RecordType::TLSA, "{name} {mode:?}");
         }
         assert_eq!(
@@ -291,4 +300,38 @@ async fn the_lowest_of_unequal_times_counts() {
         assert_eq!(answer.records().len(), 2, "{mode:?}");
         assert!(answer.ttl <= 5, "{mode:?}: {}", answer.ttl);
     }
+}
+
+#[tokio::test]
+async fn a_time_with_the_highest_bit_set_counts_as_none() {
+    let world = world().await;
+    for mode in MODES {
+        let server = forger(&world, |query, message| {
+            if query.query_type() == RecordType::A {
+                for record in &mut message.answers {
+                    record.ttl = 1 << 31;
+                }
+            }
+        })
+        .await;
+        let resolver = behind(&world, mode, server);
+        for (name, told) in [
+            ("mx.secure.test", "secure records"),
+            ("mx.insecure.test", "insecure records"),
+        ] {
+            for _ in 0..2 {
+                assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{mode:?}");
+            }
+            let answer = resolver.a(&domain(name)).await.unwrap();
+            assert_eq!(answer.ttl, 0, "{name} {mode:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_name_at_all_is_not_the_root() {
+    let world = world().await;
+    let resolver = resolver(&world, Mode::Validate);
+    assert!(resolver.text("", "SOA").await.is_err());
+    assert!(resolver.text(".", "SOA").await.unwrap().is_ok());
 }

@@ -1,35 +1,40 @@
 //! The part for people: what happened, for whom, why, and who can mend it.
 
 use jiff::Timestamp;
+use mail::Action;
 
 use crate::Diagnostic;
+use crate::address::readable;
 use crate::explain::{Mender, broken_rule};
-use crate::report::{Action, RecipientReport, Report};
-use crate::text::{Prose, ascii, date};
+use crate::report::{RecipientReport, Report, rank};
+use crate::returned::Extent;
+use crate::text::{Prose, date};
 
 /// How far the lines about one recipient are set in.
 const INDENT: usize = 4;
 /// How far the words that decided are set in.
 const QUOTE: usize = 8;
 
-/// The letter, in ASCII with CRLF line ends.
-pub(crate) fn letter(report: &Report, now: Timestamp) -> String {
+/// The letter, with CRLF line ends; only addresses may have characters beyond ASCII.
+pub(crate) fn letter(
+    report: &Report,
+    recipients: &[&RecipientReport],
+    extent: Extent,
+    now: Timestamp,
+) -> String {
     let mut prose = Prose::default();
     prose.paragraph(
         0,
         &format!("This is the mail system at {}.", report.reporting_mta),
     );
-    prose.paragraph(
-        0,
-        &format!(
-            "It has a report for you about the message that it took over on {} (queue id {}). The header of that \
-             message is attached.",
-            date(report.arrived),
-            report.queue_id
-        ),
+    let about = format!(
+        "It has a report for you about the message that it took over on {} (queue id {}).",
+        date(report.arrived),
+        report.queue_id
     );
-    for recipient in &report.recipients {
-        add_recipient(&mut prose, report, recipient, now);
+    prose.paragraph(0, &format!("{about}{}", what_is_attached(extent)));
+    for alike in recipients.chunk_by(|one, other| rank(one.action) == rank(other.action)) {
+        add_group(&mut prose, report, alike, now);
     }
     prose.paragraph(
         0,
@@ -38,53 +43,130 @@ pub(crate) fn letter(report: &Report, now: Timestamp) -> String {
     prose.into_string()
 }
 
-fn add_recipient(prose: &mut Prose, report: &Report, recipient: &RecipientReport, now: Timestamp) {
-    prose.verbatim(0, [format!("<{}>", ascii(&recipient.address)).as_str()]);
-    prose.paragraph(INDENT, &what_happened(report, recipient.action, now));
-    let (heading, shows_words) = match (&recipient.diagnostic, &recipient.remote_mta) {
-        (Diagnostic::Smtp(_), Some(host)) => (format!("The server {host} said:"), true),
-        (Diagnostic::Smtp(_), None) => ("The receiving server said:".to_owned(), true),
-        (Diagnostic::Relay(reason), Some(host)) => (
-            format!("What went wrong at the server {host}:"),
-            !reason.is_empty(),
-        ),
-        (Diagnostic::Relay(reason), None) => ("What went wrong:".to_owned(), !reason.is_empty()),
-    };
-    if shows_words {
-        prose.paragraph(INDENT, &heading);
-        add_words(prose, &recipient.diagnostic);
-    }
-    add_rule(prose, report, recipient);
-}
-
-/// A reply keeps its lines; our own reason is a sentence and is wrapped.
-fn add_words(prose: &mut Prose, diagnostic: &Diagnostic) {
-    match diagnostic {
-        Diagnostic::Smtp(_) => prose.verbatim(QUOTE, diagnostic.lines()),
-        Diagnostic::Relay(reason) => prose.paragraph(QUOTE, reason),
-    }
-}
-
-fn what_happened(report: &Report, action: Action, now: Timestamp) -> String {
-    match action {
-        Action::Failed => {
-            "Your message could not be delivered. It will not be tried again: this is final.".to_owned()
+fn what_is_attached(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Message => " The message is attached.",
+        Extent::Header => " The header of that message is attached.",
+        Extent::HeaderBeginning => {
+            " The first fields of that message's header are attached; there are too many to return all of them."
         }
+        Extent::Nothing => "",
+    }
+}
+
+/// Recipients of one fate: it is told once, then what there is to tell of each recipient.
+fn add_group(prose: &mut Prose, report: &Report, recipients: &[&RecipientReport], now: Timestamp) {
+    let Some(first) = recipients.first() else {
+        return;
+    };
+    let recipients_are = if recipients.len() == 1 {
+        "this recipient"
+    } else {
+        "these recipients"
+    };
+    prose.paragraph(0, &fate(report, first.action, recipients_are, now));
+    for alike in by_story(recipients) {
+        add_story(prose, report, &alike);
+    }
+}
+
+/// The recipients sorted by what there is to tell, so that many at one server that fails are told of once.
+fn by_story<'a>(recipients: &[&'a RecipientReport]) -> Vec<Vec<&'a RecipientReport>> {
+    let mut stories: Vec<Vec<&RecipientReport>> = Vec::new();
+    for recipient in recipients {
+        let known = stories
+            .iter_mut()
+            .find(|story| story.first().is_some_and(|first| is_same(first, recipient)));
+        match known {
+            Some(story) => story.push(recipient),
+            None => stories.push(vec![recipient]),
+        }
+    }
+    stories
+}
+
+fn is_same(one: &RecipientReport, other: &RecipientReport) -> bool {
+    one.action == other.action
+        && one.remote_mta == other.remote_mta
+        && one.address.domain() == other.address.domain()
+        && one.verdict == other.verdict
+        && one.tlsa_base == other.tlsa_base
+        && one.diagnostic == other.diagnostic
+}
+
+fn fate(report: &Report, action: Action, recipients: &str, now: Timestamp) -> String {
+    match action {
+        Action::Failed => format!(
+            "Your message could not be delivered to {recipients}. It will not be tried again: this is final."
+        ),
         Action::Expired => format!(
-            "Your message could not be delivered. It was tried for {} and has now been given up: this is final.",
+            "Your message could not be delivered to {recipients}. It was tried for {} and has now been given up: \
+             this is final.",
             span(report.arrived, now)
         ),
-        Action::Delayed { will_retry_until } => format!(
-            "Your message has not been delivered yet, for {} now. You need not send it again: it will be tried until \
-             {}.",
-            span(report.arrived, now),
-            date(will_retry_until)
+        Action::Delayed { .. } => format!(
+            "Your message has not been delivered to {recipients} yet, for {} now. It will be tried again. You need \
+             not do anything, and need not send it again.",
+            span(report.arrived, now)
         ),
-        Action::Relayed => {
-            "Your message was handed over to the next server, which does not send confirmations. \
-             Unless it fails there, you will hear no more of it."
-                .to_owned()
+        Action::Relayed => format!(
+            "Your message to {recipients} was handed over to the next mail system, which does not confirm delivery. \
+             You need not do anything: unless it fails there, you will hear no more of it."
+        ),
+    }
+}
+
+/// Recipients of whom the same is to be told.
+fn add_story(prose: &mut Prose, report: &Report, alike: &[&RecipientReport]) {
+    let Some(recipient) = alike.first() else {
+        return;
+    };
+    prose.addresses(alike.iter().map(|recipient| addressee(recipient)));
+    let host = recipient
+        .remote_mta
+        .as_ref()
+        .map(|host| format!(" {host}"))
+        .unwrap_or_default();
+    match &recipient.diagnostic {
+        Diagnostic::Smtp(_) => {
+            prose.paragraph(INDENT, &format!("The receiving server{host} said:"));
+            // A reply keeps its lines.
+            prose.verbatim(QUOTE, recipient.diagnostic.lines());
         }
+        Diagnostic::Relay(reason) if reason.trim().is_empty() => {}
+        Diagnostic::Relay(reason) => {
+            let place = if host.is_empty() {
+                host
+            } else {
+                format!(" with the receiving server{host}")
+            };
+            prose.paragraph(INDENT, &format!("What went wrong{place}:"));
+            prose.paragraph(QUOTE, reason);
+        }
+    }
+    add_rule(prose, report, recipient);
+    if let Action::Delayed { will_retry_until } = recipient.action {
+        let until = format!("It will be tried until {}.", date(will_retry_until));
+        prose.paragraph(INDENT, &until);
+    }
+}
+
+/// The address, and the one that the sender knows, if that is another (RFC 3461 §4.2).
+fn addressee(recipient: &RecipientReport) -> String {
+    let address = recipient.address.as_str();
+    let known = recipient
+        .original_recipient
+        .as_ref()
+        .and_then(|original| original.decoded().split_once(';'))
+        .map(|(_, known)| known.trim())
+        .filter(|known| !known.eq_ignore_ascii_case(address));
+    match known {
+        Some(known) => format!(
+            "<{}>, to whom you wrote as <{}>",
+            readable(address),
+            readable(known)
+        ),
+        None => format!("<{}>", readable(address)),
     }
 }
 

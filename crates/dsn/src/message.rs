@@ -1,7 +1,7 @@
 //! The report as a message: a header of our own and three parts in a `multipart/report` (RFC 3464 §2, RFC 6522 §3).
 
 use jiff::Timestamp;
-use mail::{Mailbox, QueueId};
+use mail::{Action, QueueId};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
@@ -9,71 +9,77 @@ use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
 
+use crate::encoding::{Encoded, encode_text};
 use crate::letter::letter;
-use crate::original::OriginalHeader;
-use crate::report::{Action, Report};
+use crate::report::Report;
+use crate::returned::Returned;
 use crate::status::delivery_status;
 
 /// Everything that the builder would make up by itself, from a clock or from chance, is given to it here: the date,
 /// the message-id and the boundary.
 pub(crate) fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u8> {
-    let original = OriginalHeader::read(original);
-    let letter = letter(report, now);
-    let status = delivery_status(report);
-    let boundary = boundary(id, &[&letter, &status, &original.text]);
+    let recipients = report.sorted();
+    let returned = Returned::new(report, original);
+    let letter = letter(report, &recipients, returned.extent, now);
+    let status = delivery_status(report, &recipients);
+    let mut parts = vec![
+        (letter_type(&letter), encode_text(&letter, report.way())),
+        (
+            ContentType::new(status.content_type),
+            encode_text(&status.text, report.way()),
+        ),
+    ];
+    parts.extend(
+        returned
+            .part
+            .map(|part| (ContentType::new(part.content_type), part.body)),
+    );
     let mut message = MessageBuilder::new()
         .from(Address::new_address(
             Some("Mail Delivery System"),
             report.postmaster(),
         ))
-        .to(sender_address(&report.original_sender))
+        .to(Address::new_address(
+            None::<&str>,
+            report.original_sender.as_str(),
+        ))
         .subject(subject(report))
         .date(Date::new(now.as_second()))
         .message_id(format!("{id}@{}", report.reporting_mta))
         // Answers to a message, not messages of a schedule, and never to be answered themselves (RFC 3834 §5.2).
         .header("Auto-Submitted", Raw::new("auto-replied"));
-    if let Some(message_id) = original.message_id {
+    if let Some(message_id) = returned.message_id {
         message = message.in_reply_to(message_id.clone()).references(message_id);
     }
-    let content_type = ContentType::new("multipart/report")
-        .attribute("report-type", "delivery-status")
-        .attribute("boundary", boundary);
-    let parts = vec![
-        letter_part(letter),
-        ready_part("message/delivery-status", "7bit", status),
-        ready_part("text/rfc822-headers", original.encoding, original.text),
-    ];
     let mut content = Vec::new();
-    message
-        .body(MimePart::new(content_type, parts))
-        .serialize(&mut content);
+    message.body(multipart(parts, id)).serialize(&mut content);
     content
 }
 
-/// The builder picks the transfer encoding: 7bit, or quoted-printable if a word is too long for its line.
-fn letter_part(letter: String) -> MimePart<'static> {
-    MimePart::new(
-        ContentType::new("text/plain").attribute("charset", "us-ascii"),
-        BodyPart::Text(letter.into()),
-    )
+/// A letter with nothing but ASCII is declared as such, which every reader knows.
+fn letter_type(letter: &str) -> ContentType<'static> {
+    let charset = if letter.is_ascii() { "us-ascii" } else { "utf-8" };
+    ContentType::new("text/plain").attribute("charset", charset)
 }
 
-/// A part that is already in its transfer encoding.
-fn ready_part(content_type: &'static str, encoding: &'static str, text: String) -> MimePart<'static> {
-    MimePart::new(
-        ContentType::new(content_type),
-        BodyPart::Binary(text.into_bytes().into()),
-    )
-    .transfer_encoding(encoding)
-}
-
-/// The sender as an address. An address that is not ASCII cannot stand in a 7-bit header; it is shown as the name of
-/// an empty group, in the manner of RFC 6857. The envelope has it as it is.
-fn sender_address(sender: &Mailbox) -> Address<'_> {
-    if sender.is_ascii() {
-        Address::new_address(None::<&str>, sender.as_str())
+/// The parts, which are in their transfer encoding already. What has an 8-bit part is itself 8-bit (RFC 2045 §6.4).
+fn multipart(parts: Vec<(ContentType<'static>, Encoded)>, id: QueueId) -> MimePart<'static> {
+    let bodies: Vec<&[u8]> = parts.iter().map(|(_, body)| &*body.octets).collect();
+    let content_type = ContentType::new("multipart/report")
+        .attribute("report-type", "delivery-status")
+        .attribute("boundary", boundary(id, &bodies));
+    let is_8bit = parts.iter().any(|(_, body)| body.name == "8bit");
+    let parts: Vec<_> = parts
+        .into_iter()
+        .map(|(content_type, body)| {
+            MimePart::new(content_type, BodyPart::Binary(body.octets.into())).transfer_encoding(body.name)
+        })
+        .collect();
+    let multipart = MimePart::new(content_type, parts);
+    if is_8bit {
+        multipart.transfer_encoding("8bit")
     } else {
-        Address::new_group(Some(sender.as_str()), Vec::new())
+        multipart
     }
 }
 
@@ -92,15 +98,19 @@ fn subject(report: &Report) -> &'static str {
 
 /// A boundary that occurs in none of the parts (RFC 2046 §5.1.1). It is made of the report's id, which nobody could
 /// know when the original was written, and is lengthened until it occurs nowhere all the same. Quoted-printable text
-/// never has `=_`, so that an encoding chosen later cannot bring it in.
-fn boundary(id: QueueId, parts: &[&str]) -> String {
+/// never has `=_`.
+fn boundary(id: QueueId, parts: &[&[u8]]) -> String {
     let mut boundary = format!("=_{id}");
     let mut number = 0_u64;
-    while parts.iter().any(|part| part.contains(boundary.as_str())) {
+    while parts.iter().any(|part| contains(part, boundary.as_bytes())) {
         number = number.saturating_add(1);
         boundary = format!("=_{id}.{number}");
     }
     boundary
+}
+
+fn contains(part: &[u8], boundary: &[u8]) -> bool {
+    part.windows(boundary.len()).any(|octets| octets == boundary)
 }
 
 #[cfg(test)]
@@ -111,12 +121,12 @@ mod tests {
     #[test]
     fn the_boundary_occurs_nowhere() {
         let id: QueueId = "01JDB3ZZZZZZZZZZZZZZZZZZZZ".parse().unwrap();
-        let first = boundary(id, &["a"]);
+        let first = boundary(id, &[b"a"]);
         assert_eq!(first, "=_01JDB3ZZZZZZZZZZZZZZZZZZZZ");
-        let second = boundary(id, &["a", &format!("--{first}--")]);
+        let second = boundary(id, &[b"a", format!("--{first}--").as_bytes()]);
         assert_eq!(second, format!("{first}.1"));
         let parts = [first.clone(), second, format!("{first}.2")];
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
         assert_eq!(boundary(id, &parts), format!("{first}.3"));
     }
 }

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, Mailbox, QueueId, ReversePath,
-    Status,
+    Action, BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters, Mailbox,
+    Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
 };
 
-use crate::{Diagnostic, message};
+use crate::encoding::Way;
+use crate::{Diagnostic, message, returned};
 
 /// One delivery status notification: what became of some recipients of one message.
 #[derive(Debug, Clone)]
@@ -17,8 +18,10 @@ pub struct Report {
     pub postmaster: Option<Mailbox>,
     /// The reverse-path of the original, to which the report goes.
     pub original_sender: Mailbox,
-    /// `ENVID` of the original, decoded from xtext, if its client gave one (RFC 3461 §4.4).
-    pub envelope_id: Option<String>,
+    /// What went with the original: `ENVID` and `RET`, and whether it is 8-bit or needed SMTPUTF8.
+    pub parameters: MailParameters,
+    /// Octets of the original's content.
+    pub size: u64,
     /// The name of the original in our queue.
     pub queue_id: QueueId,
     /// When we accepted the original.
@@ -33,8 +36,8 @@ pub struct Report {
 pub struct RecipientReport {
     /// The forward-path as it was accepted.
     pub address: Mailbox,
-    /// `ORCPT`, decoded from xtext, for example `rfc822;Carol@example.org`, if the client gave one (RFC 3461 §4.2).
-    pub original_recipient: Option<String>,
+    /// `ORCPT`, if the client gave one (RFC 3461 §4.2).
+    pub original_recipient: Option<OriginalRecipient>,
     /// What was done.
     pub action: Action,
     /// The enhanced status; an expired recipient keeps the class 4 of its last failure (RFC 3464 §2.3.3).
@@ -51,41 +54,19 @@ pub struct RecipientReport {
     pub last_attempt: Option<Timestamp>,
 }
 
-/// What was done about a recipient. Those values of RFC 3464 §2.3.3 that a relay can have, and the two ways to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// It failed for good.
-    Failed,
-    /// It was tried for as long as a message may wait, and given up.
-    Expired,
-    /// It waits for a further attempt.
-    Delayed {
-        /// When it will be given up.
-        will_retry_until: Timestamp,
-    },
-    /// It was handed to a server that will not report; to be told only to a sender who asked (RFC 3461 §5.2.3).
-    Relayed,
-}
-
-impl Action {
-    /// The action that goes with an outcome; `expiry` is when a deferred recipient will be given up.
-    pub fn of(status: Status, expiry: Timestamp) -> Self {
-        match status {
-            Status::Sent => Self::Relayed,
-            Status::Deferred => Self::Delayed {
-                will_retry_until: expiry,
-            },
-            Status::Bounced => Self::Failed,
-            Status::Expired => Self::Expired,
-        }
-    }
-
-    /// The word of RFC 3464 §2.3.3.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Failed | Self::Expired => "failed",
-            Self::Delayed { .. } => "delayed",
-            Self::Relayed => "relayed",
+impl RecipientReport {
+    /// What is to be told of a recipient whose last attempt ended in `outcome`.
+    pub fn new(recipient: Recipient, outcome: &Outcome, notice: Notice) -> Self {
+        Self {
+            address: recipient.address,
+            original_recipient: recipient.parameters.original,
+            action: notice.action,
+            status: outcome.enhanced,
+            diagnostic: Diagnostic::from_outcome(outcome),
+            remote_mta: notice.remote_mta,
+            verdict: notice.verdict,
+            tlsa_base: notice.tlsa_base,
+            last_attempt: Some(notice.last_attempt),
         }
     }
 }
@@ -93,20 +74,64 @@ impl Action {
 impl Report {
     /// The report as a message, complete with its header, made at `now` under the queue id `id`.
     ///
-    /// `original` is the original's content or as much of its beginning as is at hand; its header, to at most 64 KiB,
-    /// is returned. `None` if there is no recipient to report (RFC 3464 §2.1 demands one).
+    /// `original` is the beginning of the original's content, as much of it as is [`wanted`](Self::wanted); with less,
+    /// less is returned to the sender. `None` if there is no recipient to report (RFC 3464 §2.1 demands one).
     pub fn build(&self, original: &[u8], id: QueueId, now: Timestamp) -> Option<Vec<u8>> {
         (!self.recipients.is_empty()).then(|| message::build(self, original, id, now))
     }
 
+    /// How many octets of the original's beginning are needed to build this: never more than 100 KiB.
+    pub fn wanted(&self) -> usize {
+        returned::wanted(self)
+    }
+
     /// The envelope under which the report is to be sent: from the null reverse-path, so that nothing ever answers it
-    /// (RFC 3464 §2, RFC 5321 §4.5.5).
+    /// (RFC 3464 §2, RFC 5321 §4.5.5), and itself not to be reported on (RFC 3461 §6.1).
     pub fn envelope(&self) -> Envelope {
+        let recipient = Recipient {
+            address: self.original_sender.clone(),
+            parameters: RecipientParameters {
+                notify: "NEVER".parse().ok(),
+                original: None,
+            },
+        };
+        let parameters = match self.way() {
+            Way::SevenBit => MailParameters::of(BodyType::SevenBit),
+            Way::International => MailParameters {
+                smtputf8: true,
+                ..MailParameters::of(BodyType::EightBitMime)
+            },
+        };
         Envelope {
             reverse_path: ReversePath::Null,
-            recipients: vec![self.original_sender.clone()],
-            body: BodyType::SevenBit,
+            recipients: vec![recipient],
+            parameters,
         }
+    }
+
+    /// What the way back to the sender can carry. Where the address is ASCII nobody knows of more than seven bits.
+    pub(crate) fn way(&self) -> Way {
+        if self.original_sender.is_ascii() {
+            Way::SevenBit
+        } else {
+            Way::International
+        }
+    }
+
+    /// Whether the sender wants all of the original back, and is told of a failure (RFC 3461 §4.3).
+    pub(crate) fn asks_for_all(&self) -> bool {
+        let failed = |recipient: &RecipientReport| match recipient.action {
+            Action::Failed | Action::Expired => true,
+            Action::Delayed { .. } | Action::Relayed => false,
+        };
+        self.parameters.ret == Some(Ret::Full) && self.recipients.iter().any(failed)
+    }
+
+    /// The recipients, those of one fate together, the worst first.
+    pub(crate) fn sorted(&self) -> Vec<&RecipientReport> {
+        let mut recipients: Vec<&RecipientReport> = self.recipients.iter().collect();
+        recipients.sort_by_key(|recipient| rank(recipient.action));
+        recipients
     }
 
     /// The address of whoever runs this relay; ASCII.
@@ -118,5 +143,15 @@ impl Report {
                 || format!("postmaster@{}", self.reporting_mta),
                 ToString::to_string,
             )
+    }
+}
+
+/// The place of a fate in a report.
+pub(crate) fn rank(action: Action) -> u8 {
+    match action {
+        Action::Failed => 0,
+        Action::Expired => 1,
+        Action::Delayed { .. } => 2,
+        Action::Relayed => 3,
     }
 }

@@ -1,44 +1,74 @@
-//! The part for machines: `message/delivery-status` (RFC 3464 §2).
+//! The part for machines: `message/delivery-status` (RFC 3464 §2), or, where it has characters beyond ASCII,
+//! `message/global-delivery-status` (RFC 6533 §4.1).
 
 use jiff::Timestamp;
-use mail::DaneVerdict;
+use mail::{Action, DaneVerdict, DomainPart};
 
 use crate::Diagnostic;
-use crate::report::{Action, RecipientReport, Report};
-use crate::text::{Fields, ascii, date};
+use crate::address::{Form, original, typed};
+use crate::encoding::Way;
+use crate::report::{RecipientReport, Report};
+use crate::text::{Fields, date};
 
-/// The type of a diagnostic of ours. Names that begin with `X-` are nobody's to register (RFC 3464 §2.1.2).
+/// The type of a diagnostic of ours. Names that begin with `X-` are nobody's to register (RFC 3464 §2.1.2); fields of
+/// ours begin with `X-` and our name (§2.4).
 const OWN_DIAGNOSTIC: &str = "X-danerelay";
 
+/// The part's type and its text.
+#[derive(Debug)]
+pub(crate) struct DeliveryStatus {
+    pub(crate) content_type: &'static str,
+    pub(crate) text: String,
+}
+
 /// The group about the message, then one for each recipient, with a blank line between groups.
-pub(crate) fn delivery_status(report: &Report) -> String {
+///
+/// On a 7-bit way every address has a 7-bit form, with which the older type loses nothing (RFC 6533 §4.4); so the newer
+/// one is needed on the other way only, and there only for an address that is not ASCII.
+pub(crate) fn delivery_status(report: &Report, recipients: &[&RecipientReport]) -> DeliveryStatus {
+    let is_ascii = recipients.iter().all(|recipient| is_ascii(recipient));
+    let (content_type, form) = match report.way() {
+        Way::International if !is_ascii => ("message/global-delivery-status", Form::Utf8),
+        Way::SevenBit | Way::International => ("message/delivery-status", Form::Xtext),
+    };
     let mut fields = Fields::default();
-    if let Some(envelope_id) = &report.envelope_id {
-        fields.add("Original-Envelope-Id", envelope_id);
+    if let Some(envelope_id) = &report.parameters.envelope_id {
+        fields.add("Original-Envelope-Id", &envelope_id.decoded());
     }
-    fields.add("Reporting-MTA", &format!("dns; {}", report.reporting_mta));
+    fields.add("Reporting-MTA", &reporting_mta(&report.reporting_mta));
     fields.add("Arrival-Date", &date(report.arrived));
-    fields.add("X-Queue-Id", &report.queue_id.to_string());
-    for recipient in &report.recipients {
+    fields.add("X-Danerelay-Queue-Id", &report.queue_id.to_string());
+    for recipient in recipients {
         fields.end_group();
-        add_recipient(&mut fields, recipient);
+        add_recipient(&mut fields, recipient, form);
     }
-    fields.into_string()
+    DeliveryStatus {
+        content_type,
+        text: fields.into_string(),
+    }
+}
+
+/// The type `dns` is for a whole domain name or an address; a machine that knows no more than its own name says so (RFC
+/// 3461 §6.3(b), §9.3).
+fn reporting_mta(name: &DomainPart) -> String {
+    match name {
+        DomainPart::Name(domain) if !domain.as_str().contains('.') => format!("x-local-hostname; {name}"),
+        DomainPart::Name(_) | DomainPart::Literal(_) => format!("dns; {name}"),
+    }
+}
+
+fn is_ascii(recipient: &RecipientReport) -> bool {
+    let original = recipient.original_recipient.as_ref();
+    recipient.address.is_ascii() && original.is_none_or(|original| original.decoded().is_ascii())
 }
 
 /// One group, in the order of the grammar in RFC 3464 §2.3.
-fn add_recipient(fields: &mut Fields, recipient: &RecipientReport) {
-    if let Some(original) = &recipient.original_recipient {
-        fields.add("Original-Recipient", original);
+fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form) {
+    if let Some(recipient) = &recipient.original_recipient {
+        fields.add_address("Original-Recipient", &original(recipient, form));
     }
-    let address_type = if recipient.address.is_ascii() {
-        "rfc822"
-    } else {
-        "utf-8"
-    };
-    let address = ascii(&recipient.address);
-    fields.add("Final-Recipient", &format!("{address_type}; {address}"));
-    fields.add("Action", recipient.action.word());
+    fields.add_address("Final-Recipient", &typed(&recipient.address, form));
+    fields.add("Action", word(recipient.action));
     fields.add("Status", &recipient.status.to_string());
     if let Some(remote_mta) = &recipient.remote_mta {
         fields.add("Remote-MTA", &format!("dns; {remote_mta}"));
@@ -51,10 +81,10 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport) {
         fields.add("Will-Retry-Until", &date(until));
     }
     if recipient.verdict != DaneVerdict::NotReached {
-        fields.add("X-DANE", &recipient.verdict.to_string());
+        fields.add("X-Danerelay-DANE", &recipient.verdict.to_string());
     }
     if let Some(base) = &recipient.tlsa_base {
-        fields.add("X-TLSA-Base", base.as_str());
+        fields.add("X-Danerelay-TLSA-Base", base.as_str());
     }
 }
 
@@ -62,6 +92,7 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport) {
 fn add_diagnostic(fields: &mut Fields, diagnostic: &Diagnostic) {
     let diagnostic_type = match diagnostic {
         Diagnostic::Smtp(_) => "smtp",
+        Diagnostic::Relay(reason) if reason.trim().is_empty() => return,
         Diagnostic::Relay(_) => OWN_DIAGNOSTIC,
     };
     let first = format!(
@@ -70,6 +101,15 @@ fn add_diagnostic(fields: &mut Fields, diagnostic: &Diagnostic) {
     );
     let others = diagnostic.lines().skip(1);
     fields.add_lines("Diagnostic-Code", std::iter::once(first.as_str()).chain(others));
+}
+
+/// The word of RFC 3464 §2.3.3.
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Failed | Action::Expired => "failed",
+        Action::Delayed { .. } => "delayed",
+        Action::Relayed => "relayed",
+    }
 }
 
 /// Only a delayed recipient will be tried again (RFC 3464 §2.3.9).

@@ -8,9 +8,13 @@
 
 mod common;
 
-use common::{Taken, expired, find, now, refused, report, report_id, take_apart};
+use common::{
+    Taken, built, expired, find, international, now, refused, refused_international, report, report_id,
+    report_on,
+};
 use dsn::{Diagnostic, RecipientReport};
-use mail::{DaneVerdict, FailCause, ReplyCode};
+use mail::{DaneVerdict, FailCause, Mailbox, ReplyCode, Ret};
+use mail_parser::{MessageParser, MimeHeaders};
 use proptest::prelude::*;
 
 const FORGERIES: [&str; 9] = [
@@ -25,37 +29,43 @@ const FORGERIES: [&str; 9] = [
     "   \t  ",
 ];
 
+/// With something of an original in front, so that there is something to return.
 fn taken(recipient: RecipientReport, original: &[u8]) -> Taken {
-    let content = report(vec![recipient, expired()])
-        .build(original, report_id(), now())
-        .unwrap();
-    take_apart(&content)
+    let original = [b"From: a@example.org\r\n", original].concat();
+    built(&report_on(&original, None, vec![recipient, expired()]), &original)
 }
 
 fn assert_structure(taken: &Taken) {
     assert_eq!(taken.groups.len(), 3, "{:?}", taken.groups);
     let names: Vec<&str> = taken.groups[1].iter().map(|(name, _)| name.as_str()).collect();
+    let mut expected = vec![
+        "Final-Recipient",
+        "Action",
+        "Status",
+        "Remote-MTA",
+        "Diagnostic-Code",
+        "Last-Attempt-Date",
+        "X-Danerelay-DANE",
+        "X-Danerelay-TLSA-Base",
+    ];
+    // There is none where there are no words.
+    if !names.contains(&"Diagnostic-Code") {
+        expected.remove(4);
+    }
+    assert_eq!(names, expected);
+    assert_eq!(find(&taken.groups[1], "Action"), Some("failed"));
+    let types = taken.types();
     assert_eq!(
-        names,
+        types,
         [
-            "Final-Recipient",
-            "Action",
-            "Status",
-            "Remote-MTA",
-            "Diagnostic-Code",
-            "Last-Attempt-Date",
-            "X-DANE",
-            "X-TLSA-Base"
+            "text/plain; charset=\"us-ascii\"",
+            "message/delivery-status",
+            "text/rfc822-headers"
         ]
     );
-    assert_eq!(find(&taken.groups[1], "Action"), Some("failed"));
-    let types: Vec<&str> = taken
-        .parts
-        .iter()
-        .map(|(content_type, _)| content_type.as_str())
-        .collect();
-    assert!(types[0].starts_with("text/plain"), "{types:?}");
-    assert_eq!(types[1..], ["message/delivery-status", "text/rfc822-headers"]);
+    let letter = taken.parts[0].text();
+    let is_printable = |c: char| matches!(c, ' '..='~' | '\r' | '\n');
+    assert!(letter.chars().all(is_printable), "{letter}");
 }
 
 fn with_reply(texts: &[String]) -> RecipientReport {
@@ -104,15 +114,55 @@ fn forged_headers_of_the_original() {
 #[test]
 fn a_boundary_that_occurs_in_the_original_is_not_used() {
     let first = format!("=_{}", report_id());
-    let original = format!("Subject: x\r\n--{first}\r\n--{first}.1--\r\nX: {first}.2\r\n");
-    let taken = taken(refused(), original.as_bytes());
-    assert_structure(&taken);
-    let content_type = taken.field("Content-Type").unwrap();
-    assert!(
-        content_type.contains(&format!("boundary=\"{first}.3\"")),
-        "{content_type}"
-    );
-    assert_eq!(taken.parts[2].1, original);
+    let original =
+        format!("Subject: x\r\n--{first}\r\n--{first}.1--\r\nX: {first}.2\r\n\r\n--{first}.3--\r\n");
+    for (ret, number) in [(None, 3), (Some(Ret::Full), 4)] {
+        let report = report_on(original.as_bytes(), ret, vec![refused()]);
+        let taken = built(&report, original.as_bytes());
+        let content_type = taken.field("Content-Type").unwrap();
+        assert!(
+            content_type.contains(&format!("boundary=\"{first}.{number}\"")),
+            "{content_type}"
+        );
+        assert!(original.starts_with(taken.parts[2].text()), "{taken:?}");
+    }
+}
+
+/// Another reader finds the same parts in it, and the same addresses in its header.
+fn assert_read_by_another(content: &[u8], types: &[&str], sender: &str) {
+    let message = MessageParser::new().parse(content).unwrap();
+    let to = message.to().unwrap().first().unwrap();
+    assert_eq!(to.address(), Some(sender));
+    let found: Vec<String> = message.parts[1..]
+        .iter()
+        .map(|part| {
+            let content_type = part.content_type().unwrap();
+            format!("{}/{}", content_type.ctype(), content_type.subtype().unwrap())
+        })
+        .collect();
+    let types: Vec<_> = types.iter().map(|kind| kind.split(';').next().unwrap()).collect();
+    assert_eq!(found, types);
+}
+
+fn mailbox() -> impl Strategy<Value = Mailbox> {
+    "[a-z\u{e9}\u{202e}+=]{1,60}@[a-z\u{e9}]{1,20}\\.example"
+        .prop_filter_map("no mailbox", |text| Mailbox::parse(&text).ok())
+}
+
+fn original() -> impl Strategy<Value = Vec<u8>> {
+    let octet = prop_oneof![
+        Just(b'\r'),
+        Just(b'\n'),
+        Just(b':'),
+        Just(b'-'),
+        Just(b'='),
+        any::<u8>()
+    ];
+    prop_oneof![
+        proptest::collection::vec(octet, 0..600),
+        "(From: [ -~\u{e9}]{0,1200}\r\n){1,9}\r\n([\t-~\u{e9}]{0,1200}\r\n){0,9}"
+            .prop_map(String::into_bytes),
+    ]
 }
 
 proptest! {
@@ -120,12 +170,41 @@ proptest! {
     fn nothing_breaks_the_structure(
         texts in proptest::collection::vec("(?s).{0,300}", 1..5),
         reason in "[\\x00-\\x7f]{0,300}",
-        original in proptest::collection::vec(
-            prop_oneof![Just(b'\r'), Just(b'\n'), Just(b':'), Just(b'-'), Just(b'='), any::<u8>()],
-            0..600,
-        ),
+        original in original(),
     ) {
         assert_structure(&taken(with_reply(&texts), &original));
         assert_structure(&taken(with_reason(&reason), &original));
     }
+
+    #[test]
+    fn whatever_is_returned_and_whoever_gets_it(
+        address in mailbox(),
+        sender in mailbox(),
+        all in any::<bool>(),
+        smtputf8 in any::<bool>(),
+        original in original(),
+    ) {
+        let recipient = RecipientReport { address: address.clone(), ..refused_international() };
+        let mut report = report_on(&original, all.then_some(Ret::Full), vec![recipient]);
+        report.original_sender = sender.clone();
+        report.parameters.smtputf8 = smtputf8;
+        let taken = built(&report, &original);
+        prop_assert_eq!(taken.groups.len(), 2);
+        for part in &taken.parts[..2] {
+            let turns = part.text().contains('\u{202e}');
+            prop_assert!(!turns, "{:?}", part);
+        }
+        let content = report.build(&original, report_id(), now()).unwrap();
+        if !sender.as_str().contains('\u{202e}') {
+            assert_read_by_another(&content, &taken.types(), sender.as_str());
+        }
+    }
+}
+
+#[test]
+fn a_sender_may_be_written_in_any_direction() {
+    let mut report = international(b"", None, vec![refused()]);
+    report.original_sender = Mailbox::parse("\u{5d0}\u{5d1}@\u{5d2}.example").unwrap();
+    let taken = built(&report, b"");
+    assert_eq!(taken.field("To"), Some("<\u{5d0}\u{5d1}@\u{5d2}.example>"));
 }

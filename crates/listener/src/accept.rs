@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mail::EventLog;
 use mail::event::{Event, Level, Value};
@@ -19,6 +19,7 @@ use crate::connections::{Connections, Excess};
 use crate::log::{self, Throttle};
 use crate::replies;
 use crate::session::Session;
+use crate::shortage::Shortage;
 
 /// How long to wait after an error of `accept` that does not concern one connection alone.
 const BACK_OFF: Duration = Duration::from_millis(200);
@@ -38,6 +39,7 @@ pub(crate) struct Shared<S> {
     connections_refused: Throttle,
     accept_failed: Throttle,
     spool_failed: Throttle,
+    shortage: Shortage,
 }
 
 impl<S: Spool> Listener<S> {
@@ -60,6 +62,7 @@ impl<S: Spool> Listener<S> {
                 connections_refused: Throttle::default(),
                 accept_failed: Throttle::default(),
                 spool_failed: Throttle::default(),
+                shortage: Shortage::default(),
             }),
         }
     }
@@ -187,10 +190,22 @@ impl<S: Spool> Shared<S> {
 }
 
 impl<S> Shared<S> {
-    /// The spool did not take a message. Clients try again soon, so that one event a minute must do.
+    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins, and
+    /// anything else one a minute.
     pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
-        if let Some(held_back) = self.spool_failed.pass() {
+        if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
+            if self.shortage.refused(Instant::now()) {
+                self.log.write(&log::spool_full(client, error));
+            }
+        } else if let Some(held_back) = self.spool_failed.pass() {
             self.log.write(&log::spool_failed(client, error, held_back));
+        }
+    }
+
+    /// The spool took a message; if there was a shortage, it is over.
+    pub(crate) fn report_room(&self) {
+        if let Some(ended) = self.shortage.over(Instant::now()) {
+            self.log.write(&log::spool_accepting(ended));
         }
     }
 

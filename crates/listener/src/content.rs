@@ -2,11 +2,12 @@
 
 use bytes::BytesMut;
 use jiff::Timestamp;
-use mail::{BodyType, Envelope, QueueId, ReversePath};
+use mail::{BodyType, QueueId, ReversePath};
 use smtp::{ContentFault, DataDecoder, Transaction};
 use spool::{Accepted, Incoming, NewMessage, Spool, SpoolError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::envelope::envelope;
 use crate::header::HeaderScanner;
 use crate::received::Received;
 use crate::session::{End, Session};
@@ -25,16 +26,6 @@ enum Rejection {
 impl From<SpoolError> for Rejection {
     fn from(error: SpoolError) -> Self {
         Self::Spool(error)
-    }
-}
-
-impl Rejection {
-    fn reply(&self) -> &'static str {
-        match self {
-            Self::Fault(fault) => replies::content_fault(*fault),
-            Self::Looping => replies::LOOPING,
-            Self::Spool(error) => replies::spool_error(error),
-        }
     }
 }
 
@@ -75,20 +66,26 @@ where
                 let id = accepted.id;
                 let event = log::accepted(&accepted, self.client, &from, recipients, message_id);
                 self.shared.log.write(&event);
+                self.shared.report_room();
                 (self.shared.on_accepted)(accepted);
                 self.reply(&format!("250 2.0.0 Ok: queued as {id}"));
             }
-            Err(rejection) => self.reject(&from, &rejection),
+            Err(rejection) => self.reject(&from, &rejection).await,
         }
         self.flush().await
     }
 
-    fn reject(&mut self, from: &ReversePath, rejection: &Rejection) {
-        if let Rejection::Spool(error) = rejection {
-            self.shared.report_spool_error(self.client, error);
-        }
-        self.log_rejected(from, None, rejection.reply());
-        self.reply(rejection.reply());
+    async fn reject(&mut self, from: &ReversePath, rejection: &Rejection) {
+        let reply = match rejection {
+            Rejection::Fault(fault) => replies::content_fault(*fault),
+            Rejection::Looping => replies::LOOPING,
+            Rejection::Spool(error) => {
+                self.refuse_for_spool(error);
+                return self.pause().await;
+            }
+        };
+        self.log_rejected(from, None, reply);
+        self.reply(reply);
     }
 
     /// Opens a place in the spool and writes our Received field to it.
@@ -102,6 +99,7 @@ where
                 client: self.client,
                 hostname: &self.config.hostname,
                 id,
+                smtputf8: transaction.mail.smtputf8,
                 recipients: &transaction.recipients,
                 at: created,
             };
@@ -157,11 +155,7 @@ where
         };
         let message = NewMessage {
             id: arrival.id,
-            envelope: Envelope {
-                reverse_path: arrival.transaction.mail.reverse_path,
-                recipients: arrival.transaction.recipients,
-                body,
-            },
+            envelope: envelope(arrival.transaction, body, arrival.header.is_ascii()),
             created: arrival.created,
         };
         let accepted = self.shared.spool.commit(incoming, message).await?;

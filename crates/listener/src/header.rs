@@ -1,4 +1,5 @@
-//! What the listener reads in a header while the content passes by: trace fields and the message-id.
+//! What the listener reads in a header while the content passes by: trace fields, the message-id, and whether it is
+//! ASCII.
 
 /// The most Received fields with which a message is taken (RFC 5321 §6.3: at least 100 for a mere count).
 pub(crate) const RECEIVED_LIMIT: u32 = 100;
@@ -14,6 +15,8 @@ pub(crate) struct HeaderScanner {
     line: Vec<u8>,
     /// The body of the first Message-ID field, as far as it has come.
     message_id: Option<Vec<u8>>,
+    /// An octet above 127 was seen.
+    eight_bit: bool,
     place: Place,
 }
 
@@ -30,11 +33,13 @@ impl HeaderScanner {
     pub(crate) fn scan(&mut self, mut content: &[u8]) {
         while self.place != Place::Body {
             let Some(end) = memchr::memchr(b'\n', content) else {
+                self.eight_bit |= !content.is_ascii();
                 self.gather(content);
                 return;
             };
             let (line, rest) = content.split_at_checked(end + 1).unwrap_or((content, b""));
             content = rest;
+            self.eight_bit |= !line.is_ascii();
             if self.line.is_empty() {
                 self.line(line);
             } else {
@@ -87,6 +92,11 @@ impl HeaderScanner {
         self.received >= RECEIVED_LIMIT
     }
 
+    /// Whether the header needs no SMTPUTF8 (RFC 6532 §3).
+    pub(crate) fn is_ascii(&self) -> bool {
+        !self.eight_bit
+    }
+
     /// The message-id without its brackets, for the log.
     pub(crate) fn message_id(&self) -> Option<String> {
         let text = String::from_utf8_lossy(self.message_id.as_ref()?);
@@ -120,6 +130,29 @@ mod tests {
             let scanner = scan(content, chunk);
             assert_eq!(scanner.received, 2, "by {chunk}");
             assert_eq!(scanner.message_id().as_deref(), Some("a.b@c"), "by {chunk}");
+        }
+    }
+
+    #[test]
+    fn octets_beyond_ascii_count_in_the_header_only() {
+        let long = format!("X: {}\u{e9}\r\n\r\n", "x".repeat(3 * FIELD_LENGTH));
+        for (content, ascii) in [
+            ("Subject: plain\r\n\r\ncaf\u{e9}\r\n", true),
+            ("Subject: caf\u{e9}\r\n\r\nplain\r\n", false),
+            ("Subject: x\r\n \u{e9}\r\n\r\n", false),
+            ("S\u{e9}: x\r\n\r\n", false),
+            ("Subject: x\u{e9}", false),
+            ("\r\n\u{e9}\r\n", true),
+            ("", true),
+            (&long, false),
+        ] {
+            for chunk in 1..9 {
+                assert_eq!(
+                    scan(content.as_bytes(), chunk).is_ascii(),
+                    ascii,
+                    "{content:.40} by {chunk}"
+                );
+            }
         }
     }
 

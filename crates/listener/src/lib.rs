@@ -7,7 +7,8 @@
 //! * `session` reads commands (the grammar is `smtp`'s) and answers them in order; replies to pipelined commands
 //!   leave together. `replies` holds the words.
 //! * `content` takes in what follows DATA: through the decoder, past the header scanner (`header`), behind our own
-//!   Received field (`received`), into the spool. Only when the spool says that it is durable is 250 said.
+//!   Received field (`received`), with its `envelope` into the spool. Only when the spool says that it is durable is
+//!   250 said. `shortage` tells the log of times in which the spool has no room.
 //! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
 //!
 //! What it never does: change anything in a message below its own Received field, resolve names, or hold content
@@ -18,11 +19,13 @@ mod accept;
 mod config;
 mod connections;
 mod content;
+mod envelope;
 mod header;
 mod log;
 mod received;
 mod replies;
 mod session;
+mod shortage;
 
 #[cfg(test)]
 mod tests;

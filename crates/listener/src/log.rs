@@ -8,6 +8,8 @@ use mail::event::{Event, Level, Value};
 use mail::{Mailbox, ReversePath};
 use spool::{Accepted, SpoolError};
 
+use crate::shortage::Ended;
+
 /// A client as Postfix writes it; the name would be that of a reverse look-up, which is not made.
 pub(crate) fn client(address: IpAddr) -> Value {
     Value::Word(format!("unknown [{address}]"))
@@ -45,17 +47,29 @@ pub(crate) fn rejected(
         .with("reply", Value::Quoted(reply.to_owned()))
 }
 
-/// The spool did not take a message; `held_back` more such events were not written.
+/// The spool failed to take a message; `held_back` more such events were not written.
 pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError, held_back: u64) -> Event {
-    let level = if matches!(error, SpoolError::Full) {
-        Level::Warning
-    } else {
-        Level::Error
-    };
-    Event::new(level, "spool")
+    Event::new(Level::Error, "spool")
+        .with("status", Value::Word("failed".to_owned()))
         .with("client", client(client_address))
         .with("reason", Value::Quoted(error.to_string()))
         .with("more", Value::Integer(held_back))
+}
+
+/// The spool has no room: from now on clients are told to come again.
+pub(crate) fn spool_full(client_address: IpAddr, error: &SpoolError) -> Event {
+    Event::new(Level::Warning, "spool")
+        .with("status", Value::Word("full".to_owned()))
+        .with("client", client(client_address))
+        .with("reason", Value::Quoted(error.to_string()))
+}
+
+/// The spool takes messages again.
+pub(crate) fn spool_accepting(shortage: Ended) -> Event {
+    Event::new(Level::Info, "spool")
+        .with("status", Value::Word("accepting".to_owned()))
+        .with("refused", Value::Integer(shortage.refused))
+        .with("lasted", Value::Seconds(shortage.lasted))
 }
 
 /// Lets an event that may come in floods through at most once a minute, with the number of those held back.

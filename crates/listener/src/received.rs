@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mail::{Domain, DomainPart, Mailbox, QueueId};
+use mail::{Domain, DomainPart, QueueId, Recipient};
 use smtp::{Hello, Protocol};
 
 /// What a Received field tells.
@@ -14,7 +14,9 @@ pub(crate) struct Received<'a> {
     pub(crate) client: IpAddr,
     pub(crate) hostname: &'a Domain,
     pub(crate) id: QueueId,
-    pub(crate) recipients: &'a [Mailbox],
+    /// Whether the client used SMTPUTF8.
+    pub(crate) smtputf8: bool,
+    pub(crate) recipients: &'a [Recipient],
     pub(crate) at: Timestamp,
 }
 
@@ -23,13 +25,15 @@ impl Received<'_> {
     pub(crate) fn to_field(&self) -> String {
         let from = sanitised(&self.hello.name);
         let client = DomainPart::Literal(self.client);
+        // RFC 3848 §1; RFC 6531 §4.3.
         let with = match self.hello.protocol {
+            _ if self.smtputf8 => "UTF8SMTP",
             Protocol::Smtp => "SMTP",
             Protocol::Esmtp => "ESMTP",
         };
         // With several recipients the clause would show each of them the others (RFC 5321 §7.2, §7.6).
         let recipient = match self.recipients {
-            [only] => format!("\tfor <{only}>;\r\n"),
+            [only] => format!("\tfor <{}>;\r\n", only.address),
             _ => String::new(),
         };
         let id_end = if recipient.is_empty() { ";" } else { "" };
@@ -71,13 +75,15 @@ fn date(at: Timestamp) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use mail::Mailbox;
 
     fn field(protocol: Protocol, name: &str, client: &str, recipients: &[&str]) -> String {
-        let recipients: Vec<Mailbox> = recipients
+        let recipients: Vec<Recipient> = recipients
             .iter()
-            .map(|text| Mailbox::parse(text).unwrap())
+            .map(|text| Mailbox::parse(text).unwrap().into())
             .collect();
         Received {
+            smtputf8: recipients.iter().any(|recipient| !recipient.address.is_ascii()),
             hello: &Hello {
                 protocol,
                 name: name.into(),
@@ -105,6 +111,18 @@ mod tests {
              \tfor <\"a b\"@c.example>;\r\n\
              \tSun, 22 Nov 2026 09:33:20 +0000\r\n"
         );
+    }
+
+    #[test]
+    fn beyond_ascii_only_with_smtputf8() {
+        let text = field(
+            Protocol::Esmtp,
+            "client.example",
+            "192.0.2.1",
+            &["\u{e9}@c.example"],
+        );
+        assert!(text.contains("\tby relay.example with UTF8SMTP id "), "{text}");
+        assert!(text.contains("\tfor <\u{e9}@c.example>;\r\n"), "{text}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) fn content_fault(fault: ContentFault) -> &'static str {
 pub(crate) fn spool_error(error: &SpoolError) -> &'static str {
     match error {
         SpoolError::Full => "452 4.3.1 Insufficient system storage",
+        SpoolError::TooManyMessages => "452 4.3.1 Too many messages in the queue, try again later",
         SpoolError::Io(_)
         | SpoolError::Corrupt { .. }
         | SpoolError::NewerVersion { .. }
@@ -56,7 +57,8 @@ pub(crate) fn hello(hostname: &Domain) -> String {
 /// Exactly what works here; the lines but the last with their CRLF.
 pub(crate) fn extended_hello(hostname: &Domain, message_size: u64) -> String {
     format!(
-        "250-{hostname}\r\n250-PIPELINING\r\n250-SIZE {message_size}\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES"
+        "250-{hostname}\r\n250-PIPELINING\r\n250-SIZE {message_size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
+         250 ENHANCEDSTATUSCODES"
     )
 }
 

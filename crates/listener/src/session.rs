@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::Mailbox;
+use mail::{Mailbox, Recipient};
 use smtp::{
-    Hello, Line, LineReader, MailFrom, Protocol, Recipient, Refusal, Request, ServerState, Transaction,
+    ForwardPath, Hello, Line, LineReader, MailFrom, Protocol, RcptTo, Refusal, Request, ServerState,
+    Transaction,
 };
-use spool::Spool;
+use spool::{Spool, SpoolError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::accept::{Shared, stopped};
 use crate::config::ListenerConfig;
@@ -24,6 +25,10 @@ const COMMAND_READ: usize = 2048;
 
 /// So many refused commands since the last accepted message end a session (RFC 5321 §7.8).
 const ERROR_LIMIT: u32 = 100;
+
+/// How long the reply to a message for which the spool has no place is kept back, so that a client that tries again at
+/// once does not spin. Only its own session waits.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the last words of a session may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -63,6 +68,8 @@ enum Next {
     Command,
     /// The client waits for this reply.
     Flush,
+    /// The reply is kept back for a while.
+    Pause,
     /// Content may come.
     Content(Transaction),
     Quit,
@@ -126,6 +133,7 @@ where
                 match next {
                     Next::Command => {}
                     Next::Flush => self.flush().await?,
+                    Next::Pause => self.pause().await,
                     // Boxed, so that idle sessions do not carry the size of its state.
                     Next::Content(transaction) => Box::pin(self.take_content(transaction)).await?,
                     Next::Quit => return Err(End::Quit),
@@ -147,6 +155,15 @@ where
             biased;
             () = stopped(&mut self.shutdown) => Err(End::Shutdown),
             read = reading => read,
+        }
+    }
+
+    /// Waits [`REFUSAL_PAUSE`], less if we are stopping.
+    pub(crate) async fn pause(&mut self) {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.shutdown) => {}
+            () = sleep(REFUSAL_PAUSE) => {}
         }
     }
 
@@ -201,7 +218,7 @@ where
             Ok(Request::Ehlo(name)) => Ok(self.hello(Protocol::Esmtp, name)),
             Ok(Request::Helo(name)) => Ok(self.hello(Protocol::Smtp, name)),
             Ok(Request::MailFrom(mail)) => self.mail_from(mail),
-            Ok(Request::RcptTo(recipient)) => self.rcpt_to(recipient),
+            Ok(Request::RcptTo(rcpt)) => self.rcpt_to(rcpt),
             Ok(Request::Data) => self.state.take_for_data().map(Next::Content),
             Ok(Request::Rset) => {
                 self.state.reset();
@@ -245,28 +262,42 @@ where
             self.log_rejected(&mail.reverse_path, None, replies::TOO_LARGE);
             return Ok(self.answer(replies::TOO_LARGE, Next::Command));
         }
+        // Asked before the client sends its content in vain; what it is given is only needed at DATA.
+        if let Err(error) = self.shared.spool.create() {
+            self.refuse_for_spool(&error);
+            return Ok(Next::Pause);
+        }
         self.state.begin(mail)?;
         Ok(self.answer(replies::SENDER_OK, Next::Command))
     }
 
-    fn rcpt_to(&mut self, recipient: Recipient) -> Result<Next, Refusal> {
+    fn rcpt_to(&mut self, rcpt: RcptTo) -> Result<Next, Refusal> {
         let may_relay = self.config.may_relay(self.client);
         let most = self.config.limits.recipients;
-        let transaction = self.state.transaction()?;
-        let mailbox = match recipient {
-            Recipient::Postmaster => self.config.postmaster.clone(),
-            Recipient::Mailbox(mailbox) => mailbox,
+        let transaction = self.state.transaction_for(&rcpt)?;
+        let address = match rcpt.path {
+            ForwardPath::Postmaster => self.config.postmaster.clone(),
+            ForwardPath::Mailbox(mailbox) => mailbox,
         };
         if !may_relay {
             let from = transaction.mail.reverse_path.clone();
-            self.log_rejected(&from, Some(&mailbox), replies::RELAY_DENIED);
+            self.log_rejected(&from, Some(&address), replies::RELAY_DENIED);
             return Ok(self.refuse(replies::RELAY_DENIED));
         }
         if transaction.recipients.len() >= most {
             return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));
         }
-        transaction.recipients.push(mailbox);
+        transaction.recipients.push(Recipient {
+            address,
+            parameters: rcpt.parameters,
+        });
         Ok(self.answer(replies::RECIPIENT_OK, Next::Command))
+    }
+
+    /// Tells the client that the spool does not take its message now. The log gets a summary, not a line for each.
+    pub(crate) fn refuse_for_spool(&mut self, error: &SpoolError) {
+        self.shared.report_spool_error(self.client, error);
+        self.reply(replies::spool_error(error));
     }
 
     pub(crate) fn log_rejected(&self, from: &mail::ReversePath, to: Option<&Mailbox>, reply: &str) {

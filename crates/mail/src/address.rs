@@ -128,7 +128,8 @@ impl From<Domain> for String {
 }
 
 /// What stands behind the `@`: a name, or an address literal (RFC 5321 §4.1.3).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DomainPart {
     /// A domain name.
     Name(Domain),
@@ -155,6 +156,19 @@ impl DomainPart {
             inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
         };
         address.map(Self::Literal).ok_or(AddressError::Literal)
+    }
+}
+
+impl TryFrom<String> for DomainPart {
+    type Error = AddressError;
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<DomainPart> for String {
+    fn from(part: DomainPart) -> Self {
+        part.to_string()
     }
 }
 

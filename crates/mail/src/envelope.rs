@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Mailbox, ReversePath};
+use crate::{EnvelopeId, Mailbox, Notify, NotifyEvent, OriginalRecipient, Ret, ReversePath};
 
 /// What the content holds (RFC 6152), whatever the client declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,7 +19,72 @@ pub struct Envelope {
     /// Where reports go.
     pub reverse_path: ReversePath,
     /// The forward-paths, in the order in which they were given; never empty once accepted.
-    pub recipients: Vec<Mailbox>,
+    pub recipients: Vec<Recipient>,
+    /// What the message is, beyond its paths.
+    pub parameters: MailParameters,
+}
+
+/// What goes with a message as a whole: what was declared of it, and what its sender wants of reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailParameters {
     /// Whether the content may hold octets above 127.
     pub body: BodyType,
+    /// Whether it needs a server with SMTPUTF8 (RFC 6531 §3.4): its client asked for it, and an address or the header
+    /// has characters beyond ASCII.
+    pub smtputf8: bool,
+    /// `RET`.
+    pub ret: Option<Ret>,
+    /// `ENVID`.
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+/// One forward-path, and what its sender wants to hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The forward-path.
+    pub address: Mailbox,
+    /// What came with it.
+    pub parameters: RecipientParameters,
+}
+
+/// `NOTIFY` and `ORCPT` of one recipient (RFC 3461 §4.1, §4.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipientParameters {
+    /// `NOTIFY`.
+    pub notify: Option<Notify>,
+    /// `ORCPT`.
+    pub original: Option<OriginalRecipient>,
+}
+
+impl MailParameters {
+    /// Content of this kind, and nothing asked.
+    pub fn of(body: BodyType) -> Self {
+        Self {
+            body,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+        }
+    }
+}
+
+impl RecipientParameters {
+    /// Whether the sender is to hear of it. Without `NOTIFY` that is failure and delay (RFC 3461 §4.1, §5.2.5).
+    pub fn wants(&self, event: NotifyEvent) -> bool {
+        match (&self.notify, event) {
+            (Some(notify), _) => notify.asks_for(event),
+            (None, NotifyEvent::Failure | NotifyEvent::Delay) => true,
+            (None, NotifyEvent::Success) => false,
+        }
+    }
+}
+
+impl From<Mailbox> for Recipient {
+    /// A recipient of whom nothing was asked.
+    fn from(address: Mailbox) -> Self {
+        Self {
+            address,
+            parameters: RecipientParameters::default(),
+        }
+    }
 }

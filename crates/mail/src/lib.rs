@@ -4,12 +4,14 @@
 //!
 //! * [`address`]: [`Domain`], [`Mailbox`], [`ReversePath`]: what stands in an envelope, parsed once.
 //! * [`envelope`]: [`Envelope`]: reverse-path, recipients and what the client declared about the content.
+//! * [`notification`]: [`Notify`], [`OriginalRecipient`], [`Ret`], [`EnvelopeId`]: what is asked of reports (RFC 3461).
 //! * [`ids`]: [`QueueId`], by which a message is known in the queue, the log and the reply to its client.
 //! * [`next_hop`]: [`NextHop`]: where a recipient's mail goes next; recipients that share one share a transaction.
 //! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms.
 //! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
+//! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
 //! * [`event`]: what is written to the log, as text and as JSON, safe against forged fields and lines.
 //!
 //! This crate does no I/O, knows no clock and makes no decision.
@@ -18,18 +20,26 @@ pub mod address;
 pub mod envelope;
 pub mod event;
 pub mod ids;
+pub mod ledger;
 pub mod lookup;
 pub mod next_hop;
+pub mod notice;
+pub mod notification;
 pub mod outcome;
 pub mod status;
 pub mod verdict;
 
 pub use address::{AddressError, Domain, DomainError, DomainPart, Mailbox, ReversePath};
-pub use envelope::{BodyType, Envelope};
+pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;
+pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry};
 pub use lookup::{LookupFailure, Security};
 pub use next_hop::NextHop;
+pub use notice::{Action, Notice};
+pub use notification::{
+    EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,
+};
 pub use outcome::{Outcome, Status};
 pub use status::{EnhancedStatus, ReplyCode};
 pub use verdict::{DaneVerdict, FailCause, SkipReason};

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::LookupFailure;
 
 /// What DANE had to say about the last host tried.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DaneVerdict {
     /// No host was reached, so there is nothing to say: `-`.
     NotReached,
@@ -24,7 +26,7 @@ pub enum DaneVerdict {
 }
 
 /// Why DANE did not apply.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SkipReason {
     /// The host's addresses are not secure.
     InsecureHost,
@@ -53,7 +55,7 @@ pub enum SkipReason {
 }
 
 /// Why DANE failed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FailCause {
     /// The MX look-up gave no answer.
     MxLookup(LookupFailure),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use bytes::BytesMut;
-use mail::{BodyType, DomainPart, Mailbox, ReversePath};
+use mail::{BodyType, DomainPart, MailParameters, Mailbox, RecipientParameters, ReversePath};
 
 use crate::{Extension, Extensions};
 
@@ -23,11 +23,11 @@ pub enum Command<'a> {
         reverse_path: &'a ReversePath,
         /// The octets of the content without dot-stuffing (RFC 1870 §5).
         size: u64,
-        /// Whether the content may hold octets above 127.
-        body: BodyType,
+        /// `BODY`, `SMTPUTF8`, `RET` and `ENVID`.
+        parameters: &'a MailParameters,
     },
-    /// `RCPT TO:<…>`.
-    RcptTo(&'a Mailbox),
+    /// `RCPT TO:<…>`, with `NOTIFY` and `ORCPT` where the server offers DSN; [`Command::recipient`] is one without.
+    RcptTo(&'a Mailbox, &'a RecipientParameters),
     /// `DATA`.
     Data,
     /// `RSET`.
@@ -38,7 +38,18 @@ pub enum Command<'a> {
     Quit,
 }
 
-impl Command<'_> {
+/// What goes with a recipient of whom nothing is asked.
+const NOTHING_ASKED: &RecipientParameters = &RecipientParameters {
+    notify: None,
+    original: None,
+};
+
+impl<'a> Command<'a> {
+    /// `RCPT TO:<…>` without parameters.
+    pub fn recipient(mailbox: &'a Mailbox) -> Self {
+        Self::RcptTo(mailbox, NOTHING_ASKED)
+    }
+
     /// Appends the command with its CRLF; `extensions` are those of the latest EHLO.
     pub fn write_to(&self, extensions: &Extensions, out: &mut BytesMut) {
         // Writing into a buffer in memory that grows cannot fail.
@@ -53,19 +64,22 @@ impl Command<'_> {
             Self::MailFrom {
                 reverse_path,
                 size,
-                body,
+                parameters,
             } => {
                 write!(out, "MAIL FROM:<{}>", reverse_path.as_str())?;
                 if extensions.offers(Extension::Size) {
                     write!(out, " SIZE={size}")?;
                 }
-                // 7BIT is what a server assumes by itself (RFC 6152 §2).
-                if *body == BodyType::EightBitMime && extensions.offers(Extension::EightBitMime) {
-                    out.write_str(" BODY=8BITMIME")?;
+                mail_parameters(parameters, extensions, out)?;
+                out.write_str("\r\n")
+            }
+            Self::RcptTo(mailbox, parameters) => {
+                write!(out, "RCPT TO:<{mailbox}>")?;
+                if extensions.offers(Extension::Dsn) {
+                    recipient_parameters(parameters, out)?;
                 }
                 out.write_str("\r\n")
             }
-            Self::RcptTo(mailbox) => write!(out, "RCPT TO:<{mailbox}>\r\n"),
             Self::Data => out.write_str("DATA\r\n"),
             Self::Rset => out.write_str("RSET\r\n"),
             Self::Noop => out.write_str("NOOP\r\n"),
@@ -77,9 +91,39 @@ impl Command<'_> {
     /// (RFC 2920 §3.1); every other command must be the last of its group.
     pub fn may_be_followed(&self) -> bool {
         match self {
-            Self::MailFrom { .. } | Self::RcptTo(_) | Self::Rset => true,
+            Self::MailFrom { .. } | Self::RcptTo(..) | Self::Rset => true,
             Self::Ehlo(_) | Self::Helo(_) | Self::StartTls | Self::Data | Self::Noop | Self::Quit => false,
         }
+    }
+}
+
+fn mail_parameters(parameters: &MailParameters, extensions: &Extensions, out: &mut BytesMut) -> fmt::Result {
+    // 7BIT is what a server assumes by itself (RFC 6152 §2).
+    if parameters.body == BodyType::EightBitMime && extensions.offers(Extension::EightBitMime) {
+        out.write_str(" BODY=8BITMIME")?;
+    }
+    if parameters.smtputf8 && extensions.offers(Extension::SmtpUtf8) {
+        out.write_str(" SMTPUTF8")?;
+    }
+    if !extensions.offers(Extension::Dsn) {
+        return Ok(());
+    }
+    if let Some(ret) = parameters.ret {
+        write!(out, " RET={ret}")?;
+    }
+    match &parameters.envelope_id {
+        Some(id) => write!(out, " ENVID={}", id.as_str()),
+        None => Ok(()),
+    }
+}
+
+fn recipient_parameters(parameters: &RecipientParameters, out: &mut BytesMut) -> fmt::Result {
+    if let Some(notify) = &parameters.notify {
+        write!(out, " NOTIFY={}", notify.as_str())?;
+    }
+    match &parameters.original {
+        Some(original) => write!(out, " ORCPT={}", original.as_str()),
+        None => Ok(()),
     }
 }
 
@@ -88,6 +132,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ReplyParser;
+    use mail::Ret;
 
     fn line(command: Command<'_>, keywords: &str) -> String {
         let mut input = BytesMut::from(format!("250-mx\r\n{keywords}250 X\r\n").as_str());
@@ -103,7 +148,7 @@ mod tests {
         let mail = Command::MailFrom {
             reverse_path: &sender,
             size: 12,
-            body: BodyType::EightBitMime,
+            parameters: &MailParameters::of(BodyType::EightBitMime),
         };
         assert_eq!(line(mail, ""), "MAIL FROM:<\"A b\"@Example.org>\r\n");
         assert_eq!(
@@ -113,9 +158,52 @@ mod tests {
         let seven = Command::MailFrom {
             reverse_path: &ReversePath::Null,
             size: 12,
-            body: BodyType::SevenBit,
+            parameters: &MailParameters::of(BodyType::SevenBit),
         };
         assert_eq!(line(seven, "250-8BITMIME\r\n"), "MAIL FROM:<>\r\n");
+    }
+
+    #[test]
+    fn what_is_asked_of_reports_goes_on_as_it_was_received() {
+        let parameters = MailParameters {
+            body: BodyType::EightBitMime,
+            smtputf8: true,
+            ret: Some(Ret::Headers),
+            envelope_id: Some("Qq+2B+3D1".parse().unwrap()),
+        };
+        let mail = Command::MailFrom {
+            reverse_path: &ReversePath::Null,
+            size: 7,
+            parameters: &parameters,
+        };
+        assert_eq!(line(mail, "250-SIZE\r\n"), "MAIL FROM:<> SIZE=7\r\n");
+        assert_eq!(
+            line(mail, "250-DSN\r\n"),
+            "MAIL FROM:<> RET=HDRS ENVID=Qq+2B+3D1\r\n"
+        );
+        assert_eq!(line(mail, "250-SMTPUTF8\r\n"), "MAIL FROM:<> SMTPUTF8\r\n");
+        assert_eq!(
+            line(mail, "250-DSN\r\n250-SMTPUTF8 x\r\n250-8BITMIME\r\n"),
+            "MAIL FROM:<> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=Qq+2B+3D1\r\n"
+        );
+        let to = Mailbox::parse("a@b.example").unwrap();
+        let asked = RecipientParameters {
+            notify: Some("success,Failure".parse().unwrap()),
+            original: Some("Rfc822;A+2Bb@c.example".parse().unwrap()),
+        };
+        assert_eq!(
+            line(Command::RcptTo(&to, &asked), "250-SIZE\r\n"),
+            "RCPT TO:<a@b.example>\r\n"
+        );
+        assert_eq!(
+            line(Command::RcptTo(&to, &asked), "250-DSN\r\n"),
+            "RCPT TO:<a@b.example> NOTIFY=success,Failure ORCPT=Rfc822;A+2Bb@c.example\r\n"
+        );
+        // None is invented.
+        assert_eq!(
+            line(Command::recipient(&to), "250-DSN\r\n"),
+            "RCPT TO:<a@b.example>\r\n"
+        );
     }
 
     #[test]
@@ -127,7 +215,7 @@ mod tests {
             (Command::Ehlo(&name), "EHLO relay.example\r\n"),
             (Command::Helo(&literal), "HELO [IPv6:2001:db8::1]\r\n"),
             (Command::StartTls, "STARTTLS\r\n"),
-            (Command::RcptTo(&to), "RCPT TO:<a+B@example.org>\r\n"),
+            (Command::recipient(&to), "RCPT TO:<a+B@example.org>\r\n"),
             (Command::Data, "DATA\r\n"),
             (Command::Rset, "RSET\r\n"),
             (Command::Noop, "NOOP\r\n"),
@@ -144,7 +232,7 @@ mod tests {
             Command::MailFrom {
                 reverse_path: &ReversePath::Null,
                 size: 0,
-                body: BodyType::SevenBit
+                parameters: &MailParameters::of(BodyType::SevenBit)
             }
             .may_be_followed()
         );

@@ -1,6 +1,6 @@
 //! Paths in angle brackets (RFC 5321 §4.1.2).
 
-use mail::{AddressError, DomainPart, Mailbox};
+use mail::{AddressError, DomainError, DomainPart, Mailbox};
 
 /// What stands between angle brackets.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
 }
 
 /// Takes off a source route, `@a,@b:`, whose domains must be well formed but mean nothing (RFC 5321 §3.6.1,
-/// appendix C).
+/// appendix C). They are ASCII: source routes were obsolete before domains beyond it came.
 fn without_route(path: &str) -> Result<&str, AddressError> {
     if !path.starts_with('@') {
         return Ok(path);
@@ -73,6 +73,9 @@ fn without_route(path: &str) -> Result<&str, AddressError> {
         let (domain, tail) = end
             .and_then(|end| hop.split_at_checked(end))
             .ok_or(AddressError::NoDomain)?;
+        if !domain.is_ascii() {
+            return Err(AddressError::Domain(DomainError::Forbidden));
+        }
         DomainPart::parse(domain)?;
         if let Some(mailbox) = tail.strip_prefix(':') {
             return Ok(mailbox);
@@ -101,7 +104,15 @@ mod tests {
             );
         }
         for path in [
-            "@a", "@a:", "@:u@d", "@a,b:u@d", "@a,:u@d", "@a b:u@d", "@[a:u@d", "@",
+            "@a",
+            "@a:",
+            "@:u@d",
+            "@a,b:u@d",
+            "@a,:u@d",
+            "@a b:u@d",
+            "@[a:u@d",
+            "@",
+            "@\u{fc}:u@d",
         ] {
             assert!(parse(path).is_err(), "{path}");
         }

@@ -36,9 +36,16 @@ pub enum Refusal {
     /// The forward-path is no mailbox in brackets.
     #[error("501 5.1.3 Bad recipient address syntax")]
     ForwardPath,
-    /// Octets above 127 in an address.
-    #[error("553 5.6.7 Addresses must be ASCII, SMTPUTF8 is not offered")]
-    EightBitAddress,
+    /// Octets that are not UTF-8 where an address stands.
+    #[error("501 5.5.2 Addresses must be ASCII or UTF-8")]
+    NotUtf8,
+    /// A reverse-path beyond ASCII without SMTPUTF8 (RFC 6531 §3.5 has 550 for MAIL).
+    #[error("550 5.6.7 Sender address is not ASCII, and MAIL has no SMTPUTF8")]
+    InternationalizedSender,
+    /// A forward-path or a parameter of RCPT beyond ASCII, in a transaction without SMTPUTF8 (RFC 6531 §3.5 has 553 for
+    /// RCPT).
+    #[error("553 5.6.7 Recipient address is not ASCII, and MAIL had no SMTPUTF8")]
+    InternationalizedRecipient,
     /// A parameter that no extension offered here has.
     #[error("555 5.5.4 Parameter not recognized")]
     UnknownParameter,

@@ -1,9 +1,11 @@
 //! The commands that we take as a server, parsed strictly (RFC 5321 §4.1.1).
 
-use mail::{BodyType, Mailbox, ReversePath};
+use mail::{BodyType, EnvelopeId, Mailbox, RecipientParameters, Ret, ReversePath};
 
 use crate::path::{self, Path};
 use crate::refusal::Refusal;
+
+mod parameters;
 
 /// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub enum Request {
     /// `MAIL FROM:`.
     MailFrom(MailFrom),
     /// `RCPT TO:`.
-    RcptTo(Recipient),
+    RcptTo(RcptTo),
     /// `DATA`.
     Data,
     /// `RSET`.
@@ -39,15 +41,42 @@ pub struct MailFrom {
     pub size: Option<u64>,
     /// `BODY=` (RFC 6152).
     pub body: Option<BodyType>,
+    /// `SMTPUTF8` (RFC 6531 §3.4): addresses and header may have characters beyond ASCII.
+    pub smtputf8: bool,
+    /// `RET=` (RFC 3461 §4.3).
+    pub ret: Option<Ret>,
+    /// `ENVID=` (RFC 3461 §4.4).
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+/// The forward-path and parameters of `RCPT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RcptTo {
+    /// Whom it names.
+    pub path: ForwardPath,
+    /// `NOTIFY=` and `ORCPT=` (RFC 3461 §4.1, §4.2).
+    pub parameters: RecipientParameters,
 }
 
 /// Whom a `RCPT` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipient {
+pub enum ForwardPath {
     /// `<Postmaster>` without a domain, in any case (RFC 5321 §4.5.1): whoever looks after this relay.
     Postmaster,
     /// A mailbox; of a source route only the end is left (RFC 5321 §3.3).
     Mailbox(Mailbox),
+}
+
+impl RcptTo {
+    /// Whether path and parameters are ASCII; else only a transaction with SMTPUTF8 may have them (RFC 6531 §3.3).
+    pub fn is_ascii(&self) -> bool {
+        let path = match &self.path {
+            ForwardPath::Postmaster => true,
+            ForwardPath::Mailbox(mailbox) => mailbox.is_ascii(),
+        };
+        let original = self.parameters.original.as_ref();
+        path && original.is_none_or(|original| original.as_str().is_ascii())
+    }
 }
 
 impl Request {
@@ -130,17 +159,22 @@ impl Verb {
     }
 }
 
-/// The argument as printable ASCII, without the blanks before it.
+/// The argument as text without control characters, without the blanks before it. Beyond ASCII it may go where an
+/// address stands (RFC 6531 §3.2); whether the transaction has SMTPUTF8 is judged by the command.
 fn argument(verb: Verb, rest: &[u8]) -> Result<&str, Refusal> {
-    let has_control = rest.iter().any(u8::is_ascii_control);
-    let text = std::str::from_utf8(rest).ok().filter(|text| text.is_ascii());
-    match text {
-        Some(text) if !has_control => Ok(text.trim_start_matches(' ')),
-        _ if matches!(verb, Verb::Ehlo | Verb::Helo) => Err(Refusal::HelloName),
-        _ if has_control => Err(Refusal::ControlCharacter),
-        // RFC 6531 §3.3: without SMTPUTF8 no address may have such octets.
-        _ if matches!(verb, Verb::Mail | Verb::Rcpt) => Err(Refusal::EightBitAddress),
-        _ => Err(Refusal::Arguments),
+    let is_hello = matches!(verb, Verb::Ehlo | Verb::Helo);
+    let has_address = matches!(verb, Verb::Mail | Verb::Rcpt | Verb::Vrfy);
+    match std::str::from_utf8(rest) {
+        // RFC 6531 §3.7.1: the client's name is ASCII.
+        Ok(text) if is_hello && (!text.is_ascii() || text.contains(char::is_control)) => {
+            Err(Refusal::HelloName)
+        }
+        Err(_) if is_hello => Err(Refusal::HelloName),
+        Ok(text) if text.contains(char::is_control) => Err(Refusal::ControlCharacter),
+        Err(_) if rest.iter().any(u8::is_ascii_control) => Err(Refusal::ControlCharacter),
+        Err(_) if has_address => Err(Refusal::NotUtf8),
+        Ok(text) if has_address || text.is_ascii() => Ok(text.trim_start_matches(' ')),
+        Ok(_) | Err(_) => Err(Refusal::Arguments),
     }
 }
 
@@ -172,64 +206,36 @@ fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {
         reverse_path,
         size: None,
         body: None,
+        smtputf8: false,
+        ret: None,
+        envelope_id: None,
     };
-    for parameter in parameters.split(' ').filter(|parameter| !parameter.is_empty()) {
-        mail.parameter(parameter)?;
+    for (keyword, value) in parameters::split(parameters) {
+        mail.parameter(keyword, value)?;
     }
-    Ok(mail)
-}
-
-impl MailFrom {
-    fn parameter(&mut self, parameter: &str) -> Result<(), Refusal> {
-        let (keyword, value) = match parameter.split_once('=') {
-            Some((keyword, value)) => (keyword, Some(value)),
-            None => (parameter, None),
-        };
-        if keyword.eq_ignore_ascii_case("SIZE") {
-            let size = declared_size(value.unwrap_or_default()).ok_or(Refusal::Arguments)?;
-            return set_once(&mut self.size, size);
-        }
-        if keyword.eq_ignore_ascii_case("BODY") {
-            let body = match value {
-                Some(value) if value.eq_ignore_ascii_case("7BIT") => BodyType::SevenBit,
-                Some(value) if value.eq_ignore_ascii_case("8BITMIME") => BodyType::EightBitMime,
-                Some(value) if !value.is_empty() => return Err(Refusal::ParameterValue),
-                Some(_) | None => return Err(Refusal::Arguments),
-            };
-            return set_once(&mut self.body, body);
-        }
-        Err(Refusal::UnknownParameter)
+    // The parameter that permits such a path stands behind it.
+    if mail.smtputf8 || mail.reverse_path.as_str().is_ascii() {
+        Ok(mail)
+    } else {
+        Err(Refusal::InternationalizedSender)
     }
 }
 
-/// A parameter given twice says two things; neither is believed.
-fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Refusal> {
-    if place.is_some() {
-        return Err(Refusal::Arguments);
-    }
-    *place = Some(value);
-    Ok(())
-}
-
-/// 1 to 20 digits (RFC 1870 §5); what does not fit 64 bits is larger than any limit.
-fn declared_size(value: &str) -> Option<u64> {
-    let digits = (1..=20).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
-    digits.then(|| value.parse().unwrap_or(u64::MAX))
-}
-
-fn rcpt_to(argument: &str) -> Result<Recipient, Refusal> {
+fn rcpt_to(argument: &str) -> Result<RcptTo, Refusal> {
     let (path, parameters) = path::split(argument, "TO:").ok_or(Refusal::Arguments)?;
-    let recipient = match path::parse(path).map_err(|_| Refusal::ForwardPath)? {
-        Path::Postmaster => Recipient::Postmaster,
-        Path::Mailbox(mailbox) => Recipient::Mailbox(mailbox),
+    let path = match path::parse(path).map_err(|_| Refusal::ForwardPath)? {
+        Path::Postmaster => ForwardPath::Postmaster,
+        Path::Mailbox(mailbox) => ForwardPath::Mailbox(mailbox),
         Path::Null => return Err(Refusal::ForwardPath),
     };
-    // No extension that we offer has parameters for RCPT.
-    if parameters.trim_matches(' ').is_empty() {
-        Ok(recipient)
-    } else {
-        Err(Refusal::UnknownParameter)
+    let mut recipient = RcptTo {
+        path,
+        parameters: RecipientParameters::default(),
+    };
+    for (keyword, value) in parameters::split(parameters) {
+        recipient.parameter(keyword, value)?;
     }
+    Ok(recipient)
 }
 
 #[cfg(test)]

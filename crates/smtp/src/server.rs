@@ -1,9 +1,9 @@
 //! The order of commands on the server's side (RFC 5321 §4.1.4).
 
-use mail::Mailbox;
+use mail::Recipient;
 
 use crate::refusal::Refusal;
-use crate::request::MailFrom;
+use crate::request::{MailFrom, RcptTo};
 
 /// By which protocol the client introduced itself; the `with` clause of Received (RFC 3848).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Transaction {
     /// What MAIL said.
     pub mail: MailFrom,
     /// The recipients accepted so far, in order.
-    pub recipients: Vec<Mailbox>,
+    pub recipients: Vec<Recipient>,
 }
 
 /// Where a session stands. A refused command leaves it as it was.
@@ -75,9 +75,14 @@ impl ServerState {
         Ok(())
     }
 
-    /// The transaction to which RCPT may add.
-    pub fn transaction(&mut self) -> Result<&mut Transaction, Refusal> {
-        self.transaction.as_mut().ok_or(Refusal::NoMail)
+    /// RCPT: the transaction to which this one may add.
+    pub fn transaction_for(&mut self, rcpt: &RcptTo) -> Result<&mut Transaction, Refusal> {
+        let transaction = self.transaction.as_mut().ok_or(Refusal::NoMail)?;
+        if rcpt.is_ascii() || transaction.mail.smtputf8 {
+            Ok(transaction)
+        } else {
+            Err(Refusal::InternationalizedRecipient)
+        }
     }
 
     /// Whether a transaction is under way.
@@ -107,7 +112,7 @@ impl ServerState {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mail::ReversePath;
+    use crate::{ForwardPath, Request};
 
     fn hello() -> Hello {
         Hello {
@@ -117,19 +122,57 @@ mod tests {
     }
 
     fn mail() -> MailFrom {
-        MailFrom {
-            reverse_path: ReversePath::Null,
-            size: None,
-            body: None,
+        match Request::parse(b"MAIL FROM:<>") {
+            Ok(Request::MailFrom(mail)) => mail,
+            other => unreachable!("{other:?}"),
         }
     }
 
     fn rcpt(state: &mut ServerState) -> Result<(), Refusal> {
-        state
-            .transaction()?
-            .recipients
-            .push(Mailbox::parse("a@b").unwrap());
-        Ok(())
+        rcpt_to(state, "<a@b>")
+    }
+
+    fn rcpt_to(state: &mut ServerState, path: &str) -> Result<(), Refusal> {
+        match Request::parse(format!("RCPT TO:{path}").as_bytes()) {
+            Ok(Request::RcptTo(rcpt)) => {
+                let transaction = state.transaction_for(&rcpt)?;
+                match rcpt.path {
+                    ForwardPath::Mailbox(mailbox) => transaction.recipients.push(mailbox.into()),
+                    ForwardPath::Postmaster => unreachable!("{path}"),
+                }
+                Ok(())
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn beyond_ascii_only_with_smtputf8() {
+        let beyond = [
+            "<\u{e9}@b>",
+            "<a@b\u{fc}cher.example>",
+            "<a@b> ORCPT=utf-8;\u{e9}@b",
+        ];
+        let mut state = ServerState::new();
+        state.hello(hello());
+        state.begin(mail()).unwrap();
+        for path in beyond {
+            assert_eq!(
+                rcpt_to(&mut state, path),
+                Err(Refusal::InternationalizedRecipient),
+                "{path}"
+            );
+        }
+        rcpt_to(&mut state, "<a@xn--bcher-kva.example> ORCPT=utf-8;\\x{E9}@b").unwrap();
+        state.reset();
+        let with = MailFrom {
+            smtputf8: true,
+            ..mail()
+        };
+        state.begin(with).unwrap();
+        for path in beyond {
+            assert_eq!(rcpt_to(&mut state, path), Ok(()), "{path}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How fast messages become durable, beside what the disk alone can do.
+//! How fast messages become durable, beside a file a message and beside what the disk alone can do.
 //!
 //! `cargo run --release -p spool --example commit_rate [DIRECTORY]`
 
@@ -10,8 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mail::{BodyType, EnhancedStatus, Envelope, Mailbox, Outcome, QueueId, ReversePath, Status};
-use spool::{EmbeddedSpool, NewMessage, Options, RecipientIndex, Settlement, Spool};
+use mail::{
+    AddressFamily, BodyType, DaneResult, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
+    MailParameters, Mailbox, NextHop, Outcome, QueueId, ReversePath, Status,
+};
+use spool::{EmbeddedSpool, NewMessage, Options, Pending, RecipientIndex, Settlement, Spool};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -25,51 +28,59 @@ async fn main() -> Result<(), Failure> {
     let disk = raw_syncs(directory.path())?;
     println!("raw fdatasync after a write of {SIZE} octets: {disk:.0}/s");
     println!(
-        "| sessions | committed/s | p50 ms | p99 ms | commit, lease, read, settle: /s | × raw fdatasync |"
+        "| sessions | committed/s | p50 ms | p99 ms | p99 / p50 | a file a message: /s | p50 ms | p99 ms \
+         | committed / files | committed / raw | commit, lease, read, settle: /s |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let spool = EmbeddedSpool::open(directory.path().join("spool"), Options::default()).await?;
     let spool = Arc::new(spool);
     for sessions in [1, 16, 64] {
-        let (rate, latencies) = run(&spool, sessions, Life::Commit).await?;
+        let committed = run(&spool, sessions, Life::Commit).await?;
         drain(&spool).await?;
-        let (whole, _) = run(&spool, sessions, Life::Whole).await?;
-        let percentile = |percent: usize| {
-            let place = latencies.len().saturating_mul(percent) / 100;
-            latencies.get(place).copied().unwrap_or_default().as_secs_f64() * 1e3
-        };
+        let whole = run(&spool, sessions, Life::Whole).await?;
+        let files = file_a_message(directory.path(), sessions)?;
+        let (p50, p99) = (committed.percentile(50), committed.percentile(99));
         println!(
-            "| {sessions} | {rate:.0} | {:.2} | {:.2} | {whole:.0} | {:.1} |",
-            percentile(50),
-            percentile(99),
-            rate / disk,
+            "| {sessions} | {:.0} | {p50:.2} | {p99:.2} | {:.1} | {:.0} | {:.2} | {:.2} | {:.1} | {:.1} | {:.0} |",
+            committed.rate,
+            p99 / p50,
+            files.rate,
+            files.percentile(50),
+            files.percentile(99),
+            committed.rate / files.rate,
+            committed.rate / disk,
+            whole.rate,
         );
     }
-    start(&spool, &directory.path().join("spool")).await
-}
-
-/// How long a start takes with what a last run leaves in the queue.
-async fn start(spool: &Arc<EmbeddedSpool>, path: &Path) -> Result<(), Failure> {
-    let (_, latencies) = run(spool, 64, Life::Commit).await?;
-    spool.close().await?;
-    let begun = Instant::now();
-    let spool = EmbeddedSpool::open(path, Options::default()).await?;
-    let opened = begun.elapsed();
-    let mut found = 0;
-    let mut last = None;
-    loop {
-        let page = spool.pending(last, 5000).await?;
-        let Some(part) = page.last() else { break };
-        last = Some(part.id);
-        found += page.len();
-    }
-    let scanned = begun.elapsed();
-    println!(
-        "with {} messages: open {opened:?}, {found} scheduled after {scanned:?}",
-        latencies.len()
-    );
     spool.close().await?;
     Ok(())
+}
+
+/// What a run came to.
+struct Measured {
+    rate: f64,
+    /// Sorted.
+    latencies: Vec<Duration>,
+}
+
+impl Measured {
+    fn new(mut latencies: Vec<Duration>, begun: Instant) -> Result<Self, Failure> {
+        let count = u32::try_from(latencies.len())?;
+        let rate = f64::from(count) / begun.elapsed().as_secs_f64();
+        latencies.sort();
+        Ok(Self { rate, latencies })
+    }
+
+    /// In milliseconds.
+    fn percentile(&self, percent: usize) -> f64 {
+        let place = self.latencies.len().saturating_mul(percent) / 100;
+        self.latencies
+            .get(place)
+            .copied()
+            .unwrap_or_default()
+            .as_secs_f64()
+            * 1e3
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -90,11 +101,37 @@ fn raw_syncs(directory: &Path) -> Result<f64, Failure> {
     Ok(count / begun.elapsed().as_secs_f64())
 }
 
-async fn run(
-    spool: &Arc<EmbeddedSpool>,
-    sessions: usize,
-    life: Life,
-) -> Result<(f64, Vec<Duration>), Failure> {
+/// The usual way: each message written to a file, synced, renamed, and its directory synced.
+fn file_a_message(directory: &Path, sessions: usize) -> Result<Measured, Failure> {
+    let begun = Instant::now();
+    let threads: Vec<_> = (0..sessions)
+        .map(|session| {
+            let directory = directory.join(format!("files-{sessions}-{session}"));
+            std::thread::spawn(move || -> Result<Vec<Duration>, Failure> {
+                std::fs::create_dir_all(&directory)?;
+                let mut latencies = Vec::new();
+                while begun.elapsed() < RUN {
+                    let started = Instant::now();
+                    let temporary = directory.join("new");
+                    let mut file = File::create(&temporary)?;
+                    file.write_all(&[b'x'; SIZE])?;
+                    file.sync_data()?;
+                    std::fs::rename(&temporary, directory.join(latencies.len().to_string()))?;
+                    File::open(&directory)?.sync_all()?;
+                    latencies.push(started.elapsed());
+                }
+                Ok(latencies)
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for thread in threads {
+        latencies.extend(thread.join().map_err(|_| "a thread has panicked")??);
+    }
+    Measured::new(latencies, begun)
+}
+
+async fn run(spool: &Arc<EmbeddedSpool>, sessions: usize, life: Life) -> Result<Measured, Failure> {
     let begun = Instant::now();
     let tasks: Vec<_> = (0..sessions)
         .map(|_| tokio::spawn(session(Arc::clone(spool), life, begun)))
@@ -103,18 +140,15 @@ async fn run(
     for task in tasks {
         latencies.extend(task.await??);
     }
-    let count = u32::try_from(latencies.len())?;
-    let rate = f64::from(count) / begun.elapsed().as_secs_f64();
-    latencies.sort();
-    Ok((rate, latencies))
+    Measured::new(latencies, begun)
 }
 
 async fn session(spool: Arc<EmbeddedSpool>, life: Life, begun: Instant) -> Result<Vec<Duration>, Failure> {
     let content = vec![b'x'; SIZE];
     let envelope = Envelope {
         reverse_path: ReversePath::parse("sender@a.example")?,
-        recipients: vec![Mailbox::parse("recipient@b.example")?],
-        body: BodyType::SevenBit,
+        recipients: vec![Mailbox::parse("recipient@b.example")?.into()],
+        parameters: MailParameters::of(BodyType::SevenBit),
     };
     let mut latencies = Vec::new();
     while begun.elapsed() < RUN {
@@ -135,12 +169,14 @@ async fn session(spool: Arc<EmbeddedSpool>, life: Life, begun: Instant) -> Resul
     Ok(latencies)
 }
 
-async fn deliver(spool: &EmbeddedSpool, part: &spool::Pending) -> Result<(), Failure> {
+async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
     let Some(lease) = spool.lease(part.id, &part.next_hop).await? else {
         return Err("the message is leased or gone".into());
     };
     let mut reader = lease.content.reader().await?;
     while reader.next().await?.is_some() {}
+    lease.in_doubt();
+    let now = Timestamp::now();
     let sent = Settlement {
         recipient: RecipientIndex(0),
         outcome: Outcome {
@@ -150,9 +186,23 @@ async fn deliver(spool: &EmbeddedSpool, part: &spool::Pending) -> Result<(), Fai
             reason: String::new(),
         },
         next_attempt: None,
+        notice: None,
+        entry: entry(&lease.next_hop, now),
     };
-    spool.settle(lease, vec![sent], None).await?;
+    spool.settle(lease, vec![sent], now).await?;
     Ok(())
+}
+
+fn entry(next_hop: &NextHop, now: Timestamp) -> LedgerEntry {
+    LedgerEntry {
+        day: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        next_hop: next_hop.clone(),
+        host: None,
+        family: AddressFamily::Ipv4,
+        status: Status::Sent,
+        security: DeliverySecurity::Dane,
+        dane: DaneResult::Verify,
+    }
 }
 
 /// Delivers what was committed, in parallel, so that the next run begins with an empty queue.

@@ -1,11 +1,12 @@
 //! The content of a queued message, read in chunks.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use mail::QueueId;
 
 use crate::blocking::blocking;
 use crate::error::SpoolError;
@@ -24,17 +25,38 @@ pub enum Content {
 
 /// A file that holds one message's content.
 #[derive(Debug, Clone)]
-pub struct BodyFile(Arc<Path>);
+pub struct BodyFile {
+    path: Arc<Path>,
+    expected: Option<Expected>,
+}
+
+/// What a file is to hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    pub(crate) id: QueueId,
+    /// Octets.
+    pub(crate) size: u64,
+    /// Their CRC-32.
+    pub(crate) sum: u32,
+}
 
 impl BodyFile {
     /// A body at this path.
     pub fn new(path: PathBuf) -> Self {
-        Self(path.into())
+        Self {
+            path: path.into(),
+            expected: None,
+        }
+    }
+
+    /// The same, checked while it is read.
+    pub(crate) fn expecting(self, expected: Option<Expected>) -> Self {
+        Self { expected, ..self }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
@@ -44,10 +66,13 @@ impl Content {
         match self {
             Self::Inline(bytes) => Ok(ContentReader::Inline(bytes.clone())),
             Self::File(body) => {
-                let path = Arc::clone(&body.0);
+                let path = Arc::clone(&body.path);
                 let file = blocking(move || Ok(File::open(path)?)).await?;
                 Ok(ContentReader::File(FileReader {
-                    file: Some(file),
+                    source: Some(Source {
+                        file,
+                        check: body.expected.map(Check::new),
+                    }),
                     ready: Bytes::new(),
                 }))
             }
@@ -68,12 +93,27 @@ pub enum ContentReader {
 #[derive(Debug)]
 pub struct FileReader {
     /// `None` while a read is under way, and for good after an error or the end.
-    file: Option<File>,
+    source: Option<Source>,
     ready: Bytes,
 }
 
+#[derive(Debug)]
+struct Source {
+    file: File,
+    check: Option<Check>,
+}
+
+/// Compares what was read with what was written.
+#[derive(Debug)]
+struct Check {
+    expected: Expected,
+    seen: u64,
+    sum: crc32fast::Hasher,
+}
+
 impl ContentReader {
-    /// The next chunk, never empty and at most [`CHUNK`] octets; `None` at the end.
+    /// The next chunk, never empty and at most [`CHUNK`] octets; `None` at the end. Content in a file that is not what
+    /// was once written ends in [`SpoolError::Corrupt`] before its last octets are given.
     pub async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
         let ready = match self {
             Self::Inline(rest) => rest,
@@ -91,31 +131,66 @@ impl ContentReader {
 
 impl FileReader {
     async fn fill(&mut self) -> Result<(), SpoolError> {
-        let Some(mut file) = self.file.take() else {
+        let Some(mut source) = self.source.take() else {
             return Ok(());
         };
-        let (file, ready) = blocking(move || {
-            let mut buffer = BytesMut::zeroed(4 * CHUNK);
-            let mut filled = 0;
-            while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-                let read = match file.read(rest) {
-                    Ok(read) => read,
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(error.into()),
-                };
-                if read == 0 {
-                    break;
-                }
-                filled += read;
-            }
-            buffer.truncate(filled);
-            Ok((file, buffer.freeze()))
+        let (source, ready) = blocking(move || {
+            let ready = source.read()?;
+            Ok((source, ready))
         })
         .await?;
         if !ready.is_empty() {
-            self.file = Some(file);
+            self.source = Some(source);
         }
         self.ready = ready;
+        Ok(())
+    }
+}
+
+impl Source {
+    /// The next octets, checked if they are the last ones; none at the end.
+    fn read(&mut self) -> Result<Bytes, SpoolError> {
+        let mut buffer = BytesMut::zeroed(4 * CHUNK);
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let read = match self.file.read(rest) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if read == 0 {
+                break;
+            }
+            filled += read;
+        }
+        buffer.truncate(filled);
+        if let Some(check) = &mut self.check {
+            check.see(&buffer)?;
+        }
+        Ok(buffer.freeze())
+    }
+}
+
+impl Check {
+    fn new(expected: Expected) -> Self {
+        Self {
+            expected,
+            seen: 0,
+            sum: crc32fast::Hasher::new(),
+        }
+    }
+
+    fn see(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
+        self.seen = self.seen.saturating_add(octets.len() as u64);
+        self.sum.update(octets);
+        let at_end = octets.is_empty() || self.seen >= self.expected.size;
+        let as_written = self.seen == self.expected.size && self.sum.clone().finalize() == self.expected.sum;
+        if at_end && !as_written {
+            return Err(SpoolError::Corrupt {
+                id: Some(self.expected.id),
+                what: "its content is not what was written",
+            });
+        }
         Ok(())
     }
 }

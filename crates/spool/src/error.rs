@@ -14,6 +14,10 @@ pub enum SpoolError {
     /// the client is to try again later (452 4.3.1).
     #[error("the spool has too little space or too few inodes left")]
     Full,
+    /// The administrator: as many messages as `limits.queue_messages` allows are in the queue. Nothing was stored; the
+    /// client is to try again later (452 4.3.1).
+    #[error("the queue has as many messages as it may have")]
+    TooManyMessages,
     /// The disk or the system: reading, writing or syncing failed. Nothing that was asked is promised to be stored.
     #[error("spool input or output failed: {0}")]
     Io(#[from] Arc<io::Error>),
@@ -84,6 +88,12 @@ impl From<rusqlite::Error> for SpoolError {
             return Self::Corrupt {
                 id: None,
                 what: "a column of another type",
+            };
+        }
+        if let Error::QueryReturnedNoRows = error {
+            return Self::Corrupt {
+                id: None,
+                what: "a row that is always there is missing",
             };
         }
         match error.sqlite_error_code() {

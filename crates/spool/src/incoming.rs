@@ -21,6 +21,7 @@ const WRITE_SIZE: usize = 256 * 1024;
 pub struct Incoming {
     directory: Arc<Path>,
     size: u64,
+    sum: crc32fast::Hasher,
     buffer: BytesMut,
     place: Place,
 }
@@ -48,6 +49,7 @@ impl Incoming {
         Self {
             directory,
             size: 0,
+            sum: crc32fast::Hasher::new(),
             buffer: BytesMut::new(),
             place: Place::Memory,
         }
@@ -56,6 +58,11 @@ impl Incoming {
     /// Octets so far.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// CRC-32 (that of ISO 3309) of the octets so far.
+    pub fn checksum(&self) -> u32 {
+        self.sum.clone().finalize()
     }
 
     /// Adds octets. After an error, or when its future was dropped before it was ready, the content is
@@ -67,6 +74,7 @@ impl Incoming {
             Place::Lost => return Err(SpoolError::Incomplete),
         };
         self.buffer.extend_from_slice(octets);
+        self.sum.update(octets);
         self.size = self.size.saturating_add(octets.len() as u64);
         if self.buffer.len() > keep {
             self.flush().await?;

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use mail::QueueId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::message::RecipientIndex;
 
 /// A message in the queue. Serialised, it is a line of `queue list --json`; times are RFC 3339 in UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedMessage {
     /// Its name.
     pub id: QueueId,
@@ -24,8 +26,11 @@ pub struct QueuedMessage {
 }
 
 /// One recipient of a [`QueuedMessage`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedRecipient {
+    /// Its place in the envelope, which stays its own when others are deleted.
+    #[serde(skip)]
+    pub index: RecipientIndex,
     /// The forward-path.
     pub address: String,
     /// Where it stands.
@@ -45,7 +50,7 @@ pub struct QueuedRecipient {
 }
 
 /// Where a recipient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecipientState {
     /// Not tried yet.
@@ -60,4 +65,51 @@ pub enum RecipientState {
     Sent,
     /// Given up.
     Failed,
+}
+
+/// What `queue summary` shows; serialised, it is that of `queue summary --json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Messages in the queue.
+    pub messages: u64,
+    /// Their content in octets.
+    pub bytes: u64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<Timestamp>,
+    /// Its age in seconds; the caller, who knows the time, fills it in.
+    pub oldest_age: Option<u64>,
+    /// Recipients by state.
+    pub recipients: StateCounts,
+    /// The next hops with most messages that are not done there, most first.
+    pub destinations: Vec<DestinationCount>,
+}
+
+/// Recipients by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateCounts {
+    /// Not tried yet.
+    pub queued: u64,
+    /// Being delivered now.
+    pub leased: u64,
+    /// To be tried again.
+    pub deferred: u64,
+    /// Kept back.
+    pub held: u64,
+    /// Taken by the next hop; their message waits for other recipients.
+    pub sent: u64,
+    /// Given up, likewise.
+    pub failed: u64,
+}
+
+/// One next hop and what waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationCount {
+    /// Where the mail goes.
+    pub next_hop: String,
+    /// Messages with recipients there that are not final.
+    pub messages: u64,
+    /// Those recipients.
+    pub recipients: u64,
+    /// When the oldest of those messages was accepted.
+    pub oldest: Timestamp,
 }

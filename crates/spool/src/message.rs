@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mail::{BodyType, Envelope, Mailbox, NextHop, Outcome, QueueId, ReversePath};
+use mail::{
+    Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters,
+    ReversePath,
+};
 
 use crate::content::Content;
 use crate::leases::LeaseGuard;
@@ -12,7 +15,7 @@ use crate::leases::LeaseGuard;
 pub struct NewMessage {
     /// The name it will have.
     pub id: QueueId,
-    /// Reverse-path, recipients and body type; at least one recipient.
+    /// Paths and parameters; at least one recipient.
     pub envelope: Envelope,
     /// When it was accepted; kept in milliseconds.
     pub created: Timestamp,
@@ -45,7 +48,7 @@ pub struct Pending {
 }
 
 /// A recipient's place in the envelope of its message, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecipientIndex(pub u32);
 
 /// The exclusive right to deliver the waiting recipients of one message at one next hop.
@@ -62,8 +65,8 @@ pub struct Lease {
     pub created: Timestamp,
     /// Where reports go.
     pub reverse_path: ReversePath,
-    /// Whether the content may hold octets above 127.
-    pub body: BodyType,
+    /// What goes with the message as a whole.
+    pub parameters: MailParameters,
     /// Octets of content.
     pub size: u64,
     /// All recipients at this next hop that are not final, in the order of the envelope; never empty.
@@ -83,10 +86,14 @@ pub struct LeasedRecipient {
     pub index: RecipientIndex,
     /// The forward-path.
     pub address: Mailbox,
+    /// What its sender wants to hear of it.
+    pub parameters: RecipientParameters,
     /// Attempts that have ended, 0 for a new message.
     pub attempts: u32,
     /// When it was to be tried: the time of acceptance, or the last settlement's next attempt.
     pub due: Timestamp,
+    /// Whether its sender is told, or about to be told, that it is late.
+    pub delay_noticed: bool,
 }
 
 /// What one attempt made of one recipient.
@@ -98,9 +105,63 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// When to try again; given exactly when the outcome is deferred.
     pub next_attempt: Option<Timestamp>,
+    /// What the sender is to be told of it; kept with the recipient until a report has told it.
+    pub notice: Option<Notice>,
+    /// What the ledger is to count; counted once, however often the settlement is written.
+    pub entry: LedgerEntry,
 }
 
-/// A message of our own about outcomes, queued in the same step as they are recorded (RFC 5321 §6.1).
+/// What is left after a settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What still waits for this next hop.
+    pub pending: Option<Pending>,
+    /// Whether the sender is to be told something now: there are notices, and nothing of the message is due that could
+    /// bring more of them. So a message makes one report for all that failed in one round.
+    pub report_due: bool,
+    /// Whether the message has left the spool: every recipient is final, and there is nothing to tell.
+    pub message_done: bool,
+}
+
+/// All that is to be told to the sender of one message: the right to report it, as a [`Lease`] is that to deliver.
+///
+/// It ends by [`crate::Spool::report`] or by being dropped, which changes nothing in the spool.
+#[derive(Debug)]
+pub struct Notices {
+    /// The message.
+    pub id: QueueId,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// Where reports go.
+    pub reverse_path: ReversePath,
+    /// What goes with the message as a whole.
+    pub parameters: MailParameters,
+    /// Octets of content.
+    pub size: u64,
+    /// The content.
+    pub content: Content,
+    /// Those of whom there is something to tell, in the order of the envelope; never empty.
+    pub recipients: Vec<NoticedRecipient>,
+    /// Frees the right when it is dropped.
+    pub guard: LeaseGuard,
+}
+
+/// A recipient of whom there is something to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticedRecipient {
+    /// Its place in the envelope.
+    pub index: RecipientIndex,
+    /// The forward-path.
+    pub address: Mailbox,
+    /// What its sender wants to hear of it.
+    pub parameters: RecipientParameters,
+    /// How its last attempt ended.
+    pub outcome: Outcome,
+    /// What is to be told beside that.
+    pub notice: Notice,
+}
+
+/// A message of our own about outcomes (RFC 5321 §6.1).
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Its name, envelope and time.
@@ -109,13 +170,23 @@ pub struct Report {
     pub content: Bytes,
 }
 
-/// What is left after a settlement.
+/// What is left after a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// What still waits for this next hop.
-    pub pending: Option<Pending>,
-    /// What the report has to deliver; empty without one.
-    pub report: Vec<Pending>,
-    /// Whether every recipient of the message is final; it has then left the spool.
+pub struct Reported {
+    /// What the report has to deliver.
+    pub pending: Vec<Pending>,
+    /// Whether the message that it is about has left the spool.
     pub message_done: bool,
+    /// Whether there is something more to tell: it came while this report was made.
+    pub notices_left: bool,
+}
+
+impl Lease {
+    /// Says that from now on the next hop may have taken the message although we do not know it: to be called just
+    /// before the last octets of the content go out. If the process ends before the settlement is durable, the next
+    /// start counts this delivery among those that may be repeated.
+    pub fn in_doubt(&self) {
+        let recipients = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
+        self.guard.in_doubt(recipients);
+    }
 }

@@ -2,18 +2,21 @@
 
 use std::future::Future;
 
+use jiff::Timestamp;
 use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
 use crate::incoming::Incoming;
-use crate::message::{Accepted, Lease, NewMessage, Pending, Report, Settled, Settlement};
+use crate::message::{Accepted, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement};
 
 /// A durable queue.
 ///
-/// A message is incoming, then queued; each of its recipients is leased, and then sent, failed or deferred, and a
-/// deferred one is leased again. Every step takes the state before by value.
+/// A message is incoming, then queued; each of its recipients is leased, and then sent, failed, expired or deferred, and
+/// a deferred one is leased again; the administrator may hold one and release it. Every step takes the state before by
+/// value. The administrator's side is [`crate::Manage`].
 pub trait Spool: Send + Sync + 'static {
-    /// Begins to take in content. Fails with [`SpoolError::Full`] before the client sends anything in vain.
+    /// Begins to take in content. Fails with [`SpoolError::Full`] or [`SpoolError::TooManyMessages`] before the client
+    /// sends anything in vain.
     fn create(&self) -> Result<Incoming, SpoolError>;
 
     /// Queues a message. It is durable when this returns `Ok`, and not in the spool when it returns an error or
@@ -42,9 +45,11 @@ pub trait Spool: Send + Sync + 'static {
         next_hop: &NextHop,
     ) -> impl Future<Output = Result<Option<Lease>, SpoolError>> + Send;
 
-    /// Records the outcomes of an attempt in one atomic step; durable when this returns `Ok`. Recipients of the
-    /// lease without a settlement go back as they were. A report is queued in the same step, or neither happens. The message, its recipients and its content leave the
-    /// spool when every recipient is final.
+    /// Records the outcomes of an attempt, what is to be told of them and what the ledger counts of them in one atomic
+    /// step; durable when this returns `Ok`. Recipients of the lease without a settlement go back as they were. The
+    /// message, its recipients and its content leave the spool when every recipient is final and nothing is to be told.
+    ///
+    /// `now` decides what else of the message is due ([`Settled::report_due`]).
     ///
     /// Outcomes outlive a disk that fails for a while: they are kept and written first once it works again, and
     /// this returns only then. Dropping the future does not undo the settlement.
@@ -52,8 +57,22 @@ pub trait Spool: Send + Sync + 'static {
         &self,
         lease: Lease,
         settlements: Vec<Settlement>,
-        report: Option<Report>,
+        now: Timestamp,
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send;
+
+    /// The messages of which there is something to tell, for the start: a crash may have come before a report.
+    fn unreported(&self) -> impl Future<Output = Result<Vec<QueueId>, SpoolError>> + Send;
+
+    /// Takes all that is to be told to the sender of a message. `None` if there is nothing, or if somebody has taken it.
+    fn notices(&self, id: QueueId) -> impl Future<Output = Result<Option<Notices>, SpoolError>> + Send;
+
+    /// Queues a report and forgets what it tells in one atomic step; durable when this returns `Ok`. Without a report,
+    /// what was to be told is forgotten. A message of which all is final and told leaves the spool.
+    fn report(
+        &self,
+        notices: Notices,
+        report: Option<Report>,
+    ) -> impl Future<Output = Result<Reported, SpoolError>> + Send;
 
     /// Gives a lease back as if it had never been taken; nothing is written.
     fn release(&self, lease: Lease);

@@ -18,13 +18,13 @@ pub fn trust_anchors(octets: &[u8]) {
             assert_eq!(longer.unwrap().len(), anchors.len() + 1);
         }
         Err(error) if error.problem == AnchorProblem::Empty => {
-            assert_eq!(error.line, 0);
+            assert_eq!(error.line, None);
             assert_eq!(longer.unwrap().len(), 1);
         }
         Err(error) => {
-            assert!((1..=lines).contains(&error.line), "{error}");
+            assert!(error.line.is_some_and(|line| (1..=lines).contains(&line)), "{error}");
             assert!(!error.to_string().contains(char::is_control), "{error}");
-            assert_eq!(longer, Err(error), "half a set would look whole");
+            assert!(longer.is_err(), "half a set would look whole");
         }
     }
 }

@@ -3,8 +3,8 @@
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::{
-    DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
-    SkipReason, Status,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox, Outcome,
+    QueueId, ReplyCode, Ret, SkipReason, Status,
 };
 
 use super::input::Input;
@@ -12,7 +12,7 @@ use super::input::Input;
 /// The longest line, in octets without its CRLF (RFC 5322 §2.1.1).
 const LINE: usize = 998;
 /// The fields of the report's own header.
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 11] = [
     "From",
     "To",
     "Subject",
@@ -23,20 +23,36 @@ const HEADER: [&str; 10] = [
     "References",
     "MIME-Version",
     "Content-Type",
+    "Content-Transfer-Encoding",
+];
+/// What the part about the original may be (RFC 6533 §4.4).
+const RETURNED: [&str; 4] = [
+    "text/rfc822-headers",
+    "message/rfc822",
+    "message/global-headers",
+    "message/global",
 ];
 
-/// Texts of a report, then the original: whatever they say, the message has 7-bit lines of bounded length, its own
-/// header, three parts, and one group for each recipient.
+/// Texts of a report, then the original: whatever they say, the message has lines of bounded length, 7-bit ones but for a
+/// sender who is not ASCII, its own header, its parts, and one group for each recipient.
 pub fn dsn(octets: &[u8]) {
     let mut input = Input::new(octets);
-    let report = report(&mut input);
+    let (mut report, ret) = report(&mut input);
     let original = input.rest();
+    report.size = original.len().try_into().unwrap();
+    report.parameters.ret = ret;
+    report.parameters.body = if original.is_ascii() {
+        BodyType::SevenBit
+    } else {
+        BodyType::EightBitMime
+    };
     let (id, now) = (queue_id(2), Timestamp::from_second(1_795_000_000).unwrap());
+    let original = &original[..report.wanted()];
     let Some(message) = report.build(original, id, now) else {
         assert!(report.recipients.is_empty());
         return;
     };
-    let message = seven_bit_lines(message);
+    let message = lines(&message, report.original_sender.is_ascii());
     let (header, body) = message.split_once("\r\n\r\n").expect("a body");
     let fields = fields(header);
     for (position, (name, _)) in fields.iter().enumerate() {
@@ -45,29 +61,46 @@ pub fn dsn(octets: &[u8]) {
         assert!(!before.iter().any(|(other, _)| other == name), "{name} twice");
     }
     let sender = report.original_sender.as_str();
-    if !sender.contains(|c: char| c == ' ' || !c.is_ascii()) {
+    if !sender.contains(' ') {
         assert_eq!(field(&fields, "To"), Some(&*format!("<{sender}>")));
     }
     let content_type = field(&fields, "Content-Type").unwrap();
     let (_, boundary) = content_type.split_once("boundary=\"").unwrap();
     let parts = parts(body, boundary.split('"').next().unwrap());
-    assert_eq!(parts.len(), 3, "{message}");
-    assert!(parts[1].starts_with("Content-Type: message/delivery-status\r\n"));
-    assert!(parts[2].starts_with("Content-Type: text/rfc822-headers\r\n"));
+    let kind = |part: &str| part.split("\r\n").next().unwrap()["Content-Type: ".len()..].to_owned();
+    assert!((2..=3).contains(&parts.len()), "{message}");
+    let status = kind(parts[1]);
+    let is_newer = status == "message/global-delivery-status";
+    assert!(
+        status == "message/delivery-status" || is_newer && !sender.is_ascii(),
+        "{status}"
+    );
+    for part in &parts[2..] {
+        assert!(RETURNED.contains(&&*kind(part)), "{part}");
+    }
     groups(parts[1], &report);
 }
 
-fn report(input: &mut Input<'_>) -> Report {
-    let recipients = input.octet() % 4;
-    Report {
+/// A report, and how much of the original is to be returned.
+fn report(input: &mut Input<'_>) -> (Report, Option<Ret>) {
+    let kinds = input.octet();
+    let postmaster = Mailbox::parse(&input.text()).ok();
+    let original_sender = mailbox(input);
+    let report = Report {
         reporting_mta: DomainPart::Name(domain("relay.example")),
-        postmaster: Mailbox::parse(&input.text()).ok(),
-        original_sender: mailbox(input),
-        envelope_id: some(input.text()),
+        postmaster,
+        original_sender,
+        parameters: MailParameters {
+            smtputf8: kinds & 16 != 0,
+            envelope_id: input.text().parse().ok(),
+            ..MailParameters::of(BodyType::SevenBit)
+        },
+        size: 0,
         queue_id: queue_id(1),
         arrived: Timestamp::from_second(1_790_000_000).unwrap(),
-        recipients: (0..recipients).map(|_| recipient(input)).collect(),
-    }
+        recipients: (0..kinds % 4).map(|_| recipient(input)).collect(),
+    };
+    (report, (kinds & 32 != 0).then_some(Ret::Full))
 }
 
 fn recipient(input: &mut Input<'_>) -> RecipientReport {
@@ -76,7 +109,7 @@ fn recipient(input: &mut Input<'_>) -> RecipientReport {
     let words = input.text();
     RecipientReport {
         address,
-        original_recipient: some(input.text()),
+        original_recipient: input.text().parse().ok(),
         action: match kinds & 3 {
             0 => Action::Failed,
             1 => Action::Expired,
@@ -136,18 +169,21 @@ fn queue_id(number: u8) -> QueueId {
     QueueId::from_bytes([number; 16])
 }
 
-fn some(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-fn seven_bit_lines(message: Vec<u8>) -> String {
-    let message = String::from_utf8(message).unwrap();
-    for line in message.split("\r\n") {
-        assert!(line.len() <= LINE, "{} octets: {line}", line.len());
-        let printable = |octet| matches!(octet, b' '..=b'~' | b'\t');
-        assert!(line.bytes().all(printable), "{line:?}");
+/// The message as text, where its lines are such; what is no UTF-8 becomes U+FFFD.
+fn lines(message: &[u8], is_7bit: bool) -> String {
+    assert!(!is_7bit || message.is_ascii());
+    let lines = message.strip_suffix(b"\r\n").expect("an end of the last line");
+    for line in lines.split(|octet| *octet == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        assert!(line.len() <= LINE, "{} octets: {line:?}", line.len());
+        assert!(
+            !line.iter().any(|octet| matches!(octet, b'\r' | b'\0')),
+            "{line:?}"
+        );
     }
-    message
+    let ends = |end: &[u8]| message.windows(end.len()).filter(|window| *window == end).count();
+    assert_eq!(ends(b"\n"), ends(b"\r\n"), "a lone LF");
+    String::from_utf8_lossy(message).into_owned()
 }
 
 /// Fields of a header or a group, unfolded.
@@ -182,12 +218,17 @@ fn groups(part: &str, report: &Report) {
     let (_, status) = part.split_once("\r\n\r\n").expect("a part's body");
     let groups: Vec<_> = status.trim_end().split("\r\n\r\n").map(fields).collect();
     assert_eq!(groups.len(), report.recipients.len() + 1, "{status}");
+    assert!(
+        !status.contains(|c: char| c.is_control() && !"\r\n".contains(c)),
+        "{status:?}"
+    );
     assert_eq!(field(&groups[0], "Reporting-MTA"), Some("dns; relay.example"));
     for group in &groups[1..] {
-        for name in ["Final-Recipient", "Action", "Status", "Diagnostic-Code"] {
-            let count = group.iter().filter(|(known, _)| known == name).count();
-            assert_eq!(count, 1, "{name} in {status}");
+        let count = |name| group.iter().filter(|(known, _)| known == name).count();
+        for name in ["Final-Recipient", "Action", "Status"] {
+            assert_eq!(count(name), 1, "{name} in {status}");
         }
+        assert!(count("Diagnostic-Code") <= 1, "{status}");
         let action = field(group, "Action").unwrap();
         assert!(["failed", "delayed", "relayed"].contains(&action), "{action}");
         assert_eq!(field(group, "Status"), Some("5.7.1"));

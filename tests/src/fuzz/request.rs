@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use mail::BodyType;
 use smtp::line::COMMAND_LINE_LENGTH;
-use smtp::{Line, LineReader, MailFrom, Recipient, Request};
+use smtp::{ForwardPath, Line, LineReader, MailFrom, RcptTo, Request};
 
 use super::input::{Input, pieces};
 
@@ -64,8 +64,7 @@ fn written(request: &Request) -> String {
         Request::Ehlo(name) => format!("ehlo {name}"),
         Request::Helo(name) => format!("helo {name}"),
         Request::MailFrom(mail) => mail_from(mail),
-        Request::RcptTo(Recipient::Postmaster) => "rcpt to:<postmaster>".to_owned(),
-        Request::RcptTo(Recipient::Mailbox(mailbox)) => format!("rcpt to:<{mailbox}>"),
+        Request::RcptTo(rcpt) => rcpt_to(rcpt),
         Request::Data => "data".to_owned(),
         Request::Rset => "rset".to_owned(),
         Request::Noop => "noop".to_owned(),
@@ -83,5 +82,25 @@ fn mail_from(mail: &MailFrom) -> String {
         Some(BodyType::EightBitMime) => " body=8bitmime",
         None => "",
     };
-    format!("mail from:<{path}>{size}{body}")
+    let utf8 = if mail.smtputf8 { " smtputf8" } else { "" };
+    let ret = mail.ret.map(|ret| format!(" ret={ret}")).unwrap_or_default();
+    let id = mail.envelope_id.as_ref();
+    let id = id.map(|id| format!(" envid={}", id.as_str())).unwrap_or_default();
+    format!("mail from:<{path}>{size}{body}{utf8}{ret}{id}")
+}
+
+fn rcpt_to(rcpt: &RcptTo) -> String {
+    let path = match &rcpt.path {
+        ForwardPath::Postmaster => "postmaster",
+        ForwardPath::Mailbox(mailbox) => mailbox.as_str(),
+    };
+    let notify = rcpt.parameters.notify.as_ref();
+    let notify = notify.map(|notify| format!(" notify={}", notify.as_str()));
+    let original = rcpt.parameters.original.as_ref();
+    let original = original.map(|original| format!(" orcpt={}", original.as_str()));
+    format!(
+        "rcpt to:<{path}>{}{}",
+        notify.unwrap_or_default(),
+        original.unwrap_or_default()
+    )
 }

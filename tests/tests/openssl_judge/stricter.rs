@@ -4,9 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use dane::{TlsaRecord, Untrusted, VerifyFailure};
+use dane::{TlsaRecord, UnsupportedKey, Untrusted, VerifyFailure};
 use danerelay_tests::process;
-use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
+use rcgen::{
+    CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair, PKCS_RSA_SHA256,
+    PublicKeyData, SignatureAlgorithm, SigningKey,
+};
 use rustls::pki_types::CertificateDer;
 
 use crate::factory::{Draft, Issued, keys};
@@ -82,9 +85,39 @@ fn shown(keys: &[KeyPair], reason: Stricter) -> (Question, Untrusted) {
             let root = Draft::authority("short").self_signed(&key);
             (below(&root, server(), &keys[1]), Untrusted::Signature)
         }
-        Stricter::AnchorDates | Stricter::ConstrainedCommonName | Stricter::NonsenseInFullData => {
-            unreachable!("these have tests of their own")
+        Stricter::MalformedUnderKey => {
+            let root = authority("root", Fault::MalformedIdentifier).self_signed(&keys[0]);
+            let leaf = server().signed_by(&root, &keys[1]);
+            (
+                question(&[&leaf.der, &root.der], root.record(2, 1, 0)),
+                Untrusted::Malformed,
+            )
         }
+        Stricter::TrailingOctets => {
+            let leaf = named_by(&[&general_names(&[HOST.as_bytes()])[..], &[0, 0]].concat());
+            (below(&root, leaf, &keys[1]), Untrusted::Malformed)
+        }
+        Stricter::NameIsNoText => {
+            let leaf = named_by(&general_names(&[HOST.as_bytes(), b"\xff.example.com"]));
+            (below(&root, leaf, &keys[1]), Untrusted::Malformed)
+        }
+        Stricter::SteppedUp => {
+            let mut leaf = server();
+            let purpose = ExtendedKeyUsagePurpose::Other(vec![2, 16, 840, 1, 113_730, 4, 1]);
+            leaf.params.extended_key_usages = vec![purpose];
+            (below(&root, leaf, &keys[1]), Untrusted::Purpose)
+        }
+        Stricter::ExcludedByWildcard => {
+            let root = authority("root", Fault::Excludes(HOST)).self_signed(&keys[0]);
+            let leaf = Draft::server("no host", &["*.example.com"]);
+            (below(&root, leaf, &keys[1]), Untrusted::NameConstraints)
+        }
+        Stricter::AnchorDates
+        | Stricter::ConstrainedCommonName
+        | Stricter::CommonNameEncoding
+        | Stricter::KeyParameters
+        | Stricter::LeafKey
+        | Stricter::NonsenseInFullData => unreachable!("these have tests of their own"),
     }
 }
 
@@ -102,6 +135,11 @@ fn paths() {
         Stricter::ManyCertificates,
         Stricter::ManyIntermediates,
         Stricter::ShortKey,
+        Stricter::MalformedUnderKey,
+        Stricter::TrailingOctets,
+        Stricter::NameIsNoText,
+        Stricter::SteppedUp,
+        Stricter::ExcludedByWildcard,
     ] {
         let (question, expected) = shown(&keys, reason);
         refused_here(&mut judge, &question, VerifyFailure::Untrusted(expected), reason);
@@ -111,7 +149,7 @@ fn paths() {
 fn refused_here(judge: &mut Judge, question: &Question, expected: VerifyFailure, reason: Stricter) {
     let theirs = judge.ask(question).verdict;
     assert!(
-        matches!(theirs, Verdict::Verified { usage: 2, .. }),
+        matches!(theirs, Verdict::Verified { .. }),
         "{reason:?}: OpenSSL {theirs:?}"
     );
     let ours = verdict::ours(question).verdict;
@@ -143,6 +181,64 @@ fn constrained_common_name() {
     refused_here(&mut Judge::new(), &question, VerifyFailure::NameMismatch, reason);
 }
 
+#[test]
+fn common_name_encoding() {
+    let keys = keys();
+    let root = Draft::authority("root").self_signed(&keys[0]);
+    let mut judge = Judge::new();
+    for common_name in [
+        DnValue::BmpString(HOST.try_into().unwrap()),
+        DnValue::TeletexString(HOST.try_into().unwrap()),
+    ] {
+        let mut leaf = Draft::server(HOST, &[]);
+        leaf.params.distinguished_name = DistinguishedName::new();
+        leaf.params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
+        let question = below(&root, leaf, &keys[1]);
+        let reason = Stricter::CommonNameEncoding;
+        refused_here(&mut judge, &question, VerifyFailure::NameMismatch, reason);
+    }
+}
+
+/// A record matches, and the key is too short for the signature of a handshake.
+#[test]
+fn leaf_key() {
+    let keys = keys();
+    let root = Draft::authority("root").self_signed(&keys[0]);
+    let key = ShortKey::new();
+    let leaf = server().signed(&key, root.draft.params.distinguished_name.clone(), root.key);
+    let mut judge = Judge::new();
+    for record in [leaf.record(3, 1, 1), root.record(2, 0, 1)] {
+        let question = question(&[&leaf.der, &root.der], record);
+        let too_short = UnsupportedKey::ShortRsa { bits: 1024 };
+        let expected = VerifyFailure::UnsupportedKey(too_short);
+        refused_here(&mut judge, &question, expected, Stricter::LeafKey);
+    }
+}
+
+/// The anchor is a bare key, and the NULL behind its OID is none.
+#[test]
+fn key_parameters() {
+    let keys = keys();
+    let key = keys
+        .iter()
+        .find(|key| key.algorithm() == &PKCS_RSA_SHA256)
+        .unwrap();
+    let root = Draft::authority("root").self_signed(key);
+    let mut question = below(&root, server(), &keys[0]);
+    let mut record = root.record(2, 1, 0);
+    let null = record
+        .data
+        .windows(2)
+        .position(|octets| octets == [5, 0])
+        .unwrap();
+    record.data[null] = 0x85;
+    question.records = vec![record];
+    let reason = Stricter::KeyParameters;
+    refused_here(&mut Judge::new(), &question, VerifyFailure::NoMatch, reason);
+}
+
 /// A record that OpenSSL counts as unusable, so that the server would not be authenticated at all; here it counts, and
 /// nothing matches it.
 #[test]
@@ -155,6 +251,22 @@ fn nonsense_in_full_data() {
     assert_eq!(Judge::new().ask(&question).verdict, Verdict::NothingUsable);
     let ours = verdict::ours(&question);
     assert_eq!((ours.usable, ours.verdict), (1, Err(VerifyFailure::NoMatch)));
+}
+
+/// A server's draft with these octets as its alternative names.
+fn named_by(general_names: &[u8]) -> Draft {
+    let mut draft = Draft::server("no host", &[]);
+    let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], general_names.to_vec());
+    draft.params.custom_extensions.push(extension);
+    draft
+}
+
+/// A `GeneralNames` with these DNS names, each of them text or not.
+fn general_names(names: &[&[u8]]) -> Vec<u8> {
+    let element =
+        |tag: u8, contents: &[u8]| [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat();
+    let names: Vec<_> = names.iter().flat_map(|name| element(0x82, name)).collect();
+    element(0x30, &names)
 }
 
 /// root → authority, path length 0 → its self-issued new key → leaf. RFC 5280 §4.2.1.9 does not count the last.

@@ -36,6 +36,8 @@ pub(crate) enum Comparison {
     /// OpenSSL went one way from the leaf and failed there; this crate found another. OpenSSL verifies it too when only
     /// the certificates of that way are sent.
     AnotherPath,
+    /// Only this crate verifies: a certificate's last second is a second of its time (RFC 5280 §4.1.2.5).
+    LastSecond,
 }
 
 /// Why this crate refuses what OpenSSL accepts; the reasons stand in docs/deviations.md. [`crate::stricter`] shows each.
@@ -63,6 +65,23 @@ pub(crate) enum Stricter {
     ManyIntermediates,
     /// An issuer's RSA key below 2048 bits.
     ShortKey,
+    /// A server's key with which no handshake can be signed here.
+    LeafKey,
+    /// A CN in BMPString or T61String.
+    CommonNameEncoding,
+    /// Octets behind the last of the alternative names, within their extension.
+    TrailingOctets,
+    /// A bare RSA key whose algorithm has other parameters than NULL (RFC 3279 §2.3.1).
+    KeyParameters,
+    /// Malformed extensions of a certificate whose bare key is published, or of the leaf that it signed: OpenSSL does
+    /// not look at them then; here they count as they do below any other anchor.
+    MalformedUnderKey,
+    /// Alternative names of which one is no text.
+    NameIsNoText,
+    /// `nsSGC` in place of `serverAuth`.
+    SteppedUp,
+    /// A wildcard that also stands for a name that is excluded.
+    ExcludedByWildcard,
     /// Full(0) data that is built like a certificate or key, with nonsense in it: usable and matching nothing, so that
     /// the server is not authenticated, instead of unusable.
     NonsenseInFullData,
@@ -132,11 +151,22 @@ pub(crate) fn compare(
                 matches!(verdict, Verdict::Verified { .. })
             }) {
                 Ok(Comparison::AnotherPath)
+            } else if a_second_before(judge, case) {
+                Ok(Comparison::LastSecond)
             } else {
                 Err(format!("LAXER: OpenSSL refuses with {code}"))
             }
         }
     }
+}
+
+/// Whether a certificate is in the last second of its time, and OpenSSL verifies one second before, on any path.
+fn a_second_before(judge: &mut Judge, case: &Case) -> bool {
+    let mut before = case.question.clone();
+    before.at -= 1;
+    let ends = case.faults.iter().any(|(_, fault)| *fault == Fault::ExpiresNow);
+    let verified = |verdict| matches!(verdict, Verdict::Verified { .. });
+    ends && with_less(judge, &before, verified)
 }
 
 /// Whether this many records can be unusable only because of what is inside their full data.
@@ -216,6 +246,16 @@ fn stricter(case: &Case, depth: usize, failure: VerifyFailure) -> Option<Stricte
                 has(&|_, fault| fault == Fault::IssuerSpelling),
             ),
             (
+                Stricter::KeyParameters,
+                case.question.records.iter().any(odd_parameters),
+            ),
+            (
+                Stricter::MalformedUnderKey,
+                has(&|tier, fault| {
+                    tier >= depth && matches!(fault, Fault::MalformedIdentifier | Fault::UnknownNameKind)
+                }),
+            ),
+            (
                 Stricter::NoBasicConstraints,
                 has(&|_, fault| fault == Fault::NoBasicConstraints),
             ),
@@ -227,16 +267,27 @@ fn stricter(case: &Case, depth: usize, failure: VerifyFailure) -> Option<Stricte
         ]
         .into_iter()
         .find_map(|(reason, holds)| holds.then_some(reason)),
-        VerifyFailure::BadCertificate => None,
+        VerifyFailure::BadCertificate | VerifyFailure::UnsupportedKey(_) => None,
     }
 }
+
+/// Whether the record has a bare RSA key without NULL behind the algorithm's OID.
+fn odd_parameters(record: &TlsaRecord) -> bool {
+    let bare = record.selector == Selector::Spki && record.matching == MatchingType::Full;
+    let usual = [&RSA_ENCRYPTION[..], &[5, 0]].concat();
+    let mut places = record.data.windows(usual.len());
+    bare && places.any(|place| place.starts_with(&RSA_ENCRYPTION) && place != usual)
+}
+
+/// The OID of RSA keys, RFC 3279 §2.3.1.
+const RSA_ENCRYPTION: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 
 fn class(failure: VerifyFailure) -> Class {
     match failure {
         VerifyFailure::NoMatch | VerifyFailure::BadCertificate => Class::NoMatch,
         VerifyFailure::NameMismatch => Class::Name,
         VerifyFailure::Expired | VerifyFailure::NotYetValid => Class::Dates,
-        VerifyFailure::Untrusted(_) => Class::Untrusted,
+        VerifyFailure::Untrusted(_) | VerifyFailure::UnsupportedKey(_) => Class::Untrusted,
     }
 }
 

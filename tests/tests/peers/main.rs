@@ -6,6 +6,7 @@
 //! 4. [`dns`]: forged answers, and a resolver that must not be believed.
 //! 5. [`clients`]: who may hand mail to the relay.
 //! 6. [`reload`]: a policy that changes while mail waits.
+//! 7. [`reports`]: what senders are told, read by a mail client's parser.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,5 +18,6 @@ mod clients;
 mod dns;
 mod judges;
 mod reload;
+mod reports;
 mod secured;
 mod weaker;

@@ -14,6 +14,7 @@ use super::evidence::Evidence;
 use crate::der::Fields;
 use crate::failure::{PkixFailure, Untrusted, path_failure};
 use crate::handshake;
+use crate::key::supported_key;
 use crate::verify::MAX_CHAIN;
 
 /// The trusted roots. Made once per root store, cheap to clone.
@@ -97,7 +98,8 @@ impl WebPki {
         );
         let name = end_entity.verify_is_valid_for_subject_name(host);
         match (path, name) {
-            (Ok(_), name) => name.map_err(|error| path_failure(&error)),
+            (Ok(_), Err(error)) => Err(path_failure(&error)),
+            (Ok(_), Ok(())) => supported_key(leaf).map_err(PkixFailure::UnsupportedKey),
             (Err(error), name) => Err(match self_signed_or(&error, chain) {
                 // Renewing would not help against a wrong name.
                 PkixFailure::Expired | PkixFailure::NotYetValid if name.is_err() => PkixFailure::NameMismatch,

@@ -9,8 +9,10 @@
 
 mod agility;
 mod end_entity;
+mod extensions;
 mod handshake;
 mod hello;
+mod keys;
 mod openssl;
 mod pki;
 mod trust_anchor;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dane::{
-    ClientConfigs, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, Refusal, TlsaRecord, TlsaSet,
-    provider, server_name,
+    ClientConfigs, DaneProof, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, Refusal, TlsaRecord,
+    TlsaSet, provider, server_name,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, GeneralSubtree,
@@ -33,7 +33,7 @@ struct Case<'a> {
 }
 
 /// A listening `openssl s_server`, ended on drop.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: String,
     directory: PathBuf,
@@ -59,22 +59,29 @@ impl Server {
 }
 
 fn serve(chain: &[&Issued], version: &str) -> Server {
+    let (leaf, issuers) = chain.split_first().unwrap();
+    let issuers: String = issuers.iter().map(|issuer| issuer.pem.as_str()).collect();
+    start(&leaf.pem, &leaf.key.serialize_pem(), &issuers, version)
+}
+
+/// Serves this certificate with its key and with these issuers, all of them PEM.
+pub(crate) fn start(leaf: &str, key: &str, issuers: &str, version: &str) -> Server {
     let directory = Server::directory();
-    let file = |name: &str, text: String| {
+    let file = |name: &str, text: &str| {
         let path = directory.join(name);
         fs::write(&path, text).unwrap();
         path
     };
-    let (leaf, issuers) = chain.split_first().unwrap();
     let mut command = Command::new("openssl");
     command
         .args(["s_server", "-accept", "127.0.0.1:0", version])
+        // Short keys, too.
+        .args(["-cipher", "DEFAULT@SECLEVEL=0"])
         .arg("-cert")
-        .arg(file("leaf.pem", leaf.pem.clone()))
+        .arg(file("leaf.pem", leaf))
         .arg("-key")
-        .arg(file("key.pem", leaf.key.serialize_pem()));
+        .arg(file("key.pem", key));
     if !issuers.is_empty() {
-        let issuers = issuers.iter().map(|issuer| issuer.pem.as_str()).collect();
         command.arg("-cert_chain").arg(file("chain.pem", issuers));
     }
     command.args(["-naccept", "2"]);
@@ -127,6 +134,15 @@ fn openssl_says(server: &Server, records: &[TlsaRecord]) -> u16 {
 
 /// The same number from a handshake by this crate.
 fn we_say(server: &Server, records: &[TlsaRecord]) -> u16 {
+    match connect(server, records) {
+        Ok(_) => 0,
+        Err(Some(Refusal::Dane(failure))) => failure.code().number(),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// A handshake by this crate, and why it refused where it got so far.
+pub(crate) fn connect(server: &Server, records: &[TlsaRecord]) -> Result<DaneProof, Option<Refusal>> {
     let configs = ClientConfigs::new(
         Arc::new(provider(&[Group::X25519, Group::P256])),
         MinimumVersion::Tls12,
@@ -140,11 +156,9 @@ fn we_say(server: &Server, records: &[TlsaRecord]) -> u16 {
     let outcome = client.complete_io(&mut socket);
     client.send_close_notify();
     let _ = client.complete_io(&mut socket);
-    match (verifier.proof(&client), verifier.refusal()) {
-        (Some(_), None) => 0,
-        (None, Some(Refusal::Dane(failure))) => failure.code().number(),
-        other => panic!("{other:?} {outcome:?}"),
-    }
+    let proof = verifier.proof(&client);
+    assert!(proof.is_none() || outcome.is_ok() && verifier.refusal().is_none());
+    proof.ok_or(verifier.refusal())
 }
 
 fn agree(cases: &[Case<'_>]) {

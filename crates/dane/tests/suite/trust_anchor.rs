@@ -217,6 +217,25 @@ fn path_length_is_counted_below_the_anchor() {
     assert_eq!(tier(1), Ok(2));
 }
 
+/// RFC 5280 §4.2.1.9 leaves self-issued certificates out; here they count below an intermediate.
+#[test]
+fn self_issued_certificates_count_for_an_intermediate_only() {
+    let mut params = ca_params("authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let root = self_signed(ca_params("root"));
+    let old_below = signed_by(&root, params.clone());
+    let old_alone = self_signed(params);
+    for (old, more, expected) in [(&old_alone, None, true), (&old_below, Some(&root), false)] {
+        let new = signed_by(old, ca_params("authority"));
+        let leaf = signed_by(&new, leaf_params(&[HOST]));
+        let mut sent = vec![&leaf, &new, old];
+        sent.extend(more);
+        let anchor = more.unwrap_or(old);
+        let found = depth(&sent, &[record((2, 0, 1), anchor)], &[HOST]);
+        assert_eq!(found.is_ok(), expected, "{found:?}");
+    }
+}
+
 #[test]
 fn intermediates_must_be_allowed_to_sign() {
     let tier = |change: &dyn Fn(&mut CertificateParams)| {

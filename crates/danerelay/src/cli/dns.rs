@@ -21,8 +21,8 @@ pub(crate) struct DnsArguments {
     /// The name; the root is ".".
     name: String,
 
-    /// The record type, for example MX, A, AAAA, TLSA, TXT, DS.
-    #[arg(value_name = "TYPE", value_parser = record_type)]
+    /// The record type, for example MX, A, AAAA, TLSA, TXT, DS, or TYPE and its number.
+    #[arg(value_name = "TYPE")]
     record_type: String,
 
     /// Print one JSON object.
@@ -34,17 +34,6 @@ pub(crate) struct DnsArguments {
     dns: DnsOptions,
 }
 
-/// Types that ask for several record sets at once, or for what has no signature of its own: no answer could have a status.
-const WITHOUT_STATUS: [&str; 8] = ["*", "ANY", "AXFR", "IXFR", "OPT", "RRSIG", "SIG", "TSIG"];
-
-fn record_type(text: &str) -> Result<String, String> {
-    let name = text.to_ascii_uppercase();
-    if WITHOUT_STATUS.contains(&name.as_str()) {
-        return Err("only types whose records are signed can be looked up".to_owned());
-    }
-    Ok(name)
-}
-
 /// Looks it up and prints what was found.
 pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
@@ -52,13 +41,25 @@ pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verd
     let policy = policy_file::load(&loaded)?.policy;
     let resolver = resolver(&loaded.config, &policy)?;
     let lookup: Result<_, QuestionError> = block_on(resolver.text(&arguments.name, &arguments.record_type))?;
-    let report = Report::new(&lookup?, String::clone);
+    let found = Found {
+        report: Report::new(&lookup?, String::clone),
+        obstacle: resolver.obstacle(),
+    };
     if arguments.json {
-        output::write_json(&report)?;
+        output::write_json(&found)?;
     } else {
-        output::write(&report.table())?;
+        output::write(&found.table())?;
     }
-    Ok(report.status.verdict())
+    Ok(found.report.status.verdict())
+}
+
+/// What a look-up found, and what was in its way.
+#[derive(Debug, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    report: Report,
+    /// Why a name server over TLS could not be spoken to. Another may have answered.
+    obstacle: Option<String>,
 }
 
 /// How a look-up ended (RFC 4035 §4.3), with outages apart.
@@ -128,6 +129,8 @@ pub(super) struct Report {
     /// In seconds.
     pub(super) ttl: Option<u32>,
     pub(super) cause: Option<String>,
+    /// What the server that refused said about it (RFC 8914).
+    pub(super) extended_error: Option<String>,
 }
 
 /// One alias followed.
@@ -154,12 +157,13 @@ impl Report {
         match lookup {
             Ok(answer) => Self::of_answer(answer, words),
             Err(failure) => Self {
-                status: failure.into(),
+                status: (&failure.cause).into(),
                 answer: None,
                 records: Vec::new(),
                 aliases: Vec::new(),
                 ttl: None,
-                cause: Some(failure.to_string()),
+                cause: Some(failure.cause.to_string()),
+                extended_error: failure.extended.as_ref().map(ToString::to_string),
             },
         }
     }
@@ -176,25 +180,35 @@ impl Report {
             aliases: answer.aliases.iter().map(AliasHop::from).collect(),
             ttl: Some(answer.ttl),
             cause: None,
+            extended_error: None,
         }
     }
+}
 
+impl Found {
     fn table(&self) -> String {
-        let mut table = format!("status  {}\n", self.status.as_str());
-        for alias in &self.aliases {
+        let report = &self.report;
+        let mut table = format!("status  {}\n", report.status.as_str());
+        for alias in &report.aliases {
             let _ = writeln!(table, "alias   {alias}");
         }
-        if let Some(answer) = self.answer {
+        if let Some(answer) = report.answer {
             let _ = writeln!(table, "answer  {answer}");
         }
-        for record in &self.records {
+        for record in &report.records {
             let _ = writeln!(table, "record  {}", printable(record));
         }
-        if let Some(ttl) = self.ttl {
+        if let Some(ttl) = report.ttl {
             let _ = writeln!(table, "ttl     {ttl}");
         }
-        if let Some(cause) = &self.cause {
-            let _ = writeln!(table, "cause   {}", printable(cause));
+        for (label, words) in [
+            ("cause ", &report.cause),
+            ("said  ", &report.extended_error),
+            ("server", &self.obstacle),
+        ] {
+            if let Some(words) = words {
+                let _ = writeln!(table, "{label}  {}", printable(words));
+            }
         }
         table
     }

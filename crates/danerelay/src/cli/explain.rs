@@ -1,7 +1,7 @@
 //! `danerelay explain`: what this relay would do for a destination, and why.
 //!
 //! [`delivery::route::find`] looks everything up and decides, as it does for a message; this only tells what it found.
-//! The statuses of single look-ups come from the resolver's cache, which has just answered the same questions.
+//! The status of the MX look-up comes from the resolver's cache, which has just answered the same question.
 
 mod findings;
 mod hosts;
@@ -87,8 +87,9 @@ async fn explain(
     } else {
         None
     };
-    let findings = Findings::gather(destination, &route, resolver, delivery.address_family).await;
+    let findings = Findings::gather(destination, &route, resolver).await;
     let mut report = Report::new(destination, &route, &findings, probes.as_deref());
+    report.notes.extend(findings.obstacle);
     report.policy_file = policy.file.as_ref().map(|file| file.display().to_string());
     Ok(report)
 }

@@ -2,17 +2,22 @@
 //!
 //! Its help texts are the source of the manual pages.
 
+mod client;
 pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod explain;
+pub(crate) mod flush;
 mod look_up;
 mod output;
 pub(crate) mod queue;
+pub(crate) mod reload;
 pub(crate) mod tlsa;
 mod tlsa_records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+pub(crate) use client::AdminError;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -84,9 +89,22 @@ pub(crate) enum Command {
     /// Make TLSA records for a certificate, or verify a certificate chain with TLSA records.
     #[command(subcommand)]
     Tlsa(tlsa::TlsaCommand),
-    /// Look at the queue.
+    /// Look at the queue, and take what is in it in hand.
     #[command(subcommand)]
-    Queue(QueueCommand),
+    Queue(queue::QueueCommand),
+    /// Have the running relay read its configuration and its policy again, as SIGHUP does.
+    ///
+    /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.
+    ///
+    /// Exit status: 0 what was read is in force; 2 it is wrong, and nothing has changed; 3 no relay answers.
+    Reload,
+    /// Have the running relay forget what it has learnt of a name: DNS answers of the name and all below it.
+    ///
+    /// For a zone or a server that was mended just now, whose old answers would be used until their TTL is over.
+    /// `queue retry` does the same for the destinations of what it retries.
+    ///
+    /// Exit status: 0 forgotten; 3 no relay answers.
+    Flush(flush::FlushArguments),
     /// Check, show or write the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,16 +119,6 @@ pub(crate) struct DemoArguments {
     /// Print one JSON object a scene instead of the tour.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// What can be done with the queue.
-#[derive(Debug, Subcommand)]
-pub(crate) enum QueueCommand {
-    /// List the messages in the queue, all of them or those that every given selector fits.
-    ///
-    /// Works beside a running relay and on the spool of a stopped one; only the relay itself knows which recipients are
-    /// being delivered at this moment. The spool must be readable: run it as the relay's user.
-    List(queue::ListArguments),
 }
 
 /// What can be done with the configuration.

@@ -1,216 +1,97 @@
-//! `danerelay queue`: what is in the queue.
+//! `danerelay queue`: what is in the queue, and what is to become of it.
+//!
+//! * [`list`], [`show`], [`export`] and [`summary`] look: through the daemon where one answers ([`source`]), else in the
+//!   spool itself. [`table`] is the queue for people.
+//! * [`act`] retries, holds, releases and deletes; that needs the daemon.
+//! * [`select`] is whom all of these are about.
 
+mod act;
+mod export;
+mod list;
 mod select;
+mod show;
+mod source;
+mod summary;
 mod table;
 
-use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use clap::Args;
-use jiff::Timestamp;
-use spool::{QueuedMessage, ReadOnlySpool};
+use clap::Subcommand;
+use spool::Action;
 
-use self::select::Selectors;
 use super::Verdict;
+use crate::config;
 use crate::failure::Failure;
 
-/// What to list, and how.
-#[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    /// Print one JSON object a line and message.
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    selectors: Selectors,
+/// What can be done with the queue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// List the messages in the queue, all of them or those that every given selector fits.
+    ///
+    /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Only the relay
+    /// knows which recipients are being delivered at this moment.
+    List(list::ListArguments),
+    /// Show all that is known of one message.
+    ///
+    /// Its header, each recipient with its state, the reply or reason of the last attempt and the time of the next, and
+    /// when the message is given up. Works without a running relay, as `queue list` does.
+    ///
+    /// Exit status: 0 shown; 1 there is no such message.
+    Show(show::ShowArguments),
+    /// Try recipients now that wait for their next attempt.
+    ///
+    /// What the relay remembers of their destinations' DNS is forgotten first, so that what was mended there is seen.
+    /// Recipients that are held stay so.
+    #[command(after_help = ACTING)]
+    Retry(act::ActArguments),
+    /// Keep recipients back until they are released.
+    ///
+    /// Nothing is sent to them and none of them is given up meanwhile, however old the message grows.
+    #[command(after_help = ACTING)]
+    Hold(act::ActArguments),
+    /// Let recipients go that are held, and try them now.
+    #[command(after_help = ACTING)]
+    Release(act::ActArguments),
+    /// Take recipients out of the queue; a message goes with its last one.
+    ///
+    /// It asks nothing, cannot be undone, and nobody is told: neither sender nor recipient.
+    #[command(after_help = ACTING)]
+    Delete(act::ActArguments),
+    /// Write a message as it would be sent, an RFC 5322 file with CRLF.
+    ///
+    /// Works without a running relay, as `queue list` does.
+    ///
+    /// Exit status: 0 written; 1 there is no such message.
+    Export(export::ExportArguments),
+    /// Count what is in the queue.
+    ///
+    /// Messages and octets, the age of the oldest, recipients by state, and the destinations with most messages. Works
+    /// without a running relay, as `queue list` does.
+    Summary(summary::SummaryArguments),
 }
 
-/// Lists what is in the spool of the directory `spool`.
-pub(crate) fn list(spool: &Path, arguments: &ListArguments) -> Result<Verdict, Failure> {
-    let spool = ReadOnlySpool::open(spool)?;
-    let mut listing = Listing::new(arguments, BufWriter::new(io::stdout().lock()));
-    let mut written = Ok(());
-    spool.list(|message| {
-        written = listing.show(&message);
-        if written.is_ok() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    })?;
-    match written.and_then(|()| listing.finish()) {
-        Ok(()) => Ok(Verdict::Good),
-        // Whoever reads has seen enough, as `head` has.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Verdict::Good),
-        Err(error) => Err(Failure::Output(error)),
-    }
-}
+const ACTING: &str = "\
+At least one selector is needed, and every one given must fit: --id, --sender and --older-than mean all recipients of a \
+message, --recipient-domain and --reason only those that they fit. Recipients that are being delivered at this moment \
+are left alone and counted. The relay must run, and logs who asked.
 
-/// A list under way.
-struct Listing<'a, W> {
-    arguments: &'a ListArguments,
-    output: W,
-    now: Timestamp,
-    messages: u64,
-    octets: u64,
-}
+Exit status:
+  0  done, or somebody was selected
+  1  no recipient fits, or the spool cannot do it
+  2  wrong usage or configuration
+  3  no relay answers";
 
-impl<'a, W: Write> Listing<'a, W> {
-    fn new(arguments: &'a ListArguments, output: W) -> Self {
-        Self {
-            arguments,
-            output,
-            now: Timestamp::now(),
-            messages: 0,
-            octets: 0,
-        }
-    }
-
-    /// Writes the message if the selectors fit it.
-    fn show(&mut self, message: &QueuedMessage) -> io::Result<()> {
-        if !self.arguments.selectors.fit(message, self.now) {
-            return Ok(());
-        }
-        self.messages = self.messages.saturating_add(1);
-        self.octets = self.octets.saturating_add(message.size);
-        if self.arguments.json {
-            serde_json::to_writer(&mut self.output, message)?;
-            self.output.write_all(b"\n")
-        } else {
-            table::write(message, &mut self.output)
-        }
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        if !self.arguments.json {
-            let noun = if self.messages == 1 { "message" } else { "messages" };
-            writeln!(self.output, "{} {noun}, {} octets", self.messages, self.octets)?;
-        }
-        self.output.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use clap::Parser;
-    use mail::QueueId;
-    use spool::{QueuedRecipient, RecipientState};
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        list: ListArguments,
-    }
-
-    fn recipient(address: &str, state: RecipientState) -> QueuedRecipient {
-        QueuedRecipient {
-            address: address.to_owned(),
-            state,
-            next_hop: address.split_once('@').unwrap().1.to_owned(),
-            attempts: 1,
-            next_attempt: (state == RecipientState::Deferred)
-                .then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
-            reply_code: Some(451),
-            enhanced: Some("4.7.5".to_owned()),
-            reason: Some("no \u{1b}[2Jmatch".to_owned()),
-        }
-    }
-
-    fn messages() -> Vec<QueuedMessage> {
-        let message = |sender: &str, created: Timestamp, recipients| QueuedMessage {
-            id: QueueId::generate(),
-            sender: sender.to_owned(),
-            size: 1024,
-            created,
-            attempts: 1,
-            next_attempt: None,
-            recipients,
-        };
-        let old = Timestamp::now() - jiff::SignedDuration::from_hours(2);
-        vec![
-            message(
-                "a@one.example",
-                old,
-                vec![recipient("x@xs4all.nl", RecipientState::Deferred)],
-            ),
-            message(
-                "",
-                Timestamp::now(),
-                vec![
-                    recipient("y@Two.example", RecipientState::Queued),
-                    recipient("z@two.example", RecipientState::Sent),
-                ],
-            ),
-        ]
-    }
-
-    fn listed(options: &[&str]) -> String {
-        let line = Line::try_parse_from([&["list"], options].concat()).unwrap();
-        let mut output = Vec::new();
-        let mut listing = Listing::new(&line.list, &mut output);
-        for message in messages() {
-            listing.show(&message).unwrap();
-        }
-        listing.finish().unwrap();
-        String::from_utf8(output).unwrap()
-    }
-
-    #[test]
-    fn the_table_names_messages_and_recipients_and_nothing_reaches_the_terminal_raw() {
-        let table = listed(&[]);
-        assert!(table.contains("from=<a@one.example>"), "{table}");
-        assert!(table.contains("from=<>"), "{table}");
-        let line = table.lines().find(|line| line.contains("x@xs4all.nl")).unwrap();
-        for word in [
-            "deferred",
-            "2026-11-22T10:00:00Z",
-            "451 4.7.5",
-            "no \\x1B[2Jmatch",
-        ] {
-            assert!(line.contains(word), "{word:?} is not in {line:?}");
-        }
-        assert!(table.ends_with("2 messages, 2048 octets\n"), "{table}");
-        assert!(!table.contains('\u{1b}'));
-    }
-
-    #[test]
-    fn json_has_one_object_a_line() {
-        let json = listed(&["--json"]);
-        let objects: Vec<serde_json::Value> = json
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(objects.len(), 2);
-        let recipient = objects
-            .first()
-            .and_then(|object| object.pointer("/recipients/0"))
-            .unwrap();
-        assert_eq!(recipient.get("state").unwrap(), "deferred");
-        assert_eq!(recipient.get("next_attempt").unwrap(), "2026-11-22T10:00:00Z");
-        assert_eq!(recipient.get("reply_code").unwrap(), 451);
-    }
-
-    #[test]
-    fn every_selector_must_fit() {
-        let count = |options: &[&str]| listed(&[&["--json"], options].concat()).lines().count();
-        assert_eq!(count(&["--recipient-domain", "TWO.example."]), 1);
-        assert_eq!(count(&["--sender", "a@one.example"]), 1);
-        assert_eq!(count(&["--sender", "<>"]), 1);
-        assert_eq!(count(&["--older-than", "1h"]), 1);
-        assert_eq!(
-            count(&["--older-than", "1h", "--recipient-domain", "two.example"]),
-            0
-        );
-        assert_eq!(count(&["--reason", "MATCH"]), 2);
-        assert_eq!(count(&["--id", &QueueId::generate().to_string()]), 0);
-        assert_eq!(count(&["--all"]), 2);
-        assert!(Line::try_parse_from(["list", "--older-than", "soon"]).is_err());
-        assert!(Line::try_parse_from(["list", "--id", "17"]).is_err());
-        assert!(Line::try_parse_from(["list", "--all", "--sender", "a@b.example"]).is_err());
+/// Runs the command with the configuration file `named`, or the default one.
+pub(crate) fn run(command: &QueueCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let config = config::load(named)?.config;
+    match command {
+        QueueCommand::List(arguments) => list::run(&config, arguments),
+        QueueCommand::Show(arguments) => show::run(&config, arguments),
+        QueueCommand::Retry(arguments) => act::run(&config, Action::Retry, arguments),
+        QueueCommand::Hold(arguments) => act::run(&config, Action::Hold, arguments),
+        QueueCommand::Release(arguments) => act::run(&config, Action::Release, arguments),
+        QueueCommand::Delete(arguments) => act::run(&config, Action::Delete, arguments),
+        QueueCommand::Export(arguments) => export::run(&config, arguments),
+        QueueCommand::Summary(arguments) => summary::run(&config, arguments),
     }
 }

@@ -19,7 +19,7 @@ enum Without {
 
 const NOT_AVAILABLE: &str = "not available in this version";
 
-const LATER: [(&str, Without); 23] = [
+const LATER: [(&str, Without); 20] = [
     ("listen.smtps", Without::Warn),
     (
         "listen.tls_certificate",
@@ -43,12 +43,10 @@ const LATER: [(&str, Without); 23] = [
         "access.senders",
         Without::Refuse("any sender domain would be let through"),
     ),
-    ("limits.queue_messages", Without::Warn),
     ("spool.url", Without::Warn),
     ("delivery.reuse", Without::Warn),
     ("delivery.reuse_time", Without::Warn),
     ("delivery.idle", Without::Warn),
-    ("delivery.delay_warning", Without::Warn),
     ("tlsrpt.enabled", Without::Warn),
     (
         "tlsrpt.send",
@@ -59,7 +57,6 @@ const LATER: [(&str, Without); 23] = [
     ("report.keep", Without::Warn),
     ("mta_sts.enabled", Without::Warn),
     ("mta_sts.cache_entries", Without::Warn),
-    ("admin.socket", Without::Warn),
     ("admin.http", Without::Warn),
 ];
 

@@ -1,4 +1,6 @@
 //! What libraries report through `tracing`, as events of the log.
+//!
+//! Our own spool reports in this way, too: `event=spool`, each field by its name. All others are `event=library`.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Logger;
 
-/// Sends what libraries report, warnings and errors only, to the log from now on.
+/// Sends what libraries report to the log from now on: of the spool all but details, of others warnings and errors.
 ///
 /// A second call has no effect: the first log stays.
 pub(crate) fn forward_tracing(log: Arc<Logger>) {
@@ -21,26 +23,85 @@ struct Bridge(Arc<Logger>);
 
 impl<S: tracing::Subscriber> Layer<S> for Bridge {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
+        *metadata.level() <= finest(metadata.target())
     }
 
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
-        Some(tracing::level_filters::LevelFilter::WARN)
+        Some(tracing::level_filters::LevelFilter::INFO)
     }
 
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let level = if *event.metadata().level() == tracing::Level::ERROR {
-            Level::Error
+        let metadata = event.metadata();
+        let level = level(*metadata.level());
+        if is_spool(metadata.target()) {
+            let mut fields = Fields(Event::new(level, "spool"));
+            event.record(&mut fields);
+            self.0.write(&fields.0);
         } else {
-            Level::Warning
+            let mut words = Words::default();
+            event.record(&mut words);
+            self.0.write(
+                &Event::new(level, "library")
+                    .with("module", Value::Word(metadata.target().to_owned()))
+                    .with("message", Value::Quoted(words.0)),
+            );
+        }
+    }
+}
+
+fn finest(target: &str) -> tracing::Level {
+    if is_spool(target) {
+        tracing::Level::INFO
+    } else {
+        tracing::Level::WARN
+    }
+}
+
+/// Whether this is the crate `spool` or a module of it.
+fn is_spool(target: &str) -> bool {
+    target.split("::").next() == Some("spool")
+}
+
+fn level(level: tracing::Level) -> Level {
+    match level {
+        tracing::Level::ERROR => Level::Error,
+        tracing::Level::WARN => Level::Warning,
+        tracing::Level::INFO => Level::Info,
+        tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
+    }
+}
+
+/// Each field as one of the event; the message is the reason.
+struct Fields(Event);
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: Value) {
+        let key = match field.name() {
+            "message" => "reason",
+            name => name,
         };
-        let mut words = Words::default();
-        event.record(&mut words);
-        self.0.write(
-            &Event::new(level, "library")
-                .with("module", Value::Word(event.metadata().target().to_owned()))
-                .with("message", Value::Quoted(words.0)),
-        );
+        self.0.fields.push((key, value));
+    }
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, Value::Integer(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        match u64::try_from(value) {
+            Ok(value) => self.record_u64(field, value),
+            Err(_) => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, Value::Quoted(value.to_owned()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, Value::Quoted(format!("{value:?}")));
     }
 }
 

@@ -161,18 +161,35 @@ fn lines_lost_to_a_full_disk_are_counted_and_told() {
     assert!(last.ends_with("info id=E, event=accepted"), "{text}");
 }
 
+/// One test: the bridge is one for the whole process.
 #[test]
-fn libraries_are_heard_when_they_warn() {
+fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
     forward_tracing(log);
     tracing::info!("all is well");
     tracing::warn!(attempt = 3, "it\ncreaks");
+    tracing::debug!(target: "spool::embedded", "details");
+    tracing::info!(target: "spool::embedded::caretaker", swept = 3, "removed contents");
+    tracing::error!(target: "spool", error = %"no\nspace", place = -1, "cannot write");
+    tracing::info!(target: "spooler", "another crate");
     let text = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let [library, info, error] = lines.as_slice() else {
+        panic!("{text}")
+    };
     assert!(
-        text.contains(" warning module=danerelay") && text.contains("message=\"it\\x0Acreaks attempt=3\""),
+        library.contains(" warning module=danerelay")
+            && library.contains("message=\"it\\x0Acreaks attempt=3\""),
+        "{text}"
+    );
+    assert!(
+        info.ends_with(" info reason=\"removed contents\", swept=3, event=spool"),
+        "{text}"
+    );
+    assert!(
+        error.ends_with(" error reason=\"cannot write\", error=\"no\\x0Aspace\", place=\"-1\", event=spool"),
         "{text}"
     );
 }

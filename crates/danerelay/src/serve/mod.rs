@@ -2,11 +2,12 @@
 //!
 //! 1. [`start`]: opens the spool, the sockets, the resolver and TLS, and joins them: what the listener accepts goes to
 //!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates, [`tls`] whom the
-//!    WebPKI trusts, [`sockets`] where clients connect.
-//! 2. It runs until a signal comes ([`signals`]). SIGHUP leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile
-//!    [`self_test`] watches the resolver, and [`unvalidated`] the dates of exceptions from DNSSEC.
+//!    WebPKI trusts, [`sockets`] where clients connect. [`announce`] says so in the log.
+//! 2. It runs until a signal comes ([`signals`]). SIGHUP, or an administrator's word through the
+//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile [`self_test`] watches the resolver, and [`unvalidated`] the dates of exceptions from DNSSEC.
 //! 3. systemd is told of each step ([`notify`]).
 
+mod announce;
 mod error;
 mod notify;
 mod reload;
@@ -27,6 +28,7 @@ use mail::event::{Event, EventLog, Level, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::MissedTickBehavior;
 
+use crate::admin::protocol::{Refusal, Reloaded};
 use crate::cli::Verdict;
 use crate::config::{self, Config, LogTarget};
 use crate::failure::Failure;
@@ -111,13 +113,14 @@ impl Daemon {
             tokio::select! {
                 _ = date_check.tick() => self.refresh_unvalidated(),
                 request = signals.next() => match request {
-                    Request::Reload => {
-                        notify::reloading();
-                        self.reload();
-                        notify::ready(&self.status);
-                    }
+                    // What came of it stands in the log.
+                    Request::Reload => drop(self.reload_and_notify()),
                     Request::Stop => break Verdict::Good,
                 },
+                Some(order) = self.reloads.recv() => {
+                    // Whoever asked may have gone away.
+                    let _ = order.send(self.reload_and_notify());
+                }
                 part = self.parts.ended() => {
                     let reason = Value::Quoted(format!("the {part} has ended by itself"));
                     self.log.write(&Event::new(Level::Error, "fault").with("reason", reason));
@@ -134,6 +137,13 @@ impl Daemon {
                 Verdict::Bad
             }
         }
+    }
+
+    fn reload_and_notify(&mut self) -> Result<Reloaded, Refusal> {
+        notify::reloading();
+        let outcome = self.reload();
+        notify::ready(&self.status);
+        outcome
     }
 
     /// Stops accepting, lets transactions end, and closes the spool.

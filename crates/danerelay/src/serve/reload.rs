@@ -1,11 +1,14 @@
 //! SIGHUP: everything is read again, and takes effect whole or not at all.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use mail::event::{Event, EventLog, Level, Value};
 
-use super::settings;
-use super::start::{Daemon, warn};
+use super::announce::warn;
+use super::start::Daemon;
+use super::{resolver, settings};
+use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::policy_file::{self, LoadedPolicy};
 
@@ -21,30 +24,54 @@ const RELOADABLE: [&str; 11] = [
     "delivery.postmaster",
     "policy",
     "log",
-    "admin",
+    "admin.http",
 ];
 
 impl Daemon {
     /// Reads configuration, policy and lists again, and opens the log anew. Where one of the files is wrong, all that
     /// was in force stays so, and the log says what is wrong.
-    pub(super) fn reload(&mut self) {
+    pub(super) fn reload(&mut self) -> Result<Reloaded, Refusal> {
         let loaded = match config::load(self.named.as_deref()) {
             Ok(loaded) => loaded,
-            Err(error) => return self.refuse("config", &error.to_string()),
+            Err(error) => return Err(self.refuse("config", &error.to_string())),
         };
         let policy = match policy_file::load(&loaded) {
             Ok(policy) => policy,
-            Err(error) => return self.refuse("policy", &error.to_string()),
+            Err(error) => return Err(self.refuse("policy", &error.to_string())),
         };
-        match settings::listener(&loaded.config, &self.hostname) {
-            Ok(settings) => self.listener_config.send_replace(Arc::new(settings)),
-            Err(error) => return self.refuse("config", &error.to_string()),
+        let settings = match settings::listener(&loaded.config, &self.hostname) {
+            Ok(settings) => settings,
+            Err(error) => return Err(self.refuse("config", &error.to_string())),
         };
+        if let Err(error) = self.reload_trust_anchors() {
+            return Err(self.refuse("resolver", &error));
+        }
+        self.listener_config.send_replace(Arc::new(settings));
         self.reopen_log(&loaded.config.log);
-        self.accept(loaded, policy);
+        Ok(self.accept(loaded, policy))
     }
 
-    fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) {
+    /// The same file as at the start: to name another waits for the next. Somebody may keep it up to date (RFC 5011).
+    fn reload_trust_anchors(&self) -> Result<(), String> {
+        let file = self
+            .started_with
+            .get("dns")
+            .and_then(|dns| dns.get("trust_anchor"));
+        let file = file.and_then(toml::Value::as_str).unwrap_or_default();
+        let anchors = resolver::trust_anchors(Path::new(file)).map_err(|error| error.to_string())?;
+        let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(anchors));
+        if changed.map_err(|error| error.to_string())? {
+            self.log.write(
+                &Event::new(Level::Info, "resolver")
+                    .with("status", Value::Word("trust-anchors".to_owned()))
+                    .with("file", Value::Quoted(file.to_owned()))
+                    .with("anchors", Value::Word(count.to_string())),
+            );
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) -> Reloaded {
         warn(&loaded.warnings, "config", &*self.log);
         warn(&policy.warnings, "policy", &*self.log);
         let waiting = changed(&self.started_with, &loaded.as_table());
@@ -61,6 +88,10 @@ impl Daemon {
         let file = policy
             .file
             .map_or_else(|| "built-in".to_owned(), |file| file.display().to_string());
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        let warnings = warnings
+            .chain(policy.warnings.iter().map(ToString::to_string))
+            .collect();
         self.policy.store(Arc::new(policy.policy));
         self.loaded = loaded;
         self.refresh_unvalidated();
@@ -69,10 +100,11 @@ impl Daemon {
                 .with("status", Value::Word("loaded".to_owned()))
                 .with("file", Value::Quoted(file)),
         );
+        Reloaded { warnings, waiting }
     }
 
     /// Each fault is a line of its own. The log file may have been moved away all the same.
-    fn refuse(&mut self, name: &'static str, faults: &str) {
+    fn refuse(&mut self, name: &'static str, faults: &str) -> Refusal {
         let log = self.loaded.config.log.clone();
         self.reopen_log(&log);
         for fault in faults.lines() {
@@ -82,6 +114,7 @@ impl Daemon {
                     .with("reason", Value::Quoted(fault.to_owned())),
             );
         }
+        Refusal::new(RefusalKind::Configuration, faults)
     }
 
     fn reopen_log(&self, settings: &config::schema::Log) {

@@ -160,7 +160,8 @@ fn read_resolv_conf() -> Result<resolv_conf::Config, ResolverPlanError> {
     resolv_conf::Config::parse(text).map_err(ResolverPlanError::Malformed)
 }
 
-fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanError> {
+/// Those of a file; without one the root's own.
+pub(super) fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanError> {
     if path.as_os_str().is_empty() {
         return Ok(TrustAnchors::root());
     }

@@ -68,6 +68,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
             max_age: delivery.max_age.0,
             bounce_max_age: delivery.bounce_max_age.0,
         },
+        delay_warning: Some(delivery.delay_warning.0).filter(|age| !age.is_zero()),
         timeouts: timeouts(&delivery.timeouts),
         postmaster: delivery.postmaster.0.clone(),
     }
@@ -92,6 +93,7 @@ fn timeouts(stages: &schema::Timeouts) -> Timeouts {
 /// The spool's options.
 pub(super) fn spool(config: &Config) -> spool::Options {
     spool::Options {
+        queue_messages: config.limits.queue_messages,
         spool_free: config.limits.spool_free.0,
         ..spool::Options::default()
     }

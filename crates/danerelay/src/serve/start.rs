@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use delivery::Surroundings;
+use delivery::{SchedulerHandle, Surroundings, SystemClock};
 use dns::Resolver;
 use listener::{Listener, ListenerConfig};
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
 use policy::Policy;
-use spool::EmbeddedSpool;
-use tokio::sync::watch;
+use spool::{Accepted, EmbeddedSpool};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::announce::{self, warn};
 use super::notify::Status;
 use super::self_test::{self, Watch, mode_word};
 use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, words};
+use crate::admin::letter::Ages;
+use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::logging::Logger;
 use crate::policy_file::LoadedPolicy;
@@ -38,6 +41,8 @@ pub(super) struct Daemon {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
     pub(super) spool: EmbeddedSpool,
+    /// Where administrators ask for a reload.
+    pub(super) reloads: mpsc::Receiver<ReloadOrder>,
     /// Tells the parts to end.
     pub(super) stop_parts: watch::Sender<bool>,
     pub(super) parts: Parts,
@@ -45,14 +50,15 @@ pub(super) struct Daemon {
     pub(super) status: Arc<Status>,
 }
 
-/// The tasks that must run as long as the daemon does.
+/// The tasks that run as long as the daemon does; without the first two it would be of no use.
 pub(super) struct Parts {
     listener: JoinHandle<()>,
     delivery: JoinHandle<()>,
+    admin: Option<JoinHandle<()>>,
 }
 
 impl Parts {
-    /// Waits for the first part to end, and names it.
+    /// Waits for the first part to end that must run, and names it.
     pub(super) async fn ended(&mut self) -> &'static str {
         tokio::select! {
             _ = &mut self.listener => "listener",
@@ -62,7 +68,12 @@ impl Parts {
 
     /// Waits for all parts to end.
     pub(super) async fn finish(&mut self) {
-        for part in [&mut self.listener, &mut self.delivery] {
+        let parts = [
+            Some(&mut self.listener),
+            Some(&mut self.delivery),
+            self.admin.as_mut(),
+        ];
+        for part in parts.into_iter().flatten() {
             if !part.is_finished() {
                 // A panic has been logged where it happened.
                 let _ = part.await;
@@ -89,8 +100,9 @@ pub(super) async fn start(
     let resolver = Resolver::new(plan.config.clone())?;
     let tls = tls::client(&config.tls)?;
     let spool = open_spool(config).await?;
+    announce::recovery(&spool, &*log);
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
-    let started = started(&loaded, &policy, &plan, &addresses);
+    let started = announce::event(&loaded, &policy, &plan, &addresses);
     let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
     let status = Arc::new(Status::new(words(&addresses), &dns));
 
@@ -111,24 +123,18 @@ pub(super) async fn start(
         policy: Arc::clone(&policy),
         tls,
         events: Arc::clone(&events),
+        clock: Arc::new(SystemClock),
     };
     let delivery_config = settings::delivery(config, &hostname, addresses);
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(StartError::Ehlo)?;
-    let listener = Listener::new(
-        Arc::new(spool.clone()),
-        listener_settings,
-        events,
-        move |accepted| {
-            scheduler.accepted(accepted.pending);
-        },
-    );
+    let (admin, reloads) = open_admin(config, &spool, &scheduler, &resolver, &events).await;
+    let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
+    let schedule = move |accepted: Accepted| scheduler.accepted(accepted.pending);
+    let listener = Listener::new(Arc::new(spool.clone()), listener_settings, events, schedule);
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
-    log.write(&started);
-    if !unvalidated.is_empty() {
-        log.write(&unvalidated::event(&unvalidated, resolver.mode()));
-    }
+    announce::started(started, &unvalidated, resolver.mode(), &*log);
     notify::ready(&status);
     Ok(Daemon {
         named: named.map(Path::to_owned),
@@ -141,8 +147,13 @@ pub(super) async fn start(
         policy,
         listener_config,
         spool,
+        reloads,
         stop_parts: stop,
-        parts: Parts { listener, delivery },
+        parts: Parts {
+            listener,
+            delivery,
+            admin,
+        },
         status,
     })
 }
@@ -156,6 +167,48 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
+async fn open_admin(
+    config: &Config,
+    spool: &EmbeddedSpool,
+    scheduler: &SchedulerHandle,
+    resolver: &Resolver,
+    log: &Arc<dyn EventLog>,
+) -> (
+    Option<(Door, admin::Surroundings<EmbeddedSpool>)>,
+    mpsc::Receiver<ReloadOrder>,
+) {
+    let (reload, reloads) = mpsc::channel(1);
+    let Some(door) = open_door(&config.admin.socket, &**log).await else {
+        return (None, reloads);
+    };
+    let surroundings = admin::Surroundings {
+        spool: spool.clone(),
+        spool_path: config.spool.path.clone(),
+        scheduler: scheduler.clone(),
+        resolver: resolver.clone(),
+        ages: Ages::of(config),
+        log: Arc::clone(log),
+        reload,
+    };
+    (Some((door, surroundings)), reloads)
+}
+
+/// Mail does not wait for a door that cannot be opened.
+async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
+    if socket.as_os_str().is_empty() {
+        return None;
+    }
+    match Door::open(socket).await {
+        Ok(door) => Some(door),
+        Err(error) => {
+            let reason = format!("there is no admin socket: {error}");
+            log.write(&Event::new(Level::Warning, "admin").with("reason", Value::Quoted(reason)));
+            None
+        }
+    }
+}
+
 async fn open_spool(config: &Config) -> Result<EmbeddedSpool, StartError> {
     let path = &config.spool.path;
     EmbeddedSpool::open(path, settings::spool(config))
@@ -164,37 +217,4 @@ async fn open_spool(config: &Config) -> Result<EmbeddedSpool, StartError> {
             path: path.clone(),
             cause,
         })
-}
-
-/// The event that says with what the daemon runs.
-fn started(loaded: &Loaded, policy: &LoadedPolicy, plan: &resolver::Plan, addresses: &[SocketAddr]) -> Event {
-    let built_in = || "built-in".to_owned();
-    let config = if loaded.found {
-        loaded.path.display().to_string()
-    } else {
-        built_in()
-    };
-    let policy = policy
-        .file
-        .as_ref()
-        .map_or_else(built_in, |file| file.display().to_string());
-    Event::new(Level::Info, "started")
-        .with("version", Value::Word(env!("CARGO_PKG_VERSION").to_owned()))
-        .with("listen", Value::Quoted(words(addresses)))
-        .with("dns", Value::Word(mode_word(plan.config.mode).to_owned()))
-        .with("reason", Value::Quoted(plan.reason.clone()))
-        .with("servers", Value::Quoted(words(&plan.config.servers)))
-        .with(
-            "spool",
-            Value::Quoted(loaded.config.spool.path.display().to_string()),
-        )
-        .with("config", Value::Quoted(config))
-        .with("policy", Value::Quoted(policy))
-}
-
-/// Writes each warning as an event of this name.
-pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], name: &'static str, log: &dyn EventLog) {
-    for warning in warnings {
-        log.write(&Event::new(Level::Warning, name).with("reason", Value::Quoted(warning.to_string())));
-    }
 }

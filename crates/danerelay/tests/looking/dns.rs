@@ -22,7 +22,10 @@ fn stage_with(more: &str) -> Stage {
         .mx(10, "mx.signed.test", here)
         .cname("alias.signed.test", "mx.signed.test")
         .cname("leaving.signed.test", "mx.plain.test")
+        .cname("lost.signed.test", "none.signed.test")
+        .record("through.signed.test", RecordType::MX, "10 mx.bogus.test.")
         .record("text.signed.test", RecordType::TXT, r"\# 7 06611b5b324a62")
+        .record("private.signed.test", RecordType::from(65280), r"\# 3 ab0001")
         .add()
         .unwrap();
     world
@@ -77,7 +80,7 @@ fn each_status_and_each_kind_of_answer() {
     assert_eq!(
         (found, code),
         (
-            json!({"status": "secure", "answer": "records", "records": ["10 mx.signed.test."], "aliases": [], "ttl": 2, "cause": null}),
+            json!({"status": "secure", "answer": "records", "records": ["10 mx.signed.test."], "aliases": [], "ttl": 2, "cause": null, "extended_error": null, "obstacle": null}),
             0
         )
     );
@@ -114,7 +117,7 @@ fn failures_are_no_answers() {
         ("keyless.test", "indeterminate", "indeterminate", 3),
     ] {
         let found = looked_up(&stage, name, "A");
-        let expected = json!({"status": status, "answer": null, "records": [], "aliases": [], "ttl": null, "cause": cause});
+        let expected = json!({"status": status, "answer": null, "records": [], "aliases": [], "ttl": null, "cause": cause, "extended_error": null, "obstacle": null});
         assert_eq!(found, (expected, exit), "{name}");
     }
 }
@@ -148,8 +151,75 @@ fn the_table_says_the_same_and_nothing_reaches_the_terminal_raw() {
     let end = stage.run(&["dns", "bogus.test", "MX"]);
     assert_eq!(end.stdout, "status  bogus\ncause   bogus\n");
     let end = stage.run(&["dns", "text.signed.test", "TXT"]);
-    assert!(end.stdout.contains("a\\x1B[2Jb"), "{}", end.stdout);
+    assert!(end.stdout.contains("record  \"a\\027[2Jb\"\n"), "{}", end.stdout);
     assert!(!end.stdout.contains('\u{1b}'), "{}", end.stdout);
+}
+
+#[test]
+fn records_are_written_as_in_a_zone_file_whatever_their_type() {
+    let stage = stage();
+    for (name, record_type, record) in [
+        ("text.signed.test", "TXT", r#""a\027[2Jb""#),
+        ("text.signed.test", "type16", r#""a\027[2Jb""#),
+        ("private.signed.test", "TYPE65280", r"\# 3 ab0001"),
+        ("signed.test", "TYPE15", "10 mx.signed.test."),
+    ] {
+        let (found, code) = looked_up(&stage, name, record_type);
+        assert_eq!(
+            (found["status"].as_str(), &found["records"], code),
+            (Some("secure"), &json!([record]), 0),
+            "{name} {record_type}"
+        );
+    }
+}
+
+#[test]
+fn what_the_server_says_about_its_failure_is_shown_beside_the_cause() {
+    let stage = stage();
+    stage.world.set_role(Role::Validator);
+    let question = ["dns", "bogus.test", "MX", "--dns-mode", "trust-ad"];
+    let end = stage.run(&question);
+    assert_eq!(
+        (end.stdout.as_str(), end.status),
+        ("status  bogus\ncause   bogus\nsaid    EDE 6 (DNSSEC Bogus)\n", 1)
+    );
+    let end = stage.run(&[&question[..], &["--json"]].concat());
+    assert_eq!(
+        (&end.json()["cause"], &end.json()["extended_error"]),
+        (&json!("bogus"), &json!("EDE 6 (DNSSEC Bogus)"))
+    );
+    let explain = ["explain", "bogus.test", "--dns-mode", "trust-ad", "--json"];
+    let explained = stage.run(&explain).json();
+    assert_eq!(explained["mx"]["extended_error"], "EDE 6 (DNSSEC Bogus)");
+    // The words are in the reason alone: the values of `dane` are a closed set.
+    let said = "bogus; the DNS server says EDE 6 (DNSSEC Bogus)";
+    for (name, dane, reason) in [
+        (
+            "bogus.test",
+            "Fail (MX lookup: bogus)",
+            format!("the MX look-up failed: {said}"),
+        ),
+        (
+            "through.signed.test",
+            "Fail (Address lookup: bogus)",
+            format!("the look-up of the host's addresses failed: {said}"),
+        ),
+        (
+            "lost.signed.test",
+            "-",
+            "there is no such domain; it is an alias of none.signed.test, which does not exist".to_owned(),
+        ),
+        ("none.signed.test", "-", "there is no such domain".to_owned()),
+    ] {
+        let explained = stage
+            .run(&["explain", name, "--dns-mode", "trust-ad", "--json"])
+            .json();
+        assert_eq!(
+            (&explained["dane"], &explained["reason"]),
+            (&json!(dane), &json!(reason)),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -198,6 +268,11 @@ fn what_cannot_be_asked_is_2() {
         (&["dns", "a..b", "A"][..], "`a..b` is no domain name"),
         (&["dns", "a.test", "MAIL"], "`MAIL` is no record type"),
         (&["dns", "a.test", "any"], "only types whose records are signed"),
+        (
+            &["dns", "a.test", "TYPE46"],
+            "only types whose records are signed",
+        ),
+        (&["dns", "a.test", "TYPE65536"], "`TYPE65536` is no record type"),
         (&["dns", "a.test"], "<TYPE>"),
         (
             &["dns", "a.test", "A", "--dns-server", "dns.example"],
@@ -281,5 +356,22 @@ fn over_tls_the_server_must_have_its_name_and_is_believed_then() {
             end.stdout,
             end.stderr
         );
+        let found = end.json();
+        let Some(obstacle) = found["obstacle"].as_str() else {
+            assert_eq!(name, "dns.example", "no word about the certificate: {found}");
+            continue;
+        };
+        assert_eq!(name, "other.example", "{obstacle}");
+        let start = format!("{server}: invalid peer certificate: ");
+        assert!(obstacle.starts_with(&start), "{obstacle}");
+        let plain = stage.run(&["dns", "signed.test", "MX", "--dns-server", &server]);
+        assert!(
+            plain.stdout.contains(&format!("\nserver  {start}")),
+            "{}",
+            plain.stdout
+        );
+        let explained = stage.run(&["explain", "signed.test", "--dns-server", &server]);
+        assert!(explained.stdout.contains(&start), "{}", explained.stdout);
+        assert_eq!(explained.status, 3, "{}", explained.stdout);
     }
 }

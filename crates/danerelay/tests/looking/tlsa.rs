@@ -1,6 +1,10 @@
 //! `danerelay tlsa`: records made, chains verified, and input that is refused.
 
-use std::fmt::Write;
+mod files;
+mod keys;
+mod make;
+
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -78,6 +82,21 @@ impl Chain {
     }
 }
 
+/// What the program of this name says to standard output, in this directory.
+fn openssl(directory: &Path, arguments: &str) -> Vec<u8> {
+    let output = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(directory)
+        .output()
+        .expect("openssl is installed");
+    assert!(
+        output.status.success(),
+        "{arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
 #[test]
 fn the_servers_own_key_matches_whatever_the_name() {
     let chain = Chain::issued();
@@ -96,6 +115,8 @@ fn the_servers_own_key_matches_whatever_the_name() {
         (&json!(true), &json!(record), &json!(0), &json!(2), &json!(2))
     );
     assert!(!found["reason"].as_str().unwrap().is_empty());
+    let end = chain.verify(&["--record", &record]);
+    assert_eq!(end.status, 0, "no name is needed: {}", end.stderr);
     let end = chain.verify(&["--name", "other.test", "--record", &record]);
     assert!(
         end.stdout.contains(&format!("matched:  {record}\ndepth:    0\n")),
@@ -153,6 +174,13 @@ fn dates_count_under_a_trust_anchor_and_not_for_the_servers_own_key() {
     let (found, status) =
         chain.verify_json(&[&name[..], &[&record, "--at", "1971-01-01T00:00:00Z"]].concat());
     assert_eq!(status, 1);
+    let (end_of_time, status) =
+        chain.verify_json(&[&name[..], &[&record, "--at", "9999-12-31T23:59:59Z"]].concat());
+    assert_eq!(status, 1);
+    assert!(
+        end_of_time["reason"].as_str().unwrap().contains("has expired"),
+        "{end_of_time}"
+    );
     assert!(
         found["reason"].as_str().unwrap().contains("not yet valid"),
         "{found}"
@@ -217,10 +245,13 @@ fn records_may_be_written_as_in_zone_files() {
     let chain = Chain::issued();
     let record = chain.identity.tlsa_3_1_1();
     let (start, end) = record.split_at(30);
+    let generic = record.replace("3 1 1 ", "030101");
     for text in [
         format!("{} {}", start.to_uppercase(), end),
         format!("DANE-EE SPKI SHA2-256 {}", record.strip_prefix("3 1 1 ").unwrap()),
         format!("_25._tcp.mx.example.test. 3600 IN TLSA ( {start}\n\t{end} ) ; ours"),
+        format!("\\# 35 {}", generic),
+        format!("_25._tcp.mx.example.test. 3600 IN TYPE52 \\# 35 ( {generic} )"),
     ] {
         let (found, status) = chain.verify_json(&["--name", "mx.example.test", "--record", &text]);
         assert_eq!((status, &found["matched"]), (0, &json!(record)), "{text}");
@@ -240,6 +271,7 @@ fn bad_input_is_2_and_named() {
         file("torn.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n"),
     );
     let good = chain.path();
+    let anchor = chain.identity.tlsa_2_0_1();
     let name = ["--name", "mx.example.test"];
     for (arguments, words) in [
         (
@@ -284,13 +316,38 @@ fn bad_input_is_2_and_named() {
             vec!["--chain", &good, "--name", "192.0.2.1", "--record", NOTHING],
             "not a DNS host name",
         ),
-        (vec!["--chain", &good, "--record", NOTHING], "--name"),
+        (
+            vec!["--chain", &good, "--record", &anchor],
+            "usage 2, the certificate must bear a name",
+        ),
+        (
+            [
+                &["--chain", &good][..],
+                &name,
+                &["--record", NOTHING, "--port", "26"],
+            ]
+            .concat(),
+            "cannot be used with",
+        ),
+        (
+            [&["--chain", &good][..], &name, &["--record", "\\# 36 030101abcd"]].concat(),
+            "after \\# come the number of octets",
+        ),
         ([&["--chain", &good][..], &name].concat(), "--record"),
         (
             [
                 &["--chain", &good][..],
                 &name,
                 &["--record", NOTHING, "--at", "tomorrow"],
+            ]
+            .concat(),
+            "RFC 3339",
+        ),
+        (
+            [
+                &["--chain", &good][..],
+                &name,
+                &["--record", NOTHING, "--at", "2027-01-31T12:00:00+25:00"],
             ]
             .concat(),
             "RFC 3339",
@@ -376,162 +433,4 @@ fn published_records_count_if_they_are_secure() {
             .status,
         1
     );
-}
-
-#[test]
-fn make_prints_what_verify_accepts() {
-    let chain = Chain::issued();
-    let (own, certificate, key) = (
-        chain.identity.tlsa_3_1_1(),
-        chain.identity.tlsa_2_0_1(),
-        chain.identity.tlsa_2_1_1(),
-    );
-    let path = chain.path();
-    let make = |more: &[&str]| danerelay(&[&["tlsa", "make", &path], more].concat());
-
-    let end = make(&["--name", "MX.example.test"]);
-    let owner = "_25._tcp.mx.example.test. IN TLSA";
-    assert_eq!(
-        (end.status, end.stdout),
-        (0, format!("{owner} {own}\n{owner} {certificate}\n"))
-    );
-    assert!(end.stderr.is_empty(), "{}", end.stderr);
-    let end = make(&[
-        "--name",
-        "a.test",
-        "--port",
-        "587",
-        "--ttl",
-        "3600",
-        "--issuer-selector",
-        "1",
-        "--usage",
-        "2",
-    ]);
-    assert_eq!(
-        (end.status, end.stdout),
-        (0, format!("_587._tcp.a.test. 3600 IN TLSA {key}\n"))
-    );
-    let end = make(&[]);
-    assert_eq!(
-        (end.status, end.stdout),
-        (
-            0,
-            format!("_25._tcp IN TLSA {own}\n_25._tcp IN TLSA {certificate}\n")
-        )
-    );
-    assert!(end.stderr.contains("--name"), "{}", end.stderr);
-    let end = make(&["--name", "a.test", "--usage", "3", "--json"]);
-    assert_eq!(
-        end.json(),
-        json!({"records": [{"owner": "_25._tcp.a.test.", "ttl": null, "record": own}]})
-    );
-
-    let line = make(&["--name", "mx.example.test", "--usage", "2"]).stdout;
-    assert_eq!(
-        chain
-            .verify(&["--name", "mx.example.test", "--record", line.trim()])
-            .status,
-        0
-    );
-}
-
-#[test]
-fn make_refuses_what_gives_no_record() {
-    let leaf = Chain::new(Identity::self_signed(&["mx.example.test"]).unwrap());
-    let end = danerelay(&["tlsa", "make", &leaf.path(), "--usage", "2"]);
-    assert_eq!(end.status, 2);
-    assert!(end.stderr.contains("--issuer"), "{}", end.stderr);
-
-    let broken = leaf.directory.path().join("broken.pem");
-    std::fs::write(&broken, pem(b"no certificate")).unwrap();
-    let end = danerelay(&["tlsa", "make", &text_of(&broken)]);
-    assert_eq!(end.status, 2);
-    assert!(
-        end.stderr.contains("certificate 1 is malformed"),
-        "{}",
-        end.stderr
-    );
-}
-
-/// The same as OpenSSL computes it, from a chain that OpenSSL made.
-#[test]
-fn openssl_agrees() {
-    let directory = tempfile::tempdir().unwrap();
-    let openssl = |arguments: &str| {
-        let output = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(directory.path())
-            .output()
-            .expect("openssl is installed");
-        assert!(
-            output.status.success(),
-            "{arguments}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
-    };
-    let hex = |octets: &[u8]| {
-        octets.iter().fold(String::new(), |mut text, octet| {
-            write!(text, "{octet:02x}").unwrap();
-            text
-        })
-    };
-    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=OurCA");
-    openssl("req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf");
-    std::fs::write(
-        directory.path().join("san"),
-        "subjectAltName=DNS:mx.example.test\n",
-    )
-    .unwrap();
-    openssl(
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 20 -extfile san",
-    );
-    openssl("pkey -in leaf.key -pubout -outform DER -out spki.der");
-    openssl("x509 -in ca.pem -outform DER -out ca.der");
-    let own = format!("3 1 1 {}", hex(&openssl("dgst -sha256 -binary spki.der")));
-    let issuer = format!("2 0 1 {}", hex(&openssl("dgst -sha256 -binary ca.der")));
-
-    let file = |name: &str| text_of(&directory.path().join(name));
-    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
-    std::fs::write(
-        directory.path().join("chain.pem"),
-        read("leaf.key") + &read("leaf.pem") + &read("ca.pem"),
-    )
-    .unwrap();
-    let made = danerelay(&[
-        "tlsa",
-        "make",
-        &file("leaf.pem"),
-        "--issuer",
-        &file("ca.pem"),
-        "--name",
-        "mx.example.test",
-    ]);
-    let owner = "_25._tcp.mx.example.test. IN TLSA";
-    assert_eq!(
-        made.stdout,
-        format!("{owner} {own}\n{owner} {issuer}\n"),
-        "{}",
-        made.stderr
-    );
-    for (record, depth) in [(own, 0), (issuer, 1)] {
-        let end = danerelay(&[
-            "tlsa",
-            "verify",
-            "--chain",
-            &file("chain.pem"),
-            "--name",
-            "mx.example.test",
-            "--record",
-            &record,
-            "--json",
-        ]);
-        assert_eq!(
-            (end.status, end.json()["depth"].clone()),
-            (0, json!(depth)),
-            "{}",
-            end.stdout
-        );
-    }
 }

@@ -3,19 +3,22 @@
 #![allow(unreachable_pub, missing_docs, dead_code)]
 
 pub mod common;
+pub mod memory;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use delivery::{DeliveryConfig, RetrySchedule, SchedulerHandle, Surroundings, Timeouts, TlsClient};
+use delivery::{
+    Clock, DeliveryConfig, RetrySchedule, SchedulerHandle, Surroundings, SystemClock, Timeouts, TlsClient,
+};
 use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
 use jiff::Timestamp;
 use mail::event::Value;
-use mail::{BodyType, Envelope, Event, EventLog, Mailbox, QueueId, ReversePath};
+use mail::{BodyType, Envelope, Event, EventLog, MailParameters, Mailbox, QueueId, Recipient, ReversePath};
 use policy::{Policy, Sources, Text};
 use spool::{EmbeddedSpool, NewMessage, Options, Spool};
 use testworld::dns::World;
@@ -35,6 +38,18 @@ impl EventLog for Log {
     }
 }
 
+impl Log {
+    /// All events of this name so far.
+    pub fn events(&self, name: &str) -> Vec<Line> {
+        let events = self.0.lock().unwrap();
+        events
+            .iter()
+            .filter(|event| event.name == name)
+            .map(fields)
+            .collect()
+    }
+}
+
 /// One delivery line, by field, as text.
 pub type Line = HashMap<&'static str, String>;
 
@@ -43,12 +58,13 @@ pub struct Scene {
     pub ca: Ca,
     /// The port that all receivers share.
     pub port: u16,
+    pub spool: Arc<EmbeddedSpool>,
     policy: Arc<ArcSwap<Policy>>,
-    spool: Arc<EmbeddedSpool>,
     log: Arc<Log>,
-    scheduler: SchedulerHandle,
+    setting: Setting,
+    scheduler: OnceLock<SchedulerHandle>,
     stop: watch::Sender<bool>,
-    _directory: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
 }
 
 /// What a test may choose before the start.
@@ -56,11 +72,14 @@ pub struct Setting {
     pub retry: Vec<Duration>,
     pub max_age: Duration,
     pub bounce_max_age: Duration,
+    pub delay_warning: Option<Duration>,
     pub mode: Mode,
     /// Addresses and ports at which the relay is said to listen.
     pub listen: Vec<SocketAddr>,
     /// Whether the scene's own authority counts as one of the WebPKI.
     pub webpki: bool,
+    pub connections: usize,
+    pub connections_per_host: usize,
 }
 
 impl Default for Setting {
@@ -69,9 +88,12 @@ impl Default for Setting {
             retry: vec![Duration::from_hours(1)],
             max_age: Duration::from_hours(120),
             bounce_max_age: Duration::from_hours(120),
+            delay_warning: None,
             mode: Mode::Validate,
             listen: Vec::new(),
             webpki: false,
+            connections: 10,
+            connections_per_host: 5,
         }
     }
 }
@@ -82,6 +104,13 @@ impl Scene {
     }
 
     pub async fn with(policy: &str, setting: Setting) -> Self {
+        let scene = Self::asleep(policy, setting).await;
+        scene.start();
+        scene
+    }
+
+    /// A scene in which nothing is delivered before [`Scene::start`].
+    pub async fn asleep(policy: &str, setting: Setting) -> Self {
         let world = World::start().await.unwrap();
         world.domain("test").signed().add().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -90,31 +119,38 @@ impl Scene {
             ..Options::default()
         };
         let spool = Arc::new(EmbeddedSpool::open(directory.path(), options).await.unwrap());
-        let log = Arc::new(Log::default());
         let addresses: Vec<IpAddr> = (2..10).map(|last| IpAddr::from([127, 0, 0, last])).collect();
-        let port = testworld::mail::free_port_on(&addresses).unwrap();
-        let policy = Arc::new(ArcSwap::from_pointee(compile(policy)));
-        let ca = Ca::new("Scene CA").unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let surroundings = Surroundings {
-            spool: Arc::clone(&spool),
-            resolver: resolver(&world, setting.mode),
-            policy: Arc::clone(&policy),
-            tls: tls(setting.webpki.then_some(&ca)),
-            events: Arc::clone(&log) as Arc<dyn EventLog>,
-        };
-        let (scheduler, _task) = delivery::start(config(port, setting), surroundings, stopped).unwrap();
         Self {
             world,
-            ca,
-            port,
-            policy,
+            ca: Ca::new("Scene CA").unwrap(),
+            port: testworld::mail::free_port_on(&addresses).unwrap(),
             spool,
-            log,
-            scheduler,
-            stop,
-            _directory: directory,
+            policy: Arc::new(ArcSwap::from_pointee(compile(policy))),
+            log: Arc::default(),
+            setting,
+            scheduler: OnceLock::new(),
+            stop: watch::channel(false).0,
+            directory,
         }
+    }
+
+    /// Starts the delivery side.
+    pub fn start(&self) {
+        let surroundings = Surroundings {
+            spool: Arc::clone(&self.spool),
+            resolver: resolver(&self.world, self.setting.mode),
+            policy: Arc::clone(&self.policy),
+            tls: tls(self.setting.webpki.then_some(&self.ca)),
+            events: Arc::clone(&self.log) as Arc<dyn EventLog>,
+            clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+        };
+        let config = config(self.port, &self.setting);
+        let (scheduler, _task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
+        self.scheduler.set(scheduler).unwrap();
+    }
+
+    pub fn scheduler(&self) -> &SchedulerHandle {
+        self.scheduler.get().unwrap()
     }
 
     /// A receiver at 127.0.0.`last`.
@@ -123,6 +159,16 @@ impl Scene {
         let mut builder = Receiver::builder("mx.test").address(address).identity(identity);
         for fault in faults {
             builder = builder.fault(fault);
+        }
+        builder.start().await.unwrap()
+    }
+
+    /// As [`Scene::receiver`], without faults, and with these extensions beside the usual ones.
+    pub async fn receiver_with(&self, last: u8, identity: &Identity, extensions: &[&str]) -> Receiver {
+        let address = SocketAddr::from(([127, 0, 0, last], self.port));
+        let mut builder = Receiver::builder("mx.test").address(address).identity(identity);
+        for extension in extensions {
+            builder = builder.extension(extension);
         }
         builder.start().await.unwrap()
     }
@@ -170,35 +216,24 @@ impl Scene {
         content: &[u8],
         created: Timestamp,
     ) -> QueueId {
-        let eight_bit = content.iter().any(|octet| *octet > 127);
-        let envelope = Envelope {
-            reverse_path: ReversePath::parse(sender).unwrap(),
-            recipients: recipients
-                .iter()
-                .map(|one| Mailbox::parse(one).unwrap())
-                .collect(),
-            body: if eight_bit {
-                BodyType::EightBitMime
-            } else {
-                BodyType::SevenBit
-            },
-        };
+        self.queue_envelope(envelope(sender, recipients, content), content, created)
+            .await
+    }
+
+    /// Queues a message as it is, and has it delivered if the delivery side has been started.
+    pub async fn queue_envelope(&self, envelope: Envelope, content: &[u8], created: Timestamp) -> QueueId {
         let mut incoming = self.spool.create().unwrap();
         incoming.append(content).await.unwrap();
         let id = QueueId::generate();
-        let accepted = self
-            .spool
-            .commit(
-                incoming,
-                NewMessage {
-                    id,
-                    envelope,
-                    created,
-                },
-            )
-            .await
-            .unwrap();
-        self.scheduler.accepted(accepted.pending);
+        let message = NewMessage {
+            id,
+            envelope,
+            created,
+        };
+        let accepted = self.spool.commit(incoming, message).await.unwrap();
+        if let Some(scheduler) = self.scheduler.get() {
+            scheduler.accepted(accepted.pending);
+        }
         id
     }
 
@@ -224,10 +259,81 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// All events of this name so far.
+    pub fn events(&self, name: &str) -> Vec<Line> {
+        self.log.events(name)
+    }
+
+    /// The messages of which there is something to tell.
+    pub async fn unreported(&self) -> Vec<QueueId> {
+        self.spool.unreported().await.unwrap()
+    }
+
+    /// Waits until nothing is left to deliver or to tell.
+    pub async fn wait_until_empty(&self) {
+        let began = Instant::now();
+        while !self.spool.pending(None, 1).await.unwrap().is_empty() || !self.unreported().await.is_empty() {
+            assert!(began.elapsed() < LIMIT);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits for so many events of this name.
+    pub async fn wait_for_events(&self, name: &str, count: usize) -> Vec<Line> {
+        let began = Instant::now();
+        loop {
+            let events = self.events(name);
+            if events.len() >= count {
+                return events;
+            }
+            assert!(began.elapsed() < LIMIT, "only {events:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// An envelope of which nothing is asked; the body is what the content is.
+pub fn envelope(sender: &str, recipients: &[&str], content: &[u8]) -> Envelope {
+    let eight_bit = content.iter().any(|octet| *octet > 127);
+    let mailbox = |one: &&str| Recipient::from(Mailbox::parse(one).unwrap());
+    Envelope {
+        reverse_path: ReversePath::parse(sender).unwrap(),
+        recipients: recipients.iter().map(mailbox).collect(),
+        parameters: MailParameters::of(if eight_bit {
+            BodyType::EightBitMime
+        } else {
+            BodyType::SevenBit
+        }),
+    }
+}
+
 impl Drop for Scene {
     fn drop(&mut self) {
         let _ = self.stop.send(true);
     }
+}
+
+/// Starts the delivery side around a queue in memory, under a policy that connects to no address.
+pub async fn start_around(
+    spool: &Arc<memory::MemorySpool>,
+    clock: &Arc<memory::VirtualClock>,
+    setting: &Setting,
+    log: &Arc<Log>,
+    stopped: watch::Receiver<bool>,
+) -> SchedulerHandle {
+    let world = World::start().await.unwrap();
+    let surroundings = Surroundings {
+        spool: Arc::clone(spool),
+        resolver: resolver(&world, setting.mode),
+        policy: Arc::new(ArcSwap::from_pointee(compile(common::STRICT))),
+        tls: tls(None),
+        events: Arc::clone(log) as Arc<dyn EventLog>,
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+    };
+    delivery::start(config(25, setting), surroundings, stopped)
+        .unwrap()
+        .0
 }
 
 fn fields(event: &Event) -> Line {
@@ -292,24 +398,25 @@ fn tls(webpki: Option<&Ca>) -> TlsClient {
     )
 }
 
-fn config(port: u16, setting: Setting) -> DeliveryConfig {
+fn config(port: u16, setting: &Setting) -> DeliveryConfig {
     let second = Duration::from_secs(2);
     DeliveryConfig {
         hostname: "relay.test".to_owned(),
         port,
         source_addresses: Vec::new(),
-        connections: 10,
+        connections: setting.connections,
         connections_per_destination: 5,
-        connections_per_host: 5,
+        connections_per_host: setting.connections_per_host,
         own_names: vec!["own.relay.test".parse().unwrap()],
         own_addresses: Vec::new(),
-        listen: setting.listen,
+        listen: setting.listen.clone(),
         address_family: dns::host::AddressFamily::Any,
         retry: RetrySchedule {
-            delays: setting.retry,
+            delays: setting.retry.clone(),
             max_age: setting.max_age,
             bounce_max_age: setting.bounce_max_age,
         },
+        delay_warning: setting.delay_warning,
         timeouts: Timeouts {
             connect: second,
             banner: second,

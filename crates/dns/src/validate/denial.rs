@@ -244,3 +244,49 @@ fn closest_encloser(name: &Name, owner: &Name, nsec: &NSEC) -> Name {
     }
     encloser
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hickory_proto::dnssec::Nsec3HashAlgorithm;
+
+    use super::*;
+
+    fn link(iterations: u16, next: u8) -> NSEC3 {
+        let (hash, salt) = (Nsec3HashAlgorithm::SHA1, vec![0xab; 8]);
+        NSEC3::new(hash, false, iterations, salt, vec![next; 20], [RecordType::A])
+    }
+
+    /// How many names are hashed for a denial of the deepest name that there can be, by these records.
+    fn hashed(owner: &str, link: &NSEC3) -> usize {
+        let zone = Name::from_ascii("test.").unwrap();
+        let owner = Name::from_ascii(format!("{owner}.test.")).unwrap();
+        let hashes = Hashes::new(&[(&owner, link)], &zone).ok().unwrap();
+        let deep = Name::from_ascii("a.".repeat(124) + "test.").unwrap();
+        about_nsec3(&hashes, &Query::query(deep, RecordType::A));
+        hashes.made.get()
+    }
+
+    #[test]
+    fn each_ancestor_of_a_name_is_hashed_once_and_no_more() {
+        // A record that matches nothing: all the way up to the zone.
+        let nothing = "0".repeat(32);
+        assert!((100..=126).contains(&hashed(&nothing, &link(150, 0x55))));
+    }
+
+    #[test]
+    fn beyond_the_limits_nothing_is_hashed() {
+        let zone = Name::from_ascii("test.").unwrap();
+        let owner = Name::from_ascii("0".repeat(32) + ".test.").unwrap();
+        let verdict = |iterations| Hashes::new(&[(&owner, &link(iterations, 0x55))], &zone).err();
+        assert_eq!(verdict(150), None);
+        for (iterations, expected) in [
+            (151, Verdict::TooManyIterations),
+            (500, Verdict::TooManyIterations),
+            (501, Verdict::Unproven),
+            (u16::MAX, Verdict::Unproven),
+        ] {
+            assert_eq!(verdict(iterations), Some(expected), "{iterations}");
+        }
+    }
+}

@@ -38,7 +38,7 @@ impl Received {
             return None;
         };
         let question = question.clone();
-        let usable = is_answer(&message) && !message.metadata.truncation;
+        let usable = is_answer(&message, &question) && !message.metadata.truncation;
         usable.then(|| Self {
             message: pruned(message, &question),
             question,

@@ -1,7 +1,7 @@
 //! Validation in this process, up to the trust anchors.
 //!
-//! The library checks signatures and the chain of keys ([`DnssecDnsHandle`]): it marks each record with what it found. What
-//! follows from that is decided here:
+//! The library checks signatures and the chain of keys ([`DnssecDnsHandle`]): it marks each record with what it found. It is given
+//! only such keys as are proved to be their zone's ([`keyset`]). What follows from its marks is decided here:
 //!
 //! * an RRset is secure if every record of it is, and for a wildcard's if it is proved that nothing closer exists;
 //! * an absence is secure if the secure denials of one zone prove it ([`denial`]);
@@ -12,6 +12,7 @@
 mod beneath;
 mod denial;
 pub mod fuzzing;
+mod keyset;
 mod nsec3;
 mod prune;
 
@@ -22,19 +23,22 @@ use hickory_net::dnssec::DnssecDnsHandle;
 use hickory_net::xfer::{DnsHandle, FirstAnswer};
 use hickory_net::{DnsError, NetError};
 use hickory_proto::dnssec::rdata::{DNSSECRData, DS};
-use hickory_proto::dnssec::{Proof, TrustAnchors as LibraryAnchors, Verifier};
+use hickory_proto::dnssec::{Proof, TrustAnchors as LibraryAnchors};
 use hickory_proto::op::{DnsRequestOptions, Message, Query};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use mail::{LookupFailure, Security};
 use tokio::time::Instant;
 
-use crate::TrustAnchors;
+use crate::algorithm;
 use crate::anchor::AnchorKey;
 use crate::hop::{Finding, Hop, at_owner, read};
+use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
+use crate::{NoAnswer, TrustAnchors};
 use beneath::{Beneath, out_of_library};
 use denial::{Cut, Evidence, Verdict, signature};
+pub(crate) use keyset::is_named;
 
 /// How long the keys behind DS anchors are used before they are matched anew: a new key of the set is taken up within this time.
 const KEYS_LIFE: Duration = Duration::from_hours(1);
@@ -48,7 +52,6 @@ type Library = DnssecDnsHandle<Beneath>;
 /// A validating resolver behind any upstream that passes DNSSEC records on.
 pub(crate) struct Validator {
     beneath: Beneath,
-    anchors: TrustAnchors,
     library: Mutex<Option<(Instant, Library)>>,
     signatures: usize,
 }
@@ -82,40 +85,33 @@ enum Proven {
 
 impl Validator {
     pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, capacity: usize) -> Self {
-        let beneath = Beneath::new(upstream, capacity);
+        let beneath = Beneath::new(upstream, anchors, capacity);
         Self {
             beneath,
-            anchors,
             library: Mutex::default(),
             signatures: capacity.clamp(64, SIGNATURES),
         }
     }
 
     /// What stands at a name, validated.
-    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, LookupFailure> {
+    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
         let start = Instant::now();
         let result = self.judge(&Query::query(name.clone(), record_type)).await;
-        if result.as_ref().err() != Some(&LookupFailure::Bogus) {
+        if !result.as_ref().is_err_and(|failure| failure.cause.is_bogus()) {
             return result;
         }
         self.beneath.forget_way_to(name);
         // RFC 4035 §4.3: without what is needed to decide, the answer is undecided, not wrong.
-        let missing = self.beneath.failed_on_the_way(name, start);
-        Err(if missing {
-            LookupFailure::Indeterminate
-        } else {
-            LookupFailure::Bogus
-        })
+        match self.beneath.failed_on_the_way(name, start) {
+            Some(missing) => Err(missing.called(LookupFailure::Indeterminate)),
+            None => result,
+        }
     }
 
     /// What stands at a name below a negative trust anchor (RFC 7646): no signature is looked at.
-    pub(crate) async fn unvalidated(
-        &self,
-        name: &Name,
-        record_type: RecordType,
-    ) -> Result<Hop, LookupFailure> {
+    pub(crate) async fn unvalidated(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
         let question = Query::query(name.clone(), record_type);
-        let (finding, ttl) = read(&*self.beneath.fetch(&question).await?, &question)?;
+        let (finding, ttl) = read(&*self.beneath.ask(&question).await?, &question)?;
         Ok(Hop {
             security: Security::Insecure,
             finding,
@@ -124,32 +120,43 @@ impl Validator {
     }
 
     /// What a look-up that ran out of time was waiting for: a key on the way, or the answer itself.
-    pub(crate) fn overdue(&self, name: &Name, start: Instant) -> LookupFailure {
-        let keys = self.beneath.failed_on_the_way(name, start);
-        if keys {
-            LookupFailure::Indeterminate
-        } else {
-            LookupFailure::Timeout
+    pub(crate) fn overdue(&self, name: &Name, start: Instant) -> NoAnswer {
+        match self.beneath.failed_on_the_way(name, start) {
+            Some(missing) => missing.called(LookupFailure::Indeterminate),
+            None => LookupFailure::Timeout.into(),
         }
     }
 
-    pub(crate) fn flush(&self, name: &Name) {
-        self.beneath.flush(name);
+    pub(crate) fn anchors(&self) -> &TrustAnchors {
+        self.beneath.anchors()
+    }
+
+    /// Whether a name is below a trust anchor.
+    pub(crate) fn reaches(&self, name: &Name) -> bool {
+        self.anchors().zone_above(name).is_some()
+    }
+
+    pub(crate) fn flush(&self, trees: &Subtrees) {
+        self.beneath.flush(trees);
         // Verdicts on signatures go with the keys that they were made with.
         *self.library.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn judge(&self, question: &Query) -> Result<Hop, LookupFailure> {
+    async fn judge(&self, question: &Query) -> Result<Hop, NoAnswer> {
         let message = self.ask(question).await?;
         let (finding, ttl) = read(&message, question)?;
         let security = match proven(&message, question, &finding) {
             Proven::Status(security) => security,
             Proven::TooCostly(zone) => match self.standing(question.name()).await? {
-                Standing::Signed(apex) if apex != zone => return Err(LookupFailure::Bogus),
+                Standing::Signed(apex) if apex != zone => return Err(LookupFailure::Bogus.into()),
                 Standing::Signed(_) | Standing::Unsigned => Security::Insecure,
             },
             Proven::Nothing => match self.standing(question.name()).await? {
-                Standing::Signed(_) => return Err(LookupFailure::Bogus),
+                Standing::Signed(_) => return Err(LookupFailure::Bogus.into()),
+                // Keys without a proof did not come as far as here.
+                Standing::Unsigned if question.query_type() == RecordType::DNSKEY => {
+                    return self.unvalidated(question.name(), RecordType::DNSKEY).await;
+                }
                 Standing::Unsigned => Security::Insecure,
             },
         };
@@ -161,22 +168,20 @@ impl Validator {
     }
 
     /// Walks from the trust anchor down to a name. Each cut is proved by the zone above it, and only by that.
-    async fn standing(&self, name: &Name) -> Result<Standing, LookupFailure> {
+    async fn standing(&self, name: &Name) -> Result<Standing, NoAnswer> {
         // RFC 4033 §5: without an anchor above it a name is neither secure nor bogus.
-        let Some(anchored) = self.anchors.zone_above(name) else {
+        let Some(anchored) = self.anchors().zone_above(name) else {
             return Ok(Standing::Unsigned);
         };
         let mut apex = anchored.clone();
         for labels in anchored.iter().count() + 1..=name.iter().count() {
             let below = name.trim_to(labels);
-            let step = self.step(&apex, &below).await.map_err(|cause| match cause {
-                LookupFailure::Bogus => LookupFailure::Bogus,
-                LookupFailure::Indeterminate
-                | LookupFailure::Servfail
-                | LookupFailure::Rcode(_)
-                | LookupFailure::Timeout
-                | LookupFailure::Malformed
-                | LookupFailure::AliasLoop => LookupFailure::Indeterminate,
+            let step = self.step(&apex, &below).await.map_err(|failure| {
+                if failure.cause.is_bogus() {
+                    failure
+                } else {
+                    failure.called(LookupFailure::Indeterminate)
+                }
             })?;
             match step {
                 Step::Signed => apex = below,
@@ -188,13 +193,13 @@ impl Validator {
         Ok(Standing::Signed(apex))
     }
 
-    async fn step(&self, apex: &Name, below: &Name) -> Result<Step, LookupFailure> {
+    async fn step(&self, apex: &Name, below: &Name) -> Result<Step, NoAnswer> {
         let question = Query::query(below.clone(), RecordType::DS);
         let message = self.ask(&question).await?;
         let delegation = at_owner(&message, below, RecordType::DS);
         if !delegation.is_empty() {
             if !all_secure(&delegation) {
-                return Err(LookupFailure::Bogus);
+                return Err(LookupFailure::Bogus.into());
             }
             // RFC 4035 §5.2, RFC 6840 §5.2: a delegation that only uses what we do not know is an unsigned one.
             let known = delegation.iter().any(|record| is_supported(record));
@@ -215,12 +220,12 @@ impl Validator {
             }
             Verdict::NoType(Cut::None) => Ok(Step::NoCut),
             Verdict::NoName => Ok(Step::NoName),
-            Verdict::Unproven => Err(LookupFailure::Bogus),
+            Verdict::Unproven => Err(LookupFailure::Bogus.into()),
         }
     }
 
     /// One question through the library. Its opinion on denials is not used, its marks on the records are.
-    async fn ask(&self, question: &Query) -> Result<Message, LookupFailure> {
+    async fn ask(&self, question: &Query) -> Result<Message, NoAnswer> {
         let library = self.library().await?;
         let mut options = DnsRequestOptions::default();
         options.use_edns = true;
@@ -231,7 +236,7 @@ impl Validator {
         }
     }
 
-    async fn library(&self) -> Result<Library, LookupFailure> {
+    async fn library(&self) -> Result<Library, NoAnswer> {
         if let Some((made, library)) = &*self.library.lock().unwrap_or_else(PoisonError::into_inner)
             && made.elapsed() < KEYS_LIFE
         {
@@ -250,10 +255,10 @@ impl Validator {
     }
 
     /// The keys of the trust anchors. Those known by their digest only are fetched, and matched with it.
-    async fn anchored_keys(&self) -> Result<LibraryAnchors, LookupFailure> {
+    async fn anchored_keys(&self) -> Result<LibraryAnchors, NoAnswer> {
         let mut keys = LibraryAnchors::empty();
         let (mut found, mut unfetched) = (false, false);
-        for anchor in self.anchors.iter() {
+        for anchor in self.anchors().iter() {
             match &anchor.key {
                 AnchorKey::Dnskey(key) => {
                     found |= keys.insert_with_name(key.public_key(), (&anchor.zone).into());
@@ -272,12 +277,12 @@ impl Validator {
         }
         match (found, unfetched) {
             (true, _) => Ok(keys),
-            (false, true) => Err(LookupFailure::Indeterminate),
+            (false, true) => Err(LookupFailure::Indeterminate.into()),
             (false, false) => {
-                for anchor in self.anchors.iter() {
+                for anchor in self.anchors().iter() {
                     self.beneath.forget_way_to(&anchor.zone);
                 }
-                Err(LookupFailure::Bogus)
+                Err(LookupFailure::Bogus.into())
             }
         }
     }
@@ -287,7 +292,7 @@ fn insert_matching(keys: &mut LibraryAnchors, zone: &Name, ds: &DS, data: &RData
     let RData::DNSSEC(DNSSECRData::DNSKEY(key)) = data else {
         return false;
     };
-    let matches = key.algorithm() == ds.algorithm() && ds.covers(zone, key).unwrap_or(false);
+    let matches = is_named(key, zone, &[ds]);
     if matches {
         // False where another anchor brought the same key already.
         let _ = keys.insert_with_name(key.public_key(), zone.into());
@@ -382,7 +387,7 @@ fn is_alias(record: &Record) -> bool {
 fn is_supported(record: &Record) -> bool {
     match &record.data {
         RData::DNSSEC(DNSSECRData::DS(ds)) => {
-            ds.algorithm().is_supported() && ds.digest_type().is_supported()
+            algorithm::counts(ds.algorithm()) && ds.digest_type().is_supported()
         }
         _ => false,
     }

@@ -11,6 +11,8 @@ use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
+use crate::algorithm;
+
 /// The most signatures of one RRset that are looked at; the others of it are dropped.
 const SIGNATURES_OF_RRSET: usize = 8;
 /// And of one message: an RRset with an expanded alias, and denials for several wildcards on the way.
@@ -38,15 +40,15 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
     message
 }
 
-/// Keeps the first signatures of each RRset, as long as `left` lasts. Those of algorithms that nobody here can check are not
-/// counted: they go (RFC 4035 §5.3.1 has us ignore them).
+/// Keeps the first signatures of each RRset, as long as `left` lasts. Those of algorithms that do not count here go before (RFC
+/// 4035 §5.3.1 has us ignore them).
 fn limit_signatures(section: &mut Vec<Record>, left: &mut usize) {
     let mut kept: HashMap<(Name, RecordType), usize> = HashMap::new();
     section.retain(|record| {
         let Some(rrsig) = signature(record) else {
             return true;
         };
-        if !rrsig.input().algorithm.is_supported() || *left == 0 {
+        if !algorithm::counts(rrsig.input().algorithm) || *left == 0 {
             return false;
         }
         let of_rrset = kept
@@ -133,13 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn signatures_that_nobody_can_check_do_not_crowd_out_the_others() {
+    fn signatures_that_do_not_count_do_not_crowd_out_the_others() {
         let question = Query::query(name("mx.example."), RecordType::A);
         let mut message = Message::query();
-        for _ in 0..100 {
-            message
-                .answers
-                .push(signature_at("mx.example.", RecordType::A, Algorithm::Unknown(16)));
+        for unknown in [5, 7, 16].map(Algorithm::from_u8) {
+            for _ in 0..100 {
+                message
+                    .answers
+                    .push(signature_at("mx.example.", RecordType::A, unknown));
+            }
         }
         message
             .answers

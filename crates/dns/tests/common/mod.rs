@@ -115,7 +115,7 @@ pub fn told<T>(lookup: &Lookup<T>) -> String {
             };
             format!("{} {data}", answer.security)
         }
-        Err(cause) => format!("failed {cause}"),
+        Err(failure) => format!("failed {}", failure.cause),
     }
 }
 
@@ -124,7 +124,7 @@ pub async fn ask(resolver: &Resolver, name: &str, record_type: RecordType) -> St
 }
 
 pub fn failure<T: std::fmt::Debug>(lookup: Lookup<T>) -> LookupFailure {
-    lookup.expect_err("an answer where a failure was due")
+    lookup.expect_err("an answer where a failure was due").cause
 }
 
 pub const SECURE: Security = Security::Secure;

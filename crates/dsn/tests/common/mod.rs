@@ -10,12 +10,15 @@
 
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
-use mail::{DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, Mailbox, QueueId, ReplyCode};
+use mail::{
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox, QueueId,
+    ReplyCode, Ret,
+};
 
 pub const ORIGINAL: &[u8] = b"Received: from client.example.org ([192.0.2.7])\r\n\tby relay.example.nl with ESMTP id \
     01JDB3K5V6W7X8Y9Z0ABCDEFGH;\r\n\tFri, 20 Nov 2026 10:00:00 +0000\r\nFrom: Alice <alice@example.org>\r\nTo: \
     bob@example.com, carol@example.net\r\nSubject: Quarterly figures\r\nMessage-ID: <figures.42@example.org>\r\nDate: Fri, 20 \
-    Nov 2026 10:59:58 +0100\r\n\r\nThe body, which is not returned.\r\n";
+    Nov 2026 10:59:58 +0100\r\n\r\nThe body, for whom it concerns.\r\n";
 
 pub fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -29,16 +32,47 @@ pub fn report_id() -> QueueId {
     "01JDR4ZZZZZZZZZZZZZZZZZZZZ".parse().unwrap()
 }
 
+pub fn mailbox(address: &str) -> Mailbox {
+    Mailbox::parse(address).unwrap()
+}
+
+/// On [`ORIGINAL`], of which nothing was asked.
 pub fn report(recipients: Vec<RecipientReport>) -> Report {
     Report {
         reporting_mta: DomainPart::parse("relay.example.nl").unwrap(),
         postmaster: None,
-        original_sender: Mailbox::parse("alice@example.org").unwrap(),
-        envelope_id: None,
+        original_sender: mailbox("alice@example.org"),
+        parameters: MailParameters::of(BodyType::SevenBit),
+        size: ORIGINAL.len().try_into().unwrap(),
         queue_id: "01JDB3K5V6W7X8Y9Z0ABCDEFGH".parse().unwrap(),
         arrived: time("2026-11-20T10:00:00Z"),
         recipients,
     }
+}
+
+/// On another original, with `RET`.
+pub fn report_on(original: &[u8], ret: Option<Ret>, recipients: Vec<RecipientReport>) -> Report {
+    let body = if original.is_ascii() {
+        BodyType::SevenBit
+    } else {
+        BodyType::EightBitMime
+    };
+    Report {
+        parameters: MailParameters {
+            ret,
+            ..MailParameters::of(body)
+        },
+        size: original.len().try_into().unwrap(),
+        ..report(recipients)
+    }
+}
+
+/// To a sender whose address is not ASCII.
+pub fn international(original: &[u8], ret: Option<Ret>, recipients: Vec<RecipientReport>) -> Report {
+    let mut report = report_on(original, ret, recipients);
+    report.original_sender = mailbox("andr\u{e9}@b\u{fc}cher.example");
+    report.parameters.smtputf8 = true;
+    report
 }
 
 /// Refused by its server in three lines.
@@ -49,7 +83,7 @@ pub fn refused() -> RecipientReport {
         "5.1.1 good bye",
     ];
     RecipientReport {
-        address: Mailbox::parse("Bob@example.com").unwrap(),
+        address: mailbox("Bob@example.com"),
         original_recipient: None,
         action: Action::Failed,
         status: EnhancedStatus::new(5, 1, 1),
@@ -64,8 +98,8 @@ pub fn refused() -> RecipientReport {
 /// Given up because its server never proved itself.
 pub fn expired() -> RecipientReport {
     RecipientReport {
-        address: Mailbox::parse("carol@example.net").unwrap(),
-        original_recipient: Some("rfc822;Carol@alias.example".to_owned()),
+        address: mailbox("carol@example.net"),
+        original_recipient: Some("rfc822;Carol@alias.example".parse().unwrap()),
         action: Action::Expired,
         status: EnhancedStatus::new(4, 7, 5),
         diagnostic: Diagnostic::Relay(
@@ -81,7 +115,7 @@ pub fn expired() -> RecipientReport {
 /// No server was ever reached.
 pub fn unreachable(action: Action) -> RecipientReport {
     RecipientReport {
-        address: Mailbox::parse("\"d d\"@example.info").unwrap(),
+        address: mailbox("\"d d\"@example.info"),
         original_recipient: None,
         action,
         status: EnhancedStatus::new(4, 4, 3),
@@ -93,13 +127,57 @@ pub fn unreachable(action: Action) -> RecipientReport {
     }
 }
 
+pub fn delayed() -> RecipientReport {
+    unreachable(Action::Delayed {
+        will_retry_until: time("2026-11-25T10:00:00Z"),
+    })
+}
+
+pub fn relayed() -> RecipientReport {
+    RecipientReport {
+        address: mailbox("erin@example.com"),
+        action: Action::Relayed,
+        status: EnhancedStatus::new(2, 0, 0),
+        diagnostic: Diagnostic::reply(ReplyCode::new(250).unwrap(), &["2.0.0 Ok: queued as 4XYZ"]),
+        ..refused()
+    }
+}
+
+/// Refused, with a mailbox that is not ASCII, under an alias that is not ASCII either.
+pub fn refused_international() -> RecipientReport {
+    RecipientReport {
+        address: mailbox("ren\u{e9}+x@b\u{fc}cher.example"),
+        original_recipient: Some(r"utf-8;d\x{E9}j\x{E0}@alias.example".parse().unwrap()),
+        ..refused()
+    }
+}
+
+/// A part of a report, decoded.
+#[derive(Debug)]
+pub struct Part {
+    pub content_type: String,
+    pub encoding: String,
+    pub body: Vec<u8>,
+}
+
+impl Part {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The words of a text, however it is wrapped.
+    pub fn words(&self) -> String {
+        self.text().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// A report taken apart by the letter of RFC 2046, RFC 3464 and RFC 5322, or a panic that says what is wrong.
 #[derive(Debug)]
 pub struct Taken {
     /// The fields of the message's own header.
     pub header: Vec<(String, String)>,
-    /// Each part: its Content-Type and its body.
-    pub parts: Vec<(String, String)>,
+    /// Its parts.
+    pub parts: Vec<Part>,
     /// The groups of the second part; values unfolded.
     pub groups: Vec<Vec<(String, String)>>,
 }
@@ -107,6 +185,10 @@ pub struct Taken {
 impl Taken {
     pub fn field(&self, name: &str) -> Option<&str> {
         find(&self.header, name)
+    }
+
+    pub fn types(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| &*part.content_type).collect()
     }
 }
 
@@ -117,49 +199,97 @@ pub fn find<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
+/// Builds the report as its caller does, with as much of the original as is wanted, and takes it apart.
+pub fn built(report: &Report, original: &[u8]) -> Taken {
+    let original = &original[..report.wanted()];
+    let content = report.build(original, report_id(), now()).unwrap();
+    if report.original_sender.is_ascii() {
+        assert!(content.is_ascii(), "not 7-bit");
+    }
+    take_apart(&content)
+}
+
 pub fn take_apart(content: &[u8]) -> Taken {
-    let text = std::str::from_utf8(content).unwrap();
-    assert!(text.is_ascii(), "not 7-bit");
-    assert!(text.ends_with("\r\n"), "the last line has no end");
-    for line in text.strip_suffix("\r\n").unwrap().split("\r\n") {
+    let end = content.strip_suffix(b"\r\n").expect("the last line has no end");
+    for line in split(end, b"\r\n") {
         assert!(
-            !line.contains(['\r', '\n', '\0']),
+            !line.iter().any(|octet| b"\r\n\0".contains(octet)),
             "a line end that is no CRLF: {line:?}"
         );
         assert!(line.len() <= 998, "a line of {} octets", line.len());
     }
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let (head, body) = split_header(content);
     let header = fields(head);
-    let content_type = find(&header, "Content-Type").unwrap();
-    let boundary = content_type
-        .split("boundary=\"")
-        .nth(1)
+    let (_, boundary) = find(&header, "Content-Type")
         .unwrap()
-        .split('"')
-        .next()
+        .split_once("boundary=\"")
         .unwrap();
-    let delimiter = format!("\r\n--{boundary}");
-    let mut pieces: Vec<&str> = body.split(delimiter.as_str()).collect();
-    assert_eq!(pieces.pop(), Some("--\r\n"), "the closing delimiter");
-    assert_eq!(pieces.len(), 4, "a preamble and three parts");
-    assert_eq!(pieces[0], "", "the preamble");
-    let parts: Vec<(String, String)> = pieces[1..]
-        .iter()
-        .map(|piece| {
-            let piece = piece
-                .strip_prefix("\r\n")
-                .expect("a delimiter is a line of its own");
-            let (head, body) = piece.split_once("\r\n\r\n").unwrap();
-            let content_type = find(&fields(head), "Content-Type").unwrap().to_owned();
-            (content_type, body.to_owned())
-        })
-        .collect();
-    let groups = parts[1].1.split("\r\n\r\n").map(fields).collect();
+    let delimiter = format!("\r\n--{}", boundary.split('"').next().unwrap());
+    let mut pieces = split(body, delimiter.as_bytes());
+    assert_eq!(pieces.pop(), Some(&b"--\r\n"[..]), "the closing delimiter");
+    assert_eq!(pieces.remove(0), b"", "the preamble");
+    let parts: Vec<Part> = pieces.into_iter().map(part).collect();
+    if parts.iter().any(|part| part.encoding == "8bit") {
+        assert_eq!(find(&header, "Content-Transfer-Encoding"), Some("8bit"));
+    }
+    let groups = parts[1].text().split("\r\n\r\n").map(fields).collect();
     Taken {
         header,
         parts,
         groups,
     }
+}
+
+fn part(piece: &[u8]) -> Part {
+    let piece = piece
+        .strip_prefix(b"\r\n")
+        .expect("a delimiter is a line of its own");
+    let (head, body) = split_header(piece);
+    let header = fields(head);
+    let encoding = find(&header, "Content-Transfer-Encoding").unwrap().to_owned();
+    let body = match &*encoding {
+        "7bit" => {
+            assert!(body.is_ascii(), "declared as 7bit");
+            body.to_vec()
+        }
+        "8bit" => body.to_vec(),
+        "quoted-printable" => decoded(std::str::from_utf8(body).unwrap()),
+        other => panic!("{other}"),
+    };
+    Part {
+        content_type: find(&header, "Content-Type").unwrap().to_owned(),
+        encoding,
+        body,
+    }
+}
+
+/// Quoted-printable text (RFC 2045 §6.7) without its encoding.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let text = text.replace("=\r\n", "");
+    let mut pieces = text.split('=');
+    octets.extend_from_slice(pieces.next().unwrap().as_bytes());
+    for piece in pieces {
+        octets.push(u8::from_str_radix(&piece[..2], 16).unwrap());
+        octets.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    octets
+}
+
+fn split<'a>(mut octets: &'a [u8], by: &[u8]) -> Vec<&'a [u8]> {
+    let mut pieces = Vec::new();
+    while let Some(position) = octets.windows(by.len()).position(|window| window == by) {
+        pieces.push(&octets[..position]);
+        octets = &octets[position + by.len()..];
+    }
+    pieces.push(octets);
+    pieces
+}
+
+/// A header, which must be UTF-8, and what stands behind the blank line.
+fn split_header(octets: &[u8]) -> (&str, &[u8]) {
+    let header = split(octets, b"\r\n\r\n")[0];
+    (std::str::from_utf8(header).unwrap(), &octets[header.len() + 4..])
 }
 
 fn fields(block: &str) -> Vec<(String, String)> {

@@ -13,6 +13,8 @@ async fn greeting_and_hello() {
             "PIPELINING",
             "SIZE 1000000",
             "8BITMIME",
+            "SMTPUTF8",
+            "DSN",
             "ENHANCEDSTATUSCODES"
         ]
     );
@@ -43,7 +45,8 @@ async fn each_command_has_its_reply() {
             ("mAiL fRoM:<a@b.example>", "250 2.1.0"),
             ("MAIL FROM:<a@b.example>", "503 5.5.1"),
             ("DATA", "503 5.5.1"),
-            ("RCPT TO:<c@d.example> NOTIFY=NEVER", "555 5.5.4"),
+            ("RCPT TO:<c@d.example> RET=FULL", "555 5.5.4"),
+            ("RCPT TO:<\u{e9}@d.example>", "553 5.6.7"),
             ("RCPT TO:<>", "501 5.1.3"),
             ("RCPT TO:<@a,@b:u@d.example> ", "250 2.1.5"),
             ("DATA x", "501 5.5.4"),
@@ -57,8 +60,8 @@ async fn each_command_has_its_reply() {
             ("MAIL FROM:<> SIZE=1000001", "552 5.3.4"),
             ("MAIL FROM:<> SIZE=1000000 BODY=8BITMIME", "250 2.1.0"),
             ("RSET", "250 2.0.0"),
-            ("MAIL FROM:<a@b> SMTPUTF8", "555 5.5.4"),
-            ("MAIL FROM:<\u{e9}@b>", "553 5.6.7"),
+            ("MAIL FROM:<a@b> REQUIRETLS", "555 5.5.4"),
+            ("MAIL FROM:<\u{e9}@b>", "550 5.6.7"),
             ("STARTTLS", "502 5.5.1"),
             ("QUIT ", "221 2.0.0"),
         ])
@@ -90,12 +93,12 @@ async fn an_accepted_message_is_spooled_logged_and_handed_on() {
         envelope
             .recipients
             .iter()
-            .map(Mailbox::as_str)
+            .map(|recipient| recipient.address.as_str())
             .collect::<Vec<_>>(),
         ["\"A b\"@D.example", "postmaster@admin.example"]
     );
     // Plain ASCII, whatever BODY said.
-    assert_eq!(envelope.body, mail::BodyType::SevenBit);
+    assert_eq!(envelope.parameters.body, mail::BodyType::SevenBit);
     let content = &world.contents_with_received()[0];
     assert!(
         content.starts_with(&format!(

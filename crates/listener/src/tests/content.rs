@@ -1,5 +1,4 @@
 use super::*;
-use std::io;
 
 #[tokio::test]
 async fn no_variant_of_the_end_of_data_smuggles_a_message() {
@@ -82,7 +81,7 @@ async fn large_content_comes_through_octet_for_octet() {
     let wire = [&content[..], b".\r\n"].concat();
     assert!(client.transaction(&wire).await.is_positive());
     assert!(world.contents()[0] == content);
-    assert_eq!(world.envelopes()[0].body, mail::BodyType::EightBitMime);
+    assert_eq!(world.envelopes()[0].parameters.body, mail::BodyType::EightBitMime);
     assert_eq!(std::fs::read_dir(world.spool_directory()).unwrap().count(), 0);
 }
 
@@ -107,40 +106,6 @@ async fn loops_end_at_a_hundred_received_fields() {
     assert!(client.transaction(message(99).as_bytes()).await.is_positive());
     let reply = client.transaction(message(100).as_bytes()).await.to_log();
     assert!(reply.starts_with("554 5.4.6"), "{reply}");
-}
-
-#[tokio::test]
-async fn trouble_of_the_spool_is_temporary() {
-    let world = World::new().await;
-    let mut client = world.client().await;
-    let io_error = || SpoolError::Io(Arc::new(io::Error::other("disk on fire")));
-    for (trouble, start) in [
-        (Trouble::AtCommit(SpoolError::Full), "452 4.3.1"),
-        (Trouble::AtCommit(io_error()), "451 4.3.0"),
-    ] {
-        world.trouble(Some(trouble));
-        let reply = client.transaction(b"x\r\n.\r\n").await.to_log();
-        assert!(reply.starts_with(start), "{reply}");
-    }
-    for (trouble, start) in [
-        (Trouble::AtCreate(SpoolError::Full), "452 4.3.1"),
-        (Trouble::AtCreate(io_error()), "451 4.3.0"),
-    ] {
-        world.trouble(Some(trouble));
-        client
-            .dialogue(&[
-                ("MAIL FROM:<a@b.example>", "250"),
-                ("RCPT TO:<c@d.example>", "250"),
-                ("DATA", start),
-            ])
-            .await;
-    }
-    assert!(world.hooked.lock().unwrap().is_empty());
-    // One event a minute, however often clients try.
-    assert_eq!(world.log_lines("event=spool").len(), 1);
-    assert_eq!(world.log_lines("event=rejected").len(), 4);
-    world.trouble(None);
-    assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
 }
 
 #[tokio::test]

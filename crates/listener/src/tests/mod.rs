@@ -8,17 +8,24 @@
 
 mod commands;
 mod content;
+mod international;
 mod limits;
+mod reports;
+mod shortage;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use jiff::Timestamp;
 use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
 use spool::incoming::Complete;
-use spool::{Accepted, Incoming, Lease, NewMessage, Pending, Report, Settled, Settlement, Spool, SpoolError};
+use spool::{
+    Accepted, Incoming, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement, Spool,
+    SpoolError,
+};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,7 +67,7 @@ impl Spool for MemorySpool {
         let trouble = self.trouble.lock().unwrap().clone();
         match trouble {
             Some(Trouble::AtCommit(error)) => return Err(error),
-            Some(Trouble::Panic) if message.envelope.recipients[0].local_part() == "panic" => {
+            Some(Trouble::Panic) if message.envelope.recipients[0].address.local_part() == "panic" => {
                 panic!("as asked")
             }
             _ => {}
@@ -82,7 +89,19 @@ impl Spool for MemorySpool {
         Ok(None)
     }
 
-    async fn settle(&self, _: Lease, _: Vec<Settlement>, _: Option<Report>) -> Result<Settled, SpoolError> {
+    async fn settle(&self, _: Lease, _: Vec<Settlement>, _: Timestamp) -> Result<Settled, SpoolError> {
+        Err(SpoolError::Closed)
+    }
+
+    async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
+        Ok(Vec::new())
+    }
+
+    async fn notices(&self, _: QueueId) -> Result<Option<Notices>, SpoolError> {
+        Ok(None)
+    }
+
+    async fn report(&self, _: Notices, _: Option<Report>) -> Result<Reported, SpoolError> {
         Err(SpoolError::Closed)
     }
 

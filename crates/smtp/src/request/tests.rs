@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::{Line, LineReader};
+use bytes::BytesMut;
+use mail::{Notify, OriginalRecipient};
 use proptest::prelude::*;
 
 fn parse(line: &str) -> Result<Request, Refusal> {
@@ -14,8 +17,22 @@ fn mail(line: &str) -> MailFrom {
     }
 }
 
-fn recipient(text: &str) -> Request {
-    Request::RcptTo(Recipient::Mailbox(Mailbox::parse(text).unwrap()))
+fn rcpt(line: &str) -> RcptTo {
+    match parse(line) {
+        Ok(Request::RcptTo(rcpt)) => rcpt,
+        other => unreachable!("{line}: {other:?}"),
+    }
+}
+
+fn recipient(path: ForwardPath) -> Request {
+    Request::RcptTo(RcptTo {
+        path,
+        parameters: RecipientParameters::default(),
+    })
+}
+
+fn mailbox(text: &str) -> Request {
+    recipient(ForwardPath::Mailbox(Mailbox::parse(text).unwrap()))
 }
 
 #[test]
@@ -29,18 +46,19 @@ fn verbs_match_without_case_and_blanks_at_the_end_are_tolerated() {
         ("RSET \t ", Request::Rset),
         ("NOOP anything at all", Request::Noop),
         ("vrfy x", Request::Vrfy),
+        ("VRFY \u{fc}ber SMTPUTF8", Request::Vrfy),
         ("help", Request::Help),
         ("HELP mail", Request::Help),
-        ("rCpT tO:<a@b.example>", recipient("a@b.example")),
-        ("RCPT TO:<a@b.example> ", recipient("a@b.example")),
-        ("RCPT TO: <a@b.example>", recipient("a@b.example")),
-        ("RCPT TO:<PostMaster>", Request::RcptTo(Recipient::Postmaster)),
-        ("RCPT TO:<@x,@y:u@d>", recipient("u@d")),
+        ("rCpT tO:<a@b.example>", mailbox("a@b.example")),
+        ("RCPT TO:<a@b.example> ", mailbox("a@b.example")),
+        ("RCPT TO: <a@b.example>", mailbox("a@b.example")),
+        ("RCPT TO:<PostMaster>", recipient(ForwardPath::Postmaster)),
+        ("RCPT TO:<@x,@y:u@d>", mailbox("u@d")),
         (
             "RCPT TO:<\"A b>\\\"c\"@Example.org>",
-            recipient("\"A b>\\\"c\"@Example.org"),
+            mailbox("\"A b>\\\"c\"@Example.org"),
         ),
-        ("RCPT TO:<a@[192.0.2.1]>", recipient("a@[192.0.2.1]")),
+        ("RCPT TO:<a@[192.0.2.1]>", mailbox("a@[192.0.2.1]")),
     ] {
         assert_eq!(parse(line), Ok(request), "{line}");
     }
@@ -67,6 +85,69 @@ fn mail_and_its_parameters() {
         mail("MAIL FROM:<> SIZE=99999999999999999999").size,
         Some(u64::MAX)
     );
+}
+
+#[test]
+fn reports_are_asked_for_octet_for_octet() {
+    let asked = mail("MAIL FROM:<a@b.example> ret=hdrs smtpUTF8 EnvId=Qq+2B+3D1 SIZE=7 BODY=8BITMIME");
+    assert_eq!(asked.ret, Some(Ret::Headers));
+    assert_eq!(asked.envelope_id.unwrap().as_str(), "Qq+2B+3D1");
+    assert!(asked.smtputf8);
+    assert_eq!((asked.size, asked.body), (Some(7), Some(BodyType::EightBitMime)));
+    let plain = mail("MAIL FROM:<a@b.example>");
+    assert_eq!(
+        (plain.smtputf8, plain.ret, plain.envelope_id),
+        (false, None, None)
+    );
+    for (line, notify, original) in [
+        ("RCPT TO:<a@b>", None, None),
+        ("RCPT TO:<a@b> notify=Success,dELAY", Some("Success,dELAY"), None),
+        ("RCPT TO:<a@b> NOTIFY=never", Some("never"), None),
+        (
+            "RCPT TO:<a@b>  orcpt=RFC822;A+2Bb@C.example  NOTIFY=FAILURE ",
+            Some("FAILURE"),
+            Some("RFC822;A+2Bb@C.example"),
+        ),
+        (
+            "RCPT TO:<Postmaster> ORCPT=x400;/c+3Dus/",
+            None,
+            Some("x400;/c+3Dus/"),
+        ),
+        (
+            "RCPT TO:<a@b> ORCPT=utf-8;\\x{E9}t\\x{E9}@b",
+            None,
+            Some("utf-8;\\x{E9}t\\x{E9}@b"),
+        ),
+    ] {
+        let parameters = rcpt(line).parameters;
+        assert_eq!(parameters.notify.as_ref().map(Notify::as_str), notify, "{line}");
+        let orcpt = parameters.original.as_ref().map(OriginalRecipient::as_str);
+        assert_eq!(orcpt, original, "{line}");
+    }
+}
+
+#[test]
+fn addresses_beyond_ascii() {
+    // The parameter stands behind the path that it permits.
+    let sender = mail("MAIL FROM:<\u{fc}ber@b\u{fc}cher.example> SMTPUTF8");
+    assert_eq!(sender.reverse_path.as_str(), "\u{fc}ber@b\u{fc}cher.example");
+    let forward = rcpt("RCPT TO:<\"\u{e9} x\"@xn--bcher-kva.example>");
+    assert!(!forward.is_ascii());
+    assert!(!rcpt("RCPT TO:<a@b> ORCPT=utf-8;\u{e9}@b").is_ascii());
+    assert!(rcpt("RCPT TO:<a@b> ORCPT=utf-8;\\x{E9}@b").is_ascii());
+    for (line, refusal) in [
+        (&b"MAIL FROM:<\xe9@b> SMTPUTF8"[..], Refusal::NotUtf8),
+        (b"MAIL FROM:<\xc0\xaf@b> SMTPUTF8", Refusal::NotUtf8),
+        (b"RCPT TO:<\xed\xa0\x80@b>", Refusal::NotUtf8),
+        (b"RCPT TO:<a\xc3@b>", Refusal::NotUtf8),
+        (b"RCPT TO:<\xff\x01@b>", Refusal::ControlCharacter),
+        // A control character of ISO 8859 in UTF-8.
+        (b"RCPT TO:<\xc2\x85@b>", Refusal::ControlCharacter),
+        (b"EHLO \xff", Refusal::HelloName),
+        (b"NOOP \xff", Refusal::Arguments),
+    ] {
+        assert_eq!(Request::parse(line), Err(refusal), "{line:?}");
+    }
 }
 
 #[test]
@@ -108,15 +189,47 @@ fn refusals() {
         ("MAIL FROM:<> SIZE=1 SIZE=1", R::Arguments),
         ("MAIL FROM:<> BODY=", R::Arguments),
         ("MAIL FROM:<> BODY=BINARYMIME", R::ParameterValue),
-        ("MAIL FROM:<> SMTPUTF8", R::UnknownParameter),
-        ("MAIL FROM:<> RET=HDRS", R::UnknownParameter),
-        ("MAIL FROM:<\u{e9}@b>", R::EightBitAddress),
-        ("RCPT TO:<\u{e9}@b>", R::EightBitAddress),
+        ("MAIL FROM:<> SMTPUTF8=1", R::Arguments),
+        ("MAIL FROM:<> SMTPUTF8=", R::Arguments),
+        ("MAIL FROM:<> SMTPUTF8 SMTPUTF8", R::Arguments),
+        ("MAIL FROM:<> RET", R::Arguments),
+        ("MAIL FROM:<> RET=BODY", R::Arguments),
+        ("MAIL FROM:<> RET=FULL RET=FULL", R::Arguments),
+        ("MAIL FROM:<> ENVID", R::Arguments),
+        ("MAIL FROM:<> ENVID=", R::Arguments),
+        ("MAIL FROM:<> ENVID=a+zz", R::Arguments),
+        ("MAIL FROM:<> ENVID=a+2b", R::Arguments),
+        ("MAIL FROM:<> ENVID=+0D", R::Arguments),
+        ("MAIL FROM:<> ENVID=a=b", R::Arguments),
+        ("MAIL FROM:<> SMTPUTF8 ENVID=\u{e9}", R::Arguments),
+        ("MAIL FROM:<> ENVID=a ENVID=a", R::Arguments),
+        ("MAIL FROM:<> NOTIFY=NEVER", R::UnknownParameter),
+        ("MAIL FROM:<> AUTH=<>", R::UnknownParameter),
+        ("MAIL FROM:<> \u{e9}", R::UnknownParameter),
+        ("MAIL FROM:<\u{e9}@b>", R::InternationalizedSender),
+        ("MAIL FROM:<\u{e9}@b> BODY=8BITMIME", R::InternationalizedSender),
         ("RCPT TO:<>", R::ForwardPath),
         ("RCPT TO:<a>", R::ForwardPath),
         ("RCPT TO:<a@[2001:db8::1]>", R::ForwardPath),
         ("RCPT TO:<a@b..c>", R::ForwardPath),
-        ("RCPT TO:<a@b> NOTIFY=NEVER", R::UnknownParameter),
+        ("RCPT TO:<@\u{fc}.example:a@b>", R::ForwardPath),
+        ("RCPT TO:<a@b> RET=FULL", R::UnknownParameter),
+        ("RCPT TO:<a@b> SMTPUTF8", R::UnknownParameter),
+        ("RCPT TO:<a@b> NOTIFY", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=NEVER,SUCCESS", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=DELAY,DELAY", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=FAILURE, DELAY", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=MAYBE", R::Arguments),
+        ("RCPT TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=a@b", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=rfc822;", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=rfc822;a+0Ab", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=rfc822;a+00", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=rfc822;\u{e9}", R::Arguments),
+        ("RCPT TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a", R::Arguments),
         ("RCPT TO:<a\u{0}@b>", R::ControlCharacter),
         ("RCPT TO:<a@b>\r\u{1}x", R::ControlCharacter),
         ("RCPT TO:<\"a\nb\"@c>", R::ControlCharacter),
@@ -143,6 +256,32 @@ fn paths_of_the_longest_lengths() {
     );
 }
 
+/// RFC 3461 §5.4, RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.1: with all parameters at their longest.
+#[test]
+fn commands_of_the_longest_lengths() {
+    let path = format!(
+        "{}@{}.{}.{}",
+        "l".repeat(64),
+        "d".repeat(63),
+        "d".repeat(63),
+        "d".repeat(61)
+    );
+    let id = "i".repeat(100);
+    let from =
+        format!("MAIL FROM:<{path}> SIZE=12345678901234567890 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID={id}");
+    assert_eq!(mail(&from).envelope_id.unwrap().as_str(), id);
+    assert_eq!(parse(&format!("{from}i")), Err(Refusal::Arguments));
+    let original = format!("rfc822;{}", "o".repeat(493));
+    let to = format!("RCPT TO:<{path}> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT={original}");
+    assert_eq!(rcpt(&to).parameters.original.unwrap().as_str(), original);
+    assert_eq!(parse(&format!("{to}o")), Err(Refusal::Arguments));
+    for line in [from, to, format!("RCPT TO:<{path}>{}", " ".repeat(1036))] {
+        let mut input = BytesMut::from(format!("{line}\r\n").as_str());
+        let read = LineReader::new().next_line(&mut input);
+        assert_eq!(read, Some(Line::Complete(BytesMut::from(line.as_str()))));
+    }
+}
+
 #[test]
 fn every_reply_has_a_code_and_an_enhanced_code_of_its_class() {
     use Refusal as R;
@@ -154,7 +293,9 @@ fn every_reply_has_a_code_and_an_enhanced_code_of_its_class() {
         R::Arguments,
         R::ReversePath,
         R::ForwardPath,
-        R::EightBitAddress,
+        R::NotUtf8,
+        R::InternationalizedSender,
+        R::InternationalizedRecipient,
         R::UnknownParameter,
         R::ParameterValue,
         R::NoHello,
@@ -178,9 +319,9 @@ proptest! {
         let text = match Request::parse(&line) {
             Ok(Request::Ehlo(name) | Request::Helo(name)) => name,
             Ok(Request::MailFrom(mail)) => mail.reverse_path.as_str().to_owned(),
-            Ok(Request::RcptTo(Recipient::Mailbox(mailbox))) => mailbox.as_str().to_owned(),
+            Ok(Request::RcptTo(RcptTo { path: ForwardPath::Mailbox(mailbox), .. })) => mailbox.as_str().to_owned(),
             Ok(_) | Err(_) => String::new(),
         };
-        prop_assert!(text.bytes().all(|octet| (b' '..=b'~').contains(&octet)));
+        prop_assert!(!text.contains(char::is_control));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use mail::QueueId;
 use tempfile::NamedTempFile;
 
+use super::steps::{Place, reach};
 use crate::error::SpoolError;
 
 /// The directories of a spool.
@@ -64,8 +65,10 @@ impl Directories {
 
     /// Syncs a file, moves it to its final place and syncs that. Waits for the disk.
     pub(super) fn publish(&self, id: QueueId, file: NamedTempFile) -> Result<Published, SpoolError> {
+        reach(Place::Sync);
         file.as_file().sync_data()?;
         let path = self.body(id);
+        reach(Place::Publish);
         let _: File = file
             .persist_noclobber(&path)
             .map_err(|refused| match refused.error.kind() {
@@ -73,6 +76,7 @@ impl Directories {
                 _ => refused.error.into(),
             })?;
         let published = Published { path, kept: false };
+        reach(Place::SyncDirectory);
         sync_directory(&self.shard(id))?;
         Ok(published)
     }
@@ -120,6 +124,7 @@ impl Drop for Published {
 
 /// Removes a content whose message has left the spool. What cannot be removed now is an orphan, swept at start.
 pub(super) fn remove(path: &Path) {
+    reach(Place::Remove);
     match fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -5,20 +5,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bodies::{self, Directories};
+use super::commits::CommitsFile;
 use super::schema;
+use super::shared::Shared;
 use crate::error::SpoolError;
 
 /// Frames (pages) in the log above which it is to start again from its beginning: 64 MiB of pages of 4 KiB.
 const LOG_LIMIT: i64 = 16_384;
+/// Frames above which it must start again, whatever that costs: 192 MiB.
+const LOG_BOUND: i64 = 3 * LOG_LIMIT;
 /// Few enough frames for the writer to carry over by itself between two commits.
-const FEW: i64 = 256;
+const FEW: i64 = 512;
 /// How often a checkpoint follows another at once to get down to [`FEW`].
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 8;
+
+/// How often the number of durable transactions is written while there are few.
+const COMMITS_EVERY: Duration = Duration::from_mins(1);
+
+/// What the thread takes care of, beside the log.
+#[derive(Debug)]
+pub(super) struct Ward {
+    pub(super) directories: Directories,
+    pub(super) commits: CommitsFile,
+    pub(super) shared: Arc<Shared>,
+}
 
 /// What there is to do.
 #[derive(Debug)]
@@ -41,11 +57,7 @@ pub(super) struct Caretaker {
 impl Caretaker {
     /// Starts the thread, which first sweeps: `stored` are the contents in files that were there before anything
     /// new was accepted.
-    pub(super) fn start(
-        database: &Path,
-        directories: Directories,
-        stored: Vec<QueueId>,
-    ) -> Result<Self, SpoolError> {
+    pub(super) fn start(database: &Path, ward: Ward, stored: Vec<QueueId>) -> Result<Self, SpoolError> {
         let connection = schema::open_caretaker(database)?;
         let finish = Arc::new(AtomicBool::new(false));
         let (chores, inbox) = mpsc::channel();
@@ -53,10 +65,10 @@ impl Caretaker {
         let thread = thread::Builder::new()
             .name("spool-caretaker".into())
             .spawn(move || {
-                if let Err(error) = sweep(&connection, &directories, stored) {
+                if let Err(error) = sweep(&connection, &ward.directories, stored) {
                     tracing::warn!(%error, "cannot sweep the spool");
                 }
-                work(&connection, &inbox, &flag);
+                ward.work(&connection, &inbox, &flag);
             })?;
         Ok(Self {
             chores,
@@ -86,30 +98,60 @@ impl Caretaker {
     }
 }
 
-fn work(connection: &Connection, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
-    while let Ok(chore) = inbox.recv() {
-        match chore {
-            Chore::Remove(path) => bodies::remove(&path),
-            Chore::Checkpoint => match catch_up(connection) {
-                Ok(true) => finish.store(true, Ordering::Relaxed),
-                Ok(false) => {}
-                // It may be repeated on the same handle: it starts where the last one succeeded and writes every
-                // page again from the log, which stays as it is.
-                Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
-            },
+impl Ward {
+    fn work(&self, connection: &Connection, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
+        let mut written = 0;
+        loop {
+            match inbox.recv_timeout(COMMITS_EVERY) {
+                Ok(Chore::Remove(path)) => bodies::remove(&path),
+                Ok(Chore::Checkpoint) => {
+                    match catch_up(connection) {
+                        Ok(true) => finish.store(true, Ordering::Relaxed),
+                        Ok(false) => {}
+                        // It may be repeated on the same handle: it starts where the last one succeeded and writes
+                        // every page again from the log, which stays as it is.
+                        Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
+                    }
+                    self.note_commits(&mut written);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => self.note_commits(&mut written),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.note_commits(&mut written);
+    }
+
+    /// Writes how many transactions are durable, if that is not what the file says.
+    fn note_commits(&self, written: &mut u64) {
+        let commits = self.shared.commits.load(Ordering::Relaxed);
+        if commits == *written {
+            return;
+        }
+        match self.commits.write(commits) {
+            Ok(()) => *written = commits,
+            Err(error) => tracing::warn!(%error, "cannot note how many transactions are durable"),
         }
     }
 }
 
-/// Checkpoints until little is left; whether the log is long enough to start again.
+/// A checkpoint; where the log is long, further ones until little is left. Whether the log is to start again.
+///
+/// What a checkpoint reports is how things stood when it began, so what is left after it is told by how much the next
+/// one finds.
 fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
+    let (mut log, mut carried) = checkpoint(connection, "PASSIVE")?;
     for _ in 0..ROUNDS {
-        let (log, carried) = checkpoint(connection, "PASSIVE")?;
-        if log.saturating_sub(carried) <= FEW {
-            return Ok(log > LOG_LIMIT);
+        if log <= LOG_LIMIT {
+            return Ok(false);
+        }
+        let before = carried;
+        (log, carried) = checkpoint(connection, "PASSIVE")?;
+        if log.saturating_sub(before) <= FEW && carried == log {
+            return Ok(true);
         }
     }
-    Ok(true)
+    // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
+    Ok(log > LOG_BOUND)
 }
 
 /// One checkpoint: frames in the log, and how many of them are in the database now.

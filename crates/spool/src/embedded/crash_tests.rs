@@ -14,12 +14,13 @@ use std::process::{Command, Stdio};
 
 use jiff::ToSpan;
 use mail::{QueueId, Status};
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
+use super::steps::Place;
 use super::tests::open;
-use super::writer::Place;
 use super::*;
-use crate::contract::{commit, message, octets, read, settlement};
+use crate::Manage;
+use crate::contract::{commit, message, noticed, now, octets, read, settlement};
 use crate::incoming::INLINE_LIMIT;
 
 /// Not a test by itself: the process that the next test kills.
@@ -188,7 +189,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
             settlement(0, Status::Sent, None),
             settlement(1, Status::Deferred, Some(later)),
         ];
-        let settled = spool.settle(lease, outcomes, None).await.unwrap();
+        let settled = spool.settle(lease, outcomes, now()).await.unwrap();
         assert!(
             spool.shared.faults.lock().unwrap().is_empty(),
             "every fault happened"
@@ -204,13 +205,93 @@ async fn outcomes_outlive_a_disk_that_fails() {
         order(&spool, &faults[..1]);
         let last = vec![settlement(1, Status::Sent, None)];
         assert!(
-            !spool.settle(lease, last, None).await.unwrap().message_done,
+            !spool.settle(lease, last, now()).await.unwrap().message_done,
             "{faults:?}"
         );
         let lease = spool.lease(second.id, &second.next_hop).await.unwrap().unwrap();
         let last = vec![settlement(2, Status::Bounced, None)];
-        assert!(spool.settle(lease, last, None).await.unwrap().message_done);
+        assert!(spool.settle(lease, last, now()).await.unwrap().message_done);
         assert!(ids(&spool).await.is_empty());
+        assert_eq!(spool.messages(), 0);
+        assert_eq!(
+            ledger(directory.path()),
+            [(2, 1), (4, 2), (5, 1)],
+            "each outcome is counted once: {faults:?}"
+        );
+        spool.close().await.unwrap();
+    }
+}
+
+/// How often the ledger has each status.
+fn ledger(path: &Path) -> Vec<(i64, i64)> {
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    let mut statement = connection
+        .prepare("SELECT status, sum(count) FROM ledger GROUP BY status ORDER BY status")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_queued_once_whatever_the_disk_does() {
+    let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
+    for fault in [
+        (Place::Begin, failure),
+        (Place::Commit, failure),
+        (Place::Committed, failure),
+        (Place::Commit, full),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        let part = &accepted.pending[0];
+        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let failed = vec![noticed(0, Status::Bounced, None)];
+        order(&spool, &[fault]);
+        assert!(spool.settle(lease, failed, now()).await.unwrap().report_due);
+        let notices = spool.notices(accepted.id).await.unwrap().unwrap();
+        let report = crate::Report {
+            message: message(&["sender@a.example"]),
+            content: "told".into(),
+        };
+        order(&spool, &[fault]);
+        let reported = spool.report(notices, Some(report)).await.unwrap();
+        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert!(reported.message_done && !reported.notices_left, "{fault:?}");
+        let found = spool.pending(None, usize::MAX).await.unwrap();
+        assert_eq!(found, reported.pending);
+        assert_eq!((found.len(), spool.messages()), (1, 1), "{fault:?}");
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_that_fails_leaves_the_part_free() {
+    for place in [Place::Begin, Place::Commit, Place::Committed] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        let part = &accepted.pending[0];
+        let selected = vec![crate::Selected {
+            id: accepted.id,
+            recipients: vec![crate::RecipientIndex(0)],
+        }];
+        order(&spool, &[(place, ErrorCode::SystemIoFailure)]);
+        let hold = spool.act(crate::Action::Hold, selected.clone(), now()).await;
+        assert!(matches!(hold, Err(SpoolError::Io(_))), "{hold:?}");
+        // Whether it took place is not known to who asked; doing it again is safe, and it can be undone.
+        let _ = spool
+            .act(crate::Action::Hold, selected.clone(), now())
+            .await
+            .unwrap();
+        assert!(spool.lease(part.id, &part.next_hop).await.unwrap().is_none());
+        let released = spool.act(crate::Action::Release, selected, now()).await.unwrap();
+        assert_eq!(released.done, 1, "{place:?}");
+        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let sent = vec![settlement(0, Status::Sent, None)];
+        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
         spool.close().await.unwrap();
     }
 }
@@ -233,7 +314,7 @@ async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
     let settling = {
         let spool = spool.clone();
         let sent = vec![settlement(0, Status::Sent, None)];
-        tokio::spawn(async move { spool.settle(lease, sent, None).await })
+        tokio::spawn(async move { spool.settle(lease, sent, now()).await })
     };
     while !spool.shared.broken.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mail::{BodyType, Envelope, Mailbox, NextHop, QueueId, ReversePath};
+use mail::{Envelope, MailParameters, NextHop, QueueId, Recipient, ReversePath};
 use tokio::sync::oneshot;
 
 use super::bodies::Published;
 use super::rows::whole_milliseconds;
 use crate::error::SpoolError;
-use crate::message::{Accepted, Lease, NewMessage, Pending, Settled, Settlement};
+use crate::manage::{Acted, Action, Selected};
+use crate::message::{Accepted, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement};
 
 /// Where the answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
@@ -22,6 +23,10 @@ pub(super) enum Job {
     Commit(Box<CommitJob>),
     /// Record outcomes.
     Settle(Box<SettleJob>),
+    /// Record what was told.
+    Report(Box<ReportJob>),
+    /// Do what the administrator asks.
+    Act(Box<ActJob>),
     /// Write what was handed over before, tidy up and end.
     Close(Reply<()>),
 }
@@ -39,16 +44,25 @@ pub(super) struct MessageRows {
     pub(super) id: QueueId,
     pub(super) created: Timestamp,
     pub(super) reverse_path: ReversePath,
-    pub(super) body: BodyType,
-    pub(super) size: u64,
+    pub(super) parameters: MailParameters,
     /// The distinct next hops.
     pub(super) next_hops: Vec<NextHop>,
     /// Each recipient with its place in `next_hops`.
-    pub(super) recipients: Vec<(Mailbox, usize)>,
-    pub(super) content: Stored,
+    pub(super) recipients: Vec<(Recipient, usize)>,
+    pub(super) body: Body,
 }
 
 /// The content of a new message.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// Octets.
+    pub(super) size: u64,
+    /// Their CRC-32.
+    pub(super) sum: u32,
+    pub(super) stored: Stored,
+}
+
+/// Where a content is.
 #[derive(Debug)]
 pub(super) enum Stored {
     Inline(Bytes),
@@ -60,69 +74,103 @@ pub(super) enum Stored {
 pub(super) struct SettleJob {
     pub(super) lease: Lease,
     pub(super) settlements: Vec<Settlement>,
-    pub(super) report: Option<(MessageRows, Accepted)>,
+    pub(super) now: Timestamp,
     pub(super) reply: Reply<Settled>,
 }
+
+/// What was told to a sender.
+#[derive(Debug)]
+pub(super) struct ReportJob {
+    pub(super) notices: Notices,
+    pub(super) report: Option<(MessageRows, Accepted)>,
+    pub(super) reply: Reply<Reported>,
+}
+
+/// Something that the administrator asks.
+#[derive(Debug)]
+pub(super) struct ActJob {
+    pub(super) action: Action,
+    pub(super) selected: Vec<Selected>,
+    pub(super) now: Timestamp,
+    pub(super) reply: Reply<Acted>,
+}
+
+/// Octets of a row, and of the pages that a step touches, as they weigh in the log.
+const ROW: usize = 256;
+const PAGES: usize = 4096;
 
 impl Job {
     /// About how many octets it adds to the log.
     pub(super) fn weight(&self) -> usize {
-        let row = 256_usize;
-        let pages = 4096_usize;
-        let message = |rows: &MessageRows| {
-            let body = match &rows.content {
-                Stored::Inline(bytes) => bytes.len(),
-                Stored::File(_) => 0,
-            };
-            pages
-                .saturating_add(body)
-                .saturating_add(rows.recipients.len().saturating_mul(row))
-        };
+        let rows = |count: usize| PAGES.saturating_add(count.saturating_mul(ROW));
         match self {
-            Self::Commit(job) => message(&job.message),
-            Self::Settle(job) => {
-                let report = job.report.as_ref().map_or(0, |(rows, _)| message(rows));
-                pages
-                    .saturating_add(job.settlements.len().saturating_mul(row))
-                    .saturating_add(report)
+            Self::Commit(job) => job.message.weight(),
+            Self::Settle(job) => rows(job.settlements.len()),
+            Self::Report(job) => {
+                let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
+                rows(job.notices.recipients.len()).saturating_add(report)
             }
+            Self::Act(job) => rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
             Self::Close(_) => 0,
         }
     }
 }
 
+impl MessageRows {
+    fn weight(&self) -> usize {
+        let body = match &self.body.stored {
+            Stored::Inline(bytes) => bytes.len(),
+            Stored::File(_) => 0,
+        };
+        let rows = self.recipients.len().saturating_mul(ROW);
+        PAGES.saturating_add(body).saturating_add(rows)
+    }
+}
+
+impl Body {
+    /// A content that is stored beside its envelope.
+    pub(super) fn inline(content: Bytes) -> Self {
+        Self {
+            size: content.len() as u64,
+            sum: crc32fast::hash(&content),
+            stored: Stored::Inline(content),
+        }
+    }
+}
+
 /// The rows of a new message and what its commit will return, or why it cannot be one.
-pub(super) fn plan(
-    message: NewMessage,
-    size: u64,
-    content: Stored,
-) -> Result<(MessageRows, Accepted), SpoolError> {
+pub(super) fn plan(message: NewMessage, body: Body) -> Result<(MessageRows, Accepted), SpoolError> {
     let NewMessage {
         id,
-        envelope,
+        envelope:
+            Envelope {
+                reverse_path,
+                recipients,
+                parameters,
+            },
         created,
     } = message;
-    let Envelope {
-        reverse_path,
-        recipients,
-        body,
-    } = envelope;
     if recipients.is_empty() {
         return Err(SpoolError::NoRecipients);
     }
     let created = whole_milliseconds(created);
+    let size = body.size;
     let (recipients, pending) = group(id, created, size, recipients);
     let rows = MessageRows {
         id,
         created,
         reverse_path,
-        body,
-        size,
+        parameters,
         next_hops: pending.iter().map(|part| part.next_hop.clone()).collect(),
         recipients,
-        content,
+        body,
     };
     Ok((rows, Accepted { id, size, pending }))
+}
+
+/// The rows of a report and what is to be delivered of it.
+pub(super) fn plan_report(report: Report) -> Result<(MessageRows, Accepted), SpoolError> {
+    plan(report.message, Body::inline(report.content))
 }
 
 /// Gathers recipients by next hop, in the order in which the next hops first appear.
@@ -130,12 +178,12 @@ fn group(
     id: QueueId,
     due: Timestamp,
     size: u64,
-    recipients: Vec<Mailbox>,
-) -> (Vec<(Mailbox, usize)>, Vec<Pending>) {
+    recipients: Vec<Recipient>,
+) -> (Vec<(Recipient, usize)>, Vec<Pending>) {
     let mut pending: Vec<Pending> = Vec::with_capacity(1);
     let mut known = HashMap::new();
-    let placed = recipients.into_iter().map(|address| {
-        let next_hop = NextHop::of(&address);
+    let placed = recipients.into_iter().map(|recipient| {
+        let next_hop = NextHop::of(&recipient.address);
         let place = *known.entry(next_hop.clone()).or_insert(pending.len());
         match pending.get_mut(place) {
             Some(part) => part.recipients = part.recipients.saturating_add(1),
@@ -147,7 +195,7 @@ fn group(
                 size,
             }),
         }
-        (address, place)
+        (recipient, place)
     });
     (placed.collect(), pending)
 }

@@ -1,20 +1,30 @@
 //! The embedded store: `SQLite` in write-ahead mode, with large contents in files beside it.
 //!
-//! * `lock`: one daemon a spool.
+//! * `lock`: one daemon a spool. `start`: what is looked at before anything is accepted.
 //! * `schema`: the tables and their versions; how a connection is set up.
-//! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `tables`: its statements.
-//!   `recovery`: when writing fails, and how it ends.
-//! * `caretaker`: checkpoints, removal of files, the sweep at start; nothing waits for it.
-//! * `readers`: connections that only read. `queries`: their statements. `rows`: between types and columns.
+//! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `group`: one group in one
+//!   transaction. `tables`, `settling`, `tally`, `acting`: its statements. `recovery`: when writing fails, and how it
+//!   ends. `shared`: what the writer and the callers both see.
+//! * `caretaker`: checkpoints, removal of files, the sweep at start; nothing waits for it. `commits`: how many
+//!   transactions must be there.
+//! * `readers`: connections that only read. `queries`, `stored`, `shown`: their statements. `rows`: between types and columns.
 //!   `recent`: what was just accepted, so that most deliveries read nothing.
+//! * `managing`: the administrator's side. `read_only`: the same without the daemon.
 //! * `bodies`: large contents. `space`, `reserve`: a disk that fills up.
+//! * `steps`: where a process can die and a write can fail.
 
+mod acting;
 mod bodies;
 mod caretaker;
+mod commits;
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
+mod group;
 mod job;
 mod lock;
+mod managing;
 mod queries;
 mod read_only;
 mod readers;
@@ -23,50 +33,53 @@ mod recovery;
 mod reserve;
 mod rows;
 mod schema;
+mod settling;
+mod shared;
+mod shown;
 mod space;
+mod start;
+#[cfg(test)]
+mod start_tests;
+#[cfg(test)]
+mod step_tests;
+mod steps;
+mod stored;
 mod tables;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use mail::{NextHop, QueueId};
 use tokio::sync::{mpsc, oneshot};
 
 use bodies::Directories;
-use caretaker::Caretaker;
-use job::{CommitJob, Job, SettleJob, Stored};
-use lock::Lock;
+use job::{Body, CommitJob, Job, ReportJob, SettleJob, Stored};
 use readers::Readers;
-use recent::Recent;
-use recovery::Complaint;
-use reserve::Reserve;
-use space::Space;
-use writer::{Shared, Writer};
+use shared::Shared;
 
 use crate::blocking::blocking;
 use crate::error::SpoolError;
 use crate::incoming::{Complete, Incoming};
-use crate::leases::LeaseTable;
-use crate::listing::QueuedMessage;
-use crate::message::{Accepted, Lease, NewMessage, Pending, Report, Settled, Settlement};
+use crate::message::{Accepted, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement};
 use crate::store::Spool;
 
 pub use read_only::ReadOnlySpool;
 
 /// The database's name in the spool directory.
 const DATABASE: &str = "queue.db";
-/// Steps that may wait for the writer before callers wait to hand theirs over.
-const INBOX: usize = 256;
 
 /// What may be set.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The most messages in the queue, 0 for as many as the disk holds; beyond that, nothing is accepted. Our own
+    /// reports are queued all the same.
+    pub queue_messages: u64,
     /// Octets that must stay free on the disk; below that, nothing is accepted.
     pub spool_free: u64,
     /// Most steps committed together.
@@ -80,6 +93,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            queue_messages: 0,
             spool_free: 512 << 20,
             group_messages: 256,
             group_bytes: 4 << 20,
@@ -96,105 +110,68 @@ pub struct EmbeddedSpool {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     directories: Directories,
-    leases: LeaseTable,
     readers: Arc<Readers>,
-    recent: Arc<Recent>,
+    in_doubt: Arc<[QueueId]>,
+    vanished: u64,
 }
 
 impl EmbeddedSpool {
     /// Opens the spool in the directory `path`, or makes one there.
     pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, SpoolError> {
         let path = path.into();
-        blocking(move || Self::open_now(&path, options)).await
-    }
-
-    fn open_now(path: &Path, options: Options) -> Result<Self, SpoolError> {
-        let directories = Directories::of(path);
-        directories.make(path)?;
-        let lock = Lock::take(path)?;
-        let database = path.join(DATABASE);
-        let connection = schema::open_writer(&database, options.cache_bytes)?;
-        directories.clear_incoming()?;
-        let shared = Arc::new(Shared {
-            broken: AtomicBool::new(false),
-            space: Space::new(path.to_owned(), options.spool_free),
-            #[cfg(test)]
-            faults: std::sync::Mutex::default(),
-        });
-        let (jobs, inbox) = mpsc::channel(INBOX);
-        Writer {
-            next_body: tables::next_body(&connection)?,
-            caretaker: Caretaker::start(&database, directories.clone(), directories.stored()?)?,
-            reserve: Reserve::make(path),
-            database: database.clone(),
-            directories: directories.clone(),
-            options,
-            connection: Some(connection),
-            shared: Arc::clone(&shared),
-            inbox,
-            waiting: VecDeque::new(),
-            withdrawn: Vec::new(),
-            unchecked: 0,
-            complaint: Complaint::default(),
-            lock,
-        }
-        .start()?;
-        Ok(Self {
-            jobs,
-            shared,
-            directories,
-            leases: LeaseTable::default(),
-            readers: Arc::new(Readers::new(database)),
-            recent: Arc::default(),
-        })
+        blocking(move || start::open(&path, options)).await
     }
 
     /// Writes what was handed over before, tidies up and gives the directory free. Whatever is asked of the spool
     /// afterwards fails with [`SpoolError::Closed`].
     pub async fn close(&self) -> Result<(), SpoolError> {
         self.readers.close();
-        let (reply, answer) = oneshot::channel();
-        self.hand_over(Job::Close(reply)).await?;
-        answer.await.unwrap_or(Err(SpoolError::Closed))
+        self.ask(Job::Close).await
     }
 
-    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
-    pub async fn list(
-        &self,
-        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<(), SpoolError> {
-        let leases = self.leases.clone();
-        self.readers
-            .read(move |connection| queries::list(connection, &leases, visit))
-            .await
+    /// Messages in the queue.
+    pub fn messages(&self) -> u64 {
+        self.shared.messages.load(Ordering::Relaxed)
     }
 
-    fn accepting(&self) -> Result<(), SpoolError> {
+    /// Whether a new message would be refused at this moment, and why: because the spool is closed, too full or broken.
+    /// Cheap enough for every transaction.
+    pub fn accepting(&self) -> Result<(), SpoolError> {
         if self.jobs.is_closed() {
             return Err(SpoolError::Closed);
         }
-        if self.shared.broken.load(Ordering::Relaxed) {
-            let error =
-                std::io::Error::other("an earlier write failed, and the disk does not work again yet");
-            return Err(error.into());
-        }
-        self.shared.space.check()
+        self.shared.accepting()
     }
 
-    async fn hand_over(&self, job: Job) -> Result<(), SpoolError> {
-        self.jobs.send(job).await.map_err(|_| SpoolError::Closed)
+    /// Messages whose delivery was under way when the last process ended, so that they may be delivered twice; at most
+    /// the first thousand.
+    pub fn in_doubt_at_start(&self) -> &[QueueId] {
+        &self.in_doubt
     }
 
-    async fn store(&self, id: QueueId, incoming: Incoming) -> Result<Stored, SpoolError> {
-        match incoming.complete().await? {
-            Complete::Memory(octets) => Ok(Stored::Inline(octets)),
+    /// How many durable transactions had vanished from the database when it was opened: 0, unless the disk or somebody
+    /// has damaged it.
+    pub fn vanished_at_start(&self) -> u64 {
+        self.vanished
+    }
+
+    /// Hands a job over that has room for the reply, and waits for that.
+    async fn ask<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<T, SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(job(reply)).await.map_err(|_| SpoolError::Closed)?;
+        answer.await.unwrap_or(Err(SpoolError::Closed))
+    }
+
+    async fn store(&self, id: QueueId, incoming: Incoming) -> Result<Body, SpoolError> {
+        let (size, sum) = (incoming.size(), incoming.checksum());
+        let stored = match incoming.complete().await? {
+            Complete::Memory(octets) => Stored::Inline(octets),
             Complete::File(file) => {
                 let directories = self.directories.clone();
-                blocking(move || directories.publish(id, file))
-                    .await
-                    .map(Stored::File)
+                Stored::File(blocking(move || directories.publish(id, file)).await?)
             }
-        }
+        };
+        Ok(Body { size, sum, stored })
     }
 }
 
@@ -206,17 +183,14 @@ impl Spool for EmbeddedSpool {
 
     async fn commit(&self, incoming: Incoming, message: NewMessage) -> Result<Accepted, SpoolError> {
         self.accepting()?;
-        let size = incoming.size();
-        let content = self.store(message.id, incoming).await?;
-        let (reply, answer) = oneshot::channel();
-        let (message, accepted) = job::plan(message, size, content)?;
-        self.recent.keep(&message);
-        let job = CommitJob { message, reply };
-        self.hand_over(Job::Commit(Box::new(job))).await?;
-        match answer.await.unwrap_or(Err(SpoolError::Closed)) {
+        let body = self.store(message.id, incoming).await?;
+        let (message, accepted) = job::plan(message, body)?;
+        self.shared.recent.keep(&message);
+        let commit = |reply| Job::Commit(Box::new(CommitJob { message, reply }));
+        match self.ask(commit).await {
             Ok(()) => Ok(accepted),
             Err(error) => {
-                self.recent.forget(accepted.id);
+                self.shared.recent.forget(accepted.id);
                 Err(error)
             }
         }
@@ -232,10 +206,10 @@ impl Spool for EmbeddedSpool {
         if self.jobs.is_closed() {
             return Err(SpoolError::Closed);
         }
-        let Some(guard) = self.leases.take(id, next_hop) else {
+        let Some(guard) = self.shared.leases.take(id, next_hop) else {
             return Ok(None);
         };
-        let guard = match self.recent.lease(id, next_hop, guard) {
+        let guard = match self.shared.recent.lease(id, next_hop, guard) {
             Ok(lease) => return Ok(Some(lease)),
             Err(guard) => guard,
         };
@@ -250,26 +224,60 @@ impl Spool for EmbeddedSpool {
         &self,
         lease: Lease,
         settlements: Vec<Settlement>,
-        report: Option<Report>,
+        now: Timestamp,
     ) -> Result<Settled, SpoolError> {
         job::check(&lease, &settlements)?;
-        let plan = |report: Report| {
-            let size = report.content.len() as u64;
-            job::plan(report.message, size, Stored::Inline(report.content))
+        let settle = |reply| {
+            Job::Settle(Box::new(SettleJob {
+                lease,
+                settlements,
+                now,
+                reply,
+            }))
         };
-        let report = report.map(plan).transpose()?;
-        let (reply, answer) = oneshot::channel();
-        let job = SettleJob {
-            lease,
-            settlements,
-            report,
-            reply,
+        self.ask(settle).await
+    }
+
+    async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
+        self.readers
+            .read(|connection| queries::unreported(connection))
+            .await
+    }
+
+    async fn notices(&self, id: QueueId) -> Result<Option<Notices>, SpoolError> {
+        if self.jobs.is_closed() {
+            return Err(SpoolError::Closed);
+        }
+        let Some(guard) = self.shared.leases.take_report(id) else {
+            return Ok(None);
         };
-        self.hand_over(Job::Settle(Box::new(job))).await?;
-        answer.await.unwrap_or(Err(SpoolError::Closed))
+        let directories = self.directories.clone();
+        self.readers
+            .read(move |connection| queries::notices(connection, &directories, id, guard))
+            .await
+    }
+
+    async fn report(&self, notices: Notices, report: Option<Report>) -> Result<Reported, SpoolError> {
+        let report = report.map(job::plan_report).transpose()?;
+        let id = report.as_ref().map(|(_, accepted)| accepted.id);
+        if let Some((message, _)) = &report {
+            self.shared.recent.keep(message);
+        }
+        let job = |reply| {
+            Job::Report(Box::new(ReportJob {
+                notices,
+                report,
+                reply,
+            }))
+        };
+        let reported = self.ask(job).await;
+        if let (Some(id), Err(_)) = (id, &reported) {
+            self.shared.recent.forget(id);
+        }
+        reported
     }
 
     fn release(&self, lease: Lease) {
-        drop(lease);
+        lease.guard.settled();
     }
 }

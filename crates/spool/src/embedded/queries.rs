@@ -1,38 +1,31 @@
-//! The reading statements.
+//! The reading statements of the queue.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use mail::{Mailbox, NextHop, QueueId, ReversePath};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use mail::{EnhancedStatus, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReplyCode};
+use rusqlite::{Connection, Row, Rows, params};
 
 use super::bodies::Directories;
-use super::rows::{body_type, corrupt, id, number, parse, shown_state, time};
-use crate::content::{BodyFile, Content};
+use super::rows::{corrupt, id, last_status, number, optional_text, parse, text, time};
+use super::stored::message;
 use crate::error::SpoolError;
-use crate::leases::{LeaseGuard, LeaseTable};
-use crate::listing::{QueuedMessage, QueuedRecipient, RecipientState};
-use crate::message::{Lease, LeasedRecipient, Pending, RecipientIndex};
+use crate::leases::LeaseGuard;
+use crate::message::{Lease, LeasedRecipient, NoticedRecipient, Notices, Pending, RecipientIndex};
 
 const PENDING: &str = "SELECT r.message_id, r.next_hop, r.next_attempt, m.size \
     FROM recipient r CROSS JOIN message m ON m.id = r.message_id \
     WHERE r.message_id > ?1 AND r.state IN (0, 2) ORDER BY r.message_id, r.idx";
-const LEASED_RECIPIENTS: &str = "SELECT idx, address, attempts, next_attempt FROM recipient \
-    WHERE message_id = ?1 AND next_hop = ?2 AND state IN (0, 2) ORDER BY idx";
-const LEASED_MESSAGE: &str = "SELECT m.created, m.reverse_path, m.body_type, m.size, m.accepted, m.body, b.content \
-    FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
-const LISTED_MESSAGES: &str =
-    "SELECT id, reverse_path, size, created FROM message WHERE id > ?1 ORDER BY id LIMIT ?2";
-const LISTED_RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason \
-    FROM recipient WHERE message_id = ?1 ORDER BY idx";
-
-/// Messages read in one transaction while listing: a longer one would keep the log from starting again.
-const PAGE: usize = 500;
-/// Recipients after which a page ends, whatever the number of messages.
-const PAGE_RECIPIENTS: usize = 5000;
+const WAITING: &str = "SELECT r.message_id, r.next_hop, r.next_attempt, m.size \
+    FROM recipient r CROSS JOIN message m ON m.id = r.message_id \
+    WHERE r.message_id = ?1 AND r.state IN (0, 2) ORDER BY r.idx";
+const LEASED_RECIPIENTS: &str = "SELECT idx, address, notify, original, attempts, next_attempt, delay_noticed \
+    FROM recipient WHERE message_id = ?1 AND next_hop = ?2 AND state IN (0, 2) ORDER BY idx";
+const NOTICED_RECIPIENTS: &str = "SELECT idx, address, notify, original, state, reply_code, enhanced, reason, notice \
+    FROM recipient WHERE message_id = ?1 AND notice IS NOT NULL ORDER BY idx";
+const UNREPORTED: &str =
+    "SELECT DISTINCT message_id FROM recipient WHERE notice IS NOT NULL ORDER BY message_id";
+const WAITS: &str = "SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ?1 AND state IN (0, 2))";
 
 /// See [`crate::Spool::pending`].
 pub(super) fn pending(
@@ -42,35 +35,67 @@ pub(super) fn pending(
 ) -> Result<Vec<Pending>, SpoolError> {
     let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
     let mut statement = connection.prepare_cached(PENDING)?;
-    let mut rows = statement.query([after])?;
+    Ok(parts(statement.query([after])?, limit)?)
+}
+
+/// What waits of one message.
+pub(super) fn waiting(connection: &Connection, id: QueueId) -> rusqlite::Result<Vec<Pending>> {
+    let mut statement = connection.prepare_cached(WAITING)?;
+    parts(statement.query([id.to_bytes()])?, usize::MAX)
+}
+
+/// Gathers recipients by message and next hop until `limit` is reached at the end of a message. A damaged row is left
+/// out: it must not keep the others back.
+fn parts(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Vec<Pending>> {
     let mut page: Vec<Pending> = Vec::with_capacity(limit.min(4096));
     // Where the parts of the message at hand are in the page, by the text of their next hop.
     let mut places: HashMap<String, usize> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let id = id(row, 0)?;
+        let (id, next_hop, due) = match waiting_recipient(row) {
+            Ok(recipient) => recipient,
+            Err(error) => {
+                tracing::error!(%error, "a recipient is left out of the schedule");
+                continue;
+            }
+        };
         if page.last().is_some_and(|last| last.id != id) {
             if page.len() >= limit {
                 break;
             }
             places.clear();
         }
-        let next_hop = text(id, row, 1)?;
-        let due = time(id, row.get(2)?)?;
         if let Some(part) = places.get(next_hop).and_then(|place| page.get_mut(*place)) {
             part.recipients = part.recipients.saturating_add(1);
             part.due = part.due.min(due);
             continue;
         }
-        places.insert(next_hop.to_owned(), page.len());
-        page.push(Pending {
-            id,
-            next_hop: parse(id, next_hop, "a next hop that does not parse")?,
-            due,
-            recipients: 1,
-            size: number(id, row.get(3)?)?,
-        });
+        match waiting_part(row, (id, next_hop, due)) {
+            Ok(part) => {
+                places.insert(next_hop.to_owned(), page.len());
+                page.push(part);
+            }
+            Err(error) => tracing::error!(%error, "a recipient is left out of the schedule"),
+        }
     }
     Ok(page)
+}
+
+fn waiting_recipient<'row>(row: &'row Row<'_>) -> Result<(QueueId, &'row str, Timestamp), SpoolError> {
+    let id = id(row, 0)?;
+    Ok((id, text(id, row, 1)?, time(id, row.get(2)?)?))
+}
+
+fn waiting_part(
+    row: &Row<'_>,
+    (id, next_hop, due): (QueueId, &str, Timestamp),
+) -> Result<Pending, SpoolError> {
+    Ok(Pending {
+        id,
+        next_hop: parse(id, next_hop, "a next hop that does not parse")?,
+        due,
+        recipients: 1,
+        size: number(id, row.get(3)?)?,
+    })
 }
 
 /// The lease that `guard` stands for, or `None` if nothing waits there.
@@ -87,75 +112,65 @@ pub(super) fn lease(
     if recipients.is_empty() {
         return Ok(None);
     }
-    let mut statement = view.prepare_cached(LEASED_MESSAGE)?;
-    let lease = statement
-        .query_row([id.to_bytes()], |row| {
-            Ok(leased_message(row, directories, id).map(|message| Lease {
-                id,
-                next_hop,
-                created: message.created,
-                reverse_path: message.reverse_path,
-                body: message.body,
-                size: message.size,
-                recipients,
-                accepted_recipients: message.accepted,
-                content: message.content,
-                guard,
-            }))
-        })
-        .optional()?;
-    lease
-        .unwrap_or_else(|| Err(corrupt(id, "recipients without their message")))
-        .map(Some)
+    let message = message(&view, directories, id)?;
+    Ok(Some(Lease {
+        id,
+        next_hop,
+        created: message.created,
+        reverse_path: message.reverse_path,
+        parameters: message.parameters,
+        size: message.size,
+        recipients,
+        accepted_recipients: message.accepted,
+        content: message.content,
+        guard,
+    }))
 }
 
-struct LeasedMessage {
-    created: Timestamp,
-    reverse_path: ReversePath,
-    body: mail::BodyType,
-    size: u64,
-    accepted: u32,
-    content: Content,
-}
-
-fn leased_message(
-    row: &Row<'_>,
+/// What is to be told, with the right to tell it that `guard` stands for; `None` if there is nothing.
+pub(super) fn notices(
+    connection: &Connection,
     directories: &Directories,
     id: QueueId,
-) -> Result<LeasedMessage, SpoolError> {
-    let size: u64 = number(id, row.get(3)?)?;
-    let in_row: Option<i64> = row.get(5)?;
-    let content = match in_row {
-        Some(_) => {
-            let ValueRef::Blob(octets) = row.get_ref(6)? else {
-                return Err(corrupt(id, "its content is missing"));
-            };
-            Content::Inline(Bytes::copy_from_slice(octets))
-        }
-        None => Content::File(BodyFile::new(directories.body(id))),
-    };
-    let found = match &content {
-        Content::Inline(octets) => octets.len() as u64,
-        Content::File(file) => match std::fs::metadata(file.path()) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(corrupt(id, "its content is missing"));
-            }
-            Err(error) => return Err(error.into()),
-        },
-    };
-    if found != size {
-        return Err(corrupt(id, "its content has another size"));
+    guard: LeaseGuard,
+) -> Result<Option<Notices>, SpoolError> {
+    let view = connection.unchecked_transaction()?;
+    let recipients = noticed_recipients(&view, id)?;
+    if recipients.is_empty() {
+        return Ok(None);
     }
-    Ok(LeasedMessage {
-        created: time(id, row.get(0)?)?,
-        reverse_path: ReversePath::parse(text(id, row, 1)?)
-            .map_err(|_| corrupt(id, "a reverse-path that does not parse"))?,
-        body: body_type(id, row.get(2)?)?,
-        size,
-        accepted: number(id, row.get(4)?)?,
-        content,
-    })
+    let message = message(&view, directories, id)?;
+    Ok(Some(Notices {
+        id,
+        created: message.created,
+        reverse_path: message.reverse_path,
+        parameters: message.parameters,
+        size: message.size,
+        content: message.content,
+        recipients,
+        guard,
+    }))
+}
+
+/// See [`crate::Spool::unreported`].
+pub(super) fn unreported(connection: &Connection) -> Result<Vec<QueueId>, SpoolError> {
+    let mut statement = connection.prepare_cached(UNREPORTED)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match id(row, 0) {
+            Ok(id) => found.push(id),
+            Err(error) => tracing::error!(%error, "a message is left out of the reports"),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether recipients of a message wait.
+pub(super) fn waits(connection: &Connection, id: QueueId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(WAITS)?
+        .query_row([id.to_bytes()], |row| row.get(0))
 }
 
 fn leased_recipients(
@@ -167,119 +182,64 @@ fn leased_recipients(
     let mut rows = statement.query(params![id.to_bytes(), next_hop.to_string()])?;
     let mut recipients = Vec::new();
     while let Some(row) = rows.next()? {
+        let (index, address, parameters) = recipient(id, row)?;
         recipients.push(LeasedRecipient {
-            index: RecipientIndex(number(id, row.get(0)?)?),
-            address: parse::<Mailbox>(id, text(id, row, 1)?, "a forward-path that does not parse")?,
-            attempts: number(id, row.get(2)?)?,
-            due: time(id, row.get(3)?)?,
+            index,
+            address,
+            parameters,
+            attempts: number(id, row.get(4)?)?,
+            due: time(id, row.get(5)?)?,
+            delay_noticed: row.get(6)?,
         });
     }
     Ok(recipients)
 }
 
-/// Shows messages in the order of their ids, in pages, until `visit` has seen enough.
-pub(super) fn list(
-    connection: &mut Connection,
-    leases: &LeaseTable,
-    mut visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
-) -> Result<(), SpoolError> {
-    let mut after = Vec::new();
-    loop {
-        let page = listed_page(connection, leases, &after)?;
-        let Some(last) = page.last().map(|message| message.id) else {
-            return Ok(());
-        };
-        for message in page {
-            if visit(message).is_break() {
-                return Ok(());
-            }
-        }
-        after = last.to_bytes().to_vec();
-    }
-}
-
-fn listed_page(
-    connection: &mut Connection,
-    leases: &LeaseTable,
-    after: &[u8],
-) -> Result<Vec<QueuedMessage>, SpoolError> {
-    let view = connection.transaction()?;
-    let mut statement = view.prepare_cached(LISTED_MESSAGES)?;
-    let mut rows = statement.query(params![after, PAGE.cast_signed()])?;
-    let mut page = Vec::new();
-    let mut listed = 0_usize;
-    while listed < PAGE_RECIPIENTS
-        && let Some(row) = rows.next()?
-    {
-        let id = id(row, 0)?;
-        let recipients = listed_recipients(&view, leases, id)?;
-        listed = listed.saturating_add(recipients.len());
-        page.push(QueuedMessage {
-            id,
-            sender: row.get(1)?,
-            size: number(id, row.get(2)?)?,
-            created: time(id, row.get(3)?)?,
-            attempts: recipients.iter().map(|r| r.attempts).max().unwrap_or(0),
-            next_attempt: recipients.iter().filter_map(|r| r.next_attempt).min(),
-            recipients,
-        });
-    }
-    Ok(page)
-}
-
-fn listed_recipients(
-    connection: &Connection,
-    leases: &LeaseTable,
-    id: QueueId,
-) -> Result<Vec<QueuedRecipient>, SpoolError> {
-    let mut statement = connection.prepare_cached(LISTED_RECIPIENTS)?;
+fn noticed_recipients(connection: &Connection, id: QueueId) -> Result<Vec<NoticedRecipient>, SpoolError> {
+    let mut statement = connection.prepare_cached(NOTICED_RECIPIENTS)?;
     let mut rows = statement.query([id.to_bytes()])?;
     let mut recipients = Vec::new();
     while let Some(row) = rows.next()? {
-        let stored = shown_state(id, row.get(1)?)?;
-        let next_hop: String = row.get(2)?;
-        let next_attempt = match stored {
-            RecipientState::Deferred => Some(time(id, row.get(4)?)?),
-            RecipientState::Queued
-            | RecipientState::Leased
-            | RecipientState::Held
-            | RecipientState::Sent
-            | RecipientState::Failed => None,
-        };
-        recipients.push(QueuedRecipient {
-            address: row.get(0)?,
-            state: with_lease(stored, leases, id, &next_hop),
-            next_hop,
-            attempts: number(id, row.get(3)?)?,
-            next_attempt,
-            reply_code: row.get(5)?,
-            enhanced: row.get(6)?,
-            reason: row.get(7)?,
+        let (index, address, parameters) = recipient(id, row)?;
+        let reply_code: Option<u16> = row.get(5)?;
+        let enhanced: EnhancedStatus =
+            parse(id, text(id, row, 6)?, "an enhanced status that does not parse")?;
+        let notice: Notice = serde_json::from_str(text(id, row, 8)?)
+            .map_err(|_| corrupt(id, "a notice that does not parse"))?;
+        recipients.push(NoticedRecipient {
+            index,
+            address,
+            parameters,
+            outcome: Outcome {
+                status: last_status(id, row.get(4)?)?,
+                reply_code: reply_code.and_then(ReplyCode::new),
+                enhanced,
+                reason: text(id, row, 7)?.to_owned(),
+            },
+            notice,
         });
     }
     Ok(recipients)
 }
 
-fn with_lease(stored: RecipientState, leases: &LeaseTable, id: QueueId, next_hop: &str) -> RecipientState {
-    match stored {
-        RecipientState::Queued | RecipientState::Deferred if leases.is_empty() => stored,
-        RecipientState::Queued | RecipientState::Deferred => match next_hop.parse() {
-            Ok(next_hop) if leases.holds(id, &next_hop) => RecipientState::Leased,
-            Ok(_) | Err(_) => stored,
-        },
-        RecipientState::Leased | RecipientState::Held | RecipientState::Sent | RecipientState::Failed => {
-            stored
-        }
-    }
-}
-
-fn text<'row>(id: QueueId, row: &'row Row<'_>, column: usize) -> Result<&'row str, SpoolError> {
-    match row.get_ref(column)? {
-        ValueRef::Text(octets) => {
-            std::str::from_utf8(octets).map_err(|_| corrupt(id, "a text that is not UTF-8"))
-        }
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
-            Err(corrupt(id, "a text is missing"))
-        }
-    }
+/// The columns idx, address, notify and original.
+fn recipient(
+    id: QueueId,
+    row: &Row<'_>,
+) -> Result<(RecipientIndex, Mailbox, RecipientParameters), SpoolError> {
+    let notify = optional_text(id, row, 2)?;
+    let original = optional_text(id, row, 3)?;
+    let parameters = RecipientParameters {
+        notify: notify
+            .map(|text| parse(id, text, "a NOTIFY that does not parse"))
+            .transpose()?,
+        original: original
+            .map(|text| parse(id, text, "an ORCPT that does not parse"))
+            .transpose()?,
+    };
+    Ok((
+        RecipientIndex(number(id, row.get(0)?)?),
+        parse(id, text(id, row, 1)?, "a forward-path that does not parse")?,
+        parameters,
+    ))
 }

@@ -5,13 +5,16 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use mail::QueueId;
 use rusqlite::Connection;
 use rustix::fs::Access;
 
-use super::{DATABASE, queries, schema};
+use super::bodies::Directories;
+use super::{DATABASE, schema, shown, stored};
+use crate::content::Content;
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
-use crate::listing::QueuedMessage;
+use crate::listing::{QueuedMessage, Summary};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -19,7 +22,10 @@ const CACHE_BYTES: u32 = 2 << 20;
 /// A spool that is only looked at: of a stopped daemon, or beside a running one. Which recipients are leased cannot
 /// be seen from here. Its work waits for the disk: call it away from the runtime's threads.
 #[derive(Debug)]
-pub struct ReadOnlySpool(Mutex<Connection>);
+pub struct ReadOnlySpool {
+    connection: Mutex<Connection>,
+    directories: Directories,
+}
 
 impl ReadOnlySpool {
     /// Opens the spool in the directory `path`; neither makes nor migrates one.
@@ -44,7 +50,10 @@ impl ReadOnlySpool {
             }
             opened => opened,
         }?;
-        Ok(Self(Mutex::new(connection)))
+        Ok(Self {
+            connection: Mutex::new(connection),
+            directories: Directories::of(directory),
+        })
     }
 
     fn checked(opened: Result<Connection, SpoolError>, database: &Path) -> Result<Connection, SpoolError> {
@@ -53,9 +62,30 @@ impl ReadOnlySpool {
         Ok(connection)
     }
 
-    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
-    pub fn list(&self, visit: impl FnMut(QueuedMessage) -> ControlFlow<()>) -> Result<(), SpoolError> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        queries::list(&mut connection, &LeaseTable::default(), visit)
+    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory. Messages
+    /// with this id only, if one is given.
+    pub fn list(
+        &self,
+        id: Option<QueueId>,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+    ) -> Result<(), SpoolError> {
+        self.with(|connection| shown::list(connection, &LeaseTable::default(), id, visit))
+    }
+
+    /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
+    pub fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
+        self.with(|connection| shown::summary(connection, &LeaseTable::default(), destinations))
+    }
+
+    /// The content of a message; `None` if there is no such message.
+    pub fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
+        self.with(|connection| {
+            let version = schema::version(connection)?;
+            stored::content(connection, &self.directories, id, version)
+        })
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        read(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mail::{BodyType, NextHop, QueueId, ReversePath};
+use mail::{MailParameters, NextHop, QueueId, ReversePath};
 
 use super::job::{MessageRows, Stored};
 use crate::content::Content;
@@ -34,7 +34,7 @@ struct Kept {
 struct Entry {
     created: Timestamp,
     reverse_path: ReversePath,
-    body: BodyType,
+    parameters: MailParameters,
     recipients: Vec<LeasedRecipient>,
     next_hop: NextHop,
     content: Bytes,
@@ -43,21 +43,23 @@ struct Entry {
 impl Recent {
     /// Keeps a message that is about to become durable.
     pub(super) fn keep(&self, message: &MessageRows) {
-        let ([next_hop], Stored::Inline(content)) = (&message.next_hops[..], &message.content) else {
+        let ([next_hop], Stored::Inline(content)) = (&message.next_hops[..], &message.body.stored) else {
             return;
         };
         let recipients = (0_u32..)
             .zip(&message.recipients)
-            .map(|(index, (address, _))| LeasedRecipient {
+            .map(|(index, (recipient, _))| LeasedRecipient {
                 index: RecipientIndex(index),
-                address: address.clone(),
+                address: recipient.address.clone(),
+                parameters: recipient.parameters.clone(),
                 attempts: 0,
                 due: message.created,
+                delay_noticed: false,
             });
         let entry = Entry {
             created: message.created,
             reverse_path: message.reverse_path.clone(),
-            body: message.body,
+            parameters: message.parameters.clone(),
             recipients: recipients.collect(),
             next_hop: next_hop.clone(),
             content: content.clone(),
@@ -65,7 +67,7 @@ impl Recent {
         self.with(|kept| kept.insert(message.id, entry));
     }
 
-    /// Forgets a message that did not become durable.
+    /// Forgets a message that did not become durable, or that the administrator has taken in hand.
     pub(super) fn forget(&self, id: QueueId) {
         self.with(|kept| kept.remove(id));
     }
@@ -85,7 +87,7 @@ impl Recent {
             next_hop: entry.next_hop,
             created: entry.created,
             reverse_path: entry.reverse_path,
-            body: entry.body,
+            parameters: entry.parameters,
             size: entry.content.len() as u64,
             accepted_recipients: u32::try_from(entry.recipients.len()).unwrap_or(u32::MAX),
             recipients: entry.recipients,
@@ -138,12 +140,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::contract::message;
-    use crate::embedded::job::plan;
+    use crate::embedded::job::{Body, plan};
     use crate::leases::LeaseTable;
 
     fn rows(length: usize) -> MessageRows {
-        let content = Stored::Inline(vec![b'x'; length].into());
-        plan(message(&["a@b.example"]), length as u64, content).unwrap().0
+        let body = Body::inline(vec![b'x'; length].into());
+        plan(message(&["a@b.example"]), body).unwrap().0
     }
 
     fn leased(recent: &Recent, id: QueueId, next_hop: &str) -> bool {

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::caretaker::checkpoint;
 use super::job::{Job, Reply};
-use super::writer::{Place, Writer};
+use super::steps::Place;
+use super::writer::Writer;
 use super::{schema, tables};
 use crate::error::SpoolError;
 
@@ -51,7 +52,10 @@ impl Writer {
         if matches!(error, SpoolError::Full) {
             self.shared.space.found_full();
             // The reserve is for what cannot be refused.
-            let outcomes_wait = self.waiting.iter().any(|job| matches!(job, Job::Settle(_)));
+            let outcomes_wait = self
+                .waiting
+                .iter()
+                .any(|job| matches!(job, Job::Settle(_) | Job::Report(_)));
             let needed = outcomes_wait || !self.withdrawn.is_empty();
             if needed && !self.reserve.give_back() {
                 self.pause(error);
@@ -92,6 +96,8 @@ impl Writer {
             });
         }
         self.next_body = tables::next_body(&connection)?;
+        self.counters = tables::counters(&connection)?;
+        self.shared.count(self.counters);
         Ok(connection)
     }
 
@@ -103,10 +109,9 @@ impl Writer {
         }
         for job in std::mem::take(&mut self.waiting) {
             match job {
-                Job::Commit(job) => {
-                    let _ = job.reply.send(Err(error.clone()));
-                }
-                Job::Settle(_) | Job::Close(_) => self.waiting.push_back(job),
+                Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
             }
         }
     }
@@ -126,6 +131,8 @@ impl Writer {
             match job {
                 Job::Commit(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Report(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Close(reply) => closers.push(reply),
             }
         }

@@ -1,21 +1,36 @@
 //! Between our types and the columns.
 
 use jiff::Timestamp;
-use mail::{BodyType, QueueId, Status};
+use mail::{BodyType, QueueId, Ret, Status};
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 
 use crate::error::SpoolError;
 use crate::listing::RecipientState;
 
 /// States above this one are final.
 pub(super) const LAST_OPEN: i64 = 3;
+/// Kept back by the administrator.
+pub(super) const HELD: i64 = 3;
 
 /// The column `state` of a recipient after an attempt.
 pub(super) fn state_after(status: Status) -> i64 {
     match status {
         Status::Deferred => 2,
         Status::Sent => 4,
-        Status::Bounced | Status::Expired => 5,
+        Status::Bounced => 5,
+        Status::Expired => 6,
+    }
+}
+
+/// How the last attempt ended, by the column `state`; one that was held since had been deferred.
+pub(super) fn last_status(id: QueueId, column: i64) -> Result<Status, SpoolError> {
+    match column {
+        2 | HELD => Ok(Status::Deferred),
+        4 => Ok(Status::Sent),
+        5 => Ok(Status::Bounced),
+        6 => Ok(Status::Expired),
+        _ => Err(corrupt(id, "a recipient that was not tried has an outcome")),
     }
 }
 
@@ -24,10 +39,27 @@ pub(super) fn shown_state(id: QueueId, column: i64) -> Result<RecipientState, Sp
     match column {
         0 => Ok(RecipientState::Queued),
         2 => Ok(RecipientState::Deferred),
-        3 => Ok(RecipientState::Held),
+        HELD => Ok(RecipientState::Held),
         4 => Ok(RecipientState::Sent),
-        5 => Ok(RecipientState::Failed),
+        5 | 6 => Ok(RecipientState::Failed),
         _ => Err(corrupt(id, "an unknown recipient state")),
+    }
+}
+
+/// The column `ret`.
+pub(super) fn ret_column(ret: Ret) -> i64 {
+    match ret {
+        Ret::Full => 0,
+        Ret::Headers => 1,
+    }
+}
+
+/// Back from [`ret_column`].
+pub(super) fn ret(id: QueueId, column: i64) -> Result<Ret, SpoolError> {
+    match column {
+        0 => Ok(Ret::Full),
+        1 => Ok(Ret::Headers),
+        _ => Err(corrupt(id, "an unknown value of RET")),
     }
 }
 
@@ -70,6 +102,27 @@ pub(super) fn parse<T: std::str::FromStr>(
     what: &'static str,
 ) -> Result<T, SpoolError> {
     text.parse().map_err(|_| corrupt(id, what))
+}
+
+/// A text column of the message `id`.
+pub(super) fn text<'row>(id: QueueId, row: &'row Row<'_>, column: usize) -> Result<&'row str, SpoolError> {
+    optional_text(id, row, column)?.ok_or_else(|| corrupt(id, "a text is missing"))
+}
+
+/// A text column of the message `id` that may be NULL.
+pub(super) fn optional_text<'row>(
+    id: QueueId,
+    row: &'row Row<'_>,
+    column: usize,
+) -> Result<Option<&'row str>, SpoolError> {
+    match row.get_ref(column)? {
+        ValueRef::Text(octets) => match std::str::from_utf8(octets) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(corrupt(id, "a text that is not UTF-8")),
+        },
+        ValueRef::Null => Ok(None),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Err(corrupt(id, "a text is missing")),
+    }
 }
 
 /// A number column of the message `id` that fits `T`.

@@ -11,12 +11,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::error::SpoolError;
 
 /// Marks the file as ours: "DANE" in ASCII.
-const APPLICATION_ID: i32 = 0x4441_4e45;
+pub(super) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(super) const KNOWN_VERSION: i32 = 1;
+pub(super) const KNOWN_VERSION: i32 = 2;
 /// Each entry leads from the version that is its place in the list to the next one.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+pub(super) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -52,6 +52,42 @@ const VERSION_1: &str = "
     ) STRICT;
 ";
 
+// `ret`: 0 FULL, 1 HDRS. `body_sum`: CRC-32 of the content; NULL in rows of version 1.
+// `notify`, `original`: as received. `notice`: JSON, until a report has told it; most recipients never have one.
+// `ledger.day`: days since 1970-01-01. `host`: empty for none. `family`: 0, 4 or 6. `status`: as `recipient.state`.
+// `counters.commits` grows with each transaction, so that vanished ones are noticed; `messages` spares the start a count.
+const VERSION_2: &str = "
+    ALTER TABLE message ADD COLUMN smtputf8 INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN ret INTEGER;
+    ALTER TABLE message ADD COLUMN envelope_id TEXT;
+    ALTER TABLE message ADD COLUMN body_sum INTEGER;
+    ALTER TABLE recipient ADD COLUMN notify TEXT;
+    ALTER TABLE recipient ADD COLUMN original TEXT;
+    ALTER TABLE recipient ADD COLUMN notice TEXT;
+    ALTER TABLE recipient ADD COLUMN delay_noticed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX noticed ON recipient (message_id) WHERE notice IS NOT NULL;
+    CREATE TABLE ledger (
+        day INTEGER NOT NULL,
+        next_hop TEXT NOT NULL,
+        host TEXT NOT NULL,
+        family INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        security INTEGER NOT NULL,
+        dane INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, next_hop, host, family, status, security, dane)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE counters (
+        commits INTEGER NOT NULL,
+        messages INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO counters (commits, messages) SELECT 0, count(*) FROM message;
+";
+
+/// Octets to which the log is cut when it starts again after it was longer. Usually it is shorter, and is written over in
+/// place: then a commit changes no metadata of the file.
+const LOG_KEPT: i64 = 128 << 20;
+
 /// The connection of the writer: creates or migrates the database.
 pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
     make_private(path)?;
@@ -62,7 +98,7 @@ pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, S
     // FULL: the log is synced at each commit. The checkpoints are the caretaker's.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
     connection.set_prepared_statement_cache_capacity(32);
     migrate(&mut connection)?;
@@ -93,7 +129,7 @@ pub(super) fn open_caretaker(path: &Path) -> Result<Connection, SpoolError> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(512 << 10))?;
     Ok(connection)
 }

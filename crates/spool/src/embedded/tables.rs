@@ -1,29 +1,28 @@
-//! The writing statements. All run inside a transaction of the writer.
+//! The writing statements of messages. All run inside a transaction of the writer.
 
 use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::job::{MessageRows, Stored};
-use super::rows::{LAST_OPEN, body_column, state_after};
-use crate::message::{Lease, Settlement};
-
-/// The longest reason that is kept, in octets: a peer's reply is not bounded by its sense.
-const REASON_LENGTH: usize = 1000;
+use super::rows::{LAST_OPEN, body_column, ret_column};
+use super::shared::Counters;
 
 const INSERT_MESSAGE: &str = "INSERT OR IGNORE INTO message \
-    (id, created, reverse_path, body_type, size, accepted, remaining, body) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)";
+    (id, created, reverse_path, body_type, size, accepted, remaining, body, smtputf8, ret, envelope_id, body_sum) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)";
 const INSERT_RECIPIENT: &str = "INSERT INTO recipient \
-    (message_id, idx, address, next_hop, state, attempts, next_attempt) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)";
+    (message_id, idx, address, next_hop, state, attempts, next_attempt, notify, original) \
+    VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7)";
 const INSERT_BODY: &str = "INSERT INTO body (seq, content) VALUES (?1, ?2)";
-const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = ?3, attempts = ?4, \
-    next_attempt = coalesce(?5, next_attempt), reply_code = ?6, enhanced = ?7, reason = ?8 \
-    WHERE message_id = ?1 AND idx = ?2 AND state <= ?9";
-const UPDATE_REMAINING: &str =
-    "UPDATE message SET remaining = remaining - ?2 WHERE id = ?1 RETURNING remaining";
+// What is counted in the message must agree with the rows before mail is thrown away.
+const IS_DONE: &str = "SELECT remaining <= 0 AND NOT EXISTS \
+    (SELECT 1 FROM recipient WHERE message_id = ?1 AND (state <= ?2 OR notice IS NOT NULL)) \
+    FROM message WHERE id = ?1";
 const DELETE_MESSAGE: &str = "DELETE FROM message WHERE id = ?1 RETURNING body";
 const DELETE_RECIPIENTS: &str = "DELETE FROM recipient WHERE message_id = ?1";
 const DELETE_BODY: &str = "DELETE FROM body WHERE seq = ?1";
+const COUNTERS: &str = "SELECT commits, messages FROM counters";
+const UPDATE_COUNTERS: &str = "UPDATE counters SET commits = ?1, messages = ?2";
 
 /// What became of a message's content when the message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,33 +40,52 @@ pub(super) fn next_body(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(seq), 0) + 1 FROM body", [], |row| row.get(0))
 }
 
+/// What is counted.
+pub(super) fn counters(connection: &Connection) -> rusqlite::Result<Counters> {
+    let read = |row: &rusqlite::Row<'_>| {
+        let (commits, messages): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(Counters {
+            commits: u64::try_from(commits).unwrap_or(0),
+            messages: u64::try_from(messages).unwrap_or(0),
+        })
+    };
+    connection.query_row(COUNTERS, [], read)
+}
+
+/// Writes what is counted.
+pub(super) fn write_counters(connection: &Connection, counters: Counters) -> rusqlite::Result<()> {
+    let columns = params![counters.commits.cast_signed(), counters.messages.cast_signed()];
+    connection.prepare_cached(UPDATE_COUNTERS)?.execute(columns)?;
+    Ok(())
+}
+
 /// Inserts a message; false, and nothing is inserted, if its id is taken.
 pub(super) fn insert(connection: &Connection, message: &MessageRows, body: i64) -> rusqlite::Result<bool> {
     let id = message.id.to_bytes();
     let created = message.created.as_millisecond();
-    let body = match &message.content {
+    let body = match &message.body.stored {
         Stored::Inline(_) => Some(body),
         Stored::File(_) => None,
     };
+    let parameters = &message.parameters;
     let inserted = connection.prepare_cached(INSERT_MESSAGE)?.execute(params![
         id,
         created,
         message.reverse_path.as_str(),
-        body_column(message.body),
-        message.size.cast_signed(),
+        body_column(parameters.body),
+        message.body.size.cast_signed(),
         message.recipients.len().cast_signed(),
         body,
+        parameters.smtputf8,
+        parameters.ret.map(ret_column),
+        parameters.envelope_id.as_ref().map(mail::EnvelopeId::as_str),
+        message.body.sum,
     ])?;
     if inserted == 0 {
         return Ok(false);
     }
-    let next_hops: Vec<String> = message.next_hops.iter().map(ToString::to_string).collect();
-    let mut insert_recipient = connection.prepare_cached(INSERT_RECIPIENT)?;
-    for (index, (address, next_hop)) in (0_i64..).zip(&message.recipients) {
-        let next_hop = next_hops.get(*next_hop);
-        insert_recipient.execute(params![id, index, address.as_str(), next_hop, created])?;
-    }
-    if let Stored::Inline(content) = &message.content {
+    insert_recipients(connection, message)?;
+    if let Stored::Inline(content) = &message.body.stored {
         connection
             .prepare_cached(INSERT_BODY)?
             .execute(params![body, content.as_ref()])?;
@@ -75,58 +93,35 @@ pub(super) fn insert(connection: &Connection, message: &MessageRows, body: i64) 
     Ok(true)
 }
 
-/// Records outcomes; says what became of the content if the message is done, `None` if it is not.
-///
-/// Doing it twice is the same as doing it once, so that outcomes may be written again after a commit of which it
-/// is not known whether it took place.
-pub(super) fn settle(
-    connection: &Connection,
-    lease: &Lease,
-    settlements: &[Settlement],
-) -> rusqlite::Result<Option<Deleted>> {
-    let finals = settlements
-        .iter()
-        .filter(|settlement| settlement.outcome.status.is_final())
-        .count();
-    if u32::try_from(finals).is_ok_and(|finals| finals == lease.accepted_recipients) {
-        return delete(connection, lease.id).map(Some);
+fn insert_recipients(connection: &Connection, message: &MessageRows) -> rusqlite::Result<()> {
+    let next_hops: Vec<String> = message.next_hops.iter().map(ToString::to_string).collect();
+    let mut insert_recipient = connection.prepare_cached(INSERT_RECIPIENT)?;
+    for (index, (recipient, next_hop)) in (0_i64..).zip(&message.recipients) {
+        let parameters = &recipient.parameters;
+        insert_recipient.execute(params![
+            message.id.to_bytes(),
+            index,
+            recipient.address.as_str(),
+            next_hops.get(*next_hop),
+            message.created.as_millisecond(),
+            parameters.notify.as_ref().map(mail::Notify::as_str),
+            parameters.original.as_ref().map(mail::OriginalRecipient::as_str),
+        ])?;
     }
-    let mut newly_final = 0_i64;
-    for settlement in settlements {
-        let changed = update(connection, lease, settlement)?;
-        if changed > 0 && settlement.outcome.status.is_final() {
-            newly_final += 1;
-        }
-    }
-    let remaining: Option<i64> = connection
-        .prepare_cached(UPDATE_REMAINING)?
-        .query_row(params![lease.id.to_bytes(), newly_final], |row| row.get(0))
-        .optional()?;
-    match remaining {
-        None => Ok(Some(Deleted::Nothing)),
-        Some(0) => delete(connection, lease.id).map(Some),
-        Some(_) => Ok(None),
-    }
+    Ok(())
 }
 
-fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> rusqlite::Result<usize> {
-    let before = lease
-        .recipients
-        .iter()
-        .find(|recipient| recipient.index == settlement.recipient)
-        .map_or(0, |recipient| recipient.attempts);
-    let outcome = &settlement.outcome;
-    connection.prepare_cached(UPDATE_RECIPIENT)?.execute(params![
-        lease.id.to_bytes(),
-        settlement.recipient.0,
-        state_after(outcome.status),
-        before.saturating_add(1),
-        settlement.next_attempt.map(jiff::Timestamp::as_millisecond),
-        outcome.reply_code.map(mail::ReplyCode::get),
-        outcome.enhanced.to_string(),
-        shortened(&outcome.reason),
-        LAST_OPEN,
-    ])
+/// Deletes a message of which all is final and told; `None` if it is not. One that is not there is done, too.
+pub(super) fn delete_if_done(connection: &Connection, id: QueueId) -> rusqlite::Result<Option<Deleted>> {
+    let done: Option<bool> = connection
+        .prepare_cached(IS_DONE)?
+        .query_row(params![id.to_bytes(), LAST_OPEN], |row| row.get(0))
+        .optional()?;
+    match done {
+        None => Ok(Some(Deleted::Nothing)),
+        Some(true) => delete(connection, id).map(Some),
+        Some(false) => Ok(None),
+    }
 }
 
 /// Deletes a message with its recipients and its content where that is a row.
@@ -145,22 +140,4 @@ pub(super) fn delete(connection: &Connection, id: QueueId) -> rusqlite::Result<D
     };
     connection.prepare_cached(DELETE_BODY)?.execute([seq])?;
     Ok(Deleted::Row)
-}
-
-fn shortened(reason: &str) -> &str {
-    let end = reason.floor_char_boundary(REASON_LENGTH);
-    reason.get(..end).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_reason_is_cut_between_characters() {
-        let long = "é".repeat(REASON_LENGTH);
-        assert_eq!(shortened(&long).len(), REASON_LENGTH);
-        assert_eq!(shortened(&format!("x{long}")).len(), REASON_LENGTH - 1);
-        assert_eq!(shortened("short"), "short");
-    }
 }

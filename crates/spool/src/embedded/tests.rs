@@ -18,10 +18,13 @@ use mail::{QueueId, Status};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::reserve::Reserve;
+use super::space::Space;
 use super::*;
 use crate::RecipientState::{Deferred, Failed, Leased, Sent};
-use crate::contract::{Harness, commit, everything, message, octets, settlement};
+use crate::contract::{Harness, commit, everything, message, now, octets, settlement};
 use crate::incoming::INLINE_LIMIT;
+use crate::{Manage, QueuedMessage};
 
 struct Directory(TempDir);
 
@@ -95,7 +98,7 @@ async fn large_contents_leave_no_file_behind() {
         .unwrap()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, None).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
     spool.close().await.unwrap();
     assert_eq!(files(path), 0);
 }
@@ -165,7 +168,7 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
         .unwrap()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, None).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
     spool.close().await.unwrap();
 }
 
@@ -220,7 +223,7 @@ fn listed(spool: &ReadOnlySpool) -> Vec<serde_json::Value> {
         lines.push(serde_json::to_value(message).unwrap());
         ControlFlow::Continue(())
     };
-    spool.list(show).unwrap();
+    spool.list(None, show).unwrap();
     lines
 }
 
@@ -240,7 +243,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         settlement(1, Status::Deferred, Some(new.created + 5.minutes())),
         settlement(2, Status::Bounced, None),
     ];
-    spool.settle(lease, settlements, None).await.unwrap();
+    spool.settle(lease, settlements, now()).await.unwrap();
     let tried = |address: &str, state: &str, next: Option<&str>, (code, enhanced): (u16, &str)| {
         serde_json::json!({
             "address": address, "state": state, "next_hop": "b.example", "attempts": 1, "next_attempt": next,
@@ -277,7 +280,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
             .unwrap();
         ControlFlow::Continue(())
     };
-    spool.list(show).await.unwrap();
+    spool.list(None, show).await.unwrap();
     assert_eq!(receiver.recv().unwrap(), [Sent, Deferred, Failed, Leased]);
     spool.release(lease);
 
@@ -317,7 +320,7 @@ async fn a_long_queue_is_listed_in_pages_and_may_be_broken_off() {
                 ControlFlow::Continue(())
             }
         };
-        reader.list(visit).unwrap();
+        reader.list(None, visit).unwrap();
         found.clone()
     };
     assert_eq!(take(usize::MAX), expected);

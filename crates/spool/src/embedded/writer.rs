@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use mail::QueueId;
@@ -13,73 +12,18 @@ use tokio::sync::mpsc;
 use super::Options;
 use super::bodies::Directories;
 use super::caretaker::{Caretaker, Chore, checkpoint};
-use super::job::{CommitJob, Job, Reply, SettleJob, Stored, rest};
+use super::group::{Insertion, Step, Written, transact};
+use super::job::{ActJob, CommitJob, Job, Reply, ReportJob, SettleJob, Stored, rest};
 use super::lock::Lock;
 use super::recovery::Complaint;
 use super::reserve::Reserve;
-use super::space::Space;
-use super::tables::{self, Deleted};
+use super::settling::After;
+use super::shared::{Counters, Shared};
 use crate::error::SpoolError;
-use crate::message::Settled;
+use crate::message::{Reported, Settled};
 
 /// Octets written to the log after which a checkpoint is asked for.
 const CHECKPOINT_EVERY: usize = 8 << 20;
-
-/// What the writer and the callers' side both see.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// Writing failed and has not been found to work again.
-    pub(super) broken: AtomicBool,
-    pub(super) space: Space,
-    /// Errors to come, first one first, each at a place of its own.
-    #[cfg(test)]
-    pub(super) faults: std::sync::Mutex<VecDeque<(Place, rusqlite::ffi::ErrorCode)>>,
-}
-
-/// Where a write can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Before anything is written.
-    Begin,
-    /// With everything written but the end of the transaction.
-    Commit,
-    /// With the transaction durable, unknown to us.
-    Committed,
-    /// While the database is opened again.
-    Reopen,
-}
-
-impl Shared {
-    /// In tests, the error that was ordered for this place.
-    #[cfg(test)]
-    pub(super) fn fault(&self, place: Place) -> rusqlite::Result<()> {
-        let mut faults = self
-            .faults
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match faults.front() {
-            Some((at, code)) if *at == place => {
-                let code = rusqlite::ffi::Error {
-                    code: *code,
-                    extended_code: 0,
-                };
-                faults.pop_front();
-                Err(rusqlite::Error::SqliteFailure(code, None))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    #[cfg(not(test))]
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "faults exist in tests only"
-    )]
-    pub(super) fn fault(&self, _: Place) -> rusqlite::Result<()> {
-        Ok(())
-    }
-}
 
 /// All that the thread owns.
 #[derive(Debug)]
@@ -97,26 +41,11 @@ pub(super) struct Writer {
     /// Messages whose clients were not told that they are queued, though they may be: to be deleted.
     pub(super) withdrawn: Vec<QueueId>,
     pub(super) next_body: i64,
+    pub(super) counters: Counters,
     pub(super) unchecked: usize,
     pub(super) complaint: Complaint,
     /// Held until nothing is written any more.
     pub(super) lock: Lock,
-}
-
-/// The answers of a group that is written but not yet durable.
-#[derive(Default)]
-struct Written {
-    /// For each step in order: whether a message was inserted, or whether a settled message is done.
-    results: Vec<bool>,
-    /// Files whose messages are gone once the group is durable.
-    gone: Vec<PathBuf>,
-    next_body: i64,
-}
-
-/// The jobs that can share a group.
-enum Step {
-    Commit(Box<CommitJob>),
-    Settle(Box<SettleJob>),
 }
 
 impl Writer {
@@ -172,7 +101,7 @@ impl Writer {
     fn closer(&mut self) -> Option<Reply<()>> {
         match self.waiting.pop_front()? {
             Job::Close(reply) => Some(reply),
-            job @ (Job::Commit(_) | Job::Settle(_)) => {
+            job @ (Job::Commit(_) | Job::Settle(_) | Job::Report(_) | Job::Act(_)) => {
                 self.waiting.push_front(job);
                 None
             }
@@ -190,8 +119,14 @@ impl Writer {
             match job {
                 // Nobody waits for it any more: the client has gone.
                 Job::Commit(job) if job.reply.is_closed() => {}
-                Job::Commit(job) => group.push(Step::Commit(job)),
-                Job::Settle(job) => group.push(Step::Settle(job)),
+                Job::Commit(job) => group.push(Step::Commit(job, None)),
+                Job::Settle(job) => group.push(Step::Settle(job, None)),
+                Job::Report(job) => group.push(Step::Report(job, None)),
+                // The last of its group: the next one may want what this one has its hands on.
+                Job::Act(job) => {
+                    group.push(Step::Act(job, None));
+                    break;
+                }
                 Job::Close(_) => {
                     self.waiting.push_front(job);
                     break;
@@ -203,102 +138,68 @@ impl Writer {
     }
 
     /// Makes a group durable and answers. After an error the outcomes of the group wait again, in front.
-    fn write(&mut self, group: Vec<Step>) -> Result<(), SpoolError> {
-        match self.transact(&group) {
-            Ok(written) => {
-                self.withdrawn.clear();
-                self.next_body = written.next_body;
-                for (step, result) in group.into_iter().zip(written.results) {
-                    match step {
-                        Step::Commit(job) => self.answer_commit(*job, result),
-                        Step::Settle(job) => answer_settle(*job, result),
-                    }
-                }
-                for path in written.gone {
-                    self.caretaker.ask(Chore::Remove(path));
-                }
-                self.tend_log();
-                self.complaint.succeeded();
-                self.reserve.renew(&self.shared.space);
-                Ok(())
-            }
-            Err(error) => {
-                let error = SpoolError::from(error);
-                self.refuse(group, &error);
-                Err(error)
-            }
+    fn write(&mut self, mut group: Vec<Step>) -> Result<(), SpoolError> {
+        if group.is_empty() && self.withdrawn.is_empty() {
+            return Ok(());
         }
-    }
-
-    fn transact(&self, group: &[Step]) -> rusqlite::Result<Written> {
-        let Some(connection) = &self.connection else {
-            return Err(rusqlite::Error::InvalidQuery);
-        };
-        let mut written = Written {
-            results: Vec::with_capacity(group.len()),
-            gone: Vec::new(),
-            next_body: self.next_body,
-        };
-        self.shared.fault(Place::Begin)?;
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let commit = || {
-            self.shared.fault(Place::Commit)?;
-            connection.prepare_cached("COMMIT")?.execute([])?;
-            self.shared.fault(Place::Committed)
-        };
-        match self.fill(connection, group, &mut written).and_then(|()| commit()) {
-            Ok(()) => Ok(written),
-            Err(error) => {
-                // Some errors have rolled back by themselves, then this one fails and means nothing.
-                let _ = connection.execute_batch("ROLLBACK");
-                Err(error)
+        let mut written = Written::new(&self.directories, self.next_body, self.counters);
+        let done = match &self.connection {
+            Some(connection) => {
+                let steps = (&self.withdrawn[..], &mut group[..]);
+                transact(connection, &self.shared, steps, &mut written)
             }
+            None => Err(rusqlite::Error::InvalidQuery),
+        };
+        if let Err(error) = done {
+            let error = SpoolError::from(error);
+            self.refuse(group, &error);
+            return Err(error);
         }
-    }
-
-    fn fill(&self, connection: &Connection, group: &[Step], written: &mut Written) -> rusqlite::Result<()> {
-        for id in &self.withdrawn {
-            // Without a row there may be a file that was kept because nobody knew whether there is one.
-            if tables::delete(connection, *id)? != Deleted::Row {
-                written.gone.push(self.directories.body(*id));
-            }
-        }
+        self.withdrawn.clear();
+        self.next_body = written.next_body;
+        self.counters = written.counters;
+        self.shared.count(written.counters);
+        let gone = written.gone;
         for step in group {
-            let result = match step {
-                Step::Commit(job) => {
-                    let inserted = tables::insert(connection, &job.message, written.next_body)?;
-                    written.next_body = written.next_body.saturating_add(1);
-                    inserted
-                }
-                Step::Settle(job) => {
-                    let deleted = tables::settle(connection, &job.lease, &job.settlements)?;
-                    if deleted == Some(Deleted::File) {
-                        written.gone.push(self.directories.body(job.lease.id));
-                    }
-                    if let Some((report, _)) = &job.report {
-                        // Already there when outcomes are written for the second time.
-                        tables::insert(connection, report, written.next_body)?;
-                        written.next_body = written.next_body.saturating_add(1);
-                    }
-                    deleted.is_some()
-                }
-            };
-            written.results.push(result);
+            self.answer(step);
         }
+        for path in gone {
+            self.caretaker.ask(Chore::Remove(path));
+        }
+        self.tend_log();
+        self.complaint.succeeded();
+        self.reserve.renew(&self.shared.space);
         Ok(())
     }
 
-    fn answer_commit(&mut self, job: CommitJob, inserted: bool) {
+    fn answer(&mut self, step: Step) {
+        match step {
+            Step::Commit(job, Some(insertion)) => self.answer_commit(*job, insertion),
+            Step::Settle(job, Some(after)) => answer_settle(*job, after),
+            Step::Report(job, Some(after)) => answer_report(*job, after),
+            Step::Act(job, Some((acted, hands))) => {
+                // Free before anyone can know that it is done.
+                drop(hands);
+                let _ = job.reply.send(Ok(acted));
+            }
+            // What was written has a result; who waits for a reply that is dropped is told that the spool is closed.
+            Step::Commit(_, None) | Step::Settle(_, None) | Step::Report(_, None) | Step::Act(_, None) => {}
+        }
+    }
+
+    fn answer_commit(&mut self, job: CommitJob, insertion: Insertion) {
         let CommitJob { mut message, reply } = job;
-        if !inserted {
-            let _ = reply.send(Err(SpoolError::Duplicate(message.id)));
-            return;
-        }
-        if let Stored::File(published) = &mut message.content {
-            published.keep();
-        }
-        if reply.send(Ok(())).is_err() {
-            self.withdrawn.push(message.id);
+        match insertion {
+            Insertion::Done => {
+                if let Stored::File(published) = &mut message.body.stored {
+                    published.keep();
+                }
+                if reply.send(Ok(())).is_err() {
+                    self.withdrawn.push(message.id);
+                }
+            }
+            Insertion::Duplicate => drop(reply.send(Err(SpoolError::Duplicate(message.id)))),
+            Insertion::TooMany => drop(reply.send(Err(SpoolError::TooManyMessages))),
         }
     }
 
@@ -306,17 +207,23 @@ impl Writer {
     fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
         for step in group.into_iter().rev() {
             match step {
-                Step::Commit(mut job) => {
+                Step::Commit(mut job, _) => {
                     if !matches!(error, SpoolError::Full) {
                         // It may be durable all the same: then the row must not miss its file until both go.
                         self.withdrawn.push(job.message.id);
-                        if let Stored::File(published) = &mut job.message.content {
+                        if let Stored::File(published) = &mut job.message.body.stored {
                             published.keep();
                         }
                     }
                     let _ = job.reply.send(Err(error.clone()));
                 }
-                Step::Settle(job) => self.waiting.push_front(Job::Settle(job)),
+                Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
+                Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
+                Step::Act(job, hands) => {
+                    drop(hands);
+                    let ActJob { reply, .. } = *job;
+                    let _ = reply.send(Err(error.clone()));
+                }
             }
         }
     }
@@ -335,19 +242,43 @@ impl Writer {
     }
 }
 
-fn answer_settle(job: SettleJob, message_done: bool) {
+fn answer_settle(job: SettleJob, after: After) {
     let SettleJob {
         lease,
         settlements,
-        report,
+        now: _,
         reply,
     } = job;
     let pending = rest(&lease, &settlements);
     // The lease is free before anyone can know that it was settled.
-    drop(lease);
+    lease.guard.settled();
+    let (message_done, report_due) = state(after);
     let _ = reply.send(Ok(Settled {
         pending,
-        report: report.map(|(_, accepted)| accepted.pending).unwrap_or_default(),
+        report_due,
         message_done,
     }));
+}
+
+fn answer_report(job: ReportJob, after: After) {
+    let ReportJob {
+        notices,
+        report,
+        reply,
+    } = job;
+    drop(notices);
+    let (message_done, notices_left) = state(after);
+    let _ = reply.send(Ok(Reported {
+        pending: report.map(|(_, accepted)| accepted.pending).unwrap_or_default(),
+        message_done,
+        notices_left,
+    }));
+}
+
+/// Whether the message is done, and whether there is something to tell.
+fn state(after: After) -> (bool, bool) {
+    match after {
+        After::Gone(_) => (true, false),
+        After::Left { report_due } => (false, report_due),
+    }
 }

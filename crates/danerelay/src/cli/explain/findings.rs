@@ -3,10 +3,9 @@
 use std::net::IpAddr;
 
 use dane::TlsaRecord;
-use dns::host::AddressFamily;
+use delivery::route::RouteHost;
 use dns::{Answer, Data, Exchange, Mode, MxRecord, Resolver};
 use mail::{Domain, NextHop};
-use policy::facts::{Addresses, HostFindings, Tlsa};
 use serde::Serialize;
 
 use super::{Route, target};
@@ -18,6 +17,8 @@ pub(super) struct Findings {
     pub(super) mx: Option<Step>,
     /// In the order of the route's hosts.
     pub(super) hosts: Vec<Vec<Step>>,
+    /// Why a name server over TLS could not be spoken to.
+    pub(super) obstacle: Option<String>,
 }
 
 /// One look-up.
@@ -31,57 +32,20 @@ pub(super) struct Step {
 }
 
 impl Findings {
-    pub(super) async fn gather(
-        destination: &NextHop,
-        route: &Route,
-        resolver: &Resolver,
-        family: AddressFamily,
-    ) -> Self {
+    pub(super) async fn gather(destination: &NextHop, route: &Route, resolver: &Resolver) -> Self {
         let mx = match target(destination, route) {
             NextHop::Domain { domain, .. } => Some(mx(resolver, domain).await),
             NextHop::Host { .. } | NextHop::Address { .. } => None,
         };
-        let mut hosts = Vec::new();
-        for (position, host) in route.hosts().iter().enumerate() {
-            let findings = route
-                .facts
-                .destination
-                .hosts()
-                .get(position)
-                .map(|host| &host.findings);
-            hosts.push(match (host.name(), findings) {
-                (Some(name), Some(HostFindings::Named { addresses, tlsa })) => {
-                    let mut steps = address_steps(resolver, name, family).await;
-                    if was_asked(addresses, tlsa) {
-                        let base = host.tlsa().map_or(name, |(base, _)| base);
-                        steps.push(tlsa_step(resolver, route.port, base).await);
-                    }
-                    steps
-                }
-                (None, _) | (Some(_), None | Some(HostFindings::AddressName)) => Vec::new(),
-            });
-        }
+        let hosts = route.hosts().iter();
+        let hosts = hosts.map(|host| host_steps(host, route.port)).collect();
         Self {
             mode: resolver.mode(),
             mx,
             hosts,
+            obstacle: resolver.obstacle(),
         }
     }
-}
-
-/// Whether TLSA records were looked up at a name that is known here: a second question must never be one that the first
-/// way did not ask (RFC 7672 §2.2.2).
-fn was_asked(addresses: &Addresses, tlsa: &Tlsa) -> bool {
-    let asked_at_host = match tlsa {
-        Tlsa::Absent | Tlsa::Unusable | Tlsa::Usable => true,
-        // Which of the candidates failed is not known; the cause is.
-        Tlsa::LookupFailed(_) | Tlsa::NotAsked => false,
-    };
-    asked_at_host
-        && match addresses {
-            Addresses::Secure | Addresses::SecureAlias => true,
-            Addresses::Insecure | Addresses::Absent(_) | Addresses::Unresolvable(_) => false,
-        }
 }
 
 async fn mx(resolver: &Resolver, domain: &Domain) -> Step {
@@ -110,32 +74,24 @@ fn mx_words(record: &MxRecord) -> String {
     format!("{} {host}", record.preference)
 }
 
-async fn address_steps(resolver: &Resolver, host: &Domain, family: AddressFamily) -> Vec<Step> {
-    let step = |record_type, found| Step {
-        name: host.to_string(),
-        record_type,
-        found,
+/// What the route itself was told about a host: nothing is asked again.
+fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
+    let Some(name) = host.name() else {
+        return Vec::new();
     };
-    let mut steps = Vec::new();
-    if family != AddressFamily::Ipv4 {
-        steps.push(step(
-            "AAAA",
-            LookupReport::new(&resolver.aaaa(host).await, IpAddr::to_string),
-        ));
-    }
-    if family != AddressFamily::Ipv6 {
-        steps.push(step(
-            "A",
-            LookupReport::new(&resolver.a(host).await, IpAddr::to_string),
-        ));
-    }
-    steps
-}
-
-async fn tlsa_step(resolver: &Resolver, port: u16, base: &Domain) -> Step {
-    Step {
+    let answers = host.answers();
+    let families = [("AAAA", &answers.ipv6), ("A", &answers.ipv4)];
+    let addresses = families.into_iter().filter_map(|(record_type, answer)| {
+        Some(Step {
+            name: name.to_string(),
+            record_type,
+            found: LookupReport::new(answer.as_ref()?, IpAddr::to_string),
+        })
+    });
+    let tlsa = answers.tlsa.iter().map(|(base, answer)| Step {
         name: format!("_{port}._tcp.{base}"),
         record_type: "TLSA",
-        found: LookupReport::new(&resolver.tlsa(port, base).await, TlsaRecord::to_string),
-    }
+        found: LookupReport::new(answer, TlsaRecord::to_string),
+    });
+    addresses.chain(tlsa).collect()
 }

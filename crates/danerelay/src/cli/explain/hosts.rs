@@ -4,7 +4,7 @@ use std::fmt;
 
 use delivery::probe::{HostProbe, Probe};
 use delivery::route::RouteHost;
-use mail::{DaneVerdict, LookupFailure};
+use mail::{DaneVerdict, Domain, LookupFailure};
 use policy::cause::Failure;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, Host, HostFindings, Tlsa};
@@ -16,7 +16,7 @@ use crate::cli::tlsa_records::{self, RecordReport};
 /// One host, for people and for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct HostReport {
-    /// Nothing where it is known by its address alone.
+    /// Nothing where it is known by its address alone; also what stands in the place of a name and is none.
     pub(super) name: Option<String>,
     pub(super) addresses: Vec<String>,
     /// `secure`, `insecure`, `secure-alias` (insecure addresses behind a secure alias), `none`, `failed`, or `literal`.
@@ -58,13 +58,17 @@ pub(super) struct ConnectionReport {
     pub(super) requirement: Must,
     pub(super) met: bool,
     pub(super) dane: String,
-    /// Version and cipher suite.
+    /// Version and cipher suite; nothing in clear.
     pub(super) tls: Option<String>,
+    /// Why TLS did not come about.
+    pub(super) tlsfail: Option<String>,
     /// OpenSSL's number and words for the check of the certificate.
     pub(super) tlsvalid: Option<String>,
     /// The record that matched.
     pub(super) matched: Option<String>,
     pub(super) reason: Option<String>,
+    /// Whether a message that waits because of this goes in clear once it is older than the first step of `retry`.
+    pub(super) later_in_clear: bool,
 }
 
 impl HostReport {
@@ -84,7 +88,11 @@ impl HostReport {
             }
         };
         Self {
-            name: host.name().map(ToString::to_string),
+            name: host
+                .name()
+                .map(Domain::as_str)
+                .or(host.no_name())
+                .map(str::to_owned),
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
             address_status: facts.map_or("literal", |facts| address_status(&facts.findings)),
             mode: facts.map(|facts| facts.policy.dane.to_string()),
@@ -188,9 +196,11 @@ impl ConnectionReport {
             met,
             dane: DaneVerdict::to_string(&dane),
             tls: probe.session.clone(),
+            tlsfail: probe.unprotected.clone(),
             tlsvalid: probe.valid.map(|valid| valid.to_string()),
             matched: probe.matched.clone(),
             reason,
+            later_in_clear: probe.later_in_clear,
         }
     }
 }

@@ -57,7 +57,13 @@ fn step(table: &mut String, step: &Step) {
         (None, Some("records")) => format!(": {}", found.records.join(", ")),
         (None, Some(absence)) => format!(": {absence}"),
     };
-    let words = format!("{} {}{answer}", step.name, found.status.as_str());
+    let said = found.extended_error.as_ref().map(|said| format!(", {said}"));
+    let words = format!(
+        "{} {}{answer}{}",
+        step.name,
+        found.status.as_str(),
+        said.unwrap_or_default()
+    );
     line(table, step.record_type, &words);
     for alias in &found.aliases {
         line(table, "", &format!("alias {alias}"));
@@ -82,22 +88,27 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
     }
 }
 
+/// Each name that was asked about and led nowhere, and then what was found.
 fn write_tlsa(table: &mut String, host: &HostReport) {
     let tlsa = &host.tlsa;
-    if let Some(one) = host
+    let mut asked: Vec<&Step> = host
         .lookups
         .iter()
-        .find(|step| step.record_type == "TLSA" && tlsa.records.is_empty())
-    {
-        step(table, one);
-        return;
+        .filter(|step| step.record_type == "TLSA")
+        .collect();
+    // The last had the records that are listed below.
+    if tlsa.base_domain.is_some() {
+        asked.pop();
+    } else if asked.is_empty() {
+        line(table, "TLSA", &tlsa.status.replace('-', " "));
     }
-    let words = match (&tlsa.base_domain, &tlsa.cause) {
-        (Some(base), _) => format!("secure at base domain {base}; {}", tlsa.status),
-        (None, Some(cause)) => format!("look-up failed: {cause}"),
-        (None, None) => tlsa.status.replace('-', " "),
-    };
-    line(table, "TLSA", &words);
+    for one in asked {
+        step(table, one);
+    }
+    if let Some(base) = &tlsa.base_domain {
+        let words = format!("secure at base domain {base}; {}", tlsa.status);
+        line(table, "TLSA", &words);
+    }
     for record in &tlsa.records {
         line(table, "", &record.to_string());
     }
@@ -120,10 +131,13 @@ fn demand(host: &HostReport) -> String {
 fn connected(connection: &ConnectionReport) -> String {
     let mut words = connection.address.clone();
     let _ = write!(words, " {}", if connection.met { "good" } else { "failed" });
+    let is_clear = connection.tls.is_none() && connection.tlsfail.is_some();
+    let tls = connection.tls.as_deref().or(is_clear.then_some("-"));
     for (label, value) in [
-        ("tls", &connection.tls),
-        ("tlsvalid", &connection.tlsvalid),
-        ("tlsa", &connection.matched),
+        ("tls", tls),
+        ("tlsfail", connection.tlsfail.as_deref()),
+        ("tlsvalid", connection.tlsvalid.as_deref()),
+        ("tlsa", connection.matched.as_deref()),
     ] {
         if let Some(value) = value {
             let _ = write!(words, ", {label}={value}");
@@ -132,6 +146,9 @@ fn connected(connection: &ConnectionReport) -> String {
     let _ = write!(words, ", dane=\"{}\"", connection.dane);
     if let Some(reason) = &connection.reason {
         let _ = write!(words, ": {reason}");
+    }
+    if connection.later_in_clear {
+        words.push_str("; would defer now; goes in clear after the first retry step");
     }
     words
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use jiff::{SignedDuration, Timestamp};
 use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 
 use crate::cli::output::printable;
@@ -18,15 +19,58 @@ pub(super) fn write(message: &QueuedMessage, output: &mut dyn Write) -> io::Resu
         printable(&message.sender)
     )?;
     for recipient in &message.recipients {
-        writeln!(
-            output,
-            "  {:<8}  <{}>{}",
-            word(recipient.state),
-            printable(&recipient.address),
-            history(recipient)
-        )?;
+        write_recipient(recipient, output)?;
     }
     Ok(())
+}
+
+/// Writes a recipient.
+pub(super) fn write_recipient(recipient: &QueuedRecipient, output: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        output,
+        "  {:<8}  <{}>{}",
+        word(recipient.state),
+        printable(&recipient.address),
+        history(recipient)
+    )
+}
+
+/// A time that is over, and how long ago it was.
+pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
+    format!("{time:.0} ({} ago)", span(now.duration_since(time)))
+}
+
+/// A time to come, and how long it is until then.
+pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
+    let left = time.duration_since(now);
+    if left.is_positive() {
+        format!("{time:.0} (in {})", span(left))
+    } else {
+        format!("{time:.0} (now)")
+    }
+}
+
+/// The two largest units of a time: `3d 4h`, `5m 10s`, `0s`.
+pub(super) fn span(length: SignedDuration) -> String {
+    let seconds = u64::try_from(length.as_secs()).unwrap_or(0);
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let words: Vec<String> = units
+        .iter()
+        .skip_while(|(number, _)| *number == 0)
+        .take(2)
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    if words.is_empty() {
+        "0s".to_owned()
+    } else {
+        words.join(" ")
+    }
 }
 
 fn word(state: RecipientState) -> &'static str {
@@ -60,4 +104,24 @@ fn history(recipient: &QueuedRecipient) -> String {
         let _ = write!(text, ": {}", reason.join(" "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_has_its_two_largest_units() {
+        for (seconds, text) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3_661, "1h 1m"),
+            (3_601, "1h"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), text);
+        }
+    }
 }

@@ -22,6 +22,25 @@ pub(crate) enum InputError {
         /// The file.
         path: PathBuf,
     },
+    /// A certificate in DER, without PEM around it.
+    #[error(
+        "{0}: no certificate in PEM form; this looks like DER: \"openssl x509 -inform DER -in {0} -out cert.pem\" \
+         rewrites it",
+        path.display()
+    )]
+    Der {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate in OpenSSL's form, with what it is trusted for.
+    #[error(
+        "{0}: a TRUSTED CERTIFICATE block, which only OpenSSL reads; \"openssl x509 -in {0} -out cert.pem\" rewrites it",
+        path.display()
+    )]
+    Trusted {
+        /// The file.
+        path: PathBuf,
+    },
     /// A certificate has no public key that could be found.
     #[error("{}: certificate {number} is malformed", path.display())]
     Certificate {
@@ -46,6 +65,35 @@ pub(crate) enum InputError {
     /// A name cannot stand in a certificate.
     #[error(transparent)]
     Name(#[from] InvalidName),
+    /// A trust anchor's record needs a name to be looked for, and none is given.
+    #[error("where a record has usage 2, the certificate must bear a name: --name NAME (the MX host first)")]
+    NoName,
+    /// The first certificate is that of an issuer.
+    #[error(
+        "{}: certificate 1 issued certificate {number} of {}; the server's own certificate must come first",
+        path.display(),
+        issued.display()
+    )]
+    Order {
+        /// The file of the first certificate.
+        path: PathBuf,
+        /// The file of the one that it issued.
+        issued: PathBuf,
+        /// The latter's place in its file, from 1.
+        number: usize,
+    },
+    /// A certificate that has nothing to do with the server's.
+    #[error(
+        "{}: certificate {number} issued neither the server's own nor any certificate in between, so that no record of \
+         it can match; if issuers in between are missing, add their certificates",
+        path.display()
+    )]
+    NoPath {
+        /// Its file.
+        path: PathBuf,
+        /// Its place there, from 1.
+        number: usize,
+    },
     /// Records of issuers are wanted, and there are none.
     #[error("{}: only the server's own certificate; name the issuer's file with --issuer", path.display())]
     NoIssuer {

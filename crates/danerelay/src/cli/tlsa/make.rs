@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use dane::{MatchingType, Selector, TlsaRecord, Usage};
+use dane::{MatchingType, Selector, TlsaRecord, Usage, supported_key};
 use mail::Domain;
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 
-use super::{InputError, certificates};
+use super::InputError;
+use super::issuers::{self, Given};
 use crate::cli::{Verdict, output};
 use crate::failure::Failure;
 
@@ -116,54 +116,50 @@ pub(super) fn run(arguments: &MakeArguments) -> Result<Verdict, Failure> {
 /// The records in the order of the certificates, each once.
 fn records(arguments: &MakeArguments) -> Result<Vec<TlsaRecord>, InputError> {
     let path = &arguments.certificate;
-    let chain = certificates::read(path)?;
+    let (own, issuers) = issuers::read(path, &arguments.issuers)?;
+    let (servers, of_issuers) = match arguments.usage {
+        None => (true, true),
+        Some(UsageOption::DaneEe) => (true, false),
+        Some(UsageOption::DaneTa) => (false, true),
+    };
     let mut records = Vec::new();
-    for (number, certificate) in (1..).zip(&chain) {
-        let (usage, selector) = if number == 1 {
-            (Usage::DaneEe, Selector::Spki)
-        } else {
-            (Usage::DaneTa, arguments.issuer_selector.into())
-        };
-        records.push(record(usage, selector, certificate).ok_or_else(|| malformed(path, number))?);
+    if servers {
+        records.push(record(Usage::DaneEe, Selector::Spki, &own)?);
     }
-    for path in &arguments.issuers {
-        for (number, certificate) in (1..).zip(&certificates::read(path)?) {
-            let selector = arguments.issuer_selector.into();
-            let record = record(Usage::DaneTa, selector, certificate);
-            records.push(record.ok_or_else(|| malformed(path, number))?);
+    if of_issuers {
+        issuers::check_path(&own, &issuers)?;
+        for issuer in &issuers {
+            let record = record(Usage::DaneTa, arguments.issuer_selector.into(), issuer)?;
+            if !records.contains(&record) {
+                records.push(record);
+            }
         }
-    }
-    if let Some(wanted) = arguments.usage {
-        let usage = match wanted {
-            UsageOption::DaneTa => Usage::DaneTa,
-            UsageOption::DaneEe => Usage::DaneEe,
-        };
-        records.retain(|record| record.usage == usage);
     }
     if records.is_empty() {
         return Err(InputError::NoIssuer { path: path.clone() });
     }
-    let mut seen = Vec::new();
-    records.retain(|record| {
-        let new = !seen.contains(record);
-        seen.push(record.clone());
-        new
-    });
     Ok(records)
 }
 
-/// A record with a SHA-256 digest; `None` if the certificate cannot be read.
-fn record(usage: Usage, selector: Selector, certificate: &CertificateDer<'_>) -> Option<TlsaRecord> {
-    // Any octets have a digest: only a certificate has a key.
-    TlsaRecord::for_certificate(usage, Selector::Spki, MatchingType::Sha256, certificate)?;
-    TlsaRecord::for_certificate(usage, selector, MatchingType::Sha256, certificate)
-}
-
-fn malformed(path: &Path, number: usize) -> InputError {
-    InputError::Certificate {
-        path: path.to_owned(),
+/// A record with a SHA-256 digest, and a warning if danerelay itself would not deliver by it.
+fn record(usage: Usage, selector: Selector, given: &Given) -> Result<TlsaRecord, InputError> {
+    let Given {
+        path,
         number,
+        certificate,
+    } = given;
+    if let Err(reason) = supported_key(certificate) {
+        output::notice(&format!(
+            "{}: certificate {number}: {reason}; by its record danerelay delivers nothing",
+            path.display()
+        ));
     }
+    TlsaRecord::for_certificate(usage, selector, MatchingType::Sha256, certificate).ok_or_else(|| {
+        InputError::Certificate {
+            path: path.clone(),
+            number: *number,
+        }
+    })
 }
 
 fn published(arguments: &MakeArguments, records: &[TlsaRecord]) -> Vec<Published> {

@@ -3,23 +3,24 @@
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure, verify_chain};
 use dns::Data;
-use jiff::Timestamp;
 use mail::{Domain, LookupFailure, Security};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
-use super::{InputError, certificates};
+use super::{InputError, certificates, time};
 use crate::cli::dns::LookupStatus;
 use crate::cli::look_up::{DnsOptions, block_on, resolver};
 use crate::cli::tlsa_records::{self, RecordReport};
 use crate::cli::{Verdict, output};
 use crate::failure::Failure;
 use crate::{config, policy_file};
+
+/// Stands where no name is looked for; nothing bears it (RFC 6761 §6.4).
+const NO_NAME: &str = "name.invalid";
 
 /// Which chain, and which records.
 #[derive(Debug, Args)]
@@ -29,11 +30,12 @@ pub(crate) struct VerifyArguments {
     chain: PathBuf,
 
     /// A name that the certificate may bear where a trust anchor (usage 2) matches; the first is the TLSA base domain,
-    /// which is the MX host; may be given more than once. With --host that host is the default.
-    #[arg(long = "name", value_name = "NAME", required_unless_present = "host")]
+    /// which is the MX host; may be given more than once. With --host that host is the default; where all records have
+    /// usage 3, none is needed.
+    #[arg(long = "name", value_name = "NAME")]
     names: Vec<Domain>,
 
-    /// A TLSA record in zone-file form, "3 1 1 29c8601c…"; may be given more than once.
+    /// A TLSA record in zone-file form, "3 1 1 29c8601c…" or that of RFC 3597; may be given more than once.
     #[arg(
         long = "record",
         value_name = "U S M HEX",
@@ -47,11 +49,11 @@ pub(crate) struct VerifyArguments {
     host: Option<Domain>,
 
     /// The port for which records are looked up.
-    #[arg(long, default_value = "25", requires = "host")]
+    #[arg(long, default_value = "25", requires = "host", conflicts_with = "records")]
     port: NonZeroU16,
 
     /// The time at which the chain is to be valid, in RFC 3339 form, for example 2027-01-31T12:00:00Z; without it now.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     at: Option<UnixTime>,
 
     /// Print one JSON object.
@@ -63,25 +65,16 @@ pub(crate) struct VerifyArguments {
     dns: DnsOptions,
 }
 
-fn parse_time(text: &str) -> Result<UnixTime, String> {
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| "allowed: a time of RFC 3339, for example 2027-01-31T12:00:00Z".to_owned())?;
-    let seconds = u64::try_from(time.as_second()).map_err(|_| "before 1970".to_owned())?;
-    Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-}
-
 /// Verifies and prints.
 pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let chain = certificates::read(&arguments.chain)?;
-    let references = references(arguments)?;
     let report = match &arguments.host {
         None => {
             let set = TlsaSet::new(parse_records(&arguments.records)?);
-            Report::of_check(&set, &chain, &references, arguments.now())
+            arguments.check(&set, &chain)?
         }
         Some(host) => match look_up(arguments, host, named)? {
-            Published::Secure(set) => Report::of_check(&set, &chain, &references, arguments.now()),
+            Published::Secure(set) => arguments.check(&set, &chain)?,
             Published::None(reason, records) => Report::without_records(reason, records),
             Published::Failed(cause) => Report::of_failure(&cause),
         },
@@ -92,17 +85,6 @@ pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<V
         output::write(&report.table())?;
     }
     Ok(report.verdict)
-}
-
-/// The names to look for; the base domain is the host whose records count unless another is named.
-fn references(arguments: &VerifyArguments) -> Result<ReferenceIdentifiers, InputError> {
-    let mut names = arguments.names.iter().chain(&arguments.host);
-    let base = names.next().map_or("", Domain::as_str);
-    let mut references = ReferenceIdentifiers::new(base)?;
-    for name in arguments.names.iter().skip(1) {
-        references = references.and(name.as_str())?;
-    }
-    Ok(references)
 }
 
 fn parse_records(texts: &[String]) -> Result<Vec<TlsaRecord>, InputError> {
@@ -120,7 +102,8 @@ fn parse_records(texts: &[String]) -> Result<Vec<TlsaRecord>, InputError> {
 fn rdata(text: &str) -> String {
     let lines = text.lines().filter_map(|line| line.split(';').next());
     let words: Vec<&str> = lines.flat_map(str::split_ascii_whitespace).collect();
-    let mut parts = words.rsplitn(2, |word| word.eq_ignore_ascii_case("TLSA"));
+    let types = ["TLSA", "TYPE52"];
+    let mut parts = words.rsplitn(2, |word| types.iter().any(|name| name.eq_ignore_ascii_case(word)));
     parts.next().unwrap_or_default().join(" ")
 }
 
@@ -140,7 +123,7 @@ fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> 
     let resolver = resolver(&loaded.config, &policy_file::load(&loaded)?.policy)?;
     let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
     Ok(match lookup {
-        Err(cause) => Published::Failed(cause),
+        Err(failure) => Published::Failed(failure.cause),
         Ok(answer) => match (answer.security, answer.data) {
             (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records)),
             (Security::Insecure, Data::Records(records)) => Published::None(
@@ -155,8 +138,25 @@ fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> 
 }
 
 impl VerifyArguments {
-    fn now(&self) -> UnixTime {
-        self.at.unwrap_or_else(UnixTime::now)
+    fn check(&self, set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Result<Report, InputError> {
+        let now = self.at.unwrap_or_else(UnixTime::now);
+        Ok(Report::of_check(set, chain, &self.references(set)?, now))
+    }
+
+    /// The names to look for; the base domain is the host whose records count unless another is named.
+    fn references(&self, set: &TlsaSet) -> Result<ReferenceIdentifiers, InputError> {
+        let base = match self.names.iter().chain(&self.host).next() {
+            Some(base) => base.as_str(),
+            None if set.usable().iter().any(|record| record.usage == Usage::DaneTa) => {
+                return Err(InputError::NoName);
+            }
+            None => NO_NAME,
+        };
+        let mut references = ReferenceIdentifiers::new(base)?;
+        for name in self.names.iter().skip(1) {
+            references = references.and(name.as_str())?;
+        }
+        Ok(references)
     }
 }
 
@@ -192,14 +192,11 @@ impl Report {
             }
             Err(failure) => failure.to_string(),
         };
-        let found = checked.ok();
+        let verified = checked.is_ok();
+        let found = checked.ok().or_else(|| own_match(set, chain));
         Self {
-            verified: found.is_some(),
-            verdict: if found.is_some() {
-                Verdict::Good
-            } else {
-                Verdict::Bad
-            },
+            verified,
+            verdict: if verified { Verdict::Good } else { Verdict::Bad },
             depth: found.as_ref().map(|found| found.depth),
             matched: found.map(|found| found.record.to_string()),
             reason,
@@ -233,18 +230,10 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut table = String::new();
-        match (&self.matched, self.depth) {
-            (Some(record), Some(depth)) => {
-                let _ = writeln!(
-                    table,
-                    "verified: {}\nmatched:  {record}\ndepth:    {depth}",
-                    self.reason
-                );
-            }
-            _ => {
-                let _ = writeln!(table, "not verified: {}", self.reason);
-            }
+        let verdict = if self.verified { "verified" } else { "not verified" };
+        let mut table = format!("{verdict}: {}\n", self.reason);
+        if let (Some(record), Some(depth)) = (&self.matched, self.depth) {
+            let _ = writeln!(table, "matched:  {record}\ndepth:    {depth}");
         }
         let _ = writeln!(table, "records:  {}, usable {}", self.records, self.usable);
         for record in &self.details {
@@ -252,6 +241,17 @@ impl Report {
         }
         table
     }
+}
+
+/// The record that matches the server's own certificate, where that alone is not enough: its key proves nothing.
+fn own_match(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<Match> {
+    let own = chain.first()?;
+    let mut records = set.usable().iter();
+    let record = records.find(|record| record.usage == Usage::DaneEe && record.matches(own))?;
+    Some(Match {
+        record: record.clone(),
+        depth: 0,
+    })
 }
 
 /// Who is authenticated by what.
@@ -265,25 +265,17 @@ fn words(found: &Match) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_time, rdata};
+    use super::rdata;
 
     #[test]
     fn a_record_may_be_copied_from_a_zone_file_with_everything_around_it() {
         for text in [
             "3 1 1 29c8 601c",
             "_25._tcp.mx.example. 3600 IN TLSA 3 1 1 29c8 601c",
+            "_25._tcp.mx.example. IN TYPE52 3 1 1 29c8 601c",
             "_25._tcp.mx.example. IN tlsa 3 1 1 ; the key\n 29c8 601c ; of 2026",
         ] {
             assert_eq!(rdata(text), "3 1 1 29c8 601c", "{text:?}");
-        }
-    }
-
-    #[test]
-    fn only_times_of_rfc_3339_are_times() {
-        assert!(parse_time("2027-01-31T12:00:00+01:00").is_ok());
-        assert!(parse_time("1969-12-31T23:59:59Z").is_err());
-        for text in ["", "now", "2027-01-31", "2027-01-31T12:00:00"] {
-            assert!(parse_time(text).is_err(), "{text:?}");
         }
     }
 }

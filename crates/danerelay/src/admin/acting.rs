@@ -1,0 +1,254 @@
+//! Commands that change something; the log says who asked for each.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use mail::event::{Event, Level, Value};
+use mail::{Domain, NextHop, QueueId};
+use spool::{Acted, Action, Manage, Selected, SpoolError};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Office;
+use super::answers::{Answers, BrokenOff};
+use super::looking::{findings, pick};
+use super::peer::Peer;
+use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind, word};
+use super::selectors::Selectors;
+
+/// Recipients after which a page is full: one atomic step of the spool.
+const PAGE: usize = 500;
+
+/// Why an action did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    BrokenOff(#[from] BrokenOff),
+}
+
+/// An action under way.
+struct Work<'a, S> {
+    office: &'a Office<S>,
+    action: Action,
+    by: String,
+    acts: Acts,
+}
+
+/// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
+///
+/// Where the client goes away, the page at hand is finished, and no other begins.
+pub(super) async fn act<S: Manage>(
+    office: &Office<S>,
+    (action, selectors): (Action, Selectors),
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    if selectors.is_empty() {
+        let refusal = Refusal::new(RefusalKind::Request, "no selector is given");
+        return answers.refuse(refusal).await;
+    }
+    let _turn = office.actions.acquire().await;
+    // Whoever went away while waiting for the turn wants nothing done any more.
+    answers
+        .line(&Line::<Nothing, Nothing>::Progress(Acts::default()))
+        .await?;
+    let mut work = Work {
+        office,
+        action,
+        by: peer.to_string(),
+        acts: Acts::default(),
+    };
+    let (sender, found) = findings();
+    let (wanted, now) = (selectors.clone(), Timestamp::now());
+    let selected = move |message| wanted.select(&message, now);
+    let picking = pick(&office.surroundings.spool, &selectors, selected, sender);
+    let (picked, worked) = tokio::join!(picking, work.through(found, answers));
+    let ended = worked.and_then(|()| picked.map_err(Trouble::Spool));
+    office.log(&work.event(&selectors, ended.as_ref().err()));
+    match ended {
+        Ok(()) => answers.end(&work.acts).await,
+        Err(Trouble::Spool(error)) => {
+            answers.add(&Line::<Nothing, Nothing>::Progress(work.acts));
+            answers.refuse(error.into()).await
+        }
+        Err(Trouble::BrokenOff(why)) => Err(why),
+    }
+}
+
+impl<S: Manage> Work<'_, S> {
+    async fn through(
+        &mut self,
+        mut found: mpsc::Receiver<Selected>,
+        answers: &mut Answers,
+    ) -> Result<(), Trouble> {
+        let spool = &self.office.surroundings.spool;
+        while let Some(page) = next_page(&mut found).await {
+            let acted = spool.act(self.action, page, Timestamp::now()).await?;
+            self.acts.add(&acted);
+            self.follow_up(acted);
+            answers
+                .line(&Line::<Nothing, Nothing>::Progress(self.acts))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// What is to happen outside of the spool.
+    fn follow_up(&self, acted: Acted) {
+        let surroundings = &self.office.surroundings;
+        match self.action {
+            Action::Retry => {
+                // What was mended there is to be seen.
+                let next_hops = acted.pending.iter().map(|one| &one.next_hop);
+                surroundings.resolver.flush_each(&names(next_hops));
+            }
+            Action::Release => {}
+            // A report on those who have failed may have waited for these.
+            Action::Hold => surroundings.scheduler.report(acted.messages),
+            Action::Delete => {
+                for id in &acted.messages {
+                    self.office.log(&self.deleted(*id));
+                }
+                surroundings.scheduler.report(acted.messages);
+            }
+        }
+        surroundings.scheduler.retry(acted.pending);
+    }
+
+    fn deleted(&self, id: QueueId) -> Event {
+        Event::new(Level::Info, "admin")
+            .with("action", Value::Word(word(self.action).to_owned()))
+            .with("id", Value::Word(id.to_string()))
+            .with("by", Value::Quoted(self.by.clone()))
+    }
+
+    fn event(&self, selectors: &Selectors, trouble: Option<&Trouble>) -> Event {
+        let level = if trouble.is_some() {
+            Level::Warning
+        } else {
+            Level::Info
+        };
+        let event = Event::new(level, "admin")
+            .with("action", Value::Word(word(self.action).to_owned()))
+            .with("by", Value::Quoted(self.by.clone()))
+            .with("selector", Value::Quoted(selectors.to_string()))
+            .with("messages", Value::Integer(self.acts.messages))
+            .with("done", Value::Integer(self.acts.done))
+            .with("leased", Value::Integer(self.acts.leased))
+            .with("unsuitable", Value::Integer(self.acts.unsuitable));
+        match trouble {
+            Some(trouble) => event.with("reason", Value::Quoted(trouble.to_string())),
+            None => event,
+        }
+    }
+}
+
+/// The next messages with as many recipients as one step is for; `None` at the end.
+async fn next_page(found: &mut mpsc::Receiver<Selected>) -> Option<Vec<Selected>> {
+    let (mut page, mut recipients) = (Vec::new(), 0_usize);
+    while recipients < PAGE
+        && let Some(selected) = found.recv().await
+    {
+        recipients = recipients.saturating_add(selected.recipients.len());
+        page.push(selected);
+    }
+    (!page.is_empty()).then_some(page)
+}
+
+/// The names that these next hops are looked up by.
+fn names<'a>(next_hops: impl Iterator<Item = &'a NextHop>) -> Vec<Domain> {
+    let names: BTreeSet<&Domain> = next_hops
+        .filter_map(|next_hop| match next_hop {
+            NextHop::Domain { domain, .. } => Some(domain),
+            NextHop::Host { host, .. } => Some(host),
+            NextHop::Address { .. } => None,
+        })
+        .collect();
+    names.into_iter().cloned().collect()
+}
+
+/// `reload`: by the same way as SIGHUP.
+pub(super) async fn reload<S: Manage>(
+    office: &Office<S>,
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    let (order, outcome) = oneshot::channel();
+    if office.surroundings.reload.send(order).await.is_err() {
+        return answers.refuse(Refusal::stopping()).await;
+    }
+    let Ok(outcome) = outcome.await else {
+        return answers.refuse(Refusal::stopping()).await;
+    };
+    let status = if outcome.is_ok() { "loaded" } else { "refused" };
+    let event = Event::new(Level::Info, "admin")
+        .with("action", Value::Word("reload".to_owned()))
+        .with("by", Value::Quoted(peer.to_string()))
+        .with("status", Value::Word(status.to_owned()));
+    office.log(&event);
+    match outcome {
+        Ok(reloaded) => answers.end(&reloaded).await,
+        Err(refusal) => answers.refuse(refusal).await,
+    }
+}
+
+/// `flush`: what was learnt of a name and all below it, or of all names.
+pub(super) async fn flush<S: Manage>(
+    office: &Office<S>,
+    name: Option<Domain>,
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    let surroundings = &office.surroundings;
+    match &name {
+        Some(name) => surroundings.resolver.flush(name),
+        None => surroundings.resolver.flush_all(),
+    }
+    let selector = name.map_or_else(|| "--all".to_owned(), |name| name.to_string());
+    let event = Event::new(Level::Info, "admin")
+        .with("action", Value::Word("flush".to_owned()))
+        .with("by", Value::Quoted(peer.to_string()))
+        .with("selector", Value::Quoted(selector));
+    office.log(&event);
+    answers.end(&Nothing {}).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use spool::RecipientIndex;
+
+    use super::*;
+
+    fn selected(recipients: u32) -> Selected {
+        Selected {
+            id: QueueId::generate(),
+            recipients: (0..recipients).map(RecipientIndex).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_ends_with_the_message_that_fills_it() {
+        let (sender, mut found) = findings();
+        for recipients in [499, 1, 500, 1000, 3] {
+            sender.send(selected(recipients)).await.unwrap();
+        }
+        drop(sender);
+        let mut pages = Vec::new();
+        while let Some(page) = next_page(&mut found).await {
+            pages.push(page.iter().map(|one| one.recipients.len()).sum::<usize>());
+        }
+        assert_eq!(pages, [500, 500, 1000, 3]);
+    }
+
+    #[test]
+    fn each_name_is_flushed_once_and_addresses_have_none() {
+        let next_hops: Vec<NextHop> = ["b.example", "[mx.a.example]:25", "b.example:587", "[192.0.2.1]"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        let names: Vec<String> = names(next_hops.iter()).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["b.example", "mx.a.example"]);
+    }
+}

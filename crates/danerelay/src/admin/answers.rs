@@ -1,0 +1,136 @@
+//! What is written back, to a client that may be slow, gone, or in the way of the daemon's end.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::protocol::{Line, Nothing, Refusal};
+
+/// How long a client may take to read on. Somebody may be looking at a list page by page.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// The way to one client.
+pub(super) struct Answers {
+    stream: OwnedWriteHalf,
+    buffer: Vec<u8>,
+    stop: watch::Receiver<bool>,
+    patience: Duration,
+}
+
+/// Why nothing more is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BrokenOff {
+    /// Nobody reads any more.
+    #[error("the client went away")]
+    Gone,
+    /// The client takes too long.
+    #[error("the client stopped reading")]
+    Slow,
+    /// The daemon is about to end.
+    #[error("the daemon was told to stop")]
+    Stopping,
+}
+
+impl Answers {
+    /// To this client, until `stop` turns true.
+    pub(super) fn new(stream: OwnedWriteHalf, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+            stop,
+            patience: PATIENCE,
+        }
+    }
+
+    /// Puts a line behind those that wait to be written.
+    pub(super) fn add(&mut self, line: &impl Serialize) {
+        let before = self.buffer.len();
+        match serde_json::to_writer(&mut self.buffer, line) {
+            Ok(()) => self.buffer.push(b'\n'),
+            // Nothing that we write has keys that are no text; half a line would be worse than none.
+            Err(_) => self.buffer.truncate(before),
+        }
+    }
+
+    /// Writes a line, and all that waits.
+    pub(super) async fn line(&mut self, line: &impl Serialize) -> Result<(), BrokenOff> {
+        self.add(line);
+        self.flush().await
+    }
+
+    /// Writes octets that are no line.
+    pub(super) async fn octets(&mut self, octets: &[u8]) -> Result<(), BrokenOff> {
+        self.flush().await?;
+        self.write(octets).await
+    }
+
+    /// Writes the last line of an answer.
+    pub(super) async fn end(&mut self, end: &impl Serialize) -> Result<(), BrokenOff> {
+        self.line(&Line::<Nothing, _>::End(end)).await
+    }
+
+    /// Writes the last line of an answer that is none, or not whole.
+    pub(super) async fn refuse(&mut self, refusal: Refusal) -> Result<(), BrokenOff> {
+        self.line(&Line::<Nothing, Nothing>::Error(refusal)).await
+    }
+
+    /// Writes all that waits.
+    pub(super) async fn flush(&mut self) -> Result<(), BrokenOff> {
+        let waiting = std::mem::take(&mut self.buffer);
+        let written = self.write(&waiting).await;
+        self.buffer = waiting;
+        self.buffer.clear();
+        written
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> Result<(), BrokenOff> {
+        tokio::select! {
+            biased;
+            written = timeout(self.patience, self.stream.write_all(octets)) => match written {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(BrokenOff::Gone),
+                Err(_) => Err(BrokenOff::Slow),
+            },
+            // Without a sender the daemon is ending, too.
+            _ = self.stop.wait_for(|stop| *stop) => Err(BrokenOff::Stopping),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_not_waited_for_for_ever() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let mut answers = Answers::new(ours.into_split().1, stopped);
+        answers.patience = Duration::from_millis(50);
+        let much = vec![b'x'; 8 << 20];
+        assert_eq!(answers.octets(&much).await, Err(BrokenOff::Slow));
+        drop(theirs);
+        assert_eq!(answers.octets(&much).await, Err(BrokenOff::Gone));
+    }
+
+    #[tokio::test]
+    async fn nor_does_it_hold_up_the_end_of_the_daemon() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let mut answers = Answers::new(ours.into_split().1, stopped);
+        let much = vec![b'x'; 8 << 20];
+        let writing = answers.octets(&much);
+        let stopping = async {
+            tokio::task::yield_now().await;
+            stop.send(true).unwrap();
+        };
+        assert_eq!(tokio::join!(writing, stopping).0, Err(BrokenOff::Stopping));
+    }
+}

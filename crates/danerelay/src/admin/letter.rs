@@ -1,0 +1,192 @@
+//! One message with all that is known of it: what `queue show` shows.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use spool::{Content, QueuedMessage, SpoolError};
+
+use crate::config::Config;
+
+/// Octets of content that are searched for header fields.
+const HEADER_LIMIT: usize = 256 << 10;
+
+/// How long mail is kept before it is given up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ages {
+    /// `delivery.max_age`.
+    pub(crate) mail: Duration,
+    /// `delivery.bounce_max_age`, for the null reverse-path.
+    pub(crate) reports: Duration,
+}
+
+impl Ages {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            mail: config.delivery.max_age.0,
+            reports: config.delivery.bounce_max_age.0,
+        }
+    }
+}
+
+/// A message, what is to become of it, and what it calls itself. Serialised, it is `queue show --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    /// The message as `queue list` shows it.
+    #[serde(flatten)]
+    pub(crate) message: QueuedMessage,
+    /// When it is given up.
+    pub(crate) expires: Timestamp,
+    /// Fields of its header.
+    pub(crate) header: Header,
+}
+
+/// The fields by which people know a message: the first of each, unfolded, as written otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) date: Option<String>,
+    pub(crate) message_id: Option<String>,
+}
+
+impl Letter {
+    /// Reads the header of the content.
+    pub(crate) async fn read(
+        message: QueuedMessage,
+        content: &Content,
+        ages: Ages,
+    ) -> Result<Self, SpoolError> {
+        let age = if message.sender.is_empty() {
+            ages.reports
+        } else {
+            ages.mail
+        };
+        Ok(Self {
+            expires: message.created.saturating_add(age).unwrap_or(Timestamp::MAX),
+            header: Header::parse(&beginning(content).await?),
+            message,
+        })
+    }
+}
+
+/// The content up to the end of its header, or as much as is searched.
+async fn beginning(content: &Content) -> Result<Vec<u8>, SpoolError> {
+    let mut reader = content.reader().await?;
+    let mut octets: Vec<u8> = Vec::new();
+    while octets.len() < HEADER_LIMIT
+        && let Some(chunk) = reader.next().await?
+    {
+        let before = octets.len().saturating_sub(3);
+        octets.extend_from_slice(&chunk);
+        let fresh = octets.get(before..).unwrap_or_default();
+        if fresh.windows(4).any(|four| four == b"\r\n\r\n") {
+            break;
+        }
+    }
+    Ok(octets)
+}
+
+impl Header {
+    fn parse(octets: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(octets);
+        let mut header = Self::default();
+        let mut lines = text.split("\r\n").peekable();
+        while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+            let Some((name, first)) = line.split_once(':') else {
+                continue;
+            };
+            let mut body = first.to_owned();
+            // Folding (RFC 5322 §2.2.3); what white space it was does not matter here.
+            while let Some(more) = lines.next_if(|next| next.starts_with([' ', '\t'])) {
+                body.push(' ');
+                body.push_str(more.trim_start());
+            }
+            if let Some(place) = header.place(name.trim_end()) {
+                place.get_or_insert_with(|| body.trim().replace('\t', " "));
+            }
+        }
+        header
+    }
+
+    fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name.to_ascii_lowercase().as_str() {
+            "from" => Some(&mut self.from),
+            "to" => Some(&mut self.to),
+            "subject" => Some(&mut self.subject),
+            "date" => Some(&mut self.date),
+            "message-id" => Some(&mut self.message_id),
+            _ => None,
+        }
+    }
+
+    /// The fields that are there, by name.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("From", &self.from),
+            ("To", &self.to),
+            ("Subject", &self.subject),
+            ("Date", &self.date),
+            ("Message-ID", &self.message_id),
+        ]
+        .into_iter()
+        .filter_map(|(name, body)| Some((name, body.as_deref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_first_field_of_a_name_counts_and_is_unfolded() {
+        let header = Header::parse(
+            b"Received: from a\r\n\tby b; Sun\r\nSUBJECT : one\r\n\t two\tthree\r\nsubject: other\r\nno field\r\n\
+              Message-ID:<1@a>\r\n\r\nFrom: body@a.example\r\n",
+        );
+        assert_eq!(header.subject.as_deref(), Some("one two three"));
+        assert_eq!(header.message_id.as_deref(), Some("<1@a>"));
+        assert_eq!(header.from, None);
+        assert_eq!(header.fields().count(), 2);
+    }
+
+    #[test]
+    fn any_octets_have_some_header() {
+        for octets in [
+            &b""[..],
+            b"\r\n",
+            b":",
+            b" : \r\n :",
+            b"\xff\xfe: \xff\r\n",
+            b"From",
+        ] {
+            assert_eq!(Header::parse(octets), Header::default(), "{octets:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_have_an_age_of_their_own() {
+        let ages = Ages {
+            mail: Duration::from_hours(2),
+            reports: Duration::from_hours(1),
+        };
+        let content = Content::Inline(bytes::Bytes::from_static(b"From: a@b.example\r\n\r\n"));
+        for (sender, hours) in [("", 1), ("a@b.example", 2)] {
+            let message = QueuedMessage {
+                id: mail::QueueId::generate(),
+                sender: sender.to_owned(),
+                size: 21,
+                created: Timestamp::UNIX_EPOCH,
+                attempts: 0,
+                next_attempt: None,
+                recipients: Vec::new(),
+            };
+            let letter = Letter::read(message, &content, ages).await.unwrap();
+            assert_eq!(letter.expires.as_second(), hours * 3600);
+            assert_eq!(letter.header.from.as_deref(), Some("a@b.example"));
+        }
+    }
+}

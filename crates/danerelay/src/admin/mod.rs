@@ -1,0 +1,82 @@
+//! The administrator's door into the running daemon: a Unix stream socket, `admin.socket`.
+//!
+//! * [`protocol`]: what is said through it, a line of JSON at a time. [`selectors`]: whom a command is about.
+//!   [`letter`]: one message with all that is known of it.
+//! * [`door`]: the socket in the file system. [`server`]: who comes in, how many, and for how long. [`peer`]: who it is.
+//! * [`answers`]: what is written back. [`looking`]: commands that change nothing. [`acting`]: those that do; each of
+//!   these is logged with who asked.
+//!
+//! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
+//! reads slowly or goes away keeps anything from others for long.
+
+mod acting;
+mod answers;
+mod door;
+pub(crate) mod letter;
+mod looking;
+mod peer;
+pub(crate) mod protocol;
+pub(crate) mod selectors;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use delivery::SchedulerHandle;
+use dns::Resolver;
+use mail::{Event, EventLog};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+pub(crate) use door::Door;
+pub(crate) use looking::{DESTINATIONS, aged};
+pub(crate) use server::serve;
+
+use letter::Ages;
+use protocol::{Refusal, Reloaded};
+
+/// Lists that may be under way at once; each occupies one of the spool's few readers while its client reads.
+const LISTS: usize = 2;
+/// Actions that may be under way at once: one after the other, so that their counts are plain.
+const ACTIONS: usize = 1;
+
+/// Asks the daemon to read everything again, and wants to know what came of it.
+pub(crate) type ReloadOrder = oneshot::Sender<Result<Reloaded, Refusal>>;
+
+/// What commands work on.
+pub(crate) struct Surroundings<S> {
+    /// The queue.
+    pub(crate) spool: S,
+    /// Where the queue is: by this a client knows that it talks to the daemon it means.
+    pub(crate) spool_path: PathBuf,
+    /// Told of what is to be delivered now.
+    pub(crate) scheduler: SchedulerHandle,
+    /// Forgets answers.
+    pub(crate) resolver: Resolver,
+    /// How long mail is kept.
+    pub(crate) ages: Ages,
+    /// The log.
+    pub(crate) log: Arc<dyn EventLog>,
+    /// Where a reload is asked for.
+    pub(crate) reload: mpsc::Sender<ReloadOrder>,
+}
+
+/// All that a connection shares with the others.
+struct Office<S> {
+    surroundings: Surroundings<S>,
+    lists: Semaphore,
+    actions: Semaphore,
+}
+
+impl<S> Office<S> {
+    fn new(surroundings: Surroundings<S>) -> Self {
+        Self {
+            surroundings,
+            lists: Semaphore::new(LISTS),
+            actions: Semaphore::new(ACTIONS),
+        }
+    }
+
+    fn log(&self, event: &Event) {
+        self.surroundings.log.write(event);
+    }
+}

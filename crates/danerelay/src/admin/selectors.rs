@@ -1,0 +1,260 @@
+//! Selectors: whom in the queue a command is about.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use mail::{Domain, QueueId};
+use serde::{Deserialize, Serialize};
+use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
+
+use crate::config::units::Interval;
+
+/// What was selected by: each selector given must fit. Some look at messages, and then mean all of their recipients;
+/// `recipient_domain` and `reason` look at each recipient.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Selectors {
+    /// All that is in the queue, in so many words.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) all: bool,
+    /// These messages; empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) id: Vec<QueueId>,
+    /// Recipients at this domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recipient_domain: Option<Domain>,
+    /// Messages with this reverse-path, without angle brackets; empty: the null reverse-path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sender: Option<String>,
+    /// Messages accepted longer ago than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) older_than: Option<Interval>,
+    /// Recipients whose last attempt ended for a reason that contains this, in upper or lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+impl Selectors {
+    /// Whether none is given, not even `all`.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The messages to look at: these, each once, or with `None` the whole queue.
+    pub(crate) fn sources(&self) -> Vec<Option<QueueId>> {
+        if self.id.is_empty() {
+            return vec![None];
+        }
+        let ids: BTreeSet<QueueId> = self.id.iter().copied().collect();
+        ids.into_iter().map(Some).collect()
+    }
+
+    /// Whether the message is one of those meant.
+    pub(crate) fn fit(&self, message: &QueuedMessage, now: Timestamp) -> bool {
+        self.fit_message(message, now)
+            && (!self.look_at_recipients() || message.recipients.iter().any(|one| self.fit_recipient(one)))
+    }
+
+    /// The recipients of the message that are meant; those that are final are out of anybody's hand.
+    pub(crate) fn select(&self, message: &QueuedMessage, now: Timestamp) -> Option<Selected> {
+        if !self.fit_message(message, now) {
+            return None;
+        }
+        let meant = |one: &&QueuedRecipient| !is_final(one.state) && self.fit_recipient(one);
+        let recipients: Vec<RecipientIndex> = message
+            .recipients
+            .iter()
+            .filter(meant)
+            .map(|one| one.index)
+            .collect();
+        (!recipients.is_empty()).then_some(Selected {
+            id: message.id,
+            recipients,
+        })
+    }
+
+    fn fit_message(&self, message: &QueuedMessage, now: Timestamp) -> bool {
+        (self.id.is_empty() || self.id.contains(&message.id))
+            && self
+                .sender
+                .as_ref()
+                .is_none_or(|sender| is_same_path(sender, &message.sender))
+            && self
+                .older_than
+                .is_none_or(|interval| is_older(message, interval, now))
+    }
+
+    fn look_at_recipients(&self) -> bool {
+        self.recipient_domain.is_some() || self.reason.is_some()
+    }
+
+    fn fit_recipient(&self, recipient: &QueuedRecipient) -> bool {
+        self.recipient_domain
+            .as_ref()
+            .is_none_or(|domain| is_at(recipient, domain))
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|text| has_reason(recipient, text))
+    }
+}
+
+/// As they would be written on the command line.
+impl fmt::Display for Selectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        if self.all {
+            words.push("--all".to_owned());
+        }
+        words.extend(self.id.iter().map(|id| format!("--id {id}")));
+        let rest = [
+            self.recipient_domain
+                .as_ref()
+                .map(|domain| format!("--recipient-domain {domain}")),
+            self.sender.as_ref().map(|sender| format!("--sender <{sender}>")),
+            self.older_than.map(|interval| format!("--older-than {interval}")),
+            self.reason.as_ref().map(|text| format!("--reason {text:?}")),
+        ];
+        words.extend(rest.into_iter().flatten());
+        f.write_str(&words.join(" "))
+    }
+}
+
+fn is_final(state: RecipientState) -> bool {
+    match state {
+        RecipientState::Sent | RecipientState::Failed => true,
+        RecipientState::Queued | RecipientState::Leased | RecipientState::Deferred | RecipientState::Held => {
+            false
+        }
+    }
+}
+
+/// Domains are the same in upper and lower case (RFC 5321 §2.4), local parts perhaps not.
+fn is_same_path(one: &str, other: &str) -> bool {
+    match (one.rsplit_once('@'), other.rsplit_once('@')) {
+        (Some((local, domain)), Some((other_local, other_domain))) => {
+            local == other_local && domain.eq_ignore_ascii_case(other_domain)
+        }
+        _ => one == other,
+    }
+}
+
+fn is_at(recipient: &QueuedRecipient, domain: &Domain) -> bool {
+    let written = recipient.address.rsplit_once('@').map(|(_, domain)| domain);
+    written.and_then(|written| Domain::parse(written).ok()).as_ref() == Some(domain)
+}
+
+fn is_older(message: &QueuedMessage, interval: Interval, now: Timestamp) -> bool {
+    let age = now.duration_since(message.created);
+    SignedDuration::try_from(interval.0).is_ok_and(|interval| age > interval)
+}
+
+fn has_reason(recipient: &QueuedRecipient, text: &str) -> bool {
+    let reason = recipient.reason.as_deref().unwrap_or_default();
+    reason.to_lowercase().contains(&text.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn recipient(index: u32, address: &str, state: RecipientState, reason: &str) -> QueuedRecipient {
+        QueuedRecipient {
+            index: RecipientIndex(index),
+            address: address.to_owned(),
+            state,
+            next_hop: String::new(),
+            attempts: 1,
+            next_attempt: None,
+            reply_code: None,
+            enhanced: None,
+            reason: Some(reason.to_owned()),
+        }
+    }
+
+    fn message() -> QueuedMessage {
+        QueuedMessage {
+            id: QueueId::generate(),
+            sender: "a@One.example".to_owned(),
+            size: 1,
+            created: Timestamp::now() - SignedDuration::from_hours(2),
+            attempts: 1,
+            next_attempt: None,
+            recipients: vec![
+                recipient(0, "x@two.example", RecipientState::Sent, "Ok"),
+                recipient(
+                    1,
+                    "y@TWO.example",
+                    RecipientState::Deferred,
+                    "No matching TLSA RRs",
+                ),
+                // One between them has been deleted.
+                recipient(3, "z@two.example", RecipientState::Held, "greylisted"),
+                recipient(
+                    4,
+                    "y@three.example",
+                    RecipientState::Leased,
+                    "No matching TLSA RRs",
+                ),
+            ],
+        }
+    }
+
+    fn selected(selectors: &str) -> Vec<u32> {
+        let selectors: Selectors = serde_json::from_str(selectors).unwrap();
+        let selected = selectors.select(&message(), Timestamp::now());
+        selected.map_or_else(Vec::new, |selected| {
+            selected.recipients.iter().map(|index| index.0).collect()
+        })
+    }
+
+    #[test]
+    fn message_selectors_mean_all_recipients_and_recipient_selectors_those_that_fit() {
+        assert_eq!(selected("{}"), [1, 3, 4]);
+        assert_eq!(selected(r#"{"sender":"a@one.EXAMPLE"}"#), [1, 3, 4]);
+        assert_eq!(selected(r#"{"sender":"A@one.example"}"#), [0_u32; 0]);
+        assert_eq!(selected(r#"{"older_than":"1h"}"#), [1, 3, 4]);
+        assert_eq!(selected(r#"{"older_than":"3h"}"#), [0_u32; 0]);
+        assert_eq!(selected(r#"{"recipient_domain":"two.example"}"#), [1, 3]);
+        assert_eq!(selected(r#"{"reason":"MATCHING tlsa"}"#), [1, 4]);
+        assert_eq!(
+            selected(r#"{"reason":"tlsa","recipient_domain":"two.example"}"#),
+            [1]
+        );
+        assert_eq!(selected(r#"{"reason":"Ok"}"#), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_list_shows_a_message_of_which_one_recipient_fits_all() {
+        let fits = |selectors: &str| {
+            let selectors: Selectors = serde_json::from_str(selectors).unwrap();
+            selectors.fit(&message(), Timestamp::now())
+        };
+        assert!(fits(r#"{"reason":"Ok","recipient_domain":"two.example"}"#));
+        assert!(!fits(r#"{"reason":"Ok","recipient_domain":"three.example"}"#));
+        assert!(!fits(r#"{"sender":""}"#));
+    }
+
+    #[test]
+    fn each_message_is_looked_at_once() {
+        let id = QueueId::generate();
+        let twice = Selectors {
+            id: vec![id, id],
+            ..Selectors::default()
+        };
+        assert_eq!(twice.sources(), [Some(id)]);
+        assert_eq!(Selectors::default().sources(), [None]);
+    }
+
+    #[test]
+    fn they_are_written_as_on_the_command_line() {
+        let text = r#"{"recipient_domain":"a.example","sender":"","older_than":"90m","reason":"x \"y\""}"#;
+        let selectors: Selectors = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            selectors.to_string(),
+            r#"--recipient-domain a.example --sender <> --older-than 90m --reason "x \"y\"""#
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Who comes in, how many, and for how long.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::event::{Event, Level, Value};
+use spool::{Action, Manage};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::answers::{Answers, BrokenOff};
+use super::door::Door;
+use super::peer::Peer;
+use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
+use super::{Office, Surroundings, acting, looking};
+
+/// Clients that are served at once.
+const CONNECTIONS: usize = 32;
+/// How long a client may take to say what it wants.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// After a connection could not be accepted, for want of file descriptors mostly.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves clients until `stop` turns true, and then until each has had what is under way for it.
+pub(crate) async fn serve<S: Manage>(
+    door: Door,
+    surroundings: Surroundings<S>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let office = Arc::new(Office::new(surroundings));
+    let mut connections = JoinSet::new();
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = door.accept() => accepted,
+        };
+        // A panic in one of them has been logged where it happened.
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok(stream) if connections.len() >= CONNECTIONS => turn_away(&stream),
+            Ok(stream) => {
+                failing = false;
+                connections.spawn(attend(stream, Arc::clone(&office), stop.clone()));
+            }
+            Err(error) => {
+                if !failing {
+                    complain(&office, &error);
+                }
+                failing = true;
+                sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(door);
+    while connections.join_next().await.is_some() {}
+}
+
+fn complain<S>(office: &Office<S>, error: &io::Error) {
+    let reason = Value::Quoted(format!("no connection can be accepted: {error}"));
+    let event = Event::new(Level::Warning, "admin").with("reason", reason);
+    office.log(&event);
+}
+
+/// Tells a client that there are too many. What does not fit into the connection's buffer at once is not worth waiting.
+fn turn_away(stream: &UnixStream) {
+    let refusal = Refusal::new(RefusalKind::Busy, "too many connections");
+    if let Ok(mut line) = serde_json::to_vec(&Greeting::Error(refusal)) {
+        line.push(b'\n');
+        let _ = stream.try_write(&line);
+    }
+}
+
+/// Serves one client.
+async fn attend<S: Manage>(stream: UnixStream, office: Arc<Office<S>>, mut stop: watch::Receiver<bool>) {
+    let peer = Peer::of(&stream);
+    let (reader, writer) = stream.into_split();
+    let mut answers = Answers::new(writer, stop.clone());
+    let hello = Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        spool: office.surroundings.spool_path.to_string_lossy().into_owned(),
+    };
+    if answers.line(&Greeting::Hello(hello)).await.is_err() {
+        return;
+    }
+    let request = tokio::select! {
+        request = timeout(REQUEST_TIME, read(reader)) => request,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    // Whoever does not hear the answer does not want it: each command has logged what it changed.
+    let _ = match request {
+        Ok(Ok(Some(request))) => answer(request, &office, &peer, &mut answers, stop).await,
+        Ok(Ok(None) | Err(_)) => Ok(()),
+        Err(_) => refuse(&mut answers, "no request came in time").await,
+    };
+}
+
+/// The line that a client sends; `None` where it has none to send.
+async fn read(stream: OwnedReadHalf) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut stream = BufReader::new(stream.take(REQUEST_LIMIT));
+    stream.read_until(b'\n', &mut line).await?;
+    Ok((!line.is_empty()).then_some(line))
+}
+
+async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
+    answers.refuse(Refusal::new(RefusalKind::Request, why)).await
+}
+
+async fn answer<S: Manage>(
+    line: Vec<u8>,
+    office: &Office<S>,
+    peer: &Peer,
+    answers: &mut Answers,
+    stop: watch::Receiver<bool>,
+) -> Result<(), BrokenOff> {
+    if !line.ends_with(b"\n") {
+        return refuse(answers, "a request is one line of at most 1 MiB").await;
+    }
+    let request = match serde_json::from_slice(&line) {
+        Ok(request) => request,
+        Err(error) => return refuse(answers, &format!("this is no request: {error}")).await,
+    };
+    drop(line);
+    match request {
+        Request::List { selectors } => until(stop, looking::list(office, selectors, answers)).await,
+        Request::Show { id } => until(stop, looking::show(office, id, answers)).await,
+        Request::Export { id } => until(stop, looking::export(office, id, peer, answers)).await,
+        Request::Summary => until(stop, looking::summary(office, answers)).await,
+        Request::Retry { selectors } => acting::act(office, (Action::Retry, selectors), peer, answers).await,
+        Request::Hold { selectors } => acting::act(office, (Action::Hold, selectors), peer, answers).await,
+        Request::Release { selectors } => {
+            acting::act(office, (Action::Release, selectors), peer, answers).await
+        }
+        Request::Delete { selectors } => {
+            acting::act(office, (Action::Delete, selectors), peer, answers).await
+        }
+        Request::Reload => until(stop, acting::reload(office, peer, answers)).await,
+        Request::Flush { name } => acting::flush(office, name, peer, answers).await,
+    }
+}
+
+/// Does what leaves nothing half done when it is broken off.
+async fn until(
+    mut stop: watch::Receiver<bool>,
+    work: impl Future<Output = Result<(), BrokenOff>>,
+) -> Result<(), BrokenOff> {
+    tokio::select! {
+        ended = work => ended,
+        _ = stop.wait_for(|stop| *stop) => Err(BrokenOff::Stopping),
+    }
+}

@@ -1,0 +1,207 @@
+//! The client's side of the admin socket.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::Verdict;
+use crate::admin::protocol::{Greeting, Line, Refusal, RefusalKind, Request};
+use crate::config::Config;
+
+/// How long the daemon may take for its next line. Looking through a million messages takes a part of that.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// The longest line that is taken for an answer, in octets.
+const LINE_LIMIT: u64 = 64 << 20;
+
+/// Why the daemon did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminError {
+    /// The administrator: there is to be no socket.
+    #[error("`admin.socket` is empty: the daemon cannot be talked to")]
+    NotConfigured,
+    /// Nobody listens.
+    #[error("no daemon answers at {}: {cause}", socket.display())]
+    NoDaemon {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The user: the socket is for others.
+    #[error("{}: permission denied; run this as the relay's user or as a member of its group", .0.display())]
+    Forbidden(PathBuf),
+    /// The administrator: this is the socket of another relay.
+    #[error("the daemon at {} has another spool: {spool}", socket.display())]
+    OtherSpool {
+        /// The socket.
+        socket: PathBuf,
+        /// The spool of that daemon.
+        spool: String,
+    },
+    /// The connection ended before the answer did.
+    #[error("the daemon at {} broke off: {cause}", socket.display())]
+    BrokenOff {
+        /// The socket.
+        socket: PathBuf,
+        /// How.
+        cause: io::Error,
+    },
+    /// Perhaps the daemon is of another version.
+    #[error("the daemon at {} says what is not understood here: {cause}", socket.display())]
+    Garbled {
+        /// The socket.
+        socket: PathBuf,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+    /// The daemon says why.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+}
+
+impl AdminError {
+    /// What the exit status says of it.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::NotConfigured | Self::Forbidden(_) | Self::OtherSpool { .. } | Self::Garbled { .. } => {
+                Verdict::Unusable
+            }
+            Self::NoDaemon { .. } | Self::BrokenOff { .. } => Verdict::Undecided,
+            Self::Refused(refusal) => match refusal.kind {
+                RefusalKind::Request | RefusalKind::Configuration => Verdict::Unusable,
+                RefusalKind::Unknown | RefusalKind::Spool => Verdict::Bad,
+                RefusalKind::Busy => Verdict::Undecided,
+            },
+        }
+    }
+}
+
+/// A connection to the daemon.
+#[derive(Debug)]
+pub(super) struct Client {
+    socket: PathBuf,
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// Connects to the daemon that this configuration is of.
+    pub(super) fn connect(config: &Config) -> Result<Self, AdminError> {
+        let socket = &config.admin.socket;
+        if socket.as_os_str().is_empty() {
+            return Err(AdminError::NotConfigured);
+        }
+        let stream = UnixStream::connect(socket).map_err(|cause| match cause.kind() {
+            io::ErrorKind::PermissionDenied => AdminError::Forbidden(socket.clone()),
+            _ => AdminError::NoDaemon {
+                socket: socket.clone(),
+                cause,
+            },
+        })?;
+        let mut client = Self {
+            socket: socket.clone(),
+            stream: BufReader::new(stream),
+        };
+        client
+            .stream
+            .get_ref()
+            .set_read_timeout(Some(PATIENCE))
+            .map_err(|cause| client.broken_off(cause))?;
+        match client.read()? {
+            Greeting::Hello(hello) if !is_same(Path::new(&hello.spool), &config.spool.path) => {
+                Err(AdminError::OtherSpool {
+                    socket: socket.clone(),
+                    spool: hello.spool,
+                })
+            }
+            Greeting::Hello(_) => Ok(client),
+            Greeting::Error(refusal) => Err(AdminError::Refused(refusal)),
+        }
+    }
+
+    /// Says what is wanted.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<(), AdminError> {
+        let mut line = serde_json::to_vec(request).map_err(|cause| self.garbled(cause))?;
+        line.push(b'\n');
+        let written = self.stream.get_mut().write_all(&line);
+        written.map_err(|cause| self.broken_off(cause))
+    }
+
+    /// The next line of the answer.
+    pub(super) fn next<R: DeserializeOwned, E: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Line<R, E>, AdminError> {
+        match self.read()? {
+            Line::Error(refusal) => Err(AdminError::Refused(refusal)),
+            line @ (Line::Result(_) | Line::Progress(_) | Line::End(_)) => Ok(line),
+        }
+    }
+
+    /// The end of an answer that has nothing else to say.
+    pub(super) fn end<E: DeserializeOwned>(&mut self) -> Result<E, AdminError> {
+        loop {
+            match self.next::<serde_json::Value, E>()? {
+                Line::End(end) => return Ok(end),
+                Line::Result(_) | Line::Progress(_) | Line::Error(_) => {}
+            }
+        }
+    }
+
+    /// Hands on so many octets of content, a part at a time.
+    pub(super) fn octets<F>(
+        &mut self,
+        size: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), F>,
+    ) -> Result<Result<(), F>, AdminError> {
+        let mut left = usize::try_from(size).unwrap_or(usize::MAX);
+        while left > 0 {
+            let found = self.stream.fill_buf().map(|buffer| buffer.len().min(left));
+            let length = match found {
+                Ok(0) => return Err(self.broken_off(io::ErrorKind::UnexpectedEof.into())),
+                Ok(length) => length,
+                Err(cause) => return Err(self.broken_off(cause)),
+            };
+            if let Err(error) = take(self.stream.buffer().get(..length).unwrap_or_default()) {
+                return Ok(Err(error));
+            }
+            self.stream.consume(length);
+            left -= length;
+        }
+        Ok(Ok(()))
+    }
+
+    fn read<T: DeserializeOwned>(&mut self) -> Result<T, AdminError> {
+        let mut line = Vec::new();
+        let read = (&mut self.stream).take(LINE_LIMIT).read_until(b'\n', &mut line);
+        read.map_err(|cause| self.broken_off(cause))?;
+        if !line.ends_with(b"\n") {
+            return Err(self.broken_off(io::ErrorKind::UnexpectedEof.into()));
+        }
+        serde_json::from_slice(&line).map_err(|cause| self.garbled(cause))
+    }
+
+    fn broken_off(&self, cause: io::Error) -> AdminError {
+        AdminError::BrokenOff {
+            socket: self.socket.clone(),
+            cause,
+        }
+    }
+
+    fn garbled(&self, cause: serde_json::Error) -> AdminError {
+        AdminError::Garbled {
+            socket: self.socket.clone(),
+            cause,
+        }
+    }
+}
+
+/// Whether two paths lead to the same directory, by whatever names.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || match (one.canonicalize(), other.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+}

@@ -1,0 +1,40 @@
+//! `danerelay flush`: what was learnt of a name is forgotten.
+
+use std::path::Path;
+
+use clap::Args;
+use mail::Domain;
+
+use super::Verdict;
+use super::client::Client;
+use super::output::write;
+use crate::admin::protocol::{Nothing, Request};
+use crate::config;
+use crate::failure::Failure;
+
+/// What is to be forgotten.
+#[derive(Debug, Args)]
+pub(crate) struct FlushArguments {
+    /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    name: Option<Domain>,
+
+    /// Everything that was learnt of any name or host.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Has the daemon forget.
+pub(crate) fn run(arguments: &FlushArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let loaded = config::load(named)?;
+    let mut client = Client::connect(&loaded.config)?;
+    let name = arguments.name.clone();
+    let said = match &name {
+        Some(name) => format!("flushed {name}\n"),
+        None => "flushed everything\n".to_owned(),
+    };
+    client.ask(&Request::Flush { name })?;
+    let Nothing {} = client.end()?;
+    write(&said)?;
+    Ok(Verdict::Good)
+}

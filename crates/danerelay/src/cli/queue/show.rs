@@ -1,0 +1,98 @@
+//! `danerelay queue show`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use jiff::Timestamp;
+use mail::QueueId;
+use spool::{QueuedMessage, ReadOnlySpool};
+
+use super::source::Source;
+use super::table;
+use crate::admin::letter::{Ages, Letter};
+use crate::admin::protocol::{Refusal, Request};
+use crate::cli::Verdict;
+use crate::cli::client::AdminError;
+use crate::cli::output::{printable, write, write_json};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::serve::StartError;
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The queue id.
+    id: QueueId,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows one message.
+pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict, Failure> {
+    let id = arguments.id;
+    let letter = match Source::open(config)? {
+        Source::Daemon(mut client) => {
+            client.ask(&Request::Show { id })?;
+            client.end()?
+        }
+        Source::Spool(spool) => read(&spool, id, Ages::of(config))?,
+    };
+    if arguments.json {
+        write_json(&letter)?;
+    } else {
+        write(&text(&letter, Timestamp::now()))?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn read(spool: &ReadOnlySpool, id: QueueId, ages: Ages) -> Result<Letter, Failure> {
+    let message = find(spool, id)?;
+    let Some(content) = spool.content(id)? else {
+        return Err(AdminError::Refused(Refusal::unknown(id)).into());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(StartError::System)?;
+    Ok(runtime.block_on(Letter::read(message, &content, ages))?)
+}
+
+/// The message in the spool of a stopped daemon.
+pub(super) fn find(spool: &ReadOnlySpool, id: QueueId) -> Result<QueuedMessage, Failure> {
+    let mut found = None;
+    spool.list(Some(id), |message| {
+        found = Some(message);
+        std::ops::ControlFlow::Break(())
+    })?;
+    found.ok_or_else(|| AdminError::Refused(Refusal::unknown(id)).into())
+}
+
+fn text(letter: &Letter, now: Timestamp) -> String {
+    let message = &letter.message;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<11} {}", printable(value));
+    };
+    line("id", &message.id.to_string());
+    line("sender", &format!("<{}>", message.sender));
+    line("size", &format!("{} octets", message.size));
+    line("accepted", &table::since(message.created, now));
+    line("given up", &table::until(letter.expires, now));
+    line("attempts", &message.attempts.to_string());
+    if let Some(next) = message.next_attempt {
+        line("next", &table::until(next, now));
+    }
+    for (name, body) in letter.header.fields() {
+        line(name, body);
+    }
+    text.push('\n');
+    for recipient in &message.recipients {
+        let mut line = Vec::new();
+        // Writing to memory does not fail.
+        let _ = table::write_recipient(recipient, &mut line);
+        let _ = write!(text, "{}", String::from_utf8_lossy(&line));
+        let _ = writeln!(text, "            next hop {}", printable(&recipient.next_hop));
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! What the log says at the start.
+
+use std::net::SocketAddr;
+
+use dns::Mode;
+use mail::Domain;
+use mail::event::{Event, EventLog, Level, Value};
+use spool::EmbeddedSpool;
+
+use super::self_test::mode_word;
+use super::{resolver, unvalidated, words};
+use crate::config::Loaded;
+use crate::policy_file::LoadedPolicy;
+
+/// Says that the daemon serves, with what it runs, and what it does not demand signatures for.
+pub(super) fn started(started: Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
+    log.write(&started);
+    if !names.is_empty() {
+        log.write(&unvalidated::event(names, mode));
+    }
+}
+
+/// The event that says with what the daemon runs.
+pub(super) fn event(
+    loaded: &Loaded,
+    policy: &LoadedPolicy,
+    plan: &resolver::Plan,
+    addresses: &[SocketAddr],
+) -> Event {
+    let built_in = || "built-in".to_owned();
+    let config = if loaded.found {
+        loaded.path.display().to_string()
+    } else {
+        built_in()
+    };
+    let policy = policy
+        .file
+        .as_ref()
+        .map_or_else(built_in, |file| file.display().to_string());
+    Event::new(Level::Info, "started")
+        .with("version", Value::Word(env!("CARGO_PKG_VERSION").to_owned()))
+        .with("listen", Value::Quoted(words(addresses)))
+        .with("dns", Value::Word(mode_word(plan.config.mode).to_owned()))
+        .with("reason", Value::Quoted(plan.reason.clone()))
+        .with("servers", Value::Quoted(words(&plan.config.servers)))
+        .with(
+            "spool",
+            Value::Quoted(loaded.config.spool.path.display().to_string()),
+        )
+        .with("config", Value::Quoted(config))
+        .with("policy", Value::Quoted(policy))
+}
+
+/// Says what the end of the process before has left in doubt, and what the disk has lost.
+pub(super) fn recovery(spool: &EmbeddedSpool, log: &dyn EventLog) {
+    let in_doubt = spool.in_doubt_at_start();
+    let level = if in_doubt.is_empty() {
+        Level::Info
+    } else {
+        Level::Warning
+    };
+    log.write(
+        &Event::new(level, "recovery")
+            .with("messages", Value::Integer(spool.messages()))
+            .with("possible_duplicates", Value::Integer(in_doubt.len() as u64)),
+    );
+    for id in in_doubt {
+        let reason = "its delivery was under way when the process before ended";
+        log.write(
+            &Event::new(Level::Warning, "recovery")
+                .with("id", Value::Word(id.to_string()))
+                .with("reason", Value::Quoted(reason.to_owned())),
+        );
+    }
+    let vanished = spool.vanished_at_start();
+    if vanished > 0 {
+        let reason = "durable transactions have vanished from the spool: its disk or somebody has damaged it";
+        log.write(
+            &Event::new(Level::Error, "recovery")
+                .with("vanished", Value::Integer(vanished))
+                .with("reason", Value::Quoted(reason.to_owned())),
+        );
+    }
+}
+
+/// Writes each warning as an event of this name.
+pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], name: &'static str, log: &dyn EventLog) {
+    for warning in warnings {
+        log.write(&Event::new(Level::Warning, name).with("reason", Value::Quoted(warning.to_string())));
+    }
+}

@@ -1,0 +1,18 @@
+//! The queue in the operator's hand: the commands that go through the admin socket, and the socket itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod daemon;
+mod delivery;
+mod hostile;
+mod many;
+mod queue;
+mod socket;

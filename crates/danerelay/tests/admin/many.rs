@@ -1,0 +1,119 @@
+//! Counts that are exact with many messages.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
+use serde_json::{Value, json};
+use spool::{EmbeddedSpool, NewMessage, Options, Spool};
+use tokio::task::JoinSet;
+
+use crate::common::{NO_DNS, Relay, prepared};
+
+const MESSAGES: usize = 20_000;
+
+/// Puts messages into a new spool: to `even.example` and `odd.example` in turn.
+async fn fill(path: std::path::PathBuf) {
+    let spool = Arc::new(
+        EmbeddedSpool::open(
+            path,
+            Options {
+                spool_free: 0,
+                ..Options::default()
+            },
+        )
+        .await
+        .unwrap(),
+    );
+    let mut tasks = JoinSet::new();
+    for part in 0..64 {
+        let spool = Arc::clone(&spool);
+        tasks.spawn(async move {
+            for number in (part..MESSAGES).step_by(64) {
+                let domain = if number % 2 == 0 { "even" } else { "odd" };
+                let recipient = Mailbox::parse(&format!("x{number}@{domain}.example")).unwrap();
+                let message = NewMessage {
+                    id: QueueId::generate(),
+                    envelope: Envelope {
+                        reverse_path: ReversePath::parse("a@one.example").unwrap(),
+                        recipients: vec![recipient.into()],
+                        parameters: MailParameters::of(BodyType::SevenBit),
+                    },
+                    created: Timestamp::now(),
+                };
+                let mut incoming = spool.create().unwrap();
+                incoming.append(b"Subject: one of many\r\n\r\n").await.unwrap();
+                spool.commit(incoming, message).await.unwrap();
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    spool.close().await.unwrap();
+}
+
+fn acted(relay: &Relay, arguments: &[&str]) -> Value {
+    let end = relay.run(&[&["queue"], arguments, &["--json"]].concat());
+    assert_eq!(end.status, 0, "{}{}", end.stdout, end.stderr);
+    serde_json::from_str(&end.stdout).unwrap()
+}
+
+#[test]
+fn twenty_thousand_messages_are_counted_one_by_one() {
+    let directory = prepared(NO_DNS);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(fill(directory.path().join("spool")));
+
+    let relay = Relay::start_in(directory, |command| command);
+    // Some are being delivered, and left alone; each round leaves fewer.
+    let (mut held, mut rounds) = (0, 0);
+    loop {
+        let counts = acted(&relay, &["hold", "--all"]);
+        let number = |key: &str| counts[key].as_u64().unwrap();
+        assert_eq!(
+            number("done") + number("leased") + number("unsuitable"),
+            MESSAGES as u64,
+            "{counts}"
+        );
+        assert_eq!(number("unsuitable"), held, "{counts}");
+        held += number("done");
+        rounds += 1;
+        if number("leased") == 0 {
+            break;
+        }
+        assert!(rounds < 100, "{counts}");
+    }
+    assert_eq!(held, MESSAGES as u64);
+    let summary = relay.objects(&["queue", "summary", "--json"]).pop().unwrap();
+    assert_eq!(summary["messages"], MESSAGES);
+    assert_eq!(summary["recipients"]["held"], MESSAGES);
+    assert_eq!(relay.queue().len(), MESSAGES);
+    let even = relay.objects(&["queue", "list", "--recipient-domain", "even.example", "--json"]);
+    assert_eq!(even.len(), MESSAGES / 2);
+    assert_eq!(
+        acted(&relay, &["release", "--recipient-domain", "even.example"]),
+        json!({"action": "release", "messages": MESSAGES / 2, "done": MESSAGES / 2, "leased": 0, "unsuitable": 0})
+    );
+    assert_eq!(
+        acted(&relay, &["delete", "--recipient-domain", "odd.example"]),
+        json!({"action": "delete", "messages": MESSAGES / 2, "done": MESSAGES / 2, "leased": 0, "unsuitable": 0})
+    );
+    assert_eq!(relay.queue().len(), MESSAGES / 2);
+    let log = relay.log();
+    assert_eq!(log.matches("action=delete, id=").count(), MESSAGES / 2);
+    // Whoever reads a page and goes away gets a page.
+    let mut child = relay
+        .command(&["queue", "list"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(child.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    assert!(line.contains("from=<a@one.example>"), "{line}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,321 @@
+//! Each command of `queue`, in text and JSON, on a running daemon and on the spool of a stopped one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::common::{CONTENT, Client, End, NO_DNS, Relay};
+
+/// A relay with two deferred messages: the first from `a@one.example` to two domains, the second from nobody to one.
+struct Scene {
+    relay: Relay,
+    first: String,
+    second: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let relay = Relay::start(NO_DNS);
+        let mut client = Client::connect(relay.address);
+        let first = client.send_from("a@one.example", &["x@nowhere.example", "y@elsewhere.example"]);
+        let second = client.send_from("", &["z@nowhere.example"]);
+        relay.wait_for_lines("status=deferred", 3);
+        Self { relay, first, second }
+    }
+
+    /// Each recipient with its state, in the order of the queue.
+    fn states(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let recipients = |message: &Value| message["recipients"].as_array().unwrap().clone();
+        let queue = self.relay.queue();
+        let all = queue.iter().flat_map(recipients);
+        all.map(|one| (text(&one["address"]), text(&one["state"])))
+            .collect()
+    }
+
+    fn assert_states(&self, expected: &[(&str, &str)]) {
+        let states = self.states();
+        let states: Vec<(&str, &str)> = states.iter().map(|(a, s)| (a.as_str(), s.as_str())).collect();
+        assert_eq!(states, expected);
+    }
+}
+
+#[test]
+fn a_list_is_the_same_beside_the_daemon_and_without_it() {
+    let mut scene = Scene::new();
+    let running = looked_at(&scene);
+    scene.relay.stop();
+    assert_eq!(looked_at(&scene), running);
+    assert!(!scene.relay.path("admin.sock").exists());
+}
+
+/// What all looking commands say.
+fn looked_at(scene: &Scene) -> Vec<String> {
+    let (first, second) = (scene.first.as_str(), scene.second.as_str());
+    let relay = &scene.relay;
+    let ids = |options: &[&str]| -> Vec<String> {
+        let objects = relay.objects(&[&["queue", "list", "--json"], options].concat());
+        objects
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&[]), [first, second]);
+    assert_eq!(ids(&["--all"]), [first, second]);
+    assert_eq!(ids(&["--recipient-domain", "Elsewhere.example"]), [first]);
+    assert_eq!(ids(&["--sender", "<>"]), [second]);
+    assert_eq!(
+        ids(&[
+            "--sender",
+            "a@one.example",
+            "--recipient-domain",
+            "nowhere.example"
+        ]),
+        [first]
+    );
+    assert_eq!(ids(&["--id", second, "--id", first]), [first, second]);
+    assert_eq!(ids(&["--older-than", "1h"]), [""; 0]);
+    assert_eq!(ids(&["--reason", "LOOK-UP"]), [first, second]);
+    assert_eq!(ids(&["--reason", "no such words"]), [""; 0]);
+
+    let list = relay.print(&["queue", "list"]);
+    assert!(
+        list.contains("from=<a@one.example>") && list.contains("from=<>"),
+        "{list}"
+    );
+    assert!(list.contains("\n2 messages, "), "{list}");
+
+    let shown = relay.objects(&["queue", "show", first, "--json"]).pop().unwrap();
+    assert_eq!(shown["id"], first);
+    assert_eq!(shown["sender"], "a@one.example");
+    assert_eq!(shown["header"]["subject"], "greetings");
+    assert_eq!(shown["header"]["message_id"], "<1@client.example>");
+    assert_eq!(shown["recipients"][1]["next_hop"], "elsewhere.example");
+    assert_eq!(shown["recipients"][1]["state"], "deferred");
+    let day = |field: &str| shown[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(day("expires").duration_since(day("created")).as_hours(), 120);
+    let text = relay.print(&["queue", "show", first]);
+    for words in [
+        "sender      <a@one.example>\n",
+        "Subject     greetings\n",
+        "  deferred  <x@nowhere.example>",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+
+    let exported = relay.print(&["queue", "export", first]);
+    let summary = relay.objects(&["queue", "summary", "--json"]).pop().unwrap();
+    assert_eq!(summary["messages"], 2);
+    assert_eq!(summary["recipients"]["deferred"], 3);
+    assert_eq!(summary["destinations"][0]["next_hop"], "nowhere.example");
+    assert_eq!(summary["destinations"][0]["messages"], 2);
+    assert!(summary["oldest_age"].is_u64());
+    assert!(relay.print(&["queue", "summary"]).contains("deferred 3,"));
+    vec![
+        list,
+        exported,
+        summary["bytes"].to_string(),
+        shown["expires"].to_string(),
+    ]
+}
+
+#[test]
+fn an_export_is_what_was_sent_with_our_received_on_top() {
+    let scene = Scene::new();
+    let text = scene.relay.print(&["queue", "export", &scene.first]);
+    assert!(
+        text.starts_with("Received: from client.example ") && text.ends_with(CONTENT),
+        "{text}"
+    );
+    let (received, _) = text.split_once(CONTENT).unwrap();
+    assert!(received.contains(&scene.first), "{received}");
+    assert!(
+        received.ends_with("\r\n") && !received.contains("\r\n\r\n"),
+        "{received}"
+    );
+
+    let file = scene.relay.path("message.eml");
+    let path = file.to_str().unwrap();
+    assert_eq!(
+        scene
+            .relay
+            .print(&["queue", "export", &scene.first, "--output", path]),
+        ""
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        scene.relay.log().contains("action=export"),
+        "{}",
+        scene.relay.log()
+    );
+}
+
+#[test]
+fn large_content_is_exported_octet_for_octet() {
+    let relay = Relay::start(NO_DNS);
+    let mut client = Client::connect(relay.address);
+    let body = format!("Subject: large\r\n\r\n{}", "0123456789abcdef\r\n".repeat(40_000));
+    client.say("MAIL FROM:<a@one.example>", "250");
+    client.say("RCPT TO:<x@nowhere.example>", "250");
+    client.say("DATA", "354");
+    let reply = client.say(&format!("{body}."), "250");
+    let id = reply.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let text = relay.print(&["queue", "export", &id]);
+    assert!(
+        text.ends_with(&body) && text.len() < body.len() + 1000,
+        "{} octets",
+        text.len()
+    );
+}
+
+#[test]
+fn recipients_are_held_and_released_and_the_log_says_by_whom() {
+    let scene = Scene::new();
+    let relay = &scene.relay;
+    let child = relay
+        .command(&["queue", "hold", "--recipient-domain", "nowhere.example"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let end = End::of(&child.wait_with_output().unwrap());
+    assert_eq!(
+        (end.status, end.stdout.as_str()),
+        (0, "held 2 recipients of 2 messages\n")
+    );
+    scene.assert_states(&[
+        ("x@nowhere.example", "held"),
+        ("y@elsewhere.example", "deferred"),
+        ("z@nowhere.example", "held"),
+    ]);
+    let uid = rustix::process::getuid().as_raw();
+    let line = relay.wait_for("action=hold");
+    assert!(line.contains(&format!("(uid {uid}, pid {pid})\"")), "{line}");
+    for words in [
+        "by=\"",
+        "selector=\"--recipient-domain nowhere.example\"",
+        "messages=2, done=2, leased=0, unsuitable=0",
+        "event=admin",
+    ] {
+        assert!(line.contains(words), "{words:?} is not in {line}");
+    }
+
+    // What is held is neither held again nor retried.
+    assert_eq!(
+        relay.print(&["queue", "hold", "--all"]),
+        "held 1 recipient of 1 message; 2 are held already\n"
+    );
+    let retried = relay.run(&["queue", "retry", &scene.second, "--json"]);
+    let counts: Value = serde_json::from_str(&retried.stdout).unwrap();
+    assert_eq!(
+        counts,
+        json!({"action": "retry", "messages": 0, "done": 0, "leased": 0, "unsuitable": 1})
+    );
+    assert_eq!(retried.status, 0);
+    assert_eq!(
+        relay
+            .print(&["queue", "list", "--sender", "<>"])
+            .matches("  held      <z@nowhere.example>")
+            .count(),
+        1
+    );
+
+    assert_eq!(
+        relay.print(&["queue", "release", "--id", &scene.second]),
+        "released 1 recipient of 1 message\n"
+    );
+    // Which was tried at once, once more.
+    relay.wait_for_lines("to=z@nowhere.example, ", 2);
+    scene.assert_states(&[
+        ("x@nowhere.example", "held"),
+        ("y@elsewhere.example", "held"),
+        ("z@nowhere.example", "deferred"),
+    ]);
+}
+
+#[test]
+fn recipients_are_deleted_one_by_one_and_the_others_stay_who_they_are() {
+    let mut scene = Scene::new();
+    let deleted = scene.relay.print(&[
+        "queue",
+        "delete",
+        "--id",
+        &scene.first,
+        "--recipient-domain",
+        "nowhere.example",
+    ]);
+    assert_eq!(deleted, "deleted 1 recipient of 1 message\n");
+    scene.assert_states(&[
+        ("y@elsewhere.example", "deferred"),
+        ("z@nowhere.example", "deferred"),
+    ]);
+    // The second recipient of the first message is the first of those left.
+    assert_eq!(
+        scene.relay.print(&["queue", "hold", "--id", &scene.first]),
+        "held 1 recipient of 1 message\n"
+    );
+    scene.assert_states(&[("y@elsewhere.example", "held"), ("z@nowhere.example", "deferred")]);
+
+    let all = scene.relay.objects(&["queue", "delete", "--all", "--json"]);
+    assert_eq!(
+        all,
+        [json!({"action": "delete", "messages": 2, "done": 2, "leased": 0, "unsuitable": 0})]
+    );
+    assert_eq!(scene.relay.queue(), [Value::Null; 0]);
+    for id in [&scene.first, &scene.second] {
+        scene.relay.wait_for(&format!("action=delete, id={id}, by="));
+    }
+    let none = scene.relay.run(&["queue", "delete", "--all"]);
+    assert_eq!(
+        (none.status, none.stdout.as_str()),
+        (1, "no recipient in the queue fits\n")
+    );
+    scene.relay.stop();
+    assert_eq!(scene.relay.queue(), [Value::Null; 0]);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_the_reason() {
+    let mut scene = Scene::new();
+    let unknown = "01JDB3N5V0000000000000000A";
+    for running in [true, false] {
+        for command in ["show", "export"] {
+            let end = scene.relay.run(&["queue", command, unknown]);
+            assert_eq!(end.status, 1, "{command}: {}", end.stderr);
+            assert!(
+                end.stderr.contains(&format!("there is no message {unknown}")),
+                "{}",
+                end.stderr
+            );
+        }
+        let end = scene.relay.run(&["queue", "hold", unknown]);
+        if running {
+            assert_eq!(
+                (end.status, end.stdout.as_str()),
+                (1, "no recipient in the queue fits\n")
+            );
+            scene.relay.stop();
+        } else {
+            assert_eq!(end.status, 3, "{}", end.stderr);
+            assert!(end.stderr.contains("no daemon answers at "), "{}", end.stderr);
+        }
+    }
+    for command in ["retry", "hold", "release", "delete"] {
+        let end = scene.relay.run(&["queue", command, "--all"]);
+        assert_eq!(end.status, 3, "{command}: {}", end.stderr);
+        assert!(end.stdout.is_empty(), "{}", end.stdout);
+        let end = scene.relay.run(&["queue", command]);
+        assert_eq!(end.status, 2, "{command}: {}", end.stderr);
+    }
+    scene.assert_states(&[
+        ("x@nowhere.example", "deferred"),
+        ("y@elsewhere.example", "deferred"),
+        ("z@nowhere.example", "deferred"),
+    ]);
+}

@@ -1,0 +1,68 @@
+//! What time it is, and how far what was written at another time may be believed.
+//!
+//! Everything that is kept or compared with what was kept goes by one [`Clock`]. It may stand wrong, jump in both
+//! directions or stop while the machine sleeps: nothing here may then lose a message, give it up early or forget it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// Tells the time of day. It need not be steady.
+pub trait Clock: Send + Sync {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The date in the system's time zone, by which the dates of a policy are meant.
+pub(crate) fn local_date(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::system()).date()
+}
+
+/// `time` plus `duration`, at the end of time at the latest.
+pub(crate) fn later(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// The time from one to the other; none if the second comes first.
+pub(crate) fn since(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// A time in milliseconds since 1970, as precise as the spool keeps it: half the size of a [`Timestamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Millis(i64);
+
+impl Millis {
+    /// The end of time.
+    pub(crate) const NEVER: Self = Self(i64::MAX);
+
+    /// So much later, at the end of time at the latest.
+    pub(crate) fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// How long it is until `other`; none if that has come.
+    pub(crate) fn until(self, other: Self) -> Duration {
+        let millis = other.0.saturating_sub(self.0);
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+    }
+}
+
+impl From<Timestamp> for Millis {
+    fn from(time: Timestamp) -> Self {
+        Self(time.as_millisecond())
+    }
+}

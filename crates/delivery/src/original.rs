@@ -1,0 +1,58 @@
+//! What goes with a recipient to the next hop: what came with it, in a form that the transaction can carry.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use mail::{OriginalRecipient, RecipientParameters};
+
+/// The parameters as they came (RFC 3461 §5.2.1). The one exception is an `ORCPT` of characters beyond ASCII in a
+/// transaction without SMTPUTF8: there it takes its other form, `utf-8-addr-xtext` (RFC 6533 §3).
+pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Cow<'_, RecipientParameters> {
+    match &parameters.original {
+        Some(original) if !smtputf8 && !original.as_str().is_ascii() => Cow::Owned(RecipientParameters {
+            notify: parameters.notify.clone(),
+            original: in_ascii(original),
+        }),
+        Some(_) | None => Cow::Borrowed(parameters),
+    }
+}
+
+/// Characters beyond ASCII stand for themselves in one form and as `\x{HEX}` in the other; all else is the same. `None`
+/// if that is longer than the parameter may be.
+fn in_ascii(original: &OriginalRecipient) -> Option<OriginalRecipient> {
+    let mut text = String::with_capacity(original.as_str().len().saturating_mul(2));
+    for character in original.as_str().chars() {
+        if character.is_ascii() {
+            text.push(character);
+        } else {
+            write!(text, "\\x{{{:X}}}", u32::from(character)).ok()?;
+        }
+    }
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn with(original: &str) -> RecipientParameters {
+        RecipientParameters {
+            notify: Some("FAILURE".parse().unwrap()),
+            original: Some(original.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn changed_only_where_the_transaction_cannot_carry_it() {
+        let unicode = with("utf-8;d\u{e9}j\u{e0}-x@\u{1f4ee}.example");
+        let ascii = with("rfc822;A+2Bb@c.example");
+        assert_eq!(*parameters(&unicode, true), unicode);
+        assert_eq!(*parameters(&ascii, false), ascii);
+        let changed = parameters(&unicode, false).into_owned();
+        assert_eq!(changed.notify, unicode.notify);
+        let (changed, before) = (changed.original.unwrap(), unicode.original.unwrap());
+        assert_eq!(changed.as_str(), r"utf-8;d\x{E9}j\x{E0}-x@\x{1F4EE}.example");
+        assert_eq!(changed.decoded(), before.decoded());
+    }
+}

@@ -1,0 +1,116 @@
+//! The report to a sender (RFC 3461 §5.2, RFC 5321 §6.1): a durable step of its own behind the settlement that made it
+//! due.
+//!
+//! What is to be told stays in the spool until the report that tells it is queued. So a crash in between makes the
+//! report late and never doubles or loses it, and one report tells of all recipients that failed in one round.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dsn::{Action, RecipientReport, Report};
+use mail::event::{Level, Value};
+use mail::{DomainPart, Event, EventLog, Mailbox, QueueId, Recipient, ReversePath};
+use spool::{Content, NewMessage, NoticedRecipient, Notices, Reported, Spool, SpoolError};
+
+use crate::clock::Clock;
+
+/// Makes reports.
+pub(crate) struct Reporter<S> {
+    pub(crate) spool: Arc<S>,
+    pub(crate) events: Arc<dyn EventLog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Our name.
+    pub(crate) reporting_mta: DomainPart,
+    /// Who is shown in `From`; `None`: postmaster at our name.
+    pub(crate) postmaster: Option<Mailbox>,
+}
+
+impl<S: Spool> Reporter<S> {
+    /// Tells the sender of a message what there is to tell. `None` if there is nothing, or if somebody else is about to.
+    pub(crate) async fn report(&self, about: QueueId) -> Result<Option<Reported>, SpoolError> {
+        let Some(notices) = self.spool.notices(about).await? else {
+            return Ok(None);
+        };
+        let report = self.write(&notices).await;
+        let event = report.as_ref().map(|report| made(&notices, report));
+        let reported = self.spool.report(notices, report).await?;
+        if let Some(event) = event {
+            self.events.write(&event);
+        }
+        Ok(Some(reported))
+    }
+
+    /// `None` where nobody may be told: never is there a report on a message with the null reverse-path (RFC 5321
+    /// §4.5.5).
+    async fn write(&self, notices: &Notices) -> Option<spool::Report> {
+        let ReversePath::Mailbox(original_sender) = &notices.reverse_path else {
+            return None;
+        };
+        let report = Report {
+            reporting_mta: self.reporting_mta.clone(),
+            postmaster: self.postmaster.clone(),
+            original_sender: original_sender.clone(),
+            parameters: notices.parameters.clone(),
+            size: notices.size,
+            queue_id: notices.id,
+            arrived: notices.created,
+            recipients: notices.recipients.iter().map(recipient).collect(),
+        };
+        // A report without the original's header is better than none.
+        let original = beginning(&notices.content, report.wanted())
+            .await
+            .unwrap_or_default();
+        let (id, now) = (QueueId::generate(), self.clock.now());
+        let content = Bytes::from(report.build(&original, id, now)?);
+        let message = NewMessage {
+            id,
+            envelope: report.envelope(),
+            created: now,
+        };
+        Some(spool::Report { message, content })
+    }
+}
+
+fn recipient(noticed: &NoticedRecipient) -> RecipientReport {
+    let recipient = Recipient {
+        address: noticed.address.clone(),
+        parameters: noticed.parameters.clone(),
+    };
+    RecipientReport::new(recipient, &noticed.outcome, noticed.notice.clone())
+}
+
+/// The first octets of the content, at least so many where it has them.
+async fn beginning(content: &Content, wanted: usize) -> Result<Vec<u8>, SpoolError> {
+    let mut reader = content.reader().await?;
+    let mut beginning = Vec::new();
+    while beginning.len() < wanted
+        && let Some(chunk) = reader.next().await?
+    {
+        beginning.extend_from_slice(&chunk);
+    }
+    Ok(beginning)
+}
+
+/// The event that names the report on a message.
+fn made(notices: &Notices, report: &spool::Report) -> Event {
+    Event::new(Level::Info, "dsn")
+        .with("id", Value::Word(report.message.id.to_string()))
+        .with("about", Value::Word(notices.id.to_string()))
+        .with("to", Value::Address(notices.reverse_path.as_str().to_owned()))
+        .with("kind", Value::Word(kind(&notices.recipients).to_owned()))
+}
+
+/// What the report tells, in one word.
+fn kind(recipients: &[NoticedRecipient]) -> &'static str {
+    let mut words = recipients.iter().map(|recipient| match recipient.notice.action {
+        Action::Failed | Action::Expired => "failed",
+        Action::Delayed { .. } => "delayed",
+        Action::Relayed => "relayed",
+    });
+    let first = words.next().unwrap_or("failed");
+    if words.all(|word| word == first) {
+        first
+    } else {
+        "mixed"
+    }
+}

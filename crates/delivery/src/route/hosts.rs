@@ -1,0 +1,111 @@
+//! The hosts of a route.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use dane::TlsaSet;
+use dns::host::{AddressFamily, Answers};
+use mail::Domain;
+use policy::settings::DaneMode;
+
+use super::remark::Remark;
+use crate::tls::DanePeer;
+
+/// A host as the connection needs it.
+#[derive(Debug, Clone)]
+pub struct RouteHost {
+    /// Its name; `None` where it is known by its address alone.
+    pub(crate) name: Option<Domain>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) dane: Option<DanePeer>,
+    /// The mode for this host: the destination's, or that of an exception.
+    pub(crate) mode: DaneMode,
+    /// More about its failed look-up, where there is more to say.
+    pub(crate) remark: Option<Remark>,
+    /// The answers of DNS behind all this.
+    pub(crate) answers: Answers,
+    /// What an MX record has in the place of a name, and is none.
+    pub(crate) no_name: Option<String>,
+}
+
+impl RouteHost {
+    /// Its name; `None` where it is known by its address alone.
+    pub fn name(&self) -> Option<&Domain> {
+        self.name.as_ref()
+    }
+
+    /// What an MX record has in the place of a name although it is none, as it is written there.
+    pub fn no_name(&self) -> Option<&str> {
+        self.no_name.as_deref()
+    }
+
+    /// The addresses that are tried, in order.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// The TLSA base domain and its records, where secure ones were found.
+    pub fn tlsa(&self) -> Option<(&Domain, &TlsaSet)> {
+        self.dane.as_ref().map(|dane| (&dane.base, &dane.set))
+    }
+
+    /// Each answer of DNS about it.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Known by its address alone.
+    pub(super) fn address(address: IpAddr, mode: DaneMode) -> Self {
+        Self {
+            addresses: vec![address],
+            ..Self::unknown(mode)
+        }
+    }
+
+    /// Nothing is known of it.
+    pub(super) fn unknown(mode: DaneMode) -> Self {
+        Self {
+            name: None,
+            addresses: Vec::new(),
+            dane: None,
+            mode,
+            remark: None,
+            answers: Answers::default(),
+            no_name: None,
+        }
+    }
+}
+
+/// Whether a name means the machine that it is used on (RFC 6761 §6.3).
+pub(super) fn is_localhost(name: &Domain) -> bool {
+    let name = name.as_str();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The addresses of this machine that only itself can reach.
+pub(super) fn loopback(family: AddressFamily) -> Vec<IpAddr> {
+    let (ipv4, ipv6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
+    match family {
+        AddressFamily::Any => vec![ipv4, ipv6],
+        AddressFamily::Ipv4 => vec![ipv4],
+        AddressFamily::Ipv6 => vec![ipv6],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn localhost_is_a_name_and_all_below_it() {
+        for (name, expected) in [
+            ("localhost", true),
+            ("LOCALHOST", true),
+            ("mx.localhost", true),
+            ("notlocalhost", false),
+            ("localhost.test", false),
+        ] {
+            assert_eq!(is_localhost(&Domain::parse(name).unwrap()), expected, "{name}");
+        }
+    }
+}

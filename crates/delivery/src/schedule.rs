@@ -1,0 +1,235 @@
+//! What waits for its time, as small as it can be: a million messages are nothing unusual.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{NextHop, QueueId};
+use spool::Pending;
+
+use crate::clock::Millis;
+use crate::delivery::Job;
+
+/// So far a clock that is kept right may go back.
+const STEP: Duration = Duration::from_secs(1);
+
+/// One part of a message that waits. Ordered by the time at which it is taken up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// When it is taken up.
+    wake: Millis,
+    /// The message: [`QueueId::to_bytes`], which needs no alignment.
+    id: [u8; 16],
+    /// Shared by all that goes there.
+    next_hop: Arc<NextHop>,
+    /// The time for which it stands: what the spool said when the entry was made.
+    due: Millis,
+}
+
+/// What waits for its time.
+///
+/// There may be more entries than parts of messages: one that was put off by somebody else leaves its old entry behind.
+/// Whoever takes an entry up finds out (see [`Job::due`]).
+pub(crate) struct Schedule {
+    entries: BTreeSet<Entry>,
+    /// The next hops of all entries, and of all jobs that were handed out.
+    next_hops: HashSet<Arc<NextHop>>,
+    /// The longest time for which anything is ever put off, without jitter.
+    longest: Duration,
+}
+
+impl Schedule {
+    pub(crate) fn new(longest: Duration) -> Self {
+        Self {
+            entries: BTreeSet::new(),
+            next_hops: HashSet::new(),
+            longest,
+        }
+    }
+
+    /// Takes up `pending` when it is due.
+    pub(crate) fn insert(&mut self, pending: Pending, now: Millis) {
+        let due = Millis::from(pending.due);
+        let wake = self.plausible(due, now);
+        let next_hop = self.shared(pending.next_hop);
+        self.entries.insert(Entry {
+            wake,
+            id: pending.id.to_bytes(),
+            next_hop,
+            due,
+        });
+    }
+
+    /// Takes up once more what could not be done, whatever the spool says of its time by then.
+    pub(crate) fn insert_again(&mut self, job: Job, wake: Millis) {
+        self.entries.insert(Entry {
+            wake,
+            id: job.id.to_bytes(),
+            next_hop: job.next_hop,
+            due: Millis::NEVER,
+        });
+    }
+
+    fn shared(&mut self, next_hop: NextHop) -> Arc<NextHop> {
+        if let Some(known) = self.next_hops.get(&next_hop) {
+            return Arc::clone(known);
+        }
+        let next_hop = Arc::new(next_hop);
+        self.next_hops.insert(Arc::clone(&next_hop));
+        next_hop
+    }
+
+    /// The next job whose time has come.
+    pub(crate) fn take_due(&mut self, now: Millis) -> Option<Job> {
+        self.entries.first().filter(|entry| entry.wake <= now)?;
+        self.entries.pop_first().map(|entry| Job {
+            id: QueueId::from_bytes(entry.id),
+            next_hop: entry.next_hop,
+            due: entry.due,
+        })
+    }
+
+    /// Ends a job. Its next hop is forgotten with the last of what goes there.
+    pub(crate) fn forget(&mut self, job: Job) {
+        let next_hop = job.next_hop;
+        // One reference is ours here, one that of the set.
+        if Arc::strong_count(&next_hop) <= 2 {
+            self.next_hops.remove(&next_hop);
+        }
+    }
+
+    /// How long it is until something is due; `None` if nothing waits.
+    pub(crate) fn until_next(&self, now: Millis) -> Option<Duration> {
+        self.entries.first().map(|entry| now.until(entry.wake))
+    }
+
+    /// Brings closer what lies further ahead than anything is ever put off: the clock went back after it was put off, and
+    /// it would sleep until the clock catches up. Says how many there were.
+    pub(crate) fn pull_in(&mut self, now: Millis) -> usize {
+        let mut pulled = 0;
+        while let Some(last) = self.entries.last()
+            && self.plausible(last.wake, now) != last.wake
+            && let Some(last) = self.entries.pop_last()
+        {
+            let wake = self.plausible(last.wake, now);
+            self.entries.insert(Entry { wake, ..last });
+            pulled += 1;
+        }
+        pulled
+    }
+
+    /// `due` itself, or the longest delay from now where it lies further ahead than that can be: by the jitter, and by the
+    /// steps of a clock that is kept right.
+    fn plausible(&self, due: Millis, now: Millis) -> Millis {
+        let slack = (self.longest / 10).saturating_add(STEP);
+        if due > now.plus(self.longest.saturating_add(slack)) {
+            now.plus(self.longest)
+        } else {
+            due
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::Timestamp;
+
+    const HOUR: u64 = 3600;
+
+    fn pending(domain: &str, due: Timestamp) -> Pending {
+        Pending {
+            id: QueueId::generate(),
+            next_hop: domain.parse().unwrap(),
+            due,
+            recipients: 1,
+            size: 1,
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_second(1_000_000_000 + i64::try_from(seconds).unwrap()).unwrap()
+    }
+
+    fn schedule() -> Schedule {
+        Schedule::new(Duration::from_hours(4))
+    }
+
+    #[test]
+    fn in_the_order_of_their_times() {
+        let mut schedule = schedule();
+        let [late, early] = [pending("a.example", at(20)), pending("a.example", at(10))];
+        let ids = [early.id, late.id];
+        for one in [late, early] {
+            schedule.insert(one, at(0).into());
+        }
+        assert_eq!(schedule.until_next(at(3).into()), Some(Duration::from_secs(7)));
+        assert!(schedule.take_due(at(9).into()).is_none());
+        let taken: Vec<QueueId> = std::iter::from_fn(|| schedule.take_due(at(20).into()))
+            .map(|job| job.id)
+            .collect();
+        assert_eq!(taken, ids);
+        assert_eq!(schedule.until_next(at(0).into()), None);
+    }
+
+    #[test]
+    fn nothing_waits_for_a_clock_that_went_back() {
+        let mut schedule = schedule();
+        let days = 10 * 24 * HOUR;
+        schedule.insert(pending("a.example", at(days)), at(days - HOUR).into());
+        let near = pending("b.example", at(2 * HOUR));
+        schedule.insert(near.clone(), at(0).into());
+        // Ten days back, so that one lies far ahead; the other is where it was.
+        assert_eq!(schedule.pull_in(at(0).into()), 1);
+        assert_eq!(schedule.pull_in(at(60).into()), 0);
+        assert_eq!(
+            schedule.take_due(at(2 * HOUR).into()).map(|job| job.id),
+            Some(near.id)
+        );
+        assert!(schedule.take_due(at(4 * HOUR - 1).into()).is_none());
+        let pulled = schedule.take_due(at(4 * HOUR).into()).unwrap();
+        // It still stands for what the spool says.
+        assert_eq!(pulled.due, at(days).into());
+    }
+
+    #[test]
+    fn what_is_found_far_ahead_is_taken_up_after_the_longest_delay() {
+        let mut schedule = schedule();
+        let just = 4 * HOUR + 24 * 60 + 1;
+        schedule.insert(pending("a.example", at(just)), at(0).into());
+        assert_eq!(schedule.until_next(at(0).into()), Some(Duration::from_secs(just)));
+        let mut schedule = self::schedule();
+        schedule.insert(pending("a.example", at(just + 1)), at(0).into());
+        assert_eq!(schedule.until_next(at(0).into()), Some(Duration::from_hours(4)));
+    }
+
+    #[test]
+    fn next_hops_are_shared_and_forgotten() {
+        let mut schedule = schedule();
+        for _ in 0..3 {
+            schedule.insert(pending("a.example", at(0)), at(0).into());
+        }
+        assert_eq!(schedule.next_hops.len(), 1);
+        let jobs: Vec<Job> = std::iter::from_fn(|| schedule.take_due(at(0).into())).collect();
+        for job in jobs {
+            assert_eq!(schedule.next_hops.len(), 1);
+            schedule.forget(job);
+        }
+        assert_eq!(schedule.next_hops.len(), 0);
+    }
+
+    #[test]
+    fn the_same_part_told_of_twice_waits_once() {
+        let mut schedule = schedule();
+        let one = pending("a.example", at(0));
+        schedule.insert(one.clone(), at(0).into());
+        schedule.insert(one, at(0).into());
+        assert_eq!(schedule.entries.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 40);
+    }
+}

@@ -1,0 +1,112 @@
+//! Whose turn it is: what is due, by destination, so that a slow one does not keep the others waiting.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use mail::NextHop;
+
+use crate::delivery::Job;
+
+/// Jobs that are due and not begun yet, and how many are under way.
+pub(crate) struct Turns {
+    /// Jobs under way at once to one destination.
+    limit: usize,
+    /// Destinations of which something is due or under way.
+    destinations: HashMap<Arc<NextHop>, Destination>,
+    /// Destinations that have a job waiting and room for it, in turn.
+    ready: VecDeque<Arc<NextHop>>,
+}
+
+#[derive(Default)]
+struct Destination {
+    active: usize,
+    waiting: VecDeque<Job>,
+    /// Whether it stands in `ready`.
+    in_turn: bool,
+}
+
+impl Turns {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(1),
+            destinations: HashMap::new(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Adds a job at the end of its destination's row.
+    pub(crate) fn push(&mut self, job: Job) {
+        let next_hop = Arc::clone(&job.next_hop);
+        let destination = self.destinations.entry(Arc::clone(&next_hop)).or_default();
+        destination.waiting.push_back(job);
+        self.offer_turn(&next_hop);
+    }
+
+    /// The next job that may begin; it counts as under way until [`Turns::ended`].
+    pub(crate) fn next(&mut self) -> Option<Job> {
+        let next_hop = self.ready.pop_front()?;
+        let destination = self.destinations.get_mut(&next_hop)?;
+        destination.in_turn = false;
+        let job = destination.waiting.pop_front()?;
+        destination.active += 1;
+        self.offer_turn(&next_hop);
+        Some(job)
+    }
+
+    /// A job has ended: its destination has room for another.
+    pub(crate) fn ended(&mut self, job: &Job) {
+        if let Some(destination) = self.destinations.get_mut(&job.next_hop) {
+            destination.active = destination.active.saturating_sub(1);
+            if destination.active == 0 && destination.waiting.is_empty() {
+                self.destinations.remove(&job.next_hop);
+            }
+        }
+        self.offer_turn(&job.next_hop);
+    }
+
+    fn offer_turn(&mut self, next_hop: &Arc<NextHop>) {
+        let Some(destination) = self.destinations.get_mut(next_hop) else {
+            return;
+        };
+        let room = destination.active < self.limit;
+        if room && !destination.in_turn && !destination.waiting.is_empty() {
+            destination.in_turn = true;
+            self.ready.push_back(Arc::clone(next_hop));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use crate::clock::Millis;
+    use mail::QueueId;
+
+    fn job(domain: &str) -> Job {
+        Job {
+            id: QueueId::generate(),
+            next_hop: Arc::new(domain.parse().unwrap()),
+            due: Millis::NEVER,
+        }
+    }
+
+    #[test]
+    fn destinations_take_turns_within_their_limit() {
+        let mut turns = Turns::new(2);
+        for domain in ["a.example", "a.example", "a.example", "b.example"] {
+            turns.push(job(domain));
+        }
+        let begun: Vec<Job> = std::iter::from_fn(|| turns.next()).collect();
+        let order: Vec<String> = begun.iter().map(|job| job.next_hop.to_string()).collect();
+        assert_eq!(order, ["a.example", "b.example", "a.example"]);
+        // The fourth begins when one of its destination has ended.
+        turns.ended(&begun[1]);
+        assert!(turns.next().is_none());
+        turns.ended(&begun[0]);
+        let last = turns.next().unwrap();
+        turns.ended(&begun[2]);
+        turns.ended(&last);
+        assert!(turns.destinations.is_empty() && turns.ready.is_empty());
+    }
+}

@@ -1,0 +1,484 @@
+//! What is asked of reports, and what comes of it (RFC 3461 §5.2): handed on to a next hop that offers DSN, done by us
+//! where it does not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod scene;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use mail::{
+    Action, AddressFamily, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
+    Notice, Outcome, QueueId, ReplyCode, Status,
+};
+use scene::common::{OPPORTUNISTIC, assert_line};
+use scene::{Line, Scene, Setting, envelope};
+use spool::{Settlement, Spool as _};
+use testworld::mail::{MailFault, Receiver, Stage};
+
+const CONTENT: &[u8] = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
+/// Every value of NOTIFY, and none.
+const NOTIFY: [Option<&str>; 9] = [
+    None,
+    Some("NEVER"),
+    Some("SUCCESS"),
+    Some("FAILURE"),
+    Some("DELAY"),
+    Some("SUCCESS,FAILURE"),
+    Some("success,DELAY"),
+    Some("FAILURE,delay"),
+    Some("DELAY,SUCCESS,FAILURE"),
+];
+
+/// What became of the recipients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Sent,
+    Refused,
+    Late,
+}
+
+impl Fate {
+    fn fault(self) -> Vec<MailFault> {
+        match self {
+            Self::Sent => vec![],
+            Self::Refused => vec![MailFault::Reply(Stage::Rcpt, "550 5.1.1 nobody".into())],
+            Self::Late => vec![MailFault::Reply(Stage::Rcpt, "450 4.2.1 later".into())],
+        }
+    }
+
+    /// The word of NOTIFY that asks for it, what the report says, and its kind.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Sent => ("SUCCESS", "Action: relayed", "relayed"),
+            Self::Refused => ("FAILURE", "Action: failed", "failed"),
+            Self::Late => ("DELAY", "Action: delayed", "delayed"),
+        }
+    }
+
+    /// Whether a sender who said this is to hear of it.
+    fn is_told(self, notify: Option<&str>) -> bool {
+        match notify {
+            None => self != Self::Sent,
+            Some(notify) => notify.to_ascii_uppercase().contains(self.words().0),
+        }
+    }
+}
+
+/// A receiver at `far.test` that offers these extensions beside the usual ones, and one at `origin.test` for reports.
+async fn receivers(scene: &Scene, extensions: &[&str]) -> (Receiver, Receiver) {
+    let identity = scene.identity("mx.test");
+    let far = scene.receiver_with(2, &identity, extensions).await;
+    let origin = scene.receiver(3, &identity, vec![]).await;
+    scene.domain("far", &far, &identity.tlsa_3_1_1());
+    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    (far, origin)
+}
+
+/// Nine recipients, one for each value of NOTIFY.
+fn nine() -> Envelope {
+    let names: Vec<String> = (0..NOTIFY.len())
+        .map(|number| format!("r{number}@far.test"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut envelope = envelope("sender@origin.test", &names, CONTENT);
+    for (recipient, notify) in envelope.recipients.iter_mut().zip(NOTIFY) {
+        recipient.parameters.notify = notify.map(|notify| notify.parse().unwrap());
+    }
+    envelope
+}
+
+fn patient() -> Setting {
+    Setting {
+        delay_warning: Some(Duration::from_mins(30)),
+        ..Setting::default()
+    }
+}
+
+/// The commands of all connections that begin with this word.
+fn commands(receiver: &Receiver, verb: &str) -> Vec<String> {
+    let connections = receiver.connections();
+    let all = connections.into_iter().flat_map(|connection| connection.commands);
+    all.filter(|command| command.starts_with(verb)).collect()
+}
+
+fn text(receiver: &Receiver, number: usize) -> String {
+    String::from_utf8(receiver.messages()[number].content.clone()).unwrap()
+}
+
+fn by_recipient(lines: Vec<Line>) -> Vec<Line> {
+    let mut lines = lines;
+    lines.sort_by(|one, other| one["to"].cmp(&other["to"]));
+    lines
+}
+
+#[tokio::test]
+async fn each_sender_hears_what_was_asked_for_and_no_more() {
+    for fate in [Fate::Sent, Fate::Refused, Fate::Late] {
+        for extensions in [&[][..], &["DSN"]] {
+            let scene = Scene::with(OPPORTUNISTIC, patient()).await;
+            let (far, origin) = receivers(&scene, extensions).await;
+            far.set_faults(fate.fault());
+            let created = Timestamp::now() - SignedDuration::from_hours(1);
+            let id = scene.queue_envelope(nine(), CONTENT, created).await;
+            let lines = by_recipient(scene.lines(id, NOTIFY.len()).await);
+            // Who offers DSN reports success, and so we do not.
+            let ours = fate != Fate::Sent || extensions.is_empty();
+            let told: Vec<bool> = NOTIFY
+                .iter()
+                .map(|notify| ours && fate.is_told(*notify))
+                .collect();
+            for ((line, told), notify) in lines.iter().zip(&told).zip(NOTIFY) {
+                let said = line.get("dsn_sent").map(String::as_str);
+                let expected = match (told, fate) {
+                    (true, _) => Some("yes"),
+                    (false, Fate::Refused) => Some("no"),
+                    (false, Fate::Sent | Fate::Late) => None,
+                };
+                assert_eq!(said, expected, "{fate:?} {extensions:?} {notify:?}");
+            }
+            if told.contains(&true) {
+                assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+                let report = text(&origin, 0);
+                for (number, told) in told.iter().enumerate() {
+                    let named = report.contains(&format!("Final-Recipient: rfc822; r{number}@far.test"));
+                    assert_eq!(named, *told, "{fate:?} {number} in {report}");
+                }
+                let (_, action, kind) = fate.words();
+                let count = told.iter().filter(|told| **told).count();
+                assert_eq!(report.matches(action).count(), count, "{report}");
+                assert_line(
+                    &scene.events("dsn")[0],
+                    &[("about", &id.to_string()), ("kind", kind)],
+                );
+            }
+            assert_eq!(scene.events("dsn").len(), usize::from(told.contains(&true)));
+            assert_eq!(origin.messages().len(), usize::from(told.contains(&true)));
+            assert!(scene.unreported().await.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_go_on_as_they_came_and_only_where_they_are_understood() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (far, _origin) = receivers(&scene, &["DSN"]).await;
+    let identity = scene.identity("mx.test");
+    let plain = scene.receiver(4, &identity, vec![]).await;
+    scene.domain("plain", &plain, &identity.tlsa_3_1_1());
+    let mut envelope = envelope(
+        "sender@origin.test",
+        &["A@far.test", "b@far.test", "c@plain.test"],
+        CONTENT,
+    );
+    envelope.parameters.ret = Some("hdrs".parse().unwrap());
+    envelope.parameters.envelope_id = Some("QQ+2B3+3Dx".parse().unwrap());
+    for recipient in &mut envelope.recipients {
+        recipient.parameters.notify = Some("Success,failure".parse().unwrap());
+        recipient.parameters.original = Some("RFC822;Old+2BName@Elsewhere.Example".parse().unwrap());
+    }
+    envelope.recipients[1].parameters = mail::RecipientParameters::default();
+    let id = scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
+    scene.lines(id, 3).await;
+    let size = CONTENT.len();
+    assert_eq!(
+        commands(&far, "MAIL"),
+        [format!(
+            "MAIL FROM:<sender@origin.test> SIZE={size} RET=HDRS ENVID=QQ+2B3+3Dx"
+        )]
+    );
+    assert_eq!(
+        commands(&far, "RCPT"),
+        [
+            "RCPT TO:<A@far.test> NOTIFY=Success,failure ORCPT=RFC822;Old+2BName@Elsewhere.Example",
+            "RCPT TO:<b@far.test>",
+        ]
+    );
+    assert_eq!(
+        commands(&plain, "MAIL"),
+        [format!("MAIL FROM:<sender@origin.test> SIZE={size}")]
+    );
+    assert_eq!(commands(&plain, "RCPT"), ["RCPT TO:<c@plain.test>"]);
+}
+
+#[tokio::test]
+async fn a_message_that_fails_at_three_next_hops_makes_one_report() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.test");
+    let mut receivers = Vec::new();
+    for (last, name) in [(2, "one"), (3, "two"), (4, "three")] {
+        // They answer at different times.
+        let pause = Duration::from_millis(100 * u64::from(last));
+        let refused = MailFault::Reply(Stage::Rcpt, format!("550 5.1.1 nobody at {name}"));
+        let faults = vec![MailFault::Pause(Stage::Mail, pause), refused];
+        let receiver = scene.receiver(last, &identity, faults).await;
+        scene.domain(name, &receiver, &identity.tlsa_3_1_1());
+        receivers.push(receiver);
+    }
+    let origin = scene.receiver(5, &identity, vec![]).await;
+    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let id = scene
+        .queue(
+            &["a@one.test", "b@two.test", "c@three.test"],
+            CONTENT,
+            Timestamp::now(),
+        )
+        .await;
+    for line in scene.lines(id, 3).await {
+        assert_line(&line, &[("status", "bounced"), ("dsn_sent", "yes")]);
+    }
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let report = text(&origin, 0);
+    for name in ["a@one.test", "b@two.test", "c@three.test"] {
+        assert!(
+            report.contains(&format!("Final-Recipient: rfc822; {name}")),
+            "{report}"
+        );
+    }
+    assert_eq!(scene.events("dsn").len(), 1);
+    assert_eq!(origin.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn one_round_of_several_fates_makes_one_report() {
+    let scene = Scene::with(OPPORTUNISTIC, patient()).await;
+    let (far, origin) = receivers(&scene, &[]).await;
+    far.set_faults(vec![
+        MailFault::Reply(Stage::RcptFor("gone@far.test".into()), "550 5.1.1 nobody".into()),
+        MailFault::Reply(Stage::RcptFor("late@far.test".into()), "450 4.2.1 later".into()),
+    ]);
+    let mut envelope = envelope(
+        "sender@origin.test",
+        &["gone@far.test", "late@far.test", "there@far.test"],
+        CONTENT,
+    );
+    envelope.recipients[2].parameters.notify = Some("SUCCESS".parse().unwrap());
+    let created = Timestamp::now() - SignedDuration::from_hours(1);
+    scene.queue_envelope(envelope, CONTENT, created).await;
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let report = text(&origin, 0);
+    for part in [
+        "Action: failed",
+        "Action: delayed",
+        "Action: relayed",
+        "Will-Retry-Until: ",
+    ] {
+        assert_eq!(report.matches(part).count(), 1, "{part} in {report}");
+    }
+    let events = scene.wait_for_events("dsn", 1).await;
+    assert_line(&events[0], &[("kind", "mixed")]);
+}
+
+#[tokio::test]
+async fn a_report_goes_out_from_nobody_and_asks_for_none() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.test");
+    let (far, _) = receivers(&scene, &[]).await;
+    far.set_faults(Fate::Refused.fault());
+    // The sender's server offers DSN.
+    let sender = scene.receiver_with(4, &identity, &["DSN"]).await;
+    scene.domain("sender", &sender, &identity.tlsa_3_1_1());
+    let mut envelope = envelope("s@sender.test", &["a@far.test"], CONTENT);
+    envelope.parameters.ret = Some("FULL".parse().unwrap());
+    envelope.parameters.envelope_id = Some("E1".parse().unwrap());
+    scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
+    assert!(sender.wait_for_messages(1, scene::LIMIT).await);
+    let mail = commands(&sender, "MAIL");
+    assert!(mail[0].starts_with("MAIL FROM:<> SIZE="), "{mail:?}");
+    assert!(
+        !mail[0].contains("RET=") && !mail[0].contains("ENVID="),
+        "{mail:?}"
+    );
+    assert_eq!(
+        commands(&sender, "RCPT"),
+        ["RCPT TO:<s@sender.test> NOTIFY=NEVER"]
+    );
+    let report = text(&sender, 0);
+    for part in ["Original-Envelope-Id: E1", "secret"] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_fails_ends_with_a_warning_and_never_with_a_report() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (far, origin) = receivers(&scene, &[]).await;
+    far.set_faults(Fate::Refused.fault());
+    origin.set_faults(vec![MailFault::Reply(
+        Stage::Rcpt,
+        "550 5.7.1 we want no reports".into(),
+    )]);
+    let id = scene.queue(&["a@far.test"], CONTENT, Timestamp::now()).await;
+    let events = scene.wait_for_events("undeliverable", 1).await;
+    let report = scene.events("dsn").remove(0);
+    assert_line(
+        &report,
+        &[("about", &id.to_string()), ("to", "sender@origin.test")],
+    );
+    assert_line(
+        &events[0],
+        &[
+            ("id", &report["id"]),
+            ("to", "sender@origin.test"),
+            ("status", "bounced"),
+            ("enhanced", "5.7.1"),
+            ("dsn_sent", "no"),
+        ],
+    );
+    let report: QueueId = report["id"].parse().unwrap();
+    let line = scene.lines(report, 1).await.remove(0);
+    assert_line(&line, &[("status", "bounced"), ("from", ""), ("dsn_sent", "no")]);
+    // Both messages are gone, and nothing is to be told.
+    scene.wait_until_empty().await;
+    assert_eq!(scene.events("dsn").len(), 1);
+}
+
+/// What a delivery does before the crash: the outcome is durable, and no report made.
+async fn settle_as_refused(scene: &Scene, id: QueueId) {
+    let now = Timestamp::now();
+    let next_hop = "far.test".parse().unwrap();
+    let lease = scene.spool.lease(id, &next_hop).await.unwrap().unwrap();
+    let settlement = Settlement {
+        recipient: lease.recipients[0].index,
+        outcome: Outcome {
+            status: Status::Bounced,
+            reply_code: ReplyCode::new(550),
+            enhanced: EnhancedStatus::new(5, 1, 1),
+            reason: "550 5.1.1 nobody".to_owned(),
+        },
+        next_attempt: None,
+        notice: Some(Notice {
+            action: Action::Failed,
+            remote_mta: None,
+            verdict: DaneVerdict::NotReached,
+            tlsa_base: None,
+            last_attempt: now,
+        }),
+        entry: LedgerEntry {
+            day: "2026-11-22".parse().unwrap(),
+            next_hop,
+            host: None,
+            family: AddressFamily::None,
+            status: Status::Bounced,
+            security: DeliverySecurity::None,
+            dane: DaneResult::NotReached,
+        },
+    };
+    let settled = scene.spool.settle(lease, vec![settlement], now).await.unwrap();
+    assert!(settled.report_due && !settled.message_done);
+}
+
+#[tokio::test]
+async fn what_was_settled_before_a_crash_is_reported_after_it() {
+    let scene = Scene::asleep(OPPORTUNISTIC, Setting::default()).await;
+    let (_far, origin) = receivers(&scene, &[]).await;
+    let id = scene.queue(&["a@far.test"], CONTENT, Timestamp::now()).await;
+    settle_as_refused(&scene, id).await;
+    assert_eq!(scene.unreported().await, [id]);
+    scene.start();
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let report = text(&origin, 0);
+    for part in [
+        "Final-Recipient: rfc822; a@far.test",
+        "Status: 5.1.1",
+        "Subject: hello",
+    ] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    assert_line(
+        &scene.events("dsn")[0],
+        &[("about", &id.to_string()), ("kind", "failed")],
+    );
+    scene.wait_until_empty().await;
+}
+
+#[tokio::test]
+async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.test");
+    let plain = scene.receiver(2, &identity, vec![]).await;
+    let able = scene.receiver_with(3, &identity, &["SMTPUTF8"]).await;
+    let origin = scene.receiver(4, &identity, vec![]).await;
+    let domain = scene.world.domain("both.test").signed();
+    domain
+        .mx(10, "mx1.both.test", plain.address())
+        .tlsa(identity.tlsa_3_1_1())
+        .mx(20, "mx2.both.test", able.address())
+        .tlsa(identity.tlsa_3_1_1())
+        .add()
+        .unwrap();
+    scene.domain("plain", &plain, &identity.tlsa_3_1_1());
+    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let mut to_both = envelope("sender@origin.test", &["\u{e4}@both.test"], CONTENT);
+    to_both.parameters.smtputf8 = true;
+    let id = scene
+        .queue_envelope(to_both.clone(), CONTENT, Timestamp::now())
+        .await;
+    assert_line(
+        &scene.lines(id, 1).await[0],
+        &[("status", "sent"), ("relay", "mx2.both.test [127.0.0.3]")],
+    );
+    assert_eq!(able.messages()[0].recipients, ["\u{e4}@both.test"]);
+    let mail = commands(&able, "MAIL");
+    assert!(mail[0].ends_with(" SMTPUTF8"), "{mail:?}");
+    assert_eq!(plain.count_of("MAIL"), 0);
+    // Where nobody takes them it fails at once, and the report comes back in ASCII.
+    for (recipient, enhanced) in [("\u{e4}@plain.test", "5.6.7"), ("a@plain.test", "5.6.9")] {
+        let mut envelope = envelope("sender@origin.test", &[recipient], CONTENT);
+        envelope.parameters.smtputf8 = true;
+        let id = scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
+        assert_line(
+            &scene.lines(id, 1).await[0],
+            &[
+                ("status", "bounced"),
+                ("enhanced", enhanced),
+                ("dsn", "-"),
+                ("dsn_sent", "yes"),
+            ],
+        );
+    }
+    assert_eq!(plain.count_of("MAIL"), 0);
+    assert!(origin.wait_for_messages(2, scene::LIMIT).await);
+    for message in origin.messages() {
+        assert!(message.content.is_ascii() && !message.mail_parameters.contains("SMTPUTF8"));
+    }
+    // An A-label needs nothing of the kind, nor does a message that the client merely declared.
+    let id = scene
+        .queue_envelope(
+            envelope("sender@origin.test", &["a@plain.test"], CONTENT),
+            CONTENT,
+            Timestamp::now(),
+        )
+        .await;
+    assert_line(&scene.lines(id, 1).await[0], &[("status", "sent")]);
+    assert!(!commands(&plain, "MAIL")[0].contains("SMTPUTF8"));
+}
+
+#[tokio::test]
+async fn eight_bit_content_needs_8bitmime_beside_smtputf8() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.test");
+    let ehlo = "250-mx.test\r\n250 SMTPUTF8";
+    let odd = scene
+        .receiver(
+            2,
+            &identity,
+            vec![MailFault::Reply(Stage::EhloInTls, ehlo.into())],
+        )
+        .await;
+    scene.domain("odd", &odd, &identity.tlsa_3_1_1());
+    let content = "Subject: gr\u{fc}n\r\n\r\nx\r\n".as_bytes();
+    let mut envelope = envelope("", &["a@odd.test"], content);
+    envelope.parameters.smtputf8 = true;
+    let id = scene.queue_envelope(envelope, content, Timestamp::now()).await;
+    assert_line(
+        &scene.lines(id, 1).await[0],
+        &[("status", "bounced"), ("enhanced", "5.6.3"), ("dsn_sent", "no")],
+    );
+    assert_eq!(odd.count_of("MAIL"), 0);
+}

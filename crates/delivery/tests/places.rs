@@ -1,0 +1,75 @@
+//! Places for connections, and what is known of a delivery while it is in doubt.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod scene;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scene::common::{OPPORTUNISTIC, assert_line, single};
+use scene::{Scene, Setting};
+use testworld::mail::{MailFault, Stage};
+
+const CONTENT: &[u8] = b"Subject: x\r\n\r\nx\r\n";
+
+#[tokio::test]
+async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
+    let setting = Setting {
+        connections: 2,
+        connections_per_host: 1,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let identity = scene.identity("mx.slow.test");
+    let slow = scene
+        .receiver(
+            3,
+            &identity,
+            vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))],
+        )
+        .await;
+    scene.domain("slow", &slow, &identity.tlsa_3_1_1());
+    let quick = single(&scene, "quick").await;
+    for _ in 0..3 {
+        scene.queue(&["a@slow.test"], CONTENT, Timestamp::now()).await;
+    }
+    while slow.count_of("EHLO") < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_line(&scene.send_to("a@quick.test").await, &[("status", "sent")]);
+    assert_eq!(quick.messages().len(), 1);
+    assert_eq!(slow.messages().len(), 0, "it was not that slow");
+    assert!(slow.wait_for_messages(3, scene::LIMIT).await);
+}
+
+#[tokio::test]
+async fn a_delivery_is_in_doubt_from_the_final_dot_until_it_is_settled() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "doubt").await;
+    let notes = || std::fs::read(scene.directory.path().join("in-doubt")).unwrap();
+    let in_doubt = || notes().windows(4).any(|octets| octets == b"used");
+    // The content is asked for and not sent: nothing is in doubt.
+    receiver.set_faults(vec![MailFault::Silence(Stage::Data)]);
+    let id = scene.queue(&["a@doubt.test"], CONTENT, Timestamp::now()).await;
+    while receiver.count_of("DATA") == 0 {
+        assert!(!in_doubt());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!in_doubt());
+    assert_line(&scene.lines(id, 1).await[0], &[("status", "deferred")]);
+    // All of it is sent, and the reply is missing.
+    receiver.set_faults(vec![MailFault::Silence(Stage::Content)]);
+    let id = scene.queue(&["a@doubt.test"], CONTENT, Timestamp::now()).await;
+    while !in_doubt() {
+        assert!(scene.lines_so_far(id).is_empty());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_line(&scene.lines(id, 1).await[0], &[("status", "deferred")]);
+    assert!(!in_doubt());
+}

@@ -1,0 +1,345 @@
+//! A queue in memory, and a clock that a test can move: for what takes days.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use delivery::Clock;
+use jiff::{SignedDuration, Timestamp};
+use mail::{
+    LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReversePath,
+};
+use spool::leases::LeaseTable;
+use spool::{
+    Accepted, Content, Incoming, Lease, LeasedRecipient, NewMessage, NoticedRecipient, Notices, Pending,
+    RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
+};
+use tokio::time::Instant;
+
+/// A clock that goes with the runtime's paused time, but for its jumps.
+pub struct VirtualClock {
+    began: Instant,
+    start: Timestamp,
+    jumped: Mutex<SignedDuration>,
+}
+
+impl VirtualClock {
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            start: "2026-11-20T17:00:00Z".parse().unwrap(),
+            jumped: Mutex::new(SignedDuration::ZERO),
+        }
+    }
+
+    /// Goes forward or back, while no time passes for anything else.
+    pub fn jump(&self, by: SignedDuration) {
+        *self.jumped.lock().unwrap() += by;
+    }
+
+    /// How long the machine has been awake.
+    pub fn awake(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.began.elapsed()).unwrap();
+        self.start + elapsed + *self.jumped.lock().unwrap()
+    }
+}
+
+/// One message with one recipient.
+struct Stored {
+    id: QueueId,
+    created: Timestamp,
+    reverse_path: ReversePath,
+    recipient: Mailbox,
+    parameters: RecipientParameters,
+    attempts: u32,
+    due: Timestamp,
+    done: bool,
+    delay_noticed: bool,
+    notice: Option<(Outcome, Notice)>,
+}
+
+/// One attempt as it was settled.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub id: QueueId,
+    pub outcome: Outcome,
+    pub notice: Option<Notice>,
+    pub entry: LedgerEntry,
+    /// The time of day.
+    pub at: Timestamp,
+    /// How long the machine had been awake.
+    pub awake: Duration,
+}
+
+/// The queue.
+pub struct MemorySpool {
+    clock: Arc<VirtualClock>,
+    leases: LeaseTable,
+    stored: Mutex<Vec<Stored>>,
+    attempts: Mutex<Vec<Attempt>>,
+    reports: Mutex<Vec<NewMessage>>,
+    /// So many leases fail yet.
+    failing: AtomicU32,
+    /// So many reports fail yet.
+    failing_reports: AtomicU32,
+    /// Whether something of every message is said to be due that may bring more to tell.
+    kept_back: AtomicBool,
+}
+
+impl MemorySpool {
+    pub fn new(clock: Arc<VirtualClock>) -> Self {
+        Self {
+            clock,
+            leases: LeaseTable::default(),
+            stored: Mutex::default(),
+            attempts: Mutex::default(),
+            reports: Mutex::default(),
+            failing: AtomicU32::new(0),
+            failing_reports: AtomicU32::new(0),
+            kept_back: AtomicBool::new(false),
+        }
+    }
+
+    /// Queues a message with one recipient, accepted at `created`.
+    pub fn put(&self, sender: &str, recipient: &str, created: Timestamp) -> (QueueId, Vec<Pending>) {
+        let stored = Stored {
+            id: QueueId::generate(),
+            created,
+            reverse_path: ReversePath::parse(sender).unwrap(),
+            recipient: Mailbox::parse(recipient).unwrap(),
+            parameters: RecipientParameters::default(),
+            attempts: 0,
+            due: created,
+            done: false,
+            delay_noticed: false,
+            notice: None,
+        };
+        let (id, pending) = (stored.id, stored.pending());
+        self.stored().push(stored);
+        (id, vec![pending])
+    }
+
+    /// What the administrator does by a retry.
+    pub fn retry(&self, id: QueueId) -> Vec<Pending> {
+        let now = self.clock.now();
+        let mut stored = self.stored();
+        let waiting = stored.iter_mut().filter(|one| one.id == id && !one.done);
+        waiting
+            .map(|one| {
+                one.due = now;
+                one.pending()
+            })
+            .collect()
+    }
+
+    /// Puts a message off, and tells nobody: as if the recipient for which the schedule stands had been held, and this one
+    /// were beside it.
+    pub fn put_off(&self, id: QueueId, until: Timestamp) {
+        let mut stored = self.stored();
+        stored.iter_mut().find(|one| one.id == id).unwrap().due = until;
+    }
+
+    /// The attempts on a message so far.
+    pub fn attempts(&self, id: QueueId) -> Vec<Attempt> {
+        let attempts = self.attempts.lock().unwrap();
+        attempts
+            .iter()
+            .filter(|attempt| attempt.id == id)
+            .cloned()
+            .collect()
+    }
+
+    /// The reports so far.
+    pub fn reports(&self) -> Vec<NewMessage> {
+        self.reports.lock().unwrap().clone()
+    }
+
+    /// The next leases fail.
+    pub fn fail(&self, times: u32) {
+        self.failing.store(times, Ordering::Relaxed);
+    }
+
+    /// The next reports fail.
+    pub fn fail_reports(&self, times: u32) {
+        self.failing_reports.store(times, Ordering::Relaxed);
+    }
+
+    /// Reports are not due by themselves.
+    pub fn keep_reports_back(&self, kept: bool) {
+        self.kept_back.store(kept, Ordering::Relaxed);
+    }
+
+    fn stored(&self) -> MutexGuard<'_, Vec<Stored>> {
+        self.stored.lock().unwrap()
+    }
+}
+
+impl Stored {
+    fn pending(&self) -> Pending {
+        Pending {
+            id: self.id,
+            next_hop: NextHop::of(&self.recipient),
+            due: self.due,
+            recipients: 1,
+            size: 0,
+        }
+    }
+}
+
+/// Fails as long as it is to.
+fn trouble(failing: &AtomicU32) -> Result<(), SpoolError> {
+    let one_less = |left: u32| left.checked_sub(1);
+    match failing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
+        Ok(_) => Err(SpoolError::Full),
+        Err(_) => Ok(()),
+    }
+}
+
+impl Spool for MemorySpool {
+    fn create(&self) -> Result<Incoming, SpoolError> {
+        Err(SpoolError::Full)
+    }
+
+    async fn commit(&self, _: Incoming, _: NewMessage) -> Result<Accepted, SpoolError> {
+        Err(SpoolError::Full)
+    }
+
+    async fn pending(&self, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>, SpoolError> {
+        let stored = self.stored();
+        let mut waiting: Vec<Pending> = stored
+            .iter()
+            .filter(|one| !one.done && after.is_none_or(|after| one.id > after))
+            .map(Stored::pending)
+            .collect();
+        waiting.sort_by_key(|pending| pending.id);
+        waiting.truncate(limit);
+        Ok(waiting)
+    }
+
+    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Option<Lease>, SpoolError> {
+        trouble(&self.failing)?;
+        let stored = self.stored();
+        let Some(one) = stored.iter().find(|one| one.id == id && !one.done) else {
+            return Ok(None);
+        };
+        let Some(guard) = self.leases.take(id, next_hop) else {
+            return Ok(None);
+        };
+        Ok(Some(Lease {
+            id,
+            next_hop: next_hop.clone(),
+            created: one.created,
+            reverse_path: one.reverse_path.clone(),
+            parameters: MailParameters::of(mail::BodyType::SevenBit),
+            size: 0,
+            recipients: vec![LeasedRecipient {
+                index: RecipientIndex(0),
+                address: one.recipient.clone(),
+                parameters: one.parameters.clone(),
+                attempts: one.attempts,
+                due: one.due,
+                delay_noticed: one.delay_noticed,
+            }],
+            accepted_recipients: 1,
+            content: Content::Inline(Bytes::new()),
+            guard,
+        }))
+    }
+
+    fn settle(
+        &self,
+        lease: Lease,
+        settlements: Vec<Settlement>,
+        _: Timestamp,
+    ) -> impl Future<Output = Result<Settled, SpoolError>> + Send {
+        let settlement = settlements.into_iter().next().unwrap();
+        let mut stored = self.stored();
+        let one = stored.iter_mut().find(|one| one.id == lease.id).unwrap();
+        one.attempts += 1;
+        self.attempts.lock().unwrap().push(Attempt {
+            id: lease.id,
+            outcome: settlement.outcome.clone(),
+            notice: settlement.notice.clone(),
+            entry: settlement.entry,
+            at: self.clock.now(),
+            awake: self.clock.awake(),
+        });
+        match settlement.next_attempt {
+            Some(next) => one.due = next,
+            None => one.done = true,
+        }
+        if let Some(notice) = settlement.notice {
+            one.delay_noticed = true;
+            one.notice = Some((settlement.outcome, notice));
+        }
+        let settled = Settled {
+            pending: (!one.done).then(|| one.pending()),
+            report_due: one.notice.is_some() && !self.kept_back.load(Ordering::Relaxed),
+            message_done: one.done && one.notice.is_none(),
+        };
+        std::future::ready(Ok(settled))
+    }
+
+    async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
+        let stored = self.stored();
+        Ok(stored
+            .iter()
+            .filter(|one| one.notice.is_some())
+            .map(|one| one.id)
+            .collect())
+    }
+
+    async fn notices(&self, id: QueueId) -> Result<Option<Notices>, SpoolError> {
+        let stored = self.stored();
+        let Some(one) = stored.iter().find(|one| one.id == id) else {
+            return Ok(None);
+        };
+        let (Some((outcome, notice)), Some(guard)) = (one.notice.clone(), self.leases.take_report(id)) else {
+            return Ok(None);
+        };
+        Ok(Some(Notices {
+            id,
+            created: one.created,
+            reverse_path: one.reverse_path.clone(),
+            parameters: MailParameters::of(mail::BodyType::SevenBit),
+            size: 0,
+            content: Content::Inline(Bytes::new()),
+            recipients: vec![NoticedRecipient {
+                index: RecipientIndex(0),
+                address: one.recipient.clone(),
+                parameters: one.parameters.clone(),
+                outcome,
+                notice,
+            }],
+            guard,
+        }))
+    }
+
+    async fn report(&self, notices: Notices, report: Option<Report>) -> Result<Reported, SpoolError> {
+        trouble(&self.failing_reports)?;
+        let mut stored = self.stored();
+        let one = stored.iter_mut().find(|one| one.id == notices.id).unwrap();
+        one.notice = None;
+        self.reports
+            .lock()
+            .unwrap()
+            .extend(report.map(|report| report.message));
+        Ok(Reported {
+            pending: Vec::new(),
+            message_done: one.done,
+            notices_left: false,
+        })
+    }
+
+    fn release(&self, lease: Lease) {
+        drop(lease);
+    }
+}

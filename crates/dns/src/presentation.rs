@@ -1,0 +1,131 @@
+//! Types and record data as they are written in zone files (RFC 1035 §5.1, RFC 3597 §5).
+
+use std::fmt::Write as _;
+
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+
+use crate::QuestionError;
+
+/// The mnemonic, or `TYPE` and a number, of a type that can be looked up.
+pub(crate) fn to_type(text: &str) -> Result<RecordType, QuestionError> {
+    let name = text.to_ascii_uppercase();
+    let number = name.strip_prefix("TYPE").and_then(|digits| {
+        let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
+        digits.parse::<u16>().ok().filter(|_| plain)
+    });
+    let wanted = match (number, name.as_str()) {
+        (Some(number), _) => RecordType::from(number),
+        // Kinds of questions that no record is of.
+        (None, "IXFR" | "OPT") => return Err(QuestionError::Unsigned(text.to_owned())),
+        (None, name) => name.parse().map_err(|_| QuestionError::Type(text.to_owned()))?,
+    };
+    if is_signed(wanted) {
+        Ok(wanted)
+    } else {
+        Err(QuestionError::Unsigned(text.to_owned()))
+    }
+}
+
+/// Whether records of the type can have a signature: not signatures themselves (RFC 4034 §3), and not types that exist in
+/// questions or messages only (RFC 6895 §3.1).
+fn is_signed(record_type: RecordType) -> bool {
+    let signatures = [RecordType::SIG, RecordType::RRSIG];
+    let unreal = matches!(u16::from(record_type), 0 | 41 | 128..=255);
+    !unreal && !signatures.contains(&record_type)
+}
+
+/// Record data in presentation form.
+pub(crate) fn presented(data: &RData) -> String {
+    match data {
+        RData::TXT(txt) => {
+            let strings: Vec<String> = txt.txt_data.iter().map(|octets| quoted(octets)).collect();
+            strings.join(" ")
+        }
+        RData::NULL(null) => generic(&null.anything),
+        RData::Unknown {
+            code: RecordType::DNAME,
+            rdata,
+        } => Name::read(&mut BinDecoder::new(&rdata.anything))
+            .map_or_else(|_| generic(&rdata.anything), |name| name.to_ascii()),
+        RData::Unknown { rdata, .. } => generic(&rdata.anything),
+        known => known.to_string(),
+    }
+}
+
+/// A `<character-string>` between quotes.
+fn quoted(octets: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for octet in octets {
+        match octet {
+            b'"' | b'\\' => {
+                text.push('\\');
+                text.push(char::from(*octet));
+            }
+            b' '..=b'~' => text.push(char::from(*octet)),
+            _ => {
+                let _ = write!(text, "\\{octet:03}");
+            }
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// Data of a type without a form of its own (RFC 3597 §5).
+fn generic(octets: &[u8]) -> String {
+    let mut text = format!("\\# {}", octets.len());
+    for (index, octet) in octets.iter().enumerate() {
+        let _ = write!(text, "{}{octet:02x}", if index == 0 { " " } else { "" });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hickory_proto::rr::rdata::{A, NULL, TXT};
+
+    use super::*;
+
+    #[test]
+    fn types_have_names_and_numbers() {
+        assert_eq!(to_type("mx").unwrap(), RecordType::MX);
+        assert_eq!(to_type("TYPE15").unwrap(), RecordType::MX);
+        assert_eq!(to_type("type65280").unwrap(), RecordType::Unknown(65280));
+        for unreal in [
+            "any", "*", "AXFR", "ixfr", "OPT", "RRSIG", "SIG", "TSIG", "TYPE0", "TYPE46", "TYPE252",
+        ] {
+            assert_eq!(to_type(unreal), Err(QuestionError::Unsigned(unreal.to_owned())));
+        }
+        for nothing in ["MAIL", "TYPE", "TYPE65536", "TYPE-1", "TYPE+1", ""] {
+            assert_eq!(to_type(nothing), Err(QuestionError::Type(nothing.to_owned())));
+        }
+    }
+
+    #[test]
+    fn data_is_written_as_in_a_zone_file() {
+        let txt = TXT::from_bytes(vec![b"v=STSv1; id=1".as_slice(), b"a\"b\\c\x1b\xff", b""]);
+        assert_eq!(
+            presented(&RData::TXT(txt)),
+            r#""v=STSv1; id=1" "a\"b\\c\027\255" """#
+        );
+        let unknown = |code, octets: &[u8]| RData::Unknown {
+            code,
+            rdata: if octets.is_empty() {
+                NULL::new()
+            } else {
+                NULL::with(octets.to_vec())
+            },
+        };
+        let code = RecordType::Unknown(65280);
+        assert_eq!(presented(&unknown(code, &[0xab, 0, 1])), r"\# 3 ab0001");
+        assert_eq!(presented(&unknown(code, &[])), r"\# 0");
+        assert_eq!(
+            presented(&unknown(RecordType::DNAME, b"\x02mx\x04test\0")),
+            "mx.test."
+        );
+        assert_eq!(presented(&unknown(RecordType::DNAME, b"\x02m")), r"\# 2 026d");
+        assert_eq!(presented(&RData::A(A::new(192, 0, 2, 1))), "192.0.2.1");
+    }
+}

@@ -1,0 +1,137 @@
+use super::*;
+use std::io;
+use std::time::Instant;
+
+fn io_error() -> SpoolError {
+    SpoolError::Io(Arc::new(io::Error::other("disk on fire")))
+}
+
+#[tokio::test]
+async fn trouble_of_the_spool_is_temporary() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for (trouble, reply) in [
+        (SpoolError::Full, "452 4.3.1 Insufficient system storage"),
+        (SpoolError::TooManyMessages, "452 4.3.1 Too many messages"),
+        (io_error(), "451 4.3.0"),
+    ] {
+        world.trouble(Some(Trouble::AtCommit(trouble.clone())));
+        let answer = client.transaction(b"x\r\n.\r\n").await.to_log();
+        assert!(answer.starts_with(reply), "{answer}");
+        // Room that is gone between MAIL and DATA.
+        world.trouble(None);
+        client
+            .dialogue(&[
+                ("MAIL FROM:<a@b.example>", "250"),
+                ("RCPT TO:<c@d.example>", "250"),
+            ])
+            .await;
+        world.trouble(Some(Trouble::AtCreate(trouble.clone())));
+        client.dialogue(&[("DATA", reply)]).await;
+        // Known beforehand, it is said beforehand, and there is no transaction.
+        client
+            .dialogue(&[
+                ("MAIL FROM:<a@b.example>", reply),
+                ("RCPT TO:<c@d.example>", "503 5.5.1"),
+                ("MAIL FROM:<> SIZE=1000001", "552 5.3.4"),
+            ])
+            .await;
+        world.trouble(None);
+        assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
+    }
+    assert_eq!(world.hooked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_shortage_is_told_when_it_begins_and_when_it_is_over() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(SpoolError::Full)));
+    for _ in 0..3 {
+        client.dialogue(&[("MAIL FROM:<a@b.example>", "452 4.3.1")]).await;
+    }
+    world.trouble(None);
+    for _ in 0..2 {
+        assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
+    }
+    let lines = world.log_lines("event=spool");
+    assert_eq!(
+        lines[0],
+        "status=full, client=unknown [127.0.0.1], \
+         reason=\"the spool has too little space or too few inodes left\", event=spool"
+    );
+    assert!(
+        lines[1].starts_with("status=accepting, refused=3, lasted="),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(lines.len(), 2);
+    assert!(world.log_lines("event=rejected").is_empty());
+}
+
+#[tokio::test]
+async fn other_failures_are_told_once_a_minute() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(io_error())));
+    for _ in 0..2 {
+        client.dialogue(&[("MAIL FROM:<a@b.example>", "451 4.3.0")]).await;
+    }
+    assert_eq!(
+        world.log_lines("event="),
+        ["status=failed, client=unknown [127.0.0.1], \
+          reason=\"spool input or output failed: disk on fire\", more=0, event=spool"]
+    );
+}
+
+/// One who tries again at once is slowed, and nobody else.
+#[tokio::test]
+async fn refusals_wait_and_hold_up_no_other_session() {
+    let world = World::new().await;
+    let mut spinning = world.client().await;
+    let mut other = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(SpoolError::TooManyMessages)));
+    let start = Instant::now();
+    spinning.send(&b"MAIL FROM:<a@b.example>\r\n".repeat(2)).await;
+    other.dialogue(&[("NOOP", "250"), ("VRFY x", "252")]).await;
+    world.trouble(None);
+    assert!(other.transaction(b"x\r\n.\r\n").await.is_positive());
+    assert!(start.elapsed() < Duration::from_millis(900));
+    spinning.expect("452 4.3.1 Too many messages").await;
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_pipelined_group_is_refused_whole_and_the_session_stays_in_step() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(SpoolError::Full)));
+    client
+        .send(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nNOOP\r\n")
+        .await;
+    for start in ["452 4.3.1", "503 5.5.1", "503 5.5.1", "250 2.0.0"] {
+        client.expect(start).await;
+    }
+    world.trouble(None);
+    client
+        .send(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
+        .await;
+    for start in ["250 2.1.0", "250 2.1.5", "354", "250 2.0.0 Ok: queued", "221"] {
+        client.expect(start).await;
+    }
+    assert_eq!(world.contents(), [b"x\r\n"]);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_the_pause() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(SpoolError::Full)));
+    let start = Instant::now();
+    client.send(b"MAIL FROM:<a@b.example>\r\n").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.shutdown.send(true).unwrap();
+    client.expect("452 4.3.1").await;
+    client.expect("421 4.3.2").await;
+    assert!(start.elapsed() < Duration::from_millis(900));
+}

@@ -1,0 +1,276 @@
+//! The administrator's side.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use jiff::ToSpan;
+use mail::{QueueId, Status};
+
+use super::{Harness, commit, deliver, message, noticed, now, octets, scan, settlement, take, whole};
+use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
+use crate::incoming::INLINE_LIMIT;
+use crate::{
+    Acted, Action, Manage, QueuedMessage, RecipientIndex, RecipientState, Selected, Spool, StateCounts,
+};
+
+pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
+    what_is_held_waits_until_it_is_released(&fresh()).await;
+    a_retry_is_due_now(&fresh()).await;
+    what_is_deleted_is_gone(&fresh()).await;
+    deleting_does_not_silence_a_report(&fresh()).await;
+    what_is_being_delivered_is_left_alone(&fresh()).await;
+    messages_are_shown(&fresh()).await;
+    the_summary_counts(&fresh()).await;
+}
+
+fn selected(id: QueueId, recipients: &[u32]) -> Selected {
+    Selected {
+        id,
+        recipients: recipients.iter().map(|index| RecipientIndex(*index)).collect(),
+    }
+}
+
+fn counts(acted: &Acted) -> (u64, u64, u64) {
+    (acted.done, acted.leased, acted.unsuitable)
+}
+
+async fn act<S: Manage>(store: &S, action: Action, id: QueueId, recipients: &[u32]) -> Acted {
+    let selected = vec![selected(id, recipients)];
+    store.act(action, selected, now()).await.unwrap()
+}
+
+async fn listed<S: Manage>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let visit = {
+        let found = Arc::clone(&found);
+        move |message| {
+            found.lock().unwrap().push(message);
+            ControlFlow::Continue(())
+        }
+    };
+    store.list(id, visit).await.unwrap();
+    std::mem::take(&mut found.lock().unwrap())
+}
+
+async fn states<S: Manage>(store: &S, id: QueueId) -> Vec<RecipientState> {
+    let messages = listed(store, Some(id)).await;
+    let recipients = messages.into_iter().flat_map(|message| message.recipients);
+    recipients.map(|recipient| recipient.state).collect()
+}
+
+async fn what_is_held_waits_until_it_is_released<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let new = message(&["a@b.example", "b@b.example", "a@c.example"]);
+    let later = now() + 5.minutes();
+    let accepted = commit(&*store, new.clone(), b"x").await.unwrap();
+    let [first, second] = &accepted.pending[..] else {
+        panic!("two next hops");
+    };
+    let deferred = vec![settlement(2, Status::Deferred, Some(later))];
+    let second = deliver(&*store, second, deferred).await.pending.unwrap();
+
+    let held = act(&*store, Action::Hold, new.id, &[1, 2]).await;
+    assert_eq!((counts(&held), &held.messages[..]), ((2, 0, 0), &[new.id][..]));
+    let mut left = first.clone();
+    left.recipients = 1;
+    assert_eq!(held.pending, [left.clone()], "what it had its hands on goes back");
+    assert_eq!(counts(&act(&*store, Action::Hold, new.id, &[1]).await), (0, 0, 1));
+    harness.close(store).await;
+
+    let store = Arc::new(harness.open().await);
+    assert_eq!(states(&*store, new.id).await, [Queued, Held, Held]);
+    assert_eq!(scan(&*store).await, [left]);
+    assert!(store.lease(new.id, &second.next_hop).await.unwrap().is_none());
+    assert_eq!(take(&*store, first).await.recipients.len(), 1);
+
+    let released = act(&*store, Action::Release, new.id, &[0, 1, 2]).await;
+    assert_eq!(counts(&released), (2, 0, 1));
+    assert_eq!(states(&*store, new.id).await, [Queued, Queued, Deferred]);
+    assert_eq!(released.pending, scan(&*store).await);
+    let due: Vec<_> = released.pending.iter().map(|part| part.due).collect();
+    assert_eq!(due, [new.created, now()]);
+    assert_eq!(take(&*store, &second).await.recipients[0].attempts, 1);
+    harness.close(store).await;
+}
+
+async fn a_retry_is_due_now<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let new = message(&["a@b.example", "b@b.example"]);
+    let accepted = commit(&*store, new.clone(), b"x").await.unwrap();
+    let later = now() + 5.minutes();
+    let settlements = vec![
+        settlement(0, Status::Deferred, Some(later)),
+        settlement(1, Status::Sent, None),
+    ];
+    deliver(&*store, &accepted.pending[0], settlements).await;
+    let acted = act(&*store, Action::Retry, new.id, &[0, 1, 7]).await;
+    assert_eq!(counts(&acted), (1, 0, 2));
+    assert_eq!(acted.pending.len(), 1);
+    assert_eq!((acted.pending[0].due, acted.pending[0].recipients), (now(), 1));
+    assert_eq!(scan(&*store).await, acted.pending);
+    let unknown = act(&*store, Action::Retry, QueueId::generate(), &[0]).await;
+    assert_eq!((counts(&unknown), unknown.messages.len()), ((0, 0, 1), 0));
+    harness.close(store).await;
+}
+
+async fn what_is_deleted_is_gone<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let (small, large) = (
+        message(&["a@b.example"]),
+        message(&["a@b.example", "b@b.example", "a@c.example"]),
+    );
+    commit(&*store, small.clone(), b"x").await.unwrap();
+    let accepted = commit(&*store, large.clone(), &octets(INLINE_LIMIT + 1))
+        .await
+        .unwrap();
+    act(&*store, Action::Hold, large.id, &[0]).await;
+    let both = vec![selected(small.id, &[0]), selected(large.id, &[0])];
+    let acted = store.act(Action::Delete, both, now()).await.unwrap();
+    assert_eq!((counts(&acted), acted.messages.len()), ((2, 0, 0), 2));
+    assert!(store.content(small.id).await.unwrap().is_none());
+    assert!(listed(&*store, Some(small.id)).await.is_empty());
+    assert_eq!(states(&*store, large.id).await, [Queued, Queued]);
+
+    // What is left ends as if the others had never been.
+    let sent = vec![settlement(1, Status::Sent, None)];
+    assert!(!deliver(&*store, &accepted.pending[0], sent).await.message_done);
+    let acted = act(&*store, Action::Delete, large.id, &[1, 2]).await;
+    assert_eq!(
+        counts(&acted),
+        (1, 0, 1),
+        "what was sent is not there to be deleted"
+    );
+    assert!(listed(&*store, None).await.is_empty());
+    assert!(store.content(large.id).await.unwrap().is_none());
+    harness.close(store).await;
+    let store = Arc::new(harness.open().await);
+    assert!(listed(&*store, None).await.is_empty());
+    harness.close(store).await;
+}
+
+async fn deleting_does_not_silence_a_report<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let new = message(&["a@b.example", "a@c.example"]);
+    let accepted = commit(&*store, new.clone(), b"x").await.unwrap();
+    deliver(
+        &*store,
+        &accepted.pending[0],
+        vec![noticed(0, Status::Bounced, None)],
+    )
+    .await;
+    act(&*store, Action::Delete, new.id, &[1]).await;
+    assert_eq!(states(&*store, new.id).await, [Failed]);
+    let notices = store.notices(new.id).await.unwrap().unwrap();
+    assert!(store.report(notices, None).await.unwrap().message_done);
+    assert!(listed(&*store, None).await.is_empty());
+    harness.close(store).await;
+}
+
+async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let new = message(&["a@b.example", "a@c.example"]);
+    let accepted = commit(&*store, new.clone(), b"x").await.unwrap();
+    let lease = take(&*store, &accepted.pending[0]).await;
+    for action in [Action::Retry, Action::Hold] {
+        let acted = act(&*store, action, new.id, &[0, 1]).await;
+        assert_eq!(counts(&acted), (1, 1, 0));
+    }
+    // Only what is held can be released, leased or not.
+    assert_eq!(
+        counts(&act(&*store, Action::Release, new.id, &[0, 1]).await),
+        (1, 0, 1)
+    );
+    assert_eq!(
+        counts(&act(&*store, Action::Delete, new.id, &[0, 1]).await),
+        (1, 1, 0)
+    );
+    let sent = vec![settlement(0, Status::Sent, None)];
+    assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
+    harness.close(store).await;
+}
+
+async fn messages_are_shown<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let mut ids = Vec::new();
+    for length in [5, INLINE_LIMIT + 5] {
+        let new = message(&["a@b.example", "a@c.example"]);
+        let accepted = commit(&*store, new.clone(), &octets(length)).await.unwrap();
+        let content = store.content(new.id).await.unwrap().unwrap();
+        assert!(whole(&content).await == octets(length));
+        ids.push((new.id, accepted.pending));
+    }
+    ids.sort_by_key(|(id, _)| *id);
+    let found = listed(&*store, None).await;
+    assert!(
+        found
+            .iter()
+            .map(|message| message.id)
+            .eq(ids.iter().map(|(id, _)| *id))
+    );
+    let (id, parts) = &ids[1];
+    assert_eq!(listed(&*store, Some(*id)).await, found[1..]);
+    assert!(listed(&*store, Some(QueueId::generate())).await.is_empty());
+    assert!(store.content(QueueId::generate()).await.unwrap().is_none());
+    let lease = take(&*store, &parts[0]).await;
+    assert_eq!(states(&*store, *id).await, [Leased, Queued]);
+    drop(lease);
+    deliver(&*store, &parts[0], vec![settlement(0, Status::Sent, None)]).await;
+    assert_eq!(states(&*store, *id).await, [Sent, Queued]);
+    harness.close(store).await;
+}
+
+async fn the_summary_counts<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let empty = store.summary(3).await.unwrap();
+    assert_eq!((empty.messages, empty.bytes, empty.oldest), (0, 0, None));
+    assert!(empty.destinations.is_empty());
+
+    let later = now() + 5.minutes();
+    let mut first = message(&["a@b.example", "b@b.example", "a@c.example", "a@d.example"]);
+    first.created = "2026-02-28T12:00:00Z".parse().unwrap();
+    // Ids sort by time.
+    first.id = QueueId::from_bytes([0; 16]);
+    let accepted = commit(&*store, first.clone(), b"12345").await.unwrap();
+    let [b, c, d] = &accepted.pending[..] else {
+        panic!("three next hops");
+    };
+    let second = message(&["a@c.example", "a@d.example"]);
+    commit(&*store, second.clone(), b"1234567").await.unwrap();
+    let settlements = vec![
+        settlement(0, Status::Bounced, None),
+        settlement(1, Status::Deferred, Some(later)),
+    ];
+    deliver(&*store, b, settlements).await;
+    deliver(&*store, d, vec![settlement(3, Status::Sent, None)]).await;
+    act(&*store, Action::Hold, second.id, &[1]).await;
+    let lease = take(&*store, c).await;
+
+    let found = store.summary(2).await.unwrap();
+    assert_eq!(
+        (found.messages, found.bytes, found.oldest),
+        (2, 12, Some(first.created))
+    );
+    let expected = StateCounts {
+        queued: 1,
+        leased: 1,
+        deferred: 1,
+        held: 1,
+        sent: 1,
+        failed: 1,
+    };
+    assert_eq!(found.recipients, expected);
+    let busiest: Vec<_> = found
+        .destinations
+        .iter()
+        .map(|hop| (hop.next_hop.as_str(), hop.messages, hop.recipients, hop.oldest))
+        .collect();
+    assert_eq!(
+        busiest,
+        [
+            ("c.example", 2, 2, first.created),
+            ("b.example", 1, 1, first.created)
+        ]
+    );
+    drop(lease);
+    harness.close(store).await;
+}

@@ -1,0 +1,173 @@
+//! What every backend must do, told as a test suite: call [`everything`] with a [`Harness`] for the backend.
+//!
+//! `way`: messages on their way through the queue. `reports`: what their senders are told. `managing`: the
+//! administrator's side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test suite"
+)]
+
+mod managing;
+mod reports;
+mod way;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mail::{
+    Action, AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Envelope, LedgerEntry,
+    MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
+};
+
+use crate::content::CHUNK;
+use crate::{
+    Accepted, Content, Lease, Manage, NewMessage, Pending, RecipientIndex, Settlement, Spool, SpoolError,
+};
+
+/// Opens and closes the store under test; opening again after closing finds what was there.
+pub trait Harness {
+    /// The backend.
+    type Store: Spool + Manage;
+    /// Opens the one store of this harness.
+    fn open(&self) -> impl Future<Output = Self::Store>;
+    /// Closes it in order.
+    fn close(&self, store: Arc<Self::Store>) -> impl Future<Output = ()>;
+}
+
+/// Runs the whole suite; `fresh` gives a harness with an empty store each time.
+pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
+    way::everything(&fresh).await;
+    reports::everything(&fresh).await;
+    managing::everything(&fresh).await;
+}
+
+/// A message to these recipients.
+pub fn message(recipients: &[&str]) -> NewMessage {
+    NewMessage {
+        id: QueueId::generate(),
+        envelope: Envelope {
+            reverse_path: ReversePath::parse("sender@a.example").unwrap(),
+            recipients: recipients
+                .iter()
+                .map(|text| Mailbox::parse(text).unwrap().into())
+                .collect(),
+            parameters: MailParameters::of(BodyType::EightBitMime),
+        },
+        created: "2026-03-01T12:00:00.123Z".parse().unwrap(),
+    }
+}
+
+/// Content that differs at every place, in chunks of odd sizes.
+pub fn octets(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|place| (place * 31 + place / 251).to_le_bytes()[0])
+        .collect()
+}
+
+/// Queues a message with this content.
+pub async fn commit<S: Spool>(
+    store: &S,
+    message: NewMessage,
+    content: &[u8],
+) -> Result<Accepted, SpoolError> {
+    let mut incoming = store.create()?;
+    for part in content.chunks(7001) {
+        incoming.append(part).await?;
+    }
+    assert_eq!(incoming.size(), content.len() as u64);
+    store.commit(incoming, message).await
+}
+
+/// The content under a lease.
+pub async fn read(lease: &Lease) -> Vec<u8> {
+    whole(&lease.content).await
+}
+
+/// A content from its beginning to its end.
+pub async fn whole(content: &Content) -> Vec<u8> {
+    let mut reader = content.reader().await.unwrap();
+    let mut whole = Vec::new();
+    while let Some(chunk) = reader.next().await.unwrap() {
+        assert!((1..=CHUNK).contains(&chunk.len()));
+        whole.extend_from_slice(&chunk);
+    }
+    whole
+}
+
+/// A settlement with this status; deferred until `next_attempt`.
+pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
+    Settlement {
+        recipient: RecipientIndex(recipient),
+        outcome: Outcome {
+            status,
+            reply_code: mail::ReplyCode::new(if status.is_final() { 250 } else { 451 }),
+            enhanced: mail::EnhancedStatus::new(if status.is_final() { 2 } else { 4 }, 0, 0),
+            reason: "as the server said".into(),
+        },
+        next_attempt,
+        notice: None,
+        entry: entry(status),
+    }
+}
+
+/// The same, of which the sender is to be told.
+pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
+    let action = match status {
+        Status::Sent => Action::Relayed,
+        Status::Bounced => Action::Failed,
+        Status::Expired => Action::Expired,
+        Status::Deferred => Action::Delayed {
+            will_retry_until: "2026-03-06T12:00:00Z".parse().unwrap(),
+        },
+    };
+    let notice = Notice {
+        action,
+        remote_mta: Some(mail::DomainPart::parse("mx.b.example").unwrap()),
+        verdict: DaneVerdict::Verify,
+        tlsa_base: Some("mx.b.example".parse().unwrap()),
+        last_attempt: "2026-03-01T16:00:00.000001Z".parse().unwrap(),
+    };
+    Settlement {
+        notice: Some(notice),
+        ..settlement(recipient, status, next_attempt)
+    }
+}
+
+/// What the ledger is to count of an outcome.
+pub fn entry(status: Status) -> LedgerEntry {
+    LedgerEntry {
+        day: "2026-03-01".parse().unwrap(),
+        next_hop: "b.example".parse().unwrap(),
+        host: Some("mx.b.example".parse().unwrap()),
+        family: AddressFamily::Ipv6,
+        status,
+        security: DeliverySecurity::Dane,
+        dane: DaneResult::Verify,
+    }
+}
+
+/// When messages are settled here: some minutes after they were accepted.
+pub fn now() -> Timestamp {
+    "2026-03-01T12:03:00Z".parse().unwrap()
+}
+
+async fn take<S: Spool>(store: &S, pending: &Pending) -> Lease {
+    let lease = store.lease(pending.id, &pending.next_hop).await.unwrap();
+    lease.expect("something waits there")
+}
+
+/// Leases a part and settles it.
+async fn deliver<S: Spool>(store: &S, part: &Pending, settlements: Vec<Settlement>) -> crate::Settled {
+    let lease = take(store, part).await;
+    store.settle(lease, settlements, now()).await.unwrap()
+}
+
+async fn scan<S: Spool>(store: &S) -> Vec<Pending> {
+    store.pending(None, usize::MAX).await.unwrap()
+}

@@ -1,0 +1,162 @@
+//! Deliveries of which it would not be known after a crash whether they took place.
+//!
+//! Between the last octet of a message and the moment at which its outcome is durable, the next hop may have taken it
+//! while our queue does not know. A crash in between makes it go out twice (RFC 5321 §4.1.1.4 accepts that). Such
+//! deliveries are noted in a file, so that the next start can say how many there were and which.
+//!
+//! The notes are written, but never synced: they outlive the process, which is what ends most often, at the cost of a
+//! copy into the kernel's memory. A power loss may lose them; nothing but the count depends on them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use mail::QueueId;
+
+/// Octets of a slot: the id, the number of recipients, and whether it is in use.
+const SLOT: usize = 24;
+/// In use; anything else is free.
+const USED: [u8; 4] = *b"used";
+/// The most slots; deliveries beyond that many at once are not noted.
+const SLOTS: u32 = 65_536;
+
+/// The file of deliveries in doubt.
+#[derive(Debug)]
+pub(crate) struct Doubts {
+    file: File,
+    slots: Mutex<Slots>,
+}
+
+/// Which slots are free.
+#[derive(Debug, Default)]
+struct Slots {
+    free: Vec<u32>,
+    /// Slots that were given out so far.
+    known: u32,
+}
+
+/// A delivery that was in doubt when the last process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) id: QueueId,
+    /// How many recipients the delivery had.
+    pub(crate) recipients: u32,
+}
+
+impl Doubts {
+    /// Opens the file, and returns what it held; it is empty then.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Doubt>)> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        let most = (SLOT as u64).saturating_mul(u64::from(SLOTS));
+        let mut octets = Vec::new();
+        (&mut file).take(most).read_to_end(&mut octets)?;
+        file.set_len(0)?;
+        let slots = Mutex::default();
+        Ok((
+            Self { file, slots },
+            octets.chunks_exact(SLOT).filter_map(read).collect(),
+        ))
+    }
+
+    /// Notes a delivery; `None` if that is not possible, which must not stop it.
+    pub(crate) fn note(&self, id: QueueId, recipients: u32) -> Option<u32> {
+        let slot = self.with(Slots::take)?;
+        let mut octets = Vec::with_capacity(SLOT);
+        octets.extend_from_slice(&id.to_bytes());
+        octets.extend_from_slice(&recipients.to_le_bytes());
+        octets.extend_from_slice(&USED);
+        match self.file.write_all_at(&octets, place(slot)) {
+            Ok(()) => Some(slot),
+            Err(error) => {
+                tracing::debug!(%error, "cannot note a delivery in doubt");
+                self.with(|slots| slots.free.push(slot));
+                None
+            }
+        }
+    }
+
+    /// The outcome is known.
+    pub(crate) fn clear(&self, slot: u32) {
+        match self.file.write_all_at(&[0; SLOT], place(slot)) {
+            Ok(()) => self.with(|slots| slots.free.push(slot)),
+            Err(error) => tracing::debug!(%error, "cannot clear a delivery that was in doubt"),
+        }
+    }
+
+    /// The list is whole after every operation, so a panic elsewhere leaves nothing half-done.
+    fn with<T>(&self, act: impl FnOnce(&mut Slots) -> T) -> T {
+        act(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Slots {
+    fn take(&mut self) -> Option<u32> {
+        self.free.pop().or_else(|| {
+            let slot = self.known;
+            (slot < SLOTS).then(|| {
+                self.known += 1;
+                slot
+            })
+        })
+    }
+}
+
+fn place(slot: u32) -> u64 {
+    u64::from(slot).saturating_mul(SLOT as u64)
+}
+
+fn read(slot: &[u8]) -> Option<Doubt> {
+    let (id, rest) = slot.split_first_chunk::<16>()?;
+    let (recipients, rest) = rest.split_first_chunk::<4>()?;
+    (rest == USED).then(|| Doubt {
+        id: QueueId::from_bytes(*id),
+        recipients: u32::from_le_bytes(*recipients),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_not_cleared_is_found_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("in-doubt");
+        let (doubts, before) = Doubts::open(&path).unwrap();
+        assert_eq!(before, []);
+        let ids = [QueueId::generate(), QueueId::generate(), QueueId::generate()];
+        let slots = ids.map(|id| doubts.note(id, 7).unwrap());
+        doubts.clear(slots[1]);
+        let again = QueueId::generate();
+        assert_eq!(doubts.note(again, 1), Some(slots[1]), "a slot is used again");
+        doubts.clear(slots[0]);
+        drop(doubts);
+        let (_, found) = Doubts::open(&path).unwrap();
+        let expected = [(again, 1), (ids[2], 7)].map(|(id, recipients)| Doubt { id, recipients });
+        assert_eq!(found, expected);
+        assert_eq!(Doubts::open(&path).unwrap().1, []);
+    }
+
+    #[test]
+    fn a_file_cut_short_is_read_as_far_as_it_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("in-doubt");
+        let (doubts, _) = Doubts::open(&path).unwrap();
+        let id = QueueId::generate();
+        doubts.note(id, 1).unwrap();
+        doubts.note(QueueId::generate(), 1).unwrap();
+        let length = SLOT as u64 * 2 - 1;
+        doubts.file.set_len(length).unwrap();
+        let found = Doubts::open(&path).unwrap().1;
+        assert_eq!(found.iter().map(|doubt| doubt.id).collect::<Vec<_>>(), [id]);
+    }
+}

@@ -1,0 +1,58 @@
+//! The administrator's side of the store.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use mail::QueueId;
+
+use super::job::{ActJob, Job};
+use super::schema::KNOWN_VERSION;
+use super::{EmbeddedSpool, shown, stored};
+use crate::content::Content;
+use crate::error::SpoolError;
+use crate::listing::{QueuedMessage, Summary};
+use crate::manage::{Acted, Action, Manage, Selected};
+
+impl Manage for EmbeddedSpool {
+    async fn list(
+        &self,
+        id: Option<QueueId>,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::list(connection, &leases, id, visit))
+            .await
+    }
+
+    async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::summary(connection, &leases, destinations))
+            .await
+    }
+
+    async fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
+        let directories = self.directories.clone();
+        self.readers
+            .read(move |connection| stored::content(connection, &directories, id, KNOWN_VERSION))
+            .await
+    }
+
+    async fn act(
+        &self,
+        action: Action,
+        selected: Vec<Selected>,
+        now: Timestamp,
+    ) -> Result<Acted, SpoolError> {
+        let job = |reply| {
+            Job::Act(Box::new(ActJob {
+                action,
+                selected,
+                now,
+                reply,
+            }))
+        };
+        self.ask(job).await
+    }
+}

@@ -1,0 +1,270 @@
+//! The reading statements of what the administrator is shown.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use mail::{NextHop, QueueId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::rows::{id, number, shown_state, text, time};
+use crate::error::SpoolError;
+use crate::leases::LeaseTable;
+use crate::listing::{
+    DestinationCount, QueuedMessage, QueuedRecipient, RecipientState, StateCounts, Summary,
+};
+use crate::message::RecipientIndex;
+
+const MESSAGES: &str =
+    "SELECT id, reverse_path, size, created FROM message WHERE id > ?1 ORDER BY id LIMIT ?2";
+const ONE_MESSAGE: &str = "SELECT id, reverse_path, size, created FROM message WHERE id = ?1 LIMIT ?2";
+const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason, idx \
+    FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const TOTALS: &str = "SELECT count(*), coalesce(sum(size), 0), min(created) FROM message";
+const ALL_RECIPIENTS: &str = "SELECT message_id, state, next_hop FROM recipient ORDER BY message_id, idx";
+const CREATED: &str = "SELECT created FROM message WHERE id = ?1";
+
+/// Messages read in one transaction while listing: a longer one would keep the log from starting again.
+const PAGE: usize = 500;
+/// Recipients after which a page ends, whatever the number of messages.
+const PAGE_RECIPIENTS: usize = 5000;
+
+/// The parts of messages that are leased, at one moment.
+type Leased = HashMap<QueueId, Vec<NextHop>>;
+
+/// Shows messages in the order of their ids, in pages, until `visit` has seen enough; only this one, if one is given.
+pub(super) fn list(
+    connection: &mut Connection,
+    leases: &LeaseTable,
+    one: Option<QueueId>,
+    mut visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+) -> Result<(), SpoolError> {
+    let (statement, mut after) = match one {
+        Some(id) => (ONE_MESSAGE, id.to_bytes().to_vec()),
+        None => (MESSAGES, Vec::new()),
+    };
+    loop {
+        let page = page(connection, &leases.parts(), statement, &after)?;
+        for message in page.messages {
+            if visit(message).is_break() {
+                return Ok(());
+            }
+        }
+        match page.last {
+            Some(last) if one.is_none() => after = last,
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+struct Page {
+    messages: Vec<QueuedMessage>,
+    /// The id of the last row, shown or not; `None` after the end.
+    last: Option<Vec<u8>>,
+}
+
+/// A page; a damaged message is left out, so that it does not hide the others.
+fn page(
+    connection: &mut Connection,
+    leased: &Leased,
+    statement: &str,
+    after: &[u8],
+) -> Result<Page, SpoolError> {
+    let view = connection.transaction()?;
+    let mut statement = view.prepare_cached(statement)?;
+    let mut rows = statement.query(params![after, PAGE.cast_signed()])?;
+    let mut page = Page {
+        messages: Vec::new(),
+        last: None,
+    };
+    let mut listed = 0_usize;
+    while listed < PAGE_RECIPIENTS
+        && let Some(row) = rows.next()?
+    {
+        page.last = Some(row.get(0)?);
+        match message(&view, leased, row) {
+            Ok(message) => {
+                listed = listed.saturating_add(message.recipients.len());
+                page.messages.push(message);
+            }
+            Err(error) => tracing::error!(%error, "a message cannot be shown"),
+        }
+    }
+    Ok(page)
+}
+
+fn message(connection: &Connection, leased: &Leased, row: &Row<'_>) -> Result<QueuedMessage, SpoolError> {
+    let id = id(row, 0)?;
+    let recipients = recipients(connection, leased.get(&id).map(Vec::as_slice), id)?;
+    Ok(QueuedMessage {
+        id,
+        sender: text(id, row, 1)?.to_owned(),
+        size: number(id, row.get(2)?)?,
+        created: time(id, row.get(3)?)?,
+        attempts: recipients.iter().map(|r| r.attempts).max().unwrap_or(0),
+        next_attempt: recipients.iter().filter_map(|r| r.next_attempt).min(),
+        recipients,
+    })
+}
+
+fn recipients(
+    connection: &Connection,
+    leased: Option<&[NextHop]>,
+    id: QueueId,
+) -> Result<Vec<QueuedRecipient>, SpoolError> {
+    let mut statement = connection.prepare_cached(RECIPIENTS)?;
+    let mut rows = statement.query([id.to_bytes()])?;
+    let mut recipients = Vec::new();
+    while let Some(row) = rows.next()? {
+        let stored = shown_state(id, row.get(1)?)?;
+        let next_hop = text(id, row, 2)?;
+        let next_attempt = match stored {
+            RecipientState::Deferred => Some(time(id, row.get(4)?)?),
+            RecipientState::Queued
+            | RecipientState::Leased
+            | RecipientState::Held
+            | RecipientState::Sent
+            | RecipientState::Failed => None,
+        };
+        recipients.push(QueuedRecipient {
+            index: RecipientIndex(number(id, row.get(8)?)?),
+            address: text(id, row, 0)?.to_owned(),
+            state: with_lease(stored, leased, next_hop),
+            next_hop: next_hop.to_owned(),
+            attempts: number(id, row.get(3)?)?,
+            next_attempt,
+            reply_code: row.get(5)?,
+            enhanced: row.get(6)?,
+            reason: row.get(7)?,
+        });
+    }
+    Ok(recipients)
+}
+
+/// The state to show, where these parts of the message are leased.
+fn with_lease(stored: RecipientState, leased: Option<&[NextHop]>, next_hop: &str) -> RecipientState {
+    let Some(leased) = leased else {
+        return stored;
+    };
+    match stored {
+        RecipientState::Queued | RecipientState::Deferred => match next_hop.parse() {
+            Ok(next_hop) if leased.contains(&next_hop) => RecipientState::Leased,
+            Ok(_) | Err(_) => stored,
+        },
+        RecipientState::Leased | RecipientState::Held | RecipientState::Sent | RecipientState::Failed => {
+            stored
+        }
+    }
+}
+
+/// What is counted for one next hop while the recipients go by in the order of their messages.
+struct Count {
+    messages: u64,
+    recipients: u64,
+    /// The first message counted: ids sort by time.
+    oldest: QueueId,
+    /// The last message counted.
+    last: QueueId,
+}
+
+/// See [`crate::Manage::summary`]. One walk over the recipients; holds a few dozen octets for each next hop.
+pub(super) fn summary(
+    connection: &mut Connection,
+    leases: &LeaseTable,
+    destinations: usize,
+) -> Result<Summary, SpoolError> {
+    let view = connection.transaction()?;
+    let (messages, bytes, oldest): (i64, i64, Option<i64>) =
+        view.query_row(TOTALS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut counts = StateCounts::default();
+    let mut hops: HashMap<Box<str>, Count> = HashMap::new();
+    let parts = leases.parts();
+    let mut statement = view.prepare_cached(ALL_RECIPIENTS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Err(error) = count(row, &parts, &mut counts, &mut hops) {
+            tracing::error!(%error, "a recipient cannot be counted");
+        }
+    }
+    Ok(Summary {
+        messages: u64::try_from(messages).unwrap_or(0),
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        oldest: oldest.and_then(|time| Timestamp::from_millisecond(time).ok()),
+        oldest_age: None,
+        recipients: counts,
+        destinations: busiest(&view, hops, destinations)?,
+    })
+}
+
+fn count(
+    row: &Row<'_>,
+    leased: &Leased,
+    counts: &mut StateCounts,
+    hops: &mut HashMap<Box<str>, Count>,
+) -> Result<(), SpoolError> {
+    let id = id(row, 0)?;
+    let next_hop = text(id, row, 2)?;
+    let stored = shown_state(id, row.get(1)?)?;
+    let (counter, open) = match with_lease(stored, leased.get(&id).map(Vec::as_slice), next_hop) {
+        RecipientState::Queued => (&mut counts.queued, true),
+        RecipientState::Leased => (&mut counts.leased, true),
+        RecipientState::Deferred => (&mut counts.deferred, true),
+        RecipientState::Held => (&mut counts.held, true),
+        RecipientState::Sent => (&mut counts.sent, false),
+        RecipientState::Failed => (&mut counts.failed, false),
+    };
+    *counter = counter.saturating_add(1);
+    if !open {
+        return Ok(());
+    }
+    if let Some(hop) = hops.get_mut(next_hop) {
+        hop.recipients = hop.recipients.saturating_add(1);
+        if hop.last != id {
+            hop.messages = hop.messages.saturating_add(1);
+            hop.last = id;
+        }
+    } else {
+        let first = Count {
+            messages: 1,
+            recipients: 1,
+            oldest: id,
+            last: id,
+        };
+        hops.insert(next_hop.into(), first);
+    }
+    Ok(())
+}
+
+/// The next hops with most messages, most first; equal ones by name.
+fn busiest(
+    connection: &Connection,
+    hops: HashMap<Box<str>, Count>,
+    limit: usize,
+) -> Result<Vec<DestinationCount>, SpoolError> {
+    let mut hops: Vec<_> = hops.into_iter().collect();
+    let rank = |(a, busy): &(Box<str>, Count), (b, other): &(Box<str>, Count)| {
+        other.messages.cmp(&busy.messages).then_with(|| a.cmp(b))
+    };
+    if hops.len() > limit {
+        hops.select_nth_unstable_by(limit, rank);
+    }
+    hops.truncate(limit);
+    hops.sort_by(rank);
+    let mut found = Vec::with_capacity(hops.len());
+    for (next_hop, count) in hops {
+        let created: Option<i64> = connection
+            .prepare_cached(CREATED)?
+            .query_row([count.oldest.to_bytes()], |row| row.get(0))
+            .optional()?;
+        let Some(oldest) = created.and_then(|time| Timestamp::from_millisecond(time).ok()) else {
+            continue;
+        };
+        found.push(DestinationCount {
+            next_hop: next_hop.into(),
+            messages: count.messages,
+            recipients: count.recipients,
+            oldest,
+        });
+    }
+    Ok(found)
+}

@@ -1,0 +1,120 @@
+//! How a spool is opened, and what is looked at before anything is accepted.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use mail::QueueId;
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::bodies::Directories;
+use super::caretaker::{Caretaker, Ward};
+use super::commits::CommitsFile;
+use super::lock::Lock;
+use super::readers::Readers;
+use super::recovery::Complaint;
+use super::reserve::Reserve;
+use super::shared::{Counters, Limits, Shared};
+use super::writer::Writer;
+use super::{DATABASE, EmbeddedSpool, Options, queries, schema, tables};
+use crate::doubts::{Doubt, Doubts};
+use crate::error::SpoolError;
+use crate::leases::LeaseTable;
+
+/// Steps that may wait for the writer before callers wait to hand theirs over.
+const INBOX: usize = 256;
+/// How many deliveries in doubt are remembered by name.
+const DOUBTS_NAMED: usize = 1000;
+
+/// Opens the spool in this directory, or makes one there. Waits for the disk.
+pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, SpoolError> {
+    let directories = Directories::of(path);
+    directories.make(path)?;
+    let lock = Lock::take(path)?;
+    let database = path.join(DATABASE);
+    let connection = schema::open_writer(&database, options.cache_bytes)?;
+    directories.clear_incoming()?;
+    let counters = tables::counters(&connection)?;
+    let commits = CommitsFile::of(path);
+    let vanished = vanished(&commits, counters);
+    let (doubts, before) = Doubts::open(&path.join("in-doubt"))?;
+    let in_doubt = in_doubt(&connection, before)?;
+    let limits = Limits {
+        queue_messages: options.queue_messages,
+        spool_free: options.spool_free,
+    };
+    let shared = Shared::new(path.to_owned(), limits, LeaseTable::noting(doubts), counters);
+    let ward = Ward {
+        directories: directories.clone(),
+        commits,
+        shared: Arc::clone(&shared),
+    };
+    let (jobs, inbox) = mpsc::channel(INBOX);
+    Writer {
+        next_body: tables::next_body(&connection)?,
+        caretaker: Caretaker::start(&database, ward, directories.stored()?)?,
+        reserve: Reserve::make(path),
+        database: database.clone(),
+        directories: directories.clone(),
+        options,
+        connection: Some(connection),
+        shared: Arc::clone(&shared),
+        inbox,
+        waiting: VecDeque::new(),
+        withdrawn: Vec::new(),
+        counters,
+        unchecked: 0,
+        complaint: Complaint::default(),
+        lock,
+    }
+    .start()?;
+    Ok(EmbeddedSpool {
+        jobs,
+        shared,
+        directories,
+        readers: Arc::new(Readers::new(database)),
+        in_doubt,
+        vanished,
+    })
+}
+
+/// How many transactions that were durable are not in the database. What is left is served all the same: to refuse it
+/// would bring nothing back.
+fn vanished(commits: &CommitsFile, counters: Counters) -> u64 {
+    let durable = commits.read().unwrap_or(0);
+    let found = counters.commits;
+    let vanished = durable.saturating_sub(found);
+    if vanished > 0 {
+        tracing::error!(
+            durable,
+            found,
+            "committed transactions have vanished from the spool: its disk or somebody has damaged it, and mail that was \
+             accepted may be lost, or may be sent again"
+        );
+    }
+    vanished
+}
+
+/// Which deliveries of the last process may be repeated: those of messages that still wait.
+fn in_doubt(connection: &Connection, before: Vec<Doubt>) -> Result<Arc<[QueueId]>, SpoolError> {
+    let mut named = Vec::new();
+    let (mut deliveries, mut possible_duplicates) = (0_u64, 0_u64);
+    for doubt in before {
+        if queries::waits(connection, doubt.id)? {
+            deliveries += 1;
+            possible_duplicates = possible_duplicates.saturating_add(u64::from(doubt.recipients));
+            if named.len() < DOUBTS_NAMED {
+                named.push(doubt.id);
+            }
+        }
+    }
+    if deliveries > 0 {
+        tracing::warn!(
+            deliveries,
+            possible_duplicates,
+            "deliveries were under way when the last process ended, and may be repeated"
+        );
+    }
+    Ok(named.into())
+}

@@ -1,0 +1,133 @@
+//! The reading statements of what is stored of a message beside its recipients: its parameters and its content.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use mail::{MailParameters, QueueId, ReversePath};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::bodies::Directories;
+use super::rows::{body_type, corrupt, number, optional_text, parse, ret, text, time};
+use crate::content::{BodyFile, Content, Expected};
+use crate::error::SpoolError;
+
+const MESSAGE: &str = "SELECT m.size, m.body, b.content, m.body_sum, \
+    m.created, m.reverse_path, m.body_type, m.accepted, m.smtputf8, m.ret, m.envelope_id \
+    FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
+const CONTENT: &str = "SELECT m.size, m.body, b.content, m.body_sum \
+    FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
+const CONTENT_OF_VERSION_1: &str = "SELECT m.size, m.body, b.content, NULL \
+    FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
+
+/// The content of a message, in a database of this schema version.
+pub(super) fn content(
+    connection: &Connection,
+    directories: &Directories,
+    id: QueueId,
+    version: i32,
+) -> Result<Option<Content>, SpoolError> {
+    let statement = if version < 2 {
+        CONTENT_OF_VERSION_1
+    } else {
+        CONTENT
+    };
+    connection
+        .prepare_cached(statement)?
+        .query_row([id.to_bytes()], |row| Ok(stored_content(row, directories, id)))
+        .optional()?
+        .transpose()
+}
+
+/// What is stored of a message beside its recipients.
+pub(super) struct StoredMessage {
+    pub(super) created: Timestamp,
+    pub(super) reverse_path: ReversePath,
+    pub(super) parameters: MailParameters,
+    pub(super) size: u64,
+    /// Recipients it was accepted for.
+    pub(super) accepted: u32,
+    pub(super) content: Content,
+}
+
+/// A message of which there are recipients.
+pub(super) fn message(
+    connection: &Connection,
+    directories: &Directories,
+    id: QueueId,
+) -> Result<StoredMessage, SpoolError> {
+    connection
+        .prepare_cached(MESSAGE)?
+        .query_row([id.to_bytes()], |row| Ok(stored_message(row, directories, id)))
+        .optional()?
+        .unwrap_or_else(|| Err(corrupt(id, "recipients without their message")))
+}
+
+fn stored_message(
+    row: &Row<'_>,
+    directories: &Directories,
+    id: QueueId,
+) -> Result<StoredMessage, SpoolError> {
+    let returned: Option<i64> = row.get(9)?;
+    let envelope_id = optional_text(id, row, 10)?;
+    let parameters = MailParameters {
+        body: body_type(id, row.get(6)?)?,
+        smtputf8: row.get(8)?,
+        ret: returned.map(|column| ret(id, column)).transpose()?,
+        envelope_id: envelope_id
+            .map(|text| parse(id, text, "an ENVID that does not parse"))
+            .transpose()?,
+    };
+    Ok(StoredMessage {
+        created: time(id, row.get(4)?)?,
+        reverse_path: ReversePath::parse(text(id, row, 5)?)
+            .map_err(|_| corrupt(id, "a reverse-path that does not parse"))?,
+        parameters,
+        size: number(id, row.get(0)?)?,
+        accepted: number(id, row.get(7)?)?,
+        content: stored_content(row, directories, id)?,
+    })
+}
+
+/// The content from the columns size, body, content and `body_sum`, checked as far as it is at hand.
+fn stored_content(row: &Row<'_>, directories: &Directories, id: QueueId) -> Result<Content, SpoolError> {
+    let size: u64 = number(id, row.get(0)?)?;
+    let in_row: Option<i64> = row.get(1)?;
+    let sum: Option<i64> = row.get(3)?;
+    let sum: Option<u32> = sum.map(|column| number(id, column)).transpose()?;
+    if in_row.is_none() {
+        return file_content(directories, id, (size, sum));
+    }
+    let ValueRef::Blob(octets) = row.get_ref(2)? else {
+        return Err(corrupt(id, "its content is missing"));
+    };
+    if octets.len() as u64 != size {
+        return Err(corrupt(id, "its content has another size"));
+    }
+    if sum.is_some_and(|sum| sum != crc32fast::hash(octets)) {
+        return Err(corrupt(id, "its content is not what was written"));
+    }
+    Ok(Content::Inline(Bytes::copy_from_slice(octets)))
+}
+
+fn file_content(
+    directories: &Directories,
+    id: QueueId,
+    (size, sum): (u64, Option<u32>),
+) -> Result<Content, SpoolError> {
+    let file = BodyFile::new(directories.body(id));
+    let found = match std::fs::metadata(file.path()) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(corrupt(id, "its content is missing"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if found != size {
+        return Err(corrupt(id, "its content has another size"));
+    }
+    Ok(Content::File(file.expecting(sum.map(|sum| Expected {
+        id,
+        size,
+        sum,
+    }))))
+}

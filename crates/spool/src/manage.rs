@@ -1,0 +1,79 @@
+//! The administrator's side of the queue.
+
+use std::future::Future;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use mail::QueueId;
+use serde::Serialize;
+
+use crate::content::Content;
+use crate::error::SpoolError;
+use crate::listing::{QueuedMessage, Summary};
+use crate::message::{Pending, RecipientIndex};
+
+/// What the administrator can do with recipients in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Try those that wait for their time now.
+    Retry,
+    /// Keep back those that wait.
+    Hold,
+    /// Let those go that are kept back, and try them now.
+    Release,
+    /// Take those that wait or are kept back out of the queue; nobody is told.
+    Delete,
+}
+
+/// Recipients of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The message.
+    pub id: QueueId,
+    /// The recipients, each once.
+    pub recipients: Vec<RecipientIndex>,
+}
+
+/// What an action came to. The numbers are recipients and add up to those selected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Acted {
+    /// For whom it was done.
+    pub done: u64,
+    /// Being delivered at this moment, and left alone for that.
+    pub leased: u64,
+    /// In a state that the action is not for: final, gone, held or not held.
+    pub unsuitable: u64,
+    /// The messages in which something was done.
+    #[serde(skip)]
+    pub messages: Vec<QueueId>,
+    /// What waits in the parts of messages that were touched, now or for its time. They could not be leased meanwhile,
+    /// so all of it is to be put into the schedule again.
+    #[serde(skip)]
+    pub pending: Vec<Pending>,
+}
+
+/// A queue that can be looked at and taken in hand.
+pub trait Manage: Send + Sync + 'static {
+    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
+    /// Messages with this id only, if one is given.
+    fn list(
+        &self,
+        id: Option<QueueId>,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
+    /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
+    fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
+
+    /// The content of a message; `None` if there is no such message.
+    fn content(&self, id: QueueId) -> impl Future<Output = Result<Option<Content>, SpoolError>> + Send;
+
+    /// Does something with recipients in one atomic step; durable when this returns `Ok`. What is leased is left alone,
+    /// and nothing of it can be leased meanwhile. At most some thousand recipients at a time.
+    fn act(
+        &self,
+        action: Action,
+        selected: Vec<Selected>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Acted, SpoolError>> + Send;
+}

@@ -1,0 +1,114 @@
+//! The power is lost at random moments under load.
+
+use crate::machine::Machine;
+use danerelay_tests::crash::trial::number;
+use danerelay_tests::powerloss::{Effect, Fault, Operation, Tear};
+use fuser::Errno;
+use rand::RngExt;
+use std::time::Duration;
+
+/// Losses of power in an ordinary run; `DANERELAY_CUTS` asks for more.
+const CUTS: u64 = 40;
+/// Losses of power while or after a disk fails.
+const FAILURES: u64 = 15;
+/// Losses of power on a disk that lies.
+const LIES: u64 = 4;
+/// How long the relay may take to accept a hundred messages.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const SYNCS: &[Operation] = &[Operation::Sync, Operation::SyncDirectory];
+
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power() {
+    let cuts = number("DANERELAY_CUTS").unwrap_or(CUTS);
+    let Some(mut machine) = Machine::set("cuts") else {
+        return;
+    };
+    for cut in 0..cuts {
+        machine.trial.relay.start();
+        // One in eight comes while the relay starts.
+        let life = if cut % 8 == 7 {
+            machine.trial.chance.random_range(0..100)
+        } else {
+            machine.trial.relay.wait_until_ready();
+            machine.trial.chance.random_range(0..800)
+        };
+        std::thread::sleep(Duration::from_millis(life));
+        machine.lose_power();
+    }
+    machine.trial.relay.start();
+    machine.trial.relay.wait_until_ready();
+    let verdict = machine.trial.settle();
+    println!("cuts: {cuts}");
+    verdict.assert_nothing_lost();
+}
+
+/// The disk fails for a while, in any way, and the power is lost meanwhile or soon after; what a failed sync left behind
+/// never reaches the disk.
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
+    let Some(mut machine) = Machine::set("failing disk") else {
+        return;
+    };
+    for round in 0..FAILURES {
+        machine.trial.relay.start();
+        machine.trial.relay.wait_until_ready();
+        let chance = &mut machine.trial.chance;
+        let fault = Fault {
+            operations: [SYNCS, &SYNCS[..1], &[Operation::Write]][chance.random_range(0..3)],
+            nth: chance.random_range(1..6),
+            effect: Effect::Fail(Errno::EIO),
+        };
+        let [before, trouble, after] = [300, 400, 1500].map(|most| chance.random_range(0..most));
+        std::thread::sleep(Duration::from_millis(before));
+        machine.disk.inject(fault);
+        std::thread::sleep(Duration::from_millis(trouble));
+        if round % 3 > 0 {
+            machine.disk.heal();
+            std::thread::sleep(Duration::from_millis(after));
+        }
+        machine.trial.relay.assert_alive();
+        machine.lose_power();
+    }
+    machine.trial.relay.start();
+    machine.trial.relay.wait_until_ready();
+    machine.trial.settle().assert_nothing_lost();
+}
+
+/// A disk that says it has synced contents and has not loses mail, and this is noticed.
+#[test]
+fn a_disk_that_lies_about_contents_is_found_out() {
+    let lost = lost_on_a_disk_that_lies("lies about contents", &[Operation::Sync]);
+    assert!(lost.is_none_or(|lost| lost > 0), "nothing was lost");
+}
+
+/// So does one that lies about names: large contents are in files of their own.
+#[test]
+fn a_disk_that_lies_about_names_is_found_out() {
+    let lost = lost_on_a_disk_that_lies("lies about names", &[Operation::SyncDirectory]);
+    assert!(lost.is_none_or(|lost| lost > 0), "nothing was lost");
+}
+
+/// How much is lost if syncs do nothing.
+fn lost_on_a_disk_that_lies(name: &'static str, syncs: &'static [Operation]) -> Option<usize> {
+    let mut machine = Machine::set(name)?;
+    for _ in 0..LIES {
+        machine.trial.relay.start();
+        machine.trial.relay.wait_until_ready();
+        // The directories are there: only what is made from now on is at stake.
+        machine.disk.inject(Fault {
+            operations: syncs,
+            nth: 1,
+            effect: Effect::Lie,
+        });
+        assert!(machine.trial.wait_for_acknowledgements(100, LIMIT));
+        machine.lose_power_with(Tear {
+            sector: 512,
+            kept: 0.0,
+        });
+    }
+    machine.trial.relay.start();
+    machine.trial.relay.wait_until_ready();
+    let verdict = machine.trial.settle_within(Duration::from_secs(2));
+    Some(verdict.balance.lost.len())
+}
