@@ -40,13 +40,16 @@ impl Letter {
         &self.text
     }
 
-    /// Looks for this letter in a Maildir.
+    /// Looks for this letter in a Maildir; reports on it, which return its header, are passed over.
     pub fn find_in(&self, maildir: &Path) -> Option<Vec<u8>> {
         let subject = format!("\nSubject: {}\n", self.token);
         let entries = fs::read_dir(maildir.join("new")).ok()?;
         entries
             .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-            .find(|text| String::from_utf8_lossy(text).contains(&subject))
+            .find(|text| {
+                let text = String::from_utf8_lossy(text);
+                text.contains(&subject) && !text.contains("report-type=")
+            })
     }
 
     /// Panics unless `arrived` is this letter byte for byte below trace fields.

@@ -59,6 +59,7 @@ impl Postfix {
         chown(&mail, Some(NOBODY), Some(NOBODY)).unwrap();
         let settings = format!(
             "inet_interfaces = {BACK}\nmydestination =\nmynetworks =\nsmtpd_peername_lookup = no\n\
+             smtpd_relay_restrictions = reject_unauth_destination\n\
              smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_chain_files = {chain}\n\
              virtual_mailbox_domains = {domains}\nvirtual_mailbox_base = {mail}\n\
              virtual_mailbox_maps = static:inbox/\nvirtual_uid_maps = static:{NOBODY}\n\

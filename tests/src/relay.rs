@@ -90,7 +90,7 @@ impl Relay {
 
     /// All delivery lines for this recipient so far.
     pub fn deliveries(&self, recipient: &str) -> Vec<LogLine> {
-        self.lines(&format!(" to={recipient},"))
+        self.lines(&format!(" to={recipient}, mode="))
     }
 
     /// The first line of this event with this status.

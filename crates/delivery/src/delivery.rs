@@ -120,6 +120,11 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
+    /// Forgets what was learnt about receiving hosts.
+    pub(crate) fn forget_hosts(&self) {
+        self.deliverer.marks.clear();
+    }
+
     /// One attempt, and the report if it brought something to tell.
     pub(crate) async fn deliver(&self, job: Job) -> Left {
         let lease = match self.spool.lease(job.id, &job.next_hop).await {

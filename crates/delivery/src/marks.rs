@@ -24,6 +24,11 @@ impl HandshakeMarks {
         let before = marks.insert(address, (way.to_owned(), Instant::now()));
         before.is_some_and(|(so, when)| so == way && when.elapsed() < MEMORY)
     }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 #[cfg(test)]
@@ -38,5 +43,7 @@ mod tests {
         assert!(marks.mark(address, "not TLS"));
         assert!(!marks.mark(address, "handshake_failure"));
         assert!(!marks.mark(IpAddr::from([192, 0, 2, 2]), "handshake_failure"));
+        marks.clear();
+        assert!(!marks.mark(address, "handshake_failure"));
     }
 }

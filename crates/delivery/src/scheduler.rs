@@ -47,6 +47,8 @@ enum Message {
     Schedule(Vec<Pending>),
     /// What there is to tell of these messages.
     Report(Vec<QueueId>),
+    /// What was learnt about hosts is to be forgotten.
+    ForgetHosts,
 }
 
 /// What the scan at start found.
@@ -71,6 +73,11 @@ impl SchedulerHandle {
     /// something ([`spool::Acted::messages`]): a report may have waited for that.
     pub fn report(&self, messages: Vec<QueueId>) {
         self.tell(Message::Report(messages));
+    }
+
+    /// Forgets what was learnt about receiving hosts: in which way their handshakes broke.
+    pub fn forget_hosts(&self) {
+        self.tell(Message::ForgetHosts);
     }
 
     fn tell(&self, message: Message) {
@@ -177,6 +184,7 @@ impl<S: Spool> Scheduler<S> {
                 let at = Instant::now();
                 self.reports.extend(messages.into_iter().map(|id| (at, id)));
             }
+            Message::ForgetHosts => self.delivery.forget_hosts(),
         }
     }
 

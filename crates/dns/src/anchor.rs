@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use hickory_proto::dnssec::{DigestType, PublicKey as _, Verifier};
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
+use hickory_proto::dnssec::{DigestType, PublicKey as _, Verifier};
 use hickory_proto::rr::{Name, RData, RecordType};
 use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use thiserror::Error;

@@ -89,7 +89,10 @@ mod tests {
             (". IN DS ((1 8 2 00))\n", 1),
         ] {
             let error = entries(text).unwrap_err();
-            assert_eq!((error.line, error.problem), (Some(line), AnchorProblem::Parentheses));
+            assert_eq!(
+                (error.line, error.problem),
+                (Some(line), AnchorProblem::Parentheses)
+            );
         }
     }
 }

@@ -153,20 +153,15 @@ fn gather(host: &Domain, answers: &Answers) -> Addresses {
     Addresses::Found {
         security: host_security(best),
         expanded: best.expanded(host),
-        addresses: in_turn(found.iter().map(|answer| answer.records())),
+        addresses: in_turn(&found.iter().map(|answer| answer.records()).collect::<Vec<_>>()),
     }
 }
 
 /// One address of each family, then the next of each: whoever tries only the first few tries both families.
-fn in_turn<'a>(families: impl Iterator<Item = &'a [IpAddr]> + Clone) -> Vec<IpAddr> {
-    let longest = families.clone().map(<[IpAddr]>::len).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|position| {
-            families
-                .clone()
-                .filter_map(move |family| family.get(position).copied())
-        })
-        .collect()
+fn in_turn(families: &[&[IpAddr]]) -> Vec<IpAddr> {
+    let longest = families.iter().map(|family| family.len()).max().unwrap_or(0);
+    let each = |position| families.iter().filter_map(move |family| family.get(position));
+    (0..longest).flat_map(each).copied().collect()
 }
 
 fn host_security(answer: &Answer<IpAddr>) -> HostSecurity {

@@ -173,7 +173,14 @@ impl Lookups {
     /// The hosts that the MX records of a name lead to, as far as an answer is kept.
     fn known_exchangers(&self, name: &Name) -> Vec<Name> {
         let known = self.answers.get(&(name.clone(), RecordType::MX));
-        let Some((Ok(Answer { data: Data::Records(records), .. }), _)) = known else {
+        let Some((
+            Ok(Answer {
+                data: Data::Records(records),
+                ..
+            }),
+            _,
+        )) = known
+        else {
             return Vec::new();
         };
         let hosts = records.into_iter().filter_map(|record| match record {

@@ -53,6 +53,27 @@ pub(crate) fn presented(data: &RData) -> String {
     }
 }
 
+/// A name whose labels may have any octet: what is not printable as the number of the octet in decimal digits.
+pub(crate) fn written(name: &Name) -> String {
+    let mut text = String::new();
+    for label in name {
+        for octet in label {
+            match octet {
+                b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => {
+                    text.push('\\');
+                    text.push(char::from(*octet));
+                }
+                b'!'..=b'~' => text.push(char::from(*octet)),
+                _ => {
+                    let _ = write!(text, "\\{octet:03}");
+                }
+            }
+        }
+        text.push('.');
+    }
+    text
+}
+
 /// A `<character-string>` between quotes.
 fn quoted(octets: &[u8]) -> String {
     let mut text = String::from("\"");
@@ -101,6 +122,13 @@ mod tests {
         for nothing in ["MAIL", "TYPE", "TYPE65536", "TYPE-1", "TYPE+1", ""] {
             assert_eq!(to_type(nothing), Err(QuestionError::Type(nothing.to_owned())));
         }
+    }
+
+    #[test]
+    fn names_are_written_as_in_a_zone_file() {
+        let labels: [&[u8]; 3] = [b"a.b c\\", b"\xff-_", b"test"];
+        let name = Name::from_labels(labels).unwrap();
+        assert_eq!(written(&name), r"a\.b\032c\\.\255-_.test.");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use hickory_proto::rr::{Name, RData};
 use mail::{Domain, LookupFailure};
 
+use crate::presentation::written;
 use crate::{Exchange, MxRecord};
 
 /// The absolute name of a domain: search lists never apply (RFC 5321 §5.1).
@@ -46,7 +47,7 @@ fn to_exchange(name: &Name) -> Exchange {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Exchange::Address(address);
     }
-    Domain::parse(&text).map_or(Exchange::Invalid(text), Exchange::Name)
+    Domain::parse(&text).map_or_else(|_| Exchange::Invalid(written(name)), Exchange::Name)
 }
 
 pub(crate) fn to_address(data: &RData) -> Result<IpAddr, LookupFailure> {

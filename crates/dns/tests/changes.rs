@@ -86,6 +86,33 @@ async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_
 }
 
 #[tokio::test]
+async fn a_flush_concerns_a_name_what_is_below_it_and_its_mail_exchangers() {
+    let world = world().await;
+    world.set_ttl(3600);
+    world
+        .add("far.secure.test", RecordType::MX, "10 mx.hashed.test.")
+        .unwrap();
+    let resolver = resolver(&world, Mode::Validate);
+    let ask_all = async || {
+        resolver.mx(&domain("far.secure.test")).await.unwrap();
+        for host in ["mx.hashed.test", "mx.secure.test"] {
+            ask(&resolver, host, A).await;
+        }
+        let of = |name, record_type| world.asked(name, record_type);
+        [
+            of("far.secure.test", RecordType::MX),
+            of("mx.hashed.test", A),
+            of("mx.secure.test", A),
+        ]
+    };
+    assert_eq!(ask_all().await, [1, 1, 1]);
+    resolver.flush(&domain("far.secure.test"));
+    assert_eq!(ask_all().await, [2, 2, 1]);
+    resolver.flush_all();
+    assert_eq!(ask_all().await, [3, 3, 2]);
+}
+
+#[tokio::test]
 async fn another_mode_forgets_what_the_first_said() {
     let world = world().await;
     world.set_ttl(3600);

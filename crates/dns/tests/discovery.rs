@@ -437,14 +437,15 @@ async fn the_answer_of_each_candidate_is_told() {
             [step(end, "secure nxdomain"), step(start, "failed rcode REFUSED")],
             "{mode:?}"
         );
-        world
-            .mend_dns(&Questions::Of(owner, RecordType::TLSA))
-            .unwrap();
+        world.mend_dns(&Questions::Of(owner, RecordType::TLSA)).unwrap();
         let insecure = host(&resolver, "mx.insecure.test").await;
         assert_eq!(tlsa_steps(&insecure), [], "{mode:?}");
         let families = (&insecure.answers.ipv6, &insecure.answers.ipv4);
         let [ipv6, ipv4] = [families.0, families.1].map(|answer| told(answer.as_ref().unwrap()));
-        assert_eq!((ipv6.as_str(), ipv4.as_str()), ("insecure nodata", "insecure records"));
+        assert_eq!(
+            (ipv6.as_str(), ipv4.as_str()),
+            ("insecure nodata", "insecure records")
+        );
     }
 }
 

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 
 use common::{ask, config, forger, genuine, validator_behind, world};
 use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
-use hickory_proto::dnssec::{DigestType, Verifier as _};
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
+use hickory_proto::dnssec::{DigestType, Verifier as _};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use testworld::dns::{Bogus, Status, World};
 
@@ -58,7 +58,10 @@ async fn a_key_set_without_a_signature_of_now_is_bogus_though_a_digest_fits_its_
                 })
                 .unwrap()
             };
-            for anchors in [world.trust_anchor_ds().unwrap(), world.trust_anchor_dnskey().unwrap()] {
+            for anchors in [
+                world.trust_anchor_ds().unwrap(),
+                world.trust_anchor_dnskey().unwrap(),
+            ] {
                 let resolver = behind(&anchors);
                 let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
                 assert_eq!(told, "failed bogus", "{zone} {how} {anchors}");
@@ -70,7 +73,11 @@ async fn a_key_set_without_a_signature_of_now_is_bogus_though_a_digest_fits_its_
             } else {
                 ("mx.insecure.test", "insecure records")
             };
-            assert_eq!(ask(&resolver, elsewhere, RecordType::A).await, told, "{zone} {how}");
+            assert_eq!(
+                ask(&resolver, elsewhere, RecordType::A).await,
+                told,
+                "{zone} {how}"
+            );
         }
     }
 }

@@ -339,7 +339,8 @@ async fn a_referral_is_no_absence_and_another_server_is_asked() {
         for owner in ["insecure.test.", "."] {
             let referral = ns(owner);
             let lame = forger(&world, move |query, message| {
-                if query.name().to_ascii().ends_with("insecure.test.") && query.query_type() != RecordType::DS {
+                if query.name().to_ascii().ends_with("insecure.test.") && query.query_type() != RecordType::DS
+                {
                     message.answers.clear();
                     message.authorities = vec![referral.clone()];
                 }
@@ -361,7 +362,11 @@ async fn a_referral_is_no_absence_and_another_server_is_asked() {
                 let told = ask(&alone, name, record_type).await;
                 assert_eq!(told, "failed malformed", "{name} {owner} {mode:?}");
                 let told = ask(&second, name, record_type).await;
-                assert_eq!(told, ask(&good, name, record_type).await, "{name} {owner} {mode:?}");
+                assert_eq!(
+                    told,
+                    ask(&good, name, record_type).await,
+                    "{name} {owner} {mode:?}"
+                );
             }
             let found = dns::mx::discover(&alone, &domain("insecure.test")).await;
             assert!(matches!(found, MxFinding::Failed(_)), "{found:?}");
@@ -379,7 +384,11 @@ async fn an_empty_answer_with_neither_soa_nor_ns_is_an_absence() {
         let server = forger(&world, move |query, message| {
             if query.query_type() == RecordType::MX {
                 message.answers.clear();
-                message.authorities = if with_both { [soa.clone(), ns.clone()].concat() } else { Vec::new() };
+                message.authorities = if with_both {
+                    [soa.clone(), ns.clone()].concat()
+                } else {
+                    Vec::new()
+                };
             }
         })
         .await;
@@ -392,7 +401,11 @@ async fn an_empty_answer_with_neither_soa_nor_ns_is_an_absence() {
 #[tokio::test]
 async fn where_one_server_refuses_the_next_is_asked() {
     let world = world().await;
-    for code in [ResponseCode::Refused, ResponseCode::ServFail, ResponseCode::NotImp] {
+    for code in [
+        ResponseCode::Refused,
+        ResponseCode::ServFail,
+        ResponseCode::NotImp,
+    ] {
         let lame = forger(&world, move |_, message| {
             message.metadata.response_code = code;
             message.answers.clear();

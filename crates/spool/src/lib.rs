@@ -34,7 +34,10 @@ pub use content::{Content, ContentReader};
 pub use embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 pub use error::SpoolError;
 pub use incoming::Incoming;
-pub use listing::{DestinationCount, QueuedMessage, QueuedRecipient, RecipientState, StateCounts, Summary};
+pub use listing::{
+    Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
+    StateCounts, Summary,
+};
 pub use manage::{Acted, Action, Manage, Selected};
 pub use message::{
     Accepted, Lease, LeasedRecipient, NewMessage, NoticedRecipient, Notices, Pending, RecipientIndex, Report,

@@ -49,6 +49,30 @@ pub struct QueuedRecipient {
     pub reason: Option<String>,
 }
 
+/// What the client declared of a message, beside its paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Whether there are octets above 127 in the content: `BODY=8BITMIME`.
+    pub eight_bit: bool,
+    /// `SMTPUTF8`.
+    pub smtputf8: bool,
+    /// `RET`.
+    pub ret: Option<String>,
+    /// `ENVID`.
+    pub envid: Option<String>,
+    /// Of each recipient, in the order of the envelope.
+    pub recipients: Vec<DeclaredRecipient>,
+}
+
+/// What the client declared of one recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredRecipient {
+    /// `NOTIFY`.
+    pub notify: Option<String>,
+    /// `ORCPT`.
+    pub orcpt: Option<String>,
+}
+
 /// Where a recipient stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

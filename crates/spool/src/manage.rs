@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::error::SpoolError;
-use crate::listing::{QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary};
 use crate::message::{Pending, RecipientIndex};
 
 /// What the administrator can do with recipients in the queue.
@@ -64,6 +64,9 @@ pub trait Manage: Send + Sync + 'static {
 
     /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
     fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
+
+    /// What was declared of a message; `None` if there is no such message.
+    fn declared(&self, id: QueueId) -> impl Future<Output = Result<Option<Declared>, SpoolError>> + Send;
 
     /// The content of a message; `None` if there is no such message.
     fn content(&self, id: QueueId) -> impl Future<Output = Result<Option<Content>, SpoolError>> + Send;

@@ -22,7 +22,10 @@ pub fn trust_anchors(octets: &[u8]) {
             assert_eq!(longer.unwrap().len(), 1);
         }
         Err(error) => {
-            assert!(error.line.is_some_and(|line| (1..=lines).contains(&line)), "{error}");
+            assert!(
+                error.line.is_some_and(|line| (1..=lines).contains(&line)),
+                "{error}"
+            );
             assert!(!error.to_string().contains(char::is_control), "{error}");
             assert!(longer.is_err(), "half a set would look whole");
         }

@@ -67,7 +67,7 @@ pub(crate) enum Stricter {
     ShortKey,
     /// A server's key with which no handshake can be signed here.
     LeafKey,
-    /// A CN in BMPString or T61String.
+    /// A CN in `BMPString` or `T61String`.
     CommonNameEncoding,
     /// Octets behind the last of the alternative names, within their extension.
     TrailingOctets,

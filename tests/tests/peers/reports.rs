@@ -37,7 +37,7 @@ fn a_refusal_by_exim_is_reported() {
 fn a_refusal_is_reported(directory: &Path, cast: Cast) {
     let stage = Stage::set(directory, cast);
     let letter = Letter::new("refused-letter", &format!("bob@{REFUSED}"));
-    let options = ["-N", "failure", "-R", "full", "-V", "my+2Bname"];
+    let options = ["-N", "failure", "-R", "full", "-V", "my+name"];
     stage.front.submit_from(&letter, &sender(), &options);
     let line = stage.relay.delivery(&letter.recipient, "bounced");
     assert_eq!(line.get("dsn_sent"), "yes");
@@ -106,7 +106,7 @@ fn a_server_without_dsn_is_reported_as_relayed() {
 /// Sends a letter that arrives, and returns the report of its success, whoever made it.
 fn delivered(stage: &Stage) -> serde_json::Value {
     let letter = Letter::new("good-letter", &format!("bob@{GOOD}"));
-    let options = ["-N", "success", "-V", "success+2B1"];
+    let options = ["-N", "success", "-V", "success+1"];
     stage.front.submit_from(&letter, &sender(), &options);
     letter.assert_same(&stage.world.back.receive(&letter));
     let report = report::receive(&*stage.world.back, "success+1");

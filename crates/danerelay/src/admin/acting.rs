@@ -193,7 +193,7 @@ pub(super) async fn reload<S: Manage>(
     }
 }
 
-/// `flush`: what was learnt of a name and all below it, or of all names.
+/// `flush`: what was learnt of a name and all below it, or of all names and hosts.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
     name: Option<Domain>,
@@ -201,9 +201,11 @@ pub(super) async fn flush<S: Manage>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let surroundings = &office.surroundings;
-    match &name {
-        Some(name) => surroundings.resolver.flush(name),
-        None => surroundings.resolver.flush_all(),
+    if let Some(name) = &name {
+        surroundings.resolver.flush(name);
+    } else {
+        surroundings.resolver.flush_all();
+        surroundings.scheduler.forget_hosts();
     }
     let selector = name.map_or_else(|| "--all".to_owned(), |name| name.to_string());
     let event = Event::new(Level::Info, "admin")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use spool::{Content, QueuedMessage, SpoolError};
+use spool::{Content, Declared, QueuedMessage, SpoolError};
 
 use crate::config::Config;
 
@@ -36,6 +36,8 @@ pub(crate) struct Letter {
     /// The message as `queue list` shows it.
     #[serde(flatten)]
     pub(crate) message: QueuedMessage,
+    /// What its client declared beside its paths.
+    pub(crate) declared: Declared,
     /// When it is given up.
     pub(crate) expires: Timestamp,
     /// Fields of its header.
@@ -56,7 +58,7 @@ impl Letter {
     /// Reads the header of the content.
     pub(crate) async fn read(
         message: QueuedMessage,
-        content: &Content,
+        (declared, content): (Declared, &Content),
         ages: Ages,
     ) -> Result<Self, SpoolError> {
         let age = if message.sender.is_empty() {
@@ -68,6 +70,7 @@ impl Letter {
             expires: message.created.saturating_add(age).unwrap_or(Timestamp::MAX),
             header: Header::parse(&beginning(content).await?),
             message,
+            declared,
         })
     }
 }
@@ -184,7 +187,9 @@ mod tests {
                 next_attempt: None,
                 recipients: Vec::new(),
             };
-            let letter = Letter::read(message, &content, ages).await.unwrap();
+            let letter = Letter::read(message, (Declared::default(), &content), ages)
+                .await
+                .unwrap();
             assert_eq!(letter.expires.as_second(), hours * 3600);
             assert_eq!(letter.header.from.as_deref(), Some("a@b.example"));
         }

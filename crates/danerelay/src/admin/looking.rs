@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
-use super::letter::Letter;
+use super::letter::{Ages, Letter};
 use super::peer::Peer;
 use super::protocol::{Contents, Line, Nothing, Refusal};
 use super::selectors::Selectors;
@@ -88,14 +88,16 @@ pub(super) async fn show<S: Manage>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let ages = office.surroundings.ages;
-    let letter = match find(&office.surroundings.spool, id).await {
-        Ok((message, content)) => Letter::read(message, &content, ages).await.map_err(Refusal::from),
-        Err(refusal) => Err(refusal),
-    };
-    match letter {
+    match read(&office.surroundings.spool, id, ages).await {
         Ok(letter) => answers.end(&letter).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
+}
+
+async fn read<S: Manage>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
+    let (message, content) = find(spool, id).await?;
+    let declared = spool.declared(id).await?.ok_or_else(|| Refusal::unknown(id))?;
+    Ok(Letter::read(message, (declared, &content), ages).await?)
 }
 
 /// `queue export`.

@@ -13,8 +13,8 @@ use crate::config::Loaded;
 use crate::policy_file::LoadedPolicy;
 
 /// Says that the daemon serves, with what it runs, and what it does not demand signatures for.
-pub(super) fn started(started: Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
-    log.write(&started);
+pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
+    log.write(started);
     if !names.is_empty() {
         log.write(&unvalidated::event(names, mode));
     }

@@ -134,7 +134,7 @@ pub(super) async fn start(
     let listener = Listener::new(Arc::new(spool.clone()), listener_settings, events, schedule);
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
-    announce::started(started, &unvalidated, resolver.mode(), &*log);
+    announce::started(&started, &unvalidated, resolver.mode(), &*log);
     notify::ready(&status);
     Ok(Daemon {
         named: named.map(Path::to_owned),

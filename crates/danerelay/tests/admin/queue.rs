@@ -18,7 +18,10 @@ impl Scene {
     fn new() -> Self {
         let relay = Relay::start(NO_DNS);
         let mut client = Client::connect(relay.address);
-        let first = client.send_from("a@one.example", &["x@nowhere.example", "y@elsewhere.example"]);
+        client.say("MAIL FROM:<a@one.example> RET=HDRS ENVID=a+2Bb", "250");
+        client.say("RCPT TO:<x@nowhere.example> NOTIFY=NEVER", "250");
+        client.say("RCPT TO:<y@elsewhere.example> ORCPT=rfc822;y@else.example", "250");
+        let first = client.send_content();
         let second = client.send_from("", &["z@nowhere.example"]);
         relay.wait_for_lines("status=deferred", 3);
         Self { relay, first, second }
@@ -93,6 +96,14 @@ fn looked_at(scene: &Scene) -> Vec<String> {
     assert_eq!(shown["header"]["message_id"], "<1@client.example>");
     assert_eq!(shown["recipients"][1]["next_hop"], "elsewhere.example");
     assert_eq!(shown["recipients"][1]["state"], "deferred");
+    assert_eq!(shown["declared"]["ret"], "HDRS");
+    assert_eq!(shown["declared"]["envid"], "a+2Bb");
+    assert_eq!(shown["declared"]["eight_bit"], false);
+    assert_eq!(shown["declared"]["recipients"][0]["notify"], "NEVER");
+    assert_eq!(
+        shown["declared"]["recipients"][1]["orcpt"],
+        "rfc822;y@else.example"
+    );
     let day = |field: &str| shown[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert_eq!(day("expires").duration_since(day("created")).as_hours(), 120);
     let text = relay.print(&["queue", "show", first]);
@@ -100,6 +111,8 @@ fn looked_at(scene: &Scene) -> Vec<String> {
         "sender      <a@one.example>\n",
         "Subject     greetings\n",
         "  deferred  <x@nowhere.example>",
+        "declared    RET=HDRS ENVID=a+2Bb\n",
+        "next hop elsewhere.example, ORCPT=rfc822;y@else.example\n",
     ] {
         assert!(text.contains(words), "{words:?} is not in\n{text}");
     }

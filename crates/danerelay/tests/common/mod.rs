@@ -249,6 +249,11 @@ impl Client {
         for recipient in recipients {
             self.say(&format!("RCPT TO:<{recipient}>"), "250");
         }
+        self.send_content()
+    }
+
+    /// Ends a transaction and gives the queue id.
+    pub(crate) fn send_content(&mut self) -> String {
         self.say("DATA", "354");
         let reply = self.say(&format!("{CONTENT}."), "250");
         reply.trim_end().rsplit(' ').next().unwrap().to_owned()

@@ -375,3 +375,14 @@ fn over_tls_the_server_must_have_its_name_and_is_believed_then() {
         assert_eq!(explained.status, 3, "{}", explained.stdout);
     }
 }
+
+#[test]
+fn a_name_is_needed_and_the_root_is_a_dot() {
+    let stage = stage();
+    let end = stage.run(&["dns", "", "SOA"]);
+    assert_eq!((end.status, end.stdout.as_str()), (2, ""), "{}", end.stderr);
+    let (found, status) = looked_up(&stage, ".", "SOA");
+    assert_eq!((&found["status"], status), (&json!("secure"), 0));
+    let (found, _) = looked_up(&stage, "mx.onion", "A");
+    assert_eq!((&found["answer"], &found["ttl"]), (&json!("nxdomain"), &json!(0)));
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::{Value, json};
 use testworld::RecordType;
 use testworld::dns::{Bogus, DnsFault, Questions};
-use testworld::mail::{Ca, Identity, MailFault, Receiver, free_port_on};
+use testworld::mail::{Ca, Identity, MailFault, Receiver, Stage as MailStage, free_port_on};
 
 use crate::{End, Stage};
 
@@ -341,6 +341,77 @@ fn the_table_for_people() {
 }
 
 #[test]
+fn each_candidate_for_the_base_domain_is_shown_with_its_answer() {
+    let stage = Stage::new("");
+    let world = &stage.world;
+    let zone = world.domain("shop.test").signed().mx(10, "mx.shop.test", here(1));
+    zone.cname("alias.shop.test", "mx.shop.test").add().unwrap();
+    let buyer = world.domain("buyer.test").signed();
+    buyer
+        .record("buyer.test", RecordType::MX, "10 alias.shop.test.")
+        .add()
+        .unwrap();
+    let steps = |found: &Value| {
+        let steps = found["hosts"][0]["lookups"].as_array().unwrap();
+        let tlsa = steps.iter().filter(|step| step["type"] == "TLSA");
+        tlsa.map(|step| {
+            let word = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
+            [word("name"), word("status"), word("answer"), word("cause")].join(" ")
+        })
+        .collect::<Vec<_>>()
+    };
+    let (end, start) = ("_25._tcp.mx.shop.test", "_25._tcp.alias.shop.test");
+    let (found, _) = explained(&stage, "buyer.test");
+    assert_eq!(
+        steps(&found),
+        [
+            format!("{end} secure nxdomain -"),
+            format!("{start} secure nxdomain -")
+        ]
+    );
+    let table = stage.run(&["explain", "buyer.test"]).stdout;
+    for name in [end, start] {
+        let line = format!("TLSA         {name} secure: nxdomain\n");
+        assert!(table.contains(&line), "{line:?} is not in\n{table}");
+    }
+    world
+        .break_dns(&Questions::At(start.to_owned()), DnsFault::Refused)
+        .unwrap();
+    let (found, _) = explained(&stage, "buyer.test");
+    assert_eq!(
+        steps(&found),
+        [
+            format!("{end} secure nxdomain -"),
+            format!("{start} failed - rcode REFUSED")
+        ]
+    );
+    let table = stage.run(&["explain", "buyer.test"]).stdout;
+    assert!(
+        table.contains(&format!("TLSA         {start} failed: rcode REFUSED\n")),
+        "{table}"
+    );
+    world.mend_dns(&Questions::At(start.to_owned())).unwrap();
+    world.add(start, RecordType::TLSA, RECORD).unwrap();
+    let table = stage.run(&["explain", "buyer.test"]).stdout;
+    let words = format!(
+        "TLSA         {end} secure: nxdomain\nTLSA         secure at base domain alias.shop.test; usable\n"
+    );
+    assert!(table.contains(&words), "{table}");
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_host_name_is_shown() {
+    let stage = Stage::new("");
+    let zone = stage.world.domain("odd.test").signed();
+    // A label with a blank in it, which only this form can write.
+    let exchange = r"\# 19 000a 06 6d78206f6e65 03 6f6464 04 74657374 00";
+    let odd = zone.record("odd.test", RecordType::MX, exchange);
+    odd.add().unwrap();
+    let (found, _) = explained(&stage, "odd.test");
+    assert_eq!(found["hosts"][0]["name"], r"mx\032one.odd.test.", "{found}");
+}
+
+#[test]
 fn what_is_no_destination_is_2() {
     let stage = Stage::new("");
     for destination in ["", "a b", "a..b", "user@", "@a.test", "[192.0.2.300]"] {
@@ -398,6 +469,21 @@ impl Servers {
             .add()
             .unwrap();
         (receiver, identity)
+    }
+
+    /// The same without TLSA records.
+    fn serve_without_records(&self, last: u8, domain: &str, fault: MailFault) -> Receiver {
+        let host = format!("mx.{domain}");
+        let identity = self.identity(&host);
+        let address = SocketAddr::from(([127, 0, 2, last], self.port));
+        let builder = Receiver::builder(&host)
+            .address(address)
+            .identity(&identity)
+            .fault(fault);
+        let receiver = self.stage.runtime.block_on(builder.start()).unwrap();
+        let zone = self.stage.world.domain(domain).signed();
+        zone.mx(10, &host, address).add().unwrap();
+        receiver
     }
 
     fn connect(&self, destination: &str) -> End {
@@ -485,4 +571,100 @@ fn soft_fail_tries_a_second_time() {
         found["hosts"][0]["connections"][1]["dane"],
         "Softfail (No matching TLSA RRs)"
     );
+}
+
+#[test]
+fn a_session_in_clear_says_so_and_why() {
+    let servers = Servers::new("version = 1\n");
+    let refusal = MailFault::Reply(MailStage::StartTls, "454 4.7.0 not now".to_owned());
+    let (refused, missing, broken) = (
+        servers.serve_without_records(1, "refused.test", refusal),
+        servers.serve_without_records(2, "missing.test", MailFault::NoStartTls),
+        servers.serve_without_records(3, "broken.test", MailFault::CloseInHandshake),
+    );
+    for (domain, why) in [("refused.test", "refused"), ("missing.test", "not-offered")] {
+        let end = servers.connect(domain);
+        let found = end.json();
+        let connection = &found["hosts"][0]["connections"][0];
+        assert_eq!(
+            (&connection["met"], &connection["tls"], &connection["tlsfail"]),
+            (&json!(true), &Value::Null, &json!(why)),
+            "{found}"
+        );
+        assert_eq!((end.status, &connection["later_in_clear"]), (0, &json!(false)));
+        let table = servers.stage.run(&["explain", domain, "--connect"]).stdout;
+        let words = format!(" good, tls=-, tlsfail={why}, dane=");
+        assert!(table.contains(&words), "{words:?} is not in\n{table}");
+    }
+    let found = servers.connect("broken.test").json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!(
+        (&found["would"], &connection["met"], &connection["later_in_clear"]),
+        (&json!("defer"), &json!(false), &json!(true)),
+        "{found}"
+    );
+    let table = servers.stage.run(&["explain", "broken.test", "--connect"]).stdout;
+    let words = "; would defer now; goes in clear after the first retry step\n";
+    assert!(table.contains(words), "{words:?} is not in\n{table}");
+    drop((refused, missing, broken));
+
+    // Where TLS is demanded, nothing ever goes in clear.
+    let (_strict, _) = servers.serve(1, "strict.test", "", Some(MailFault::CloseInHandshake));
+    let found = servers.connect("strict.test").json();
+    assert_eq!(
+        found["hosts"][0]["connections"][0]["later_in_clear"], false,
+        "{found}"
+    );
+}
+
+#[test]
+fn a_route_to_localhost_leads_to_this_machine_and_nothing_else_does() {
+    let port = free_port_on(&[IpAddr::from([127, 0, 0, 1])]).unwrap();
+    let stage = Stage::new("");
+    let policy = format!(
+        "version = 1\n[[domain]]\nmatch = [\"routed.test\"]\nroute = \"[localhost]:{port}\"\n\
+         [[domain]]\nmatch = [\"careful.test\"]\ndane = \"strict\"\nroute = \"[localhost]:{port}\"\n"
+    );
+    stage.write("policy.toml", &policy);
+    let identity = Ca::new("Test CA").unwrap().issue(&["localhost"]).unwrap();
+    let builder = Receiver::builder("localhost").identity(&identity);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let receiver = stage.runtime.block_on(builder.address(address).start()).unwrap();
+    let end = stage.run(&["explain", "routed.test", "--connect", "--json"]);
+    let found = end.json();
+    let host = &found["hosts"][0];
+    assert_eq!(
+        (end.status, &host["name"], &host["addresses"]),
+        (0, &json!("localhost"), &json!(["127.0.0.1", "::1"])),
+        "{found}"
+    );
+    assert_eq!(
+        (&host["address_status"], &host["tlsa"]["status"], &host["lookups"]),
+        (&json!("insecure"), &json!("not-asked"), &json!([]))
+    );
+    assert_eq!(host["connections"][0]["met"], true, "{found}");
+    assert_eq!(receiver.count_of("QUIT"), 1);
+    // What is not in DNS is not secure.
+    let (found, _) = explained(&stage, "careful.test");
+    assert_eq!(found["would"], "defer", "{found}");
+
+    let (found, _) = explained(&stage, "user@localhost");
+    assert_eq!(
+        (&found["would"], &found["enhanced"]),
+        (&json!("fail"), &json!("5.1.2"))
+    );
+    let zone = stage.world.domain("sly.test").signed();
+    let sly = zone.record("sly.test", RecordType::MX, "10 localhost.");
+    sly.add().unwrap();
+    let (found, _) = explained(&stage, "sly.test");
+    assert_eq!(
+        (
+            &found["would"],
+            &found["enhanced"],
+            &found["hosts"][0]["addresses"]
+        ),
+        (&json!("fail"), &json!("5.4.4"), &json!([])),
+        "{found}"
+    );
+    assert_eq!(stage.world.asked("localhost", RecordType::A), 0);
 }

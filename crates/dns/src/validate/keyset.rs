@@ -48,8 +48,12 @@ pub(crate) fn is_named(key: &DNSKEY, zone: &Name, delegation: &[&DS]) -> bool {
         .any(|ds| ds.covers(zone, key).unwrap_or(false))
 }
 
-/// For how long the key set of a zone is signed by one of the keys that `names` accepts; nothing if it is not.
-pub(super) fn signed_for(message: &Message, zone: &Name, names: impl Fn(&DNSKEY) -> bool) -> Option<Duration> {
+/// For how long the key set of a zone is signed by one of the keys that `vouched` accepts; nothing if it is not.
+pub(super) fn signed_for(
+    message: &Message,
+    zone: &Name,
+    vouched: impl Fn(&DNSKEY) -> bool,
+) -> Option<Duration> {
     let set = at_owner(message, zone, RecordType::DNSKEY);
     let named: Vec<&DNSKEY> = set
         .iter()
@@ -57,7 +61,7 @@ pub(super) fn signed_for(message: &Message, zone: &Name, names: impl Fn(&DNSKEY)
             RData::DNSSEC(DNSSECRData::DNSKEY(key)) => Some(key),
             _ => None,
         })
-        .filter(|key| key.zone_key() && !key.revoke() && names(key))
+        .filter(|key| key.zone_key() && !key.revoke() && vouched(key))
         .take(NAMED_KEYS)
         .collect();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
@@ -75,7 +79,10 @@ pub(super) fn signed_for(message: &Message, zone: &Name, names: impl Fn(&DNSKEY)
         })
         .find_map(|rrsig| {
             let rest = time_left(rrsig, now)?;
-            named.iter().any(|key| signs(key, rrsig, zone, &set)).then_some(rest)
+            named
+                .iter()
+                .any(|key| signs(key, rrsig, zone, &set))
+                .then_some(rest)
         })
 }
 

@@ -235,6 +235,27 @@ fn ledger(path: &Path) -> Vec<(i64, i64)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_whole_message_that_is_settled_twice_is_counted_once() {
+    for size in [10, INLINE_LIMIT + 1] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
+            .await
+            .unwrap();
+        let part = &accepted.pending[0];
+        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        // The first time it is durable, and nobody knows.
+        order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
+        let sent = vec![settlement(0, Status::Sent, None)];
+        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert_eq!((ledger(directory.path()), spool.messages()), (vec![(4, 1)], 0));
+        spool.close().await.unwrap();
+        assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_queued_once_whatever_the_disk_does() {
     let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
     for fault in [

@@ -10,7 +10,7 @@ use super::schema::KNOWN_VERSION;
 use super::{EmbeddedSpool, shown, stored};
 use crate::content::Content;
 use crate::error::SpoolError;
-use crate::listing::{QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary};
 use crate::manage::{Acted, Action, Manage, Selected};
 
 impl Manage for EmbeddedSpool {
@@ -29,6 +29,12 @@ impl Manage for EmbeddedSpool {
         let leases = self.shared.leases.clone();
         self.readers
             .read(move |connection| shown::summary(connection, &leases, destinations))
+            .await
+    }
+
+    async fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
+        self.readers
+            .read(move |connection| shown::declared(connection, id, KNOWN_VERSION))
             .await
     }
 

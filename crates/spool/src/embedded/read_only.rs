@@ -14,7 +14,7 @@ use super::{DATABASE, schema, shown, stored};
 use crate::content::Content;
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
-use crate::listing::{QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -75,6 +75,14 @@ impl ReadOnlySpool {
     /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
     pub fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
         self.with(|connection| shown::summary(connection, &LeaseTable::default(), destinations))
+    }
+
+    /// What was declared of a message; `None` if there is no such message.
+    pub fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
+        self.with(|connection| {
+            let version = schema::version(connection)?;
+            shown::declared(connection, id, version)
+        })
     }
 
     /// The content of a message; `None` if there is no such message.

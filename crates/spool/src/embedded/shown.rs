@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use mail::{NextHop, QueueId};
+use mail::{BodyType, NextHop, QueueId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{id, number, shown_state, text, time};
+use super::rows::{body_type, id, number, ret, shown_state, text, time};
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
 use crate::listing::{
-    DestinationCount, QueuedMessage, QueuedRecipient, RecipientState, StateCounts, Summary,
+    Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
+    StateCounts, Summary,
 };
 use crate::message::RecipientIndex;
 
@@ -23,6 +24,12 @@ const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attemp
 const TOTALS: &str = "SELECT count(*), coalesce(sum(size), 0), min(created) FROM message";
 const ALL_RECIPIENTS: &str = "SELECT message_id, state, next_hop FROM recipient ORDER BY message_id, idx";
 const CREATED: &str = "SELECT created FROM message WHERE id = ?1";
+
+const DECLARED: &str = "SELECT body_type, smtputf8, ret, envelope_id FROM message WHERE id = ?1";
+const DECLARED_OF_VERSION_1: &str = "SELECT body_type, 0, NULL, NULL FROM message WHERE id = ?1";
+const DECLARED_RECIPIENTS: &str = "SELECT notify, original FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const DECLARED_RECIPIENTS_OF_VERSION_1: &str =
+    "SELECT NULL, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 
 /// Messages read in one transaction while listing: a longer one would keep the log from starting again.
 const PAGE: usize = 500;
@@ -139,6 +146,47 @@ fn recipients(
         });
     }
     Ok(recipients)
+}
+
+/// What was declared of a message, in a database of this schema version.
+pub(super) fn declared(
+    connection: &mut Connection,
+    id: QueueId,
+    version: i32,
+) -> Result<Option<Declared>, SpoolError> {
+    let (message, recipients) = if version < 2 {
+        (DECLARED_OF_VERSION_1, DECLARED_RECIPIENTS_OF_VERSION_1)
+    } else {
+        (DECLARED, DECLARED_RECIPIENTS)
+    };
+    let view = connection.transaction()?;
+    let found = view
+        .prepare_cached(message)?
+        .query_row([id.to_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((body, smtputf8, returned, envid)) = found else {
+        return Ok(None);
+    };
+    let returned: Option<i64> = returned;
+    Ok(Some(Declared {
+        eight_bit: body_type(id, body)? == BodyType::EightBitMime,
+        smtputf8,
+        ret: returned
+            .map(|column| ret(id, column).map(|ret| ret.to_string()))
+            .transpose()?,
+        envid,
+        recipients: view
+            .prepare_cached(recipients)?
+            .query_map([id.to_bytes()], |row| {
+                Ok(DeclaredRecipient {
+                    notify: row.get(0)?,
+                    orcpt: row.get(1)?,
+                })
+            })?
+            .collect::<rusqlite::Result<_>>()?,
+    }))
 }
 
 /// The state to show, where these parts of the message are leased.

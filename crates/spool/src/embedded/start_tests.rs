@@ -25,7 +25,8 @@ use crate::incoming::INLINE_LIMIT;
 fn version_1(path: &Path) -> [QueueId; 2] {
     let directories = Directories::of(path);
     directories.make(path).unwrap();
-    let ids = [QueueId::generate(), QueueId::generate()];
+    let mut ids = [QueueId::generate(), QueueId::generate()];
+    ids.sort();
     let connection = Connection::open(path.join(DATABASE)).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection.execute_batch(MIGRATIONS[0]).unwrap();

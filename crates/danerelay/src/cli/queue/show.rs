@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::Timestamp;
 use mail::QueueId;
-use spool::{QueuedMessage, ReadOnlySpool};
+use spool::{Declared, DeclaredRecipient, QueuedMessage, ReadOnlySpool};
 
 use super::source::Source;
 use super::table;
@@ -49,13 +49,13 @@ pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict,
 
 fn read(spool: &ReadOnlySpool, id: QueueId, ages: Ages) -> Result<Letter, Failure> {
     let message = find(spool, id)?;
-    let Some(content) = spool.content(id)? else {
+    let (Some(declared), Some(content)) = (spool.declared(id)?, spool.content(id)?) else {
         return Err(AdminError::Refused(Refusal::unknown(id)).into());
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(StartError::System)?;
-    Ok(runtime.block_on(Letter::read(message, &content, ages))?)
+    Ok(runtime.block_on(Letter::read(message, (declared, &content), ages))?)
 }
 
 /// The message in the spool of a stopped daemon.
@@ -83,16 +83,45 @@ fn text(letter: &Letter, now: Timestamp) -> String {
     if let Some(next) = message.next_attempt {
         line("next", &table::until(next, now));
     }
+    let declared = declared(&letter.declared);
+    if !declared.is_empty() {
+        line("declared", &declared);
+    }
     for (name, body) in letter.header.fields() {
         line(name, body);
     }
     text.push('\n');
+    let mut declared = letter.declared.recipients.iter();
     for recipient in &message.recipients {
         let mut line = Vec::new();
         // Writing to memory does not fail.
         let _ = table::write_recipient(recipient, &mut line);
         let _ = write!(text, "{}", String::from_utf8_lossy(&line));
-        let _ = writeln!(text, "            next hop {}", printable(&recipient.next_hop));
+        let _ = write!(text, "            next hop {}", printable(&recipient.next_hop));
+        for (name, value) in declared.next().into_iter().flat_map(of_recipient) {
+            let _ = write!(text, ", {name}={}", printable(value));
+        }
+        text.push('\n');
     }
     text
+}
+
+/// The parameters of MAIL, as a client writes them.
+fn declared(declared: &Declared) -> String {
+    let flags = [
+        (declared.eight_bit, "BODY=8BITMIME"),
+        (declared.smtputf8, "SMTPUTF8"),
+    ];
+    let flags = flags.into_iter().filter(|(set, _)| *set);
+    let mut words: Vec<String> = flags.map(|(_, word)| word.to_owned()).collect();
+    words.extend(declared.ret.as_ref().map(|ret| format!("RET={ret}")));
+    words.extend(declared.envid.as_ref().map(|envid| format!("ENVID={envid}")));
+    words.join(" ")
+}
+
+/// The parameters of RCPT.
+fn of_recipient(declared: &DeclaredRecipient) -> impl Iterator<Item = (&'static str, &str)> {
+    [("NOTIFY", &declared.notify), ("ORCPT", &declared.orcpt)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
 }

@@ -47,6 +47,11 @@ fn what_is_no_certificate_is_2_and_told_what_it_is() {
     );
     let second_broken = text.clone() + &super::pem(b"0\x03\x02\x01\x01");
     for (given, words) in [
+        (Vec::new(), "no certificate"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nMIIB\n".to_vec(),
+            "a beginning and no end",
+        ),
         (chain.identity.chain()[0].to_vec(), "-inform DER"),
         (trusted, "TRUSTED CERTIFICATE"),
         (second_broken.into_bytes(), "certificate 3 is malformed"),
@@ -61,4 +66,14 @@ fn what_is_no_certificate_is_2_and_told_what_it_is() {
             assert!(end.stderr.contains(words), "{words}: {}", end.stderr);
         }
     }
+    let end = danerelay(&[
+        "tlsa",
+        "verify",
+        "--chain",
+        "/nonexistent.pem",
+        "--record",
+        super::NOTHING,
+    ]);
+    assert_eq!((end.status, end.stdout), (2, String::new()));
+    assert!(end.stderr.contains("/nonexistent.pem: "), "{}", end.stderr);
 }
