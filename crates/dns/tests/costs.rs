@@ -232,3 +232,27 @@ async fn a_denial_of_a_deep_name_with_many_iterations_is_read() {
         assert!(cost <= worst(normal), "{zone}: {cost} in place of {normal}");
     }
 }
+
+#[tokio::test]
+async fn wrong_signatures_at_each_step_of_the_way_do_not_multiply() {
+    let world = world().await;
+    let mut zone = "secure.test".to_owned();
+    for label in ["a", "b", "c"] {
+        zone = format!("{label}.{zone}");
+        world.domain(&zone).signed().add().unwrap();
+    }
+    let name = format!("mx.{zone}");
+    world.add(&name, RecordType::A, "192.0.2.1").unwrap();
+    let server = forger(&world, |_, message: &mut Message| {
+        let good = message.answers.clone();
+        multiply_signatures(&mut message.answers, 7);
+        message.answers.extend(
+            good.into_iter()
+                .filter(|record| record.record_type() == RecordType::RRSIG),
+        );
+    })
+    .await;
+    let cost = cost(&world, server, &name, "failed bogus").await;
+    // 8 ^ 5 without a limit.
+    assert!(cost <= 6 * 256 * 2, "{cost}");
+}

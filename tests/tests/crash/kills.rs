@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Kills in an ordinary run; `DANERELAY_KILLS` asks for more.
 const KILLS: u64 = 200;
 
+/// Octets to which the write-ahead log may grow: no life is long enough to carry over what all of them write.
+const LOG_LIMIT: u64 = 128 << 20;
+
 #[test]
 fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
     let kills = number("DANERELAY_KILLS").unwrap_or(KILLS);
@@ -31,4 +34,7 @@ fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
     println!("kills: {kills}, deliveries that waited for their reply at a kill: {answering}");
     verdict.assert_nothing_lost();
     verdict.assert_few_repeated();
+    let log = trial.relay.spool().join("queue.db-wal");
+    let octets = std::fs::metadata(log).map_or(0, |found| found.len());
+    assert!(octets <= LOG_LIMIT, "{octets} octets of log are left");
 }

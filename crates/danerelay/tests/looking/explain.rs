@@ -355,8 +355,8 @@ fn each_candidate_for_the_base_domain_is_shown_with_its_answer() {
         let steps = found["hosts"][0]["lookups"].as_array().unwrap();
         let tlsa = steps.iter().filter(|step| step["type"] == "TLSA");
         tlsa.map(|step| {
-            let word = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
-            [word("name"), word("status"), word("answer"), word("cause")].join(" ")
+            let said = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
+            [said("name"), said("status"), said("answer"), said("cause")].join(" ")
         })
         .collect::<Vec<_>>()
     };
@@ -434,7 +434,7 @@ struct Servers {
 
 impl Servers {
     fn new(policy: &str) -> Self {
-        let port = free_port_on(&[1, 2, 3].map(|last| IpAddr::from([127, 0, 2, last]))).unwrap();
+        let port = free_port_on(&[1, 2, 3, 4].map(|last| IpAddr::from([127, 0, 2, last]))).unwrap();
         let stage = Stage::new(&format!("[delivery]\nport = {port}\n"));
         stage.write("policy.toml", policy);
         let ca = Ca::new("Test CA").unwrap();
@@ -577,7 +577,7 @@ fn soft_fail_tries_a_second_time() {
 fn a_session_in_clear_says_so_and_why() {
     let servers = Servers::new("version = 1\n");
     let refusal = MailFault::Reply(MailStage::StartTls, "454 4.7.0 not now".to_owned());
-    let (refused, missing, broken) = (
+    let _receivers = (
         servers.serve_without_records(1, "refused.test", refusal),
         servers.serve_without_records(2, "missing.test", MailFault::NoStartTls),
         servers.serve_without_records(3, "broken.test", MailFault::CloseInHandshake),
@@ -606,10 +606,9 @@ fn a_session_in_clear_says_so_and_why() {
     let table = servers.stage.run(&["explain", "broken.test", "--connect"]).stdout;
     let words = "; would defer now; goes in clear after the first retry step\n";
     assert!(table.contains(words), "{words:?} is not in\n{table}");
-    drop((refused, missing, broken));
 
     // Where TLS is demanded, nothing ever goes in clear.
-    let (_strict, _) = servers.serve(1, "strict.test", "", Some(MailFault::CloseInHandshake));
+    let (_strict, _) = servers.serve(4, "strict.test", "", Some(MailFault::CloseInHandshake));
     let found = servers.connect("strict.test").json();
     assert_eq!(
         found["hosts"][0]["connections"][0]["later_in_clear"], false,

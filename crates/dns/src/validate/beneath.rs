@@ -2,7 +2,9 @@
 //! delegations fetched on the way to an answer, each kept for its time. Keys that are not proved to be the zone's own do not get
 //! any further ([`keyset`](super::keyset)).
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,15 @@ const FAILURE_LIFE: Duration = Duration::from_secs(2);
 const KEY_LIFE: Duration = Duration::from_hours(1);
 /// How many failures are remembered; beyond that the old ones go.
 const FAILURES: usize = 1024;
+
+/// How many questions the library may have for one that we have. A name five zones down with two signatures on everything, as
+/// while algorithms change, takes a hundred: each signature has it look for the keys, and up from there.
+const QUESTIONS: usize = 256;
+
+tokio::task_local! {
+    /// The questions that the library had so far.
+    static ASKED: Cell<usize>;
+}
 
 type Key = (Name, RecordType);
 
@@ -187,6 +198,18 @@ impl Beneath {
     }
 }
 
+/// Runs what the library does for one question, which ends in failure where whoever answers makes it too much: signatures that
+/// lead nowhere, at each step of a long way, would multiply.
+pub(super) async fn bounded<F: Future>(task: F) -> F::Output {
+    ASKED.scope(Cell::new(0), task).await
+}
+
+fn is_too_much() -> bool {
+    ASKED
+        .try_with(|asked| asked.replace(asked.get().saturating_add(1)) >= QUESTIONS)
+        .unwrap_or(false)
+}
+
 impl DnsHandle for Beneath {
     type Response = Pin<Box<dyn Stream<Item = Result<DnsResponse, NetError>> + Send>>;
     type Runtime = TokioRuntimeProvider;
@@ -196,7 +219,11 @@ impl DnsHandle for Beneath {
         // Validated questions carry AD. One without is the library's own search for zone cuts by NS records, which are unsigned
         // at a cut; where a zone ends we prove from the top (`Validator::standing`), so there is nothing to be asked.
         let own_search = !request.metadata.authentic_data;
+        let is_too_much = is_too_much();
         Box::pin(stream::once(async move {
+            if is_too_much {
+                return Err(NetError::Message("too many signatures lead nowhere"));
+            }
             let question = question.ok_or(NetError::Message("a request without a question"))?;
             if own_search {
                 let mut nothing = Message::query();

@@ -36,7 +36,7 @@ use crate::hop::{Finding, Hop, at_owner, read};
 use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
 use crate::{NoAnswer, TrustAnchors};
-use beneath::{Beneath, out_of_library};
+use beneath::{Beneath, bounded, out_of_library};
 use denial::{Cut, Evidence, Verdict, signature};
 pub(crate) use keyset::is_named;
 
@@ -229,7 +229,8 @@ impl Validator {
         let library = self.library().await?;
         let mut options = DnsRequestOptions::default();
         options.use_edns = true;
-        match library.lookup(question.clone(), options).first_answer().await {
+        let task = async { library.lookup(question.clone(), options).first_answer().await };
+        match bounded(task).await {
             Ok(response) => Ok(response.into_message()),
             Err(NetError::Dns(DnsError::Nsec { response, .. })) => Ok(response.into_message()),
             Err(error) => Err(out_of_library(&error)),

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::bodies::Directories;
-use super::caretaker::{Caretaker, Ward};
+use super::caretaker::{Caretaker, Chore, Ward};
 use super::commits::CommitsFile;
 use super::lock::Lock;
 use super::readers::Readers;
@@ -50,10 +50,13 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
         commits,
         shared: Arc::clone(&shared),
     };
+    let caretaker = Caretaker::start(&database, ward, directories.stored()?)?;
+    // A process that was killed has left its log behind, and one that is killed again and again would add to it for ever.
+    caretaker.ask(Chore::Checkpoint);
     let (jobs, inbox) = mpsc::channel(INBOX);
     Writer {
         next_body: tables::next_body(&connection)?,
-        caretaker: Caretaker::start(&database, ward, directories.stored()?)?,
+        caretaker,
         reserve: Reserve::make(path),
         database: database.clone(),
         directories: directories.clone(),
