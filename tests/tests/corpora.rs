@@ -227,7 +227,7 @@ fn write_the_verifiers_corpus() {
         ),
         ("no_chain", Recipe::new(&[]).record([3, 1, 1], &wrong)),
         (
-            "ee_of_octets_that_are_no_certificate",
+            "octets_that_are_no_certificate",
             Recipe::new(&[b"0\x82"]).record_for([3, 0, 1], 0),
         ),
     ];

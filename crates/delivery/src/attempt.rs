@@ -1,29 +1,35 @@
-//! One attempt: a leased message, a route, and what every recipient got out of it.
+//! One attempt: a leased message, the route to its next hop, and what every recipient got out of it.
+//!
+//! What the look-ups found holds as long as their answers do (RFC 6698 §8.2). Where an attempt waited longer than that
+//! before it could connect to a host, they are made again, and what they say then decides. Hosts that are new then are left
+//! to the next attempt.
 
-use std::net::SocketAddr;
+mod pending;
+
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mail::{DaneVerdict, EnhancedStatus};
-use policy::cause::{Failure, Finality};
-use policy::conclude::conclude;
-use policy::decision::{Action, Decision, Requirement};
+use policy::cause::Failure;
+use policy::decision::{Action, Decision, HostDecision, Requirement};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
+use self::pending::{Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
 use crate::clock::{Clock, since};
 use crate::failure::SessionFailure;
 use crate::host_limits::{HostLimits, Slot};
 use crate::marks::HandshakeMarks;
 use crate::record::HostRecord;
-use crate::round::{DaneFailure, Next, Round, Terms};
-use crate::route::{Route, RouteHost};
+use crate::round::{DaneFailure, Next, Pass, Round};
+use crate::route::{LookUps, Route, RouteHost, too_late};
 use crate::session::{Caller, Handshake, Opened};
 use crate::source::SourceAddresses;
 use crate::stage::Stage;
 use crate::tls::Peer;
-use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
+use crate::transaction::{self, Outgoing, RECIPIENTS};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
 const CONNECTIONS: usize = 24;
@@ -56,19 +62,6 @@ pub(crate) enum SuccessReport {
     Ours,
 }
 
-impl AsRef<Failure> for RecipientFailure {
-    fn as_ref(&self) -> &Failure {
-        &self.failure
-    }
-}
-
-/// A failure with the host at which it happened.
-#[derive(Debug, Clone)]
-struct RecipientFailure {
-    failure: Failure,
-    record: Arc<HostRecord>,
-}
-
 /// What all attempts share.
 pub(crate) struct Deliverer {
     pub(crate) caller: Caller,
@@ -82,147 +75,80 @@ pub(crate) struct Deliverer {
     pub(crate) connections: Semaphore,
 }
 
-/// A recipient on its way through the hosts.
-struct Pending<'a> {
-    recipient: &'a LeasedRecipient,
-    failures: Vec<RecipientFailure>,
-    done: Option<RecipientResult>,
-}
-
 impl Deliverer {
-    /// Tries the hosts of the route in order; the result has one entry a recipient of the lease, in its order.
-    pub(crate) async fn attempt(&self, lease: &Lease, route: &Route) -> Vec<RecipientResult> {
-        let mut pending: Vec<Pending<'_>> = lease
-            .recipients
-            .iter()
-            .map(|recipient| Pending {
-                recipient,
-                failures: Vec::new(),
-                done: None,
-            })
-            .collect();
+    /// Makes the look-ups and tries the hosts in order; the result has one entry a recipient of the lease, in its order.
+    pub(crate) async fn attempt(&self, lease: &Lease, look_ups: &LookUps<'_>) -> Vec<RecipientResult> {
+        let route = Arc::new(look_ups.make().await);
+        let mut attempt = Attempt {
+            deliverer: self,
+            lease,
+            look_ups,
+            last_begin: route.last_begin(),
+            newest: Arc::clone(&route),
+            pending: lease.recipients.iter().map(Pending::new).collect(),
+            connections: 0,
+        };
         match &route.decision {
-            Decision::Stop(failure) => fail_all(&mut pending, failure, &Arc::new(HostRecord::none(route))),
-            Decision::Try(decisions) => {
-                let mut attempt = Attempt {
-                    deliverer: self,
-                    lease,
-                    route,
-                    pending: &mut pending,
-                    connections: 0,
-                };
-                let mut passed_over = Vec::new();
-                for (host, decision) in route.hosts.iter().zip(decisions) {
-                    let failed = attempt.first_round(host, &decision.action).await;
-                    if let (Some(requirement), Some(failed)) = (decision.soft_fail, failed) {
-                        passed_over.push((host, requirement, failed));
-                    }
-                }
-                for (host, requirement, failed) in passed_over {
-                    let verdict = DaneVerdict::Softfail(failed.cause);
-                    attempt
-                        .host(
-                            host,
-                            Terms {
-                                requirement,
-                                verdict: &verdict,
-                                failed_check: failed.valid,
-                            },
-                        )
-                        .await;
-                }
-            }
+            Decision::Stop(failure) => attempt.fail_all(failure, HostRecord::none(&route)),
+            Decision::Try(decisions) => attempt.hosts(&route, decisions).await,
         }
-        pending
-            .into_iter()
-            .map(|recipient| recipient.finish(route))
-            .collect()
-    }
-}
-
-impl Pending<'_> {
-    fn finish(self, route: &Route) -> RecipientResult {
-        if let Some(done) = self.done {
-            return done;
-        }
-        match conclude(self.failures) {
-            Some(RecipientFailure { failure, record }) => RecipientResult {
-                ending: Ending::Failed(failure),
-                record,
-            },
-            // Never so far; and if it were, no reason to give the message up.
-            None => RecipientResult {
-                ending: Ending::Failed(Failure {
-                    finality: Finality::Transient,
-                    enhanced: EnhancedStatus::new(4, 4, 1),
-                    verdict: DaneVerdict::NotReached,
-                    reply_code: None,
-                    reason: "no host was tried".to_owned(),
-                }),
-                record: Arc::new(HostRecord::none(route)),
-            },
-        }
-    }
-}
-
-fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
-    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
-        recipient.failures.push(RecipientFailure {
-            failure: failure.clone(),
-            record: Arc::clone(record),
-        });
+        let finished = attempt.pending.into_iter();
+        finished.map(|recipient| recipient.finish(&route)).collect()
     }
 }
 
 /// One attempt on its way.
-struct Attempt<'a, 'b> {
+struct Attempt<'a> {
     deliverer: &'a Deliverer,
     lease: &'a Lease,
-    route: &'a Route,
-    pending: &'b mut Vec<Pending<'a>>,
+    look_ups: &'a LookUps<'a>,
+    /// When it may begin its last connection.
+    last_begin: Instant,
+    /// What holds: what the first look-ups found, until they are made again.
+    newest: Arc<Route>,
+    pending: Vec<Pending<'a>>,
     /// How many connections it has tried to make.
     connections: usize,
 }
 
-impl<'a> Attempt<'a, '_> {
-    /// The first round at one host. Says so if it was passed over for a cause that is DANE's.
-    async fn first_round(&mut self, host: &'a RouteHost, action: &Action) -> Option<DaneFailure> {
-        match action {
-            Action::Connect { requirement, verdict } => {
-                self.host(
-                    host,
-                    Terms {
-                        requirement: *requirement,
-                        verdict,
-                        failed_check: None,
-                    },
-                )
-                .await
+/// The right to have one connection open.
+struct Places<'a> {
+    host: Slot,
+    _connection: Result<SemaphorePermit<'a>, AcquireError>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Both rounds over the hosts.
+    async fn hosts(&mut self, route: &Route, decisions: &[HostDecision]) {
+        let mut passed_over = Vec::new();
+        for (host, decision) in route.hosts.iter().zip(decisions) {
+            let failed = match &decision.action {
+                Action::Connect { .. } => self.host(host, &Pass::First).await,
+                Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
+            };
+            if let (Some(_), Some(failed)) = (decision.soft_fail, failed) {
+                passed_over.push((host, failed));
             }
-            Action::PassOver(failure) => {
-                let record = Arc::new(HostRecord::passed_over(self.route, host));
-                fail_all(self.pending, failure, &record);
-                DaneFailure::new(&failure.verdict, None)
-            }
+        }
+        for (host, failed) in passed_over {
+            self.host(host, &Pass::Second(failed)).await;
         }
     }
 
-    /// Tries the addresses of a host until one of them has had its say about every recipient.
-    async fn host(&mut self, host: &RouteHost, terms: Terms<'_>) -> Option<DaneFailure> {
+    /// Tries the addresses of a host until one of them has had its say about every recipient. Says so if it was passed
+    /// over for a cause that is DANE's.
+    async fn host(&mut self, host: &RouteHost, pass: &Pass) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
             if self.is_done() || self.connections == CONNECTIONS {
                 break;
             }
-            self.connections += 1;
-            match self
-                .address(&Round {
-                    host,
-                    address: *address,
-                    terms,
-                })
-                .await
-            {
+            let Some(places) = self.places(host, *address).await else {
+                let record = Arc::new(HostRecord::passed_over(&self.newest, host));
+                fail_all_quietly(&mut self.pending, &too_late(), &record);
+                break;
+            };
+            match self.address(host, *address, pass, places).await {
                 // The server has spoken about this message; another address of it would say the same.
                 Next::Host(dane) => return dane,
                 Next::Address(dane) => failed = dane.or(failed),
@@ -235,26 +161,85 @@ impl<'a> Attempt<'a, '_> {
         self.pending.iter().all(|recipient| recipient.done.is_some())
     }
 
-    async fn address(&mut self, round: &Round<'_>) -> Next {
-        let place = self.deliverer.hosts.enter(round.address).await;
-        // Only now: whoever waits for one host keeps no place from those who go to others.
-        let _connection = self.deliverer.connections.acquire().await;
-        let began = Instant::now();
+    fn is_late(&self) -> bool {
+        Instant::now() > self.last_begin
+    }
+
+    fn fail_all(&mut self, failure: &Failure, record: HostRecord) {
+        fail_all(&mut self.pending, failure, &Arc::new(record));
+    }
+
+    fn pass_over(&mut self, failure: &Failure, record: HostRecord) -> Option<DaneFailure> {
+        self.fail_all(failure, record);
+        DaneFailure::new(&failure.verdict, None)
+    }
+
+    /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
+    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places<'a>> {
+        let deliverer = self.deliverer;
+        let places = async {
+            Places {
+                host: deliverer.hosts.enter(address).await,
+                // Only now: whoever waits for one host keeps no place from those who go to others.
+                _connection: deliverer.connections.acquire().await,
+            }
+        };
+        let places = timeout_at(self.last_begin, places).await.ok()?;
+        // The places are kept: after another wait for them the answers would be old again.
+        let standing = self.newest.standing(host, address);
+        if !self.is_late() && standing.is_ok_and(|(host, _)| self.newest.is_old(host)) {
+            self.newest = Arc::new(self.look_ups.make().await);
+        }
+        (!self.is_late()).then_some(places)
+    }
+
+    async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places<'_>) -> Next {
+        let route = Arc::clone(&self.newest);
+        let (host, decision) = match route.standing(host, address) {
+            Ok(standing) => standing,
+            Err(failure) => {
+                let record = HostRecord::passed_over(&route, host);
+                return Next::Address(self.pass_over(&failure, record));
+            }
+        };
+        let terms = match pass.terms(decision) {
+            Ok(terms) => terms,
+            Err(failure) => {
+                let record = HostRecord::passed_over(&route, host);
+                return Next::Host(self.pass_over(&failure, record));
+            }
+        };
+        self.connections += 1;
+        self.round(
+            &Round {
+                route: &route,
+                host,
+                address,
+                terms,
+            },
+            places,
+        )
+        .await
+    }
+
+    /// One connection and what comes of it.
+    async fn round(&mut self, round: &Round<'_>, places: Places<'_>) -> Next {
+        let began = std::time::Instant::now();
         match self.open(round).await {
             Ok(opened) => {
-                let record =
-                    HostRecord::connected(self.route, round.host, round.connection(&opened.session, began));
-                self.send(opened, round, Arc::new(record), place).await
+                let connection = round.connection(&opened.session, began);
+                let record = HostRecord::connected(round.route, round.host, connection);
+                self.send(opened, round, Arc::new(record), places.host).await
             }
             Err(failure) => {
                 let connection = round.failed_connection(&failure, began);
-                let record = Arc::new(HostRecord::connected(self.route, round.host, connection));
+                let record = HostRecord::connected(round.route, round.host, connection);
                 let (valid, tampered) = (
                     failure.verify_code(),
                     failure == SessionFailure::ResponseInjection,
                 );
                 let failure = failure.into_failure(round.standing(false));
-                fail_all(self.pending, &failure, &record);
+                self.fail_all(&failure, record);
                 let dane = DaneFailure::new(&failure.verdict, valid);
                 if tampered {
                     Next::Host(dane)
@@ -272,7 +257,7 @@ impl<'a> Attempt<'a, '_> {
             address: round.address,
             dane: round.host.dane.as_ref(),
         };
-        let socket = SocketAddr::new(round.address, self.route.port);
+        let socket = SocketAddr::new(round.address, round.route.port);
         let source = self.deliverer.sources.next(round.address);
         let caller = &self.deliverer.caller;
         let opened = caller
@@ -294,7 +279,7 @@ impl<'a> Attempt<'a, '_> {
         };
         let way = failure.to_string();
         let seen_before = self.deliverer.marks.mark(round.address, &way);
-        if !seen_before && self.age() < self.deliverer.first_delay {
+        if !seen_before && self.age() < self.deliverer.first_delay || self.is_late() {
             return Err(failure);
         }
         let mut opened = caller
@@ -367,45 +352,4 @@ impl<'a> Attempt<'a, '_> {
         });
         Next::Host(None)
     }
-}
-
-impl Pending<'_> {
-    fn take(&mut self, verdict: Verdict, duplicate_risk: bool, round: &Round<'_>, taken: &Taken<'_>) {
-        let record = Arc::clone(taken.record);
-        match verdict {
-            Verdict::Accepted(reply) => {
-                let success_report = taken.success_report;
-                self.done = Some(RecipientResult {
-                    ending: Ending::Sent {
-                        reply,
-                        success_report,
-                    },
-                    record,
-                });
-            }
-            Verdict::Failed(failure) => {
-                let mut failure = failure.into_failure(round.standing(true));
-                if duplicate_risk {
-                    failure
-                        .reason
-                        .push_str("; the server may have taken the message, which may arrive twice");
-                }
-                // A permanent answer is final, and after a lost final dot no further host may be tried now.
-                if failure.is_permanent() && failure.reply_code.is_some() || duplicate_risk {
-                    self.done = Some(RecipientResult {
-                        ending: Ending::Failed(failure),
-                        record,
-                    });
-                } else {
-                    self.failures.push(RecipientFailure { failure, record });
-                }
-            }
-        }
-    }
-}
-
-/// What holds for all recipients over one session.
-struct Taken<'a> {
-    success_report: SuccessReport,
-    record: &'a Arc<HostRecord>,
 }

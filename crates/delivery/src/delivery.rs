@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mail::event::{Level, Value};
 use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status};
 use policy::Policy;
-use spool::{Lease, Pending, Settlement, Spool, SpoolError};
+use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::sync::Semaphore;
 
 use crate::attempt::{Deliverer, RecipientResult};
@@ -18,8 +18,8 @@ use crate::config::DeliveryConfig;
 use crate::host_limits::HostLimits;
 use crate::marks::HandshakeMarks;
 use crate::record::{Delays, DeliveryLine};
-use crate::reports::Reporter;
-use crate::route;
+use crate::reports::{DelaysAlone, Reporter, Telling};
+use crate::route::LookUps;
 use crate::session::Caller;
 use crate::settle::{Settler, Settling};
 use crate::source::SourceAddresses;
@@ -66,17 +66,23 @@ pub(crate) struct Job {
 pub(crate) struct Left {
     /// What is to be delivered, each at its time.
     pub(crate) pending: Vec<Pending>,
-    /// What the spool could not do now.
+    /// What could not be done now.
     pub(crate) again: Vec<Again>,
+    /// Whether that is so because what is stored of the message is damaged.
+    pub(crate) damaged: bool,
 }
 
-/// What is to be done once more when the spool may work again.
+/// What is to be done once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// The delivery.
+    /// The delivery, when the spool may work again.
     Deliver,
-    /// The report on the message.
+    /// The delivery, when whoever has the part in hand may have given it back.
+    Taken,
+    /// The report on the message, when the spool may work again.
     Report,
+    /// The report on the message, when more may be late.
+    Gathered,
 }
 
 /// When the parts of an attempt began.
@@ -128,9 +134,15 @@ impl<S: Spool> Delivery<S> {
     /// One attempt, and the report if it brought something to tell.
     pub(crate) async fn deliver(&self, job: Job) -> Left {
         let lease = match self.spool.lease(job.id, &job.next_hop).await {
-            Ok(Some(lease)) => lease,
-            // Delivered, held, deleted, or in the hands of another delivery or the administrator, who tells what is left.
-            Ok(None) => return Left::default(),
+            Ok(Leasing::Leased(lease)) => *lease,
+            Ok(Leasing::Nothing) => return Left::default(),
+            // Whoever has it tells what is left, but not if what was to be done to it fails.
+            Ok(Leasing::Taken) => {
+                return Left {
+                    again: vec![Again::Taken],
+                    ..Left::default()
+                };
+            }
             Err(error) => return self.trouble(job.id, Again::Deliver, &error),
         };
         let leased = self.clock.now();
@@ -141,7 +153,7 @@ impl<S: Spool> Delivery<S> {
             self.spool.release(lease);
             return Left {
                 pending: vec![pending],
-                again: Vec::new(),
+                ..Left::default()
             };
         }
         let began = Began {
@@ -150,19 +162,28 @@ impl<S: Spool> Delivery<S> {
             at: Instant::now(),
         };
         let policy = self.policy.load_full();
-        let today = local_date(leased);
-        let route = route::find(&lease.next_hop, &policy, &self.resolver, &self.config, today).await;
-        let results = self.deliverer.attempt(&lease, &route).await;
+        let look_ups = LookUps {
+            next_hop: &lease.next_hop,
+            policy: &policy,
+            resolver: &self.resolver,
+            config: &self.config,
+            today: local_date(leased),
+        };
+        let results = self.deliverer.attempt(&lease, &look_ups).await;
         self.settle(lease, results, &began).await
     }
 
     /// Makes the report on a message, if there is something to tell.
-    pub(crate) async fn report(&self, about: QueueId) -> Left {
+    pub(crate) async fn report(&self, about: QueueId, alone: DelaysAlone) -> Left {
         let mut left = Left::default();
         loop {
-            match self.reporter.report(about).await {
-                Ok(None) => return left,
-                Ok(Some(reported)) => {
+            match self.reporter.report(about, alone).await {
+                Ok(Telling::Nothing) => return left,
+                Ok(Telling::Later) => {
+                    left.again.push(Again::Gathered);
+                    return left;
+                }
+                Ok(Telling::Told(reported)) => {
                     left.pending.extend(reported.pending);
                     if !reported.notices_left {
                         return left;
@@ -171,6 +192,7 @@ impl<S: Spool> Delivery<S> {
                 Err(error) => {
                     let trouble = self.trouble(about, Again::Report, &error);
                     left.again.extend(trouble.again);
+                    left.damaged = trouble.damaged;
                     return left;
                 }
             }
@@ -207,7 +229,7 @@ impl<S: Spool> Delivery<S> {
             Err(error) => return self.trouble(id, Again::Deliver, &error),
         };
         let mut left = if settled.report_due {
-            self.report(id).await
+            self.report(id, DelaysAlone::Gathered).await
         } else {
             Left::default()
         };
@@ -217,14 +239,19 @@ impl<S: Spool> Delivery<S> {
 
     /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
     fn trouble(&self, id: QueueId, again: Again, error: &SpoolError) -> Left {
-        self.events.write(
-            &Event::new(Level::Error, "spool")
-                .with("id", Value::Word(id.to_string()))
-                .with("error", Value::Quoted(error.to_string())),
-        );
+        let damaged = matches!(error, SpoolError::Corrupt { id: Some(_), .. });
+        let mut event = Event::new(Level::Error, "spool")
+            .with("id", Value::Word(id.to_string()))
+            .with("error", Value::Quoted(error.to_string()));
+        if damaged {
+            let remedy = format!("danerelay queue delete --id {id}");
+            event = event.with("remedy", Value::Quoted(remedy));
+        }
+        self.events.write(&event);
         Left {
-            pending: Vec::new(),
             again: vec![again],
+            damaged,
+            ..Left::default()
         }
     }
 }

@@ -10,8 +10,8 @@ use smtp::Reply;
 
 use crate::stage::Stage;
 
-/// Characters of a server's reply that are kept: RFC 5321 §4.5.3.1.5 allows 512 octets a line.
-const REPLY_SHOWN: usize = 1_000;
+/// Octets of a server's reply that are kept: with words of ours in front it is within the 2048 of a report.
+const REPLY_SHOWN: usize = 1_980;
 
 /// What went wrong with one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,14 +255,19 @@ impl SessionFailure {
     }
 }
 
-/// The reply in one line, of a length that a log and a queue with many recipients can bear.
+/// The reply in one line, of a length that a log and a queue with many recipients can bear. Of a longer one the
+/// beginning is kept and the last line, in which many servers come to the point, with `...` for what is between.
 pub(crate) fn shortened(reply: &Reply) -> String {
-    let mut line = reply.to_log();
-    if let Some((end, _)) = line.char_indices().nth(REPLY_SHOWN) {
-        line.truncate(end);
-        line.push('…');
+    let line = reply.to_log();
+    if line.len() <= REPLY_SHOWN {
+        return line;
     }
-    line
+    let last = match reply.lines.split_last() {
+        Some((last, [_, ..])) if last.len() <= REPLY_SHOWN / 2 => format!(" {} {last}", reply.code),
+        _ => String::new(),
+    };
+    let end = line.floor_char_boundary(REPLY_SHOWN.saturating_sub(last.len()));
+    format!("{}...{last}", line.get(..end).unwrap_or_default())
 }
 
 /// Whether a 552 speaks of a mailbox or a size (X.2.2, X.2.3, X.3.4), as its enhanced code tells.
@@ -311,5 +316,33 @@ impl std::fmt::Display for SessionFailure {
             ),
             Self::Content(error) => write!(f, "the content could not be sent: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_long_reply_keeps_its_end_and_shows_that_it_was_cut() {
+        let reply = |lines: Vec<String>| Reply {
+            code: ReplyCode::new(550).unwrap(),
+            lines,
+        };
+        let mut lines = vec!["\u{fffd}".repeat(60); 30];
+        lines.push("5.7.1 the point".to_owned());
+        let line = shortened(&reply(lines));
+        assert!(line.ends_with("... 550 5.7.1 the point"), "{line}");
+        assert!(
+            (REPLY_SHOWN + 1..=REPLY_SHOWN + 3).contains(&line.len()),
+            "{}",
+            line.len()
+        );
+        let line = shortened(&reply(vec!["x".repeat(3000)]));
+        assert!(line.ends_with("x..."), "{line}");
+        assert_eq!(line.len(), REPLY_SHOWN + 3);
+        let fits = reply(vec!["x".repeat(REPLY_SHOWN - 4)]);
+        assert_eq!(shortened(&fits), fits.to_log());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The parts, in the order in which a message meets them:
 //!
-//! 1. [`scheduler`]: what is done when. `schedule`: what waits for its time; `turns`: what is due, by destination.
+//! 1. [`scheduler`]: what is done when. `schedule`: what waits for its time; `turns`: what is due, by destination; `untold`:
+//!    whose sender is told when.
 //! 2. [`route`]: all look-ups of a destination, the facts, and the decision of crate `policy` about them.
 //! 3. `attempt`: the hosts in order, the second round of soft-fail, and what each recipient got; `round`: one address of
 //!    one host.
@@ -20,7 +21,7 @@
 //!
 //! What it never does: connect to a host that the decision passed over; send over a connection that does not meet its
 //! requirement; take a reply for final that somebody unauthenticated gave where authentication was required; hold a
-//! connection's place while it looks up names.
+//! connection's place while it looks up names, unless what it knew grew old in waiting for that place.
 
 mod attempt;
 mod clearance;
@@ -46,6 +47,7 @@ pub mod stage;
 mod tls;
 mod transaction;
 mod turns;
+mod untold;
 mod wire;
 
 use std::sync::Arc;
@@ -78,6 +80,7 @@ pub fn start<S: Spool>(
         connections: config.connections,
         per_destination: config.connections_per_destination,
         longest_delay: config.retry.longest_delay(),
+        delays_gathered: reports::delays_gathered(config.delay_warning),
     };
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));
     let clock = Arc::clone(&surroundings.clock);

@@ -17,6 +17,12 @@ pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Co
     }
 }
 
+/// Whether there is something that only a transaction with SMTPUTF8 can carry.
+pub(crate) fn needs_smtputf8(parameters: &RecipientParameters) -> bool {
+    let original = parameters.original.as_ref();
+    original.is_some_and(|original| !original.as_str().is_ascii() && in_ascii(original).is_none())
+}
+
 /// Characters beyond ASCII stand for themselves in one form and as `\x{HEX}` in the other; all else is the same. `None`
 /// if that is longer than the parameter may be.
 fn in_ascii(original: &OriginalRecipient) -> Option<OriginalRecipient> {
@@ -54,5 +60,18 @@ mod tests {
         let (changed, before) = (changed.original.unwrap(), unicode.original.unwrap());
         assert_eq!(changed.as_str(), r"utf-8;d\x{E9}j\x{E0}-x@\x{1F4EE}.example");
         assert_eq!(changed.decoded(), before.decoded());
+    }
+
+    #[test]
+    fn smtputf8_is_needed_where_the_other_form_would_be_too_long() {
+        let long = "\u{e9}".repeat(100);
+        for (original, needed) in [
+            (format!("utf-8;{long}@c"), true),
+            ("utf-8;\u{e9}@c".to_owned(), false),
+            ("rfc822;a@c".to_owned(), false),
+        ] {
+            assert_eq!(needs_smtputf8(&with(&original)), needed, "{original}");
+        }
+        assert!(!needs_smtputf8(&RecipientParameters::default()));
     }
 }

@@ -5,6 +5,7 @@
 //! report late and never doubles or loses it, and one report tells of all recipients that failed in one round.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dsn::{Action, RecipientReport, Report};
@@ -13,6 +14,34 @@ use mail::{DomainPart, Event, EventLog, Mailbox, QueueId, Recipient, ReversePath
 use spool::{Content, NewMessage, NoticedRecipient, Notices, Reported, Spool, SpoolError};
 
 use crate::clock::Clock;
+
+/// Warnings that mail is late wait at most this long for others of the same message.
+const GATHERED: Duration = Duration::from_mins(20);
+
+/// How long a warning that mail is late waits for those of the message's other next hops, which are tried at other times:
+/// not so long that it matters beside the age at which mail counts as late.
+pub(crate) fn delays_gathered(delay_warning: Option<Duration>) -> Duration {
+    delay_warning.map_or(Duration::ZERO, |warning| (warning / 12).min(GATHERED))
+}
+
+/// Whether a report is made that would tell of nothing but delays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DelaysAlone {
+    /// It is.
+    Told,
+    /// It is made later, in the hope that it will tell of more.
+    Gathered,
+}
+
+/// What came of a report.
+pub(crate) enum Telling {
+    /// There is nothing to tell, or somebody else is about to.
+    Nothing,
+    /// There are delays alone, to be told later.
+    Later,
+    /// It is queued.
+    Told(Reported),
+}
 
 /// Makes reports.
 pub(crate) struct Reporter<S> {
@@ -26,18 +55,21 @@ pub(crate) struct Reporter<S> {
 }
 
 impl<S: Spool> Reporter<S> {
-    /// Tells the sender of a message what there is to tell. `None` if there is nothing, or if somebody else is about to.
-    pub(crate) async fn report(&self, about: QueueId) -> Result<Option<Reported>, SpoolError> {
+    /// Tells the sender of a message what there is to tell.
+    pub(crate) async fn report(&self, about: QueueId, alone: DelaysAlone) -> Result<Telling, SpoolError> {
         let Some(notices) = self.spool.notices(about).await? else {
-            return Ok(None);
+            return Ok(Telling::Nothing);
         };
+        if alone == DelaysAlone::Gathered && notices.recipients.iter().all(is_delay) {
+            return Ok(Telling::Later);
+        }
         let report = self.write(&notices).await;
         let event = report.as_ref().map(|report| made(&notices, report));
         let reported = self.spool.report(notices, report).await?;
         if let Some(event) = event {
             self.events.write(&event);
         }
-        Ok(Some(reported))
+        Ok(Telling::Told(reported))
     }
 
     /// `None` where nobody may be told: never is there a report on a message with the null reverse-path (RFC 5321
@@ -68,6 +100,13 @@ impl<S: Spool> Reporter<S> {
             created: now,
         };
         Some(spool::Report { message, content })
+    }
+}
+
+fn is_delay(noticed: &NoticedRecipient) -> bool {
+    match noticed.notice.action {
+        Action::Delayed { .. } => true,
+        Action::Failed | Action::Expired | Action::Relayed => false,
     }
 }
 

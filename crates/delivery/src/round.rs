@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use dane::VerifyCode;
 use mail::{DaneVerdict, FailCause};
-use policy::decision::Requirement;
+use policy::cause::Failure;
+use policy::decision::{Action, HostDecision, Requirement};
 
 use crate::failure::{SessionFailure, Standing};
 use crate::record::Connection;
-use crate::route::RouteHost;
+use crate::route::{Route, RouteHost};
 use crate::session::Session;
 use crate::tls::TlsFacts;
 
@@ -46,27 +47,57 @@ impl DaneFailure {
 }
 
 /// What is asked of a host.
-#[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct Terms {
     pub(crate) requirement: Requirement,
     /// What the log says when it did.
-    pub(crate) verdict: &'a DaneVerdict,
+    pub(crate) verdict: DaneVerdict,
     /// In the second round of soft-fail: the verdict of the check that the host failed in the first.
     pub(crate) failed_check: Option<VerifyCode>,
 }
 
+/// Which of the two rounds a host is in.
+pub(crate) enum Pass {
+    /// In the first, under all that was decided.
+    First,
+    /// In the second round of soft-fail.
+    Second(DaneFailure),
+}
+
+impl Pass {
+    /// What is asked of a host in this round; or why it is passed over.
+    pub(crate) fn terms(&self, decision: &HostDecision) -> Result<Terms, Failure> {
+        if let (Self::Second(failed), Some(requirement)) = (self, decision.soft_fail) {
+            return Ok(Terms {
+                requirement,
+                verdict: DaneVerdict::Softfail(failed.cause.clone()),
+                failed_check: failed.valid,
+            });
+        }
+        match &decision.action {
+            Action::Connect { requirement, verdict } => Ok(Terms {
+                requirement: *requirement,
+                verdict: verdict.clone(),
+                failed_check: None,
+            }),
+            Action::PassOver(failure) => Err(failure.clone()),
+        }
+    }
+}
+
 /// One address of one host, and what is asked of it.
 pub(crate) struct Round<'a> {
+    /// The route that says so.
+    pub(crate) route: &'a Route,
     pub(crate) host: &'a RouteHost,
     pub(crate) address: IpAddr,
-    pub(crate) terms: Terms<'a>,
+    pub(crate) terms: Terms,
 }
 
 impl Round<'_> {
     pub(crate) fn standing(&self, cleared: bool) -> Standing<'_> {
         Standing {
             requirement: self.terms.requirement,
-            verdict: self.terms.verdict,
+            verdict: &self.terms.verdict,
             cleared,
         }
     }

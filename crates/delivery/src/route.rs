@@ -3,6 +3,7 @@
 //! All look-ups of one destination run before the first connection: first MX, then the addresses of all hosts at
 //! once, and behind each host's addresses its TLSA records.
 
+mod age;
 mod hosts;
 mod remark;
 
@@ -20,7 +21,9 @@ use policy::decision::{Decision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
 use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx};
 use rand::seq::SliceRandom;
+use tokio::time::Instant;
 
+pub(crate) use self::age::{LookUps, too_late};
 pub use self::hosts::RouteHost;
 use self::remark::Remark;
 use crate::config::DeliveryConfig;
@@ -46,6 +49,8 @@ pub struct Route {
     pub mx: Option<Security>,
     /// The port to connect to.
     pub port: u16,
+    /// When the look-ups began.
+    pub(crate) begun: Instant,
 }
 
 /// Gathers facts and decides.
@@ -56,6 +61,7 @@ pub async fn find(
     config: &DeliveryConfig,
     today: Date,
 ) -> Route {
+    let begun = Instant::now();
     let destination_policy = policy.for_destination(next_hop, today);
     let target = destination_policy
         .route
@@ -91,6 +97,7 @@ pub async fn find(
         hosts,
         mx,
         port,
+        begun,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What waits for its time, as small as it can be: a million messages are nothing unusual.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +26,26 @@ struct Entry {
     due: Millis,
 }
 
+/// A part of a message: its message as in [`Entry`], and its next hop.
+type Part = ([u8; 16], Arc<NextHop>);
+
+/// When an entry is taken up, and the time for which it stands.
+type Times = (Millis, Millis);
+
+impl Entry {
+    fn part(&self) -> Part {
+        (self.id, Arc::clone(&self.next_hop))
+    }
+}
+
 /// What waits for its time.
 ///
-/// There may be more entries than parts of messages: one that was put off by somebody else leaves its old entry behind.
-/// Whoever takes an entry up finds out (see [`Job::due`]).
+/// Of each part of a message there is one entry, the earliest of those it was told of: one that was put off by somebody
+/// else may have kept its old time. Whoever takes an entry up finds out (see [`Job::due`]).
 pub(crate) struct Schedule {
     entries: BTreeSet<Entry>,
+    /// The times of each part's entry.
+    times: HashMap<Part, Times>,
     /// The next hops of all entries, and of all jobs that were handed out.
     next_hops: HashSet<Arc<NextHop>>,
     /// The longest time for which anything is ever put off, without jitter.
@@ -42,6 +56,7 @@ impl Schedule {
     pub(crate) fn new(longest: Duration) -> Self {
         Self {
             entries: BTreeSet::new(),
+            times: HashMap::new(),
             next_hops: HashSet::new(),
             longest,
         }
@@ -52,7 +67,7 @@ impl Schedule {
         let due = Millis::from(pending.due);
         let wake = self.plausible(due, now);
         let next_hop = self.shared(pending.next_hop);
-        self.entries.insert(Entry {
+        self.keep_earlier(Entry {
             wake,
             id: pending.id.to_bytes(),
             next_hop,
@@ -60,14 +75,40 @@ impl Schedule {
         });
     }
 
-    /// Takes up once more what could not be done, whatever the spool says of its time by then.
+    /// Takes up once more at `wake` what could not be done, for the time for which it stands.
     pub(crate) fn insert_again(&mut self, job: Job, wake: Millis) {
-        self.entries.insert(Entry {
+        self.keep_earlier(Entry {
             wake,
             id: job.id.to_bytes(),
             next_hop: job.next_hop,
-            due: Millis::NEVER,
+            due: job.due,
         });
+    }
+
+    /// Adds an entry in the place of a later one of the same part.
+    fn keep_earlier(&mut self, entry: Entry) {
+        let times = (entry.wake, entry.due);
+        match self.times.entry(entry.part()) {
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(times);
+            }
+            hash_map::Entry::Occupied(known) if known.get().0 <= entry.wake => return,
+            hash_map::Entry::Occupied(mut known) => {
+                let (wake, due) = known.insert(times);
+                self.entries.remove(&Entry {
+                    wake,
+                    due,
+                    ..entry.clone()
+                });
+            }
+        }
+        self.entries.insert(entry);
+    }
+
+    /// Takes an entry out.
+    fn remove(&mut self, entry: &Entry) {
+        self.entries.remove(entry);
+        self.times.remove(&entry.part());
     }
 
     fn shared(&mut self, next_hop: NextHop) -> Arc<NextHop> {
@@ -81,8 +122,9 @@ impl Schedule {
 
     /// The next job whose time has come.
     pub(crate) fn take_due(&mut self, now: Millis) -> Option<Job> {
-        self.entries.first().filter(|entry| entry.wake <= now)?;
-        self.entries.pop_first().map(|entry| Job {
+        let entry = self.entries.first().filter(|entry| entry.wake <= now)?.clone();
+        self.remove(&entry);
+        Some(Job {
             id: QueueId::from_bytes(entry.id),
             next_hop: entry.next_hop,
             due: entry.due,
@@ -109,10 +151,9 @@ impl Schedule {
         let mut pulled = 0;
         while let Some(last) = self.entries.last()
             && self.plausible(last.wake, now) != last.wake
-            && let Some(last) = self.entries.pop_last()
         {
             let wake = self.plausible(last.wake, now);
-            self.entries.insert(Entry { wake, ..last });
+            self.keep_earlier(Entry { wake, ..last.clone() });
             pulled += 1;
         }
         pulled
@@ -132,7 +173,7 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use jiff::Timestamp;
 
@@ -220,16 +261,33 @@ mod tests {
     }
 
     #[test]
-    fn the_same_part_told_of_twice_waits_once() {
+    fn however_often_a_part_is_told_of_it_waits_once_for_the_earliest_time() {
         let mut schedule = schedule();
-        let one = pending("a.example", at(0));
-        schedule.insert(one.clone(), at(0).into());
-        schedule.insert(one, at(0).into());
-        assert_eq!(schedule.entries.len(), 1);
+        let parts: Vec<Pending> = (0..3_000).map(|_| pending("a.example", at(HOUR))).collect();
+        for round in 0..10 {
+            for part in &parts {
+                let due = at(if round == 0 { HOUR } else { 100 - round });
+                schedule.insert(Pending { due, ..part.clone() }, at(0).into());
+                schedule.insert(part.clone(), at(0).into());
+            }
+            assert_eq!((schedule.entries.len(), schedule.times.len()), (3_000, 3_000));
+        }
+        let elsewhere = Pending {
+            id: parts[0].id,
+            ..pending("b.example", at(HOUR))
+        };
+        schedule.insert(elsewhere, at(0).into());
+        let taken: Vec<Job> = std::iter::from_fn(|| schedule.take_due(at(91).into())).collect();
+        assert_eq!(taken.len(), 3_000);
+        assert!(taken.iter().all(|job| job.due == at(91).into()));
+        assert_eq!((schedule.entries.len(), schedule.times.len()), (1, 1));
+        // What was taken up waits again when it is told of again.
+        schedule.insert(parts[0].clone(), at(91).into());
+        assert_eq!(schedule.entries.len(), 2);
     }
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 40);
+        assert!(size_of::<Entry>() <= 40 && size_of::<(Part, Times)>() <= 40);
     }
 }

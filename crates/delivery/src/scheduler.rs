@@ -3,11 +3,11 @@
 //! The schedule lives in memory and is rebuilt at start by one scan of the spool, during which new mail is already
 //! accepted and delivered. One task owns it; deliveries are tasks of their own, and none of them can end it.
 //!
-//! A part of a message may stand in the schedule more than once: found by the scan and told of by the listener, or waiting
-//! for a later time and tried earlier at the administrator's word. Only one delivery of it can hold the lease, and one
-//! that comes upon a part put off by another leaves it for its time. So nobody has to remember what is known already.
+//! A part of a message may be told of more than once: found by the scan and told of by the listener, or waiting for a later
+//! time and tried earlier at the administrator's word. It stands at most once in the schedule and once among what is due.
+//! Only one delivery of it can hold the lease, and one that comes upon a part put off by another leaves it for its time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,10 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis};
 use crate::delivery::{Again, Delivery, Job, Left};
+use crate::reports::DelaysAlone;
 use crate::schedule::Schedule;
 use crate::turns::Turns;
+use crate::untold::Untold;
 
 /// The longest sleep: a clock that jumps is noticed this soon.
 const NAP: Duration = Duration::from_secs(30);
@@ -92,6 +94,8 @@ pub(crate) struct Limits {
     pub(crate) per_destination: usize,
     /// The longest delay between two attempts, without jitter.
     pub(crate) longest_delay: Duration,
+    /// How long the news that a message is late waits for more of its kind.
+    pub(crate) delays_gathered: Duration,
 }
 
 pub(crate) struct Scheduler<S> {
@@ -104,8 +108,9 @@ pub(crate) struct Scheduler<S> {
     found: mpsc::Receiver<Found>,
     schedule: Schedule,
     turns: Turns,
-    /// Reports to be made, by a time that no clock can change.
-    reports: BTreeSet<(Instant, QueueId)>,
+    untold: Untold,
+    /// How long messages wait of which something stored is damaged; twice as long after each attempt.
+    damaged: HashMap<QueueId, Duration>,
     running: JoinSet<Left>,
     /// What each running task does.
     tasks: HashMap<Id, Task>,
@@ -138,7 +143,8 @@ impl<S: Spool> Scheduler<S> {
             found,
             schedule: Schedule::new(limits.longest_delay.max(SPOOL_TROUBLE)),
             turns: Turns::new(limits.per_destination),
-            reports: BTreeSet::new(),
+            untold: Untold::default(),
+            damaged: HashMap::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
         };
@@ -182,7 +188,9 @@ impl<S: Spool> Scheduler<S> {
             }
             Message::Report(messages) => {
                 let at = Instant::now();
-                self.reports.extend(messages.into_iter().map(|id| (at, id)));
+                for id in messages {
+                    self.untold.insert(at, id);
+                }
             }
             Message::ForgetHosts => self.delivery.forget_hosts(),
         }
@@ -204,9 +212,9 @@ impl<S: Spool> Scheduler<S> {
     fn until_next_due(&self, now: Millis) -> Duration {
         let delivery = self.schedule.until_next(now).unwrap_or(NAP);
         let report = self
-            .reports
-            .first()
-            .map_or(NAP, |(at, _)| at.saturating_duration_since(Instant::now()));
+            .untold
+            .next()
+            .map_or(NAP, |at| at.saturating_duration_since(Instant::now()));
         delivery.min(report).min(NAP)
     }
 
@@ -219,8 +227,7 @@ impl<S: Spool> Scheduler<S> {
             self.turns.push(job);
         }
         while self.has_room()
-            && self.reports.first().is_some_and(|(at, _)| *at <= Instant::now())
-            && let Some((_, id)) = self.reports.pop_first()
+            && let Some(id) = self.untold.take_due(Instant::now())
         {
             self.start(Task::Report(id));
         }
@@ -244,7 +251,8 @@ impl<S: Spool> Scheduler<S> {
             }
             Task::Report(id) => {
                 let id = *id;
-                self.running.spawn(async move { delivery.report(id).await })
+                self.running
+                    .spawn(async move { delivery.report(id, DelaysAlone::Told).await })
             }
         };
         self.tasks.insert(started.id(), task);
@@ -264,18 +272,42 @@ impl<S: Spool> Scheduler<S> {
             Err(error) => self.fault(message, &error),
         };
         self.take(Message::Schedule(left.pending));
+        let wait = self.wait(message, left.damaged);
         if left.again.contains(&Again::Report) {
-            self.reports.insert((Instant::now() + SPOOL_TROUBLE, message));
+            self.untold.insert(Instant::now() + wait, message);
+        }
+        if left.again.contains(&Again::Gathered) {
+            let at = Instant::now() + self.limits.delays_gathered;
+            self.untold.insert(at, message);
         }
         if let Task::Deliver(job) = task {
             self.turns.ended(&job);
+            let wake = Millis::from(self.clock.now()).plus(wait);
             if left.again.contains(&Again::Deliver) {
-                let wake = Millis::from(self.clock.now()).plus(SPOOL_TROUBLE);
+                // Whatever the spool says of its time by then.
+                let due = Millis::NEVER;
+                self.schedule.insert_again(Job { due, ..job }, wake);
+            } else if left.again.contains(&Again::Taken) {
                 self.schedule.insert_again(job, wake);
             } else {
                 self.schedule.forget(job);
             }
         }
+    }
+
+    /// How long what could not be done for a message waits. A disk may work again at any time; what is damaged hardly ever
+    /// heals.
+    fn wait(&mut self, message: QueueId, damaged: bool) -> Duration {
+        if !damaged {
+            self.damaged.remove(&message);
+            return SPOOL_TROUBLE;
+        }
+        let wait = self.damaged.entry(message).or_insert(SPOOL_TROUBLE);
+        let now = *wait;
+        *wait = now
+            .saturating_mul(2)
+            .min(self.limits.longest_delay.max(SPOOL_TROUBLE));
+        now
     }
 
     /// A fault of ours: the message stays in the spool, and its turn comes again.
@@ -286,8 +318,8 @@ impl<S: Spool> Scheduler<S> {
                 .with("error", Value::Quoted(error.to_string())),
         );
         Left {
-            pending: Vec::new(),
             again: vec![Again::Deliver, Again::Report],
+            ..Left::default()
         }
     }
 }

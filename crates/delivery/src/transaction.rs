@@ -1,6 +1,7 @@
 //! One transaction: MAIL, RCPT, DATA and the content, and what it made of each recipient.
 
 use bytes::BytesMut;
+use mail::MailParameters;
 use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
 use spool::{Lease, LeasedRecipient};
@@ -48,9 +49,35 @@ pub(crate) async fn send(
     timeouts: &Timeouts,
 ) -> Ended {
     let Outgoing { lease, recipients } = outgoing;
-    if let Some(failure) = unfit(session, outgoing) {
-        return Ended::all(recipients.len(), failure, true);
-    }
+    let unfit: Vec<_> = recipients
+        .iter()
+        .map(|recipient| unfit(session, lease, recipient))
+        .collect();
+    let fit = recipients.iter().zip(&unfit);
+    let fit: Vec<_> = fit
+        .filter(|(_, failure)| failure.is_none())
+        .map(|(recipient, _)| *recipient)
+        .collect();
+    let mut ended = if fit.is_empty() {
+        Ended::from_recipients(Vec::new(), None, true)
+    } else {
+        exchange(session, lease, &fit, timeouts).await
+    };
+    let mut verdicts = ended.verdicts.into_iter();
+    let verdicts = unfit
+        .into_iter()
+        .filter_map(|failure| failure.map(Verdict::Failed).or_else(|| verdicts.next()));
+    ended.verdicts = verdicts.collect();
+    ended
+}
+
+/// The transaction with those for whom the server is fit.
+async fn exchange(
+    session: &mut Session,
+    lease: &Lease,
+    recipients: &[&LeasedRecipient],
+    timeouts: &Timeouts,
+) -> Ended {
     if session.unfinished
         && let Err(failure) = reset(session, timeouts).await
     {
@@ -80,31 +107,29 @@ async fn reset(session: &mut Session, timeouts: &Timeouts) -> Result<(), Session
     }
 }
 
-/// What the server has said cannot be sent at all.
-fn unfit(session: &Session, outgoing: &Outgoing<'_>) -> Option<SessionFailure> {
-    let Outgoing { lease, recipients } = outgoing;
+/// What the server has said cannot be sent at all, or not to this recipient.
+fn unfit(session: &Session, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
     let offers = |extension| session.extensions.offers(extension);
     match session.extensions.size_limit() {
         Some(limit) if lease.size > limit => return Some(SessionFailure::TooLarge(limit)),
         Some(_) | None => {}
     }
-    if lease.parameters.smtputf8 && !offers(Extension::SmtpUtf8) {
-        return Some(SessionFailure::NoSmtpUtf8(beyond_ascii(lease, recipients)));
+    if !offers(Extension::SmtpUtf8) {
+        if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
+            return Some(SessionFailure::NoSmtpUtf8(BeyondAscii::Address));
+        }
+        if lease.parameters.smtputf8 {
+            return Some(SessionFailure::NoSmtpUtf8(BeyondAscii::Header));
+        }
     }
     let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
     (eight_bit && !offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
 }
 
-fn beyond_ascii(lease: &Lease, recipients: &[&LeasedRecipient]) -> BeyondAscii {
-    let ascii = lease.reverse_path.as_str().is_ascii()
-        && recipients
-            .iter()
-            .all(|recipient| recipient.address.as_str().is_ascii());
-    if ascii {
-        BeyondAscii::Header
-    } else {
-        BeyondAscii::Address
-    }
+/// Whether a recipient can be named in a transaction with SMTPUTF8 only. An ORCPT goes to servers with DSN only.
+fn needs_smtputf8(session: &Session, recipient: &LeasedRecipient) -> bool {
+    !recipient.address.is_ascii()
+        || session.extensions.offers(Extension::Dsn) && original::needs_smtputf8(&recipient.parameters)
 }
 
 /// What the envelope came to.
@@ -136,14 +161,21 @@ async fn envelope(
     recipients: &[&LeasedRecipient],
     timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
+    let smtputf8 = lease.parameters.smtputf8
+        || recipients
+            .iter()
+            .any(|recipient| needs_smtputf8(session, recipient));
     let mail = Command::MailFrom {
         reverse_path: &lease.reverse_path,
         size: lease.size,
-        parameters: &lease.parameters,
+        parameters: &MailParameters {
+            smtputf8,
+            ..lease.parameters.clone()
+        },
     };
     let parameters: Vec<_> = recipients
         .iter()
-        .map(|recipient| original::parameters(&recipient.parameters, lease.parameters.smtputf8))
+        .map(|recipient| original::parameters(&recipient.parameters, smtputf8))
         .collect();
     let recipients: Vec<Command<'_>> = recipients
         .iter()

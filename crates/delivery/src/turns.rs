@@ -1,9 +1,9 @@
 //! Whose turn it is: what is due, by destination, so that a slow one does not keep the others waiting.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use mail::NextHop;
+use mail::{NextHop, QueueId};
 
 use crate::delivery::Job;
 
@@ -21,6 +21,8 @@ pub(crate) struct Turns {
 struct Destination {
     active: usize,
     waiting: VecDeque<Job>,
+    /// The messages of those, none of them twice.
+    messages: HashSet<QueueId>,
     /// Whether it stands in `ready`.
     in_turn: bool,
 }
@@ -34,11 +36,13 @@ impl Turns {
         }
     }
 
-    /// Adds a job at the end of its destination's row.
+    /// Adds a job at the end of its destination's row, unless it stands there already.
     pub(crate) fn push(&mut self, job: Job) {
         let next_hop = Arc::clone(&job.next_hop);
         let destination = self.destinations.entry(Arc::clone(&next_hop)).or_default();
-        destination.waiting.push_back(job);
+        if destination.messages.insert(job.id) {
+            destination.waiting.push_back(job);
+        }
         self.offer_turn(&next_hop);
     }
 
@@ -48,6 +52,7 @@ impl Turns {
         let destination = self.destinations.get_mut(&next_hop)?;
         destination.in_turn = false;
         let job = destination.waiting.pop_front()?;
+        destination.messages.remove(&job.id);
         destination.active += 1;
         self.offer_turn(&next_hop);
         Some(job)
@@ -89,6 +94,24 @@ mod tests {
             next_hop: Arc::new(domain.parse().unwrap()),
             due: Millis::NEVER,
         }
+    }
+
+    #[test]
+    fn what_stands_in_the_row_is_not_added_again() {
+        let mut turns = Turns::new(2);
+        let one = job("a.example");
+        let elsewhere = Job {
+            id: one.id,
+            ..job("b.example")
+        };
+        for job in [&one, &elsewhere, &one] {
+            turns.push(job.clone());
+        }
+        let begun: Vec<Job> = std::iter::from_fn(|| turns.next()).collect();
+        assert_eq!(begun.len(), 2);
+        // It is under way; told of once more, it comes once more.
+        turns.push(one.clone());
+        assert_eq!(turns.next().map(|job| job.id), Some(one.id));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use mail::{
 };
 use scene::common::{OPPORTUNISTIC, assert_line};
 use scene::{Line, Scene, Setting, envelope};
-use spool::{Settlement, Spool as _};
+use spool::{Action as Doing, Manage as _, RecipientIndex, Selected, Settlement, Spool as _};
 use testworld::mail::{MailFault, Receiver, Stage};
 
 const CONTENT: &[u8] = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
@@ -93,9 +93,10 @@ fn nine() -> Envelope {
     envelope
 }
 
+/// Warnings are told half a second after they came up.
 fn patient() -> Setting {
     Setting {
-        delay_warning: Some(Duration::from_mins(30)),
+        delay_warning: Some(Duration::from_secs(6)),
         ..Setting::default()
     }
 }
@@ -275,6 +276,40 @@ async fn one_round_of_several_fates_makes_one_report() {
 }
 
 #[tokio::test]
+async fn a_message_late_at_two_next_hops_that_are_tried_at_different_times_makes_one_warning() {
+    let setting = Setting {
+        // Warnings are told three seconds after they came up.
+        delay_warning: Some(Duration::from_secs(36)),
+        ..Setting::default()
+    };
+    let scene = Scene::asleep(OPPORTUNISTIC, setting).await;
+    let (far, origin) = receivers(&scene, &[]).await;
+    let near = scene.receiver(4, &scene.identity("mx.test"), vec![]).await;
+    scene.domain("near", &near, &scene.identity("mx.test").tlsa_3_1_1());
+    far.set_faults(Fate::Late.fault());
+    near.set_faults(Fate::Late.fault());
+    let created = Timestamp::now() - SignedDuration::from_hours(1);
+    let id = scene
+        .queue(&["a@far.test", "b@near.test"], CONTENT, created)
+        .await;
+    let second = vec![Selected {
+        id,
+        recipients: vec![RecipientIndex(1)],
+    }];
+    let act = |doing| scene.spool.act(doing, second.clone(), Timestamp::now());
+    act(Doing::Hold).await.unwrap();
+    scene.start();
+    scene.lines(id, 1).await;
+    let released = act(Doing::Release).await.unwrap();
+    scene.scheduler().retry(released.pending);
+    scene.lines(id, 2).await;
+    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    let report = text(&origin, 0);
+    assert_eq!(report.matches("Action: delayed").count(), 2, "{report}");
+    assert_eq!(scene.events("dsn").len(), 1);
+}
+
+#[tokio::test]
 async fn a_report_goes_out_from_nobody_and_asks_for_none() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.test");
@@ -342,7 +377,7 @@ async fn a_report_that_fails_ends_with_a_warning_and_never_with_a_report() {
 async fn settle_as_refused(scene: &Scene, id: QueueId) {
     let now = Timestamp::now();
     let next_hop = "far.test".parse().unwrap();
-    let lease = scene.spool.lease(id, &next_hop).await.unwrap().unwrap();
+    let lease = scene.spool.lease(id, &next_hop).await.unwrap().leased().unwrap();
     let settlement = Settlement {
         recipient: lease.recipients[0].index,
         outcome: Outcome {
@@ -395,90 +430,4 @@ async fn what_was_settled_before_a_crash_is_reported_after_it() {
         &[("about", &id.to_string()), ("kind", "failed")],
     );
     scene.wait_until_empty().await;
-}
-
-#[tokio::test]
-async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.test");
-    let plain = scene.receiver(2, &identity, vec![]).await;
-    let able = scene.receiver_with(3, &identity, &["SMTPUTF8"]).await;
-    let origin = scene.receiver(4, &identity, vec![]).await;
-    let domain = scene.world.domain("both.test").signed();
-    domain
-        .mx(10, "mx1.both.test", plain.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .mx(20, "mx2.both.test", able.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .add()
-        .unwrap();
-    scene.domain("plain", &plain, &identity.tlsa_3_1_1());
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
-    let mut to_both = envelope("sender@origin.test", &["\u{e4}@both.test"], CONTENT);
-    to_both.parameters.smtputf8 = true;
-    let id = scene
-        .queue_envelope(to_both.clone(), CONTENT, Timestamp::now())
-        .await;
-    assert_line(
-        &scene.lines(id, 1).await[0],
-        &[("status", "sent"), ("relay", "mx2.both.test [127.0.0.3]")],
-    );
-    assert_eq!(able.messages()[0].recipients, ["\u{e4}@both.test"]);
-    let mail = commands(&able, "MAIL");
-    assert!(mail[0].ends_with(" SMTPUTF8"), "{mail:?}");
-    assert_eq!(plain.count_of("MAIL"), 0);
-    // Where nobody takes them it fails at once, and the report comes back in ASCII.
-    for (recipient, enhanced) in [("\u{e4}@plain.test", "5.6.7"), ("a@plain.test", "5.6.9")] {
-        let mut envelope = envelope("sender@origin.test", &[recipient], CONTENT);
-        envelope.parameters.smtputf8 = true;
-        let id = scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
-        assert_line(
-            &scene.lines(id, 1).await[0],
-            &[
-                ("status", "bounced"),
-                ("enhanced", enhanced),
-                ("dsn", "-"),
-                ("dsn_sent", "yes"),
-            ],
-        );
-    }
-    assert_eq!(plain.count_of("MAIL"), 0);
-    assert!(origin.wait_for_messages(2, scene::LIMIT).await);
-    for message in origin.messages() {
-        assert!(message.content.is_ascii() && !message.mail_parameters.contains("SMTPUTF8"));
-    }
-    // An A-label needs nothing of the kind, nor does a message that the client merely declared.
-    let id = scene
-        .queue_envelope(
-            envelope("sender@origin.test", &["a@plain.test"], CONTENT),
-            CONTENT,
-            Timestamp::now(),
-        )
-        .await;
-    assert_line(&scene.lines(id, 1).await[0], &[("status", "sent")]);
-    assert!(!commands(&plain, "MAIL")[0].contains("SMTPUTF8"));
-}
-
-#[tokio::test]
-async fn eight_bit_content_needs_8bitmime_beside_smtputf8() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.test");
-    let ehlo = "250-mx.test\r\n250 SMTPUTF8";
-    let odd = scene
-        .receiver(
-            2,
-            &identity,
-            vec![MailFault::Reply(Stage::EhloInTls, ehlo.into())],
-        )
-        .await;
-    scene.domain("odd", &odd, &identity.tlsa_3_1_1());
-    let content = "Subject: gr\u{fc}n\r\n\r\nx\r\n".as_bytes();
-    let mut envelope = envelope("", &["a@odd.test"], content);
-    envelope.parameters.smtputf8 = true;
-    let id = scene.queue_envelope(envelope, content, Timestamp::now()).await;
-    assert_line(
-        &scene.lines(id, 1).await[0],
-        &[("status", "bounced"), ("enhanced", "5.6.3"), ("dsn_sent", "no")],
-    );
-    assert_eq!(odd.count_of("MAIL"), 0);
 }

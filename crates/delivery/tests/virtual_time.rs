@@ -354,6 +354,7 @@ async fn what_the_spool_cannot_do_now_is_done_when_it_can() {
     while world.spool.attempts(id).last().unwrap().notice.is_none() {
         world.pass(Duration::from_secs(1)).await;
     }
+    world.pass(20 * MINUTE).await;
     assert_eq!(world.spool.reports().len(), 0);
     world.pass(MINUTE + Duration::from_secs(1)).await;
     assert_eq!(world.spool.reports().len(), 1);
@@ -395,4 +396,46 @@ async fn every_attempt_is_an_entry_of_the_ledger() {
     let family = AddressFamily::None;
     assert_eq!((&last.entry.host, last.entry.family), (&None, family));
     assert_eq!(last.entry.security, DeliverySecurity::None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_other_hands_is_tried_when_they_let_go() {
+    let world = World::new(defaults()).await;
+    let id = world.accept("s@origin.test", world.now());
+    world.pass(MINUTE).await;
+    assert_eq!(world.spool.attempts(id).len(), 1);
+    // It falls due while the administrator's action is written, and that fails: nobody tells the scheduler.
+    let hands = world.spool.take(id);
+    world.pass(7 * MINUTE).await;
+    drop(hands);
+    assert_eq!(world.spool.attempts(id).len(), 1);
+    world.pass(MINUTE).await;
+    assert_eq!(world.spool.attempts(id).len(), 2);
+    // What has been put off meanwhile is left for its time.
+    let hands = world.spool.take(id);
+    world.pass(12 * MINUTE).await;
+    let until = world.now() + SignedDuration::from_mins(30);
+    world.spool.put_off(id, until);
+    drop(hands);
+    world.pass(29 * MINUTE).await;
+    assert_eq!(world.spool.attempts(id).len(), 2);
+    world.pass(2 * MINUTE).await;
+    assert_eq!(world.spool.attempts(id).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_message_is_told_of_ever_more_rarely() {
+    let world = World::new(defaults()).await;
+    // The scan at start is over.
+    world.pass(Duration::from_secs(1)).await;
+    world.spool.damage();
+    let id = world.accept("s@origin.test", world.now());
+    // After 0, 30, 90, 210 ... seconds: the n-th at 30 * (2^n - 1), until four hours lie between two.
+    world.pass(HOUR).await;
+    assert_eq!(world.log.events("spool").len(), 7);
+    world.pass(23 * HOUR).await;
+    let events = world.log.events("spool");
+    assert!((13..=15).contains(&events.len()), "{}", events.len());
+    let remedy = format!("danerelay queue delete --id {id}");
+    assert!(events.iter().all(|event| event["remedy"] == remedy));
 }

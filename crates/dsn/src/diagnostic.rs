@@ -46,6 +46,14 @@ impl Diagnostic {
             )
     }
 
+    /// The same in at most so many octets, but for the marks where something was cut off.
+    pub(crate) fn within(&self, length: usize) -> Self {
+        match self {
+            Self::Smtp(reply) => Self::Smtp(ReplyLines::within(reply.0.iter().cloned(), length)),
+            Self::Relay(reason) => Self::Relay(bounded(reason, length)),
+        }
+    }
+
     /// The words, line for line.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         match self {
@@ -57,10 +65,20 @@ impl Diagnostic {
 
 impl ReplyLines {
     fn new(lines: impl IntoIterator<Item = String>) -> Self {
-        let mut room = LENGTH;
+        Self::within(lines, LENGTH)
+    }
+
+    /// The first lines, and the last one, in which many servers come to the point.
+    fn within(lines: impl IntoIterator<Item = String>, length: usize) -> Self {
+        let mut lines: Vec<String> = lines.into_iter().collect();
+        let last = lines.pop().map(|last| {
+            let most = if lines.is_empty() { length } else { length / 2 };
+            bounded(&last, most)
+        });
+        let mut room = length.saturating_sub(last.as_ref().map_or(0, String::len));
         let mut kept = Vec::new();
         for line in lines {
-            if kept.len() >= LINES || room == 0 {
+            if kept.len() >= LINES - 1 || room == 0 {
                 kept.push("...".to_owned());
                 break;
             }
@@ -68,6 +86,7 @@ impl ReplyLines {
             room = room.saturating_sub(line.len());
             kept.push(line);
         }
+        kept.extend(last);
         Self(kept)
     }
 }
@@ -169,7 +188,12 @@ mod tests {
     fn replies_are_bounded_and_printable() {
         let long = Diagnostic::reply(code(550), &vec!["x".repeat(1000); 100]);
         assert!(long.lines().map(str::len).sum::<usize>() < LENGTH + 10);
-        assert_eq!(long.lines().last(), Some("..."));
+        assert!(long.lines().any(|line| line == "..."));
+        let end = [vec!["x".repeat(60); 50], vec!["the point".to_owned()]].concat();
+        assert_eq!(
+            Diagnostic::reply(code(550), &end).lines().last(),
+            Some("550 the point")
+        );
         let many = Diagnostic::reply(code(550), &vec![""; 100]);
         assert_eq!(many.lines().count(), LINES + 1);
         let hostile = Diagnostic::reply(code(550), &["a\r\nX: y\u{1b}[2J\0\u{e9}"]);

@@ -1,6 +1,9 @@
 //! A sentence for each security rule that can hold up mail: what was not as it must be, and who can mend it.
 
-use mail::{DaneVerdict, FailCause, LookupFailure};
+use mail::{DaneVerdict, EnhancedStatus, FailCause, LookupFailure};
+
+use crate::Diagnostic;
+use crate::report::RecipientReport;
 
 /// The rule that was not met, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +19,46 @@ pub struct BrokenRule {
 pub enum Mender {
     /// Those who run the receiving servers or their DNS.
     Receiver,
-    /// The receiving side most likely; an outage on the way looks the same.
-    ReceiverOrNetwork,
+    /// Those who run our resolver, the network, or the receiving side's DNS: an outage looks the same wherever it is.
+    ResolverOrReceiver,
+    /// The receiving side, by offering TLS with a valid certificate, or whoever made the rule.
+    ReceiverOrPolicy,
     /// Those who run this relay, whose policy demands more than the receiving side offers.
     OurPolicy,
+}
+
+/// The rule that held up mail for a recipient. `None` where it was no rule, but a refusal or an outage.
+pub(crate) fn rule_of(recipient: &RecipientReport) -> Option<BrokenRule> {
+    broken_rule(&recipient.verdict).or_else(|| tls_rule(recipient.status, &recipient.diagnostic))
+}
+
+/// The rule that is not DANE's. Reasons of ours, and no server's reply, have the status X.7.4 where encryption was not
+/// offered and X.7.5 where it did not come about or proved nothing; which of these it was, the reason begins with.
+fn tls_rule(status: EnhancedStatus, diagnostic: &Diagnostic) -> Option<BrokenRule> {
+    let Diagnostic::Relay(reason) = diagnostic else {
+        return None;
+    };
+    let is = |detail| status == EnhancedStatus::new(status.class(), 7, detail);
+    if !is(4) && !is(5) {
+        return None;
+    }
+    let (sentences, mender) = if reason.starts_with("the policy demands DANE") {
+        let sentences =
+            demanded("the receiving server is given by its address, for which there are no TLSA records");
+        (sentences, Mender::OurPolicy)
+    } else if reason.starts_with("the server did not prove its identity")
+        || reason.starts_with("the domain's MTA-STS policy")
+    {
+        let sentences = "This mail system has been told, by its own policy or by one that the domain publishes \
+             (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. \
+             Nothing was sent to a server that did not.";
+        (sentences.to_owned(), Mender::ReceiverOrPolicy)
+    } else {
+        let sentences = "This mail system has been told, by its own policy or by one that the domain publishes \
+             (MTA-STS), to send mail to the domain over encrypted connections only. Nothing was sent in clear.";
+        (sentences.to_owned(), Mender::ReceiverOrPolicy)
+    };
+    Some(BrokenRule { sentences, mender })
 }
 
 /// What DANE found wrong. `None` where DANE found nothing wrong or had no say: then something else decided.
@@ -104,8 +143,8 @@ fn lookup_sentence(failure: &LookupFailure) -> String {
         LookupFailure::Indeterminate => {
             "what is needed to check the answer's signatures was not to be had.".to_owned()
         }
-        LookupFailure::Servfail => "the name servers reported a failure (SERVFAIL).".to_owned(),
-        LookupFailure::Rcode(name) => format!("the name servers gave no answer but the error {name}."),
+        LookupFailure::Servfail => "the look-up ended in a failure (SERVFAIL).".to_owned(),
+        LookupFailure::Rcode(name) => format!("there was no answer but the error {name}."),
         LookupFailure::Timeout => "no answer came in time.".to_owned(),
         LookupFailure::Malformed => "the answer could not be understood.".to_owned(),
         LookupFailure::AliasLoop => "its aliases go round in a circle or are too many.".to_owned(),
@@ -122,7 +161,7 @@ fn mender(cause: &FailCause) -> Mender {
                 LookupFailure::Indeterminate
                 | LookupFailure::Servfail
                 | LookupFailure::Rcode(_)
-                | LookupFailure::Timeout => Mender::ReceiverOrNetwork,
+                | LookupFailure::Timeout => Mender::ResolverOrReceiver,
             }
         }
         FailCause::InsecureMx
@@ -207,8 +246,60 @@ mod tests {
         );
         assert_eq!(
             mender(FailCause::TlsaLookup(LookupFailure::Timeout)),
-            Mender::ReceiverOrNetwork
+            Mender::ResolverOrReceiver
         );
+    }
+
+    #[test]
+    fn rules_about_encryption_are_told_by_status_and_reason() {
+        let rule = |detail, reason: &str| {
+            tls_rule(
+                EnhancedStatus::new(4, 7, detail),
+                &Diagnostic::Relay(reason.to_owned()),
+            )
+        };
+        let offer = "TLS is required, and the server does not offer STARTTLS";
+        let proof = "the server did not prove its identity: certificate expired";
+        for (detail, reason, words, mender) in [
+            (
+                4,
+                offer,
+                "over encrypted connections only",
+                Mender::ReceiverOrPolicy,
+            ),
+            (
+                5,
+                "the TLS handshake failed: x",
+                "over encrypted connections only",
+                Mender::ReceiverOrPolicy,
+            ),
+            (
+                5,
+                proof,
+                "a certificate valid for their name",
+                Mender::ReceiverOrPolicy,
+            ),
+            (
+                5,
+                "the policy demands DANE, and x",
+                "the protection of DANE",
+                Mender::OurPolicy,
+            ),
+        ] {
+            let rule = rule(detail, reason).unwrap();
+            assert!(rule.sentences.contains(words), "{}", rule.sentences);
+            assert_eq!(rule.mender, mender, "{reason}");
+        }
+        assert_eq!(rule(1, proof), None);
+        assert_eq!(
+            tls_rule(EnhancedStatus::new(4, 4, 5), &Diagnostic::Relay(proof.to_owned())),
+            None
+        );
+        let reply = Diagnostic::reply(
+            mail::ReplyCode::new(550).unwrap(),
+            &["5.7.5 your mail is not encrypted"],
+        );
+        assert_eq!(tls_rule(EnhancedStatus::new(5, 7, 5), &reply), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use mail::Action;
 
 use crate::Diagnostic;
 use crate::address::readable;
-use crate::explain::{Mender, broken_rule};
+use crate::explain::{Mender, rule_of};
 use crate::report::{RecipientReport, Report, rank};
 use crate::returned::Extent;
 use crate::text::{Prose, date};
@@ -14,6 +14,8 @@ use crate::text::{Prose, date};
 const INDENT: usize = 4;
 /// How far the words that decided are set in.
 const QUOTE: usize = 8;
+/// The octets of a letter from which on recipients are only named: who reads further has the part for machines.
+const FULL_STORIES: usize = 64 * 1024;
 
 /// The letter, with CRLF line ends; only addresses may have characters beyond ASCII.
 pub(crate) fn letter(
@@ -65,8 +67,20 @@ fn add_group(prose: &mut Prose, report: &Report, recipients: &[&RecipientReport]
         "these recipients"
     };
     prose.paragraph(0, &fate(report, first.action, recipients_are, now));
+    let mut unexplained = Vec::new();
     for alike in by_story(recipients) {
-        add_story(prose, report, &alike);
+        if prose.len() < FULL_STORIES {
+            add_story(prose, report, &alike);
+        } else {
+            unexplained.extend(alike);
+        }
+    }
+    if !unexplained.is_empty() {
+        prose.paragraph(
+            0,
+            "What there is to tell of the following recipients is in the attached delivery status:",
+        );
+        prose.addresses(unexplained.into_iter().map(addressee));
     }
 }
 
@@ -159,7 +173,7 @@ fn addressee(recipient: &RecipientReport) -> String {
         .as_ref()
         .and_then(|original| original.decoded().split_once(';'))
         .map(|(_, known)| known.trim())
-        .filter(|known| !known.eq_ignore_ascii_case(address));
+        .filter(|known| !known.is_empty() && !known.eq_ignore_ascii_case(address));
     match known {
         Some(known) => format!(
             "<{}>, to whom you wrote as <{}>",
@@ -172,7 +186,7 @@ fn addressee(recipient: &RecipientReport) -> String {
 
 /// The security rule, and who can mend what is wrong.
 fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
-    let Some(rule) = broken_rule(&recipient.verdict) else {
+    let Some(rule) = rule_of(recipient) else {
         return;
     };
     prose.paragraph(
@@ -191,9 +205,17 @@ fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
             "This is a fault at the receiving side, and it can only be mended there. Those who can are reached at \
              {receiver}, though mail to that address may meet the same fault."
         ),
-        Mender::ReceiverOrNetwork => format!(
-            "This is most likely a fault of the receiving side's name servers or of the network on the way to them. \
-             Those who can tell are reached at {receiver}, though mail to that address may meet the same fault."
+        Mender::ResolverOrReceiver => format!(
+            "This is a fault of the resolver of this mail system, of the receiving side's name servers or of the \
+             network between them. {} can tell, and is to be asked first; the receiving side is reached at \
+             {receiver}, though mail to that address may meet the same fault.",
+            report.postmaster()
+        ),
+        Mender::ReceiverOrPolicy => format!(
+            "The receiving side can mend it, by offering encryption (STARTTLS) with a certificate valid for the \
+             server's name; it is reached at {receiver}, though mail to that address may meet the same fault. {} \
+             can tell whose rule it is, and change it if it is ours.",
+            report.postmaster()
         ),
         Mender::OurPolicy => format!(
             "The rule is one of this mail system, and {} can change it. The receiving side, {receiver}, meets it by \
@@ -212,6 +234,7 @@ fn span(from: Timestamp, until: Timestamp) -> String {
         (2.., _, _) => format!("{days} days"),
         (_, 2.., _) => format!("{hours} hours"),
         (_, _, 2..) => format!("{minutes} minutes"),
+        _ if seconds == 1 => "1 second".to_owned(),
         _ => format!("{seconds} seconds"),
     }
 }
@@ -229,6 +252,7 @@ mod tests {
             ("2026-11-22T09:59:59Z", "47 hours"),
             ("2026-11-20T11:59:59Z", "119 minutes"),
             ("2026-11-20T10:01:00Z", "60 seconds"),
+            ("2026-11-20T10:00:01Z", "1 second"),
             ("2026-11-20T09:00:00Z", "0 seconds"),
         ] {
             assert_eq!(span(from, until.parse().unwrap()), words);

@@ -41,7 +41,7 @@ pub(crate) fn build(report: &Report, original: &[u8], id: QueueId, now: Timestam
         ))
         .to(Address::new_address(
             None::<&str>,
-            report.original_sender.as_str(),
+            report.return_address().to_string(),
         ))
         .subject(subject(report))
         .date(Date::new(now.as_second()))

@@ -89,7 +89,7 @@ impl Report {
     /// (RFC 3464 §2, RFC 5321 §4.5.5), and itself not to be reported on (RFC 3461 §6.1).
     pub fn envelope(&self) -> Envelope {
         let recipient = Recipient {
-            address: self.original_sender.clone(),
+            address: self.return_address(),
             parameters: RecipientParameters {
                 notify: "NEVER".parse().ok(),
                 original: None,
@@ -109,9 +109,21 @@ impl Report {
         }
     }
 
+    /// Where the report goes: to the sender, in ASCII if the domain's A-labels (RFC 5890 §2.3.2.1) make it so. Then it
+    /// needs no SMTPUTF8, which the way back may not have.
+    pub(crate) fn return_address(&self) -> Mailbox {
+        let sender = &self.original_sender;
+        if sender.is_ascii() || !sender.local_part().is_ascii() {
+            return sender.clone();
+        }
+        // With A-labels it may have become too long for a path.
+        Mailbox::parse(&format!("{}@{}", sender.local_part(), sender.domain()))
+            .unwrap_or_else(|_| sender.clone())
+    }
+
     /// What the way back to the sender can carry. Where the address is ASCII nobody knows of more than seven bits.
     pub(crate) fn way(&self) -> Way {
-        if self.original_sender.is_ascii() {
+        if self.return_address().is_ascii() {
             Way::SevenBit
         } else {
             Way::International

@@ -111,7 +111,7 @@ fn whole(report: &Report, content: &[u8], header: &Header<'_>) -> Option<Part> {
 /// SMTPUTF8 message and has UTF-8 in it. Either may be quoted-printable, where the way back has seven bits (§4.5).
 fn header_part(report: &Report, header: &Header<'_>) -> Part {
     let (content_type, way) = match header.characters() {
-        Characters::Utf8 if report.parameters.smtputf8 => ("message/global-headers", report.way()),
+        Characters::Utf8 if needed_smtputf8(report) => ("message/global-headers", report.way()),
         // Which characters the octets mean nobody knows: they are returned without being declared as any.
         Characters::Ascii | Characters::Utf8 | Characters::Other => ("text/rfc822-headers", Way::SevenBit),
     };
@@ -119,6 +119,13 @@ fn header_part(report: &Report, header: &Header<'_>) -> Part {
         content_type,
         body: encode(&header.lines, way),
     }
+}
+
+/// Whether the original came with SMTPUTF8 and had use for it: nobody else has such recipients. Our own trace field may
+/// name one.
+fn needed_smtputf8(report: &Report) -> bool {
+    let mut recipients = report.recipients.iter();
+    report.parameters.smtputf8 || recipients.any(|recipient| !recipient.address.is_ascii())
 }
 
 /// What a header's octets stand for.
@@ -139,19 +146,22 @@ struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the header of a message of `size` octets, of whose beginning `content` is at hand. It is cut between two
-    /// fields: half a field could mean something else.
+    /// fields: half a field could mean something else. It ends at the first line that is no part of a field, blank or
+    /// not: what follows may be the body.
     fn read(content: &'a [u8], size: u64) -> Self {
         let within = content.get(..HEADER).unwrap_or(content);
+        let is_cut = u64::try_from(within.len()).is_ok_and(|length| length < size);
         let mut lines = Vec::new();
         for line in within.split_inclusive(|octet| *octet == b'\n') {
+            let may_go_on = is_cut && !line.ends_with(b"\n");
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.is_empty() {
+            let continues = is_continuation(line) && !lines.is_empty() && !line.trim_ascii().is_empty();
+            if !may_go_on && !continues && !begins_field(line) {
                 return Self { lines, is_cut: false };
             }
             lines.push(line);
         }
-        let is_cut = u64::try_from(within.len()).is_ok_and(|length| length < size);
         if is_cut {
             while lines.pop().is_some_and(is_continuation) {}
         }
@@ -167,6 +177,13 @@ impl<'a> Header<'a> {
             Characters::Other
         }
     }
+}
+
+/// Whether a field begins here: its name and a colon (RFC 5322 §2.2), with blanks between them at most (§4.5.8).
+fn begins_field(line: &[u8]) -> bool {
+    let mut parts = line.splitn(2, |octet| *octet == b':');
+    let name = parts.next().unwrap_or_default().trim_ascii_end();
+    parts.next().is_some() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
 fn is_continuation(line: &[u8]) -> bool {
@@ -221,6 +238,13 @@ mod tests {
             (b"Subject: a", "Subject: a"),
             (b"", ""),
             (b"\r\nbody", ""),
+            // Without a blank line it ends where there is no field any more.
+            (b"Subject: x\r\nSecret body\r\nTo: c\r\n", "Subject: x"),
+            (b"Subject: x\r\nS\xe9cret: body\r\n", "Subject: x"),
+            (b"Subject: x\r\n: secret\r\n", "Subject: x"),
+            (b"Subject: x\r\n \t\r\n Secret body\r\n", "Subject: x"),
+            (b" Secret body\r\nSubject: x\r\n", ""),
+            (b"Subject : x\r\n y\r\nX-Y_z!:\r\n\r\n", "Subject : x| y|X-Y_z!:"),
         ] {
             assert_eq!(read(content), (lines.to_owned(), false));
         }
@@ -241,6 +265,9 @@ mod tests {
     #[test]
     fn a_header_that_was_not_read_to_its_end_is_cut() {
         let header = Header::read(b"A: b\r\nC: d\r\n", 100);
+        assert_eq!((header.lines, header.is_cut), (vec![&b"A: b"[..]], true));
+        // What the next octets would make of the last line nobody knows.
+        let header = Header::read(b"A: b\r\nC", 100);
         assert_eq!((header.lines, header.is_cut), (vec![&b"A: b"[..]], true));
     }
 

@@ -14,6 +14,10 @@ use crate::text::{Fields, date};
 /// ours begin with `X-` and our name (§2.4).
 const OWN_DIAGNOSTIC: &str = "X-danerelay";
 
+/// The octets that the diagnostics of all recipients may take together; with more, each gets its even share. A message
+/// may have a thousand recipients, and servers must not make a report of some KiB one of megabytes.
+const DIAGNOSTICS: usize = 128 * 1024;
+
 /// The part's type and its text.
 #[derive(Debug)]
 pub(crate) struct DeliveryStatus {
@@ -38,9 +42,10 @@ pub(crate) fn delivery_status(report: &Report, recipients: &[&RecipientReport]) 
     fields.add("Reporting-MTA", &reporting_mta(&report.reporting_mta));
     fields.add("Arrival-Date", &date(report.arrived));
     fields.add("X-Danerelay-Queue-Id", &report.queue_id.to_string());
+    let share = diagnostic_share(recipients);
     for recipient in recipients {
         fields.end_group();
-        add_recipient(&mut fields, recipient, form);
+        add_recipient(&mut fields, recipient, form, share);
     }
     DeliveryStatus {
         content_type,
@@ -63,7 +68,7 @@ fn is_ascii(recipient: &RecipientReport) -> bool {
 }
 
 /// One group, in the order of the grammar in RFC 3464 §2.3.
-fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form) {
+fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form, share: usize) {
     if let Some(recipient) = &recipient.original_recipient {
         fields.add_address("Original-Recipient", &original(recipient, form));
     }
@@ -73,7 +78,7 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form) {
     if let Some(remote_mta) = &recipient.remote_mta {
         fields.add("Remote-MTA", &format!("dns; {remote_mta}"));
     }
-    add_diagnostic(fields, &recipient.diagnostic);
+    add_diagnostic(fields, &recipient.diagnostic.within(share));
     if let Some(last_attempt) = recipient.last_attempt {
         fields.add("Last-Attempt-Date", &date(last_attempt));
     }
@@ -86,6 +91,17 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form) {
     if let Some(base) = &recipient.tlsa_base {
         fields.add("X-Danerelay-TLSA-Base", base.as_str());
     }
+}
+
+/// The octets that the diagnostic of one recipient may take.
+fn diagnostic_share(recipients: &[&RecipientReport]) -> usize {
+    let lines = recipients
+        .iter()
+        .flat_map(|recipient| recipient.diagnostic.lines());
+    if lines.map(str::len).sum::<usize>() <= DIAGNOSTICS {
+        return DIAGNOSTICS;
+    }
+    DIAGNOSTICS.checked_div(recipients.len()).unwrap_or(DIAGNOSTICS)
 }
 
 /// The type stands before the first line; the lines of a reply follow one another as RFC 3461 §9.2 shows.

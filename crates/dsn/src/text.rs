@@ -128,6 +128,11 @@ impl Prose {
         self.0.push_str("\r\n");
     }
 
+    /// Its octets so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn into_string(self) -> String {
         self.0
     }

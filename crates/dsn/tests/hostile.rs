@@ -103,6 +103,41 @@ fn endless_replies_and_reasons() {
 }
 
 #[test]
+fn a_thousand_recipients_do_not_make_a_report_of_megabytes() {
+    let recipients: Vec<RecipientReport> = (0..1000)
+        .map(|number| RecipientReport {
+            address: Mailbox::parse(&format!("user@domain{number}.example")).unwrap(),
+            verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
+            ..with_reply(&[
+                format!("{number} {}", "word ".repeat(400)),
+                "the point".to_owned(),
+            ])
+        })
+        .collect();
+    let content = report(recipients.clone()).build(b"", report_id(), now()).unwrap();
+    assert!(content.len() < 512 * 1024, "{} octets", content.len());
+    let taken = built(&report(recipients), common::ORIGINAL);
+    let letter = taken.parts[0].text();
+    assert_eq!(taken.groups.len(), 1001);
+    for (number, group) in taken.groups[1..].iter().enumerate() {
+        let address = format!("user@domain{number}.example");
+        assert_eq!(letter.matches(&format!("<{address}>")).count(), 1, "{address}");
+        assert_eq!(
+            find(group, "Final-Recipient"),
+            Some(&*format!("rfc822; {address}"))
+        );
+        let diagnostic = find(group, "Diagnostic-Code").unwrap();
+        assert!(
+            diagnostic.starts_with(&format!("smtp; 550-{number} word")),
+            "{diagnostic}"
+        );
+        assert!(diagnostic.ends_with("550 the point"), "{diagnostic}");
+    }
+    let words = taken.parts[0].words();
+    assert!(words.contains("the following recipients is in the attached delivery status"));
+}
+
+#[test]
 fn forged_headers_of_the_original() {
     for text in FORGERIES {
         let original = format!("Subject: {text}\r\nMessage-ID: <{text}@x>\r\n\r\nbody");
@@ -115,7 +150,7 @@ fn forged_headers_of_the_original() {
 fn a_boundary_that_occurs_in_the_original_is_not_used() {
     let first = format!("=_{}", report_id());
     let original =
-        format!("Subject: x\r\n--{first}\r\n--{first}.1--\r\nX: {first}.2\r\n\r\n--{first}.3--\r\n");
+        format!("Subject: x\r\n--{first}: x\r\n--{first}.1--: x\r\nX: {first}.2\r\n\r\n--{first}.3--\r\n");
     for (ret, number) in [(None, 3), (Some(Ret::Full), 4)] {
         let report = report_on(original.as_bytes(), ret, vec![refused()]);
         let taken = built(&report, original.as_bytes());
@@ -196,7 +231,8 @@ proptest! {
         }
         let content = report.build(&original, report_id(), now()).unwrap();
         if !sender.as_str().contains('\u{202e}') {
-            assert_read_by_another(&content, &taken.types(), sender.as_str());
+            let to = &report.envelope().recipients[0].address;
+            assert_read_by_another(&content, &taken.types(), to.as_str());
         }
     }
 }

@@ -9,7 +9,8 @@
 mod common;
 
 use common::{
-    ORIGINAL, built, expired, find, international, mailbox, refused, refused_international, report, report_on,
+    ORIGINAL, built, expired, find, international, mailbox, now, refused, refused_international, report,
+    report_id, report_on, take_apart,
 };
 use mail::{BodyType, MailParameters};
 
@@ -117,6 +118,9 @@ fn headers_go_back_by_what_they_hold_and_what_the_way_carries() {
         cases.push(built(&to_ascii, &original));
     }
     cases.push(built(&to_utf8, &original));
+    // Only a message that came with SMTPUTF8 has such a recipient.
+    let to_international = report_on(&original, None, vec![refused_international()]);
+    cases.push(built(&to_international, &original));
     let seen: Vec<_> = cases
         .iter()
         .map(|taken| {
@@ -130,6 +134,7 @@ fn headers_go_back_by_what_they_hold_and_what_the_way_carries() {
             ("message/global-headers", "quoted-printable"),
             ("text/rfc822-headers", "quoted-printable"),
             ("message/global-headers", "8bit"),
+            ("message/global-headers", "quoted-printable"),
         ]
     );
 }
@@ -146,6 +151,24 @@ fn the_envelope_demands_what_the_report_needs() {
     );
     let envelope = report(vec![refused_international()]).envelope();
     assert_eq!(envelope.parameters, MailParameters::of(BodyType::SevenBit));
+}
+
+#[test]
+fn where_only_the_domain_is_beyond_ascii_the_way_back_needs_nothing() {
+    let mut report = report(vec![refused_international()]);
+    report.original_sender = mailbox("alice@b\u{fc}cher.example");
+    let envelope = report.envelope();
+    assert_eq!(
+        envelope.recipients[0].address,
+        mailbox("alice@xn--bcher-kva.example")
+    );
+    assert_eq!(envelope.parameters, MailParameters::of(BodyType::SevenBit));
+    let content = report.build(ORIGINAL, report_id(), now()).unwrap();
+    assert!(content.is_ascii());
+    assert_eq!(
+        take_apart(&content).field("To"),
+        Some("<alice@xn--bcher-kva.example>")
+    );
 }
 
 #[test]

@@ -9,7 +9,8 @@
 mod common;
 
 use common::{ORIGINAL, Taken, built, expired, mailbox, refused, report};
-use dsn::Report;
+use dsn::{Diagnostic, Report};
+use mail::{DaneVerdict, EnhancedStatus, FailCause, LookupFailure, SkipReason};
 
 fn build(report: &Report) -> Taken {
     built(report, ORIGINAL)
@@ -58,4 +59,62 @@ fn what_is_the_same_for_many_is_told_once() {
     assert_eq!(letter.matches("The security rule").count(), 2, "{letter}");
     assert_eq!(letter.matches("reached at postmaster@example.net").count(), 1);
     assert_eq!(letter.matches("reached at postmaster@another.example").count(), 1);
+}
+
+#[test]
+fn a_blank_original_recipient_is_not_spoken_of() {
+    let mut recipient = refused();
+    recipient.original_recipient = Some("rfc822;+20".parse().unwrap());
+    let letter = build(&report(vec![recipient])).parts[0].words();
+    assert!(!letter.contains("you wrote as"), "{letter}");
+}
+
+#[test]
+fn a_rule_about_encryption_is_told_where_dane_had_no_say() {
+    let offer = "TLS is required, and the server does not offer STARTTLS";
+    let proof = "the server did not prove its identity: certificate expired";
+    for (detail, reason, rule) in [
+        (4, offer, "over encrypted connections only"),
+        (
+            5,
+            proof,
+            "only to servers that show a certificate valid for their name",
+        ),
+    ] {
+        let mut recipient = expired();
+        recipient.status = EnhancedStatus::new(4, 7, detail);
+        recipient.diagnostic = Diagnostic::Relay(reason.to_owned());
+        recipient.verdict = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
+        recipient.tlsa_base = None;
+        let letter = build(&report(vec![recipient])).parts[0].words();
+        for words in [
+            "The security rule behind it: This mail system has been told",
+            rule,
+            "it is reached at postmaster@example.net",
+            "postmaster@relay.example.nl can tell whose rule it is",
+        ] {
+            assert!(letter.contains(words), "{words} in {letter}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_dns_may_be_our_own() {
+    for failure in [
+        LookupFailure::Indeterminate,
+        LookupFailure::Servfail,
+        LookupFailure::Timeout,
+        LookupFailure::Rcode("REFUSED".to_owned()),
+    ] {
+        let mut recipient = expired();
+        recipient.verdict = DaneVerdict::Fail(FailCause::MxLookup(failure));
+        let letter = build(&report(vec![recipient])).parts[0].words();
+        for words in [
+            "a fault of the resolver of this mail system, of the receiving side",
+            "postmaster@relay.example.nl can tell, and is to be asked first",
+            "reached at postmaster@example.net",
+        ] {
+            assert!(letter.contains(words), "{words} in {letter}");
+        }
+    }
 }

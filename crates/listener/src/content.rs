@@ -85,7 +85,7 @@ where
             }
         };
         self.log_rejected(from, None, reply);
-        self.reply(reply);
+        self.refuse(reply);
     }
 
     /// Opens a place in the spool and writes our Received field to it.

@@ -15,8 +15,10 @@ pub(crate) struct HeaderScanner {
     line: Vec<u8>,
     /// The body of the first Message-ID field, as far as it has come.
     message_id: Option<Vec<u8>>,
-    /// An octet above 127 was seen.
+    /// An octet above 127 was seen in a line of the header.
     eight_bit: bool,
+    /// One was seen in the line that has begun.
+    eight_bit_line: bool,
     place: Place,
 }
 
@@ -33,13 +35,13 @@ impl HeaderScanner {
     pub(crate) fn scan(&mut self, mut content: &[u8]) {
         while self.place != Place::Body {
             let Some(end) = memchr::memchr(b'\n', content) else {
-                self.eight_bit |= !content.is_ascii();
+                self.eight_bit_line |= !content.is_ascii();
                 self.gather(content);
                 return;
             };
             let (line, rest) = content.split_at_checked(end + 1).unwrap_or((content, b""));
             content = rest;
-            self.eight_bit |= !line.is_ascii();
+            self.eight_bit_line |= !line.is_ascii();
             if self.line.is_empty() {
                 self.line(line);
             } else {
@@ -47,6 +49,8 @@ impl HeaderScanner {
                 let line = std::mem::take(&mut self.line);
                 self.line(&line);
             }
+            let eight_bit = std::mem::take(&mut self.eight_bit_line);
+            self.eight_bit |= eight_bit && self.place != Place::Body;
         }
     }
 
@@ -67,16 +71,17 @@ impl HeaderScanner {
             }
             return;
         }
+        let Some((name, body)) = field(line) else {
+            self.place = Place::Body;
+            return;
+        };
         self.place = Place::OtherField;
-        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
-        let (name, body) = line.split_at_checked(colon).unwrap_or((line, b""));
-        let name = name.trim_ascii_end();
         if name.eq_ignore_ascii_case(b"Received") {
             self.received = self.received.saturating_add(1);
         } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
             self.place = Place::MessageId;
             self.message_id = Some(Vec::new());
-            self.add_to_message_id(body.get(1..).unwrap_or_default());
+            self.add_to_message_id(body);
         }
     }
 
@@ -94,7 +99,7 @@ impl HeaderScanner {
 
     /// Whether the header needs no SMTPUTF8 (RFC 6532 §3).
     pub(crate) fn is_ascii(&self) -> bool {
-        !self.eight_bit
+        !self.eight_bit && !self.eight_bit_line
     }
 
     /// The message-id without its brackets, for the log.
@@ -107,6 +112,15 @@ impl HeaderScanner {
             .unwrap_or(text);
         (!inner.is_empty()).then(|| inner.chars().take(250).collect())
     }
+}
+
+/// Name and body of the field that begins with this line. A line that begins none ends the header, blank line or not
+/// (RFC 5322 §2.2, §4.5.8).
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, body) = line.split_at_checked(memchr::memchr(b':', line)?)?;
+    let name = name.trim_ascii_end();
+    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_name.then(|| (name, body.get(1..).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -140,7 +154,11 @@ mod tests {
             ("Subject: plain\r\n\r\ncaf\u{e9}\r\n", true),
             ("Subject: caf\u{e9}\r\n\r\nplain\r\n", false),
             ("Subject: x\r\n \u{e9}\r\n\r\n", false),
-            ("S\u{e9}: x\r\n\r\n", false),
+            ("Subject: x\r\nno field\r\n\u{e9}\r\n", true),
+            ("Subject: x\r\nno field \u{e9}\r\n", true),
+            ("Subject: x\r\n : \u{e9}\r\nX : \u{e9}\r\n", false),
+            ("S\u{e9}: no field\r\n\r\n", true),
+            (": no field\r\nX: \u{e9}\r\n", true),
             ("Subject: x\u{e9}", false),
             ("\r\n\u{e9}\r\n", true),
             ("", true),

@@ -41,6 +41,8 @@ pub(crate) struct Session<S, T> {
     pub(crate) input: BytesMut,
     pub(crate) state: ServerState,
     pub(crate) errors: u32,
+    /// The last MAIL was refused for want of room: what is pipelined behind it fails through no fault of its own.
+    mail_refused: bool,
     transport: T,
     output: BytesMut,
     lines: LineReader,
@@ -94,6 +96,7 @@ where
             input: BytesMut::new(),
             state: ServerState::new(),
             errors: 0,
+            mail_refused: false,
             transport,
             output: BytesMut::new(),
             lines: LineReader::new(),
@@ -127,9 +130,6 @@ where
             while let Some(line) = self.lines.next_line(&mut self.input) {
                 let next = self.command(&line);
                 drop(line);
-                if self.errors >= ERROR_LIMIT {
-                    return Err(End::TooManyErrors);
-                }
                 match next {
                     Next::Command => {}
                     Next::Flush => self.flush().await?,
@@ -137,6 +137,9 @@ where
                     // Boxed, so that idle sessions do not carry the size of its state.
                     Next::Content(transaction) => Box::pin(self.take_content(transaction)).await?,
                     Next::Quit => return Err(End::Quit),
+                }
+                if self.errors >= ERROR_LIMIT {
+                    return Err(End::TooManyErrors);
                 }
                 deadline = self.deadline();
             }
@@ -201,12 +204,11 @@ where
     }
 
     /// Counts an error and answers it; the last one allowed gets the session's farewell instead.
-    fn refuse(&mut self, reply: &str) -> Next {
+    pub(crate) fn refuse(&mut self, reply: &str) {
         self.errors = self.errors.saturating_add(1);
         if self.errors < ERROR_LIMIT {
             self.reply(reply);
         }
-        Next::Flush
     }
 
     fn command(&mut self, line: &Line) -> Next {
@@ -233,7 +235,13 @@ where
         match answered {
             Ok(next) => next,
             Err(refusal @ Refusal::OtherProtocol) => self.answer(&refusal.to_string(), Next::Quit),
-            Err(refusal) => self.refuse(&refusal.to_string()),
+            Err(refusal @ Refusal::NoMail) if self.mail_refused => {
+                self.answer(&refusal.to_string(), Next::Command)
+            }
+            Err(refusal) => {
+                self.refuse(&refusal.to_string());
+                Next::Flush
+            }
         }
     }
 
@@ -255,15 +263,18 @@ where
 
     fn mail_from(&mut self, mail: MailFrom) -> Result<Next, Refusal> {
         self.state.may_begin()?;
-        if mail
-            .size
-            .is_some_and(|size| size > self.config.limits.message_size)
-        {
+        self.mail_refused = false;
+        let limit = self.config.limits.message_size;
+        // Of a client that may not relay nothing is judged: RCPT refuses it, whatever it has to send.
+        if self.config.may_relay(self.client) && mail.size.is_some_and(|size| size > limit) {
+            self.mail_refused = true;
             self.log_rejected(&mail.reverse_path, None, replies::TOO_LARGE);
-            return Ok(self.answer(replies::TOO_LARGE, Next::Command));
+            self.refuse(replies::TOO_LARGE);
+            return Ok(Next::Command);
         }
         // Asked before the client sends its content in vain; what it is given is only needed at DATA.
         if let Err(error) = self.shared.spool.create() {
+            self.mail_refused = true;
             self.refuse_for_spool(&error);
             return Ok(Next::Pause);
         }
@@ -282,7 +293,8 @@ where
         if !may_relay {
             let from = transaction.mail.reverse_path.clone();
             self.log_rejected(&from, Some(&address), replies::RELAY_DENIED);
-            return Ok(self.refuse(replies::RELAY_DENIED));
+            self.refuse(replies::RELAY_DENIED);
+            return Ok(Next::Flush);
         }
         if transaction.recipients.len() >= most {
             return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));

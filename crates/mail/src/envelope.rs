@@ -29,8 +29,8 @@ pub struct Envelope {
 pub struct MailParameters {
     /// Whether the content may hold octets above 127.
     pub body: BodyType,
-    /// Whether it needs a server with SMTPUTF8 (RFC 6531 §3.4): its client asked for it, and an address or the header
-    /// has characters beyond ASCII.
+    /// Whether it needs a server with SMTPUTF8 whoever it goes to (RFC 6531 §3.4): its client asked for it, and the
+    /// reverse-path or the header has characters beyond ASCII. What a recipient needs, its address says.
     pub smtputf8: bool,
     /// `RET`.
     pub ret: Option<Ret>,

@@ -170,7 +170,7 @@ async fn session(spool: Arc<EmbeddedSpool>, life: Life, begun: Instant) -> Resul
 }
 
 async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
-    let Some(lease) = spool.lease(part.id, &part.next_hop).await? else {
+    let Some(lease) = spool.lease(part.id, &part.next_hop).await?.leased() else {
         return Err("the message is leased or gone".into());
     };
     let mut reader = lease.content.reader().await?;

@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use mail::QueueId;
@@ -27,6 +28,8 @@ const SLOTS: u32 = 65_536;
 pub(crate) struct Doubts {
     file: File,
     slots: Mutex<Slots>,
+    /// So many slots at the front are those of the last process, until somebody was told of them.
+    before: AtomicU32,
 }
 
 /// Which slots are free.
@@ -35,6 +38,17 @@ struct Slots {
     free: Vec<u32>,
     /// Slots that were given out so far.
     known: u32,
+}
+
+/// The deliveries in doubt of messages that still wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InDoubt {
+    /// How many there are.
+    pub deliveries: u64,
+    /// How many recipients they have: so many duplicates are possible.
+    pub recipients: u64,
+    /// Their messages, each once; at most the first thousand.
+    pub messages: Vec<QueueId>,
 }
 
 /// A delivery that was in doubt when the last process ended.
@@ -46,7 +60,7 @@ pub(crate) struct Doubt {
 }
 
 impl Doubts {
-    /// Opens the file, and returns what it held; it is empty then.
+    /// Opens the file, and returns what it held; that stays until [`Doubts::told`].
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Doubt>)> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -58,12 +72,30 @@ impl Doubts {
         let most = (SLOT as u64).saturating_mul(u64::from(SLOTS));
         let mut octets = Vec::new();
         (&mut file).take(most).read_to_end(&mut octets)?;
-        file.set_len(0)?;
-        let slots = Mutex::default();
-        Ok((
-            Self { file, slots },
-            octets.chunks_exact(SLOT).filter_map(read).collect(),
-        ))
+        let found: Vec<_> = octets.chunks_exact(SLOT).filter_map(read).collect();
+        let before = if found.is_empty() {
+            file.set_len(0)?;
+            0
+        } else {
+            u32::try_from(octets.len().div_ceil(SLOT)).unwrap_or(SLOTS)
+        };
+        let slots = Slots {
+            free: Vec::new(),
+            known: before,
+        };
+        let doubts = Self {
+            file,
+            slots: Mutex::new(slots),
+            before: AtomicU32::new(before),
+        };
+        Ok((doubts, found))
+    }
+
+    /// What the file held at first is known now, and goes.
+    pub(crate) fn told(&self) {
+        for slot in 0..self.before.swap(0, Ordering::Relaxed) {
+            self.clear(slot);
+        }
     }
 
     /// Notes a delivery; `None` if that is not possible, which must not stop it.
@@ -128,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_cleared_is_found_once() {
+    fn what_was_not_cleared_is_found_until_it_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("in-doubt");
         let (doubts, before) = Doubts::open(&path).unwrap();
@@ -140,9 +172,14 @@ mod tests {
         assert_eq!(doubts.note(again, 1), Some(slots[1]), "a slot is used again");
         doubts.clear(slots[0]);
         drop(doubts);
-        let (_, found) = Doubts::open(&path).unwrap();
+        let (doubts, found) = Doubts::open(&path).unwrap();
         let expected = [(again, 1), (ids[2], 7)].map(|(id, recipients)| Doubt { id, recipients });
         assert_eq!(found, expected);
+        // New notes keep clear of the old ones until these are told.
+        let new = doubts.note(QueueId::generate(), 1).unwrap();
+        doubts.clear(new);
+        assert_eq!(Doubts::open(&path).unwrap().1, expected);
+        doubts.told();
         assert_eq!(Doubts::open(&path).unwrap().1, []);
     }
 

@@ -16,10 +16,18 @@ pub const INLINE_LIMIT: usize = 128 * 1024;
 /// How much is gathered before it is written to the file.
 const WRITE_SIZE: usize = 256 * 1024;
 
+/// Says how much may still be written.
+pub(crate) trait Room: std::fmt::Debug + Send + Sync {
+    /// Counts so many octets as written from now on, or [`SpoolError::Full`]. Waits for the disk.
+    fn take(&self, octets: u64) -> Result<(), SpoolError>;
+}
+
 /// The content of a message that is being received. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct Incoming {
     directory: Arc<Path>,
+    /// What bounds the file; `None` for the disk alone.
+    room: Option<Arc<dyn Room>>,
     size: u64,
     sum: crc32fast::Hasher,
     buffer: BytesMut,
@@ -48,10 +56,19 @@ impl Incoming {
     pub fn new(directory: Arc<Path>) -> Self {
         Self {
             directory,
+            room: None,
             size: 0,
             sum: crc32fast::Hasher::new(),
             buffer: BytesMut::new(),
             place: Place::Memory,
+        }
+    }
+
+    /// As [`Incoming::new`], with [`SpoolError::Full`] as soon as the file would take more than there is room for.
+    pub(crate) fn within(directory: Arc<Path>, room: Arc<dyn Room>) -> Self {
+        Self {
+            room: Some(room),
+            ..Self::new(directory)
         }
     }
 
@@ -97,8 +114,12 @@ impl Incoming {
     async fn flush(&mut self) -> Result<(), SpoolError> {
         let place = std::mem::replace(&mut self.place, Place::Lost);
         let directory = Arc::clone(&self.directory);
+        let room = self.room.clone();
         let mut buffer = std::mem::take(&mut self.buffer);
         let (file, buffer) = blocking(move || {
+            if let Some(room) = room {
+                room.take(buffer.len() as u64)?;
+            }
             let mut file = match place {
                 Place::Memory => NamedTempFile::new_in(directory)?,
                 Place::File(file) => file,

@@ -44,6 +44,13 @@ impl LeaseTable {
         }))
     }
 
+    /// The deliveries of the last process that are in doubt need not be remembered any more.
+    pub(crate) fn doubts_told(&self) {
+        if let Some(doubts) = &self.0.doubts {
+            doubts.told();
+        }
+    }
+
     /// Takes an entry for a part of a message, unless it is taken.
     pub fn take(&self, id: QueueId, next_hop: &NextHop) -> Option<LeaseGuard> {
         self.insert(Key::Part(id, next_hop.clone()))

@@ -31,6 +31,7 @@ pub mod message;
 pub mod store;
 
 pub use content::{Content, ContentReader};
+pub use doubts::InDoubt;
 pub use embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 pub use error::SpoolError;
 pub use incoming::Incoming;
@@ -40,7 +41,7 @@ pub use listing::{
 };
 pub use manage::{Acted, Action, Manage, Selected};
 pub use message::{
-    Accepted, Lease, LeasedRecipient, NewMessage, NoticedRecipient, Notices, Pending, RecipientIndex, Report,
-    Reported, Settled, Settlement,
+    Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Pending,
+    RecipientIndex, Report, Reported, Settled, Settlement,
 };
 pub use store::Spool;

@@ -62,6 +62,14 @@ pub trait Manage: Send + Sync + 'static {
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> impl Future<Output = Result<(), SpoolError>> + Send;
 
+    /// Shows the messages accepted after this one, likewise; it need not be in the queue any more. Whoever shows what
+    /// it finds to somebody slow goes on in this way, and keeps nothing meanwhile.
+    fn list_after(
+        &self,
+        after: QueueId,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
     /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
     fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
 

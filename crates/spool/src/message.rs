@@ -181,6 +181,27 @@ pub struct Reported {
     pub notices_left: bool,
 }
 
+/// What [`crate::Spool::lease`] found.
+#[derive(Debug)]
+pub enum Leasing {
+    /// The right to deliver.
+    Leased(Box<Lease>),
+    /// Nothing waits there: it was delivered, held or deleted.
+    Nothing,
+    /// Somebody has it, a delivery or the administrator, and may give it back as it was.
+    Taken,
+}
+
+impl Leasing {
+    /// The lease, if there is one.
+    pub fn leased(self) -> Option<Lease> {
+        match self {
+            Self::Leased(lease) => Some(*lease),
+            Self::Nothing | Self::Taken => None,
+        }
+    }
+}
+
 impl Lease {
     /// Says that from now on the next hop may have taken the message although we do not know it: to be called just
     /// before the last octets of the content go out. If the process ends before the settlement is durable, the next

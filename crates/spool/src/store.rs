@@ -7,7 +7,9 @@ use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
 use crate::incoming::Incoming;
-use crate::message::{Accepted, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement};
+use crate::message::{
+    Accepted, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
+};
 
 /// A durable queue.
 ///
@@ -37,13 +39,13 @@ pub trait Spool: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Pending>, SpoolError>> + Send;
 
-    /// Takes all waiting recipients of a message at one next hop, due or not. `None` if nothing is left to do
-    /// there, or if it is leased already.
+    /// Takes all waiting recipients of a message at one next hop, due or not. What somebody else has in hand
+    /// ([`Leasing::Taken`]) may come back as it was, so whoever asks is to ask again.
     fn lease(
         &self,
         id: QueueId,
         next_hop: &NextHop,
-    ) -> impl Future<Output = Result<Option<Lease>, SpoolError>> + Send;
+    ) -> impl Future<Output = Result<Leasing, SpoolError>> + Send;
 
     /// Records the outcomes of an attempt, what is to be told of them and what the ledger counts of them in one atomic
     /// step; durable when this returns `Ok`. Recipients of the lease without a settlement go back as they were. The

@@ -52,7 +52,8 @@ pub fn dsn(octets: &[u8]) {
         assert!(report.recipients.is_empty());
         return;
     };
-    let message = lines(&message, report.original_sender.is_ascii());
+    let envelope = report.envelope();
+    let message = lines(&message, !envelope.parameters.smtputf8);
     let (header, body) = message.split_once("\r\n\r\n").expect("a body");
     let fields = fields(header);
     for (position, (name, _)) in fields.iter().enumerate() {
@@ -60,7 +61,7 @@ pub fn dsn(octets: &[u8]) {
         let before = &fields[..position];
         assert!(!before.iter().any(|(other, _)| other == name), "{name} twice");
     }
-    let sender = report.original_sender.as_str();
+    let sender = envelope.recipients[0].address.as_str();
     if !sender.contains(' ') {
         assert_eq!(field(&fields, "To"), Some(&*format!("<{sender}>")));
     }

@@ -1,22 +1,24 @@
 //! Commands that change something; the log says who asked for each.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::vec;
 
 use jiff::Timestamp;
 use mail::event::{Event, Level, Value};
 use mail::{Domain, NextHop, QueueId};
 use spool::{Acted, Action, Manage, Selected, SpoolError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
-use super::looking::{findings, pick};
 use super::peer::Peer;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind, word};
 use super::selectors::Selectors;
+use super::walk::Walk;
 
-/// Recipients after which a page is full: one atomic step of the spool.
-const PAGE: usize = 500;
+/// Recipients that are enough for one atomic step of the spool.
+const STEP: usize = 500;
 
 /// Why an action did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +39,8 @@ struct Work<'a, S> {
 
 /// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
 ///
-/// Where the client goes away, the page at hand is finished, and no other begins.
+/// Where the client goes away, the step at hand is finished, and no other begins. The turn is held while something is
+/// done, not while the client reads what has been.
 pub(super) async fn act<S: Manage>(
     office: &Office<S>,
     (action, selectors): (Action, Selectors),
@@ -48,24 +51,23 @@ pub(super) async fn act<S: Manage>(
         let refusal = Refusal::new(RefusalKind::Request, "no selector is given");
         return answers.refuse(refusal).await;
     }
-    let _turn = office.actions.acquire().await;
+    answers.hurry();
+    let turn = office.actions.acquire().await;
     // Whoever went away while waiting for the turn wants nothing done any more.
-    answers
-        .line(&Line::<Nothing, Nothing>::Progress(Acts::default()))
-        .await?;
+    answers.progress(Acts::default())?;
+    if action == Action::Retry {
+        // What was mended in the receiving hosts is to be seen.
+        office.surroundings.scheduler.forget_hosts();
+    }
     let mut work = Work {
         office,
         action,
         by: peer.to_string(),
         acts: Acts::default(),
     };
-    let (sender, found) = findings();
-    let (wanted, now) = (selectors.clone(), Timestamp::now());
-    let selected = move |message| wanted.select(&message, now);
-    let picking = pick(&office.surroundings.spool, &selectors, selected, sender);
-    let (picked, worked) = tokio::join!(picking, work.through(found, answers));
-    let ended = worked.and_then(|()| picked.map_err(Trouble::Spool));
+    let ended = work.through(&selectors, answers).await;
     office.log(&work.event(&selectors, ended.as_ref().err()));
+    drop(turn);
     match ended {
         Ok(()) => answers.end(&work.acts).await,
         Err(Trouble::Spool(error)) => {
@@ -77,19 +79,21 @@ pub(super) async fn act<S: Manage>(
 }
 
 impl<S: Manage> Work<'_, S> {
-    async fn through(
-        &mut self,
-        mut found: mpsc::Receiver<Selected>,
-        answers: &mut Answers,
-    ) -> Result<(), Trouble> {
+    async fn through(&mut self, selectors: &Selectors, answers: &mut Answers) -> Result<(), Trouble> {
         let spool = &self.office.surroundings.spool;
-        while let Some(page) = next_page(&mut found).await {
-            let acted = spool.act(self.action, page, Timestamp::now()).await?;
-            self.acts.add(&acted);
-            self.follow_up(acted);
-            answers
-                .line(&Line::<Nothing, Nothing>::Progress(self.acts))
-                .await?;
+        let (wanted, now) = (Arc::new(selectors.clone()), Timestamp::now());
+        let select = move |message| wanted.select(&message, now);
+        let mut walk = Walk::new(selectors);
+        while let Some(page) = walk.next(spool, select.clone()).await? {
+            let mut page = page.into_iter();
+            while let Some(step) = next_step(&mut page) {
+                let acted = spool.act(self.action, step, Timestamp::now()).await?;
+                self.acts.add(&acted);
+                self.follow_up(acted);
+                answers.progress(self.acts)?;
+            }
+            // A page may be without any step.
+            answers.progress(self.acts)?;
         }
         Ok(())
     }
@@ -145,15 +149,15 @@ impl<S: Manage> Work<'_, S> {
 }
 
 /// The next messages with as many recipients as one step is for; `None` at the end.
-async fn next_page(found: &mut mpsc::Receiver<Selected>) -> Option<Vec<Selected>> {
-    let (mut page, mut recipients) = (Vec::new(), 0_usize);
-    while recipients < PAGE
-        && let Some(selected) = found.recv().await
+fn next_step(page: &mut vec::IntoIter<Selected>) -> Option<Vec<Selected>> {
+    let (mut step, mut recipients) = (Vec::new(), 0_usize);
+    while recipients < STEP
+        && let Some(selected) = page.next()
     {
         recipients = recipients.saturating_add(selected.recipients.len());
-        page.push(selected);
+        step.push(selected);
     }
-    (!page.is_empty()).then_some(page)
+    (!step.is_empty()).then_some(step)
 }
 
 /// The names that these next hops are looked up by.
@@ -193,7 +197,8 @@ pub(super) async fn reload<S: Manage>(
     }
 }
 
-/// `flush`: what was learnt of a name and all below it, or of all names and hosts.
+/// `flush`: what was learnt of a name and all below it, or of all names; and of all receiving hosts, which are
+/// remembered by address.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
     name: Option<Domain>,
@@ -205,8 +210,8 @@ pub(super) async fn flush<S: Manage>(
         surroundings.resolver.flush(name);
     } else {
         surroundings.resolver.flush_all();
-        surroundings.scheduler.forget_hosts();
     }
+    surroundings.scheduler.forget_hosts();
     let selector = name.map_or_else(|| "--all".to_owned(), |name| name.to_string());
     let event = Event::new(Level::Info, "admin")
         .with("action", Value::Word("flush".to_owned()))
@@ -230,18 +235,14 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_page_ends_with_the_message_that_fills_it() {
-        let (sender, mut found) = findings();
-        for recipients in [499, 1, 500, 1000, 3] {
-            sender.send(selected(recipients)).await.unwrap();
+    #[test]
+    fn a_step_ends_with_the_message_that_fills_it() {
+        let mut page = [499, 1, 500, 1000, 3].map(selected).to_vec().into_iter();
+        let mut steps = Vec::new();
+        while let Some(step) = next_step(&mut page) {
+            steps.push(step.iter().map(|one| one.recipients.len()).sum::<usize>());
         }
-        drop(sender);
-        let mut pages = Vec::new();
-        while let Some(page) = next_page(&mut found).await {
-            pages.push(page.iter().map(|one| one.recipients.len()).sum::<usize>());
-        }
-        assert_eq!(pages, [500, 500, 1000, 3]);
+        assert_eq!(steps, [500, 500, 1000, 3]);
     }
 
     #[test]

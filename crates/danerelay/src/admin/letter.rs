@@ -42,6 +42,9 @@ pub(crate) struct Letter {
     pub(crate) expires: Timestamp,
     /// Fields of its header.
     pub(crate) header: Header,
+    /// Why its content cannot be read, where that is so; the header is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<String>,
 }
 
 /// The fields by which people know a message: the first of each, unfolded, as written otherwise.
@@ -55,23 +58,32 @@ pub(crate) struct Header {
 }
 
 impl Letter {
-    /// Reads the header of the content.
+    /// Reads the header of the content. Who sent a message to whom can be told whatever became of the content.
     pub(crate) async fn read(
         message: QueuedMessage,
-        (declared, content): (Declared, &Content),
+        (declared, content): (Declared, Result<Content, SpoolError>),
         ages: Ages,
-    ) -> Result<Self, SpoolError> {
+    ) -> Self {
         let age = if message.sender.is_empty() {
             ages.reports
         } else {
             ages.mail
         };
-        Ok(Self {
+        let read = match content {
+            Ok(content) => beginning(&content).await,
+            Err(error) => Err(error),
+        };
+        let (header, trouble) = match read {
+            Ok(octets) => (Header::parse(&octets), None),
+            Err(error) => (Header::default(), Some(error.to_string())),
+        };
+        Self {
             expires: message.created.saturating_add(age).unwrap_or(Timestamp::MAX),
-            header: Header::parse(&beginning(content).await?),
+            header,
+            trouble,
             message,
             declared,
-        })
+        }
     }
 }
 
@@ -187,9 +199,7 @@ mod tests {
                 next_attempt: None,
                 recipients: Vec::new(),
             };
-            let letter = Letter::read(message, (Declared::default(), &content), ages)
-                .await
-                .unwrap();
+            let letter = Letter::read(message, (Declared::default(), Ok(content.clone())), ages).await;
             assert_eq!(letter.expires.as_second(), hours * 3600);
             assert_eq!(letter.header.from.as_deref(), Some("a@b.example"));
         }

@@ -3,7 +3,7 @@
 //! * [`protocol`]: what is said through it, a line of JSON at a time. [`selectors`]: whom a command is about.
 //!   [`letter`]: one message with all that is known of it.
 //! * [`door`]: the socket in the file system. [`server`]: who comes in, how many, and for how long. [`peer`]: who it is.
-//! * [`answers`]: what is written back. [`looking`]: commands that change nothing. [`acting`]: those that do; each of
+//! * [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change nothing. [`acting`]: those that do; each of
 //!   these is logged with who asked.
 //!
 //! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
@@ -18,6 +18,7 @@ mod peer;
 pub(crate) mod protocol;
 pub(crate) mod selectors;
 mod server;
+mod walk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub(crate) use server::serve;
 use letter::Ages;
 use protocol::{Refusal, Reloaded};
 
-/// Lists that may be under way at once; each occupies one of the spool's few readers while its client reads.
+/// Lists that may read a page at once, each with one of the spool's few readers; while a client reads, it has none.
 const LISTS: usize = 2;
 /// Actions that may be under way at once: one after the other, so that their counts are plain.
 const ACTIONS: usize = 1;

@@ -233,7 +233,7 @@ mod tests {
         let id: QueueId = "01JDB3N5V0000000000000000A".parse().unwrap();
         let selectors = Selectors {
             id: vec![id],
-            recipient_domain: Some("example.nl".parse().unwrap()),
+            recipient_domain: Some(mail::DomainPart::parse("example.nl").unwrap()),
             older_than: Some("4h".parse().unwrap()),
             ..Selectors::default()
         };

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use mail::{Domain, QueueId};
-use serde::{Deserialize, Serialize};
+use mail::{DomainPart, QueueId};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
 
 use crate::config::units::Interval;
@@ -21,18 +21,66 @@ pub(crate) struct Selectors {
     /// These messages; empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) id: Vec<QueueId>,
-    /// Recipients at this domain.
+    /// Recipients at this domain or address literal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) recipient_domain: Option<Domain>,
-    /// Messages with this reverse-path, without angle brackets; empty: the null reverse-path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recipient_domain: Option<DomainPart>,
+    /// Messages with this reverse-path: an address without angle brackets, or [`NULL_PATH`].
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "sender")]
     pub(crate) sender: Option<String>,
     /// Messages accepted longer ago than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) older_than: Option<Interval>,
     /// Recipients whose last attempt ended for a reason that contains this, in upper or lower case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "reason")]
     pub(crate) reason: Option<String>,
+}
+
+/// The null reverse-path, which is that of reports (RFC 5321 §4.5.5).
+pub(crate) const NULL_PATH: &str = "<>";
+
+/// A text that would mean more than somebody who has an empty variable in a script thinks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EmptyText {
+    /// As a sender.
+    #[error("an empty sender: give an address, or <> for the null reverse-path")]
+    Sender,
+    /// As a reason.
+    #[error("an empty reason, which fits everybody: give a part of the text, or --all")]
+    Reason,
+}
+
+/// A sender that is not empty.
+pub(crate) fn check_sender(text: &str) -> Result<(), EmptyText> {
+    filled(text, EmptyText::Sender)
+}
+
+/// A reason that is not empty.
+pub(crate) fn check_reason(text: &str) -> Result<(), EmptyText> {
+    filled(text, EmptyText::Reason)
+}
+
+fn filled(text: &str, error: EmptyText) -> Result<(), EmptyText> {
+    if text.trim().is_empty() {
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn sender<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked(from, check_sender)
+}
+
+fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked(from, check_reason)
+}
+
+fn checked<'de, D: Deserializer<'de>>(
+    from: D,
+    check: fn(&str) -> Result<(), EmptyText>,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.as_deref().map_or(Ok(()), check).map_err(de::Error::custom)?;
+    Ok(text)
 }
 
 impl Selectors {
@@ -79,7 +127,7 @@ impl Selectors {
             && self
                 .sender
                 .as_ref()
-                .is_none_or(|sender| is_same_path(sender, &message.sender))
+                .is_none_or(|sender| is_same_path(path(sender), &message.sender))
             && self
                 .older_than
                 .is_none_or(|interval| is_older(message, interval, now))
@@ -112,7 +160,9 @@ impl fmt::Display for Selectors {
             self.recipient_domain
                 .as_ref()
                 .map(|domain| format!("--recipient-domain {domain}")),
-            self.sender.as_ref().map(|sender| format!("--sender <{sender}>")),
+            self.sender
+                .as_ref()
+                .map(|sender| format!("--sender <{}>", path(sender))),
             self.older_than.map(|interval| format!("--older-than {interval}")),
             self.reason.as_ref().map(|text| format!("--reason {text:?}")),
         ];
@@ -130,6 +180,11 @@ fn is_final(state: RecipientState) -> bool {
     }
 }
 
+/// The reverse-path as a message has it.
+fn path(sender: &str) -> &str {
+    if sender == NULL_PATH { "" } else { sender }
+}
+
 /// Domains are the same in upper and lower case (RFC 5321 §2.4), local parts perhaps not.
 fn is_same_path(one: &str, other: &str) -> bool {
     match (one.rsplit_once('@'), other.rsplit_once('@')) {
@@ -140,9 +195,12 @@ fn is_same_path(one: &str, other: &str) -> bool {
     }
 }
 
-fn is_at(recipient: &QueuedRecipient, domain: &Domain) -> bool {
+fn is_at(recipient: &QueuedRecipient, domain: &DomainPart) -> bool {
     let written = recipient.address.rsplit_once('@').map(|(_, domain)| domain);
-    written.and_then(|written| Domain::parse(written).ok()).as_ref() == Some(domain)
+    written
+        .and_then(|written| DomainPart::parse(written).ok())
+        .as_ref()
+        == Some(domain)
 }
 
 fn is_older(message: &QueuedMessage, interval: Interval, now: Timestamp) -> bool {
@@ -234,7 +292,31 @@ mod tests {
         };
         assert!(fits(r#"{"reason":"Ok","recipient_domain":"two.example"}"#));
         assert!(!fits(r#"{"reason":"Ok","recipient_domain":"three.example"}"#));
-        assert!(!fits(r#"{"sender":""}"#));
+        assert!(!fits(r#"{"sender":"<>"}"#));
+    }
+
+    #[test]
+    fn empty_texts_fit_nobody_and_are_refused() {
+        for text in ["", " ", "\t"] {
+            for (field, allowed) in [("sender", "<> for the null reverse-path"), ("reason", "--all")] {
+                let selectors = serde_json::json!({ field: text }).to_string();
+                let error = serde_json::from_str::<Selectors>(&selectors).unwrap_err();
+                assert!(error.to_string().contains(allowed), "{error}");
+            }
+        }
+        let none = serde_json::from_str::<Selectors>(r#"{"sender":null,"reason":null}"#).unwrap();
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn a_recipient_domain_may_be_an_address_literal() {
+        let at = |address: &str, domain: &str| {
+            let one = recipient(0, address, RecipientState::Held, "");
+            is_at(&one, &DomainPart::parse(domain).unwrap())
+        };
+        assert!(at("a@[192.0.2.1]", "[192.0.2.1]"));
+        assert!(at("a@[ipv6:2001:DB8::1]", "[IPv6:2001:db8:0::1]"));
+        assert!(!at("a@[192.0.2.1]", "[192.0.2.2]"));
     }
 
     #[test]
@@ -250,7 +332,7 @@ mod tests {
 
     #[test]
     fn they_are_written_as_on_the_command_line() {
-        let text = r#"{"recipient_domain":"a.example","sender":"","older_than":"90m","reason":"x \"y\""}"#;
+        let text = r#"{"recipient_domain":"a.example","sender":"<>","older_than":"90m","reason":"x \"y\""}"#;
         let selectors: Selectors = serde_json::from_str(text).unwrap();
         assert_eq!(
             selectors.to_string(),

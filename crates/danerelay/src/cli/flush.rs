@@ -16,6 +16,7 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct FlushArguments {
     /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
+    /// Which hosts broke their handshakes is forgotten of all.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<Domain>,
 

@@ -54,7 +54,7 @@ pub(super) fn event(
 /// Says what the end of the process before has left in doubt, and what the disk has lost.
 pub(super) fn recovery(spool: &EmbeddedSpool, log: &dyn EventLog) {
     let in_doubt = spool.in_doubt_at_start();
-    let level = if in_doubt.is_empty() {
+    let level = if in_doubt.deliveries == 0 {
         Level::Info
     } else {
         Level::Warning
@@ -62,9 +62,10 @@ pub(super) fn recovery(spool: &EmbeddedSpool, log: &dyn EventLog) {
     log.write(
         &Event::new(level, "recovery")
             .with("messages", Value::Integer(spool.messages()))
-            .with("possible_duplicates", Value::Integer(in_doubt.len() as u64)),
+            .with("deliveries", Value::Integer(in_doubt.deliveries))
+            .with("possible_duplicates", Value::Integer(in_doubt.recipients)),
     );
-    for id in in_doubt {
+    for id in &in_doubt.messages {
         let reason = "its delivery was under way when the process before ended";
         log.write(
             &Event::new(Level::Warning, "recovery")

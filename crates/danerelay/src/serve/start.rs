@@ -135,6 +135,8 @@ pub(super) async fn start(
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
+    // Not before: a start that fails half-way leaves the news to the next one.
+    spool.doubts_told();
     notify::ready(&status);
     Ok(Daemon {
         named: named.map(Path::to_owned),

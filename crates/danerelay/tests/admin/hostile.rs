@@ -50,6 +50,8 @@ fn garbage_is_answered_with_an_error() {
         b"{\"command\":\"hold\"}\n",
         b"{\"command\":\"hold\",\"selectors\":{}}\n",
         b"{\"command\":\"delete\",\"selectors\":{\"everything\":true}}\n",
+        b"{\"command\":\"delete\",\"selectors\":{\"reason\":\"\"}}\n",
+        b"{\"command\":\"delete\",\"selectors\":{\"sender\":\"\"}}\n",
         b"{\"command\":\"show\",\"id\":\"\\u0000\"}\n",
         b"{\"command\":\"export\",\"id\":\"../../etc/passwd\"}\n",
         b"{\"command\":\"summary\"",

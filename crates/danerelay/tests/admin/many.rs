@@ -1,5 +1,7 @@
 //! Counts that are exact with many messages.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use spool::{EmbeddedSpool, NewMessage, Options, Spool};
 use tokio::task::JoinSet;
 
-use crate::common::{NO_DNS, Relay, prepared};
+use crate::common::{NO_DNS, PATIENCE, Relay, prepared};
 
 const MESSAGES: usize = 20_000;
 
@@ -59,6 +61,25 @@ fn acted(relay: &Relay, arguments: &[&str]) -> Value {
     serde_json::from_str(&end.stdout).unwrap()
 }
 
+/// A client that has asked for the whole list, and what it has read of it.
+fn list(relay: &Relay) -> (UnixStream, Vec<u8>) {
+    let mut stream = UnixStream::connect(relay.path("admin.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"{\"command\":\"list\"}\n").unwrap();
+    // Greeted and with a first message: it is under way.
+    let mut octets = vec![0; 512];
+    stream.read_exact(&mut octets).unwrap();
+    (stream, octets)
+}
+
+/// The messages of the list, read to its end; fails where nothing comes.
+fn listed((mut stream, mut octets): (UnixStream, Vec<u8>)) -> usize {
+    stream.read_to_end(&mut octets).unwrap();
+    let text = String::from_utf8(octets).unwrap();
+    assert!(text.ends_with("{\"end\":{}}\n"));
+    text.matches("{\"result\":").count()
+}
+
 #[test]
 fn twenty_thousand_messages_are_counted_one_by_one() {
     let directory = prepared(NO_DNS);
@@ -89,6 +110,10 @@ fn twenty_thousand_messages_are_counted_one_by_one() {
     assert_eq!(summary["messages"], MESSAGES);
     assert_eq!(summary["recipients"]["held"], MESSAGES);
     assert_eq!(relay.queue().len(), MESSAGES);
+    let stalled = [(); 3].map(|()| list(&relay));
+    // Others read slowly, and yet everybody has a turn.
+    assert_eq!(listed(list(&relay)), MESSAGES);
+    drop(stalled);
     let even = relay.objects(&["queue", "list", "--recipient-domain", "even.example", "--json"]);
     assert_eq!(even.len(), MESSAGES / 2);
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Each command of `queue`, in text and JSON, on a running daemon and on the spool of a stopped one.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -186,6 +187,61 @@ fn large_content_is_exported_octet_for_octet() {
     );
 }
 
+/// The files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+#[test]
+fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
+    let mut relay = Relay::start(NO_DNS);
+    let mut client = Client::connect(relay.address);
+    client.say("MAIL FROM:<a@one.example>", "250");
+    client.say("RCPT TO:<x@nowhere.example>", "250");
+    client.say("DATA", "354");
+    let text = "0123456789abcdef\r\n".repeat(40_000);
+    let reply = client.say(&format!("Subject: large\r\n\r\n{text}."), "250");
+    let id = reply.trim_end().rsplit(' ').next().unwrap().to_owned();
+    relay.wait_for("status=deferred");
+    let content = files(&relay.path("spool"))
+        .into_iter()
+        .find(|path| path.ends_with(&id))
+        .unwrap();
+    let mut octets = std::fs::read(&content).unwrap();
+    *octets.last_mut().unwrap() ^= 1;
+    std::fs::write(&content, &octets).unwrap();
+    let file = relay.path("message.eml");
+    std::fs::write(&file, "before").unwrap();
+    let export = relay.run(&["queue", "export", &id, "--output", file.to_str().unwrap()]);
+    assert_eq!(export.status, 3, "{}", export.stderr);
+    assert!(export.stderr.contains("broke off"), "{}", export.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "before");
+    let logged = relay.wait_for_lines("action=export", 2).pop().unwrap();
+    assert!(
+        logged.contains(" warning ") && logged.contains("reason=\"the spool is damaged"),
+        "{logged}"
+    );
+
+    std::fs::write(&content, "short").unwrap();
+    for running in [true, false] {
+        let shown = relay.print(&["queue", "show", &id]);
+        for words in [
+            "content     cannot be read: the spool is damaged",
+            "<x@nowhere.example>",
+        ] {
+            assert!(shown.contains(words), "{running}: {words:?} is not in\n{shown}");
+        }
+        assert!(!shown.contains("Subject"), "{shown}");
+        if running {
+            relay.stop();
+        }
+    }
+}
+
 #[test]
 fn recipients_are_held_and_released_and_the_log_says_by_whom() {
     let scene = Scene::new();
@@ -222,7 +278,7 @@ fn recipients_are_held_and_released_and_the_log_says_by_whom() {
     // What is held is neither held again nor retried.
     assert_eq!(
         relay.print(&["queue", "hold", "--all"]),
-        "held 1 recipient of 1 message; 2 are held already\n"
+        "held 1 recipient of 1 message; 2 are held already or gone\n"
     );
     let retried = relay.run(&["queue", "retry", &scene.second, "--json"]);
     let counts: Value = serde_json::from_str(&retried.stdout).unwrap();
@@ -318,6 +374,14 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
             assert_eq!(end.status, 3, "{}", end.stderr);
             assert!(end.stderr.contains("no daemon answers at "), "{}", end.stderr);
         }
+    }
+    for (empty, allowed) in [
+        ("--sender", "<> for the null reverse-path"),
+        ("--reason", "--all"),
+    ] {
+        let end = scene.relay.run(&["queue", "delete", empty, ""]);
+        assert_eq!(end.status, 2, "{}", end.stdout);
+        assert!(end.stderr.contains(allowed), "{}", end.stderr);
     }
     for command in ["retry", "hold", "release", "delete"] {
         let end = scene.relay.run(&["queue", command, "--all"]);

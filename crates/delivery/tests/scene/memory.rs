@@ -11,10 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use mail::{
     LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReversePath,
 };
-use spool::leases::LeaseTable;
+use spool::leases::{LeaseGuard, LeaseTable};
 use spool::{
-    Accepted, Content, Incoming, Lease, LeasedRecipient, NewMessage, NoticedRecipient, Notices, Pending,
-    RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
+    Accepted, Content, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices,
+    Pending, RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
 };
 use tokio::time::Instant;
 
@@ -90,6 +90,8 @@ pub struct MemorySpool {
     failing: AtomicU32,
     /// So many reports fail yet.
     failing_reports: AtomicU32,
+    /// Whether no message can be read.
+    damaged: AtomicBool,
     /// Whether something of every message is said to be due that may bring more to tell.
     kept_back: AtomicBool,
 }
@@ -104,6 +106,7 @@ impl MemorySpool {
             reports: Mutex::default(),
             failing: AtomicU32::new(0),
             failing_reports: AtomicU32::new(0),
+            damaged: AtomicBool::new(false),
             kept_back: AtomicBool::new(false),
         }
     }
@@ -172,6 +175,23 @@ impl MemorySpool {
         self.failing_reports.store(times, Ordering::Relaxed);
     }
 
+    /// From now on no message can be read.
+    pub fn damage(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes a part in hand, as the administrator's doings do while they are written.
+    pub fn take(&self, id: QueueId) -> LeaseGuard {
+        let next_hop = self
+            .stored()
+            .iter()
+            .find(|one| one.id == id)
+            .unwrap()
+            .pending()
+            .next_hop;
+        self.leases.take(id, &next_hop).unwrap()
+    }
+
     /// Reports are not due by themselves.
     pub fn keep_reports_back(&self, kept: bool) {
         self.kept_back.store(kept, Ordering::Relaxed);
@@ -224,16 +244,22 @@ impl Spool for MemorySpool {
         Ok(waiting)
     }
 
-    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Option<Lease>, SpoolError> {
+    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Leasing, SpoolError> {
         trouble(&self.failing)?;
+        if self.damaged.load(Ordering::Relaxed) {
+            return Err(SpoolError::Corrupt {
+                id: Some(id),
+                what: "its content is missing",
+            });
+        }
         let stored = self.stored();
         let Some(one) = stored.iter().find(|one| one.id == id && !one.done) else {
-            return Ok(None);
+            return Ok(Leasing::Nothing);
         };
         let Some(guard) = self.leases.take(id, next_hop) else {
-            return Ok(None);
+            return Ok(Leasing::Taken);
         };
-        Ok(Some(Lease {
+        Ok(Leasing::Leased(Box::new(Lease {
             id,
             next_hop: next_hop.clone(),
             created: one.created,
@@ -251,7 +277,7 @@ impl Spool for MemorySpool {
             accepted_recipients: 1,
             content: Content::Inline(Bytes::new()),
             guard,
-        }))
+        })))
     }
 
     fn settle(

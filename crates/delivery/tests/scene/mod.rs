@@ -80,6 +80,8 @@ pub struct Setting {
     pub webpki: bool,
     pub connections: usize,
     pub connections_per_host: usize,
+    /// How long each stage of a session may take.
+    pub stage_limit: Duration,
 }
 
 impl Default for Setting {
@@ -94,6 +96,7 @@ impl Default for Setting {
             webpki: false,
             connections: 10,
             connections_per_host: 5,
+            stage_limit: Duration::from_secs(2),
         }
     }
 }
@@ -322,11 +325,23 @@ pub async fn start_around(
     log: &Arc<Log>,
     stopped: watch::Receiver<bool>,
 ) -> SchedulerHandle {
+    start_under(common::STRICT, spool, clock, setting, log, stopped).await
+}
+
+/// The same under another policy; addresses are connected to at port 25.
+pub async fn start_under(
+    policy: &str,
+    spool: &Arc<memory::MemorySpool>,
+    clock: &Arc<memory::VirtualClock>,
+    setting: &Setting,
+    log: &Arc<Log>,
+    stopped: watch::Receiver<bool>,
+) -> SchedulerHandle {
     let world = World::start().await.unwrap();
     let surroundings = Surroundings {
         spool: Arc::clone(spool),
         resolver: resolver(&world, setting.mode),
-        policy: Arc::new(ArcSwap::from_pointee(compile(common::STRICT))),
+        policy: Arc::new(ArcSwap::from_pointee(compile(policy))),
         tls: tls(None),
         events: Arc::clone(log) as Arc<dyn EventLog>,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
@@ -399,7 +414,7 @@ fn tls(webpki: Option<&Ca>) -> TlsClient {
 }
 
 fn config(port: u16, setting: &Setting) -> DeliveryConfig {
-    let second = Duration::from_secs(2);
+    let limit = setting.stage_limit;
     DeliveryConfig {
         hostname: "relay.test".to_owned(),
         port,
@@ -418,17 +433,17 @@ fn config(port: u16, setting: &Setting) -> DeliveryConfig {
         },
         delay_warning: setting.delay_warning,
         timeouts: Timeouts {
-            connect: second,
-            banner: second,
-            ehlo: second,
-            starttls: second,
-            mail: second,
-            rcpt: second,
-            data: second,
-            body: second,
-            final_dot: second,
-            rset: second,
-            quit: second,
+            connect: limit,
+            banner: limit,
+            ehlo: limit,
+            starttls: limit,
+            mail: limit,
+            rcpt: limit,
+            data: limit,
+            body: limit,
+            final_dot: limit,
+            rset: limit,
+            quit: limit,
         },
         postmaster: None,
     }

@@ -203,7 +203,7 @@ pub fn find<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub fn built(report: &Report, original: &[u8]) -> Taken {
     let original = &original[..report.wanted()];
     let content = report.build(original, report_id(), now()).unwrap();
-    if report.original_sender.is_ascii() {
+    if !report.envelope().parameters.smtputf8 {
         assert!(content.is_ascii(), "not 7-bit");
     }
     take_apart(&content)

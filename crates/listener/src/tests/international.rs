@@ -75,6 +75,29 @@ async fn the_extension_is_carried_on_only_where_it_is_needed() {
     }
 }
 
+/// One recipient's address makes the others' servers need nothing.
+#[tokio::test]
+async fn recipients_beyond_ascii_need_it_for_themselves() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> SMTPUTF8", "250"),
+            ("RCPT TO:<\u{e9}@u.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+            ("Subject: x\r\n\r\nx\r\n.", "250 2.0.0"),
+        ])
+        .await;
+    let envelope = world.envelopes().remove(0);
+    assert!(!envelope.parameters.smtputf8);
+    let addresses = envelope
+        .recipients
+        .iter()
+        .map(|recipient| recipient.address.as_str());
+    assert_eq!(addresses.collect::<Vec<_>>(), ["\u{e9}@u.example", "c@d.example"]);
+}
+
 #[tokio::test]
 async fn only_a_transaction_with_the_parameter_may_have_such_addresses() {
     let world = World::new().await;

@@ -38,6 +38,41 @@ async fn a_hundred_errors_end_a_session_and_three_do_not() {
     client.expect_end().await;
 }
 
+/// Each has a line in the log: a session gets no more of them than of other errors.
+#[tokio::test]
+async fn refused_messages_are_errors() {
+    let world = World::new().await;
+    let too_large = "MAIL FROM:<a@b.example> SIZE=99999999999";
+    let mut declared = world.client().await;
+    for _ in 0..99 {
+        declared.dialogue(&[(too_large, "552 5.3.4")]).await;
+    }
+    declared.dialogue(&[(too_large, "421 4.7.0")]).await;
+    declared.expect_end().await;
+    let mut sent = world.client().await;
+    for _ in 0..99 {
+        assert_eq!(sent.transaction(b"\0\r\n.\r\n").await.code.get(), 550);
+    }
+    assert_eq!(sent.transaction(b"\0\r\n.\r\n").await.code.get(), 421);
+    sent.expect_end().await;
+    assert_eq!(world.log_lines("event=rejected").len(), 200);
+}
+
+#[tokio::test]
+async fn the_size_is_judged_of_clients_that_may_relay() {
+    let world = World::with(ListenerConfig {
+        networks: Vec::new(),
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[("MAIL FROM:<a@b.example> SIZE=99999999999", "250 2.1.0")])
+        .await;
+    assert!(world.log_lines("event=rejected").is_empty());
+    client.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
+}
+
 #[tokio::test]
 async fn an_accepted_message_forgives_errors() {
     let world = World::new().await;

@@ -23,8 +23,8 @@ use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
 use spool::incoming::Complete;
 use spool::{
-    Accepted, Incoming, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement, Spool,
-    SpoolError,
+    Accepted, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
+    Spool, SpoolError,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,8 +85,8 @@ impl Spool for MemorySpool {
         Ok(Vec::new())
     }
 
-    async fn lease(&self, _: QueueId, _: &NextHop) -> Result<Option<Lease>, SpoolError> {
-        Ok(None)
+    async fn lease(&self, _: QueueId, _: &NextHop) -> Result<Leasing, SpoolError> {
+        Ok(Leasing::Nothing)
     }
 
     async fn settle(&self, _: Lease, _: Vec<Settlement>, _: Timestamp) -> Result<Settled, SpoolError> {

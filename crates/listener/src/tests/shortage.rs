@@ -122,6 +122,34 @@ async fn a_pipelined_group_is_refused_whole_and_the_session_stays_in_step() {
     assert_eq!(world.contents(), [b"x\r\n"]);
 }
 
+/// What is pipelined behind a MAIL for which there is no room is no error of the client's.
+#[tokio::test]
+async fn a_large_group_is_refused_without_its_session() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let group = |parameter: &str| {
+        let recipients = "RCPT TO:<c@d.example>\r\n".repeat(150);
+        format!("MAIL FROM:<a@b.example>{parameter}\r\n{recipients}DATA\r\n")
+    };
+    for (parameter, trouble, start) in [
+        ("", Some(Trouble::AtCreate(SpoolError::Full)), "452 4.3.1"),
+        (" SIZE=1000001", None, "552 5.3.4"),
+    ] {
+        world.trouble(trouble);
+        client.send(group(parameter).as_bytes()).await;
+        client.expect(start).await;
+        for _ in 0..151 {
+            client.expect("503 5.5.1").await;
+        }
+    }
+    assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
+    // Behind no refused MAIL it is.
+    for _ in 0..99 {
+        client.dialogue(&[("DATA", "503 5.5.1")]).await;
+    }
+    client.dialogue(&[("DATA", "421 4.7.0")]).await;
+}
+
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_the_pause() {
     let world = World::new().await;

@@ -39,16 +39,29 @@ async fn act<S: Manage>(store: &S, action: Action, id: QueueId, recipients: &[u3
     store.act(action, selected, now()).await.unwrap()
 }
 
-async fn listed<S: Manage>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
+/// What is shown, and a visitor who puts it there.
+fn visitor() -> (
+    Arc<Mutex<Vec<QueuedMessage>>>,
+    impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+) {
     let found = Arc::new(Mutex::new(Vec::new()));
-    let visit = {
-        let found = Arc::clone(&found);
-        move |message| {
-            found.lock().unwrap().push(message);
-            ControlFlow::Continue(())
-        }
+    let shown = Arc::clone(&found);
+    let visit = move |message| {
+        shown.lock().unwrap().push(message);
+        ControlFlow::Continue(())
     };
+    (found, visit)
+}
+
+async fn listed<S: Manage>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
+    let (found, visit) = visitor();
     store.list(id, visit).await.unwrap();
+    std::mem::take(&mut found.lock().unwrap())
+}
+
+async fn listed_after<S: Manage>(store: &S, after: QueueId) -> Vec<QueuedMessage> {
+    let (found, visit) = visitor();
+    store.list_after(after, visit).await.unwrap();
     std::mem::take(&mut found.lock().unwrap())
 }
 
@@ -80,7 +93,14 @@ async fn what_is_held_waits_until_it_is_released<H: Harness>(harness: &H) {
     let store = Arc::new(harness.open().await);
     assert_eq!(states(&*store, new.id).await, [Queued, Held, Held]);
     assert_eq!(scan(&*store).await, [left]);
-    assert!(store.lease(new.id, &second.next_hop).await.unwrap().is_none());
+    assert!(
+        store
+            .lease(new.id, &second.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .is_none()
+    );
     assert_eq!(take(&*store, first).await.recipients.len(), 1);
 
     let released = act(&*store, Action::Release, new.id, &[0, 1, 2]).await;
@@ -217,6 +237,9 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
     let (id, parts) = &ids[1];
     assert_eq!(listed(&*store, Some(*id)).await, found[1..]);
     assert!(listed(&*store, Some(QueueId::generate())).await.is_empty());
+    assert_eq!(listed_after(&*store, ids[0].0).await, found[1..]);
+    assert!(listed_after(&*store, ids[1].0).await.is_empty());
+    assert_eq!(listed_after(&*store, QueueId::from_bytes([0; 16])).await, found);
     assert!(store.content(QueueId::generate()).await.unwrap().is_none());
     let lease = take(&*store, &parts[0]).await;
     assert_eq!(states(&*store, *id).await, [Leased, Queued]);

@@ -159,7 +159,7 @@ pub fn now() -> Timestamp {
 
 async fn take<S: Spool>(store: &S, pending: &Pending) -> Lease {
     let lease = store.lease(pending.id, &pending.next_hop).await.unwrap();
-    lease.expect("something waits there")
+    lease.leased().expect("something waits there")
 }
 
 /// Leases a part and settles it.

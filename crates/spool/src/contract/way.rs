@@ -8,7 +8,7 @@ use mail::{NextHop, Status};
 use super::{Harness, commit, message, now, octets, read, scan, settlement, take};
 use crate::content::CHUNK;
 use crate::incoming::INLINE_LIMIT;
-use crate::{Content, Pending, Spool, SpoolError};
+use crate::{Content, Leasing, Pending, Spool, SpoolError};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     a_message_goes_its_way(&fresh()).await;
@@ -44,7 +44,8 @@ async fn a_message_goes_its_way<H: Harness>(harness: &H) {
     assert!(settled.message_done && settled.pending.is_none());
     assert!(scan(&*store).await.is_empty());
     let hop = &accepted.pending[0].next_hop;
-    assert!(store.lease(new.id, hop).await.unwrap().is_none());
+    let gone = store.lease(new.id, hop).await.unwrap();
+    assert!(matches!(gone, Leasing::Nothing), "{gone:?}");
     harness.close(store).await;
 }
 
@@ -72,7 +73,8 @@ async fn a_lease_excludes_others_and_ends<H: Harness>(harness: &H) {
         panic!("two next hops");
     };
     let lease = take(&*store, first).await;
-    assert!(store.lease(first.id, &first.next_hop).await.unwrap().is_none());
+    let refused = store.lease(first.id, &first.next_hop).await.unwrap();
+    assert!(matches!(refused, Leasing::Taken), "{refused:?}");
     let other = take(&*store, second).await;
     drop(other);
     let again = take(&*store, second).await;
@@ -255,7 +257,7 @@ async fn wrong_requests_are_refused<H: Harness>(harness: &H) {
     }
     assert_eq!(scan(&*store).await, accepted.pending);
     let nowhere: NextHop = "z.example".parse().unwrap();
-    assert!(store.lease(new.id, &nowhere).await.unwrap().is_none());
+    assert!(store.lease(new.id, &nowhere).await.unwrap().leased().is_none());
     harness.close(store).await;
 }
 

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -94,7 +95,7 @@ async fn a_killed_process_loses_nothing() {
     for (id, size) in &told {
         assert!(ids.contains(id), "{id} was told to be durable and is gone");
         let part = found.iter().find(|part| part.id == *id).unwrap();
-        let lease = spool.lease(*id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool.lease(*id, &part.next_hop).await.unwrap().leased().unwrap();
         assert!(read(&lease).await == octets(*size), "{id} has another content");
     }
     spool.close().await.unwrap();
@@ -183,7 +184,12 @@ async fn outcomes_outlive_a_disk_that_fails() {
         let [first, second] = &accepted.pending[..] else {
             panic!("two next hops");
         };
-        let lease = spool.lease(first.id, &first.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(first.id, &first.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         order(&spool, &faults);
         let outcomes = vec![
             settlement(0, Status::Sent, None),
@@ -200,7 +206,12 @@ async fn outcomes_outlive_a_disk_that_fails() {
         );
         assert!(!settled.message_done);
 
-        let lease = spool.lease(first.id, &first.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(first.id, &first.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         assert_eq!((lease.recipients.len(), lease.recipients[0].attempts), (1, 1));
         order(&spool, &faults[..1]);
         let last = vec![settlement(1, Status::Sent, None)];
@@ -208,7 +219,12 @@ async fn outcomes_outlive_a_disk_that_fails() {
             !spool.settle(lease, last, now()).await.unwrap().message_done,
             "{faults:?}"
         );
-        let lease = spool.lease(second.id, &second.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(second.id, &second.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         let last = vec![settlement(2, Status::Bounced, None)];
         assert!(spool.settle(lease, last, now()).await.unwrap().message_done);
         assert!(ids(&spool).await.is_empty());
@@ -243,7 +259,12 @@ async fn a_whole_message_that_is_settled_twice_is_counted_once() {
             .await
             .unwrap();
         let part = &accepted.pending[0];
-        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         // The first time it is durable, and nobody knows.
         order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
         let sent = vec![settlement(0, Status::Sent, None)];
@@ -268,7 +289,12 @@ async fn a_report_is_queued_once_whatever_the_disk_does() {
         let spool = open(directory.path()).await.unwrap();
         let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
         let part = &accepted.pending[0];
-        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         let failed = vec![noticed(0, Status::Bounced, None)];
         order(&spool, &[fault]);
         assert!(spool.settle(lease, failed, now()).await.unwrap().report_due);
@@ -307,14 +333,56 @@ async fn an_action_that_fails_leaves_the_part_free() {
             .act(crate::Action::Hold, selected.clone(), now())
             .await
             .unwrap();
-        assert!(spool.lease(part.id, &part.next_hop).await.unwrap().is_none());
+        assert!(
+            spool
+                .lease(part.id, &part.next_hop)
+                .await
+                .unwrap()
+                .leased()
+                .is_none()
+        );
         let released = spool.act(crate::Action::Release, selected, now()).await.unwrap();
         assert_eq!(released.done, 1, "{place:?}");
-        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         let sent = vec![settlement(0, Status::Sent, None)];
         assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
         spool.close().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_administrator_can_act_on_a_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let reserve = directory.path().join("reserve");
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let selected = vec![crate::Selected {
+        id: accepted.id,
+        recipients: vec![crate::RecipientIndex(0)],
+    }];
+    let full = (Place::Commit, ErrorCode::DiskFull);
+    fs::write(&reserve, "the first").unwrap();
+    order(&spool, &[full]);
+    let held = spool.act(crate::Action::Hold, selected.clone(), now()).await;
+    assert_eq!(held.unwrap().done, 1);
+    // The reserve was given back for it. Put aside anew, it is another file.
+    spool.close().await.unwrap();
+    assert_ne!(fs::read(&reserve).unwrap(), b"the first");
+
+    // Once there is no reserve any more, whoever asks is told, and does not wait for ever.
+    let spool = open(directory.path()).await.unwrap();
+    fs::remove_file(&reserve).unwrap();
+    order(&spool, &[full]);
+    let refused = spool.act(crate::Action::Delete, selected.clone(), now()).await;
+    assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+    let deleted = spool.act(crate::Action::Delete, selected, now()).await;
+    assert_eq!((deleted.unwrap().done, spool.messages()), (1, 0));
+    spool.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,6 +394,7 @@ async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
         .lease(accepted.id, &accepted.pending[0].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     let failure = ErrorCode::SystemIoFailure;
     order(&spool, &[(Place::Commit, failure)]);

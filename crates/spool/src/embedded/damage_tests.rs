@@ -97,7 +97,7 @@ async fn a_damaged_content_in_a_row_is_not_delivered() {
     let shown = Manage::content(&spool, ids[1]).await;
     assert!(matches!(shown, Err(SpoolError::Corrupt { .. })), "{shown:?}");
     for id in [ids[0], ids[2]] {
-        assert!(spool.lease(id, next_hop).await.unwrap().is_some());
+        assert!(spool.lease(id, next_hop).await.unwrap().leased().is_some());
     }
     spool.close().await.unwrap();
 }
@@ -125,7 +125,12 @@ async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
             .await
             .unwrap();
         let next_hop = &accepted.pending[0].next_hop;
-        let lease = spool.lease(accepted.id, next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(accepted.id, next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         assert!(crate::contract::read(&lease).await == octets(size));
         spool.release(lease);
 
@@ -133,7 +138,12 @@ async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
         let mut content = fs::read(&file).unwrap();
         content[place] ^= 1;
         fs::write(&file, content).unwrap();
-        let lease = spool.lease(accepted.id, next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(accepted.id, next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         let (found, error) = read_until_error(&lease.content).await;
         assert!(found.len() < size, "the last octets are kept back");
         assert!(

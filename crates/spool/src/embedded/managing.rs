@@ -25,6 +25,17 @@ impl Manage for EmbeddedSpool {
             .await
     }
 
+    async fn list_after(
+        &self,
+        after: QueueId,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(), SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::list_after(connection, &leases, after, visit))
+            .await
+    }
+
     async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
         let leases = self.shared.leases.clone();
         self.readers

@@ -62,11 +62,15 @@ use bodies::Directories;
 use job::{Body, CommitJob, Job, ReportJob, SettleJob, Stored};
 use readers::Readers;
 use shared::Shared;
+use space::Space;
 
 use crate::blocking::blocking;
+use crate::doubts::InDoubt;
 use crate::error::SpoolError;
-use crate::incoming::{Complete, Incoming};
-use crate::message::{Accepted, Lease, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement};
+use crate::incoming::{Complete, Incoming, Room};
+use crate::message::{
+    Accepted, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
+};
 use crate::store::Spool;
 
 pub use read_only::ReadOnlySpool;
@@ -111,7 +115,7 @@ pub struct EmbeddedSpool {
     shared: Arc<Shared>,
     directories: Directories,
     readers: Arc<Readers>,
-    in_doubt: Arc<[QueueId]>,
+    in_doubt: Arc<InDoubt>,
     vanished: u64,
 }
 
@@ -143,10 +147,15 @@ impl EmbeddedSpool {
         self.shared.accepting()
     }
 
-    /// Messages whose delivery was under way when the last process ended, so that they may be delivered twice; at most
-    /// the first thousand.
-    pub fn in_doubt_at_start(&self) -> &[QueueId] {
+    /// The deliveries that were under way when the last process ended, so that they may take place twice.
+    pub fn in_doubt_at_start(&self) -> &InDoubt {
         &self.in_doubt
+    }
+
+    /// Somebody has been told of [`EmbeddedSpool::in_doubt_at_start`]. Until then the next start tells of them, too, so
+    /// that one that fails half-way keeps nothing secret.
+    pub fn doubts_told(&self) {
+        self.shared.leases.doubts_told();
     }
 
     /// How many durable transactions had vanished from the database when it was opened: 0, unless the disk or somebody
@@ -165,7 +174,10 @@ impl EmbeddedSpool {
     async fn store(&self, id: QueueId, incoming: Incoming) -> Result<Body, SpoolError> {
         let (size, sum) = (incoming.size(), incoming.checksum());
         let stored = match incoming.complete().await? {
-            Complete::Memory(octets) => Stored::Inline(octets),
+            Complete::Memory(octets) => {
+                self.shared.space.take(size)?;
+                Stored::Inline(octets)
+            }
             Complete::File(file) => {
                 let directories = self.directories.clone();
                 Stored::File(blocking(move || directories.publish(id, file)).await?)
@@ -178,7 +190,8 @@ impl EmbeddedSpool {
 impl Spool for EmbeddedSpool {
     fn create(&self) -> Result<Incoming, SpoolError> {
         self.accepting()?;
-        Ok(Incoming::new(self.directories.incoming()))
+        let room = Arc::<Space>::clone(&self.shared.space);
+        Ok(Incoming::within(self.directories.incoming(), room))
     }
 
     async fn commit(&self, incoming: Incoming, message: NewMessage) -> Result<Accepted, SpoolError> {
@@ -202,22 +215,24 @@ impl Spool for EmbeddedSpool {
             .await
     }
 
-    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Option<Lease>, SpoolError> {
+    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Leasing, SpoolError> {
         if self.jobs.is_closed() {
             return Err(SpoolError::Closed);
         }
         let Some(guard) = self.shared.leases.take(id, next_hop) else {
-            return Ok(None);
+            return Ok(Leasing::Taken);
         };
         let guard = match self.shared.recent.lease(id, next_hop, guard) {
-            Ok(lease) => return Ok(Some(lease)),
+            Ok(lease) => return Ok(Leasing::Leased(Box::new(lease))),
             Err(guard) => guard,
         };
         let key = (id, next_hop.clone());
         let directories = self.directories.clone();
-        self.readers
+        let lease = self
+            .readers
             .read(move |connection| queries::lease(connection, &directories, key, guard))
-            .await
+            .await?;
+        Ok(lease.map_or(Leasing::Nothing, |lease| Leasing::Leased(Box::new(lease))))
     }
 
     async fn settle(

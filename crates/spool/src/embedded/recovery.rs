@@ -16,33 +16,57 @@ use crate::error::SpoolError;
 /// How long to wait before a disk that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A failure that lasts, or comes and goes, is reported again after this time.
+/// A failure that lasts is reported again after this time; one that comes and goes is not called over more often.
 const REMINDER: Duration = Duration::from_mins(1);
 
 /// What the log was told of writes that fail.
 #[derive(Debug, Default)]
 pub(super) struct Complaint {
-    last: Option<Instant>,
-    /// The log still believes that writing fails.
+    failing: Option<Instant>,
+    working: Option<Instant>,
+    /// The log believes that writing fails.
     stands: bool,
 }
 
 impl Complaint {
-    /// Says that writing fails, unless that was just said.
+    /// Says that writing fails: at once if the log believes otherwise, else as a reminder.
     pub(super) fn failed(&mut self, error: &SpoolError) {
-        if self.last.is_none_or(|last| last.elapsed() >= REMINDER) {
+        if self.is_news(Instant::now()) {
             tracing::error!(%error, "cannot write to the spool");
-            self.last = Some(Instant::now());
-            self.stands = true;
         }
     }
 
     /// Says that writing works again, if the log believes otherwise.
     pub(super) fn succeeded(&mut self) {
-        if std::mem::take(&mut self.stands) {
+        if self.is_over(Instant::now()) {
             tracing::warn!("the spool can be written to again");
         }
     }
+
+    /// Whether a failure now is to be told; it counts as told then.
+    fn is_news(&mut self, now: Instant) -> bool {
+        let news = !self.stands || is_long_ago(self.failing, now);
+        if news {
+            self.failing = Some(now);
+            self.stands = true;
+        }
+        news
+    }
+
+    /// Whether a success now is to be told. Where failures come and go, the log goes on to believe in them for a while:
+    /// that costs fewer lines, and no failure is kept from it.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let over = self.stands && is_long_ago(self.working, now);
+        if over {
+            self.working = Some(now);
+            self.stands = false;
+        }
+        over
+    }
+}
+
+fn is_long_ago(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last) >= REMINDER)
 }
 
 impl Writer {
@@ -51,12 +75,12 @@ impl Writer {
     pub(super) fn recover(&mut self, error: &SpoolError) -> bool {
         if matches!(error, SpoolError::Full) {
             self.shared.space.found_full();
-            // The reserve is for what cannot be refused.
-            let outcomes_wait = self
+            // The reserve is for what cannot be refused, and for the administrator, who may be about to make room.
+            let steps_wait = self
                 .waiting
                 .iter()
-                .any(|job| matches!(job, Job::Settle(_) | Job::Report(_)));
-            let needed = outcomes_wait || !self.withdrawn.is_empty();
+                .any(|job| matches!(job, Job::Settle(_) | Job::Report(_) | Job::Act(_)));
+            let needed = steps_wait || !self.withdrawn.is_empty();
             if needed && !self.reserve.give_back() {
                 self.pause(error);
                 return !self.closing();
@@ -157,4 +181,28 @@ fn tidy(connection: &Connection) -> Result<(), SpoolError> {
     connection.execute_batch("PRAGMA optimize")?;
     checkpoint(connection, "TRUNCATE")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_never_believes_that_writing_works_while_it_fails() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut complaint = Complaint::default();
+        assert!(!complaint.is_over(at(0)));
+        assert!(complaint.is_news(at(0)));
+        assert!(!complaint.is_news(at(1)), "said already");
+        assert!(complaint.is_over(at(2)));
+        assert!(!complaint.is_over(at(3)), "said already");
+        assert!(complaint.is_news(at(4)), "the log believed otherwise");
+        // It comes and goes: neither is said again for a while.
+        assert!(!complaint.is_over(at(5)));
+        assert!(!complaint.is_news(at(6)));
+        assert!(complaint.is_news(at(64)), "a reminder");
+        assert!(complaint.is_over(at(65)));
+        assert!(complaint.is_news(at(66)));
+    }
 }

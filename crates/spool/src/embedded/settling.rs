@@ -13,8 +13,8 @@ use super::tables::{self, Deleted};
 use super::tally;
 use crate::message::{NoticedRecipient, Settlement};
 
-/// The longest reason that is kept, in octets: a peer's reply is not bounded by its sense.
-const REASON_LENGTH: usize = 1000;
+/// The longest reason that is kept, in octets. Deliveries shorten a peer's reply to less, and mark that they did.
+const REASON_LENGTH: usize = 4096;
 
 // The number of attempts tells an outcome that is written for the second time. A later failure takes the place of a
 // delay that was not told yet, and so does a success; a further delay does not.

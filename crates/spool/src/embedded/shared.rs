@@ -21,7 +21,7 @@ pub(super) struct Shared {
     pub(super) commits: AtomicU64,
     /// The most messages, or 0.
     pub(super) queue_messages: u64,
-    pub(super) space: Space,
+    pub(super) space: Arc<Space>,
     pub(super) leases: LeaseTable,
     pub(super) recent: Recent,
     /// Errors to come, first one first, each at a place of its own.
@@ -41,7 +41,7 @@ impl Shared {
             messages: AtomicU64::new(counters.messages),
             commits: AtomicU64::new(counters.commits),
             queue_messages: limits.queue_messages,
-            space: Space::new(directory, limits.spool_free),
+            space: Arc::new(Space::new(directory, limits.spool_free)),
             leases,
             recent: Recent::default(),
             #[cfg(test)]

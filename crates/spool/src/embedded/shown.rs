@@ -44,22 +44,40 @@ pub(super) fn list(
     connection: &mut Connection,
     leases: &LeaseTable,
     one: Option<QueueId>,
+    visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+) -> Result<(), SpoolError> {
+    let Some(id) = one else {
+        return walk(connection, leases, Vec::new(), visit);
+    };
+    let page = page(connection, &leases.parts(), ONE_MESSAGE, &id.to_bytes())?;
+    let _ = page.messages.into_iter().try_for_each(visit);
+    Ok(())
+}
+
+/// Shows the messages whose ids come after this one, likewise.
+pub(super) fn list_after(
+    connection: &mut Connection,
+    leases: &LeaseTable,
+    after: QueueId,
+    visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+) -> Result<(), SpoolError> {
+    walk(connection, leases, after.to_bytes().to_vec(), visit)
+}
+
+fn walk(
+    connection: &mut Connection,
+    leases: &LeaseTable,
+    mut after: Vec<u8>,
     mut visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
 ) -> Result<(), SpoolError> {
-    let (statement, mut after) = match one {
-        Some(id) => (ONE_MESSAGE, id.to_bytes().to_vec()),
-        None => (MESSAGES, Vec::new()),
-    };
     loop {
-        let page = page(connection, &leases.parts(), statement, &after)?;
-        for message in page.messages {
-            if visit(message).is_break() {
-                return Ok(());
-            }
+        let page = page(connection, &leases.parts(), MESSAGES, &after)?;
+        if page.messages.into_iter().try_for_each(&mut visit).is_break() {
+            return Ok(());
         }
         match page.last {
-            Some(last) if one.is_none() => after = last,
-            Some(_) | None => return Ok(()),
+            Some(last) => after = last,
+            None => return Ok(()),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! How a spool is opened, and what is looked at before anything is accepted.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-use mail::QueueId;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -18,13 +17,13 @@ use super::reserve::Reserve;
 use super::shared::{Counters, Limits, Shared};
 use super::writer::Writer;
 use super::{DATABASE, EmbeddedSpool, Options, queries, schema, tables};
-use crate::doubts::{Doubt, Doubts};
+use crate::doubts::{Doubt, Doubts, InDoubt};
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
 
 /// Steps that may wait for the writer before callers wait to hand theirs over.
 const INBOX: usize = 256;
-/// How many deliveries in doubt are remembered by name.
+/// How many messages with deliveries in doubt are remembered by name.
 const DOUBTS_NAMED: usize = 1000;
 
 /// Opens the spool in this directory, or makes one there. Waits for the disk.
@@ -77,7 +76,7 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
         shared,
         directories,
         readers: Arc::new(Readers::new(database)),
-        in_doubt,
+        in_doubt: Arc::new(in_doubt),
         vanished,
     })
 }
@@ -100,24 +99,17 @@ fn vanished(commits: &CommitsFile, counters: Counters) -> u64 {
 }
 
 /// Which deliveries of the last process may be repeated: those of messages that still wait.
-fn in_doubt(connection: &Connection, before: Vec<Doubt>) -> Result<Arc<[QueueId]>, SpoolError> {
-    let mut named = Vec::new();
-    let (mut deliveries, mut possible_duplicates) = (0_u64, 0_u64);
+fn in_doubt(connection: &Connection, before: Vec<Doubt>) -> Result<InDoubt, SpoolError> {
+    let mut found = InDoubt::default();
+    let mut named = HashSet::new();
     for doubt in before {
         if queries::waits(connection, doubt.id)? {
-            deliveries += 1;
-            possible_duplicates = possible_duplicates.saturating_add(u64::from(doubt.recipients));
-            if named.len() < DOUBTS_NAMED {
-                named.push(doubt.id);
+            found.deliveries = found.deliveries.saturating_add(1);
+            found.recipients = found.recipients.saturating_add(u64::from(doubt.recipients));
+            if found.messages.len() < DOUBTS_NAMED && named.insert(doubt.id) {
+                found.messages.push(doubt.id);
             }
         }
     }
-    if deliveries > 0 {
-        tracing::warn!(
-            deliveries,
-            possible_duplicates,
-            "deliveries were under way when the last process ended, and may be repeated"
-        );
-    }
-    Ok(named.into())
+    Ok(found)
 }

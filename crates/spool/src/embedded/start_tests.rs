@@ -95,7 +95,12 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
     let waiting = spool.pending(None, 9).await.unwrap();
     let found: Vec<_> = waiting.iter().map(|part| (part.id, part.recipients)).collect();
     assert_eq!(found, [(ids[0], 2), (ids[1], 1)]);
-    let first = spool.lease(ids[0], &waiting[0].next_hop).await.unwrap().unwrap();
+    let first = spool
+        .lease(ids[0], &waiting[0].next_hop)
+        .await
+        .unwrap()
+        .leased()
+        .unwrap();
     assert_eq!(first.parameters.ret, None);
     assert!(!first.parameters.smtputf8 && !first.recipients[0].delay_noticed);
     assert_eq!(read(&first).await, b"12345");
@@ -110,7 +115,12 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
             .unwrap()
             .message_done
     );
-    let second = spool.lease(ids[1], &waiting[1].next_hop).await.unwrap().unwrap();
+    let second = spool
+        .lease(ids[1], &waiting[1].next_hop)
+        .await
+        .unwrap()
+        .leased()
+        .unwrap();
     assert!(read(&second).await == octets(INLINE_LIMIT + 1));
     let failed = vec![noticed(0, Status::Bounced, None)];
     assert!(spool.settle(second, failed, now()).await.unwrap().report_due);
@@ -147,7 +157,7 @@ async fn no_more_messages_than_the_administrator_allows() {
     assert!(matches!(spool.create(), Err(SpoolError::TooManyMessages)));
     // What we owe a sender is queued all the same, and there is room again when one has gone.
     let next_hop = &first.pending[0].next_hop;
-    let lease = spool.lease(first.id, next_hop).await.unwrap().unwrap();
+    let lease = spool.lease(first.id, next_hop).await.unwrap().leased().unwrap();
     let failed = vec![noticed(0, Status::Bounced, None)];
     spool.settle(lease, failed, now()).await.unwrap();
     let notices = spool.notices(first.id).await.unwrap().unwrap();
@@ -158,7 +168,12 @@ async fn no_more_messages_than_the_administrator_allows() {
     let reported = spool.report(notices, Some(report)).await.unwrap();
     assert_eq!(spool.messages(), 2);
     let part = &reported.pending[0];
-    let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+    let lease = spool
+        .lease(part.id, &part.next_hop)
+        .await
+        .unwrap()
+        .leased()
+        .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
     spool.settle(lease, sent, now()).await.unwrap();
     assert_eq!(spool.messages(), 1);
@@ -221,7 +236,12 @@ async fn deliveries_in_doubt_are_named_at_the_next_start() {
     for _ in 0..5 {
         let new = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
         let part = new.pending[0].clone();
-        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         leases.push(lease);
         accepted.push(part);
     }
@@ -238,14 +258,51 @@ async fn deliveries_in_doubt_are_named_at_the_next_start() {
         .lease(accepted[3].id, &accepted[3].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     spool.settle(again, sent(), now()).await.unwrap();
     spool.close().await.unwrap();
 
     let spool = open(directory.path()).await.unwrap();
-    assert_eq!(spool.in_doubt_at_start(), [accepted[2].id]);
+    let expected = InDoubt {
+        deliveries: 1,
+        recipients: 1,
+        messages: vec![accepted[2].id],
+    };
+    assert_eq!(*spool.in_doubt_at_start(), expected);
+    spool.close().await.unwrap();
+    // As long as nobody was told, it is not forgotten.
+    let spool = open(directory.path()).await.unwrap();
+    assert_eq!(*spool.in_doubt_at_start(), expected);
+    spool.doubts_told();
     spool.close().await.unwrap();
     let spool = open(directory.path()).await.unwrap();
-    assert_eq!(spool.in_doubt_at_start(), []);
+    assert_eq!(*spool.in_doubt_at_start(), InDoubt::default());
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_in_doubt_at_two_next_hops_is_named_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example", "b@b.example", "a@c.example"]);
+    let accepted = commit(&spool, new, b"x").await.unwrap();
+    for part in &accepted.pending {
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
+        lease.in_doubt();
+    }
+    spool.close().await.unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let expected = InDoubt {
+        deliveries: 2,
+        recipients: 3,
+        messages: vec![accepted.id],
+    };
+    assert_eq!(*spool.in_doubt_at_start(), expected);
     spool.close().await.unwrap();
 }

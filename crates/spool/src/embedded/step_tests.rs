@@ -36,7 +36,12 @@ async fn queue(spool: &EmbeddedSpool, number: u8, recipients: &[&str], size: usi
 
 async fn deliver(spool: &EmbeddedSpool, number: u8, next_hop: &str, settlements: Vec<Settlement>) {
     let next_hop = next_hop.parse().unwrap();
-    let lease = spool.lease(id(number), &next_hop).await.unwrap().unwrap();
+    let lease = spool
+        .lease(id(number), &next_hop)
+        .await
+        .unwrap()
+        .leased()
+        .unwrap();
     spool.settle(lease, settlements, now()).await.unwrap();
 }
 
@@ -211,7 +216,12 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
 async fn check_contents(spool: &EmbeddedSpool, path: &Path) {
     let mut in_files = Vec::new();
     for part in spool.pending(None, usize::MAX).await.unwrap() {
-        let lease = spool.lease(part.id, &part.next_hop).await.unwrap().unwrap();
+        let lease = spool
+            .lease(part.id, &part.next_hop)
+            .await
+            .unwrap()
+            .leased()
+            .unwrap();
         let size = usize::try_from(lease.size).unwrap();
         assert!(crate::contract::read(&lease).await == octets(size));
     }

@@ -96,6 +96,7 @@ async fn large_contents_leave_no_file_behind() {
         .lease(accepted.id, &accepted.pending[0].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
@@ -166,9 +167,42 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
         .lease(accepted.id, &accepted.pending[0].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_written_counts_against_the_room_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let (small, new) = (octets(50_000), || message(&["a@b.example"]));
+    spool.shared.space.assume(100_000);
+    commit(&spool, new(), &small).await.unwrap();
+    commit(&spool, new(), &small).await.unwrap();
+    let refused = commit(&spool, new(), &small).await;
+    assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+    assert_eq!(spool.messages(), 2);
+
+    // A large content is refused on its way, and those beside it count.
+    spool.shared.space.assume(1 << 20);
+    let (mut first, mut second) = (spool.create().unwrap(), spool.create().unwrap());
+    let part = octets(INLINE_LIMIT + 1);
+    let mut written = 0;
+    let refused = loop {
+        if let Err(error) = first.append(&part).await {
+            break error;
+        }
+        second.append(&part).await.unwrap();
+        written += 2 * part.len();
+        assert!(written < 2 << 20, "the limit holds");
+    };
+    assert!(matches!(refused, SpoolError::Full), "{refused:?}");
+    assert!(matches!(first.append(b"x").await, Err(SpoolError::Incomplete)));
+    drop((first, second));
+    assert_eq!(files(directory.path()), 0);
     spool.close().await.unwrap();
 }
 
@@ -237,6 +271,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         .lease(new.id, &accepted.pending[0].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     let settlements = vec![
         settlement(0, Status::Sent, None),
@@ -272,6 +307,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         .lease(new.id, &accepted.pending[1].next_hop)
         .await
         .unwrap()
+        .leased()
         .unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let show = move |message: QueuedMessage| {

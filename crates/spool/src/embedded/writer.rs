@@ -137,7 +137,7 @@ impl Writer {
         group
     }
 
-    /// Makes a group durable and answers. After an error the outcomes of the group wait again, in front.
+    /// Makes a group durable and answers. After an error what is not refused waits again, in front.
     fn write(&mut self, mut group: Vec<Step>) -> Result<(), SpoolError> {
         if group.is_empty() && self.withdrawn.is_empty() {
             return Ok(());
@@ -203,7 +203,8 @@ impl Writer {
         }
     }
 
-    /// The clients of a failed group are told at once; outcomes are kept, because they cannot be had again.
+    /// The clients of a failed group are told at once; outcomes are kept, because they cannot be had again. On a full disk
+    /// the administrator's actions are kept, too: they are what makes room.
     fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
         for step in group.into_iter().rev() {
             match step {
@@ -219,6 +220,10 @@ impl Writer {
                 }
                 Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
                 Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
+                Step::Act(job, hands) if matches!(error, SpoolError::Full) => {
+                    drop(hands);
+                    self.waiting.push_front(Job::Act(job));
+                }
                 Step::Act(job, hands) => {
                     drop(hands);
                     let ActJob { reply, .. } = *job;

@@ -93,9 +93,9 @@ fn told(action: Action, acts: &Acts) -> String {
         return "no recipient in the queue fits".to_owned();
     }
     let (done, left) = match action {
-        Action::Retry => ("retrying", "held"),
-        Action::Hold => ("held", "held already"),
-        Action::Release => ("released", "not held"),
+        Action::Retry => ("retrying", "held already or gone"),
+        Action::Hold => ("held", "held already or gone"),
+        Action::Release => ("released", "not held or gone"),
         Action::Delete => ("deleted", "gone already"),
     };
     let mut parts = vec![format!(
@@ -152,7 +152,13 @@ mod tests {
         let (id, other) = (one.to_string(), two.to_string());
         assert!(parse(&["--all", &id]).is_none());
         assert_eq!(parse(&["--id", &id, &other]).unwrap().id, [one, two]);
-        assert_eq!(parse(&["--sender", "<>"]).unwrap().sender.as_deref(), Some(""));
+        assert_eq!(parse(&["--sender", "<>"]).unwrap().sender.as_deref(), Some("<>"));
+        let domain = parse(&["--recipient-domain", "[192.0.2.1]"]).unwrap();
+        assert_eq!(domain.to_string(), "--recipient-domain [192.0.2.1]");
+        for empty in ["", " "] {
+            assert!(parse(&["--sender", empty]).is_none());
+            assert!(parse(&["--reason", empty]).is_none());
+        }
     }
 
     #[test]
@@ -169,7 +175,7 @@ mod tests {
         );
         assert_eq!(
             told(Action::Release, &acts(1, 1, 2, 2)),
-            "released 1 recipient of 1 message; 2 are being delivered now and were left alone; 2 are not held"
+            "released 1 recipient of 1 message; 2 are being delivered now and were left alone; 2 are not held or gone"
         );
         assert_eq!(
             told(Action::Delete, &acts(0, 0, 0, 0)),

@@ -1,13 +1,13 @@
 //! `danerelay queue export`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mail::QueueId;
 use spool::ReadOnlySpool;
+use tempfile::NamedTempFile;
 
 use super::source::Source;
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
@@ -23,7 +23,8 @@ pub(crate) struct ExportArguments {
     /// The queue id.
     id: QueueId,
 
-    /// The file, made for its owner alone, or written over; without this option standard output.
+    /// The file, made for its owner alone when the message is whole, in place of what is there; without this option
+    /// standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -43,15 +44,17 @@ pub(super) fn run(config: &Config, arguments: &ExportArguments) -> Result<Verdic
 
 fn ask(mut client: Client, arguments: &ExportArguments) -> Result<(), Failure> {
     client.ask(&Request::Export { id: arguments.id })?;
+    let mut whole = None;
     loop {
         match client.next::<Contents, Nothing>()? {
             Line::Result(contents) => {
                 let mut output = Output::open(arguments.output.as_deref())?;
                 client.octets(contents.size, |octets| output.write(octets))??;
-                output.finish()?;
+                whole = Some(output);
             }
             Line::Progress(_) | Line::Error(_) => {}
-            Line::End(Nothing {}) => return Ok(()),
+            // Only now it is known to be what was accepted.
+            Line::End(Nothing {}) => return whole.map_or(Ok(()), Output::finish),
         }
     }
 }
@@ -76,7 +79,10 @@ fn read(spool: &ReadOnlySpool, arguments: &ExportArguments) -> Result<(), Failur
 /// Where the message goes.
 enum Output {
     Standard(BufWriter<StdoutLock<'static>>),
-    File(PathBuf, BufWriter<File>),
+    /// A file beside the one that is wanted, which it replaces when it is whole.
+    File(PathBuf, BufWriter<NamedTempFile>),
+    /// What is there and no file, such as a pipe: nothing may take its place.
+    Device(PathBuf, BufWriter<File>),
 }
 
 impl Output {
@@ -84,40 +90,108 @@ impl Output {
         let Some(path) = file else {
             return Ok(Self::Standard(BufWriter::new(io::stdout().lock())));
         };
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        match options.open(path) {
-            Ok(file) => Ok(Self::File(path.to_owned(), BufWriter::new(file))),
-            Err(cause) => Err(Failure::File {
-                path: path.to_owned(),
-                cause,
-            }),
-        }
+        let opened = match fs::metadata(path) {
+            Ok(found) if !found.is_file() => File::options()
+                .write(true)
+                .open(path)
+                .map(|device| Self::Device(path.to_owned(), BufWriter::new(device))),
+            Ok(_) | Err(_) => {
+                // Where the name is that of a link, what it leads to is meant.
+                let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                beside(&path).map(|file| Self::File(path, BufWriter::new(file)))
+            }
+        };
+        opened.map_err(|cause| Failure::File {
+            path: path.to_owned(),
+            cause,
+        })
     }
 
     fn write(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let written = match self {
             Self::Standard(output) => output.write_all(octets),
             Self::File(_, output) => output.write_all(octets),
+            Self::Device(_, output) => output.write_all(octets),
         };
-        written.map_err(|cause| self.failed(cause))
-    }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        let flushed = match self {
-            Self::Standard(output) => output.flush(),
-            Self::File(_, output) => output.flush(),
-        };
-        flushed.map_err(|cause| self.failed(cause))
-    }
-
-    fn failed(&self, cause: io::Error) -> Failure {
-        match self {
+        written.map_err(|cause| match self {
             Self::Standard(_) => Failure::Output(cause),
-            Self::File(path, _) => Failure::File {
+            Self::File(path, _) | Self::Device(path, _) => Failure::File {
                 path: path.clone(),
                 cause,
             },
-        }
+        })
+    }
+
+    /// Makes a file of what was written; without this there is none.
+    fn finish(self) -> Result<(), Failure> {
+        let (path, finished) = match self {
+            Self::Standard(mut output) => return output.flush().map_err(Failure::Output),
+            Self::Device(path, mut output) => (path, output.flush()),
+            Self::File(path, output) => {
+                let finished = publish(output, &path);
+                (path, finished)
+            }
+        };
+        finished.map_err(|cause| Failure::File { path, cause })
+    }
+}
+
+/// An empty file in the directory of this one, for its owner alone; it goes with its value.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let directory = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty());
+    tempfile::Builder::new()
+        .prefix(".danerelay-export-")
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+}
+
+fn publish(output: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+    let file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
+    // Perhaps the message is to be deleted next.
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_when_the_message_is_whole_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("message.eml");
+        fs::write(&path, "before").unwrap();
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(&vec![b'x'; 100_000]).unwrap();
+        drop(output);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+        assert_eq!(names(directory.path()), ["message.eml"]);
+
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(b"after").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+        output.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(names(directory.path()), ["message.eml"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays() {
+        let mut output = Output::open(Some(Path::new("/dev/null"))).unwrap();
+        assert!(matches!(output, Output::Device(..)));
+        output.write(b"nothing").unwrap();
+        output.finish().unwrap();
+        let nowhere = Path::new("/nowhere/message.eml");
+        assert!(matches!(Output::open(Some(nowhere)), Err(Failure::File { .. })));
     }
 }

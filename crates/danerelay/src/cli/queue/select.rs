@@ -1,9 +1,9 @@
 //! Selectors on the command line.
 
 use clap::Args;
-use mail::{Domain, QueueId, ReversePath};
+use mail::{AddressError, DomainPart, QueueId, ReversePath};
 
-use crate::admin::selectors::Selectors;
+use crate::admin::selectors::{EmptyText, NULL_PATH, Selectors, check_reason, check_sender};
 use crate::config::units::Interval;
 
 /// Each selector given must fit.
@@ -18,9 +18,9 @@ pub(super) struct SelectorArguments {
     #[arg(long, value_name = "ID")]
     id: Vec<QueueId>,
 
-    /// Messages with a recipient at this domain, and of these such recipients.
-    #[arg(long, value_name = "DOMAIN")]
-    recipient_domain: Option<Domain>,
+    /// Messages with a recipient at this domain or address literal, and of these such recipients.
+    #[arg(long, value_name = "DOMAIN", value_parser = DomainPart::parse)]
+    recipient_domain: Option<DomainPart>,
 
     /// Messages of this envelope sender; <> for reports.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_sender)]
@@ -32,13 +32,32 @@ pub(super) struct SelectorArguments {
 
     /// Messages with a recipient whose last attempt ended for a reason that contains this text, and of these such
     /// recipients; upper and lower case are the same.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: Option<String>,
 }
 
-fn parse_sender(text: &str) -> Result<ReversePath, mail::AddressError> {
+/// Why a text is no sender.
+#[derive(Debug, thiserror::Error)]
+enum SenderError {
+    #[error(transparent)]
+    Empty(#[from] EmptyText),
+    #[error(transparent)]
+    Address(#[from] AddressError),
+}
+
+fn parse_sender(text: &str) -> Result<ReversePath, SenderError> {
+    check_sender(text)?;
     let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    ReversePath::parse(bare.unwrap_or(text))
+    Ok(ReversePath::parse(bare.unwrap_or(text))?)
+}
+
+fn parse_reason(text: &str) -> Result<String, EmptyText> {
+    check_reason(text).map(|()| text.to_owned())
+}
+
+fn written(sender: &ReversePath) -> String {
+    let path = sender.as_str();
+    if path.is_empty() { NULL_PATH } else { path }.to_owned()
 }
 
 impl From<&SelectorArguments> for Selectors {
@@ -47,7 +66,7 @@ impl From<&SelectorArguments> for Selectors {
             all: arguments.all,
             id: arguments.id.clone(),
             recipient_domain: arguments.recipient_domain.clone(),
-            sender: arguments.sender.as_ref().map(|sender| sender.as_str().to_owned()),
+            sender: arguments.sender.as_ref().map(written),
             older_than: arguments.older_than,
             reason: arguments.reason.clone(),
         }

@@ -49,13 +49,13 @@ pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict,
 
 fn read(spool: &ReadOnlySpool, id: QueueId, ages: Ages) -> Result<Letter, Failure> {
     let message = find(spool, id)?;
-    let (Some(declared), Some(content)) = (spool.declared(id)?, spool.content(id)?) else {
+    let (Some(declared), Some(content)) = (spool.declared(id)?, spool.content(id).transpose()) else {
         return Err(AdminError::Refused(Refusal::unknown(id)).into());
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(StartError::System)?;
-    Ok(runtime.block_on(Letter::read(message, (declared, &content), ages))?)
+    Ok(runtime.block_on(Letter::read(message, (declared, content), ages)))
 }
 
 /// The message in the spool of a stopped daemon.
@@ -86,6 +86,9 @@ fn text(letter: &Letter, now: Timestamp) -> String {
     let declared = declared(&letter.declared);
     if !declared.is_empty() {
         line("declared", &declared);
+    }
+    if let Some(trouble) = &letter.trouble {
+        line("content", &format!("cannot be read: {trouble}"));
     }
     for (name, body) in letter.header.fields() {
         line(name, body);

@@ -93,22 +93,66 @@ fn history(recipient: &QueuedRecipient) -> String {
     if let Some(next) = recipient.next_attempt {
         let _ = write!(text, ", next={next:.0}");
     }
-    let code = recipient.reply_code.map(|code| code.to_string());
-    let words = [
-        code,
-        recipient.enhanced.clone(),
-        recipient.reason.as_deref().map(printable),
-    ];
-    let reason: Vec<String> = words.into_iter().flatten().collect();
-    if !reason.is_empty() {
-        let _ = write!(text, ": {}", reason.join(" "));
+    let reply = reply(recipient);
+    if !reply.is_empty() {
+        let _ = write!(text, ": {reply}");
     }
     text
 }
 
+/// Why the last attempt ended. Where the reason is the server's reply, its codes stand in it already.
+fn reply(recipient: &QueuedRecipient) -> String {
+    let reason = recipient.reason.as_deref().map(printable);
+    let code = recipient.reply_code.map(|code| code.to_string());
+    match (reason, &code) {
+        (Some(reason), Some(code)) if reason.starts_with(code.as_str()) => reason,
+        (reason, _) => {
+            let words = [code, recipient.enhanced.clone(), reason];
+            words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use spool::RecipientIndex;
+
     use super::*;
+
+    #[test]
+    fn a_reply_is_told_once() {
+        for (reply_code, enhanced, reason, told) in [
+            (
+                Some(451),
+                Some("4.3.0"),
+                Some("451 4.3.0 later"),
+                "451 4.3.0 later",
+            ),
+            (Some(451), Some("4.3.0"), Some("451-4.3.0 a b"), "451-4.3.0 a b"),
+            (Some(451), Some("4.7.5"), Some("no match"), "451 4.7.5 no match"),
+            (
+                None,
+                Some("4.4.1"),
+                Some("451 is no code here"),
+                "4.4.1 451 is no code here",
+            ),
+            (Some(250), None, None, "250"),
+            (None, None, None, ""),
+        ] {
+            let recipient = QueuedRecipient {
+                index: RecipientIndex(0),
+                address: String::new(),
+                state: RecipientState::Deferred,
+                next_hop: String::new(),
+                attempts: 1,
+                next_attempt: None,
+                reply_code,
+                enhanced: enhanced.map(str::to_owned),
+                reason: reason.map(str::to_owned),
+            };
+            assert_eq!(reply(&recipient), told);
+        }
+    }
 
     #[test]
     fn a_span_has_its_two_largest_units() {

@@ -1,0 +1,118 @@
+//! The way through the queue, a page at a time: between two pages nothing of the spool is held.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec;
+
+use mail::QueueId;
+use spool::{Manage, QueuedMessage, SpoolError};
+
+use super::selectors::Selectors;
+
+/// A page has so many messages at most.
+const MESSAGES: usize = 500;
+/// Recipients after which a page is full, whatever the number of messages.
+const RECIPIENTS: usize = 5000;
+/// Messages looked at for one page: a selector that seldom fits is to notice now and then that nobody waits any more.
+const LOOKED_AT: usize = 20_000;
+
+/// Where somebody is in the queue.
+pub(super) struct Walk {
+    sources: vec::IntoIter<Option<QueueId>>,
+    /// In the midst of the whole queue: the last message looked at.
+    after: Option<QueueId>,
+    by_id: bool,
+}
+
+impl Walk {
+    /// At the beginning of the messages at which the selectors look.
+    pub(super) fn new(selectors: &Selectors) -> Self {
+        Self {
+            sources: selectors.sources().into_iter(),
+            after: None,
+            by_id: !selectors.id.is_empty(),
+        }
+    }
+
+    /// Whether it goes to single messages, which is quick.
+    pub(super) fn is_by_id(&self) -> bool {
+        self.by_id
+    }
+
+    /// What `pick` takes of the next messages, perhaps nothing; `None` at the end.
+    pub(super) async fn next<S: Manage, T: Send + 'static>(
+        &mut self,
+        spool: &S,
+        pick: impl Fn(QueuedMessage) -> Option<T> + Clone + Send + 'static,
+    ) -> Result<Option<Vec<T>>, SpoolError> {
+        let page = Arc::new(Mutex::new(Page::default()));
+        let full = loop {
+            let (pick, filled) = (pick.clone(), Arc::clone(&page));
+            let visit = move |message| lock(&filled, |page| page.visit(message, &pick));
+            let whole = if let Some(after) = self.after {
+                spool.list_after(after, visit).await?;
+                true
+            } else if let Some(source) = self.sources.next() {
+                spool.list(source, visit).await?;
+                source.is_none()
+            } else {
+                break false;
+            };
+            let (full, last) = lock(&page, |page| (page.is_full(), page.last));
+            self.after = last.filter(|_| whole && full);
+            if full {
+                break true;
+            }
+        };
+        let found = lock(&page, |page| std::mem::take(&mut page.found));
+        Ok((full || !found.is_empty()).then_some(found))
+    }
+}
+
+fn lock<T, R>(page: &Mutex<Page<T>>, work: impl FnOnce(&mut Page<T>) -> R) -> R {
+    work(&mut page.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What was found so far.
+struct Page<T> {
+    found: Vec<T>,
+    recipients: usize,
+    looked_at: usize,
+    last: Option<QueueId>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self {
+            found: Vec::new(),
+            recipients: 0,
+            looked_at: 0,
+            last: None,
+        }
+    }
+}
+
+impl<T> Page<T> {
+    fn visit(
+        &mut self,
+        message: QueuedMessage,
+        pick: impl Fn(QueuedMessage) -> Option<T>,
+    ) -> ControlFlow<()> {
+        let recipients = message.recipients.len();
+        self.last = Some(message.id);
+        self.looked_at = self.looked_at.saturating_add(1);
+        if let Some(one) = pick(message) {
+            self.recipients = self.recipients.saturating_add(recipients);
+            self.found.push(one);
+        }
+        if self.is_full() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= MESSAGES || self.recipients >= RECIPIENTS || self.looked_at >= LOOKED_AT
+    }
+}

@@ -1,0 +1,133 @@
+//! The recipients of an attempt on their way through the hosts, and what is kept of each failure until the end.
+
+use std::sync::Arc;
+
+use mail::{DaneVerdict, EnhancedStatus};
+use policy::cause::{Failure, Finality};
+use policy::conclude::conclude;
+use spool::LeasedRecipient;
+
+use super::{Ending, RecipientResult, SuccessReport};
+use crate::record::HostRecord;
+use crate::round::Round;
+use crate::route::Route;
+use crate::transaction::Verdict;
+
+/// A recipient on its way through the hosts.
+pub(super) struct Pending<'a> {
+    pub(super) recipient: &'a LeasedRecipient,
+    pub(super) failures: Vec<RecipientFailure>,
+    pub(super) done: Option<RecipientResult>,
+}
+
+/// A failure with the host at which it happened.
+#[derive(Debug, Clone)]
+pub(super) struct RecipientFailure {
+    pub(super) failure: Failure,
+    pub(super) record: Arc<HostRecord>,
+}
+
+/// What holds for all recipients over one session.
+pub(super) struct Taken<'a> {
+    pub(super) success_report: SuccessReport,
+    pub(super) record: &'a Arc<HostRecord>,
+}
+
+impl AsRef<Failure> for RecipientFailure {
+    fn as_ref(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+/// Everybody who is not done has failed here.
+pub(super) fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
+    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
+        recipient.failures.push(RecipientFailure {
+            failure: failure.clone(),
+            record: Arc::clone(record),
+        });
+    }
+}
+
+/// The same, for a cause that speaks only where there is no other that is not permanent: of causes of equal weight the
+/// last speaks, and this one stands before all others.
+pub(super) fn fail_all_quietly(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
+    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
+        let (failure, record) = (failure.clone(), Arc::clone(record));
+        recipient.failures.insert(0, RecipientFailure { failure, record });
+    }
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(recipient: &'a LeasedRecipient) -> Self {
+        Self {
+            recipient,
+            failures: Vec::new(),
+            done: None,
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn finish(self, route: &Route) -> RecipientResult {
+        if let Some(done) = self.done {
+            return done;
+        }
+        match conclude(self.failures) {
+            Some(RecipientFailure { failure, record }) => RecipientResult {
+                ending: Ending::Failed(failure),
+                record,
+            },
+            // Never so far; and if it were, no reason to give the message up.
+            None => RecipientResult {
+                ending: Ending::Failed(Failure {
+                    finality: Finality::Transient,
+                    enhanced: EnhancedStatus::new(4, 4, 1),
+                    verdict: DaneVerdict::NotReached,
+                    reply_code: None,
+                    reason: "no host was tried".to_owned(),
+                }),
+                record: Arc::new(HostRecord::none(route)),
+            },
+        }
+    }
+
+    /// Takes in what a server said.
+    pub(super) fn take(
+        &mut self,
+        verdict: Verdict,
+        duplicate_risk: bool,
+        round: &Round<'_>,
+        taken: &Taken<'_>,
+    ) {
+        let record = Arc::clone(taken.record);
+        match verdict {
+            Verdict::Accepted(reply) => {
+                let success_report = taken.success_report;
+                self.done = Some(RecipientResult {
+                    ending: Ending::Sent {
+                        reply,
+                        success_report,
+                    },
+                    record,
+                });
+            }
+            Verdict::Failed(failure) => {
+                let mut failure = failure.into_failure(round.standing(true));
+                if duplicate_risk {
+                    failure
+                        .reason
+                        .push_str("; the server may have taken the message, which may arrive twice");
+                }
+                // A permanent answer is final, and after a lost final dot no further host may be tried now.
+                if failure.is_permanent() && failure.reply_code.is_some() || duplicate_risk {
+                    self.done = Some(RecipientResult {
+                        ending: Ending::Failed(failure),
+                        record,
+                    });
+                } else {
+                    self.failures.push(RecipientFailure { failure, record });
+                }
+            }
+        }
+    }
+}
