@@ -3,8 +3,8 @@
 //! * [`protocol`]: what is said through it, a line of JSON at a time. [`selectors`]: whom a command is about.
 //!   [`letter`]: one message with all that is known of it.
 //! * [`door`]: the socket in the file system. [`server`]: who comes in, how many, and for how long. [`peer`]: who it is.
-//! * [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change nothing. [`acting`]: those that do; each of
-//!   these is logged with who asked.
+//! * [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change
+//!   nothing. [`acting`]: those that do; each of these is logged with who asked.
 //!
 //! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
 //! reads slowly or goes away keeps anything from others for long.
