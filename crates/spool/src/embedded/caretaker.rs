@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use mail::QueueId;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bodies::{self, Directories};
@@ -41,6 +42,8 @@ pub(super) struct Ward {
 pub(super) enum Chore {
     /// Carry the log over into the database.
     Checkpoint,
+    /// Keep the log: a checkpoint by the writer failed.
+    KeepLog,
     /// Remove a content whose message is durably gone.
     Remove(PathBuf),
 }
@@ -104,13 +107,16 @@ impl Ward {
         loop {
             match inbox.recv_timeout(COMMITS_EVERY) {
                 Ok(Chore::Remove(path)) => bodies::remove(&path),
+                Ok(Chore::KeepLog) => self.keep_log(connection),
+                Ok(Chore::Checkpoint) if self.shared.log_kept.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
                     match catch_up(connection) {
                         Ok(true) => finish.store(true, Ordering::Relaxed),
                         Ok(false) => {}
-                        // It may be repeated on the same handle: it starts where the last one succeeded and writes
-                        // every page again from the log, which stays as it is.
-                        Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
+                        Err(error) => {
+                            tracing::warn!(%error, "a checkpoint of the spool failed");
+                            self.keep_log(connection);
+                        }
                     }
                     self.note_commits(&mut written);
                 }
@@ -119,6 +125,29 @@ impl Ward {
             }
         }
         self.note_commits(&mut written);
+    }
+
+    /// Keeps the log from starting again, by a reading transaction that lasts as long as this process.
+    ///
+    /// A checkpoint syncs the database only when it reaches the log's end; those before it, which did not, have not. If
+    /// that sync fails, the system may have dropped the pages of all of them, and a later checkpoint would write only those
+    /// of the last one again. The log has them all, and the next start carries it over from its beginning.
+    fn keep_log(&self, connection: &Connection) {
+        if self.shared.log_kept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let kept = connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .and_then(|_| connection.execute_batch("BEGIN; SELECT count(*) FROM counters;"));
+        match kept {
+            Ok(()) => tracing::warn!(
+                "the spool's log is kept, and grows, until the next start: the disk has failed"
+            ),
+            Err(error) => {
+                self.shared.log_kept.store(false, Ordering::Relaxed);
+                tracing::error!(%error, "the spool's log cannot be kept, and the disk has failed");
+            }
+        }
     }
 
     /// Writes how many transactions are durable, if that is not what the file says.

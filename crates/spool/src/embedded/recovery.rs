@@ -5,8 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
-use super::caretaker::checkpoint;
+use super::caretaker::{Chore, checkpoint};
 use super::job::{Job, Reply};
 use super::steps::Place;
 use super::writer::Writer;
@@ -111,7 +112,10 @@ impl Writer {
         self.shared.fault(Place::Reopen)?;
         let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
         // What the log holds must reach the database, and the database must be whole, before more is written.
-        checkpoint(&connection, "PASSIVE")?;
+        if let Err(error) = checkpoint(&connection, "PASSIVE") {
+            self.caretaker.ask(Chore::KeepLog);
+            return Err(error.into());
+        }
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(SpoolError::Corrupt {
@@ -163,6 +167,7 @@ impl Writer {
         self.caretaker.stop();
         let tidied = match (failure, self.connection) {
             (Some(failure), _) => Err(failure),
+            (None, Some(connection)) if self.shared.log_kept.load(Ordering::Relaxed) => leave(&connection),
             (None, Some(connection)) => tidy(&connection),
             (None, None) => Err(SpoolError::Closed),
         };
@@ -175,6 +180,12 @@ impl Writer {
             let _ = closer.send(tidied.clone());
         }
     }
+}
+
+/// Leaves the log to the next start, which carries it over from its beginning: see `keep_log`.
+fn leave(connection: &Connection) -> Result<(), SpoolError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 fn tidy(connection: &Connection) -> Result<(), SpoolError> {

@@ -15,6 +15,8 @@ use crate::leases::LeaseTable;
 pub(super) struct Shared {
     /// Writing failed and has not been found to work again.
     pub(super) broken: AtomicBool,
+    /// The log is to be kept as long as this process lives: see `caretaker::keep_log`.
+    pub(super) log_kept: AtomicBool,
     /// Messages in the queue.
     pub(super) messages: AtomicU64,
     /// Transactions known to be durable since the spool was made.
@@ -38,6 +40,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             broken: AtomicBool::new(false),
+            log_kept: AtomicBool::new(false),
             messages: AtomicU64::new(counters.messages),
             commits: AtomicU64::new(counters.commits),
             queue_messages: limits.queue_messages,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use mail::QueueId;
@@ -239,10 +240,12 @@ impl Writer {
             self.caretaker.ask(Chore::Checkpoint);
         }
         if self.caretaker.wants_finish()
+            && !self.shared.log_kept.load(Ordering::Relaxed)
             && let Some(connection) = &self.connection
             && let Err(error) = checkpoint(connection, "PASSIVE")
         {
             tracing::warn!(%error, "a checkpoint of the spool failed");
+            self.caretaker.ask(Chore::KeepLog);
         }
     }
 }
