@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mail::QueueId;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use super::bodies::{self, Directories};
 use super::commits::CommitsFile;
@@ -115,7 +115,9 @@ impl Ward {
                         Ok(false) => {}
                         Err(error) => {
                             tracing::warn!(%error, "a checkpoint of the spool failed");
-                            self.keep_log(connection);
+                            if is_of_the_disk(&error) {
+                                self.keep_log(connection);
+                            }
                         }
                     }
                     self.note_commits(&mut written);
@@ -181,6 +183,11 @@ fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
     }
     // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
     Ok(log > LOG_BOUND)
+}
+
+/// Whether a checkpoint failed because the disk did, and pages may have been dropped; a full disk drops none.
+pub(super) fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
 
 /// One checkpoint: frames in the log, and how many of them are in the database now.

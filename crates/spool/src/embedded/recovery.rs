@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::caretaker::{Chore, checkpoint};
+use super::caretaker::{Chore, checkpoint, is_of_the_disk};
 use super::job::{Job, Reply};
 use super::steps::Place;
 use super::writer::Writer;
@@ -113,7 +113,9 @@ impl Writer {
         let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
         // What the log holds must reach the database, and the database must be whole, before more is written.
         if let Err(error) = checkpoint(&connection, "PASSIVE") {
-            self.caretaker.ask(Chore::KeepLog);
+            if is_of_the_disk(&error) {
+                self.caretaker.ask(Chore::KeepLog);
+            }
             return Err(error.into());
         }
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::Options;
 use super::bodies::Directories;
-use super::caretaker::{Caretaker, Chore, checkpoint};
+use super::caretaker::{Caretaker, Chore, checkpoint, is_of_the_disk};
 use super::group::{Insertion, Step, Written, transact};
 use super::job::{ActJob, CommitJob, Job, Reply, ReportJob, SettleJob, Stored, rest};
 use super::lock::Lock;
@@ -245,7 +245,9 @@ impl Writer {
             && let Err(error) = checkpoint(connection, "PASSIVE")
         {
             tracing::warn!(%error, "a checkpoint of the spool failed");
-            self.caretaker.ask(Chore::KeepLog);
+            if is_of_the_disk(&error) {
+                self.caretaker.ask(Chore::KeepLog);
+            }
         }
     }
 }
