@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use mail::QueueId;
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::bodies::{self, Directories};
+use super::checkpoints::{checkpoint, leave_log_if_kept};
 use super::commits::CommitsFile;
 use super::schema;
 use super::shared::Shared;
@@ -42,8 +42,6 @@ pub(super) struct Ward {
 pub(super) enum Chore {
     /// Carry the log over into the database.
     Checkpoint,
-    /// Keep the log: a checkpoint by the writer failed.
-    KeepLog,
     /// Remove a content whose message is durably gone.
     Remove(PathBuf),
 }
@@ -107,18 +105,11 @@ impl Ward {
         loop {
             match inbox.recv_timeout(COMMITS_EVERY) {
                 Ok(Chore::Remove(path)) => bodies::remove(&path),
-                Ok(Chore::KeepLog) => self.keep_log(connection),
-                Ok(Chore::Checkpoint) if self.shared.log_kept.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
-                    match catch_up(connection) {
+                    match catch_up(&self.shared, connection) {
                         Ok(true) => finish.store(true, Ordering::Relaxed),
                         Ok(false) => {}
-                        Err(error) => {
-                            tracing::warn!(%error, "a checkpoint of the spool failed");
-                            if is_of_the_disk(&error) {
-                                self.keep_log(connection);
-                            }
-                        }
+                        Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
                     }
                     self.note_commits(&mut written);
                 }
@@ -127,28 +118,8 @@ impl Ward {
             }
         }
         self.note_commits(&mut written);
-    }
-
-    /// Keeps the log from starting again, by a reading transaction that lasts as long as this process.
-    ///
-    /// A checkpoint syncs the database only when it reaches the log's end; those before it, which did not, have not. If
-    /// that sync fails, the system may have dropped the pages of all of them, and a later checkpoint would write only those
-    /// of the last one again. The log has them all, and the next start carries it over from its beginning.
-    fn keep_log(&self, connection: &Connection) {
-        if self.shared.log_kept.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let kept = connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .and_then(|_| connection.execute_batch("BEGIN; SELECT count(*) FROM counters;"));
-        match kept {
-            Ok(()) => tracing::warn!(
-                "the spool's log is kept, and grows, until the next start: the disk has failed"
-            ),
-            Err(error) => {
-                self.shared.log_kept.store(false, Ordering::Relaxed);
-                tracing::error!(%error, "the spool's log cannot be kept, and the disk has failed");
-            }
+        if let Err(error) = leave_log_if_kept(&self.shared, connection) {
+            tracing::warn!(%error, "the spool's log cannot be kept");
         }
     }
 
@@ -169,32 +140,20 @@ impl Ward {
 ///
 /// What a checkpoint reports is how things stood when it began, so what is left after it is told by how much the next
 /// one finds.
-fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
-    let (mut log, mut carried) = checkpoint(connection, "PASSIVE")?;
+fn catch_up(shared: &Shared, connection: &Connection) -> rusqlite::Result<bool> {
+    let (mut log, mut carried) = checkpoint(shared, connection, "PASSIVE")?;
     for _ in 0..ROUNDS {
         if log <= LOG_LIMIT {
             return Ok(false);
         }
         let before = carried;
-        (log, carried) = checkpoint(connection, "PASSIVE")?;
+        (log, carried) = checkpoint(shared, connection, "PASSIVE")?;
         if log.saturating_sub(before) <= FEW && carried == log {
             return Ok(true);
         }
     }
     // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
     Ok(log > LOG_BOUND)
-}
-
-/// Whether a checkpoint failed because the disk did, and pages may have been dropped; a full disk drops none.
-pub(super) fn is_of_the_disk(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
-}
-
-/// One checkpoint: frames in the log, and how many of them are in the database now.
-pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
-    connection
-        .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
-        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
 /// Removes contents that no message names: their commit did not take place, or their removal did not.

@@ -5,7 +5,7 @@
 //! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `group`: one group in one
 //!   transaction. `tables`, `settling`, `tally`, `acting`: its statements. `recovery`: when writing fails, and how it
 //!   ends. `shared`: what the writer and the callers both see.
-//! * `caretaker`: checkpoints, removal of files, the sweep at start; nothing waits for it. `commits`: how many
+//! * `checkpoints`: the log carried over into the database, or kept. `caretaker`: when that is done, removal of files, the sweep at start; nothing waits for it. `commits`: how many
 //!   transactions must be there.
 //! * `readers`: connections that only read. `queries`, `stored`, `shown`: their statements. `rows`: between types and columns.
 //!   `recent`: what was just accepted, so that most deliveries read nothing.
@@ -16,6 +16,7 @@
 mod acting;
 mod bodies;
 mod caretaker;
+mod checkpoints;
 mod commits;
 #[cfg(test)]
 mod crash_tests;

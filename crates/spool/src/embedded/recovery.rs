@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
-use super::caretaker::{Chore, checkpoint, is_of_the_disk};
+use super::checkpoints::{checkpoint, leave_log_if_kept};
 use super::job::{Job, Reply};
+use super::shared::Shared;
 use super::steps::Place;
 use super::writer::Writer;
 use super::{schema, tables};
@@ -112,12 +112,7 @@ impl Writer {
         self.shared.fault(Place::Reopen)?;
         let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
         // What the log holds must reach the database, and the database must be whole, before more is written.
-        if let Err(error) = checkpoint(&connection, "PASSIVE") {
-            if is_of_the_disk(&error) {
-                self.caretaker.ask(Chore::KeepLog);
-            }
-            return Err(error.into());
-        }
+        checkpoint(&self.shared, &connection, "PASSIVE")?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(SpoolError::Corrupt {
@@ -168,9 +163,14 @@ impl Writer {
         }
         self.caretaker.stop();
         let tidied = match (failure, self.connection) {
-            (Some(failure), _) => Err(failure),
-            (None, Some(connection)) if self.shared.log_kept.load(Ordering::Relaxed) => leave(&connection),
-            (None, Some(connection)) => tidy(&connection),
+            (Some(failure), connection) => {
+                if let Some(connection) = connection {
+                    // Its own failure is no news beside that one.
+                    let _ = leave_log_if_kept(&self.shared, &connection);
+                }
+                Err(failure)
+            }
+            (None, Some(connection)) => tidy(&self.shared, &connection),
             (None, None) => Err(SpoolError::Closed),
         };
         if let Err(error) = &tidied {
@@ -184,15 +184,11 @@ impl Writer {
     }
 }
 
-/// Leaves the log to the next start, which carries it over from its beginning: see `keep_log`.
-fn leave(connection: &Connection) -> Result<(), SpoolError> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    Ok(())
-}
-
-fn tidy(connection: &Connection) -> Result<(), SpoolError> {
+fn tidy(shared: &Shared, connection: &Connection) -> Result<(), SpoolError> {
     connection.execute_batch("PRAGMA optimize")?;
-    checkpoint(connection, "TRUNCATE")?;
+    let carried = checkpoint(shared, connection, "TRUNCATE");
+    leave_log_if_kept(shared, connection)?;
+    carried?;
     Ok(())
 }
 

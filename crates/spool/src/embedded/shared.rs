@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::checkpoints::Checkpoints;
 use super::recent::Recent;
 use super::space::Space;
 use super::steps::{self, Place};
@@ -15,8 +16,7 @@ use crate::leases::LeaseTable;
 pub(super) struct Shared {
     /// Writing failed and has not been found to work again.
     pub(super) broken: AtomicBool,
-    /// The log is to be kept as long as this process lives: see `caretaker::keep_log`.
-    pub(super) log_kept: AtomicBool,
+    pub(super) checkpoints: Checkpoints,
     /// Messages in the queue.
     pub(super) messages: AtomicU64,
     /// Transactions known to be durable since the spool was made.
@@ -40,7 +40,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             broken: AtomicBool::new(false),
-            log_kept: AtomicBool::new(false),
+            checkpoints: Checkpoints::default(),
             messages: AtomicU64::new(counters.messages),
             commits: AtomicU64::new(counters.commits),
             queue_messages: limits.queue_messages,

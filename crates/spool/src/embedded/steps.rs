@@ -17,6 +17,8 @@ pub(super) enum Place {
     Committed,
     /// Before a content without its message is removed.
     Remove,
+    /// Before the log is carried over.
+    Checkpoint,
     /// While the database is opened again.
     Reopen,
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use mail::QueueId;
@@ -12,7 +11,8 @@ use tokio::sync::mpsc;
 
 use super::Options;
 use super::bodies::Directories;
-use super::caretaker::{Caretaker, Chore, checkpoint, is_of_the_disk};
+use super::caretaker::{Caretaker, Chore};
+use super::checkpoints::checkpoint;
 use super::group::{Insertion, Step, Written, transact};
 use super::job::{ActJob, CommitJob, Job, Reply, ReportJob, SettleJob, Stored, rest};
 use super::lock::Lock;
@@ -240,14 +240,10 @@ impl Writer {
             self.caretaker.ask(Chore::Checkpoint);
         }
         if self.caretaker.wants_finish()
-            && !self.shared.log_kept.load(Ordering::Relaxed)
             && let Some(connection) = &self.connection
-            && let Err(error) = checkpoint(connection, "PASSIVE")
+            && let Err(error) = checkpoint(&self.shared, connection, "PASSIVE")
         {
             tracing::warn!(%error, "a checkpoint of the spool failed");
-            if is_of_the_disk(&error) {
-                self.caretaker.ask(Chore::KeepLog);
-            }
         }
     }
 }
