@@ -4,6 +4,7 @@
 //! before it could connect to a host, they are made again, and what they say then decides. Hosts that are new then are left
 //! to the next attempt.
 
+mod damage;
 mod pending;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,10 +14,11 @@ use std::time::Duration;
 use policy::cause::Failure;
 use policy::decision::{Action, Decision, HostDecision, Requirement};
 use smtp::Extension;
-use spool::{Lease, LeasedRecipient};
+use spool::{Content, Damage, Lease, LeasedRecipient};
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
+use self::damage::end_all;
 use self::pending::{Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
 use crate::clock::{Clock, since};
 use crate::failure::SessionFailure;
@@ -29,10 +31,18 @@ use crate::session::{Caller, Handshake, Opened};
 use crate::source::SourceAddresses;
 use crate::stage::Stage;
 use crate::tls::Peer;
-use crate::transaction::{self, Outgoing, RECIPIENTS};
+use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
 const CONNECTIONS: usize = 24;
+
+/// What one attempt came to.
+pub(crate) struct Attempted {
+    /// One entry a recipient of the lease, in its order.
+    pub(crate) results: Vec<RecipientResult>,
+    /// Why nothing could be sent, if that is so because the stored content is damaged.
+    pub(crate) damage: Option<Damage>,
+}
 
 /// What one attempt made of one recipient.
 #[derive(Debug, Clone)]
@@ -76,8 +86,14 @@ pub(crate) struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the look-ups and tries the hosts in order; the result has one entry a recipient of the lease, in its order.
-    pub(crate) async fn attempt(&self, lease: &Lease, look_ups: &LookUps<'_>) -> Vec<RecipientResult> {
+    /// Makes the look-ups and tries the hosts in order.
+    pub(crate) async fn attempt(&self, lease: &Lease, look_ups: &LookUps<'_>) -> Attempted {
+        match lease.content {
+            Content::Damaged(damage) => {
+                return Attempted::without_content(lease, damage, look_ups.not_made());
+            }
+            Content::Inline(_) | Content::File(_) => {}
+        }
         let route = Arc::new(look_ups.make().await);
         let mut attempt = Attempt {
             deliverer: self,
@@ -87,13 +103,17 @@ impl Deliverer {
             newest: Arc::clone(&route),
             pending: lease.recipients.iter().map(Pending::new).collect(),
             connections: 0,
+            damage: None,
         };
         match &route.decision {
             Decision::Stop(failure) => attempt.fail_all(failure, HostRecord::none(&route)),
             Decision::Try(decisions) => attempt.hosts(&route, decisions).await,
         }
         let finished = attempt.pending.into_iter();
-        finished.map(|recipient| recipient.finish(&route)).collect()
+        Attempted {
+            results: finished.map(|recipient| recipient.finish(&route)).collect(),
+            damage: attempt.damage,
+        }
     }
 }
 
@@ -109,6 +129,8 @@ struct Attempt<'a> {
     pending: Vec<Pending<'a>>,
     /// How many connections it has tried to make.
     connections: usize,
+    /// The content was found damaged while it was sent.
+    damage: Option<Damage>,
 }
 
 /// The right to have one connection open.
@@ -325,11 +347,18 @@ impl<'a> Attempt<'a> {
                 recipients: &recipients,
             };
             let ended = transaction::send(&mut session, &cleared, &outgoing, timeouts).await;
+            let damage = ended.verdicts.iter().find_map(Verdict::damage);
             for (at, verdict) in group.iter().zip(ended.verdicts) {
                 let Some(recipient) = self.pending.get_mut(*at) else {
                     continue;
                 };
-                recipient.take(verdict, ended.duplicate_risk, round, &taken);
+                recipient.take(verdict, round, &taken);
+            }
+            if let Some(damage) = damage {
+                // Whoever else is asked would get no more of it.
+                self.damage = Some(damage);
+                end_all(&mut self.pending, damage, HostRecord::none(round.route));
+                return Next::Host(None);
             }
             if !ended.usable {
                 // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in

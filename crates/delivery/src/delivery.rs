@@ -68,7 +68,7 @@ pub(crate) struct Left {
     pub(crate) pending: Vec<Pending>,
     /// What could not be done now.
     pub(crate) again: Vec<Again>,
-    /// Whether that is so because what is stored of the message is damaged.
+    /// Whether that is so because the message's envelope, as it is stored, is damaged.
     pub(crate) damaged: bool,
 }
 
@@ -169,8 +169,11 @@ impl<S: Spool> Delivery<S> {
             config: &self.config,
             today: local_date(leased),
         };
-        let results = self.deliverer.attempt(&lease, &look_ups).await;
-        self.settle(lease, results, &began).await
+        let attempted = self.deliverer.attempt(&lease, &look_ups).await;
+        if let Some(damage) = attempted.damage {
+            self.tell_trouble(lease.id, &damage.into());
+        }
+        self.settle(lease, attempted.results, &began).await
     }
 
     /// Makes the report on a message, if there is something to tell.
@@ -239,21 +242,30 @@ impl<S: Spool> Delivery<S> {
 
     /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
     fn trouble(&self, id: QueueId, again: Again, error: &SpoolError) -> Left {
-        let damaged = matches!(error, SpoolError::Corrupt { id: Some(_), .. });
+        self.tell_trouble(id, error);
+        Left {
+            again: vec![again],
+            damaged: is_damage(error),
+            ..Left::default()
+        }
+    }
+
+    /// Tells the administrator what is wrong with the spool, and the way out where it is one message that is damaged.
+    fn tell_trouble(&self, id: QueueId, error: &SpoolError) {
         let mut event = Event::new(Level::Error, "spool")
             .with("id", Value::Word(id.to_string()))
             .with("error", Value::Quoted(error.to_string()));
-        if damaged {
+        if is_damage(error) {
             let remedy = format!("danerelay queue delete --id {id}");
             event = event.with("remedy", Value::Quoted(remedy));
         }
         self.events.write(&event);
-        Left {
-            again: vec![again],
-            damaged,
-            ..Left::default()
-        }
     }
+}
+
+/// Whether what is stored of one message is damaged.
+fn is_damage(error: &SpoolError) -> bool {
+    matches!(error, SpoolError::Corrupt { id: Some(_), .. })
 }
 
 /// Whether what is leased was put off, after its entry in the schedule was made, to a time that is still to come.

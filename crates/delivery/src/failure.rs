@@ -7,6 +7,7 @@ use mail::{DaneVerdict, EnhancedStatus, FailCause, ReplyCode, SkipReason};
 use policy::cause::{Failure, Finality};
 use policy::decision::Requirement;
 use smtp::Reply;
+use spool::Damage;
 
 use crate::stage::Stage;
 
@@ -42,8 +43,10 @@ pub enum SessionFailure {
     No8BitMime,
     /// The message needs a server that knows SMTPUTF8, and this one does not (RFC 6531 §3.2).
     NoSmtpUtf8(BeyondAscii),
-    /// Ours: the content cannot be read from the spool, or is not fit to be sent.
+    /// Ours: the content cannot be read from the spool now, or is not fit to be sent.
     Content(String),
+    /// Ours: the stored content is not what was once written.
+    Damaged(Damage),
 }
 
 /// What of a message has characters beyond ASCII.
@@ -99,7 +102,8 @@ impl SessionFailure {
             | Self::TooLarge(_)
             | Self::No8BitMime
             | Self::NoSmtpUtf8(_)
-            | Self::Content(_) => false,
+            | Self::Content(_)
+            | Self::Damaged(_) => false,
         }
     }
 
@@ -138,7 +142,8 @@ impl SessionFailure {
             | Self::TooLarge(_)
             | Self::No8BitMime
             | Self::NoSmtpUtf8(_)
-            | Self::Content(_) => return None,
+            | Self::Content(_)
+            | Self::Damaged(_) => return None,
         })
     }
 
@@ -223,7 +228,7 @@ impl SessionFailure {
             // RFC 6531 §4.2.
             Self::NoSmtpUtf8(BeyondAscii::Address) => EnhancedStatus::new(5, 6, 7),
             Self::NoSmtpUtf8(BeyondAscii::Header) => EnhancedStatus::new(5, 6, 9),
-            Self::Content(_) => EnhancedStatus::new(4, 3, 0),
+            Self::Content(_) | Self::Damaged(_) => EnhancedStatus::new(4, 3, 0),
             failure if failure.is_tls() => EnhancedStatus::new(4, 7, 5),
             _ => EnhancedStatus::new(4, 4, 2),
         }
@@ -315,6 +320,11 @@ impl std::fmt::Display for SessionFailure {
                 "the header of the message has characters beyond ASCII, and the server does not offer SMTPUTF8",
             ),
             Self::Content(error) => write!(f, "the content could not be sent: {error}"),
+            Self::Damaged(damage) => write!(
+                f,
+                "the stored content of the message was damaged here, and was not sent: {}",
+                damage.what()
+            ),
         }
     }
 }

@@ -52,9 +52,17 @@ impl HostRecord {
     /// No host at all.
     pub(crate) fn none(route: &Route) -> Self {
         Self {
-            mode: route.policy.dane,
             mx: route.mx,
-            port: route.port,
+            ..Self::without_route(route.policy.dane, route.port)
+        }
+    }
+
+    /// Nothing was looked up: what is known without that.
+    pub(crate) fn without_route(mode: DaneMode, port: u16) -> Self {
+        Self {
+            mode,
+            mx: None,
+            port,
             name: None,
             base: None,
             tlsa: None,

@@ -88,7 +88,8 @@ impl<S: Spool> Reporter<S> {
             arrived: notices.created,
             recipients: notices.recipients.iter().map(recipient).collect(),
         };
-        // A report without the original's header is better than none.
+        // A report without the original's header is better than none, and than one that returns what the sender
+        // never wrote.
         let original = beginning(&notices.content, report.wanted())
             .await
             .unwrap_or_default();
@@ -118,14 +119,15 @@ fn recipient(noticed: &NoticedRecipient) -> RecipientReport {
     RecipientReport::new(recipient, &noticed.outcome, noticed.notice.clone())
 }
 
-/// The first octets of the content, at least so many where it has them.
+/// The first octets of the content, at least so many where it has them. They are read to the end, which alone shows
+/// whether they are what was once written.
 async fn beginning(content: &Content, wanted: usize) -> Result<Vec<u8>, SpoolError> {
     let mut reader = content.reader().await?;
     let mut beginning = Vec::new();
-    while beginning.len() < wanted
-        && let Some(chunk) = reader.next().await?
-    {
-        beginning.extend_from_slice(&chunk);
+    while let Some(chunk) = reader.next().await? {
+        if beginning.len() < wanted {
+            beginning.extend_from_slice(&chunk);
+        }
     }
     Ok(beginning)
 }

@@ -109,7 +109,8 @@ pub(crate) struct Scheduler<S> {
     schedule: Schedule,
     turns: Turns,
     untold: Untold,
-    /// How long messages wait of which something stored is damaged; twice as long after each attempt.
+    /// How long messages wait whose stored envelope is damaged; twice as long after each attempt. They can be
+    /// neither tried nor given up.
     damaged: HashMap<QueueId, Duration>,
     running: JoinSet<Left>,
     /// What each running task does.

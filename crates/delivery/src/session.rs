@@ -215,7 +215,8 @@ impl Caller {
             | SessionFailure::TooLarge(_)
             | SessionFailure::No8BitMime
             | SessionFailure::NoSmtpUtf8(_)
-            | SessionFailure::Content(_) => {}
+            | SessionFailure::Content(_)
+            | SessionFailure::Damaged(_) => {}
         }
     }
 }

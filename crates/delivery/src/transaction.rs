@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use mail::MailParameters;
 use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
-use spool::{Lease, LeasedRecipient};
+use spool::{Damage, Lease, LeasedRecipient, SpoolError};
 use std::time::Duration;
 
 use crate::clearance::Cleared;
@@ -25,14 +25,25 @@ pub(crate) enum Verdict {
     Accepted(Reply),
     /// It did not.
     Failed(SessionFailure),
+    /// It was sent the whole content, and this came instead of a reply that says what became of it: it may have taken
+    /// the message.
+    Open(SessionFailure),
+}
+
+impl Verdict {
+    /// What is wrong with the content, if that is why it failed.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        match self {
+            Self::Failed(SessionFailure::Damaged(damage)) => Some(*damage),
+            Self::Accepted(_) | Self::Failed(_) | Self::Open(_) => None,
+        }
+    }
 }
 
 /// What a transaction made of its recipients, in their order, and whether the session is good for another.
 pub(crate) struct Ended {
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) usable: bool,
-    /// The connection was lost after the final dot: the server may have taken the message.
-    pub(crate) duplicate_risk: bool,
 }
 
 /// What one transaction sends to whom: at most [`RECIPIENTS`] recipients of the lease.
@@ -288,25 +299,20 @@ async fn content(
 ) -> Ended {
     let accepted = replies.recipients.iter().any(|reply| reply.code.class() == 2);
     let outcome = match replies.data {
-        Some(data) if data.code.get() != 354 => {
-            Err(Lost::before_the_dot(SessionFailure::Refused(Stage::Data, data)))
-        }
+        Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::Refused(Stage::Data, data)),
         Some(_) if accepted => body(session, lease, timeouts).await,
         Some(_) => empty_body(session, timeouts).await,
         None => return Ended::from_recipients(replies.recipients, None, true),
     };
-    match outcome {
-        Ok(reply) => {
+    let usable = match &outcome {
+        Verdict::Accepted(_) => {
             session.unfinished = false;
-            Ended::from_recipients(replies.recipients, Some(&Ok(reply)), true)
+            true
         }
-        Err(lost) => {
-            let usable = is_in_step(&lost.failure);
-            let mut ended = Ended::from_recipients(replies.recipients, Some(&Err(lost.failure)), usable);
-            ended.duplicate_risk = lost.after_the_dot;
-            ended
-        }
-    }
+        Verdict::Failed(failure) => is_in_step(failure),
+        Verdict::Open(_) => false,
+    };
+    Ended::from_recipients(replies.recipients, Some(&outcome), usable)
 }
 
 /// Whether server and client still agree on what comes next: after a clear refusal of DATA or of the whole content,
@@ -316,63 +322,46 @@ fn is_in_step(failure: &SessionFailure) -> bool {
         if matches!(reply.code.class(), 4 | 5) && reply.code.get() != 421)
 }
 
-/// How the content was lost.
-struct Lost {
-    failure: SessionFailure,
-    after_the_dot: bool,
-}
-
-impl Lost {
-    fn before_the_dot(failure: SessionFailure) -> Self {
-        Self {
-            failure,
-            after_the_dot: false,
-        }
-    }
-}
-
-/// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1).
-async fn empty_body(session: &mut Session, timeouts: &Timeouts) -> Result<Reply, Lost> {
+/// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1). The verdict is about
+/// nobody; any reply means that the session can go on.
+async fn empty_body(session: &mut Session, timeouts: &Timeouts) -> Verdict {
     let wire = &mut session.wire;
-    wire.write(b".\r\n", Stage::Body, timeouts.body)
-        .await
-        .map_err(Lost::before_the_dot)?;
-    wire.reply(Stage::FinalDot, timeouts.final_dot)
-        .await
-        .map_err(Lost::before_the_dot)
+    let written = wire.write(b".\r\n", Stage::Body, timeouts.body).await;
+    let replied = match written {
+        Ok(()) => wire.reply(Stage::FinalDot, timeouts.final_dot).await,
+        Err(failure) => Err(failure),
+    };
+    replied.map_or_else(Verdict::Failed, Verdict::Accepted)
 }
 
-async fn body(session: &mut Session, lease: &Lease, timeouts: &Timeouts) -> Result<Reply, Lost> {
+async fn body(session: &mut Session, lease: &Lease, timeouts: &Timeouts) -> Verdict {
     // Each block that makes progress has its time, and the whole a floor of 1 KB/s.
     let floor = timeouts
         .body
         .saturating_add(Duration::from_secs(lease.size / 1024));
     match tokio::time::timeout(floor, stream_content(session, lease, timeouts)).await {
         Ok(Ok(())) => {}
-        Ok(Err(failure)) => return Err(Lost::before_the_dot(early_reply(session, failure).await)),
-        Err(_) => return Err(Lost::before_the_dot(SessionFailure::TimedOut(Stage::Body))),
+        Ok(Err(failure)) => return Verdict::Failed(early_reply(session, failure).await),
+        Err(_) => return Verdict::Failed(SessionFailure::TimedOut(Stage::Body)),
     }
-    let reply = session.wire.reply(Stage::FinalDot, timeouts.final_dot).await;
-    let reply = reply.map_err(|failure| Lost {
-        failure,
-        after_the_dot: true,
-    })?;
-    if reply.code.class() == 2 {
-        Ok(reply)
-    } else {
-        Err(Lost::before_the_dot(SessionFailure::Refused(
-            Stage::FinalDot,
-            reply,
-        )))
+    match session.wire.reply(Stage::FinalDot, timeouts.final_dot).await {
+        Ok(reply) if reply.code.class() == 2 => Verdict::Accepted(reply),
+        Ok(reply) => Verdict::Failed(SessionFailure::Refused(Stage::FinalDot, reply)),
+        Err(failure) => Verdict::Open(failure),
     }
 }
 
+/// Sends the content and the final dot. If it cannot be read to its end, or is not what was once written, the dot is never
+/// sent and the connection given up, by which the server cancels the transaction (RFC 5321 §3.8).
 async fn stream_content(
     session: &mut Session,
     lease: &Lease,
     timeouts: &Timeouts,
 ) -> Result<(), SessionFailure> {
-    let unreadable = |error: spool::SpoolError| SessionFailure::Content(error.to_string());
+    let unreadable = |error: SpoolError| match error {
+        SpoolError::Corrupt { what, .. } => SessionFailure::Damaged(Damage::new(lease.id, what)),
+        error => SessionFailure::Content(error.to_string()),
+    };
     let unfit = |_| SessionFailure::Content("a lone CR or LF".to_owned());
     let mut reader = lease.content.reader().await.map_err(unreadable)?;
     let mut stuffer = DotStuffer::new();
@@ -407,28 +396,18 @@ impl Ended {
         Self {
             verdicts: vec![Verdict::Failed(failure); recipients],
             usable,
-            duplicate_risk: false,
         }
     }
 
     /// Joins the reply that each recipient got with what became of the content.
-    fn from_recipients(
-        replies: Vec<Reply>,
-        content: Option<&Result<Reply, SessionFailure>>,
-        usable: bool,
-    ) -> Self {
+    fn from_recipients(replies: Vec<Reply>, content: Option<&Verdict>, usable: bool) -> Self {
         let verdicts = replies
             .into_iter()
             .map(|reply| match (content, reply.code.class()) {
-                (Some(Ok(accepted)), 2) => Verdict::Accepted(accepted.clone()),
-                (Some(Err(failure)), 2) => Verdict::Failed(failure.clone()),
+                (Some(content), 2) => content.clone(),
                 (Some(_) | None, _) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),
             })
             .collect();
-        Self {
-            verdicts,
-            usable,
-            duplicate_risk: false,
-        }
+        Self { verdicts, usable }
     }
 }

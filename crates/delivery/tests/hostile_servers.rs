@@ -89,6 +89,35 @@ async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
 }
 
 #[tokio::test]
+async fn only_whom_the_server_would_take_mail_for_may_get_it_twice() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (first, second) = pair(&scene, "lost").await;
+    for more in [vec![], vec![MailFault::NoPipelining]] {
+        let faults = vec![
+            MailFault::Reply(Stage::RcptFor("a@lost.test".into()), "550 5.1.1 nobody".into()),
+            MailFault::Reply(Stage::RcptFor("b@lost.test".into()), "450 4.2.1 later".into()),
+            MailFault::Close(Stage::Content),
+        ];
+        first.set_faults([faults, more].concat());
+        second.clear();
+        let recipients = ["a@lost.test", "b@lost.test", "c@lost.test"];
+        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+        assert_line(&lines[0], &[("status", "bounced"), ("reply", "550 5.1.1 nobody")]);
+        assert_line(
+            &lines[1],
+            &[("status", "sent"), ("relay", "mx2.lost.test [127.0.0.3]")],
+        );
+        let open = "the connection was closed at the end of the content; the server may have taken the message, which may \
+                    arrive twice";
+        assert_line(
+            &lines[2],
+            &[("status", "deferred"), ("dsn", "-"), ("reason", open)],
+        );
+        assert_eq!(second.messages()[0].recipients, ["b@lost.test"]);
+    }
+}
+
+#[tokio::test]
 async fn no_reply_of_a_single_host_but_a_clear_refusal_bounces() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = single(&scene, "one").await;

@@ -424,7 +424,7 @@ async fn what_is_in_other_hands_is_tried_when_they_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_message_is_told_of_ever_more_rarely() {
+async fn a_damaged_envelope_is_told_of_ever_more_rarely() {
     let world = World::new(defaults()).await;
     // The scan at start is over.
     world.pass(Duration::from_secs(1)).await;

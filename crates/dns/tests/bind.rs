@@ -12,8 +12,6 @@ mod bind;
 mod common;
 
 use bind::{Bind, Delegation, Zone};
-use common::ask;
-use hickory_proto::rr::RecordType;
 
 const P256: Option<&str> = Some("ECDSAP256SHA256");
 
@@ -113,20 +111,20 @@ impl Zone {
 }
 
 /// What every zone is asked, and what data there is.
-const KINDS: [(&str, RecordType, &str); 13] = [
-    ("mx", RecordType::A, "records"),
-    ("mx", RecordType::AAAA, "nodata"),
-    ("_25._tcp.mx", RecordType::TLSA, "records"),
-    ("_tcp.mx", RecordType::TLSA, "nodata"),
-    ("ent", RecordType::A, "nodata"),
-    ("nothing", RecordType::A, "nxdomain"),
-    ("a.b.nothing", RecordType::A, "nxdomain"),
-    ("any.wild", RecordType::A, "records"),
-    ("a.b.c.wild", RecordType::A, "records"),
-    ("any.wild", RecordType::AAAA, "nodata"),
-    ("x.real.wild", RecordType::A, "nxdomain"),
-    ("_25._tcp.star", RecordType::TLSA, "records"),
-    ("mx.moved", RecordType::A, "records"),
+const KINDS: [(&str, &str, &str); 13] = [
+    ("mx", "A", "records"),
+    ("mx", "AAAA", "nodata"),
+    ("_25._tcp.mx", "TLSA", "records"),
+    ("_tcp.mx", "TLSA", "nodata"),
+    ("ent", "A", "nodata"),
+    ("nothing", "A", "nxdomain"),
+    ("a.b.nothing", "A", "nxdomain"),
+    ("any.wild", "A", "records"),
+    ("a.b.c.wild", "A", "records"),
+    ("any.wild", "AAAA", "nodata"),
+    ("x.real.wild", "A", "nxdomain"),
+    ("_25._tcp.star", "TLSA", "records"),
+    ("mx.moved", "A", "records"),
 ];
 
 /// The status of each zone; bogus ones fail whatever is asked.
@@ -183,31 +181,25 @@ async fn every_kind_of_answer_in_every_kind_of_zone() {
                 "secure" if is_hidden_by_opt_out(zone, prefix) => format!("insecure {data}"),
                 _ => format!("{status} {data}"),
             };
-            let name = format!("{prefix}.{zone}");
-            let told = ask(&resolver, &name, record_type).await;
+            let question = format!("{prefix}.{zone} {record_type}");
+            let told = resolver.ask(&question).await;
             if told != expected {
-                wrong.push(format!("{name} {record_type}: {told}, not {expected}"));
+                wrong.push(format!("{question}: {told}, not {expected}"));
             }
         }
     }
-    for (name, record_type, expected) in [
-        ("to-secure", RecordType::A, "secure records"),
-        ("to-secure", RecordType::AAAA, "secure nodata"),
-        ("to-opt-out", RecordType::A, "insecure nxdomain"),
-        ("to-unsigned", RecordType::A, "insecure records"),
-        ("to-bogus", RecordType::A, "failed bogus"),
-        ("over-unsigned", RecordType::A, "insecure records"),
-        ("over-bogus", RecordType::A, "failed bogus"),
-        ("over-two", RecordType::A, "secure records"),
-        ("x.any", RecordType::A, "secure records"),
-        ("x.y.any", RecordType::AAAA, "secure nodata"),
-    ] {
-        let told = ask(&resolver, &format!("{name}.alias.test"), record_type).await;
-        if told != expected {
-            wrong.push(format!("{name} {record_type}: {told}, not {expected}"));
-        }
-    }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    let lines = "to-secure.alias.test     A    -> secure records
+                 to-secure.alias.test     AAAA -> secure nodata
+                 to-opt-out.alias.test    A    -> insecure nxdomain
+                 to-unsigned.alias.test   A    -> insecure records
+                 to-bogus.alias.test      A    -> failed bogus
+                 over-unsigned.alias.test A    -> insecure records
+                 over-bogus.alias.test    A    -> failed bogus
+                 over-two.alias.test      A    -> secure records
+                 x.any.alias.test         A    -> secure records
+                 x.y.any.alias.test       AAAA -> secure nodata";
+    resolver.tells(lines).await;
     // RFC 4035 §5.3.3: nothing is kept longer than its signature is good.
     let ending = resolver.a(&common::domain("mx.ending.test")).await.unwrap();
     assert!(ending.ttl <= 100, "{}", ending.ttl);

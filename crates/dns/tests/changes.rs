@@ -10,27 +10,23 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ask, config, domain, genuine, resolver, world};
-use dns::{Mode, Resolver, ResolverConfig, ResolverError, Server, TrustAnchors};
+use common::{domain, world};
+use dns::{Mode, ResolverError, Server, TrustAnchors};
 use hickory_proto::rr::RecordType;
-use testworld::dns::{DnsFault, Questions, Role};
+use testworld::dns::{DnsFault, Role};
 use tokio::time::timeout;
-
-const A: RecordType = RecordType::A;
 
 #[tokio::test]
 async fn a_negative_trust_anchor_takes_effect_and_ends_at_once() {
     let world = world().await;
     world.set_ttl(3600);
-    world
-        .add("over.secure.test", RecordType::CNAME, "mx.hashed.test.")
-        .unwrap();
-    let resolver = resolver(&world, Mode::Validate);
+    world.has("over.secure.test CNAME mx.hashed.test.");
+    let resolver = world.resolver(Mode::Validate);
     let told = async || {
         [
-            ask(&resolver, "mx.bogus.test", A).await,
-            ask(&resolver, "over.secure.test", A).await,
-            ask(&resolver, "mx.secure.test", A).await,
+            resolver.ask("mx.bogus.test A").await,
+            resolver.ask("over.secure.test A").await,
+            resolver.ask("mx.secure.test A").await,
         ]
     };
     let ordinary = ["failed bogus", "secure records", "secure records"];
@@ -43,7 +39,7 @@ async fn a_negative_trust_anchor_takes_effect_and_ends_at_once() {
     );
     resolver.set_domain_insecure(&[]);
     assert_eq!(told().await, ordinary);
-    assert_eq!(world.asked("mx.secure.test", A), 1, "it was not concerned");
+    assert_eq!(world.count("mx.secure.test A"), 1, "it was not concerned");
 }
 
 #[tokio::test]
@@ -52,27 +48,29 @@ async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_
     world.set_ttl(3600);
     let anchors = |text: String| TrustAnchors::parse(&text).unwrap();
     let own = world.trust_anchor_ds().unwrap();
-    let resolver = resolver(&world, Mode::Validate);
+    let resolver = world.resolver(Mode::Validate);
     let told = async || {
         [
-            ask(&resolver, "mx.secure.test", A).await,
-            ask(&resolver, "nothing.hashed.test", A).await,
+            resolver.ask("mx.secure.test A").await,
+            resolver.ask("nothing.hashed.test A").await,
         ]
     };
     let ordinary = ["secure records", "secure nxdomain"];
     assert_eq!(told().await, ordinary);
     assert_eq!(told().await, ordinary);
-    assert_eq!(world.asked("mx.secure.test", A), 1, "it was kept");
+    assert_eq!(world.count("mx.secure.test A"), 1, "it was kept");
     assert!(!resolver.set_trust_anchors(anchors(own.clone())).unwrap());
     assert_eq!(told().await, ordinary);
-    assert_eq!(world.asked("mx.secure.test", A), 1, "nothing has changed");
+    assert_eq!(world.count("mx.secure.test A"), 1, "nothing has changed");
 
     let foreign = anchors(other.trust_anchor_ds().unwrap());
     assert!(resolver.set_trust_anchors(foreign).unwrap());
     assert_eq!(told().await, ["failed bogus", "failed bogus"]);
     // An anchor for one zone only: no chain leads to the others any more.
-    let ds = genuine(&world, "secure.test", RecordType::DS).await.answers;
-    let ds = ds.iter().find(|record| record.record_type() == RecordType::DS);
+    let answers = world.genuine("secure.test DS").await.answers;
+    let ds = answers
+        .iter()
+        .find(|record| record.record_type() == RecordType::DS);
     let one = anchors(format!("secure.test. IN DS {}", ds.unwrap().data));
     assert!(resolver.set_trust_anchors(one).unwrap());
     assert_eq!(told().await, ["secure records", "insecure nxdomain"]);
@@ -89,21 +87,14 @@ async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_
 async fn a_flush_concerns_a_name_what_is_below_it_and_its_mail_exchangers() {
     let world = world().await;
     world.set_ttl(3600);
-    world
-        .add("far.secure.test", RecordType::MX, "10 mx.hashed.test.")
-        .unwrap();
-    let resolver = resolver(&world, Mode::Validate);
+    world.has("far.secure.test MX 10 mx.hashed.test.");
+    let resolver = world.resolver(Mode::Validate);
     let ask_all = async || {
         resolver.mx(&domain("far.secure.test")).await.unwrap();
-        for host in ["mx.hashed.test", "mx.secure.test"] {
-            ask(&resolver, host, A).await;
+        for host in ["mx.hashed.test A", "mx.secure.test A"] {
+            resolver.ask(host).await;
         }
-        let of = |name, record_type| world.asked(name, record_type);
-        [
-            of("far.secure.test", RecordType::MX),
-            of("mx.hashed.test", A),
-            of("mx.secure.test", A),
-        ]
+        ["far.secure.test MX", "mx.hashed.test A", "mx.secure.test A"].map(|question| world.count(question))
     };
     assert_eq!(ask_all().await, [1, 1, 1]);
     resolver.flush(&domain("far.secure.test"));
@@ -116,29 +107,25 @@ async fn a_flush_concerns_a_name_what_is_below_it_and_its_mail_exchangers() {
 async fn another_mode_forgets_what_the_first_said() {
     let world = world().await;
     world.set_ttl(3600);
-    let resolver = resolver(&world, Mode::Validate);
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
+    let resolver = world.resolver(Mode::Validate);
+    resolver.tells("mx.secure.test A -> secure records").await;
     // The servers do not validate: believing them gives nothing, validating here goes on.
     resolver.set_mode(Mode::TrustAd).unwrap();
     assert_eq!(resolver.mode(), Mode::TrustAd);
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "failed indeterminate");
+    resolver.tells("mx.secure.test A -> failed indeterminate").await;
     resolver.set_mode(Mode::Validate).unwrap();
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
+    resolver.tells("mx.secure.test A -> secure records").await;
     // What was shown before does not count: a server may have been replaced meanwhile.
     world.set_role(Role::Validator);
     resolver.set_mode(Mode::TrustAd).unwrap();
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
+    resolver.tells("mx.secure.test A -> secure records").await;
 }
 
 #[tokio::test]
 async fn a_mode_that_would_be_refused_at_the_start_is_refused_later() {
     let world = world().await;
     let stranger = "192.0.2.53:53".parse().unwrap();
-    let resolver = Resolver::new(ResolverConfig {
-        servers: vec![Server::Plain(stranger)],
-        ..config(&world, Mode::Validate)
-    })
-    .unwrap();
+    let resolver = world.asking(Mode::Validate, [Server::Plain(stranger)]);
     assert!(matches!(
         resolver.set_mode(Mode::TrustAd),
         Err(ResolverError::NotSecureChannel(_))
@@ -149,16 +136,11 @@ async fn a_mode_that_would_be_refused_at_the_start_is_refused_later() {
 #[tokio::test]
 async fn failures_in_a_row_raise_a_doubt_and_an_answer_ends_the_row() {
     let world = world().await;
-    world
-        .break_dns(&Questions::Below("bogus.test".to_owned()), DnsFault::Refused)
-        .unwrap();
-    let resolver = resolver(&world, Mode::TrustAd);
+    world.breaks_below("bogus.test", DnsFault::Refused);
+    let resolver = world.resolver(Mode::TrustAd);
     let fail = async |from: usize, to: usize| {
         for number in from..to {
-            assert_ne!(
-                ask(&resolver, &format!("n{number}.bogus.test"), A).await,
-                "secure records"
-            );
+            resolver.tells(&format!("n{number}.bogus.test A -> failed")).await;
         }
     };
     let doubted = async || {
@@ -167,7 +149,7 @@ async fn failures_in_a_row_raise_a_doubt_and_an_answer_ends_the_row() {
             .is_ok()
     };
     fail(0, 15).await;
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
+    resolver.tells("mx.secure.test A -> secure records").await;
     fail(15, 30).await;
     assert!(!doubted().await);
     fail(30, 36).await;

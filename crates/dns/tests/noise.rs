@@ -9,12 +9,13 @@
 mod common;
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{config, forger, genuine, world};
+use common::{Client, Scene, domain, parted, world};
+use dns::TrustAnchors;
 use dns::fuzzing::{Judgement, Received};
-use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
 use mail::Security;
@@ -151,14 +152,30 @@ fn apply(message: &mut Message, change: &Change) {
 }
 
 /// What stands in the zones of the world; an answer that says otherwise is forged.
-const TRUTH: [(&str, RecordType, &str); 6] = [
-    ("mx.secure.test", RecordType::A, "192.0.2.1"),
-    ("any.wild.secure.test", RecordType::A, "192.0.2.2"),
-    ("_25._tcp.mx.hashed.test", RecordType::TLSA, "3 1 1 00"),
-    ("mx.secure.test", RecordType::AAAA, ""),
-    ("nothing.hashed.test", RecordType::A, ""),
-    ("nothing.secure.test", RecordType::A, ""),
+const TRUTH: [(&str, &str); 6] = [
+    ("mx.secure.test A", "192.0.2.1"),
+    ("any.wild.secure.test A", "192.0.2.2"),
+    ("_25._tcp.mx.hashed.test TLSA", "3 1 1 00"),
+    ("mx.secure.test AAAA", ""),
+    ("nothing.hashed.test A", ""),
+    ("nothing.secure.test A", ""),
 ];
+
+/// A validating resolver that does not wait for long.
+fn impatient(world: &Scene, server: SocketAddr, timeout: Duration) -> Client {
+    world.validator(|config| {
+        config.servers = vec![server.into()];
+        config.timeout = timeout;
+    })
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    })
+}
 
 #[test]
 fn a_changed_answer_is_never_insecure_and_secure_only_if_it_is_true() {
@@ -168,31 +185,22 @@ fn a_changed_answer_is_never_insecure_and_secure_only_if_it_is_true() {
     let changes: Arc<Mutex<Vec<Change>>> = Arc::default();
     let (asked, shared) = (Arc::new(Mutex::new(String::new())), Arc::clone(&changes));
     let name_asked = Arc::clone(&asked);
-    let server = runtime.block_on(forger(&world, move |query, message| {
+    let server = runtime.block_on(world.forger(move |query, message| {
         if query.name().to_ascii() == *name_asked.lock().unwrap() && query.query_type() != RecordType::DS {
             for change in &*shared.lock().unwrap() {
                 apply(message, change);
             }
         }
     }));
-    let resolver = Resolver::new(ResolverConfig {
-        servers: vec![server.into()],
-        timeout: Duration::from_secs(2),
-        ..config(&world, Mode::Validate)
-    })
-    .unwrap();
-    let mut runner = TestRunner::new(Config {
-        cases: 400,
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let resolver = impatient(&world, server, Duration::from_secs(2));
     let cases = (prop::sample::select(TRUTH.to_vec()), vec(change(), 1..4));
     let (answered, failed) = (Cell::new(0), Cell::new(0));
-    runner
-        .run(&cases, |((name, record_type, truth), chosen)| {
+    runner(400)
+        .run(&cases, |((question, truth), chosen)| {
+            let (name, record_type) = parted(question);
             *changes.lock().unwrap() = chosen;
             *asked.lock().unwrap() = format!("{name}.");
-            resolver.flush(&common::domain(name.trim_start_matches("_25._tcp.")));
+            resolver.flush(&domain(name.trim_start_matches("_25._tcp.")));
             let told = runtime
                 .block_on(resolver.text(name, &record_type.to_string()))
                 .unwrap();
@@ -236,21 +244,11 @@ fn noise_is_a_failure() {
             socket.send_to(&reply, peer).await.unwrap();
         }
     });
-    let mut runner = TestRunner::new(Config {
-        cases: 100,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    runner
+    runner(100)
         .run(&vec(any::<u8>(), 0..200), |octets| {
             *noise.lock().unwrap() = octets;
-            let resolver = Resolver::new(ResolverConfig {
-                servers: vec![server.into()],
-                timeout: Duration::from_millis(200),
-                ..config(&world, Mode::Validate)
-            })
-            .unwrap();
-            let told = runtime.block_on(resolver.a(&common::domain("mx.secure.test")));
+            let resolver = impatient(&world, server, Duration::from_millis(200));
+            let told = runtime.block_on(resolver.a(&domain("mx.secure.test")));
             prop_assert!(told.is_err(), "{:?}", told);
             Ok(())
         })
@@ -258,25 +256,25 @@ fn noise_is_a_failure() {
 }
 
 /// Questions, each with the name of a file, and what its answer proves by itself if all its signatures are good.
-const ANSWERS: [(&str, &str, RecordType, Option<Security>); 18] = [
-    ("address", "mx.secure.test", RecordType::A, SECURE),
-    ("records", "_25._tcp.mx.hashed.test", RecordType::TLSA, SECURE),
-    ("exchangers", "secure.test", RecordType::MX, SECURE),
-    ("alias", "alias.secure.test", RecordType::A, SECURE),
-    ("redirection", "mx.moved.secure.test", RecordType::A, SECURE),
-    ("no_type_nsec", "mx.secure.test", RecordType::AAAA, SECURE),
-    ("no_type_nsec3", "mx.hashed.test", RecordType::AAAA, SECURE),
-    ("empty_name_nsec", "ent.secure.test", RecordType::A, SECURE),
-    ("empty_name_nsec3", "ent.hashed.test", RecordType::A, SECURE),
-    ("no_name_nsec", "nothing.secure.test", RecordType::A, SECURE),
-    ("no_name_nsec3", "a.b.nothing.hashed.test", RecordType::A, SECURE),
-    ("no_name_opt_out", "nothing.optout.test", RecordType::A, INSECURE),
-    ("no_name_costly", "nothing.costly.test", RecordType::A, None),
-    ("wildcard_nsec", "any.wild.secure.test", RecordType::A, SECURE),
-    ("wildcard_nsec3", "a.b.wild.hashed.test", RecordType::A, SECURE),
-    ("wildcard_no_type", "any.wild.hashed.test", RecordType::MX, SECURE),
-    ("delegation", "secure.test", RecordType::DS, SECURE),
-    ("unsigned", "mx.insecure.test", RecordType::A, None),
+const ANSWERS: [(&str, &str, Option<Security>); 18] = [
+    ("address", "mx.secure.test A", SECURE),
+    ("records", "_25._tcp.mx.hashed.test TLSA", SECURE),
+    ("exchangers", "secure.test MX", SECURE),
+    ("alias", "alias.secure.test A", SECURE),
+    ("redirection", "mx.moved.secure.test A", SECURE),
+    ("no_type_nsec", "mx.secure.test AAAA", SECURE),
+    ("no_type_nsec3", "mx.hashed.test AAAA", SECURE),
+    ("empty_name_nsec", "ent.secure.test A", SECURE),
+    ("empty_name_nsec3", "ent.hashed.test A", SECURE),
+    ("no_name_nsec", "nothing.secure.test A", SECURE),
+    ("no_name_nsec3", "a.b.nothing.hashed.test A", SECURE),
+    ("no_name_opt_out", "nothing.optout.test A", INSECURE),
+    ("no_name_costly", "nothing.costly.test A", None),
+    ("wildcard_nsec", "any.wild.secure.test A", SECURE),
+    ("wildcard_nsec3", "a.b.wild.hashed.test A", SECURE),
+    ("wildcard_no_type", "any.wild.hashed.test MX", SECURE),
+    ("delegation", "secure.test DS", SECURE),
+    ("unsigned", "mx.insecure.test A", None),
 ];
 const SECURE: Option<Security> = Some(Security::Secure);
 const INSECURE: Option<Security> = Some(Security::Insecure);
@@ -285,15 +283,11 @@ const INSECURE: Option<Security> = Some(Security::Insecure);
 async fn answers() -> Vec<(&'static str, Option<Security>, Vec<u8>)> {
     let world = world().await;
     world.domain("costly.test").nsec3(200, Span::Full).add().unwrap();
-    world
-        .add("alias.secure.test", RecordType::CNAME, "mx.hashed.test.")
-        .unwrap();
-    world
-        .add("moved.secure.test", RecordType::DNAME, "hashed.test.")
-        .unwrap();
+    world.has("alias.secure.test CNAME mx.hashed.test.");
+    world.has("moved.secure.test DNAME hashed.test.");
     let mut answers = Vec::new();
-    for (file, name, record_type, proves) in ANSWERS {
-        let message = genuine(&world, name, record_type).await;
+    for (file, question, proves) in ANSWERS {
+        let message = world.genuine(question).await;
         answers.push((file, proves, message.to_vec().unwrap()));
     }
     answers

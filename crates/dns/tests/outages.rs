@@ -9,12 +9,13 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use common::{ask, config, dead_server, domain, forger, genuine, resolver, validator_behind, world};
+use common::{Client, MODES, config, dead_server, domain, fail, world};
 use dns::mx::MxFinding;
-use dns::{Mode, Resolver, ResolverConfig, Server};
+use dns::{Mode, ResolverConfig};
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::NS;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use testworld::dns::{DnsFault, Questions};
@@ -22,113 +23,70 @@ use testworld::dns::{DnsFault, Questions};
 #[tokio::test]
 async fn an_upstream_that_strips_dnssec_makes_everything_fail_and_nothing_insecure() {
     let world = world().await;
-    let resolver = resolver(&world, Mode::Validate);
-    world
-        .break_dns(&Questions::Below(".".to_owned()), DnsFault::StripDnssec)
-        .unwrap();
+    let resolver = world.resolver(Mode::Validate);
+    world.breaks_below(".", DnsFault::StripDnssec);
     for zone in ["secure.test", "insecure.test", "hashed.test", "optout.test"] {
-        for record_type in [RecordType::A, RecordType::AAAA] {
-            let told = ask(&resolver, &format!("mx.{zone}"), record_type).await;
-            assert!(told.starts_with("failed"), "{zone} {record_type}: {told}");
-        }
+        let lines = format!("mx.{zone} A -> failed\nmx.{zone} AAAA -> failed");
+        resolver.tells(&lines).await;
     }
 }
 
 #[tokio::test]
 async fn keys_that_cannot_be_fetched_leave_the_answer_undecided() {
     let world = world().await;
-    let resolver = Resolver::new(ResolverConfig {
-        timeout: std::time::Duration::from_secs(2),
-        ..common::config(&world, Mode::Validate)
-    })
-    .unwrap();
+    let resolver = world.asking(Mode::Validate, [world.address()]);
     for (fault, missing) in [
-        (DnsFault::ServFail, RecordType::DNSKEY),
-        (DnsFault::Silence, RecordType::DNSKEY),
-        (DnsFault::ServFail, RecordType::DS),
+        (DnsFault::ServFail, "secure.test DNSKEY"),
+        (DnsFault::Silence, "secure.test DNSKEY"),
+        (DnsFault::ServFail, "secure.test DS"),
     ] {
-        let questions = Questions::Of("secure.test".to_owned(), missing);
-        world.break_dns(&questions, fault.clone()).unwrap();
-        resolver.flush(&common::domain("secure.test"));
-        let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
-        assert_eq!(told, "failed indeterminate", "{fault:?} {missing}");
-        assert_eq!(
-            ask(&resolver, "mx.hashed.test", RecordType::A).await,
-            "secure records"
-        );
-        world.mend_dns(&questions).unwrap();
+        world.breaks(missing, fault);
+        resolver.flush(&domain("secure.test"));
+        let lines = "mx.secure.test A -> failed indeterminate
+                     mx.hashed.test A -> secure records";
+        resolver.tells(lines).await;
+        world.mends(missing);
     }
     // The unsigned delegation itself cannot be proved.
-    world
-        .break_dns(
-            &Questions::Of("insecure.test".to_owned(), RecordType::DS),
-            DnsFault::ServFail,
-        )
-        .unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.insecure.test", RecordType::A).await,
-        "failed indeterminate"
-    );
+    world.breaks("insecure.test DS", DnsFault::ServFail);
+    resolver.tells("mx.insecure.test A -> failed indeterminate").await;
 }
 
 #[tokio::test]
 async fn zones_that_do_not_answer_ns_questions_are_no_problem() {
     let world = world().await;
-    for zone in ["secure.test", "insecure.test", "mx.insecure.test"] {
-        world
-            .break_dns(&Questions::Of(zone.to_owned(), RecordType::NS), DnsFault::Silence)
-            .unwrap();
+    for question in ["secure.test NS", "insecure.test NS", "mx.insecure.test NS"] {
+        world.breaks(question, DnsFault::Silence);
     }
-    let resolver = resolver(&world, Mode::Validate);
-    assert_eq!(
-        ask(&resolver, "mx.insecure.test", RecordType::A).await,
-        "insecure records"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    let resolver = world.resolver(Mode::Validate);
+    let lines = "mx.insecure.test A -> insecure records
+                 mx.secure.test   A -> secure records";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn a_wrong_nxdomain_for_an_empty_name_is_not_believed() {
     let world = world().await;
-    let resolver = resolver(&world, Mode::Validate);
-    world
-        .break_dns(&Questions::At("ent.secure.test".to_owned()), DnsFault::NxDomain)
-        .unwrap();
-    assert_eq!(
-        ask(&resolver, "ent.secure.test", RecordType::A).await,
-        "failed bogus"
-    );
+    let resolver = world.resolver(Mode::Validate);
+    let empty = Questions::At("ent.secure.test".to_owned());
+    world.break_dns(&empty, DnsFault::NxDomain).unwrap();
+    resolver.tells("ent.secure.test A -> failed bogus").await;
 }
 
 #[tokio::test]
 async fn one_wrong_bit_in_a_signature_is_bogus() {
     let world = world().await;
-    let resolver = resolver(&world, Mode::Validate);
-    world
-        .break_dns(
-            &Questions::Of("mx.secure.test".to_owned(), RecordType::A),
-            DnsFault::BadSignature,
-        )
-        .unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "failed bogus"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::AAAA).await,
-        "secure nodata"
-    );
+    let resolver = world.resolver(Mode::Validate);
+    world.breaks("mx.secure.test A", DnsFault::BadSignature);
+    let lines = "mx.secure.test A    -> failed bogus
+                 mx.secure.test AAAA -> secure nodata";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn truncated_answers_are_asked_for_again_over_tcp_also_with_dead_servers_around() {
     let world = world().await;
-    world
-        .break_dns(&Questions::Below(".".to_owned()), DnsFault::Truncate)
-        .unwrap();
+    world.breaks_below(".", DnsFault::Truncate);
     let (_held, dead) = dead_server().await;
     let live = world.address();
     let lists: [&[SocketAddr]; 7] = [
@@ -141,53 +99,30 @@ async fn truncated_answers_are_asked_for_again_over_tcp_also_with_dead_servers_a
         &[dead, live, dead],
     ];
     for servers in lists {
-        let resolver = Resolver::new(ResolverConfig {
-            servers: servers.iter().copied().map(dns::Server::from).collect(),
-            ..common::config(&world, Mode::Validate)
-        })
-        .unwrap();
-        let told = ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await;
-        assert_eq!(told, "secure records", "{servers:?}");
+        let asked = servers.iter().map(|server| (*server).into()).collect();
+        let resolver = world.validator(|config| config.servers = asked);
+        let resolver = resolver.called(&format!("{servers:?}"));
+        resolver
+            .tells("_25._tcp.mx.secure.test TLSA -> secure records")
+            .await;
     }
 }
 
 #[tokio::test]
 async fn another_trust_anchor_makes_nothing_insecure() {
     let (world, other) = (world().await, world().await);
-    let anchors = common::config(&other, Mode::Validate).trust_anchors;
-    let resolver = Resolver::new(ResolverConfig {
-        trust_anchors: anchors,
-        ..common::config(&world, Mode::Validate)
-    })
-    .unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "failed bogus"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.insecure.test", RecordType::A).await,
-        "failed bogus"
-    );
+    let resolver = world.anchored(&other.trust_anchor_ds().unwrap());
+    let lines = "mx.secure.test   A -> failed bogus
+                 mx.insecure.test A -> failed bogus";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn either_form_of_a_trust_anchor_will_do() {
     let world = world().await;
-    for text in [
-        world.trust_anchor_dnskey().unwrap(),
-        world.trust_anchor_ds().unwrap(),
-    ] {
-        let trust_anchors = dns::TrustAnchors::parse(&text).unwrap();
-        let config = ResolverConfig {
-            trust_anchors,
-            ..common::config(&world, Mode::Validate)
-        };
-        let resolver = Resolver::new(config).unwrap();
-        assert_eq!(
-            ask(&resolver, "mx.secure.test", RecordType::A).await,
-            "secure records",
-            "{text}"
-        );
+    for anchor in [world.trust_anchor_dnskey(), world.trust_anchor_ds()] {
+        let resolver = world.anchored(&anchor.unwrap());
+        resolver.tells("mx.secure.test A -> secure records").await;
     }
 }
 
@@ -199,42 +134,19 @@ async fn of_several_trust_anchors_one_that_fits_is_enough() {
         (world.trust_anchor_dnskey(), other.trust_anchor_ds()),
         (other.trust_anchor_dnskey(), world.trust_anchor_dnskey()),
     ] {
-        let text = first.unwrap() + &second.unwrap();
-        let config = ResolverConfig {
-            trust_anchors: dns::TrustAnchors::parse(&text).unwrap(),
-            ..common::config(&world, Mode::Validate)
-        };
-        let resolver = Resolver::new(config).unwrap();
-        assert_eq!(
-            ask(&resolver, "mx.secure.test", RecordType::A).await,
-            "secure records",
-            "{text}"
-        );
+        let resolver = world.anchored(&(first.unwrap() + &second.unwrap()));
+        resolver.tells("mx.secure.test A -> secure records").await;
     }
 }
 
 #[tokio::test]
 async fn outside_the_anchored_zone_nothing_is_secure() {
     let world = world().await;
-    let key = genuine(&world, "secure.test", RecordType::DNSKEY).await.answers;
-    let key = key
-        .iter()
-        .find(|record| record.record_type() == RecordType::DNSKEY)
-        .unwrap();
-    let trust_anchors = dns::TrustAnchors::parse(&format!("secure.test. IN DNSKEY {}", key.data)).unwrap();
-    let config = ResolverConfig {
-        trust_anchors,
-        ..common::config(&world, Mode::Validate)
-    };
-    let resolver = Resolver::new(config).unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.hashed.test", RecordType::A).await,
-        "insecure records"
-    );
+    let key = &world.keys("secure.test").await[0];
+    let resolver = world.anchored(&format!("secure.test. IN DNSKEY {key}"));
+    let lines = "mx.secure.test A -> secure records
+                 mx.hashed.test A -> insecure records";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
@@ -251,33 +163,26 @@ async fn a_truncated_answer_without_tcp_is_a_failure_and_no_absence() {
             udp.send_to(&buffer[..length], peer).await.unwrap();
         }
     });
-    for mode in [Mode::Validate, Mode::TrustAd] {
-        let resolver = Resolver::new(ResolverConfig {
+    for mode in MODES {
+        let resolver = Client::new(ResolverConfig {
             servers: vec![server.into()],
-            timeout: std::time::Duration::from_secs(1),
-            ..common::config(&world, mode)
-        })
-        .unwrap();
-        let told = ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await;
-        assert!(told.starts_with("failed"), "{mode:?}: {told}");
+            timeout: Duration::from_secs(1),
+            ..config(&world, mode)
+        });
+        resolver.tells("_25._tcp.mx.secure.test TLSA -> failed").await;
     }
 }
 
 #[tokio::test]
 async fn a_server_that_refuses_edns_makes_nothing_insecure() {
     let world = world().await;
-    let server = forger(&world, |_, message| {
-        message.metadata.response_code = ResponseCode::FormErr;
+    let resolver = world.behind(Mode::Validate, |_, message| {
+        fail(message, ResponseCode::FormErr);
         message.edns = None;
-        message.answers.clear();
-        message.authorities.clear();
-    })
-    .await;
-    let resolver = validator_behind(&world, vec![server]);
-    for zone in ["secure.test", "insecure.test"] {
-        let told = ask(&resolver, &format!("mx.{zone}"), RecordType::A).await;
-        assert!(told.starts_with("failed"), "{zone}: {told}");
-    }
+    });
+    let lines = "mx.secure.test   A -> failed
+                 mx.insecure.test A -> failed";
+    resolver.await.tells(lines).await;
 }
 
 /// The same signature with another octet in it.
@@ -294,36 +199,29 @@ fn spoiled(record: &Record) -> Option<Record> {
 #[tokio::test]
 async fn one_good_signature_is_enough() {
     let world = world().await;
-    let server = forger(&world, |_, message| {
+    let resolver = world.behind(Mode::Validate, |_, message| {
         for section in [&mut message.answers, &mut message.authorities] {
             let junk: Vec<Record> = section.iter().filter_map(spoiled).collect();
             section.splice(0..0, junk);
         }
-    })
-    .await;
-    let resolver = validator_behind(&world, vec![server]);
-    for (name, record_type, told) in [
-        ("mx.secure.test", RecordType::A, "secure records"),
-        ("mx.hashed.test", RecordType::AAAA, "secure nodata"),
-        ("any.wild.secure.test", RecordType::A, "secure records"),
-        ("mx.insecure.test", RecordType::A, "insecure records"),
-    ] {
-        assert_eq!(ask(&resolver, name, record_type).await, told, "{name}");
-    }
+    });
+    let lines = "mx.secure.test       A    -> secure records
+                 mx.hashed.test       AAAA -> secure nodata
+                 any.wild.secure.test A    -> secure records
+                 mx.insecure.test     A    -> insecure records";
+    resolver.await.tells(lines).await;
 }
 
 #[tokio::test]
 async fn where_we_validate_the_ad_bit_of_others_has_no_effect() {
     let world = world().await;
-    let server = forger(&world, |_, message| message.metadata.authentic_data = true).await;
-    let resolver = validator_behind(&world, vec![server]);
-    for (name, told) in [
-        ("mx.bogus.test", "failed bogus"),
-        ("mx.insecure.test", "insecure records"),
-        ("mx.secure.test", "secure records"),
-    ] {
-        assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{name}");
-    }
+    let claim = world.behind(Mode::Validate, |_, message| {
+        message.metadata.authentic_data = true;
+    });
+    let lines = "mx.bogus.test    A -> failed bogus
+                 mx.insecure.test A -> insecure records
+                 mx.secure.test   A -> secure records";
+    claim.await.tells(lines).await;
 }
 
 #[tokio::test]
@@ -333,40 +231,24 @@ async fn a_referral_is_no_absence_and_another_server_is_asked() {
         let server = Name::from_ascii("ns.elsewhere.test.").unwrap();
         Record::from_rdata(Name::from_ascii(owner).unwrap(), 300, RData::NS(NS(server)))
     };
-    for mode in [Mode::Validate, Mode::TrustAd] {
-        let good = resolver(&world, mode);
+    for good in world.resolvers() {
         // Down to the zone itself, and up to the root as lame servers did.
         for owner in ["insecure.test.", "."] {
             let referral = ns(owner);
-            let lame = forger(&world, move |query, message| {
+            let lame = world.forger(move |query, message| {
                 if query.name().to_ascii().ends_with("insecure.test.") && query.query_type() != RecordType::DS
                 {
                     message.answers.clear();
                     message.authorities = vec![referral.clone()];
                 }
-            })
-            .await;
-            let behind = |servers: Vec<SocketAddr>| {
-                Resolver::new(ResolverConfig {
-                    servers: servers.into_iter().map(Server::from).collect(),
-                    ..config(&world, mode)
-                })
-                .unwrap()
-            };
-            let (alone, second) = (behind(vec![lame]), behind(vec![lame, world.address()]));
-            for (name, record_type) in [
-                ("insecure.test", RecordType::MX),
-                ("mx.insecure.test", RecordType::A),
-                ("mx.insecure.test", RecordType::AAAA),
-            ] {
-                let told = ask(&alone, name, record_type).await;
-                assert_eq!(told, "failed malformed", "{name} {owner} {mode:?}");
-                let told = ask(&second, name, record_type).await;
-                assert_eq!(
-                    told,
-                    ask(&good, name, record_type).await,
-                    "{name} {owner} {mode:?}"
-                );
+            });
+            let lame = lame.await;
+            let alone = world.asking(good.mode(), [lame]).called(owner);
+            let second = world.asking(good.mode(), [lame, world.address()]).called(owner);
+            for question in ["insecure.test MX", "mx.insecure.test A", "mx.insecure.test AAAA"] {
+                let told = good.ask(question).await;
+                alone.tells(&format!("{question} -> failed malformed")).await;
+                second.tells(&format!("{question} -> {told}")).await;
             }
             let found = dns::mx::discover(&alone, &domain("insecure.test")).await;
             assert!(matches!(found, MxFinding::Failed(_)), "{found:?}");
@@ -377,24 +259,16 @@ async fn a_referral_is_no_absence_and_another_server_is_asked() {
 #[tokio::test]
 async fn an_empty_answer_with_neither_soa_nor_ns_is_an_absence() {
     let world = world().await;
-    for with_both in [false, true] {
-        let soa = genuine(&world, "insecure.test", RecordType::SOA).await.answers;
-        let ns = genuine(&world, "insecure.test", RecordType::NS).await.answers;
-        assert!(!soa.is_empty() && !ns.is_empty());
-        let server = forger(&world, move |query, message| {
-            if query.query_type() == RecordType::MX {
-                message.answers.clear();
-                message.authorities = if with_both {
-                    [soa.clone(), ns.clone()].concat()
-                } else {
-                    Vec::new()
-                };
-            }
-        })
-        .await;
-        let resolver = validator_behind(&world, vec![server]);
-        let told = ask(&resolver, "insecure.test", RecordType::MX).await;
-        assert_eq!(told, "insecure nodata", "{with_both}");
+    let soa = world.genuine("insecure.test SOA").await.answers;
+    let ns = world.genuine("insecure.test NS").await.answers;
+    assert!(!soa.is_empty() && !ns.is_empty());
+    for authorities in [Vec::new(), [soa, ns].concat()] {
+        let lie = move |message: &mut Message| {
+            message.answers.clear();
+            message.authorities.clone_from(&authorities);
+        };
+        let resolver = world.lied_to("insecure.test MX", lie).await;
+        resolver.tells("insecure.test MX -> insecure nodata").await;
     }
 }
 
@@ -406,14 +280,9 @@ async fn where_one_server_refuses_the_next_is_asked() {
         ResponseCode::ServFail,
         ResponseCode::NotImp,
     ] {
-        let lame = forger(&world, move |_, message| {
-            message.metadata.response_code = code;
-            message.answers.clear();
-            message.authorities.clear();
-        })
-        .await;
-        let resolver = validator_behind(&world, vec![lame, world.address()]);
-        let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
-        assert_eq!(told, "secure records", "{code}");
+        let lame = world.forger(move |_, message| fail(message, code)).await;
+        let resolver = world.asking(Mode::Validate, [lame, world.address()]);
+        let resolver = resolver.called(&code.to_string());
+        resolver.tells("mx.secure.test A -> secure records").await;
     }
 }

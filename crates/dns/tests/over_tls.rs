@@ -11,12 +11,12 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{SECURE, ask, config, domain, world};
+use common::{MODES, Scene, domain, world};
 use dns::self_test::{self, Names};
-use dns::{Mode, Resolver, ResolverConfig, Server, TlsServer};
-use hickory_proto::rr::RecordType;
+use dns::{Mode, Server, TlsServer};
+use mail::Security;
 use rustls::RootCertStore;
-use testworld::dns::{DnsFault, Questions, Role, Transport, World};
+use testworld::dns::{DnsFault, Transport};
 use testworld::mail::{Ca, Identity, Validity};
 
 const NAME: &str = "dns.example";
@@ -37,37 +37,29 @@ fn over_tls(ca: &Ca, server: &testworld::dns::TlsServer) -> Server {
     })
 }
 
-fn resolver(world: &World, mode: Mode, servers: Vec<Server>) -> Resolver {
-    world.set_role(match mode {
-        Mode::Validate => Role::Forwarder,
-        Mode::TrustAd => Role::Validator,
-    });
-    Resolver::new(ResolverConfig {
-        servers,
-        timeout: Duration::from_secs(3),
-        ..config(world, mode)
-    })
-    .unwrap()
+/// The world, and a server over TLS with this name in front of it.
+async fn scene() -> (Scene, Ca, testworld::dns::TlsServer) {
+    let (world, ca) = (world().await, Ca::new("CA").unwrap());
+    let identity = ca.issue(&[NAME]).unwrap();
+    let server = world.server_over_tls(&identity).await.unwrap();
+    (world, ca, server)
 }
 
 #[tokio::test]
 async fn all_questions_share_one_verified_connection() {
-    let (world, ca) = (world().await, Ca::new("CA").unwrap());
-    let server = world.server_over_tls(&ca.issue(&[NAME]).unwrap()).await.unwrap();
+    let (world, ca, server) = scene().await;
     for (mode, handshakes) in [(Mode::Validate, 1), (Mode::TrustAd, 2)] {
-        let resolver = resolver(&world, mode, vec![over_tls(&ca, &server)]);
-        for (name, told) in [
-            ("mx.secure.test", "secure records"),
-            ("nothing.hashed.test", "secure nxdomain"),
-            ("mx.insecure.test", "insecure records"),
-            ("mx.bogus.test", "failed bogus"),
-        ] {
-            assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{name} {mode:?}");
-        }
+        world.serves(mode);
+        let resolver = world.asking(mode, [over_tls(&ca, &server)]);
+        let lines = "mx.secure.test      A -> secure records
+                     nothing.hashed.test A -> secure nxdomain
+                     mx.insecure.test    A -> insecure records
+                     mx.bogus.test       A -> failed bogus";
+        resolver.tells(lines).await;
         let (first, second) = (domain("a.wild.secure.test"), domain("b.wild.secure.test"));
         let both = futures_util::future::join(resolver.a(&first), resolver.a(&second)).await;
-        assert_eq!(both.0.unwrap().security, SECURE);
-        assert_eq!(both.1.unwrap().security, SECURE);
+        assert_eq!(both.0.unwrap().security, Security::Secure);
+        assert_eq!(both.1.unwrap().security, Security::Secure);
         assert_eq!(world.handshakes(), handshakes);
     }
     let in_clear = world
@@ -94,10 +86,10 @@ async fn a_server_that_is_not_who_it_should_be_is_not_asked_anything() {
         (expired.issue(&ca).unwrap(), "expired"),
     ] {
         let server = world.server_over_tls(&identity).await.unwrap();
-        for mode in [Mode::Validate, Mode::TrustAd] {
-            let resolver = resolver(&world, mode, vec![over_tls(&ca, &server)]);
-            let told = ask(&resolver, "mx.insecure.test", RecordType::A).await;
-            assert!(told.starts_with("failed"), "{words} {mode:?}: {told}");
+        for mode in MODES {
+            world.serves(mode);
+            let resolver = world.asking(mode, [over_tls(&ca, &server)]).called(words);
+            resolver.tells("mx.insecure.test A -> failed").await;
             let nothing = Names {
                 secure: Vec::new(),
                 bogus: Vec::new(),
@@ -115,54 +107,35 @@ async fn a_server_that_is_not_who_it_should_be_is_not_asked_anything() {
 
 #[tokio::test]
 async fn a_connection_that_the_server_closed_is_made_again() {
-    let (world, ca) = (world().await, Ca::new("CA").unwrap());
-    let identity = ca.issue(&[NAME]).unwrap();
-    let server = world.server_over_tls(&identity).await.unwrap();
-    let resolver = resolver(&world, Mode::Validate, vec![over_tls(&ca, &server)]);
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    let (world, ca, server) = scene().await;
+    let resolver = world.asking(Mode::Validate, [over_tls(&ca, &server)]);
+    resolver.tells("mx.secure.test A -> secure records").await;
     server.hang_up();
-    assert_eq!(
-        ask(&resolver, "mx.hashed.test", RecordType::A).await,
-        "secure records"
-    );
+    resolver.tells("mx.hashed.test A -> secure records").await;
     assert_eq!(world.handshakes(), 2);
 }
 
 #[tokio::test]
 async fn a_server_that_hears_and_never_answers_leaves_time_for_the_next() {
-    let (world, ca) = (world().await, Ca::new("CA").unwrap());
-    let server = world.server_over_tls(&ca.issue(&[NAME]).unwrap()).await.unwrap();
+    let (world, ca, server) = scene().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut dead = over_tls(&ca, &server);
     if let Server::Tls(server) = &mut dead {
         server.address = silent.local_addr().unwrap();
     }
-    let resolver = resolver(&world, Mode::Validate, vec![dead, over_tls(&ca, &server)]);
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    let resolver = world.asking(Mode::Validate, [dead, over_tls(&ca, &server)]);
+    resolver.tells("mx.secure.test A -> secure records").await;
 }
 
 #[tokio::test]
 async fn a_slow_answer_over_an_open_connection_is_waited_for() {
-    let (world, ca) = (world().await, Ca::new("CA").unwrap());
-    let server = world.server_over_tls(&ca.issue(&[NAME]).unwrap()).await.unwrap();
-    let resolver = resolver(&world, Mode::Validate, vec![over_tls(&ca, &server)]);
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    let (world, ca, server) = scene().await;
+    let resolver = world.asking(Mode::Validate, [over_tls(&ca, &server)]);
+    resolver.tells("mx.secure.test A -> secure records").await;
     // More than half of the two seconds that the only server has.
-    let slow = Questions::Of("_25._tcp.mx.secure.test".to_owned(), RecordType::TLSA);
-    world
-        .break_dns(&slow, DnsFault::Delay(Duration::from_millis(1200)))
-        .unwrap();
-    assert_eq!(
-        ask(&resolver, "_25._tcp.mx.secure.test", RecordType::TLSA).await,
-        "secure records"
-    );
+    let slow = DnsFault::Delay(Duration::from_millis(1200));
+    world.breaks("_25._tcp.mx.secure.test TLSA", slow);
+    resolver
+        .tells("_25._tcp.mx.secure.test TLSA -> secure records")
+        .await;
 }

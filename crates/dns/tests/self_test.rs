@@ -8,40 +8,43 @@
 
 mod common;
 
-use common::{ask, config, dead_server, domain, forger, resolver, validator_behind, world};
+use common::{Client, Scene, config, dead_server, domain, world};
 use dns::self_test::{Fault, Names, run};
-use dns::{Mode, Resolver, ResolverConfig};
-use hickory_proto::rr::RecordType;
+use dns::{Mode, Resolver};
+use hickory_proto::op::{Message, Query};
 use mail::LookupFailure;
-use testworld::dns::{DnsFault, Questions, Role, World};
+use testworld::dns::{DnsFault, Role};
 
-fn names(secure: &str, bogus: &str) -> Names {
-    Names {
-        secure: vec![domain(secure)],
-        bogus: vec![domain(bogus)],
-    }
+/// What the self-test finds by the root and these names.
+async fn find(resolver: &Resolver, secure: &[&str], bogus: &[&str]) -> Result<(), Fault> {
+    let domains = |names: &[&str]| names.iter().map(|name| domain(name)).collect();
+    let names = Names {
+        secure: domains(secure),
+        bogus: domains(bogus),
+    };
+    run(resolver, &names).await
+}
+
+/// The same by the root alone.
+async fn find_by_root(resolver: &Resolver) -> Result<(), Fault> {
+    run(resolver, &Names::default()).await
 }
 
 #[tokio::test]
 async fn a_resolver_that_validates_passes() {
     let world = world().await;
-    for mode in [Mode::Validate, Mode::TrustAd] {
-        let resolver = resolver(&world, mode);
-        let good = names("secure.test", "bogus.test");
-        assert_eq!(run(&resolver, &good).await, Ok(()), "{mode:?}");
-        assert_eq!(run(&resolver, &good).await, Ok(()), "{mode:?}");
-        let insecure = run(&resolver, &names("insecure.test", "bogus.test")).await;
-        assert_eq!(
-            insecure,
-            Err(Fault::Insecure(domain("insecure.test"))),
-            "{mode:?}"
-        );
-        let answered = run(&resolver, &names("secure.test", "hashed.test")).await;
-        assert_eq!(
-            answered,
-            Err(Fault::BogusAnswered(domain("hashed.test"))),
-            "{mode:?}"
-        );
+    for resolver in world.resolvers() {
+        let mode = resolver.mode();
+        for _ in 0..2 {
+            let good = find(&resolver, &["secure.test"], &["bogus.test"]).await;
+            assert_eq!(good, Ok(()), "{mode:?}");
+        }
+        let insecure = find(&resolver, &["insecure.test"], &["bogus.test"]).await;
+        let fault = Fault::Insecure(domain("insecure.test"));
+        assert_eq!(insecure, Err(fault), "{mode:?}");
+        let answered = find(&resolver, &["secure.test"], &["hashed.test"]).await;
+        let fault = Fault::BogusAnswered(domain("hashed.test"));
+        assert_eq!(answered, Err(fault), "{mode:?}");
     }
 }
 
@@ -49,42 +52,29 @@ async fn a_resolver_that_validates_passes() {
 async fn a_resolver_that_does_not_validate_is_found_out() {
     let world = world().await;
     world.set_role(Role::Forwarder);
-    let resolver = Resolver::new(config(&world, Mode::TrustAd)).unwrap();
-    assert_eq!(run(&resolver, &Names::default()).await, Err(Fault::NotValidating));
+    let resolver = Client::new(config(&world, Mode::TrustAd));
+    assert_eq!(find_by_root(&resolver).await, Err(Fault::NotValidating));
 }
 
 #[tokio::test]
 async fn servers_that_strip_signatures_are_called_that() {
     let world = world().await;
-    world
-        .break_dns(&Questions::Below(".".to_owned()), DnsFault::StripDnssec)
-        .unwrap();
-    let resolver = resolver(&world, Mode::Validate);
-    let fault = run(&resolver, &Names::default()).await.unwrap_err();
+    world.breaks_below(".", DnsFault::StripDnssec);
+    let resolver = world.resolver(Mode::Validate);
+    let fault = find_by_root(&resolver).await.unwrap_err();
     assert_eq!(fault, Fault::NoSignatures);
-    assert!(
-        fault
-            .to_string()
-            .starts_with("the DNS servers leave out DNSSEC signatures: ")
-    );
+    let words = "the DNS servers leave out DNSSEC signatures: ";
+    assert!(fault.to_string().starts_with(words), "{fault}");
 }
 
 #[tokio::test]
 async fn a_wrong_anchor_and_silence_are_told_apart() {
     let (world, other) = (world().await, world().await);
-    let trust_anchors = config(&other, Mode::Validate).trust_anchors;
-    let resolver = Resolver::new(ResolverConfig {
-        trust_anchors,
-        ..config(&world, Mode::Validate)
-    })
-    .unwrap();
-    assert_eq!(
-        run(&resolver, &Names::default()).await,
-        Err(Fault::Root(LookupFailure::Bogus))
-    );
+    let wrong = find_by_root(&world.anchored(&other.trust_anchor_ds().unwrap())).await;
+    assert_eq!(wrong, Err(Fault::Root(LookupFailure::Bogus)));
 
     let (_held, dead) = dead_server().await;
-    let unheard = run(&validator_behind(&world, vec![dead]), &Names::default()).await;
+    let unheard = find_by_root(&world.asking(Mode::Validate, [dead])).await;
     assert_eq!(unheard, Err(Fault::Unreachable(LookupFailure::Timeout)));
 }
 
@@ -92,112 +82,99 @@ async fn a_wrong_anchor_and_silence_are_told_apart() {
 async fn a_fault_is_seen_although_the_answer_was_kept() {
     let world = world().await;
     world.set_ttl(3600);
-    let resolver = resolver(&world, Mode::Validate);
-    let good = names("secure.test", "bogus.test");
-    assert_eq!(run(&resolver, &good).await, Ok(()));
-    world
-        .break_dns(
-            &Questions::Of("secure.test".to_owned(), RecordType::SOA),
-            DnsFault::Refused,
-        )
-        .unwrap();
-    let cause = LookupFailure::Rcode("REFUSED".to_owned());
-    assert_eq!(
-        run(&resolver, &good).await,
-        Err(Fault::Failed {
-            name: domain("secure.test"),
-            cause
-        })
-    );
+    let resolver = world.resolver(Mode::Validate);
+    assert_eq!(find(&resolver, &["secure.test"], &["bogus.test"]).await, Ok(()));
+    world.breaks("secure.test SOA", DnsFault::Refused);
+    let fault = Fault::Failed {
+        name: domain("secure.test"),
+        cause: LookupFailure::Rcode("REFUSED".to_owned()),
+    };
+    let found = find(&resolver, &["secure.test"], &["bogus.test"]).await;
+    assert_eq!(found, Err(fault));
     assert!(Names::well_known().secure.len() + Names::well_known().bogus.len() >= 3);
 }
 
 #[tokio::test]
 async fn of_several_names_one_that_is_as_it_should_be_is_enough() {
     let world = world().await;
-    let several = |secure: &[&str], bogus: &[&str]| Names {
-        secure: secure.iter().map(|name| domain(name)).collect(),
-        bogus: bogus.iter().map(|name| domain(name)).collect(),
-    };
-    for mode in [Mode::Validate, Mode::TrustAd] {
-        let resolver = resolver(&world, mode);
-        let one_each = several(
-            &["insecure.test", "bogus.test", "secure.test"],
-            &["hashed.test", "bogus.test"],
+    let none_secure = Err(Fault::Insecure(domain("insecure.test")));
+    let none_bogus = Err(Fault::BogusAnswered(domain("hashed.test")));
+    for resolver in world.resolvers() {
+        let mixed = (
+            ["insecure.test", "bogus.test", "secure.test"],
+            ["hashed.test", "bogus.test"],
         );
-        assert_eq!(run(&resolver, &one_each).await, Ok(()), "{mode:?}");
-        let none = run(&resolver, &several(&["bogus.test", "insecure.test"], &[])).await;
-        assert_eq!(none, Err(Fault::Insecure(domain("insecure.test"))), "{mode:?}");
-        let none = run(&resolver, &several(&[], &["hashed.test", "secure.test"])).await;
-        assert_eq!(none, Err(Fault::BogusAnswered(domain("hashed.test"))), "{mode:?}");
+        assert_eq!(find(&resolver, &mixed.0, &mixed.1).await, Ok(()));
+        let found = find(&resolver, &["bogus.test", "insecure.test"], &[]).await;
+        assert_eq!(found, none_secure, "{:?}", resolver.mode());
+        let found = find(&resolver, &[], &["hashed.test", "secure.test"]).await;
+        assert_eq!(found, none_bogus, "{:?}", resolver.mode());
     }
 }
-
-const A: RecordType = RecordType::A;
 
 #[tokio::test]
 async fn a_resolver_that_does_not_validate_is_not_believed_from_the_first_look_up_on() {
     let world = world().await;
     world.set_role(Role::Forwarder);
-    let resolver = Resolver::new(config(&world, Mode::TrustAd)).unwrap();
-    for name in ["mx.secure.test", "mx.insecure.test", "mx.bogus.test"] {
-        assert_eq!(ask(&resolver, name, A).await, "failed indeterminate");
-        assert_eq!(world.asked(name, A), 0);
+    let resolver = Client::new(config(&world, Mode::TrustAd));
+    for question in ["mx.secure.test A", "mx.insecure.test A", "mx.bogus.test A"] {
+        assert_eq!(resolver.ask(question).await, "failed indeterminate");
+        assert_eq!(world.count(question), 0);
     }
     // It is mended, and believed as soon as a self-test has seen that.
     world.set_role(Role::Validator);
-    assert_eq!(
-        ask(&resolver, "mx.insecure.test", A).await,
-        "failed indeterminate"
-    );
-    assert_eq!(run(&resolver, &Names::default()).await, Ok(()));
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
-    assert_eq!(ask(&resolver, "mx.insecure.test", A).await, "insecure records");
+    resolver.tells("mx.insecure.test A -> failed indeterminate").await;
+    assert_eq!(find_by_root(&resolver).await, Ok(()));
+    let lines = "mx.secure.test   A -> secure records
+                 mx.insecure.test A -> insecure records";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn what_was_learnt_before_the_resolver_ceased_to_validate_is_forgotten() {
     let world = world().await;
     world.set_ttl(3600);
-    let resolver = resolver(&world, Mode::TrustAd);
-    assert_eq!(ask(&resolver, "mx.insecure.test", A).await, "insecure records");
+    let resolver = world.resolver(Mode::TrustAd);
+    resolver.tells("mx.insecure.test A -> insecure records").await;
     world.set_role(Role::Forwarder);
-    assert_eq!(run(&resolver, &Names::default()).await, Err(Fault::NotValidating));
-    assert_eq!(
-        ask(&resolver, "mx.insecure.test", A).await,
-        "failed indeterminate"
-    );
+    assert_eq!(find_by_root(&resolver).await, Err(Fault::NotValidating));
+    resolver.tells("mx.insecure.test A -> failed indeterminate").await;
     world.set_role(Role::Validator);
-    assert_eq!(run(&resolver, &Names::default()).await, Ok(()));
-    assert_eq!(ask(&resolver, "mx.insecure.test", A).await, "insecure records");
-    assert_eq!(world.asked("mx.insecure.test", A), 2, "it was asked anew");
+    assert_eq!(find_by_root(&resolver).await, Ok(()));
+    resolver.tells("mx.insecure.test A -> insecure records").await;
+    assert_eq!(world.count("mx.insecure.test A"), 2, "it was asked anew");
+}
+
+/// Believes a server that does not validate and yet vouches for everything.
+async fn believing_a_liar(world: &Scene) -> Client {
+    let claim = |_: &Query, message: &mut Message| message.metadata.authentic_data = true;
+    world.set_role(Role::Forwarder);
+    world.asking(Mode::TrustAd, [world.forger(claim).await])
 }
 
 #[tokio::test]
 async fn a_resolver_that_claims_security_for_everything_is_found_out_by_a_broken_name() {
     let world = world().await;
-    world.set_role(Role::Forwarder);
-    let liar = forger(&world, |_, message| message.metadata.authentic_data = true).await;
-    let resolver = behind(&world, vec![liar]);
-    assert_eq!(run(&resolver, &Names::default()).await, Ok(()));
-    assert_eq!(ask(&resolver, "mx.bogus.test", A).await, "secure records");
-    let found_out = run(&resolver, &names("secure.test", "bogus.test")).await;
+    let resolver = believing_a_liar(&world).await;
+    assert_eq!(find_by_root(&resolver).await, Ok(()));
+    resolver.tells("mx.bogus.test A -> secure records").await;
+    let found_out = find(&resolver, &["secure.test"], &["bogus.test"]).await;
     assert_eq!(found_out, Err(Fault::BogusAnswered(domain("bogus.test"))));
-    assert_eq!(ask(&resolver, "mx.bogus.test", A).await, "failed indeterminate");
+    resolver.tells("mx.bogus.test A -> failed indeterminate").await;
 }
 
 #[tokio::test]
 async fn the_first_look_ups_wait_for_the_self_test_within_their_deadline() {
     let world = world().await;
-    world.set_role(Role::Forwarder);
-    let liar = forger(&world, |_, message| message.metadata.authentic_data = true).await;
-    let resolver = behind(&world, vec![liar]);
+    let resolver = believing_a_liar(&world).await;
     resolver.expect_self_test();
-    assert_eq!(ask(&resolver, "mx.hashed.test", A).await, "failed timeout");
-    assert_eq!(world.asked("mx.hashed.test", A), 0);
-    let broken = names("secure.test", "bogus.test");
-    let (told, fault) =
-        futures_util::future::join(ask(&resolver, "mx.bogus.test", A), run(&resolver, &broken)).await;
+    resolver.tells("mx.hashed.test A -> failed timeout").await;
+    assert_eq!(world.count("mx.hashed.test A"), 0);
+    let (told, fault) = futures_util::future::join(
+        resolver.ask("mx.bogus.test A"),
+        find(&resolver, &["secure.test"], &["bogus.test"]),
+    )
+    .await;
     assert_eq!(told, "failed indeterminate");
     assert_eq!(fault, Err(Fault::BogusAnswered(domain("bogus.test"))));
 }
@@ -206,26 +183,17 @@ async fn the_first_look_ups_wait_for_the_self_test_within_their_deadline() {
 async fn each_server_must_validate_and_silence_refutes_nothing() {
     let world = world().await;
     world.set_role(Role::Validator);
-    let plain = forger(&world, |_, message| message.metadata.authentic_data = false).await;
-    let resolver = behind(&world, vec![world.address(), plain]);
-    assert_eq!(run(&resolver, &Names::default()).await, Err(Fault::NotValidating));
+    let plain = world
+        .forger(|_, message| message.metadata.authentic_data = false)
+        .await;
+    let resolver = world.asking(Mode::TrustAd, [world.address(), plain]);
+    assert_eq!(find_by_root(&resolver).await, Err(Fault::NotValidating));
     let (_held, dead) = dead_server().await;
-    let resolver = behind(&world, vec![dead, world.address()]);
-    assert_eq!(run(&resolver, &Names::default()).await, Ok(()));
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "secure records");
-    let resolver = behind(&world, vec![dead]);
-    assert_eq!(ask(&resolver, "mx.secure.test", A).await, "failed timeout");
-    assert_eq!(
-        run(&resolver, &Names::default()).await,
-        Err(Fault::Unreachable(LookupFailure::Timeout))
-    );
-}
-
-fn behind(world: &World, servers: Vec<std::net::SocketAddr>) -> Resolver {
-    Resolver::new(ResolverConfig {
-        servers: servers.into_iter().map(dns::Server::from).collect(),
-        timeout: std::time::Duration::from_secs(2),
-        ..config(world, Mode::TrustAd)
-    })
-    .unwrap()
+    let resolver = world.asking(Mode::TrustAd, [dead, world.address()]);
+    assert_eq!(find_by_root(&resolver).await, Ok(()));
+    resolver.tells("mx.secure.test A -> secure records").await;
+    let resolver = world.asking(Mode::TrustAd, [dead]);
+    resolver.tells("mx.secure.test A -> failed timeout").await;
+    let unheard = find_by_root(&resolver).await;
+    assert_eq!(unheard, Err(Fault::Unreachable(LookupFailure::Timeout)));
 }

@@ -8,43 +8,39 @@
 
 mod common;
 
-use common::{INSECURE, SECURE, ask, config, domain, failure, resolver, world};
-use dns::{Data, Exchange, Mode, Resolver, ResolverConfig};
-use hickory_proto::rr::RecordType;
-use mail::LookupFailure;
-use testworld::dns::{DnsFault, Questions, Span, Status};
+use std::time::Duration;
 
-const MODES: [Mode; 2] = [Mode::Validate, Mode::TrustAd];
+use common::{Client, MODES, config, domain, world};
+use dns::{Data, Exchange, Mode, ResolverConfig};
+use mail::{LookupFailure, Security};
+use testworld::dns::{DnsFault, Span, Status};
 
 #[tokio::test]
 async fn each_kind_of_answer_has_the_status_of_its_zone() {
     let world = world().await;
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
+    for resolver in world.resolvers() {
         for (zone, status) in [
             ("secure.test", "secure"),
             ("hashed.test", "secure"),
             ("insecure.test", "insecure"),
             ("island.insecure.test", "insecure"),
         ] {
-            for (name, record_type, data) in [
-                (format!("mx.{zone}"), RecordType::A, "records"),
-                (format!("_25._tcp.mx.{zone}"), RecordType::TLSA, "records"),
-                (format!("mx.{zone}"), RecordType::AAAA, "nodata"),
-                (format!("ent.{zone}"), RecordType::A, "nodata"),
-                (format!("nothing.{zone}"), RecordType::A, "nxdomain"),
-                (format!("_25._tcp.nothing.{zone}"), RecordType::TLSA, "nxdomain"),
-                (format!("any.wild.{zone}"), RecordType::A, "records"),
-                (format!("a.b.wild.{zone}"), RecordType::A, "records"),
-                (format!("any.wild.{zone}"), RecordType::MX, "nodata"),
-                (format!("_25._tcp.star.{zone}"), RecordType::TLSA, "records"),
-                (format!("real.wild.{zone}"), RecordType::A, "records"),
-                (zone.to_owned(), RecordType::MX, "records"),
-                (zone.to_owned(), RecordType::SOA, "records"),
-            ] {
-                let told = ask(&resolver, &name, record_type).await;
-                assert_eq!(told, format!("{status} {data}"), "{name} {record_type} {mode:?}");
-            }
+            let lines = format!(
+                "mx.{zone}               A    -> {status} records
+                 _25._tcp.mx.{zone}      TLSA -> {status} records
+                 mx.{zone}               AAAA -> {status} nodata
+                 ent.{zone}              A    -> {status} nodata
+                 nothing.{zone}          A    -> {status} nxdomain
+                 _25._tcp.nothing.{zone} TLSA -> {status} nxdomain
+                 any.wild.{zone}         A    -> {status} records
+                 a.b.wild.{zone}         A    -> {status} records
+                 any.wild.{zone}         MX   -> {status} nodata
+                 _25._tcp.star.{zone}    TLSA -> {status} records
+                 real.wild.{zone}        A    -> {status} records
+                 {zone}                  MX   -> {status} records
+                 {zone}                  SOA  -> {status} records"
+            );
+            resolver.tells(&lines).await;
         }
     }
 }
@@ -52,19 +48,16 @@ async fn each_kind_of_answer_has_the_status_of_its_zone() {
 #[tokio::test]
 async fn what_does_not_validate_is_bogus_whatever_it_says() {
     let world = world().await;
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
+    for resolver in world.resolvers() {
         for zone in ["bogus.test", "expired.test", "mismatch.test", "stripped.test"] {
-            for (name, record_type) in [
-                (format!("mx.{zone}"), RecordType::A),
-                (format!("mx.{zone}"), RecordType::AAAA),
-                (format!("nothing.{zone}"), RecordType::A),
-                (format!("any.wild.{zone}"), RecordType::A),
-                (format!("_25._tcp.mx.{zone}"), RecordType::TLSA),
-            ] {
-                let told = ask(&resolver, &name, record_type).await;
-                assert_eq!(told, "failed bogus", "{name} {record_type} {mode:?}");
-            }
+            let lines = format!(
+                "mx.{zone}          A    -> failed bogus
+                 mx.{zone}          AAAA -> failed bogus
+                 nothing.{zone}     A    -> failed bogus
+                 any.wild.{zone}    A    -> failed bogus
+                 _25._tcp.mx.{zone} TLSA -> failed bogus"
+            );
+            resolver.tells(&lines).await;
         }
     }
 }
@@ -72,207 +65,129 @@ async fn what_does_not_validate_is_bogus_whatever_it_says() {
 #[tokio::test]
 async fn under_opt_out_the_absence_of_a_name_is_insecure() {
     let world = world().await;
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
-        assert_eq!(
-            ask(&resolver, "nothing.optout.test", RecordType::A).await,
-            "insecure nxdomain",
-            "{mode:?}"
-        );
-        if mode == Mode::Validate {
+    for resolver in world.resolvers() {
+        let lines = "nothing.optout.test A    -> insecure nxdomain
+                     mx.optout.test      A    -> secure records
+                     mx.optout.test      AAAA -> secure nodata";
+        resolver.tells(lines).await;
+        if resolver.mode() == Mode::Validate {
             // Of a wildcard too: it may not be what answers for the name.
-            let told = ask(&resolver, "any.wild.optout.test", RecordType::MX).await;
-            assert_eq!(told, "insecure nodata");
+            resolver.tells("any.wild.optout.test MX -> insecure nodata").await;
         }
-        assert_eq!(
-            ask(&resolver, "mx.optout.test", RecordType::A).await,
-            "secure records",
-            "{mode:?}"
-        );
-        assert_eq!(
-            ask(&resolver, "mx.optout.test", RecordType::AAAA).await,
-            "secure nodata",
-            "{mode:?}"
-        );
     }
 }
 
 #[tokio::test]
 async fn unsigned_delegations_are_proved_by_each_kind_of_denial() {
     let world = world().await;
-    for parent in ["secure.test", "hashed.test", "optout.test"] {
-        let zone = format!("child.{parent}");
-        world
-            .domain(&zone)
-            .unsigned()
-            .record(&zone, RecordType::A, "192.0.2.9")
-            .add()
-            .unwrap();
+    let zones = ["secure.test", "hashed.test", "optout.test"].map(|parent| format!("child.{parent}"));
+    for zone in &zones {
+        world.domain(zone).unsigned().add().unwrap();
+        world.has(&format!("{zone} A 192.0.2.9"));
     }
-    let resolver = resolver(&world, Mode::Validate);
-    for parent in ["secure.test", "hashed.test", "optout.test"] {
-        let zone = format!("child.{parent}");
-        assert_eq!(
-            ask(&resolver, &zone, RecordType::A).await,
-            "insecure records",
-            "{zone}"
+    let resolver = world.resolver(Mode::Validate);
+    for zone in &zones {
+        let lines = format!(
+            "{zone}         A -> insecure records
+             nothing.{zone} A -> insecure nxdomain"
         );
-        assert_eq!(
-            ask(&resolver, &format!("nothing.{zone}"), RecordType::A).await,
-            "insecure nxdomain",
-            "{zone}"
-        );
+        resolver.tells(&lines).await;
     }
 }
 
 #[tokio::test]
 async fn too_many_nsec3_iterations_count_as_unsigned_and_far_too_many_as_broken() {
     let world = world().await;
-    for (zone, iterations) in [
-        ("few.test", 150),
-        ("many.test", 151),
-        ("more.test", 200),
-        ("most.test", 500),
-        ("absurd.test", 501),
-        ("beyond.test", 600),
+    let resolver = world.resolver(Mode::Validate);
+    for (zone, iterations, told) in [
+        ("few.test", 150, "secure nxdomain"),
+        ("many.test", 151, "insecure nxdomain"),
+        ("more.test", 200, "insecure nxdomain"),
+        ("most.test", 500, "insecure nxdomain"),
+        ("absurd.test", 501, "failed bogus"),
+        ("beyond.test", 600, "failed bogus"),
     ] {
-        world
-            .domain(zone)
-            .nsec3(iterations, Span::Full)
-            .record(zone, RecordType::A, "192.0.2.1")
-            .add()
-            .unwrap();
+        world.domain(zone).nsec3(iterations, Span::Full).add().unwrap();
+        world.has(&format!("{zone} A 192.0.2.1"));
+        resolver.tells(&format!("nothing.{zone} A -> {told}")).await;
     }
-    let resolver = resolver(&world, Mode::Validate);
-    for (zone, told) in [
-        ("few.test", "secure nxdomain"),
-        ("many.test", "insecure nxdomain"),
-        ("more.test", "insecure nxdomain"),
-        ("most.test", "insecure nxdomain"),
-        ("absurd.test", "failed bogus"),
-        ("beyond.test", "failed bogus"),
-    ] {
-        let name = format!("nothing.{zone}");
-        assert_eq!(ask(&resolver, &name, RecordType::A).await, told, "{zone}");
-    }
-    assert_eq!(
-        ask(&resolver, "absurd.test", RecordType::A).await,
-        "secure records"
-    );
+    resolver.tells("absurd.test A -> secure records").await;
 }
 
 #[tokio::test]
 async fn a_chain_of_aliases_is_as_secure_as_its_weakest_link() {
+    const SECURE: Security = Security::Secure;
+    const INSECURE: Security = Security::Insecure;
     let world = world().await;
-    let alias = |from: &str, to: &str| world.add(from, RecordType::CNAME, &format!("{to}.")).unwrap();
-    alias("all.secure.test", "mid.hashed.test");
-    alias("mid.hashed.test", "mx.secure.test");
-    alias("out.secure.test", "back.insecure.test");
-    alias("back.insecure.test", "mx.secure.test");
-    alias("lost.secure.test", "nothing.secure.test");
-    alias("empty.secure.test", "mx.secure.test");
-    alias("broken.secure.test", "mx.bogus.test");
-    alias("any.bogus.test", "mx.secure.test");
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
+    world.has(
+        "all.secure.test    CNAME mid.hashed.test.
+         mid.hashed.test    CNAME mx.secure.test.
+         out.secure.test    CNAME back.insecure.test.
+         back.insecure.test CNAME mx.secure.test.
+         lost.secure.test   CNAME nothing.secure.test.
+         empty.secure.test  CNAME mx.secure.test.
+         broken.secure.test CNAME mx.bogus.test.
+         any.bogus.test     CNAME mx.secure.test.",
+    );
+    for (resolver, mode) in world.resolvers().zip(MODES) {
         let all = resolver.a(&domain("all.secure.test")).await.unwrap();
         assert_eq!((all.security, all.aliases.len()), (SECURE, 2), "{mode:?}");
         assert_eq!(all.expanded(&domain("all.secure.test")), domain("mx.secure.test"));
 
         let out = resolver.a(&domain("out.secure.test")).await.unwrap();
         let hops: Vec<_> = out.aliases.iter().map(|alias| alias.security).collect();
-        assert_eq!(
-            (out.security, hops),
-            (INSECURE, vec![SECURE, INSECURE]),
-            "{mode:?}"
-        );
+        let weakest = (INSECURE, vec![SECURE, INSECURE]);
+        assert_eq!((out.security, hops), weakest, "{mode:?}");
         assert_eq!(out.records().len(), 1);
 
-        assert_eq!(
-            ask(&resolver, "lost.secure.test", RecordType::A).await,
-            "secure nxdomain",
-            "{mode:?}"
-        );
-        assert_eq!(
-            ask(&resolver, "empty.secure.test", RecordType::AAAA).await,
-            "secure nodata",
-            "{mode:?}"
-        );
-        assert_eq!(
-            ask(&resolver, "broken.secure.test", RecordType::A).await,
-            "failed bogus",
-            "{mode:?}"
-        );
-        assert_eq!(
-            ask(&resolver, "any.bogus.test", RecordType::A).await,
-            "failed bogus",
-            "{mode:?}"
-        );
+        let lines = "lost.secure.test   A    -> secure nxdomain
+                     empty.secure.test  AAAA -> secure nodata
+                     broken.secure.test A    -> failed bogus
+                     any.bogus.test     A    -> failed bogus";
+        resolver.tells(lines).await;
         let alias = resolver.cname(&domain("out.secure.test")).await.unwrap();
-        assert_eq!(
-            (alias.security, alias.records()),
-            (SECURE, &[domain("back.insecure.test")][..])
-        );
+        let target = domain("back.insecure.test");
+        assert_eq!((alias.security, alias.records()), (SECURE, &[target][..]));
     }
 }
 
 #[tokio::test]
 async fn a_redirection_of_a_subtree_counts_as_signed() {
     let world = world().await;
-    world
-        .add("moved.secure.test", RecordType::DNAME, "hashed.test.")
-        .unwrap();
-    world
-        .add("moved.insecure.test", RecordType::DNAME, "secure.test.")
-        .unwrap();
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
-        assert_eq!(
-            ask(&resolver, "mx.moved.secure.test", RecordType::A).await,
-            "secure records",
-            "{mode:?}"
-        );
-        assert_eq!(
-            ask(&resolver, "mx.moved.insecure.test", RecordType::A).await,
-            "insecure records",
-            "{mode:?}"
-        );
+    world.has(
+        "moved.secure.test   DNAME hashed.test.
+         moved.insecure.test DNAME secure.test.",
+    );
+    for resolver in world.resolvers() {
+        let lines = "mx.moved.secure.test   A -> secure records
+                     mx.moved.insecure.test A -> insecure records";
+        resolver.tells(lines).await;
     }
 }
 
 #[tokio::test]
 async fn aliases_that_go_round_or_on_and_on_fail() {
     let world = world().await;
-    world
-        .add("a.secure.test", RecordType::CNAME, "b.hashed.test.")
-        .unwrap();
-    world
-        .add("b.hashed.test", RecordType::CNAME, "a.secure.test.")
-        .unwrap();
+    world.has(
+        "a.secure.test CNAME b.hashed.test.
+         b.hashed.test CNAME a.secure.test.",
+    );
     for number in 0..14 {
-        let target = format!("chain{}.secure.test.", number + 1);
-        world
-            .add(&format!("chain{number}.secure.test"), RecordType::CNAME, &target)
-            .unwrap();
+        let (from, to) = (number, number + 1);
+        world.has(&format!("chain{from}.secure.test CNAME chain{to}.secure.test."));
     }
-    world
-        .add("chain14.secure.test", RecordType::A, "192.0.2.1")
-        .unwrap();
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
+    world.has("chain14.secure.test A 192.0.2.1");
+    for resolver in world.resolvers() {
         // The resolver asked may itself give up first, with SERVFAIL.
         for name in ["a.secure.test", "chain0.secure.test"] {
-            let cause = failure(resolver.a(&domain(name)).await);
+            let cause = resolver.a(&domain(name)).await.unwrap_err().cause;
             assert!(
                 matches!(cause, LookupFailure::AliasLoop | LookupFailure::Servfail),
-                "{name} {mode:?}: {cause}"
+                "{name} {:?}: {cause}",
+                resolver.mode()
             );
         }
-        assert_eq!(
-            ask(&resolver, "chain4.secure.test", RecordType::A).await,
-            "secure records",
-            "{mode:?}"
-        );
+        resolver.tells("chain4.secure.test A -> secure records").await;
     }
 }
 
@@ -280,12 +195,11 @@ async fn aliases_that_go_round_or_on_and_on_fail() {
 async fn refusals_and_silence_are_failures_each_by_its_name() {
     let world = world().await;
     for mode in MODES {
-        let quick = ResolverConfig {
-            timeout: std::time::Duration::from_millis(600),
+        world.serves(mode);
+        let resolver = Client::new(ResolverConfig {
+            timeout: Duration::from_millis(600),
             ..config(&world, mode)
-        };
-        let _ = resolver(&world, mode);
-        let resolver = Resolver::new(quick).unwrap();
+        });
         for (fault, cause) in [
             (DnsFault::ServFail, "servfail"),
             (DnsFault::Refused, "rcode REFUSED"),
@@ -294,14 +208,11 @@ async fn refusals_and_silence_are_failures_each_by_its_name() {
             (DnsFault::Silence, "timeout"),
         ] {
             for zone in ["secure.test", "insecure.test"] {
-                let name = format!("_25._tcp.mx.{zone}");
-                world
-                    .break_dns(&Questions::Of(name.clone(), RecordType::TLSA), fault.clone())
-                    .unwrap();
+                let question = format!("_25._tcp.mx.{zone} TLSA");
+                world.breaks(&question, fault.clone());
                 resolver.flush(&domain(zone));
-                let told = ask(&resolver, &name, RecordType::TLSA).await;
-                assert_eq!(told, format!("failed {cause}"), "{name} {fault:?} {mode:?}");
-                world.mend_dns(&Questions::Of(name, RecordType::TLSA)).unwrap();
+                resolver.tells(&format!("{question} -> failed {cause}")).await;
+                world.mends(&question);
             }
         }
     }
@@ -310,108 +221,80 @@ async fn refusals_and_silence_are_failures_each_by_its_name() {
 #[tokio::test]
 async fn records_come_in_our_types() {
     let world = world().await;
-    world
-        .set(
-            "odd.test",
-            RecordType::MX,
-            &["5 .", "10 192.0.2.1.", "20 mx.secure.test."],
-        )
-        .unwrap();
-    let resolver = resolver(&world, Mode::Validate);
-    let answer = resolver.mx(&domain("odd.test")).await.unwrap();
-    let of = |preference| {
-        answer
-            .records()
-            .iter()
-            .find(|mx| mx.preference == preference)
-            .unwrap()
-            .exchange
-            .clone()
-    };
-    assert_eq!(of(5), Exchange::Root);
-    assert_eq!(of(10), Exchange::Address([192, 0, 2, 1].into()));
-    assert_eq!(of(20), Exchange::Name(domain("mx.secure.test")));
-    let tlsa = resolver.tlsa(25, &domain("mx.secure.test")).await.unwrap();
-    assert_eq!(
-        tlsa.data,
-        Data::Records(vec![dane::TlsaRecord::from_parts(3, 1, 1, vec![0])])
+    world.has(
+        "odd.test MX 5 .
+         odd.test MX 10 192.0.2.1.
+         odd.test MX 20 mx.secure.test.",
     );
+    let resolver = world.resolver(Mode::Validate);
+    let answer = resolver.mx(&domain("odd.test")).await.unwrap();
+    let mut found: Vec<_> = answer
+        .records()
+        .iter()
+        .map(|mx| (mx.preference, mx.exchange.clone()))
+        .collect();
+    found.sort_by_key(|(preference, _)| *preference);
+    let expected = [
+        (5, Exchange::Root),
+        (10, Exchange::Address([192, 0, 2, 1].into())),
+        (20, Exchange::Name(domain("mx.secure.test"))),
+    ];
+    assert_eq!(found, expected);
+    let tlsa = resolver.tlsa(25, &domain("mx.secure.test")).await.unwrap();
+    let record = dane::TlsaRecord::from_parts(3, 1, 1, vec![0]);
+    assert_eq!(tlsa.data, Data::Records(vec![record]));
     let root = resolver.text(".", "dnskey").await.unwrap().unwrap();
-    assert_eq!((root.security, root.records().len()), (SECURE, 1));
+    assert_eq!((root.security, root.records().len()), (Security::Secure, 1));
     assert!(resolver.text("mx.secure.test", "NOTATYPE").await.is_err());
 }
 
 #[tokio::test]
 async fn below_a_negative_trust_anchor_everything_is_insecure() {
     let world = world().await;
-    let domain_insecure = vec![domain("bogus.test"), domain("hashed.test")];
-    let resolver = Resolver::new(ResolverConfig {
-        domain_insecure,
-        ..config(&world, Mode::Validate)
-    })
-    .unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.bogus.test", RecordType::A).await,
-        "insecure records"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.hashed.test", RecordType::A).await,
-        "insecure records"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.expired.test", RecordType::A).await,
-        "failed bogus"
-    );
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    let unsigned = ["bogus.test", "hashed.test"].map(domain);
+    let resolver = world.validator(|config| config.domain_insecure = unsigned.to_vec());
+    let lines = "mx.bogus.test   A -> insecure records
+                 mx.hashed.test  A -> insecure records
+                 mx.expired.test A -> failed bogus
+                 mx.secure.test  A -> secure records";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn answers_are_kept_until_their_time_or_a_flush() {
     let world = world().await;
     world.set_ttl(3600);
-    let resolver = resolver(&world, Mode::Validate);
+    let resolver = world.resolver(Mode::Validate);
     let host = domain("mx.secure.test");
-    for _ in 0..3 {
+    let asked = async || {
         assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
-        assert_eq!(
-            ask(&resolver, "mx.secure.test", RecordType::AAAA).await,
-            "secure nodata"
-        );
+        world.count("mx.secure.test A")
+    };
+    for _ in 0..3 {
+        assert_eq!(asked().await, 1);
+        resolver.tells("mx.secure.test AAAA -> secure nodata").await;
     }
-    assert_eq!(world.asked("mx.secure.test", RecordType::A), 1);
-    assert_eq!(world.asked("mx.secure.test", RecordType::AAAA), 1);
+    assert_eq!(world.count("mx.secure.test AAAA"), 1);
     assert_eq!(
-        world.asked("secure.test", RecordType::DNSKEY),
+        world.count("secure.test DNSKEY"),
         1,
-        "keys are kept for the next name"
+        "keys serve the next name too"
     );
     resolver.flush(&domain("secure.test"));
-    assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
-    assert_eq!(world.asked("mx.secure.test", RecordType::A), 2);
+    assert_eq!(asked().await, 2);
     // Another name is not concerned; without a name everything is.
     resolver.flush_each(&[domain("hashed.test"), domain("elsewhere.test")]);
-    assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
-    assert_eq!(world.asked("mx.secure.test", RecordType::A), 2);
+    assert_eq!(asked().await, 2);
     resolver.flush_all();
-    assert_eq!(resolver.a(&host).await.unwrap().records().len(), 1);
-    assert_eq!(world.asked("mx.secure.test", RecordType::A), 3);
+    assert_eq!(asked().await, 3);
 }
 
 #[tokio::test]
 async fn a_mended_zone_is_seen_after_a_flush() {
     let world = world().await;
-    let resolver = resolver(&world, Mode::Validate);
-    assert_eq!(
-        ask(&resolver, "mx.stripped.test", RecordType::A).await,
-        "failed bogus"
-    );
+    let resolver = world.resolver(Mode::Validate);
+    resolver.tells("mx.stripped.test A -> failed bogus").await;
     world.set_status("stripped.test", Status::Signed).unwrap();
     resolver.flush(&domain("stripped.test"));
-    assert_eq!(
-        ask(&resolver, "mx.stripped.test", RecordType::A).await,
-        "secure records"
-    );
+    resolver.tells("mx.stripped.test A -> secure records").await;
 }

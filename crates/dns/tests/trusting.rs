@@ -8,20 +8,13 @@
 
 mod common;
 
-use common::{ask, config, domain, forger, resolver, world};
+use common::{Client, Scene, config, domain, world};
 use dns::{Mode, Resolver, ResolverConfig, ResolverError};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::RecordType;
-use testworld::dns::{Role, World};
 
-async fn believing(world: &World, forge: impl Fn(&Query, &mut Message) + Send + Sync + 'static) -> Resolver {
-    world.set_role(Role::Validator);
-    let servers = vec![forger(world, forge).await.into()];
-    Resolver::new(ResolverConfig {
-        servers,
-        ..config(world, Mode::TrustAd)
-    })
-    .unwrap()
+async fn believing(world: &Scene, forge: impl Fn(&Query, &mut Message) + Send + Sync + 'static) -> Client {
+    world.behind(Mode::TrustAd, forge).await
 }
 
 fn without_options(message: &mut Message) {
@@ -34,10 +27,7 @@ fn without_options(message: &mut Message) {
 async fn servfail_is_bogus_if_the_data_is_there_unchecked() {
     let world = world().await;
     let resolver = believing(&world, |_, message| without_options(message)).await;
-    assert_eq!(
-        ask(&resolver, "mx.bogus.test", RecordType::A).await,
-        "failed bogus"
-    );
+    resolver.tells("mx.bogus.test A -> failed bogus").await;
 }
 
 #[tokio::test]
@@ -49,10 +39,7 @@ async fn servfail_of_both_kinds_of_question_is_an_outage() {
         message.answers.clear();
     })
     .await;
-    assert_eq!(
-        ask(&resolver, "mx.bogus.test", RecordType::A).await,
-        "failed servfail"
-    );
+    resolver.tells("mx.bogus.test A -> failed servfail").await;
 }
 
 #[tokio::test]
@@ -62,56 +49,35 @@ async fn the_status_is_the_ad_bit_of_answers_and_absences_alike() {
         message.metadata.authentic_data &= query.name().is_root();
     })
     .await;
-    for (name, told) in [
-        ("mx.secure.test", "insecure records"),
-        ("nothing.secure.test", "insecure nxdomain"),
-    ] {
-        assert_eq!(ask(&resolver, name, RecordType::A).await, told);
-    }
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::AAAA).await,
-        "insecure nodata"
-    );
+    let lines = "mx.secure.test      A    -> insecure records
+                 nothing.secure.test A    -> insecure nxdomain
+                 mx.secure.test      AAAA -> insecure nodata";
+    resolver.tells(lines).await;
 }
 
 #[tokio::test]
 async fn the_alias_is_asked_about_by_itself_only_where_the_whole_is_insecure() {
     let world = world().await;
-    world
-        .add("in.secure.test", RecordType::CNAME, "mx.hashed.test.")
-        .unwrap();
-    world
-        .add("out.secure.test", RecordType::CNAME, "mx.insecure.test.")
-        .unwrap();
-    let resolver = resolver(&world, Mode::TrustAd);
-    assert_eq!(
-        ask(&resolver, "in.secure.test", RecordType::A).await,
-        "secure records"
-    );
-    assert_eq!(world.asked("in.secure.test", RecordType::CNAME), 0);
-    assert_eq!(
-        ask(&resolver, "out.secure.test", RecordType::A).await,
-        "insecure records"
-    );
-    assert_eq!(world.asked("out.secure.test", RecordType::CNAME), 1);
+    world.has("in.secure.test CNAME mx.hashed.test.");
+    world.has("out.secure.test CNAME mx.insecure.test.");
+    let resolver = world.resolver(Mode::TrustAd);
+    resolver.tells("in.secure.test A -> secure records").await;
+    assert_eq!(world.count("in.secure.test CNAME"), 0);
+    resolver.tells("out.secure.test A -> insecure records").await;
+    assert_eq!(world.count("out.secure.test CNAME"), 1);
 }
 
 #[tokio::test]
 async fn an_alias_that_cannot_be_asked_about_fails_the_look_up() {
     let world = world().await;
-    world
-        .add("out.secure.test", RecordType::CNAME, "mx.insecure.test.")
-        .unwrap();
+    world.has("out.secure.test CNAME mx.insecure.test.");
     let resolver = believing(&world, |query, message| {
         if query.query_type() == RecordType::CNAME {
             message.metadata.response_code = ResponseCode::Refused;
         }
     })
     .await;
-    assert_eq!(
-        ask(&resolver, "out.secure.test", RecordType::A).await,
-        "failed rcode REFUSED"
-    );
+    resolver.tells("out.secure.test A -> failed rcode REFUSED").await;
 }
 
 #[tokio::test]
@@ -130,9 +96,9 @@ async fn a_server_elsewhere_is_not_believed() {
 async fn one_question_serves_all_who_ask_it_at_once() {
     let world = world().await;
     world.set_ttl(0);
-    let resolver = resolver(&world, Mode::TrustAd);
+    let resolver = world.resolver(Mode::TrustAd);
     let name = domain("mx.secure.test");
     let (first, second) = futures_util::future::join(resolver.a(&name), resolver.a(&name)).await;
     assert_eq!(first, second);
-    assert_eq!(world.asked("mx.secure.test", RecordType::A), 1);
+    assert_eq!(world.count("mx.secure.test A"), 1);
 }

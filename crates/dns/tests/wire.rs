@@ -13,18 +13,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{ask, config, domain, forger, resolver, world};
+use common::{FORGED, MODES, Scene, domain, world};
+use dns::Mode;
 use dns::host::{AddressFamily, TlsaQuestion};
-use dns::{Mode, Resolver, ResolverConfig};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, RecordType};
-use testworld::dns::{DnsFault, Questions, Role, World};
+use testworld::dns::DnsFault;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
-
-const MODES: [Mode; 2] = [Mode::Validate, Mode::TrustAd];
-/// What no zone of the world says.
-const FORGED: &str = "198.51.100.66";
 
 /// The questions that came, each with where it came from.
 type Seen = Arc<Mutex<Vec<(Message, SocketAddr)>>>;
@@ -34,7 +30,7 @@ type Reply = (Message, bool);
 
 /// A server in front of the world that keeps what it is asked and replies what `replies` makes of the true answer.
 async fn tap(
-    world: &World,
+    world: &Scene,
     replies: impl Fn(Message) -> Vec<Reply> + Send + Sync + 'static,
 ) -> (SocketAddr, Seen) {
     let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -61,25 +57,13 @@ async fn tap(
     (address, seen)
 }
 
-fn behind(world: &World, mode: Mode, server: SocketAddr) -> Resolver {
-    world.set_role(match mode {
-        Mode::Validate => Role::Forwarder,
-        Mode::TrustAd => Role::Validator,
-    });
-    Resolver::new(ResolverConfig {
-        servers: vec![server.into()],
-        timeout: Duration::from_secs(3),
-        ..config(world, mode)
-    })
-    .unwrap()
-}
-
 #[tokio::test]
 async fn every_question_wants_dnssec_and_fits_through_any_path() {
     let world = world().await;
     for mode in MODES {
         let (server, seen) = tap(&world, |answer| vec![(answer, true)]).await;
-        let resolver = behind(&world, mode, server);
+        world.serves(mode);
+        let resolver = world.asking(mode, [server]);
         let host = domain("mx.secure.test");
         dns::mx::discover(&resolver, &domain("secure.test")).await;
         dns::host::discover(&resolver, &host, 25, TlsaQuestion::Ask, AddressFamily::Any).await;
@@ -122,9 +106,10 @@ async fn ids_and_ports_are_not_to_be_guessed() {
     const QUESTIONS: usize = 100;
     let world = world().await;
     let (server, seen) = tap(&world, |answer| vec![(answer, true)]).await;
-    let resolver = behind(&world, Mode::TrustAd, server);
+    world.serves(Mode::TrustAd);
+    let resolver = world.asking(Mode::TrustAd, [server]);
     for number in 0..QUESTIONS {
-        ask(&resolver, &format!("n{number}.secure.test"), RecordType::A).await;
+        resolver.ask(&format!("n{number}.secure.test A")).await;
     }
     let seen = seen.lock().unwrap();
     let ids: Vec<u16> = seen.iter().map(|(message, _)| message.metadata.id).collect();
@@ -162,6 +147,7 @@ type Spoil = fn(&mut Message, &Name);
 async fn a_reply_to_another_question_is_not_taken() {
     let other = Name::from_ascii("other.secure.test.").unwrap();
     let world = world().await;
+    world.serves(Mode::TrustAd);
     let spoils: [(&str, Spoil); 4] = [
         ("id", |message, _| message.metadata.id ^= 1),
         ("name", |message, other| {
@@ -183,7 +169,7 @@ async fn a_reply_to_another_question_is_not_taken() {
             vec![(forgery, kind != "port"), (answer, true)]
         })
         .await;
-        let resolver = behind(&world, Mode::TrustAd, server);
+        let resolver = world.asking(Mode::TrustAd, [server]);
         let told = resolver.text("mx.secure.test", "A").await.unwrap();
         assert_eq!(told.unwrap().records(), ["192.0.2.1"], "{kind}");
     }
@@ -194,18 +180,15 @@ async fn replies_need_not_repeat_that_dnssec_was_asked_for() {
     let world = world().await;
     for mode in MODES {
         for is_without_opt in [false, true] {
-            let server = forger(&world, move |_, message| {
+            let resolver = world.behind(mode, move |_, message| {
                 if let Some(edns) = &mut message.edns {
                     edns.set_dnssec_ok(false);
                 }
                 if is_without_opt {
                     message.edns = None;
                 }
-            })
-            .await;
-            let resolver = behind(&world, mode, server);
-            let told = ask(&resolver, "mx.secure.test", RecordType::A).await;
-            assert_eq!(told, "secure records", "{mode:?} {is_without_opt}");
+            });
+            resolver.await.tells("mx.secure.test A -> secure records").await;
         }
     }
 }
@@ -213,19 +196,15 @@ async fn replies_need_not_repeat_that_dnssec_was_asked_for() {
 #[tokio::test]
 async fn what_is_not_in_dns_is_not_asked_about() {
     let world = world().await;
-    world
-        .add("xn--bcher-kva.secure.test", RecordType::A, "192.0.2.8")
-        .unwrap();
-    for mode in MODES {
-        let resolver = resolver(&world, mode);
+    world.has("xn--bcher-kva.secure.test A 192.0.2.8");
+    for resolver in world.resolvers() {
+        let mode = resolver.mode();
         world.clear_queries();
         for name in ["mail.Onion", "localhost", "a.Localhost", "mx.invalid"] {
-            for record_type in [RecordType::MX, RecordType::A] {
-                let told = ask(&resolver, name, record_type).await;
-                assert_eq!(told, "insecure nxdomain", "{name} {mode:?}");
-                let answer = resolver.text(name, "A").await.unwrap().unwrap();
-                assert_eq!(answer.ttl, 0, "nobody said how long");
-            }
+            let lines = format!("{name} MX -> insecure nxdomain\n{name} A -> insecure nxdomain");
+            resolver.tells(&lines).await;
+            let answer = resolver.text(name, "A").await.unwrap().unwrap();
+            assert_eq!(answer.ttl, 0, "nobody said how long");
         }
         let idn = resolver.a(&domain("bücher.secure.test")).await.unwrap();
         assert_eq!(idn.records().len(), 1);
@@ -243,11 +222,7 @@ async fn what_is_not_in_dns_is_not_asked_about() {
             );
             assert!(query.record_type != RecordType::TLSA, "{name} {mode:?}");
         }
-        assert_eq!(
-            world.asked("xn--bcher-kva.secure.test", RecordType::A),
-            1,
-            "{asked:?}"
-        );
+        assert_eq!(world.count("xn--bcher-kva.secure.test A"), 1, "{asked:?}");
     }
 }
 
@@ -255,48 +230,35 @@ async fn what_is_not_in_dns_is_not_asked_about() {
 async fn an_absence_is_kept_for_its_time_and_a_failure_for_seconds() {
     let world = world().await;
     world.set_ttl(2);
-    let resolver = resolver(&world, Mode::Validate);
-    let owner = "_25._tcp.real.wild.secure.test";
-    assert_eq!(ask(&resolver, owner, RecordType::TLSA).await, "secure nxdomain");
-    world.add(owner, RecordType::TLSA, "3 1 1 00").unwrap();
-    assert_eq!(ask(&resolver, owner, RecordType::TLSA).await, "secure nxdomain");
+    let resolver = world.resolver(Mode::Validate);
+    let owner = "_25._tcp.real.wild.secure.test TLSA";
+    let absent = format!("{owner} -> secure nxdomain");
+    resolver.tells(&absent).await;
+    world.has(&format!("{owner} 3 1 1 00"));
+    resolver.tells(&absent).await;
     sleep(Duration::from_millis(2100)).await;
-    assert_eq!(ask(&resolver, owner, RecordType::TLSA).await, "secure records");
+    resolver.tells(&format!("{owner} -> secure records")).await;
 
-    let broken = Questions::Of("mx.secure.test".to_owned(), RecordType::A);
-    world.break_dns(&broken, DnsFault::ServFail).unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "failed servfail"
-    );
-    world.mend_dns(&broken).unwrap();
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "failed servfail"
-    );
+    world.breaks("mx.secure.test A", DnsFault::ServFail);
+    resolver.tells("mx.secure.test A -> failed servfail").await;
+    world.mends("mx.secure.test A");
+    resolver.tells("mx.secure.test A -> failed servfail").await;
     sleep(Duration::from_millis(5100)).await;
-    assert_eq!(
-        ask(&resolver, "mx.secure.test", RecordType::A).await,
-        "secure records"
-    );
+    resolver.tells("mx.secure.test A -> secure records").await;
 }
 
 #[tokio::test]
 async fn the_lowest_of_unequal_times_counts() {
     let world = world().await;
     world.set_ttl(500);
-    world.add("mx.secure.test", RecordType::A, "192.0.2.5").unwrap();
+    world.has("mx.secure.test A 192.0.2.5");
     for mode in MODES {
-        let server = forger(&world, |query, message| {
+        let resolver = world.behind(mode, |query, message| {
             if query.query_type() == RecordType::A {
                 message.answers[0].ttl = 5;
             }
-        })
-        .await;
-        let answer = behind(&world, mode, server)
-            .a(&domain("mx.secure.test"))
-            .await
-            .unwrap();
+        });
+        let answer = resolver.await.a(&domain("mx.secure.test")).await.unwrap();
         assert_eq!(answer.records().len(), 2, "{mode:?}");
         assert!(answer.ttl <= 5, "{mode:?}: {}", answer.ttl);
     }
@@ -306,21 +268,20 @@ async fn the_lowest_of_unequal_times_counts() {
 async fn a_time_with_the_highest_bit_set_counts_as_none() {
     let world = world().await;
     for mode in MODES {
-        let server = forger(&world, |query, message| {
+        let resolver = world.behind(mode, |query, message| {
             if query.query_type() == RecordType::A {
                 for record in &mut message.answers {
                     record.ttl = 1 << 31;
                 }
             }
-        })
-        .await;
-        let resolver = behind(&world, mode, server);
+        });
+        let resolver = resolver.await;
         for (name, told) in [
             ("mx.secure.test", "secure records"),
             ("mx.insecure.test", "insecure records"),
         ] {
             for _ in 0..2 {
-                assert_eq!(ask(&resolver, name, RecordType::A).await, told, "{mode:?}");
+                resolver.tells(&format!("{name} A -> {told}")).await;
             }
             let answer = resolver.a(&domain(name)).await.unwrap();
             assert_eq!(answer.ttl, 0, "{name} {mode:?}");
@@ -331,7 +292,7 @@ async fn a_time_with_the_highest_bit_set_counts_as_none() {
 #[tokio::test]
 async fn no_name_at_all_is_not_the_root() {
     let world = world().await;
-    let resolver = resolver(&world, Mode::Validate);
+    let resolver = world.resolver(Mode::Validate);
     assert!(resolver.text("", "SOA").await.is_err());
     assert!(resolver.text(".", "SOA").await.unwrap().is_ok());
 }

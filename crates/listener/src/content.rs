@@ -8,7 +8,7 @@ use spool::{Accepted, Incoming, NewMessage, Spool, SpoolError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::envelope::envelope;
-use crate::header::HeaderScanner;
+use crate::header::{Beginning, HeaderScanner};
 use crate::received::Received;
 use crate::session::{End, Session};
 use crate::{log, replies};
@@ -36,6 +36,8 @@ struct Arrival {
     transaction: Transaction,
     decoder: DataDecoder,
     header: HeaderScanner,
+    /// What the content begins with, once that is known.
+    beginning: Option<Beginning>,
     /// Decoded content that is not in the spool yet.
     decoded: BytesMut,
     /// What is in the spool so far, or why it is nothing any more.
@@ -90,7 +92,7 @@ where
 
     /// Opens a place in the spool and writes our Received field to it.
     async fn begin(&mut self, transaction: Transaction) -> Result<Arrival, Rejection> {
-        let mut incoming = self.shared.spool.create()?;
+        let mut incoming = self.open(&transaction.mail)?;
         let id = QueueId::generate();
         let created = Timestamp::now();
         if let Some(hello) = self.state.introduced() {
@@ -111,6 +113,7 @@ where
             transaction,
             decoder: DataDecoder::new(self.config.limits.message_size),
             header: HeaderScanner::default(),
+            beginning: None,
             decoded: BytesMut::new(),
             stored: Ok(incoming),
         })
@@ -166,6 +169,9 @@ where
 impl Arrival {
     /// Moves decoded content into the spool, as long as the message can still be accepted.
     async fn store(&mut self) {
+        if self.decoder.fault().is_none() && !self.is_separated() {
+            return;
+        }
         self.header.scan(&self.decoded);
         let failure = match &mut self.stored {
             Err(_) => None,
@@ -183,5 +189,19 @@ impl Arrival {
             self.stored = Err(rejection);
         }
         self.decoded.clear();
+    }
+
+    /// Puts the blank line in front of content that is a body only (RFC 5322 §2.1): without it a folded first line would be
+    /// more of our Received field, and any other a broken field behind it. `false` while more of that line must come. No
+    /// signature is lost by it: one is a field of a header (RFC 6376 §3.5), and this content has none.
+    fn is_separated(&mut self) -> bool {
+        if self.beginning.is_none() {
+            self.beginning = Beginning::of(&self.decoded);
+            if self.beginning == Some(Beginning::Body) {
+                let separated = [b"\r\n", &*self.decoded].concat();
+                self.decoded = BytesMut::from(&*separated);
+            }
+        }
+        self.beginning.is_some()
     }
 }

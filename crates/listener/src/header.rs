@@ -1,11 +1,36 @@
-//! What the listener reads in a header while the content passes by: trace fields, the message-id, and whether it is
-//! ASCII.
+//! What the listener reads in a header while the content passes by: whether there is one, trace fields, the message-id, and
+//! whether it is ASCII.
 
 /// The most Received fields with which a message is taken (RFC 5321 §6.3: at least 100 for a mere count).
 pub(crate) const RECEIVED_LIMIT: u32 = 100;
 
 /// The most octets of one field that are looked at.
 const FIELD_LENGTH: usize = 2000;
+
+/// What content begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// A field of its header, or the blank line behind a header without fields.
+    Header,
+    /// A line that is no part of a header: there is a body only.
+    Body,
+}
+
+impl Beginning {
+    /// Reads it from what has come of the content; `None` while more of the first line is needed.
+    pub(crate) fn of(content: &[u8]) -> Option<Self> {
+        // A folded line belongs to a field before it (RFC 5322 §2.2.3), and there is none.
+        if matches!(content.first()?, b' ' | b'\t') {
+            return Some(Self::Body);
+        }
+        let end = memchr::memchr(b'\n', content);
+        let line = content.get(..end.unwrap_or(content.len()))?.trim_ascii_end();
+        if field(line).is_some() {
+            return Some(Self::Header);
+        }
+        end.map(|_| if line.is_empty() { Self::Header } else { Self::Body })
+    }
+}
 
 /// Follows the header of one message. Content may come in pieces of any size.
 #[derive(Debug, Default)]
@@ -125,6 +150,7 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
     use super::*;
 
     fn scan(content: &[u8], chunk: usize) -> HeaderScanner {
@@ -133,6 +159,37 @@ mod tests {
             scanner.scan(piece);
         }
         scanner
+    }
+
+    #[test]
+    fn content_begins_with_a_header_or_without_one() {
+        use Beginning::{Body, Header};
+        for (content, needed, beginning) in [
+            ("Subject: x\r\n", "Subject:", Header),
+            ("Subject : x\r\n", "Subject :", Header),
+            ("\r\nbody\r\n", "\r\n", Header),
+            (" folded: x\r\n", " ", Body),
+            ("\tfolded\r\n", "\t", Body),
+            (" \r\nSubject: x\r\n", " ", Body),
+            ("no field\r\nSubject: x\r\n", "no field\r\n", Body),
+            (": no field\r\n", ": no field\r\n", Body),
+            ("no field: x\r\n", "no field: x\r\n", Body),
+            ("S\u{e9}: no field\r\n", "S\u{e9}: no field\r\n", Body),
+            (
+                "From a@b Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n",
+                "From a@b Thu Jan  1 00:00:00 2026\r\n",
+                Body,
+            ),
+        ] {
+            for length in 0..=content.len() {
+                let known = (length >= needed.len()).then_some(beginning);
+                assert_eq!(
+                    Beginning::of(&content.as_bytes()[..length]),
+                    known,
+                    "{content:?} to {length}"
+                );
+            }
+        }
     }
 
     #[test]

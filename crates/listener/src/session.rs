@@ -11,7 +11,7 @@ use smtp::{
     ForwardPath, Hello, Line, LineReader, MailFrom, Protocol, RcptTo, Refusal, Request, ServerState,
     Transaction,
 };
-use spool::{Spool, SpoolError};
+use spool::{Incoming, Spool, SpoolError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -273,13 +273,21 @@ where
             return Ok(Next::Command);
         }
         // Asked before the client sends its content in vain; what it is given is only needed at DATA.
-        if let Err(error) = self.shared.spool.create() {
+        if let Err(error) = self.open(&mail) {
             self.mail_refused = true;
             self.refuse_for_spool(&error);
             return Ok(Next::Pause);
         }
         self.state.begin(mail)?;
         Ok(self.answer(replies::SENDER_OK, Next::Command))
+    }
+
+    /// A place in the spool for this message, if there is room for as much as its client declares (RFC 1870 §6.1 (1)).
+    pub(crate) fn open(&self, mail: &MailFrom) -> Result<Incoming, SpoolError> {
+        let incoming = self.shared.spool.create()?;
+        let declared = mail.size.filter(|_| self.config.may_relay(self.client));
+        incoming.fits(declared.unwrap_or(0))?;
+        Ok(incoming)
     }
 
     fn rcpt_to(&mut self, rcpt: RcptTo) -> Result<Next, Refusal> {

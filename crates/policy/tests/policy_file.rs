@@ -6,10 +6,13 @@
     clippy::indexing_slicing
 )]
 
+mod common;
+
 use std::io;
 use std::path::Path;
 
-use policy::{Policy, Sources, Text};
+use common::{TODAY, compile_from};
+use policy::Policy;
 
 fn compile(text: &str) -> Result<Vec<String>, Vec<String>> {
     let read = |path: &Path| match path.to_str().unwrap() {
@@ -17,16 +20,7 @@ fn compile(text: &str) -> Result<Vec<String>, Vec<String>> {
         "conf/html.list" => Ok("<html>\n".repeat(50)),
         other => Err(io::Error::new(io::ErrorKind::NotFound, format!("no {other}"))),
     };
-    let policy = Text {
-        file: Path::new("conf/policy.toml"),
-        text,
-    };
-    let sources = Sources {
-        policy,
-        added: None,
-        read: &read,
-    };
-    match Policy::compile(&sources) {
+    match compile_from("conf/policy.toml", text, &read) {
         Ok((_, warnings)) => Ok(warnings.iter().map(ToString::to_string).collect()),
         Err(error) => Err(error.errors.iter().map(ToString::to_string).collect()),
     }
@@ -287,20 +281,11 @@ const TEMPLATE: &str = include_str!("../../../config/policy.toml");
 
 #[test]
 fn the_template_is_the_built_in_policy() {
-    use jiff::civil::date;
-    let sources = Sources {
-        policy: Text {
-            file: Path::new("policy.toml"),
-            text: TEMPLATE,
-        },
-        added: None,
-        read: &|path| panic!("the template names no list, but {path:?} was read"),
-    };
-    let (policy, warnings) = Policy::compile(&sources).unwrap();
+    let none = |path: &Path| panic!("the template names no list, but {path:?} was read");
+    let (policy, warnings) = compile_from("policy.toml", TEMPLATE, &none).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
     assert!(policy.lists().is_empty());
-    let today = date(2026, 11, 22);
-    assert_eq!(policy.negative_trust_anchors(today).count(), 0);
+    assert_eq!(policy.negative_trust_anchors(TODAY).count(), 0);
     for name in [
         "a.example",
         "xs4all.nl",
@@ -309,8 +294,8 @@ fn the_template_is_the_built_in_policy() {
         "[192.0.2.1]",
     ] {
         let hop = name.parse().unwrap();
-        let expected = Policy::builtin().for_destination(&hop, today);
-        assert_eq!(policy.for_destination(&hop, today), expected, "{name}");
+        let expected = Policy::builtin().for_destination(&hop, TODAY);
+        assert_eq!(policy.for_destination(&hop, TODAY), expected, "{name}");
     }
 }
 
@@ -331,15 +316,7 @@ fn the_examples_of_the_template_are_sound() {
         })
         .collect();
     let read = |_: &Path| Ok("listed.example\n".to_owned());
-    let sources = Sources {
-        policy: Text {
-            file: Path::new("policy.toml"),
-            text: &text.join("\n"),
-        },
-        added: None,
-        read: &read,
-    };
-    let (policy, warnings) = Policy::compile(&sources).unwrap();
+    let (policy, warnings) = compile_from("policy.toml", &text.join("\n"), &read).unwrap();
     assert_eq!(policy.lists().len(), 2);
     let unavailable = warnings
         .iter()

@@ -14,20 +14,34 @@ use crate::error::SpoolError;
 /// The largest chunk that [`ContentReader::next`] gives, in octets.
 pub const CHUNK: usize = 64 * 1024;
 
+// What can be wrong with content.
+pub(crate) const MISSING: &str = "its content is missing";
+pub(crate) const OTHER_SIZE: &str = "its content has another size";
+pub(crate) const ALTERED: &str = "its content is not what was written";
+
 /// Where the content of a leased message is. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// In memory: small messages.
     Inline(Bytes),
-    /// In a file of its own, never held in memory whole.
+    /// In a file of its own, never held in memory whole, and checked while it is read.
     File(BodyFile),
+    /// Seen not to be what was once written: there is nothing to read.
+    Damaged(Damage),
+}
+
+/// What is wrong with the content of one message. It turns into [`SpoolError::Corrupt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    id: QueueId,
+    what: &'static str,
 }
 
 /// A file that holds one message's content.
 #[derive(Debug, Clone)]
 pub struct BodyFile {
     path: Arc<Path>,
-    expected: Option<Expected>,
+    expected: Expected,
 }
 
 /// What a file is to hold.
@@ -36,22 +50,35 @@ pub(crate) struct Expected {
     pub(crate) id: QueueId,
     /// Octets.
     pub(crate) size: u64,
-    /// Their CRC-32.
-    pub(crate) sum: u32,
+    /// Their CRC-32; `None` for what an earlier version stored, which kept none.
+    pub(crate) sum: Option<u32>,
+}
+
+impl Damage {
+    /// `what`, such as "its content is missing", is wrong with this message.
+    pub fn new(id: QueueId, what: &'static str) -> Self {
+        Self { id, what }
+    }
+
+    /// What is wrong, in words for people.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+impl From<Damage> for SpoolError {
+    fn from(Damage { id, what }: Damage) -> Self {
+        Self::Corrupt { id: Some(id), what }
+    }
 }
 
 impl BodyFile {
     /// A body at this path.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, expected: Expected) -> Self {
         Self {
             path: path.into(),
-            expected: None,
+            expected,
         }
-    }
-
-    /// The same, checked while it is read.
-    pub(crate) fn expecting(self, expected: Option<Expected>) -> Self {
-        Self { expected, ..self }
     }
 
     /// Where it is.
@@ -61,21 +88,20 @@ impl BodyFile {
 }
 
 impl Content {
-    /// Begins to read from the first octet; any number of readers may be at work.
+    /// Begins to read from the first octet; any number of readers may be at work. Content that is damaged or missing ends
+    /// in [`SpoolError::Corrupt`]; a disk that cannot be read now in [`SpoolError::Io`].
     pub async fn reader(&self) -> Result<ContentReader, SpoolError> {
         match self {
             Self::Inline(bytes) => Ok(ContentReader::Inline(bytes.clone())),
             Self::File(body) => {
-                let path = Arc::clone(&body.path);
-                let file = blocking(move || Ok(File::open(path)?)).await?;
+                let (path, expected) = (Arc::clone(&body.path), body.expected);
+                let source = blocking(move || Source::open(&path, expected)).await?;
                 Ok(ContentReader::File(FileReader {
-                    source: Some(Source {
-                        file,
-                        check: body.expected.map(Check::new),
-                    }),
+                    source: Some(source),
                     ready: Bytes::new(),
                 }))
             }
+            Self::Damaged(damage) => Err((*damage).into()),
         }
     }
 }
@@ -100,7 +126,7 @@ pub struct FileReader {
 #[derive(Debug)]
 struct Source {
     file: File,
-    check: Option<Check>,
+    check: Check,
 }
 
 /// Compares what was read with what was written.
@@ -148,6 +174,15 @@ impl FileReader {
 }
 
 impl Source {
+    fn open(path: &Path, expected: Expected) -> Result<Self, SpoolError> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Damage::new(expected.id, MISSING).into(),
+            _ => SpoolError::from(error),
+        })?;
+        let check = Check::new(expected);
+        Ok(Self { file, check })
+    }
+
     /// The next octets, checked if they are the last ones; none at the end.
     fn read(&mut self) -> Result<Bytes, SpoolError> {
         let mut buffer = BytesMut::zeroed(4 * CHUNK);
@@ -164,9 +199,7 @@ impl Source {
             filled += read;
         }
         buffer.truncate(filled);
-        if let Some(check) = &mut self.check {
-            check.see(&buffer)?;
-        }
+        self.check.see(&buffer)?;
         Ok(buffer.freeze())
     }
 }
@@ -184,13 +217,17 @@ impl Check {
         self.seen = self.seen.saturating_add(octets.len() as u64);
         self.sum.update(octets);
         let at_end = octets.is_empty() || self.seen >= self.expected.size;
-        let as_written = self.seen == self.expected.size && self.sum.clone().finalize() == self.expected.sum;
-        if at_end && !as_written {
-            return Err(SpoolError::Corrupt {
-                id: Some(self.expected.id),
-                what: "its content is not what was written",
-            });
+        if !at_end {
+            return Ok(());
         }
-        Ok(())
+        let Expected { id, size, sum } = self.expected;
+        let what = if self.seen != size {
+            OTHER_SIZE
+        } else if sum.is_some_and(|sum| sum != self.sum.clone().finalize()) {
+            ALTERED
+        } else {
+            return Ok(());
+        };
+        Err(Damage::new(id, what).into())
     }
 }

@@ -17,7 +17,11 @@ pub const INLINE_LIMIT: usize = 128 * 1024;
 const WRITE_SIZE: usize = 256 * 1024;
 
 /// Says how much may still be written.
-pub(crate) trait Room: std::fmt::Debug + Send + Sync {
+pub trait Room: std::fmt::Debug + Send + Sync {
+    /// [`SpoolError::Full`] if so many octets may not be written now. Nothing is counted, and none of those who ask is
+    /// promised anything. Cheap directly after [`crate::Spool::create`]; else it may wait for the disk.
+    fn has(&self, octets: u64) -> Result<(), SpoolError>;
+
     /// Counts so many octets as written from now on, or [`SpoolError::Full`]. Waits for the disk.
     fn take(&self, octets: u64) -> Result<(), SpoolError>;
 }
@@ -65,10 +69,22 @@ impl Incoming {
     }
 
     /// As [`Incoming::new`], with [`SpoolError::Full`] as soon as the file would take more than there is room for.
-    pub(crate) fn within(directory: Arc<Path>, room: Arc<dyn Room>) -> Self {
+    pub fn within(directory: Arc<Path>, room: Arc<dyn Room>) -> Self {
         Self {
             room: Some(room),
             ..Self::new(directory)
+        }
+    }
+
+    /// [`SpoolError::Full`] if content of as many octets as its client declares cannot be taken in now, beside what others
+    /// have sent so far. To be asked directly after [`crate::Spool::create`].
+    ///
+    /// No room is kept for it: who declares much and sends nothing holds up nobody. Up to [`INLINE_LIMIT`] nothing is
+    /// asked: so little is not sent in vain, and costs most transactions nothing.
+    pub fn fits(&self, declared: u64) -> Result<(), SpoolError> {
+        match &self.room {
+            Some(room) if declared > INLINE_LIMIT as u64 => room.has(declared),
+            Some(_) | None => Ok(()),
         }
     }
 

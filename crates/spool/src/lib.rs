@@ -7,7 +7,7 @@
 //! * [`message`]: [`NewMessage`] is committed and becomes [`Accepted`]; its [`Pending`] parts wait; a [`Lease`] is
 //!   the right to deliver one; [`Settlement`]s say what came of it, [`Settled`] what is left. [`Notices`] are what its
 //!   sender is still to be told, a [`Report`] tells it.
-//! * [`content`]: [`Content`], read from a lease in chunks.
+//! * [`content`]: [`Content`], read from a lease in chunks, or the [`Damage`] that makes it unfit for that.
 //! * [`leases`]: who delivers what, in the memory of this process; `doubts`: what a crash would leave in doubt of it.
 //! * [`embedded`]: [`EmbeddedSpool`] on `SQLite`, and [`ReadOnlySpool`] to look into one.
 //! * [`manage`]: [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list` shows.
@@ -30,7 +30,7 @@ pub mod manage;
 pub mod message;
 pub mod store;
 
-pub use content::{Content, ContentReader};
+pub use content::{Content, ContentReader, Damage};
 pub use doubts::InDoubt;
 pub use embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 pub use error::SpoolError;

@@ -73,7 +73,7 @@ pub struct Lease {
     pub recipients: Vec<LeasedRecipient>,
     /// How many recipients the message was accepted for, all next hops together.
     pub accepted_recipients: u32,
-    /// The content.
+    /// The content, damaged or not.
     pub content: Content,
     /// Frees the lease when it is dropped.
     pub guard: LeaseGuard,
@@ -138,7 +138,7 @@ pub struct Notices {
     pub parameters: MailParameters,
     /// Octets of content.
     pub size: u64,
-    /// The content.
+    /// The content, damaged or not.
     pub content: Content,
     /// Those of whom there is something to tell, in the order of the envelope; never empty.
     pub recipients: Vec<NoticedRecipient>,

@@ -41,6 +41,9 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Takes all waiting recipients of a message at one next hop, due or not. What somebody else has in hand
     /// ([`Leasing::Taken`]) may come back as it was, so whoever asks is to ask again.
+    ///
+    /// A message whose stored content is damaged is leased like any other, with [`crate::Content::Damaged`] where that is
+    /// seen already: it cannot be sent, but it can be deferred and given up, and its sender can be told.
     fn lease(
         &self,
         id: QueueId,
@@ -66,6 +69,7 @@ pub trait Spool: Send + Sync + 'static {
     fn unreported(&self) -> impl Future<Output = Result<Vec<QueueId>, SpoolError>> + Send;
 
     /// Takes all that is to be told to the sender of a message. `None` if there is nothing, or if somebody has taken it.
+    /// Damaged content does not keep it back, as with [`Spool::lease`].
     fn notices(&self, id: QueueId) -> impl Future<Output = Result<Option<Notices>, SpoolError>> + Send;
 
     /// Queues a report and forgets what it tells in one atomic step; durable when this returns `Ok`. Without a report,

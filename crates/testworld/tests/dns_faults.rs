@@ -7,10 +7,13 @@
     missing_docs
 )]
 
+mod common;
+
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use hickory_proto::op::{Edns, Message, Query, ResponseCode};
+use common::query;
+use hickory_proto::op::{Message, ResponseCode};
 use testworld::dns::{DnsFault, Questions, Role, Transport, World};
 use testworld::{Name, RecordType, WorldError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,26 +33,11 @@ async fn world() -> World {
     world
 }
 
-fn query(name: &str, record_type: RecordType) -> Vec<u8> {
-    let mut query = Message::query();
-    query.metadata.recursion_desired = true;
-    query.add_query(Query::query(
-        Name::from_ascii(format!("{name}.")).unwrap(),
-        record_type,
-    ));
-    let mut edns = Edns::new();
-    edns.set_max_payload(1232).set_dnssec_ok(true);
-    query.set_edns(edns);
-    query.to_vec().unwrap()
-}
-
 /// The answer's octets; none if there was none within half a second.
 async fn octets(world: &World, name: &str, record_type: RecordType) -> Option<Vec<u8>> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    socket
-        .send_to(&query(name, record_type), world.address())
-        .await
-        .unwrap();
+    let query = query(name, record_type, 1232);
+    socket.send_to(&query, world.address()).await.unwrap();
     let mut buffer = vec![0; 4096];
     let length = tokio::time::timeout(Duration::from_millis(500), socket.recv(&mut buffer))
         .await
@@ -65,7 +53,7 @@ async fn ask(world: &World, name: &str, record_type: RecordType) -> Message {
 
 async fn ask_tcp(world: &World, name: &str, record_type: RecordType) -> Message {
     let mut stream = TcpStream::connect(world.address()).await.unwrap();
-    let query = query(name, record_type);
+    let query = query(name, record_type, 1232);
     stream
         .write_u16(u16::try_from(query.len()).unwrap())
         .await

@@ -8,14 +8,17 @@
     missing_docs
 )]
 
+mod common;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use hickory_proto::op::{Edns, Message, Query, ResponseCode};
+use common::query;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RData;
+use testworld::RecordType;
 use testworld::dns::{Algorithm, Bogus, Span, Status, World};
-use testworld::{Name, RecordType};
 use tokio::net::UdpSocket;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,18 +49,11 @@ async fn scene() -> (World, Vec<(String, RecordType, Verdict)>) {
             _ => zone,
         };
         fill(zone, &name).add().unwrap();
-        world
-            .domain(&format!("unsigned.{name}"))
-            .unsigned()
-            .add()
-            .unwrap();
-        world
-            .set(&format!("unsigned.{name}"), RecordType::A, &["192.0.2.9"])
-            .unwrap();
-        world.domain(&format!("signed.{name}")).add().unwrap();
-        world
-            .set(&format!("signed.{name}"), RecordType::A, &["192.0.2.10"])
-            .unwrap();
+        let (unsigned, signed) = (format!("unsigned.{name}"), format!("signed.{name}"));
+        world.domain(&unsigned).unsigned().add().unwrap();
+        world.set(&unsigned, RecordType::A, &["192.0.2.9"]).unwrap();
+        world.domain(&signed).add().unwrap();
+        world.set(&signed, RecordType::A, &["192.0.2.10"]).unwrap();
     }
     let mut expected = Vec::new();
     for kind in kinds {
@@ -152,18 +148,10 @@ impl Drop for Running {
 
 async fn ask(server: SocketAddr, name: &str, record_type: RecordType) -> Message {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let mut query = Message::query();
-    query.metadata.recursion_desired = true;
-    query.add_query(Query::query(
-        Name::from_ascii(format!("{name}.")).unwrap(),
-        record_type,
-    ));
-    let mut edns = Edns::new();
-    edns.set_max_payload(4096).set_dnssec_ok(true);
-    query.set_edns(edns);
+    let query = query(name, record_type, 4096);
     let mut buffer = vec![0; 65_535];
     for _ in 0..40 {
-        socket.send_to(&query.to_vec().unwrap(), server).await.unwrap();
+        socket.send_to(&query, server).await.unwrap();
         let received = tokio::time::timeout(Duration::from_secs(3), socket.recv(&mut buffer)).await;
         if let Ok(Ok(length)) = received {
             return Message::from_vec(&buffer[..length]).unwrap();

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 /// Losses of power in an ordinary run; `DANERELAY_CUTS` asks for more.
 const CUTS: u64 = 40;
-/// Losses of power while or after a disk fails.
+/// Losses of power while or after a disk fails; `DANERELAY_FAILURES` asks for more.
 const FAILURES: u64 = 15;
 /// Losses of power on a disk that lies.
 const LIES: u64 = 4;
+/// How long, in milliseconds, until the relay has carried a log over that a failed disk made it keep.
+const RENEWAL: u64 = 7000;
 /// How long the relay may take to accept a hundred messages.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -50,7 +52,8 @@ fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
     let Some(mut machine) = Machine::set("failing disk") else {
         return;
     };
-    for round in 0..FAILURES {
+    let failures = number("DANERELAY_FAILURES").unwrap_or(FAILURES);
+    for round in 0..failures {
         machine.trial.relay.start();
         machine.trial.relay.wait_until_ready();
         let chance = &mut machine.trial.chance;
@@ -59,7 +62,10 @@ fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
             nth: chance.random_range(1..6),
             effect: Effect::Fail(Errno::EIO),
         };
-        let [before, trouble, after] = [300, 400, 1500].map(|most| chance.random_range(0..most));
+        let [before, trouble, mut after] = [300, 400, 1500].map(|most| chance.random_range(0..most));
+        if round % 8 == 1 {
+            after += RENEWAL;
+        }
         std::thread::sleep(Duration::from_millis(before));
         machine.disk.inject(fault);
         std::thread::sleep(Duration::from_millis(trouble));

@@ -1,31 +1,41 @@
 //! What is written back, to a client that may be slow, gone, or in the way of the daemon's end.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
+use super::places::{Awaited, Place};
 use super::protocol::{Acts, Line, Nothing, Refusal};
 
-/// How long a client may take to read on. Somebody may be looking at a list page by page.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long a client may take to read on: somebody may be looking at a list page by page. Where that keeps others out,
+/// they get its place sooner.
+const PATIENCE: Duration = Duration::from_hours(1);
 /// How long where nobody has anything to look at: the few lines that an action ends with.
 const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two lines that say how far an action is.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// What a connection may hold, in octets, when its last words are said; the system may allow less.
+const LAST_WORDS: usize = 1 << 20;
 
-/// The way to one client.
+/// What is said to one client.
 pub(super) struct Answers {
-    stream: OwnedWriteHalf,
+    way: Way,
     buffer: Vec<u8>,
-    stop: watch::Receiver<bool>,
-    patience: Duration,
     /// When it was said how far an action is.
     told: Option<Instant>,
+}
+
+/// The way to one client.
+struct Way {
+    stream: OwnedWriteHalf,
+    place: Arc<Place>,
+    stop: watch::Receiver<bool>,
+    patience: Duration,
 }
 
 /// Why nothing more is written.
@@ -37,19 +47,26 @@ pub(super) enum BrokenOff {
     /// The client takes too long.
     #[error("the client stopped reading")]
     Slow,
+    /// The client took long, and others needed its place.
+    #[error("others needed the place of this client")]
+    GivenAway,
     /// The daemon is about to end.
     #[error("the daemon was told to stop")]
     Stopping,
 }
 
 impl Answers {
-    /// To this client, until `stop` turns true.
-    pub(super) fn new(stream: OwnedWriteHalf, stop: watch::Receiver<bool>) -> Self {
-        Self {
+    /// To the client in this place, until `stop` turns true.
+    pub(super) fn new(stream: OwnedWriteHalf, place: Arc<Place>, stop: watch::Receiver<bool>) -> Self {
+        let way = Way {
             stream,
-            buffer: Vec::new(),
+            place,
             stop,
             patience: PATIENCE,
+        };
+        Self {
+            way,
+            buffer: Vec::new(),
             told: None,
         }
     }
@@ -72,7 +89,7 @@ impl Answers {
 
     /// Waits for this client a short time only, from here on.
     pub(super) fn hurry(&mut self) {
-        self.patience = SHORT_PATIENCE;
+        self.way.patience = SHORT_PATIENCE;
     }
 
     /// Says how far an action is, once a second, to a client that reads: nobody is waited for.
@@ -93,7 +110,7 @@ impl Answers {
     /// Writes what can be written at once of what waits.
     fn push(&mut self) -> Result<(), BrokenOff> {
         while !self.buffer.is_empty() {
-            match self.stream.try_write(&self.buffer) {
+            match self.way.stream.try_write(&self.buffer) {
                 Ok(written) => drop(self.buffer.drain(..written)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(_) => return Err(BrokenOff::Gone),
@@ -102,10 +119,16 @@ impl Answers {
         Ok(())
     }
 
-    /// Writes octets that are no line.
+    /// Writes octets that are no line. In the midst of them a client that must give way is told nothing: it would take
+    /// that for more of them.
     pub(super) async fn octets(&mut self, octets: &[u8]) -> Result<(), BrokenOff> {
         self.flush().await?;
-        self.write(octets).await
+        let mut left = octets;
+        while !left.is_empty() {
+            let written = self.way.write(left).await?;
+            left = left.get(written..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Writes the last line of an answer.
@@ -120,21 +143,49 @@ impl Answers {
 
     /// Writes all that waits.
     pub(super) async fn flush(&mut self) -> Result<(), BrokenOff> {
-        let waiting = std::mem::take(&mut self.buffer);
-        let written = self.write(&waiting).await;
-        self.buffer = waiting;
-        self.buffer.clear();
-        written
+        while !self.buffer.is_empty() {
+            match self.way.write(&self.buffer).await {
+                Ok(written) => drop(self.buffer.drain(..written)),
+                Err(BrokenOff::GivenAway) => return Err(self.give_way()),
+                Err(why @ (BrokenOff::Gone | BrokenOff::Slow | BrokenOff::Stopping)) => return Err(why),
+            }
+        }
+        Ok(())
     }
 
-    async fn write(&mut self, octets: &[u8]) -> Result<(), BrokenOff> {
+    /// Says to a client that others needed its place, behind the line that was begun, and without waiting for it.
+    pub(super) fn give_way(&mut self) -> BrokenOff {
+        let begun = self.buffer.iter().position(|octet| *octet == b'\n');
+        self.buffer.truncate(begun.map_or(0, |end| end.saturating_add(1)));
+        self.add(&Line::<Nothing, Nothing>::Error(Refusal::given_away()));
+        // As the client does not read, its connection is full: it is made to hold a little more. What does not fit even
+        // then the client learns from the end of the connection.
+        let socket = SockRef::from(self.way.stream.as_ref());
+        let _ = socket.set_send_buffer_size(LAST_WORDS);
+        let _ = socket.send(&self.buffer);
+        BrokenOff::GivenAway
+    }
+}
+
+impl Way {
+    /// Writes the first of these octets as soon as the client makes room for any, and says how many.
+    async fn write(&mut self, octets: &[u8]) -> Result<usize, BrokenOff> {
+        loop {
+            match self.stream.try_write(octets) {
+                Ok(written) => return Ok(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.room().await?,
+                Err(_) => return Err(BrokenOff::Gone),
+            }
+        }
+    }
+
+    /// Waits for the client to read on. Nothing is written here, so that it is known to the octet what was when the
+    /// place is given away.
+    async fn room(&mut self) -> Result<(), BrokenOff> {
+        let reading = (Awaited::Reading, self.patience);
         tokio::select! {
             biased;
-            written = timeout(self.patience, self.stream.write_all(octets)) => match written {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(BrokenOff::Gone),
-                Err(_) => Err(BrokenOff::Slow),
-            },
+            room = self.place.wait(reading, self.stream.writable()) => room,
             // Without a sender the daemon is ending, too.
             _ = self.stop.wait_for(|stop| *stop) => Err(BrokenOff::Stopping),
         }
@@ -148,13 +199,18 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
+    use crate::admin::places::Places;
+
+    fn place() -> Arc<Place> {
+        Places::new(1).take().unwrap()
+    }
 
     #[tokio::test]
     async fn a_client_that_does_not_read_is_not_waited_for_for_ever() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let mut answers = Answers::new(ours.into_split().1, stopped);
-        answers.patience = Duration::from_millis(50);
+        let mut answers = Answers::new(ours.into_split().1, place(), stopped);
+        answers.way.patience = Duration::from_millis(50);
         let much = vec![b'x'; 8 << 20];
         assert_eq!(answers.octets(&much).await, Err(BrokenOff::Slow));
         drop(theirs);
@@ -165,7 +221,7 @@ mod tests {
     async fn progress_waits_for_nobody_and_leaves_whole_lines() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let mut answers = Answers::new(ours.into_split().1, stopped);
+        let mut answers = Answers::new(ours.into_split().1, place(), stopped);
         for done in 0..100_000 {
             answers.told = None;
             let acts = Acts {
@@ -202,7 +258,7 @@ mod tests {
     async fn progress_is_said_once_a_second_and_ends_with_the_client() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let mut answers = Answers::new(ours.into_split().1, stopped);
+        let mut answers = Answers::new(ours.into_split().1, place(), stopped);
         answers.progress(Acts::default()).unwrap();
         answers.progress(Acts::default()).unwrap();
         let mut octets = [0; 4096];
@@ -219,11 +275,57 @@ mod tests {
         assert_eq!(answers.progress(Acts::default()), Err(BrokenOff::Gone));
     }
 
+    /// What the client hears when it reads on after its place was given away in the midst of `answers`.
+    async fn heard_after(speak: impl AsyncFnOnce(&mut Answers) -> Result<(), BrokenOff>) -> String {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let mut places = Places::new(1);
+        let mut answers = Answers::new(ours.into_split().1, places.take().unwrap(), stopped);
+        let waiting = async {
+            let ended = speak(&mut answers).await;
+            drop(answers);
+            ended
+        };
+        let coming = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(places.take().is_some());
+        };
+        assert_eq!(tokio::join!(waiting, coming).0, Err(BrokenOff::GivenAway));
+        let mut heard = String::new();
+        theirs.read_to_string(&mut heard).await.unwrap();
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_client_that_must_give_way_reads_whole_lines_and_why() {
+        let heard = heard_after(async |answers| {
+            for line in 0..100_000 {
+                answers.add(&Line::<_, Nothing>::Result(line));
+            }
+            answers.flush().await
+        })
+        .await;
+        let (results, why) = heard.trim_end().rsplit_once('\n').unwrap();
+        for (number, line) in results.lines().enumerate() {
+            assert_eq!(line, format!("{{\"result\":{number}}}"));
+        }
+        assert!(results.lines().count() > 1000);
+        let why: Line<Nothing, Nothing> = serde_json::from_str(why).unwrap();
+        assert!(matches!(why, Line::Error(refusal) if refusal == Refusal::given_away()));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_in_the_midst_of_octets() {
+        let heard = heard_after(async |answers| answers.octets(&vec![b'x'; 8 << 20]).await).await;
+        assert!(!heard.is_empty());
+        assert!(heard.bytes().all(|octet| octet == b'x'));
+    }
+
     #[tokio::test]
     async fn nor_does_it_hold_up_the_end_of_the_daemon() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let mut answers = Answers::new(ours.into_split().1, stopped);
+        let mut answers = Answers::new(ours.into_split().1, place(), stopped);
         let much = vec![b'x'; 8 << 20];
         let writing = answers.octets(&much);
         let stopping = async {

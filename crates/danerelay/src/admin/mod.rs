@@ -2,12 +2,13 @@
 //!
 //! * [`protocol`]: what is said through it, a line of JSON at a time. [`selectors`]: whom a command is about.
 //!   [`letter`]: one message with all that is known of it.
-//! * [`door`]: the socket in the file system. [`server`]: who comes in, how many, and for how long. [`peer`]: who it is.
+//! * [`door`]: the socket in the file system. [`server`]: who comes in. [`places`]: how many, and who makes room for whom.
+//!   [`peer`]: who it is.
 //! * [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change
 //!   nothing. [`acting`]: those that do; each of these is logged with who asked.
 //!
 //! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
-//! reads slowly or goes away keeps anything from others for long.
+//! reads slowly or goes away keeps anything from others.
 
 mod acting;
 mod answers;
@@ -15,6 +16,7 @@ mod door;
 pub(crate) mod letter;
 mod looking;
 mod peer;
+mod places;
 pub(crate) mod protocol;
 pub(crate) mod selectors;
 mod server;

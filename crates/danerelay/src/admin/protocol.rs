@@ -211,6 +211,14 @@ impl Refusal {
         )
     }
 
+    /// Somebody else has the place of this client.
+    pub(crate) fn given_away() -> Self {
+        Self::new(
+            RefusalKind::Busy,
+            "the daemon ended this request: others needed its place while it waited for this client",
+        )
+    }
+
     /// The daemon is about to end.
     pub(crate) fn stopping() -> Self {
         Self::new(RefusalKind::Busy, "the daemon is stopping")

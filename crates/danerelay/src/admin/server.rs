@@ -1,4 +1,4 @@
-//! Who comes in, how many, and for how long.
+//! Who comes in, and what is done for each.
 
 use std::io;
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::answers::{Answers, BrokenOff};
 use super::door::Door;
 use super::peer::Peer;
+use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
 use super::{Office, Surroundings, acting, looking};
 
@@ -34,6 +35,7 @@ pub(crate) async fn serve<S: Manage>(
 ) {
     let office = Arc::new(Office::new(surroundings));
     let mut connections = JoinSet::new();
+    let mut places = Places::new(CONNECTIONS);
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
@@ -43,10 +45,14 @@ pub(crate) async fn serve<S: Manage>(
         // A panic in one of them has been logged where it happened.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok(stream) if connections.len() >= CONNECTIONS => turn_away(&stream),
             Ok(stream) => {
                 failing = false;
-                connections.spawn(attend(stream, Arc::clone(&office), stop.clone()));
+                match places.take() {
+                    Some(place) => {
+                        connections.spawn(attend((stream, place), Arc::clone(&office), stop.clone()));
+                    }
+                    None => turn_away(&stream),
+                }
             }
             Err(error) => {
                 if !failing {
@@ -76,11 +82,15 @@ fn turn_away(stream: &UnixStream) {
     }
 }
 
-/// Serves one client.
-async fn attend<S: Manage>(stream: UnixStream, office: Arc<Office<S>>, mut stop: watch::Receiver<bool>) {
+/// Serves one client in its place.
+async fn attend<S: Manage>(
+    (stream, place): (UnixStream, Arc<Place>),
+    office: Arc<Office<S>>,
+    mut stop: watch::Receiver<bool>,
+) {
     let peer = Peer::of(&stream);
     let (reader, writer) = stream.into_split();
-    let mut answers = Answers::new(writer, stop.clone());
+    let mut answers = Answers::new(writer, Arc::clone(&place), stop.clone());
     let hello = Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         spool: office.surroundings.spool_path.to_string_lossy().into_owned(),
@@ -88,24 +98,28 @@ async fn attend<S: Manage>(stream: UnixStream, office: Arc<Office<S>>, mut stop:
     if answers.line(&Greeting::Hello(hello)).await.is_err() {
         return;
     }
-    let request = tokio::select! {
-        request = timeout(REQUEST_TIME, read(reader)) => request,
+    let asked = tokio::select! {
+        asked = read(reader, &place) => asked,
         _ = stop.wait_for(|stop| *stop) => return,
     };
     // Whoever does not hear the answer does not want it: each command has logged what it changed.
-    let _ = match request {
-        Ok(Ok(Some(request))) => answer(request, &office, &peer, &mut answers, stop).await,
-        Ok(Ok(None) | Err(_)) => Ok(()),
-        Err(_) => refuse(&mut answers, "no request came in time").await,
+    let _ = match asked {
+        Ok(request) => answer(request, &office, &peer, &mut answers, stop).await,
+        Err(BrokenOff::Slow) => refuse(&mut answers, "no request came in time").await,
+        Err(BrokenOff::GivenAway) => Err(answers.give_way()),
+        Err(why @ (BrokenOff::Gone | BrokenOff::Stopping)) => Err(why),
     };
 }
 
-/// The line that a client sends; `None` where it has none to send.
-async fn read(stream: OwnedReadHalf) -> io::Result<Option<Vec<u8>>> {
+/// The line that a client sends.
+async fn read(stream: OwnedReadHalf, place: &Place) -> Result<Vec<u8>, BrokenOff> {
     let mut line = Vec::new();
     let mut stream = BufReader::new(stream.take(REQUEST_LIMIT));
-    stream.read_until(b'\n', &mut line).await?;
-    Ok((!line.is_empty()).then_some(line))
+    let asking = stream.read_until(b'\n', &mut line);
+    match place.wait((Awaited::Asking, REQUEST_TIME), asking).await? {
+        0 => Err(BrokenOff::Gone),
+        _ => Ok(line),
+    }
 }
 
 async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {

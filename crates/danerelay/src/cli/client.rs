@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Verdict;
 use crate::admin::protocol::{Greeting, Line, Refusal, RefusalKind, Request};
@@ -125,8 +126,14 @@ impl Client {
     pub(super) fn ask(&mut self, request: &Request) -> Result<(), AdminError> {
         let mut line = serde_json::to_vec(request).map_err(|cause| self.garbled(cause))?;
         line.push(b'\n');
-        let written = self.stream.get_mut().write_all(&line);
-        written.map_err(|cause| self.broken_off(cause))
+        let Err(cause) = self.stream.get_mut().write_all(&line) else {
+            return Ok(());
+        };
+        // The daemon may have said why it does not listen any more.
+        match self.read::<Line<Value, Value>>() {
+            Ok(Line::Error(refusal)) => Err(AdminError::Refused(refusal)),
+            Ok(Line::Result(_) | Line::Progress(_) | Line::End(_)) | Err(_) => Err(self.broken_off(cause)),
+        }
     }
 
     /// The next line of the answer.
@@ -142,7 +149,7 @@ impl Client {
     /// The end of an answer that has nothing else to say.
     pub(super) fn end<E: DeserializeOwned>(&mut self) -> Result<E, AdminError> {
         loop {
-            match self.next::<serde_json::Value, E>()? {
+            match self.next::<Value, E>()? {
                 Line::End(end) => return Ok(end),
                 Line::Result(_) | Line::Progress(_) | Line::Error(_) => {}
             }
@@ -159,7 +166,7 @@ impl Client {
         while left > 0 {
             let found = self.stream.fill_buf().map(|buffer| buffer.len().min(left));
             let length = match found {
-                Ok(0) => return Err(self.broken_off(io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.cut_short()),
                 Ok(length) => length,
                 Err(cause) => return Err(self.broken_off(cause)),
             };
@@ -177,9 +184,16 @@ impl Client {
         let read = (&mut self.stream).take(LINE_LIMIT).read_until(b'\n', &mut line);
         read.map_err(|cause| self.broken_off(cause))?;
         if !line.ends_with(b"\n") {
-            return Err(self.broken_off(io::ErrorKind::UnexpectedEof.into()));
+            return Err(self.cut_short());
         }
         serde_json::from_slice(&line).map_err(|cause| self.garbled(cause))
+    }
+
+    /// The connection ended in the midst of an answer, where the daemon cannot say why.
+    fn cut_short(&self) -> AdminError {
+        let why =
+            "the answer is not whole; it ended, or others needed the place of this client, which was slow";
+        self.broken_off(io::Error::new(io::ErrorKind::UnexpectedEof, why))
     }
 
     fn broken_off(&self, cause: io::Error) -> AdminError {
@@ -204,4 +218,54 @@ fn is_same(one: &Path, other: &Path) -> bool {
             (Ok(one), Ok(other)) => one == other,
             _ => false,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::admin::protocol::Nothing;
+
+    /// A client, and what it talks to.
+    fn client() -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let client = Client {
+            socket: PathBuf::from("admin.sock"),
+            stream: BufReader::new(ours),
+        };
+        (client, theirs)
+    }
+
+    #[test]
+    fn a_daemon_that_listens_no_more_has_said_why() {
+        let (mut asking, mut daemon) = client();
+        let refusal = Refusal::given_away();
+        let line = serde_json::to_string(&Line::<Nothing, Nothing>::Error(refusal.clone())).unwrap();
+        writeln!(daemon, "{line}").unwrap();
+        drop(daemon);
+        let refused = asking.ask(&Request::Summary).unwrap_err();
+        assert!(
+            matches!(&refused, AdminError::Refused(said) if *said == refusal),
+            "{refused}"
+        );
+        assert_eq!(refused.verdict(), Verdict::Undecided);
+    }
+
+    #[test]
+    fn one_that_is_gone_has_not() {
+        let (mut asking, daemon) = client();
+        drop(daemon);
+        let gone = asking.ask(&Request::Summary).unwrap_err();
+        assert!(matches!(gone, AdminError::BrokenOff { .. }), "{gone}");
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let (mut asking, mut daemon) = client();
+        daemon.write_all(b"{\"end\":{").unwrap();
+        drop(daemon);
+        let half = asking.end::<Nothing>().unwrap_err();
+        assert_eq!(half.verdict(), Verdict::Undecided);
+        assert!(half.to_string().contains("the answer is not whole"), "{half}");
+    }
 }

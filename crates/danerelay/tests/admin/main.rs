@@ -14,5 +14,6 @@ mod daemon;
 mod delivery;
 mod hostile;
 mod many;
+mod places;
 mod queue;
 mod socket;

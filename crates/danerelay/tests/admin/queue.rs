@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::common::{CONTENT, Client, End, NO_DNS, Relay};
+use crate::common::{CONTENT, Client, End, NO_DNS, Relay, configuration};
 
 /// A relay with two deferred messages: the first from `a@one.example` to two domains, the second from nobody to one.
 struct Scene {
@@ -196,9 +196,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-#[test]
-fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
-    let mut relay = Relay::start(NO_DNS);
+/// A message with a content in a file: its id and the file.
+fn large(relay: &Relay) -> (String, PathBuf) {
     let mut client = Client::connect(relay.address);
     client.say("MAIL FROM:<a@one.example>", "250");
     client.say("RCPT TO:<x@nowhere.example>", "250");
@@ -206,11 +205,16 @@ fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
     let text = "0123456789abcdef\r\n".repeat(40_000);
     let reply = client.say(&format!("Subject: large\r\n\r\n{text}."), "250");
     let id = reply.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let files = files(&relay.path("spool"));
+    let file = files.into_iter().find(|path| path.ends_with(&id)).unwrap();
+    (id, file)
+}
+
+#[test]
+fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
+    let mut relay = Relay::start(NO_DNS);
+    let (id, content) = large(&relay);
     relay.wait_for("status=deferred");
-    let content = files(&relay.path("spool"))
-        .into_iter()
-        .find(|path| path.ends_with(&id))
-        .unwrap();
     let mut octets = std::fs::read(&content).unwrap();
     *octets.last_mut().unwrap() ^= 1;
     std::fs::write(&content, &octets).unwrap();
@@ -240,6 +244,47 @@ fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
             relay.stop();
         }
     }
+}
+
+#[test]
+fn the_sender_of_damaged_content_is_told_when_it_is_given_up() {
+    let mut relay = Relay::start(NO_DNS);
+    let id = Client::connect(relay.address).send("x@nowhere.example");
+    let (large, content) = large(&relay);
+    relay.wait_for_lines("status=deferred", 2);
+    relay.stop();
+    std::fs::remove_file(content).unwrap();
+    let short_lived = configuration(&format!("{NO_DNS}max_age = \"1s\"\n"));
+    std::fs::write(relay.path("danerelay.toml"), short_lived).unwrap();
+    relay.start_again();
+    relay.print(&["queue", "retry", "--id", &large]);
+    let given_up = relay.wait_for("status=expired");
+    let reason =
+        "the stored content of the message was damaged here, and was not sent: its content is missing";
+    for part in [&large, "enhanced=4.3.0", "dsn_sent=yes", reason] {
+        assert!(given_up.contains(part), "{part} in {given_up}");
+    }
+    let told = relay.wait_for("event=dsn");
+    assert!(
+        told.contains(&format!("about={large}, to=a@one.example, kind=failed")),
+        "{told}"
+    );
+    let trouble = relay.wait_for("event=spool");
+    assert!(
+        trouble.contains(&format!("remedy=\"danerelay queue delete --id {large}\"")),
+        "{trouble}"
+    );
+    let queue = relay.queue();
+    let report = queue.iter().find(|message| message["sender"] == "").unwrap();
+    let report = relay.print(&["queue", "export", report["id"].as_str().unwrap()]);
+    let words: Vec<&str> = report.split_whitespace().collect();
+    assert!(words.join(" ").contains(reason), "{report}");
+    // It has left the queue, and the other one is as it was.
+    let left: Vec<&str> = queue
+        .iter()
+        .map(|message| message["id"].as_str().unwrap())
+        .collect();
+    assert!(left.contains(&&*id) && !left.contains(&&*large), "{left:?}");
 }
 
 #[test]

@@ -92,42 +92,34 @@ impl<'a> Pending<'a> {
     }
 
     /// Takes in what a server said.
-    pub(super) fn take(
-        &mut self,
-        verdict: Verdict,
-        duplicate_risk: bool,
-        round: &Round<'_>,
-        taken: &Taken<'_>,
-    ) {
-        let record = Arc::clone(taken.record);
-        match verdict {
-            Verdict::Accepted(reply) => {
-                let success_report = taken.success_report;
-                self.done = Some(RecipientResult {
-                    ending: Ending::Sent {
-                        reply,
-                        success_report,
-                    },
-                    record,
-                });
-            }
+    pub(super) fn take(&mut self, verdict: Verdict, round: &Round<'_>, taken: &Taken<'_>) {
+        let standing = round.standing(true);
+        let ending = match verdict {
+            Verdict::Accepted(reply) => Ending::Sent {
+                reply,
+                success_report: taken.success_report,
+            },
             Verdict::Failed(failure) => {
-                let mut failure = failure.into_failure(round.standing(true));
-                if duplicate_risk {
-                    failure
-                        .reason
-                        .push_str("; the server may have taken the message, which may arrive twice");
-                }
-                // A permanent answer is final, and after a lost final dot no further host may be tried now.
-                if failure.is_permanent() && failure.reply_code.is_some() || duplicate_risk {
-                    self.done = Some(RecipientResult {
-                        ending: Ending::Failed(failure),
-                        record,
-                    });
-                } else {
+                let failure = failure.into_failure(standing);
+                if !failure.is_permanent() || failure.reply_code.is_none() {
+                    let record = Arc::clone(taken.record);
                     self.failures.push(RecipientFailure { failure, record });
+                    return;
                 }
+                Ending::Failed(failure)
             }
-        }
+            // No further host may be tried now.
+            Verdict::Open(failure) => {
+                let mut failure = failure.into_failure(standing);
+                failure
+                    .reason
+                    .push_str("; the server may have taken the message, which may arrive twice");
+                Ending::Failed(failure)
+            }
+        };
+        self.done = Some(RecipientResult {
+            ending,
+            record: Arc::clone(taken.record),
+        });
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Route, RouteHost, find};
 use crate::config::DeliveryConfig;
+use crate::record::HostRecord;
 
 /// How long after its look-ups an attempt may begin connections. Servers that answer late at each stage could stretch it
 /// to days otherwise. Long enough for any server that works, and for a turn at a busy one; what comes later is better
@@ -36,6 +37,13 @@ impl LookUps<'_> {
     /// Makes them. Each has the resolver's own deadline.
     pub(crate) async fn make(&self) -> Route {
         find(self.next_hop, self.policy, self.resolver, self.config, self.today).await
+    }
+
+    /// What the log says of the destination where they are not made.
+    pub(crate) fn not_made(&self) -> HostRecord {
+        let policy = self.policy.for_destination(self.next_hop, self.today);
+        let target = policy.route.as_ref().unwrap_or(self.next_hop);
+        HostRecord::without_route(policy.dane, target.port().unwrap_or(self.config.port))
     }
 }
 

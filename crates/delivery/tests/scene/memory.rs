@@ -13,10 +13,13 @@ use mail::{
 };
 use spool::leases::{LeaseGuard, LeaseTable};
 use spool::{
-    Accepted, Content, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices,
-    Pending, RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
+    Accepted, Content, Damage, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
+    Notices, Pending, RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
 };
 use tokio::time::Instant;
+
+/// The content of every message.
+const CONTENT: &[u8] = b"Subject: kept\r\n\r\nhello\r\n";
 
 /// A clock that goes with the runtime's paused time, but for its jumps.
 pub struct VirtualClock {
@@ -85,13 +88,15 @@ pub struct MemorySpool {
     leases: LeaseTable,
     stored: Mutex<Vec<Stored>>,
     attempts: Mutex<Vec<Attempt>>,
-    reports: Mutex<Vec<NewMessage>>,
+    reports: Mutex<Vec<Report>>,
     /// So many leases fail yet.
     failing: AtomicU32,
     /// So many reports fail yet.
     failing_reports: AtomicU32,
-    /// Whether no message can be read.
+    /// Whether no envelope can be read.
     damaged: AtomicBool,
+    /// Whether no content can be read.
+    without_content: AtomicBool,
     /// Whether something of every message is said to be due that may bring more to tell.
     kept_back: AtomicBool,
 }
@@ -107,6 +112,7 @@ impl MemorySpool {
             failing: AtomicU32::new(0),
             failing_reports: AtomicU32::new(0),
             damaged: AtomicBool::new(false),
+            without_content: AtomicBool::new(false),
             kept_back: AtomicBool::new(false),
         }
     }
@@ -162,7 +168,15 @@ impl MemorySpool {
 
     /// The reports so far.
     pub fn reports(&self) -> Vec<NewMessage> {
-        self.reports.lock().unwrap().clone()
+        let reports = self.reports.lock().unwrap();
+        reports.iter().map(|report| report.message.clone()).collect()
+    }
+
+    /// What they say.
+    pub fn report_texts(&self) -> Vec<String> {
+        let reports = self.reports.lock().unwrap();
+        let text = |report: &Report| String::from_utf8_lossy(&report.content).into_owned();
+        reports.iter().map(text).collect()
     }
 
     /// The next leases fail.
@@ -175,9 +189,22 @@ impl MemorySpool {
         self.failing_reports.store(times, Ordering::Relaxed);
     }
 
-    /// From now on no message can be read.
+    /// From now on no envelope can be read.
     pub fn damage(&self) {
         self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the content of every message is missing.
+    pub fn lose_contents(&self, lost: bool) {
+        self.without_content.store(lost, Ordering::Relaxed);
+    }
+
+    fn content(&self, id: QueueId) -> Content {
+        if self.without_content.load(Ordering::Relaxed) {
+            Content::Damaged(Damage::new(id, "its content is missing"))
+        } else {
+            Content::Inline(Bytes::from_static(CONTENT))
+        }
     }
 
     /// Takes a part in hand, as the administrator's doings do while they are written.
@@ -209,7 +236,7 @@ impl Stored {
             next_hop: NextHop::of(&self.recipient),
             due: self.due,
             recipients: 1,
-            size: 0,
+            size: CONTENT.len() as u64,
         }
     }
 }
@@ -249,7 +276,7 @@ impl Spool for MemorySpool {
         if self.damaged.load(Ordering::Relaxed) {
             return Err(SpoolError::Corrupt {
                 id: Some(id),
-                what: "its content is missing",
+                what: "a reverse-path that does not parse",
             });
         }
         let stored = self.stored();
@@ -265,7 +292,7 @@ impl Spool for MemorySpool {
             created: one.created,
             reverse_path: one.reverse_path.clone(),
             parameters: MailParameters::of(mail::BodyType::SevenBit),
-            size: 0,
+            size: CONTENT.len() as u64,
             recipients: vec![LeasedRecipient {
                 index: RecipientIndex(0),
                 address: one.recipient.clone(),
@@ -275,7 +302,7 @@ impl Spool for MemorySpool {
                 delay_noticed: one.delay_noticed,
             }],
             accepted_recipients: 1,
-            content: Content::Inline(Bytes::new()),
+            content: self.content(id),
             guard,
         })))
     }
@@ -336,8 +363,8 @@ impl Spool for MemorySpool {
             created: one.created,
             reverse_path: one.reverse_path.clone(),
             parameters: MailParameters::of(mail::BodyType::SevenBit),
-            size: 0,
-            content: Content::Inline(Bytes::new()),
+            size: CONTENT.len() as u64,
+            content: self.content(id),
             recipients: vec![NoticedRecipient {
                 index: RecipientIndex(0),
                 address: one.recipient.clone(),
@@ -354,10 +381,7 @@ impl Spool for MemorySpool {
         let mut stored = self.stored();
         let one = stored.iter_mut().find(|one| one.id == notices.id).unwrap();
         one.notice = None;
-        self.reports
-            .lock()
-            .unwrap()
-            .extend(report.map(|report| report.message));
+        self.reports.lock().unwrap().extend(report);
         Ok(Reported {
             pending: Vec::new(),
             message_done: one.done,

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
+use dns::{Mode, ResolverConfig, TrustAnchors};
+
+use crate::common::Client;
 
 /// One zone to be signed; children come before their parents, the root last.
 pub struct Zone {
@@ -119,8 +121,8 @@ impl Bind {
     }
 
     /// Validates what the server says.
-    pub fn resolver(&self) -> Resolver {
-        Resolver::new(ResolverConfig {
+    pub fn resolver(&self) -> Client {
+        Client::new(ResolverConfig {
             mode: Mode::Validate,
             servers: vec![self.address.into()],
             trust_anchors: self.anchors.clone(),
@@ -128,7 +130,6 @@ impl Bind {
             timeout: Duration::from_secs(5),
             cache_entries: 1000,
         })
-        .unwrap()
     }
 
     async fn answers(&self) -> bool {

@@ -142,7 +142,7 @@ async fn several_transactions_in_one_session() {
     for _ in 0..3 {
         client.transaction(b"a\r\n.\r\n").await;
     }
-    assert_eq!(world.contents(), [b"a\r\n"; 3]);
+    assert_eq!(world.contents(), [b"\r\na\r\n"; 3]);
     client
         .dialogue(&[("RCPT TO:<c@d.example>", "503"), ("QUIT", "221")])
         .await;
@@ -203,7 +203,7 @@ async fn pipelined_commands_are_answered_in_order() {
         client.expect(start).await;
     }
     client.expect_end().await;
-    assert_eq!(world.contents(), [&b"one\r\n"[..], b""]);
+    assert_eq!(world.contents(), [&b"\r\none\r\n"[..], b""]);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn no_variant_of_the_end_of_data_smuggles_a_message() {
     }
     assert!(world.contents().is_empty());
     assert!(client.transaction(b"clean\r\n.\r\n").await.is_positive());
-    assert_eq!(world.contents(), [b"clean\r\n"]);
+    assert_eq!(world.contents(), [b"\r\nclean\r\n"]);
 }
 
 trait Permanent {
@@ -74,7 +74,7 @@ async fn too_much_is_swallowed_then_refused() {
 async fn large_content_comes_through_octet_for_octet() {
     let world = World::new().await;
     let mut client = world.client().await;
-    let mut content = Vec::new();
+    let mut content = b"Subject: large\r\n\r\n".to_vec();
     for number in 0..15_000_u32 {
         content.extend_from_slice(format!("line {number} \u{e9} . \r\n").as_bytes());
     }
@@ -83,6 +83,45 @@ async fn large_content_comes_through_octet_for_octet() {
     assert!(world.contents()[0] == content);
     assert_eq!(world.envelopes()[0].parameters.body, mail::BodyType::EightBitMime);
     assert_eq!(std::fs::read_dir(world.spool_directory()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn no_content_becomes_a_part_of_our_received_field() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for (content, separator) in [
+        ("Subject: x\r\n folded\r\n\r\nbody\r\n", ""),
+        ("\r\nbody\r\n", ""),
+        ("Subject: x\r\n", ""),
+        ("", ""),
+        (" folded: first\r\nSubject: x\r\n\r\nbody\r\n", "\r\n"),
+        ("\tfolded\r\n", "\r\n"),
+        (" \r\n", "\r\n"),
+        ("no field\r\nSubject: x\r\n\r\nbody\r\n", "\r\n"),
+        ("body\r\n", "\r\n"),
+        // No header, so no character of a header is beyond ASCII.
+        (" caf\u{e9}\r\n", "\r\n"),
+    ] {
+        let wire = format!("{content}.\r\n");
+        for pieces in [wire.len(), 1] {
+            client
+                .dialogue(&[
+                    ("MAIL FROM:<a@b.example>", "250"),
+                    ("RCPT TO:<c@d.example>", "250"),
+                    ("DATA", "354"),
+                ])
+                .await;
+            for piece in wire.as_bytes().chunks(pieces) {
+                client.send(piece).await;
+            }
+            client.expect("250 2.0.0").await;
+            let stored = world.contents_with_received().pop().unwrap();
+            let (received, below) = stored.split_once("+0000\r\n").unwrap();
+            assert!(received.starts_with("Received: from client.example "));
+            assert_eq!(below, format!("{separator}{content}"), "by {pieces}");
+            assert!(!world.envelopes().pop().unwrap().parameters.smtputf8);
+        }
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use bytes::BytesMut;
 use jiff::Timestamp;
 use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
-use spool::incoming::Complete;
+use spool::incoming::{Complete, Room};
 use spool::{
     Accepted, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
     Spool, SpoolError,
@@ -38,9 +38,25 @@ use crate::{Limits, Listener, ListenerConfig};
 #[derive(Debug, Clone)]
 enum Trouble {
     AtCreate(SpoolError),
+    /// There is room for so many octets, of each message anew.
+    Room(u64),
     AtCommit(SpoolError),
     /// Panics on a recipient whose local part is `panic`.
     Panic,
+}
+
+/// Room for so many octets, whatever was taken before.
+#[derive(Debug)]
+struct Octets(u64);
+
+impl Room for Octets {
+    fn has(&self, octets: u64) -> Result<(), SpoolError> {
+        (octets <= self.0).then_some(()).ok_or(SpoolError::Full)
+    }
+
+    fn take(&self, octets: u64) -> Result<(), SpoolError> {
+        self.has(octets)
+    }
 }
 
 struct MemorySpool {
@@ -54,6 +70,10 @@ impl Spool for MemorySpool {
     fn create(&self) -> Result<Incoming, SpoolError> {
         match &*self.trouble.lock().unwrap() {
             Some(Trouble::AtCreate(error)) => Err(error.clone()),
+            Some(Trouble::Room(octets)) => Ok(Incoming::within(
+                Arc::from(self.directory.path()),
+                Arc::new(Octets(*octets)),
+            )),
             _ => Ok(Incoming::new(Arc::from(self.directory.path()))),
         }
     }

@@ -42,6 +42,71 @@ async fn trouble_of_the_spool_is_temporary() {
     assert_eq!(world.hooked.lock().unwrap().len(), 3);
 }
 
+/// RFC 1870 §6.1: what does not fit now is put off before it is sent, what never fits is refused for good.
+#[tokio::test]
+async fn a_declared_size_that_does_not_fit_is_put_off_at_mail() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::Room(500_000)));
+    client
+        .dialogue(&[
+            (
+                "MAIL FROM:<a@b.example> SIZE=500001",
+                "452 4.3.1 Insufficient system storage",
+            ),
+            ("RCPT TO:<c@d.example>", "503 5.5.1"),
+            ("MAIL FROM:<a@b.example> SIZE=1000001", "552 5.3.4"),
+        ])
+        .await;
+    assert_eq!(world.log_lines("status=full").len(), 1);
+    // What fits, and what nobody knows the size of, goes on.
+    for parameter in [" SIZE=500000", ""] {
+        client
+            .dialogue(&[
+                (&format!("MAIL FROM:<a@b.example>{parameter}"), "250 2.1.0"),
+                ("RCPT TO:<c@d.example>", "250 2.1.5"),
+                ("DATA", "354"),
+                ("x\r\n.", "250 2.0.0"),
+            ])
+            .await;
+    }
+    assert_eq!(world.contents(), [b"\r\nx\r\n", b"\r\nx\r\n"]);
+    assert_eq!(world.log_lines("status=accepting").len(), 1);
+}
+
+#[tokio::test]
+async fn a_declared_size_is_asked_for_again_at_data() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> SIZE=500001", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+        ])
+        .await;
+    world.trouble(Some(Trouble::Room(500_000)));
+    client.dialogue(&[("DATA", "452 4.3.1")]).await;
+    assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
+}
+
+#[tokio::test]
+async fn what_is_declared_counts_only_of_clients_that_may_relay() {
+    let world = World::with(ListenerConfig {
+        networks: Vec::new(),
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::Room(500_000)));
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> SIZE=500001", "250 2.1.0"),
+            ("RCPT TO:<c@d.example>", "550 5.7.1"),
+        ])
+        .await;
+    assert!(world.log_lines("event=spool").is_empty());
+}
+
 #[tokio::test]
 async fn a_shortage_is_told_when_it_begins_and_when_it_is_over() {
     let world = World::new().await;
@@ -119,7 +184,7 @@ async fn a_pipelined_group_is_refused_whole_and_the_session_stays_in_step() {
     for start in ["250 2.1.0", "250 2.1.5", "354", "250 2.0.0 Ok: queued", "221"] {
         client.expect(start).await;
     }
-    assert_eq!(world.contents(), [b"x\r\n"]);
+    assert_eq!(world.contents(), [b"\r\nx\r\n"]);
 }
 
 /// What is pipelined behind a MAIL for which there is no room is no error of the client's.

@@ -67,7 +67,7 @@ fn parsed<T: FromStr>(value: Option<&str>) -> Result<T, Refusal> {
         .ok_or(Refusal::Arguments)
 }
 
-/// 1 to 20 digits (RFC 1870 §5); what does not fit 64 bits is larger than any limit.
+/// 1 to 20 digits (RFC 1870 §3); what does not fit 64 bits is larger than any limit.
 fn declared_size(value: &str) -> Option<u64> {
     let digits = (1..=20).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
     digits.then(|| value.parse().unwrap_or(u64::MAX))

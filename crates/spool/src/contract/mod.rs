@@ -1,7 +1,7 @@
 //! What every backend must do, told as a test suite: call [`everything`] with a [`Harness`] for the backend.
 //!
-//! `way`: messages on their way through the queue. `reports`: what their senders are told. `managing`: the
-//! administrator's side.
+//! `way`: messages on their way through the queue. `reports`: what their senders are told. `damage`: when what was stored
+//! is lost. `managing`: the administrator's side.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
     reason = "a test suite"
 )]
 
+mod damage;
 mod managing;
 mod reports;
 mod way;
@@ -38,12 +39,15 @@ pub trait Harness {
     fn open(&self) -> impl Future<Output = Self::Store>;
     /// Closes it in order.
     fn close(&self, store: Arc<Self::Store>) -> impl Future<Output = ()>;
+    /// Destroys the stored content of a message, and nothing else. The store is closed.
+    fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
 
 /// Runs the whole suite; `fresh` gives a harness with an empty store each time.
 pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
     way::everything(&fresh).await;
     reports::everything(&fresh).await;
+    damage::everything(&fresh).await;
     managing::everything(&fresh).await;
 }
 

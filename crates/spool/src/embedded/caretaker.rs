@@ -11,7 +11,7 @@ use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bodies::{self, Directories};
-use super::checkpoints::{checkpoint, leave_log_if_kept};
+use super::checkpoints::{Extent, checkpoint};
 use super::commits::CommitsFile;
 use super::schema;
 use super::shared::Shared;
@@ -25,6 +25,9 @@ const LOG_BOUND: i64 = 3 * LOG_LIMIT;
 const FEW: i64 = 512;
 /// How often a checkpoint follows another at once to get down to [`FEW`].
 const ROUNDS: u32 = 8;
+
+/// Octets of database pages in memory for the sweep.
+const SWEEP_CACHE_BYTES: u32 = 512 << 10;
 
 /// How often the number of durable transactions is written while there are few.
 const COMMITS_EVERY: Duration = Duration::from_mins(1);
@@ -59,7 +62,7 @@ impl Caretaker {
     /// Starts the thread, which first sweeps: `stored` are the contents in files that were there before anything
     /// new was accepted.
     pub(super) fn start(database: &Path, ward: Ward, stored: Vec<QueueId>) -> Result<Self, SpoolError> {
-        let connection = schema::open_caretaker(database)?;
+        let connection = schema::open_reader(database, SWEEP_CACHE_BYTES)?;
         let finish = Arc::new(AtomicBool::new(false));
         let (chores, inbox) = mpsc::channel();
         let flag = Arc::clone(&finish);
@@ -69,7 +72,8 @@ impl Caretaker {
                 if let Err(error) = sweep(&connection, &ward.directories, stored) {
                     tracing::warn!(%error, "cannot sweep the spool");
                 }
-                ward.work(&connection, &inbox, &flag);
+                drop(connection);
+                ward.work(&inbox, &flag);
             })?;
         Ok(Self {
             chores,
@@ -100,13 +104,15 @@ impl Caretaker {
 }
 
 impl Ward {
-    fn work(&self, connection: &Connection, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
+    fn work(&self, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
         let mut written = 0;
         loop {
             match inbox.recv_timeout(COMMITS_EVERY) {
                 Ok(Chore::Remove(path)) => bodies::remove(&path),
+                // The writer is to have the last of the log.
+                Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
-                    match catch_up(&self.shared, connection) {
+                    match catch_up(&self.shared) {
                         Ok(true) => finish.store(true, Ordering::Relaxed),
                         Ok(false) => {}
                         Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
@@ -118,9 +124,6 @@ impl Ward {
             }
         }
         self.note_commits(&mut written);
-        if let Err(error) = leave_log_if_kept(&self.shared, connection) {
-            tracing::warn!(%error, "the spool's log cannot be kept");
-        }
     }
 
     /// Writes how many transactions are durable, if that is not what the file says.
@@ -138,22 +141,22 @@ impl Ward {
 
 /// A checkpoint; where the log is long, further ones until little is left. Whether the log is to start again.
 ///
-/// What a checkpoint reports is how things stood when it began, so what is left after it is told by how much the next
+/// What a checkpoint reports is how long the log was when it began, so what is left after it is told by how much the next
 /// one finds.
-fn catch_up(shared: &Shared, connection: &Connection) -> rusqlite::Result<bool> {
-    let (mut log, mut carried) = checkpoint(shared, connection, "PASSIVE")?;
+fn catch_up(shared: &Shared) -> Result<bool, SpoolError> {
+    let mut log = checkpoint(shared, Extent::Possible)?.unwrap_or_default();
     for _ in 0..ROUNDS {
-        if log <= LOG_LIMIT {
+        if log.frames <= LOG_LIMIT {
             return Ok(false);
         }
-        let before = carried;
-        (log, carried) = checkpoint(shared, connection, "PASSIVE")?;
-        if log.saturating_sub(before) <= FEW && carried == log {
+        let before = log.carried;
+        log = checkpoint(shared, Extent::Possible)?.unwrap_or_default();
+        if log.frames.saturating_sub(before) <= FEW && log.carried == log.frames {
             return Ok(true);
         }
     }
     // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
-    Ok(log > LOG_BOUND)
+    Ok(log.frames > LOG_BOUND)
 }
 
 /// Removes contents that no message names: their commit did not take place, or their removal did not.

@@ -1,68 +1,177 @@
 //! Carrying the log over into the database, as long as that is safe.
 
-use std::sync::Mutex;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi};
 
+use super::schema;
 use super::shared::Shared;
 use super::steps::Place;
+use crate::error::SpoolError;
 
-/// Whether the log may be carried over. One thread at a time does it.
+/// How long the log is kept, at least, before the disk is tried again.
+const KEPT_AT_LEAST: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
+
+/// How the log is carried over, and whether it may be. One thread at a time does it.
 ///
-/// A checkpoint syncs the database only when it reaches the log's end; those before it, which did not, have not. If that
-/// sync fails, the system may have dropped the pages of all of them, and a later checkpoint would write those of the last
-/// one alone again, and then let the log start anew. So after a checkpoint that the disk made fail there is no other in
-/// this process: the log, which has everything, is kept, and the next start carries it over from its beginning.
-#[derive(Debug, Default)]
-pub(super) struct Checkpoints(Mutex<State>);
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
-    #[default]
-    Allowed,
-    LogKept,
+/// `SQLite` syncs the database only in a checkpoint that reaches the log's end. Those before it, which commits have
+/// overtaken, are synced here: so the last one, for which commits wait, finds little to sync.
+///
+/// When a sync fails, the system may have dropped the pages that it was to write. `SQLite` would not write those of
+/// earlier checkpoints again, and would let the log, which has them, start anew. So after a checkpoint that the disk made
+/// fail there is no other one: the log is kept until it can be carried over from its beginning ([`super::renewal`]), by
+/// this process or by the next.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    database: PathBuf,
+    carrier: Mutex<Carrier>,
 }
 
-/// One checkpoint: frames in the log, and how many of them are in the database now. Nothing of either while another one is
-/// under way, or where the log is kept.
-pub(super) fn checkpoint(
-    shared: &Shared,
-    connection: &Connection,
-    mode: &str,
-) -> rusqlite::Result<(i64, i64)> {
-    let Ok(mut state) = shared.checkpoints.0.try_lock() else {
-        return Ok((0, 0));
+#[derive(Debug)]
+struct Carrier {
+    /// Open as long as the writer's, and while the writer opens its own anew.
+    connection: Option<Connection>,
+    /// The database. It stays open: to close it would take away the locks that connections of this process have on it.
+    file: File,
+    /// Since when the log is kept.
+    kept: Option<Instant>,
+}
+
+/// What a checkpoint does where others stand in its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// It goes as far as it can without anybody waiting for it.
+    Possible,
+    /// It waits for those who read, and leaves an empty log.
+    Whole,
+}
+
+/// Frames, that is pages, of the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Log {
+    /// In the log.
+    pub(super) frames: i64,
+    /// In the database, too.
+    pub(super) carried: i64,
+}
+
+impl Checkpoints {
+    /// Those of a database that is there already.
+    pub(super) fn of(database: &Path) -> Result<Self, SpoolError> {
+        let carrier = Carrier {
+            connection: Some(schema::open_caretaker(database)?),
+            file: File::open(database)?,
+            kept: None,
+        };
+        Ok(Self {
+            database: database.to_owned(),
+            carrier: Mutex::new(carrier),
+        })
+    }
+
+    /// Whether the log has been kept for a while.
+    pub(super) fn has_kept_log(&self) -> bool {
+        // While a checkpoint is under way, it is not.
+        let carrier = self.carrier.try_lock();
+        carrier.is_ok_and(|carrier| carrier.kept.is_some_and(|since| since.elapsed() >= KEPT_AT_LEAST))
+    }
+
+    /// Whether the log is kept.
+    #[cfg(test)]
+    fn is_kept(&self) -> bool {
+        self.lock().kept.is_some()
+    }
+
+    /// There is none any more.
+    pub(super) fn end(&self) {
+        self.lock().connection = None;
+    }
+
+    /// Opens the connection, where it could not be opened before.
+    pub(super) fn open(&self) -> Result<(), SpoolError> {
+        let mut carrier = self.lock();
+        if carrier.connection.is_none() {
+            carrier.connection = Some(schema::open_caretaker(&self.database)?);
+        }
+        Ok(())
+    }
+
+    /// Lets `renewal` carry a log over that is kept, from its beginning, while nothing here has the database open. If
+    /// that fails, the log is kept for another while.
+    pub(super) fn start_anew(
+        &self,
+        renewal: impl FnOnce(&Path) -> Result<(), SpoolError>,
+    ) -> Result<(), SpoolError> {
+        let mut carrier = self.lock();
+        carrier.connection = None;
+        let done = renewal(&self.database);
+        carrier.kept = done.is_err().then(Instant::now);
+        drop(carrier);
+        done.and_then(|()| self.open())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Carrier> {
+        self.carrier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One checkpoint: how far it went in the log as it found it. `None` while another one is under way, or where the log is kept.
+pub(super) fn checkpoint(shared: &Shared, extent: Extent) -> Result<Option<Log>, SpoolError> {
+    let Ok(mut carrier) = shared.checkpoints.carrier.try_lock() else {
+        return Ok(None);
     };
-    if *state == State::LogKept {
-        return Ok((0, 0));
+    let (Some(connection), None) = (&carrier.connection, carrier.kept) else {
+        return Ok(None);
+    };
+    let log = shared
+        .fault(Place::Checkpoint)
+        .and_then(|()| carry_over(connection, &carrier.file, extent));
+    if log.as_ref().is_err_and(is_of_the_disk) {
+        carrier.kept = Some(Instant::now());
+        tracing::warn!("the disk has failed: the spool's log is kept, and grows, until the disk works again");
     }
-    let carried = shared.fault(Place::Checkpoint).and_then(|()| {
-        connection
-            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
-            .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
-    });
-    if carried.as_ref().is_err_and(is_of_the_disk) {
-        *state = State::LogKept;
-        tracing::warn!("the disk has failed: the spool's log is kept, and grows, until the next start");
-    }
-    carried
+    Ok(Some(log?))
 }
 
-/// To be asked of a connection before its end: `SQLite` carries the log over when the last one closes.
-pub(super) fn leave_log_if_kept(shared: &Shared, connection: &Connection) -> rusqlite::Result<()> {
-    let kept = shared
-        .checkpoints
-        .0
-        .try_lock()
-        .is_ok_and(|state| *state == State::LogKept);
-    if kept {
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+fn carry_over(connection: &Connection, database: &File, extent: Extent) -> rusqlite::Result<Log> {
+    let statement = match extent {
+        Extent::Possible => "PRAGMA wal_checkpoint(PASSIVE)",
+        Extent::Whole => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    let log = connection.prepare_cached(statement)?.query_row([], |row| {
+        Ok(Log {
+            frames: row.get(1)?,
+            carried: row.get(2)?,
+        })
+    })?;
+    if log.carried < log.frames {
+        database.sync_data().map_err(|error| not_synced(&error))?;
+    }
+    Ok(log)
+}
+
+/// Carries the whole log over, whatever was carried over before, and leaves none. An error where somebody else has the
+/// database open.
+pub(super) fn carry_over_alone(database: &Path) -> Result<(), SpoolError> {
+    let connection = schema::open_alone(database)?;
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        return Err(io::Error::from(io::ErrorKind::ResourceBusy).into());
     }
     Ok(())
 }
 
-/// A full disk drops nothing.
+/// The error that `SQLite` has for this.
+fn not_synced(error: &io::Error) -> rusqlite::Error {
+    let code = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+}
+
+/// A full disk that refuses a page drops none.
 fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
@@ -70,33 +179,86 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::Spool;
-    use crate::contract::{commit, message};
-    use crate::embedded::tests::open;
+    use std::fs::metadata;
+    use std::path::Path;
 
-    /// Octets of log that are left at the end of a spool in which a checkpoint failed like this.
-    async fn log_left(failure: ErrorCode) -> u64 {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = open(directory.path()).await.unwrap();
-        let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    use super::*;
+    use crate::contract::{commit, message};
+    use crate::embedded::EmbeddedSpool;
+    use crate::embedded::tests::open;
+    use crate::{Accepted, Spool};
+
+    /// Octets of log.
+    fn log(directory: &Path) -> Option<u64> {
+        metadata(directory.join("queue.db-wal")).ok().map(|log| log.len())
+    }
+
+    async fn accept(spool: &EmbeddedSpool) -> Accepted {
+        commit(spool, message(&["a@b.example"]), b"x").await.unwrap()
+    }
+
+    /// A spool in which the next checkpoint, but not that at the start, fails like this.
+    async fn about_to_fail(directory: &Path, failure: ErrorCode) -> EmbeddedSpool {
+        let spool = open(directory).await.unwrap();
+        accept(&spool).await;
+        while checkpoint(&spool.shared, Extent::Possible).unwrap().is_none() {}
         let fault = (Place::Checkpoint, failure);
         spool.shared.faults.lock().unwrap().push_back(fault);
-        // Whether the fault met the checkpoint at the start or the one at the end.
-        let _ = spool.close().await;
-        let left = std::fs::metadata(directory.path().join("queue.db-wal")).map_or(0, |log| log.len());
-        drop(spool);
-        let spool = open(directory.path()).await.unwrap();
-        let found = spool.pending(None, 10).await.unwrap();
-        assert_eq!(found, accepted.pending, "the next start has it all");
-        spool.close().await.unwrap();
-        assert!(!directory.path().join("queue.db-wal").exists());
-        left
+        spool
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_log_whose_checkpoint_the_disk_made_fail_is_kept_for_the_next_start() {
-        assert!(log_left(ErrorCode::SystemIoFailure).await > 0);
-        assert_eq!(log_left(ErrorCode::DiskFull).await, 0);
+        let directory = tempfile::tempdir().unwrap();
+        let spool = about_to_fail(directory.path(), ErrorCode::SystemIoFailure).await;
+        spool.close().await.unwrap_err();
+        assert!(log(directory.path()).unwrap() > 0);
+
+        let spool = open(directory.path()).await.unwrap();
+        assert_eq!(spool.pending(None, 10).await.unwrap().len(), 1);
+        spool.close().await.unwrap();
+        assert_eq!(log(directory.path()), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_that_was_kept_is_carried_over_once_the_disk_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = about_to_fail(directory.path(), ErrorCode::SystemIoFailure).await;
+        assert!(checkpoint(&spool.shared, Extent::Possible).is_err());
+        assert!(
+            checkpoint(&spool.shared, Extent::Possible).unwrap().is_none(),
+            "kept"
+        );
+        assert_eq!(
+            spool.pending(None, 10).await.unwrap().len(),
+            1,
+            "a reader is open"
+        );
+
+        // The disk does not let it be carried over the first time.
+        let fault = (Place::Renew, ErrorCode::SystemIoFailure);
+        spool.shared.faults.lock().unwrap().push_back(fault);
+        accept(&spool).await;
+        while !spool.shared.faults.lock().unwrap().is_empty() {}
+        assert!(log(directory.path()).unwrap() > 0);
+
+        accept(&spool).await;
+        while spool.shared.checkpoints.is_kept() {}
+        assert_eq!(log(directory.path()), Some(0), "carried over whole");
+        accept(&spool).await;
+        assert_eq!(spool.pending(None, 10).await.unwrap().len(), 4);
+        assert!(checkpoint(&spool.shared, Extent::Possible).unwrap().is_some());
+        spool.close().await.unwrap();
+        assert_eq!(log(directory.path()), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_disk_keeps_no_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = about_to_fail(directory.path(), ErrorCode::DiskFull).await;
+        assert!(checkpoint(&spool.shared, Extent::Possible).is_err());
+        assert!(checkpoint(&spool.shared, Extent::Possible).unwrap().is_some());
+        spool.close().await.unwrap();
+        assert_eq!(log(directory.path()), None);
     }
 }

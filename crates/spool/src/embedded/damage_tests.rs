@@ -1,4 +1,4 @@
-//! A damaged message must not be delivered, nor keep the others back.
+//! A damaged message must not be delivered, nor keep the others back; what is known of it is used.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use super::tests::open;
 use super::*;
 use crate::contract::{commit, message, octets};
 use crate::incoming::INLINE_LIMIT;
-use crate::{Content, Manage};
+use crate::{Content, Lease, Manage, Pending};
 
 /// A spool with three messages of this size whose middle one is damaged by this statement.
 async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
@@ -79,33 +79,26 @@ async fn a_damaged_message_does_not_hide_the_others() {
     }
 }
 
-#[tokio::test]
-async fn a_damaged_content_in_a_row_is_not_delivered() {
-    let statement = "UPDATE body SET content = zeroblob(10) \
-        WHERE seq = (SELECT body FROM message WHERE id = ?1)";
-    let (directory, ids) = damaged(statement, 10).await;
-    let spool = open(directory.path()).await.unwrap();
-    let waiting = spool.pending(None, 9).await.unwrap();
-    let next_hop = &waiting[0].next_hop;
-    for _ in 0..2 {
-        let refused = spool.lease(ids[1], next_hop).await;
-        assert!(
-            matches!(refused, Err(SpoolError::Corrupt { id: Some(id), .. }) if id == ids[1]),
-            "{refused:?}"
-        );
+async fn lease(spool: &EmbeddedSpool, part: &Pending) -> Lease {
+    let lease = spool.lease(part.id, &part.next_hop).await.unwrap();
+    lease.leased().unwrap()
+}
+
+/// What is seen to be wrong with content without reading it.
+fn damage(content: &Content) -> Option<&'static str> {
+    match content {
+        Content::Damaged(damage) => Some(damage.what()),
+        Content::Inline(_) | Content::File(_) => None,
     }
-    let shown = Manage::content(&spool, ids[1]).await;
-    assert!(matches!(shown, Err(SpoolError::Corrupt { .. })), "{shown:?}");
-    for id in [ids[0], ids[2]] {
-        assert!(spool.lease(id, next_hop).await.unwrap().leased().is_some());
-    }
-    spool.close().await.unwrap();
 }
 
 /// Everything up to the first error, and that.
 async fn read_until_error(content: &Content) -> (Vec<u8>, Option<SpoolError>) {
-    let mut reader = content.reader().await.unwrap();
     let mut found = Vec::new();
+    let mut reader = match content.reader().await {
+        Ok(reader) => reader,
+        Err(error) => return (found, Some(error)),
+    };
     loop {
         match reader.next().await {
             Ok(Some(chunk)) => found.extend_from_slice(&chunk),
@@ -115,61 +108,152 @@ async fn read_until_error(content: &Content) -> (Vec<u8>, Option<SpoolError>) {
     }
 }
 
+/// What the error of reading this message's content says.
+async fn corruption(content: &Content, message: QueueId) -> &'static str {
+    match read_until_error(content).await.1 {
+        Some(SpoolError::Corrupt { id: Some(id), what }) if id == message => what,
+        error => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_content_in_a_row_is_leased_and_not_read() {
+    for (statement, what) in [
+        (
+            "UPDATE body SET content = zeroblob(10) WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content is not what was written",
+        ),
+        (
+            "UPDATE body SET content = zeroblob(9) WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content has another size",
+        ),
+        (
+            "DELETE FROM body WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content is missing",
+        ),
+        (
+            "UPDATE message SET body = NULL WHERE id = ?1",
+            "its content is missing",
+        ),
+        (
+            "UPDATE message SET body_sum = body_sum + 1 WHERE id = ?1",
+            "its content is not what was written",
+        ),
+    ] {
+        let (directory, ids) = damaged(statement, 10).await;
+        let spool = open(directory.path()).await.unwrap();
+        let waiting = spool.pending(None, 9).await.unwrap();
+        for part in &waiting {
+            let lease = lease(&spool, part).await;
+            if part.id == ids[1] {
+                assert_eq!(damage(&lease.content), Some(what), "{statement}");
+                assert_eq!(corruption(&lease.content, part.id).await, what);
+            } else {
+                assert!(crate::contract::read(&lease).await == octets(10));
+            }
+        }
+        // Whoever looks at it is told, as before.
+        let shown = Manage::content(&spool, ids[1]).await;
+        assert!(matches!(shown, Err(SpoolError::Corrupt { .. })), "{shown:?}");
+        spool.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
     let size = INLINE_LIMIT * 5 + 100;
     for place in [0, size / 2, size - 1] {
         let directory = tempfile::tempdir().unwrap();
         let spool = open(directory.path()).await.unwrap();
-        let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
-            .await
-            .unwrap();
-        let next_hop = &accepted.pending[0].next_hop;
-        let lease = spool
-            .lease(accepted.id, next_hop)
-            .await
-            .unwrap()
-            .leased()
-            .unwrap();
-        assert!(crate::contract::read(&lease).await == octets(size));
-        spool.release(lease);
+        let new = message(&["a@b.example"]);
+        let accepted = commit(&spool, new, &octets(size)).await.unwrap();
+        let part = &accepted.pending[0];
+        let whole = lease(&spool, part).await;
+        assert!(crate::contract::read(&whole).await == octets(size));
+        spool.release(whole);
 
-        let file = Directories::of(directory.path()).body(accepted.id);
+        let file = Directories::of(directory.path()).body(part.id);
         let mut content = fs::read(&file).unwrap();
         content[place] ^= 1;
         fs::write(&file, content).unwrap();
-        let lease = spool
-            .lease(accepted.id, next_hop)
-            .await
-            .unwrap()
-            .leased()
-            .unwrap();
-        let (found, error) = read_until_error(&lease.content).await;
+        let altered = lease(&spool, part).await;
+        assert_eq!(damage(&altered.content), None, "its octets are not read yet");
+        let (found, _) = read_until_error(&altered.content).await;
         assert!(found.len() < size, "the last octets are kept back");
-        assert!(
-            matches!(error, Some(SpoolError::Corrupt { id: Some(id), .. }) if id == accepted.id),
-            "{error:?}"
-        );
-        // It grew or shrank after the lease.
-        for length in [size as u64 + 1, size as u64 - 1] {
-            fs::File::options()
-                .write(true)
-                .open(&file)
-                .unwrap()
-                .set_len(length)
-                .unwrap();
-            let (_, error) = read_until_error(&lease.content).await;
-            assert!(
-                matches!(error, Some(SpoolError::Corrupt { .. })),
-                "{length}: {error:?}"
-            );
-        }
-        spool.release(lease);
-        let refused = spool.lease(accepted.id, next_hop).await;
-        assert!(matches!(refused, Err(SpoolError::Corrupt { .. })), "{refused:?}");
-        fs::remove_file(&file).unwrap();
-        let refused = spool.lease(accepted.id, next_hop).await;
-        assert!(matches!(refused, Err(SpoolError::Corrupt { .. })), "{refused:?}");
+        let what = corruption(&altered.content, part.id).await;
+        assert_eq!(what, "its content is not what was written");
+        spool.release(altered);
         spool.close().await.unwrap();
     }
+}
+
+/// A spool with one message in a file, of which a checksum is kept or not.
+async fn with_a_file(size: usize, summed: bool) -> (TempDir, EmbeddedSpool, Pending) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example"]);
+    let mut accepted = commit(&spool, new, &octets(size)).await.unwrap();
+    if !summed {
+        spool.close().await.unwrap();
+        let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+        connection
+            .execute("UPDATE message SET body_sum = NULL", [])
+            .unwrap();
+    }
+    let spool = if summed {
+        spool
+    } else {
+        open(directory.path()).await.unwrap()
+    };
+    (directory, spool, accepted.pending.remove(0))
+}
+
+#[tokio::test]
+async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it() {
+    let size = INLINE_LIMIT * 5 + 100;
+    for summed in [true, false] {
+        let (directory, spool, part) = with_a_file(size, summed).await;
+        let file = Directories::of(directory.path()).body(part.id);
+        let before = lease(&spool, &part).await;
+        for length in [size as u64 + 1, size as u64 - 1, 0] {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_len(length).unwrap();
+            let (found, _) = read_until_error(&before.content).await;
+            assert!(found.len() < size, "{length}: the last octets are kept back");
+            let what = corruption(&before.content, part.id).await;
+            assert_eq!(what, "its content has another size", "{length}");
+        }
+        spool.release(before);
+        let short = lease(&spool, &part).await;
+        assert_eq!(damage(&short.content), Some("its content has another size"));
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() {
+    let (directory, spool, part) = with_a_file(INLINE_LIMIT + 1, true).await;
+    let file = Directories::of(directory.path()).body(part.id);
+    let before = lease(&spool, &part).await;
+    fs::remove_file(&file).unwrap();
+    let what = corruption(&before.content, part.id).await;
+    assert_eq!(what, "its content is missing");
+    // Links in a circle stand for a disk that has an error for an answer.
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    let (_, error) = read_until_error(&before.content).await;
+    assert!(matches!(error, Some(SpoolError::Io(_))), "{error:?}");
+    spool.release(before);
+    let refused = spool.lease(part.id, &part.next_hop).await;
+    assert!(matches!(refused, Err(SpoolError::Io(_))), "{refused:?}");
+
+    fs::remove_file(&file).unwrap();
+    let gone = lease(&spool, &part).await;
+    assert_eq!(damage(&gone.content), Some("its content is missing"));
+    spool.release(gone);
+    // Put back from a copy, it is delivered.
+    fs::write(&file, octets(INLINE_LIMIT + 1)).unwrap();
+    let restored = lease(&spool, &part).await;
+    assert!(crate::contract::read(&restored).await == octets(INLINE_LIMIT + 1));
+    spool.release(restored);
+    spool.close().await.unwrap();
 }

@@ -5,8 +5,9 @@
 //! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `group`: one group in one
 //!   transaction. `tables`, `settling`, `tally`, `acting`: its statements. `recovery`: when writing fails, and how it
 //!   ends. `shared`: what the writer and the callers both see.
-//! * `checkpoints`: the log carried over into the database, or kept. `caretaker`: when that is done, removal of files, the sweep at start; nothing waits for it. `commits`: how many
-//!   transactions must be there.
+//! * `checkpoints`: the log carried over into the database, or kept. `renewal`: when it was kept. `caretaker`: when it is
+//!   carried over, removal of files, the sweep at start; nothing waits for it. `commits`: how many transactions must be
+//!   there.
 //! * `readers`: connections that only read. `queries`, `stored`, `shown`: their statements. `rows`: between types and columns.
 //!   `recent`: what was just accepted, so that most deliveries read nothing.
 //! * `managing`: the administrator's side. `read_only`: the same without the daemon.
@@ -31,6 +32,7 @@ mod read_only;
 mod readers;
 mod recent;
 mod recovery;
+mod renewal;
 mod reserve;
 mod rows;
 mod schema;

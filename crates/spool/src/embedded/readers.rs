@@ -1,7 +1,7 @@
 //! Connections that only read, used away from the runtime's threads.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -21,6 +21,8 @@ pub(super) struct Readers {
     database: PathBuf,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// Shared by those who have a connection in use.
+    in_use: RwLock<()>,
 }
 
 impl Readers {
@@ -30,6 +32,7 @@ impl Readers {
             database,
             turns: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Mutex::new(Vec::with_capacity(CONNECTIONS)),
+            in_use: RwLock::new(()),
         }
     }
 
@@ -42,6 +45,7 @@ impl Readers {
         let turn = turn.map_err(|_| SpoolError::Closed)?;
         let pool = Arc::clone(self);
         blocking(move || {
+            let _in_use = pool.in_use.read().unwrap_or_else(PoisonError::into_inner);
             let idle = pool.with(Vec::pop);
             let mut connection = match idle {
                 Some(connection) => connection,
@@ -61,6 +65,13 @@ impl Readers {
     pub(super) fn close(&self) {
         self.turns.close();
         self.with(Vec::clear);
+    }
+
+    /// Closes all connections, and lets none be opened as long as what is returned lives.
+    pub(super) fn pause(&self) -> RwLockWriteGuard<'_, ()> {
+        let none_in_use = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
+        self.with(Vec::clear);
+        none_in_use
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Connection>) -> T) -> T {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::checkpoints::{checkpoint, leave_log_if_kept};
+use super::checkpoints::{Extent, checkpoint};
 use super::job::{Job, Reply};
 use super::shared::Shared;
 use super::steps::Place;
@@ -93,8 +93,7 @@ impl Writer {
             // No handle that saw the error is used again: the kernel may have dropped what it could not write.
             self.connection = None;
             match self.reopen() {
-                Ok(connection) => {
-                    self.connection = Some(connection);
+                Ok(()) => {
                     self.shared.broken.store(false, Ordering::Relaxed);
                     return true;
                 }
@@ -108,11 +107,12 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self) -> Result<Connection, SpoolError> {
+    fn reopen(&mut self) -> Result<(), SpoolError> {
         self.shared.fault(Place::Reopen)?;
+        self.shared.checkpoints.open()?;
         let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
         // What the log holds must reach the database, and the database must be whole, before more is written.
-        checkpoint(&self.shared, &connection, "PASSIVE")?;
+        checkpoint(&self.shared, Extent::Possible)?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(SpoolError::Corrupt {
@@ -120,10 +120,16 @@ impl Writer {
                 what: "the database does not pass its check",
             });
         }
+        self.take_up(connection)
+    }
+
+    /// Goes on with this connection.
+    pub(super) fn take_up(&mut self, connection: Connection) -> Result<(), SpoolError> {
         self.next_body = tables::next_body(&connection)?;
         self.counters = tables::counters(&connection)?;
         self.shared.count(self.counters);
-        Ok(connection)
+        self.connection = Some(connection);
+        Ok(())
     }
 
     /// Waits a little, and refuses the clients that came meanwhile.
@@ -162,17 +168,13 @@ impl Writer {
             }
         }
         self.caretaker.stop();
-        let tidied = match (failure, self.connection) {
-            (Some(failure), connection) => {
-                if let Some(connection) = connection {
-                    // Its own failure is no news beside that one.
-                    let _ = leave_log_if_kept(&self.shared, &connection);
-                }
-                Err(failure)
-            }
-            (None, Some(connection)) => tidy(&self.shared, &connection),
+        let tidied = match (failure, &self.connection) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(connection)) => tidy(&self.shared, connection),
             (None, None) => Err(SpoolError::Closed),
         };
+        self.shared.checkpoints.end();
+        drop(self.connection);
         if let Err(error) = &tidied {
             tracing::warn!(%error, "the spool was not tidied up before its end");
         }
@@ -184,11 +186,12 @@ impl Writer {
     }
 }
 
+/// Carries the log over and lets the last connection remove it; not, where it is kept.
 fn tidy(shared: &Shared, connection: &Connection) -> Result<(), SpoolError> {
     connection.execute_batch("PRAGMA optimize")?;
-    let carried = checkpoint(shared, connection, "TRUNCATE");
-    leave_log_if_kept(shared, connection)?;
-    carried?;
+    if checkpoint(shared, Extent::Whole)?.is_some() {
+        schema::carry_over_at_close(connection)?;
+    }
     Ok(())
 }
 

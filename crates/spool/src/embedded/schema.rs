@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::SpoolError;
@@ -101,6 +102,8 @@ pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, S
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
     connection.set_prepared_statement_cache_capacity(32);
+    keep_plans(&connection)?;
+    keep_log_at_close(&connection)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
@@ -131,7 +134,33 @@ pub(super) fn open_caretaker(path: &Path) -> Result<Connection, SpoolError> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(512 << 10))?;
+    keep_log_at_close(&connection)?;
     Ok(connection)
+}
+
+/// A connection to a database that nobody else has open; an error where somebody has. What was carried over of the log
+/// before counts for nothing in it, because it has no part in the memory where that is noted.
+pub(super) fn open_alone(path: &Path) -> Result<Connection, SpoolError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_millis(100))?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    keep_log_at_close(&connection)?;
+    Ok(connection)
+}
+
+/// `SQLite` would carry the log over when the last connection closes; it waits until that is allowed.
+fn keep_log_at_close(connection: &Connection) -> Result<(), SpoolError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}
+
+/// Allows this connection, where it is the last one to close, to carry the log over and remove it.
+pub(super) fn carry_over_at_close(connection: &Connection) -> Result<(), SpoolError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
 }
 
 /// A connection that only reads.
@@ -140,6 +169,7 @@ pub(super) fn open_reader(path: &Path, cache_bytes: u32) -> Result<Connection, S
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -153,7 +183,16 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection, SpoolError> {
         .replace('?', "%3f")
         .replace('#', "%23");
     let uri = format!("file:{escaped}?immutable=1");
-    Ok(Connection::open_with_flags(uri, flags)?)
+    let connection = Connection::open_with_flags(uri, flags)?;
+    keep_plans(&connection)?;
+    Ok(connection)
+}
+
+/// Plans each statement once, whatever is bound to it. Where values may change the plan, a cached statement is compiled
+/// again for each use, which takes several times as long as most of ours run, and would find the same plan.
+fn keep_plans(connection: &Connection) -> Result<(), SpoolError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Refuses databases of other programs, and of versions that are newer than this one.
@@ -204,6 +243,8 @@ fn cache_kib(bytes: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use rusqlite::StatementStatus;
+
     use super::*;
 
     #[test]
@@ -212,10 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn a_cached_statement_is_compiled_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("queue.db");
+        carry_over_at_close(&open_writer(&path, 1 << 20).unwrap()).unwrap();
+        let openers: [fn(&Path) -> _; 3] = [
+            |path| open_writer(path, 1 << 20),
+            |path| open_reader(path, 1 << 20),
+            open_immutable,
+        ];
+        for open in openers {
+            let connection = open(&path).unwrap();
+            for _ in 0..3 {
+                let mut statement = connection
+                    .prepare_cached("SELECT idx FROM recipient WHERE message_id = ?1 LIMIT ?2")
+                    .unwrap();
+                let _ = statement.query((b"id", 1)).unwrap().next().unwrap();
+                assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+            }
+        }
+    }
+
+    #[test]
     fn an_immutable_database_may_have_any_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a b%41?c#d.db");
-        drop(open_writer(&path, 1 << 20).unwrap());
+        carry_over_at_close(&open_writer(&path, 1 << 20).unwrap()).unwrap();
         assert_eq!(version(&open_immutable(&path).unwrap()).unwrap(), KNOWN_VERSION);
     }
 }

@@ -37,10 +37,11 @@ impl Shared {
         limits: Limits,
         leases: LeaseTable,
         counters: Counters,
+        checkpoints: Checkpoints,
     ) -> Arc<Self> {
         Arc::new(Self {
             broken: AtomicBool::new(false),
-            checkpoints: Checkpoints::default(),
+            checkpoints,
             messages: AtomicU64::new(counters.messages),
             commits: AtomicU64::new(counters.commits),
             queue_messages: limits.queue_messages,

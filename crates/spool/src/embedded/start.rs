@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::bodies::Directories;
 use super::caretaker::{Caretaker, Chore, Ward};
+use super::checkpoints::Checkpoints;
 use super::commits::CommitsFile;
 use super::lock::Lock;
 use super::readers::Readers;
@@ -43,7 +44,10 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
         queue_messages: options.queue_messages,
         spool_free: options.spool_free,
     };
-    let shared = Shared::new(path.to_owned(), limits, LeaseTable::noting(doubts), counters);
+    let leases = LeaseTable::noting(doubts);
+    let checkpoints = Checkpoints::of(&database)?;
+    let shared = Shared::new(path.to_owned(), limits, leases, counters, checkpoints);
+    let readers = Arc::new(Readers::new(database.clone()));
     let ward = Ward {
         directories: directories.clone(),
         commits,
@@ -56,8 +60,9 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
     Writer {
         next_body: tables::next_body(&connection)?,
         caretaker,
+        readers: Arc::clone(&readers),
         reserve: Reserve::make(path),
-        database: database.clone(),
+        database,
         directories: directories.clone(),
         options,
         connection: Some(connection),
@@ -75,7 +80,7 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
         jobs,
         shared,
         directories,
-        readers: Arc::new(Readers::new(database)),
+        readers,
         in_doubt: Arc::new(in_doubt),
         vanished,
     })

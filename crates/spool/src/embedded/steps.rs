@@ -19,6 +19,8 @@ pub(super) enum Place {
     Remove,
     /// Before the log is carried over.
     Checkpoint,
+    /// Before a log that was kept is carried over.
+    Renew,
     /// While the database is opened again.
     Reopen,
 }

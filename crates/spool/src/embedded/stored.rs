@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::bodies::Directories;
 use super::rows::{body_type, corrupt, number, optional_text, parse, ret, text, time};
-use crate::content::{BodyFile, Content, Expected};
+use crate::content::{ALTERED, BodyFile, Content, Damage, Expected, MISSING, OTHER_SIZE};
 use crate::error::SpoolError;
 
 const MESSAGE: &str = "SELECT m.size, m.body, b.content, m.body_sum, \
@@ -19,7 +19,7 @@ const CONTENT: &str = "SELECT m.size, m.body, b.content, m.body_sum \
 const CONTENT_OF_VERSION_1: &str = "SELECT m.size, m.body, b.content, NULL \
     FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
 
-/// The content of a message, in a database of this schema version.
+/// The content of a message, in a database of this schema version. Fails with [`SpoolError::Corrupt`] if it is damaged.
 pub(super) fn content(
     connection: &Connection,
     directories: &Directories,
@@ -46,6 +46,7 @@ pub(super) struct StoredMessage {
     pub(super) size: u64,
     /// Recipients it was accepted for.
     pub(super) accepted: u32,
+    /// Damaged or not: whose message it is can be told all the same.
     pub(super) content: Content,
 }
 
@@ -84,8 +85,16 @@ fn stored_message(
         parameters,
         size: number(id, row.get(0)?)?,
         accepted: number(id, row.get(7)?)?,
-        content: stored_content(row, directories, id)?,
+        content: stored_content(row, directories, id).or_else(|error| even_if_damaged(id, error))?,
     })
+}
+
+/// Damage is something to tell of the content; that a disk cannot be read now is not.
+fn even_if_damaged(id: QueueId, error: SpoolError) -> Result<Content, SpoolError> {
+    match error {
+        SpoolError::Corrupt { what, .. } => Ok(Content::Damaged(Damage::new(id, what))),
+        error => Err(error),
+    }
 }
 
 /// The content from the columns size, body, content and `body_sum`, checked as far as it is at hand.
@@ -98,13 +107,13 @@ fn stored_content(row: &Row<'_>, directories: &Directories, id: QueueId) -> Resu
         return file_content(directories, id, (size, sum));
     }
     let ValueRef::Blob(octets) = row.get_ref(2)? else {
-        return Err(corrupt(id, "its content is missing"));
+        return Err(corrupt(id, MISSING));
     };
     if octets.len() as u64 != size {
-        return Err(corrupt(id, "its content has another size"));
+        return Err(corrupt(id, OTHER_SIZE));
     }
     if sum.is_some_and(|sum| sum != crc32fast::hash(octets)) {
-        return Err(corrupt(id, "its content is not what was written"));
+        return Err(corrupt(id, ALTERED));
     }
     Ok(Content::Inline(Bytes::copy_from_slice(octets)))
 }
@@ -114,20 +123,16 @@ fn file_content(
     id: QueueId,
     (size, sum): (u64, Option<u32>),
 ) -> Result<Content, SpoolError> {
-    let file = BodyFile::new(directories.body(id));
+    let file = BodyFile::new(directories.body(id), Expected { id, size, sum });
     let found = match std::fs::metadata(file.path()) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(corrupt(id, "its content is missing"));
+            return Err(corrupt(id, MISSING));
         }
         Err(error) => return Err(error.into()),
     };
     if found != size {
-        return Err(corrupt(id, "its content has another size"));
+        return Err(corrupt(id, OTHER_SIZE));
     }
-    Ok(Content::File(file.expecting(sum.map(|sum| Expected {
-        id,
-        size,
-        sum,
-    }))))
+    Ok(Content::File(file))
 }

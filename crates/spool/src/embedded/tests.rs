@@ -38,6 +38,17 @@ impl Harness for Directory {
     async fn close(&self, store: Arc<EmbeddedSpool>) {
         store.close().await.unwrap();
     }
+
+    async fn destroy_content(&self, id: QueueId) {
+        let file = Directories::of(self.0.path()).body(id);
+        if file.exists() {
+            fs::remove_file(file).unwrap();
+            return;
+        }
+        let connection = Connection::open(self.0.path().join(DATABASE)).unwrap();
+        let statement = "DELETE FROM body WHERE seq = (SELECT body FROM message WHERE id = ?1)";
+        assert_eq!(connection.execute(statement, [id.to_bytes()]).unwrap(), 1);
+    }
 }
 
 pub(super) async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {

@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use super::Options;
 use super::bodies::Directories;
 use super::caretaker::{Caretaker, Chore};
-use super::checkpoints::checkpoint;
+use super::checkpoints::{Extent, checkpoint};
 use super::group::{Insertion, Step, Written, transact};
 use super::job::{ActJob, CommitJob, Job, Reply, ReportJob, SettleJob, Stored, rest};
 use super::lock::Lock;
+use super::readers::Readers;
 use super::recovery::Complaint;
 use super::reserve::Reserve;
 use super::settling::After;
@@ -32,9 +33,10 @@ pub(super) struct Writer {
     pub(super) database: PathBuf,
     pub(super) directories: Directories,
     pub(super) options: Options,
-    /// `None` only while it is being reopened.
+    /// `None` only while it is being opened anew.
     pub(super) connection: Option<Connection>,
     pub(super) caretaker: Caretaker,
+    pub(super) readers: Arc<Readers>,
     pub(super) reserve: Reserve,
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: mpsc::Receiver<Job>,
@@ -69,7 +71,7 @@ impl Writer {
                 break (Some(reply), None);
             }
             let group = self.next_group();
-            if let Err(error) = self.write(group) {
+            if let Err(error) = self.write(group).and_then(|()| self.renew_if_due()) {
                 self.complaint.failed(&error);
                 if !self.recover(&error) {
                     break (None, Some(error));
@@ -235,15 +237,14 @@ impl Writer {
     }
 
     fn tend_log(&mut self) {
+        if self.caretaker.wants_finish()
+            && let Err(error) = checkpoint(&self.shared, Extent::Possible)
+        {
+            tracing::warn!(%error, "a checkpoint of the spool failed");
+        }
         if self.unchecked >= CHECKPOINT_EVERY {
             self.unchecked = 0;
             self.caretaker.ask(Chore::Checkpoint);
-        }
-        if self.caretaker.wants_finish()
-            && let Some(connection) = &self.connection
-            && let Err(error) = checkpoint(&self.shared, connection, "PASSIVE")
-        {
-            tracing::warn!(%error, "a checkpoint of the spool failed");
         }
     }
 }

@@ -108,6 +108,13 @@ struct State {
     role: Role,
 }
 
+impl State {
+    fn root(&self) -> Result<&Zone, WorldError> {
+        let root = self.tree.zone(&Name::root());
+        root.ok_or_else(|| WorldError::NoZone(".".to_owned()))
+    }
+}
+
 impl World {
     /// A signed root zone served on 127.0.0.1 and a free port.
     pub async fn start() -> Result<Self, WorldError> {
@@ -192,21 +199,13 @@ impl World {
     /// The trust anchor for this world's root as a zone-file line with a DS record.
     pub fn trust_anchor_ds(&self) -> Result<String, WorldError> {
         let state = self.shared.state();
-        let root = state
-            .tree
-            .zone(&Name::root())
-            .ok_or_else(|| WorldError::NoZone(".".to_owned()))?;
-        Ok(format!(". 3600 IN DS {}\n", root.own_ds()?))
+        Ok(format!(". 3600 IN DS {}\n", state.root()?.own_ds()?))
     }
 
     /// The same as a DNSKEY record.
     pub fn trust_anchor_dnskey(&self) -> Result<String, WorldError> {
         let state = self.shared.state();
-        let root = state
-            .tree
-            .zone(&Name::root())
-            .ok_or_else(|| WorldError::NoZone(".".to_owned()))?;
-        Ok(format!(". 3600 IN DNSKEY {}\n", root.dnskey()))
+        Ok(format!(". 3600 IN DNSKEY {}\n", state.root()?.dnskey()))
     }
 
     /// Starts the description of a zone; [`Domain::add`] puts it into the tree.

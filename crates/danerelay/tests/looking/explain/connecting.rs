@@ -1,0 +1,200 @@
+//! `explain --connect`: what the servers of a destination show, without sending them anything.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde_json::{Value, json};
+use testworld::mail::{Ca, Identity, MailFault, Receiver, Stage as MailStage, free_port_on};
+
+use super::RECORD;
+use crate::{End, Stage};
+
+/// Receiving servers on one port, and the world that points to them.
+struct Servers {
+    stage: Stage,
+    ca: Ca,
+    port: u16,
+}
+
+impl Servers {
+    fn new(policy: &str) -> Self {
+        let port = free_port_on(&[1, 2, 3, 4].map(|last| IpAddr::from([127, 0, 2, last]))).unwrap();
+        let stage = Stage::new(&format!("[delivery]\nport = {port}\n"));
+        stage.write("policy.toml", policy);
+        let ca = Ca::new("Test CA").unwrap();
+        Self { stage, ca, port }
+    }
+
+    fn identity(&self, name: &str) -> Identity {
+        self.ca.issue(&[name]).unwrap()
+    }
+
+    /// Serves on 127.0.2.`last` as the MX host of the domain.
+    fn serve(&self, last: u8, domain: &str, record: &str, fault: Option<MailFault>) -> (Receiver, Identity) {
+        let host = format!("mx.{domain}");
+        let identity = self.identity(&host);
+        let address = SocketAddr::from(([127, 0, 2, last], self.port));
+        let mut builder = Receiver::builder(&host).address(address).identity(&identity);
+        if let Some(fault) = fault {
+            builder = builder.fault(fault);
+        }
+        let receiver = self.stage.runtime.block_on(builder.start()).unwrap();
+        let record = if record.is_empty() {
+            identity.tlsa_3_1_1()
+        } else {
+            record.to_owned()
+        };
+        self.stage
+            .world
+            .domain(domain)
+            .signed()
+            .mx(10, &host, address)
+            .tlsa(record)
+            .add()
+            .unwrap();
+        (receiver, identity)
+    }
+
+    /// The same without TLSA records.
+    fn serve_without_records(&self, last: u8, domain: &str, fault: MailFault) -> Receiver {
+        let host = format!("mx.{domain}");
+        let identity = self.identity(&host);
+        let address = SocketAddr::from(([127, 0, 2, last], self.port));
+        let builder = Receiver::builder(&host)
+            .address(address)
+            .identity(&identity)
+            .fault(fault);
+        let receiver = self.stage.runtime.block_on(builder.start()).unwrap();
+        let zone = self.stage.world.domain(domain).signed();
+        zone.mx(10, &host, address).add().unwrap();
+        receiver
+    }
+
+    fn connect(&self, destination: &str) -> End {
+        self.stage.run(&["explain", destination, "--connect", "--json"])
+    }
+}
+
+#[test]
+fn connecting_verifies_and_sends_nothing() {
+    let servers = Servers::new("version = 1\n");
+    let (good, identity) = servers.serve(1, "good.test", "", None);
+    let end = servers.connect("good.test");
+    let found = end.json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!((end.status, &connection["met"]), (0, &json!(true)), "{found}");
+    assert_eq!(
+        connection["matched"],
+        identity
+            .tlsa_3_1_1()
+            .get(..14)
+            .map(|start| format!("{start}…"))
+            .unwrap()
+    );
+    assert_eq!(connection["tlsvalid"], "0 (ok)");
+    assert_eq!(connection["dane"], "Verify (Secure TLSA RRs found)");
+    assert!(
+        connection["tls"].as_str().unwrap().starts_with("TLSv1.3:"),
+        "{connection}"
+    );
+    assert_eq!((good.count_of("MAIL"), good.count_of("QUIT")), (0, 1));
+
+    let (_stale, _) = servers.serve(2, "stale.test", RECORD, None);
+    let end = servers.connect("stale.test");
+    let found = end.json();
+    assert_eq!(
+        (end.status, &found["would"], &found["enhanced"]),
+        (1, &json!("defer"), &json!("4.7.5")),
+        "{found}"
+    );
+    assert_eq!(found["dane"], "Fail (No matching TLSA RRs)");
+    assert_eq!(
+        found["hosts"][0]["connections"][0]["tlsvalid"],
+        "65 (no matching DANE TLSA records)"
+    );
+
+    let (_stripped, _) = servers.serve(3, "stripped.test", "", Some(MailFault::NoStartTls));
+    let end = servers.connect("stripped.test");
+    assert_eq!(
+        (end.status, end.json()["dane"].clone()),
+        (1, json!("Fail (STARTTLS not offered)"))
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_the_networks_failure() {
+    let servers = Servers::new("version = 1\n");
+    drop(servers.serve(1, "gone.test", "", None));
+    let end = servers.connect("gone.test");
+    assert_eq!(
+        (end.status, end.json()["would"].clone()),
+        (3, json!("defer")),
+        "{}",
+        end.stdout
+    );
+}
+
+#[test]
+fn soft_fail_tries_a_second_time() {
+    let servers = Servers::new("version = 1\n[default]\ndane = \"soft-fail\"\n");
+    let (_stale, _) = servers.serve(1, "stale.test", RECORD, None);
+    let end = servers.connect("stale.test");
+    let found = end.json();
+    let met: Vec<&Value> = found["hosts"][0]["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["met"])
+        .collect();
+    assert_eq!(
+        (end.status, met),
+        (0, vec![&json!(false), &json!(true)]),
+        "{found}"
+    );
+    assert_eq!(
+        found["hosts"][0]["connections"][1]["dane"],
+        "Softfail (No matching TLSA RRs)"
+    );
+}
+
+#[test]
+fn a_session_in_clear_says_so_and_why() {
+    let servers = Servers::new("version = 1\n");
+    let refusal = MailFault::Reply(MailStage::StartTls, "454 4.7.0 not now".to_owned());
+    let _receivers = (
+        servers.serve_without_records(1, "refused.test", refusal),
+        servers.serve_without_records(2, "missing.test", MailFault::NoStartTls),
+        servers.serve_without_records(3, "broken.test", MailFault::CloseInHandshake),
+    );
+    for (domain, why) in [("refused.test", "refused"), ("missing.test", "not-offered")] {
+        let end = servers.connect(domain);
+        let found = end.json();
+        let connection = &found["hosts"][0]["connections"][0];
+        assert_eq!(
+            (&connection["met"], &connection["tls"], &connection["tlsfail"]),
+            (&json!(true), &Value::Null, &json!(why)),
+            "{found}"
+        );
+        assert_eq!((end.status, &connection["later_in_clear"]), (0, &json!(false)));
+        let table = servers.stage.run(&["explain", domain, "--connect"]).stdout;
+        let words = format!(" good, tls=-, tlsfail={why}, dane=");
+        assert!(table.contains(&words), "{words:?} is not in\n{table}");
+    }
+    let found = servers.connect("broken.test").json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!(
+        (&found["would"], &connection["met"], &connection["later_in_clear"]),
+        (&json!("defer"), &json!(false), &json!(true)),
+        "{found}"
+    );
+    let table = servers.stage.run(&["explain", "broken.test", "--connect"]).stdout;
+    let words = "; would defer now; goes in clear after the first retry step\n";
+    assert!(table.contains(words), "{words:?} is not in\n{table}");
+
+    // Where TLS is demanded, nothing ever goes in clear.
+    let (_strict, _) = servers.serve(4, "strict.test", "", Some(MailFault::CloseInHandshake));
+    let found = servers.connect("strict.test").json();
+    assert_eq!(
+        found["hosts"][0]["connections"][0]["later_in_clear"], false,
+        "{found}"
+    );
+}
