@@ -161,7 +161,8 @@ pub fn now() -> Timestamp {
     "2026-03-01T12:03:00Z".parse().unwrap()
 }
 
-async fn take<S: Spool>(store: &S, pending: &Pending) -> Lease {
+/// The lease on what waits there.
+pub async fn take<S: Spool>(store: &S, pending: &Pending) -> Lease {
     let lease = store.lease(pending.id, &pending.next_hop).await.unwrap();
     lease.leased().expect("something waits there")
 }

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 
 use super::tests::open;
 use super::*;
-use crate::contract::{commit, message, octets};
+use crate::contract::{commit, message, octets, take};
 use crate::incoming::INLINE_LIMIT;
-use crate::{Content, Lease, Manage, Pending};
+use crate::{Content, Manage, Pending};
 
 /// A spool with three messages of this size whose middle one is damaged by this statement.
 async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
@@ -77,11 +77,6 @@ async fn a_damaged_message_does_not_hide_the_others() {
         assert_eq!(found, [ids[0], ids[2]], "{statement}");
         assert!(reader.summary(3).unwrap().recipients.queued >= 2, "{statement}");
     }
-}
-
-async fn lease(spool: &EmbeddedSpool, part: &Pending) -> Lease {
-    let lease = spool.lease(part.id, &part.next_hop).await.unwrap();
-    lease.leased().unwrap()
 }
 
 /// What is seen to be wrong with content without reading it.
@@ -144,7 +139,7 @@ async fn a_damaged_content_in_a_row_is_leased_and_not_read() {
         let spool = open(directory.path()).await.unwrap();
         let waiting = spool.pending(None, 9).await.unwrap();
         for part in &waiting {
-            let lease = lease(&spool, part).await;
+            let lease = take(&spool, part).await;
             if part.id == ids[1] {
                 assert_eq!(damage(&lease.content), Some(what), "{statement}");
                 assert_eq!(corruption(&lease.content, part.id).await, what);
@@ -168,7 +163,7 @@ async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
         let new = message(&["a@b.example"]);
         let accepted = commit(&spool, new, &octets(size)).await.unwrap();
         let part = &accepted.pending[0];
-        let whole = lease(&spool, part).await;
+        let whole = take(&spool, part).await;
         assert!(crate::contract::read(&whole).await == octets(size));
         spool.release(whole);
 
@@ -176,7 +171,7 @@ async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
         let mut content = fs::read(&file).unwrap();
         content[place] ^= 1;
         fs::write(&file, content).unwrap();
-        let altered = lease(&spool, part).await;
+        let altered = take(&spool, part).await;
         assert_eq!(damage(&altered.content), None, "its octets are not read yet");
         let (found, _) = read_until_error(&altered.content).await;
         assert!(found.len() < size, "the last octets are kept back");
@@ -214,7 +209,7 @@ async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it()
     for summed in [true, false] {
         let (directory, spool, part) = with_a_file(size, summed).await;
         let file = Directories::of(directory.path()).body(part.id);
-        let before = lease(&spool, &part).await;
+        let before = take(&spool, &part).await;
         for length in [size as u64 + 1, size as u64 - 1, 0] {
             let file = fs::File::options().write(true).open(&file).unwrap();
             file.set_len(length).unwrap();
@@ -224,7 +219,7 @@ async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it()
             assert_eq!(what, "its content has another size", "{length}");
         }
         spool.release(before);
-        let short = lease(&spool, &part).await;
+        let short = take(&spool, &part).await;
         assert_eq!(damage(&short.content), Some("its content has another size"));
         spool.close().await.unwrap();
     }
@@ -234,7 +229,7 @@ async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it()
 async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() {
     let (directory, spool, part) = with_a_file(INLINE_LIMIT + 1, true).await;
     let file = Directories::of(directory.path()).body(part.id);
-    let before = lease(&spool, &part).await;
+    let before = take(&spool, &part).await;
     fs::remove_file(&file).unwrap();
     let what = corruption(&before.content, part.id).await;
     assert_eq!(what, "its content is missing");
@@ -247,12 +242,12 @@ async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() 
     assert!(matches!(refused, Err(SpoolError::Io(_))), "{refused:?}");
 
     fs::remove_file(&file).unwrap();
-    let gone = lease(&spool, &part).await;
+    let gone = take(&spool, &part).await;
     assert_eq!(damage(&gone.content), Some("its content is missing"));
     spool.release(gone);
     // Put back from a copy, it is delivered.
     fs::write(&file, octets(INLINE_LIMIT + 1)).unwrap();
-    let restored = lease(&spool, &part).await;
+    let restored = take(&spool, &part).await;
     assert!(crate::contract::read(&restored).await == octets(INLINE_LIMIT + 1));
     spool.release(restored);
     spool.close().await.unwrap();

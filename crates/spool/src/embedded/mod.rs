@@ -23,6 +23,8 @@ mod commits;
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod fault_tests;
 mod group;
 mod job;
 mod lock;

@@ -18,7 +18,7 @@ use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::tests::open;
 use super::*;
 use crate::Report;
-use crate::contract::{commit, message, noticed, now, octets, read, settlement, whole};
+use crate::contract::{commit, message, noticed, now, octets, read, settlement, take, whole};
 use crate::incoming::INLINE_LIMIT;
 
 /// A spool of schema version 1: one small message to three recipients, one of them done, and one large message.
@@ -95,12 +95,7 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
     let waiting = spool.pending(None, 9).await.unwrap();
     let found: Vec<_> = waiting.iter().map(|part| (part.id, part.recipients)).collect();
     assert_eq!(found, [(ids[0], 2), (ids[1], 1)]);
-    let first = spool
-        .lease(ids[0], &waiting[0].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let first = take(&spool, &waiting[0]).await;
     assert_eq!(first.parameters.ret, None);
     assert!(!first.parameters.smtputf8 && !first.recipients[0].delay_noticed);
     assert_eq!(read(&first).await, b"12345");
@@ -115,12 +110,7 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
             .unwrap()
             .message_done
     );
-    let second = spool
-        .lease(ids[1], &waiting[1].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let second = take(&spool, &waiting[1]).await;
     assert!(read(&second).await == octets(INLINE_LIMIT + 1));
     let failed = vec![noticed(0, Status::Bounced, None)];
     assert!(spool.settle(second, failed, now()).await.unwrap().report_due);
@@ -156,8 +146,7 @@ async fn no_more_messages_than_the_administrator_allows() {
     let spool = open_for(directory.path(), 2).await;
     assert!(matches!(spool.create(), Err(SpoolError::TooManyMessages)));
     // What we owe a sender is queued all the same, and there is room again when one has gone.
-    let next_hop = &first.pending[0].next_hop;
-    let lease = spool.lease(first.id, next_hop).await.unwrap().leased().unwrap();
+    let lease = take(&spool, &first.pending[0]).await;
     let failed = vec![noticed(0, Status::Bounced, None)];
     spool.settle(lease, failed, now()).await.unwrap();
     let notices = spool.notices(first.id).await.unwrap().unwrap();
@@ -168,12 +157,7 @@ async fn no_more_messages_than_the_administrator_allows() {
     let reported = spool.report(notices, Some(report)).await.unwrap();
     assert_eq!(spool.messages(), 2);
     let part = &reported.pending[0];
-    let lease = spool
-        .lease(part.id, &part.next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let lease = take(&spool, part).await;
     let sent = vec![settlement(0, Status::Sent, None)];
     spool.settle(lease, sent, now()).await.unwrap();
     assert_eq!(spool.messages(), 1);
@@ -236,12 +220,7 @@ async fn deliveries_in_doubt_are_named_at_the_next_start() {
     for _ in 0..5 {
         let new = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
         let part = new.pending[0].clone();
-        let lease = spool
-            .lease(part.id, &part.next_hop)
-            .await
-            .unwrap()
-            .leased()
-            .unwrap();
+        let lease = take(&spool, &part).await;
         leases.push(lease);
         accepted.push(part);
     }
@@ -254,12 +233,7 @@ async fn deliveries_in_doubt_are_named_at_the_next_start() {
     spool.release(given_back);
     // As a process that ends drops them.
     drop((under_way, repeated, not_begun));
-    let again = spool
-        .lease(accepted[3].id, &accepted[3].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let again = take(&spool, &accepted[3]).await;
     spool.settle(again, sent(), now()).await.unwrap();
     spool.close().await.unwrap();
 
@@ -288,12 +262,7 @@ async fn a_message_in_doubt_at_two_next_hops_is_named_once() {
     let new = message(&["a@b.example", "b@b.example", "a@c.example"]);
     let accepted = commit(&spool, new, b"x").await.unwrap();
     for part in &accepted.pending {
-        let lease = spool
-            .lease(part.id, &part.next_hop)
-            .await
-            .unwrap()
-            .leased()
-            .unwrap();
+        let lease = take(&spool, part).await;
         lease.in_doubt();
     }
     spool.close().await.unwrap();

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use super::steps::Place;
 use super::tests::open;
 use super::*;
-use crate::contract::{commit, message, noticed, now, octets, settlement};
+use crate::contract::{commit, message, noticed, now, octets, settlement, take};
 use crate::incoming::INLINE_LIMIT;
 use crate::{Action, Manage, RecipientIndex, Report, Selected, Settlement};
 
@@ -216,12 +216,7 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
 async fn check_contents(spool: &EmbeddedSpool, path: &Path) {
     let mut in_files = Vec::new();
     for part in spool.pending(None, usize::MAX).await.unwrap() {
-        let lease = spool
-            .lease(part.id, &part.next_hop)
-            .await
-            .unwrap()
-            .leased()
-            .unwrap();
+        let lease = take(spool, &part).await;
         let size = usize::try_from(lease.size).unwrap();
         assert!(crate::contract::read(&lease).await == octets(size));
     }

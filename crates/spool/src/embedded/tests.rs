@@ -22,7 +22,7 @@ use super::reserve::Reserve;
 use super::space::Space;
 use super::*;
 use crate::RecipientState::{Deferred, Failed, Leased, Sent};
-use crate::contract::{Harness, commit, everything, message, now, octets, settlement};
+use crate::contract::{Harness, commit, everything, message, now, octets, settlement, take};
 use crate::incoming::INLINE_LIMIT;
 use crate::{Manage, QueuedMessage};
 
@@ -57,6 +57,14 @@ pub(super) async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {
         ..Options::default()
     };
     EmbeddedSpool::open(path, options).await
+}
+
+/// A spool with one small message to one recipient.
+pub(super) async fn with_one_message() -> (TempDir, EmbeddedSpool, Accepted) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    (directory, spool, accepted)
 }
 
 fn files(path: &Path) -> usize {
@@ -103,12 +111,7 @@ async fn large_contents_leave_no_file_behind() {
         .await
         .unwrap();
     assert_eq!(files(path), 1);
-    let lease = spool
-        .lease(accepted.id, &accepted.pending[0].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
     spool.close().await.unwrap();
@@ -160,9 +163,7 @@ async fn newer_and_foreign_databases_are_refused() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_new_messages_and_still_settles() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let (directory, spool, accepted) = with_one_message().await;
     let begun = spool.create().unwrap();
     spool.close().await.unwrap();
 
@@ -174,12 +175,7 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
     assert!(matches!(spool.create(), Err(SpoolError::Full)));
     let refused = spool.commit(begun, message(&["a@b.example"])).await;
     assert!(matches!(refused, Err(SpoolError::Full)));
-    let lease = spool
-        .lease(accepted.id, &accepted.pending[0].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
     spool.close().await.unwrap();
@@ -247,9 +243,7 @@ fn a_reserve_that_was_given_back_is_put_aside_again_once_there_is_room() {
 
 #[tokio::test]
 async fn a_closed_spool_says_so() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let (directory, spool, accepted) = with_one_message().await;
     spool.close().await.unwrap();
     assert!(matches!(spool.create(), Err(SpoolError::Closed)));
     assert!(matches!(spool.pending(None, 1).await, Err(SpoolError::Closed)));
@@ -278,12 +272,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
     let spool = open(directory.path()).await.unwrap();
     let new = message(&["a@b.example", "b@b.example", "c@b.example", "a@c.example"]);
     let accepted = commit(&spool, new.clone(), b"12345").await.unwrap();
-    let lease = spool
-        .lease(new.id, &accepted.pending[0].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
     let settlements = vec![
         settlement(0, Status::Sent, None),
         settlement(1, Status::Deferred, Some(new.created + 5.minutes())),
@@ -314,12 +303,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         std::slice::from_ref(&expected)
     );
 
-    let lease = spool
-        .lease(new.id, &accepted.pending[1].next_hop)
-        .await
-        .unwrap()
-        .leased()
-        .unwrap();
+    let lease = take(&spool, &accepted.pending[1]).await;
     let (sender, receiver) = std::sync::mpsc::channel();
     let show = move |message: QueuedMessage| {
         sender
