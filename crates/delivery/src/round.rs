@@ -105,14 +105,7 @@ impl Round<'_> {
     pub(crate) fn connection(&self, session: &Session, began: Instant) -> Connection {
         let mut tls = session.tls.clone();
         tls.valid = self.terms.failed_check.or(tls.valid);
-        Connection {
-            address: self.address,
-            tls,
-            requirement: self.terms.requirement,
-            verdict: self.terms.verdict.clone(),
-            began,
-            ready: Instant::now(),
-        }
+        self.ready_now(tls, began)
     }
 
     pub(crate) fn failed_connection(&self, failure: &SessionFailure, began: Instant) -> Connection {
@@ -121,6 +114,11 @@ impl Round<'_> {
             fail: failure.tlsfail(),
             ..TlsFacts::default()
         };
+        self.ready_now(tls, began)
+    }
+
+    /// A connection that can send from now on, or has just failed.
+    fn ready_now(&self, tls: TlsFacts, began: Instant) -> Connection {
         Connection {
             address: self.address,
             tls,

@@ -9,18 +9,11 @@
 mod scene;
 
 use jiff::Timestamp;
-use scene::common::{OPPORTUNISTIC, assert_line};
+use scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, single, single_at};
 use scene::{Scene, envelope};
-use testworld::mail::{MailFault, Receiver, Stage};
+use testworld::mail::Stage;
 
 const CONTENT: &[u8] = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
-
-/// The commands of all connections that begin with this word.
-fn commands(receiver: &Receiver, verb: &str) -> Vec<String> {
-    let connections = receiver.connections();
-    let all = connections.into_iter().flat_map(|connection| connection.commands);
-    all.filter(|command| command.starts_with(verb)).collect()
-}
 
 #[tokio::test]
 async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
@@ -28,17 +21,14 @@ async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
     let identity = scene.identity("mx.test");
     let plain = scene.receiver(2, &identity, vec![]).await;
     let able = scene.receiver_with(3, &identity, &["SMTPUTF8"]).await;
-    let origin = scene.receiver(4, &identity, vec![]).await;
-    let domain = scene.world.domain("both.test").signed();
-    domain
-        .mx(10, "mx1.both.test", plain.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .mx(20, "mx2.both.test", able.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .add()
-        .unwrap();
-    scene.domain("plain", &plain, &identity.tlsa_3_1_1());
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let right = identity.tlsa_3_1_1();
+    hosts(
+        &scene,
+        "both",
+        &[(10, &plain, Some(&right)), (20, &able, Some(&right))],
+    );
+    scene.domain("plain", &plain, &right);
+    let origin = single_at(&scene, 4, "origin").await;
     let mut to_both = envelope("sender@origin.test", &["\u{e4}@both.test"], CONTENT);
     to_both.parameters.smtputf8 = true;
     let id = scene
@@ -46,7 +36,7 @@ async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
         .await;
     assert_line(
         &scene.lines(id, 1).await[0],
-        &[("status", "sent"), ("relay", "mx2.both.test [127.0.0.3]")],
+        &[SENT, ("relay", "mx2.both.test [127.0.0.3]")],
     );
     assert_eq!(able.messages()[0].recipients, ["\u{e4}@both.test"]);
     let mail = commands(&able, "MAIL");
@@ -59,12 +49,7 @@ async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
         let id = scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
         assert_line(
             &scene.lines(id, 1).await[0],
-            &[
-                ("status", "bounced"),
-                ("enhanced", enhanced),
-                ("dsn", "-"),
-                ("dsn_sent", "yes"),
-            ],
+            &[BOUNCED, ("enhanced", enhanced), ("dsn", "-"), ("dsn_sent", "yes")],
         );
     }
     assert_eq!(plain.count_of("MAIL"), 0);
@@ -80,30 +65,22 @@ async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
             Timestamp::now(),
         )
         .await;
-    assert_line(&scene.lines(id, 1).await[0], &[("status", "sent")]);
+    assert_line(&scene.lines(id, 1).await[0], &[SENT]);
     assert!(!commands(&plain, "MAIL")[0].contains("SMTPUTF8"));
 }
 
 #[tokio::test]
 async fn eight_bit_content_needs_8bitmime_beside_smtputf8() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.test");
-    let ehlo = "250-mx.test\r\n250 SMTPUTF8";
-    let odd = scene
-        .receiver(
-            2,
-            &identity,
-            vec![MailFault::Reply(Stage::EhloInTls, ehlo.into())],
-        )
-        .await;
-    scene.domain("odd", &odd, &identity.tlsa_3_1_1());
+    let odd = single(&scene, "odd").await;
+    odd.set_faults(vec![reply(Stage::EhloInTls, "250-mx.test\r\n250 SMTPUTF8")]);
     let content = "Subject: gr\u{fc}n\r\n\r\nx\r\n".as_bytes();
     let mut envelope = envelope("", &["a@odd.test"], content);
     envelope.parameters.smtputf8 = true;
     let id = scene.queue_envelope(envelope, content, Timestamp::now()).await;
     assert_line(
         &scene.lines(id, 1).await[0],
-        &[("status", "bounced"), ("enhanced", "5.6.3"), ("dsn_sent", "no")],
+        &[BOUNCED, ("enhanced", "5.6.3"), ("dsn_sent", "no")],
     );
     assert_eq!(odd.count_of("MAIL"), 0);
 }
@@ -115,10 +92,9 @@ async fn one_recipient_beyond_ascii_fails_alone() {
     let identity = scene.identity("mx.test");
     let plain = scene.receiver_with(2, &identity, &["DSN"]).await;
     let able = scene.receiver_with(3, &identity, &["SMTPUTF8"]).await;
-    let origin = scene.receiver(4, &identity, vec![]).await;
+    let _origin = single_at(&scene, 4, "origin").await;
     scene.domain("plain", &plain, &identity.tlsa_3_1_1());
     scene.domain("able", &able, &identity.tlsa_3_1_1());
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
     let to = [
         "a@plain.test",
         "\u{e4}@plain.test",
@@ -137,7 +113,7 @@ async fn one_recipient_beyond_ascii_fails_alone() {
     bounced.sort_by_key(|line| &line["to"]);
     assert_eq!(bounced.len(), 2, "{lines:?}");
     for (line, to) in bounced.into_iter().zip(["b@plain.test", "\u{e4}@plain.test"]) {
-        assert_line(line, &[("to", to), ("status", "bounced"), ("enhanced", "5.6.7")]);
+        assert_line(line, &[("to", to), BOUNCED, ("enhanced", "5.6.7")]);
     }
     assert_eq!(plain.messages()[0].recipients, ["a@plain.test", "c@plain.test"]);
     assert!(!commands(&plain, "MAIL")[0].contains("SMTPUTF8"));

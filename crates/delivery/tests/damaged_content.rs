@@ -16,7 +16,9 @@ use std::time::Duration;
 use delivery::Clock as _;
 use jiff::{SignedDuration, Timestamp};
 use mail::{Action, EnhancedStatus, QueueId, Status};
-use scene::common::{OPPORTUNISTIC, STRICT, assert_line, pair, single};
+use scene::common::{
+    DEFERRED, EXPIRED, OPPORTUNISTIC, STRICT, assert_line, pair, reply_for, single, single_at, text,
+};
 use scene::memory::{MemorySpool, VirtualClock};
 use scene::{Scene, Setting};
 use testworld::RecordType;
@@ -64,8 +66,7 @@ fn file(scene: &Scene, id: QueueId) -> PathBuf {
 /// Waits for the report at `origin.test` and gives its text, unfolded.
 async fn report(origin: &testworld::mail::Receiver) -> String {
     assert!(origin.wait_for_messages(1, scene::LIMIT).await);
-    let text = String::from_utf8(origin.messages()[0].content.clone()).unwrap();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text(origin, 0).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,12 +123,12 @@ async fn it_is_tried_like_any_other_until_it_expires_and_its_sender_is_told() {
     }
     let lines = log.events("delivery");
     assert_eq!(lines.len(), attempts.len());
-    assert_line(&lines[0], &[("status", "deferred"), ("enhanced", "4.3.0")]);
+    assert_line(&lines[0], &[DEFERRED, ("enhanced", "4.3.0")]);
     let end = lines.last().unwrap();
     assert_line(
         end,
         &[
-            ("status", "expired"),
+            EXPIRED,
             ("enhanced", "4.3.0"),
             ("dsn_sent", "yes"),
             ("reason", &reason),
@@ -171,7 +172,7 @@ async fn where_the_damage_is_known_nobody_is_asked_or_connected_to() {
         assert_line(
             line,
             &[
-                ("status", "deferred"),
+                DEFERRED,
                 ("enhanced", "4.3.0"),
                 ("reason", &reason),
                 ("mode", "dane opportunistic"),
@@ -202,10 +203,7 @@ async fn damage_found_on_the_way_ends_the_transaction_before_its_dot_and_the_att
     let scene = Scene::asleep(OPPORTUNISTIC, setting).await;
     let (first, second) = pair(&scene, "far").await;
     // One recipient is put off by the server, and would be tried at the next host.
-    first.set_faults(vec![testworld::mail::MailFault::Reply(
-        testworld::mail::Stage::RcptFor("b@far.test".into()),
-        "450 4.2.1 later".into(),
-    )]);
+    first.set_faults(vec![reply_for("b@far.test", "450 4.2.1 later")]);
     let recipients = ["a@far.test", "b@far.test"];
     let id = scene.queue(&recipients, &large(), Timestamp::now()).await;
     let file = file(&scene, id);
@@ -222,7 +220,7 @@ async fn damage_found_on_the_way_ends_the_transaction_before_its_dot_and_the_att
         assert_line(
             line,
             &[
-                ("status", "deferred"),
+                DEFERRED,
                 ("enhanced", "4.3.0"),
                 ("dsn", "-"),
                 ("reason", &reason),
@@ -249,11 +247,8 @@ async fn damage_found_on_the_way_ends_the_transaction_before_its_dot_and_the_att
 #[tokio::test]
 async fn damage_found_on_the_way_expires_with_a_report_that_returns_nothing() {
     let scene = Scene::asleep(OPPORTUNISTIC, given_up_soon()).await;
-    let identity = scene.identity("mx.test");
-    let far = scene.receiver(2, &identity, vec![]).await;
-    let origin = scene.receiver(3, &identity, vec![]).await;
-    scene.domain("far", &far, &identity.tlsa_3_1_1());
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let far = single(&scene, "far").await;
+    let origin = single_at(&scene, 3, "origin").await;
     let id = scene.queue(&["a@far.test"], &large(), old()).await;
     let file = file(&scene, id);
     let mut content = fs::read(&file).unwrap();
@@ -264,7 +259,7 @@ async fn damage_found_on_the_way_expires_with_a_report_that_returns_nothing() {
     let reason = format!("{WORDS}its content is not what was written");
     assert_line(
         &scene.lines(id, 1).await[0],
-        &[("status", "expired"), ("reason", &reason), ("dsn_sent", "yes")],
+        &[EXPIRED, ("reason", &reason), ("dsn_sent", "yes")],
     );
     let report = report(&origin).await;
     for part in ["Status: 4.3.0", "Action: failed", &reason, "a@far.test"] {

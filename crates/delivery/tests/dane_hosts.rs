@@ -10,13 +10,15 @@
 mod scene;
 
 use scene::Scene;
-use scene::common::{OPPORTUNISTIC, WRONG, assert_deferred, assert_line, plain};
+use scene::common::{
+    DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, VERIFIED, WRONG, assert_line, hosts, mismatched, plain, reply,
+    signed_mx, single, two_receivers,
+};
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::{MailFault, Stage};
 
-const VERIFIED: (&str, &str) = ("dane", "Verify (Secure TLSA RRs found)");
-const SENT: (&str, &str) = ("status", "sent");
+const NO_RECORDS: (&str, &str) = ("dane", "Skip (No secure TLSA RRs)");
 
 fn asked_for_tlsa(scene: &Scene) -> usize {
     let log = scene.world.queries();
@@ -28,32 +30,27 @@ fn asked_for_tlsa(scene: &Scene) -> usize {
 #[tokio::test]
 async fn a_failed_look_up_spoils_its_own_host_alone() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.test");
-    let first = scene.receiver(2, &identity, vec![]).await;
-    let second = scene.receiver(3, &identity, vec![]).await;
+    let (identity, first, second) = two_receivers(&scene).await;
+    let right = identity.tlsa_3_1_1();
     for (name, at_tlsa, fault) in [
         ("addresses", false, DnsFault::ServFail),
         ("records", true, DnsFault::Refused),
         ("garbage", true, DnsFault::Malformed),
     ] {
-        let hosts = [1, 2].map(|number| format!("mx{number}.{name}.test"));
-        let domain = scene.world.domain(&format!("{name}.test")).signed();
-        domain
-            .mx(10, &hosts[0], first.address())
-            .tlsa(identity.tlsa_3_1_1())
-            .mx(20, &hosts[1], second.address())
-            .tlsa(identity.tlsa_3_1_1())
-            .add()
-            .unwrap();
-        let questions = if at_tlsa {
-            Questions::Of(format!("_{}._tcp.{}", scene.port, hosts[0]), RecordType::TLSA)
+        hosts(
+            &scene,
+            name,
+            &[(10, &first, Some(&right)), (20, &second, Some(&right))],
+        );
+        let host = format!("mx1.{name}.test");
+        if at_tlsa {
+            scene.break_tlsa(&host, fault);
         } else {
-            Questions::At(hosts[0].clone())
-        };
-        scene.world.break_dns(&questions, fault).unwrap();
-        let line = scene.send_to(&format!("a@{name}.test")).await;
-        let relay = format!("{} [127.0.0.3]", hosts[1]);
-        assert_line(&line, &[SENT, VERIFIED, ("relay", relay.as_str())]);
+            scene.world.break_dns(&Questions::At(host), fault).unwrap();
+        }
+        let relay = format!("mx2.{name}.test [127.0.0.3]");
+        let expected = [SENT, VERIFIED, ("relay", relay.as_str())];
+        scene.expect(&format!("a@{name}.test"), &expected).await;
     }
     assert_eq!((first.connections().len(), second.messages().len()), (0, 3));
 }
@@ -71,8 +68,9 @@ async fn an_unanswered_mx_question_leads_nowhere() {
         .unwrap();
     let questions = Questions::Of("apex.test".to_owned(), RecordType::MX);
     scene.world.break_dns(&questions, DnsFault::ServFail).unwrap();
-    let line = scene.send_to("a@apex.test").await;
-    assert_deferred(&line, "Fail (MX lookup: servfail)", "4.4.3");
+    scene
+        .expect_deferred("a@apex.test", "Fail (MX lookup: servfail)", "4.4.3")
+        .await;
     assert_eq!(
         receiver.connections().len(),
         0,
@@ -83,14 +81,11 @@ async fn an_unanswered_mx_question_leads_nowhere() {
 #[tokio::test]
 async fn a_host_is_not_connected_to_before_its_records_are_known() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.slow.test");
-    let receiver = scene.receiver(2, &identity, vec![]).await;
-    scene.domain("slow", &receiver, &identity.tlsa_3_1_1());
-    let owner = format!("_{}._tcp.mx.slow.test", scene.port);
-    let questions = Questions::Of(owner, RecordType::TLSA);
-    scene.world.break_dns(&questions, DnsFault::Silence).unwrap();
-    let line = scene.send_to("a@slow.test").await;
-    assert_deferred(&line, "Fail (TLSA lookup: timeout)", "4.4.3");
+    let receiver = single(&scene, "slow").await;
+    scene.break_tlsa("mx.slow.test", DnsFault::Silence);
+    scene
+        .expect_deferred("a@slow.test", "Fail (TLSA lookup: timeout)", "4.4.3")
+        .await;
     assert_eq!(receiver.connections().len(), 0);
 }
 
@@ -99,7 +94,7 @@ async fn a_host_without_addresses_is_passed_over_and_not_asked_for_records() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx2.none.test");
     let receiver = scene.receiver(3, &identity, vec![]).await;
-    let first = format!("_{}._tcp.mx1.none.test", scene.port);
+    let first = scene.tlsa_owner("mx1.none.test");
     let domain = scene.world.domain("none.test").signed();
     domain
         .record("none.test", RecordType::MX, "10 mx1.none.test.")
@@ -109,75 +104,51 @@ async fn a_host_without_addresses_is_passed_over_and_not_asked_for_records() {
         .tlsa(identity.tlsa_3_1_1())
         .add()
         .unwrap();
-    assert_line(
-        &scene.send_to("a@none.test").await,
-        &[SENT, VERIFIED, ("relay", "mx2.none.test [127.0.0.3]")],
-    );
+    let relay = ("relay", "mx2.none.test [127.0.0.3]");
+    scene.expect("a@none.test", &[SENT, VERIFIED, relay]).await;
     assert_eq!(scene.world.asked(&first, RecordType::TLSA), 0);
 }
 
 #[tokio::test]
 async fn preference_counts_more_than_security() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx2.order.test");
-    let first = scene.receiver(2, &identity, vec![]).await;
-    let second = scene.receiver(3, &identity, vec![]).await;
-    let domain = scene.world.domain("order.test").signed();
-    domain
-        .mx(20, "mx2.order.test", second.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .mx(10, "mx1.order.test", first.address())
-        .add()
-        .unwrap();
-    assert_line(
-        &scene.send_to("a@order.test").await,
-        &[
-            SENT,
-            ("dane", "Skip (No secure TLSA RRs)"),
-            ("relay", "mx1.order.test [127.0.0.2]"),
-        ],
+    let (identity, first, second) = two_receivers(&scene).await;
+    let right = identity.tlsa_3_1_1();
+    hosts(
+        &scene,
+        "order",
+        &[(20, &second, Some(&right)), (10, &first, None)],
     );
+    let relay = ("relay", "mx2.order.test [127.0.0.2]");
+    scene.expect("a@order.test", &[SENT, NO_RECORDS, relay]).await;
     assert_eq!(second.connections().len(), 0);
     // Each host by its own records, whatever those of the host before demanded.
-    first.set_faults(vec![MailFault::Reply(Stage::Greeting, "421 4.3.2 later".into())]);
-    assert_line(
-        &scene.send_to("a@order.test").await,
-        &[SENT, VERIFIED, ("relay", "mx2.order.test [127.0.0.3]")],
+    first.set_faults(vec![reply(Stage::Greeting, "421 4.3.2 later")]);
+    let relay = ("relay", "mx1.order.test [127.0.0.3]");
+    scene.expect("a@order.test", &[SENT, VERIFIED, relay]).await;
+    hosts(
+        &scene,
+        "turned",
+        &[(10, &second, Some(WRONG)), (20, &first, None)],
     );
-    let domain = scene.world.domain("turned.test").signed();
-    domain
-        .mx(10, "mx1.turned.test", second.address())
-        .tlsa(WRONG)
-        .mx(20, "mx2.turned.test", first.address())
-        .add()
-        .unwrap();
     first.set_faults(vec![]);
-    assert_line(
-        &scene.send_to("a@turned.test").await,
-        &[
-            SENT,
-            ("dane", "Skip (No secure TLSA RRs)"),
-            ("relay", "mx2.turned.test [127.0.0.2]"),
-        ],
-    );
+    let relay = ("relay", "mx2.turned.test [127.0.0.2]");
+    scene.expect("a@turned.test", &[SENT, NO_RECORDS, relay]).await;
 }
 
 #[tokio::test]
 async fn hosts_of_equal_preference_share_the_mail() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx1.equal.test");
-    let first = scene.receiver(2, &identity, vec![]).await;
-    let second = scene.receiver(3, &identity, vec![]).await;
-    let domain = scene.world.domain("equal.test").signed();
-    domain
-        .mx(10, "mx1.equal.test", first.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .mx(10, "mx2.equal.test", second.address())
-        .add()
-        .unwrap();
+    let (identity, first, second) = two_receivers(&scene).await;
+    let right = identity.tlsa_3_1_1();
+    hosts(
+        &scene,
+        "equal",
+        &[(10, &first, Some(&right)), (10, &second, None)],
+    );
     // That one of them gets none of 40 by chance happens once in 5 * 10^11 times.
     for _ in 0..40 {
-        assert_line(&scene.send_to("a@equal.test").await, &[SENT]);
+        scene.expect("a@equal.test", &[SENT]).await;
     }
     let shares = (first.messages().len(), second.messages().len());
     assert_eq!(shares.0 + shares.1, 40);
@@ -188,14 +159,10 @@ async fn hosts_of_equal_preference_share_the_mail() {
 async fn addresses_are_outside_dane() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = scene.receiver(2, &scene.identity("mx.test"), vec![]).await;
-    let domain = scene.world.domain("named.test").signed();
-    domain
-        .record("named.test", RecordType::MX, "10 127.0.0.2.")
-        .add()
-        .unwrap();
+    signed_mx(&scene, "named", "127.0.0.2");
     for recipient in ["a@[127.0.0.2]", "a@named.test"] {
-        let line = scene.send_to(recipient).await;
-        assert_line(&line, &[SENT, ("dane", "Skip (Address literal)")]);
+        let literal = ("dane", "Skip (Address literal)");
+        scene.expect(recipient, &[SENT, literal]).await;
     }
     assert_eq!((receiver.messages().len(), asked_for_tlsa(&scene)), (2, 0));
 }
@@ -207,18 +174,12 @@ async fn records_of_another_port_are_not_the_hosts() {
     let receiver = scene.receiver(2, &identity, vec![]).await;
     let domain = scene.world.domain("port.test").signed();
     domain
-        .record("port.test", RecordType::MX, "10 gw.port.test.")
-        .record(
-            "gw.port.test",
-            RecordType::A,
-            &receiver.address().ip().to_string(),
-        )
+        .mx(10, "gw.port.test", receiver.address())
         .record("_25._tcp.gw.port.test", RecordType::TLSA, WRONG)
         .add()
         .unwrap();
-    let line = scene.send_to("a@port.test").await;
-    assert_line(&line, &[SENT, ("dane", "Skip (No secure TLSA RRs)")]);
-    let owner = format!("_{}._tcp.gw.port.test", scene.port);
+    scene.expect("a@port.test", &[SENT, NO_RECORDS]).await;
+    let owner = scene.tlsa_owner("gw.port.test");
     assert_eq!(scene.world.asked(&owner, RecordType::TLSA), 1);
     assert_eq!(scene.world.asked("_25._tcp.gw.port.test", RecordType::TLSA), 0);
 }
@@ -245,16 +206,15 @@ async fn the_records_may_stand_behind_an_alias_of_their_own() {
     scene.world.set_ttl(0);
     let domain = scene.world.domain("own.test").signed();
     domain.mx(10, "mx.own.test", receiver.address()).add().unwrap();
-    let owner = format!("_{}._tcp.mx.own.test", scene.port);
+    let owner = scene.tlsa_owner("mx.own.test");
     for (target, status, dane) in [
-        ("good.keys.test.", "sent", "Verify (Secure TLSA RRs found)"),
-        ("wrong.keys.test.", "deferred", "Fail (No matching TLSA RRs)"),
-        ("wrong.plain.test.", "sent", "Skip (No secure TLSA RRs)"),
+        ("good.keys.test.", SENT, VERIFIED),
+        ("wrong.keys.test.", DEFERRED, ("dane", NO_MATCH)),
+        ("wrong.plain.test.", SENT, NO_RECORDS),
     ] {
         scene.world.set(&owner, RecordType::CNAME, &[target]).unwrap();
-        let line = scene.send_to("a@own.test").await;
-        assert_line(&line, &[("status", status), ("dane", dane)]);
-        if dane.starts_with("Verify") {
+        let line = scene.expect("a@own.test", &[status, dane]).await;
+        if dane == VERIFIED {
             assert_line(&line, &[("base", "mx.own.test")]);
             assert_eq!(receiver.messages()[0].sni.as_deref(), Some("mx.own.test"));
         }
@@ -264,35 +224,33 @@ async fn the_records_may_stand_behind_an_alias_of_their_own() {
 #[tokio::test]
 async fn domains_of_one_server_do_not_share_a_connection() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.dane.test");
-    let receiver = scene.receiver(2, &identity, vec![MailFault::NoStartTls]).await;
-    scene.domain("dane", &receiver, &identity.tlsa_3_1_1());
+    let receiver = single(&scene, "dane").await;
+    receiver.set_faults(vec![MailFault::NoStartTls]);
     plain(&scene, "plain", receiver.address());
     let content = b"Subject: two\r\n\r\nhello\r\n";
     let lines = scene.send(&["a@plain.test", "b@dane.test"], content).await;
     for line in &lines {
         let expected = match line["to"].as_str() {
             "a@plain.test" => [SENT, ("tls", "-")],
-            _ => [("status", "deferred"), ("dane", "Fail (STARTTLS not offered)")],
+            _ => [DEFERRED, ("dane", "Fail (STARTTLS not offered)")],
         };
         assert_line(line, &expected);
     }
     assert_eq!((receiver.connections().len(), receiver.messages().len()), (2, 1));
     assert_eq!(receiver.messages()[0].recipients, ["a@plain.test"]);
     receiver.set_faults(vec![]);
-    assert_line(&scene.send_to("c@dane.test").await, &[SENT, VERIFIED]);
-    assert_line(&scene.send_to("d@plain.test").await, &[SENT]);
+    scene.expect("c@dane.test", &[SENT, VERIFIED]).await;
+    scene.expect("d@plain.test", &[SENT]).await;
     assert_eq!(receiver.connections().len(), 4);
 }
 
 #[tokio::test]
 async fn an_unproved_server_hears_ehlo_and_no_more() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let receiver = scene.receiver(2, &scene.identity("mx.hush.test"), vec![]).await;
-    scene.domain("hush", &receiver, WRONG);
+    let receiver = mismatched(&scene, "hush").await;
     // A mismatch; then a server that would offer STARTTLS only to those who come again.
     for (faults, dane, heard) in [
-        (vec![], "Fail (No matching TLSA RRs)", ["EHLO", "STARTTLS"]),
+        (vec![], NO_MATCH, ["EHLO", "STARTTLS"]),
         (
             vec![MailFault::NoStartTls],
             "Fail (STARTTLS not offered)",
@@ -301,10 +259,7 @@ async fn an_unproved_server_hears_ehlo_and_no_more() {
     ] {
         receiver.clear();
         receiver.set_faults(faults);
-        assert_line(
-            &scene.send_to("a@hush.test").await,
-            &[("status", "deferred"), ("dane", dane)],
-        );
+        scene.expect("a@hush.test", &[DEFERRED, ("dane", dane)]).await;
         let connections = receiver.connections();
         assert_eq!(connections.len(), 1);
         let verbs = connections[0].commands.iter().filter_map(|line| line.get(..4));

@@ -9,8 +9,12 @@
 
 mod scene;
 
-use jiff::{SignedDuration, Timestamp};
-use scene::common::{OPPORTUNISTIC, WRONG, assert_deferred, assert_line};
+use std::time::Duration;
+
+use scene::common::{
+    EXPIRED, OPPORTUNISTIC, SENT, assert_deferred, assert_line, mismatched, signed_mx, single_at, text,
+    unsigned_mx,
+};
 use scene::{Scene, Setting};
 use testworld::RecordType;
 use testworld::mail::Receiver;
@@ -21,12 +25,7 @@ const MISMATCH: &str = "Fail (DANE-TA: name mismatch)";
 async fn provider(scene: &Scene) -> Receiver {
     let identity = scene.identity("nobody.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
-    let provider = scene.world.domain("provider.test").signed();
-    provider
-        .host("mx.provider.test", receiver.address())
-        .tlsa(identity.tlsa_2_1_1())
-        .add()
-        .unwrap();
+    scene.domain("provider", &receiver, &identity.tlsa_2_1_1());
     receiver
 }
 
@@ -36,13 +35,13 @@ async fn under(scene: &Scene, receiver: &Receiver, recipient: &str, names: &[(&s
         receiver.set_identity(&scene.identity(name));
         let line = scene.send_to(recipient).await;
         match accepted {
-            Some(dane) => assert_line(&line, &[("status", "sent"), ("dane", dane)]),
+            Some(dane) => assert_line(&line, &[SENT, ("dane", dane)]),
             None => assert_deferred(&line, MISMATCH, "4.7.5"),
         }
     }
 }
 
-const VERIFIED: Option<&str> = Some("Verify (Secure TLSA RRs found)");
+const VERIFIED: Option<&str> = Some(scene::common::VERIFIED.1);
 const HOST_ONLY: Option<&str> = Some("Verify host only (Insecure MX)");
 
 #[tokio::test]
@@ -96,7 +95,7 @@ async fn without_mx_records_an_alias_is_a_name_if_the_records_stand_at_its_end()
     let receiver = provider(&scene).await;
     let record = scene.identity("nobody.test").tlsa_2_1_1();
     let shop = scene.world.domain("shop.test").signed();
-    let at_alias = format!("_{}._tcp.own.shop.test", scene.port);
+    let at_alias = scene.tlsa_owner("own.shop.test");
     shop.cname("end.shop.test", "mx.provider.test.")
         .cname("own.shop.test", "bare.shop.test.")
         .host("bare.shop.test", receiver.address())
@@ -131,10 +130,7 @@ async fn a_route_takes_the_place_of_the_next_hop() {
     let route = "version = 1\n[[domain]]\nmatch = [\"far.test\"]\nroute = \"shop.test\"\n";
     let scene = Scene::new(route).await;
     let receiver = provider(&scene).await;
-    let shop = scene.world.domain("shop.test").signed();
-    shop.record("shop.test", RecordType::MX, "10 mx.provider.test.")
-        .add()
-        .unwrap();
+    signed_mx(&scene, "shop", "mx.provider.test");
     under(
         &scene,
         &receiver,
@@ -155,21 +151,19 @@ async fn the_log_names_the_host_as_an_insecure_mx_record_does() {
     let receiver = provider(&scene).await;
     let list = scene.world.domain("list.test").signed();
     list.cname("mx.list.test", "mx.provider.test.").add().unwrap();
-    let plain = scene.world.domain("plain.test").unsigned();
-    plain
-        .record("plain.test", RecordType::MX, "10 mx.list.test.")
-        .add()
-        .unwrap();
+    unsigned_mx(&scene, "plain", "mx.list.test");
     receiver.set_identity(&scene.identity("mx.provider.test"));
-    assert_line(
-        &scene.send_to("a@plain.test").await,
-        &[
-            ("status", "sent"),
-            ("dane", "Verify host only (Insecure MX)"),
-            ("relay", "mx.list.test [127.0.0.2]"),
-            ("base", "mx.provider.test"),
-        ],
-    );
+    scene
+        .expect(
+            "a@plain.test",
+            &[
+                SENT,
+                ("dane", "Verify host only (Insecure MX)"),
+                ("relay", "mx.list.test [127.0.0.2]"),
+                ("base", "mx.provider.test"),
+            ],
+        )
+        .await;
     assert_eq!(receiver.messages()[0].sni.as_deref(), Some("mx.provider.test"));
     // The alias by which the record names the host is no name for its certificate.
     under(&scene, &receiver, "a@plain.test", &[("mx.list.test", None)]).await;
@@ -178,23 +172,18 @@ async fn the_log_names_the_host_as_an_insecure_mx_record_does() {
 #[tokio::test]
 async fn a_mismatch_to_the_end_is_reported_once_and_with_its_reason() {
     let setting = Setting {
-        max_age: std::time::Duration::from_hours(1),
+        max_age: Duration::from_hours(1),
         ..Setting::default()
     };
     let scene = Scene::with(OPPORTUNISTIC, setting).await;
-    let identity = scene.identity("mx.origin.test");
-    let receiver = scene.receiver(2, &identity, vec![]).await;
-    let origin = scene.receiver(3, &identity, vec![]).await;
-    scene.domain("old", &receiver, WRONG);
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
-    let created = Timestamp::now() - SignedDuration::from_hours(2);
-    let id = scene.queue(&["a@old.test"], b"S: x\r\n\r\nx\r\n", created).await;
+    let receiver = mismatched(&scene, "old").await;
+    let origin = single_at(&scene, 3, "origin").await;
     assert_line(
-        &scene.lines(id, 1).await[0],
-        &[("status", "expired"), ("dsn_sent", "yes")],
+        &scene.send_aged("a@old.test", Duration::from_hours(2)).await,
+        &[EXPIRED, ("dsn_sent", "yes")],
     );
     assert!(origin.wait_for_messages(1, scene::LIMIT).await);
-    let report = String::from_utf8(origin.messages()[0].content.clone()).unwrap();
+    let report = text(&origin, 0);
     for part in ["Action: failed", "Status: 4.7.5", "no matching TLSA records"] {
         assert!(report.contains(part), "{part} in {report}");
     }

@@ -8,10 +8,13 @@
 
 mod scene;
 
-use scene::common::{OPPORTUNISTIC, SOFT_FAIL, STRICT, WRONG, assert_line};
+use scene::common::{
+    BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG,
+    assert_line, hosts, mismatched, reply, signed_mx, single, two_receivers, unsigned_mx,
+};
 use scene::{Scene, Setting};
 use testworld::RecordType;
-use testworld::dns::{Bogus, DnsFault, Questions};
+use testworld::dns::{Bogus, DnsFault};
 use testworld::mail::{MailFault, Stage};
 
 const OFF: &str = "version = 1\n[default]\ndane = \"off\"\n";
@@ -19,20 +22,18 @@ const OFF: &str = "version = 1\n[default]\ndane = \"off\"\n";
 #[tokio::test]
 async fn verified_and_delivered_octet_for_octet() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.good.test");
-    let receiver = scene.receiver(2, &identity, vec![]).await;
-    scene.domain("good", &receiver, &identity.tlsa_3_1_1());
+    let receiver = single(&scene, "good").await;
     let content = b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n\r\nlast";
     let line = scene.send(&["a@good.test"], content).await.remove(0);
     assert_line(
         &line,
         &[
-            ("dane", "Verify (Secure TLSA RRs found)"),
+            SENT,
+            VERIFIED,
             ("mode", "dane opportunistic"),
             ("tlsvalid", "0 (ok)"),
             ("relay", "mx.good.test [127.0.0.2]"),
             ("dsn", "250"),
-            ("status", "sent"),
             ("mx", "secure"),
             ("base", "mx.good.test"),
             ("attempt", "1"),
@@ -55,43 +56,31 @@ async fn trusting_the_ad_bit() {
     let identity = scene.identity("mx.good.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
     scene.domain("good", &receiver, &identity.tlsa_2_0_1());
-    let line = scene.send_to("a@good.test").await;
-    assert_line(
-        &line,
-        &[("dane", "Verify (Secure TLSA RRs found)"), ("status", "sent")],
-    );
+    scene.expect("a@good.test", &[SENT, VERIFIED]).await;
 }
 
 #[tokio::test]
 async fn wrong_tlsa_defers_in_each_mode_but_soft_fail_and_off() {
+    let softened = "Softfail (No matching TLSA RRs)";
     for (policy, dane, status) in [
-        (OPPORTUNISTIC, "Fail (No matching TLSA RRs)", "deferred"),
-        (STRICT, "Fail (No matching TLSA RRs)", "deferred"),
-        (SOFT_FAIL, "Softfail (No matching TLSA RRs)", "sent"),
-        (OFF, "Skip (Disabled by policy)", "sent"),
+        (OPPORTUNISTIC, NO_MATCH, DEFERRED),
+        (STRICT, NO_MATCH, DEFERRED),
+        (SOFT_FAIL, softened, SENT),
+        (OFF, "Skip (Disabled by policy)", SENT),
     ] {
         let scene = Scene::new(policy).await;
-        let receiver = scene.receiver(2, &scene.identity("mx.bad.test"), vec![]).await;
-        scene.domain("bad", &receiver, WRONG);
-        let line = scene.send_to("a@bad.test").await;
-        assert_line(&line, &[("dane", dane), ("status", status)]);
-        if status == "deferred" {
-            assert_line(
-                &line,
-                &[
-                    ("enhanced", "4.7.5"),
-                    ("dsn", "-"),
-                    ("tlsvalid", "65 (no matching DANE TLSA records)"),
-                ],
-            );
+        let receiver = mismatched(&scene, "bad").await;
+        let line = scene.expect("a@bad.test", &[("dane", dane), status]).await;
+        if status == DEFERRED {
+            let valid = ("tlsvalid", "65 (no matching DANE TLSA records)");
+            assert_line(&line, &[("enhanced", "4.7.5"), ("dsn", "-"), valid]);
             assert_eq!(receiver.count_of("MAIL"), 0);
         } else {
             assert_eq!(receiver.messages().len(), 1);
             assert!(receiver.messages()[0].tls.is_some());
         }
-        let asked = scene
-            .world
-            .asked(&format!("_{}._tcp.mx.bad.test", scene.port), RecordType::TLSA);
+        let owner = scene.tlsa_owner("mx.bad.test");
+        let asked = scene.world.asked(&owner, RecordType::TLSA);
         assert_eq!(asked > 0, policy != OFF);
     }
 }
@@ -99,107 +88,72 @@ async fn wrong_tlsa_defers_in_each_mode_but_soft_fail_and_off() {
 #[tokio::test]
 async fn the_second_host_takes_what_the_first_may_not() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx2.two.test");
-    let first = scene.receiver(2, &identity, vec![]).await;
-    let second = scene.receiver(3, &identity, vec![]).await;
-    let domain = scene
-        .world
-        .domain("two.test")
-        .signed()
-        .mx(10, "mx1.two.test", first.address())
-        .tlsa(WRONG);
-    domain
-        .mx(20, "mx2.two.test", second.address())
-        .tlsa(identity.tlsa_3_1_1())
-        .add()
-        .unwrap();
-    let line = scene.send_to("a@two.test").await;
-    assert_line(
-        &line,
-        &[
-            ("status", "sent"),
-            ("relay", "mx2.two.test [127.0.0.3]"),
-            ("dane", "Verify (Secure TLSA RRs found)"),
-        ],
+    let (identity, first, second) = two_receivers(&scene).await;
+    let right = identity.tlsa_3_1_1();
+    hosts(
+        &scene,
+        "two",
+        &[(10, &first, Some(WRONG)), (20, &second, Some(&right))],
     );
+    let relay = ("relay", "mx2.two.test [127.0.0.3]");
+    scene.expect("a@two.test", &[SENT, relay, VERIFIED]).await;
     assert_eq!((first.count_of("MAIL"), first.connections().len()), (0, 1));
 }
 
 #[tokio::test]
 async fn stripped_starttls_defers_where_tls_is_required() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.strip.test");
-    let receiver = scene.receiver(2, &identity, vec![MailFault::NoStartTls]).await;
-    scene.domain("strip", &receiver, &identity.tlsa_3_1_1());
-    let line = scene.send_to("a@strip.test").await;
-    assert_line(
-        &line,
-        &[
-            ("dane", "Fail (STARTTLS not offered)"),
-            ("status", "deferred"),
-            ("enhanced", "4.7.4"),
-            ("tls", "-"),
-            ("tlsfail", "not-offered"),
-        ],
-    );
+    let receiver = single(&scene, "strip").await;
+    receiver.set_faults(vec![MailFault::NoStartTls]);
+    let expected = [
+        DEFERRED,
+        ("dane", "Fail (STARTTLS not offered)"),
+        ("enhanced", "4.7.4"),
+        ("tls", "-"),
+        ("tlsfail", "not-offered"),
+    ];
+    scene.expect("a@strip.test", &expected).await;
     assert_eq!(receiver.count_of("MAIL"), 0);
 }
 
 #[tokio::test]
 async fn every_trick_before_tls_defers_and_sends_nothing() {
-    let wrong_key = |scene: &Scene| {
-        scene
-            .identity("mx.trick.test")
-            .with_key_of(&scene.identity("mx.trick.test"))
-    };
-    let faults: Vec<(Vec<MailFault>, &str)> = vec![
-        (
-            vec![MailFault::Reply(Stage::StartTls, "454 4.7.0 not now".into())],
-            "Fail (STARTTLS refused)",
-        ),
-        (
-            vec![MailFault::Reply(Stage::StartTls, "554 5.7.0 never".into())],
-            "Fail (STARTTLS refused)",
-        ),
-        (vec![MailFault::GarbageInHandshake], "Fail (TLS handshake: "),
-        (vec![MailFault::CloseInHandshake], "Fail (TLS handshake: "),
-        (
-            vec![MailFault::InjectAfterStartTls("250 injected\r\n".into())],
-            "Fail (TLS handshake: ",
-        ),
-        (
-            vec![MailFault::Reply(Stage::Greeting, "554 5.3.2 go away".into())],
-            "-",
-        ),
-        (
-            vec![MailFault::Reply(Stage::Greeting, "521 5.3.2 no mail".into())],
-            "-",
-        ),
-        (vec![MailFault::Reply(Stage::Ehlo, "550 5.7.1 no".into())], "-"),
-        (vec![MailFault::Reply(Stage::Ehlo, "502 5.5.1 what".into())], "-"),
-    ];
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.trick.test");
-    let receiver = scene.receiver(2, &identity, vec![]).await;
-    scene.domain("trick", &receiver, &identity.tlsa_3_1_1());
-    for (faults, dane) in faults {
-        receiver.set_faults(faults.clone());
-        let line = scene.send_to("a@trick.test").await;
-        assert_line(&line, &[("status", "deferred")]);
+    let receiver = single(&scene, "trick").await;
+    let broken = "Fail (TLS handshake: ";
+    for (fault, dane) in [
+        (
+            reply(Stage::StartTls, "454 4.7.0 not now"),
+            "Fail (STARTTLS refused)",
+        ),
+        (
+            reply(Stage::StartTls, "554 5.7.0 never"),
+            "Fail (STARTTLS refused)",
+        ),
+        (MailFault::GarbageInHandshake, broken),
+        (MailFault::CloseInHandshake, broken),
+        (MailFault::InjectAfterStartTls("250 injected\r\n".into()), broken),
+        (reply(Stage::Greeting, "554 5.3.2 go away"), "-"),
+        (reply(Stage::Greeting, "521 5.3.2 no mail"), "-"),
+        (reply(Stage::Ehlo, "550 5.7.1 no"), "-"),
+        (reply(Stage::Ehlo, "502 5.5.1 what"), "-"),
+    ] {
+        receiver.set_faults(vec![fault.clone()]);
+        let line = scene.expect("a@trick.test", &[DEFERRED]).await;
         assert!(line["enhanced"].starts_with('4'), "{line:?}");
-        assert!(line["dane"].starts_with(dane), "{faults:?}: {line:?}");
-        assert_eq!(
-            (receiver.count_of("MAIL"), receiver.count_of("HELO")),
-            (0, 0),
-            "{faults:?}"
-        );
+        assert!(line["dane"].starts_with(dane), "{fault:?}: {line:?}");
+        let heard = (receiver.count_of("MAIL"), receiver.count_of("HELO"));
+        assert_eq!(heard, (0, 0), "{fault:?}");
     }
-    let identity = wrong_key(&scene);
-    let receiver = scene.receiver(3, &identity, vec![]).await;
-    scene.domain("key", &receiver, &identity.tlsa_3_1_1());
-    let line = scene.send_to("a@key.test").await;
-    assert_line(&line, &[("status", "deferred"), ("enhanced", "4.7.5")]);
-    assert!(line["dane"].starts_with("Fail (TLS handshake: "), "{line:?}");
+    // The right certificate, and the key of another.
+    let stolen = scene.identity("mx.key.test");
+    let stolen = stolen.with_key_of(&scene.identity("mx.key.test"));
+    let receiver = scene.receiver(3, &stolen, vec![]).await;
+    scene.domain("key", &receiver, &stolen.tlsa_3_1_1());
+    let line = scene
+        .expect("a@key.test", &[DEFERRED, ("enhanced", "4.7.5")])
+        .await;
+    assert!(line["dane"].starts_with(broken), "{line:?}");
     assert_eq!(receiver.count_of("MAIL"), 0);
 }
 
@@ -207,42 +161,24 @@ async fn every_trick_before_tls_defers_and_sends_nothing() {
 async fn unsigned_domains_get_opportunistic_tls_and_no_tlsa_query() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = scene.receiver(2, &scene.identity("mx.plain.test"), vec![]).await;
-    scene
-        .world
-        .domain("plain.test")
-        .unsigned()
+    let domain = scene.world.domain("plain.test").unsigned();
+    domain
         .mx(10, "mx.plain.test", receiver.address())
         .tlsa(WRONG)
         .add()
         .unwrap();
-    let line = scene.send_to("a@plain.test").await;
-    assert_line(
-        &line,
-        &[
-            ("status", "sent"),
-            ("dane", "Skip (Insecure host information)"),
-            ("mx", "insecure"),
-        ],
-    );
+    let insecure = ("dane", "Skip (Insecure host information)");
+    scene
+        .expect("a@plain.test", &[SENT, insecure, ("mx", "insecure")])
+        .await;
     assert!(receiver.messages()[0].tls.is_some());
-    assert!(
-        scene
-            .world
-            .queries()
-            .iter()
-            .all(|query| query.record_type != RecordType::TLSA)
-    );
+    let queries = scene.world.queries();
+    assert!(queries.iter().all(|query| query.record_type != RecordType::TLSA));
     // The same under `strict` does not go out.
     scene.set_policy(STRICT);
-    let line = scene.send_to("a@plain.test").await;
-    assert_line(
-        &line,
-        &[
-            ("status", "deferred"),
-            ("dane", "Fail (Insecure MX)"),
-            ("enhanced", "4.7.5"),
-        ],
-    );
+    scene
+        .expect_deferred("a@plain.test", "Fail (Insecure MX)", "4.7.5")
+        .await;
 }
 
 #[tokio::test]
@@ -250,35 +186,15 @@ async fn a_signed_host_behind_an_unsigned_mx_is_verified_alone() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.provider.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
+    scene.domain("provider", &receiver, &identity.tlsa_2_1_1());
+    unsigned_mx(&scene, "customer", "mx.provider.test");
+    let host_only = ("dane", "Verify host only (Insecure MX)");
     scene
-        .world
-        .domain("provider.test")
-        .signed()
-        .host("mx.provider.test", receiver.address())
-        .tlsa(identity.tlsa_2_1_1())
-        .add()
-        .unwrap();
-    scene
-        .world
-        .domain("customer.test")
-        .unsigned()
-        .record("customer.test", RecordType::MX, "10 mx.provider.test.")
-        .add()
-        .unwrap();
-    let line = scene.send_to("a@customer.test").await;
-    assert_line(
-        &line,
-        &[
-            ("status", "sent"),
-            ("dane", "Verify host only (Insecure MX)"),
-            ("mx", "insecure"),
-        ],
-    );
+        .expect("a@customer.test", &[SENT, host_only, ("mx", "insecure")])
+        .await;
     scene.set_policy("version = 1\n[default]\ninsecure_mx = \"may\"\n");
-    assert_line(
-        &scene.send_to("a@customer.test").await,
-        &[("dane", "Skip (Insecure MX)"), ("status", "sent")],
-    );
+    let skipped = ("dane", "Skip (Insecure MX)");
+    scene.expect("a@customer.test", &[SENT, skipped]).await;
 }
 
 #[tokio::test]
@@ -292,13 +208,8 @@ async fn failed_look_ups_are_never_absence() {
         ("refused", DnsFault::Refused),
     ] {
         scene.domain(name, &receiver, &identity.tlsa_3_1_1());
-        let owner = format!("_{}._tcp.mx.{name}.test", scene.port);
-        scene
-            .world
-            .break_dns(&Questions::Of(owner, RecordType::TLSA), fault)
-            .unwrap();
-        let line = scene.send_to(&format!("a@{name}.test")).await;
-        assert_line(&line, &[("status", "deferred")]);
+        scene.break_tlsa(&format!("mx.{name}.test"), fault);
+        let line = scene.expect(&format!("a@{name}.test"), &[DEFERRED]).await;
         assert!(line["dane"].starts_with("Fail (TLSA lookup: "), "{line:?}");
     }
     assert_eq!(
@@ -308,8 +219,7 @@ async fn failed_look_ups_are_never_absence() {
     );
     // Soft-fail delivers, and says so.
     scene.set_policy(SOFT_FAIL);
-    let line = scene.send_to("a@servfail.test").await;
-    assert_line(&line, &[("status", "sent")]);
+    let line = scene.expect("a@servfail.test", &[SENT]).await;
     assert!(line["dane"].starts_with("Softfail (TLSA lookup: "), "{line:?}");
 }
 
@@ -318,22 +228,11 @@ async fn bogus_destinations_defer_in_every_mode() {
     for policy in [OFF, SOFT_FAIL, OPPORTUNISTIC, STRICT] {
         let scene = Scene::new(policy).await;
         let receiver = scene.receiver(2, &scene.identity("mx.bogus.test"), vec![]).await;
+        let domain = scene.world.domain("bogus.test").bogus(Bogus::WrongKey);
+        domain.mx(10, "mx.bogus.test", receiver.address()).add().unwrap();
         scene
-            .world
-            .domain("bogus.test")
-            .bogus(Bogus::WrongKey)
-            .mx(10, "mx.bogus.test", receiver.address())
-            .add()
-            .unwrap();
-        let line = scene.send_to("a@bogus.test").await;
-        assert_line(
-            &line,
-            &[
-                ("status", "deferred"),
-                ("dane", "Fail (MX lookup: bogus)"),
-                ("enhanced", "4.7.5"),
-            ],
-        );
+            .expect_deferred("a@bogus.test", "Fail (MX lookup: bogus)", "4.7.5")
+            .await;
         assert_eq!(receiver.connections().len(), 0);
     }
 }
@@ -343,37 +242,21 @@ async fn final_answers_of_dns() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     // A server at the domain's own address, which a null MX forbids to try.
     let receiver = scene.receiver(2, &scene.identity("null.test"), vec![]).await;
-    scene
-        .world
-        .domain("null.test")
-        .signed()
+    let domain = scene.world.domain("null.test").signed();
+    domain
         .record("null.test", RecordType::MX, "0 .")
         .host("null.test", receiver.address())
         .add()
         .unwrap();
-    scene
-        .world
-        .domain("hosts.test")
-        .signed()
-        .record("hosts.test", RecordType::MX, "10 nowhere.hosts.test.")
-        .add()
-        .unwrap();
+    signed_mx(&scene, "hosts", "nowhere.hosts.test");
     for (recipient, enhanced) in [
         ("a@null.test", "5.1.10"),
         ("a@missing.test", "5.1.2"),
         ("a@hosts.test", "5.4.4"),
     ] {
-        let line = scene.send_to(recipient).await;
-        assert_line(
-            &line,
-            &[
-                ("status", "bounced"),
-                ("enhanced", enhanced),
-                ("dane", "-"),
-                ("dsn", "-"),
-                ("relay", "-"),
-            ],
-        );
+        let nobody = [("dane", "-"), ("dsn", "-"), ("relay", "-")];
+        let line = scene.expect(recipient, &nobody).await;
+        assert_line(&line, &[BOUNCED, ("enhanced", enhanced)]);
     }
     assert_eq!(receiver.connections().len(), 0);
 }
@@ -382,22 +265,20 @@ async fn final_answers_of_dns() {
 async fn mail_that_would_come_back_to_us_fails() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = scene.receiver(2, &scene.identity("x.test"), vec![]).await;
-    let domain =
-        scene
-            .world
-            .domain("loop.test")
-            .signed()
-            .record("loop.test", RecordType::MX, "10 own.relay.test.");
-    domain.mx(20, "mx.loop.test", receiver.address()).add().unwrap();
-    scene
-        .world
-        .domain("relay.test")
-        .signed()
+    let domain = scene.world.domain("loop.test").signed();
+    domain
+        .record("loop.test", RecordType::MX, "10 own.relay.test.")
+        .mx(20, "mx.loop.test", receiver.address())
+        .add()
+        .unwrap();
+    let relay = scene.world.domain("relay.test").signed();
+    relay
         .record("own.relay.test", RecordType::A, "127.0.0.9")
         .add()
         .unwrap();
-    let line = scene.send_to("a@loop.test").await;
-    assert_line(&line, &[("status", "bounced"), ("enhanced", "5.4.6")]);
+    scene
+        .expect("a@loop.test", &[BOUNCED, ("enhanced", "5.4.6")])
+        .await;
     assert_eq!(receiver.connections().len(), 0);
 }
 
@@ -406,20 +287,12 @@ async fn unusable_records_demand_encryption_and_no_more() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.unusable.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
-    scene.domain(
-        "unusable",
-        &receiver,
-        "1 1 1 0000000000000000000000000000000000000000000000000000000000000000",
-    );
-    assert_line(
-        &scene.send_to("a@unusable.test").await,
-        &[("status", "sent"), ("dane", "Encrypt (No usable TLSA RRs)")],
-    );
+    scene.domain("unusable", &receiver, UNUSABLE);
+    let encrypted = ("dane", "Encrypt (No usable TLSA RRs)");
+    scene.expect("a@unusable.test", &[SENT, encrypted]).await;
     receiver.set_faults(vec![MailFault::NoStartTls]);
-    assert_line(
-        &scene.send_to("a@unusable.test").await,
-        &[("status", "deferred"), ("dane", "Fail (STARTTLS not offered)")],
-    );
+    let stripped = ("dane", "Fail (STARTTLS not offered)");
+    scene.expect("a@unusable.test", &[DEFERRED, stripped]).await;
     assert_eq!(receiver.messages().len(), 1);
 }
 
@@ -428,10 +301,8 @@ async fn routes_decide_port_and_names() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("gw.route.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
-    scene
-        .world
-        .domain("route.test")
-        .signed()
+    let domain = scene.world.domain("route.test").signed();
+    domain
         .host("gw.route.test", receiver.address())
         .tlsa(identity.tlsa_2_0_1())
         .add()
@@ -440,19 +311,10 @@ async fn routes_decide_port_and_names() {
         "version = 1\n[[domain]]\nmatch = [\"far.test\"]\nroute = \"[gw.route.test]:{}\"\n",
         scene.port
     ));
-    let line = scene.send_to("a@far.test").await;
-    assert_line(
-        &line,
-        &[
-            ("status", "sent"),
-            ("dane", "Verify (Secure TLSA RRs found)"),
-            ("mx", "-"),
-            ("relay", "gw.route.test [127.0.0.2]"),
-        ],
-    );
-    let literal = scene.send_to("a@[127.0.0.2]").await;
-    assert_line(
-        &literal,
-        &[("status", "sent"), ("dane", "Skip (Address literal)")],
-    );
+    let relay = ("relay", "gw.route.test [127.0.0.2]");
+    scene
+        .expect("a@far.test", &[SENT, VERIFIED, ("mx", "-"), relay])
+        .await;
+    let literal = ("dane", "Skip (Address literal)");
+    scene.expect("a@[127.0.0.2]", &[SENT, literal]).await;
 }

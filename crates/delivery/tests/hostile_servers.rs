@@ -13,7 +13,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use scene::Scene;
-use scene::common::{OPPORTUNISTIC, assert_line, pair, plain, single};
+use scene::common::{
+    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, plain, reply, reply_for, single,
+};
 use testworld::mail::{MailFault, Stage};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -58,9 +60,9 @@ async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
     let (first, second) = pair(&scene, "next").await;
     for stage in STAGES {
         let mut faults = vec![
-            MailFault::Reply(stage.clone(), "421 4.3.2 closing".into()),
-            MailFault::Reply(stage.clone(), "hello there".into()),
-            MailFault::Reply(stage.clone(), "650 6.0.0 what".into()),
+            reply(stage.clone(), "421 4.3.2 closing"),
+            reply(stage.clone(), "hello there"),
+            reply(stage.clone(), "650 6.0.0 what"),
             MailFault::MixedCodes(stage.clone()),
             MailFault::HugeReply(stage.clone(), 100_000),
         ];
@@ -75,11 +77,11 @@ async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
             second.clear();
             let line = scene.send_to("a@next.test").await;
             if open {
-                assert_line(&line, &[("status", "deferred"), ("dsn", "-")]);
+                assert_line(&line, &[DEFERRED, ("dsn", "-")]);
                 assert!(line["reason"].contains("may arrive twice"), "{fault:?}: {line:?}");
                 assert_eq!(second.connections().len(), 0, "{fault:?}");
             } else {
-                let expected = [("status", "sent"), ("relay", "mx2.next.test [127.0.0.3]")];
+                let expected = [SENT, ("relay", "mx2.next.test [127.0.0.3]")];
                 assert_line(&line, &expected);
             }
         }
@@ -94,25 +96,19 @@ async fn only_whom_the_server_would_take_mail_for_may_get_it_twice() {
     let (first, second) = pair(&scene, "lost").await;
     for more in [vec![], vec![MailFault::NoPipelining]] {
         let faults = vec![
-            MailFault::Reply(Stage::RcptFor("a@lost.test".into()), "550 5.1.1 nobody".into()),
-            MailFault::Reply(Stage::RcptFor("b@lost.test".into()), "450 4.2.1 later".into()),
+            reply_for("a@lost.test", "550 5.1.1 nobody"),
+            reply_for("b@lost.test", "450 4.2.1 later"),
             MailFault::Close(Stage::Content),
         ];
         first.set_faults([faults, more].concat());
         second.clear();
         let recipients = ["a@lost.test", "b@lost.test", "c@lost.test"];
-        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
-        assert_line(&lines[0], &[("status", "bounced"), ("reply", "550 5.1.1 nobody")]);
-        assert_line(
-            &lines[1],
-            &[("status", "sent"), ("relay", "mx2.lost.test [127.0.0.3]")],
-        );
+        let lines = scene.send(&recipients, LETTER).await;
+        assert_line(&lines[0], &[BOUNCED, ("reply", "550 5.1.1 nobody")]);
+        assert_line(&lines[1], &[SENT, ("relay", "mx2.lost.test [127.0.0.3]")]);
         let open = "the connection was closed at the end of the content; the server may have taken the message, which may \
                     arrive twice";
-        assert_line(
-            &lines[2],
-            &[("status", "deferred"), ("dsn", "-"), ("reason", open)],
-        );
+        assert_line(&lines[2], &[DEFERRED, ("dsn", "-"), ("reason", open)]);
         assert_eq!(second.messages()[0].recipients, ["b@lost.test"]);
     }
 }
@@ -123,7 +119,7 @@ async fn no_reply_of_a_single_host_but_a_clear_refusal_bounces() {
     let receiver = single(&scene, "one").await;
     for stage in STAGES {
         let settled = matches!(stage, Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Content);
-        for (reply, status, dsn) in [
+        for (text, status, dsn) in [
             ("421 4.3.2 closing", "deferred", "421"),
             ("459 4.0.0 odd", "deferred", "459"),
             (
@@ -133,11 +129,12 @@ async fn no_reply_of_a_single_host_but_a_clear_refusal_bounces() {
             ),
             ("555-5.5.4 first\r\n551 5.5.4 second", "deferred", "-"),
         ] {
-            receiver.set_faults(vec![MailFault::Reply(stage.clone(), reply.into())]);
-            let line = scene.send_to("a@one.test").await;
-            assert_line(&line, &[("status", status), ("dsn", dsn)]);
+            receiver.set_faults(vec![reply(stage.clone(), text)]);
+            let line = scene
+                .expect("a@one.test", &[("status", status), ("dsn", dsn)])
+                .await;
             let class = if status == "bounced" { '5' } else { '4' };
-            assert!(line["enhanced"].starts_with(class), "{stage:?} {reply}: {line:?}");
+            assert!(line["enhanced"].starts_with(class), "{stage:?} {text}: {line:?}");
         }
     }
     assert_eq!(receiver.messages().len(), 0);
@@ -165,14 +162,14 @@ async fn a_time_limit_is_for_the_whole_stage() {
         let began = Instant::now();
         let line = scene.send_to("a@slow.test").await;
         assert!(began.elapsed() < Duration::from_secs(4), "{fault:?}");
-        assert_line(&line, &[("status", "deferred"), ("dsn", "-"), ("reason", cause)]);
+        assert_line(&line, &[DEFERRED, ("dsn", "-"), ("reason", cause)]);
     }
     // A server without haste, but within the limit of each stage.
     receiver.set_faults(vec![MailFault::Pause(
         Stage::Greeting,
         Duration::from_millis(1_200),
     )]);
-    assert_line(&scene.send_to("a@slow.test").await, &[("status", "sent")]);
+    scene.expect("a@slow.test", &[SENT]).await;
 }
 
 #[tokio::test]
@@ -183,10 +180,7 @@ async fn a_connection_lost_within_the_content_leaves_no_part_of_a_command_behind
     let content = b"x".repeat(70).into_iter().chain(*b"\r\n").collect::<Vec<u8>>();
     let content = [b"Subject: long\r\n\r\n".to_vec(), content.repeat(200_000)].concat();
     let line = scene.send(&["a@cut.test"], &content).await.remove(0);
-    assert_line(
-        &line,
-        &[("status", "sent"), ("relay", "mx2.cut.test [127.0.0.3]")],
-    );
+    assert_line(&line, &[SENT, ("relay", "mx2.cut.test [127.0.0.3]")]);
     assert_eq!((first.messages().len(), first.count_of("QUIT")), (0, 0));
     assert!(second.messages()[0].content == content);
 }
@@ -197,7 +191,7 @@ async fn many_recipients_go_in_transactions_of_a_hundred() {
     let receiver = single(&scene, "many").await;
     let recipients: Vec<String> = (0..250).map(|number| format!("u{number}@many.test")).collect();
     let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
-    let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+    let lines = scene.send(&recipients, LETTER).await;
     assert!(lines.iter().all(|line| line["status"] == "sent"));
     let sizes: Vec<usize> = receiver
         .messages()
@@ -218,9 +212,9 @@ async fn a_transaction_without_content_is_reset_before_the_next() {
         let refusal = MailFault::ReplyTimes(Stage::Rcpt, 100, "550 5.1.1 nobody".into());
         receiver.set_faults([vec![refusal], faults].concat());
         receiver.clear();
-        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
-        assert_line(&lines[0], &[("status", "bounced"), ("dsn", "550")]);
-        assert_line(&lines[100], &[("status", "sent")]);
+        let lines = scene.send(&recipients, LETTER).await;
+        assert_line(&lines[0], &[BOUNCED, ("dsn", "550")]);
+        assert_line(&lines[100], &[SENT]);
         let commands = &receiver.connections()[0].commands;
         let second = commands
             .iter()
@@ -237,15 +231,15 @@ async fn a_session_that_ends_early_bounces_nobody_who_was_still_to_come() {
     let recipients: Vec<String> = (0..101).map(|number| format!("u{number}@early.test")).collect();
     let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
     for fault in [
-        MailFault::Reply(Stage::Mail, "421 4.3.2 closing".into()),
+        reply(Stage::Mail, "421 4.3.2 closing"),
         MailFault::Close(Stage::Rcpt),
         MailFault::Close(Stage::Content),
         MailFault::MixedCodes(Stage::Data),
     ] {
         receiver.set_faults(vec![fault.clone()]);
-        let lines = scene.send(&recipients, b"S: x\r\n\r\nx\r\n").await;
+        let lines = scene.send(&recipients, LETTER).await;
         for line in [&lines[0], &lines[99], &lines[100]] {
-            assert_line(line, &[("status", "deferred")]);
+            assert_line(line, &[DEFERRED]);
             assert_eq!(line["relay"], "mx.early.test [127.0.0.2]", "{fault:?}");
         }
     }
@@ -257,22 +251,15 @@ async fn replies_before_a_421_count() {
     let receiver = single(&scene, "stop").await;
     for more in [vec![], vec![MailFault::NoPipelining]] {
         let faults = vec![
-            MailFault::Reply(Stage::RcptFor("a@stop.test".into()), "550 5.1.1 nobody".into()),
-            MailFault::Reply(Stage::RcptFor("b@stop.test".into()), "421 4.7.0 too many".into()),
+            reply_for("a@stop.test", "550 5.1.1 nobody"),
+            reply_for("b@stop.test", "421 4.7.0 too many"),
         ];
         receiver.set_faults([faults, more].concat());
-        let lines = scene
-            .send(
-                &["a@stop.test", "b@stop.test", "c@stop.test"],
-                b"S: x\r\n\r\nx\r\n",
-            )
-            .await;
-        assert_line(&lines[0], &[("status", "bounced"), ("dsn", "550")]);
+        let recipients = ["a@stop.test", "b@stop.test", "c@stop.test"];
+        let lines = scene.send(&recipients, LETTER).await;
+        assert_line(&lines[0], &[BOUNCED, ("dsn", "550")]);
         for line in &lines[1..] {
-            assert_line(
-                line,
-                &[("status", "deferred"), ("dsn", "421"), ("enhanced", "4.7.0")],
-            );
+            assert_line(line, &[DEFERRED, ("dsn", "421"), ("enhanced", "4.7.0")]);
         }
     }
 }
@@ -287,10 +274,8 @@ async fn a_refused_sender_is_refused_though_the_server_hangs_up() {
     })
     .await;
     plain(&scene, "blocked", address);
-    assert_line(
-        &scene.send_to("a@blocked.test").await,
-        &[("status", "bounced"), ("dsn", "550"), ("enhanced", "5.7.1")],
-    );
+    let refused = [BOUNCED, ("dsn", "550"), ("enhanced", "5.7.1")];
+    scene.expect("a@blocked.test", &refused).await;
 }
 
 #[tokio::test]
@@ -304,10 +289,9 @@ async fn no_content_goes_to_a_server_that_did_not_ask_for_it() {
     })
     .await;
     plain(&scene, "eager", address);
-    assert_line(
-        &scene.send_to("a@eager.test").await,
-        &[("status", "deferred"), ("dsn", "250"), ("enhanced", "4.0.0")],
-    );
+    scene
+        .expect("a@eager.test", &[DEFERRED, ("dsn", "250"), ("enhanced", "4.0.0")])
+        .await;
     // 354 though every recipient was refused: the end of the content and nothing before it.
     let address = scripted(&scene, 3, |line| match line.get(..4) {
         Some("EHLO") => ("250-scripted\r\n250 PIPELINING\r\n", false),
@@ -318,8 +302,6 @@ async fn no_content_goes_to_a_server_that_did_not_ask_for_it() {
     })
     .await;
     plain(&scene, "refusing", address);
-    assert_line(
-        &scene.send_to("a@refusing.test").await,
-        &[("status", "bounced"), ("dsn", "550"), ("enhanced", "5.1.1")],
-    );
+    let refused = [BOUNCED, ("dsn", "550"), ("enhanced", "5.1.1")];
+    scene.expect("a@refusing.test", &refused).await;
 }

@@ -16,7 +16,7 @@ use mail::{
     Action, AddressFamily, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
     Notice, Outcome, QueueId, ReplyCode, Status,
 };
-use scene::common::{OPPORTUNISTIC, assert_line};
+use scene::common::{BOUNCED, OPPORTUNISTIC, assert_line, commands, reply, reply_for, single_at, text};
 use scene::{Line, Scene, Setting, envelope};
 use spool::{Action as Doing, Manage as _, RecipientIndex, Selected, Settlement, Spool as _};
 use testworld::mail::{MailFault, Receiver, Stage};
@@ -47,8 +47,8 @@ impl Fate {
     fn fault(self) -> Vec<MailFault> {
         match self {
             Self::Sent => vec![],
-            Self::Refused => vec![MailFault::Reply(Stage::Rcpt, "550 5.1.1 nobody".into())],
-            Self::Late => vec![MailFault::Reply(Stage::Rcpt, "450 4.2.1 later".into())],
+            Self::Refused => vec![reply(Stage::Rcpt, "550 5.1.1 nobody")],
+            Self::Late => vec![reply(Stage::Rcpt, "450 4.2.1 later")],
         }
     }
 
@@ -74,10 +74,8 @@ impl Fate {
 async fn receivers(scene: &Scene, extensions: &[&str]) -> (Receiver, Receiver) {
     let identity = scene.identity("mx.test");
     let far = scene.receiver_with(2, &identity, extensions).await;
-    let origin = scene.receiver(3, &identity, vec![]).await;
     scene.domain("far", &far, &identity.tlsa_3_1_1());
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
-    (far, origin)
+    (far, single_at(scene, 3, "origin").await)
 }
 
 /// Nine recipients, one for each value of NOTIFY.
@@ -99,17 +97,6 @@ fn patient() -> Setting {
         delay_warning: Some(Duration::from_secs(6)),
         ..Setting::default()
     }
-}
-
-/// The commands of all connections that begin with this word.
-fn commands(receiver: &Receiver, verb: &str) -> Vec<String> {
-    let connections = receiver.connections();
-    let all = connections.into_iter().flat_map(|connection| connection.commands);
-    all.filter(|command| command.starts_with(verb)).collect()
-}
-
-fn text(receiver: &Receiver, number: usize) -> String {
-    String::from_utf8(receiver.messages()[number].content.clone()).unwrap()
 }
 
 fn by_recipient(lines: Vec<Line>) -> Vec<Line> {
@@ -169,9 +156,7 @@ async fn each_sender_hears_what_was_asked_for_and_no_more() {
 async fn parameters_go_on_as_they_came_and_only_where_they_are_understood() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let (far, _origin) = receivers(&scene, &["DSN"]).await;
-    let identity = scene.identity("mx.test");
-    let plain = scene.receiver(4, &identity, vec![]).await;
-    scene.domain("plain", &plain, &identity.tlsa_3_1_1());
+    let plain = single_at(&scene, 4, "plain").await;
     let mut envelope = envelope(
         "sender@origin.test",
         &["A@far.test", "b@far.test", "c@plain.test"],
@@ -210,19 +195,17 @@ async fn parameters_go_on_as_they_came_and_only_where_they_are_understood() {
 #[tokio::test]
 async fn a_message_that_fails_at_three_next_hops_makes_one_report() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    let identity = scene.identity("mx.test");
     let mut receivers = Vec::new();
     for (last, name) in [(2, "one"), (3, "two"), (4, "three")] {
         // They answer at different times.
         let pause = Duration::from_millis(100 * u64::from(last));
-        let refused = MailFault::Reply(Stage::Rcpt, format!("550 5.1.1 nobody at {name}"));
+        let refused = reply(Stage::Rcpt, &format!("550 5.1.1 nobody at {name}"));
         let faults = vec![MailFault::Pause(Stage::Mail, pause), refused];
-        let receiver = scene.receiver(last, &identity, faults).await;
-        scene.domain(name, &receiver, &identity.tlsa_3_1_1());
+        let receiver = single_at(&scene, last, name).await;
+        receiver.set_faults(faults);
         receivers.push(receiver);
     }
-    let origin = scene.receiver(5, &identity, vec![]).await;
-    scene.domain("origin", &origin, &identity.tlsa_3_1_1());
+    let origin = single_at(&scene, 5, "origin").await;
     let id = scene
         .queue(
             &["a@one.test", "b@two.test", "c@three.test"],
@@ -231,7 +214,7 @@ async fn a_message_that_fails_at_three_next_hops_makes_one_report() {
         )
         .await;
     for line in scene.lines(id, 3).await {
-        assert_line(&line, &[("status", "bounced"), ("dsn_sent", "yes")]);
+        assert_line(&line, &[BOUNCED, ("dsn_sent", "yes")]);
     }
     assert!(origin.wait_for_messages(1, scene::LIMIT).await);
     let report = text(&origin, 0);
@@ -250,8 +233,8 @@ async fn one_round_of_several_fates_makes_one_report() {
     let scene = Scene::with(OPPORTUNISTIC, patient()).await;
     let (far, origin) = receivers(&scene, &[]).await;
     far.set_faults(vec![
-        MailFault::Reply(Stage::RcptFor("gone@far.test".into()), "550 5.1.1 nobody".into()),
-        MailFault::Reply(Stage::RcptFor("late@far.test".into()), "450 4.2.1 later".into()),
+        reply_for("gone@far.test", "550 5.1.1 nobody"),
+        reply_for("late@far.test", "450 4.2.1 later"),
     ]);
     let mut envelope = envelope(
         "sender@origin.test",
@@ -284,8 +267,7 @@ async fn a_message_late_at_two_next_hops_that_are_tried_at_different_times_makes
     };
     let scene = Scene::asleep(OPPORTUNISTIC, setting).await;
     let (far, origin) = receivers(&scene, &[]).await;
-    let near = scene.receiver(4, &scene.identity("mx.test"), vec![]).await;
-    scene.domain("near", &near, &scene.identity("mx.test").tlsa_3_1_1());
+    let near = single_at(&scene, 4, "near").await;
     far.set_faults(Fate::Late.fault());
     near.set_faults(Fate::Late.fault());
     let created = Timestamp::now() - SignedDuration::from_hours(1);
@@ -344,10 +326,7 @@ async fn a_report_that_fails_ends_with_a_warning_and_never_with_a_report() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let (far, origin) = receivers(&scene, &[]).await;
     far.set_faults(Fate::Refused.fault());
-    origin.set_faults(vec![MailFault::Reply(
-        Stage::Rcpt,
-        "550 5.7.1 we want no reports".into(),
-    )]);
+    origin.set_faults(vec![reply(Stage::Rcpt, "550 5.7.1 we want no reports")]);
     let id = scene.queue(&["a@far.test"], CONTENT, Timestamp::now()).await;
     let events = scene.wait_for_events("undeliverable", 1).await;
     let report = scene.events("dsn").remove(0);
@@ -360,14 +339,14 @@ async fn a_report_that_fails_ends_with_a_warning_and_never_with_a_report() {
         &[
             ("id", &report["id"]),
             ("to", "sender@origin.test"),
-            ("status", "bounced"),
+            BOUNCED,
             ("enhanced", "5.7.1"),
             ("dsn_sent", "no"),
         ],
     );
     let report: QueueId = report["id"].parse().unwrap();
     let line = scene.lines(report, 1).await.remove(0);
-    assert_line(&line, &[("status", "bounced"), ("from", ""), ("dsn_sent", "no")]);
+    assert_line(&line, &[BOUNCED, ("from", ""), ("dsn_sent", "no")]);
     // Both messages are gone, and nothing is to be told.
     scene.wait_until_empty().await;
     assert_eq!(scene.events("dsn").len(), 1);

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::Status;
-use scene::common::{OPPORTUNISTIC, SOFT_FAIL, WRONG, assert_deferred, assert_line};
+use scene::common::{
+    NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, VERIFIED, WRONG, assert_deferred, assert_line,
+};
 use scene::memory::{Attempt, MemorySpool, VirtualClock};
 use scene::{Line, Scene, Setting};
 use testworld::RecordType;
@@ -162,7 +164,7 @@ async fn after_a_minute(policy: &str, names: &[&str]) -> (Vec<Line>, usize) {
         }
     }
     pass(Duration::from_secs(61)).await;
-    assert_line(&scene.lines(slow, 1).await[0], &[("status", "sent")]);
+    assert_line(&scene.lines(slow, 1).await[0], &[SENT]);
     let mut lines = Vec::new();
     for id in waiting {
         lines.push(scene.lines(id, 1).await.remove(0));
@@ -174,9 +176,9 @@ async fn after_a_minute(policy: &str, names: &[&str]) -> (Vec<Line>, usize) {
 async fn what_grew_old_in_waiting_for_a_place_is_looked_up_again() {
     let names = ["same", "rolled", "broken", "moved", "mended"];
     let (lines, connections) = after_a_minute(OPPORTUNISTIC, &names).await;
-    let sent = [("status", "sent"), ("dane", "Verify (Secure TLSA RRs found)")];
+    let sent = [SENT, VERIFIED];
     assert_line(&lines[0], &sent);
-    assert_deferred(&lines[1], "Fail (No matching TLSA RRs)", "4.7.5");
+    assert_deferred(&lines[1], NO_MATCH, "4.7.5");
     assert_deferred(&lines[2], "Fail (TLSA lookup: servfail)", "4.4.3");
     assert_line(&lines[2], &[("relay", "mx.broken.test")]);
     assert_deferred(&lines[3], "-", "4.4.4");
@@ -194,7 +196,7 @@ async fn soft_fail_goes_by_the_newer_answers() {
         "Softfail (TLSA lookup: servfail)",
         "Verify (Secure TLSA RRs found)",
     ]) {
-        assert_line(line, &[("status", "sent"), ("dane", dane)]);
+        assert_line(line, &[SENT, ("dane", dane)]);
     }
     // `rolled` in both rounds.
     assert_eq!(connections, 4);

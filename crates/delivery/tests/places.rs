@@ -11,7 +11,7 @@ mod scene;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use scene::common::{OPPORTUNISTIC, assert_line, single};
+use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, single, single_at};
 use scene::{Scene, Setting};
 use testworld::mail::{MailFault, Stage};
 
@@ -25,15 +25,8 @@ async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
         ..Setting::default()
     };
     let scene = Scene::with(OPPORTUNISTIC, setting).await;
-    let identity = scene.identity("mx.slow.test");
-    let slow = scene
-        .receiver(
-            3,
-            &identity,
-            vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))],
-        )
-        .await;
-    scene.domain("slow", &slow, &identity.tlsa_3_1_1());
+    let slow = single_at(&scene, 3, "slow").await;
+    slow.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))]);
     let quick = single(&scene, "quick").await;
     for _ in 0..3 {
         scene.queue(&["a@slow.test"], CONTENT, Timestamp::now()).await;
@@ -41,7 +34,7 @@ async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
     while slow.count_of("EHLO") < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_line(&scene.send_to("a@quick.test").await, &[("status", "sent")]);
+    scene.expect("a@quick.test", &[SENT]).await;
     assert_eq!(quick.messages().len(), 1);
     assert_eq!(slow.messages().len(), 0, "it was not that slow");
     assert!(slow.wait_for_messages(3, scene::LIMIT).await);
@@ -62,7 +55,7 @@ async fn a_delivery_is_in_doubt_from_the_final_dot_until_it_is_settled() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!in_doubt());
-    assert_line(&scene.lines(id, 1).await[0], &[("status", "deferred")]);
+    assert_line(&scene.lines(id, 1).await[0], &[DEFERRED]);
     // All of it is sent, and the reply is missing.
     receiver.set_faults(vec![MailFault::Silence(Stage::Content)]);
     let id = scene.queue(&["a@doubt.test"], CONTENT, Timestamp::now()).await;
@@ -70,6 +63,6 @@ async fn a_delivery_is_in_doubt_from_the_final_dot_until_it_is_settled() {
         assert!(scene.lines_so_far(id).is_empty());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_line(&scene.lines(id, 1).await[0], &[("status", "deferred")]);
+    assert_line(&scene.lines(id, 1).await[0], &[DEFERRED]);
     assert!(!in_doubt());
 }

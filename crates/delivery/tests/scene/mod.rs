@@ -3,55 +3,30 @@
 #![allow(unreachable_pub, missing_docs, dead_code)]
 
 pub mod common;
+mod log;
 pub mod memory;
+mod surroundings;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use delivery::{
-    Clock, DeliveryConfig, RetrySchedule, SchedulerHandle, Surroundings, SystemClock, Timeouts, TlsClient,
-};
-use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
+use delivery::{Clock, SchedulerHandle, Surroundings, SystemClock};
+use dns::Mode;
 use jiff::Timestamp;
-use mail::event::Value;
-use mail::{BodyType, Envelope, Event, EventLog, MailParameters, Mailbox, QueueId, Recipient, ReversePath};
-use policy::{Policy, Sources, Text};
+use mail::{BodyType, Envelope, EventLog, MailParameters, Mailbox, QueueId, Recipient, ReversePath};
+use policy::Policy;
 use spool::{EmbeddedSpool, NewMessage, Options, Spool};
 use testworld::dns::World;
 use testworld::mail::{Ca, Identity, MailFault, Receiver};
 use tokio::sync::watch;
 
+pub use log::{Line, Log};
+use surroundings::{compile, config, resolver, tls};
+
 /// How long anything here may take.
 pub const LIMIT: Duration = Duration::from_secs(20);
-
-/// Collects events.
-#[derive(Default)]
-pub struct Log(Mutex<Vec<Event>>);
-
-impl EventLog for Log {
-    fn write(&self, event: &Event) {
-        self.0.lock().unwrap().push(event.clone());
-    }
-}
-
-impl Log {
-    /// All events of this name so far.
-    pub fn events(&self, name: &str) -> Vec<Line> {
-        let events = self.0.lock().unwrap();
-        events
-            .iter()
-            .filter(|event| event.name == name)
-            .map(fields)
-            .collect()
-    }
-}
-
-/// One delivery line, by field, as text.
-pub type Line = HashMap<&'static str, String>;
 
 pub struct Scene {
     pub world: World,
@@ -242,30 +217,21 @@ impl Scene {
 
     /// The first `count` lines about a message.
     pub async fn lines(&self, id: QueueId, count: usize) -> Vec<Line> {
-        let began = Instant::now();
-        loop {
-            let lines = self.lines_so_far(id);
-            if lines.len() >= count {
-                return lines;
-            }
-            assert!(began.elapsed() < LIMIT, "only {lines:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        so_many(count, || self.lines_so_far(id)).await
     }
 
     pub fn lines_so_far(&self, id: QueueId) -> Vec<Line> {
-        let events = self.log.0.lock().unwrap();
-        let about = |event: &&Event| {
-            event.name == "delivery" && event.field("id") == Some(&Value::Word(id.to_string()))
-        };
-        events.iter().filter(about).map(fields).collect()
+        self.log.about(id)
     }
-}
 
-impl Scene {
     /// All events of this name so far.
     pub fn events(&self, name: &str) -> Vec<Line> {
         self.log.events(name)
+    }
+
+    /// Waits for so many events of this name.
+    pub async fn wait_for_events(&self, name: &str, count: usize) -> Vec<Line> {
+        so_many(count, || self.events(name)).await
     }
 
     /// The messages of which there is something to tell.
@@ -281,18 +247,18 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
 
-    /// Waits for so many events of this name.
-    pub async fn wait_for_events(&self, name: &str, count: usize) -> Vec<Line> {
-        let began = Instant::now();
-        loop {
-            let events = self.events(name);
-            if events.len() >= count {
-                return events;
-            }
-            assert!(began.elapsed() < LIMIT, "only {events:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+/// Waits until there are so many.
+async fn so_many(count: usize, lines: impl Fn() -> Vec<Line>) -> Vec<Line> {
+    let began = Instant::now();
+    loop {
+        let lines = lines();
+        if lines.len() >= count {
+            return lines;
         }
+        assert!(began.elapsed() < LIMIT, "only {lines:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -349,102 +315,4 @@ pub async fn start_under(
     delivery::start(config(25, setting), surroundings, stopped)
         .unwrap()
         .0
-}
-
-fn fields(event: &Event) -> Line {
-    let text = |value: &Value| match value {
-        Value::Absent => "-".to_owned(),
-        Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Seconds(time) => time.as_secs_f64().to_string(),
-        Value::Stages(stages) => format!("{stages:?}"),
-    };
-    event
-        .fields
-        .iter()
-        .map(|(key, value)| (*key, text(value)))
-        .collect()
-}
-
-fn compile(text: &str) -> Policy {
-    let text = Text {
-        file: Path::new("policy.toml"),
-        text,
-    };
-    let read = |path: &Path| match path.to_str() {
-        Some("danefail.list") => Ok("# broken since spring\nlisted.test # stale record\n".to_owned()),
-        _ => Err(std::io::ErrorKind::NotFound.into()),
-    };
-    Policy::compile(&Sources {
-        policy: text,
-        added: None,
-        read: &read,
-    })
-    .unwrap()
-    .0
-}
-
-fn resolver(world: &World, mode: Mode) -> Resolver {
-    if mode == Mode::TrustAd {
-        world.set_role(testworld::dns::Role::Validator);
-    }
-    let config = ResolverConfig {
-        mode,
-        servers: vec![world.address().into()],
-        trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
-        domain_insecure: Vec::new(),
-        timeout: Duration::from_secs(5),
-        cache_entries: 1000,
-    };
-    Resolver::new(config).unwrap()
-}
-
-fn tls(webpki: Option<&Ca>) -> TlsClient {
-    use dane::{ClientConfigs, Group, MinimumVersion, WebPki, provider};
-    let provider = Arc::new(provider(&[Group::X25519, Group::P256]));
-    let webpki = webpki.map(|ca| {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(ca.certificate().clone()).unwrap();
-        WebPki::new(Arc::new(roots), &provider).unwrap()
-    });
-    TlsClient::new(
-        ClientConfigs::new(provider, MinimumVersion::Tls12).unwrap(),
-        webpki,
-    )
-}
-
-fn config(port: u16, setting: &Setting) -> DeliveryConfig {
-    let limit = setting.stage_limit;
-    DeliveryConfig {
-        hostname: "relay.test".to_owned(),
-        port,
-        source_addresses: Vec::new(),
-        connections: setting.connections,
-        connections_per_destination: 5,
-        connections_per_host: setting.connections_per_host,
-        own_names: vec!["own.relay.test".parse().unwrap()],
-        own_addresses: Vec::new(),
-        listen: setting.listen.clone(),
-        address_family: dns::host::AddressFamily::Any,
-        retry: RetrySchedule {
-            delays: setting.retry.clone(),
-            max_age: setting.max_age,
-            bounce_max_age: setting.bounce_max_age,
-        },
-        delay_warning: setting.delay_warning,
-        timeouts: Timeouts {
-            connect: limit,
-            banner: limit,
-            ehlo: limit,
-            starttls: limit,
-            mail: limit,
-            rcpt: limit,
-            data: limit,
-            body: limit,
-            final_dot: limit,
-            rset: limit,
-            quit: limit,
-        },
-        postmaster: None,
-    }
 }

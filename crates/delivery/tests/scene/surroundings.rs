@@ -1,0 +1,96 @@
+//! What the delivery side is given beside its queue.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::{DeliveryConfig, RetrySchedule, Timeouts, TlsClient};
+use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
+use policy::{Policy, Sources, Text};
+use testworld::dns::World;
+use testworld::mail::Ca;
+
+use super::Setting;
+
+pub fn compile(text: &str) -> Policy {
+    let text = Text {
+        file: Path::new("policy.toml"),
+        text,
+    };
+    let read = |path: &Path| match path.to_str() {
+        Some("danefail.list") => Ok("# broken since spring\nlisted.test # stale record\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    };
+    Policy::compile(&Sources {
+        policy: text,
+        added: None,
+        read: &read,
+    })
+    .unwrap()
+    .0
+}
+
+pub fn resolver(world: &World, mode: Mode) -> Resolver {
+    if mode == Mode::TrustAd {
+        world.set_role(testworld::dns::Role::Validator);
+    }
+    let config = ResolverConfig {
+        mode,
+        servers: vec![world.address().into()],
+        trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
+        domain_insecure: Vec::new(),
+        timeout: Duration::from_secs(5),
+        cache_entries: 1000,
+    };
+    Resolver::new(config).unwrap()
+}
+
+pub fn tls(webpki: Option<&Ca>) -> TlsClient {
+    use dane::{ClientConfigs, Group, MinimumVersion, WebPki, provider};
+    let provider = Arc::new(provider(&[Group::X25519, Group::P256]));
+    let webpki = webpki.map(|ca| {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(ca.certificate().clone()).unwrap();
+        WebPki::new(Arc::new(roots), &provider).unwrap()
+    });
+    TlsClient::new(
+        ClientConfigs::new(provider, MinimumVersion::Tls12).unwrap(),
+        webpki,
+    )
+}
+
+pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
+    let limit = setting.stage_limit;
+    DeliveryConfig {
+        hostname: "relay.test".to_owned(),
+        port,
+        source_addresses: Vec::new(),
+        connections: setting.connections,
+        connections_per_destination: 5,
+        connections_per_host: setting.connections_per_host,
+        own_names: vec!["own.relay.test".parse().unwrap()],
+        own_addresses: Vec::new(),
+        listen: setting.listen.clone(),
+        address_family: dns::host::AddressFamily::Any,
+        retry: RetrySchedule {
+            delays: setting.retry.clone(),
+            max_age: setting.max_age,
+            bounce_max_age: setting.bounce_max_age,
+        },
+        delay_warning: setting.delay_warning,
+        timeouts: Timeouts {
+            connect: limit,
+            banner: limit,
+            ehlo: limit,
+            starttls: limit,
+            mail: limit,
+            rcpt: limit,
+            data: limit,
+            body: limit,
+            final_dot: limit,
+            rset: limit,
+            quit: limit,
+        },
+        postmaster: None,
+    }
+}
