@@ -11,6 +11,8 @@ use std::time::Duration;
 const CUTS: u64 = 40;
 /// Losses of power while or after a disk fails; `DANERELAY_FAILURES` asks for more.
 const FAILURES: u64 = 15;
+/// Losses of power after a disk failed and the relay was killed.
+const KILLS_AFTER_FAILURES: u64 = 4;
 /// Losses of power on a disk that lies.
 const LIES: u64 = 4;
 /// How long, in milliseconds, until the relay has carried a log over that a failed disk made it keep.
@@ -62,9 +64,11 @@ fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
             nth: chance.random_range(1..6),
             effect: Effect::Fail(Errno::EIO),
         };
-        let [before, trouble, mut after] = [300, 400, 1500].map(|most| chance.random_range(0..most));
-        if round % 8 == 1 {
-            after += RENEWAL;
+        let [before, mut trouble, mut after] = [300, 400, 1500].map(|most| chance.random_range(0..most));
+        match round % 8 {
+            1 => after += RENEWAL,
+            5 => trouble += RENEWAL,
+            _ => {}
         }
         std::thread::sleep(Duration::from_millis(before));
         machine.disk.inject(fault);
@@ -75,6 +79,37 @@ fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
         }
         machine.trial.relay.assert_alive();
         machine.lose_power();
+    }
+    machine.trial.relay.start();
+    machine.trial.relay.wait_until_ready();
+    machine.trial.settle().assert_nothing_lost();
+}
+
+/// What a sync that failed left in the memory of the system is found there by the next process, and is not on the disk.
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power_after_a_disk_failed_and_the_relay_was_killed() {
+    let Some(mut machine) = Machine::set("failed disk, killed relay") else {
+        return;
+    };
+    for _ in 0..KILLS_AFTER_FAILURES {
+        machine.trial.relay.start();
+        machine.trial.relay.wait_until_ready();
+        std::thread::sleep(Duration::from_millis(300));
+        machine.disk.inject(Fault {
+            operations: &SYNCS[..1],
+            nth: 1,
+            effect: Effect::Fail(Errno::EIO),
+        });
+        std::thread::sleep(Duration::from_millis(400));
+        machine.trial.relay.kill_alive();
+        machine.disk.heal();
+        machine.trial.relay.start();
+        machine.trial.relay.wait_until_ready();
+        assert!(machine.trial.wait_for_acknowledgements(30, LIMIT));
+        machine.lose_power_with(Tear {
+            sector: 512,
+            kept: 0.0,
+        });
     }
     machine.trial.relay.start();
     machine.trial.relay.wait_until_ready();

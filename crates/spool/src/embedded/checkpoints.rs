@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
+use super::log::Log;
 use super::schema;
 use super::shared::Shared;
 use super::steps::Place;
 use crate::error::SpoolError;
 
-/// How long the log is kept, at least, before the disk is tried again.
-const KEPT_AT_LEAST: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
+/// How long the log is kept before the disk is tried again.
+const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
+/// How long after that was in vain.
+const LONG_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
 /// How the log is carried over, and whether it may be. One thread at a time does it.
 ///
@@ -35,9 +38,9 @@ pub(super) struct Checkpoints {
 struct Carrier {
     /// Open as long as the writer's, and while the writer opens its own anew.
     connection: Option<Connection>,
-    /// The database. It stays open: to close it would take away the locks that connections of this process have on it.
-    file: File,
-    /// Since when the log is kept.
+    /// The database. It stays open as long as any connection of this process: to close it would take away their locks.
+    file: Option<File>,
+    /// When it is to be tried to carry over the log, where it is kept.
     kept: Option<Instant>,
 }
 
@@ -50,48 +53,40 @@ pub(super) enum Extent {
     Whole,
 }
 
-/// Frames, that is pages, of the log.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Log {
-    /// In the log.
-    pub(super) frames: i64,
-    /// In the database, too.
-    pub(super) carried: i64,
-}
-
 impl Checkpoints {
     /// Those of a database that is there already.
     pub(super) fn of(database: &Path) -> Result<Self, SpoolError> {
-        let carrier = Carrier {
-            connection: Some(schema::open_caretaker(database)?),
-            file: File::open(database)?,
+        let mut carrier = Carrier {
+            connection: None,
+            file: Some(File::open(database)?),
             kept: None,
         };
+        carrier.open(database)?;
         Ok(Self {
             database: database.to_owned(),
             carrier: Mutex::new(carrier),
         })
     }
 
-    /// Whether the log has been kept for a while.
-    pub(super) fn has_kept_log(&self) -> bool {
+    /// Whether the log has been kept for long enough.
+    pub(super) fn renewal_is_due(&self) -> bool {
         // While a checkpoint is under way, it is not.
         let carrier = self.carrier.try_lock();
-        carrier.is_ok_and(|carrier| carrier.kept.is_some_and(|since| since.elapsed() >= KEPT_AT_LEAST))
+        carrier.is_ok_and(|carrier| carrier.kept.is_some_and(|until| until <= Instant::now()))
     }
 
-    /// There is none any more.
-    pub(super) fn end(&self) {
-        self.lock().connection = None;
+    /// The disk does not work yet.
+    pub(super) fn postpone_renewal(&self) {
+        self.lock().keep_log(PAUSE);
     }
 
-    /// Opens the connection, where it could not be opened before.
+    /// Opens the connection, where it is not open any more.
     pub(super) fn open(&self) -> Result<(), SpoolError> {
         let mut carrier = self.lock();
-        if carrier.connection.is_none() {
-            carrier.connection = Some(schema::open_caretaker(&self.database)?);
+        match carrier.connection {
+            Some(_) => Ok(()),
+            None => carrier.open(&self.database),
         }
-        Ok(())
     }
 
     /// Lets `renewal` carry a log over that is kept, from its beginning, while nothing here has the database open. If
@@ -102,14 +97,47 @@ impl Checkpoints {
     ) -> Result<(), SpoolError> {
         let mut carrier = self.lock();
         carrier.connection = None;
+        carrier.kept = None;
         let done = renewal(&self.database);
-        carrier.kept = done.is_err().then(Instant::now);
-        drop(carrier);
-        done.and_then(|()| self.open())
+        let done = carrier.open(&self.database).and(done);
+        if done.is_err() {
+            carrier.keep_log(LONG_PAUSE);
+        }
+        done
+    }
+
+    /// Closes the last connection; with it the log goes, if it may.
+    pub(super) fn end(&self, log_may_go: bool) -> Result<(), SpoolError> {
+        let mut carrier = self.lock();
+        if log_may_go && let Some(connection) = &carrier.connection {
+            schema::carry_over_at_close(connection)?;
+        }
+        carrier.connection = None;
+        carrier.file = None;
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Carrier> {
         self.carrier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Carrier {
+    /// Opens the connection, before the writer's or with nothing written yet.
+    fn open(&mut self, database: &Path) -> Result<(), SpoolError> {
+        let connection = schema::open_caretaker(database)?;
+        let log = Log::of(&connection)?;
+        log.make_durable(&connection, database)?;
+        // Somebody else had it open when a process here ended, which may have kept the log.
+        if log.carried > 0 {
+            self.keep_log(PAUSE);
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn keep_log(&mut self, pause: Duration) {
+        self.kept = Instant::now().checked_add(pause);
     }
 }
 
@@ -118,14 +146,14 @@ pub(super) fn checkpoint(shared: &Shared, extent: Extent) -> Result<Option<Log>,
     let Ok(mut carrier) = shared.checkpoints.carrier.try_lock() else {
         return Ok(None);
     };
-    let (Some(connection), None) = (&carrier.connection, carrier.kept) else {
+    let (Some(connection), Some(file), None) = (&carrier.connection, &carrier.file, carrier.kept) else {
         return Ok(None);
     };
     let log = shared
         .fault(Place::Checkpoint)
-        .and_then(|()| carry_over(connection, &carrier.file, extent));
+        .and_then(|()| carry_over(connection, file, extent));
     if log.as_ref().is_err_and(is_of_the_disk) {
-        carrier.kept = Some(Instant::now());
+        carrier.keep_log(PAUSE);
         tracing::warn!("the disk has failed: the spool's log is kept, and grows, until the disk works again");
     }
     Ok(Some(log?))
@@ -136,12 +164,7 @@ fn carry_over(connection: &Connection, database: &File, extent: Extent) -> rusql
         Extent::Possible => "PRAGMA wal_checkpoint(PASSIVE)",
         Extent::Whole => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
-    let log = connection.prepare_cached(statement)?.query_row([], |row| {
-        Ok(Log {
-            frames: row.get(1)?,
-            carried: row.get(2)?,
-        })
-    })?;
+    let log = Log::told_by(connection, statement)?;
     // Nothing says whether a commit has overtaken it.
     database.sync_data().map_err(|error| not_synced(&error))?;
     Ok(log)
@@ -151,6 +174,7 @@ fn carry_over(connection: &Connection, database: &File, extent: Extent) -> rusql
 /// database open.
 pub(super) fn carry_over_alone(database: &Path) -> Result<(), SpoolError> {
     let connection = schema::open_alone(database)?;
+    Log::of(&connection)?.make_durable(&connection, database)?;
     let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy {
         return Err(io::Error::from(io::ErrorKind::ResourceBusy).into());
@@ -248,7 +272,7 @@ mod tests {
             accept(&spool).await;
             accepted += 1;
         }
-        assert!(checkpoint(&spool.shared, Extent::Possible).unwrap().is_some());
+        while checkpoint(&spool.shared, Extent::Possible).unwrap().is_none() {}
         assert_eq!(spool.pending(None, usize::MAX).await.unwrap().len(), accepted);
         spool.close().await.unwrap();
         assert_eq!(log(directory.path()), None);
@@ -259,6 +283,71 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let spool = failed(directory.path(), ErrorCode::DiskFull).await;
         assert_eq!(spool.shared.checkpoints.lock().kept, None);
+        spool.close().await.unwrap();
+        assert_eq!(log(directory.path()), None);
+    }
+
+    /// A connection of which the spool knows nothing, and which goes on to read the one message that it has found.
+    fn somebody_else(directory: &Path) -> Connection {
+        let other = schema::open_reader(&directory.join("queue.db"), 1 << 20).unwrap();
+        other.execute_batch("BEGIN").unwrap();
+        let messages: i64 = other
+            .query_row("SELECT count(*) FROM message", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(messages, 1);
+        other
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_is_kept_while_somebody_else_has_the_database_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = failed(directory.path(), ErrorCode::SystemIoFailure).await;
+        let other = somebody_else(directory.path());
+        let start = Instant::now();
+        while start.elapsed() < 3 * PAUSE {
+            accept(&spool).await;
+            assert!(spool.shared.checkpoints.lock().kept.is_some());
+        }
+        drop(other);
+        while spool.shared.checkpoints.lock().kept.is_some() {
+            accept(&spool).await;
+        }
+        spool.close().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_database_that_cannot_be_synced_keeps_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        accept(&spool).await;
+        let unsyncable = File::open("/dev/null").unwrap();
+        let database = spool.shared.checkpoints.lock().file.replace(unsyncable);
+        while spool.shared.checkpoints.lock().kept.is_none() {
+            let done = checkpoint(&spool.shared, Extent::Possible);
+            assert!(!matches!(done, Ok(Some(_))));
+        }
+        spool.close().await.unwrap();
+        drop(database);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_carried_over_before_the_start_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = failed(directory.path(), ErrorCode::SystemIoFailure).await;
+        let other = somebody_else(directory.path());
+        accept(&spool).await;
+        let carrier = schema::open_caretaker(&directory.path().join("queue.db")).unwrap();
+        let log_before = Log::told_by(&carrier, "PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+        assert!(0 < log_before.carried && log_before.carried < log_before.frames);
+        spool.close().await.unwrap();
+        drop(carrier);
+
+        let spool = open(directory.path()).await.unwrap();
+        assert!(spool.shared.checkpoints.lock().kept.is_some());
+        drop(other);
+        while spool.shared.checkpoints.lock().kept.is_some() {
+            accept(&spool).await;
+        }
         spool.close().await.unwrap();
         assert_eq!(log(directory.path()), None);
     }

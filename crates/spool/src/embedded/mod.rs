@@ -5,9 +5,9 @@
 //! * `job`: what is handed to the writer. `writer`: the one thread that writes, in groups. `group`: one group in one
 //!   transaction. `tables`, `settling`, `tally`, `acting`: its statements. `recovery`: when writing fails, and how it
 //!   ends. `shared`: what the writer and the callers both see.
-//! * `checkpoints`: the log carried over into the database, or kept. `renewal`: when it was kept. `caretaker`: when it is
-//!   carried over, removal of files, the sweep at start; nothing waits for it. `commits`: how many transactions must be
-//!   there.
+//! * `log`: how long the log is, and what of it is on the disk. `checkpoints`: it is carried over into the database, or
+//!   kept. `renewal`: when it was kept. `caretaker`: when it is carried over, removal of files, the sweep at start; nothing
+//!   waits for it. `commits`: how many transactions must be there.
 //! * `readers`: connections that only read. `queries`, `stored`, `shown`: their statements. `rows`: between types and columns.
 //!   `recent`: what was just accepted, so that most deliveries read nothing.
 //! * `managing`: the administrator's side. `read_only`: the same without the daemon.
@@ -28,6 +28,7 @@ mod fault_tests;
 mod group;
 mod job;
 mod lock;
+mod log;
 mod managing;
 mod queries;
 mod read_only;

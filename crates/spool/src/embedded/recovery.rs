@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::checkpoints::{Extent, checkpoint};
 use super::job::{Job, Reply};
+use super::log::Log;
 use super::shared::Shared;
 use super::steps::Place;
 use super::writer::Writer;
@@ -173,8 +174,9 @@ impl Writer {
             (None, Some(connection)) => tidy(&self.shared, connection),
             (None, None) => Err(SpoolError::Closed),
         };
-        self.shared.checkpoints.end();
         drop(self.connection);
+        let log_may_go = matches!(tidied, Ok(Some(_)));
+        let tidied = tidied.and(self.shared.checkpoints.end(log_may_go));
         if let Err(error) = &tidied {
             tracing::warn!(%error, "the spool was not tidied up before its end");
         }
@@ -186,13 +188,10 @@ impl Writer {
     }
 }
 
-/// Carries the log over and lets the last connection remove it; not, where it is kept.
-fn tidy(shared: &Shared, connection: &Connection) -> Result<(), SpoolError> {
+/// Carries the log over; `None` where it is kept.
+fn tidy(shared: &Shared, connection: &Connection) -> Result<Option<Log>, SpoolError> {
     connection.execute_batch("PRAGMA optimize")?;
-    if checkpoint(shared, Extent::Whole)?.is_some() {
-        schema::carry_over_at_close(connection)?;
-    }
-    Ok(())
+    checkpoint(shared, Extent::Whole)
 }
 
 #[cfg(test)]

@@ -14,10 +14,14 @@ impl Writer {
     /// Carries a log over that has been kept for a while, from its beginning: all connections are closed for it, because
     /// `SQLite` remembers, as long as one is open, how much it has carried over.
     ///
-    /// Follows a commit that is durable. An error where the database cannot be opened again; what else fails leaves the
+    /// Commits wait for it. An error where the database cannot be opened again; what else fails leaves the
     /// log kept for another while.
     pub(super) fn renew_if_due(&mut self) -> Result<(), SpoolError> {
-        if !self.shared.checkpoints.has_kept_log() || !works(&self.directories.incoming()) {
+        if !self.shared.checkpoints.renewal_is_due() {
+            return Ok(());
+        }
+        if !works(&self.directories.incoming()) {
+            self.shared.checkpoints.postpone_renewal();
             return Ok(());
         }
         let readers = Arc::clone(&self.readers);

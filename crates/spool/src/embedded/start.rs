@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::bodies::Directories;
+use super::bodies::{Directories, sync_directory};
 use super::caretaker::{Caretaker, Chore, Ward};
 use super::checkpoints::Checkpoints;
 use super::commits::CommitsFile;
@@ -34,6 +34,8 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
     let lock = Lock::take(path)?;
     let database = path.join(DATABASE);
     let connection = schema::open_writer(&database, options.cache_bytes)?;
+    // `SQLite` ignores it if the names of the files that it makes cannot be made durable.
+    sync_directory(path)?;
     directories.clear_incoming()?;
     let counters = tables::counters(&connection)?;
     let commits = CommitsFile::of(path);
@@ -53,12 +55,13 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool, Spool
         commits,
         shared: Arc::clone(&shared),
     };
+    let next_body = tables::next_body(&connection)?;
     let caretaker = Caretaker::start(&database, ward, directories.stored()?)?;
     // A process that was killed has left its log behind, and one that is killed again and again would add to it for ever.
     caretaker.ask(Chore::Checkpoint);
     let (jobs, inbox) = mpsc::channel(INBOX);
     Writer {
-        next_body: tables::next_body(&connection)?,
+        next_body,
         caretaker,
         readers: Arc::clone(&readers),
         reserve: Reserve::make(path),

@@ -31,11 +31,18 @@ pub(super) fn content(
     } else {
         CONTENT
     };
-    connection
-        .prepare_cached(statement)?
-        .query_row([id.to_bytes()], |row| Ok(stored_content(row, directories, id)))
-        .optional()?
-        .transpose()
+    let find = || {
+        connection
+            .prepare_cached(statement)?
+            .query_row([id.to_bytes()], |row| Ok(stored_content(row, directories, id)))
+            .optional()?
+            .transpose()
+    };
+    match find() {
+        // The message may have gone meanwhile, and its file with it.
+        Err(SpoolError::Corrupt { what: MISSING, .. }) => find(),
+        found => found,
+    }
 }
 
 /// What is stored of a message beside its recipients.
