@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use mail::QueueId;
 use rusqlite::Connection;
@@ -54,6 +55,50 @@ async fn a_damaged_row_does_not_keep_the_others_back() {
         let rest = spool.pending(Some(found[0].id), 9).await.unwrap();
         let found: Vec<_> = found.iter().chain(&rest).map(|part| part.id).collect();
         assert_eq!(found, [ids[0], ids[2]], "{statement}");
+        spool.close().await.unwrap();
+    }
+}
+
+/// Destroys the page of the database that has both of these.
+fn destroy_page(database: &Path, both: [&[u8]; 2]) {
+    let mut octets = fs::read(database).unwrap();
+    let has = |page: &[u8], part: &[u8]| page.windows(part.len()).any(|octets| octets == part);
+    let mut pages = octets.chunks_exact_mut(4096);
+    let page = pages.find(|page| both.iter().all(|part| has(page, part)));
+    page.unwrap().fill(0);
+    fs::write(database, octets).unwrap();
+}
+
+#[tokio::test]
+async fn a_malformed_page_keeps_back_only_whose_rows_it_had() {
+    for neighbour in [&b"@b.example"[..], b"sender@"] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..300 {
+            ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
+        }
+        ids.sort();
+        spool.close().await.unwrap();
+        destroy_page(
+            &directory.path().join(DATABASE),
+            [&ids[150].to_bytes(), neighbour],
+        );
+
+        let spool = open(directory.path()).await.unwrap();
+        let mut found = Vec::new();
+        loop {
+            let page = spool.pending(found.last().copied(), 7).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.into_iter().map(|part| part.id));
+        }
+        let missing: Vec<_> = ids.iter().filter(|id| !found.contains(id)).collect();
+        assert!(missing.contains(&&ids[150]), "{neighbour:?}");
+        assert!(missing.len() < 100, "{} of 300 missing", missing.len());
+        assert!(found.is_sorted() && found.contains(&ids[0]) && found.contains(&ids[299]));
+        spool.unreported().await.unwrap();
         spool.close().await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mail::{EnhancedStatus, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReplyCode};
-use rusqlite::{Connection, Row, Rows, params};
+use rusqlite::{Connection, ErrorCode, Row, Rows, params};
 
 use super::bodies::Directories;
 use super::rows::{corrupt, id, last_status, number, optional_text, parse, text, time};
@@ -19,6 +19,9 @@ const PENDING: &str = "SELECT r.message_id, r.next_hop, r.next_attempt, m.size \
 const WAITING: &str = "SELECT r.message_id, r.next_hop, r.next_attempt, m.size \
     FROM recipient r CROSS JOIN message m ON m.id = r.message_id \
     WHERE r.message_id = ?1 AND r.state IN (0, 2) ORDER BY r.idx";
+const MESSAGE_IDS: &str = "SELECT id FROM message WHERE id > ?1 ORDER BY id";
+const RECIPIENT_IDS: &str =
+    "SELECT DISTINCT message_id FROM recipient WHERE message_id > ?1 ORDER BY message_id";
 const LEASED_RECIPIENTS: &str = "SELECT idx, address, notify, original, attempts, next_attempt, delay_noticed \
     FROM recipient WHERE message_id = ?1 AND next_hop = ?2 AND state IN (0, 2) ORDER BY idx";
 const NOTICED_RECIPIENTS: &str = "SELECT idx, address, notify, original, state, reply_code, enhanced, reason, notice \
@@ -35,7 +38,48 @@ pub(super) fn pending(
 ) -> Result<Vec<Pending>, SpoolError> {
     let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
     let mut statement = connection.prepare_cached(PENDING)?;
-    Ok(parts(statement.query([after])?, limit)?)
+    let found = parts(statement.query([&after])?, limit);
+    // A page of one of the tables may be malformed; whose messages are on it is known to the other.
+    let found = found.or_else(|error| one_by_one(connection, (MESSAGE_IDS, &after), limit, error));
+    Ok(found.or_else(|error| one_by_one(connection, (RECIPIENT_IDS, &after), limit, error))?)
+}
+
+/// After a malformed page: what waits of each of these messages by itself, so that only those on that page are left out.
+fn one_by_one(
+    connection: &Connection,
+    (ids, after): (&str, &[u8]),
+    limit: usize,
+    error: rusqlite::Error,
+) -> rusqlite::Result<Vec<Pending>> {
+    if !is_malformed(&error) {
+        return Err(error);
+    }
+    let mut statement = connection.prepare_cached(ids)?;
+    let mut rows = statement.query([after])?;
+    let mut page = Vec::new();
+    while page.len() < limit {
+        let id = match rows.next() {
+            Ok(Some(row)) => id(row, 0),
+            Err(error) if page.is_empty() => return Err(error),
+            Ok(None) | Err(_) => break,
+        };
+        match id.and_then(|id| waiting(connection, id).map_err(|error| unreadable(id, error))) {
+            Ok(parts) => page.extend(parts),
+            Err(error) => tracing::error!(%error, "a message is left out of the schedule"),
+        }
+    }
+    Ok(page)
+}
+
+fn unreadable(id: QueueId, error: rusqlite::Error) -> SpoolError {
+    if is_malformed(&error) {
+        return corrupt(id, "its page of the database is malformed");
+    }
+    error.into()
+}
+
+fn is_malformed(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
 /// What waits of one message.
@@ -157,20 +201,30 @@ pub(super) fn unreported(connection: &Connection) -> Result<Vec<QueueId>, SpoolE
     let mut statement = connection.prepare_cached(UNREPORTED)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match id(row, 0) {
-            Ok(id) => found.push(id),
-            Err(error) => tracing::error!(%error, "a message is left out of the reports"),
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => match id(row, 0) {
+                Ok(id) => found.push(id),
+                Err(error) => tracing::error!(%error, "a message is left out of the reports"),
+            },
+            Ok(None) => break,
+            Err(error) if is_malformed(&error) => {
+                tracing::error!(%error, "messages are left out of the reports");
+                break;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(found)
 }
 
-/// Whether recipients of a message wait.
+/// Whether recipients of a message wait, as far as that can be read.
 pub(super) fn waits(connection: &Connection, id: QueueId) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(WAITS)?
-        .query_row([id.to_bytes()], |row| row.get(0))
+    let mut statement = connection.prepare_cached(WAITS)?;
+    match statement.query_row([id.to_bytes()], |row| row.get(0)) {
+        Err(error) if is_malformed(&error) => Ok(true),
+        waits => waits,
+    }
 }
 
 fn leased_recipients(
