@@ -226,6 +226,11 @@ impl State {
         Ok(())
     }
 
+    /// How often a sync of this file has failed.
+    pub(super) fn failed_syncs(&mut self, inode: Inode) -> u64 {
+        self.tree.file(inode).map_or(0, |file| file.failed_syncs())
+    }
+
     pub(super) fn sync_directory(&mut self, inode: Inode) -> Result<(), Errno> {
         match self.faults.rule(Operation::SyncDirectory)? {
             Ruling::Proceed | Ruling::Half => self.tree.directory(inode)?.sync(),

@@ -31,6 +31,7 @@ pub(super) struct File {
     durable: Vec<u8>,
     /// In the order in which they were made.
     unsynced: Vec<Change>,
+    failed_syncs: u64,
 }
 
 #[derive(Debug)]
@@ -74,6 +75,12 @@ impl File {
     /// takes the pages for clean once it has told of the failure.
     pub(super) fn fail_sync(&mut self) {
         self.unsynced.clear();
+        self.failed_syncs += 1;
+    }
+
+    /// How often a sync has failed.
+    pub(super) fn failed_syncs(&self) -> u64 {
+        self.failed_syncs
     }
 
     /// What is found after a loss of power, and is durable then.
@@ -95,6 +102,7 @@ impl File {
             seen: self.durable.clone(),
             durable: self.durable,
             unsynced: Vec::new(),
+            failed_syncs: 0,
         }
     }
 }

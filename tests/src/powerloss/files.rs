@@ -23,7 +23,10 @@ type Listing = Vec<(OsString, Inode, bool)>;
 pub(super) struct Files {
     disk: Disk,
     listings: Mutex<HashMap<u64, Listing>>,
-    next_listing: AtomicU64,
+    /// Of each open file, how many failed syncs its holder knows of or was not there for. As on Linux, whoever had the
+    /// file open hears of a failure once, whoever's sync it was.
+    told: Mutex<HashMap<u64, u64>>,
+    next_handle: AtomicU64,
 }
 
 impl Files {
@@ -31,8 +34,20 @@ impl Files {
         Self {
             disk: disk.clone(),
             listings: Mutex::default(),
-            next_listing: AtomicU64::new(1),
+            told: Mutex::default(),
+            next_handle: AtomicU64::new(1),
         }
+    }
+
+    fn told<T>(&self, act: impl FnOnce(&mut HashMap<u64, u64>) -> T) -> T {
+        act(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A handle for a file that was opened.
+    fn handle(&self, failed_syncs: u64) -> FileHandle {
+        let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
+        self.told(|told| told.insert(handle, failed_syncs));
+        FileHandle(handle)
     }
 
     fn listings<T>(&self, act: impl FnOnce(&mut HashMap<u64, Listing>) -> T) -> T {
@@ -177,8 +192,12 @@ impl Filesystem for Files {
     }
 
     fn open(&self, _: &Request, inode: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match self.disk.lock().open(inode.0) {
-            Ok(attributes) => reply.opened(FileHandle(0), caching(attributes)),
+        let mut disk = self.disk.lock();
+        match disk.open(inode.0) {
+            Ok(attributes) => {
+                let handle = self.handle(disk.failed_syncs(inode.0));
+                reply.opened(handle, caching(attributes));
+            }
             Err(errno) => reply.error(errno),
         }
     }
@@ -201,7 +220,7 @@ impl Filesystem for Files {
                     &BELIEVED,
                     &shown(file),
                     Generation(0),
-                    FileHandle(0),
+                    self.handle(disk.failed_syncs(file.inode)),
                     caching(file),
                 );
             }
@@ -257,24 +276,30 @@ impl Filesystem for Files {
         &self,
         _: &Request,
         inode: INodeNo,
-        _: FileHandle,
+        handle: FileHandle,
         _: OpenFlags,
         _: Option<LockOwner>,
         _: bool,
         reply: ReplyEmpty,
     ) {
+        self.told(|told| told.remove(&handle.0));
         self.disk.lock().close(inode.0);
         reply.ok();
     }
 
-    fn fsync(&self, _: &Request, inode: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        empty(self.disk.lock().sync(inode.0), reply);
+    fn fsync(&self, _: &Request, inode: INodeNo, handle: FileHandle, _: bool, reply: ReplyEmpty) {
+        let mut disk = self.disk.lock();
+        let synced = disk.sync(inode.0);
+        let failures = disk.failed_syncs(inode.0);
+        let told = self.told(|told| told.insert(handle.0, failures));
+        let is_news = told.is_some_and(|told| told < failures);
+        empty(synced.and(if is_news { Err(Errno::EIO) } else { Ok(()) }), reply);
     }
 
     fn opendir(&self, _: &Request, inode: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         match self.disk.lock().list(inode.0) {
             Ok(listing) => {
-                let handle = self.next_listing.fetch_add(1, Ordering::Relaxed);
+                let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
                 self.listings(|listings| listings.insert(handle, listing));
                 reply.opened(FileHandle(handle), FopenFlags::empty());
             }
