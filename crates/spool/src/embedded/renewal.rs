@@ -37,6 +37,8 @@ impl Writer {
                 tracing::warn!(%error, "the spool's log could not be carried over, and is still kept");
             }
         }
+        // Before the writer's, so that what stands in the log is on the disk before more is added.
+        self.shared.checkpoints.open()?;
         let connection = schema::open_writer(&self.database, self.options.cache_bytes)?;
         self.take_up(connection)
     }

@@ -93,6 +93,7 @@ const LOG_KEPT: i64 = 128 << 20;
 pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, SpoolError> {
     make_private(path)?;
     let mut connection = Connection::open(path)?;
+    keep_log_at_close(&connection)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     check_owner(&connection, path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -103,7 +104,6 @@ pub(super) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection, S
     connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
     connection.set_prepared_statement_cache_capacity(32);
     keep_plans(&connection)?;
-    keep_log_at_close(&connection)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
@@ -129,12 +129,12 @@ pub(super) fn open_caretaker(path: &Path) -> Result<Connection, SpoolError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    keep_log_at_close(&connection)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(512 << 10))?;
-    keep_log_at_close(&connection)?;
     Ok(connection)
 }
 
@@ -143,11 +143,11 @@ pub(super) fn open_caretaker(path: &Path) -> Result<Connection, SpoolError> {
 pub(super) fn open_alone(path: &Path) -> Result<Connection, SpoolError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    keep_log_at_close(&connection)?;
     connection.busy_timeout(Duration::from_millis(100))?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    keep_log_at_close(&connection)?;
     Ok(connection)
 }
 
