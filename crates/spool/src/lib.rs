@@ -37,7 +37,7 @@ pub use error::SpoolError;
 pub use incoming::Incoming;
 pub use listing::{
     Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
-    StateCounts, Summary,
+    StateCounts, Summary, Unreadable, in_milliseconds,
 };
 pub use manage::{Acted, Action, Manage, Selected};
 pub use message::{

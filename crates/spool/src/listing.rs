@@ -2,9 +2,23 @@
 
 use jiff::Timestamp;
 use mail::QueueId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::error::SpoolError;
 use crate::message::RecipientIndex;
+
+/// Writes a time as all answers have it: RFC 3339 in UTC, with three digits of milliseconds whatever they are.
+pub fn in_milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+#[expect(clippy::ref_option, reason = "this is what a field is handed over as")]
+fn in_milliseconds_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => in_milliseconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 /// A message in the queue. Serialised, it is a line of `queue list --json`; times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +30,12 @@ pub struct QueuedMessage {
     /// Octets of content.
     pub size: u64,
     /// When it was accepted.
+    #[serde(serialize_with = "in_milliseconds")]
     pub created: Timestamp,
     /// The attempts of the recipient that has most.
     pub attempts: u32,
     /// The earliest next attempt of its recipients; `None` while none is deferred.
+    #[serde(serialize_with = "in_milliseconds_if_any")]
     pub next_attempt: Option<Timestamp>,
     /// All recipients it was accepted for, the final ones too, in the order of the envelope.
     pub recipients: Vec<QueuedRecipient>,
@@ -40,6 +56,7 @@ pub struct QueuedRecipient {
     /// Attempts that have ended.
     pub attempts: u32,
     /// When the next one is due; given while deferred.
+    #[serde(serialize_with = "in_milliseconds_if_any")]
     pub next_attempt: Option<Timestamp>,
     /// The SMTP reply that decided the last attempt, if one did.
     pub reply_code: Option<u16>,
@@ -47,6 +64,42 @@ pub struct QueuedRecipient {
     pub enhanced: Option<String>,
     /// The reply of the last attempt, or our reason.
     pub reason: Option<String>,
+}
+
+/// Messages that were passed over, because what is stored of them cannot be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// How many.
+    pub messages: u64,
+    /// The first of them, where its id can be read.
+    pub id: Option<QueueId>,
+    /// What is wrong with that one; empty where there is none.
+    pub error: String,
+}
+
+impl Unreadable {
+    /// Whether nothing was passed over.
+    pub fn is_none(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Adds those that were passed over later.
+    pub fn add(&mut self, later: Self) {
+        let messages = self.messages.saturating_add(later.messages);
+        if self.is_none() {
+            *self = later;
+        }
+        self.messages = messages;
+    }
+
+    /// One message, and why it cannot be read.
+    pub(crate) fn one(id: Option<QueueId>, error: &SpoolError) -> Self {
+        Self {
+            messages: 1,
+            id,
+            error: error.to_string(),
+        }
+    }
 }
 
 /// What the client declared of a message, beside its paths.
@@ -99,6 +152,7 @@ pub struct Summary {
     /// Their content in octets.
     pub bytes: u64,
     /// When the oldest of them was accepted.
+    #[serde(serialize_with = "in_milliseconds_if_any")]
     pub oldest: Option<Timestamp>,
     /// Its age in seconds; the caller, who knows the time, fills it in.
     pub oldest_age: Option<u64>,
@@ -106,6 +160,9 @@ pub struct Summary {
     pub recipients: StateCounts,
     /// The next hops with most messages that are not done there, most first.
     pub destinations: Vec<DestinationCount>,
+    /// Messages of which recipients could not be counted.
+    #[serde(default, skip_serializing_if = "Unreadable::is_none")]
+    pub unreadable: Unreadable,
 }
 
 /// Recipients by state.
@@ -135,5 +192,6 @@ pub struct DestinationCount {
     /// Those recipients.
     pub recipients: u64,
     /// When the oldest of those messages was accepted.
+    #[serde(serialize_with = "in_milliseconds")]
     pub oldest: Timestamp,
 }

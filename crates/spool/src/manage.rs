@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::content::Content;
 use crate::error::SpoolError;
-use crate::listing::{Declared, QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary, Unreadable};
 use crate::message::{Pending, RecipientIndex};
 
 /// What the administrator can do with recipients in the queue.
@@ -55,12 +55,12 @@ pub struct Acted {
 /// A queue that can be looked at and taken in hand.
 pub trait Manage: Send + Sync + 'static {
     /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
-    /// Messages with this id only, if one is given.
+    /// Messages with this id only, if one is given. What cannot be read is passed over and counted.
     fn list(
         &self,
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+    ) -> impl Future<Output = Result<Unreadable, SpoolError>> + Send;
 
     /// Shows the messages accepted after this one, likewise; it need not be in the queue any more. Whoever shows what
     /// it finds to somebody slow goes on in this way, and keeps nothing meanwhile.
@@ -68,7 +68,7 @@ pub trait Manage: Send + Sync + 'static {
         &self,
         after: QueueId,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+    ) -> impl Future<Output = Result<Unreadable, SpoolError>> + Send;
 
     /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
     fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
@@ -87,4 +87,11 @@ pub trait Manage: Send + Sync + 'static {
         selected: Vec<Selected>,
         now: Timestamp,
     ) -> impl Future<Output = Result<Acted, SpoolError>> + Send;
+
+    /// Deletes a message of which something cannot be read, by its id alone, with its recipients and its content; nobody
+    /// is told. Durable when this returns `Ok`. While a part of it is being delivered, it is left alone.
+    ///
+    /// Fails with [`SpoolError::Corrupt`], and changes nothing, where a page of the database that has a part of it is
+    /// malformed: nothing could be written to such a page.
+    fn discard(&self, id: QueueId) -> impl Future<Output = Result<Acted, SpoolError>> + Send;
 }

@@ -7,13 +7,13 @@ use std::vec;
 use jiff::Timestamp;
 use mail::event::{Event, Level, Value};
 use mail::{Domain, NextHop, QueueId};
-use spool::{Acted, Action, Manage, Selected, SpoolError};
+use spool::{Acted, Action, Manage, Selected, SpoolError, Unreadable};
 use tokio::sync::oneshot;
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
 use super::peer::Peer;
-use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind, word};
+use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, word};
 use super::selectors::Selectors;
 use super::walk::Walk;
 
@@ -35,6 +35,8 @@ struct Work<'a, S> {
     action: Action,
     by: String,
     acts: Acts,
+    /// What could not be read.
+    unreadable: Unreadable,
 }
 
 /// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
@@ -64,8 +66,11 @@ pub(super) async fn act<S: Manage>(
         action,
         by: peer.to_string(),
         acts: Acts::default(),
+        unreadable: Unreadable::default(),
     };
     let ended = work.through(&selectors, answers).await;
+    work.acts.unreadable = work.unreadable.messages;
+    office.log_unreadable(word(action), &work.unreadable);
     office.log(&work.event(&selectors, ended.as_ref().err()));
     drop(turn);
     match ended {
@@ -85,6 +90,7 @@ impl<S: Manage> Work<'_, S> {
         let select = move |message| wanted.select(&message, now);
         let mut walk = Walk::new(selectors);
         while let Some(page) = walk.next(spool, select.clone()).await? {
+            self.unreadable = walk.unreadable().clone();
             let mut page = page.into_iter();
             while let Some(step) = next_step(&mut page) {
                 let acted = spool.act(self.action, step, Timestamp::now()).await?;
@@ -95,6 +101,23 @@ impl<S: Manage> Work<'_, S> {
             // A page may be without any step.
             answers.progress(self.acts)?;
         }
+        self.unreadable = walk.unreadable().clone();
+        if self.action == Action::Delete && selectors.are_ids_alone() {
+            self.discard(walk.damaged(), answers).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes messages that cannot be read: who asks for them by their ids need not know what is in them.
+    async fn discard(&mut self, damaged: &[QueueId], answers: &mut Answers) -> Result<(), Trouble> {
+        for id in damaged {
+            let acted = self.office.surroundings.spool.discard(*id).await?;
+            self.acts.add(&acted);
+            self.follow_up(acted);
+            answers.progress(self.acts)?;
+        }
+        // Each of them is accounted for.
+        self.unreadable = Unreadable::default();
         Ok(())
     }
 
@@ -201,18 +224,22 @@ pub(super) async fn reload<S: Manage>(
 /// remembered by address.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
-    name: Option<Domain>,
+    what: Flushed,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let surroundings = &office.surroundings;
-    if let Some(name) = &name {
-        surroundings.resolver.flush(name);
-    } else {
-        surroundings.resolver.flush_all();
-    }
+    let selector = match what {
+        Flushed::Name(name) => {
+            surroundings.resolver.flush(&name);
+            name.to_string()
+        }
+        Flushed::All => {
+            surroundings.resolver.flush_all();
+            "--all".to_owned()
+        }
+    };
     surroundings.scheduler.forget_hosts();
-    let selector = name.map_or_else(|| "--all".to_owned(), |name| name.to_string());
     let event = Event::new(Level::Info, "admin")
         .with("action", Value::Word("flush".to_owned()))
         .with("by", Value::Quoted(peer.to_string()))

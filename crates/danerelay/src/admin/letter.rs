@@ -39,6 +39,7 @@ pub(crate) struct Letter {
     /// What its client declared beside its paths.
     pub(crate) declared: Declared,
     /// When it is given up.
+    #[serde(serialize_with = "spool::in_milliseconds")]
     pub(crate) expires: Timestamp,
     /// Fields of its header.
     pub(crate) header: Header,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::QueueId;
 use mail::event::{Event, Level, Value};
-use spool::{ContentReader, Manage, QueuedMessage, Summary};
+use spool::{ContentReader, Manage, QueuedMessage, Summary, Unreadable};
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
 use super::letter::{Ages, Letter};
 use super::peer::Peer;
-use super::protocol::{Contents, Line, Nothing, Refusal};
+use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
 use super::walk::Walk;
 
@@ -43,7 +43,11 @@ pub(super) async fn list<S: Manage>(
                 }
                 answers.flush().await?;
             }
-            Ok(None) => return answers.end(&Nothing {}).await,
+            Ok(None) => {
+                let unreadable = walk.unreadable().clone();
+                office.log_unreadable("list", &unreadable);
+                return answers.end(&Listed { unreadable }).await;
+            }
             Err(error) => return answers.refuse(error.into()).await,
         }
     }
@@ -78,16 +82,22 @@ pub(super) async fn export<S: Manage>(
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let (size, mut reader) = match open(&office.surroundings.spool, id).await {
-        Ok(opened) => opened,
-        Err(refusal) => return answers.refuse(refusal).await,
-    };
     // It changes nothing, but somebody reads another's mail.
     let event = |level| {
         Event::new(level, "admin")
             .with("action", Value::Word("export".to_owned()))
             .with("id", Value::Word(id.to_string()))
             .with("by", Value::Quoted(peer.to_string()))
+    };
+    let (size, mut reader) = match open(&office.surroundings.spool, id).await {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            if refusal.kind == RefusalKind::Spool {
+                let reason = Value::Quoted(refusal.message.clone());
+                office.log(&event(Level::Warning).with("reason", reason));
+            }
+            return answers.refuse(refusal).await;
+        }
     };
     office.log(&event(Level::Info));
     answers
@@ -114,17 +124,23 @@ pub(super) async fn export<S: Manage>(
     }
 }
 
-/// The content of a message, and its size in octets.
+/// The content of a message, which is what was accepted, and its size in octets.
 async fn open<S: Manage>(spool: &S, id: QueueId) -> Result<(u64, ContentReader), Refusal> {
     let message = find(spool, id).await?;
     let content = spool.content(id).await?.ok_or_else(|| Refusal::unknown(id))?;
+    // Read to its end first: in the midst of content there is no place to say that it is damaged.
+    let mut reader = content.reader().await?;
+    while reader.next().await?.is_some() {}
     Ok((message.size, content.reader().await?))
 }
 
 /// `queue summary`.
 pub(super) async fn summary<S: Manage>(office: &Office<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
     match office.surroundings.spool.summary(DESTINATIONS).await {
-        Ok(summary) => answers.end(&aged(summary, Timestamp::now())).await,
+        Ok(summary) => {
+            office.log_unreadable("summary", &summary.unreadable);
+            answers.end(&aged(summary, Timestamp::now())).await
+        }
         Err(error) => answers.refuse(error.into()).await,
     }
 }
@@ -144,7 +160,17 @@ async fn find<S: Manage>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refusa
         id: vec![id],
         ..Selectors::default()
     };
-    let found = Walk::new(&selectors).next(spool, Some).await?;
+    let mut walk = Walk::new(&selectors);
+    let found = walk.next(spool, Some).await?;
     let message = found.into_iter().flatten().next();
-    message.ok_or_else(|| Refusal::unknown(id))
+    message.ok_or_else(|| missing(id, walk.unreadable()))
+}
+
+/// Why a message is not to be had: it cannot be read, or there is none.
+pub(crate) fn missing(id: QueueId, unreadable: &Unreadable) -> Refusal {
+    if unreadable.is_none() {
+        Refusal::unknown(id)
+    } else {
+        Refusal::new(RefusalKind::Spool, unreadable.error.clone())
+    }
 }

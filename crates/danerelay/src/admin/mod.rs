@@ -27,11 +27,13 @@ use std::sync::Arc;
 
 use delivery::SchedulerHandle;
 use dns::Resolver;
-use mail::{Event, EventLog};
+use mail::EventLog;
+use mail::event::{Event, Level, Value};
+use spool::Unreadable;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use door::Door;
-pub(crate) use looking::{DESTINATIONS, aged};
+pub(crate) use looking::{DESTINATIONS, aged, missing};
 pub(crate) use server::serve;
 
 use letter::Ages;
@@ -81,5 +83,24 @@ impl<S> Office<S> {
 
     fn log(&self, event: &Event) {
         self.surroundings.log.write(event);
+    }
+
+    /// Says once for a command how many messages it could not read, and what to do about the first of them.
+    fn log_unreadable(&self, command: &str, unreadable: &Unreadable) {
+        if unreadable.is_none() {
+            return;
+        }
+        let mut event = Event::new(Level::Error, "spool")
+            .with("action", Value::Word(command.to_owned()))
+            .with("messages", Value::Integer(unreadable.messages));
+        if let Some(id) = unreadable.id {
+            event = event.with("id", Value::Word(id.to_string()));
+        }
+        event = event.with("error", Value::Quoted(unreadable.error.clone()));
+        if let Some(id) = unreadable.id {
+            let remedy = format!("danerelay queue delete --id {id}");
+            event = event.with("remedy", Value::Quoted(remedy));
+        }
+        self.log(&event);
     }
 }

@@ -6,7 +6,7 @@
 
 use mail::{Domain, QueueId};
 use serde::{Deserialize, Serialize};
-use spool::Action;
+use spool::{Action, Unreadable};
 
 use super::selectors::Selectors;
 
@@ -36,7 +36,7 @@ pub(crate) struct Hello {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Request {
-    /// The messages that are selected; a [`spool::QueuedMessage`] each, then [`Nothing`].
+    /// The messages that are selected; a [`spool::QueuedMessage`] each, then [`Listed`].
     List {
         /// Which.
         #[serde(default)]
@@ -78,9 +78,19 @@ pub(crate) enum Request {
     Reload,
     /// To forget what was learnt of a name and all below it, or of all names: [`Nothing`] at the end.
     Flush {
-        /// The name; none: all.
-        name: Option<Domain>,
+        /// Which.
+        what: Flushed,
     },
+}
+
+/// What is to be forgotten. Everything is said in so many words: a name that is missing is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Flushed {
+    /// What was learnt of this name and all below it.
+    Name(Domain),
+    /// What was learnt of any name.
+    All,
 }
 
 impl Request {
@@ -123,6 +133,14 @@ pub(crate) enum Line<R, E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Nothing {}
 
+/// The end of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    /// Messages that are not in it because they cannot be read; they may be some that were not selected.
+    #[serde(default, skip_serializing_if = "Unreadable::is_none")]
+    pub(crate) unreadable: Unreadable,
+}
+
 /// How much content follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Contents {
@@ -141,6 +159,14 @@ pub(crate) struct Acts {
     pub(crate) leased: u64,
     /// In a state that the action is not for.
     pub(crate) unsuitable: u64,
+    /// Messages that cannot be read, so that nobody knows whether the selectors fit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) unreadable: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Acts {
@@ -255,7 +281,8 @@ mod tests {
         for short in [
             r#"{"command":"list"}"#,
             r#"{"command":"summary"}"#,
-            r#"{"command":"flush","name":null}"#,
+            r#"{"command":"flush","what":"all"}"#,
+            r#"{"command":"flush","what":{"name":"a.example"}}"#,
         ] {
             serde_json::from_str::<Request>(short).unwrap();
         }
@@ -273,7 +300,10 @@ mod tests {
             r#"{"command":"hold","selectors":{"domain":"a.example"}}"#,
             r#"{"command":"hold","selectors":{"id":["17"]}}"#,
             r#"{"command":"list","selector":{"all":true}}"#,
-            r#"{"command":"flush","name":"a..b"}"#,
+            r#"{"command":"flush"}"#,
+            r#"{"command":"flush","what":null}"#,
+            r#"{"command":"flush","what":{"name":null}}"#,
+            r#"{"command":"flush","what":{"name":"a..b"}}"#,
         ] {
             assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
         }

@@ -24,7 +24,7 @@ pub(crate) struct Selectors {
     /// Recipients at this domain or address literal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recipient_domain: Option<DomainPart>,
-    /// Messages with this reverse-path: an address without angle brackets, or [`NULL_PATH`].
+    /// Messages with this reverse-path in upper or lower case: an address without angle brackets, or [`NULL_PATH`].
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "sender")]
     pub(crate) sender: Option<String>,
     /// Messages accepted longer ago than this.
@@ -87,6 +87,15 @@ impl Selectors {
     /// Whether none is given, not even `all`.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether messages are meant by their ids and by nothing else.
+    pub(crate) fn are_ids_alone(&self) -> bool {
+        let ids = Self {
+            id: self.id.clone(),
+            ..Self::default()
+        };
+        !self.id.is_empty() && *self == ids
     }
 
     /// The messages to look at: these, each once, or with `None` the whole queue.
@@ -185,14 +194,10 @@ fn path(sender: &str) -> &str {
     if sender == NULL_PATH { "" } else { sender }
 }
 
-/// Domains are the same in upper and lower case (RFC 5321 §2.4), local parts perhaps not.
+/// In upper or lower case alike. Local parts might differ in nothing else (RFC 5321 §2.4), but who looks for a sender
+/// does not mean to miss one.
 fn is_same_path(one: &str, other: &str) -> bool {
-    match (one.rsplit_once('@'), other.rsplit_once('@')) {
-        (Some((local, domain)), Some((other_local, other_domain))) => {
-            local == other_local && domain.eq_ignore_ascii_case(other_domain)
-        }
-        _ => one == other,
-    }
+    one.to_lowercase() == other.to_lowercase()
 }
 
 fn is_at(recipient: &QueuedRecipient, domain: &DomainPart) -> bool {
@@ -272,7 +277,8 @@ mod tests {
     fn message_selectors_mean_all_recipients_and_recipient_selectors_those_that_fit() {
         assert_eq!(selected("{}"), [1, 3, 4]);
         assert_eq!(selected(r#"{"sender":"a@one.EXAMPLE"}"#), [1, 3, 4]);
-        assert_eq!(selected(r#"{"sender":"A@one.example"}"#), [0_u32; 0]);
+        assert_eq!(selected(r#"{"sender":"A@one.example"}"#), [1, 3, 4]);
+        assert_eq!(selected(r#"{"sender":"b@one.example"}"#), [0_u32; 0]);
         assert_eq!(selected(r#"{"older_than":"1h"}"#), [1, 3, 4]);
         assert_eq!(selected(r#"{"older_than":"3h"}"#), [0_u32; 0]);
         assert_eq!(selected(r#"{"recipient_domain":"two.example"}"#), [1, 3]);

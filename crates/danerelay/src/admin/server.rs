@@ -155,7 +155,7 @@ async fn answer<S: Manage>(
             acting::act(office, (Action::Delete, selectors), peer, answers).await
         }
         Request::Reload => until(stop, acting::reload(office, peer, answers)).await,
-        Request::Flush { name } => acting::flush(office, name, peer, answers).await,
+        Request::Flush { what } => acting::flush(office, what, peer, answers).await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use mail::QueueId;
-use spool::{Manage, QueuedMessage, SpoolError};
+use spool::{Manage, QueuedMessage, SpoolError, Unreadable};
 
 use super::selectors::Selectors;
 
@@ -22,6 +22,8 @@ pub(super) struct Walk {
     /// In the midst of the whole queue: the last message looked at.
     after: Option<QueueId>,
     by_id: bool,
+    unreadable: Unreadable,
+    damaged: Vec<QueueId>,
 }
 
 impl Walk {
@@ -31,7 +33,19 @@ impl Walk {
             sources: selectors.sources().into_iter(),
             after: None,
             by_id: !selectors.id.is_empty(),
+            unreadable: Unreadable::default(),
+            damaged: Vec::new(),
         }
+    }
+
+    /// What was passed over so far because it cannot be read, whether the selectors would have fitted or not.
+    pub(super) fn unreadable(&self) -> &Unreadable {
+        &self.unreadable
+    }
+
+    /// Those of it that were asked for by their ids.
+    pub(super) fn damaged(&self) -> &[QueueId] {
+        &self.damaged
     }
 
     /// Whether it goes to single messages, which is quick.
@@ -50,10 +64,14 @@ impl Walk {
             let (pick, filled) = (pick.clone(), Arc::clone(&page));
             let visit = move |message| lock(&filled, |page| page.visit(message, &pick));
             let whole = if let Some(after) = self.after {
-                spool.list_after(after, visit).await?;
+                self.unreadable.add(spool.list_after(after, visit).await?);
                 true
             } else if let Some(source) = self.sources.next() {
-                spool.list(source, visit).await?;
+                let passed_over = spool.list(source, visit).await?;
+                if !passed_over.is_none() {
+                    self.damaged.extend(source);
+                }
+                self.unreadable.add(passed_over);
                 source.is_none()
             } else {
                 break false;

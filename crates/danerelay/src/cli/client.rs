@@ -166,7 +166,7 @@ impl Client {
         while left > 0 {
             let found = self.stream.fill_buf().map(|buffer| buffer.len().min(left));
             let length = match found {
-                Ok(0) => return Err(self.cut_short()),
+                Ok(0) => return Err(self.cut_short("message")),
                 Ok(length) => length,
                 Err(cause) => return Err(self.broken_off(cause)),
             };
@@ -184,15 +184,16 @@ impl Client {
         let read = (&mut self.stream).take(LINE_LIMIT).read_until(b'\n', &mut line);
         read.map_err(|cause| self.broken_off(cause))?;
         if !line.ends_with(b"\n") {
-            return Err(self.cut_short());
+            return Err(self.cut_short("answer"));
         }
         serde_json::from_slice(&line).map_err(|cause| self.garbled(cause))
     }
 
-    /// The connection ended in the midst of an answer, where the daemon cannot say why.
-    fn cut_short(&self) -> AdminError {
-        let why =
-            "the answer is not whole; it ended, or others needed the place of this client, which was slow";
+    /// The connection ended in the midst of this, where the daemon cannot say why.
+    fn cut_short(&self, what: &str) -> AdminError {
+        let why = format!(
+            "the {what} is not whole; the daemon ended, or others needed the place of this client, which was slow"
+        );
         self.broken_off(io::Error::new(io::ErrorKind::UnexpectedEof, why))
     }
 

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mail::Domain;
 
 use super::Verdict;
 use super::client::Client;
 use super::output::write;
-use crate::admin::protocol::{Nothing, Request};
+use crate::admin::protocol::{Flushed, Nothing, Request};
 use crate::config;
 use crate::failure::Failure;
 
 /// What is to be forgotten.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["name", "all"]).required(true)))]
 pub(crate) struct FlushArguments {
     /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
     /// Which hosts broke their handshakes is forgotten of all.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<Domain>,
 
     /// Everything that was learnt of any name or host.
@@ -29,12 +29,11 @@ pub(crate) struct FlushArguments {
 pub(crate) fn run(arguments: &FlushArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let mut client = Client::connect(&loaded.config)?;
-    let name = arguments.name.clone();
-    let said = match &name {
-        Some(name) => format!("flushed {name}\n"),
-        None => "flushed everything\n".to_owned(),
+    let (what, said) = match &arguments.name {
+        Some(name) => (Flushed::Name(name.clone()), format!("flushed {name}\n")),
+        None => (Flushed::All, "flushed everything\n".to_owned()),
     };
-    client.ask(&Request::Flush { name })?;
+    client.ask(&Request::Flush { what })?;
     let Nothing {} = client.end()?;
     write(&said)?;
     Ok(Verdict::Good)

@@ -30,13 +30,15 @@ pub(crate) enum QueueCommand {
     ///
     /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Only the relay
     /// knows which recipients are being delivered at this moment.
+    ///
+    /// Exit status: 0 listed; 1 there are messages that cannot be read, and standard error says how many.
     List(list::ListArguments),
     /// Show all that is known of one message.
     ///
     /// Its header, each recipient with its state, the reply or reason of the last attempt and the time of the next, and
     /// when the message is given up. Works without a running relay, as `queue list` does.
     ///
-    /// Exit status: 0 shown; 1 there is no such message.
+    /// Exit status: 0 shown; 1 there is no such message, or it cannot be read.
     Show(show::ShowArguments),
     /// Try recipients now that wait for their next attempt.
     ///
@@ -54,7 +56,8 @@ pub(crate) enum QueueCommand {
     Release(act::ActArguments),
     /// Take recipients out of the queue; a message goes with its last one.
     ///
-    /// It asks nothing, cannot be undone, and nobody is told: neither sender nor recipient.
+    /// It asks nothing, cannot be undone, and nobody is told: neither sender nor recipient. A message that cannot be read
+    /// is deleted by its id, where no other selector is given.
     #[command(after_help = ACTING)]
     Delete(act::ActArguments),
     /// Write a message as it would be sent, an RFC 5322 file with CRLF.
@@ -77,7 +80,7 @@ are left alone and counted. The relay must run, and logs who asked.
 
 Exit status:
   0  done, or somebody was selected
-  1  no recipient fits, or the spool cannot do it
+  1  no recipient fits, the spool cannot do it, or messages in the queue cannot be read
   2  wrong usage or configuration
   3  no relay answers";
 

@@ -69,6 +69,8 @@ fn without_a_daemon_there_is_nothing_to_reload_or_flush() {
     ] {
         assert_eq!(relay.run(command).status, 2, "{command:?}");
     }
+    let neither = relay.run(&["flush"]).stderr;
+    assert!(neither.contains("<NAME|--all>"), "{neither}");
 }
 
 /// An address at which nothing listens.

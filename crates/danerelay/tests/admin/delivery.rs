@@ -65,7 +65,7 @@ async fn what_is_held_goes_nowhere_until_it_is_released() {
             relay.wait_for("event=recovery");
             assert_eq!(
                 relay.run(&["queue", "retry", "--all"]).stdout,
-                "retrying 0 recipients of 0 messages; 1 is held already or gone\n"
+                "retrying 0 recipients of 0 messages; 1 is held and stays so, or is gone\n"
             );
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(scene.receiver.messages().len(), 0);

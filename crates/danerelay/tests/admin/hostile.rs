@@ -54,6 +54,8 @@ fn garbage_is_answered_with_an_error() {
         b"{\"command\":\"delete\",\"selectors\":{\"sender\":\"\"}}\n",
         b"{\"command\":\"show\",\"id\":\"\\u0000\"}\n",
         b"{\"command\":\"export\",\"id\":\"../../etc/passwd\"}\n",
+        b"{\"command\":\"flush\"}\n",
+        b"{\"command\":\"flush\",\"name\":null}\n",
         b"{\"command\":\"summary\"",
         deep.as_bytes(),
     ] {

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
+mod damaged;
 mod delivery;
 mod hostile;
 mod many;

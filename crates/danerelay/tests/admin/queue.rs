@@ -79,6 +79,8 @@ fn looked_at(scene: &Scene) -> Vec<String> {
         [first]
     );
     assert_eq!(ids(&["--id", second, "--id", first]), [first, second]);
+    assert_eq!(ids(&[second]), [second]);
+    assert_eq!(ids(&["--sender", "A@One.example"]), [first]);
     assert_eq!(ids(&["--older-than", "1h"]), [""; 0]);
     assert_eq!(ids(&["--reason", "LOOK-UP"]), [first, second]);
     assert_eq!(ids(&["--reason", "no such words"]), [""; 0]);
@@ -106,6 +108,10 @@ fn looked_at(scene: &Scene) -> Vec<String> {
         "rfc822;y@else.example"
     );
     let day = |field: &str| shown[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    for field in ["created", "expires", "next_attempt"] {
+        let time = shown[field].as_str().unwrap();
+        assert_eq!(time.len(), "2026-11-22T17:00:27.920Z".len(), "{field}: {time}");
+    }
     assert_eq!(day("expires").duration_since(day("created")).as_hours(), 120);
     let text = relay.print(&["queue", "show", first]);
     for words in [
@@ -221,8 +227,13 @@ fn of_damaged_content_the_envelope_is_shown_and_no_file_is_made() {
     let file = relay.path("message.eml");
     std::fs::write(&file, "before").unwrap();
     let export = relay.run(&["queue", "export", &id, "--output", file.to_str().unwrap()]);
-    assert_eq!(export.status, 3, "{}", export.stderr);
-    assert!(export.stderr.contains("broke off"), "{}", export.stderr);
+    assert_eq!(export.status, 1, "{}", export.stderr);
+    assert!(
+        export.stderr.contains("the spool is damaged at message "),
+        "{}",
+        export.stderr
+    );
+    assert_eq!(relay.run(&["queue", "export", &id]).stdout, "");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "before");
     let logged = relay.wait_for_lines("action=export", 2).pop().unwrap();
     assert!(
@@ -427,6 +438,11 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
         let end = scene.relay.run(&["queue", "delete", empty, ""]);
         assert_eq!(end.status, 2, "{}", end.stdout);
         assert!(end.stderr.contains(allowed), "{}", end.stderr);
+    }
+    for command in ["list", "hold"] {
+        let end = scene.relay.run(&["queue", command, "--older-than", "-4h"]);
+        assert_eq!(end.status, 2, "{}", end.stdout);
+        assert!(end.stderr.contains("a duration is positive"), "{}", end.stderr);
     }
     for command in ["retry", "hold", "release", "delete"] {
         let end = scene.relay.run(&["queue", command, "--all"]);

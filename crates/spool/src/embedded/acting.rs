@@ -10,7 +10,7 @@ use super::job::ActJob;
 use super::queries;
 use super::rows::HELD;
 use super::shared::Shared;
-use super::tables;
+use super::tables::{self, Deleted};
 use crate::leases::LeaseGuard;
 use crate::manage::{Acted, Action, Selected};
 use crate::message::{Pending, RecipientIndex};
@@ -21,6 +21,8 @@ const HOLD: &str = "UPDATE recipient SET state = 3 WHERE message_id = ?1 AND idx
 const RELEASE: &str = "UPDATE recipient SET next_attempt = ?3, state = CASE WHEN attempts > 0 THEN 2 ELSE 0 END \
     WHERE message_id = ?1 AND idx = ?2";
 const DELETE: &str = "DELETE FROM recipient WHERE message_id = ?1 AND idx = ?2";
+const NEXT_HOPS: &str = "SELECT DISTINCT next_hop FROM recipient WHERE message_id = ?1";
+const DELETE_ALL: &str = "DELETE FROM recipient WHERE message_id = ?1";
 const UPDATE_ACCEPTED: &str =
     "UPDATE message SET accepted = accepted - ?2, remaining = remaining - ?2 WHERE id = ?1";
 
@@ -69,7 +71,42 @@ pub(super) fn act(
             .pending
             .extend(waiting.into_iter().filter(|part| hands.holds(part)));
     }
+    if let Some(id) = job.discarded {
+        discard(connection, id, (shared, &mut hands), (&mut acted, written))?;
+    }
     Ok((acted, hands))
+}
+
+/// Deletes a message by its id, whatever its rows say, unless somebody delivers a part of it.
+fn discard(
+    connection: &Connection,
+    id: QueueId,
+    (shared, hands): (&Shared, &mut Hands),
+    (acted, written): (&mut Acted, &mut Written<'_>),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(NEXT_HOPS)?;
+    let mut rows = statement.query([id.to_bytes()])?;
+    let mut free = true;
+    while let Some(row) = rows.next()? {
+        // A next hop that is no text is nobody's to lease.
+        if let Ok(next_hop) = row.get_ref(0)?.as_str() {
+            free &= hands.take(shared, id, next_hop.to_owned());
+        }
+    }
+    if !free {
+        acted.leased = acted.leased.saturating_add(1);
+        return Ok(());
+    }
+    let recipients = connection.prepare_cached(DELETE_ALL)?.execute([id.to_bytes()])?;
+    let deleted = tables::delete(connection, id)?;
+    if recipients == 0 && deleted == Deleted::Nothing {
+        acted.unsuitable = acted.unsuitable.saturating_add(1);
+        return Ok(());
+    }
+    written.deleted(id, deleted);
+    acted.messages.push(id);
+    acted.done = acted.done.saturating_add((recipients as u64).max(1));
+    Ok(())
 }
 
 /// Acts on recipients of one message; for how many it was done.

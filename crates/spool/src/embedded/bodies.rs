@@ -133,7 +133,15 @@ pub(super) fn remove(path: &Path) {
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| match error.kind() {
+        // A file, or a link that leads nowhere.
+        io::ErrorKind::AlreadyExists => {
+            let named = format!("{} is not a directory", path.display());
+            io::Error::new(io::ErrorKind::NotADirectory, named)
+        }
+        _ => error,
+    })
 }
 
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {

@@ -118,9 +118,132 @@ async fn a_damaged_message_does_not_hide_the_others() {
             found.push(message.id);
             ControlFlow::Continue(())
         };
-        reader.list(None, visit).unwrap();
+        let unreadable = reader.list(None, visit).unwrap();
         assert_eq!(found, [ids[0], ids[2]], "{statement}");
+        assert_eq!(unreadable.messages, 1, "{statement}");
         assert!(reader.summary(3).unwrap().recipients.queued >= 2, "{statement}");
+    }
+}
+
+/// How many rows of messages, recipients and contents there are.
+fn rows(directory: &TempDir) -> [i64; 3] {
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    ["message", "recipient", "body"].map(|table| {
+        let count = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&count, [], |row| row.get(0)).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_deleted_by_its_id() {
+    for (statement, what) in [
+        (
+            "UPDATE recipient SET state = 77 WHERE message_id = ?1",
+            "an unknown recipient state",
+        ),
+        (
+            "UPDATE recipient SET next_hop = CAST(x'ff' AS TEXT) WHERE message_id = ?1",
+            "a text that is not UTF-8",
+        ),
+        (
+            "UPDATE message SET size = -1 WHERE id = ?1",
+            "a number out of range",
+        ),
+        (
+            "DELETE FROM message WHERE id = ?1",
+            "recipients without their message",
+        ),
+        (
+            "DELETE FROM recipient WHERE message_id = ?1",
+            "a message without recipients",
+        ),
+    ] {
+        for size in [10, INLINE_LIMIT + 1] {
+            let (directory, ids) = damaged(statement, size).await;
+            let spool = open(directory.path()).await.unwrap();
+            let visit = move |message| panic!("{statement}: {message:?}");
+            let unreadable = Manage::list(&spool, Some(ids[1]), visit).await.unwrap();
+            assert_eq!((unreadable.messages, unreadable.id), (1, Some(ids[1])));
+            assert!(unreadable.error.ends_with(what), "{}", unreadable.error);
+            let acted = spool.discard(ids[1]).await.unwrap();
+            assert_eq!((acted.done, &acted.messages[..]), (1, &ids[1..2]), "{statement}");
+            let again = spool.discard(ids[1]).await.unwrap();
+            assert_eq!((again.done, again.unsuitable), (0, 1), "{statement}");
+            for part in spool.pending(None, 9).await.unwrap() {
+                assert!(part.id != ids[1]);
+                let lease = take(&spool, &part).await;
+                assert!(crate::contract::read(&lease).await == octets(size));
+            }
+            spool.close().await.unwrap();
+            let [messages, recipients, bodies] = rows(&directory);
+            assert_eq!((messages, recipients), (2, 2), "{statement}");
+            if size > INLINE_LIMIT {
+                assert!(
+                    !Directories::of(directory.path()).body(ids[1]).exists(),
+                    "{statement}"
+                );
+            } else if !statement.contains("FROM message") {
+                assert_eq!(bodies, 2, "{statement}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_not_deleted_under_a_delivery() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example", "a@c.example"]);
+    let accepted = commit(&spool, new, b"x").await.unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    connection
+        .execute("UPDATE recipient SET state = 77 WHERE idx = 1", [])
+        .unwrap();
+    let acted = spool.discard(accepted.id).await.unwrap();
+    assert_eq!((acted.done, acted.leased), (0, 1));
+    assert_eq!(rows(&directory), [1, 2, 1]);
+    spool.release(lease);
+    let acted = spool.discard(accepted.id).await.unwrap();
+    assert_eq!((acted.done, acted.leased), (2, 0));
+    assert_eq!(rows(&directory), [0, 0, 0]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_on_a_malformed_page_is_counted_not_deleted_and_the_writer_goes_on() {
+    for neighbour in [&b"@b.example"[..], b"sender@"] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..300 {
+            ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
+        }
+        ids.sort();
+        spool.close().await.unwrap();
+        let database = directory.path().join(DATABASE);
+        destroy_page(&database, [&ids[150].to_bytes(), neighbour]);
+
+        let spool = open(directory.path()).await.unwrap();
+        let found = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let shown = Arc::clone(&found);
+        let visit = move |message: crate::QueuedMessage| {
+            shown.lock().unwrap().push(message.id);
+            ControlFlow::Continue(())
+        };
+        let unreadable = Manage::list(&spool, None, visit).await.unwrap();
+        let found = std::mem::take(&mut *found.lock().unwrap());
+        assert!((1..100).contains(&unreadable.messages), "{unreadable:?}");
+        assert_eq!(found.len() as u64 + unreadable.messages, 300, "{neighbour:?}");
+        assert!(found.is_sorted() && !found.contains(&ids[150]));
+        assert_eq!(unreadable.id.as_ref(), ids.iter().find(|id| !found.contains(id)));
+        let refused = spool.discard(ids[150]).await;
+        assert!(
+            matches!(&refused, Err(SpoolError::Corrupt { id: Some(id), .. }) if *id == ids[150]),
+            "{refused:?}"
+        );
+        commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        spool.close().await.unwrap();
     }
 }
 

@@ -91,6 +91,8 @@ pub(super) struct ReportJob {
 pub(super) struct ActJob {
     pub(super) action: Action,
     pub(super) selected: Vec<Selected>,
+    /// A damaged message to be deleted, whatever its rows say.
+    pub(super) discarded: Option<QueueId>,
     pub(super) now: Timestamp,
     pub(super) reply: Reply<Acted>,
 }

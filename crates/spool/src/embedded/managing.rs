@@ -10,7 +10,7 @@ use super::schema::KNOWN_VERSION;
 use super::{EmbeddedSpool, shown, stored};
 use crate::content::Content;
 use crate::error::SpoolError;
-use crate::listing::{Declared, QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary, Unreadable};
 use crate::manage::{Acted, Action, Manage, Selected};
 
 impl Manage for EmbeddedSpool {
@@ -18,7 +18,7 @@ impl Manage for EmbeddedSpool {
         &self,
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<Unreadable, SpoolError> {
         let leases = self.shared.leases.clone();
         self.readers
             .read(move |connection| shown::list(connection, &leases, id, visit))
@@ -29,7 +29,7 @@ impl Manage for EmbeddedSpool {
         &self,
         after: QueueId,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<Unreadable, SpoolError> {
         let leases = self.shared.leases.clone();
         self.readers
             .read(move |connection| shown::list_after(connection, &leases, after, visit))
@@ -66,7 +66,25 @@ impl Manage for EmbeddedSpool {
             Job::Act(Box::new(ActJob {
                 action,
                 selected,
+                discarded: None,
                 now,
+                reply,
+            }))
+        };
+        self.ask(job).await
+    }
+
+    async fn discard(&self, id: QueueId) -> Result<Acted, SpoolError> {
+        // An error of the writer would keep all others waiting until the database is whole again.
+        self.readers
+            .read(move |connection| shown::check_pages(connection, id))
+            .await?;
+        let job = |reply| {
+            Job::Act(Box::new(ActJob {
+                action: Action::Delete,
+                selected: Vec::new(),
+                discarded: Some(id),
+                now: Timestamp::now(),
                 reply,
             }))
         };

@@ -14,7 +14,7 @@ use super::{DATABASE, schema, shown, stored};
 use crate::content::Content;
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
-use crate::listing::{Declared, QueuedMessage, Summary};
+use crate::listing::{Declared, QueuedMessage, Summary, Unreadable};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -63,12 +63,12 @@ impl ReadOnlySpool {
     }
 
     /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory. Messages
-    /// with this id only, if one is given.
+    /// with this id only, if one is given. What cannot be read is passed over and counted.
     pub fn list(
         &self,
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<Unreadable, SpoolError> {
         self.with(|connection| shown::list(connection, &LeaseTable::default(), id, visit))
     }
 

@@ -7,20 +7,29 @@ use jiff::Timestamp;
 use mail::{BodyType, NextHop, QueueId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{body_type, id, number, ret, shown_state, text, time};
+use super::rows::{body_type, corrupt, id, number, ret, shown_state, text, time};
 use crate::error::SpoolError;
 use crate::leases::LeaseTable;
 use crate::listing::{
     Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
-    StateCounts, Summary,
+    StateCounts, Summary, Unreadable,
 };
 use crate::message::RecipientIndex;
 
 const MESSAGES: &str =
     "SELECT id, reverse_path, size, created FROM message WHERE id > ?1 ORDER BY id LIMIT ?2";
 const ONE_MESSAGE: &str = "SELECT id, reverse_path, size, created FROM message WHERE id = ?1 LIMIT ?2";
+const MESSAGES_OF_RECIPIENTS: &str =
+    "SELECT DISTINCT message_id FROM recipient WHERE message_id > ?1 ORDER BY message_id";
 const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason, idx \
     FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const LOST: &str = "SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ?1)";
+/// All that is stored of a message.
+const PARTS: [&str; 3] = [
+    "SELECT * FROM message WHERE id = ?1",
+    "SELECT * FROM recipient WHERE message_id = ?1",
+    "SELECT content FROM body WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+];
 const TOTALS: &str = "SELECT count(*), coalesce(sum(size), 0), min(created) FROM message";
 const ALL_RECIPIENTS: &str = "SELECT message_id, state, next_hop FROM recipient ORDER BY message_id, idx";
 const CREATED: &str = "SELECT created FROM message WHERE id = ?1";
@@ -35,23 +44,77 @@ const DECLARED_RECIPIENTS_OF_VERSION_1: &str =
 const PAGE: usize = 500;
 /// Recipients after which a page ends, whatever the number of messages.
 const PAGE_RECIPIENTS: usize = 5000;
+/// Messages in a page that is read by the recipients.
+const PAGE_BY_RECIPIENTS: usize = 50;
 
 /// The parts of messages that are leased, at one moment.
 type Leased = HashMap<QueueId, Vec<NextHop>>;
 
 /// Shows messages in the order of their ids, in pages, until `visit` has seen enough; only this one, if one is given.
+/// Those that are damaged are passed over, so that they do not hide the others, and counted.
 pub(super) fn list(
     connection: &mut Connection,
     leases: &LeaseTable,
     one: Option<QueueId>,
     visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
-) -> Result<(), SpoolError> {
+) -> Result<Unreadable, SpoolError> {
     let Some(id) = one else {
         return walk(connection, leases, Vec::new(), visit);
     };
-    let page = page(connection, &leases.parts(), ONE_MESSAGE, &id.to_bytes())?;
-    let _ = page.messages.into_iter().try_for_each(visit);
+    let view = connection.transaction()?;
+    let messages = one_message(&view, &leases.parts(), id)?;
+    if messages.is_empty() {
+        return lost(&view, id);
+    }
+    let mut unreadable = Unreadable::default();
+    let _ = show(messages, &mut unreadable, visit);
+    Ok(unreadable)
+}
+
+/// What is left of a message without its row, if anything is.
+fn lost(connection: &Connection, id: QueueId) -> Result<Unreadable, SpoolError> {
+    let left: bool = connection
+        .prepare_cached(LOST)?
+        .query_row([id.to_bytes()], |row| row.get(0))?;
+    Ok(if left {
+        Unreadable::one(Some(id), &corrupt(id, "recipients without their message"))
+    } else {
+        Unreadable::default()
+    })
+}
+
+/// Fails where a page of the database that has a part of this message is malformed, or cannot be read now.
+pub(super) fn check_pages(connection: &mut Connection, id: QueueId) -> Result<(), SpoolError> {
+    let view = connection.transaction()?;
+    for statement in PARTS {
+        let mut statement = view.prepare_cached(statement)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([id.to_bytes()])?;
+        while let Some(row) = rows.next().map_err(|error| of_message(id, error.into()))? {
+            for column in 0..columns {
+                row.get_ref(column)
+                    .map_err(|error| of_message(id, error.into()))?;
+            }
+        }
+    }
     Ok(())
+}
+
+/// A message that cannot be read.
+fn damaged(id: Option<QueueId>, error: SpoolError) -> Unreadable {
+    let error = match id {
+        Some(id) => of_message(id, error),
+        None => error,
+    };
+    Unreadable::one(id, &error)
+}
+
+/// The error, which says of which message it is.
+fn of_message(id: QueueId, error: SpoolError) -> SpoolError {
+    match error {
+        SpoolError::Corrupt { id: None, what } => corrupt(id, what),
+        error => error,
+    }
 }
 
 /// Shows the messages whose ids come after this one, likewise.
@@ -60,7 +123,7 @@ pub(super) fn list_after(
     leases: &LeaseTable,
     after: QueueId,
     visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
-) -> Result<(), SpoolError> {
+) -> Result<Unreadable, SpoolError> {
     walk(connection, leases, after.to_bytes().to_vec(), visit)
 }
 
@@ -69,58 +132,110 @@ fn walk(
     leases: &LeaseTable,
     mut after: Vec<u8>,
     mut visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
-) -> Result<(), SpoolError> {
+) -> Result<Unreadable, SpoolError> {
+    let mut unreadable = Unreadable::default();
     loop {
-        let page = page(connection, &leases.parts(), MESSAGES, &after)?;
-        if page.messages.into_iter().try_for_each(&mut visit).is_break() {
-            return Ok(());
+        let page = page(connection, &leases.parts(), &after)?;
+        if show(page.messages, &mut unreadable, &mut visit).is_break() {
+            return Ok(unreadable);
         }
         match page.last {
             Some(last) => after = last,
-            None => return Ok(()),
+            None => return Ok(unreadable),
         }
     }
 }
 
+/// Shows messages until `visit` has seen enough, and counts those up to there that cannot be read.
+fn show(
+    messages: Shown,
+    unreadable: &mut Unreadable,
+    mut visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    messages.into_iter().try_for_each(|message| match message {
+        Ok(message) => visit(message),
+        Err(one) => {
+            unreadable.add(one);
+            ControlFlow::Continue(())
+        }
+    })
+}
+
+/// Messages in their order, the damaged ones in their place.
+type Shown = Vec<Result<QueuedMessage, Unreadable>>;
+
+#[derive(Default)]
 struct Page {
-    messages: Vec<QueuedMessage>,
+    messages: Shown,
     /// The id of the last row, shown or not; `None` after the end.
     last: Option<Vec<u8>>,
 }
 
-/// A page; a damaged message is left out, so that it does not hide the others.
-fn page(
-    connection: &mut Connection,
-    leased: &Leased,
-    statement: &str,
-    after: &[u8],
-) -> Result<Page, SpoolError> {
+/// A page of the list. Where one of the database is malformed, the recipients tell which messages are on that.
+fn page(connection: &mut Connection, leased: &Leased, after: &[u8]) -> Result<Page, SpoolError> {
     let view = connection.transaction()?;
+    match read_page(&view, leased, MESSAGES, after) {
+        Err(SpoolError::Corrupt { .. }) => page_by_recipients(&view, leased, after),
+        read => read,
+    }
+}
+
+/// What the statement finds, up to a malformed page of the database.
+fn read_page(view: &Connection, leased: &Leased, statement: &str, after: &[u8]) -> Result<Page, SpoolError> {
     let mut statement = view.prepare_cached(statement)?;
     let mut rows = statement.query(params![after, PAGE.cast_signed()])?;
-    let mut page = Page {
-        messages: Vec::new(),
-        last: None,
-    };
+    let mut page = Page::default();
     let mut listed = 0_usize;
-    while listed < PAGE_RECIPIENTS
-        && let Some(row) = rows.next()?
-    {
+    while listed < PAGE_RECIPIENTS {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Err(error) if page.last.is_none() => return Err(error.into()),
+            // The next page begins with the error.
+            Ok(None) | Err(_) => break,
+        };
         page.last = Some(row.get(0)?);
-        match message(&view, leased, row) {
-            Ok(message) => {
-                listed = listed.saturating_add(message.recipients.len());
-                page.messages.push(message);
-            }
-            Err(error) => tracing::error!(%error, "a message cannot be shown"),
+        let id = id(row, 0).ok();
+        let message = message(view, leased, row).map_err(|error| damaged(id, error));
+        listed = listed.saturating_add(message.as_ref().map_or(1, |message| message.recipients.len()));
+        page.messages.push(message);
+    }
+    Ok(page)
+}
+
+/// The messages to which the next recipients belong, each by itself.
+fn page_by_recipients(view: &Connection, leased: &Leased, after: &[u8]) -> Result<Page, SpoolError> {
+    let mut statement = view.prepare_cached(MESSAGES_OF_RECIPIENTS)?;
+    let mut rows = statement.query([after])?;
+    let mut page = Page::default();
+    while page.messages.len() < PAGE_BY_RECIPIENTS {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Err(error) if page.last.is_none() => return Err(error.into()),
+            Ok(None) | Err(_) => break,
+        };
+        page.last = Some(row.get(0)?);
+        match id(row, 0) {
+            Ok(id) => page.messages.extend(one_message(view, leased, id)?),
+            Err(error) => page.messages.push(Err(damaged(None, error))),
         }
     }
     Ok(page)
 }
 
+/// One message; nothing if there is no such row.
+fn one_message(view: &Connection, leased: &Leased, id: QueueId) -> Result<Shown, SpoolError> {
+    match read_page(view, leased, ONE_MESSAGE, &id.to_bytes()) {
+        Err(error @ SpoolError::Corrupt { .. }) => Ok(vec![Err(damaged(Some(id), error))]),
+        read => Ok(read?.messages),
+    }
+}
+
 fn message(connection: &Connection, leased: &Leased, row: &Row<'_>) -> Result<QueuedMessage, SpoolError> {
     let id = id(row, 0)?;
     let recipients = recipients(connection, leased.get(&id).map(Vec::as_slice), id)?;
+    if recipients.is_empty() {
+        return Err(corrupt(id, "a message without recipients"));
+    }
     Ok(QueuedMessage {
         id,
         sender: text(id, row, 1)?.to_owned(),
@@ -247,9 +362,15 @@ pub(super) fn summary(
     let parts = leases.parts();
     let mut statement = view.prepare_cached(ALL_RECIPIENTS)?;
     let mut rows = statement.query([])?;
+    let (mut unreadable, mut last) = (Unreadable::default(), None);
     while let Some(row) = rows.next()? {
         if let Err(error) = count(row, &parts, &mut counts, &mut hops) {
-            tracing::error!(%error, "a recipient cannot be counted");
+            let id = id(row, 0).ok();
+            // The recipients of one message follow each other.
+            if last != Some(id) {
+                unreadable.add(damaged(id, error));
+            }
+            last = Some(id);
         }
     }
     Ok(Summary {
@@ -259,6 +380,7 @@ pub(super) fn summary(
         oldest_age: None,
         recipients: counts,
         destinations: busiest(&view, hops, destinations)?,
+        unreadable,
     })
 }
 

@@ -120,6 +120,19 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
     spool.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn what_is_no_directory_is_said_to_be_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+    std::fs::write(&file, "").unwrap();
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    for path in [file, link] {
+        let refused = EmbeddedSpool::open(&path, Options::default()).await.unwrap_err();
+        let named = format!("{} is not a directory", path.display());
+        assert!(refused.to_string().ends_with(&named), "{refused}");
+    }
+}
+
 async fn open_for(path: &Path, queue_messages: u64) -> EmbeddedSpool {
     let options = Options {
         queue_messages,

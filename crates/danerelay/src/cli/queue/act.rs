@@ -63,7 +63,14 @@ pub(super) fn run(config: &Config, action: Action, arguments: &ActArguments) -> 
     } else {
         write(&format!("{}\n", told(action, &acts)))?;
     }
-    Ok(if acts.selected() > 0 {
+    match acts.unreadable {
+        0 => {}
+        1 => notice("1 message cannot be read, and was left alone: see the relay's log"),
+        many => notice(&format!(
+            "{many} messages cannot be read, and were left alone: see the relay's log"
+        )),
+    }
+    Ok(if acts.selected() > 0 && acts.unreadable == 0 {
         Verdict::Good
     } else {
         Verdict::Bad
@@ -92,11 +99,15 @@ fn told(action: Action, acts: &Acts) -> String {
     if acts.selected() == 0 {
         return "no recipient in the queue fits".to_owned();
     }
-    let (done, left) = match action {
-        Action::Retry => ("retrying", "held already or gone"),
-        Action::Hold => ("held", "held already or gone"),
-        Action::Release => ("released", "not held or gone"),
-        Action::Delete => ("deleted", "gone already"),
+    let (done, one_left, many_left) = match action {
+        Action::Retry => (
+            "retrying",
+            "is held and stays so, or is gone",
+            "are held and stay so, or are gone",
+        ),
+        Action::Hold => ("held", "is held already or gone", "are held already or gone"),
+        Action::Release => ("released", "is not held or gone", "are not held or gone"),
+        Action::Delete => ("deleted", "is gone already", "are gone already"),
     };
     let mut parts = vec![format!(
         "{done} {} of {}",
@@ -110,8 +121,8 @@ fn told(action: Action, acts: &Acts) -> String {
     }
     match acts.unsuitable {
         0 => {}
-        1 => parts.push(format!("1 is {left}")),
-        many => parts.push(format!("{many} are {left}")),
+        1 => parts.push(format!("1 {one_left}")),
+        many => parts.push(format!("{many} {many_left}")),
     }
     parts.join("; ")
 }
@@ -168,6 +179,7 @@ mod tests {
             done,
             leased,
             unsuitable,
+            unreadable: 0,
         };
         assert_eq!(
             told(Action::Hold, &acts(2, 3, 1, 0)),
@@ -176,6 +188,10 @@ mod tests {
         assert_eq!(
             told(Action::Release, &acts(1, 1, 2, 2)),
             "released 1 recipient of 1 message; 2 are being delivered now and were left alone; 2 are not held or gone"
+        );
+        assert_eq!(
+            told(Action::Retry, &acts(0, 0, 0, 1)),
+            "retrying 0 recipients of 0 messages; 1 is held and stays so, or is gone"
         );
         assert_eq!(
             told(Action::Delete, &acts(0, 0, 0, 0)),

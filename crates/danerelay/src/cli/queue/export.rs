@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mail::QueueId;
 use spool::ReadOnlySpool;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::source::Source;
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
@@ -80,7 +81,7 @@ fn read(spool: &ReadOnlySpool, arguments: &ExportArguments) -> Result<(), Failur
 enum Output {
     Standard(BufWriter<StdoutLock<'static>>),
     /// A file beside the one that is wanted, which it replaces when it is whole.
-    File(PathBuf, BufWriter<NamedTempFile>),
+    File(PathBuf, BufWriter<File>, TempPath),
     /// What is there and no file, such as a pipe: nothing may take its place.
     Device(PathBuf, BufWriter<File>),
 }
@@ -98,7 +99,7 @@ impl Output {
             Ok(_) | Err(_) => {
                 // Where the name is that of a link, what it leads to is meant.
                 let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-                beside(&path).map(|file| Self::File(path, BufWriter::new(file)))
+                beside(&path).map(|(file, temporary)| Self::File(path, BufWriter::new(file), temporary))
             }
         };
         opened.map_err(|cause| Failure::File {
@@ -110,12 +111,11 @@ impl Output {
     fn write(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let written = match self {
             Self::Standard(output) => output.write_all(octets),
-            Self::File(_, output) => output.write_all(octets),
-            Self::Device(_, output) => output.write_all(octets),
+            Self::File(_, output, _) | Self::Device(_, output) => output.write_all(octets),
         };
         written.map_err(|cause| match self {
             Self::Standard(_) => Failure::Output(cause),
-            Self::File(path, _) | Self::Device(path, _) => Failure::File {
+            Self::File(path, ..) | Self::Device(path, _) => Failure::File {
                 path: path.clone(),
                 cause,
             },
@@ -127,8 +127,8 @@ impl Output {
         let (path, finished) = match self {
             Self::Standard(mut output) => return output.flush().map_err(Failure::Output),
             Self::Device(path, mut output) => (path, output.flush()),
-            Self::File(path, output) => {
-                let finished = publish(output, &path);
+            Self::File(path, output, temporary) => {
+                let finished = publish(output, temporary, &path);
                 (path, finished)
             }
         };
@@ -136,21 +136,25 @@ impl Output {
     }
 }
 
-/// An empty file in the directory of this one, for its owner alone; it goes with its value.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+/// An empty file in the directory of this one, for its owner alone; it goes with its path. Errors do not name it, whose
+/// name nobody has chosen.
+fn beside(path: &Path) -> io::Result<(File, TempPath)> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
     let directory = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty());
     tempfile::Builder::new()
         .prefix(".danerelay-export-")
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .make_in(directory.unwrap_or(Path::new(".")), |path| options.open(path))
+        .map(NamedTempFile::into_parts)
 }
 
-fn publish(output: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+fn publish(output: BufWriter<File>, temporary: TempPath, path: &Path) -> io::Result<()> {
     let file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
     // Perhaps the message is to be deleted next.
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|failed| failed.error)?;
+    file.sync_all()?;
+    temporary.persist(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 
@@ -192,6 +196,10 @@ mod tests {
         output.write(b"nothing").unwrap();
         output.finish().unwrap();
         let nowhere = Path::new("/nowhere/message.eml");
-        assert!(matches!(Output::open(Some(nowhere)), Err(Failure::File { .. })));
+        let failure = Output::open(Some(nowhere)).err().unwrap();
+        assert_eq!(
+            failure.to_string(),
+            "/nowhere/message.eml: No such file or directory (os error 2)"
+        );
     }
 }

@@ -5,21 +5,27 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use jiff::Timestamp;
-use spool::{QueuedMessage, ReadOnlySpool};
+use mail::QueueId;
+use spool::{QueuedMessage, ReadOnlySpool, Unreadable};
 
 use super::select::SelectorArguments;
 use super::source::Source;
 use super::table;
-use crate::admin::protocol::{Line, Nothing, Request};
+use crate::admin::protocol::{Line, Listed, Request};
 use crate::admin::selectors::Selectors;
 use crate::cli::Verdict;
 use crate::cli::client::Client;
+use crate::cli::output::notice;
 use crate::config::Config;
 use crate::failure::Failure;
 
 /// What to list, and how.
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
+    /// The same as --id for each.
+    #[arg(value_name = "ID", conflicts_with = "all")]
+    ids: Vec<QueueId>,
+
     /// Print one JSON object a line and message.
     #[arg(long)]
     json: bool,
@@ -30,26 +36,48 @@ pub(crate) struct ListArguments {
 
 /// Lists what is selected.
 pub(super) fn run(config: &Config, arguments: &ListArguments) -> Result<Verdict, Failure> {
-    let selectors = Selectors::from(&arguments.selectors);
+    let mut selectors = Selectors::from(&arguments.selectors);
+    selectors.id.extend(&arguments.ids);
     let mut listing = Listing::new(arguments.json, BufWriter::new(io::stdout().lock()));
     let listed = match Source::open(config)? {
         Source::Daemon(client) => ask(client, selectors, &mut listing),
         Source::Spool(spool) => read(&spool, &selectors, &mut listing),
     };
-    match listed.and_then(|()| listing.finish().map_err(Failure::Output)) {
+    let ended = listed.and_then(|unreadable| {
+        listing.finish().map_err(Failure::Output)?;
+        Ok(complain(&unreadable))
+    });
+    match ended {
         // Whoever reads has seen enough, as `head` has.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Verdict::Good),
-        ended => ended.map(|()| Verdict::Good),
+        ended => ended,
     }
 }
 
-fn ask<W: Write>(mut client: Client, selectors: Selectors, listing: &mut Listing<W>) -> Result<(), Failure> {
+/// Says what was not shown, and what the exit status is to say of that.
+pub(super) fn complain(unreadable: &Unreadable) -> Verdict {
+    match unreadable.messages {
+        0 => return Verdict::Good,
+        1 => notice(&format!("1 message cannot be read: {}", unreadable.error)),
+        many => notice(&format!(
+            "{many} messages cannot be read, the first because {}",
+            unreadable.error
+        )),
+    }
+    Verdict::Bad
+}
+
+fn ask<W: Write>(
+    mut client: Client,
+    selectors: Selectors,
+    listing: &mut Listing<W>,
+) -> Result<Unreadable, Failure> {
     client.ask(&Request::List { selectors })?;
     loop {
-        match client.next::<QueuedMessage, Nothing>()? {
+        match client.next::<QueuedMessage, Listed>()? {
             Line::Result(message) => listing.show(&message).map_err(Failure::Output)?,
             Line::Progress(_) | Line::Error(_) => {}
-            Line::End(Nothing {}) => return Ok(()),
+            Line::End(listed) => return Ok(listed.unreadable),
         }
     }
 }
@@ -58,11 +86,12 @@ fn read<W: Write>(
     spool: &ReadOnlySpool,
     selectors: &Selectors,
     listing: &mut Listing<W>,
-) -> Result<(), Failure> {
+) -> Result<Unreadable, Failure> {
+    let mut unreadable = Unreadable::default();
     let now = Timestamp::now();
     let mut written = Ok(());
     for source in selectors.sources() {
-        spool.list(source, |message| {
+        let passed_over = spool.list(source, |message| {
             if selectors.fit(&message, now) {
                 written = listing.show(&message);
             }
@@ -72,11 +101,12 @@ fn read<W: Write>(
                 ControlFlow::Break(())
             }
         })?;
+        unreadable.add(passed_over);
         if written.is_err() {
             break;
         }
     }
-    written.map_err(Failure::Output)
+    written.map(|()| unreadable).map_err(Failure::Output)
 }
 
 /// A list under way.
@@ -122,7 +152,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use clap::Parser;
-    use mail::QueueId;
     use spool::{QueuedRecipient, RecipientIndex, RecipientState};
 
     use super::*;
@@ -221,7 +250,7 @@ mod tests {
             .and_then(|object| object.pointer("/recipients/0"))
             .unwrap();
         assert_eq!(recipient.get("state").unwrap(), "deferred");
-        assert_eq!(recipient.get("next_attempt").unwrap(), "2026-11-22T10:00:00Z");
+        assert_eq!(recipient.get("next_attempt").unwrap(), "2026-11-22T10:00:00.000Z");
         assert_eq!(recipient.get("reply_code").unwrap(), 451);
     }
 

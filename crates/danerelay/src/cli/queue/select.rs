@@ -22,12 +22,12 @@ pub(super) struct SelectorArguments {
     #[arg(long, value_name = "DOMAIN", value_parser = DomainPart::parse)]
     recipient_domain: Option<DomainPart>,
 
-    /// Messages of this envelope sender; <> for reports.
+    /// Messages of this envelope sender, in upper or lower case; <> for reports.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_sender)]
     sender: Option<ReversePath>,
 
     /// Messages accepted longer ago than this, for example 4h.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_age, allow_hyphen_values = true)]
     older_than: Option<Interval>,
 
     /// Messages with a recipient whose last attempt ended for a reason that contains this text, and of these such
@@ -43,6 +43,15 @@ enum SenderError {
     Empty(#[from] EmptyText),
     #[error(transparent)]
     Address(#[from] AddressError),
+}
+
+/// Why a text is no age.
+#[derive(Debug, thiserror::Error)]
+#[error("a duration is positive: a whole number and one of s, m, h, d, such as 4h or 5d")]
+struct AgeError;
+
+fn parse_age(text: &str) -> Result<Interval, AgeError> {
+    text.parse().map_err(|_| AgeError)
 }
 
 fn parse_sender(text: &str) -> Result<ReversePath, SenderError> {

@@ -10,6 +10,7 @@ use spool::{Declared, DeclaredRecipient, QueuedMessage, ReadOnlySpool};
 use super::source::Source;
 use super::table;
 use crate::admin::letter::{Ages, Letter};
+use crate::admin::missing;
 use crate::admin::protocol::{Refusal, Request};
 use crate::cli::Verdict;
 use crate::cli::client::AdminError;
@@ -61,11 +62,11 @@ fn read(spool: &ReadOnlySpool, id: QueueId, ages: Ages) -> Result<Letter, Failur
 /// The message in the spool of a stopped daemon.
 pub(super) fn find(spool: &ReadOnlySpool, id: QueueId) -> Result<QueuedMessage, Failure> {
     let mut found = None;
-    spool.list(Some(id), |message| {
+    let unreadable = spool.list(Some(id), |message| {
         found = Some(message);
         std::ops::ControlFlow::Break(())
     })?;
-    found.ok_or_else(|| AdminError::Refused(Refusal::unknown(id)).into())
+    found.ok_or_else(|| AdminError::Refused(missing(id, &unreadable)).into())
 }
 
 fn text(letter: &Letter, now: Timestamp) -> String {

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use spool::Summary;
 
+use super::list::complain;
 use super::source::Source;
 use super::table;
 use crate::admin::protocol::Request;
@@ -37,7 +38,7 @@ pub(super) fn run(config: &Config, arguments: &SummaryArguments) -> Result<Verdi
     } else {
         write(&text(&summary))?;
     }
-    Ok(Verdict::Good)
+    Ok(complain(&summary.unreadable))
 }
 
 fn text(summary: &Summary) -> String {
@@ -74,7 +75,7 @@ fn text(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use spool::{DestinationCount, StateCounts};
+    use spool::{DestinationCount, StateCounts, Unreadable};
 
     use super::*;
 
@@ -100,6 +101,7 @@ mod tests {
                 held: 3,
                 ..StateCounts::default()
             },
+            unreadable: Unreadable::default(),
             destinations: vec![DestinationCount {
                 next_hop: "a.example".to_owned(),
                 messages: 2,
