@@ -166,6 +166,9 @@ where
     }
 }
 
+/// The field that a line of a mailbox file becomes, as Postfix names it.
+const MAILBOX_LINE: &[u8] = b"X-Mailbox-Line: ";
+
 impl Arrival {
     /// Moves decoded content into the spool, as long as the message can still be accepted.
     async fn store(&mut self) {
@@ -193,15 +196,19 @@ impl Arrival {
 
     /// Puts the blank line in front of content that is a body only (RFC 5322 §2.1): without it a folded first line would be
     /// more of our Received field, and any other a broken field behind it. `false` while more of that line must come. No
-    /// signature is lost by it: one is a field of a header (RFC 6376 §3.5), and this content has none.
+    /// signature is lost by it: one is a field of a header (RFC 6376 §3.5), and this content has none. The line of a mailbox
+    /// file becomes a field, so that the header behind it stays one.
     fn is_separated(&mut self) -> bool {
         if self.beginning.is_none() {
             self.beginning = Beginning::of(&self.decoded);
-            if self.beginning == Some(Beginning::Body) {
-                let separated = [b"\r\n", &*self.decoded].concat();
-                self.decoded = BytesMut::from(&*separated);
-            }
+            let before = match self.beginning {
+                None | Some(Beginning::Header) => return self.beginning.is_some(),
+                Some(Beginning::MailboxLine) => MAILBOX_LINE,
+                Some(Beginning::Body) => b"\r\n",
+            };
+            let separated = [before, &*self.decoded].concat();
+            self.decoded = BytesMut::from(&*separated);
         }
-        self.beginning.is_some()
+        true
     }
 }

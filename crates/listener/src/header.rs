@@ -7,11 +7,16 @@ pub(crate) const RECEIVED_LIMIT: u32 = 100;
 /// The most octets of one field that are looked at.
 const FIELD_LENGTH: usize = 2000;
 
+/// The most octets of a left-over line of a mailbox file: far more than any has, and far less than a line may have.
+const MAILBOX_LINE_LENGTH: usize = 500;
+
 /// What content begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beginning {
     /// A field of its header, or the blank line behind a header without fields.
     Header,
+    /// The line that stands before each message in a mailbox file (RFC 4155), left over; the header may follow.
+    MailboxLine,
     /// A line that is no part of a header: there is a body only.
     Body,
 }
@@ -28,8 +33,23 @@ impl Beginning {
         if field(line).is_some() {
             return Some(Self::Header);
         }
-        end.map(|_| if line.is_empty() { Self::Header } else { Self::Body })
+        end.map(|_| {
+            if line.is_empty() {
+                Self::Header
+            } else if is_mailbox_line(line) {
+                Self::MailboxLine
+            } else {
+                Self::Body
+            }
+        })
     }
+}
+
+/// Whether it can be made a field, without a character beyond ASCII and within the length of a line.
+fn is_mailbox_line(line: &[u8]) -> bool {
+    (line.starts_with(b"From ") || line.starts_with(b">From "))
+        && line.is_ascii()
+        && line.len() <= MAILBOX_LINE_LENGTH
 }
 
 /// Follows the header of one message. Content may come in pieces of any size.
@@ -163,7 +183,7 @@ mod tests {
 
     #[test]
     fn content_begins_with_a_header_or_without_one() {
-        use Beginning::{Body, Header};
+        use Beginning::{Body, Header, MailboxLine};
         for (content, needed, beginning) in [
             ("Subject: x\r\n", "Subject:", Header),
             ("Subject : x\r\n", "Subject :", Header),
@@ -178,8 +198,12 @@ mod tests {
             (
                 "From a@b Thu Jan  1 00:00:00 2026\r\nSubject: x\r\n",
                 "From a@b Thu Jan  1 00:00:00 2026\r\n",
-                Body,
+                MailboxLine,
             ),
+            (">From a@b\r\nSubject: x\r\n", ">From a@b\r\n", MailboxLine),
+            ("From : a@b\r\n", "From :", Header),
+            ("From caf\u{e9}\r\n", "From caf\u{e9}\r\n", Body),
+            ("Fromage\r\n", "Fromage\r\n", Body),
         ] {
             for length in 0..=content.len() {
                 let known = (length >= needed.len()).then_some(beginning);

@@ -12,8 +12,9 @@
 //! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
 //!
 //! What it never does: change anything in a message below its own Received field (but to put the blank line in front of
-//! content that has no header), resolve names, or hold content in memory whole. The client's name in the log and in Received is `unknown`, because no reverse look-up is made
-//! and what the client calls itself proves nothing.
+//! content that has no header, or to make a field of a left-over line of a mailbox file), resolve names, or hold content
+//! in memory whole. The client's name in the log and in Received is `unknown`, because no reverse look-up is made and what
+//! the client calls itself proves nothing.
 
 mod accept;
 mod config;

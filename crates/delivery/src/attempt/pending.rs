@@ -113,7 +113,7 @@ impl<'a> Pending<'a> {
                 let mut failure = failure.into_failure(standing);
                 failure
                     .reason
-                    .push_str("; the server may have taken the message, which may arrive twice");
+                    .push_str("; the server may have taken the message all the same");
                 Ending::Failed(failure)
             }
         };

@@ -99,6 +99,7 @@ async fn no_content_becomes_a_part_of_our_received_field() {
         (" \r\n", "\r\n"),
         ("no field\r\nSubject: x\r\n\r\nbody\r\n", "\r\n"),
         ("body\r\n", "\r\n"),
+        ("From a@b 2026\r\nSubject: x\r\n\r\nbody\r\n", "X-Mailbox-Line: "),
         // No header, so no character of a header is beyond ASCII.
         (" caf\u{e9}\r\n", "\r\n"),
     ] {
