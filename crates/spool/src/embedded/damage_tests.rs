@@ -59,6 +59,23 @@ async fn a_damaged_row_does_not_keep_the_others_back() {
     }
 }
 
+/// A spool of 300 messages in which the page is malformed that has the 151st one's id and this.
+async fn with_malformed_page(neighbour: &[u8]) -> (TempDir, Vec<QueueId>) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..300 {
+        ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
+    }
+    ids.sort();
+    spool.close().await.unwrap();
+    destroy_page(
+        &directory.path().join(DATABASE),
+        [&ids[150].to_bytes(), neighbour],
+    );
+    (directory, ids)
+}
+
 /// Destroys the page of the database that has both of these.
 fn destroy_page(database: &Path, both: [&[u8]; 2]) {
     let mut octets = fs::read(database).unwrap();
@@ -72,18 +89,7 @@ fn destroy_page(database: &Path, both: [&[u8]; 2]) {
 #[tokio::test]
 async fn a_malformed_page_keeps_back_only_whose_rows_it_had() {
     for neighbour in [&b"@b.example"[..], b"sender@"] {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = open(directory.path()).await.unwrap();
-        let mut ids = Vec::new();
-        for _ in 0..300 {
-            ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
-        }
-        ids.sort();
-        spool.close().await.unwrap();
-        destroy_page(
-            &directory.path().join(DATABASE),
-            [&ids[150].to_bytes(), neighbour],
-        );
+        let (directory, ids) = with_malformed_page(neighbour).await;
 
         let spool = open(directory.path()).await.unwrap();
         let mut found = Vec::new();
@@ -213,16 +219,7 @@ async fn a_damaged_message_is_not_deleted_under_a_delivery() {
 #[tokio::test]
 async fn what_is_on_a_malformed_page_is_counted_not_deleted_and_the_writer_goes_on() {
     for neighbour in [&b"@b.example"[..], b"sender@"] {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = open(directory.path()).await.unwrap();
-        let mut ids = Vec::new();
-        for _ in 0..300 {
-            ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
-        }
-        ids.sort();
-        spool.close().await.unwrap();
-        let database = directory.path().join(DATABASE);
-        destroy_page(&database, [&ids[150].to_bytes(), neighbour]);
+        let (directory, ids) = with_malformed_page(neighbour).await;
 
         let spool = open(directory.path()).await.unwrap();
         let found = Arc::new(std::sync::Mutex::new(Vec::new()));
