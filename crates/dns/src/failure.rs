@@ -1,68 +1,108 @@
-//! Why a look-up gave no answer, and what the server said about it.
+//! Why a look-up gave no answer: the cause, and behind it what failed, where.
 
 use std::fmt;
+use std::sync::Arc;
 
-use hickory_proto::op::Message;
-use hickory_proto::rr::rdata::opt::EdnsOption;
+use hickory_proto::rr::{Name, RecordType};
 use mail::LookupFailure;
 
-/// The number of the EDNS option "Extended DNS Error" (RFC 8914 §2).
-const EXTENDED_ERROR: u16 = 15;
-/// Its codes for failed validation: bogus, expired, not yet valid, DNSKEY missing, RRSIGs missing; NSEC missing.
-const VALIDATION_FAILED: [u16; 6] = [6, 7, 8, 9, 10, 12];
-/// The most characters of a server's text that are passed on.
-const TEXT: usize = 100;
+use crate::diagnosis::{Diagnosis, Problem};
+use crate::extended::ExtendedError;
+use crate::flaw::Flaw;
 
-/// What the codes from 0 on mean (RFC 8914 §4).
-const MEANINGS: [&str; 25] = [
-    "Other Error",
-    "Unsupported DNSKEY Algorithm",
-    "Unsupported DS Digest Type",
-    "Stale Answer",
-    "Forged Answer",
-    "DNSSEC Indeterminate",
-    "DNSSEC Bogus",
-    "Signature Expired",
-    "Signature Not Yet Valid",
-    "DNSKEY Missing",
-    "RRSIGs Missing",
-    "No Zone Key Bit Set",
-    "NSEC Missing",
-    "Cached Error",
-    "Not Ready",
-    "Blocked",
-    "Censored",
-    "Filtered",
-    "Prohibited",
-    "Stale NXDOMAIN Answer",
-    "Not Authoritative",
-    "Not Supported",
-    "No Reachable Authority",
-    "Network Error",
-    "Invalid Data",
-];
-
-/// Why a look-up gave no answer. What is decided rests on the cause alone: the server's own words are for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a look-up gave no answer. What is decided rests on the cause alone, and two of the same cause are equal: the rest is for
+/// people.
+#[derive(Debug, Clone)]
 pub struct NoAnswer {
     /// The cause.
     pub cause: LookupFailure,
-    /// What the server that refused said about it, where it did.
-    pub extended: Option<ExtendedError>,
-}
-
-/// An Extended DNS Error (RFC 8914). Nothing vouches for it (its §6), so it decides nothing but how a SERVFAIL is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExtendedError {
-    code: u16,
-    /// Printable ASCII, and not long.
-    text: String,
+    /// What failed, as far as it is known. Shared, for failures are kept and copied.
+    diagnosis: Option<Arc<Diagnosis>>,
 }
 
 impl NoAnswer {
-    /// The same words of the server for another cause.
+    /// A failure and what it was.
+    pub(crate) fn new(cause: LookupFailure, problem: impl Into<Problem>) -> Self {
+        Self {
+            cause,
+            diagnosis: Some(Arc::new(Diagnosis::of(problem.into()))),
+        }
+    }
+
+    /// A failed validation and what failed.
+    pub(crate) fn bogus(flaw: Flaw) -> Self {
+        Self::new(LookupFailure::Bogus, flaw)
+    }
+
+    /// The same problem under another cause.
     pub(crate) fn called(self, cause: LookupFailure) -> Self {
         Self { cause, ..self }
+    }
+
+    /// Another cause and problem in the same place.
+    pub(crate) fn because(self, cause: LookupFailure, problem: impl Into<Problem>) -> Self {
+        let problem = problem.into();
+        self.with(|diagnosis| diagnosis.problem = Some(problem))
+            .called(cause)
+    }
+
+    /// Says which question it was. Who is nearer to the problem has said it already, and that stands.
+    pub(crate) fn about(self, name: &Name, record_type: RecordType) -> Self {
+        self.with(|diagnosis| {
+            diagnosis
+                .question
+                .get_or_insert_with(|| (name.clone(), record_type));
+        })
+    }
+
+    /// Says in which zone it was; likewise.
+    pub(crate) fn in_zone(self, zone: &Name) -> Self {
+        self.with(|diagnosis| {
+            diagnosis.zone.get_or_insert_with(|| zone.clone());
+        })
+    }
+
+    /// Says which server it was; likewise.
+    pub(crate) fn at_server(self, server: &Arc<str>) -> Self {
+        self.with(|diagnosis| {
+            diagnosis.server.get_or_insert_with(|| Arc::clone(server));
+        })
+    }
+
+    /// Adds the server's own words; likewise.
+    pub(crate) fn said(self, extended: Option<ExtendedError>) -> Self {
+        self.with(|diagnosis| diagnosis.extended = diagnosis.extended.take().or(extended))
+    }
+
+    /// The fault is on our own side: whatever was asked about is not to be blamed.
+    pub(crate) fn ours(self) -> Self {
+        self.with(|diagnosis| diagnosis.is_ours = true)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Diagnosis)) -> Self {
+        let mut diagnosis = self.diagnosis.unwrap_or_default();
+        change(Arc::make_mut(&mut diagnosis));
+        Self {
+            cause: self.cause,
+            diagnosis: Some(diagnosis),
+        }
+    }
+
+    /// What failed, where: plain words in printable ASCII, not long. Nothing where there is no more to say than the cause does.
+    pub fn reason(&self) -> Option<&Diagnosis> {
+        self.diagnosis
+            .as_deref()
+            .filter(|diagnosis| diagnosis.says_something())
+    }
+
+    /// What the server that refused said about it, where it did.
+    pub fn extended(&self) -> Option<&ExtendedError> {
+        self.diagnosis.as_ref()?.extended.as_ref()
+    }
+
+    /// Whether our own resolver is at fault rather than what was asked about.
+    pub fn is_ours(&self) -> bool {
+        self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.is_ours)
     }
 }
 
@@ -70,63 +110,29 @@ impl From<LookupFailure> for NoAnswer {
     fn from(cause: LookupFailure) -> Self {
         Self {
             cause,
-            extended: None,
+            diagnosis: None,
         }
     }
 }
 
+impl PartialEq for NoAnswer {
+    fn eq(&self, other: &Self) -> bool {
+        self.cause == other.cause
+    }
+}
+
+impl Eq for NoAnswer {}
+
+/// All that is known in one line: the cause, what failed, and the server's words.
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.extended {
-            Some(extended) => write!(f, "{}, {extended}", self.cause),
-            None => self.cause.fmt(f),
+        self.cause.fmt(f)?;
+        if let Some(reason) = self.reason() {
+            write!(f, ": {reason}")?;
         }
-    }
-}
-
-impl ExtendedError {
-    /// The first of a message that has any.
-    pub(crate) fn of(message: &Message) -> Option<Self> {
-        options(message).next()
-    }
-
-    /// Whether any in a message says that validation failed.
-    pub(crate) fn says_bogus(message: &Message) -> bool {
-        options(message).any(|error| VALIDATION_FAILED.contains(&error.code))
-    }
-
-    fn read(data: &[u8]) -> Option<Self> {
-        let (code, text) = data.split_first_chunk::<2>()?;
-        let text = String::from_utf8_lossy(text);
-        let printable = text
-            .trim_end_matches('\0')
-            .chars()
-            .map(|c| if matches!(c, ' '..='~') { c } else { '?' });
-        Some(Self {
-            code: u16::from_be_bytes(*code),
-            text: printable.take(TEXT).collect(),
-        })
-    }
-}
-
-fn options(message: &Message) -> impl Iterator<Item = ExtendedError> {
-    let options = message.edns.iter().flat_map(|edns| edns.options().as_ref());
-    options.filter_map(|(_, option)| match option {
-        EdnsOption::Unknown(EXTENDED_ERROR, data) => ExtendedError::read(data),
-        _ => None,
-    })
-}
-
-impl fmt::Display for ExtendedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EDE {}", self.code)?;
-        if let Some(meaning) = MEANINGS.get(usize::from(self.code)) {
-            write!(f, " ({meaning})")?;
-        }
-        if self.text.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.text)
+        match self.extended() {
+            Some(extended) => write!(f, ", {extended}"),
+            None => Ok(()),
         }
     }
 }
@@ -136,18 +142,42 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
     #[test]
-    fn what_a_server_says_is_short_and_printable() {
-        let words = |data: &[u8]| ExtendedError::read(data).unwrap().to_string();
-        assert_eq!(words(&[0, 6]), "EDE 6 (DNSSEC Bogus)");
+    fn what_is_nearest_to_the_problem_is_what_is_said() {
+        let inner = NoAnswer::bogus(Flaw::NoSignature)
+            .about(&name("nl."), RecordType::DNSKEY)
+            .in_zone(&name("nl."));
+        let outer = inner
+            .about(&name("mx.example.nl."), RecordType::A)
+            .in_zone(&name("example.nl."))
+            .called(LookupFailure::Indeterminate);
         assert_eq!(
-            words(b"\0\x16no server of example.org answers\0"),
-            "EDE 22 (No Reachable Authority): no server of example.org answers"
+            outer.to_string(),
+            "indeterminate: nl DNSKEY has no signature, and the zone is signed"
         );
-        assert_eq!(words(b"\xff\xffa\x1b[2J\r\nb\xffc"), "EDE 65535: a?[2J??b?c");
-        let long = [&[0, 0][..], &[b'a'; 1000]].concat();
-        assert_eq!(words(&long).len(), "EDE 0 (Other Error): ".len() + TEXT);
-        assert_eq!(ExtendedError::read(&[6]), None);
-        assert_eq!(words(&[0, 24]), "EDE 24 (Invalid Data)");
+    }
+
+    #[test]
+    fn nothing_is_decided_by_what_is_only_said() {
+        let plain = NoAnswer::from(LookupFailure::Bogus);
+        assert_eq!(plain.to_string(), "bogus");
+        assert_eq!(plain, NoAnswer::bogus(Flaw::NoSignature).ours());
+        assert_ne!(plain, NoAnswer::new(LookupFailure::Timeout, Flaw::NoSignature));
+    }
+
+    #[test]
+    fn our_own_fault_is_called_so() {
+        let ours = NoAnswer::bogus(Flaw::NoKeyMatchesAnchor)
+            .in_zone(&Name::root())
+            .ours();
+        assert_eq!(
+            ours.to_string(),
+            "bogus: our own resolver fails: none of the keys of the root zone matches the trust anchor"
+        );
+        assert!(ours.is_ours());
     }
 }

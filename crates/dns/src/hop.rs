@@ -4,7 +4,9 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use mail::{LookupFailure, Security};
 
-use crate::failure::{ExtendedError, NoAnswer};
+use crate::NoAnswer;
+use crate::extended::ExtendedError;
+use crate::outage::Outage;
 
 /// What one name holds, with its status. Aliases are followed by the caller, one hop at a time.
 #[derive(Debug, Clone)]
@@ -26,7 +28,7 @@ pub(crate) enum Finding {
 
 /// Reads a NOERROR or NXDOMAIN message. Only records at the name asked for count; whatever else the message carries about
 /// other names is not looked at (RFC 7672 §2.1.3: the target is asked about by itself).
-pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32), LookupFailure> {
+pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32), NoAnswer> {
     let records = at_owner(message, question.name(), question.query_type());
     if !records.is_empty() {
         let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
@@ -46,7 +48,10 @@ pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32)
             },
         ] => return Ok((Finding::Alias(target.0.clone()), *ttl)),
         // A name has one alias at most (RFC 2181 §10.1).
-        _ => return Err(LookupFailure::Malformed),
+        _ => {
+            let several = NoAnswer::new(LookupFailure::Malformed, Outage::SeveralAliases);
+            return Err(several.about(question.name(), question.query_type()));
+        }
     }
     let finding = match message.metadata.response_code {
         ResponseCode::NXDomain => Finding::NxDomain,
@@ -78,19 +83,16 @@ fn negative_ttl(message: &Message, name: &Name) -> u32 {
 
 /// What a message means that is no answer.
 pub(crate) fn failure_of(message: &Message) -> NoAnswer {
-    NoAnswer {
-        cause: cause_of(message.metadata.response_code),
-        extended: ExtendedError::of(message),
-    }
-}
-
-fn cause_of(code: ResponseCode) -> LookupFailure {
-    match u16::from(code) {
+    let (cause, outage) = match u16::from(message.metadata.response_code) {
         // A referral: the server neither knows nor asks those who do.
-        0 => LookupFailure::Malformed,
-        2 => LookupFailure::Servfail,
-        number => LookupFailure::Rcode(mnemonic(number).map_or_else(|| number.to_string(), str::to_owned)),
-    }
+        0 => (LookupFailure::Malformed, Outage::Referral),
+        2 => (LookupFailure::Servfail, Outage::Refused("SERVFAIL".to_owned())),
+        number => {
+            let name = mnemonic(number).map_or_else(|| number.to_string(), str::to_owned);
+            (LookupFailure::Rcode(name.clone()), Outage::Refused(name))
+        }
+    };
+    NoAnswer::new(cause, outage).said(ExtendedError::of(message))
 }
 
 /// The names of the codes as IANA registers them (RFC 6895 §2.3, RFC 7873 §8).
@@ -161,8 +163,9 @@ mod tests {
             (23, "rcode BADCOOKIE"),
             (3841, "rcode 3841"),
         ] {
-            let code = u16::into(number);
-            assert_eq!(cause_of(code).to_string(), name, "{number}");
+            let mut message = Message::query();
+            message.metadata.response_code = u16::into(number);
+            assert_eq!(failure_of(&message).cause.to_string(), name, "{number}");
         }
     }
 }

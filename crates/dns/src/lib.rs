@@ -2,7 +2,7 @@
 //!
 //! A relay that enforces DANE must know of every answer whether it is secure, insecure or none at all (RFC 7672 §2.1). This
 //! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
-//! [`LookupFailure`](mail::LookupFailure) at one place; a [`NoAnswer`] adds what the server said. A tour:
+//! [`LookupFailure`](mail::LookupFailure) at one place; a [`NoAnswer`] adds what failed, where. A tour:
 //!
 //! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), where
 //!    validation ends ([`anchor`]).
@@ -15,7 +15,8 @@
 //! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads
 //! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
 //! asks the servers, over a `channel` those with TLS. `algorithm` says which signatures count, `presentation` how types and data
-//! are written.
+//! are written. Why there is no answer is said in a `diagnosis`: a `flaw` of signatures and proofs, or an `outage`, with what the
+//! server wrote (`extended`).
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
@@ -27,12 +28,16 @@ mod belief;
 mod cache;
 mod channel;
 pub mod config;
+mod diagnosis;
+mod extended;
 mod failure;
+mod flaw;
 mod flight;
 mod hop;
 pub mod host;
 mod lookups;
 pub mod mx;
+mod outage;
 mod presentation;
 mod record;
 mod resolver;
@@ -46,7 +51,9 @@ mod validate;
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
-pub use failure::{ExtendedError, NoAnswer};
+pub use diagnosis::Diagnosis;
+pub use extended::ExtendedError;
+pub use failure::NoAnswer;
 pub use resolver::{QuestionError, Resolver};
 pub use server::{Server, TlsServer};
 #[doc(hidden)]

@@ -14,8 +14,10 @@ use crate::belief::{Belief, Doubt, State, Testing};
 use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
+use crate::outage::Outage;
 use crate::record::{to_domain, to_name};
 use crate::resolver::to_names;
+use crate::self_test::Fault;
 use crate::subtrees::Subtrees;
 use crate::trusting::Trusting;
 use crate::upstream::{Asking, Upstream};
@@ -198,7 +200,7 @@ impl Lookups {
     /// The answer, from the cache or from the servers.
     pub(crate) async fn lookup(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
         if self.state.load().is_refuted() {
-            return Err(LookupFailure::Indeterminate.into());
+            return Err(refuted());
         }
         let key = (name.clone(), record_type);
         if let Some((mut known, rest)) = self.answers.get(&key) {
@@ -213,7 +215,7 @@ impl Lookups {
     async fn ask(&self, key: &Key) -> Lookup<RData> {
         let start = Instant::now();
         let gate = timeout_at(start + self.config.timeout, self.gate()).await;
-        let state = gate.unwrap_or_else(|_| Err(LookupFailure::Timeout.into()));
+        let state = gate.unwrap_or_else(|_| Err(untested(LookupFailure::Timeout)));
         let result = match &state {
             Ok(state) => self.follow(state, start, &key.0, key.1).await,
             Err(cause) => Err(cause.clone()),
@@ -231,7 +233,7 @@ impl Lookups {
             self.answers.remove(key);
         }
         if now.is_refuted() {
-            return Err(LookupFailure::Indeterminate.into());
+            return Err(refuted());
         }
         result
     }
@@ -252,16 +254,17 @@ impl Lookups {
             Ok(Security::Insecure) => Belief::Refuted,
             // That the root is bogus is no statement about the name.
             Err(failure) if failure.cause.is_bogus() => {
-                return Err(failure.called(LookupFailure::Indeterminate));
+                return Err(failure.ours().called(LookupFailure::Indeterminate));
             }
-            Err(outage) => return Err(outage),
+            Err(outage) => return Err(outage.ours()),
         };
         // A self-test that ended meanwhile knows more.
         self.change(|state| match state.belief {
             Belief::Untested => state.belief = belief,
             Belief::Shown | Belief::Refuted => {}
         });
-        self.settled()?.ok_or(LookupFailure::Indeterminate.into())
+        self.settled()?
+            .ok_or_else(|| untested(LookupFailure::Indeterminate))
     }
 
     /// The state, if it is good to look up with; nothing if that is not known yet.
@@ -269,7 +272,7 @@ impl Lookups {
         let state = self.state.load_full();
         match (state.mode, state.belief) {
             (Mode::Validate, _) | (Mode::TrustAd, Belief::Shown) => Ok(Some(state)),
-            (Mode::TrustAd, Belief::Refuted) => Err(LookupFailure::Indeterminate.into()),
+            (Mode::TrustAd, Belief::Refuted) => Err(refuted()),
             (Mode::TrustAd, Belief::Untested) => Ok(None),
         }
     }
@@ -297,8 +300,10 @@ impl Lookups {
 
     pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
         let question = Query::query(Name::root(), RecordType::DNSKEY);
-        let message = self.upstream.exchange(&question, Asking::Unchecked).await?;
-        Ok(message
+        let reply = self.upstream.exchange(&question, Asking::Unchecked).await;
+        let reply = reply.map_err(|failure| failure.cause)?;
+        Ok(reply
+            .message
             .answers
             .iter()
             .any(|record| record.record_type() == RecordType::RRSIG))
@@ -318,7 +323,10 @@ impl Lookups {
             let hop = self.hop(state, &here, record_type);
             let hop = match timeout_at(start + self.config.timeout, hop).await {
                 Ok(hop) => hop?,
-                Err(_) => return Err(overdue(state, &here, start)),
+                Err(_) => {
+                    let late = overdue(state, &here, start, self.config.timeout);
+                    return Err(late.about(&here, record_type));
+                }
             };
             security = security.and(hop.security);
             ttl = ttl.min(hop.ttl);
@@ -343,7 +351,8 @@ impl Lookups {
                 ttl,
             });
         }
-        Err(LookupFailure::AliasLoop.into())
+        let lost = NoAnswer::new(LookupFailure::AliasLoop, Outage::Aliases(MAX_ALIASES));
+        Err(lost.about(&here, record_type))
     }
 
     async fn hop(&self, state: &State, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
@@ -364,11 +373,23 @@ impl Lookups {
     }
 }
 
-fn overdue(state: &State, name: &Name, start: Instant) -> NoAnswer {
+fn overdue(state: &State, name: &Name, start: Instant, patience: Duration) -> NoAnswer {
+    let late = || NoAnswer::new(LookupFailure::Timeout, Outage::Overdue(patience));
     match state.mode {
-        Mode::Validate => state.validator.overdue(name, start),
-        Mode::TrustAd => LookupFailure::Timeout.into(),
+        Mode::Validate => state.validator.overdue(name, start).unwrap_or_else(late),
+        Mode::TrustAd => late(),
     }
+}
+
+/// The resolver that is to be believed does not validate.
+fn refuted() -> NoAnswer {
+    let fault = Outage::SelfTest(Box::new(Fault::NotValidating));
+    NoAnswer::new(LookupFailure::Indeterminate, fault).ours()
+}
+
+/// Nothing is known of it yet.
+fn untested(cause: LookupFailure) -> NoAnswer {
+    NoAnswer::new(cause, Outage::NotYetTested).ours()
 }
 
 /// Names that nobody is asked about, because nothing in the DNS can stand there: `.onion` (RFC 7686 §2), `.invalid` (RFC 6761

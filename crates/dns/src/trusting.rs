@@ -6,9 +6,12 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{LookupFailure, Security};
 
-use crate::failure::{ExtendedError, NoAnswer};
-use crate::hop::{Finding, Hop, failure_of, is_answer, read};
-use crate::upstream::{Asking, Upstream};
+use crate::NoAnswer;
+use crate::extended::ExtendedError;
+use crate::flaw::Flaw;
+use crate::hop::{Finding, Hop, is_answer, read};
+use crate::outage::Outage;
+use crate::upstream::{Asking, Reply, Upstream};
 
 /// A resolver that leaves the validation to another.
 pub(crate) struct Trusting {
@@ -42,33 +45,44 @@ impl Trusting {
     /// now does not: another's answer counts.
     pub(crate) async fn root(&self) -> Result<Security, NoAnswer> {
         let question = Query::query(Name::root(), RecordType::SOA);
-        let mut found = Err(LookupFailure::Timeout.into());
+        let mut found = Err(NoAnswer::from(LookupFailure::Timeout));
         for answer in self
             .upstream
             .exchange_with_each(&question, Asking::Validated)
             .await
         {
             match answer {
-                Ok(message) if !is_answer(&message, &question) => {
-                    let cause = self.refusal(&question, &message).await;
-                    found = found.or(Err(cause));
+                Ok(reply) if !is_answer(&reply.message, &question) => {
+                    let failure = self.refusal(&question, &reply).await;
+                    found = found.or(Err(failure));
                 }
-                Ok(message) if status(&message) == Security::Insecure => return Ok(Security::Insecure),
+                Ok(reply) if status(&reply.message) == Security::Insecure => return Ok(Security::Insecure),
                 Ok(_) => found = Ok(Security::Secure),
-                Err(LookupFailure::Timeout) => {}
-                Err(cause) => found = found.or(Err(cause.into())),
+                Err(silence) if silence.cause == LookupFailure::Timeout => {
+                    found = found.map_err(|before| {
+                        if before.reason().is_some() {
+                            before
+                        } else {
+                            silence
+                        }
+                    });
+                }
+                Err(failure) => found = found.or(Err(failure)),
             }
         }
         found
     }
 
     async fn alias(&self, name: &Name) -> Result<Hop, NoAnswer> {
+        // The server gave an alias before and gives none now.
+        let gone =
+            || NoAnswer::new(LookupFailure::Malformed, Outage::Unreadable).about(name, RecordType::CNAME);
         let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
         let Finding::Records(records) = finding else {
-            return Err(LookupFailure::Malformed.into());
+            return Err(gone());
         };
         let [RData::CNAME(target)] = records.as_slice() else {
-            return Err(LookupFailure::Malformed.into());
+            return Err(gone());
         };
         Ok(Hop {
             security: status(&message),
@@ -78,26 +92,29 @@ impl Trusting {
     }
 
     async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), NoAnswer> {
-        let message = self.upstream.exchange(question, Asking::Validated).await?;
-        if !is_answer(&message, question) {
-            return Err(self.refusal(question, &message).await);
+        let reply = self.upstream.exchange(question, Asking::Validated).await?;
+        if !is_answer(&reply.message, question) {
+            return Err(self.refusal(question, &reply).await);
         }
-        let (finding, ttl) = read(&message, question)?;
-        Ok((message, finding, ttl))
+        let (finding, ttl) =
+            read(&reply.message, question).map_err(|failure| failure.at_server(&reply.server))?;
+        Ok((reply.message, finding, ttl))
     }
 
     /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when no
     /// validation is asked for. That data is not used.
-    async fn refusal(&self, question: &Query, message: &Message) -> NoAnswer {
-        let refusal = failure_of(message);
-        if message.metadata.response_code != ResponseCode::ServFail {
+    async fn refusal(&self, question: &Query, reply: &Reply) -> NoAnswer {
+        let refusal = reply.failure(question);
+        if reply.message.metadata.response_code != ResponseCode::ServFail {
             return refusal;
         }
-        if ExtendedError::says_bogus(message) {
+        if ExtendedError::says_bogus(&reply.message) {
             return refusal.called(LookupFailure::Bogus);
         }
         match self.upstream.exchange(question, Asking::Unchecked).await {
-            Ok(unchecked) if is_answer(&unchecked, question) => refusal.called(LookupFailure::Bogus),
+            Ok(unchecked) if is_answer(&unchecked.message, question) => {
+                refusal.because(LookupFailure::Bogus, Flaw::RefusedByServer)
+            }
             Ok(_) | Err(_) => refusal,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Messag
 use mail::LookupFailure;
 use tokio::time::timeout;
 
-use crate::Server;
 use crate::channel::Channel;
-use crate::hop::is_answer;
+use crate::hop::{failure_of, is_answer};
+use crate::outage::Outage;
+use crate::{NoAnswer, Server};
 
 /// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
@@ -39,12 +41,34 @@ pub(crate) enum Asking {
 
 /// The servers in their order.
 pub(crate) struct Upstream {
-    servers: Vec<Way>,
+    servers: Vec<NamedWay>,
     /// The server that answered last: a dead one before it costs its time-out once, not for each question.
     preferred: AtomicUsize,
     /// The longest that one server may take for one question, TCP included.
     patience: Duration,
     provider: TokioRuntimeProvider,
+}
+
+/// A server with the name that it has in messages for people.
+struct NamedWay {
+    name: Arc<str>,
+    way: Way,
+}
+
+/// What a server sent, be it an answer or a refusal.
+pub(crate) struct Reply {
+    pub(crate) message: Message,
+    /// The server, for people to read.
+    pub(crate) server: Arc<str>,
+}
+
+impl Reply {
+    /// What the reply means if it is no answer.
+    pub(crate) fn failure(&self, question: &Query) -> NoAnswer {
+        failure_of(&self.message)
+            .about(question.name(), question.query_type())
+            .at_server(&self.server)
+    }
 }
 
 /// The way to a server.
@@ -61,9 +85,12 @@ impl Upstream {
             .saturating_mul(2)
             .saturating_add(1);
         let patience = deadline.saturating_mul(2) / parts;
-        let ways = servers.into_iter().map(|server| match server {
-            Server::Plain(address) => Way::Plain(address),
-            Server::Tls(server) => Way::Tls(Channel::new(server, patience)),
+        let ways = servers.into_iter().map(|server| NamedWay {
+            name: server.to_string().into(),
+            way: match server {
+                Server::Plain(address) => Way::Plain(address),
+                Server::Tls(server) => Way::Tls(Channel::new(server, patience)),
+            },
         });
         Self {
             servers: ways.collect(),
@@ -74,9 +101,9 @@ impl Upstream {
     }
 
     /// Asks one server after the other until one answers. Where none does, a refusal or referral counts more than silence.
-    pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
+    pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Reply, NoAnswer> {
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut best = Err(LookupFailure::Timeout);
+        let mut best = Err(NoAnswer::from(LookupFailure::Timeout));
         let order = self
             .servers
             .iter()
@@ -85,14 +112,19 @@ impl Upstream {
             .skip(first)
             .take(self.servers.len());
         for (index, server) in order {
-            let attempt = timeout(self.patience, self.ask(server, question, asking)).await;
-            match attempt.unwrap_or(Err(LookupFailure::Timeout)) {
-                Ok(message) if is_answer(&message, question) => {
+            match self.ask(server, question, asking).await {
+                Ok(reply) if is_answer(&reply.message, question) => {
                     self.preferred.store(index, Ordering::Relaxed);
-                    return Ok(message);
+                    return Ok(reply);
                 }
                 Ok(refusal) if best.is_err() => best = Ok(refusal),
-                Err(cause) if best == Err(LookupFailure::Timeout) => best = Err(cause),
+                Err(failure)
+                    if best
+                        .as_ref()
+                        .is_err_and(|best| best.cause == LookupFailure::Timeout) =>
+                {
+                    best = Err(failure);
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -101,7 +133,7 @@ impl Upstream {
 
     /// Why a server over TLS cannot be spoken to.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        self.servers.iter().find_map(|server| match server {
+        self.servers.iter().find_map(|server| match &server.way {
             Way::Plain(_) => None,
             Way::Tls(channel) => channel.obstacle(),
         })
@@ -112,25 +144,39 @@ impl Upstream {
         &self,
         question: &Query,
         asking: Asking,
-    ) -> Vec<Result<Message, LookupFailure>> {
-        join_all(self.servers.iter().map(|server| async move {
-            timeout(self.patience, self.ask(server, question, asking))
-                .await
-                .unwrap_or(Err(LookupFailure::Timeout))
-        }))
+    ) -> Vec<Result<Reply, NoAnswer>> {
+        join_all(
+            self.servers
+                .iter()
+                .map(|server| self.ask(server, question, asking)),
+        )
         .await
     }
 
-    async fn ask(&self, server: &Way, question: &Query, asking: Asking) -> Result<Message, LookupFailure> {
-        let answer = match server {
+    async fn ask(&self, server: &NamedWay, question: &Query, asking: Asking) -> Result<Reply, NoAnswer> {
+        let asked = timeout(self.patience, self.ask_by(&server.way, question, asking)).await;
+        let reply = asked.unwrap_or_else(|_| Err(self.silence()));
+        match reply {
+            Ok(message) => Ok(Reply {
+                message,
+                server: Arc::clone(&server.name),
+            }),
+            Err(failure) => Err(failure
+                .about(question.name(), question.query_type())
+                .at_server(&server.name)),
+        }
+    }
+
+    async fn ask_by(&self, way: &Way, question: &Query, asking: Asking) -> Result<Message, NoAnswer> {
+        let answer = match way {
             Way::Plain(address) => self.in_clear(*address, request(question, asking)).await,
             Way::Tls(channel) => channel.ask(request(question, asking)).await,
         };
-        let message = answer.map_err(|error| cause(&error))?;
+        let message = answer.map_err(|error| self.failure(&error))?;
         // RFC 5452 §9.1: the answer is to this question. Addresses, ports and IDs are checked below us.
         let fits = matches!(message.queries.as_slice(), [asked] if asked == question);
         if !fits || message.metadata.truncation {
-            return Err(LookupFailure::Malformed);
+            return Err(unreadable());
         }
         let mut message = message.into_message();
         for record in message.answers.iter_mut().chain(&mut message.authorities) {
@@ -144,6 +190,22 @@ impl Upstream {
             .answers
             .retain(|record| seen.insert((record.name.clone(), record.data.clone())));
         Ok(message)
+    }
+
+    /// An answer that came and cannot be read is malformed; everything else is an answer that did not come.
+    fn failure(&self, error: &NetError) -> NoAnswer {
+        match error {
+            NetError::Proto(_) => unreadable(),
+            NetError::Io(error) => {
+                let words = Outage::NoConnection(error.to_string());
+                NoAnswer::new(LookupFailure::Timeout, words)
+            }
+            _ => self.silence(),
+        }
+    }
+
+    fn silence(&self) -> NoAnswer {
+        NoAnswer::new(LookupFailure::Timeout, Outage::NoReply(self.patience))
     }
 
     async fn in_clear(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
@@ -184,10 +246,6 @@ fn request(question: &Query, asking: Asking) -> DnsRequest {
     DnsRequest::new(message, DnsRequestOptions::default())
 }
 
-/// An answer that came and cannot be read is malformed; everything else is an answer that did not come.
-fn cause(error: &NetError) -> LookupFailure {
-    match error {
-        NetError::Proto(_) => LookupFailure::Malformed,
-        _ => LookupFailure::Timeout,
-    }
+fn unreadable() -> NoAnswer {
+    NoAnswer::new(LookupFailure::Malformed, Outage::Unreadable)
 }

@@ -28,8 +28,8 @@ fn say(message: &mut Message, said: &[u8]) {
 
 /// Why there is no address, and what was said with it.
 async fn failure(resolver: &Client, name: &str) -> (LookupFailure, Option<String>) {
-    let NoAnswer { cause, extended } = resolver.a(&domain(name)).await.unwrap_err();
-    (cause, extended.map(|extended| extended.to_string()))
+    let failure: NoAnswer = resolver.a(&domain(name)).await.unwrap_err();
+    (failure.cause.clone(), failure.extended().map(ToString::to_string))
 }
 
 #[tokio::test]

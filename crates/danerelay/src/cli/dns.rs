@@ -163,7 +163,7 @@ impl Report {
                 aliases: Vec::new(),
                 ttl: None,
                 cause: Some(failure.cause.to_string()),
-                extended_error: failure.extended.as_ref().map(ToString::to_string),
+                extended_error: failure.extended().map(ToString::to_string),
             },
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Remark {
 impl Remark {
     /// What the server said that refused; `cause` says which look-up that was.
     pub(super) fn said(failure: &NoAnswer, cause: impl Fn(LookupFailure) -> FailCause) -> Option<Self> {
-        let said = failure.extended.as_ref()?;
+        let said = failure.extended()?;
         Some(Self {
             verdict: DaneVerdict::Fail(cause(failure.cause.clone())),
             words: format!("the DNS server says {said}"),

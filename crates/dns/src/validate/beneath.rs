@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::cache::TimedCache;
 use crate::flight::Flights;
-use crate::hop::{failure_of, is_answer};
+use crate::hop::is_answer;
 use crate::subtrees::Subtrees;
 use crate::upstream::{Asking, Upstream};
 use crate::{NoAnswer, TrustAnchors};
@@ -146,11 +146,11 @@ impl Beneath {
 
     /// One question to the servers themselves, its answer pruned.
     pub(super) async fn ask(&self, question: &Query) -> Result<Arc<Message>, NoAnswer> {
-        let message = self.0.upstream.exchange(question, Asking::Unchecked).await?;
-        if is_answer(&message, question) {
-            Ok(Arc::new(pruned(message, question)))
+        let reply = self.0.upstream.exchange(question, Asking::Unchecked).await?;
+        if is_answer(&reply.message, question) {
+            Ok(Arc::new(pruned(reply.message, question)))
         } else {
-            Err(failure_of(&message))
+            Err(reply.failure(question))
         }
     }
 

@@ -72,7 +72,7 @@ impl Received {
     pub fn judge(&self) -> Judgement {
         let (finding, _) = match read(&self.message, &self.question) {
             Ok(read) => read,
-            Err(cause) => return Judgement::Failed(cause),
+            Err(failure) => return Judgement::Failed(failure.cause),
         };
         match proven(&self.message, &self.question, &finding) {
             Proven::Status(security) => Judgement::Decided(security),

@@ -119,12 +119,10 @@ impl Validator {
         })
     }
 
-    /// What a look-up that ran out of time was waiting for: a key on the way, or the answer itself.
-    pub(crate) fn overdue(&self, name: &Name, start: Instant) -> NoAnswer {
-        match self.beneath.failed_on_the_way(name, start) {
-            Some(missing) => missing.called(LookupFailure::Indeterminate),
-            None => LookupFailure::Timeout.into(),
-        }
+    /// The key on the way for which a look-up that ran out of time was waiting, if it was for one.
+    pub(crate) fn overdue(&self, name: &Name, start: Instant) -> Option<NoAnswer> {
+        let missing = self.beneath.failed_on_the_way(name, start)?;
+        Some(missing.called(LookupFailure::Indeterminate))
     }
 
     pub(crate) fn anchors(&self) -> &TrustAnchors {

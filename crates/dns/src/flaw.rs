@@ -1,0 +1,222 @@
+//! What can be wrong with signatures, keys and proofs.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use hickory_proto::dnssec::rdata::RRSIG;
+use jiff::Timestamp;
+
+use crate::diagnosis::Diagnosis;
+
+/// Why validation failed.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "validate names its flaws one by one")]
+pub(crate) enum Flaw {
+    /// A signature is over since then.
+    Expired(Timestamp),
+    /// A signature begins then.
+    NotYetValid(Timestamp),
+    /// A signature does not fit what is signed.
+    WrongSignature {
+        /// The key that made it, or is said to have.
+        key_tag: u16,
+    },
+    /// A signature by a key that is not among the zone's.
+    NoSuchKey {
+        /// Which key that would be.
+        key_tag: u16,
+    },
+    /// No signature where there must be one.
+    NoSignature,
+    /// No key of the zone has a digest that its DS records give.
+    NoKeyMatchesDs,
+    /// No key of the zone is one that the trust anchor names.
+    NoKeyMatchesAnchor,
+    /// The key that the DS records or the anchor name did not sign the key set.
+    KeysNotSigned,
+    /// That something is absent is not proved.
+    NoProofOfAbsence,
+    /// What is said to be absent is proved to be there.
+    ProvedToExist,
+    /// That nothing closer than the wildcard exists is not proved.
+    NoProofOfWildcard,
+    /// NSEC3 with more iterations than are computed.
+    TooManyIterations,
+    /// The server that is believed to validate refuses, and has the data when it is asked not to validate.
+    RefusedByServer,
+}
+
+#[allow(dead_code, reason = "validate names its flaws one by one")]
+impl Flaw {
+    /// What is wrong with the times of a signature, if anything is. They are compared in the arithmetic of RFC 1982 (RFC 4034
+    /// §3.1.5).
+    pub(crate) fn of_times(rrsig: &RRSIG, now: SystemTime) -> Option<Self> {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        let now = i64::try_from(now).ok()?;
+        let input = rrsig.input();
+        let inception = nearest(now, input.sig_inception.get())?;
+        let expiration = nearest(now, input.sig_expiration.get())?;
+        if inception.as_second() > now {
+            Some(Self::NotYetValid(inception))
+        } else if expiration.as_second() < now {
+            Some(Self::Expired(expiration))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn write(&self, found: &Diagnosis, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (asked, zone) = (found.asked(), found.zone());
+        match self {
+            Self::Expired(at) => write!(f, "the signature of {asked} expired on {}", date(*at)),
+            Self::NotYetValid(at) => {
+                write!(f, "the signature of {asked} is not valid before {}", date(*at))
+            }
+            Self::WrongSignature { key_tag } => {
+                write!(f, "the signature of {asked} by key {key_tag} of {zone} is wrong")
+            }
+            Self::NoSuchKey { key_tag } => {
+                write!(
+                    f,
+                    "{asked} is signed with key {key_tag}, which {zone} does not have"
+                )
+            }
+            Self::NoSignature => write!(f, "{asked} has no signature, and {zone} is signed"),
+            Self::NoKeyMatchesDs => {
+                let zone = found.zone_alone();
+                write!(f, "none of the keys of {zone} matches its DS records")
+            }
+            Self::NoKeyMatchesAnchor => {
+                let zone = found.zone_alone();
+                write!(f, "none of the keys of {zone} matches the trust anchor")
+            }
+            Self::KeysNotSigned => {
+                let zone = found.zone_alone();
+                write!(
+                    f,
+                    "the keys of {zone} are not signed by one that its DS records or the trust anchor name"
+                )
+            }
+            Self::NoProofOfAbsence => {
+                write!(f, "no proof that {asked} does not exist, and {zone} is signed")
+            }
+            Self::ProvedToExist => {
+                write!(f, "{asked} is said not to exist, and {zone} proves that it does")
+            }
+            Self::NoProofOfWildcard => {
+                write!(
+                    f,
+                    "{asked} comes from a wildcard, without proof that nothing closer exists"
+                )
+            }
+            Self::TooManyIterations => {
+                let zone = found.zone_alone();
+                write!(f, "{zone} uses too many NSEC3 iterations")
+            }
+            Self::RefusedByServer => {
+                let server = found.server();
+                write!(
+                    f,
+                    "{server} refuses {asked} and has it without validation: its signatures or proofs do not hold"
+                )
+            }
+        }
+    }
+}
+
+/// The moment within 68 years of `now` that a serial number of seconds means.
+#[allow(dead_code, reason = "validate names its flaws one by one")]
+fn nearest(now: i64, serial: u32) -> Option<Timestamp> {
+    let low = u32::try_from(now.rem_euclid(1 << 32)).ok()?;
+    // The difference modulo 2^32, read as a signed number.
+    let difference = i32::from_ne_bytes(serial.wrapping_sub(low).to_ne_bytes());
+    Timestamp::from_second(now.checked_add(difference.into())?).ok()
+}
+
+fn date(at: Timestamp) -> impl fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use hickory_proto::dnssec::Algorithm;
+    use hickory_proto::dnssec::rdata::SigInput;
+    use hickory_proto::rr::{Name, RecordType, SerialNumber};
+
+    use super::*;
+    use crate::NoAnswer;
+
+    fn words(inception: u32, expiration: u32, now: u64) -> Option<String> {
+        let input = SigInput {
+            type_covered: RecordType::MX,
+            algorithm: Algorithm::ED25519,
+            num_labels: 2,
+            original_ttl: 300,
+            sig_expiration: SerialNumber::new(expiration),
+            sig_inception: SerialNumber::new(inception),
+            key_tag: 1,
+            signer_name: Name::root(),
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+        let flaw = Flaw::of_times(&RRSIG::from_sig(input, Vec::new()), now)?;
+        let name = Name::from_ascii("example.nl.").unwrap();
+        Some(NoAnswer::bogus(flaw).about(&name, RecordType::MX).to_string())
+    }
+
+    #[test]
+    fn signatures_that_are_over_or_to_come_are_dated() {
+        assert_eq!(words(100, 200, 150), None);
+        assert_eq!(
+            words(100, 200, 260).unwrap(),
+            "bogus: the signature of example.nl MX expired on 1970-01-01 00:03 UTC"
+        );
+        assert_eq!(
+            words(100, 200, 40).unwrap(),
+            "bogus: the signature of example.nl MX is not valid before 1970-01-01 00:01 UTC"
+        );
+        // Where the seconds wrap.
+        let wrap = 1 << 32;
+        assert_eq!(words(u32::MAX - 9, 100, wrap + 50), None);
+        assert_eq!(
+            words(u32::MAX - 9, 100, wrap + 101).unwrap(),
+            "bogus: the signature of example.nl MX expired on 2106-02-07 06:29 UTC"
+        );
+    }
+
+    #[test]
+    fn every_flaw_has_plain_words_of_bounded_length() {
+        let at = Timestamp::UNIX_EPOCH;
+        let flaws = [
+            Flaw::Expired(at),
+            Flaw::NotYetValid(at),
+            Flaw::WrongSignature { key_tag: 65535 },
+            Flaw::NoSuchKey { key_tag: 65535 },
+            Flaw::NoSignature,
+            Flaw::NoKeyMatchesDs,
+            Flaw::NoKeyMatchesAnchor,
+            Flaw::KeysNotSigned,
+            Flaw::NoProofOfAbsence,
+            Flaw::ProvedToExist,
+            Flaw::NoProofOfWildcard,
+            Flaw::TooManyIterations,
+            Flaw::RefusedByServer,
+        ];
+        let label = [b'\x1b'; 60];
+        let hostile = Name::from_labels([&label[..], &label, &label, &label]).unwrap();
+        for flaw in flaws {
+            let bare = NoAnswer::bogus(flaw.clone()).to_string();
+            assert!(bare.starts_with("bogus: "), "{bare}");
+            let full = NoAnswer::bogus(flaw)
+                .about(&hostile, RecordType::TLSA)
+                .in_zone(&hostile.base_name())
+                .at_server(&"\u{202e}x".repeat(300).into())
+                .ours()
+                .to_string();
+            assert!(full.len() < 400, "{} octets: {full}", full.len());
+            assert!(full.bytes().all(|octet| matches!(octet, b' '..=b'~')), "{full}");
+        }
+    }
+}
