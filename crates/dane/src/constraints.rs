@@ -15,9 +15,9 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::x509::X509Version;
 
+use crate::chain::parse;
 use crate::failure::{PkixFailure, Untrusted, VerifyFailure};
 use crate::names::general_names;
-use crate::trust_anchor::parse;
 
 /// Checks a path that is otherwise valid. `anchor` is the certificate of the trust anchor, absent where a
 /// bare key is the anchor.

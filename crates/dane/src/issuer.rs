@@ -3,9 +3,9 @@
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::{ALL_VERIFICATION_ALGS, RawPublicKeyEntity};
 
+use crate::chain::parse;
 use crate::der::Fields;
 use crate::key::{UnsupportedKey, supported};
-use crate::trust_anchor::parse;
 
 /// Whether `issuer` is named as the issuer of `certificate` and signed it (RFC 5280 §6.1.3 (a) (1) and (4)).
 /// Dates and constraints are not looked at.

@@ -62,6 +62,7 @@
 //! Where a server sends several paths, of which one is valid, that one is found, whatever the order. A
 //! certificate's key identifiers decide nothing: they are hints for the search (RFC 5280 §4.2.1.1).
 
+mod chain;
 mod code;
 mod config;
 mod constraints;
@@ -79,6 +80,7 @@ mod usability;
 mod verifier;
 mod verify;
 
+pub use chain::Match;
 pub use code::{VerifyCode, openssl_cipher_name, openssl_version_name};
 pub use config::{
     ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, opportunistic_server_name, provider,
@@ -95,4 +97,4 @@ pub use verifier::{
     DaneProof, DaneVerifier, Observed, PkixProof, PkixVerifier, RecordingVerifier, Refusal, WebPki,
     WebPkiSetupError,
 };
-pub use verify::{Match, verify_chain};
+pub use verify::verify_chain;

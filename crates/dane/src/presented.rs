@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{self, Digest};
 use rustls::pki_types::CertificateDer;
 
 use crate::der::Fields;
-use crate::tlsa::{MatchingType, Selector, TlsaRecord};
+use crate::tlsa::{MatchingType, Selector, TlsaRecord, Usage};
 
 /// One certificate of the server's `Certificate` message.
 ///
@@ -64,5 +64,32 @@ impl<'a> Presented<'a> {
             MatchingType::Other(_) => return None,
         };
         Some(Cow::Borrowed(digest.as_ref()))
+    }
+}
+
+impl TlsaRecord {
+    /// The record that an administrator publishes for `certificate`.
+    ///
+    /// `None` if a selector or matching type is unknown, or if the certificate's key cannot be found.
+    pub fn for_certificate(
+        usage: Usage,
+        selector: Selector,
+        matching: MatchingType,
+        certificate: &CertificateDer<'_>,
+    ) -> Option<Self> {
+        let presented = Presented::new(certificate);
+        let data = presented.association_data(selector, matching)?.into_owned();
+        Some(Self {
+            usage,
+            selector,
+            matching,
+            data,
+        })
+    }
+
+    /// Whether the record's selector, matching type and data fit `certificate`. Says nothing about usage,
+    /// dates or names: that is [`crate::verify_chain`].
+    pub fn matches(&self, certificate: &CertificateDer<'_>) -> bool {
+        Presented::new(certificate).matches(self)
     }
 }

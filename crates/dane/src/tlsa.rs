@@ -4,10 +4,6 @@
 //! [`crate::usability`], and a record that cannot be used still has a meaning (RFC 7672 §2.2: TLS is
 //! required).
 
-use rustls::pki_types::CertificateDer;
-
-use crate::presented::Presented;
-
 /// Certificate usage, RFC 6698 §2.1.1. Made with `Usage::from(u8)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Usage {
@@ -185,30 +181,5 @@ impl TlsaRecord {
             return Err(TlsaSyntaxError::ShortRdata);
         };
         Ok(Self::from_parts(*usage, *selector, *matching, data.to_vec()))
-    }
-
-    /// The record that an administrator publishes for `certificate`.
-    ///
-    /// `None` if a selector or matching type is unknown, or if the certificate's key cannot be found.
-    pub fn for_certificate(
-        usage: Usage,
-        selector: Selector,
-        matching: MatchingType,
-        certificate: &CertificateDer<'_>,
-    ) -> Option<Self> {
-        let presented = Presented::new(certificate);
-        let data = presented.association_data(selector, matching)?.into_owned();
-        Some(Self {
-            usage,
-            selector,
-            matching,
-            data,
-        })
-    }
-
-    /// Whether the record's selector, matching type and data fit `certificate`. Says nothing about usage,
-    /// dates or names: that is [`crate::verify_chain`].
-    pub fn matches(&self, certificate: &CertificateDer<'_>) -> bool {
-        Presented::new(certificate).matches(self)
     }
 }

@@ -5,15 +5,14 @@ use std::ptr;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
-use x509_parser::certificate::X509Certificate;
 
+use crate::chain::{MAX_CHAIN, Match, parse};
 use crate::constraints;
 use crate::der::spki_contents;
-use crate::failure::{PkixFailure, Untrusted, VerifyFailure, path_failure};
+use crate::failure::{Untrusted, VerifyFailure, path_failure};
 use crate::names::{CommonName, ReferenceIdentifiers, leaf_matches};
 use crate::presented::Presented;
 use crate::tlsa::{MatchingType, Selector, TlsaRecord, Usage};
-use crate::verify::{MAX_CHAIN, Match};
 
 /// What a chain is checked for, besides the records.
 #[derive(Clone, Copy)]
@@ -246,13 +245,5 @@ fn rank(
         | VerifyFailure::NameMismatch
         | VerifyFailure::Untrusted(_)
         | VerifyFailure::UnsupportedKey(_) => failure,
-    }
-}
-
-/// Reads a whole certificate.
-pub(crate) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, PkixFailure> {
-    match x509_parser::parse_x509_certificate(der) {
-        Ok(([], certificate)) => Ok(certificate),
-        Ok(_) | Err(_) => Err(PkixFailure::Untrusted(Untrusted::Malformed)),
     }
 }

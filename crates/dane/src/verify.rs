@@ -2,27 +2,14 @@
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
+use crate::chain::Match;
 use crate::failure::VerifyFailure;
 use crate::key;
 use crate::names::ReferenceIdentifiers;
 use crate::presented::Presented;
-use crate::tlsa::{TlsaRecord, Usage};
+use crate::tlsa::Usage;
 use crate::trust_anchor;
 use crate::usability::TlsaSet;
-
-/// Longest chain, leaf included, that path building looks at. Real chains have two to five certificates;
-/// the bound keeps a hostile server from making the search long.
-pub(crate) const MAX_CHAIN: usize = 16;
-
-/// The record that authenticated a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The record.
-    pub record: TlsaRecord,
-    /// Place on the verified path: 0 is the leaf, 1 its issuer, and so on. For a trust anchor that was not
-    /// sent it is the number of certificates below it.
-    pub depth: usize,
-}
 
 /// Checks a server's certificate chain, leaf first, against the usable records of `set` at the time `now`.
 ///

@@ -8,12 +8,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::evidence::Evidence;
-use super::pkix::{HostCheck, PkixProof, WebPki};
-use super::{PkixVerifier, Refusal};
+use super::pkix::{HostCheck, PkixProof, PkixVerifier, WebPki};
+use super::refusal::Refusal;
+use crate::chain::{Match, whole_chain};
 use crate::handshake;
 use crate::names::ReferenceIdentifiers;
 use crate::usability::TlsaSet;
-use crate::verify::{Match, verify_chain};
+use crate::verify::verify_chain;
 
 /// Verifies one connection by DANE: the chain by the TLSA records, and the handshake's signature.
 #[derive(Debug)]
@@ -137,15 +138,4 @@ impl ServerCertVerifier for DaneVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-/// The chain as it stood in the handshake, leaf first.
-pub(super) fn whole_chain<'a>(
-    end_entity: &'a CertificateDer<'_>,
-    intermediates: &'a [CertificateDer<'_>],
-) -> Vec<CertificateDer<'a>> {
-    std::iter::once(end_entity)
-        .chain(intermediates)
-        .map(|certificate| CertificateDer::from(certificate.as_ref()))
-        .collect()
 }

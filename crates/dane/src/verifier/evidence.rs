@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ClientConnection, Error, HandshakeKind, OtherError};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// The states of a handshake: `Nothing` → `Chain` → `Signed` → `Given`, or `Refused` from any of the first
 /// two.

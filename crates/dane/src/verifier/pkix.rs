@@ -8,14 +8,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::Refusal;
-use super::dane::whole_chain;
 use super::evidence::Evidence;
+use super::refusal::Refusal;
+use crate::chain::{MAX_CHAIN, whole_chain};
 use crate::der::Fields;
 use crate::failure::{PkixFailure, Untrusted, path_failure};
 use crate::handshake;
 use crate::key::supported_key;
-use crate::verify::MAX_CHAIN;
 
 /// The trusted roots. Made once per root store, cheap to clone.
 #[derive(Clone, Debug)]

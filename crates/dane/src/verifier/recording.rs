@@ -7,8 +7,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::dane::whole_chain;
 use super::pkix::{HostCheck, WebPki};
+use crate::chain::whole_chain;
 use crate::failure::PkixFailure;
 
 /// Accepts any server: for opportunistic TLS (RFC 7435) and for TLSA RRsets of which nothing is usable

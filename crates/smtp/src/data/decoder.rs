@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 
-use super::TEXT_LINE_LENGTH;
+/// The longest line of text, in octets without its CRLF and without a stuffed dot (RFC 5321 §4.5.3.1.6,
+/// RFC 5322 §2.1.1).
+pub const TEXT_LINE_LENGTH: u64 = 998;
 
 /// Why content is refused once its end has come. One fault is kept, the first that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,8 @@
 mod decoder;
 mod stuffer;
 
-pub use decoder::{ContentFault, DataDecoder};
+pub use decoder::{ContentFault, DataDecoder, TEXT_LINE_LENGTH};
 pub use stuffer::{DotStuffer, LoneLineEnding};
-
-/// The longest line of text, in octets without its CRLF and without a stuffed dot (RFC 5321 §4.5.3.1.6,
-/// RFC 5322 §2.1.1).
-pub const TEXT_LINE_LENGTH: u64 = 998;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use mail::BodyType;
 
-use super::{MailFrom, RcptTo};
+use super::named::{MailFrom, RcptTo};
 use crate::refusal::Refusal;
 
 /// `KEYWORD` or `KEYWORD=value`, separated by blanks (RFC 5321 §4.1.2, `esmtp-param`).

@@ -5,6 +5,7 @@ mod refusals;
 use super::*;
 use crate::{Line, LineReader};
 use bytes::BytesMut;
+use mail::{BodyType, Mailbox, Ret};
 use mail::{Notify, OriginalRecipient};
 use proptest::prelude::*;
 

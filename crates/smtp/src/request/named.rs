@@ -1,0 +1,50 @@
+//! Whom `MAIL` and `RCPT` name, with their parameters.
+
+use mail::{BodyType, EnvelopeId, Mailbox, RecipientParameters, Ret, ReversePath};
+
+/// The reverse-path and parameters of `MAIL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailFrom {
+    /// Where reports go.
+    pub reverse_path: ReversePath,
+    /// `SIZE=`, in octets: what the client believes (RFC 1870 §5).
+    pub size: Option<u64>,
+    /// `BODY=` (RFC 6152).
+    pub body: Option<BodyType>,
+    /// `SMTPUTF8` (RFC 6531 §3.4): addresses and header may have characters beyond ASCII.
+    pub smtputf8: bool,
+    /// `RET=` (RFC 3461 §4.3).
+    pub ret: Option<Ret>,
+    /// `ENVID=` (RFC 3461 §4.4).
+    pub envelope_id: Option<EnvelopeId>,
+}
+
+/// The forward-path and parameters of `RCPT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RcptTo {
+    /// Whom it names.
+    pub path: ForwardPath,
+    /// `NOTIFY=` and `ORCPT=` (RFC 3461 §4.1, §4.2).
+    pub parameters: RecipientParameters,
+}
+
+/// Whom a `RCPT` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardPath {
+    /// `<Postmaster>` without a domain, in any case (RFC 5321 §4.5.1): whoever looks after this relay.
+    Postmaster,
+    /// A mailbox; of a source route only the end is left (RFC 5321 §3.3).
+    Mailbox(Mailbox),
+}
+
+impl RcptTo {
+    /// Whether path and parameters are ASCII; else only a transaction with SMTPUTF8 may have them (RFC 6531 §3.3).
+    pub fn is_ascii(&self) -> bool {
+        let path = match &self.path {
+            ForwardPath::Postmaster => true,
+            ForwardPath::Mailbox(mailbox) => mailbox.is_ascii(),
+        };
+        let original = self.parameters.original.as_ref();
+        path && original.is_none_or(|original| original.as_str().is_ascii())
+    }
+}
