@@ -74,9 +74,12 @@ impl Failure {
 /// Damage and failing disks are findings; the rest is the administrator's to set right.
 fn of_spool(error: &SpoolError) -> Verdict {
     match error {
-        SpoolError::Full | SpoolError::TooManyMessages | SpoolError::Io(_) | SpoolError::Corrupt { .. } => {
-            Verdict::Bad
-        }
+        SpoolError::Full
+        | SpoolError::TooManyMessages
+        | SpoolError::Io(_)
+        | SpoolError::Corrupt { .. }
+        | SpoolError::Damaged(_)
+        | SpoolError::Defect(_) => Verdict::Bad,
         SpoolError::NewerVersion { .. }
         | SpoolError::Foreign(_)
         | SpoolError::Locked { .. }

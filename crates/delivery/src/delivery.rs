@@ -265,7 +265,10 @@ impl<S: Spool> Delivery<S> {
 
 /// Whether what is stored of one message is damaged.
 fn is_damage(error: &SpoolError) -> bool {
-    matches!(error, SpoolError::Corrupt { id: Some(_), .. })
+    matches!(
+        error,
+        SpoolError::Corrupt { id: Some(_), .. } | SpoolError::Damaged(_)
+    )
 }
 
 /// Whether what is leased was put off, after its entry in the schedule was made, to a time that is still to come.

@@ -323,7 +323,7 @@ impl std::fmt::Display for SessionFailure {
             Self::Damaged(damage) => write!(
                 f,
                 "the stored content of the message was damaged here, and was not sent: {}",
-                damage.what()
+                damage.flaw.words()
             ),
         }
     }

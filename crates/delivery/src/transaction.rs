@@ -359,7 +359,7 @@ async fn stream_content(
     timeouts: &Timeouts,
 ) -> Result<(), SessionFailure> {
     let unreadable = |error: SpoolError| match error {
-        SpoolError::Corrupt { what, .. } => SessionFailure::Damaged(Damage::new(lease.id, what)),
+        SpoolError::Damaged(damage) => SessionFailure::Damaged(damage),
         error => SessionFailure::Content(error.to_string()),
     };
     let unfit = |_| SessionFailure::Content("a lone CR or LF".to_owned());

@@ -34,6 +34,8 @@ pub(crate) fn spool_error(error: &SpoolError) -> &'static str {
         SpoolError::TooManyMessages => "452 4.3.1 Too many messages in the queue, try again later",
         SpoolError::Io(_)
         | SpoolError::Corrupt { .. }
+        | SpoolError::Damaged(_)
+        | SpoolError::Defect(_)
         | SpoolError::NewerVersion { .. }
         | SpoolError::Foreign(_)
         | SpoolError::Locked { .. }

@@ -3,7 +3,7 @@
 use crate::error::SpoolError;
 
 /// Runs `work` on the blocking pool.
-pub(crate) async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
 ) -> Result<T, SpoolError> {
     // The pool refuses work only while the runtime shuts down; a panic in `work` is a defect of ours that must not

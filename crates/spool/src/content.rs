@@ -14,11 +14,6 @@ use crate::error::SpoolError;
 /// The largest chunk that [`ContentReader::next`] gives, in octets.
 pub const CHUNK: usize = 64 * 1024;
 
-// What can be wrong with content.
-pub(crate) const MISSING: &str = "its content is missing";
-pub(crate) const OTHER_SIZE: &str = "its content has another size";
-pub(crate) const ALTERED: &str = "its content is not what was written";
-
 /// Where the content of a leased message is. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Content {
@@ -30,11 +25,27 @@ pub enum Content {
     Damaged(Damage),
 }
 
-/// What is wrong with the content of one message. It turns into [`SpoolError::Corrupt`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is wrong with the content of one message. It turns into [`SpoolError::Damaged`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the spool is damaged at message {id}: {}", .flaw.words())]
 pub struct Damage {
-    id: QueueId,
-    what: &'static str,
+    /// The message.
+    pub id: QueueId,
+    /// What is wrong.
+    pub flaw: Flaw,
+}
+
+/// What can be wrong with content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is not there.
+    Missing,
+    /// It has more or fewer octets than were written.
+    OtherSize,
+    /// It has other octets.
+    Altered,
+    /// What is stored of it, or of where it is, makes no sense.
+    Unreadable,
 }
 
 /// A file that holds one message's content.
@@ -46,35 +57,35 @@ pub struct BodyFile {
 
 /// What a file is to hold.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected {
-    pub(crate) id: QueueId,
+pub struct Expected {
+    /// Whose content it is.
+    pub id: QueueId,
     /// Octets.
-    pub(crate) size: u64,
-    /// Their CRC-32; `None` for what an earlier version stored, which kept none.
-    pub(crate) sum: Option<u32>,
+    pub size: u64,
+    /// Their CRC-32 (that of ISO 3309); `None` for what an earlier version stored, which kept none.
+    pub sum: Option<u32>,
 }
 
-impl Damage {
-    /// `what`, such as "its content is missing", is wrong with this message.
-    pub fn new(id: QueueId, what: &'static str) -> Self {
-        Self { id, what }
-    }
-
+impl Flaw {
     /// What is wrong, in words for people.
-    pub fn what(&self) -> &'static str {
-        self.what
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "its content is missing",
+            Self::OtherSize => "its content has another size",
+            Self::Altered => "its content is not what was written",
+            Self::Unreadable => "what is stored of its content cannot be read",
+        }
     }
-}
 
-impl From<Damage> for SpoolError {
-    fn from(Damage { id, what }: Damage) -> Self {
-        Self::Corrupt { id: Some(id), what }
+    /// This, wrong with that message.
+    pub fn of(self, id: QueueId) -> Damage {
+        Damage { id, flaw: self }
     }
 }
 
 impl BodyFile {
     /// A body at this path.
-    pub(crate) fn new(path: PathBuf, expected: Expected) -> Self {
+    pub fn new(path: PathBuf, expected: Expected) -> Self {
         Self {
             path: path.into(),
             expected,
@@ -89,7 +100,7 @@ impl BodyFile {
 
 impl Content {
     /// Begins to read from the first octet; any number of readers may be at work. Content that is damaged or missing ends
-    /// in [`SpoolError::Corrupt`]; a disk that cannot be read now in [`SpoolError::Io`].
+    /// in [`SpoolError::Damaged`]; a disk that cannot be read now in [`SpoolError::Io`].
     pub async fn reader(&self) -> Result<ContentReader, SpoolError> {
         match self {
             Self::Inline(bytes) => Ok(ContentReader::Inline(bytes.clone())),
@@ -139,7 +150,7 @@ struct Check {
 
 impl ContentReader {
     /// The next chunk, never empty and at most [`CHUNK`] octets; `None` at the end. Content in a file that is not what
-    /// was once written ends in [`SpoolError::Corrupt`] before its last octets are given.
+    /// was once written ends in [`SpoolError::Damaged`] before its last octets are given.
     pub async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
         let ready = match self {
             Self::Inline(rest) => rest,
@@ -176,7 +187,7 @@ impl FileReader {
 impl Source {
     fn open(path: &Path, expected: Expected) -> Result<Self, SpoolError> {
         let file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Damage::new(expected.id, MISSING).into(),
+            io::ErrorKind::NotFound => Flaw::Missing.of(expected.id).into(),
             _ => SpoolError::from(error),
         })?;
         let check = Check::new(expected);
@@ -221,13 +232,13 @@ impl Check {
             return Ok(());
         }
         let Expected { id, size, sum } = self.expected;
-        let what = if self.seen != size {
-            OTHER_SIZE
+        let flaw = if self.seen != size {
+            Flaw::OtherSize
         } else if sum.is_some_and(|sum| sum != self.sum.clone().finalize()) {
-            ALTERED
+            Flaw::Altered
         } else {
             return Ok(());
         };
-        Err(Damage::new(id, what).into())
+        Err(flaw.of(id).into())
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use mail::QueueId;
 use thiserror::Error;
 
+use crate::content::Damage;
+
 /// Why the spool could not do what was asked. Cheap to clone: one failed commit answers many waiters.
 #[derive(Debug, Clone, Error)]
 pub enum SpoolError {
@@ -29,6 +31,9 @@ pub enum SpoolError {
         /// What does not fit.
         what: &'static str,
     },
+    /// The stored content of one message is not what was once written.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
     /// The administrator: this directory was written by a newer version of this program.
     #[error("the spool has schema version {found}, this program knows up to {known}: use the newer program")]
     NewerVersion {
@@ -64,6 +69,9 @@ pub enum SpoolError {
     /// missing or superfluous.
     #[error("recipient {0} cannot be settled in this way under this lease")]
     WrongSettlement(u32),
+    /// Our own: the store refuses what it is asked as wrong; the text is the store's, for the log.
+    #[error("the spool's store refuses a request of ours: {0}")]
+    Defect(Arc<str>),
     /// Our own: the spool has been closed.
     #[error("the spool is closed")]
     Closed,
@@ -74,39 +82,6 @@ impl From<io::Error> for SpoolError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Io(Arc::new(error)),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for SpoolError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::{Error, ErrorCode};
-        if let Error::FromSqlConversionFailure(..)
-        | Error::IntegralValueOutOfRange(..)
-        | Error::InvalidColumnType(..) = error
-        {
-            return Self::Corrupt {
-                id: None,
-                what: "a column of another type",
-            };
-        }
-        if let Error::QueryReturnedNoRows = error {
-            return Self::Corrupt {
-                id: None,
-                what: "a row that is always there is missing",
-            };
-        }
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt {
-                id: None,
-                what: "the database file is malformed",
-            },
-            Some(ErrorCode::NotADatabase) => Self::Corrupt {
-                id: None,
-                what: "the file is no database",
-            },
-            _ => Self::Io(Arc::new(io::Error::other(error))),
         }
     }
 }

@@ -1,11 +1,23 @@
 //! Who delivers or reports what: in the memory of this process, so that the leases of a dead process are free at once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use mail::{NextHop, QueueId};
+use parking_lot::Mutex;
 
-use crate::doubts::Doubts;
+/// Where a store notes deliveries in doubt, so that the next start finds those that the end of the process left there.
+///
+/// Between the last octet of a message and the moment at which its outcome is durable, the next hop may have taken it
+/// while our queue does not know. A crash in between makes it go out twice (RFC 5321 §4.1.1.4 accepts that).
+pub trait Doubts: fmt::Debug + Send + Sync {
+    /// Notes a delivery for so many recipients; `None` if that is not possible, which must not stop it.
+    fn note(&self, id: QueueId, recipients: u32) -> Option<u32>;
+
+    /// The outcome of the delivery with this note is known.
+    fn clear(&self, note: u32);
+}
 
 /// What can be leased.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,7 +35,7 @@ pub struct LeaseTable(Arc<Table>);
 #[derive(Debug, Default)]
 struct Table {
     keys: Mutex<HashSet<Key>>,
-    doubts: Option<Doubts>,
+    doubts: Option<Arc<dyn Doubts>>,
 }
 
 /// One entry of a [`LeaseTable`]; dropping it removes the entry.
@@ -37,18 +49,11 @@ pub struct LeaseGuard {
 
 impl LeaseTable {
     /// A table whose deliveries in doubt are noted here.
-    pub(crate) fn noting(doubts: Doubts) -> Self {
+    pub fn noting(doubts: Arc<dyn Doubts>) -> Self {
         Self(Arc::new(Table {
             keys: Mutex::default(),
             doubts: Some(doubts),
         }))
-    }
-
-    /// The deliveries of the last process that are in doubt need not be remembered any more.
-    pub(crate) fn doubts_told(&self) {
-        if let Some(doubts) = &self.0.doubts {
-            doubts.told();
-        }
     }
 
     /// Takes an entry for a part of a message, unless it is taken.
@@ -63,29 +68,24 @@ impl LeaseTable {
 
     /// The parts of messages that are leased now.
     pub fn parts(&self) -> HashMap<QueueId, Vec<NextHop>> {
-        self.with(|keys| {
-            let mut parts: HashMap<QueueId, Vec<NextHop>> = HashMap::with_capacity(keys.len());
-            for key in keys.iter() {
-                match key {
-                    Key::Part(id, next_hop) => parts.entry(*id).or_default().push(next_hop.clone()),
-                    Key::Report(_) => {}
-                }
+        let keys = self.0.keys.lock();
+        let mut parts: HashMap<QueueId, Vec<NextHop>> = HashMap::with_capacity(keys.len());
+        for key in keys.iter() {
+            match key {
+                Key::Part(id, next_hop) => parts.entry(*id).or_default().push(next_hop.clone()),
+                Key::Report(_) => {}
             }
-            parts
-        })
+        }
+        parts
     }
 
     fn insert(&self, key: Key) -> Option<LeaseGuard> {
-        self.with(|keys| keys.insert(key.clone())).then(|| LeaseGuard {
+        let free = self.0.keys.lock().insert(key.clone());
+        free.then(|| LeaseGuard {
             table: self.clone(),
             key,
             doubt: OnceLock::new(),
         })
-    }
-
-    /// A set of keys is whole after every single operation, so a panic elsewhere leaves nothing half-done.
-    fn with<T>(&self, act: impl FnOnce(&mut HashSet<Key>) -> T) -> T {
-        act(&mut self.0.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -110,7 +110,7 @@ impl LeaseGuard {
 
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.table.with(|keys| keys.remove(&self.key));
+        self.table.0.keys.lock().remove(&self.key);
     }
 }
 
@@ -133,23 +133,5 @@ mod tests {
         assert!(table.parts().is_empty());
         assert!(table.take(id, &hop).is_some());
         assert!(table.take_report(id).is_some());
-    }
-
-    #[test]
-    fn a_doubt_goes_when_it_is_settled_and_stays_otherwise() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("in-doubt");
-        let table = LeaseTable::noting(Doubts::open(&path).unwrap().0);
-        let hop: NextHop = "b.example".parse().unwrap();
-        let ids = [QueueId::generate(), QueueId::generate(), QueueId::generate()];
-        let [settled, dropped, sure] = ids.map(|id| table.take(id, &hop).unwrap());
-        settled.in_doubt(2);
-        dropped.in_doubt(3);
-        dropped.in_doubt(3);
-        settled.settled();
-        drop((dropped, sure));
-        let found = Doubts::open(&path).unwrap().1;
-        let found: Vec<_> = found.iter().map(|doubt| (doubt.id, doubt.recipients)).collect();
-        assert_eq!(found, [(ids[1], 3)]);
     }
 }

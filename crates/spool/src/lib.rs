@@ -1,47 +1,48 @@
-//! The durable queue between the listener and the delivery.
+//! The durable queue between the listener and the delivery: what every store must do, and the types it does it with.
 //!
 //! A tour, in the order of a message's way:
 //!
-//! * [`store`]: [`Spool`], the trait that every backend implements and all that the other crates see.
+//! * [`store`]: [`Spool`], the trait that every store implements and all that the listener and the delivery see.
 //! * [`incoming`]: [`Incoming`], content while it is received: in memory while small, in a file beyond that.
 //! * [`message`]: [`NewMessage`] is committed and becomes [`Accepted`]; its [`Pending`] parts wait; a [`Lease`] is
 //!   the right to deliver one; [`Settlement`]s say what came of it, [`Settled`] what is left. [`Notices`] are what its
 //!   sender is still to be told, a [`Report`] tells it.
 //! * [`content`]: [`Content`], read from a lease in chunks, or the [`Damage`] that makes it unfit for that.
-//! * [`leases`]: who delivers what, in the memory of this process; `doubts`: what a crash would leave in doubt of it.
-//! * [`embedded`]: [`EmbeddedSpool`] on `SQLite`, and [`ReadOnlySpool`] to look into one.
-//! * [`manage`]: [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list` shows.
+//! * [`leases`]: who delivers what, in the memory of this process.
+//! * [`manage`]: [`Inspect`] and [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list`
+//!   shows.
+//! * [`running`]: [`Running`], the daemon's side: what its start has found, and the end.
 //! * [`error`]: [`SpoolError`], by culprit.
+//! * `contract`: the tests that every store must pass; with the feature of that name.
 //!
 //! A message is durable before its client is told so, and each outcome before the next step is taken. Content above
-//! [`incoming::INLINE_LIMIT`] is never in memory whole. Nothing here decides when or how to deliver.
+//! [`incoming::INLINE_LIMIT`] is never in memory whole. Nothing here decides when or how to deliver, and nothing here
+//! knows a database: the stores are crates of their own.
 
-mod blocking;
+pub mod blocking;
 pub mod content;
-#[cfg(any(test, feature = "contract"))]
+#[cfg(feature = "contract")]
 pub mod contract;
-mod doubts;
-pub mod embedded;
 pub mod error;
 pub mod incoming;
 pub mod leases;
 pub mod listing;
 pub mod manage;
 pub mod message;
+pub mod running;
 pub mod store;
 
-pub use content::{Content, ContentReader, Damage};
-pub use doubts::InDoubt;
-pub use embedded::{EmbeddedSpool, Options, ReadOnlySpool};
+pub use content::{Content, ContentReader, Damage, Flaw};
 pub use error::SpoolError;
 pub use incoming::Incoming;
 pub use listing::{
     Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
     StateCounts, Summary, Unreadable, in_milliseconds,
 };
-pub use manage::{Acted, Action, Manage, Selected};
+pub use manage::{Acted, Action, Inspect, Manage, Selected};
 pub use message::{
     Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Pending,
     RecipientIndex, Report, Reported, Settled, Settlement,
 };
-pub use store::Spool;
+pub use running::{InDoubt, Running};
+pub use store::{Spool, Store};

@@ -93,7 +93,7 @@ impl Unreadable {
     }
 
     /// One message, and why it cannot be read.
-    pub(crate) fn one(id: Option<QueueId>, error: &SpoolError) -> Self {
+    pub fn one(id: Option<QueueId>, error: &SpoolError) -> Self {
         Self {
             messages: 1,
             id,

@@ -52,8 +52,8 @@ pub struct Acted {
     pub pending: Vec<Pending>,
 }
 
-/// A queue that can be looked at and taken in hand.
-pub trait Manage: Send + Sync + 'static {
+/// A queue that can be looked at.
+pub trait Inspect: Send + Sync + 'static {
     /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
     /// Messages with this id only, if one is given. What cannot be read is passed over and counted.
     fn list(
@@ -78,7 +78,10 @@ pub trait Manage: Send + Sync + 'static {
 
     /// The content of a message; `None` if there is no such message.
     fn content(&self, id: QueueId) -> impl Future<Output = Result<Option<Content>, SpoolError>> + Send;
+}
 
+/// A queue that can be taken in hand.
+pub trait Manage: Inspect {
     /// Does something with recipients in one atomic step; durable when this returns `Ok`. What is leased is left alone,
     /// and nothing of it can be leased meanwhile. At most some thousand recipients at a time.
     fn act(

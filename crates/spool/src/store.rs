@@ -7,11 +7,13 @@ use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
 use crate::incoming::Incoming;
+use crate::manage::Manage;
 use crate::message::{
     Accepted, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
 };
+use crate::running::Running;
 
-/// A durable queue.
+/// A durable queue: the way of a message through it.
 ///
 /// A message is incoming, then queued; each of its recipients is leased, and then sent, failed, expired or deferred, and
 /// a deferred one is leased again; the administrator may hold one and release it. Every step takes the state before by
@@ -83,3 +85,8 @@ pub trait Spool: Send + Sync + 'static {
     /// Gives a lease back as if it had never been taken; nothing is written.
     fn release(&self, lease: Lease);
 }
+
+/// All that a daemon needs of its spool.
+pub trait Store: Spool + Manage + Running {}
+
+impl<S: Spool + Manage + Running> Store for S {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::QueueId;
 use mail::event::{Event, Level, Value};
-use spool::{ContentReader, Manage, QueuedMessage, Summary, Unreadable};
+use spool::{ContentReader, Inspect, QueuedMessage, Summary, Unreadable};
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
@@ -19,7 +19,7 @@ use super::walk::Walk;
 pub(crate) const DESTINATIONS: usize = 20;
 
 /// `queue list`.
-pub(super) async fn list<S: Manage>(
+pub(super) async fn list<S: Inspect>(
     office: &Office<S>,
     selectors: Selectors,
     answers: &mut Answers,
@@ -54,7 +54,7 @@ pub(super) async fn list<S: Manage>(
 }
 
 /// `queue show`.
-pub(super) async fn show<S: Manage>(
+pub(super) async fn show<S: Inspect>(
     office: &Office<S>,
     id: QueueId,
     answers: &mut Answers,
@@ -66,7 +66,7 @@ pub(super) async fn show<S: Manage>(
     }
 }
 
-async fn read<S: Manage>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
+async fn read<S: Inspect>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
     let message = find(spool, id).await?;
     let declared = spool.declared(id).await?.ok_or_else(|| Refusal::unknown(id))?;
     // It may leave the queue at any moment.
@@ -76,7 +76,7 @@ async fn read<S: Manage>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, R
 }
 
 /// `queue export`.
-pub(super) async fn export<S: Manage>(
+pub(super) async fn export<S: Inspect>(
     office: &Office<S>,
     id: QueueId,
     peer: &Peer,
@@ -125,7 +125,7 @@ pub(super) async fn export<S: Manage>(
 }
 
 /// The content of a message, which is what was accepted, and its size in octets.
-async fn open<S: Manage>(spool: &S, id: QueueId) -> Result<(u64, ContentReader), Refusal> {
+async fn open<S: Inspect>(spool: &S, id: QueueId) -> Result<(u64, ContentReader), Refusal> {
     let message = find(spool, id).await?;
     let content = spool.content(id).await?.ok_or_else(|| Refusal::unknown(id))?;
     // Read to its end first: in the midst of content there is no place to say that it is damaged.
@@ -135,7 +135,7 @@ async fn open<S: Manage>(spool: &S, id: QueueId) -> Result<(u64, ContentReader),
 }
 
 /// `queue summary`.
-pub(super) async fn summary<S: Manage>(office: &Office<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
+pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
     match office.surroundings.spool.summary(DESTINATIONS).await {
         Ok(summary) => {
             office.log_unreadable("summary", &summary.unreadable);
@@ -155,7 +155,7 @@ pub(crate) fn aged(summary: Summary, now: Timestamp) -> Summary {
 }
 
 /// The message of this id.
-async fn find<S: Manage>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refusal> {
+async fn find<S: Inspect>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refusal> {
     let selectors = Selectors {
         id: vec![id],
         ..Selectors::default()

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use mail::QueueId;
-use spool::{Manage, QueuedMessage, SpoolError, Unreadable};
+use spool::{Inspect, QueuedMessage, SpoolError, Unreadable};
 
 use super::selectors::Selectors;
 
@@ -54,7 +54,7 @@ impl Walk {
     }
 
     /// What `pick` takes of the next messages, perhaps nothing; `None` at the end.
-    pub(super) async fn next<S: Manage, T: Send + 'static>(
+    pub(super) async fn next<S: Inspect, T: Send + 'static>(
         &mut self,
         spool: &S,
         pick: impl Fn(QueuedMessage) -> Option<T> + Clone + Send + 'static,

@@ -57,9 +57,9 @@ fn finest(target: &str) -> tracing::Level {
     }
 }
 
-/// Whether this is the crate `spool` or a module of it.
+/// Whether this is the spool: the crate of its traits, a store, or a module of these.
 fn is_spool(target: &str) -> bool {
-    target.split("::").next() == Some("spool")
+    matches!(target.split("::").next(), Some("spool" | "spool_embedded"))
 }
 
 fn level(level: tracing::Level) -> Level {

@@ -170,8 +170,8 @@ fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
     forward_tracing(log);
     tracing::info!("all is well");
     tracing::warn!(attempt = 3, "it\ncreaks");
-    tracing::debug!(target: "spool::embedded", "details");
-    tracing::info!(target: "spool::embedded::caretaker", swept = 3, "removed contents");
+    tracing::debug!(target: "spool_embedded", "details");
+    tracing::info!(target: "spool_embedded::writer::caretaker", swept = 3, "removed contents");
     tracing::error!(target: "spool", error = %"no\nspace", place = -1, "cannot write");
     tracing::info!(target: "spooler", "another crate");
     let text = std::fs::read_to_string(&path).unwrap();

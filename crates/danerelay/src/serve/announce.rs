@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use dns::Mode;
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
-use spool::EmbeddedSpool;
+use spool::Running;
 
 use super::self_test::mode_word;
 use super::{resolver, unvalidated, words};
@@ -52,7 +52,7 @@ pub(super) fn event(
 }
 
 /// Says what the end of the process before has left in doubt, and what the disk has lost.
-pub(super) fn recovery(spool: &EmbeddedSpool, log: &dyn EventLog) {
+pub(super) fn recovery<S: Running>(spool: &S, log: &dyn EventLog) {
     let in_doubt = spool.in_doubt_at_start();
     let level = if in_doubt.deliveries == 0 {
         Level::Info

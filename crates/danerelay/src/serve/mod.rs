@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use mail::event::{Event, EventLog, Level, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use spool::Running as _;
 use tokio::time::MissedTickBehavior;
 
 use crate::admin::protocol::{Refusal, Reloaded};

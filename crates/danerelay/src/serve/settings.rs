@@ -91,11 +91,11 @@ fn timeouts(stages: &schema::Timeouts) -> Timeouts {
 }
 
 /// The spool's options.
-pub(super) fn spool(config: &Config) -> spool::Options {
-    spool::Options {
+pub(super) fn spool(config: &Config) -> spool_embedded::Options {
+    spool_embedded::Options {
         queue_messages: config.limits.queue_messages,
         spool_free: config.limits.spool_free.0,
-        ..spool::Options::default()
+        ..spool_embedded::Options::default()
     }
 }
 

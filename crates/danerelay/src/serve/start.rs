@@ -11,7 +11,8 @@ use listener::{Listener, ListenerConfig};
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
 use policy::Policy;
-use spool::{Accepted, EmbeddedSpool};
+use spool::{Accepted, Running};
+use spool_embedded::EmbeddedSpool;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 

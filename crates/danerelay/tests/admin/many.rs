@@ -7,7 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
 use serde_json::{Value, json};
-use spool::{EmbeddedSpool, NewMessage, Options, Spool};
+use spool::{NewMessage, Running, Spool};
+use spool_embedded::{EmbeddedSpool, Options};
 use tokio::task::JoinSet;
 
 use crate::common::{NO_DNS, PATIENCE, Relay, prepared};

@@ -13,7 +13,7 @@ use mail::{
 };
 use spool::leases::{LeaseGuard, LeaseTable};
 use spool::{
-    Accepted, Content, Damage, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
+    Accepted, Content, Flaw, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
     Notices, Pending, RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
 };
 use tokio::time::Instant;
@@ -201,7 +201,7 @@ impl MemorySpool {
 
     fn content(&self, id: QueueId) -> Content {
         if self.without_content.load(Ordering::Relaxed) {
-            Content::Damaged(Damage::new(id, "its content is missing"))
+            Content::Damaged(Flaw::Missing.of(id))
         } else {
             Content::Inline(Bytes::from_static(CONTENT))
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 
-use super::{Harness, commit, deliver, message, noticed, now, octets, read, scan, settlement, take};
+use super::{Harness, close, commit, deliver, message, noticed, now, octets, read, scan, settlement, take};
 use crate::incoming::INLINE_LIMIT;
-use crate::{Content, Manage, Report, Spool, SpoolError};
+use crate::{Content, Inspect, Report, Spool, SpoolError};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     for size in [10, INLINE_LIMIT + 1] {
@@ -19,7 +19,7 @@ pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
 async fn is_damaged(content: &Content, id: QueueId) -> bool {
     let error = content.reader().await.err();
     matches!(content, Content::Damaged(_))
-        && matches!(error, Some(SpoolError::Corrupt { id: Some(named), .. }) if named == id)
+        && matches!(error, Some(SpoolError::Damaged(damage)) if damage.id == id)
 }
 
 async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harness: &H, size: usize) {
@@ -29,7 +29,7 @@ async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harn
     let accepted = commit(&*store, new.clone(), &octets(size)).await.unwrap();
     let other = commit(&*store, message(&["one@b.example"]), &octets(size)).await;
     let other = other.unwrap();
-    harness.close(store).await;
+    close(store).await;
     harness.destroy_content(id).await;
 
     let store = Arc::new(harness.open().await);
@@ -43,7 +43,7 @@ async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harn
     let settled = store.settle(lease, vec![later], now()).await.unwrap();
     assert!(settled.pending.is_some() && !settled.message_done);
     let shown = store.content(id).await;
-    assert!(matches!(shown, Err(SpoolError::Corrupt { .. })), "{shown:?}");
+    assert!(matches!(shown, Err(SpoolError::Damaged(_))), "{shown:?}");
 
     let settled = deliver(&*store, part, vec![noticed(0, Status::Expired, None)]).await;
     assert!(settled.report_due && settled.pending.is_none());
@@ -60,5 +60,5 @@ async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harn
     let whole = take(&*store, &other.pending[0]).await;
     assert!(read(&whole).await == octets(size), "the other one is untouched");
     drop(whole);
-    harness.close(store).await;
+    close(store).await;
 }

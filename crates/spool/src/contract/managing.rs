@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 
-use super::{Harness, commit, deliver, message, noticed, now, octets, scan, settlement, take, whole};
+use super::{Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, whole};
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
 use crate::incoming::INLINE_LIMIT;
 use crate::{
-    Acted, Action, Manage, QueuedMessage, RecipientIndex, RecipientState, Selected, Spool, StateCounts,
+    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Selected, Spool,
+    StateCounts,
 };
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -53,19 +54,19 @@ fn visitor() -> (
     (found, visit)
 }
 
-async fn listed<S: Manage>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
+async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
     let (found, visit) = visitor();
     store.list(id, visit).await.unwrap();
     std::mem::take(&mut found.lock().unwrap())
 }
 
-async fn listed_after<S: Manage>(store: &S, after: QueueId) -> Vec<QueuedMessage> {
+async fn listed_after<S: Inspect>(store: &S, after: QueueId) -> Vec<QueuedMessage> {
     let (found, visit) = visitor();
     store.list_after(after, visit).await.unwrap();
     std::mem::take(&mut found.lock().unwrap())
 }
 
-async fn states<S: Manage>(store: &S, id: QueueId) -> Vec<RecipientState> {
+async fn states<S: Inspect>(store: &S, id: QueueId) -> Vec<RecipientState> {
     let messages = listed(store, Some(id)).await;
     let recipients = messages.into_iter().flat_map(|message| message.recipients);
     recipients.map(|recipient| recipient.state).collect()
@@ -88,7 +89,7 @@ async fn what_is_held_waits_until_it_is_released<H: Harness>(harness: &H) {
     left.recipients = 1;
     assert_eq!(held.pending, [left.clone()], "what it had its hands on goes back");
     assert_eq!(counts(&act(&*store, Action::Hold, new.id, &[1]).await), (0, 0, 1));
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     assert_eq!(states(&*store, new.id).await, [Queued, Held, Held]);
@@ -110,7 +111,7 @@ async fn what_is_held_waits_until_it_is_released<H: Harness>(harness: &H) {
     let due: Vec<_> = released.pending.iter().map(|part| part.due).collect();
     assert_eq!(due, [new.created, now()]);
     assert_eq!(take(&*store, &second).await.recipients[0].attempts, 1);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn a_retry_is_due_now<H: Harness>(harness: &H) {
@@ -134,7 +135,7 @@ async fn a_retry_is_due_now<H: Harness>(harness: &H) {
     assert_eq!((acted.pending[0].due, acted.pending[0].recipients), (now(), 1));
     let unknown = act(&*store, Action::Retry, QueueId::generate(), &[0]).await;
     assert_eq!((counts(&unknown), unknown.messages.len()), ((0, 0, 1), 0));
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn what_is_deleted_is_gone<H: Harness>(harness: &H) {
@@ -169,10 +170,10 @@ async fn what_is_deleted_is_gone<H: Harness>(harness: &H) {
     );
     assert!(listed(&*store, None).await.is_empty());
     assert!(store.content(large.id).await.unwrap().is_none());
-    harness.close(store).await;
+    close(store).await;
     let store = Arc::new(harness.open().await);
     assert!(listed(&*store, None).await.is_empty());
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn deleting_does_not_silence_a_report<H: Harness>(harness: &H) {
@@ -190,7 +191,7 @@ async fn deleting_does_not_silence_a_report<H: Harness>(harness: &H) {
     let notices = store.notices(new.id).await.unwrap().unwrap();
     assert!(store.report(notices, None).await.unwrap().message_done);
     assert!(listed(&*store, None).await.is_empty());
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
@@ -213,7 +214,7 @@ async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
     );
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn messages_are_shown<H: Harness>(harness: &H) {
@@ -246,7 +247,7 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
     drop(lease);
     deliver(&*store, &parts[0], vec![settlement(0, Status::Sent, None)]).await;
     assert_eq!(states(&*store, *id).await, [Sent, Queued]);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn the_summary_counts<H: Harness>(harness: &H) {
@@ -302,5 +303,5 @@ async fn the_summary_counts<H: Harness>(harness: &H) {
         ]
     );
     drop(lease);
-    harness.close(store).await;
+    close(store).await;
 }

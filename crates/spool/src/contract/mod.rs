@@ -1,6 +1,6 @@
-//! What every backend must do, told as a test suite: call [`everything`] with a [`Harness`] for the backend.
+//! What every store must do, told as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
-//! `way`: messages on their way through the queue. `reports`: what their senders are told. `damage`: when what was stored
+//! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`: what their senders are told. `damage`: when what was stored
 //! is lost. `managing`: the administrator's side.
 
 #![allow(
@@ -28,17 +28,16 @@ use mail::{
 
 use crate::content::CHUNK;
 use crate::{
-    Accepted, Content, Lease, Manage, NewMessage, Pending, RecipientIndex, Settlement, Spool, SpoolError,
+    Accepted, Content, Lease, NewMessage, Pending, RecipientIndex, Running, Settlement, Spool, SpoolError,
+    Store,
 };
 
-/// Opens and closes the store under test; opening again after closing finds what was there.
+/// Opens the store under test, again and again; opening it after it was closed finds what was there.
 pub trait Harness {
-    /// The backend.
-    type Store: Spool + Manage;
+    /// The store.
+    type Store: Store;
     /// Opens the one store of this harness.
     fn open(&self) -> impl Future<Output = Self::Store>;
-    /// Closes it in order.
-    fn close(&self, store: Arc<Self::Store>) -> impl Future<Output = ()>;
     /// Destroys the stored content of a message, and nothing else. The store is closed.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
@@ -49,6 +48,11 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
     reports::everything(&fresh).await;
     damage::everything(&fresh).await;
     managing::everything(&fresh).await;
+}
+
+/// Closes a store in order.
+pub async fn close<S: Running>(store: Arc<S>) {
+    store.close().await.unwrap();
 }
 
 /// A message to these recipients.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{Action, Envelope, Ret, Status};
 
-use super::{Harness, commit, deliver, message, noticed, now, read, scan, settlement, take, whole};
-use crate::{Manage, NewMessage, Report, Spool};
+use super::{Harness, close, commit, deliver, message, noticed, now, read, scan, settlement, take, whole};
+use crate::{Inspect, NewMessage, Report, Spool};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     what_the_sender_asked_is_kept(&fresh()).await;
@@ -70,7 +70,7 @@ async fn what_the_sender_asked_is_kept<H: Harness>(harness: &H) {
     assert_eq!(notices.recipients.len(), 1);
     assert_eq!(notices.recipients[0].parameters, expected[0]);
     drop(notices);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
@@ -86,7 +86,7 @@ async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
         (None, true, false)
     );
     assert!(scan(&*store).await.is_empty());
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     assert_eq!(store.unreported().await.unwrap(), [new.id]);
@@ -116,7 +116,7 @@ async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
     assert!(store.unreported().await.unwrap().is_empty());
     assert!(store.notices(new.id).await.unwrap().is_none());
     assert!(store.content(new.id).await.unwrap().is_none());
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     assert_eq!(scan(&*store).await, reported.pending);
@@ -124,7 +124,7 @@ async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
         read(&take(&*store, &reported.pending[0]).await).await,
         b"told\r\n"
     );
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn one_report_tells_all_that_failed_in_a_round<H: Harness>(harness: &H) {
@@ -148,7 +148,7 @@ async fn one_report_tells_all_that_failed_in_a_round<H: Harness>(harness: &H) {
     assert!(!reported.message_done && !reported.notices_left);
     let settled = deliver(&*store, third, vec![settlement(2, Status::Sent, None)]).await;
     assert!(settled.message_done && !settled.report_due);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn nothing_need_be_said<H: Harness>(harness: &H) {
@@ -166,7 +166,7 @@ async fn nothing_need_be_said<H: Harness>(harness: &H) {
     let reported = store.report(notices, None).await.unwrap();
     assert!(reported.message_done && reported.pending.is_empty());
     assert!(store.unreported().await.unwrap().is_empty());
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn a_delay_is_told_once<H: Harness>(harness: &H) {
@@ -180,7 +180,7 @@ async fn a_delay_is_told_once<H: Harness>(harness: &H) {
     // A further delay does not undo what is still to be told.
     let settled = deliver(&*store, part, vec![settlement(0, Status::Deferred, Some(later))]).await;
     assert!(settled.report_due);
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     let lease = take(&*store, part).await;
@@ -198,7 +198,7 @@ async fn a_delay_is_told_once<H: Harness>(harness: &H) {
     assert!(lease.recipients[0].delay_noticed, "still");
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn the_end_takes_the_place_of_a_delay<H: Harness>(harness: &H) {
@@ -222,7 +222,7 @@ async fn the_end_takes_the_place_of_a_delay<H: Harness>(harness: &H) {
         .collect();
     assert_eq!(told, [(1, Action::Failed)]);
     drop(notices);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn what_happens_while_a_report_is_made_is_told_later<H: Harness>(harness: &H) {
@@ -239,5 +239,5 @@ async fn what_happens_while_a_report_is_made_is_told_later<H: Harness>(harness: 
     let notices = store.notices(new.id).await.unwrap().unwrap();
     assert_eq!(notices.recipients[0].notice.action, Action::Failed);
     assert!(store.report(notices, Some(report())).await.unwrap().message_done);
-    harness.close(store).await;
+    close(store).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{NextHop, Status};
 
-use super::{Harness, commit, message, now, octets, read, scan, settlement, take};
+use super::{Harness, close, commit, message, now, octets, read, scan, settlement, take};
 use crate::content::CHUNK;
 use crate::incoming::INLINE_LIMIT;
 use crate::{Content, Leasing, Pending, Spool, SpoolError};
@@ -46,7 +46,7 @@ async fn a_message_goes_its_way<H: Harness>(harness: &H) {
     let hop = &accepted.pending[0].next_hop;
     let gone = store.lease(new.id, hop).await.unwrap();
     assert!(matches!(gone, Leasing::Nothing), "{gone:?}");
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn recipients_are_grouped_by_next_hop<H: Harness>(harness: &H) {
@@ -61,7 +61,7 @@ async fn recipients_are_grouped_by_next_hop<H: Harness>(harness: &H) {
     let expected = [("b.example", 2), ("c.example", 1), ("[192.0.2.1]", 1)];
     assert_eq!(parts, expected.map(|(hop, count)| (hop.to_owned(), count)));
     assert_eq!(scan(&*store).await, accepted.pending);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn a_lease_excludes_others_and_ends<H: Harness>(harness: &H) {
@@ -81,7 +81,7 @@ async fn a_lease_excludes_others_and_ends<H: Harness>(harness: &H) {
     store.release(again);
     store.release(lease);
     assert_eq!(take(&*store, first).await.recipients[0].attempts, 0);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn recipients_have_states_of_their_own<H: Harness>(harness: &H) {
@@ -140,7 +140,7 @@ async fn recipients_have_states_of_their_own<H: Harness>(harness: &H) {
     let last = vec![settlement(4, Status::Sent, None)];
     assert!(store.settle(lease, last, now()).await.unwrap().message_done);
     assert!(scan(&*store).await.is_empty());
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn a_deferred_time_survives_a_restart<H: Harness>(harness: &H) {
@@ -160,12 +160,12 @@ async fn a_deferred_time_survives_a_restart<H: Harness>(harness: &H) {
     // A lease that was never settled is free after the restart.
     let lease = take(&*store, &settled).await;
     drop(lease);
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     assert_eq!(scan(&*store).await, std::slice::from_ref(&settled));
     assert_eq!(take(&*store, &settled).await.recipients[0].attempts, 1);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn contents_come_back_octet_for_octet<H: Harness>(harness: &H) {
@@ -178,7 +178,7 @@ async fn contents_come_back_octet_for_octet<H: Harness>(harness: &H) {
             .unwrap();
         all.push((length, accepted.pending[0].clone()));
     }
-    harness.close(store).await;
+    close(store).await;
 
     let store = Arc::new(harness.open().await);
     for (length, pending) in all {
@@ -199,7 +199,7 @@ async fn contents_come_back_octet_for_octet<H: Harness>(harness: &H) {
         let sent = vec![settlement(0, Status::Sent, None)];
         assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
     }
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn the_scan_comes_in_pages<H: Harness>(harness: &H) {
@@ -220,7 +220,7 @@ async fn the_scan_comes_in_pages<H: Harness>(harness: &H) {
         found.extend(page);
     }
     assert_eq!(found, expected);
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn wrong_requests_are_refused<H: Harness>(harness: &H) {
@@ -258,7 +258,7 @@ async fn wrong_requests_are_refused<H: Harness>(harness: &H) {
     assert_eq!(scan(&*store).await, accepted.pending);
     let nowhere: NextHop = "z.example".parse().unwrap();
     assert!(store.lease(new.id, &nowhere).await.unwrap().leased().is_none());
-    harness.close(store).await;
+    close(store).await;
 }
 
 async fn many_sessions_commit_at_once<H: Harness>(harness: &H) {
@@ -296,5 +296,5 @@ async fn many_sessions_commit_at_once<H: Harness>(harness: &H) {
     expected.sort();
     let found: Vec<_> = scan(&*store).await.into_iter().map(|part| part.id).collect();
     assert_eq!(found, expected);
-    harness.close(store).await;
+    close(store).await;
 }

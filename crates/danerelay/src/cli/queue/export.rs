@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mail::QueueId;
-use spool::ReadOnlySpool;
+use spool_embedded::ReadOnlySpool;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::source::Source;

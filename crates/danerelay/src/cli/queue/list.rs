@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use clap::Args;
 use jiff::Timestamp;
 use mail::QueueId;
-use spool::{QueuedMessage, ReadOnlySpool, Unreadable};
+use spool::{QueuedMessage, Unreadable};
+use spool_embedded::ReadOnlySpool;
 
 use super::select::SelectorArguments;
 use super::source::Source;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::Timestamp;
 use mail::QueueId;
-use spool::{Declared, DeclaredRecipient, QueuedMessage, ReadOnlySpool};
+use spool::{Declared, DeclaredRecipient, QueuedMessage};
+use spool_embedded::ReadOnlySpool;
 
 use super::source::Source;
 use super::table;

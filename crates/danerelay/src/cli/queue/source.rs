@@ -2,7 +2,7 @@
 
 use std::io;
 
-use spool::ReadOnlySpool;
+use spool_embedded::ReadOnlySpool;
 
 use crate::cli::client::{AdminError, Client};
 use crate::cli::output::notice;

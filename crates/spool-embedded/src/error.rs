@@ -1,0 +1,86 @@
+//! What can go wrong inside the store, and what the other crates are told of it.
+
+use std::io;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+use spool::SpoolError;
+use thiserror::Error;
+
+/// The result of everything that touches the database.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Why something could not be done, as it is known inside. Outside it is a [`SpoolError`].
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// What `SQLite` says.
+    #[error("{}", told(.0))]
+    Sql(#[from] rusqlite::Error),
+    /// What has nothing to do with `SQLite`, or was said already.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+impl Error {
+    /// Whether what is stored is not what was once written, in a row or in a page of the database.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Sql(error) => matches!(told(error), SpoolError::Corrupt { .. }),
+            Self::Spool(error) => matches!(error, SpoolError::Corrupt { .. }),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Spool(error.into())
+    }
+}
+
+impl From<Error> for SpoolError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Sql(error) => told(&error),
+            Error::Spool(error) => error,
+        }
+    }
+}
+
+/// Whether a page of the database is malformed.
+pub(crate) fn is_malformed(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
+}
+
+/// What `SQLite` says, by culprit: the only place where its errors become ours.
+pub(crate) fn told(error: &rusqlite::Error) -> SpoolError {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+    };
+    let corrupt = |what| SpoolError::Corrupt { id: None, what };
+    match error {
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
+            return corrupt("a column of another type");
+        }
+        QueryReturnedNoRows => return corrupt("a row that is always there is missing"),
+        _ => {}
+    }
+    let system = |kind| SpoolError::Io(Arc::new(io::Error::new(kind, error.to_string())));
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => SpoolError::Full,
+        Some(ErrorCode::DatabaseCorrupt) => corrupt("the database file is malformed"),
+        Some(ErrorCode::NotADatabase) => corrupt("the file is no database"),
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            system(io::ErrorKind::PermissionDenied)
+        }
+        Some(ErrorCode::ReadOnly) => system(io::ErrorKind::ReadOnlyFilesystem),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => system(io::ErrorKind::ResourceBusy),
+        Some(ErrorCode::OutOfMemory) => system(io::ErrorKind::OutOfMemory),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::NoLargeFileSupport
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => system(io::ErrorKind::Other),
+        _ => SpoolError::Defect(error.to_string().into()),
+    }
+}

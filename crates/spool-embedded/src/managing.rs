@@ -1,0 +1,95 @@
+//! The administrator's side of the store.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use mail::QueueId;
+
+use super::job::{ActJob, Job};
+use super::schema::KNOWN_VERSION;
+use super::{EmbeddedSpool, shown, stored};
+use spool::{
+    Acted, Action, Content, Declared, Inspect, Manage, QueuedMessage, Selected, SpoolError, Summary,
+    Unreadable,
+};
+
+impl Inspect for EmbeddedSpool {
+    async fn list(
+        &self,
+        id: Option<QueueId>,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Unreadable, SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::list(connection, &leases, id, visit))
+            .await
+    }
+
+    async fn list_after(
+        &self,
+        after: QueueId,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Unreadable, SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::list_after(connection, &leases, after, visit))
+            .await
+    }
+
+    async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
+        let leases = self.shared.leases.clone();
+        self.readers
+            .read(move |connection| shown::summary(connection, &leases, destinations))
+            .await
+    }
+
+    async fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
+        self.readers
+            .read(move |connection| shown::declared(connection, id, KNOWN_VERSION))
+            .await
+    }
+
+    async fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
+        let directories = self.directories.clone();
+        self.readers
+            .read(move |connection| stored::content(connection, &directories, id, KNOWN_VERSION))
+            .await
+    }
+}
+
+impl Manage for EmbeddedSpool {
+    async fn act(
+        &self,
+        action: Action,
+        selected: Vec<Selected>,
+        now: Timestamp,
+    ) -> Result<Acted, SpoolError> {
+        let job = |reply| {
+            Job::Act(Box::new(ActJob {
+                action,
+                selected,
+                discarded: None,
+                now,
+                reply,
+            }))
+        };
+        self.ask(job).await
+    }
+
+    async fn discard(&self, id: QueueId) -> Result<Acted, SpoolError> {
+        // An error of the writer would keep all others waiting until the database is whole again.
+        self.readers
+            .read(move |connection| shown::check_pages(connection, id))
+            .await?;
+        let job = |reply| {
+            Job::Act(Box::new(ActJob {
+                action: Action::Delete,
+                selected: Vec::new(),
+                discarded: Some(id),
+                now: Timestamp::now(),
+                reply,
+            }))
+        };
+        self.ask(job).await
+    }
+}

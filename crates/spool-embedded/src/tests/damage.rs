@@ -1,0 +1,419 @@
+//! A damaged message must not be delivered, nor keep the others back; what is known of it is used.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use mail::QueueId;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::open;
+use crate::*;
+use spool::contract::{commit, message, octets, take};
+use spool::incoming::INLINE_LIMIT;
+use spool::{Content, Inspect, Manage, Pending};
+
+/// A spool with three messages of this size whose middle one is damaged by this statement.
+async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let mut ids = [(); 3].map(|()| QueueId::generate());
+    ids.sort();
+    for id in ids {
+        let mut new = message(&["a@b.example"]);
+        new.id = id;
+        commit(&spool, new, &octets(size)).await.unwrap();
+    }
+    spool.close().await.unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    let changed = connection.execute(statement, [ids[1].to_bytes()]).unwrap();
+    assert_eq!(changed, 1);
+    (directory, ids)
+}
+
+#[tokio::test]
+async fn a_damaged_row_does_not_keep_the_others_back() {
+    for statement in [
+        "UPDATE recipient SET next_hop = '' WHERE message_id = ?1",
+        "UPDATE recipient SET next_hop = CAST(x'ff' AS TEXT) WHERE message_id = ?1",
+        "UPDATE recipient SET next_attempt = 9223372036854775807 WHERE message_id = ?1",
+        "UPDATE recipient SET message_id = x'00' WHERE message_id = ?1",
+        "UPDATE message SET size = -1 WHERE id = ?1",
+    ] {
+        let (directory, ids) = damaged(statement, 10).await;
+        let spool = open(directory.path()).await.unwrap();
+        let found: Vec<_> = spool.pending(None, 1).await.unwrap();
+        assert_eq!(found.len(), 1, "{statement}");
+        let rest = spool.pending(Some(found[0].id), 9).await.unwrap();
+        let found: Vec<_> = found.iter().chain(&rest).map(|part| part.id).collect();
+        assert_eq!(found, [ids[0], ids[2]], "{statement}");
+        spool.close().await.unwrap();
+    }
+}
+
+/// A spool of 300 messages in which the page is malformed that has the 151st one's id and this.
+async fn with_malformed_page(neighbour: &[u8]) -> (TempDir, Vec<QueueId>) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..300 {
+        ids.push(commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id);
+    }
+    ids.sort();
+    spool.close().await.unwrap();
+    destroy_page(
+        &directory.path().join(DATABASE),
+        [&ids[150].to_bytes(), neighbour],
+    );
+    (directory, ids)
+}
+
+/// Destroys the page of the database that has both of these.
+fn destroy_page(database: &Path, both: [&[u8]; 2]) {
+    let mut octets = fs::read(database).unwrap();
+    let has = |page: &[u8], part: &[u8]| page.windows(part.len()).any(|octets| octets == part);
+    let mut pages = octets.chunks_exact_mut(4096);
+    let page = pages.find(|page| both.iter().all(|part| has(page, part)));
+    page.unwrap().fill(0);
+    fs::write(database, octets).unwrap();
+}
+
+#[tokio::test]
+async fn a_malformed_page_keeps_back_only_whose_rows_it_had() {
+    for neighbour in [&b"@b.example"[..], b"sender@"] {
+        let (directory, ids) = with_malformed_page(neighbour).await;
+
+        let spool = open(directory.path()).await.unwrap();
+        let mut found = Vec::new();
+        loop {
+            let page = spool.pending(found.last().copied(), 7).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.into_iter().map(|part| part.id));
+        }
+        let missing: Vec<_> = ids.iter().filter(|id| !found.contains(id)).collect();
+        assert!(missing.contains(&&ids[150]), "{neighbour:?}");
+        assert!(missing.len() < 100, "{} of 300 missing", missing.len());
+        assert!(found.is_sorted() && found.contains(&ids[0]) && found.contains(&ids[299]));
+        spool.unreported().await.unwrap();
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_message_does_not_hide_the_others() {
+    for statement in [
+        "UPDATE recipient SET state = 99 WHERE message_id = ?1",
+        "UPDATE message SET size = -1 WHERE id = ?1",
+        "UPDATE message SET created = 9223372036854775807 WHERE id = ?1",
+        "UPDATE message SET id = x'01' WHERE id = ?1",
+    ] {
+        let (directory, ids) = damaged(statement, 10).await;
+        let reader = ReadOnlySpool::open(directory.path()).unwrap();
+        let mut found = Vec::new();
+        let visit = |message: spool::QueuedMessage| {
+            found.push(message.id);
+            ControlFlow::Continue(())
+        };
+        let unreadable = reader.list(None, visit).unwrap();
+        assert_eq!(found, [ids[0], ids[2]], "{statement}");
+        assert_eq!(unreadable.messages, 1, "{statement}");
+        assert!(reader.summary(3).unwrap().recipients.queued >= 2, "{statement}");
+    }
+}
+
+/// How many rows of messages, recipients and contents there are.
+fn rows(directory: &TempDir) -> [i64; 3] {
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    ["message", "recipient", "body"].map(|table| {
+        let count = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&count, [], |row| row.get(0)).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_deleted_by_its_id() {
+    for (statement, what) in [
+        (
+            "UPDATE recipient SET state = 77 WHERE message_id = ?1",
+            "an unknown recipient state",
+        ),
+        (
+            "UPDATE recipient SET next_hop = CAST(x'ff' AS TEXT) WHERE message_id = ?1",
+            "a text that is not UTF-8",
+        ),
+        (
+            "UPDATE message SET size = -1 WHERE id = ?1",
+            "a number out of range",
+        ),
+        (
+            "DELETE FROM message WHERE id = ?1",
+            "recipients without their message",
+        ),
+        (
+            "DELETE FROM recipient WHERE message_id = ?1",
+            "a message without recipients",
+        ),
+    ] {
+        for size in [10, INLINE_LIMIT + 1] {
+            let (directory, ids) = damaged(statement, size).await;
+            let spool = open(directory.path()).await.unwrap();
+            let visit = move |message| panic!("{statement}: {message:?}");
+            let unreadable = Inspect::list(&spool, Some(ids[1]), visit).await.unwrap();
+            assert_eq!((unreadable.messages, unreadable.id), (1, Some(ids[1])));
+            assert!(unreadable.error.ends_with(what), "{}", unreadable.error);
+            let acted = spool.discard(ids[1]).await.unwrap();
+            assert_eq!((acted.done, &acted.messages[..]), (1, &ids[1..2]), "{statement}");
+            let again = spool.discard(ids[1]).await.unwrap();
+            assert_eq!((again.done, again.unsuitable), (0, 1), "{statement}");
+            for part in spool.pending(None, 9).await.unwrap() {
+                assert!(part.id != ids[1]);
+                let lease = take(&spool, &part).await;
+                assert!(spool::contract::read(&lease).await == octets(size));
+            }
+            spool.close().await.unwrap();
+            let [messages, recipients, bodies] = rows(&directory);
+            assert_eq!((messages, recipients), (2, 2), "{statement}");
+            if size > INLINE_LIMIT {
+                assert!(
+                    !Directories::of(directory.path()).body(ids[1]).exists(),
+                    "{statement}"
+                );
+            } else if !statement.contains("FROM message") {
+                assert_eq!(bodies, 2, "{statement}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_message_is_not_deleted_under_a_delivery() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example", "a@c.example"]);
+    let accepted = commit(&spool, new, b"x").await.unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    connection
+        .execute("UPDATE recipient SET state = 77 WHERE idx = 1", [])
+        .unwrap();
+    let acted = spool.discard(accepted.id).await.unwrap();
+    assert_eq!((acted.done, acted.leased), (0, 1));
+    assert_eq!(rows(&directory), [1, 2, 1]);
+    spool.release(lease);
+    let acted = spool.discard(accepted.id).await.unwrap();
+    assert_eq!((acted.done, acted.leased), (2, 0));
+    assert_eq!(rows(&directory), [0, 0, 0]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_on_a_malformed_page_is_counted_not_deleted_and_the_writer_goes_on() {
+    for neighbour in [&b"@b.example"[..], b"sender@"] {
+        let (directory, ids) = with_malformed_page(neighbour).await;
+
+        let spool = open(directory.path()).await.unwrap();
+        let found = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let shown = Arc::clone(&found);
+        let visit = move |message: spool::QueuedMessage| {
+            shown.lock().unwrap().push(message.id);
+            ControlFlow::Continue(())
+        };
+        let unreadable = Inspect::list(&spool, None, visit).await.unwrap();
+        let found = std::mem::take(&mut *found.lock().unwrap());
+        assert!((1..100).contains(&unreadable.messages), "{unreadable:?}");
+        assert_eq!(found.len() as u64 + unreadable.messages, 300, "{neighbour:?}");
+        assert!(found.is_sorted() && !found.contains(&ids[150]));
+        assert_eq!(unreadable.id.as_ref(), ids.iter().find(|id| !found.contains(id)));
+        let refused = spool.discard(ids[150]).await;
+        assert!(
+            matches!(&refused, Err(SpoolError::Corrupt { id: Some(id), .. }) if *id == ids[150]),
+            "{refused:?}"
+        );
+        commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        spool.close().await.unwrap();
+    }
+}
+
+/// What is seen to be wrong with content without reading it.
+fn damage(content: &Content) -> Option<&'static str> {
+    match content {
+        Content::Damaged(damage) => Some(damage.flaw.words()),
+        Content::Inline(_) | Content::File(_) => None,
+    }
+}
+
+/// Everything up to the first error, and that.
+async fn read_until_error(content: &Content) -> (Vec<u8>, Option<SpoolError>) {
+    let mut found = Vec::new();
+    let mut reader = match content.reader().await {
+        Ok(reader) => reader,
+        Err(error) => return (found, Some(error)),
+    };
+    loop {
+        match reader.next().await {
+            Ok(Some(chunk)) => found.extend_from_slice(&chunk),
+            Ok(None) => return (found, None),
+            Err(error) => return (found, Some(error)),
+        }
+    }
+}
+
+/// What the error of reading this message's content says.
+async fn corruption(content: &Content, message: QueueId) -> &'static str {
+    match read_until_error(content).await.1 {
+        Some(SpoolError::Damaged(damage)) if damage.id == message => damage.flaw.words(),
+        error => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_content_in_a_row_is_leased_and_not_read() {
+    for (statement, what) in [
+        (
+            "UPDATE body SET content = zeroblob(10) WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content is not what was written",
+        ),
+        (
+            "UPDATE body SET content = zeroblob(9) WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content has another size",
+        ),
+        (
+            "DELETE FROM body WHERE seq = (SELECT body FROM message WHERE id = ?1)",
+            "its content is missing",
+        ),
+        (
+            "UPDATE message SET body = NULL WHERE id = ?1",
+            "its content is missing",
+        ),
+        (
+            "UPDATE message SET body_sum = body_sum + 1 WHERE id = ?1",
+            "its content is not what was written",
+        ),
+    ] {
+        let (directory, ids) = damaged(statement, 10).await;
+        let spool = open(directory.path()).await.unwrap();
+        let waiting = spool.pending(None, 9).await.unwrap();
+        for part in &waiting {
+            let lease = take(&spool, part).await;
+            if part.id == ids[1] {
+                assert_eq!(damage(&lease.content), Some(what), "{statement}");
+                assert_eq!(corruption(&lease.content, part.id).await, what);
+            } else {
+                assert!(spool::contract::read(&lease).await == octets(10));
+            }
+        }
+        // Whoever looks at it is told, as before.
+        let shown = Inspect::content(&spool, ids[1]).await;
+        assert!(matches!(shown, Err(SpoolError::Damaged(_))), "{shown:?}");
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
+    let size = INLINE_LIMIT * 5 + 100;
+    for place in [0, size / 2, size - 1] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let new = message(&["a@b.example"]);
+        let accepted = commit(&spool, new, &octets(size)).await.unwrap();
+        let part = &accepted.pending[0];
+        let whole = take(&spool, part).await;
+        assert!(spool::contract::read(&whole).await == octets(size));
+        spool.release(whole);
+
+        let file = Directories::of(directory.path()).body(part.id);
+        let mut content = fs::read(&file).unwrap();
+        content[place] ^= 1;
+        fs::write(&file, content).unwrap();
+        let altered = take(&spool, part).await;
+        assert_eq!(damage(&altered.content), None, "its octets are not read yet");
+        let (found, _) = read_until_error(&altered.content).await;
+        assert!(found.len() < size, "the last octets are kept back");
+        let what = corruption(&altered.content, part.id).await;
+        assert_eq!(what, "its content is not what was written");
+        spool.release(altered);
+        spool.close().await.unwrap();
+    }
+}
+
+/// A spool with one message in a file, of which a checksum is kept or not.
+async fn with_a_file(size: usize, summed: bool) -> (TempDir, EmbeddedSpool, Pending) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let new = message(&["a@b.example"]);
+    let mut accepted = commit(&spool, new, &octets(size)).await.unwrap();
+    if !summed {
+        spool.close().await.unwrap();
+        let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+        connection
+            .execute("UPDATE message SET body_sum = NULL", [])
+            .unwrap();
+    }
+    let spool = if summed {
+        spool
+    } else {
+        open(directory.path()).await.unwrap()
+    };
+    (directory, spool, accepted.pending.remove(0))
+}
+
+#[tokio::test]
+async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it() {
+    let size = INLINE_LIMIT * 5 + 100;
+    for summed in [true, false] {
+        let (directory, spool, part) = with_a_file(size, summed).await;
+        let file = Directories::of(directory.path()).body(part.id);
+        let before = take(&spool, &part).await;
+        for length in [size as u64 + 1, size as u64 - 1, 0] {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_len(length).unwrap();
+            let (found, _) = read_until_error(&before.content).await;
+            assert!(found.len() < size, "{length}: the last octets are kept back");
+            let what = corruption(&before.content, part.id).await;
+            assert_eq!(what, "its content has another size", "{length}");
+        }
+        spool.release(before);
+        let short = take(&spool, &part).await;
+        assert_eq!(damage(&short.content), Some("its content has another size"));
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() {
+    let (directory, spool, part) = with_a_file(INLINE_LIMIT + 1, true).await;
+    let file = Directories::of(directory.path()).body(part.id);
+    let before = take(&spool, &part).await;
+    fs::remove_file(&file).unwrap();
+    let what = corruption(&before.content, part.id).await;
+    assert_eq!(what, "its content is missing");
+    // Links in a circle stand for a disk that has an error for an answer.
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    let (_, error) = read_until_error(&before.content).await;
+    assert!(matches!(error, Some(SpoolError::Io(_))), "{error:?}");
+    spool.release(before);
+    let refused = spool.lease(part.id, &part.next_hop).await;
+    assert!(matches!(refused, Err(SpoolError::Io(_))), "{refused:?}");
+
+    fs::remove_file(&file).unwrap();
+    let gone = take(&spool, &part).await;
+    assert_eq!(damage(&gone.content), Some("its content is missing"));
+    spool.release(gone);
+    // Put back from a copy, it is delivered.
+    fs::write(&file, octets(INLINE_LIMIT + 1)).unwrap();
+    let restored = take(&spool, &part).await;
+    assert!(spool::contract::read(&restored).await == octets(INLINE_LIMIT + 1));
+    spool.release(restored);
+    spool.close().await.unwrap();
+}

@@ -1,0 +1,277 @@
+//! Disks that fail or are full, at each step of a commit and a settlement.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::fs;
+use std::path::Path;
+
+use jiff::ToSpan;
+use mail::{QueueId, Status};
+use rusqlite::{Connection, ErrorCode};
+
+use super::{open, with_one_message};
+use crate::steps::Place;
+use crate::*;
+use spool::Manage;
+use spool::contract::{commit, message, noticed, now, octets, settlement, take};
+use spool::incoming::INLINE_LIMIT;
+
+fn order(spool: &EmbeddedSpool, faults: &[(Place, ErrorCode)]) {
+    spool.shared.faults.lock().unwrap().extend(faults);
+}
+
+async fn ids(spool: &EmbeddedSpool) -> Vec<QueueId> {
+    let found = spool.pending(None, usize::MAX).await.unwrap();
+    found.into_iter().map(|part| part.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_write_fails_is_refused_and_not_there() {
+    for place in [Place::Begin, Place::Commit, Place::Committed] {
+        for code in [ErrorCode::SystemIoFailure, ErrorCode::DiskFull] {
+            // A full disk is known before the transaction is durable.
+            if (place, code) == (Place::Committed, ErrorCode::DiskFull) {
+                continue;
+            }
+            for size in [10, INLINE_LIMIT + 1] {
+                let (directory, spool, before) = with_one_message().await;
+                order(&spool, &[(place, code)]);
+                let refused = commit(&spool, message(&["a@b.example"]), &octets(size)).await;
+                match code {
+                    ErrorCode::DiskFull => assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}"),
+                    _ => assert!(
+                        matches!(refused, Err(SpoolError::Io(_))),
+                        "{place:?}: {refused:?}"
+                    ),
+                }
+                // It recovers by itself, and what was refused is not in the spool.
+                let after = loop {
+                    match commit(&spool, message(&["a@b.example"]), b"x").await {
+                        Ok(after) => break after,
+                        Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                    }
+                };
+                assert_eq!(ids(&spool).await, [before.id, after.id], "{place:?} {code:?}");
+                spool.close().await.unwrap();
+                assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_outlive_a_disk_that_fails() {
+    let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
+    for faults in [
+        vec![(Place::Begin, failure)],
+        vec![(Place::Commit, failure), (Place::Reopen, failure)],
+        vec![(Place::Committed, failure)],
+        vec![(Place::Committed, failure), (Place::Committed, failure)],
+        vec![(Place::Commit, full), (Place::Commit, full)],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let new = message(&["a@b.example", "b@b.example", "c@c.example"]);
+        let later = new.created + 5.minutes();
+        let accepted = commit(&spool, new, b"x").await.unwrap();
+        let [first, second] = &accepted.pending[..] else {
+            panic!("two next hops");
+        };
+        let lease = take(&spool, first).await;
+        order(&spool, &faults);
+        let outcomes = vec![
+            settlement(0, Status::Sent, None),
+            settlement(1, Status::Deferred, Some(later)),
+        ];
+        let settled = spool.settle(lease, outcomes, now()).await.unwrap();
+        assert!(
+            spool.shared.faults.lock().unwrap().is_empty(),
+            "every fault happened"
+        );
+        assert_eq!(
+            settled.pending.as_ref().map(|part| (part.recipients, part.due)),
+            Some((1, later))
+        );
+        assert!(!settled.message_done);
+
+        let lease = take(&spool, first).await;
+        assert_eq!((lease.recipients.len(), lease.recipients[0].attempts), (1, 1));
+        order(&spool, &faults[..1]);
+        let last = vec![settlement(1, Status::Sent, None)];
+        assert!(
+            !spool.settle(lease, last, now()).await.unwrap().message_done,
+            "{faults:?}"
+        );
+        let lease = take(&spool, second).await;
+        let last = vec![settlement(2, Status::Bounced, None)];
+        assert!(spool.settle(lease, last, now()).await.unwrap().message_done);
+        assert!(ids(&spool).await.is_empty());
+        assert_eq!(spool.messages(), 0);
+        assert_eq!(
+            ledger(directory.path()),
+            [(2, 1), (4, 2), (5, 1)],
+            "each outcome is counted once: {faults:?}"
+        );
+        spool.close().await.unwrap();
+    }
+}
+
+/// How often the ledger has each status.
+fn ledger(path: &Path) -> Vec<(i64, i64)> {
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    let mut statement = connection
+        .prepare("SELECT status, sum(count) FROM ledger GROUP BY status ORDER BY status")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_message_that_is_settled_twice_is_counted_once() {
+    for size in [10, INLINE_LIMIT + 1] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        let accepted = commit(&spool, message(&["a@b.example"]), &octets(size))
+            .await
+            .unwrap();
+        let part = &accepted.pending[0];
+        let lease = take(&spool, part).await;
+        // The first time it is durable, and nobody knows.
+        order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
+        let sent = vec![settlement(0, Status::Sent, None)];
+        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert_eq!((ledger(directory.path()), spool.messages()), (vec![(4, 1)], 0));
+        spool.close().await.unwrap();
+        assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_queued_once_whatever_the_disk_does() {
+    let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
+    for fault in [
+        (Place::Begin, failure),
+        (Place::Commit, failure),
+        (Place::Committed, failure),
+        (Place::Commit, full),
+    ] {
+        let (_directory, spool, accepted) = with_one_message().await;
+        let part = &accepted.pending[0];
+        let lease = take(&spool, part).await;
+        let failed = vec![noticed(0, Status::Bounced, None)];
+        order(&spool, &[fault]);
+        assert!(spool.settle(lease, failed, now()).await.unwrap().report_due);
+        let notices = spool.notices(accepted.id).await.unwrap().unwrap();
+        let report = spool::Report {
+            message: message(&["sender@a.example"]),
+            content: "told".into(),
+        };
+        order(&spool, &[fault]);
+        let reported = spool.report(notices, Some(report)).await.unwrap();
+        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert!(reported.message_done && !reported.notices_left, "{fault:?}");
+        let found = spool.pending(None, usize::MAX).await.unwrap();
+        assert_eq!(found, reported.pending);
+        assert_eq!((found.len(), spool.messages()), (1, 1), "{fault:?}");
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_that_fails_leaves_the_part_free() {
+    for place in [Place::Begin, Place::Commit, Place::Committed] {
+        let (_directory, spool, accepted) = with_one_message().await;
+        let part = &accepted.pending[0];
+        let selected = vec![spool::Selected {
+            id: accepted.id,
+            recipients: vec![spool::RecipientIndex(0)],
+        }];
+        order(&spool, &[(place, ErrorCode::SystemIoFailure)]);
+        let hold = spool.act(spool::Action::Hold, selected.clone(), now()).await;
+        assert!(matches!(hold, Err(SpoolError::Io(_))), "{hold:?}");
+        // Whether it took place is not known to who asked; doing it again is safe, and it can be undone.
+        let _ = spool
+            .act(spool::Action::Hold, selected.clone(), now())
+            .await
+            .unwrap();
+        assert!(
+            spool
+                .lease(part.id, &part.next_hop)
+                .await
+                .unwrap()
+                .leased()
+                .is_none()
+        );
+        let released = spool.act(spool::Action::Release, selected, now()).await.unwrap();
+        assert_eq!(released.done, 1, "{place:?}");
+        let lease = take(&spool, part).await;
+        let sent = vec![settlement(0, Status::Sent, None)];
+        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_administrator_can_act_on_a_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let reserve = directory.path().join("reserve");
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let selected = vec![spool::Selected {
+        id: accepted.id,
+        recipients: vec![spool::RecipientIndex(0)],
+    }];
+    let full = (Place::Commit, ErrorCode::DiskFull);
+    fs::write(&reserve, "the first").unwrap();
+    order(&spool, &[full]);
+    let held = spool.act(spool::Action::Hold, selected.clone(), now()).await;
+    assert_eq!(held.unwrap().done, 1);
+    // The reserve was given back for it. Put aside anew, it is another file.
+    spool.close().await.unwrap();
+    assert_ne!(fs::read(&reserve).unwrap(), b"the first");
+
+    // Once there is no reserve any more, whoever asks is told, and does not wait for ever.
+    let spool = open(directory.path()).await.unwrap();
+    fs::remove_file(&reserve).unwrap();
+    order(&spool, &[full]);
+    let refused = spool.act(spool::Action::Delete, selected.clone(), now()).await;
+    assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+    let deleted = spool.act(spool::Action::Delete, selected, now()).await;
+    assert_eq!((deleted.unwrap().done, spool.messages()), (1, 0));
+    spool.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
+    let (directory, spool, accepted) = with_one_message().await;
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let failure = ErrorCode::SystemIoFailure;
+    order(&spool, &[(Place::Commit, failure)]);
+    order(&spool, &[(Place::Reopen, failure); 100]);
+    let refused = commit(&spool, message(&["a@b.example"]), b"x").await;
+    assert!(matches!(refused, Err(SpoolError::Io(_))), "{refused:?}");
+    let settling = {
+        let spool = spool.clone();
+        let sent = vec![settlement(0, Status::Sent, None)];
+        tokio::spawn(async move { spool.settle(lease, sent, now()).await })
+    };
+    while !spool.shared.broken.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(spool.create(), Err(SpoolError::Io(_))));
+    assert!(spool.close().await.is_err());
+    assert!(matches!(settling.await.unwrap(), Err(SpoolError::Closed)));
+
+    // Nothing was written, and the next start finds the message as it was.
+    let spool = open(directory.path()).await.unwrap();
+    assert_eq!(spool.pending(None, 9).await.unwrap(), accepted.pending);
+    spool.close().await.unwrap();
+}
