@@ -12,7 +12,7 @@
 //!
 //! The rooms, in the order in which a test walks through them:
 //!
-//! 1. [`arena`]: every test runs in network, mount and process namespaces of its own, so port 25 and port 53
+//! 1. [`arena`]: every test runs in network, mount and process [`namespaces`] of its own, so port 25 and port 53
 //!    are free to use, `/etc/resolv.conf` can be replaced, and nothing outlives the test.
 //! 2. [`certificates`]: a private authority, the receiving server's certificate, and TLSA records for both.
 //! 3. [`zones`]: a signed tree from a private root down, served by Knot; a zone can be changed while it runs.
@@ -29,7 +29,7 @@
 //!
 //! [`fuzz`] stands apart: what must hold of any octets, for a fuzzer and for the ordinary tests.
 //!
-//! [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
+//! [`namespaces`], [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
 //!
 //! The peer tests need root, the programs in [`arena::PROGRAMS`] and Exim; `tests/run` brings them. Where something is
 //! missing they fail and say what; `DANERELAY_SKIP_PEERS=1` skips them. The relay is taken from `DANERELAY_BIN`, else
@@ -50,6 +50,7 @@ pub mod crash;
 pub mod exim;
 pub mod fuzz;
 pub mod letter;
+pub mod namespaces;
 pub mod postfix;
 pub mod powerloss;
 pub mod process;

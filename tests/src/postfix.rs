@@ -116,6 +116,11 @@ impl Postfix {
             log,
         }
     }
+
+    /// Has everything in the queue tried now, as its next time may be passed over ("skipped, still being delivered").
+    pub fn flush(&self) {
+        run(command("postqueue").arg("-c").arg(&self.directory).arg("-f"));
+    }
 }
 
 impl Submit for Postfix {

@@ -6,7 +6,7 @@ use super::relay::{PER_DESTINATION, Relay};
 use super::sink::{Sinks, listen};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -16,6 +16,8 @@ use tokio::runtime::Runtime;
 const SESSIONS: u64 = 8;
 /// How long the relay may take to deliver what is left at the end.
 const DRAIN: Duration = Duration::from_mins(1);
+/// From the next on the system gives ports to outgoing connections.
+const LAST_PORT: u16 = 32_767;
 
 /// Everything that runs in a trial.
 pub struct Trial {
@@ -167,14 +169,22 @@ pub fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Addresses for the relay and two sinks that no other process and no outgoing connection uses.
+/// Addresses for the relay and two sinks that nobody else uses.
 ///
-/// The relay must find its port free after each death, so the port lies below those that the system gives to outgoing
-/// connections; the loopback address is this process's own.
+/// The relay must find its port free after each death, so the ports lie below those that the system gives to outgoing
+/// connections; the loopback address is this process's own, though others may listen on all.
 fn addresses() -> [SocketAddr; 3] {
-    static TRIALS: AtomicU16 = AtomicU16::new(0);
-    let first = 2525 + 10 * TRIALS.fetch_add(1, Ordering::Relaxed);
+    static PORTS: AtomicU16 = AtomicU16::new(2525);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let address = Ipv4Addr::new(127, 64 + high % 64, middle, low);
-    [0, 1, 2].map(|offset| SocketAddr::from((address, first + offset)))
+    let own = Ipv4Addr::new(127, 64 + high % 64, middle, low);
+    [(); 3].map(|()| {
+        loop {
+            let port = PORTS.fetch_add(1, Ordering::Relaxed);
+            let address = SocketAddr::from((own, port));
+            match TcpListener::bind(address) {
+                Ok(_) => break address,
+                Err(error) => assert!(port < LAST_PORT, "no port is free: {address}: {error}"),
+            }
+        }
+    })
 }

@@ -13,7 +13,7 @@
 //! 5. [`faults`]: operations that fail, stop half-way or lie, and a process that is killed by one of its steps.
 //! 6. [`files`]: the kernel's requests, and the disk's answers. [`mount`]: where the disk is mounted.
 //!
-//! It needs `/dev/fuse` and root: [`unavailable`] says what is missing.
+//! It needs `/dev/fuse` and root: [`with_disks`] says what is missing.
 
 mod directory;
 mod disk;
@@ -26,4 +26,4 @@ mod tree;
 pub use disk::Disk;
 pub use faults::{Effect, Fault, Operation, Trap};
 pub use file::Tear;
-pub use mount::{Mounted, unavailable};
+pub use mount::{Disks, Mounted, with_disks};

@@ -1,6 +1,6 @@
 //! The power is lost at random moments under load.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, with_machine};
 use danerelay_tests::crash::trial::number;
 use danerelay_tests::powerloss::{Effect, Fault, Operation, Tear};
 use fuser::Errno;
@@ -24,10 +24,14 @@ const SYNCS: &[Operation] = &[Operation::Sync, Operation::SyncDirectory];
 
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power() {
+    with_machine(
+        "cuts::nothing_acknowledged_is_lost_with_the_power",
+        cut_under_load,
+    );
+}
+
+fn cut_under_load(machine: &mut Machine<'_>) {
     let cuts = number("DANERELAY_CUTS").unwrap_or(CUTS);
-    let Some(mut machine) = Machine::set("cuts") else {
-        return;
-    };
     for cut in 0..cuts {
         machine.trial.relay.start();
         // One in eight comes while the relay starts.
@@ -51,9 +55,13 @@ fn nothing_acknowledged_is_lost_with_the_power() {
 /// never reaches the disk.
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
-    let Some(mut machine) = Machine::set("failing disk") else {
-        return;
-    };
+    with_machine(
+        "cuts::nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk",
+        cut_while_the_disk_fails,
+    );
+}
+
+fn cut_while_the_disk_fails(machine: &mut Machine<'_>) {
     let failures = number("DANERELAY_FAILURES").unwrap_or(FAILURES);
     for round in 0..failures {
         machine.trial.relay.start();
@@ -88,9 +96,13 @@ fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
 /// What a sync that failed left in the memory of the system is found there by the next process, and is not on the disk.
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power_after_a_disk_failed_and_the_relay_was_killed() {
-    let Some(mut machine) = Machine::set("failed disk, killed relay") else {
-        return;
-    };
+    with_machine(
+        "cuts::nothing_acknowledged_is_lost_with_the_power_after_a_disk_failed_and_the_relay_was_killed",
+        cut_after_a_kill,
+    );
+}
+
+fn cut_after_a_kill(machine: &mut Machine<'_>) {
     for _ in 0..KILLS_AFTER_FAILURES {
         machine.trial.relay.start();
         machine.trial.relay.wait_until_ready();
@@ -119,20 +131,21 @@ fn nothing_acknowledged_is_lost_with_the_power_after_a_disk_failed_and_the_relay
 /// A disk that says it has synced contents and has not loses mail, and this is noticed.
 #[test]
 fn a_disk_that_lies_about_contents_is_found_out() {
-    let lost = lost_on_a_disk_that_lies("lies about contents", &[Operation::Sync]);
-    assert!(lost.is_none_or(|lost| lost > 0), "nothing was lost");
+    with_machine("cuts::a_disk_that_lies_about_contents_is_found_out", |machine| {
+        assert_lies_lose_mail(machine, &[Operation::Sync]);
+    });
 }
 
 /// So does one that lies about names: large contents are in files of their own.
 #[test]
 fn a_disk_that_lies_about_names_is_found_out() {
-    let lost = lost_on_a_disk_that_lies("lies about names", &[Operation::SyncDirectory]);
-    assert!(lost.is_none_or(|lost| lost > 0), "nothing was lost");
+    with_machine("cuts::a_disk_that_lies_about_names_is_found_out", |machine| {
+        assert_lies_lose_mail(machine, &[Operation::SyncDirectory]);
+    });
 }
 
-/// How much is lost if syncs do nothing.
-fn lost_on_a_disk_that_lies(name: &'static str, syncs: &'static [Operation]) -> Option<usize> {
-    let mut machine = Machine::set(name)?;
+/// Something is lost if these syncs do nothing.
+fn assert_lies_lose_mail(machine: &mut Machine<'_>, syncs: &'static [Operation]) {
     for _ in 0..LIES {
         machine.trial.relay.start();
         machine.trial.relay.wait_until_ready();
@@ -151,5 +164,5 @@ fn lost_on_a_disk_that_lies(name: &'static str, syncs: &'static [Operation]) -> 
     machine.trial.relay.start();
     machine.trial.relay.wait_until_ready();
     let verdict = machine.trial.settle_within(Duration::from_secs(2));
-    Some(verdict.balance.lost.len())
+    assert!(!verdict.balance.lost.is_empty(), "nothing was lost");
 }

@@ -1,6 +1,6 @@
 //! Disks that fail under load, and work again later. The relay lives through all of it.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, with_machine};
 use danerelay_tests::powerloss::{Disk, Effect, Fault, Operation};
 use fuser::Errno;
 use std::time::Duration;
@@ -39,11 +39,21 @@ enum Deliveries {
     MayStop,
 }
 
-/// Runs the load through a time in which the disk fails.
-fn live_through(name: &'static str, harm: impl Fn(&Disk), clients: Clients, deliveries: Deliveries) {
-    let Some(mut machine) = Machine::set(name) else {
-        return;
-    };
+/// What the load must show of a time in which the disk fails.
+#[derive(Clone, Copy)]
+struct Expected {
+    clients: Clients,
+    deliveries: Deliveries,
+}
+
+/// Runs the load through a time in which the disk fails, in the test of this name.
+fn live_through(test: &'static str, harm: impl Fn(&Disk), clients: Clients, deliveries: Deliveries) {
+    with_machine(test, |machine| {
+        live(machine, harm, Expected { clients, deliveries });
+    });
+}
+
+fn live(machine: &mut Machine<'_>, harm: impl Fn(&Disk), expected: Expected) {
     machine.trial.relay.start();
     machine.trial.relay.wait_until_ready();
     assert!(machine.trial.wait_for_acknowledgements(100, RECOVERY));
@@ -67,13 +77,13 @@ fn live_through(name: &'static str, harm: impl Fn(&Disk), clients: Clients, deli
         machine.trial.relay.last_words()
     );
     let verdict = machine.trial.settle();
-    println!("{name}: {delivered} transactions in the time of trouble");
+    println!("{delivered} transactions in the time of trouble");
     let refused: Vec<u16> = verdict.balance.refused.keys().copied().collect();
-    match clients {
+    match expected.clients {
         Clients::Refused(code) => assert_eq!(refused, [code]),
         Clients::Served => assert!(refused.is_empty() || refused == [451], "{refused:?}"),
     }
-    if deliveries == Deliveries::GoOn {
+    if expected.deliveries == Deliveries::GoOn {
         assert!(delivered >= SOME as u64, "only {delivered} transactions");
     }
     verdict.assert_nothing_lost();
@@ -84,9 +94,13 @@ fn live_through(name: &'static str, harm: impl Fn(&Disk), clients: Clients, deli
 /// A relay that can do nothing with its spool ends and says why; afterwards it starts as if nothing had been.
 #[test]
 fn a_spool_that_cannot_be_opened_is_named() {
-    let Some(mut machine) = Machine::set("disk that fails at the start") else {
-        return;
-    };
+    with_machine(
+        "faults::a_spool_that_cannot_be_opened_is_named",
+        fail_at_the_start,
+    );
+}
+
+fn fail_at_the_start(machine: &mut Machine<'_>) {
     machine.trial.relay.start();
     assert!(machine.trial.wait_for_acknowledgements(50, RECOVERY));
     machine.trial.relay.kill_alive();
@@ -123,7 +137,7 @@ fn fault(operations: &'static [Operation], nth: u64, effect: Effect) -> impl Fn(
 #[test]
 fn no_sync_works() {
     live_through(
-        "EIO on every sync",
+        "faults::no_sync_works",
         fault(SYNCS, 1, Effect::Fail(Errno::EIO)),
         Clients::Refused(451),
         Deliveries::MayStop,
@@ -133,7 +147,7 @@ fn no_sync_works() {
 #[test]
 fn some_syncs_fail() {
     live_through(
-        "EIO on every third sync",
+        "faults::some_syncs_fail",
         fault(SYNCS, 3, Effect::Fail(Errno::EIO)),
         Clients::Refused(451),
         Deliveries::MayStop,
@@ -143,7 +157,7 @@ fn some_syncs_fail() {
 #[test]
 fn no_write_works() {
     live_through(
-        "EIO on every write",
+        "faults::no_write_works",
         fault(WRITES, 1, Effect::Fail(Errno::EIO)),
         Clients::Refused(451),
         Deliveries::MayStop,
@@ -153,7 +167,7 @@ fn no_write_works() {
 #[test]
 fn some_writes_fail() {
     live_through(
-        "EIO on every seventh write",
+        "faults::some_writes_fail",
         fault(WRITES, 7, Effect::Fail(Errno::EIO)),
         Clients::Refused(451),
         Deliveries::MayStop,
@@ -163,7 +177,7 @@ fn some_writes_fail() {
 #[test]
 fn writes_stop_half_way() {
     live_through(
-        "every second write is short",
+        "faults::writes_stop_half_way",
         fault(WRITES, 2, Effect::Half),
         Clients::Served,
         Deliveries::GoOn,
@@ -173,7 +187,7 @@ fn writes_stop_half_way() {
 #[test]
 fn reads_fail() {
     live_through(
-        "EIO on every read",
+        "faults::reads_fail",
         fault(&[Operation::Read], 1, Effect::Fail(Errno::EIO)),
         Clients::Served,
         Deliveries::MayStop,
@@ -183,7 +197,7 @@ fn reads_fail() {
 #[test]
 fn the_disk_is_read_only() {
     live_through(
-        "EROFS",
+        "faults::the_disk_is_read_only",
         fault(CHANGES, 1, Effect::Fail(Errno::EROFS)),
         Clients::Refused(451),
         Deliveries::MayStop,
@@ -193,7 +207,7 @@ fn the_disk_is_read_only() {
 #[test]
 fn the_disk_says_that_it_is_full() {
     live_through(
-        "ENOSPC on every write",
+        "faults::the_disk_says_that_it_is_full",
         fault(CHANGES, 1, Effect::Fail(Errno::ENOSPC)),
         Clients::Refused(452),
         Deliveries::MayStop,
@@ -203,7 +217,7 @@ fn the_disk_says_that_it_is_full() {
 #[test]
 fn the_disk_is_full() {
     live_through(
-        "full disk",
+        "faults::the_disk_is_full",
         |disk| disk.leave_free(20_000, 1000),
         Clients::Refused(452),
         Deliveries::GoOn,
@@ -213,7 +227,7 @@ fn the_disk_is_full() {
 #[test]
 fn the_disk_has_no_inodes() {
     live_through(
-        "no inodes",
+        "faults::the_disk_has_no_inodes",
         |disk| disk.leave_free(1 << 30, 0),
         Clients::Refused(452),
         Deliveries::GoOn,

@@ -1,31 +1,32 @@
 //! A relay whose spool lies on a disk that can lose power and fail.
 
 use danerelay_tests::crash::trial::Trial;
-use danerelay_tests::powerloss::{Disk, Mounted, Tear, unavailable};
+use danerelay_tests::powerloss::{Disk, Disks, Mounted, Tear, with_disks};
 
 /// Relay, load and disk.
-pub(crate) struct Machine {
+pub(crate) struct Machine<'a> {
     pub(crate) trial: Trial,
     pub(crate) disk: Disk,
+    disks: &'a Disks,
     mounted: Option<Mounted>,
 }
 
-impl Machine {
-    /// Puts everything together, the relay not yet started; `None`, with a word why, where that cannot be done.
-    pub(crate) fn set(name: &'static str) -> Option<Self> {
-        if let Some(reason) = unavailable() {
-            eprintln!("{name}: skipped, because {reason}");
-            return None;
-        }
-        let mut machine = Self {
-            trial: Trial::set(name),
+/// Plays `story` with a machine, the relay not yet started. Where that cannot be done, it says why and does nothing.
+/// `test` is the name of the calling test function.
+pub(crate) fn with_machine(test: &'static str, story: impl FnOnce(&mut Machine<'_>)) {
+    with_disks(test, |disks| {
+        let mut machine = Machine {
+            trial: Trial::set(test),
             disk: Disk::default(),
+            disks,
             mounted: None,
         };
         machine.mount();
-        Some(machine)
-    }
+        story(&mut machine);
+    });
+}
 
+impl Machine<'_> {
     /// Takes the power away, now, and gives it back: the relay is dead, and the disk has lost what chance decides.
     pub(crate) fn lose_power(&mut self) {
         let tear = Tear::any(&mut self.trial.chance);
@@ -42,11 +43,11 @@ impl Machine {
     }
 
     fn mount(&mut self) {
-        self.mounted = Some(Mounted::new(&self.disk, &self.trial.relay.spool()));
+        self.mounted = Some(self.disks.mount(&self.disk, &self.trial.relay.spool()));
     }
 }
 
-impl Drop for Machine {
+impl Drop for Machine<'_> {
     /// The relay must be gone before the disk, and the disk before the directory.
     fn drop(&mut self) {
         self.trial.relay.kill();

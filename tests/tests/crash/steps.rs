@@ -1,6 +1,6 @@
 //! The relay dies at one step after the other of all by which it changes its disk: while it starts, commits, settles.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, with_machine};
 use danerelay_tests::crash::trial::{number, within};
 use danerelay_tests::powerloss::Trap;
 use rand::RngExt;
@@ -16,10 +16,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn nothing_acknowledged_is_lost_whatever_the_last_step() {
+    with_machine(
+        "steps::nothing_acknowledged_is_lost_whatever_the_last_step",
+        die_at_each_step,
+    );
+}
+
+fn die_at_each_step(machine: &mut Machine<'_>) {
     let deaths = number("DANERELAY_STEPS").unwrap_or(DEATHS);
-    let Some(mut machine) = Machine::set("steps") else {
-        return;
-    };
     for death in 0..deaths {
         // Eight ways, in turn: counted from the start or under load, killed or without power, before the step or after.
         let [under_load, without_power, done] = [1, 2, 4].map(|bit| death & bit != 0);

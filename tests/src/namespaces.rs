@@ -1,0 +1,73 @@
+//! Playing one test in namespaces of its own.
+//!
+//! The test function calls [`run`] with its own name. That starts the same test program once more below
+//! `unshare`, asking for this one test; the second time [`run`] finds itself inside and plays the story.
+
+use crate::process::command;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+const DIRECTORY: &str = "DANERELAY_ARENA";
+const FINISHED: &str = "finished";
+
+/// Whether this program was started by [`run`].
+pub fn are_own() -> bool {
+    std::env::var_os(DIRECTORY).is_some()
+}
+
+/// Plays `story` with a directory of its own in new namespaces, chosen by these options of unshare(1); `test` is the
+/// name of the calling test function. Mounts that are made there are seen nowhere else.
+///
+/// # Panics
+/// When the story fails; what its programs logged (`*.log` in the directory) is printed then.
+pub fn run(test: &str, options: &[&str], story: impl FnOnce(&Path)) {
+    let Some(directory) = std::env::var_os(DIRECTORY) else {
+        return play(test, options);
+    };
+    let directory = PathBuf::from(directory);
+    story(&directory);
+    fs::write(directory.join(FINISHED), "").unwrap();
+}
+
+fn play(test: &str, options: &[&str]) {
+    let directory = tempfile::Builder::new()
+        .prefix("danerelay-test-")
+        .tempdir()
+        .unwrap();
+    // Servers that give up root must still be able to pass through.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let status = command("unshare")
+        .args(options)
+        .args(["--propagation", "private", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(DIRECTORY, directory.path())
+        .stdin(Stdio::null())
+        .status()
+        .expect("unshare starts");
+    let finished = directory.path().join(FINISHED).exists();
+    if !status.success() {
+        print_logs(directory.path());
+    }
+    if std::env::var_os("DANERELAY_KEEP").is_some() {
+        eprintln!("{test}: files kept in {}", directory.keep().display());
+    }
+    assert!(
+        status.success(),
+        "{test} failed in its namespaces ({status}); the logs are above"
+    );
+    assert!(finished, "no test is called {test}: nothing was played");
+}
+
+/// What the programs of a failed story had to say.
+fn print_logs(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let text = fs::read(&path).unwrap();
+            eprintln!("--- {}\n{}", path.display(), String::from_utf8_lossy(&text));
+        }
+    }
+}
