@@ -36,7 +36,7 @@ pub use event::{Event, EventLog};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry};
 pub use lookup::{Culprit, FailedLookup, LookupFailure, Security};
-pub use next_hop::NextHop;
+pub use next_hop::{NextHop, NextHopError, NextHopProblem};
 pub use notice::{Action, Notice};
 pub use notification::{
     EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,
