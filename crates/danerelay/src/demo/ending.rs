@@ -45,5 +45,5 @@ async fn closed(output: Option<&pipe::Sender>) {
     {
         return;
     }
-    pending().await
+    pending::<()>().await;
 }

@@ -25,7 +25,7 @@ pub(super) struct Paint {
 }
 
 impl Paint {
-    /// For standard output: only a terminal obeys, and only one whose user did not say NO_COLOR (no-color.org).
+    /// For standard output: only a terminal obeys, and only one whose user did not set `NO_COLOR` (no-color.org).
     pub(super) fn for_stdout() -> Self {
         Self {
             colours: colours(io::stdout().is_terminal(), |name| {
