@@ -4,7 +4,6 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::compile_lists;
@@ -15,7 +14,7 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::MtaStsMode;
+use crate::settings::{ExceptionEntry, MtaStsMode};
 use crate::toml_file;
 use crate::warning::{Remark, Warning};
 
@@ -100,6 +99,7 @@ pub(crate) fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), P
 fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileError>, Vec<Warning>) {
     let mut notes = Notes::new(&sources.policy);
     let reading = toml_file::read::<PolicyFile>(&notes.file, sources.policy.text);
+    policy.file = Some(notes.file.as_str().into());
     if let Some(file) = reading.value {
         policy.defaults = defaults(&file.default, &mut notes);
         policy.rules = rules(&file.domain, &mut notes);
@@ -226,12 +226,17 @@ fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, note
     if exception.dane.is_none() && exception.dnssec.is_none() {
         notes.refuse(&span, &Mistake::NothingExcepted);
     }
-    let until: Date = exception.until.get_ref().0;
+    let entry = ExceptionEntry {
+        file: notes.file.as_str().into(),
+        line: notes.line(&span),
+        until: exception.until.get_ref().0,
+        reason: exception.reason.get_ref().trim().into(),
+    };
     if let Some(dane) = exception.dane {
         let decision = DaneException {
             dane: dane.into(),
             override_strict: exception.override_strict,
-            until,
+            entry: entry.clone(),
         };
         if is_mx {
             to.add_for_mx(pattern, decision);
@@ -243,7 +248,7 @@ fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, note
         match pattern {
             Pattern::Exactly(name) => to.add_anchor(NegativeTrustAnchor {
                 name: name.clone(),
-                until,
+                entry,
             }),
             Pattern::Below(_) => notes.refuse(&dnssec.span(), &Mistake::AnchorBelow),
         }

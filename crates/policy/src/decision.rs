@@ -327,8 +327,8 @@ fn skip_reason(source: &ModeSource) -> SkipReason {
             source: source.to_string(),
             line: *line,
         },
-        ModeSource::Exception { until } => SkipReason::Exception {
-            until: until.to_string(),
+        ModeSource::Exception(entry) => SkipReason::Exception {
+            until: entry.until.to_string(),
         },
         ModeSource::Default
         | ModeSource::Rule { .. }

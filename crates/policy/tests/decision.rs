@@ -8,7 +8,7 @@ use mail::{LookupFailure, Security};
 use policy::cause::{Failure, Finality};
 use policy::decision::{Action, Decision, HostDecision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
-use policy::settings::{DaneMode, HostPolicy, InsecureMx, ModeSource, TlsFloor};
+use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, ModeSource, TlsFloor};
 
 const MODES: [DaneMode; 4] = [
     DaneMode::Off,
@@ -312,11 +312,16 @@ fn an_exception_for_the_host_is_named_in_the_verdict() {
         addresses: Addresses::Secure,
         tlsa: Tlsa::Usable,
     };
-    let until = "2027-01-31".parse().unwrap();
+    let entry = ExceptionEntry {
+        file: "policy.toml".into(),
+        line: 12,
+        until: "2027-01-31".parse().unwrap(),
+        reason: "told hostmaster".into(),
+    };
     let excepted = Host {
         policy: HostPolicy {
             dane: DaneMode::Off,
-            dane_source: ModeSource::Exception { until },
+            dane_source: ModeSource::Exception(entry),
         },
         findings,
         mta_sts: None,
