@@ -8,7 +8,7 @@
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a member stands in the house.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +47,9 @@ const PLACES: [(&str, Place); 17] = [
 /// The arrows that stay on their floor: from each store to the traits that it implements.
 const LEVEL: [(&str, &str); 2] = [("spool-embedded", "spool"), ("spool-postgres", "spool")];
 
+/// The stores.
+const STORES: [&str; 2] = ["spool-embedded", "spool-postgres"];
+
 /// The highest floor that the test world may use.
 const WORLD_RESTS_ON: u8 = 2;
 
@@ -73,6 +76,50 @@ fn arrows_point_down() {
         }
     }
     assert!(arrows > 0, "no arrows found: the test looks at the wrong things");
+}
+
+/// Which store keeps the queue is known where it is built from the settings, and to tests.
+#[test]
+fn nothing_but_the_wiring_names_a_store() {
+    let metadata = workspace();
+    for package in metadata.workspace_packages() {
+        let named = siblings(package)
+            .iter()
+            .any(|sibling| STORES.contains(&sibling.as_str()));
+        let may = package.name == "danerelay";
+        assert!(may || !named, "{} must not depend on a store", package.name);
+    }
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/danerelay/src");
+    let mut naming = Vec::new();
+    for file in sources(&program) {
+        let text = fs::read_to_string(&file).unwrap();
+        if STORES.iter().any(|store| names_crate(&text, store)) {
+            naming.push(file.strip_prefix(&program).unwrap().display().to_string());
+        }
+    }
+    assert_eq!(naming, ["wiring/store.rs"]);
+}
+
+/// Whether this source uses something of the crate, which is not the same as to have its name in a text.
+fn names_crate(source: &str, package: &str) -> bool {
+    let path = format!("{}::", package.replace('-', "_"));
+    source
+        .match_indices(&path)
+        .any(|(place, _)| !source[..place].ends_with('"'))
+}
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! * [`cli`]: the commands and their help.
 //! * [`config`]: `danerelay.toml`; [`policy_file`]: the policy that it names.
 //! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
+//! * [`wiring`]: what both of them build from the settings.
 //! * [`admin`]: the daemon's door for commands.
 //! * [`logging`]: the one log that everything writes to.
 //! * [`demo`]: the relay in a world of its own.
@@ -18,6 +19,7 @@ mod failure;
 mod logging;
 mod policy_file;
 mod serve;
+mod wiring;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

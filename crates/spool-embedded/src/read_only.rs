@@ -3,32 +3,32 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use mail::QueueId;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rustix::fs::Access;
+use spool::blocking::blocking;
+use spool::leases::LeaseTable;
+use spool::{Content, Declared, Inspect, QueuedMessage, SpoolError, Summary, Unreadable};
 
 use super::bodies::Directories;
 use super::{DATABASE, error, schema, shown, stored};
-use spool::Content;
-use spool::SpoolError;
-use spool::leases::LeaseTable;
-use spool::{Declared, QueuedMessage, Summary, Unreadable};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
 
 /// A spool that is only looked at: of a stopped daemon, or beside a running one. Which recipients are leased cannot
-/// be seen from here. Its work waits for the disk: call it away from the runtime's threads.
+/// be seen from here.
 #[derive(Debug)]
 pub struct ReadOnlySpool {
-    connection: Mutex<Connection>,
+    connection: Arc<Mutex<Connection>>,
     directories: Directories,
 }
 
 impl ReadOnlySpool {
-    /// Opens the spool in the directory `path`; neither makes nor migrates one.
+    /// Opens the spool in the directory `path`; neither makes nor migrates one. Waits for the disk.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SpoolError> {
         let directory = path.as_ref();
         let database = directory.join(DATABASE);
@@ -43,59 +43,72 @@ impl ReadOnlySpool {
                 return Err(io::Error::new(error.kind(), named).into());
             }
         }
-        let connection = match Self::checked(schema::open_reader(&database, CACHE_BYTES), &database) {
+        let connection = match checked(schema::open_reader(&database, CACHE_BYTES), &database) {
             // Without its log, nothing can change it and nothing of it is elsewhere.
             Err(SpoolError::Io(_)) if !directory.join(format!("{DATABASE}-wal")).exists() => {
-                Self::checked(schema::open_immutable(&database), &database)
+                checked(schema::open_immutable(&database), &database)
             }
             opened => opened,
         }?;
         Ok(Self {
-            connection: Mutex::new(connection),
+            connection: Arc::new(Mutex::new(connection)),
             directories: Directories::of(directory),
         })
     }
 
-    fn checked(opened: error::Result<Connection>, database: &Path) -> Result<Connection, SpoolError> {
-        let connection = opened?;
-        schema::check_owner(&connection, database)?;
-        Ok(connection)
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> error::Result<T> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let connection = Arc::clone(&self.connection);
+        blocking(move || Ok(work(&mut connection.lock())?)).await
     }
+}
 
-    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory. Messages
-    /// with this id only, if one is given. What cannot be read is passed over and counted.
-    pub fn list(
+fn checked(opened: error::Result<Connection>, database: &Path) -> Result<Connection, SpoolError> {
+    let connection = opened?;
+    schema::check_owner(&connection, database)?;
+    Ok(connection)
+}
+
+impl Inspect for ReadOnlySpool {
+    async fn list(
         &self,
         id: Option<QueueId>,
-        visit: impl FnMut(QueuedMessage) -> ControlFlow<()>,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Unreadable, SpoolError> {
-        self.with(|connection| shown::list(connection, &LeaseTable::default(), id, visit))
+        self.read(move |connection| shown::list(connection, &LeaseTable::default(), id, visit))
+            .await
     }
 
-    /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
-    pub fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
-        self.with(|connection| shown::summary(connection, &LeaseTable::default(), destinations))
+    async fn list_after(
+        &self,
+        after: QueueId,
+        visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<Unreadable, SpoolError> {
+        self.read(move |connection| shown::list_after(connection, &LeaseTable::default(), after, visit))
+            .await
     }
 
-    /// What was declared of a message; `None` if there is no such message.
-    pub fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
-        self.with(|connection| {
+    async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
+        self.read(move |connection| shown::summary(connection, &LeaseTable::default(), destinations))
+            .await
+    }
+
+    async fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
+        self.read(move |connection| {
             let version = schema::version(connection)?;
             shown::declared(connection, id, version)
         })
+        .await
     }
 
-    /// The content of a message; `None` if there is no such message.
-    pub fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
-        self.with(|connection| {
+    async fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
+        let directories = self.directories.clone();
+        self.read(move |connection| {
             let version = schema::version(connection)?;
-            stored::content(connection, &self.directories, id, version)
+            stored::content(connection, &directories, id, version)
         })
-    }
-
-    fn with<T>(&self, read: impl FnOnce(&mut Connection) -> error::Result<T>) -> Result<T, SpoolError> {
-        Ok(read(
-            &mut self.connection.lock().unwrap_or_else(PoisonError::into_inner),
-        )?)
+        .await
     }
 }

@@ -85,7 +85,7 @@ pub(super) async fn act<S: Manage>(
 
 impl<S: Manage> Work<'_, S> {
     async fn through(&mut self, selectors: &Selectors, answers: &mut Answers) -> Result<(), Trouble> {
-        let spool = &self.office.surroundings.spool;
+        let spool = &*self.office.surroundings.spool;
         let (wanted, now) = (Arc::new(selectors.clone()), Timestamp::now());
         let select = move |message| wanted.select(&message, now);
         let mut walk = Walk::new(selectors);

@@ -33,7 +33,7 @@ pub(super) async fn list<S: Inspect>(
         } else {
             office.lists.acquire().await.ok()
         };
-        let page = walk.next(&office.surroundings.spool, fitting.clone()).await;
+        let page = walk.next(&*office.surroundings.spool, fitting.clone()).await;
         // The client may read for as long as it likes: others have their turn meanwhile.
         drop(turn);
         match page {
@@ -60,13 +60,14 @@ pub(super) async fn show<S: Inspect>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let ages = office.surroundings.ages;
-    match read(&office.surroundings.spool, id, ages).await {
+    match letter_of(&*office.surroundings.spool, id, ages).await {
         Ok(letter) => answers.end(&letter).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
 }
 
-async fn read<S: Inspect>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
+/// All that is known of the message of this id.
+pub(crate) async fn letter_of<S: Inspect>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
     let message = find(spool, id).await?;
     let declared = spool.declared(id).await?.ok_or_else(|| Refusal::unknown(id))?;
     // It may leave the queue at any moment.
@@ -89,7 +90,7 @@ pub(super) async fn export<S: Inspect>(
             .with("id", Value::Word(id.to_string()))
             .with("by", Value::Quoted(peer.to_string()))
     };
-    let (size, mut reader) = match open(&office.surroundings.spool, id).await {
+    let (size, mut reader) = match open(&*office.surroundings.spool, id).await {
         Ok(opened) => opened,
         Err(refusal) => {
             if refusal.kind == RefusalKind::Spool {
@@ -167,7 +168,7 @@ async fn find<S: Inspect>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refus
 }
 
 /// Why a message is not to be had: it cannot be read, or there is none.
-pub(crate) fn missing(id: QueueId, unreadable: &Unreadable) -> Refusal {
+fn missing(id: QueueId, unreadable: &Unreadable) -> Refusal {
     if unreadable.is_none() {
         Refusal::unknown(id)
     } else {

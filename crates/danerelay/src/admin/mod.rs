@@ -20,7 +20,7 @@ mod places;
 pub(crate) mod protocol;
 pub(crate) mod selectors;
 mod server;
-mod walk;
+pub(crate) mod walk;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use spool::Unreadable;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use door::Door;
-pub(crate) use looking::{DESTINATIONS, aged, missing};
+pub(crate) use looking::{DESTINATIONS, aged, letter_of};
 pub(crate) use server::serve;
 
 use letter::Ages;
@@ -50,7 +50,7 @@ pub(crate) type ReloadOrder = oneshot::Sender<Result<Reloaded, Refusal>>;
 /// What commands work on.
 pub(crate) struct Surroundings<S> {
     /// The queue.
-    pub(crate) spool: S,
+    pub(crate) spool: Arc<S>,
     /// Where the queue is: by this a client knows that it talks to the daemon it means.
     pub(crate) spool_path: PathBuf,
     /// Told of what is to be delivered now.

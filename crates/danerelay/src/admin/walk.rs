@@ -17,7 +17,7 @@ const RECIPIENTS: usize = 5000;
 const LOOKED_AT: usize = 20_000;
 
 /// Where somebody is in the queue.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     sources: vec::IntoIter<Option<QueueId>>,
     /// In the midst of the whole queue: the last message looked at.
     after: Option<QueueId>,
@@ -28,7 +28,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// At the beginning of the messages at which the selectors look.
-    pub(super) fn new(selectors: &Selectors) -> Self {
+    pub(crate) fn new(selectors: &Selectors) -> Self {
         Self {
             sources: selectors.sources().into_iter(),
             after: None,
@@ -39,22 +39,22 @@ impl Walk {
     }
 
     /// What was passed over so far because it cannot be read, whether the selectors would have fitted or not.
-    pub(super) fn unreadable(&self) -> &Unreadable {
+    pub(crate) fn unreadable(&self) -> &Unreadable {
         &self.unreadable
     }
 
     /// Those of it that were asked for by their ids.
-    pub(super) fn damaged(&self) -> &[QueueId] {
+    pub(crate) fn damaged(&self) -> &[QueueId] {
         &self.damaged
     }
 
     /// Whether it goes to single messages, which is quick.
-    pub(super) fn is_by_id(&self) -> bool {
+    pub(crate) fn is_by_id(&self) -> bool {
         self.by_id
     }
 
     /// What `pick` takes of the next messages, perhaps nothing; `None` at the end.
-    pub(super) async fn next<S: Inspect, T: Send + 'static>(
+    pub(crate) async fn next<S: Inspect, T: Send + 'static>(
         &mut self,
         spool: &S,
         pick: impl Fn(QueuedMessage) -> Option<T> + Clone + Send + 'static,

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use mail::event::{Event, EventLog, Level, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use spool::Running as _;
+use spool::Store;
 use tokio::time::MissedTickBehavior;
 
 use crate::admin::protocol::{Refusal, Reloaded};
@@ -105,7 +105,7 @@ fn words<T: ToString>(addresses: &[T]) -> String {
     words.join(", ")
 }
 
-impl Daemon {
+impl<S: Store> Daemon<S> {
     /// Serves until a signal says to stop, or a part that must run has ended.
     async fn run(mut self, mut signals: Signals) -> Verdict {
         let mut date_check = tokio::time::interval(DATE_CHECK);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mail::event::{Event, EventLog, Level, Value};
+use spool::Store;
 
 use super::announce::warn;
 use super::start::Daemon;
@@ -27,7 +28,7 @@ const RELOADABLE: [&str; 11] = [
     "admin.http",
 ];
 
-impl Daemon {
+impl<S: Store> Daemon<S> {
     /// Reads configuration, policy and lists again, and opens the log anew. Where one of the files is wrong, all that
     /// was in force stays so, and the log says what is wrong.
     pub(super) fn reload(&mut self) -> Result<Reloaded, Refusal> {

@@ -90,15 +90,6 @@ fn timeouts(stages: &schema::Timeouts) -> Timeouts {
     }
 }
 
-/// The spool's options.
-pub(super) fn spool(config: &Config) -> spool_embedded::Options {
-    spool_embedded::Options {
-        queue_messages: config.limits.queue_messages,
-        spool_free: config.limits.spool_free.0,
-        ..spool_embedded::Options::default()
-    }
-}
-
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -11,8 +11,7 @@ use listener::{Listener, ListenerConfig};
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
 use policy::Policy;
-use spool::{Accepted, Running};
-use spool_embedded::EmbeddedSpool;
+use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -25,9 +24,10 @@ use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::logging::Logger;
 use crate::policy_file::LoadedPolicy;
+use crate::wiring;
 
 /// The daemon while it runs.
-pub(super) struct Daemon {
+pub(super) struct Daemon<S> {
     /// The configuration file as named on the command line.
     pub(super) named: Option<PathBuf>,
     /// The configuration in force.
@@ -41,7 +41,7 @@ pub(super) struct Daemon {
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
-    pub(super) spool: EmbeddedSpool,
+    pub(super) spool: Arc<S>,
     /// Where administrators ask for a reload.
     pub(super) reloads: mpsc::Receiver<ReloadOrder>,
     /// Tells the parts to end.
@@ -89,7 +89,7 @@ pub(super) async fn start(
     loaded: Loaded,
     policy: LoadedPolicy,
     log: Arc<Logger>,
-) -> Result<Daemon, StartError> {
+) -> Result<Daemon<impl Store>, StartError> {
     warn(&loaded.warnings, "config", &*log);
     warn(&policy.warnings, "policy", &*log);
     let config = &loaded.config;
@@ -101,7 +101,7 @@ pub(super) async fn start(
     let resolver = Resolver::new(plan.config.clone())?;
     let tls = tls::client(&config.tls)?;
     let spool = open_spool(config).await?;
-    announce::recovery(&spool, &*log);
+    announce::recovery(&*spool, &*log);
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
     let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
@@ -119,7 +119,7 @@ pub(super) async fn start(
         Arc::clone(&status),
     )?;
     let surroundings = Surroundings {
-        spool: Arc::new(spool.clone()),
+        spool: Arc::clone(&spool),
         resolver: resolver.clone(),
         policy: Arc::clone(&policy),
         tls,
@@ -132,7 +132,7 @@ pub(super) async fn start(
     let (admin, reloads) = open_admin(config, &spool, &scheduler, &resolver, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let schedule = move |accepted: Accepted| scheduler.accepted(accepted.pending);
-    let listener = Listener::new(Arc::new(spool.clone()), listener_settings, events, schedule);
+    let listener = Listener::new(Arc::clone(&spool), listener_settings, events, schedule);
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
@@ -171,14 +171,14 @@ pub(super) fn check(config: &Config) -> Result<(), StartError> {
 }
 
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
-async fn open_admin(
+async fn open_admin<S: Manage>(
     config: &Config,
-    spool: &EmbeddedSpool,
+    spool: &Arc<S>,
     scheduler: &SchedulerHandle,
     resolver: &Resolver,
     log: &Arc<dyn EventLog>,
 ) -> (
-    Option<(Door, admin::Surroundings<EmbeddedSpool>)>,
+    Option<(Door, admin::Surroundings<S>)>,
     mpsc::Receiver<ReloadOrder>,
 ) {
     let (reload, reloads) = mpsc::channel(1);
@@ -186,7 +186,7 @@ async fn open_admin(
         return (None, reloads);
     };
     let surroundings = admin::Surroundings {
-        spool: spool.clone(),
+        spool: Arc::clone(spool),
         spool_path: config.spool.path.clone(),
         scheduler: scheduler.clone(),
         resolver: resolver.clone(),
@@ -212,12 +212,11 @@ async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
     }
 }
 
-async fn open_spool(config: &Config) -> Result<EmbeddedSpool, StartError> {
-    let path = &config.spool.path;
-    EmbeddedSpool::open(path, settings::spool(config))
+async fn open_spool(config: &Config) -> Result<Arc<impl Store + use<>>, StartError> {
+    wiring::store::open(config)
         .await
         .map_err(|cause| StartError::Spool {
-            path: path.clone(),
+            path: config.spool.path.clone(),
             cause,
         })
 }

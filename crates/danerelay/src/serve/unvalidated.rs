@@ -7,6 +7,7 @@ use jiff::Zoned;
 use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
 use policy::Policy;
+use spool::Store;
 
 use super::start::Daemon;
 use crate::config::schema::Dns;
@@ -37,7 +38,7 @@ pub(super) fn event(names: &[Domain], mode: Mode) -> Event {
         .with("reason", Value::Quoted(reason.to_owned()))
 }
 
-impl Daemon {
+impl<S: Store> Daemon<S> {
     /// Puts the names of today in force if they are not those in force already.
     pub(super) fn refresh_unvalidated(&mut self) {
         let names = today(&self.loaded.config.dns, &self.policy.load());

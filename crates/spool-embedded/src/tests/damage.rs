@@ -8,7 +8,6 @@
 )]
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use mail::QueueId;
@@ -17,7 +16,7 @@ use tempfile::TempDir;
 
 use super::open;
 use crate::*;
-use spool::contract::{commit, message, octets, take};
+use spool::contract::{commit, listed, message, octets, take};
 use spool::incoming::INLINE_LIMIT;
 use spool::{Content, Inspect, Manage, Pending};
 
@@ -119,15 +118,14 @@ async fn a_damaged_message_does_not_hide_the_others() {
     ] {
         let (directory, ids) = damaged(statement, 10).await;
         let reader = ReadOnlySpool::open(directory.path()).unwrap();
-        let mut found = Vec::new();
-        let visit = |message: spool::QueuedMessage| {
-            found.push(message.id);
-            ControlFlow::Continue(())
-        };
-        let unreadable = reader.list(None, visit).unwrap();
+        let (found, unreadable) = listed(&reader, None).await;
+        let found: Vec<_> = found.iter().map(|message| message.id).collect();
         assert_eq!(found, [ids[0], ids[2]], "{statement}");
         assert_eq!(unreadable.messages, 1, "{statement}");
-        assert!(reader.summary(3).unwrap().recipients.queued >= 2, "{statement}");
+        assert!(
+            reader.summary(3).await.unwrap().recipients.queued >= 2,
+            "{statement}"
+        );
     }
 }
 
@@ -167,8 +165,8 @@ async fn a_damaged_message_is_deleted_by_its_id() {
         for size in [10, INLINE_LIMIT + 1] {
             let (directory, ids) = damaged(statement, size).await;
             let spool = open(directory.path()).await.unwrap();
-            let visit = move |message| panic!("{statement}: {message:?}");
-            let unreadable = Inspect::list(&spool, Some(ids[1]), visit).await.unwrap();
+            let (found, unreadable) = listed(&spool, Some(ids[1])).await;
+            assert_eq!(found, [], "{statement}");
             assert_eq!((unreadable.messages, unreadable.id), (1, Some(ids[1])));
             assert!(unreadable.error.ends_with(what), "{}", unreadable.error);
             let acted = spool.discard(ids[1]).await.unwrap();
@@ -222,14 +220,8 @@ async fn what_is_on_a_malformed_page_is_counted_not_deleted_and_the_writer_goes_
         let (directory, ids) = with_malformed_page(neighbour).await;
 
         let spool = open(directory.path()).await.unwrap();
-        let found = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let shown = Arc::clone(&found);
-        let visit = move |message: spool::QueuedMessage| {
-            shown.lock().unwrap().push(message.id);
-            ControlFlow::Continue(())
-        };
-        let unreadable = Inspect::list(&spool, None, visit).await.unwrap();
-        let found = std::mem::take(&mut *found.lock().unwrap());
+        let (found, unreadable) = listed(&spool, None).await;
+        let found: Vec<_> = found.iter().map(|message| message.id).collect();
         assert!((1..100).contains(&unreadable.messages), "{unreadable:?}");
         assert_eq!(found.len() as u64 + unreadable.messages, 300, "{neighbour:?}");
         assert!(found.is_sorted() && !found.contains(&ids[150]));

@@ -21,7 +21,7 @@ use crate::reserve::Reserve;
 use crate::space::Space;
 use crate::*;
 use spool::RecipientState::{Deferred, Failed, Leased, Sent};
-use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
+use spool::contract::{Harness, commit, everything, listed, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
 use spool::{Inspect, QueuedMessage};
 
@@ -38,6 +38,10 @@ impl Harness for Directory {
 
     async fn open(&self) -> EmbeddedSpool {
         open(self.0.path()).await.unwrap()
+    }
+
+    async fn open_to_look(&self) -> impl Inspect {
+        ReadOnlySpool::open(self.0.path()).unwrap()
     }
 
     async fn destroy_content(&self, id: QueueId) {
@@ -257,14 +261,12 @@ async fn a_closed_spool_says_so() {
     );
 }
 
-fn listed(spool: &ReadOnlySpool) -> Vec<serde_json::Value> {
-    let mut lines = Vec::new();
-    let show = |message| {
-        lines.push(serde_json::to_value(message).unwrap());
-        ControlFlow::Continue(())
-    };
-    spool.list(None, show).unwrap();
-    lines
+async fn lines(spool: &ReadOnlySpool) -> Vec<serde_json::Value> {
+    let (messages, _) = listed(spool, None).await;
+    let lines = messages
+        .iter()
+        .map(|message| serde_json::to_value(message).unwrap());
+    lines.collect()
 }
 
 #[tokio::test]
@@ -300,25 +302,19 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         ],
     });
     assert_eq!(
-        listed(&ReadOnlySpool::open(directory.path()).unwrap()),
+        lines(&ReadOnlySpool::open(directory.path()).unwrap()).await,
         std::slice::from_ref(&expected)
     );
 
     let lease = take(&spool, &accepted.pending[1]).await;
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let show = move |message: QueuedMessage| {
-        sender
-            .send(message.recipients.iter().map(|r| r.state).collect::<Vec<_>>())
-            .unwrap();
-        ControlFlow::Continue(())
-    };
-    spool.list(None, show).await.unwrap();
-    assert_eq!(receiver.recv().unwrap(), [Sent, Deferred, Failed, Leased]);
+    let (shown, _) = listed(&spool, None).await;
+    let states: Vec<_> = shown[0].recipients.iter().map(|r| r.state).collect();
+    assert_eq!(states, [Sent, Deferred, Failed, Leased]);
     spool.release(lease);
 
     spool.close().await.unwrap();
     assert_eq!(
-        listed(&ReadOnlySpool::open(directory.path()).unwrap()),
+        lines(&ReadOnlySpool::open(directory.path()).unwrap()).await,
         [expected]
     );
     // Looking changes nothing: the daemon comes back.
@@ -341,21 +337,20 @@ async fn a_long_queue_is_listed_in_pages_and_may_be_broken_off() {
     }
     expected.sort();
     let reader = ReadOnlySpool::open(directory.path()).unwrap();
-    let mut found = Vec::new();
-    let mut take = |limit: usize| {
-        found.clear();
-        let visit = |message: QueuedMessage| {
-            found.push(message.id);
-            if found.len() == limit {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        reader.list(None, visit).unwrap();
-        found.clone()
+    let ids: Vec<_> = listed(&reader, None).await.0.iter().map(|one| one.id).collect();
+    assert_eq!(ids, expected);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mut left = 3;
+    let visit = move |message: QueuedMessage| {
+        sender.send(message.id).unwrap();
+        left -= 1;
+        if left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
-    assert_eq!(take(usize::MAX), expected);
-    assert_eq!(take(3), expected[..3]);
+    reader.list(None, visit).await.unwrap();
+    assert_eq!(receiver.iter().collect::<Vec<_>>(), expected[..3]);
     spool.close().await.unwrap();
 }

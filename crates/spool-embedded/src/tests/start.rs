@@ -1,4 +1,4 @@
-//! What a start finds: older databases, limits, vanished transactions, deliveries in doubt.
+//! What a start finds: older databases, limits, vanished transactions.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +8,6 @@
 )]
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use mail::{QueueId, Status};
@@ -17,9 +16,9 @@ use rusqlite::{Connection, params};
 use super::open;
 use crate::schema::{APPLICATION_ID, MIGRATIONS};
 use crate::*;
-use spool::Report;
-use spool::contract::{commit, message, noticed, now, octets, read, settlement, take, whole};
+use spool::contract::{commit, listed, message, noticed, now, octets, read, settlement, take, whole};
 use spool::incoming::INLINE_LIMIT;
+use spool::{Inspect, Report};
 
 /// A spool of schema version 1: one small message to three recipients, one of them done, and one large message.
 fn version_1(path: &Path) -> [QueueId; 2] {
@@ -78,16 +77,12 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
     let ids = version_1(directory.path());
     {
         let reader = ReadOnlySpool::open(directory.path()).unwrap();
-        let mut shown = Vec::new();
-        let visit = |message: spool::QueuedMessage| {
-            shown.push((message.id, message.recipients.len()));
-            ControlFlow::Continue(())
-        };
-        reader.list(None, visit).unwrap();
+        let shown = listed(&reader, None).await.0;
+        let shown: Vec<_> = shown.iter().map(|one| (one.id, one.recipients.len())).collect();
         assert_eq!(shown, [(ids[0], 3), (ids[1], 1)]);
-        let summary = reader.summary(9).unwrap();
+        let summary = reader.summary(9).await.unwrap();
         assert_eq!((summary.messages, summary.recipients.failed), (2, 1));
-        let content = reader.content(ids[0]).unwrap().unwrap();
+        let content = reader.content(ids[0]).await.unwrap().unwrap();
         assert_eq!(whole(&content).await, b"12345");
     }
     let spool = open(directory.path()).await.unwrap();
@@ -221,70 +216,5 @@ async fn transactions_that_have_vanished_are_noticed() {
     spool.close().await.unwrap();
     let spool = open(directory.path()).await.unwrap();
     assert_eq!(spool.vanished_at_start(), 0, "said once");
-    spool.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn deliveries_in_doubt_are_named_at_the_next_start() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let mut leases = Vec::new();
-    let mut accepted = Vec::new();
-    for _ in 0..5 {
-        let new = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
-        let part = new.pending[0].clone();
-        let lease = take(&spool, &part).await;
-        leases.push(lease);
-        accepted.push(part);
-    }
-    let [settled, given_back, under_way, repeated, not_begun] = leases.try_into().unwrap();
-    for lease in [&settled, &given_back, &under_way, &repeated] {
-        lease.in_doubt();
-    }
-    let sent = || vec![settlement(0, Status::Sent, None)];
-    spool.settle(settled, sent(), now()).await.unwrap();
-    spool.release(given_back);
-    // As a process that ends drops them.
-    drop((under_way, repeated, not_begun));
-    let again = take(&spool, &accepted[3]).await;
-    spool.settle(again, sent(), now()).await.unwrap();
-    spool.close().await.unwrap();
-
-    let spool = open(directory.path()).await.unwrap();
-    let expected = InDoubt {
-        deliveries: 1,
-        recipients: 1,
-        messages: vec![accepted[2].id],
-    };
-    assert_eq!(*spool.in_doubt_at_start(), expected);
-    spool.close().await.unwrap();
-    // As long as nobody was told, it is not forgotten.
-    let spool = open(directory.path()).await.unwrap();
-    assert_eq!(*spool.in_doubt_at_start(), expected);
-    spool.doubts_told();
-    spool.close().await.unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    assert_eq!(*spool.in_doubt_at_start(), InDoubt::default());
-    spool.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_message_in_doubt_at_two_next_hops_is_named_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let new = message(&["a@b.example", "b@b.example", "a@c.example"]);
-    let accepted = commit(&spool, new, b"x").await.unwrap();
-    for part in &accepted.pending {
-        let lease = take(&spool, part).await;
-        lease.in_doubt();
-    }
-    spool.close().await.unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let expected = InDoubt {
-        deliveries: 2,
-        recipients: 3,
-        messages: vec![accepted.id],
-    };
-    assert_eq!(*spool.in_doubt_at_start(), expected);
     spool.close().await.unwrap();
 }

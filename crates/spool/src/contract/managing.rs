@@ -1,16 +1,17 @@
 //! The administrator's side.
 
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 
-use super::{Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, whole};
+use super::{
+    Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, visitor, whole,
+};
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
 use crate::incoming::INLINE_LIMIT;
 use crate::{
-    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Selected, Spool,
+    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Running, Selected, Spool,
     StateCounts,
 };
 
@@ -20,7 +21,9 @@ pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     what_is_deleted_is_gone(&fresh()).await;
     deleting_does_not_silence_a_report(&fresh()).await;
     what_is_being_delivered_is_left_alone(&fresh()).await;
+    a_message_is_discarded_by_its_id(&fresh()).await;
     messages_are_shown(&fresh()).await;
+    what_was_declared_is_shown(&fresh()).await;
     the_summary_counts(&fresh()).await;
 }
 
@@ -40,30 +43,14 @@ async fn act<S: Manage>(store: &S, action: Action, id: QueueId, recipients: &[u3
     store.act(action, selected, now()).await.unwrap()
 }
 
-/// What is shown, and a visitor who puts it there.
-fn visitor() -> (
-    Arc<Mutex<Vec<QueuedMessage>>>,
-    impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-) {
-    let found = Arc::new(Mutex::new(Vec::new()));
-    let shown = Arc::clone(&found);
-    let visit = move |message| {
-        shown.lock().unwrap().push(message);
-        ControlFlow::Continue(())
-    };
-    (found, visit)
-}
-
 async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
-    let (found, visit) = visitor();
-    store.list(id, visit).await.unwrap();
-    std::mem::take(&mut found.lock().unwrap())
+    super::listed(store, id).await.0
 }
 
 async fn listed_after<S: Inspect>(store: &S, after: QueueId) -> Vec<QueuedMessage> {
     let (found, visit) = visitor();
     store.list_after(after, visit).await.unwrap();
-    std::mem::take(&mut found.lock().unwrap())
+    std::mem::take(&mut found.lock())
 }
 
 async fn states<S: Inspect>(store: &S, id: QueueId) -> Vec<RecipientState> {
@@ -214,6 +201,47 @@ async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
     );
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
+    close(store).await;
+}
+
+async fn a_message_is_discarded_by_its_id<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let new = message(&["a@b.example", "a@c.example"]);
+    let accepted = commit(&*store, new.clone(), &octets(INLINE_LIMIT + 1))
+        .await
+        .unwrap();
+    let lease = take(&*store, &accepted.pending[1]).await;
+    let acted = store.discard(new.id).await.unwrap();
+    assert_eq!((counts(&acted), store.messages()), ((0, 1, 0), 1));
+    store.release(lease);
+    let acted = store.discard(new.id).await.unwrap();
+    assert_eq!((counts(&acted), &acted.messages[..]), ((2, 0, 0), &[new.id][..]));
+    let acted = store.discard(new.id).await.unwrap();
+    assert_eq!((counts(&acted), acted.messages.len()), ((0, 0, 1), 0));
+    assert!(store.content(new.id).await.unwrap().is_none());
+    assert_eq!(store.messages(), 0);
+    close(store).await;
+}
+
+async fn what_was_declared_is_shown<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let mut new = message(&["a@b.example", "b@b.example"]);
+    new.envelope.parameters.smtputf8 = true;
+    new.envelope.parameters.ret = Some(mail::Ret::Headers);
+    new.envelope.parameters.envelope_id = Some("QQ+2B1".parse().unwrap());
+    new.envelope.recipients[1].parameters.notify = Some("NEVER".parse().unwrap());
+    commit(&*store, new.clone(), b"x").await.unwrap();
+    let declared = store.declared(new.id).await.unwrap().unwrap();
+    assert!(declared.eight_bit && declared.smtputf8);
+    let of_message = (declared.ret.as_deref(), declared.envid.as_deref());
+    assert_eq!(of_message, (Some("HDRS"), Some("QQ+2B1")));
+    let notify: Vec<_> = declared
+        .recipients
+        .iter()
+        .map(|one| one.notify.as_deref())
+        .collect();
+    assert_eq!(notify, [None, Some("NEVER")]);
+    assert!(store.declared(QueueId::generate()).await.unwrap().is_none());
     close(store).await;
 }
 

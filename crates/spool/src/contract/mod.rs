@@ -1,7 +1,7 @@
 //! What every store must do, told as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
 //! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`: what their senders are told. `damage`: when what was stored
-//! is lost. `managing`: the administrator's side.
+//! is lost. `managing`: the administrator's side. `running`: from one start to the next.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,9 +15,11 @@
 mod damage;
 mod managing;
 mod reports;
+mod running;
 mod way;
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -25,11 +27,12 @@ use mail::{
     Action, AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Envelope, LedgerEntry,
     MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
 };
+use parking_lot::Mutex;
 
 use crate::content::CHUNK;
 use crate::{
-    Accepted, Content, Lease, NewMessage, Pending, RecipientIndex, Running, Settlement, Spool, SpoolError,
-    Store,
+    Accepted, Content, Inspect, Lease, NewMessage, Pending, QueuedMessage, RecipientIndex, Running,
+    Settlement, Spool, SpoolError, Store, Unreadable,
 };
 
 /// Opens the store under test, again and again; opening it after it was closed finds what was there.
@@ -38,6 +41,8 @@ pub trait Harness {
     type Store: Store;
     /// Opens the one store of this harness.
     fn open(&self) -> impl Future<Output = Self::Store>;
+    /// Opens it to look only, beside the one that is open or without it.
+    fn open_to_look(&self) -> impl Future<Output = impl Inspect>;
     /// Destroys the stored content of a message, and nothing else. The store is closed.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
@@ -48,6 +53,7 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
     reports::everything(&fresh).await;
     damage::everything(&fresh).await;
     managing::everything(&fresh).await;
+    running::everything(&fresh).await;
 }
 
 /// Closes a store in order.
@@ -106,6 +112,27 @@ pub async fn whole(content: &Content) -> Vec<u8> {
         whole.extend_from_slice(&chunk);
     }
     whole
+}
+
+/// What is shown of the queue, or of one message, and what of that cannot be read.
+pub async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> (Vec<QueuedMessage>, Unreadable) {
+    let (found, visit) = visitor();
+    let unreadable = store.list(id, visit).await.unwrap();
+    (std::mem::take(&mut found.lock()), unreadable)
+}
+
+/// What is shown, and a visitor who puts it there.
+fn visitor() -> (
+    Arc<Mutex<Vec<QueuedMessage>>>,
+    impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+) {
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&found);
+    let visit = move |message| {
+        shown.lock().push(message);
+        ControlFlow::Continue(())
+    };
+    (found, visit)
 }
 
 /// A settlement with this status; deferred until `next_attempt`.

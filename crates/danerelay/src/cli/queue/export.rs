@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mail::QueueId;
-use spool_embedded::ReadOnlySpool;
+use spool::Inspect;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::source::Source;
+use super::source::{self, Source, wait};
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
 use crate::cli::Verdict;
 use crate::cli::client::{AdminError, Client};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::serve::StartError;
 
 /// What to write, and where.
 #[derive(Debug, Args)]
@@ -32,9 +31,9 @@ pub(crate) struct ExportArguments {
 
 /// Writes one message.
 pub(super) fn run(config: &Config, arguments: &ExportArguments) -> Result<Verdict, Failure> {
-    let exported = match Source::open(config)? {
+    let exported = match source::open(config)? {
         Source::Daemon(client) => ask(client, arguments),
-        Source::Spool(spool) => read(&spool, arguments),
+        Source::Spool(spool) => wait(read(&spool, arguments)),
     };
     match exported {
         // Whoever reads has seen enough, as `head` has.
@@ -60,21 +59,16 @@ fn ask(mut client: Client, arguments: &ExportArguments) -> Result<(), Failure> {
     }
 }
 
-fn read(spool: &ReadOnlySpool, arguments: &ExportArguments) -> Result<(), Failure> {
-    let Some(content) = spool.content(arguments.id)? else {
+async fn read<S: Inspect>(spool: &S, arguments: &ExportArguments) -> Result<(), Failure> {
+    let Some(content) = spool.content(arguments.id).await? else {
         return Err(AdminError::Refused(Refusal::unknown(arguments.id)).into());
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(StartError::System)?;
     let mut output = Output::open(arguments.output.as_deref())?;
-    runtime.block_on(async {
-        let mut reader = content.reader().await?;
-        while let Some(chunk) = reader.next().await? {
-            output.write(&chunk)?;
-        }
-        output.finish()
-    })
+    let mut reader = content.reader().await?;
+    while let Some(chunk) = reader.next().await? {
+        output.write(&chunk)?;
+    }
+    output.finish()
 }
 
 /// Where the message goes.

@@ -1,19 +1,19 @@
 //! `danerelay queue list`.
 
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 use mail::QueueId;
-use spool::{QueuedMessage, Unreadable};
-use spool_embedded::ReadOnlySpool;
+use spool::{Inspect, QueuedMessage, Unreadable};
 
 use super::select::SelectorArguments;
-use super::source::Source;
+use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::protocol::{Line, Listed, Request};
 use crate::admin::selectors::Selectors;
+use crate::admin::walk::Walk;
 use crate::cli::Verdict;
 use crate::cli::client::Client;
 use crate::cli::output::notice;
@@ -40,9 +40,9 @@ pub(super) fn run(config: &Config, arguments: &ListArguments) -> Result<Verdict,
     let mut selectors = Selectors::from(&arguments.selectors);
     selectors.id.extend(&arguments.ids);
     let mut listing = Listing::new(arguments.json, BufWriter::new(io::stdout().lock()));
-    let listed = match Source::open(config)? {
+    let listed = match source::open(config)? {
         Source::Daemon(client) => ask(client, selectors, &mut listing),
-        Source::Spool(spool) => read(&spool, &selectors, &mut listing),
+        Source::Spool(spool) => wait(read(&spool, selectors, &mut listing)),
     };
     let ended = listed.and_then(|unreadable| {
         listing.finish().map_err(Failure::Output)?;
@@ -83,31 +83,20 @@ fn ask<W: Write>(
     }
 }
 
-fn read<W: Write>(
-    spool: &ReadOnlySpool,
-    selectors: &Selectors,
+async fn read<S: Inspect, W: Write>(
+    spool: &S,
+    selectors: Selectors,
     listing: &mut Listing<W>,
 ) -> Result<Unreadable, Failure> {
-    let mut unreadable = Unreadable::default();
-    let now = Timestamp::now();
-    let mut written = Ok(());
-    for source in selectors.sources() {
-        let passed_over = spool.list(source, |message| {
-            if selectors.fit(&message, now) {
-                written = listing.show(&message);
-            }
-            if written.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        unreadable.add(passed_over);
-        if written.is_err() {
-            break;
+    let (mut walk, now) = (Walk::new(&selectors), Timestamp::now());
+    let selectors = Arc::new(selectors);
+    let fitting = move |message| selectors.fit(&message, now).then_some(message);
+    while let Some(page) = walk.next(spool, fitting.clone()).await? {
+        for message in page {
+            listing.show(&message).map_err(Failure::Output)?;
         }
     }
-    written.map(|()| unreadable).map_err(Failure::Output)
+    Ok(walk.unreadable().clone())
 }
 
 /// A list under way.

@@ -5,20 +5,18 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::Timestamp;
 use mail::QueueId;
-use spool::{Declared, DeclaredRecipient, QueuedMessage};
-use spool_embedded::ReadOnlySpool;
+use spool::{Declared, DeclaredRecipient};
 
-use super::source::Source;
+use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::letter::{Ages, Letter};
-use crate::admin::missing;
-use crate::admin::protocol::{Refusal, Request};
+use crate::admin::letter_of;
+use crate::admin::protocol::Request;
 use crate::cli::Verdict;
 use crate::cli::client::AdminError;
 use crate::cli::output::{printable, write, write_json};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::serve::StartError;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -34,12 +32,15 @@ pub(crate) struct ShowArguments {
 /// Shows one message.
 pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict, Failure> {
     let id = arguments.id;
-    let letter = match Source::open(config)? {
+    let letter = match source::open(config)? {
         Source::Daemon(mut client) => {
             client.ask(&Request::Show { id })?;
             client.end()?
         }
-        Source::Spool(spool) => read(&spool, id, Ages::of(config))?,
+        Source::Spool(spool) => wait(async {
+            let letter: Result<Letter, _> = letter_of(&spool, id, Ages::of(config)).await;
+            letter.map_err(|refusal| AdminError::Refused(refusal).into())
+        })?,
     };
     if arguments.json {
         write_json(&letter)?;
@@ -47,27 +48,6 @@ pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict,
         write(&text(&letter, Timestamp::now()))?;
     }
     Ok(Verdict::Good)
-}
-
-fn read(spool: &ReadOnlySpool, id: QueueId, ages: Ages) -> Result<Letter, Failure> {
-    let message = find(spool, id)?;
-    let (Some(declared), Some(content)) = (spool.declared(id)?, spool.content(id).transpose()) else {
-        return Err(AdminError::Refused(Refusal::unknown(id)).into());
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(StartError::System)?;
-    Ok(runtime.block_on(Letter::read(message, (declared, content), ages)))
-}
-
-/// The message in the spool of a stopped daemon.
-pub(super) fn find(spool: &ReadOnlySpool, id: QueueId) -> Result<QueuedMessage, Failure> {
-    let mut found = None;
-    let unreadable = spool.list(Some(id), |message| {
-        found = Some(message);
-        std::ops::ControlFlow::Break(())
-    })?;
-    found.ok_or_else(|| AdminError::Refused(missing(id, &unreadable)).into())
 }
 
 fn text(letter: &Letter, now: Timestamp) -> String {

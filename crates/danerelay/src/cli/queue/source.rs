@@ -1,44 +1,53 @@
 //! Where the queue is looked at: at the daemon, or in the spool of a stopped one.
 
+use std::future::Future;
 use std::io;
 
-use spool_embedded::ReadOnlySpool;
+use spool::Inspect;
 
 use crate::cli::client::{AdminError, Client};
 use crate::cli::output::notice;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::serve::StartError;
+use crate::wiring;
 
 /// A way to the queue.
-pub(super) enum Source {
+pub(super) enum Source<S> {
     /// The daemon, which knows what is being delivered.
     Daemon(Client),
     /// The spool itself.
-    Spool(ReadOnlySpool),
+    Spool(S),
 }
 
-impl Source {
-    /// The daemon where one answers, else the spool.
-    pub(super) fn open(config: &Config) -> Result<Self, Failure> {
-        let trouble = match Client::connect(config) {
-            Ok(client) => return Ok(Self::Daemon(client)),
-            Err(trouble) => trouble,
-        };
-        match &trouble {
-            // As it should be, for a daemon that does not run.
-            AdminError::NotConfigured => {}
-            AdminError::NoDaemon { cause, .. } if is_absence(cause) => {}
-            AdminError::NoDaemon { .. }
-            | AdminError::Forbidden(_)
-            | AdminError::OtherSpool { .. }
-            | AdminError::BrokenOff { .. }
-            | AdminError::Garbled { .. }
-            | AdminError::Refused(_) => notice(&format!(
-                "{trouble}; reading the spool itself, where it cannot be seen what is being delivered now"
-            )),
-        }
-        Ok(Self::Spool(ReadOnlySpool::open(&config.spool.path)?))
+/// The daemon where one answers, else the spool.
+pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
+    let trouble = match Client::connect(config) {
+        Ok(client) => return Ok(Source::Daemon(client)),
+        Err(trouble) => trouble,
+    };
+    match &trouble {
+        // As it should be, for a daemon that does not run.
+        AdminError::NotConfigured => {}
+        AdminError::NoDaemon { cause, .. } if is_absence(cause) => {}
+        AdminError::NoDaemon { .. }
+        | AdminError::Forbidden(_)
+        | AdminError::OtherSpool { .. }
+        | AdminError::BrokenOff { .. }
+        | AdminError::Garbled { .. }
+        | AdminError::Refused(_) => notice(&format!(
+            "{trouble}; reading the spool itself, where it cannot be seen what is being delivered now"
+        )),
     }
+    Ok(Source::Spool(wiring::store::open_to_look(config)?))
+}
+
+/// Waits for what is read of the spool.
+pub(super) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(StartError::System)?;
+    runtime.block_on(work)
 }
 
 fn is_absence(error: &io::Error) -> bool {

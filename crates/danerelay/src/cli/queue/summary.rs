@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use spool::Summary;
+use spool::{Inspect as _, Summary};
 
 use super::list::complain;
-use super::source::Source;
+use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::protocol::Request;
 use crate::admin::{DESTINATIONS, aged};
@@ -26,12 +26,15 @@ pub(crate) struct SummaryArguments {
 
 /// Counts what is in the queue.
 pub(super) fn run(config: &Config, arguments: &SummaryArguments) -> Result<Verdict, Failure> {
-    let summary = match Source::open(config)? {
+    let summary = match source::open(config)? {
         Source::Daemon(mut client) => {
             client.ask(&Request::Summary)?;
             client.end()?
         }
-        Source::Spool(spool) => aged(spool.summary(DESTINATIONS)?, Timestamp::now()),
+        Source::Spool(spool) => aged(
+            wait(async { Ok(spool.summary(DESTINATIONS).await?) })?,
+            Timestamp::now(),
+        ),
     };
     if arguments.json {
         write_json(&summary)?;

@@ -1,0 +1,27 @@
+//! The spool that the settings name. Nothing else in this program knows which store it is.
+
+use std::sync::Arc;
+
+use spool::{Inspect, SpoolError, Store};
+use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
+
+use crate::config::Config;
+
+/// Opens the spool for the daemon, or makes one.
+pub(crate) async fn open(config: &Config) -> Result<Arc<impl Store + use<>>, SpoolError> {
+    let spool = EmbeddedSpool::open(&config.spool.path, options(config)).await?;
+    Ok(Arc::new(spool))
+}
+
+/// Opens the spool of a daemon that does not run, or cannot be asked, to look at it.
+pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect, SpoolError> {
+    ReadOnlySpool::open(&config.spool.path)
+}
+
+fn options(config: &Config) -> Options {
+    Options {
+        queue_messages: config.limits.queue_messages,
+        spool_free: config.limits.spool_free.0,
+        ..Options::default()
+    }
+}
