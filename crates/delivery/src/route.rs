@@ -5,16 +5,17 @@
 
 mod age;
 mod hosts;
+mod remark;
 
 use std::net::{IpAddr, SocketAddr};
 
-use dane::{ReferenceIdentifiers, TlsaSet};
+use dane::ReferenceIdentifiers;
 use dns::host::{self, AddressFamily, HostSecurity, TlsaQuestion};
 use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::future::join_all;
 use jiff::civil::Date;
-use mail::{Domain, NextHop, Security};
+use mail::{Domain, FailCause, NextHop, Security};
 use policy::Policy;
 use policy::decision::{Decision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::age::{LookUps, too_late};
 pub use self::hosts::RouteHost;
+use self::remark::Remark;
 use crate::config::DeliveryConfig;
 use crate::tls::DanePeer;
 
@@ -78,6 +80,7 @@ pub async fn find(
         destination,
         hosts,
         mx,
+        remark,
     } = search.destination(&target).await;
     let wanted = Wanted {
         dane: destination_policy.dane,
@@ -85,7 +88,8 @@ pub async fn find(
         tls: destination_policy.tls,
     };
     let facts = Facts { wanted, destination };
-    let decision = decide(&facts);
+    let mut decision = decide(&facts);
+    remark::add(&mut decision, remark.as_ref(), &hosts);
     Route {
         policy: destination_policy,
         facts,
@@ -103,6 +107,8 @@ struct Found {
     hosts: Vec<RouteHost>,
     /// The status of the MX (or NODATA) answer, where there was one.
     mx: Option<Security>,
+    /// More about a failure of the destination itself.
+    remark: Option<Remark>,
 }
 
 impl Found {
@@ -111,6 +117,7 @@ impl Found {
             destination,
             hosts,
             mx,
+            remark: None,
         }
     }
 }
@@ -182,13 +189,15 @@ impl Search<'_> {
     async fn by_mx(&self, domain: &Domain) -> Found {
         let none = Vec::new();
         match mx::discover(self.resolver, domain).await {
-            MxFinding::Failed(failure) => Found::new(Destination::MxFailed(failure.into()), none, None),
+            MxFinding::Failed(failure) => Found {
+                remark: Remark::said(&failure, FailCause::MxLookup),
+                ..Found::new(Destination::MxFailed(failure.cause), none, None)
+            },
             MxFinding::NullMx(security) => Found::new(Destination::NullMx(security), none, Some(security)),
-            MxFinding::NxDomain { security, missing } => {
-                let missing = Some(missing).filter(|missing| missing != domain);
-                let destination = Destination::NoSuchDomain { security, missing };
-                Found::new(destination, none, Some(security))
-            }
+            MxFinding::NxDomain { security, missing } => Found {
+                remark: Remark::missing(domain, &missing),
+                ..Found::new(Destination::NoSuchDomain(security), none, Some(security))
+            },
             MxFinding::NoData { security } => {
                 let (host, found) = self.host(domain, &Origin::Itself(security)).await;
                 if let Some(own) = self.own(&host, &found) {
@@ -209,14 +218,15 @@ impl Search<'_> {
                 expanded,
                 exchanges,
             } => {
-                self.by_exchanges(exchanges, &Origin::Mx(security, domain, &expanded))
+                self.by_exchanges(&exchanges, &Origin::Mx(security, domain, &expanded))
                     .await
             }
         }
     }
 
-    async fn by_exchanges(&self, mut exchanges: Vec<MxRecord>, origin: &Origin<'_>) -> Found {
+    async fn by_exchanges(&self, exchanges: &[MxRecord], origin: &Origin<'_>) -> Found {
         let security = origin.security();
+        let mut exchanges: Vec<&MxRecord> = exchanges.iter().collect();
         // Equal preferences in random order (RFC 5321 §5.1).
         exchanges.shuffle(&mut rand::rng());
         exchanges.sort_by_key(|exchange| exchange.preference);
@@ -304,12 +314,16 @@ impl Search<'_> {
             host::Addresses::Found { expanded, .. } => Some(expanded),
             host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) => None,
         };
+        let remark = match (&found.addresses, &found.tlsa) {
+            (host::Addresses::Unresolvable(failure), _) => Remark::said(failure, FailCause::AddressLookup),
+            (_, host::Tlsa::Failed(failure)) => Remark::said(failure, FailCause::TlsaLookup),
+            (_, host::Tlsa::NotAsked | host::Tlsa::Absent | host::Tlsa::Found { .. }) => None,
+        };
         let (tlsa, dane) = match found.tlsa {
             host::Tlsa::NotAsked => (Tlsa::NotAsked, None),
-            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure.into()), None),
+            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure.cause), None),
             host::Tlsa::Absent => (Tlsa::Absent, None),
-            host::Tlsa::Found { base, records } => {
-                let set = TlsaSet::new(records);
+            host::Tlsa::Found { base, set } => {
                 let tlsa = if set.is_usable() {
                     Tlsa::Usable
                 } else {
@@ -328,7 +342,7 @@ impl Search<'_> {
             }
         };
         let (addresses, usable) = match found.addresses {
-            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.into()), Vec::new()),
+            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.cause), Vec::new()),
             host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
             host::Addresses::Found {
                 mut addresses,
@@ -352,6 +366,7 @@ impl Search<'_> {
                 addresses: usable,
                 dane,
                 mode,
+                remark,
                 answers: found.answers,
                 no_name: None,
             },

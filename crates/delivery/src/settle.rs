@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::{
-    Action, Culprit, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
+    Action, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
     NotifyEvent, Outcome, ReversePath, Status,
 };
 use spool::{LeasedRecipient, Settlement};
@@ -39,7 +39,6 @@ pub(crate) struct Settler<'a> {
 struct Conclusion {
     outcome: Outcome,
     verdict: DaneVerdict,
-    culprit: Culprit,
     next_attempt: Option<Timestamp>,
     /// What may be told of it, and to whom who asks for what.
     news: Option<(NotifyEvent, Action)>,
@@ -61,7 +60,6 @@ impl Settler<'_> {
             action,
             remote_mta: result.record.remote_mta(),
             verdict: concluded.verdict.clone(),
-            culprit: concluded.culprit,
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
@@ -91,7 +89,6 @@ impl Settler<'_> {
                         reason: shortened(reply),
                     },
                     verdict: result.record.verdict(),
-                    culprit: Culprit::Elsewhere,
                     next_attempt: None,
                     // A next hop that knows the extension has been told what the sender asked for (RFC 3461 §5.2.2).
                     news: match success_report {
@@ -134,7 +131,6 @@ impl Settler<'_> {
                 reason: failure.reason.clone(),
             },
             verdict: failure.verdict.clone(),
-            culprit: failure.culprit,
             next_attempt,
             news,
         }

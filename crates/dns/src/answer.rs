@@ -1,15 +1,16 @@
 //! What a look-up gives: three kinds of answers, each with its DNSSEC status, or a failure.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use mail::{Domain, LookupFailure, Security};
+use mail::{Domain, Security};
 
 use crate::NoAnswer;
 
 /// How every look-up ends. A failure is never "no such record" (RFC 7672 §2.1.2).
 pub type Lookup<T> = Result<Answer<T>, NoAnswer>;
 
-/// An answer with its status.
+/// An answer with its status. Copies share what they hold: whoever asks for what is known already costs no memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
     /// The weakest status of all hops: one insecure alias makes everything after it insecure (RFC 7672 §2.1.3).
@@ -17,7 +18,7 @@ pub struct Answer<T> {
     /// Records, or the kind of their absence.
     pub data: Data<T>,
     /// The aliases followed, in order.
-    pub aliases: Vec<Alias>,
+    pub aliases: Arc<[Alias]>,
     /// How long the whole may be kept, in seconds from now; the shortest of all hops.
     pub ttl: u32,
 }
@@ -26,7 +27,7 @@ pub struct Answer<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data<T> {
     /// At least one record.
-    Records(Vec<T>),
+    Records(Arc<[T]>),
     /// The name exists without records of the type.
     NoData,
     /// The name does not exist. With aliases it is the last target that does not (RFC 6604 §3).
@@ -81,12 +82,10 @@ impl<T> Answer<T> {
         self.aliases.last().map_or(asked, |alias| &alias.to).clone()
     }
 
-    /// The same answer with each record converted; the first record that cannot be fails the whole.
-    pub(crate) fn try_map<U>(self, convert: impl Fn(T) -> Result<U, LookupFailure>) -> Lookup<U> {
+    /// The same answer with its records converted, if they can be.
+    pub(crate) fn try_convert<U>(self, convert: impl Fn(&[T]) -> Result<Vec<U>, NoAnswer>) -> Lookup<U> {
         let data = match self.data {
-            Data::Records(records) => {
-                Data::Records(records.into_iter().map(convert).collect::<Result<_, _>>()?)
-            }
+            Data::Records(records) => Data::Records(convert(&records)?.into()),
             Data::NoData => Data::NoData,
             Data::NxDomain => Data::NxDomain,
         };

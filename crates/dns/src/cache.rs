@@ -1,74 +1,141 @@
-//! A map that forgets: by time, and when it is full.
+//! A map that forgets: by time, and when what it holds takes too much memory.
+//!
+//! Whoever answers decides how large an answer is, so that not their number is bounded but their octets. The map below is
+//! `quick_cache`: it drops what is not asked for again before what is, so that a flood of answers that nobody needs twice does not
+//! drive out the others.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+use std::hash::RandomState;
 use tokio::time::Instant;
 
-/// Values with an end of their life each, at most `capacity` of them.
-#[derive(Debug)]
-pub(crate) struct TimedCache<K, V> {
-    entries: Mutex<HashMap<K, (Instant, V)>>,
-    capacity: usize,
+/// What an entry takes beside what its key and value hold on the heap, in octets: its place in the map, the room with which
+/// the map grows, and what an allocator adds to a few small pieces.
+const ENTRY: usize = 160;
+/// What an ordinary entry takes: it tells the map how many entries to expect.
+const ORDINARY: usize = 400;
+/// The part of a cache that one entry may take at most. What is larger is not kept: it would drive out too many others.
+const LARGEST: u64 = 256;
+/// But so much may always be kept, in octets.
+const ALWAYS_FITS: u64 = 16 * 1024;
+/// How often what is over is looked for. Until then it is not given out any more, but still there.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// What a value holds on the heap.
+pub(crate) trait Octets {
+    /// In octets; rather too many than too few.
+    fn octets(&self) -> usize;
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> TimedCache<K, V> {
-    pub(crate) fn new(capacity: usize) -> Self {
+/// Values with an end of their life each, at most so many octets of them. A value is copied for each who asks, so it should be
+/// one that shares what it holds.
+#[derive(Debug)]
+pub(crate) struct TimedCache<K, V> {
+    entries: Cache<K, Kept<V>, Scales, RandomState, DefaultLifecycle<K, Kept<V>>>,
+    largest: u64,
+    begun: Instant,
+    /// When what is over was looked for last, in seconds since the beginning.
+    swept: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+struct Kept<V> {
+    end: Instant,
+    weight: u64,
+    value: V,
+}
+
+#[derive(Debug, Clone)]
+struct Scales;
+
+impl<K, V> Weighter<K, Kept<V>> for Scales {
+    fn weight(&self, _: &K, kept: &Kept<V>) -> u64 {
+        kept.weight
+    }
+}
+
+impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
+    /// At most `octets` in all; 0 keeps nothing.
+    pub(crate) fn new(octets: usize) -> Self {
+        let capacity = octets as u64;
+        let mut options = OptionsBuilder::new();
+        let options = options
+            .estimated_items_capacity(octets / ORDINARY)
+            .weight_capacity(capacity)
+            // Of entries that are gone only a few are remembered: that takes memory, too.
+            .ghost_allocation(0.1)
+            .build();
+        let entries = match options {
+            Ok(options) => {
+                Cache::with_options(options, Scales, RandomState::new(), DefaultLifecycle::default())
+            }
+            // Only if one of the two capacities were missing.
+            Err(_) => Cache::with(0, 0, Scales, RandomState::new(), DefaultLifecycle::default()),
+        };
         Self {
-            entries: Mutex::default(),
-            capacity,
+            entries,
+            largest: capacity.min(ALWAYS_FITS.max(capacity / LARGEST)),
+            begun: Instant::now(),
+            swept: AtomicU64::new(0),
         }
     }
 
     /// The value and the rest of its life.
     pub(crate) fn get(&self, key: &K) -> Option<(V, Duration)> {
-        let entries = self.entries();
-        let (end, value) = entries.get(key)?;
-        let rest = end
+        let kept = self.entries.get(key)?;
+        let rest = kept
+            .end
             .checked_duration_since(Instant::now())
             .filter(|rest| !rest.is_zero())?;
-        Some((value.clone(), rest))
+        Some((kept.value, rest))
     }
 
     pub(crate) fn insert(&self, key: K, value: V, life: Duration) {
-        let Some(end) = Instant::now().checked_add(life) else {
+        let now = Instant::now();
+        let Some(end) = now.checked_add(life) else {
             return;
         };
-        if life.is_zero() || self.capacity == 0 {
+        self.sweep(now);
+        let weight = (ENTRY + key.octets() + value.octets()) as u64;
+        if life.is_zero() || weight > self.largest {
+            // What was known before is over.
+            self.entries.remove(&key);
             return;
         }
-        let mut entries = self.entries();
-        if entries.len() >= self.capacity && !entries.contains_key(&key) {
-            make_room(&mut entries);
-        }
-        entries.insert(key, (end, value));
+        self.entries.insert(key, Kept { end, weight, value });
     }
 
     /// Keeps only the entries for which `keep` says so.
     pub(crate) fn retain(&self, keep: impl Fn(&K, &V) -> bool) {
-        self.entries().retain(|key, (_, value)| keep(key, value));
+        self.entries.retain(|key, kept| keep(key, &kept.value));
     }
 
     pub(crate) fn remove(&self, key: &K) {
-        self.entries().remove(key);
+        self.entries.remove(key);
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<K, (Instant, V)>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn clear(&self) {
+        self.entries.clear();
     }
-}
 
-/// Drops what is over; if that is not enough, an eighth of the rest in no particular order: a wrong guess costs one look-up.
-fn make_room<K: Hash + Eq + Clone, V>(entries: &mut HashMap<K, (Instant, V)>) {
-    let (now, before) = (Instant::now(), entries.len());
-    entries.retain(|_, (end, _)| *end > now);
-    let wanted = before - before.div_ceil(8).min(before);
-    let surplus = entries.len().saturating_sub(wanted);
-    let victims: Vec<K> = entries.keys().take(surplus).cloned().collect();
-    for victim in victims {
-        entries.remove(&victim);
+    /// Drops what is over, once in a while.
+    fn sweep(&self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.begun).as_secs();
+        let last = self.swept.load(Ordering::Relaxed);
+        let due = seconds.saturating_sub(last) >= SWEEP.as_secs();
+        // One of those who come at this time does it.
+        let ours = due
+            && self
+                .swept
+                .compare_exchange(last, seconds, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if ours {
+            self.entries.retain(|_, kept| kept.end > now);
+        }
     }
 }
 
@@ -76,30 +143,100 @@ fn make_room<K: Hash + Eq + Clone, V>(entries: &mut HashMap<K, (Instant, V)>) {
 mod tests {
     use super::*;
 
+    /// Something that says of itself how many octets it holds.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    struct Load(usize);
+
+    impl Octets for Load {
+        fn octets(&self) -> usize {
+            self.0
+        }
+    }
+
+    impl Octets for u32 {
+        fn octets(&self) -> usize {
+            0
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_mins(1);
+    const MIB: usize = 1024 * 1024;
+
     #[tokio::test(start_paused = true)]
     async fn entries_end_with_their_life() {
-        let cache = TimedCache::new(10);
-        cache.insert("a", 1, Duration::from_secs(5));
+        let cache = TimedCache::new(MIB);
+        cache.insert(1, Load(1), Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(4)).await;
-        assert_eq!(cache.get(&"a"), Some((1, Duration::from_secs(1))));
+        assert_eq!(cache.get(&1), Some((Load(1), Duration::from_secs(1))));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(cache.get(&"a"), None);
+        assert_eq!(cache.get(&1), None);
     }
 
-    #[test]
-    fn never_more_than_its_capacity() {
-        let cache = TimedCache::new(16);
-        for number in 0..1000 {
-            cache.insert(number, (), Duration::from_mins(1));
-            assert!(cache.entries().len() <= 16);
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_freed() {
+        let cache = TimedCache::new(MIB);
+        for number in 0..50 {
+            cache.insert(number, Load(1000), Duration::from_secs(5));
         }
-        assert!(cache.get(&999).is_some(), "the newest is kept");
+        assert_eq!(cache.entries.len(), 50);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        cache.insert(50, Load(1), MINUTE);
+        assert_eq!(cache.entries.len(), 1);
     }
 
-    #[test]
-    fn nothing_is_kept_for_no_time() {
-        let cache = TimedCache::new(16);
-        cache.insert("a", 1, Duration::ZERO);
-        assert_eq!(cache.get(&"a"), None);
+    #[tokio::test]
+    async fn never_more_octets_than_its_capacity() {
+        for load in [0, 100, 5_000, 16_000] {
+            let cache = TimedCache::new(MIB);
+            for number in 0..20_000 {
+                cache.insert(number, Load(load), MINUTE);
+            }
+            let octets = cache.entries.len() * (load + ENTRY);
+            assert!(octets <= MIB, "{octets} octets with entries of {load}");
+            assert!(octets > MIB / 2, "{octets} octets with entries of {load}");
+            assert!(cache.get(&19_999).is_some(), "the newest is kept");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_too_large_drives_out_nothing() {
+        let cache = TimedCache::new(4 * MIB);
+        for number in 0..1000 {
+            cache.insert(number, Load(500), MINUTE);
+        }
+        let kept = cache.entries.len();
+        cache.insert(7, Load(100_000), MINUTE);
+        assert_eq!(
+            cache.get(&7),
+            None,
+            "what it takes the place of is not given out either"
+        );
+        assert_eq!(cache.entries.len(), kept - 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_again_outlives_a_flood() {
+        let cache = TimedCache::new(MIB);
+        for number in 0..200 {
+            cache.insert(number, Load(300), MINUTE);
+            assert!(cache.get(&number).is_some());
+        }
+        for number in 200..100_000 {
+            cache.insert(number, Load(10_000), MINUTE);
+            if number % 100 == 0 {
+                let kept = (0..200).filter(|number| cache.get(number).is_some()).count();
+                assert!(kept > 150, "{kept} left after {number}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_no_time_or_without_room() {
+        let cache = TimedCache::new(MIB);
+        cache.insert(1, Load(1), Duration::ZERO);
+        assert_eq!(cache.get(&1), None);
+        let none = TimedCache::new(0);
+        none.insert(1, Load(1), MINUTE);
+        assert_eq!(none.get(&1), None);
     }
 }

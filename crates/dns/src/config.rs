@@ -32,9 +32,15 @@ pub struct ResolverConfig {
     pub domain_insecure: Vec<Domain>,
     /// The deadline of one look-up, with all aliases and all keys on the way.
     pub timeout: Duration,
-    /// How many answers are kept, and as many keys and delegations.
+    /// For how many answers there is room: [`OCTETS_OF_ENTRY`] for each, keys and delegations included, and 1 MiB in all at
+    /// least. Large answers take the room of several. 0: nothing is kept.
     pub cache_entries: usize,
 }
+
+/// The room for one answer of ordinary size, in octets.
+pub const OCTETS_OF_ENTRY: usize = 200;
+/// The least room that is of any use.
+const LEAST_OCTETS: usize = 1024 * 1024;
 
 /// Why a resolver cannot be made: the administrator's to mend.
 #[derive(Debug, Clone, Error)]
@@ -53,6 +59,23 @@ pub enum ResolverError {
 }
 
 impl ResolverConfig {
+    /// How many octets of answers are kept.
+    pub(crate) fn octets_of_answers(&self) -> usize {
+        self.octets() - self.octets_of_keys()
+    }
+
+    /// How many octets of keys and delegations are kept.
+    pub(crate) fn octets_of_keys(&self) -> usize {
+        self.octets() / 4
+    }
+
+    fn octets(&self) -> usize {
+        match self.cache_entries {
+            0 => 0,
+            entries => entries.saturating_mul(OCTETS_OF_ENTRY).max(LEAST_OCTETS),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ResolverError> {
         if self.servers.is_empty() {
             return Err(ResolverError::NoServers);

@@ -1,11 +1,14 @@
 //! One host: its addresses, and then its TLSA records (RFC 7672 §2.2.2, §2.2.3; rows H1–H6 of the decision, as facts).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use dane::TlsaSet;
 use futures_util::future::join;
 use mail::{Domain, Security};
 
-use crate::{Answer, Data, Lookup, NoAnswer, Resolver};
+use crate::asked::TlsaFound;
+use crate::{Answer, Lookup, NoAnswer, Resolver};
 
 /// Whether TLSA records matter at all; with DANE off they are not asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +94,8 @@ pub enum Tlsa {
     Found {
         /// The TLSA base domain: the candidate that had them, also where `_<port>._tcp` there is an alias.
         base: Domain,
-        /// At least one.
-        records: Vec<dane::TlsaRecord>,
+        /// The records, at least one, and what each is good for. Shared with all others who asked.
+        set: Arc<TlsaSet>,
     },
 }
 
@@ -195,15 +198,16 @@ async fn search(resolver: &Resolver, port: u16, candidates: Vec<Domain>, answers
         return Tlsa::NotAsked;
     }
     for base in candidates {
-        let answer = resolver.tlsa(port, &base).await;
-        answers.tlsa.push((base.clone(), answer.clone()));
-        match answer {
+        let found = resolver.tlsa_found(port, &base).await;
+        let answer = found.as_ref().map(|found| found.answer.clone());
+        answers.tlsa.push((base.clone(), answer.map_err(NoAnswer::clone)));
+        match found {
             Err(cause) => return Tlsa::Failed(cause),
-            Ok(Answer {
-                security: Security::Secure,
-                data: Data::Records(records),
-                ..
-            }) => return Tlsa::Found { base, records },
+            Ok(TlsaFound { answer, set })
+                if answer.security == Security::Secure && !answer.records().is_empty() =>
+            {
+                return Tlsa::Found { base, set };
+            }
             // Insecure records mean as much as none: the next candidate.
             Ok(_) => {}
         }

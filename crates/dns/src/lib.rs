@@ -12,7 +12,8 @@
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong. A resolver whose AD bit is to be
 //!    believed must show it before its first answer counts.
 //!
-//! Inside, `lookups` is the way of one look-up: its cache, its gate (`belief`), its hops. Each hop is one question: `hop` reads
+//! Inside, `lookups` is the way of one look-up: its `cache`, its gate (`belief`), its hops. `asked` says in which form an answer is
+//! wanted and how much of it is used, `weight` what it takes in memory. Each hop is one question: `hop` reads
 //! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
 //! asks the servers, over a `channel` those with TLS. `algorithm` says which signatures count, `presentation` how types and data
 //! are written. Why there is no answer is said in a `diagnosis`: a `flaw` of signatures and proofs, or an `outage`, with what the
@@ -24,6 +25,7 @@ mod algorithm;
 pub mod anchor;
 mod anchor_lines;
 pub mod answer;
+mod asked;
 mod belief;
 mod cache;
 mod channel;
@@ -47,6 +49,7 @@ mod subtrees;
 mod trusting;
 mod upstream;
 mod validate;
+mod weight;
 
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};

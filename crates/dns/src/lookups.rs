@@ -6,23 +6,26 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RData, RecordType};
-use mail::{LookupFailure, Security};
+use mail::{Domain, LookupFailure, Security};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::asked::{Asked, Found};
 use crate::belief::{Belief, Doubt, State, Testing};
 use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
-use crate::record::{to_domain, to_name};
+use crate::record::{absolute, to_domain, to_name};
 use crate::resolver::to_names;
 use crate::self_test::Fault;
 use crate::subtrees::Subtrees;
 use crate::trusting::Trusting;
 use crate::upstream::{Asking, Upstream};
 use crate::validate::Validator;
-use crate::{Alias, Answer, Data, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
+use crate::{
+    Alias, Answer, Data, Exchange, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, TrustAnchors,
+};
 
 /// More aliases than this in a row are taken for a loop (RFC 7672 §2.1.3 asks for a limit and names none).
 const MAX_ALIASES: usize = 12;
@@ -31,7 +34,8 @@ const FAILURE_LIFE: Duration = Duration::from_secs(5);
 /// The longest that an answer is kept, however long its TTL.
 const ANSWER_LIFE: Duration = Duration::from_hours(24);
 
-type Key = (Name, RecordType);
+/// How an answer is kept and handed out.
+type Kept = Result<Found, NoAnswer>;
 
 /// Everything behind a [`crate::Resolver`].
 pub(crate) struct Lookups {
@@ -41,8 +45,8 @@ pub(crate) struct Lookups {
     /// Whether a self-test is under way or about to begin. The first look-ups wait for its end.
     testing: watch::Sender<bool>,
     proving: Flights<(), Result<Security, NoAnswer>>,
-    answers: TimedCache<Key, Lookup<RData>>,
-    under_way: Flights<Key, Lookup<RData>>,
+    answers: TimedCache<Asked, Kept>,
+    under_way: Flights<Asked, Kept>,
     doubt: Doubt,
     config: ResolverConfig,
 }
@@ -53,7 +57,7 @@ impl Lookups {
         let validator = Validator::new(
             Arc::clone(&upstream),
             config.trust_anchors.clone(),
-            config.cache_entries,
+            config.octets_of_keys(),
         );
         Self {
             trusting: Trusting::new(Arc::clone(&upstream)),
@@ -66,7 +70,7 @@ impl Lookups {
             }),
             testing: watch::Sender::new(false),
             proving: Flights::new(),
-            answers: TimedCache::new(config.cache_entries),
+            answers: TimedCache::new(config.octets_of_answers()),
             under_way: Flights::new(),
             doubt: Doubt::default(),
             config,
@@ -119,7 +123,7 @@ impl Lookups {
         let before = self.state.rcu(changed);
         let now = self.state.load();
         if before.mode != now.mode || before.is_refuted() != now.is_refuted() {
-            self.answers.retain(|_, _| false);
+            self.answers.clear();
         }
     }
 
@@ -143,12 +147,12 @@ impl Lookups {
         }
         // Keys, delegations and verdicts on signatures stay with the old one.
         let upstream = Arc::clone(&self.upstream);
-        let validator = Arc::new(Validator::new(upstream, anchors, self.config.cache_entries));
+        let validator = Arc::new(Validator::new(upstream, anchors, self.config.octets_of_keys()));
         self.state.rcu(|state| State {
             validator: Arc::clone(&validator),
             ..State::clone(state)
         });
-        self.answers.retain(|_, _| false);
+        self.answers.clear();
         self.doubt.raise();
         true
     }
@@ -164,33 +168,34 @@ impl Lookups {
         let mut tops = names.to_vec();
         tops.extend(names.iter().flat_map(|name| self.known_exchangers(name)));
         let trees = Subtrees::new(&tops);
-        let below = |owner: &Name| trees.reach_down_to(owner);
-        self.answers.retain(|(owner, _), answer| {
-            let mut aliases = answer.iter().flat_map(|answer| &answer.aliases);
-            !below(owner) && !aliases.any(|alias| to_name(&alias.to).is_ok_and(|target| below(&target)))
+        let below = |owner: &Domain| to_name(owner).is_ok_and(|owner| trees.reach_down_to(&owner));
+        self.answers.retain(|asked, found| {
+            let mut aliases = found.iter().flat_map(Found::aliases);
+            let about = asked
+                .question()
+                .is_ok_and(|(owner, _)| trees.reach_down_to(&owner));
+            !about && !aliases.any(|alias| below(&alias.to))
         });
         self.state.load().validator.flush(&trees);
     }
 
     /// The hosts that the MX records of a name lead to, as far as an answer is kept.
     fn known_exchangers(&self, name: &Name) -> Vec<Name> {
-        let known = self.answers.get(&(name.clone(), RecordType::MX));
-        let Some((
-            Ok(Answer {
-                data: Data::Records(records),
-                ..
-            }),
-            _,
-        )) = known
-        else {
+        let asked = to_domain(name).map(Asked::Mx);
+        let known = asked.ok().and_then(|asked| self.answers.get(&asked));
+        let Some((Ok(Found::Mx(answer)), _)) = known else {
             return Vec::new();
         };
-        let hosts = records.into_iter().filter_map(|record| match record {
-            RData::MX(mx) => Some(mx.exchange.to_lowercase()),
-            _ => None,
-        });
-        // A null MX (RFC 7505) names no host, and all names are below the root.
-        hosts.filter(|host| !host.is_root()).collect()
+        let hosts = answer
+            .records()
+            .iter()
+            .filter_map(|record| match &record.exchange {
+                Exchange::Name(host) => to_name(host).ok(),
+                Exchange::Invalid(written) => absolute(written),
+                // A null MX (RFC 7505) names no host, and all names are below the root.
+                Exchange::Root | Exchange::Address(_) => None,
+            });
+        hosts.collect()
     }
 
     pub(crate) async fn doubted(&self) {
@@ -198,44 +203,51 @@ impl Lookups {
     }
 
     /// The answer, from the cache or from the servers.
-    pub(crate) async fn lookup(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
+    pub(crate) async fn lookup(&self, asked: Asked) -> Kept {
         if self.state.load().is_refuted() {
             return Err(refuted());
         }
-        let key = (name.clone(), record_type);
-        if let Some((mut known, rest)) = self.answers.get(&key) {
-            if let Ok(answer) = &mut known {
-                answer.ttl = u32::try_from(rest.as_secs()).unwrap_or(u32::MAX);
+        if let Some((mut known, rest)) = self.answers.get(&asked) {
+            if let Ok(found) = &mut known {
+                found.set_ttl(u32::try_from(rest.as_secs()).unwrap_or(u32::MAX));
             }
             return known;
         }
-        self.under_way.share(&key, || self.ask(&key)).await
+        self.under_way.share(&asked, || self.ask(&asked)).await
     }
 
-    async fn ask(&self, key: &Key) -> Lookup<RData> {
+    async fn ask(&self, asked: &Asked) -> Kept {
         let start = Instant::now();
         let gate = timeout_at(start + self.config.timeout, self.gate()).await;
         let state = gate.unwrap_or_else(|_| Err(untested(LookupFailure::Timeout)));
         let result = match &state {
-            Ok(state) => self.follow(state, start, &key.0, key.1).await,
+            Ok(state) => self.find(state, start, asked).await,
             Err(cause) => Err(cause.clone()),
         };
         self.doubt.note(result.is_err());
         let Ok(state) = state else { return result };
         let life = match &result {
-            Ok(answer) => Duration::from_secs(answer.ttl.into()).min(ANSWER_LIFE),
+            Ok(found) => Duration::from_secs(found.ttl().into()).min(ANSWER_LIFE),
             Err(_) => FAILURE_LIFE,
         };
-        self.answers.insert(key.clone(), result.clone(), life);
+        self.answers.insert(asked.clone(), result.clone(), life);
         // Looked at after the insertion: whoever changes the state changes it first and clears the cache then.
         let now = self.state.load();
         if !Arc::ptr_eq(&state, &now) {
-            self.answers.remove(key);
+            self.answers.remove(asked);
         }
         if now.is_refuted() {
             return Err(refuted());
         }
         result
+    }
+
+    async fn find(&self, state: &State, start: Instant, asked: &Asked) -> Kept {
+        let (name, record_type) = asked.question()?;
+        let answer = self.follow(state, start, &name, record_type).await?;
+        asked
+            .read(answer)
+            .map_err(|failure| failure.about(&name, record_type))
     }
 
     /// The state to look up with, once it is known to be good for that.
@@ -340,14 +352,14 @@ impl Lookups {
                     here = target.to_lowercase();
                     continue;
                 }
-                Finding::Records(records) => Data::Records(records),
+                Finding::Records(records) => Data::Records(records.into()),
                 Finding::NoData => Data::NoData,
                 Finding::NxDomain => Data::NxDomain,
             };
             return Ok(Answer {
                 security,
                 data,
-                aliases,
+                aliases: aliases.into(),
                 ttl,
             });
         }

@@ -1,5 +1,7 @@
 //! The hosts of a next-hop domain: rows D2–D6 of the decision, as facts (RFC 5321 §5.1, RFC 7505, RFC 7672 §2.2.1).
 
+use std::sync::Arc;
+
 use mail::{Domain, Security};
 
 use crate::{Data, Exchange, MxRecord, NoAnswer, Resolver};
@@ -29,8 +31,8 @@ pub enum MxFinding {
         security: Security,
         /// The next-hop domain with all aliases followed, a reference identifier of its own (RFC 7672 §3.2.2).
         expanded: Domain,
-        /// By preference; equal preferences in the order received.
-        exchanges: Vec<MxRecord>,
+        /// By preference; equal preferences in the order received. Shared with all others who asked.
+        exchanges: Arc<[MxRecord]>,
     },
 }
 
@@ -41,7 +43,7 @@ pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
         Err(cause) => return MxFinding::Failed(cause),
     };
     let (security, expanded) = (answer.security, answer.expanded(domain));
-    let mut exchanges = match answer.data {
+    let exchanges = match answer.data {
         Data::Records(records) => records,
         Data::NoData => return MxFinding::NoData { security },
         Data::NxDomain => {
@@ -51,15 +53,22 @@ pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
             };
         }
     };
-    // A "." beside real hosts breaks RFC 7505 §3; the hosts are what the domain must mean.
-    exchanges.retain(|record| record.exchange != Exchange::Root);
-    if exchanges.is_empty() {
-        return MxFinding::NullMx(security);
+    match hosts(exchanges) {
+        Some(exchanges) => MxFinding::Records {
+            security,
+            expanded,
+            exchanges,
+        },
+        None => MxFinding::NullMx(security),
     }
-    exchanges.sort_by_key(|record| record.preference);
-    MxFinding::Records {
-        security,
-        expanded,
-        exchanges,
+}
+
+/// The records that name a host, if any does. A "." beside real hosts breaks RFC 7505 §3; the hosts are what the domain must mean.
+fn hosts(exchanges: Arc<[MxRecord]>) -> Option<Arc<[MxRecord]>> {
+    let is_host = |record: &&MxRecord| record.exchange != Exchange::Root;
+    match exchanges.iter().filter(is_host).count() {
+        0 => None,
+        all if all == exchanges.len() => Some(exchanges),
+        _ => Some(exchanges.iter().filter(is_host).cloned().collect()),
     }
 }

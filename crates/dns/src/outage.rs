@@ -20,6 +20,8 @@ pub(crate) enum Outage {
     Unreadable,
     /// What came points to other servers.
     Referral,
+    /// More records than this, of which none may be left out.
+    TooManyRecords(usize),
     /// Several aliases at one name.
     SeveralAliases,
     /// Data that does not have the form of its type.
@@ -57,6 +59,7 @@ impl Outage {
                 f,
                 "{server} refers to other servers for {asked} and does not ask them"
             ),
+            Self::TooManyRecords(most) => write!(f, "{asked} has more than {most} records"),
             Self::SeveralAliases => write!(f, "{server} has several aliases at once for {asked}"),
             Self::UnreadableData => write!(f, "{asked} holds what is not valid for its type"),
             Self::Aliases(most) => write!(f, "more than {most} aliases in a row lead to {asked}"),
@@ -75,7 +78,7 @@ impl Outage {
 
 /// In seconds, with a decimal where it is needed.
 fn seconds(time: Duration) -> String {
-    let tenths = (time.as_millis() + 50) / 100;
+    let tenths = time.as_millis().div_ceil(100);
     match tenths % 10 {
         0 => format!("{} s", tenths / 10),
         rest => format!("{}.{rest} s", tenths / 10),
@@ -99,6 +102,7 @@ mod tests {
             Outage::Refused("REFUSED".to_owned()),
             Outage::Unreadable,
             Outage::Referral,
+            Outage::TooManyRecords(100),
             Outage::SeveralAliases,
             Outage::UnreadableData,
             Outage::Aliases(12),

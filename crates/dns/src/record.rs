@@ -25,7 +25,7 @@ pub(crate) fn to_domain(name: &Name) -> Result<Domain, LookupFailure> {
     Domain::parse(&name.to_ascii()).map_err(|_| LookupFailure::Malformed)
 }
 
-pub(crate) fn to_mx(data: RData) -> Result<MxRecord, LookupFailure> {
+pub(crate) fn to_mx(data: &RData) -> Result<MxRecord, LookupFailure> {
     match data {
         RData::MX(mx) => Ok(MxRecord {
             preference: mx.preference,
@@ -58,20 +58,20 @@ pub(crate) fn to_address(data: &RData) -> Result<IpAddr, LookupFailure> {
     }
 }
 
-pub(crate) fn to_alias(data: RData) -> Result<Domain, LookupFailure> {
+pub(crate) fn to_alias(data: &RData) -> Result<Domain, LookupFailure> {
     match data {
         RData::CNAME(target) => to_domain(&target.0),
         _ => Err(LookupFailure::Malformed),
     }
 }
 
-pub(crate) fn to_tlsa(data: RData) -> Result<dane::TlsaRecord, LookupFailure> {
+pub(crate) fn to_tlsa(data: &RData) -> Result<dane::TlsaRecord, LookupFailure> {
     match data {
         RData::TLSA(tlsa) => Ok(dane::TlsaRecord::from_parts(
             tlsa.cert_usage.into(),
             tlsa.selector.into(),
             tlsa.matching.into(),
-            tlsa.cert_data,
+            tlsa.cert_data.clone(),
         )),
         _ => Err(LookupFailure::Malformed),
     }

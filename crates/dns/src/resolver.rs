@@ -7,11 +7,12 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use thiserror::Error;
 
+use crate::asked::{Asked, Found, TlsaFound};
 use crate::belief::{Belief, Testing};
 use crate::lookups::Lookups;
 use crate::presentation::{presented, to_type};
-use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
-use crate::{Answer, Data, Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
+use crate::record::{absolute, to_name};
+use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///
@@ -90,51 +91,35 @@ impl Resolver {
         self.0.obstacle()
     }
 
-    /// MX records, in the order received.
+    /// MX records, by preference, and equal preferences in the order received; the first 100.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
-        self.0
-            .lookup(&to_name(domain)?, RecordType::MX)
-            .await?
-            .try_map(to_mx)
+        self.0.lookup(Asked::Mx(domain.clone())).await?.mx()
     }
 
-    /// IPv4 addresses.
+    /// IPv4 addresses, the first 100.
     pub async fn a(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.0
-            .lookup(&to_name(host)?, RecordType::A)
-            .await?
-            .try_map(|data| to_address(&data))
+        self.0.lookup(Asked::A(host.clone())).await?.address()
     }
 
-    /// IPv6 addresses.
+    /// IPv6 addresses, the first 100.
     pub async fn aaaa(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.0
-            .lookup(&to_name(host)?, RecordType::AAAA)
-            .await?
-            .try_map(|data| to_address(&data))
+        self.0.lookup(Asked::Aaaa(host.clone())).await?.address()
     }
 
     /// The alias at a name, not followed.
     pub async fn cname(&self, name: &Domain) -> Lookup<Domain> {
-        self.0
-            .lookup(&to_name(name)?, RecordType::CNAME)
-            .await?
-            .try_map(to_alias)
+        self.0.lookup(Asked::Cname(name.clone())).await?.alias()
     }
 
-    /// TLSA records for a port of a base domain, at `_<port>._tcp.<base>` (RFC 6698 §3).
+    /// TLSA records for a port of a base domain, at `_<port>._tcp.<base>` (RFC 6698 §3). With more than 100 of them the look-up
+    /// fails.
     pub async fn tlsa(&self, port: u16, base: &Domain) -> Lookup<dane::TlsaRecord> {
-        let Some(owner) = absolute(&format!("_{port}._tcp.{base}")) else {
-            // Longer than any name can be: nothing can be published there.
-            let (security, data) = (Security::Secure, Data::NxDomain);
-            return Ok(Answer {
-                security,
-                data,
-                aliases: Vec::new(),
-                ttl: 0,
-            });
-        };
-        self.0.lookup(&owner, RecordType::TLSA).await?.try_map(to_tlsa)
+        Ok(self.tlsa_found(port, base).await?.answer)
+    }
+
+    /// The same, and what each record is good for.
+    pub(crate) async fn tlsa_found(&self, port: u16, base: &Domain) -> Result<TlsaFound, NoAnswer> {
+        self.0.lookup(Asked::Tlsa(port, base.clone())).await?.tlsa()
     }
 
     /// Any type at any name, the root (`.`) included, with the records in their presentation form. Types are named by their
@@ -148,8 +133,10 @@ impl Resolver {
         };
         let owner = owner.ok_or_else(|| QuestionError::Name(name.to_owned()))?;
         let wanted = to_type(record_type)?;
-        let answer = self.0.lookup(&owner, wanted).await;
-        Ok(answer.and_then(|answer| answer.try_map(|data| Ok(presented(&data)))))
+        let found = self.0.lookup(Asked::any(owner, wanted)).await;
+        Ok(found
+            .and_then(Found::any)
+            .and_then(|answer| answer.try_convert(|data| Ok(data.iter().map(presented).collect()))))
     }
 
     /// Forgets all answers about a name and the names below it, those about the hosts that its MX records name, and the keys on

@@ -242,7 +242,7 @@ async fn records_come_in_our_types() {
     assert_eq!(found, expected);
     let tlsa = resolver.tlsa(25, &domain("mx.secure.test")).await.unwrap();
     let record = dane::TlsaRecord::from_parts(3, 1, 1, vec![0]);
-    assert_eq!(tlsa.data, Data::Records(vec![record]));
+    assert_eq!(tlsa.data, Data::Records([record].into()));
     let root = resolver.text(".", "dnskey").await.unwrap().unwrap();
     assert_eq!((root.security, root.records().len()), (Security::Secure, 1));
     assert!(resolver.text("mx.secure.test", "NOTATYPE").await.is_err());

@@ -4,14 +4,15 @@ use jiff::civil::Date;
 use mail::Domain;
 
 use crate::pattern::{Pattern, PatternMap};
-use crate::settings::{DaneMode, ExceptionEntry, ModeSource};
+use crate::settings::{DaneMode, ModeSource};
 
 /// The part of an exception that is about DANE.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DaneException {
     pub(crate) dane: DaneMode,
     pub(crate) override_strict: bool,
-    pub(crate) entry: ExceptionEntry,
+    /// The last day on which it holds.
+    pub(crate) until: Date,
 }
 
 /// A dated negative trust anchor (RFC 7646): the name and all below count as unsigned.
@@ -19,8 +20,8 @@ pub(crate) struct DaneException {
 pub struct NegativeTrustAnchor {
     /// The name.
     pub name: Domain,
-    /// Where it stands, until when it holds, and why.
-    pub entry: ExceptionEntry,
+    /// The last day on which it holds.
+    pub until: Date,
 }
 
 /// All exceptions of a policy.
@@ -65,9 +66,7 @@ impl Exceptions {
     }
 
     pub(crate) fn anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
-        self.anchors
-            .iter()
-            .filter(move |anchor| today <= anchor.entry.until)
+        self.anchors.iter().filter(move |anchor| today <= anchor.until)
     }
 }
 
@@ -77,8 +76,9 @@ fn in_force<'a>(
     today: Date,
 ) -> Option<(DaneMode, ModeSource)> {
     candidates
-        .find(|exception| {
-            today <= exception.entry.until && (mode != DaneMode::Strict || exception.override_strict)
+        .find(|exception| today <= exception.until && (mode != DaneMode::Strict || exception.override_strict))
+        .map(|exception| {
+            let until = exception.until;
+            (exception.dane, ModeSource::Exception { until })
         })
-        .map(|exception| (exception.dane, ModeSource::Exception(exception.entry.clone())))
 }

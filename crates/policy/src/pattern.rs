@@ -5,12 +5,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use mail::{Domain, DomainError};
-use serde::{Deserialize, Deserializer};
-
-use crate::toml_file::forms::{self, Form, Unfit};
+use serde::Deserialize;
+use thiserror::Error;
 
 /// One name, or all names below one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Pattern {
     /// `xs4all.nl`: this name alone.
     Exactly(Domain),
@@ -18,28 +18,35 @@ pub enum Pattern {
     Below(Domain),
 }
 
-impl FromStr for Pattern {
-    type Err = DomainError;
+/// The text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{text:?} is no domain ({error}): allowed are \"name\" for itself alone and \".name\" for all below it"
+)]
+pub struct PatternError {
+    text: String,
+    error: DomainError,
+}
 
-    fn from_str(text: &str) -> Result<Self, DomainError> {
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
         match text.strip_prefix('.') {
             Some(parent) => Domain::parse(parent).map(Self::Below),
             None => Domain::parse(text).map(Self::Exactly),
         }
+        .map_err(|error| PatternError {
+            text: text.to_owned(),
+            error,
+        })
     }
 }
 
-impl Form for Pattern {
-    const ALLOWED: &'static str = "\"name\" for itself alone, or \".name\" for all below it";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|error: DomainError| Unfit::because(error))
-    }
-}
-
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        forms::one(deserializer)
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        text.parse()
     }
 }
 
@@ -129,9 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn wrong_patterns_are_refused() {
+    fn wrong_patterns_say_what_is_allowed() {
         for text in ["", ".", "..nl", "a b", "*.nl", "a@b"] {
-            assert!(text.parse::<Pattern>().is_err(), "{text}");
+            let error = text.parse::<Pattern>().unwrap_err();
+            assert!(error.to_string().contains(r#"".name""#), "{error}");
         }
     }
 }

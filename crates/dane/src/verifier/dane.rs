@@ -19,7 +19,7 @@ use crate::verify::verify_chain;
 /// Verifies one connection by DANE: the chain by the TLSA records, and the handshake's signature.
 #[derive(Debug)]
 pub struct DaneVerifier {
-    set: TlsaSet,
+    set: Arc<TlsaSet>,
     references: ReferenceIdentifiers,
     webpki: Option<HostCheck>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -47,9 +47,13 @@ impl DaneProof {
 
 impl DaneVerifier {
     /// A verifier for one connection. A set without usable records refuses every server.
-    pub fn new(set: TlsaSet, references: ReferenceIdentifiers, provider: &CryptoProvider) -> Arc<Self> {
+    pub fn new(
+        set: impl Into<Arc<TlsaSet>>,
+        references: ReferenceIdentifiers,
+        provider: &CryptoProvider,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            set,
+            set: set.into(),
             references,
             webpki: None,
             algorithms: provider.signature_verification_algorithms,
@@ -60,13 +64,13 @@ impl DaneVerifier {
     /// A verifier that demands the WebPKI for `host` in addition, for an MTA-STS policy in force where the
     /// MX records are not secure (RFC 8461 §2). Both must pass.
     pub fn and_webpki(
-        set: TlsaSet,
+        set: impl Into<Arc<TlsaSet>>,
         references: ReferenceIdentifiers,
         webpki: &WebPki,
         host: ServerName<'static>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            set,
+            set: set.into(),
             references,
             algorithms: webpki.algorithms(),
             webpki: Some(webpki.for_host(host)),
@@ -92,11 +96,6 @@ impl DaneVerifier {
         self.evidence.refusal()
     }
 
-    /// The certificates of a server that was refused, leaf first; its own alone where its key did not sign the handshake.
-    pub fn refused(&self) -> Vec<CertificateDer<'static>> {
-        self.evidence.refused()
-    }
-
     fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Match, Refusal> {
         let matched = verify_chain(&self.set, chain, &self.references, now)?;
         if let Some(check) = &self.webpki {
@@ -116,7 +115,7 @@ impl ServerCertVerifier for DaneVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = whole_chain(end_entity, intermediates);
-        self.evidence.chain(&chain, self.check(&chain, now))?;
+        self.evidence.chain(end_entity, self.check(&chain, now))?;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use policy::duration::DurationError;
-use policy::toml_file::forms::{self, Form, Unfit};
 use rustls::pki_types::DnsName;
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time, `"30s"`, `"5m"`, `"4h"`, `"5d"`, or `"0"`.
@@ -50,19 +50,26 @@ const SIZE_UNITS: [(&str, u64); 6] = [
     ("", 1),
 ];
 
+const INTERVAL_ALLOWED: &str = "a whole number with s, m, h or d, for example \"30s\" or \"5d\", or 0";
+const SIZE_ALLOWED: &str =
+    "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
+const SERVER_ALLOWED: &str = "ADDRESS, ADDRESS:PORT, [IPv6]:PORT or tls://NAME@ADDRESS";
+
 /// A text that is none of what is allowed here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} cannot be read; allowed: {allowed}")]
+#[error("{text:?} is no {kind}; allowed: {allowed}")]
 pub(crate) struct UnitError {
     text: String,
+    kind: &'static str,
     allowed: &'static str,
 }
 
 impl UnitError {
-    fn new<T: Form>(text: &str) -> Self {
+    fn new(text: &str, kind: &'static str, allowed: &'static str) -> Self {
         Self {
             text: text.to_owned(),
-            allowed: T::ALLOWED,
+            kind,
+            allowed,
         }
     }
 }
@@ -140,7 +147,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         parse_scaled(text, &SIZE_UNITS)
             .map(Self)
-            .ok_or_else(|| UnitError::new::<Self>(text))
+            .ok_or_else(|| UnitError::new(text, "size", SIZE_ALLOWED))
     }
 }
 
@@ -156,29 +163,24 @@ impl fmt::Display for Size {
     }
 }
 
-/// Why a text is no network.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NetworkError {
-    /// It has another form.
-    #[error("neither ADDRESS nor ADDRESS/BITS")]
-    Form,
-    /// An address within the network that is meant, or the address alone.
-    #[error("bits are set behind the prefix: write \"{}\" for the network, or \"{}\" for the address", .0.trunc(), .0.addr())]
-    HostBits(IpNet),
-}
-
 impl FromStr for Network {
-    type Err = NetworkError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(address.into()));
         }
-        let network: IpNet = text.parse().map_err(|_| NetworkError::Form)?;
+        let network: IpNet = text.parse().map_err(|_| {
+            format!("{text:?} is no network; allowed: ADDRESS or ADDRESS/BITS, for example \"192.0.2.0/24\"")
+        })?;
         if network == network.trunc() {
             Ok(Self(network))
         } else {
-            Err(NetworkError::HostBits(network))
+            Err(format!(
+                "{text:?} has bits set outside its prefix; write \"{}\" for the network or \"{}\" for the address",
+                network.trunc(),
+                network.addr()
+            ))
         }
     }
 }
@@ -193,7 +195,7 @@ impl FromStr for Server {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError::new::<Self>(text);
+        let wrong = || UnitError::new(text, "name server", SERVER_ALLOWED);
         if let Some(secured) = text.strip_prefix("tls://") {
             let (name, address) = secured.split_once('@').ok_or_else(wrong)?;
             let domain = mail::Domain::parse(name).map_err(|_| wrong())?;
@@ -233,65 +235,59 @@ impl fmt::Display for Server {
     }
 }
 
-impl Form for Interval {
-    const ALLOWED: &'static str =
-        "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\", or 0";
+/// Reads a text with `FromStr`, or a bare number as its decimal digits.
+struct TextVisitor<T>(std::marker::PhantomData<T>, &'static str);
 
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: DurationError| Unfit::Form)
+impl<T> Visitor<'_> for TextVisitor<T>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.1)
     }
 
-    fn read_number(number: i64) -> Option<Self> {
-        (number == 0).then(Self::default)
-    }
-}
-
-impl Form for Size {
-    const ALLOWED: &'static str =
-        "a whole number of octets, or one with B, KiB, MiB, GiB or TiB in quotes, like \"50 MiB\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: UnitError| Unfit::Form)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
     }
 
-    fn read_number(number: i64) -> Option<Self> {
-        number.try_into().ok().map(Self)
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        number.to_string().parse().map_err(E::custom)
     }
 }
 
-impl Form for Network {
-    const ALLOWED: &'static str =
-        "\"ADDRESS\" or \"ADDRESS/BITS\", like \"192.0.2.0/24\" or \"2001:db8::/32\"";
+fn read<'de, T, D>(deserializer: D, allowed: &'static str) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(TextVisitor(std::marker::PhantomData, allowed))
+}
 
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|error| match error {
-            NetworkError::Form => Unfit::Form,
-            NetworkError::HostBits(_) => Unfit::because(error),
-        })
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, INTERVAL_ALLOWED)
     }
 }
 
-impl Form for Server {
-    const ALLOWED: &'static str = "\"ADDRESS\", \"ADDRESS:PORT\" or \"tls://NAME@ADDRESS\", like \"192.0.2.1\", \
-                                   \"[2001:db8::1]:53\" or \"tls://dns.example@192.0.2.1\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: UnitError| Unfit::Form)
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SIZE_ALLOWED)
     }
 }
 
-/// Reads each of these by its form.
-macro_rules! by_form {
-    ($($type:ty),*) => {
-        $(impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                forms::one(deserializer)
-            }
-        })*
-    };
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, "a network, for example \"192.0.2.0/24\"")
+    }
 }
 
-by_form!(Interval, Size, Network, Server);
+impl<'de> Deserialize<'de> for Server {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, SERVER_ALLOWED)
+    }
+}
 
 impl Serialize for Interval {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

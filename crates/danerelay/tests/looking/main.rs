@@ -10,8 +10,6 @@
 
 mod dns;
 mod explain;
-#[path = "../common/pem.rs"]
-mod pem;
 mod tlsa;
 
 use std::path::{Path, PathBuf};

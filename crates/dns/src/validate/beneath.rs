@@ -61,8 +61,8 @@ struct Shared {
 }
 
 impl Beneath {
-    pub(super) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, capacity: usize) -> Self {
-        let kept = TimedCache::new(capacity);
+    pub(super) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, octets: usize) -> Self {
+        let kept = TimedCache::new(octets);
         Self(Arc::new(Shared {
             upstream,
             anchors,

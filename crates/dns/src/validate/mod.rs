@@ -44,8 +44,8 @@ pub(crate) use keyset::is_named;
 const KEYS_LIFE: Duration = Duration::from_hours(1);
 /// How long a good signature is not checked again. Its own end may come in that time, and must be seen (RFC 4035 §5.3.1).
 const SIGNATURE_LIFE: Duration = Duration::from_secs(10);
-/// The most verdicts on signatures that the library keeps.
-const SIGNATURES: usize = 65_536;
+/// The most verdicts on signatures that the library keeps: with its question each takes a few hundred octets.
+const SIGNATURES: usize = 4096;
 
 type Library = DnssecDnsHandle<Beneath>;
 
@@ -53,7 +53,6 @@ type Library = DnssecDnsHandle<Beneath>;
 pub(crate) struct Validator {
     beneath: Beneath,
     library: Mutex<Option<(Instant, Library)>>,
-    signatures: usize,
 }
 
 /// Where a name stands in the tree of signed zones.
@@ -84,12 +83,11 @@ enum Proven {
 }
 
 impl Validator {
-    pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, capacity: usize) -> Self {
-        let beneath = Beneath::new(upstream, anchors, capacity);
+    /// At most so many octets of keys and delegations are kept.
+    pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, octets: usize) -> Self {
         Self {
-            beneath,
+            beneath: Beneath::new(upstream, anchors, octets),
             library: Mutex::default(),
-            signatures: capacity.clamp(64, SIGNATURES),
         }
     }
 
@@ -247,7 +245,7 @@ impl Validator {
             // What failed may be mended the next moment; how long a failure is kept is ours to say.
             .negative_validation_ttl(Duration::ZERO..=Duration::ZERO)
             .positive_validation_ttl(Duration::ZERO..=SIGNATURE_LIFE)
-            .validation_cache_size(self.signatures);
+            .validation_cache_size(SIGNATURES);
         let mut kept = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((Instant::now(), library.clone()));
         Ok(library)

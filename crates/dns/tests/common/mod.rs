@@ -9,11 +9,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc
 )]
 
 mod client;
 mod forger;
+mod hostile;
 mod scene;
 
 use dns::{Data, Lookup, Mode};
@@ -23,6 +25,7 @@ use mail::Domain;
 
 pub use client::Client;
 pub use forger::{FORGED, dead_server, fail, forger, negative, replay};
+pub use hostile::hostile;
 pub use scene::{Scene, config, world};
 
 pub const MODES: [Mode; 2] = [Mode::Validate, Mode::TrustAd];

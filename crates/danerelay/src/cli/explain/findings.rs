@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use dane::TlsaRecord;
 use delivery::route::RouteHost;
-use dns::{Answer, Data, Exchange, Mode, MxRecord, Resolver};
+use dns::{Exchange, Mode, MxRecord, Resolver};
 use mail::{Domain, NextHop};
 use serde::Serialize;
 
@@ -49,14 +49,7 @@ impl Findings {
 }
 
 async fn mx(resolver: &Resolver, domain: &Domain) -> Step {
-    let mut lookup = resolver.mx(domain).await;
-    if let Ok(Answer {
-        data: Data::Records(records),
-        ..
-    }) = &mut lookup
-    {
-        records.sort_by_key(|record| record.preference);
-    }
+    let lookup = resolver.mx(domain).await;
     Step {
         name: domain.to_string(),
         record_type: "MX",

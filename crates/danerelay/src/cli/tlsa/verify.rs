@@ -125,7 +125,7 @@ fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> 
     Ok(match lookup {
         Err(failure) => Published::Failed(failure.cause),
         Ok(answer) => match (answer.security, answer.data) {
-            (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records)),
+            (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records.to_vec())),
             (Security::Insecure, Data::Records(records)) => Published::None(
                 "the published TLSA records are insecure and do not count",
                 records.len(),

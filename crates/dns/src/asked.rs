@@ -1,0 +1,187 @@
+//! What can be asked for, in which form it is answered, and how much of an answer is kept.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dane::TlsaSet;
+use hickory_proto::rr::{Name, RData, RecordType};
+use mail::{Domain, LookupFailure};
+
+use crate::outage::Outage;
+use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
+use crate::{Answer, Lookup, MxRecord, NoAnswer};
+
+/// MX records or addresses of one name that are used at most: the first, in their order. Nobody needs more.
+const RECORDS: usize = 100;
+/// TLSA records of one name at most. Which of them to leave out is nobody's to say: with more the look-up fails.
+const TLSA_RECORDS: usize = 100;
+
+/// A question, and the form in which its answer is wanted: what an answer is kept under. Copies share what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Asked {
+    Mx(Domain),
+    A(Domain),
+    Aaaa(Domain),
+    Cname(Domain),
+    /// At a port of a base domain.
+    Tlsa(u16, Domain),
+    /// Any type, with its records as they are.
+    Any(Arc<(Name, RecordType)>),
+}
+
+/// What was found, in that form. Copies share what they hold.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    Mx(Answer<MxRecord>),
+    Address(Answer<IpAddr>),
+    Alias(Answer<Domain>),
+    Tlsa(TlsaFound),
+    Any(Answer<RData>),
+}
+
+/// TLSA records, and what each of them is good for.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsaFound {
+    pub(crate) answer: Answer<dane::TlsaRecord>,
+    pub(crate) set: Arc<TlsaSet>,
+}
+
+impl Asked {
+    pub(crate) fn any(name: Name, record_type: RecordType) -> Self {
+        Self::Any(Arc::new((name, record_type)))
+    }
+
+    /// The name and type that servers are asked about.
+    pub(crate) fn question(&self) -> Result<(Name, RecordType), LookupFailure> {
+        Ok(match self {
+            Self::Mx(domain) => (to_name(domain)?, RecordType::MX),
+            Self::A(host) => (to_name(host)?, RecordType::A),
+            Self::Aaaa(host) => (to_name(host)?, RecordType::AAAA),
+            Self::Cname(name) => (to_name(name)?, RecordType::CNAME),
+            Self::Tlsa(port, base) => {
+                let owner = absolute(&format!("_{port}._tcp.{base}"));
+                (owner.ok_or(LookupFailure::Malformed)?, RecordType::TLSA)
+            }
+            Self::Any(question) => (question.0.clone(), question.1),
+        })
+    }
+
+    /// An answer in the form that was wanted. What does not fit it fails the whole.
+    pub(crate) fn read(&self, answer: Answer<RData>) -> Result<Found, NoAnswer> {
+        Ok(match self {
+            Self::Mx(_) => Found::Mx(answer.try_convert(exchanges)?),
+            Self::A(_) | Self::Aaaa(_) => Found::Address(answer.try_convert(addresses)?),
+            Self::Cname(_) => Found::Alias(answer.try_convert(aliases)?),
+            Self::Tlsa(..) => {
+                let answer = answer.try_convert(tlsa_records)?;
+                let set = Arc::new(TlsaSet::new(answer.records().to_vec()));
+                Found::Tlsa(TlsaFound { answer, set })
+            }
+            Self::Any(_) => Found::Any(answer),
+        })
+    }
+}
+
+/// By preference; equal preferences in the order received.
+fn exchanges(data: &[RData]) -> Result<Vec<MxRecord>, NoAnswer> {
+    let mut all = each(data, to_mx)?;
+    all.sort_by_key(|record| record.preference);
+    all.truncate(RECORDS);
+    Ok(all)
+}
+
+fn addresses(data: &[RData]) -> Result<Vec<IpAddr>, NoAnswer> {
+    each(data.get(..RECORDS).unwrap_or(data), to_address)
+}
+
+fn aliases(data: &[RData]) -> Result<Vec<Domain>, NoAnswer> {
+    each(data, to_alias)
+}
+
+fn tlsa_records(data: &[RData]) -> Result<Vec<dane::TlsaRecord>, NoAnswer> {
+    if data.len() > TLSA_RECORDS {
+        let many = Outage::TooManyRecords(TLSA_RECORDS);
+        return Err(NoAnswer::new(LookupFailure::Malformed, many));
+    }
+    each(data, to_tlsa)
+}
+
+fn each<T>(data: &[RData], convert: impl Fn(&RData) -> Result<T, LookupFailure>) -> Result<Vec<T>, NoAnswer> {
+    let all: Result<_, _> = data.iter().map(convert).collect();
+    all.map_err(|cause| NoAnswer::new(cause, Outage::UnreadableData))
+}
+
+impl Found {
+    /// The rest of its life, in seconds.
+    pub(crate) fn set_ttl(&mut self, seconds: u32) {
+        let ttl = match self {
+            Self::Mx(answer) => &mut answer.ttl,
+            Self::Address(answer) => &mut answer.ttl,
+            Self::Alias(answer) => &mut answer.ttl,
+            Self::Tlsa(found) => &mut found.answer.ttl,
+            Self::Any(answer) => &mut answer.ttl,
+        };
+        *ttl = seconds;
+    }
+
+    pub(crate) fn ttl(&self) -> u32 {
+        match self {
+            Self::Mx(answer) => answer.ttl,
+            Self::Address(answer) => answer.ttl,
+            Self::Alias(answer) => answer.ttl,
+            Self::Tlsa(found) => found.answer.ttl,
+            Self::Any(answer) => answer.ttl,
+        }
+    }
+
+    /// The aliases on the way to it.
+    pub(crate) fn aliases(&self) -> &[crate::Alias] {
+        match self {
+            Self::Mx(answer) => &answer.aliases,
+            Self::Address(answer) => &answer.aliases,
+            Self::Alias(answer) => &answer.aliases,
+            Self::Tlsa(found) => &found.answer.aliases,
+            Self::Any(answer) => &answer.aliases,
+        }
+    }
+
+    pub(crate) fn mx(self) -> Lookup<MxRecord> {
+        match self {
+            Self::Mx(answer) => Ok(answer),
+            Self::Address(_) | Self::Alias(_) | Self::Tlsa(_) | Self::Any(_) => Err(other_form()),
+        }
+    }
+
+    pub(crate) fn address(self) -> Lookup<IpAddr> {
+        match self {
+            Self::Address(answer) => Ok(answer),
+            Self::Mx(_) | Self::Alias(_) | Self::Tlsa(_) | Self::Any(_) => Err(other_form()),
+        }
+    }
+
+    pub(crate) fn alias(self) -> Lookup<Domain> {
+        match self {
+            Self::Alias(answer) => Ok(answer),
+            Self::Mx(_) | Self::Address(_) | Self::Tlsa(_) | Self::Any(_) => Err(other_form()),
+        }
+    }
+
+    pub(crate) fn tlsa(self) -> Result<TlsaFound, NoAnswer> {
+        match self {
+            Self::Tlsa(found) => Ok(found),
+            Self::Mx(_) | Self::Address(_) | Self::Alias(_) | Self::Any(_) => Err(other_form()),
+        }
+    }
+
+    pub(crate) fn any(self) -> Lookup<RData> {
+        match self {
+            Self::Any(answer) => Ok(answer),
+            Self::Mx(_) | Self::Address(_) | Self::Alias(_) | Self::Tlsa(_) => Err(other_form()),
+        }
+    }
+}
+
+/// Never: each question is answered in its own form.
+fn other_form() -> NoAnswer {
+    LookupFailure::Malformed.into()
+}
