@@ -8,6 +8,7 @@
 //! * [`wiring`]: what both of them build from the settings.
 //! * [`admin`]: the daemon's door for commands.
 //! * [`logging`]: the one log that everything writes to.
+//! * [`json`]: JSON that any reader can be shown.
 //! * [`demo`]: the relay in a world of its own.
 //! * [`failure`]: why a command came to no end, and the exit status for it.
 
@@ -16,23 +17,32 @@ mod cli;
 mod config;
 mod demo;
 mod failure;
+mod json;
 mod logging;
 mod policy_file;
 mod serve;
 mod wiring;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use mail::printable::PrintableLines;
 
 use cli::{Cli, Command, Verdict};
 use failure::Failure;
 
+/// How long the daemon waits for standard error to take its last words.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 fn main() -> ExitCode {
-    let verdict = run(&Cli::parse()).unwrap_or_else(|failure| {
+    let cli = Cli::parse();
+    // A daemon ends, whether or not somebody reads what it says last.
+    let patience = matches!(cli.command, Command::Serve).then_some(LAST_WORDS);
+    let verdict = run(&cli).unwrap_or_else(|failure| {
+        let words = failure.to_string();
         // Where standard error is closed, the exit status still tells.
-        let _ = writeln!(io::stderr(), "danerelay: {failure}");
+        logging::say(&format!("danerelay: {}\n", PrintableLines(&words)), patience);
         failure.verdict()
     });
     verdict.into()

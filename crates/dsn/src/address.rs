@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mail::event::is_unprintable;
+use mail::printable::is_unprintable;
 use mail::{Mailbox, OriginalRecipient};
 
 /// How what is not ASCII is written in the fields for machines (RFC 6533 §3).

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mail::EventLog;
-use mail::event::{Event, Level, Value};
 use spool::{Accepted, Spool, SpoolError};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,10 +15,9 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::config::ListenerConfig;
 use crate::connections::{Connections, Excess};
-use crate::log::{self, Throttle};
-use crate::replies;
 use crate::session::Session;
 use crate::shortage::Shortage;
+use crate::{log, replies};
 
 /// How long to wait after an error of `accept` that does not concern one connection alone.
 const BACK_OFF: Duration = Duration::from_millis(200);
@@ -36,9 +34,6 @@ pub(crate) struct Shared<S> {
     pub(crate) log: Arc<dyn EventLog>,
     config: watch::Receiver<Arc<ListenerConfig>>,
     connections: Arc<Connections>,
-    connections_refused: Throttle,
-    accept_failed: Throttle,
-    spool_failed: Throttle,
     shortage: Shortage,
 }
 
@@ -59,9 +54,6 @@ impl<S: Spool> Listener<S> {
                 log,
                 config,
                 connections: Arc::default(),
-                connections_refused: Throttle::default(),
-                accept_failed: Throttle::default(),
-                spool_failed: Throttle::default(),
                 shortage: Shortage::default(),
             }),
         }
@@ -104,7 +96,7 @@ async fn accept_loop<S: Spool>(
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
-                    shared.report_accept_error(&error);
+                    shared.log.write(&log::accept_failed(&error));
                     tokio::time::sleep(BACK_OFF).await;
                 }
             },
@@ -166,39 +158,23 @@ impl<S: Spool> Shared<S> {
     }
 
     fn report_excess(&self, client: IpAddr, excess: Excess) {
-        if let Some(held_back) = self.connections_refused.pass() {
-            let limit = match excess {
-                Excess::All => "limits.connections",
-                Excess::Client => "limits.connections_per_client",
-            };
-            let event = Event::new(Level::Warning, "connections")
-                .with("client", log::client(client))
-                .with("limit", Value::Word(limit.to_owned()))
-                .with("more", Value::Integer(held_back));
-            self.log.write(&event);
-        }
-    }
-
-    fn report_accept_error(&self, error: &io::Error) {
-        if let Some(held_back) = self.accept_failed.pass() {
-            let event = Event::new(Level::Error, "accept")
-                .with("reason", Value::Quoted(error.to_string()))
-                .with("more", Value::Integer(held_back));
-            self.log.write(&event);
-        }
+        let limit = match excess {
+            Excess::All => "limits.connections",
+            Excess::Client => "limits.connections_per_client",
+        };
+        self.log.write(&log::connection_refused(client, limit));
     }
 }
 
 impl<S> Shared<S> {
-    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins, and
-    /// anything else one a minute.
+    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins.
     pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
         if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
             if self.shortage.refused(Instant::now()) {
                 self.log.write(&log::spool_full(client, error));
             }
-        } else if let Some(held_back) = self.spool_failed.pass() {
-            self.log.write(&log::spool_failed(client, error, held_back));
+        } else {
+            self.log.write(&log::spool_failed(client, error));
         }
     }
 
@@ -212,8 +188,7 @@ impl<S> Shared<S> {
     /// A task that panicked took its own connection with it and nothing else.
     fn report_panic(&self, ended: Result<(), JoinError>) {
         if let Err(error) = ended {
-            let event = Event::new(Level::Error, "session").with("reason", Value::Quoted(error.to_string()));
-            self.log.write(&event);
+            self.log.write(&log::session_failed(&error));
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::envelope::envelope;
 use crate::header::{Beginning, HeaderScanner};
 use crate::received::Received;
+use crate::refusals::Subject;
 use crate::session::{End, Session};
 use crate::{log, replies};
 
@@ -86,8 +87,7 @@ where
                 return self.pause().await;
             }
         };
-        self.log_rejected(from, None, reply);
-        self.refuse(reply);
+        self.refuse(Subject::message(Some(from.clone())), reply);
     }
 
     /// Opens a place in the spool and writes our Received field to it.

@@ -5,7 +5,7 @@
 //! * [`Listener`] accepts connections on sockets that were bound for it, counts them (`connections`) and gives
 //!   each a task of its own. Nothing a client does, and no error of `accept`, ends it.
 //! * `session` reads commands (the grammar is `smtp`'s) and answers them in order; replies to pipelined commands
-//!   leave together. `replies` holds the words.
+//!   leave together. `replies` holds the words. `refusals` tells the log what a session was refused, in one line.
 //! * `content` takes in what follows DATA: through the decoder, past the header scanner (`header`), behind our own
 //!   Received field (`received`), with its `envelope` into the spool. Only when the spool says that it is durable is
 //!   250 said. `shortage` tells the log of times in which the spool has no room.
@@ -24,6 +24,7 @@ mod envelope;
 mod header;
 mod log;
 mod received;
+mod refusals;
 mod replies;
 mod session;
 mod shortage;

@@ -1,12 +1,12 @@
-//! The events that the listener writes.
+//! The events that the listener writes, but those of [`crate::refusals`].
 
+use std::io;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use mail::event::{Event, Level, Value};
-use mail::{Mailbox, ReversePath};
+use mail::{ReversePath, Source};
 use spool::{Accepted, SpoolError};
+use tokio::task::JoinError;
 
 use crate::shortage::Ended;
 
@@ -32,28 +32,13 @@ pub(crate) fn accepted(
         .with("message-id", message_id.map_or(Value::Absent, Value::Path))
 }
 
-/// A recipient or a message was refused for a reason that an administrator may want to know.
-pub(crate) fn rejected(
-    client_address: IpAddr,
-    from: &ReversePath,
-    to: Option<&Mailbox>,
-    reply: &str,
-) -> Event {
-    let to = to.map_or(Value::Absent, |to| Value::Path(to.as_str().to_owned()));
-    Event::new(Level::Info, "rejected")
-        .with("client", client(client_address))
-        .with("from", Value::Path(from.as_str().to_owned()))
-        .with("to", to)
-        .with("reply", Value::Quoted(reply.to_owned()))
-}
-
-/// The spool failed to take a message; `held_back` more such events were not written.
-pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError, held_back: u64) -> Event {
+/// The spool failed to take a message.
+pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError) -> Event {
     Event::new(Level::Error, "spool")
         .with("status", Value::Word("failed".to_owned()))
         .with("client", client(client_address))
         .with("reason", Value::Quoted(error.to_string()))
-        .with("more", Value::Integer(held_back))
+        .caused_by(Source::Trouble("spool"))
 }
 
 /// The spool has no room: from now on clients are told to come again.
@@ -72,36 +57,24 @@ pub(crate) fn spool_accepting(shortage: Ended) -> Event {
         .with("lasted", Value::Seconds(shortage.lasted))
 }
 
-/// Lets an event that may come in floods through at most once a minute, with the number of those held back.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle {
-    state: Mutex<(Option<Instant>, u64)>,
+/// There are too many connections by this limit.
+pub(crate) fn connection_refused(client_address: IpAddr, limit: &str) -> Event {
+    Event::new(Level::Warning, "connections")
+        .with("client", client(client_address))
+        .with("limit", Value::Word(limit.to_owned()))
+        .caused_by(Source::client(client_address))
 }
 
-impl Throttle {
-    const PAUSE: Duration = Duration::from_mins(1);
-
-    /// `Some(n)`: write it, n were held back since the last one.
-    pub(crate) fn pass(&self) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, held_back) = &mut *state;
-        if last.is_some_and(|last| last.elapsed() < Self::PAUSE) {
-            *held_back = held_back.saturating_add(1);
-            return None;
-        }
-        *last = Some(Instant::now());
-        Some(std::mem::take(held_back))
-    }
+/// No connection can be accepted at present.
+pub(crate) fn accept_failed(error: &io::Error) -> Event {
+    Event::new(Level::Error, "accept")
+        .with("reason", Value::Quoted(error.to_string()))
+        .caused_by(Source::Trouble("accept"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn floods_are_counted_not_written() {
-        let throttle = Throttle::default();
-        assert_eq!(throttle.pass(), Some(0));
-        assert_eq!(throttle.pass(), None);
-    }
+/// A session ended by a fault of ours.
+pub(crate) fn session_failed(error: &JoinError) -> Event {
+    Event::new(Level::Error, "session")
+        .with("reason", Value::Quoted(error.to_string()))
+        .caused_by(Source::Trouble("session"))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::{Mailbox, Recipient};
+use mail::Recipient;
 use smtp::{
     ForwardPath, Hello, Line, LineReader, MailFrom, Protocol, RcptTo, Refusal, Request, ServerState,
     Transaction,
@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::accept::{Shared, stopped};
 use crate::config::ListenerConfig;
-use crate::{log, replies};
+use crate::refusals::{Refusals, Subject};
+use crate::replies;
 
 /// How much is read at once while commands are expected: what an idle connection keeps in memory.
 const COMMAND_READ: usize = 2048;
@@ -41,6 +42,7 @@ pub(crate) struct Session<S, T> {
     pub(crate) input: BytesMut,
     pub(crate) state: ServerState,
     pub(crate) errors: u32,
+    refusals: Refusals,
     /// The last MAIL was refused for want of room: what is pipelined behind it fails through no fault of its own.
     mail_refused: bool,
     transport: T,
@@ -96,6 +98,7 @@ where
             input: BytesMut::new(),
             state: ServerState::new(),
             errors: 0,
+            refusals: Refusals::default(),
             mail_refused: false,
             transport,
             output: BytesMut::new(),
@@ -107,6 +110,7 @@ where
     /// Serves the client until one side ends it. Input that comes before our greeting is tolerated.
     pub(crate) async fn run(mut self) {
         let Err(end) = self.converse().await;
+        self.tell_refusals();
         let config = Arc::clone(&self.config);
         match end {
             End::Lost => return,
@@ -148,16 +152,27 @@ where
         }
     }
 
-    /// Reads more. Between transactions a shutdown ends the session.
+    /// Reads more. Between transactions a shutdown ends the session. What it was refused is told on the way, when that is
+    /// due.
     async fn wait_for_command(&mut self, deadline: Instant) -> Result<(), End> {
-        let reading = read(&mut self.transport, &mut self.input, COMMAND_READ, deadline);
-        if self.state.is_in_transaction() {
-            return reading.await;
+        let due = self.refusals.due().filter(|due| *due < deadline);
+        let until = due.unwrap_or(deadline);
+        let reading = read(&mut self.transport, &mut self.input, COMMAND_READ, until);
+        let ended = if self.state.is_in_transaction() {
+            reading.await
+        } else {
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.shutdown) => Err(End::Shutdown),
+                read = reading => read,
+            }
+        };
+        if due.is_some_and(|due| due <= Instant::now()) {
+            self.tell_refusals();
         }
-        tokio::select! {
-            biased;
-            () = stopped(&mut self.shutdown) => Err(End::Shutdown),
-            read = reading => read,
+        match ended {
+            Err(End::TimedOut) if due.is_some() => Ok(()),
+            ended => ended,
         }
     }
 
@@ -204,7 +219,8 @@ where
     }
 
     /// Counts an error and answers it; the last one allowed gets the session's farewell instead.
-    pub(crate) fn refuse(&mut self, reply: &str) {
+    pub(crate) fn refuse(&mut self, subject: Subject, reply: &str) {
+        self.refusals.add(subject, reply);
         self.errors = self.errors.saturating_add(1);
         if self.errors < ERROR_LIMIT {
             self.reply(reply);
@@ -234,12 +250,23 @@ where
         };
         match answered {
             Ok(next) => next,
-            Err(refusal @ Refusal::OtherProtocol) => self.answer(&refusal.to_string(), Next::Quit),
+            Err(refusal @ Refusal::OtherProtocol) => {
+                self.refusals.add(Subject::default(), &refusal.to_string());
+                self.answer(&refusal.to_string(), Next::Quit)
+            }
             Err(refusal @ Refusal::NoMail) if self.mail_refused => {
                 self.answer(&refusal.to_string(), Next::Command)
             }
             Err(refusal) => {
-                self.refuse(&refusal.to_string());
+                let octets = match line {
+                    Line::Complete(line) => line,
+                    Line::TooLong => &[][..],
+                };
+                let from = self
+                    .state
+                    .transaction()
+                    .map(|open| open.mail.reverse_path.clone());
+                self.refuse(Subject::command(octets, from), &refusal.to_string());
                 Next::Flush
             }
         }
@@ -268,8 +295,7 @@ where
         // Of a client that may not relay nothing is judged: RCPT refuses it, whatever it has to send.
         if self.config.may_relay(self.client) && mail.size.is_some_and(|size| size > limit) {
             self.mail_refused = true;
-            self.log_rejected(&mail.reverse_path, None, replies::TOO_LARGE);
-            self.refuse(replies::TOO_LARGE);
+            self.refuse(Subject::message(Some(mail.reverse_path)), replies::TOO_LARGE);
             return Ok(Next::Command);
         }
         // Asked before the client sends its content in vain; what it is given is only needed at DATA.
@@ -299,9 +325,12 @@ where
             ForwardPath::Mailbox(mailbox) => mailbox,
         };
         if !may_relay {
-            let from = transaction.mail.reverse_path.clone();
-            self.log_rejected(&from, Some(&address), replies::RELAY_DENIED);
-            self.refuse(replies::RELAY_DENIED);
+            let subject = Subject {
+                from: Some(transaction.mail.reverse_path.clone()),
+                to: Some(address),
+                command: None,
+            };
+            self.refuse(subject, replies::RELAY_DENIED);
             return Ok(Next::Flush);
         }
         if transaction.recipients.len() >= most {
@@ -320,10 +349,11 @@ where
         self.reply(replies::spool_error(error));
     }
 
-    pub(crate) fn log_rejected(&self, from: &mail::ReversePath, to: Option<&Mailbox>, reply: &str) {
-        self.shared
-            .log
-            .write(&log::rejected(self.client, from, to, reply));
+    /// Writes what the session was refused so far, if anything.
+    fn tell_refusals(&mut self) {
+        if let Some(event) = self.refusals.take(self.client) {
+            self.shared.log.write(&event);
+        }
     }
 }
 

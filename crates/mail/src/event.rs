@@ -1,17 +1,19 @@
 //! Log events: one event, one line, in which no foreign octet can forge a field or a line.
 //!
 //! An [`Event`] is a name and an ordered list of fields. [`Event::to_text`] writes `key=value, key=value`,
-//! [`Event::to_json`] one JSON object. Whoever makes an event says of each value what it is ([`Value`]); escaping
-//! follows from that.
+//! [`Event::to_json`] one JSON object, and [`crate::render`] either within a bound. Whoever makes an event says of each
+//! value what it is ([`Value`]); escaping follows from that. Where others can cause it as often as they like, it says who
+//! ([`Source`]).
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
-use crate::address::is_atext;
+use crate::render::{Form, whole};
+use crate::source::Source;
 
-/// Where events go. Implementations neither block for long nor fail: a log that cannot be written is their concern.
+/// Where events go. Implementations neither wait for anything nor fail: a log that cannot be written is their concern.
 pub trait EventLog: Send + Sync {
-    /// Writes one event.
+    /// Writes one event, unless it has a [`Source`] that has caused too many.
     fn write(&self, event: &Event);
 }
 
@@ -86,6 +88,8 @@ pub struct Event {
     pub name: &'static str,
     /// The fields in the order in which they are written.
     pub fields: Vec<(&'static str, Value)>,
+    /// Who can cause it any number of times, so that the log takes only so many; `None` of what is always written.
+    pub source: Option<Source>,
 }
 
 impl Event {
@@ -95,6 +99,7 @@ impl Event {
             level,
             name,
             fields: Vec::new(),
+            source: None,
         }
     }
 
@@ -113,144 +118,22 @@ impl Event {
             .map(|(_, value)| value)
     }
 
+    /// Says who can cause such an event any number of times.
+    #[must_use]
+    pub fn caused_by(mut self, source: Source) -> Self {
+        self.source = Some(source);
+        self
+    }
+
     /// `key=value, key=value`; all but deliveries end in `event=NAME`.
     pub fn to_text(&self) -> String {
-        let mut line = String::with_capacity(512);
-        for (key, value) in &self.fields {
-            if !line.is_empty() {
-                line.push_str(", ");
-            }
-            line.push_str(key);
-            line.push('=');
-            value.write_text(&mut line);
-        }
-        if self.name != "delivery" {
-            let separator = if line.is_empty() { "" } else { ", " };
-            let _ = write!(line, "{separator}event={}", self.name);
-        }
-        line
+        whole(self, Form::Text)
     }
 
     /// One JSON object; `timestamp` is RFC 3339 in UTC.
     pub fn to_json(&self, timestamp: &str) -> String {
-        let mut line = String::with_capacity(768);
-        line.push_str("{\"ts\":");
-        write_json_string(&mut line, timestamp);
-        let _ = write!(line, ",\"level\":\"{}\",\"event\":\"{}\"", self.level, self.name);
-        for (key, value) in &self.fields {
-            let _ = write!(line, ",\"{key}\":");
-            value.write_json(&mut line);
-        }
-        line.push('}');
-        line
+        whole(self, Form::Json(&timestamp))
     }
-}
-
-impl Value {
-    fn write_text(&self, line: &mut String) {
-        match self {
-            Self::Absent => line.push('-'),
-            Self::Word(text) => {
-                escape_into(line, text, |c| (' '..='~').contains(&c) && !",=\"\\".contains(c));
-            }
-            Self::Address(text) => escape_into(line, text, |c| {
-                c.is_ascii() && (is_atext(c) || c == '.' || c == '@')
-            }),
-            Self::Path(text) => {
-                line.push('<');
-                escape_into(line, text, |c| {
-                    c.is_ascii() && (is_atext(c) || c == '.' || c == '@')
-                });
-                line.push('>');
-            }
-            Self::Quoted(text) => write_quoted(line, text),
-            Self::Integer(number) => {
-                let _ = write!(line, "{number}");
-            }
-            Self::Seconds(duration) => {
-                let _ = write!(line, "{:.2}", duration.as_secs_f64());
-            }
-            Self::Stages(stages) => {
-                for (position, stage) in stages.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { "/" };
-                    let _ = write!(line, "{separator}{:.2}", stage.as_secs_f64());
-                }
-            }
-        }
-    }
-
-    fn write_json(&self, line: &mut String) {
-        match self {
-            Self::Absent => line.push_str("null"),
-            Self::Word(text) | Self::Quoted(text) | Self::Address(text) | Self::Path(text) => {
-                write_json_string(line, text);
-            }
-            Self::Integer(_) | Self::Seconds(_) => self.write_text(line),
-            Self::Stages(stages) => {
-                line.push('[');
-                for (position, stage) in stages.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { "," };
-                    let _ = write!(line, "{separator}{:.2}", stage.as_secs_f64());
-                }
-                line.push(']');
-            }
-        }
-    }
-}
-
-/// Writes each character that is not `plain` as `\xHH`, octet by octet.
-fn escape_into(line: &mut String, text: &str, plain: impl Fn(char) -> bool) {
-    for c in text.chars() {
-        if plain(c) {
-            line.push(c);
-        } else {
-            let mut octets = [0; 4];
-            for octet in c.encode_utf8(&mut octets).bytes() {
-                let _ = write!(line, "\\x{octet:02X}");
-            }
-        }
-    }
-}
-
-fn write_quoted(line: &mut String, text: &str) {
-    line.push('"');
-    for c in text.chars() {
-        match c {
-            '\\' | '"' => {
-                line.push('\\');
-                line.push(c);
-            }
-            c if is_unprintable(c) => escape_into(line, c.encode_utf8(&mut [0; 4]), |_| false),
-            c => line.push(c),
-        }
-    }
-    line.push('"');
-}
-
-/// What must not stand as itself in front of a reader: control characters, line and paragraph separators, and marks that
-/// are invisible or turn the direction of writing.
-pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}')
-        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A JSON string in which only printable characters stand as themselves (RFC 8259 §7).
-fn write_json_string(line: &mut String, text: &str) {
-    line.push('"');
-    for c in text.chars() {
-        match c {
-            '\\' | '"' => {
-                line.push('\\');
-                line.push(c);
-            }
-            c if is_unprintable(c) => {
-                let _ = write!(line, "\\u{:04x}", u32::from(c));
-            }
-            c => line.push(c),
-        }
-    }
-    line.push('"');
 }
 
 #[cfg(test)]

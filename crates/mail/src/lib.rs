@@ -12,7 +12,8 @@
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
 //! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
-//! * [`event`]: what is written to the log, as text and as JSON, safe against forged fields and lines.
+//! * [`event`]: what is written to the log, and [`source`]: who can cause it. [`render`]: it as a line of text or JSON,
+//!   safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
 //!
 //! This crate does no I/O, knows no clock and makes no decision.
 
@@ -26,6 +27,9 @@ pub mod next_hop;
 pub mod notice;
 pub mod notification;
 pub mod outcome;
+pub mod printable;
+pub mod render;
+pub mod source;
 pub mod status;
 pub mod verdict;
 
@@ -41,5 +45,6 @@ pub use notification::{
     EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,
 };
 pub use outcome::{Outcome, Status};
+pub use source::Source;
 pub use status::{EnhancedStatus, ReplyCode};
 pub use verdict::{DaneVerdict, FailCause, SkipReason};

@@ -85,6 +85,11 @@ impl ServerState {
         }
     }
 
+    /// The transaction under way, if there is one.
+    pub fn transaction(&self) -> Option<&Transaction> {
+        self.transaction.as_ref()
+    }
+
     /// Whether a transaction is under way.
     pub fn is_in_transaction(&self) -> bool {
         self.transaction.is_some()

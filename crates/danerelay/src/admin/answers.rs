@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::places::{Awaited, Place};
 use super::protocol::{Acts, Line, Nothing, Refusal};
+use crate::json;
 
 /// How long a client may take to read on: somebody may be looking at a list page by page. Where that keeps others out,
 /// they get its place sooner.
@@ -74,7 +75,7 @@ impl Answers {
     /// Puts a line behind those that wait to be written.
     pub(super) fn add(&mut self, line: &impl Serialize) {
         let before = self.buffer.len();
-        match serde_json::to_writer(&mut self.buffer, line) {
+        match json::write(&mut self.buffer, line) {
             Ok(()) => self.buffer.push(b'\n'),
             // Nothing that we write has keys that are no text; half a line would be worse than none.
             Err(_) => self.buffer.truncate(before),

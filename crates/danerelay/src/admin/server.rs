@@ -19,6 +19,7 @@ use super::peer::Peer;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
 use super::{Office, Surroundings, acting, looking};
+use crate::json;
 
 /// Clients that are served at once.
 const CONNECTIONS: usize = 32;
@@ -76,9 +77,9 @@ fn complain<S>(office: &Office<S>, error: &io::Error) {
 /// Tells a client that there are too many. What does not fit into the connection's buffer at once is not worth waiting.
 fn turn_away(stream: &UnixStream) {
     let refusal = Refusal::new(RefusalKind::Busy, "too many connections");
-    if let Ok(mut line) = serde_json::to_vec(&Greeting::Error(refusal)) {
-        line.push(b'\n');
-        let _ = stream.try_write(&line);
+    if let Ok(mut line) = json::line(&Greeting::Error(refusal)) {
+        line.push('\n');
+        let _ = stream.try_write(line.as_bytes());
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{ConfigCommand, Verdict};
+use mail::printable::PrintableLines;
+
+use super::{ConfigCommand, Verdict, output};
 use crate::config::schema::Optional;
 use crate::config::{self, Loaded};
 use crate::failure::Failure;
@@ -17,7 +19,7 @@ pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdi
         ConfigCommand::Show => show(config::load(named)?)?,
         ConfigCommand::Template => config::TEMPLATE.to_owned(),
     };
-    io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
+    output::write(&text)?;
     Ok(Verdict::Good)
 }
 
@@ -51,6 +53,6 @@ fn check(loaded: &Loaded) -> Result<String, Failure> {
 /// Warnings are notices: they go to standard error, where nothing can be done if that fails.
 pub(crate) fn warn<T: std::fmt::Display>(warnings: &[T]) {
     for warning in warnings {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        let _ = writeln!(io::stderr(), "warning: {}", PrintableLines(&warning.to_string()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use mail::printable::PrintableLines;
 use serde_json::json;
 
 use super::Performance;
@@ -9,6 +10,7 @@ use super::error::DemoError;
 use super::relay::Relay;
 use super::scenes::Scene;
 use super::stage::{Arrival, Stage};
+use crate::json;
 
 /// Columns of running text.
 const WIDTH: usize = 96;
@@ -59,7 +61,8 @@ impl Report {
                 "as_expected": good,
                 "line": line.text,
             });
-            write(&format!("{object}\n"))?;
+            let line = json::line(&object).map_err(|error| DemoError::Output(error.into()))?;
+            write(&format!("{line}\n"))?;
             return Ok(good);
         }
         let verdict = match (good, performance.arrival) {
@@ -135,7 +138,7 @@ fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
 
 fn write(text: &str) -> Result<(), DemoError> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
+    write!(out, "{}", PrintableLines(text))
         .and_then(|()| out.flush())
         .map_err(DemoError::Output)
 }

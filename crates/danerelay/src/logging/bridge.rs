@@ -1,16 +1,22 @@
-//! What libraries report through `tracing`, as events of the log.
+//! What libraries report through `tracing`, as events of the log: warnings and errors, each of bounded length, and only so
+//! many of each library, since what they report may be a stranger's doing. What is not written is not put into words either.
 //!
 //! Our own spool reports in this way, too: `event=spool`, each field by its name. All others are `event=library`.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use mail::event::{Event, EventLog, Level, Value};
+use mail::Source;
+use mail::event::{Event, Level, Value};
+use mail::render::CUT;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Logger;
+
+/// The longest text that is made of what a library has to say, in octets.
+const TEXT: usize = 1024;
 
 /// Sends what libraries report to the log from now on: of the spool all but details, of others warnings and errors.
 ///
@@ -32,20 +38,28 @@ impl<S: tracing::Subscriber> Layer<S> for Bridge {
 
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let level = level(*metadata.level());
-        if is_spool(metadata.target()) {
-            let mut fields = Fields(Event::new(level, "spool"));
-            event.record(&mut fields);
-            self.0.write(&fields.0);
+        let (level, target) = (level(*metadata.level()), metadata.target());
+        // What the spool reports has its place in the code for a name.
+        let (name, source) = if is_spool(target) {
+            ("spool", Source::Trouble(metadata.name()))
         } else {
+            ("library", Source::Library(crate_of(target)))
+        };
+        let Some(more) = self.0.takes(level, Some(source)) else {
+            return;
+        };
+        let mut fields = Fields(Event::new(level, name));
+        if name == "library" {
             let mut words = Words::default();
             event.record(&mut words);
-            self.0.write(
-                &Event::new(level, "library")
-                    .with("module", Value::Word(metadata.target().to_owned()))
-                    .with("message", Value::Quoted(words.0)),
-            );
+            fields.0 = fields
+                .0
+                .with("module", Value::Word(target.to_owned()))
+                .with("message", Value::Quoted(words.joined()));
+        } else {
+            event.record(&mut fields);
         }
+        self.0.put_after(&fields.0, more);
     }
 }
 
@@ -59,7 +73,11 @@ fn finest(target: &str) -> tracing::Level {
 
 /// Whether this is the spool: the crate of its traits, a store, or a module of these.
 fn is_spool(target: &str) -> bool {
-    matches!(target.split("::").next(), Some("spool" | "spool_embedded"))
+    matches!(crate_of(target), "spool" | "spool_embedded")
+}
+
+fn crate_of(target: &str) -> &str {
+    target.split("::").next().unwrap_or(target)
 }
 
 fn level(level: tracing::Level) -> Level {
@@ -69,6 +87,32 @@ fn level(level: tracing::Level) -> Level {
         tracing::Level::INFO => Level::Info,
         tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
     }
+}
+
+/// Text that ends, with a mark, where it becomes too long: what is not wanted is not written out first.
+#[derive(Default)]
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = TEXT.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let kept = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        self.0.push_str(kept);
+        self.0.push_str(CUT);
+        // This ends the writing, whoever writes.
+        Err(fmt::Error)
+    }
+}
+
+/// The value in the words of its `Debug`, or as much as there is room for.
+fn words(value: &dyn fmt::Debug) -> String {
+    let mut words = Bounded::default();
+    let _ = write!(words, "{value:?}");
+    words.0
 }
 
 /// Each field as one of the event; the message is the reason.
@@ -97,25 +141,38 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, Value::Quoted(value.to_owned()));
+        self.record_debug(field, &format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, Value::Quoted(format!("{value:?}")));
+        self.add(field, Value::Quoted(words(value)));
     }
 }
 
 /// The message, and the other fields behind it.
 #[derive(Default)]
-struct Words(String);
+struct Words {
+    message: String,
+    fields: Bounded,
+}
+
+impl Words {
+    fn joined(self) -> String {
+        let fields = self.fields.0;
+        if self.message.is_empty() || fields.is_empty() {
+            return self.message + &fields;
+        }
+        format!("{} {fields}", self.message)
+    }
+}
 
 impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.0.insert_str(0, &format!("{value:?}"));
-        } else {
-            let separator = if self.0.is_empty() { "" } else { " " };
-            let _ = write!(self.0, "{separator}{}={value:?}", field.name());
+            self.message = words(value);
+        } else if !self.fields.0.ends_with(CUT) {
+            let separator = if self.fields.0.is_empty() { "" } else { " " };
+            let _ = write!(self.fields, "{separator}{}={value:?}", field.name());
         }
     }
 }

@@ -1,109 +1,234 @@
-//! The log: events to one target, each a line, none lost silently.
+//! The log: events to one target, each a line. Nothing waits for it, and no line is lost silently.
 //!
-//! * [`target`] is where events go, and hands each to one of
-//!   * [`stream`]: standard error, or a file that can be opened anew;
-//!   * [`syslog`](self::syslog) and [`journald`]: messages to the system's daemons, by way of [`datagram`].
-//! * [`line`](self::line) has what all of these say of an event.
+//! * [`Logger`] takes events from everywhere. [`throttle`] bounds what strangers can cause; [`frame`] makes a line of at
+//!   most 2 KiB of an event; [`queue`] keeps lines, 1 MiB of them at most, until
+//! * [`writer`], a thread for each target, has written them to the [`target`]:
+//!   * [`stream`]: standard error, or a file;
+//!   * [`datagram`]: the system's daemons, syslog and the journal ([`journald`] has its form of entries).
 //! * [`bridge`] brings what libraries report through `tracing` into the same log.
+//! * [`stderr`] is for last words, where there is no log or the log cannot be written.
 //!
-//! A line is written at once, by whoever has the event: nothing waits in memory that a crash could lose. A write that
-//! fails never ends the daemon: the lines that are missing are counted, and the count is written first once the target
-//! works again.
+//! A target that stalls or fails keeps its own thread waiting and nobody else. What it has not taken stays in the queue;
+//! when that is full, lines are lost, counted, and the count is written in their place once there is room again. What is
+//! in the queue when the process is killed is lost with it; an end in order waits for it, for a bounded time.
 
 mod bridge;
 mod datagram;
+mod frame;
 mod journald;
-mod line;
+mod queue;
+mod stderr;
 mod stream;
-mod syslog;
 mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_datagram;
+mod throttle;
+mod writer;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use mail::event::{Event, EventLog, Level, Value};
+use tokio::sync::oneshot;
 
 use crate::config::schema::Log;
 pub(crate) use bridge::forward_tracing;
+use frame::Frame;
+use queue::Queue;
+pub(crate) use stderr::say;
 use target::Target;
+use throttle::Throttle;
+
+/// How long a target may take to open when the daemon starts: a file on a disk of another machine may be slow.
+const START: Duration = Duration::from_secs(10);
+/// How long a reload waits for the target to open. What takes longer is used when it has.
+const REOPENING: Duration = Duration::from_secs(2);
+/// Targets of before that may still have lines to take when another one is opened.
+const UNFINISHED: usize = 3;
 
 /// The log of the daemon.
 pub(crate) struct Logger {
-    state: Mutex<State>,
+    /// Where lines go at present.
+    current: ArcSwap<Channel>,
+    /// All whose lines may not be written yet.
+    channels: Mutex<Vec<Arc<Channel>>>,
+    throttle: Throttle,
+    /// Whether a target is being opened.
+    opening: AtomicBool,
 }
 
-struct State {
+/// The way to one open target.
+struct Channel {
     level: Level,
-    target: Target,
-    /// Lines that could not be written since the last one that could.
-    lost: u64,
+    frame: Frame,
+    queue: Queue,
 }
 
 impl Logger {
     /// Opens the target.
     pub(crate) fn open(settings: &Log) -> io::Result<Arc<Self>> {
-        let state = State::open(settings)?;
-        Ok(Arc::new(Self {
-            state: Mutex::new(state),
-        }))
+        let wanted = settings.clone();
+        let (sender, opened) = mpsc::sync_channel(1);
+        // Nobody may be left to take it.
+        spawn(move || drop(sender.send(Target::open(&wanted))))?;
+        let target = opened.recv_timeout(START).unwrap_or_else(|_| Err(silent()))?;
+        Self::start(target, settings.level.into())
     }
 
-    /// Opens the target anew, perhaps another one; where that fails, the old one stays in use.
-    pub(crate) fn reopen(&self, settings: &Log) -> io::Result<()> {
-        let fresh = State::open(settings)?;
-        let mut state = self.lock();
-        let lost = state.lost;
-        *state = State { lost, ..fresh };
+    /// A log with this target.
+    fn start(target: Target, level: Level) -> io::Result<Arc<Self>> {
+        let channel = Channel::new(&target, level);
+        let logger = Arc::new(Self {
+            current: ArcSwap::new(Arc::clone(&channel)),
+            channels: Mutex::new(vec![Arc::clone(&channel)]),
+            throttle: Throttle::default(),
+            opening: AtomicBool::new(false),
+        });
+        let writing = Arc::clone(&logger);
+        spawn(move || writer::run(&writing, &channel, target))?;
+        Ok(logger)
+    }
+
+    /// Opens the target anew, perhaps another one; where that fails, the old one stays in use. Where it takes long, the
+    /// new one is used when it is open, or else the log says why not.
+    pub(crate) async fn reopen(self: &Arc<Self>, settings: &Log) -> io::Result<()> {
+        if self.opening.swap(true, Ordering::AcqRel) {
+            return Err(io::Error::other("the one before is still being opened"));
+        }
+        let (sender, opened) = oneshot::channel();
+        let (logger, settings) = (Arc::clone(self), settings.clone());
+        let spawned = spawn(move || {
+            let reopened = Target::open(&settings);
+            let reopened = reopened.and_then(|target| logger.switch(target, settings.level.into()));
+            logger.opening.store(false, Ordering::Release);
+            if let Err(Err(error)) = sender.send(reopened) {
+                logger.write(&unopened(&error));
+            }
+        });
+        if let Err(error) = spawned {
+            self.opening.store(false, Ordering::Release);
+            return Err(error);
+        }
+        match tokio::time::timeout(REOPENING, opened).await {
+            Ok(Ok(reopened)) => reopened,
+            // The thread sends before it ends.
+            Ok(Err(_)) | Err(_) => Err(silent()),
+        }
+    }
+
+    /// Sends lines to this target from now on.
+    fn switch(self: &Arc<Self>, target: Target, level: Level) -> io::Result<()> {
+        let mut channels = self.channels();
+        channels.retain(|channel| !channel.queue.is_finished());
+        if channels.len() > UNFINISHED {
+            return Err(io::Error::other(
+                "several before it have not taken their lines yet",
+            ));
+        }
+        let channel = Channel::new(&target, level);
+        let (logger, new) = (Arc::clone(self), Arc::clone(&channel));
+        let before = self.current.load_full();
+        spawn(move || {
+            // Where it is the same file, lines stay in order.
+            before.queue.wait_until_written(REOPENING);
+            writer::run(&logger, &new, target);
+        })?;
+        channels.push(Arc::clone(&channel));
+        self.current.swap(channel).queue.close();
         Ok(())
     }
 
-    /// A panic elsewhere while the lock was held leaves nothing half done that matters to the next line.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until all is written, for at most `patience`.
+    pub(crate) fn finish(&self, patience: Duration) {
+        for event in self.throttle.rest() {
+            self.put(&event);
+        }
+        let end = Instant::now() + patience;
+        let channels = self.channels().clone();
+        for channel in channels {
+            channel
+                .queue
+                .wait_until_written(end.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// Whether an event of this source and level is to be written, and how many before it were not.
+    fn takes(&self, level: Level, source: Option<mail::Source>) -> Option<u64> {
+        if level < self.current.load().level {
+            return None;
+        }
+        source.map_or(Some(0), |source| self.throttle.pass(source, Instant::now()))
+    }
+
+    /// Writes an event, whoever caused it; `more` before it were left out.
+    fn put_after(&self, event: &Event, more: u64) {
+        if more == 0 {
+            return self.put(event);
+        }
+        self.put(&event.clone().with("more", Value::Integer(more)));
+    }
+
+    fn put(&self, event: &Event) {
+        // A queue that is closed has a successor already.
+        loop {
+            let channel = self.current.load();
+            if channel.queue.push(&channel.frame.of(event)).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Tells of what was left out by sources that are quiet now.
+    fn sweep(&self) {
+        for event in self.throttle.sweep(Instant::now()) {
+            self.put(&event);
+        }
+    }
+
+    /// A panic elsewhere while the lock was held leaves nothing half done.
+    fn channels(&self) -> MutexGuard<'_, Vec<Arc<Channel>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl EventLog for Logger {
     fn write(&self, event: &Event) {
-        let mut state = self.lock();
-        if event.level >= state.level {
-            state.write(event);
+        if let Some(more) = self.takes(event.level, event.source) {
+            self.put_after(event, more);
         }
     }
 }
 
-impl State {
-    fn open(settings: &Log) -> io::Result<Self> {
-        Ok(Self {
-            level: settings.level.into(),
-            target: Target::open(settings)?,
-            lost: 0,
+impl Channel {
+    fn new(target: &Target, level: Level) -> Arc<Self> {
+        Arc::new(Self {
+            level,
+            frame: target.frame(),
+            queue: Queue::default(),
         })
     }
+}
 
-    fn write(&mut self, event: &Event) {
-        if self.lost > 0 {
-            let gap = Event::new(Level::Error, "log")
-                .with("lost", Value::Integer(self.lost))
-                .with(
-                    "reason",
-                    Value::Quoted("lines before this one could not be written".to_owned()),
-                );
-            if self.target.write(&gap).is_err() {
-                self.lost = self.lost.saturating_add(1);
-                return;
-            }
-            self.lost = 0;
-        }
-        if let Err(error) = self.target.write(event) {
-            if self.lost == 0 {
-                self.target.complain(&error);
-            }
-            self.lost = self.lost.saturating_add(1);
-        }
-    }
+/// What the log says of a target that cannot be opened.
+pub(crate) fn unopened(error: &io::Error) -> Event {
+    let reason = Value::Quoted(format!("log.target: {error}; the log stays where it was"));
+    Event::new(Level::Error, "log").with("reason", reason)
+}
+
+fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "opening it takes too long")
+}
+
+/// A thread of the log: what it does may never end.
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(work)
+        .map(drop)
 }

@@ -1,25 +1,17 @@
 //! Lines into a stream of octets: standard error or a file.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use mail::event::Event;
-
-use super::line::{message, now, severity};
-use crate::config::schema::LogFormat;
+use super::queue::Batch;
 
 /// An open stream.
-pub(super) struct Stream {
-    writer: Box<dyn Write + Send>,
-    kind: Kind,
-    format: LogFormat,
-    /// Whether the last write ended within a line, so that the next line must not continue it.
-    torn: bool,
-}
+pub(super) struct Stream(Box<dyn Write + Send>);
 
-/// What the stream leads to.
+/// What a stream leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Standard error, connected to the systemd journal.
@@ -31,75 +23,69 @@ pub(super) enum Kind {
 }
 
 impl Stream {
-    /// Standard error.
-    pub(super) fn stderr(format: LogFormat) -> Self {
+    /// Standard error, and what it leads to.
+    pub(super) fn stderr() -> io::Result<(Self, Kind)> {
         let kind = if stderr_is_journal() {
             Kind::Journal
         } else {
             Kind::Stderr
         };
-        Self::new(io::stderr(), kind, format)
+        // A descriptor of its own: whoever writes by way of `Stderr` would wait for a line that waits.
+        let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+        Ok((Self::new(File::from(stderr)), kind))
     }
 
-    /// A file, which is made if need be, readable by owner and group, and appended to.
-    pub(super) fn file(path: &Path, format: LogFormat) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o640)
-            .open(path);
-        file.map(|file| Self::new(file, Kind::File, format))
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    /// A file, which is made if need be, readable by owner and group, and appended to. The daemon before may have ended
+    /// within a line.
+    pub(super) fn file(path: &Path) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let open = || {
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o640)
+                .open(path)
+        };
+        let mut file = open().map_err(named)?;
+        if ends_within_a_line(path, &file) {
+            file.write_all(b"\n").map_err(named)?;
+        }
+        Ok(Self::new(file))
     }
 
     /// A stream that writes go to unbuffered.
-    pub(super) fn new(writer: impl Write + Send + 'static, kind: Kind, format: LogFormat) -> Self {
-        Self {
-            writer: Box::new(writer),
-            kind,
-            format,
-            torn: false,
-        }
+    pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Box::new(writer))
     }
 
-    /// What the stream leads to.
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Writes one event as a line.
-    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
-        if self.torn {
-            self.write_all(b"\n")?;
-        }
-        self.write_all(line(self.format, self.kind, event).as_bytes())
-    }
-
-    /// As [`Write::write_all`], but keeps in mind where it ended.
-    fn write_all(&mut self, mut octets: &[u8]) -> io::Result<()> {
-        while !octets.is_empty() {
-            let written = match self.writer.write(octets) {
+    /// Writes the batch from `written` on, as far as it goes.
+    pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
+        loop {
+            let rest = batch.from(*written);
+            if rest.is_empty() {
+                return Ok(());
+            }
+            match self.0.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(more) => *written = written.saturating_add(more),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-            };
-            octets = octets.get(written..).unwrap_or_default();
-            self.torn = !octets.is_empty();
+            }
         }
-        Ok(())
     }
 }
 
-/// The line for an event of now, with its newline: `2026-11-22T09:41:44.123Z info key=value, key=value`. The journal
-/// has a clock of its own and reads the level from a prefix (sd-daemon(3)): `<6>key=value, key=value`.
-pub(super) fn line(format: LogFormat, kind: Kind, event: &Event) -> String {
-    let message = message(format, event);
-    match (format, kind) {
-        (LogFormat::Json, Kind::Journal | Kind::Stderr | Kind::File) => format!("{message}\n"),
-        (LogFormat::Text, Kind::Journal) => format!("<{}>{message}\n", severity(event.level)),
-        (LogFormat::Text, Kind::Stderr | Kind::File) => format!("{} {} {message}\n", now(), event.level),
+/// As far as that can be told: the file may be no regular one, or may be there for others to read.
+fn ends_within_a_line(path: &Path, opened: &File) -> bool {
+    if !opened.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return false;
     }
+    let mut last = [b'\n'];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last != [b'\n']
 }
 
 /// systemd names in `JOURNAL_STREAM` the device and inode of the socket that leads to the journal (systemd.exec(5)).

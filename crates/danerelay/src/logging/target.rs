@@ -1,58 +1,87 @@
-//! Where events go.
+//! Where lines go.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-use mail::event::Event;
-
-use super::journald::{self, Journald};
+use super::datagram::Datagrams;
+use super::frame::Frame;
+use super::queue::Batch;
+use super::stderr;
 use super::stream::{Kind, Stream};
-use super::syslog::{self, Syslog};
 use crate::config::schema::{Log, LogTarget};
 
+/// Where the syslog daemon listens.
+const SYSLOG: &str = "/dev/log";
+/// Where the journal listens.
+const JOURNALD: &str = "/run/systemd/journal/socket";
+
 /// An open target.
-pub(super) enum Target {
-    /// Standard error or a file.
+pub(super) struct Target {
+    frame: Frame,
+    way: Way,
+}
+
+enum Way {
     Stream(Stream),
-    /// The syslog daemon.
-    Syslog(Syslog),
-    /// The systemd journal.
-    Journald(Journald),
+    Datagrams(Datagrams),
 }
 
 impl Target {
-    /// Opens the target. Only a file can fail here: a daemon that is not there yet may come.
+    /// Opens the target. Only a file can fail here, or take long: a daemon that is not there yet may come.
     pub(super) fn open(settings: &Log) -> io::Result<Self> {
         let (facility, format) = (settings.facility, settings.format);
         Ok(match settings.target() {
-            LogTarget::Stderr => Self::Stream(Stream::stderr(format)),
-            LogTarget::File(path) => Self::Stream(Stream::file(&path, format)?),
-            LogTarget::Syslog => Self::Syslog(Syslog::new(Path::new(syslog::SOCKET), facility, format)),
-            LogTarget::Journald => {
-                Self::Journald(Journald::new(Path::new(journald::SOCKET), facility, format))
+            LogTarget::Stderr => {
+                let (stream, kind) = Stream::stderr()?;
+                Self::stream(stream, Frame::Line { format, kind })
             }
+            LogTarget::File(path) => {
+                let kind = Kind::File;
+                Self::stream(Stream::file(&path)?, Frame::Line { format, kind })
+            }
+            LogTarget::Syslog => Self::daemon(Path::new(SYSLOG), Frame::Syslog { format, facility }),
+            LogTarget::Journald => Self::daemon(Path::new(JOURNALD), Frame::Journald { format, facility }),
         })
     }
 
-    /// Writes one event.
-    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
-        match self {
-            Self::Stream(stream) => stream.write(event),
-            Self::Syslog(syslog) => syslog.write(event),
-            Self::Journald(journald) => journald.write(event),
+    /// A stream of lines.
+    pub(super) fn stream(stream: Stream, frame: Frame) -> Self {
+        let way = Way::Stream(stream);
+        Self { frame, way }
+    }
+
+    /// A daemon that listens at `socket`, now or later.
+    pub(super) fn daemon(socket: &Path, frame: Frame) -> Self {
+        let way = Way::Datagrams(Datagrams::to(socket));
+        Self { frame, way }
+    }
+
+    /// What a line looks like there.
+    pub(super) fn frame(&self) -> Frame {
+        self.frame
+    }
+
+    /// Writes the batch from `written` on, as far as it goes.
+    pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
+        match &mut self.way {
+            Way::Stream(stream) => stream.write(batch, written),
+            Way::Datagrams(datagrams) => datagrams.write(batch, written),
         }
     }
 
-    /// Says on standard error that the target fails. If that fails too, nobody listens.
+    /// Says on standard error that the target fails, if somebody reads there.
     pub(super) fn complain(&self, error: &io::Error) {
-        let what = match self {
-            Self::Stream(stream) => match stream.kind() {
-                Kind::Journal | Kind::Stderr => return,
-                Kind::File => "the log file".to_owned(),
-            },
-            Self::Syslog(syslog) => format!("syslog at {}", syslog.socket().display()),
-            Self::Journald(journald) => format!("the journal at {}", journald.socket().display()),
+        let what = match (&self.way, self.frame) {
+            (Way::Stream(_), Frame::Line { kind, .. }) if kind != Kind::File => return,
+            (Way::Stream(_), _) => "the log file".to_owned(),
+            (Way::Datagrams(datagrams), frame) => {
+                format!("{} at {}", frame.name(), datagrams.path().display())
+            }
         };
-        let _ = writeln!(io::stderr(), "danerelay: {what} cannot be written: {error}");
+        stderr::say(
+            &format!("danerelay: {what} cannot be written: {error}\n"),
+            Some(Duration::ZERO),
+        );
     }
 }

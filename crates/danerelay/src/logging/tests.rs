@@ -1,13 +1,16 @@
-//! Files that move, disks that fill, lines that keep apart.
+//! Files that move, disks that fill, readers that stall, lines that keep apart and are of bounded length.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Condvar;
 
-use super::stream::{Kind, Stream, line};
+use super::queue::ROOM;
+use super::stream::{Kind, Stream};
 use super::*;
 use crate::config::schema::{LogFormat, LogLevel};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn settings(path: &std::path::Path) -> Log {
     Log {
@@ -28,6 +31,7 @@ fn lines_have_time_and_level_and_the_message_as_it_is() {
     log.write(&event(Level::Debug, "A"));
     log.write(&event(Level::Info, "B"));
     log.write(&event(Level::Warning, "C"));
+    log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, ' ').collect()).collect();
     let [first, second] = lines.as_slice() else {
@@ -56,6 +60,7 @@ fn json_lines_are_objects() {
     .unwrap();
     log.write(&event(Level::Info, "A"));
     log.write(&event(Level::Error, "B"));
+    log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let object: serde_json::Value = serde_json::from_str(&text).unwrap();
     let field = |name: &str| {
@@ -71,21 +76,26 @@ fn json_lines_are_objects() {
 
 #[test]
 fn the_journal_has_its_own_clock_and_reads_the_level() {
-    let line = |level| line(LogFormat::Text, Kind::Journal, &event(level, "A"));
+    let frame = Frame::Line {
+        format: LogFormat::Text,
+        kind: Kind::Journal,
+    };
+    let line = |level| String::from_utf8(frame.of(&event(level, "A"))).unwrap();
     assert_eq!(line(Level::Warning), "<4>id=A, event=accepted\n");
     assert_eq!(line(Level::Info), "<6>id=A, event=accepted\n");
 }
 
-#[test]
-fn a_file_that_was_moved_away_is_made_anew() {
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_made_anew() {
     let directory = tempfile::tempdir().unwrap();
     let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
     let log = Logger::open(&settings(&path)).unwrap();
     log.write(&event(Level::Info, "A"));
     std::fs::rename(&path, &moved).unwrap();
     log.write(&event(Level::Info, "B"));
-    log.reopen(&settings(&path)).unwrap();
+    log.reopen(&settings(&path)).await.unwrap();
     log.write(&event(Level::Info, "C"));
+    log.finish(PATIENCE);
     let (old, new) = (
         std::fs::read_to_string(&moved).unwrap(),
         std::fs::read_to_string(&path).unwrap(),
@@ -97,33 +107,72 @@ fn a_file_that_was_moved_away_is_made_anew() {
     assert!(new.contains("id=C") && !new.contains("id=B"), "{new}");
 }
 
-#[test]
-fn a_target_that_cannot_be_opened_leaves_the_old_one() {
+#[tokio::test]
+async fn a_target_that_cannot_be_opened_leaves_the_old_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
     let error = log
         .reopen(&settings(&directory.path().join("none/log")))
+        .await
         .unwrap_err();
     assert!(error.to_string().contains("none/log"), "{error}");
     log.write(&event(Level::Info, "A"));
+    log.finish(PATIENCE);
     assert!(std::fs::read_to_string(&path).unwrap().contains("id=A"));
 }
 
-/// A disk that takes `room` octets and then nothing, until it is given more.
+/// A reader that takes `room` octets and then waits, or a disk that is full then, until it is given more.
 #[derive(Clone)]
-struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
+struct Taker(Arc<(Mutex<Taken>, Condvar)>);
 
-impl Write for Disk {
+struct Taken {
+    room: usize,
+    content: Vec<u8>,
+    waits: bool,
+}
+
+impl Taker {
+    fn new(room: usize, waits: bool) -> Self {
+        let content = Vec::new();
+        Self(Arc::new((
+            Mutex::new(Taken { room, content, waits }),
+            Condvar::new(),
+        )))
+    }
+
+    fn give(&self, room: usize) {
+        self.0.0.lock().unwrap().room = room;
+        self.0.1.notify_all();
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().content.clone()).unwrap()
+    }
+
+    fn log(&self) -> Arc<Logger> {
+        let frame = Frame::Line {
+            format: LogFormat::Text,
+            kind: Kind::File,
+        };
+        Logger::start(Target::stream(Stream::new(self.clone()), frame), Level::Info).unwrap()
+    }
+}
+
+impl Write for Taker {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let (room, content) = &mut *self.0.lock().unwrap();
-        let taken = octets.len().min(*room);
-        if taken == 0 {
+        let (lock, given) = &*self.0;
+        let taken = lock.lock().unwrap();
+        let mut taken = given
+            .wait_while(taken, |taken| taken.waits && taken.room == 0)
+            .unwrap();
+        let length = octets.len().min(taken.room);
+        if length == 0 {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        *room -= taken;
-        content.extend_from_slice(octets.get(..taken).unwrap());
-        Ok(taken)
+        taken.room -= length;
+        taken.content.extend_from_slice(octets.get(..length).unwrap());
+        Ok(length)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -132,33 +181,158 @@ impl Write for Disk {
 }
 
 #[test]
-fn lines_lost_to_a_full_disk_are_counted_and_told() {
-    let disk = Disk(Arc::new(Mutex::new((60, Vec::new()))));
-    let log = Logger {
-        state: Mutex::new(State {
-            level: Level::Info,
-            target: Target::Stream(Stream::new(disk.clone(), Kind::File, LogFormat::Text)),
-            lost: 0,
-        }),
-    };
+fn a_full_disk_holds_lines_up_and_tears_none() {
+    let disk = Taker::new(60, false);
+    let log = disk.log();
     for id in ["A", "B", "C", "D"] {
         log.write(&event(Level::Info, id));
     }
-    disk.0.lock().unwrap().0 = usize::MAX;
+    log.finish(Duration::from_millis(50));
+    assert_eq!(disk.text().len(), 60);
+    disk.give(usize::MAX);
     log.write(&event(Level::Info, "E"));
-    let content = disk.0.lock().unwrap().1.clone();
-    let text = String::from_utf8(content).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    let [whole, torn, gap, last] = lines.as_slice() else {
-        panic!("{text}")
-    };
-    assert!(whole.ends_with("info id=A, event=accepted"), "{text}");
-    assert!(!torn.contains("event=accepted"), "{text}");
+    log.finish(PATIENCE);
+    let text = disk.text();
+    let ids: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            let (_, message) = line.split_once(" info id=").unwrap();
+            message.strip_suffix(", event=accepted").unwrap()
+        })
+        .collect();
+    assert_eq!(ids, ["A", "B", "C", "D", "E"]);
+}
+
+#[test]
+fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_place() {
+    let reader = Taker::new(0, true);
+    let log = reader.log();
+    let text = "x".repeat(1000);
+    let count = 4 * ROOM / 1000;
+    for number in 0..count {
+        let number = Value::Integer(number as u64);
+        let event = Event::new(Level::Info, "accepted").with("number", number);
+        log.write(&event.with("reply", Value::Quoted(text.clone())));
+    }
+    // Nor does its end.
+    log.finish(Duration::from_millis(50));
+    reader.give(usize::MAX);
+    log.write(&event(Level::Info, "last"));
+    log.finish(PATIENCE);
+    let text = reader.text();
+    assert!(text.len() < 2 * ROOM + 4096, "{}", text.len());
+    let mut lines = text.lines().peekable();
+    let mut kept = 0;
+    while let Some(line) = lines.next_if(|line| line.contains("number=")) {
+        assert!(line.contains(&format!(" number={kept}, ")), "{line}");
+        kept += 1;
+    }
+    // The line `last` may have come when there was room already, or be one of those lost.
+    let gap = lines.next().unwrap();
+    let last = lines.next();
+    let lost = count - kept + usize::from(last.is_none());
     assert!(
-        gap.contains(" error lost=3, ") && gap.ends_with("event=log"),
-        "{text}"
+        gap.contains(&format!(" error lost={lost}, ")) && gap.ends_with("event=log"),
+        "{gap}"
     );
-    assert!(last.ends_with("info id=E, event=accepted"), "{text}");
+    assert!(last.is_none_or(|last| last.contains("id=last")), "{last:?}");
+    assert_eq!(lines.next(), None);
+}
+
+#[tokio::test]
+async fn a_target_that_stalls_is_left_behind_by_a_reload() {
+    let reader = Taker::new(0, true);
+    let log = reader.log();
+    log.write(&event(Level::Info, "A"));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    for _ in 0..=UNFINISHED {
+        log.reopen(&settings(&path)).await.unwrap();
+    }
+    log.write(&event(Level::Info, "B"));
+    let new = log.current.load_full();
+    new.queue.wait_until_written(PATIENCE);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("id=B"));
+    assert_eq!(
+        log.channels().len(),
+        2,
+        "those that took their lines are forgotten"
+    );
+    reader.give(usize::MAX);
+    log.finish(PATIENCE);
+    assert!(reader.text().contains("id=A"));
+}
+
+#[tokio::test]
+async fn what_a_full_disk_never_took_is_counted_elsewhere() {
+    let disk = Taker::new(10, false);
+    let log = disk.log();
+    for id in ["A", "B", "C"] {
+        log.write(&event(Level::Info, id));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    log.reopen(&settings(&path)).await.unwrap();
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.contains(" error lost=3, ") {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{text}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_file_that_ends_within_a_line_gets_its_end_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    std::fs::write(&path, "a line\ntorn off").unwrap();
+    for id in ["A", "B"] {
+        let log = Logger::open(&settings(&path)).unwrap();
+        log.write(&event(Level::Info, id));
+        log.finish(PATIENCE);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines.get(..2).unwrap(), ["a line", "torn off"]);
+}
+
+#[test]
+fn a_source_has_so_many_lines_and_its_rest_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = Logger::open(&settings(&path)).unwrap();
+    let source = mail::Source::client([192, 0, 2, 1].into());
+    for _ in 0..100 {
+        log.write(&event(Level::Info, "A").caused_by(source));
+        log.write(&event(Level::Debug, "no part of the log").caused_by(source));
+    }
+    log.write(&event(Level::Info, "B"));
+    log.finish(PATIENCE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("id=A, event=accepted").count(), 10, "{text}");
+    assert_eq!(text.matches("id=B").count(), 1);
+    let summary = text.lines().last().unwrap();
+    assert!(
+        summary.contains(" warning source=\"client 192.0.2.1\", more=90, "),
+        "{summary}"
+    );
+}
+
+/// A dump of many octets, made only if somebody wants it, and only as far as it is wanted.
+struct Dump<'a>(&'a std::sync::atomic::AtomicUsize);
+
+impl std::fmt::Debug for Dump<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for _ in 0..1_000_000 {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            f.write_str("Record { name: Name(\"example.\"), .. }")?;
+        }
+        Ok(())
+    }
 }
 
 /// One test: the bridge is one for the whole process.
@@ -167,16 +341,22 @@ fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
-    forward_tracing(log);
+    forward_tracing(Arc::clone(&log));
     tracing::info!("all is well");
     tracing::warn!(attempt = 3, "it\ncreaks");
     tracing::debug!(target: "spool_embedded", "details");
     tracing::info!(target: "spool_embedded::writer::caretaker", swept = 3, "removed contents");
     tracing::error!(target: "spool", error = %"no\nspace", place = -1, "cannot write");
     tracing::info!(target: "spooler", "another crate");
+    let pieces = std::sync::atomic::AtomicUsize::new(0);
+    for number in 0..1000 {
+        tracing::warn!(target: "hickory_net::udp", number, "forged: {:?}", Dump(&pieces));
+        tracing::warn!(target: "hickory_net::tcp", dump = ?Dump(&pieces), "forged");
+    }
+    log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let [library, info, error] = lines.as_slice() else {
+    let [library, info, error, forged @ .., summary] = lines.as_slice() else {
         panic!("{text}")
     };
     assert!(
@@ -191,5 +371,20 @@ fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
     assert!(
         error.ends_with(" error reason=\"cannot write\", error=\"no\\x0Aspace\", place=\"-1\", event=spool"),
         "{text}"
+    );
+    assert_eq!(forged.len(), 10, "one source, whatever the module");
+    assert!(
+        forged
+            .iter()
+            .all(|line| line.len() < frame::LINE && line.contains("...cut")),
+        "{text}"
+    );
+    assert!(
+        summary.contains("source=\"library hickory_net\", more=1990, "),
+        "{summary}"
+    );
+    assert!(
+        pieces.into_inner() < 1000,
+        "what is not written is not put into words"
     );
 }

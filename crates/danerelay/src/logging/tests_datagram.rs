@@ -4,16 +4,15 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use jiff::Zoned;
+use mail::printable::Printable;
 
-use super::datagram::Datagrams;
-use super::journald::Journald;
 use super::stream::{Kind, Stream};
-use super::syslog::Syslog;
 use super::*;
 use crate::config::schema::{LogFacility, LogFormat};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const HOSTILE: &str = "x\r\nid=1, status=sent\", \"a\":\"b\\\u{1b}[2J\u{202e}\u{2028}\u{0}";
 
@@ -57,46 +56,37 @@ impl Daemon {
     }
 }
 
-fn logger(target: Target) -> Logger {
-    Logger {
-        state: Mutex::new(State {
-            level: Level::Info,
-            target,
-            lost: 0,
-        }),
-    }
+fn logger(target: Target) -> Arc<Logger> {
+    Logger::start(target, Level::Info).unwrap()
 }
 
-fn syslog(path: &Path, format: LogFormat) -> Logger {
-    logger(Target::Syslog(Syslog::new(path, LogFacility::Mail, format)))
+fn syslog(path: &Path, format: LogFormat) -> Arc<Logger> {
+    let facility = LogFacility::Mail;
+    logger(Target::daemon(path, Frame::Syslog { format, facility }))
 }
 
-fn journald(path: &Path, format: LogFormat) -> Logger {
-    logger(Target::Journald(Journald::new(path, LogFacility::Local7, format)))
+fn journald(path: &Path, format: LogFormat) -> Arc<Logger> {
+    let facility = LogFacility::Local7;
+    logger(Target::daemon(path, Frame::Journald { format, facility }))
+}
+
+/// Writes one event, and waits until it is.
+fn write(log: &Logger, event: &Event) {
+    log.write(event);
+    log.finish(PATIENCE);
 }
 
 fn event(level: Level, id: &str) -> Event {
     Event::new(level, "accepted").with("id", Value::Word(id.to_owned()))
 }
 
-/// The fields of a journal entry, by the rules of its protocol.
-fn fields(mut entry: &[u8]) -> Vec<(String, String)> {
-    let mut fields = Vec::new();
-    while !entry.is_empty() {
-        let end = entry.iter().position(|octet| b"=\n".contains(octet)).unwrap();
-        let name = entry.get(..end).unwrap();
-        let (value, rest) = if entry.get(end) == Some(&b'=') {
-            let (_, rest) = entry.split_at(end + 1);
-            rest.split_at(rest.iter().position(|octet| *octet == b'\n').unwrap())
-        } else {
-            let (length, rest) = entry.get(end + 1..).unwrap().split_first_chunk::<8>().unwrap();
-            rest.split_at(usize::try_from(u64::from_le_bytes(*length)).unwrap())
-        };
-        entry = rest.strip_prefix(b"\n").unwrap();
-        let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
-        fields.push((text(name), text(value)));
-    }
+/// The fields of a journal entry.
+fn fields(entry: &[u8]) -> Vec<(String, String)> {
+    let text = std::str::from_utf8(entry).unwrap();
+    let fields = text.lines().map(|line| line.split_once('=').unwrap());
     fields
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -113,7 +103,7 @@ fn syslog_has_priority_local_time_and_process() {
     let before = stamp();
     log.write(&event(Level::Debug, "A"));
     log.write(&event(Level::Info, "B"));
-    log.write(&event(Level::Error, "C"));
+    write(&log, &event(Level::Error, "C"));
     let after = stamp();
     let texts = daemon.texts();
     let expected = |priority: u8, time: &str, id: &str| {
@@ -152,7 +142,7 @@ fn the_journal_gets_each_field() {
             Value::Stages(vec![Duration::ZERO, Duration::from_millis(1250)]),
         )
         .with("tls", Value::Absent);
-    journald(&daemon.path, LogFormat::Text).write(&event);
+    write(&journald(&daemon.path, LogFormat::Text), &event);
     let entries = daemon.received();
     let [entry] = entries.as_slice() else {
         panic!("{entries:?}")
@@ -165,85 +155,69 @@ fn the_journal_gets_each_field() {
         ("DANERELAY_EVENT", "accepted"),
         ("DANERELAY_ID", "A"),
         ("DANERELAY_MESSAGE_ID", "a@b.example"),
-        ("DANERELAY_REPLY", "250 2.0.0\n\"Ok\"=\n"),
+        ("DANERELAY_REPLY", "250 2.0.0\\x0A\"Ok\"=\\x0A"),
         ("DANERELAY_SIZE", "7"),
         ("DANERELAY_DELAY", "0.21"),
         ("DANERELAY_DELAYS", "0.00/1.25"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(fields(entry), expected);
-    let length_form = b"DANERELAY_REPLY\n\x10\0\0\0\0\0\0\x00250 2.0.0\n";
-    assert!(
-        entry
-            .windows(length_form.len())
-            .any(|window| window == length_form)
-    );
+}
+
+/// What is in a daemon's socket once so many datagrams have come.
+fn wait_for(daemon: &Daemon, count: usize) -> Vec<Vec<u8>> {
+    let began = Instant::now();
+    let mut received = Vec::new();
+    while received.len() < count {
+        received.extend(daemon.received());
+        assert!(began.elapsed() < PATIENCE, "{received:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+    received
 }
 
 #[test]
-fn a_daemon_may_come_late_and_start_anew() {
+fn a_daemon_may_come_late_and_start_anew_and_no_line_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = syslog(&path, LogFormat::Text);
     log.write(&event(Level::Info, "A"));
     log.write(&event(Level::Info, "B"));
+    log.finish(Duration::from_millis(50));
     let daemon = Daemon::at(&path);
     log.write(&event(Level::Info, "C"));
-    let texts = daemon.texts();
-    assert_eq!(texts.len(), 2, "{texts:?}");
-    assert!(texts.first().unwrap().starts_with("<19>"), "{texts:?}");
-    assert!(texts.first().unwrap().contains(": lost=2, reason="), "{texts:?}");
-    assert!(texts.last().unwrap().contains(": id=C, "), "{texts:?}");
+    let texts = wait_for(&daemon, 3);
+    for (text, id) in texts.iter().zip(["A", "B", "C"]) {
+        let text = String::from_utf8_lossy(text);
+        assert!(
+            text.starts_with("<22>") && text.ends_with(&format!("id={id}, event=accepted")),
+            "{text}"
+        );
+    }
 
     daemon.end();
     let daemon = Daemon::at(&path);
-    log.write(&event(Level::Info, "D"));
+    write(&log, &event(Level::Info, "D"));
     let texts = daemon.texts();
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(texts.first().unwrap().contains(": id=D, "), "{texts:?}");
 }
 
 #[test]
-fn a_daemon_that_hangs_holds_nothing_up() {
+fn a_daemon_that_hangs_holds_nothing_up_and_gets_all_when_it_works_again() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
     let log = journald(&daemon.path, LogFormat::Text);
-    let start = Instant::now();
-    let sent = 5000;
-    for _ in 0..sent {
-        log.write(&event(Level::Info, "A"));
-    }
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    let arrived = daemon.received().len();
-    assert!(arrived < sent);
-    log.write(&event(Level::Info, "B"));
-    let entries = daemon.received();
-    let [gap, next] = entries.as_slice() else {
-        panic!("{entries:?}")
-    };
-    let lost = (sent - arrived).to_string();
-    assert_eq!(field(&fields(gap), "DANERELAY_LOST"), Some(lost.as_str()));
-    assert_eq!(field(&fields(next), "DANERELAY_ID"), Some("B"));
-}
-
-#[test]
-fn a_burst_waits_for_a_daemon_that_reads() {
-    let directory = tempfile::tempdir().unwrap();
-    let daemon = Daemon::at(&directory.path().join("log"));
-    daemon.socket.set_nonblocking(false).unwrap();
-    let mut datagrams = Datagrams::with_patience(&daemon.path, Duration::from_mins(1));
-    let sent: u32 = 5000;
-    let reader = std::thread::spawn(move || {
-        for number in 0..sent {
-            let mut octets = [0; 4];
-            assert_eq!(daemon.socket.recv(&mut octets).unwrap(), 4);
-            assert_eq!(u32::from_be_bytes(octets), number);
-        }
-    });
+    let sent = 1000;
     for number in 0..sent {
-        datagrams.send(&number.to_be_bytes()).unwrap();
+        log.write(&event(Level::Info, &number.to_string()));
     }
-    reader.join().unwrap();
+    log.finish(Duration::from_millis(50));
+    let entries = wait_for(&daemon, sent);
+    for (number, entry) in entries.iter().enumerate() {
+        let number = number.to_string();
+        assert_eq!(field(&fields(entry), "DANERELAY_ID"), Some(number.as_str()));
+    }
 }
 
 #[test]
@@ -251,9 +225,9 @@ fn what_is_too_long_is_cut_and_marked() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
     let event = event(Level::Info, "A").with("reply", Value::Quoted("é".repeat(1 << 20)));
-    let cut = format!("id=A, reply=\"{}...cut\", event=accepted", "é".repeat(256));
+    let cut = format!("id=A, reply=\"{}...cut\", event=accepted", "é".repeat(512));
 
-    syslog(&daemon.path, LogFormat::Text).write(&event);
+    write(&syslog(&daemon.path, LogFormat::Text), &event);
     let texts = daemon.texts();
     assert_eq!(texts.len(), 1);
     assert!(
@@ -261,18 +235,16 @@ fn what_is_too_long_is_cut_and_marked() {
         "{texts:?}"
     );
 
-    journald(&daemon.path, LogFormat::Text).write(&event);
+    write(&journald(&daemon.path, LogFormat::Text), &event);
     let entries = daemon.received();
     assert_eq!(entries.len(), 1);
     let fields = fields(entries.first().unwrap());
     assert_eq!(field(&fields, "MESSAGE"), Some(cut.as_str()));
     assert_eq!(field(&fields, "PRIORITY"), Some("6"));
-    assert!(
-        fields.iter().all(|(name, _)| !name.starts_with("DANERELAY_")),
-        "{fields:?}"
-    );
+    let reply = field(&fields, "DANERELAY_REPLY").unwrap();
+    assert_eq!(reply, format!("{}...cut", "é".repeat(512)));
 
-    syslog(&daemon.path, LogFormat::Json).write(&event);
+    write(&syslog(&daemon.path, LogFormat::Json), &event);
     let texts = daemon.texts();
     let (_, json) = texts.first().unwrap().split_once("]: ").unwrap();
     let object: serde_json::Value = serde_json::from_str(json).unwrap();
@@ -284,9 +256,9 @@ fn json_stays_one_object_for_every_target() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
     let file = directory.path().join("file");
-    let stream = Stream::file(&file, LogFormat::Json).unwrap();
+    let stream = Stream::file(&file).unwrap();
     let stderr = std::fs::File::create(directory.path().join("stderr")).unwrap();
-    let journal_stream = Stream::new(stderr, Kind::Journal, LogFormat::Json);
+    let journal_stream = Stream::new(stderr);
     let event = Event::new(Level::Info, "delivery")
         .with("id", Value::Word(HOSTILE.to_owned()))
         .with("to", Value::Address(HOSTILE.to_owned()))
@@ -297,10 +269,13 @@ fn json_stays_one_object_for_every_target() {
         .with("delay", Value::Seconds(Duration::from_millis(250)))
         .with("delays", Value::Stages(vec![Duration::from_millis(500)]));
 
-    syslog(&daemon.path, LogFormat::Json).write(&event);
-    journald(&daemon.path, LogFormat::Json).write(&event);
-    logger(Target::Stream(stream)).write(&event);
-    logger(Target::Stream(journal_stream)).write(&event);
+    write(&syslog(&daemon.path, LogFormat::Json), &event);
+    write(&journald(&daemon.path, LogFormat::Json), &event);
+    for (stream, kind) in [(stream, Kind::File), (journal_stream, Kind::Journal)] {
+        let format = LogFormat::Json;
+        let target = Target::stream(stream, Frame::Line { format, kind });
+        write(&logger(target), &event);
+    }
 
     let received = daemon.received();
     let [syslog, entry] = received.as_slice() else {
@@ -313,7 +288,8 @@ fn json_stays_one_object_for_every_target() {
         .1
         .to_owned();
     let entry = fields(entry);
-    assert_eq!(field(&entry, "DANERELAY_REPLY"), Some(HOSTILE));
+    let plain = Printable(HOSTILE).to_string();
+    assert_eq!(field(&entry, "DANERELAY_REPLY"), Some(plain.as_str()));
     let journal = field(&entry, "MESSAGE").unwrap().to_owned();
     let of_file = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
     for text in [syslog + "\n", journal + "\n", of_file("file"), of_file("stderr")] {

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::Source;
 use mail::event::{Event, EventLog, Level, Value};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spool::Store;
@@ -44,6 +45,8 @@ use start::Daemon;
 const GRACE: Duration = Duration::from_secs(30);
 /// And the spool this long to write what it was given.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// And the log's target this long to take what is left.
+const LAST_LINES: Duration = Duration::from_secs(3);
 /// How often the date is looked at, which begins and ends exceptions.
 const DATE_CHECK: Duration = Duration::from_mins(1);
 
@@ -60,20 +63,21 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         .enable_all()
         .build()
         .map_err(StartError::System)?;
-    let ended = runtime.block_on(async {
+    let ended: Result<Verdict, StartError> = runtime.block_on(async {
         let signals = Signals::new().map_err(StartError::System)?;
         let daemon = start::start(named, loaded, policy, Arc::clone(&log)).await?;
         Ok(daemon.run(signals).await)
     });
     // What still runs has had its time; what it leaves undone is in the spool.
     runtime.shutdown_background();
-    ended.map_err(|error: StartError| {
-        if log_is_elsewhere {
-            let reason = Value::Quoted(error.to_string());
-            log.write(&Event::new(Level::Error, "not-started").with("reason", reason));
-        }
-        error.into()
-    })
+    if let Err(error) = &ended
+        && log_is_elsewhere
+    {
+        let reason = Value::Quoted(error.to_string());
+        log.write(&Event::new(Level::Error, "not-started").with("reason", reason));
+    }
+    log.finish(LAST_LINES);
+    ended.map_err(Failure::from)
 }
 
 /// Whether the daemon could start with this configuration, as far as that can be told without starting it.
@@ -95,7 +99,8 @@ fn raise_descriptor_limit() {
 /// A panic ends the task that it happens in, never the daemon; the log says where it was.
 fn log_panics(log: Arc<Logger>) {
     std::panic::set_hook(Box::new(move |panic| {
-        log.write(&Event::new(Level::Error, "fault").with("reason", Value::Quoted(panic.to_string())));
+        let event = Event::new(Level::Error, "fault").with("reason", Value::Quoted(panic.to_string()));
+        log.write(&event.caused_by(Source::Trouble("fault")));
     }));
 }
 
@@ -114,14 +119,18 @@ impl<S: Store> Daemon<S> {
             tokio::select! {
                 _ = date_check.tick() => self.refresh_unvalidated(),
                 request = signals.next() => match request {
-                    // What came of it stands in the log.
-                    Request::Reload => drop(self.reload_and_notify()),
+                    Request::Reload => tokio::select! {
+                        // What came of it stands in the log.
+                        _ = self.reload_and_notify() => {}
+                        () = signals.stop() => break Verdict::Good,
+                    },
                     Request::Stop => break Verdict::Good,
                 },
-                Some(order) = self.reloads.recv() => {
+                Some(order) = self.reloads.recv() => tokio::select! {
                     // Whoever asked may have gone away.
-                    let _ = order.send(self.reload_and_notify());
-                }
+                    outcome = self.reload_and_notify() => drop(order.send(outcome)),
+                    () = signals.stop() => break Verdict::Good,
+                },
                 part = self.parts.ended() => {
                     let reason = Value::Quoted(format!("the {part} has ended by itself"));
                     self.log.write(&Event::new(Level::Error, "fault").with("reason", reason));
@@ -140,9 +149,9 @@ impl<S: Store> Daemon<S> {
         }
     }
 
-    fn reload_and_notify(&mut self) -> Result<Reloaded, Refusal> {
+    async fn reload_and_notify(&mut self) -> Result<Reloaded, Refusal> {
         notify::reloading();
-        let outcome = self.reload();
+        let outcome = self.reload().await;
         notify::ready(&self.status);
         outcome
     }

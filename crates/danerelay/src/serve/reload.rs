@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use listener::ListenerConfig;
 use mail::event::{Event, EventLog, Level, Value};
 use spool::Store;
 
@@ -11,7 +13,11 @@ use super::start::Daemon;
 use super::{resolver, settings};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
+use crate::logging;
 use crate::policy_file::{self, LoadedPolicy};
+
+/// How long the files may take to be read: they may be on the disk of another machine, and a list may be long.
+const READING: Duration = Duration::from_secs(30);
 
 /// What a reload changes; a change to anything else waits for the next start.
 const RELOADABLE: [&str; 11] = [
@@ -31,25 +37,31 @@ const RELOADABLE: [&str; 11] = [
 impl<S: Store> Daemon<S> {
     /// Reads configuration, policy and lists again, and opens the log anew. Where one of the files is wrong, all that
     /// was in force stays so, and the log says what is wrong.
-    pub(super) fn reload(&mut self) -> Result<Reloaded, Refusal> {
-        let loaded = match config::load(self.named.as_deref()) {
-            Ok(loaded) => loaded,
-            Err(error) => return Err(self.refuse("config", &error.to_string())),
-        };
-        let policy = match policy_file::load(&loaded) {
-            Ok(policy) => policy,
-            Err(error) => return Err(self.refuse("policy", &error.to_string())),
-        };
-        let settings = match settings::listener(&loaded.config, &self.hostname) {
-            Ok(settings) => settings,
-            Err(error) => return Err(self.refuse("config", &error.to_string())),
-        };
-        if let Err(error) = self.reload_trust_anchors() {
-            return Err(self.refuse("resolver", &error));
+    pub(super) async fn reload(&mut self) -> Result<Reloaded, Refusal> {
+        match self.read().await {
+            Ok((loaded, policy, settings)) => {
+                self.listener_config.send_replace(Arc::new(settings));
+                self.reopen_log(&loaded.config.log).await;
+                Ok(self.accept(loaded, policy))
+            }
+            Err((name, faults)) => Err(self.refuse(name, &faults).await),
         }
-        self.listener_config.send_replace(Arc::new(settings));
-        self.reopen_log(&loaded.config.log);
-        Ok(self.accept(loaded, policy))
+    }
+
+    /// Reads the files. Where one is wrong, says which event is to tell that, and what is wrong with it.
+    async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (&'static str, String)> {
+        let named = self.named.clone();
+        let reading = tokio::task::spawn_blocking(move || load(named.as_deref()));
+        let (loaded, policy) = match tokio::time::timeout(READING, reading).await {
+            Ok(Ok(read)) => read?,
+            Ok(Err(panicked)) => return Err(("config", panicked.to_string())),
+            Err(_) => return Err(("config", "reading the files takes too long".to_owned())),
+        };
+        let settings = settings::listener(&loaded.config, &self.hostname)
+            .map_err(|error| ("config", error.to_string()))?;
+        self.reload_trust_anchors()
+            .map_err(|faults| ("resolver", faults))?;
+        Ok((loaded, policy, settings))
     }
 
     /// The same file as at the start: to name another waits for the next. Somebody may keep it up to date (RFC 5011).
@@ -105,9 +117,8 @@ impl<S: Store> Daemon<S> {
     }
 
     /// Each fault is a line of its own. The log file may have been moved away all the same.
-    fn refuse(&mut self, name: &'static str, faults: &str) -> Refusal {
-        let log = self.loaded.config.log.clone();
-        self.reopen_log(&log);
+    async fn refuse(&mut self, name: &'static str, faults: &str) -> Refusal {
+        self.reopen_log(&self.loaded.config.log).await;
         for fault in faults.lines() {
             self.log.write(
                 &Event::new(Level::Error, name)
@@ -118,13 +129,18 @@ impl<S: Store> Daemon<S> {
         Refusal::new(RefusalKind::Configuration, faults)
     }
 
-    fn reopen_log(&self, settings: &config::schema::Log) {
-        if let Err(error) = self.log.reopen(settings) {
-            let reason = Value::Quoted(format!("log.target: {error}; the log stays where it was"));
-            self.log
-                .write(&Event::new(Level::Error, "log").with("reason", reason));
+    async fn reopen_log(&self, settings: &config::schema::Log) {
+        if let Err(error) = self.log.reopen(settings).await {
+            self.log.write(&logging::unopened(&error));
         }
     }
+}
+
+/// Configuration and policy, as [`Daemon::read`].
+fn load(named: Option<&Path>) -> Result<(Loaded, LoadedPolicy), (&'static str, String)> {
+    let loaded = config::load(named).map_err(|error| ("config", error.to_string()))?;
+    let policy = policy_file::load(&loaded).map_err(|error| ("policy", error.to_string()))?;
+    Ok((loaded, policy))
 }
 
 /// The dotted keys that differ and that a reload does not change.

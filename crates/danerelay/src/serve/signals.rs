@@ -39,8 +39,11 @@ impl Signals {
         }
     }
 
-    /// Waits for a request to stop, whatever else is asked for.
+    /// Waits for a request to stop. One to reload that comes meanwhile is not lost.
     pub(super) async fn stop(&mut self) {
-        while self.next().await != Request::Stop {}
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -170,9 +170,11 @@ async fn only_permitted_networks_may_relay() {
     }
     client.dialogue(&[("DATA", "503"), ("QUIT", "221")]).await;
     assert_eq!(
-        world.log_lines("event=rejected")[0],
-        "client=unknown [127.0.0.1], from=<a@b.example>, to=<c@d.example>, \
-         reply=\"550 5.7.1 Relay access denied\", event=rejected"
+        world.rejected(1).await,
+        [
+            "client=unknown [127.0.0.1], from=<a@b.example>, to=<c@d.example>, \
+          reply=\"550 5.7.1 Relay access denied\", refused=7, other=\"503 5.5.1 No valid recipients\", event=rejected"
+        ]
     );
 }
 

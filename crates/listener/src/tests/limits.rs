@@ -38,7 +38,7 @@ async fn a_hundred_errors_end_a_session_and_three_do_not() {
     client.expect_end().await;
 }
 
-/// Each has a line in the log: a session gets no more of them than of other errors.
+/// A session gets no more of them than of other errors, and has one line in the log.
 #[tokio::test]
 async fn refused_messages_are_errors() {
     let world = World::new().await;
@@ -55,7 +55,15 @@ async fn refused_messages_are_errors() {
     }
     assert_eq!(sent.transaction(b"\0\r\n.\r\n").await.code.get(), 421);
     sent.expect_end().await;
-    assert_eq!(world.log_lines("event=rejected").len(), 200);
+    assert_eq!(
+        world.rejected(2).await,
+        [
+            "client=unknown [127.0.0.1], from=<a@b.example>, to=-, reply=\"552 5.3.4 Message size exceeds fixed limit\", \
+             refused=100, event=rejected",
+            "client=unknown [127.0.0.1], from=<a@b.example>, to=-, reply=\"550 5.6.0 Message content has a NUL octet\", \
+             refused=100, event=rejected",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -69,8 +77,11 @@ async fn the_size_is_judged_of_clients_that_may_relay() {
     client
         .dialogue(&[("MAIL FROM:<a@b.example> SIZE=99999999999", "250 2.1.0")])
         .await;
-    assert!(world.log_lines("event=rejected").is_empty());
-    client.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
+    client
+        .dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1"), ("QUIT", "221")])
+        .await;
+    let rejected = world.rejected(1).await;
+    assert!(rejected[0].contains(" refused=1, "), "{rejected:?}");
 }
 
 #[tokio::test]
@@ -101,7 +112,7 @@ async fn connections_of_one_client_are_limited() {
     }
     assert_eq!(
         world.log_lines("event=connections"),
-        ["client=unknown [127.0.0.1], limit=limits.connections_per_client, more=0, event=connections"]
+        ["client=unknown [127.0.0.1], limit=limits.connections_per_client, event=connections"; 2]
     );
     first.say("QUIT").await;
     first.expect_end().await;
@@ -190,4 +201,63 @@ async fn new_settings_hold_for_new_connections() {
     new.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
     old.say("MAIL FROM:<a@b.example>").await;
     old.dialogue(&[("RCPT TO:<c@d.example>", "250")]).await;
+}
+
+#[tokio::test]
+async fn a_session_has_one_line_of_what_it_was_refused() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("AUTH PLAIN AHVzZXIAc2VjcmV0", "502"),
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<a..b@>", "501 5.1.3"),
+            ("RCPT TO:<c..d@>", "501 5.1.3"),
+            ("RSET", "250"),
+            ("NOOP", "250"),
+        ])
+        .await;
+    assert!(
+        world.log_lines("event=rejected").is_empty(),
+        "not while it goes on"
+    );
+    client.dialogue(&[("QUIT", "221")]).await;
+    // A password does not get into the log.
+    assert_eq!(
+        world.rejected(1).await,
+        [
+            "client=unknown [127.0.0.1], from=-, to=-, reply=\"502 5.5.1 Command not implemented\", refused=3, \
+          other=\"501 5.1.3 Bad recipient address syntax\", event=rejected"
+        ]
+    );
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<a..b@>", "501 5.1.3"),
+        ])
+        .await;
+    drop(client);
+    assert_eq!(
+        world.rejected(2).await[1],
+        "client=unknown [127.0.0.1], from=<a@b.example>, to=-, reply=\"501 5.1.3 Bad recipient address syntax\", \
+         refused=1, command=\"RCPT TO:<a..b@>\", event=rejected"
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_is_told_of_after_a_minute() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client.dialogue(&[("WHAT", "500"), ("WHAT", "500")]).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert!(world.log_lines("event=rejected").is_empty());
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    assert!(world.rejected(1).await[0].contains(" refused=2, "));
+    client
+        .dialogue(&[("NOOP", "250"), ("WHAT", "500"), ("QUIT", "221")])
+        .await;
+    assert!(world.rejected(2).await[1].contains(" refused=1, "));
 }

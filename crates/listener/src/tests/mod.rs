@@ -250,6 +250,17 @@ impl World {
         lines.iter().filter(|line| line.contains(word)).cloned().collect()
     }
 
+    /// What sessions were refused, once so many have ended.
+    async fn rejected(&self, sessions: usize) -> Vec<String> {
+        loop {
+            let lines = self.log_lines("event=rejected");
+            if lines.len() >= sessions {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     fn trouble(&self, trouble: Option<Trouble>) {
         *self.spool.trouble.lock().unwrap() = trouble;
     }

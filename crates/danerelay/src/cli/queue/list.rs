@@ -19,6 +19,7 @@ use crate::cli::client::Client;
 use crate::cli::output::notice;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::json;
 
 /// What to list, and how.
 #[derive(Debug, Args)]
@@ -121,7 +122,7 @@ impl<W: Write> Listing<W> {
         self.messages = self.messages.saturating_add(1);
         self.octets = self.octets.saturating_add(message.size);
         if self.json {
-            serde_json::to_writer(&mut self.output, message)?;
+            json::write(&mut self.output, message)?;
             self.output.write_all(b"\n")
         } else {
             table::write(message, &mut self.output)

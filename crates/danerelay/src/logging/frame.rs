@@ -1,0 +1,121 @@
+//! What is said of an event, in the form that a target wants.
+
+use std::fmt::{self, Write as _};
+
+use jiff::{Timestamp, Zoned};
+use mail::event::{Event, Level};
+use mail::render::{Form, fit};
+
+use super::journald::entry;
+use super::stream::Kind;
+use crate::config::schema::{LogFacility, LogFormat};
+
+/// The longest line, in octets, with all that stands around it.
+pub(super) const LINE: usize = 2048;
+
+/// The form of lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Frame {
+    /// Lines of text: `2026-11-22T09:41:44.123Z info key=value, key=value`, or one JSON object. The journal has a clock
+    /// of its own and reads the level from a prefix (sd-daemon(3)): `<6>key=value, key=value`.
+    Line {
+        /// Text or JSON.
+        format: LogFormat,
+        /// Where they go.
+        kind: Kind,
+    },
+    /// Messages to the syslog daemon, in the form in which syslog(3) sends them:
+    /// `<22>Nov  2 09:41:44 danerelay[1234]: key=value, key=value` (RFC 3164 §4.1), in local time. Without the name of
+    /// the host, which the daemon knows.
+    Syslog {
+        /// Text or JSON.
+        format: LogFormat,
+        /// Under which facility.
+        facility: LogFacility,
+    },
+    /// Entries of the systemd journal.
+    Journald {
+        /// Text or JSON.
+        format: LogFormat,
+        /// Under which facility.
+        facility: LogFacility,
+    },
+}
+
+impl Frame {
+    /// The line for an event of now, at most [`LINE`] octets long; of an entry of the journal, its message is.
+    pub(super) fn of(self, event: &Event) -> Vec<u8> {
+        match self {
+            Self::Line { format, kind } => line(format, kind, event).into_bytes(),
+            Self::Syslog { format, facility } => record(format, facility, event).into_bytes(),
+            Self::Journald { format, facility } => entry(format, facility, event),
+        }
+    }
+
+    /// What takes such lines.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Line { .. } => "the log file",
+            Self::Syslog { .. } => "syslog",
+            Self::Journald { .. } => "the journal",
+        }
+    }
+}
+
+fn line(format: LogFormat, kind: Kind, event: &Event) -> String {
+    let mut line = String::with_capacity(768);
+    let begun = match (format, kind) {
+        (LogFormat::Json, Kind::Journal | Kind::Stderr | Kind::File) => Ok(()),
+        (LogFormat::Text, Kind::Journal) => write!(line, "<{}>", severity(event.level)),
+        (LogFormat::Text, Kind::Stderr | Kind::File) => {
+            write!(line, "{Now} {} ", event.level)
+        }
+    };
+    debug_assert!(begun.is_ok(), "writing to a string does not fail");
+    add_message(&mut line, format, event);
+    line.push('\n');
+    line
+}
+
+fn record(format: LogFormat, facility: LogFacility, event: &Event) -> String {
+    let mut line = String::with_capacity(768);
+    let begun = write!(
+        line,
+        "<{priority}>{time} danerelay[{pid}]: ",
+        priority = facility.number() * 8 + severity(event.level),
+        time = Zoned::now().strftime("%b %e %H:%M:%S"),
+        pid = std::process::id(),
+    );
+    debug_assert!(begun.is_ok(), "writing to a string does not fail");
+    add_message(&mut line, format, event);
+    line
+}
+
+/// `key=value, key=value`, or one JSON object, so that the whole line and its newline are short enough. How many octets of
+/// each text were allowed for that.
+pub(super) fn add_message(line: &mut String, format: LogFormat, event: &Event) -> usize {
+    let most = LINE.saturating_sub(line.len()).saturating_sub(1);
+    match format {
+        LogFormat::Text => fit(event, Form::Text, line, most),
+        LogFormat::Json => fit(event, Form::Json(&Now), line, most),
+    }
+}
+
+/// The severity of RFC 5424 §6.2.1.
+pub(super) fn severity(level: Level) -> u8 {
+    match level {
+        Level::Debug => 7,
+        Level::Info => 6,
+        Level::Warning => 4,
+        Level::Error => 3,
+    }
+}
+
+/// The time at which it is written: RFC 3339 in UTC with milliseconds.
+struct Now;
+
+impl fmt::Display for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", Timestamp::now())
+    }
+}

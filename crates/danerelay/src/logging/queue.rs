@@ -1,0 +1,300 @@
+//! Lines on their way to a target, bounded in octets.
+//!
+//! Whoever has a line copies it in and goes on: there is nothing to wait for but another line being copied. The thread
+//! that writes takes all that is there at once. After it has written it dozes for a moment, so that under load nobody has
+//! to wake it and many lines leave with one call of the system.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Octets that may wait. As much again may be with the thread that writes.
+pub(super) const ROOM: usize = 1 << 20;
+/// What a batch keeps of its memory when it is empty.
+const KEPT: usize = 64 * 1024;
+/// How long the thread sleeps without being woken when it has written all.
+const DOZE: Duration = Duration::from_millis(5);
+
+/// The queue of one target.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Batch,
+    /// Lines lost since the queue was full, all behind those that wait.
+    lost: u64,
+    writer: Writer,
+    /// No more lines come.
+    closed: bool,
+    /// What was taken is written or given up, and nothing more will be taken.
+    finished: bool,
+}
+
+/// What the thread that writes does.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// It has lines, or will look for more by itself.
+    #[default]
+    Busy,
+    /// It has none, and will look for more by itself.
+    Dozing,
+    /// It has none, and must be woken.
+    Asleep,
+}
+
+/// Lines one behind the other.
+#[derive(Default)]
+pub(super) struct Batch {
+    octets: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
+}
+
+/// The queue is closed.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+/// What the thread that writes has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// To write what was taken, and then to say that so many lines behind it were lost.
+    Lines { lost: u64 },
+    /// Nothing has come for a while.
+    Nothing,
+    /// To end.
+    Closed,
+}
+
+impl Queue {
+    /// Puts a line at the end; one that finds no room is counted.
+    pub(super) fn push(&self, line: &[u8]) -> Result<(), Closed> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed);
+        }
+        // Once a line was lost, all are until that is said: it is said in their place.
+        if state.lost > 0 || !state.waiting.has_room(line) {
+            state.lost = state.lost.saturating_add(1);
+            return Ok(());
+        }
+        state.waiting.push(line);
+        let asleep = state.writer == Writer::Asleep;
+        if asleep {
+            state.writer = Writer::Busy;
+        }
+        drop(state);
+        if asleep {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes all that waits into `batch`, which is empty; waits for it, but no longer than `nap`.
+    pub(super) fn take(&self, batch: &mut Batch, nap: Option<Duration>) -> Taken {
+        let mut state = self.lock();
+        if state.is_idle() {
+            state.writer = Writer::Dozing;
+            self.written.notify_all();
+            (state, _) = self
+                .filled
+                .wait_timeout(state, DOZE)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.is_idle() {
+            state.writer = Writer::Asleep;
+            state = match nap {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(nap) => {
+                    self.filled
+                        .wait_timeout(state, nap)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+        state.writer = Writer::Busy;
+        if !state.waiting.is_empty() || state.lost > 0 {
+            std::mem::swap(&mut state.waiting, batch);
+            let lost = std::mem::take(&mut state.lost);
+            return Taken::Lines { lost };
+        }
+        if !state.closed {
+            return Taken::Nothing;
+        }
+        state.finished = true;
+        self.written.notify_all();
+        Taken::Closed
+    }
+
+    /// The thread waits before it tries to write once more. Whether the queue has been closed.
+    pub(super) fn pause(&self, pause: Duration) -> bool {
+        let state = self.lock();
+        let waited = self.filled.wait_timeout(state, pause);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    /// No more lines come: what is there is written, and the thread ends.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Waits until all lines are written, but no longer than `patience`.
+    pub(super) fn wait_until_written(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        let mut state = self.lock();
+        while !state.is_written() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            (state, _) = self
+                .written
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether it is closed, and its thread has ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.lock().finished
+    }
+
+    /// A panic while the lock was held leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether the thread has nothing to do.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.lost == 0 && !self.closed
+    }
+
+    fn is_written(&self) -> bool {
+        self.waiting.is_empty() && self.lost == 0 && (self.writer != Writer::Busy || self.finished)
+    }
+}
+
+impl Batch {
+    fn has_room(&self, line: &[u8]) -> bool {
+        self.size().saturating_add(line.len()) <= ROOM
+    }
+
+    /// What it takes in memory, in octets.
+    fn size(&self) -> usize {
+        self.octets.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Puts a line at the end, whether there is room or not.
+    pub(super) fn push(&mut self, line: &[u8]) {
+        self.octets.extend_from_slice(line);
+        self.ends.push(self.octets.len());
+    }
+
+    /// All of it from here on.
+    pub(super) fn from(&self, written: usize) -> &[u8] {
+        self.octets.get(written..).unwrap_or_default()
+    }
+
+    /// The line that begins here.
+    pub(super) fn line_at(&self, written: usize) -> Option<&[u8]> {
+        let at = self.ends.partition_point(|end| *end <= written);
+        let end = self.ends.get(at)?;
+        self.octets.get(written..*end)
+    }
+
+    /// How many lines are not whole before this place.
+    pub(super) fn lines_from(&self, written: usize) -> u64 {
+        let at = self.ends.partition_point(|end| *end <= written);
+        self.ends.len().saturating_sub(at) as u64
+    }
+
+    /// Makes it empty; what it needed once in a while it gives back.
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.ends.clear();
+        self.octets.shrink_to(KEPT);
+        self.ends.shrink_to(KEPT / 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded_in_octets_and_what_is_lost_is_counted_in_its_place() {
+        let queue = Queue::default();
+        let line = [b'x'; 1000];
+        for _ in 0..10_000 {
+            queue.push(&line).unwrap();
+        }
+        let kept = ROOM / (1000 + size_of::<usize>());
+        let mut batch = Batch::default();
+        let lost = 10_000 - kept as u64;
+        assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost });
+        assert_eq!(batch.lines_from(0), kept as u64);
+        assert!(batch.size() <= ROOM);
+        // There is room again at once, while the lines are being written.
+        queue.push(b"y").unwrap();
+        batch.clear();
+        assert!(batch.octets.capacity() <= KEPT, "{}", batch.octets.capacity());
+        assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost: 0 });
+        assert_eq!(batch.line_at(0), Some(&b"y"[..]));
+    }
+
+    #[test]
+    fn a_short_line_does_not_pass_by_what_was_lost() {
+        let queue = Queue::default();
+        for line in [&vec![b'x'; ROOM - 100][..], &[b'y'; 200], b"z"] {
+            queue.push(line).unwrap();
+        }
+        let mut batch = Batch::default();
+        assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost: 2 });
+        assert_eq!(batch.lines_from(0), 1);
+    }
+
+    #[test]
+    fn the_end_comes_behind_the_last_line() {
+        let (queue, mut batch) = (Queue::default(), Batch::default());
+        queue.push(b"a").unwrap();
+        queue.close();
+        assert!(queue.push(b"b").is_err());
+        assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost: 0 });
+        assert!(!queue.is_finished());
+        batch.clear();
+        assert_eq!(queue.take(&mut batch, None), Taken::Closed);
+        assert!(queue.is_finished());
+        queue.wait_until_written(Duration::from_mins(1));
+    }
+
+    #[test]
+    fn a_batch_is_read_line_by_line() {
+        let mut batch = Batch::default();
+        assert_eq!(batch.line_at(0), None);
+        for line in [&b"ab"[..], b"c", b"def"] {
+            batch.push(line);
+        }
+        assert_eq!(
+            (batch.line_at(0), batch.line_at(2), batch.line_at(3)),
+            (Some(&b"ab"[..]), Some(&b"c"[..]), Some(&b"def"[..]))
+        );
+        assert_eq!(batch.line_at(6), None);
+        assert_eq!(
+            (batch.lines_from(0), batch.lines_from(1), batch.lines_from(2)),
+            (3, 3, 2)
+        );
+        assert_eq!(batch.from(4), b"ef");
+    }
+}

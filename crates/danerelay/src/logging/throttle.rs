@@ -1,0 +1,348 @@
+//! How much of the log those get who could fill it.
+//!
+//! An event with a [`Source`] is written while the source has lines left: ten at once, and one more each second, or each
+//! minute where it is trouble of our own. All strangers together have a share of their own, since one of them may have many
+//! addresses. What is left out is counted; the next line of the source has the number in its field `more`, and where none
+//! comes, a summary has.
+//!
+//! Sources are forgotten once they have all their lines again, and the table of them is bounded in octets: those for which
+//! there is no place share one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mail::Source;
+use mail::event::{Event, Level, Value};
+
+/// What the table of sources may need, in octets.
+const TABLE: usize = 256 * 1024;
+/// So many sources; a hash table is at worst a little less than half full.
+const SOURCES: usize = TABLE / (2 * size_of::<(Source, Bucket)>() + 2);
+/// After so long without an event of a source it is told how many were left out.
+const QUIET: Duration = Duration::from_secs(10);
+/// And after so long where events go on but none is written.
+const OVERDUE: Duration = Duration::from_mins(1);
+/// How many sources are named in one go when it is told what was left out.
+const NAMED: usize = 10;
+
+/// For a stranger, and for a library, which may be led by one.
+const STRANGER: Pace = Pace::new(10, Duration::from_secs(1));
+/// For trouble of our own, which goes on until somebody mends it.
+const TROUBLE: Pace = Pace::new(10, Duration::from_mins(1));
+/// For all strangers together.
+const STRANGERS: Pace = Pace::new(200, Duration::from_millis(50));
+
+/// Counts events by their sources.
+#[derive(Default)]
+pub(super) struct Throttle(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    sources: HashMap<Source, Bucket>,
+    /// Of all strangers.
+    strangers: Bucket,
+    /// Of all for which there is no place.
+    others: Bucket,
+    swept: Option<Instant>,
+}
+
+/// How many lines at once, and how often one more.
+#[derive(Clone, Copy)]
+struct Pace {
+    burst: Duration,
+    each: Duration,
+}
+
+/// What is left to a source.
+#[derive(Clone, Copy, Default)]
+struct Bucket {
+    /// When it has all its lines again.
+    full: Option<Instant>,
+    /// Events left out since the last that was written.
+    more: u64,
+    /// When the last event came.
+    seen: Option<Instant>,
+    /// When it was written last, or told what was left out.
+    told: Option<Instant>,
+}
+
+impl Pace {
+    const fn new(lines: u32, each: Duration) -> Self {
+        Self {
+            burst: each.saturating_mul(lines - 1),
+            each,
+        }
+    }
+
+    fn of(source: Source) -> Self {
+        match source {
+            Source::Client(_) | Source::Library(_) => STRANGER,
+            Source::Trouble(_) => TROUBLE,
+        }
+    }
+}
+
+impl Throttle {
+    /// `Some(n)`: the event is to be written, n before it were not. `None`: it was counted.
+    pub(super) fn pass(&self, source: Source, now: Instant) -> Option<u64> {
+        let mut table = self.lock();
+        table.make_place(source, now);
+        let Table {
+            sources,
+            strangers,
+            others,
+            ..
+        } = &mut *table;
+        let has_place = sources.len() < SOURCES || sources.contains_key(&source);
+        let bucket = if has_place {
+            sources.entry(source).or_default()
+        } else {
+            others
+        };
+        let pace = Pace::of(source);
+        bucket.seen = Some(now);
+        let is_ours = matches!(source, Source::Trouble(_));
+        if !bucket.has_line(pace, now) || !(is_ours || strangers.has_line(STRANGERS, now)) {
+            bucket.more = bucket.more.saturating_add(1);
+            bucket.told.get_or_insert(now);
+            return None;
+        }
+        bucket.take_line(pace, now);
+        if !is_ours {
+            strangers.take_line(STRANGERS, now);
+        }
+        bucket.told = Some(now);
+        Some(std::mem::take(&mut bucket.more))
+    }
+
+    /// What is to be told of sources that are quiet now. They are forgotten where they have all their lines again.
+    pub(super) fn sweep(&self, now: Instant) -> Vec<Event> {
+        let mut table = self.lock();
+        let summaries = table.summaries(|bucket| bucket.is_due(now), now);
+        table.forget(now);
+        summaries
+    }
+
+    /// All that was left out and not told yet.
+    pub(super) fn rest(&self) -> Vec<Event> {
+        self.lock().summaries(|bucket| bucket.more > 0, Instant::now())
+    }
+
+    /// Whether there is nothing to sweep.
+    pub(super) fn is_empty(&self) -> bool {
+        let table = self.lock();
+        table.sources.is_empty() && table.others.more == 0
+    }
+
+    /// A panic while the lock was held leaves nothing half done that matters.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Makes a place for a new source where that can be done; it is tried once a second.
+    fn make_place(&mut self, source: Source, now: Instant) {
+        let swept_lately = self
+            .swept
+            .is_some_and(|swept| now.saturating_duration_since(swept) < STRANGER.each);
+        if self.sources.len() >= SOURCES && !swept_lately && !self.sources.contains_key(&source) {
+            self.swept = Some(now);
+            self.forget(now);
+        }
+    }
+
+    fn forget(&mut self, now: Instant) {
+        self.sources.retain(|_, bucket| !bucket.is_as_new(now));
+        if self.sources.is_empty() {
+            self.sources.shrink_to_fit();
+        }
+    }
+
+    /// One event for each source that is to be told of, and one for all of them beyond [`NAMED`].
+    fn summaries(&mut self, is_due: impl Fn(&Bucket) -> bool, now: Instant) -> Vec<Event> {
+        let mut due: Vec<(String, u64)> = Vec::new();
+        let (mut unnamed, mut more) = (0_u64, 0_u64);
+        for (source, bucket) in &mut self.sources {
+            if !is_due(bucket) {
+                continue;
+            }
+            let left_out = bucket.tell(now);
+            if due.len() < NAMED {
+                due.push((source.to_string(), left_out));
+            } else {
+                unnamed = unnamed.saturating_add(1);
+                more = more.saturating_add(left_out);
+            }
+        }
+        if is_due(&self.others) {
+            due.push(("others".to_owned(), self.others.tell(now)));
+        }
+        if unnamed > 0 {
+            due.push((format!("{unnamed} others"), more));
+        }
+        due.into_iter()
+            .map(|(source, more)| summary(source, more))
+            .collect()
+    }
+}
+
+impl Bucket {
+    fn has_line(&self, pace: Pace, now: Instant) -> bool {
+        self.full
+            .is_none_or(|full| full.saturating_duration_since(now) <= pace.burst)
+    }
+
+    fn take_line(&mut self, pace: Pace, now: Instant) {
+        self.full = Some(self.full.map_or(now, |full| full.max(now)) + pace.each);
+    }
+
+    /// The number of those left out, which is told now.
+    fn tell(&mut self, now: Instant) -> u64 {
+        self.told = Some(now);
+        std::mem::take(&mut self.more)
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let since =
+            |time: Option<Instant>| time.map_or(Duration::ZERO, |time| now.saturating_duration_since(time));
+        self.more > 0 && (since(self.seen) >= QUIET || since(self.told) >= OVERDUE)
+    }
+
+    fn is_as_new(&self, now: Instant) -> bool {
+        self.more == 0 && self.full.is_none_or(|full| full <= now)
+    }
+}
+
+fn summary(source: String, more: u64) -> Event {
+    Event::new(Level::Warning, "throttled")
+        .with("source", Value::Quoted(source))
+        .with("more", Value::Integer(more))
+        .with(
+            "reason",
+            Value::Quoted("so many more of its lines were left out".to_owned()),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::{IpAddr, Ipv6Addr};
+
+    use super::*;
+
+    fn client(number: u32) -> Source {
+        Source::client(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 64)).into())
+    }
+
+    fn texts(events: &[Event]) -> Vec<String> {
+        events.iter().map(Event::to_text).collect()
+    }
+
+    #[test]
+    fn ten_at_once_then_one_a_second_and_what_is_left_out_is_counted() {
+        let (throttle, start) = (Throttle::default(), Instant::now());
+        let source = Source::client(IpAddr::from([192, 0, 2, 1]));
+        let (mut written, mut left_out) = (0, 0);
+        // A hundred a second for a minute.
+        for number in 0..6000 {
+            if let Some(more) = throttle.pass(source, start + Duration::from_millis(number * 10)) {
+                written += 1;
+                left_out += more;
+            }
+        }
+        assert_eq!(written, 10 + 59);
+        let end = start + Duration::from_mins(1);
+        assert_eq!(texts(&throttle.sweep(end)), Vec::<String>::new());
+        let told = texts(&throttle.sweep(end + QUIET));
+        let rest = 6000 - written - left_out;
+        assert_eq!(
+            told,
+            [format!(
+                "source=\"client 192.0.2.1\", more={rest}, reason=\"so many more of its lines were left out\", event=throttled"
+            )]
+        );
+        assert!(
+            throttle.is_empty(),
+            "it is forgotten when it has all its lines again"
+        );
+    }
+
+    #[test]
+    fn one_that_keeps_quiet_for_a_while_has_lines_again_and_others_have_theirs() {
+        let (throttle, start) = (Throttle::default(), Instant::now());
+        for _ in 0..20 {
+            throttle.pass(client(1), start);
+        }
+        assert_eq!(throttle.pass(client(1), start), None);
+        assert_eq!(throttle.pass(client(2), start), Some(0));
+        let later = start + Duration::from_secs(5);
+        assert_eq!(throttle.pass(client(1), later), Some(11));
+        assert!((0..4).all(|_| throttle.pass(client(1), later) == Some(0)));
+        assert_eq!(throttle.pass(client(1), later), None);
+    }
+
+    #[test]
+    fn trouble_of_our_own_is_told_each_minute() {
+        let (throttle, start) = (Throttle::default(), Instant::now());
+        let accept = Source::Trouble("accept");
+        let told = (0..3600).filter(|second| {
+            let now = start + Duration::from_secs(*second);
+            throttle.pass(accept, now).is_some()
+        });
+        assert_eq!(told.count(), 10 + 59);
+    }
+
+    #[test]
+    fn many_sources_have_a_bound_in_common_and_the_table_has_one_in_octets() {
+        let (throttle, start) = (Throttle::default(), Instant::now());
+        let (mut written, mut left_out) = (0_u64, 0_u64);
+        // A million networks in ten seconds.
+        for number in 0..1_000_000 {
+            let now = start + Duration::from_micros(u64::from(number) * 10);
+            if let Some(more) = throttle.pass(client(number), now) {
+                written += 1;
+                left_out += more;
+            }
+        }
+        assert!((200..=401).contains(&written), "{written}");
+        {
+            let table = throttle.lock();
+            assert!(table.sources.len() <= SOURCES);
+            let octets = table.sources.capacity() * (size_of::<(Source, Bucket)>() + 1);
+            assert!(octets <= TABLE, "{octets}");
+        }
+        // Each is accounted for, in few lines, and nothing is kept.
+        let told = throttle.sweep(start + Duration::from_mins(2));
+        assert!(told.len() <= NAMED + 2);
+        let counts = told.iter().map(|event| match event.field("more") {
+            Some(Value::Integer(more)) => *more,
+            _ => 0,
+        });
+        assert_eq!(written + left_out + counts.sum::<u64>(), 1_000_000);
+        assert!(throttle.is_empty());
+    }
+
+    #[test]
+    fn one_that_others_leave_no_line_is_told_of_all_the_same() {
+        let (throttle, start) = (Throttle::default(), Instant::now());
+        for number in 1000..1200 {
+            throttle.pass(client(number), start);
+        }
+        assert_eq!(throttle.pass(client(1), start), None);
+        let accept = Source::Trouble("accept");
+        assert_eq!(
+            throttle.pass(accept, start),
+            Some(0),
+            "our own trouble has no part in it"
+        );
+        let told = texts(&throttle.sweep(start + QUIET));
+        assert_eq!(told.len(), 1);
+        assert!(
+            told.first()
+                .unwrap()
+                .starts_with("source=\"client 2001:db8:0:1::/64\", more=1,")
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! The thread that writes lines to one target.
+
+use std::time::Duration;
+
+use mail::event::{Event, EventLog, Level, Value};
+
+use super::queue::{Batch, Taken};
+use super::target::Target;
+use super::{Channel, Logger};
+
+/// How long a target that fails is left alone before it is tried again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often a target that fails is tried again when another one has taken its place.
+const LAST_TRIES: u32 = 20;
+/// How often it is looked for what has been left out, while there is something.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Writes what the channel's queue holds until that is closed.
+pub(super) fn run(logger: &Logger, channel: &Channel, mut target: Target) {
+    let mut batch = Batch::default();
+    loop {
+        let nap = (!logger.throttle.is_empty()).then_some(SWEEP);
+        match channel.queue.take(&mut batch, nap) {
+            Taken::Lines { lost } => {
+                if lost > 0 {
+                    batch.push(&channel.frame.of(&gap(lost)));
+                }
+                write(logger, channel, &mut target, &batch);
+                batch.clear();
+            }
+            Taken::Nothing => {}
+            Taken::Closed => return,
+        }
+        logger.sweep();
+    }
+}
+
+/// Writes a batch, however often that takes.
+fn write(logger: &Logger, channel: &Channel, target: &mut Target, batch: &Batch) {
+    let mut written = 0;
+    let mut has_complained = false;
+    let mut tries = 0_u32;
+    while let Err(error) = target.write(batch, &mut written) {
+        if !has_complained {
+            target.complain(&error);
+            has_complained = true;
+        }
+        if channel.queue.pause(PAUSE) {
+            tries = tries.saturating_add(1);
+        }
+        if tries > LAST_TRIES {
+            // The log is elsewhere by now: there it is said.
+            logger.write(&gap(batch.lines_from(written)));
+            return;
+        }
+    }
+}
+
+/// Stands where lines are missing.
+fn gap(lost: u64) -> Event {
+    let reason = "the log's target did not take them in time";
+    Event::new(Level::Error, "log")
+        .with("lost", Value::Integer(lost))
+        .with("reason", Value::Quoted(reason.to_owned()))
+}

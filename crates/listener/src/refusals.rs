@@ -1,0 +1,114 @@
+//! What a session was refused, for the log: one line of it, with a count.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mail::event::{Event, Level, Value};
+use mail::{Mailbox, ReversePath, Source};
+use tokio::time::Instant;
+
+use crate::log::client;
+
+/// A session that goes on is told of after so long; what it is refused from then on is another line.
+const TOLD_AFTER: Duration = Duration::from_mins(1);
+/// How much of a refused command is kept, in octets.
+const COMMAND: usize = 256;
+
+/// What a session was refused since it was last told.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Option<Box<Refused>>);
+
+/// The first refusal, and how many there were.
+#[derive(Debug)]
+struct Refused {
+    subject: Subject,
+    reply: String,
+    /// The last reply that was another one than the first.
+    other: Option<String>,
+    count: u64,
+    since: Instant,
+}
+
+/// What was refused.
+#[derive(Debug, Default)]
+pub(crate) struct Subject {
+    /// The reverse-path of the transaction, if there is one.
+    pub(crate) from: Option<ReversePath>,
+    /// The recipient.
+    pub(crate) to: Option<Mailbox>,
+    /// MAIL or RCPT as the client wrote it, where it makes no sense.
+    pub(crate) command: Option<String>,
+}
+
+impl Subject {
+    /// A message, or what its client said before it had a sender.
+    pub(crate) fn message(from: Option<ReversePath>) -> Self {
+        Self {
+            from,
+            ..Self::default()
+        }
+    }
+
+    /// A command that was refused for its form. Other commands than MAIL and RCPT are not shown: a client may have tried to
+    /// say its password.
+    pub(crate) fn command(line: &[u8], from: Option<ReversePath>) -> Self {
+        let verb = line.get(..4).unwrap_or_default();
+        let is_of_envelope = [b"MAIL", b"RCPT"]
+            .iter()
+            .any(|one| verb.eq_ignore_ascii_case(*one));
+        let kept = line.get(..line.len().min(COMMAND)).unwrap_or_default();
+        Self {
+            from,
+            to: None,
+            command: is_of_envelope.then(|| String::from_utf8_lossy(kept).into_owned()),
+        }
+    }
+}
+
+impl Refusals {
+    /// Counts a refusal; the first one is kept.
+    pub(crate) fn add(&mut self, subject: Subject, reply: &str) {
+        match &mut self.0 {
+            None => {
+                self.0 = Some(Box::new(Refused {
+                    subject,
+                    reply: reply.to_owned(),
+                    other: None,
+                    count: 1,
+                    since: Instant::now(),
+                }));
+            }
+            Some(refused) => {
+                refused.count = refused.count.saturating_add(1);
+                if reply != refused.reply && refused.other.as_deref() != Some(reply) {
+                    refused.other = Some(reply.to_owned());
+                }
+            }
+        }
+    }
+
+    /// When it is to be told, if the session goes on until then.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.0.as_ref().map(|refused| refused.since + TOLD_AFTER)
+    }
+
+    /// The event that tells it.
+    pub(crate) fn take(&mut self, client_address: IpAddr) -> Option<Event> {
+        let refused = *self.0.take()?;
+        let path = |path: Option<&str>| path.map_or(Value::Absent, |path| Value::Path(path.to_owned()));
+        let subject = refused.subject;
+        let mut event = Event::new(Level::Info, "rejected")
+            .with("client", client(client_address))
+            .with("from", path(subject.from.as_ref().map(ReversePath::as_str)))
+            .with("to", path(subject.to.as_ref().map(Mailbox::as_str)))
+            .with("reply", Value::Quoted(refused.reply))
+            .with("refused", Value::Integer(refused.count));
+        if let Some(command) = subject.command {
+            event = event.with("command", Value::Quoted(command));
+        }
+        if let Some(other) = refused.other {
+            event = event.with("other", Value::Quoted(other));
+        }
+        Some(event.caused_by(Source::client(client_address)))
+    }
+}
