@@ -168,11 +168,7 @@ fn an_export_is_what_was_sent_with_our_received_on_top() {
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert!(
-        scene.relay.log().contains("action=export"),
-        "{}",
-        scene.relay.log()
-    );
+    scene.relay.wait_for("action=export");
 }
 
 #[test]
