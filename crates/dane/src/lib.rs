@@ -37,7 +37,8 @@
 //! ```
 //!
 //! [`verify_chain`] is step 5 without a connection, for tools that check published records;
-//! [`supported_key`] and [`is_issued_by`] tell those that make records which ones can never match.
+//! [`supported_key`] and [`is_issued_by`] tell those that make records which ones can never match, and a
+//! [`CertificateSummary`] what a certificate says of itself.
 //!
 //! Two further verifiers complete a mail client's needs: [`PkixVerifier`] (the WebPKI, for MTA-STS) with
 //! its [`PkixProof`], and [`RecordingVerifier`] (no authentication, hence no proof).
@@ -73,6 +74,7 @@ mod issuer;
 mod key;
 mod names;
 mod presented;
+mod summary;
 mod text;
 mod tlsa;
 mod trust_anchor;
@@ -90,6 +92,7 @@ pub use failure::{PkixFailure, Untrusted, VerifyFailure};
 pub use issuer::is_issued_by;
 pub use key::{UnsupportedKey, supported_key};
 pub use names::{InvalidName, ReferenceIdentifiers};
+pub use summary::CertificateSummary;
 pub use text::Fingerprint;
 pub use tlsa::{MatchingType, Selector, TlsaField, TlsaRecord, TlsaSyntaxError, Usage};
 pub use usability::{Digest, DigestOrder, TlsaSet, Unusable, usability};

@@ -59,9 +59,9 @@ impl Failure {
         match self {
             // What a moment may mend is no fault of the configuration: systemd is to try again.
             Self::Start(StartError::Listen { .. } | StartError::System(_))
-            | Self::Demo(_)
             | Self::Output(_)
             | Self::File { .. } => Verdict::Bad,
+            Self::Demo(error) => error.verdict(),
             Self::Admin(error) => error.verdict(),
             Self::Start(StartError::Spool { cause, .. }) | Self::Spool(cause) => of_spool(cause),
             Self::Config(_) | Self::Policy(_) | Self::Start(_) | Self::Question(_) | Self::Input(_) => {

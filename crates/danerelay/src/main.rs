@@ -52,7 +52,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
     let named = cli.config.as_deref();
     match &cli.command {
         Command::Serve => serve::run(named),
-        Command::Demo(arguments) => demo::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments, named),
         Command::Explain(arguments) => cli::explain::run(arguments, named),
         Command::Dns(arguments) => cli::dns::run(arguments, named),
         Command::Tlsa(command) => cli::tlsa::run(command, named),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use policy::file_error;
 use policy::{Policy, PolicyError, Sources, Text, Warning};
 
 use crate::config::Loaded;
@@ -36,8 +37,8 @@ pub(crate) enum PolicyFileError {
 /// Reads and compiles the policy file and its lists. A file that is missing and was not named means the built-in policy.
 pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
     let path = &loaded.config.policy.file;
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let octets = match std::fs::read(path) {
+        Ok(octets) => octets,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !loaded.is_written("policy.file") => {
             return Ok(LoadedPolicy {
                 policy: Policy::builtin(),
@@ -52,6 +53,8 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
             });
         }
     };
+    let text = file_error::text(&path.to_string_lossy(), octets)
+        .map_err(|fault| PolicyError { errors: vec![fault] })?;
     let (policy, warnings) = Policy::compile(&Sources {
         policy: Text {
             file: path,

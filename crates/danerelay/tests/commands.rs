@@ -223,7 +223,7 @@ fn a_resolver_elsewhere_is_not_believed() {
     let output = with(&file, &["serve"]);
     assert_eq!(status(&output), 2);
     assert!(
-        stderr(&output).contains(":3:1: ") && stderr(&output).contains("loopback"),
+        stderr(&output).contains(":3:11: ") && stderr(&output).contains("loopback"),
         "{}",
         stderr(&output)
     );

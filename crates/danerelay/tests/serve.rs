@@ -396,14 +396,15 @@ async fn the_log_has_what_the_resolver_says_about_its_failure() {
     world.domain("bogus.test").bogus(Bogus::WrongKey).add().unwrap();
     let anchor = tempfile::NamedTempFile::new().unwrap();
     let more = asking(&world, "trust-ad", anchor.path());
+    let said = format!(
+        "reason=\"the MX look-up failed: bogus: {} answers SERVFAIL for bogus.test MX, EDE 6 (DNSSEC Bogus)\"",
+        world.address()
+    );
     let done = tokio::task::spawn_blocking(move || {
         let relay = Relay::start(&more);
         Client::connect(relay.address).send("someone@bogus.test");
         let deferred = relay.wait_for("status=deferred");
-        for words in [
-            "dane=\"Fail (MX lookup: bogus)\"",
-            "reason=\"the MX look-up failed: bogus; the DNS server says EDE 6 (DNSSEC Bogus)\"",
-        ] {
+        for words in ["dane=\"Fail (MX lookup: bogus)\"", &said] {
             assert!(deferred.contains(words), "{deferred}");
         }
     });

@@ -278,6 +278,7 @@ impl<'a> Attempt<'a> {
             host: round.host.name.as_ref(),
             address: round.address,
             dane: round.host.dane.as_ref(),
+            witness: None,
         };
         let socket = SocketAddr::new(round.address, round.route.port);
         let source = self.deliverer.sources.next(round.address);

@@ -3,7 +3,7 @@
 use std::io;
 
 use dane::{Refusal, VerifyCode};
-use mail::{DaneVerdict, EnhancedStatus, FailCause, ReplyCode, SkipReason};
+use mail::{Culprit, DaneVerdict, EnhancedStatus, FailCause, ReplyCode, SkipReason};
 use policy::cause::{Failure, Finality};
 use policy::decision::Requirement;
 use smtp::Reply;
@@ -184,6 +184,7 @@ impl SessionFailure {
             finality: self.finality(standing),
             enhanced: self.enhanced(),
             verdict: self.verdict(standing),
+            culprit: Culprit::Elsewhere,
             reply_code: self.reply_code(),
             reason: self.to_string(),
         }

@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
 use policy::cause::Failure;
 use policy::decision::{Action, Decision, HostDecision, Requirement};
+use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
 use crate::failure::Standing;
 use crate::route::{Route, RouteHost};
 use crate::session::{Caller, Handshake};
 use crate::source::SourceAddresses;
-use crate::tls::{Peer, TlsClient};
+use crate::tls::{Peer, TlsClient, Witness};
 
 /// What became of one host.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Probe {
     pub valid: Option<VerifyCode>,
     /// The TLSA record that matched.
     pub matched: Option<String>,
+    /// The server's certificates, leaf first, whatever was found about them; none where no handshake got as far.
+    pub chain: Vec<CertificateDer<'static>>,
     /// Why the requirement was not met.
     pub failure: Option<Failure>,
     /// Whether a message that waits on this failure goes in clear once it is older than the first step of `retry`.
@@ -136,10 +139,12 @@ impl Prober {
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Probe {
+        let witness = Witness::default();
         let peer = Peer {
             host: host.name.as_ref(),
             address,
             dane: host.dane.as_ref(),
+            witness: Some(&witness),
         };
         let (socket, source) = (SocketAddr::new(address, self.port), self.sources.next(address));
         let opening = self
@@ -153,6 +158,7 @@ impl Prober {
             unprotected: None,
             valid: None,
             matched: None,
+            chain: Vec::new(),
             failure: None,
             later_in_clear: false,
         };
@@ -174,6 +180,7 @@ impl Prober {
                 }));
             }
         }
+        probe.chain = witness.into_chain();
         probe
     }
 }

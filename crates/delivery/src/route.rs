@@ -5,7 +5,6 @@
 
 mod age;
 mod hosts;
-mod remark;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +14,7 @@ use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::future::join_all;
 use jiff::civil::Date;
-use mail::{Domain, FailCause, NextHop, Security};
+use mail::{Domain, NextHop, Security};
 use policy::Policy;
 use policy::decision::{Decision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
@@ -25,7 +24,6 @@ use tokio::time::Instant;
 
 pub(crate) use self::age::{LookUps, too_late};
 pub use self::hosts::RouteHost;
-use self::remark::Remark;
 use crate::config::DeliveryConfig;
 use crate::tls::DanePeer;
 
@@ -80,7 +78,6 @@ pub async fn find(
         destination,
         hosts,
         mx,
-        remark,
     } = search.destination(&target).await;
     let wanted = Wanted {
         dane: destination_policy.dane,
@@ -88,8 +85,7 @@ pub async fn find(
         tls: destination_policy.tls,
     };
     let facts = Facts { wanted, destination };
-    let mut decision = decide(&facts);
-    remark::add(&mut decision, remark.as_ref(), &hosts);
+    let decision = decide(&facts);
     Route {
         policy: destination_policy,
         facts,
@@ -107,8 +103,6 @@ struct Found {
     hosts: Vec<RouteHost>,
     /// The status of the MX (or NODATA) answer, where there was one.
     mx: Option<Security>,
-    /// More about a failure of the destination itself.
-    remark: Option<Remark>,
 }
 
 impl Found {
@@ -117,7 +111,6 @@ impl Found {
             destination,
             hosts,
             mx,
-            remark: None,
         }
     }
 }
@@ -189,15 +182,13 @@ impl Search<'_> {
     async fn by_mx(&self, domain: &Domain) -> Found {
         let none = Vec::new();
         match mx::discover(self.resolver, domain).await {
-            MxFinding::Failed(failure) => Found {
-                remark: Remark::said(&failure, FailCause::MxLookup),
-                ..Found::new(Destination::MxFailed(failure.cause), none, None)
-            },
+            MxFinding::Failed(failure) => Found::new(Destination::MxFailed(failure.into()), none, None),
             MxFinding::NullMx(security) => Found::new(Destination::NullMx(security), none, Some(security)),
-            MxFinding::NxDomain { security, missing } => Found {
-                remark: Remark::missing(domain, &missing),
-                ..Found::new(Destination::NoSuchDomain(security), none, Some(security))
-            },
+            MxFinding::NxDomain { security, missing } => {
+                let missing = Some(missing).filter(|missing| missing != domain);
+                let destination = Destination::NoSuchDomain { security, missing };
+                Found::new(destination, none, Some(security))
+            }
             MxFinding::NoData { security } => {
                 let (host, found) = self.host(domain, &Origin::Itself(security)).await;
                 if let Some(own) = self.own(&host, &found) {
@@ -314,14 +305,9 @@ impl Search<'_> {
             host::Addresses::Found { expanded, .. } => Some(expanded),
             host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) => None,
         };
-        let remark = match (&found.addresses, &found.tlsa) {
-            (host::Addresses::Unresolvable(failure), _) => Remark::said(failure, FailCause::AddressLookup),
-            (_, host::Tlsa::Failed(failure)) => Remark::said(failure, FailCause::TlsaLookup),
-            (_, host::Tlsa::NotAsked | host::Tlsa::Absent | host::Tlsa::Found { .. }) => None,
-        };
         let (tlsa, dane) = match found.tlsa {
             host::Tlsa::NotAsked => (Tlsa::NotAsked, None),
-            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure.cause), None),
+            host::Tlsa::Failed(failure) => (Tlsa::LookupFailed(failure.into()), None),
             host::Tlsa::Absent => (Tlsa::Absent, None),
             host::Tlsa::Found { base, set } => {
                 let tlsa = if set.is_usable() {
@@ -342,7 +328,7 @@ impl Search<'_> {
             }
         };
         let (addresses, usable) = match found.addresses {
-            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.cause), Vec::new()),
+            host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.into()), Vec::new()),
             host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
             host::Addresses::Found {
                 mut addresses,
@@ -366,7 +352,6 @@ impl Search<'_> {
                 addresses: usable,
                 dane,
                 mode,
-                remark,
                 answers: found.answers,
                 no_name: None,
             },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::{
-    Action, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
+    Action, Culprit, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
     NotifyEvent, Outcome, ReversePath, Status,
 };
 use spool::{LeasedRecipient, Settlement};
@@ -39,6 +39,7 @@ pub(crate) struct Settler<'a> {
 struct Conclusion {
     outcome: Outcome,
     verdict: DaneVerdict,
+    culprit: Culprit,
     next_attempt: Option<Timestamp>,
     /// What may be told of it, and to whom who asks for what.
     news: Option<(NotifyEvent, Action)>,
@@ -60,6 +61,7 @@ impl Settler<'_> {
             action,
             remote_mta: result.record.remote_mta(),
             verdict: concluded.verdict.clone(),
+            culprit: concluded.culprit,
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
@@ -89,6 +91,7 @@ impl Settler<'_> {
                         reason: shortened(reply),
                     },
                     verdict: result.record.verdict(),
+                    culprit: Culprit::Elsewhere,
                     next_attempt: None,
                     // A next hop that knows the extension has been told what the sender asked for (RFC 3461 §5.2.2).
                     news: match success_report {
@@ -131,6 +134,7 @@ impl Settler<'_> {
                 reason: failure.reason.clone(),
             },
             verdict: failure.verdict.clone(),
+            culprit: failure.culprit,
             next_attempt,
             news,
         }

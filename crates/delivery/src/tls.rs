@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dane::{
     ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, TlsaSet,
@@ -10,7 +10,7 @@ use dane::{
 };
 use mail::Domain;
 use policy::decision::Requirement;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -33,6 +33,39 @@ pub(crate) struct Peer<'a> {
     pub(crate) address: IpAddr,
     /// What DNS says about its keys, where it says something.
     pub(crate) dane: Option<&'a DanePeer>,
+    /// Where its certificates are noted, if somebody wants to see them.
+    pub(crate) witness: Option<&'a Witness>,
+}
+
+/// What a server showed in a handshake, whatever came of that.
+#[derive(Debug, Default)]
+pub(crate) struct Witness(Mutex<Vec<CertificateDer<'static>>>);
+
+impl Witness {
+    /// The certificates, leaf first; none where the handshake did not get as far.
+    pub(crate) fn into_chain(self) -> Vec<CertificateDer<'static>> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, chain: Vec<CertificateDer<'static>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+    }
+}
+
+impl Peer<'_> {
+    /// Notes the certificates of a server that was refused.
+    fn refused(&self, chain: impl FnOnce() -> Vec<CertificateDer<'static>>) {
+        if let Some(witness) = self.witness {
+            witness.note(chain());
+        }
+    }
+
+    /// Notes the certificates of a server with which the handshake is complete.
+    fn shown(&self, connection: &ClientConnection) {
+        if let (Some(witness), Some(chain)) = (self.witness, connection.peer_certificates()) {
+            witness.note(chain.iter().map(|one| one.clone().into_owned()).collect());
+        }
+    }
 }
 
 /// What DNS says about the keys of a host.
@@ -78,13 +111,15 @@ impl TlsClient {
         peer: &Peer<'_>,
         requirement: Requirement,
     ) -> Result<Secured, SessionFailure> {
-        match requirement {
+        let secured = match requirement {
             Requirement::Opportunistic | Requirement::Encrypted => self.record(stream, peer).await,
             Requirement::Pkix => self.authenticate_by_name(stream, peer).await,
             Requirement::Dane | Requirement::DaneAndPkix => {
                 self.authenticate_by_dane(stream, peer, requirement).await
             }
-        }
+        }?;
+        peer.shown(secured.stream.get_ref().1);
+        Ok(secured)
     }
 
     async fn record(&self, stream: TcpStream, peer: &Peer<'_>) -> Result<Secured, SessionFailure> {
@@ -125,6 +160,7 @@ impl TlsClient {
         let verifier = PkixVerifier::new(webpki, name.clone());
         let stream = connect(stream, self.configs.pkix(&verifier), name)
             .await
+            .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
         let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
         let facts = TlsFacts {
@@ -148,6 +184,7 @@ impl TlsClient {
         let verifier = self.dane_verifier(dane, peer, requirement)?;
         let stream = connect(stream, self.configs.dane(&verifier), usable_name(&dane.base)?)
             .await
+            .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
         let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
         let facts = TlsFacts {

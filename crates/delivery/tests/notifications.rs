@@ -370,6 +370,7 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             action: Action::Failed,
             remote_mta: None,
             verdict: DaneVerdict::NotReached,
+            culprit: mail::Culprit::Elsewhere,
             tlsa_base: None,
             last_attempt: now,
         }),

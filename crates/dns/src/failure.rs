@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
-use mail::LookupFailure;
+use mail::{Culprit, FailedLookup, LookupFailure};
 
 use crate::diagnosis::{Diagnosis, Problem};
 use crate::extended::ExtendedError;
@@ -112,6 +112,18 @@ impl From<LookupFailure> for NoAnswer {
             cause,
             diagnosis: None,
         }
+    }
+}
+
+/// As the floors above tell it.
+impl From<NoAnswer> for FailedLookup {
+    fn from(failure: NoAnswer) -> Self {
+        let culprit = if failure.is_ours() {
+            Culprit::OurResolver
+        } else {
+            Culprit::Elsewhere
+        };
+        Self::new(failure.cause.clone(), culprit, &failure.to_string())
     }
 }
 

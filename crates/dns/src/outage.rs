@@ -78,7 +78,7 @@ impl Outage {
 
 /// In seconds, with a decimal where it is needed.
 fn seconds(time: Duration) -> String {
-    let tenths = time.as_millis().div_ceil(100);
+    let tenths = (time.as_millis() + 50) / 100;
     match tenths % 10 {
         0 => format!("{} s", tenths / 10),
         rest => format!("{}.{rest} s", tenths / 10),

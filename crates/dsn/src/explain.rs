@@ -19,6 +19,8 @@ pub struct BrokenRule {
 pub enum Mender {
     /// Those who run the receiving servers or their DNS.
     Receiver,
+    /// Those who run our resolver, and nobody else.
+    OurResolver,
     /// Those who run our resolver, the network, or the receiving side's DNS: an outage looks the same wherever it is.
     ResolverOrReceiver,
     /// The receiving side, by offering TLS with a valid certificate, or whoever made the rule.
@@ -27,8 +29,18 @@ pub enum Mender {
     OurPolicy,
 }
 
+/// What is said where our own resolver fails.
+const OUR_RESOLVER: &str = "This mail system could not look up in the DNS where the message is to go, because its own \
+     resolver does not work as it must. Mail is not sent on the strength of records that may be missing or forged.";
+
 /// The rule that held up mail for a recipient. `None` where it was no rule, but a refusal or an outage.
 pub(crate) fn rule_of(recipient: &RecipientReport) -> Option<BrokenRule> {
+    if recipient.culprit.is_ours() {
+        return Some(BrokenRule {
+            sentences: OUR_RESOLVER.to_owned(),
+            mender: Mender::OurResolver,
+        });
+    }
     broken_rule(&recipient.verdict).or_else(|| tls_rule(recipient.status, &recipient.diagnostic))
 }
 

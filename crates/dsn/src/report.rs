@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mail::{
-    Action, BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters, Mailbox,
-    Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
+    Action, BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters,
+    Mailbox, Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
 };
 
 use crate::encoding::Way;
@@ -48,6 +48,8 @@ pub struct RecipientReport {
     pub remote_mta: Option<DomainPart>,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
+    /// Whose fault it is where that is a failed look-up.
+    pub culprit: Culprit,
     /// Where its TLSA records are, without port and protocol (RFC 7672 §2.2.2), if they played a part.
     pub tlsa_base: Option<Domain>,
     /// When it was last tried.
@@ -65,6 +67,7 @@ impl RecipientReport {
             diagnostic: Diagnostic::from_outcome(outcome),
             remote_mta: notice.remote_mta,
             verdict: notice.verdict,
+            culprit: notice.culprit,
             tlsa_base: notice.tlsa_base,
             last_attempt: Some(notice.last_attempt),
         }

@@ -10,7 +10,7 @@ mod common;
 
 use common::{ORIGINAL, Taken, built, expired, mailbox, refused, report};
 use dsn::{Diagnostic, Report};
-use mail::{DaneVerdict, EnhancedStatus, FailCause, LookupFailure, SkipReason};
+use mail::{Culprit, DaneVerdict, EnhancedStatus, FailCause, LookupFailure, SkipReason};
 
 fn build(report: &Report) -> Taken {
     built(report, ORIGINAL)
@@ -116,5 +116,28 @@ fn an_outage_of_dns_may_be_our_own() {
         ] {
             assert!(letter.contains(words), "{words} in {letter}");
         }
+    }
+}
+
+#[test]
+fn where_our_own_resolver_fails_nobody_else_is_blamed() {
+    let mut recipient = expired();
+    recipient.verdict = DaneVerdict::Fail(FailCause::MxLookup(LookupFailure::Bogus));
+    recipient.culprit = Culprit::OurResolver;
+    recipient.tlsa_base = None;
+    let reason = "the MX look-up failed: bogus: our own resolver fails: none of the keys of the root zone matches the \
+                  trust anchor";
+    recipient.diagnostic = Diagnostic::Relay(reason.to_owned());
+    let letter = build(&report(vec![recipient])).parts[0].words();
+    for words in [
+        reason,
+        "its own resolver does not work as it must",
+        "a fault of this mail system and of nothing at the receiving side",
+        "postmaster@relay.example.nl can mend it",
+    ] {
+        assert!(letter.contains(words), "{words} in {letter}");
+    }
+    for words in ["fault at the receiving side", "reached at postmaster@example.net"] {
+        assert!(!letter.contains(words), "{words} in {letter}");
     }
 }

@@ -134,6 +134,7 @@ fn what_the_queue_keeps_is_enough() {
         action: Action::Failed,
         remote_mta: Some(DomainPart::parse("mx.example.com").unwrap()),
         verdict: DaneVerdict::Verify,
+        culprit: mail::Culprit::Elsewhere,
         tlsa_base: None,
         last_attempt: now(),
     };

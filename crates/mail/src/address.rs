@@ -60,6 +60,11 @@ impl Domain {
         &self.0
     }
 
+    /// Whether it is written like an IPv4 address, `192.0.2.1`. No name of the DNS is: whoever writes it means the address.
+    pub fn is_bare_address(&self) -> bool {
+        self.0.parse::<Ipv4Addr>().is_ok()
+    }
+
     /// The name one label shorter, or `None` for a top-level name.
     pub fn parent(&self) -> Option<Self> {
         let (_, parent) = self.0.split_once('.')?;
@@ -156,6 +161,16 @@ impl DomainPart {
             inner.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
         };
         address.map(Self::Literal).ok_or(AddressError::Literal)
+    }
+}
+
+impl DomainPart {
+    /// Whether it is an address without its brackets; see [`Domain::is_bare_address`].
+    pub fn is_bare_address(&self) -> bool {
+        match self {
+            Self::Name(domain) => domain.is_bare_address(),
+            Self::Literal(_) => false,
+        }
     }
 }
 

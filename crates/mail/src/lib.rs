@@ -7,7 +7,8 @@
 //! * [`notification`]: [`Notify`], [`OriginalRecipient`], [`Ret`], [`EnvelopeId`]: what is asked of reports (RFC 3461).
 //! * [`ids`]: [`QueueId`], by which a message is known in the queue, the log and the reply to its client.
 //! * [`next_hop`]: [`NextHop`]: where a recipient's mail goes next; recipients that share one share a transaction.
-//! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms.
+//! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms; [`FailedLookup`]: a failure as it
+//!   is told.
 //! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
@@ -38,8 +39,8 @@ pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParam
 pub use event::{Event, EventLog};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry};
-pub use lookup::{LookupFailure, Security};
-pub use next_hop::NextHop;
+pub use lookup::{Culprit, FailedLookup, LookupFailure, Security};
+pub use next_hop::{NextHop, NextHopError, NextHopProblem};
 pub use notice::{Action, Notice};
 pub use notification::{
     EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,

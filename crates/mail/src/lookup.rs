@@ -1,6 +1,7 @@
 //! How a DNS look-up ended, in the terms of RFC 4035 §4.3 and RFC 7672 §2.1.1.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,79 @@ impl fmt::Display for LookupFailure {
             Self::Timeout => f.write_str("timeout"),
             Self::Malformed => f.write_str("malformed"),
             Self::AliasLoop => f.write_str("alias loop"),
+        }
+    }
+}
+
+/// A look-up that failed, as it is told. What is decided rests on the cause alone, and two of the same cause are equal: the
+/// rest is for people.
+#[derive(Debug, Clone)]
+pub struct FailedLookup {
+    /// The cause.
+    pub cause: LookupFailure,
+    /// Whose fault it is.
+    pub culprit: Culprit,
+    /// The cause again with what failed, where; shared, for it is copied with the facts.
+    words: Option<Arc<str>>,
+}
+
+/// Whose fault a failed look-up is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Culprit {
+    /// That of what was asked about, or of something between it and us.
+    #[default]
+    Elsewhere,
+    /// That of our own resolver: it could not have looked up anything.
+    OurResolver,
+}
+
+impl Culprit {
+    /// Whether nothing is at fault but our own resolver.
+    pub fn is_ours(&self) -> bool {
+        *self == Self::OurResolver
+    }
+}
+
+impl FailedLookup {
+    /// A failure and all that is known of it in words, which begin with the cause.
+    pub fn new(cause: LookupFailure, culprit: Culprit, words: &str) -> Self {
+        Self {
+            cause,
+            culprit,
+            words: Some(words.into()),
+        }
+    }
+
+    /// Whether it is a failed validation, as opposed to an outage.
+    pub fn is_bogus(&self) -> bool {
+        self.cause.is_bogus()
+    }
+}
+
+impl From<LookupFailure> for FailedLookup {
+    fn from(cause: LookupFailure) -> Self {
+        Self {
+            cause,
+            culprit: Culprit::Elsewhere,
+            words: None,
+        }
+    }
+}
+
+impl PartialEq for FailedLookup {
+    fn eq(&self, other: &Self) -> bool {
+        self.cause == other.cause
+    }
+}
+
+impl Eq for FailedLookup {}
+
+impl fmt::Display for FailedLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.words {
+            Some(words) => f.write_str(words),
+            None => self.cause.fmt(f),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Where mail goes next.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Domain, DomainPart, Mailbox};
+use crate::{Domain, DomainError, DomainPart, Mailbox};
 
 /// The destination of a delivery. Recipients with the same next hop share facts, decision and transaction.
 ///
@@ -41,8 +41,27 @@ pub enum NextHop {
 
 /// The text is no next hop.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no next hop: allowed are name, name:port, [name], [name]:port, [address], [address]:port")]
-pub struct NextHopError(pub String);
+#[error("{text:?} is no next hop: {problem}")]
+pub struct NextHopError {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: NextHopProblem,
+}
+
+/// Why a text is no next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NextHopProblem {
+    /// It has none of the forms.
+    #[error("allowed are name, name:port, [name], [name]:port, [address], [address]:port")]
+    Form,
+    /// The name is none.
+    #[error("{0}")]
+    Name(DomainError),
+    /// An address without its brackets, which would be looked up as a name; with them it is this.
+    #[error("an address stands in brackets, \"{0}\", or it would be looked up as a name")]
+    BareAddress(NextHop),
+}
 
 impl NextHop {
     /// The next hop of a recipient for whom no route is configured.
@@ -56,6 +75,22 @@ impl NextHop {
                 address: *address,
                 port: None,
             },
+        }
+    }
+
+    /// Parses what an administrator has written. A bare address is refused here: it is meant as one, and would be looked
+    /// up as a name.
+    pub fn configured(text: &str) -> Result<Self, NextHopError> {
+        let bare = text
+            .parse::<SocketAddr>()
+            .map(|at| (at.ip(), Some(at.port())))
+            .or_else(|_| text.parse().map(|address| (address, None)));
+        match bare {
+            Ok((address, port)) => Err(NextHopError {
+                text: text.to_owned(),
+                problem: NextHopProblem::BareAddress(Self::Address { address, port }),
+            }),
+            Err(_) => text.parse(),
         }
     }
 
@@ -82,46 +117,47 @@ impl FromStr for NextHop {
     type Err = NextHopError;
 
     fn from_str(text: &str) -> Result<Self, NextHopError> {
-        parse(text).ok_or_else(|| NextHopError(text.to_owned()))
+        parse(text).map_err(|problem| NextHopError {
+            text: text.to_owned(),
+            problem,
+        })
     }
 }
 
-fn parse(text: &str) -> Option<NextHop> {
+fn parse(text: &str) -> Result<NextHop, NextHopProblem> {
     let Some(bracketed) = text.strip_prefix('[') else {
         let (name, port) = match text.split_once(':') {
             Some((name, port)) => (name, Some(parse_port(port)?)),
             None => (text, None),
         };
-        return Some(NextHop::Domain {
-            domain: Domain::parse(name).ok()?,
-            port,
-        });
+        let domain = Domain::parse(name).map_err(NextHopProblem::Name)?;
+        return Ok(NextHop::Domain { domain, port });
     };
-    let (inner, rest) = bracketed.split_once(']')?;
+    let (inner, rest) = bracketed.split_once(']').ok_or(NextHopProblem::Form)?;
     let port = match rest.strip_prefix(':') {
         Some(port) => Some(parse_port(port)?),
         None if rest.is_empty() => None,
-        None => return None,
+        None => return Err(NextHopProblem::Form),
     };
     let tagged = inner
         .strip_prefix("IPv6:")
         .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
         .map(IpAddr::V6);
     if let Some(address) = tagged.or_else(|| inner.parse().ok()) {
-        return Some(NextHop::Address { address, port });
+        return Ok(NextHop::Address { address, port });
     }
     // "192.0.2.1." would become a name that is written like an address, and read as one the next time.
-    let host = Domain::parse(inner).ok()?;
-    let is_name = host.as_str().parse::<IpAddr>().is_err();
-    is_name.then_some(NextHop::Host { host, port })
+    let host = Domain::parse(inner).map_err(NextHopProblem::Name)?;
+    match host.as_str().parse::<IpAddr>() {
+        Ok(_) => Err(NextHopProblem::Form),
+        Err(_) => Ok(NextHop::Host { host, port }),
+    }
 }
 
-fn parse_port(text: &str) -> Option<u16> {
+fn parse_port(text: &str) -> Result<u16, NextHopProblem> {
     let all_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    all_digits
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|port| *port != 0)
+    let port = text.parse().ok().filter(|port| all_digits && *port != 0);
+    port.ok_or(NextHopProblem::Form)
 }
 
 impl TryFrom<String> for NextHop {
@@ -172,5 +208,19 @@ mod tests {
         ] {
             assert!(text.parse::<NextHop>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_bare_address_is_told_how_to_stand_in_brackets() {
+        for (bare, bracketed) in [
+            ("192.0.2.1", "[192.0.2.1]"),
+            ("192.0.2.1:587", "[192.0.2.1]:587"),
+            ("2001:db8::1", "[2001:db8::1]"),
+        ] {
+            let error = NextHop::configured(bare).unwrap_err();
+            assert!(error.to_string().contains(&format!("\"{bracketed}\"")), "{error}");
+            assert!(NextHop::configured(bracketed).is_ok());
+        }
+        assert!(NextHop::configured("192.0.2.1.example").is_ok());
     }
 }

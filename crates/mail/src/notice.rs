@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DaneVerdict, Domain, DomainPart};
+use crate::{Culprit, DaneVerdict, Domain, DomainPart};
 
 /// What was done about a recipient. Those values of RFC 3464 §2.3.3 that a relay can have, and the two ways to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Notice {
     pub remote_mta: Option<DomainPart>,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
+    /// Whose fault it is where that is a failed look-up.
+    #[serde(default)]
+    pub culprit: Culprit,
     /// Where its TLSA records are (RFC 7672 §2.2.2), if they played a part.
     pub tlsa_base: Option<Domain>,
     /// When it was last tried.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mail::{DaneVerdict, EnhancedStatus, FailCause, LookupFailure, ReplyCode, SkipReason};
+use mail::{Culprit, DaneVerdict, Domain, EnhancedStatus, FailCause, FailedLookup, ReplyCode, SkipReason};
 
 /// Why a destination or a host is not connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,11 +10,11 @@ pub enum Cause {
     /// D1 under `strict`.
     AddressLiteral,
     /// D2.
-    MxLookup(LookupFailure),
+    MxLookup(FailedLookup),
     /// D3.
     NullMx,
-    /// D4.
-    NoSuchDomain,
+    /// D4, with the name that does not exist where the domain is an alias of that.
+    NoSuchDomain(Option<Domain>),
     /// D5 and D7 under `strict`.
     InsecureMx,
     /// D9 under `strict`.
@@ -22,11 +22,11 @@ pub enum Cause {
     /// D11.
     OwnMx,
     /// H1.
-    AddressLookup(LookupFailure),
+    AddressLookup(FailedLookup),
     /// H2.
     NoAddresses,
     /// T1.
-    TlsaLookup(LookupFailure),
+    TlsaLookup(FailedLookup),
     /// H3 under `strict`.
     InsecureHost,
     /// T2 under `strict`.
@@ -57,17 +57,53 @@ pub struct Failure {
     pub enhanced: EnhancedStatus,
     /// What the log says in `dane=`.
     pub verdict: DaneVerdict,
+    /// Whose fault it is where that is a failed look-up.
+    pub culprit: Culprit,
     /// The SMTP reply behind it, if there was one.
     pub reply_code: Option<ReplyCode>,
     /// In plain words, or the server's own.
     pub reason: String,
 }
 
+impl Failure {
+    /// An outage that says nothing about DANE, in words of ours.
+    pub fn outage(enhanced: EnhancedStatus, reason: impl Into<String>) -> Self {
+        Self {
+            finality: Finality::Transient,
+            enhanced,
+            verdict: DaneVerdict::NotReached,
+            culprit: Culprit::Elsewhere,
+            reply_code: None,
+            reason: reason.into(),
+        }
+    }
+}
+
 impl Cause {
+    /// Whose fault it is.
+    pub fn culprit(&self) -> Culprit {
+        match self {
+            Self::MxLookup(failure) | Self::AddressLookup(failure) | Self::TlsaLookup(failure) => {
+                failure.culprit
+            }
+            Self::AddressLiteral
+            | Self::NullMx
+            | Self::NoSuchDomain(_)
+            | Self::InsecureMx
+            | Self::AddressName
+            | Self::OwnMx
+            | Self::NoAddresses
+            | Self::InsecureHost
+            | Self::NoSecureTlsa
+            | Self::NoUsableTlsa
+            | Self::MtaStsMismatch => Culprit::Elsewhere,
+        }
+    }
+
     /// Whether it ends the message, defers it, or is a matter of security.
     pub fn finality(&self) -> Finality {
         match self {
-            Self::NullMx | Self::NoSuchDomain | Self::OwnMx | Self::NoAddresses => Finality::Permanent,
+            Self::NullMx | Self::NoSuchDomain(_) | Self::OwnMx | Self::NoAddresses => Finality::Permanent,
             Self::MxLookup(failure) | Self::AddressLookup(failure) => {
                 if failure.is_bogus() {
                     Finality::Security
@@ -90,7 +126,7 @@ impl Cause {
     pub fn enhanced(&self) -> EnhancedStatus {
         match self {
             Self::NullMx => EnhancedStatus::new(5, 1, 10),
-            Self::NoSuchDomain => EnhancedStatus::new(5, 1, 2),
+            Self::NoSuchDomain(_) => EnhancedStatus::new(5, 1, 2),
             Self::OwnMx => EnhancedStatus::new(5, 4, 6),
             Self::NoAddresses => EnhancedStatus::new(5, 4, 4),
             Self::MxLookup(failure) | Self::AddressLookup(failure) | Self::TlsaLookup(failure) => {
@@ -114,14 +150,16 @@ impl Cause {
     pub fn verdict(&self) -> DaneVerdict {
         match self {
             Self::AddressLiteral | Self::AddressName => DaneVerdict::Skip(SkipReason::AddressLiteral),
-            Self::MxLookup(failure) => DaneVerdict::Fail(FailCause::MxLookup(failure.clone())),
-            Self::AddressLookup(failure) => DaneVerdict::Fail(FailCause::AddressLookup(failure.clone())),
-            Self::TlsaLookup(failure) => DaneVerdict::Fail(FailCause::TlsaLookup(failure.clone())),
+            Self::MxLookup(failure) => DaneVerdict::Fail(FailCause::MxLookup(failure.cause.clone())),
+            Self::AddressLookup(failure) => {
+                DaneVerdict::Fail(FailCause::AddressLookup(failure.cause.clone()))
+            }
+            Self::TlsaLookup(failure) => DaneVerdict::Fail(FailCause::TlsaLookup(failure.cause.clone())),
             Self::InsecureMx => DaneVerdict::Fail(FailCause::InsecureMx),
             Self::InsecureHost => DaneVerdict::Fail(FailCause::InsecureHost),
             Self::NoSecureTlsa => DaneVerdict::Fail(FailCause::NoSecureTlsa),
             Self::NoUsableTlsa => DaneVerdict::Fail(FailCause::NoUsableTlsa),
-            Self::NullMx | Self::NoSuchDomain | Self::OwnMx | Self::NoAddresses | Self::MtaStsMismatch => {
+            Self::NullMx | Self::NoSuchDomain(_) | Self::OwnMx | Self::NoAddresses | Self::MtaStsMismatch => {
                 DaneVerdict::NotReached
             }
         }
@@ -134,7 +172,11 @@ impl fmt::Display for Cause {
             Self::AddressLiteral => f.write_str("the policy demands DANE, and an address literal has none"),
             Self::MxLookup(failure) => write!(f, "the MX look-up failed: {failure}"),
             Self::NullMx => f.write_str("the domain accepts no mail (null MX)"),
-            Self::NoSuchDomain => f.write_str("there is no such domain"),
+            Self::NoSuchDomain(None) => f.write_str("there is no such domain"),
+            Self::NoSuchDomain(Some(missing)) => write!(
+                f,
+                "there is no such domain; it is an alias of {missing}, which does not exist"
+            ),
             Self::InsecureMx => {
                 f.write_str("the policy demands DANE, and the domain's MX answer is not signed")
             }

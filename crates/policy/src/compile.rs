@@ -4,7 +4,6 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::compile_lists;
@@ -15,10 +14,9 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::MtaStsMode;
+use crate::settings::{ExceptionEntry, MtaStsMode};
 use crate::toml_file;
 use crate::warning::{Remark, Warning};
-use crate::word::Word;
 
 /// What a policy is made of. The caller reads the files: this crate touches no disk itself.
 pub struct Sources<'a> {
@@ -101,6 +99,7 @@ pub(crate) fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), P
 fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileError>, Vec<Warning>) {
     let mut notes = Notes::new(&sources.policy);
     let reading = toml_file::read::<PolicyFile>(&notes.file, sources.policy.text);
+    policy.file = Some(notes.file.as_str().into());
     if let Some(file) = reading.value {
         policy.defaults = defaults(&file.default, &mut notes);
         policy.rules = rules(&file.domain, &mut notes);
@@ -127,9 +126,9 @@ fn compile_added(added: &Text<'_>, exceptions: &mut Exceptions) -> (Vec<FileErro
 fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
     let builtin = Defaults::default();
     Defaults {
-        dane: written.dane.map_or(builtin.dane, |word| word.0),
-        insecure_mx: written.insecure_mx.map_or(builtin.insecure_mx, |word| word.0),
-        tls: written.tls.map_or(builtin.tls, |word| word.0),
+        dane: written.dane.unwrap_or(builtin.dane),
+        insecure_mx: written.insecure_mx.unwrap_or(builtin.insecure_mx),
+        tls: written.tls.unwrap_or(builtin.tls),
         mta_sts: mta_sts(written.mta_sts.as_ref(), notes).unwrap_or(builtin.mta_sts),
         honor_tls_required_no: waiver(written.honor_tls_required_no.as_ref(), notes)
             .unwrap_or(builtin.honor_tls_required_no),
@@ -137,9 +136,9 @@ fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
 }
 
 /// MTA-STS is not available yet: what would raise security is refused, the rest accepted with a warning.
-fn mta_sts(written: Option<&Spanned<Word<MtaStsMode>>>, notes: &mut Notes<'_>) -> Option<MtaStsMode> {
+fn mta_sts(written: Option<&Spanned<MtaStsMode>>, notes: &mut Notes<'_>) -> Option<MtaStsMode> {
     let written = written?;
-    let mode = written.get_ref().0;
+    let mode = *written.get_ref();
     match mode {
         MtaStsMode::Enforce => notes.refuse(&written.span(), &Mistake::MtaStsEnforce),
         MtaStsMode::Off | MtaStsMode::Testing => {
@@ -176,12 +175,12 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
         limits(connections.as_ref(), messages_per_minute.as_ref(), notes);
         let rule = Rule {
             line: notes.line(&span),
-            dane: dane.map(|word| word.0),
-            insecure_mx: insecure_mx.map(|word| word.0),
-            tls: tls.map(|word| word.0),
+            dane: *dane,
+            insecure_mx: *insecure_mx,
+            tls: *tls,
             mta_sts: mta_sts(sts.as_ref(), notes),
             honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
-            route: route.clone(),
+            route: route.clone().map(|route| route.0),
         };
         for clash in rules.add(&matches.0, rule) {
             let mistake = Mistake::Clash {
@@ -227,12 +226,17 @@ fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, note
     if exception.dane.is_none() && exception.dnssec.is_none() {
         notes.refuse(&span, &Mistake::NothingExcepted);
     }
-    let until: Date = exception.until.get_ref().0;
+    let entry = ExceptionEntry {
+        file: notes.file.as_str().into(),
+        line: notes.line(&span),
+        until: exception.until.get_ref().0,
+        reason: exception.reason.get_ref().trim().into(),
+    };
     if let Some(dane) = exception.dane {
         let decision = DaneException {
-            dane: dane.0.into(),
+            dane: dane.into(),
             override_strict: exception.override_strict,
-            until,
+            entry: entry.clone(),
         };
         if is_mx {
             to.add_for_mx(pattern, decision);
@@ -244,7 +248,7 @@ fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, note
         match pattern {
             Pattern::Exactly(name) => to.add_anchor(NegativeTrustAnchor {
                 name: name.clone(),
-                until,
+                entry,
             }),
             Pattern::Below(_) => notes.refuse(&dnssec.span(), &Mistake::AnchorBelow),
         }

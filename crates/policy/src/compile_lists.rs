@@ -43,8 +43,8 @@ pub(crate) fn load(
 }
 
 fn check_dane(list: &List, notes: &mut Notes<'_>) {
-    if let Some(dane) = list.dane.as_ref().filter(|_| list.kind.0 != ListKind::Danefail) {
-        notes.refuse(&dane.span(), &Mistake::DaneOfList(list.kind.0));
+    if let Some(dane) = list.dane.as_ref().filter(|_| list.kind != ListKind::Danefail) {
+        notes.refuse(&dane.span(), &Mistake::DaneOfList(list.kind));
     }
 }
 
@@ -66,7 +66,7 @@ fn load_file(
             let (names, bad) = DomainList::parse(&file.get_ref().display().to_string(), &text);
             remark_on_lines(&path, bad, notes);
             Some(LoadedList {
-                kind: list.kind.0,
+                kind: list.kind,
                 dane: meaning(list),
                 names,
             })
@@ -81,13 +81,13 @@ fn load_file(
 
 /// What an entry means; a danefail entry by itself: no DANE.
 fn meaning(list: &List) -> DaneMode {
-    match list.kind.0 {
+    match list.kind {
         ListKind::Strict => DaneMode::Strict,
         ListKind::SoftFail => DaneMode::SoftFail,
         ListKind::Danefail => list
             .dane
             .as_ref()
-            .map_or(DaneMode::Off, |dane| dane.get_ref().0.into()),
+            .map_or(DaneMode::Off, |dane| (*dane.get_ref()).into()),
     }
 }
 
@@ -97,7 +97,7 @@ fn check_url(list: &List, url: &Spanned<String>, notes: &mut Notes<'_>) {
         notes.refuse(&url.span(), &Mistake::NotHttps);
         return;
     }
-    match list.kind.0 {
+    match list.kind {
         ListKind::Strict => notes.refuse(&url.span(), &Mistake::StrictUrl),
         ListKind::SoftFail | ListKind::Danefail => notes.warn(&url.span(), Remark::NotAvailable("url")),
     }
@@ -181,12 +181,7 @@ fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
 }
 
 fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
-    let Some(mode) = rule
-        .get_ref()
-        .dane
-        .map(|word| word.0)
-        .filter(|mode| *mode != DaneMode::Strict)
-    else {
+    let Some(mode) = rule.get_ref().dane.filter(|mode| *mode != DaneMode::Strict) else {
         return;
     };
     for pattern in &rule.get_ref().matches.0 {

@@ -42,7 +42,7 @@ mod tests {
         let all: Vec<Failure> = vec![Cause::NoAddresses.into(), Cause::NoAddresses.into()];
         assert!(conclude(all).is_some_and(|failure| failure.is_permanent()));
         let one_outage: Vec<Failure> = vec![
-            Cause::AddressLookup(LookupFailure::Timeout).into(),
+            Cause::AddressLookup(LookupFailure::Timeout.into()).into(),
             Cause::NoAddresses.into(),
         ];
         assert!(conclude(one_outage).is_some_and(|failure| !failure.is_permanent()));
@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn the_last_security_cause_speaks() {
         let failures: Vec<Failure> = vec![
-            Cause::TlsaLookup(LookupFailure::Bogus).into(),
-            Cause::TlsaLookup(LookupFailure::Timeout).into(),
-            Cause::AddressLookup(LookupFailure::Servfail).into(),
+            Cause::TlsaLookup(LookupFailure::Bogus.into()).into(),
+            Cause::TlsaLookup(LookupFailure::Timeout.into()).into(),
+            Cause::AddressLookup(LookupFailure::Servfail.into()).into(),
             Cause::NoAddresses.into(),
         ];
         let second = failures.get(1).cloned();

@@ -4,7 +4,7 @@
 //! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). Their whole table stands in
 //! `tests/golden/decision.txt`, one line a case.
 
-use mail::{DaneVerdict, EnhancedStatus, Security, SkipReason};
+use mail::{DaneVerdict, EnhancedStatus, LookupFailure, Security, SkipReason};
 
 use crate::cause::{Cause, Failure, Finality};
 use crate::conclude::conclude;
@@ -86,7 +86,9 @@ pub fn decide(facts: &Facts) -> Decision {
         Destination::AddressLiteral => Decision::Try(vec![outside_dane(wanted.tls)]),
         Destination::MxFailed(failure) => stop(Cause::MxLookup(failure.clone())),
         Destination::NullMx(security) => stop_for_good(Cause::NullMx, *security, strict),
-        Destination::NoSuchDomain(security) => stop_for_good(Cause::NoSuchDomain, *security, strict),
+        Destination::NoSuchDomain { security, missing } => {
+            stop_for_good(Cause::NoSuchDomain(missing.clone()), *security, strict)
+        }
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::InsecureMx),
             (true, Security::Secure, Security::Insecure) => stop(Cause::InsecureHost),
@@ -205,7 +207,7 @@ impl Rules<'_> {
             },
             // A host that was not asked about cannot be one without records: that would be a downgrade.
             Tlsa::NotAsked => HostDecision {
-                action: Action::PassOver(Cause::TlsaLookup(mail::LookupFailure::Indeterminate).into()),
+                action: Action::PassOver(Cause::TlsaLookup(LookupFailure::Indeterminate.into()).into()),
                 soft_fail: self.soft_fail(),
             },
             Tlsa::Absent if strict => pass_over(Cause::NoSecureTlsa),
@@ -325,8 +327,8 @@ fn skip_reason(source: &ModeSource) -> SkipReason {
             source: source.to_string(),
             line: *line,
         },
-        ModeSource::Exception { until } => SkipReason::Exception {
-            until: until.to_string(),
+        ModeSource::Exception(entry) => SkipReason::Exception {
+            until: entry.until.to_string(),
         },
         ModeSource::Default
         | ModeSource::Rule { .. }
@@ -341,6 +343,7 @@ impl From<Cause> for Failure {
             finality: cause.finality(),
             enhanced: cause.enhanced(),
             verdict: cause.verdict(),
+            culprit: cause.culprit(),
             reply_code: None,
             reason: cause.to_string(),
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use thiserror::Error;
+
+use crate::toml_file::forms::{self, Form, Unfit};
 
 /// The text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,15 +34,18 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         .ok_or_else(wrong)
 }
 
-/// For `#[serde(deserialize_with = "policy::duration::deserialize")]`.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(de::Error::custom)
-}
-
 /// A duration as a schema's field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub struct Span(#[serde(deserialize_with = "deserialize")] pub Duration);
+#[serde(transparent)]
+pub struct Span(#[serde(deserialize_with = "forms::one")] pub Duration);
+
+impl Form for Duration {
+    const ALLOWED: &'static str = "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\"";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        parse(text).map_err(|_| Unfit::Form)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,15 +4,14 @@ use jiff::civil::Date;
 use mail::Domain;
 
 use crate::pattern::{Pattern, PatternMap};
-use crate::settings::{DaneMode, ModeSource};
+use crate::settings::{DaneMode, ExceptionEntry, ModeSource};
 
 /// The part of an exception that is about DANE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DaneException {
     pub(crate) dane: DaneMode,
     pub(crate) override_strict: bool,
-    /// The last day on which it holds.
-    pub(crate) until: Date,
+    pub(crate) entry: ExceptionEntry,
 }
 
 /// A dated negative trust anchor (RFC 7646): the name and all below count as unsigned.
@@ -20,8 +19,8 @@ pub(crate) struct DaneException {
 pub struct NegativeTrustAnchor {
     /// The name.
     pub name: Domain,
-    /// The last day on which it holds.
-    pub until: Date,
+    /// Where it stands, until when it holds, and why.
+    pub entry: ExceptionEntry,
 }
 
 /// All exceptions of a policy.
@@ -66,7 +65,9 @@ impl Exceptions {
     }
 
     pub(crate) fn anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
-        self.anchors.iter().filter(move |anchor| today <= anchor.until)
+        self.anchors
+            .iter()
+            .filter(move |anchor| today <= anchor.entry.until)
     }
 }
 
@@ -76,9 +77,8 @@ fn in_force<'a>(
     today: Date,
 ) -> Option<(DaneMode, ModeSource)> {
     candidates
-        .find(|exception| today <= exception.until && (mode != DaneMode::Strict || exception.override_strict))
-        .map(|exception| {
-            let until = exception.until;
-            (exception.dane, ModeSource::Exception { until })
+        .find(|exception| {
+            today <= exception.entry.until && (mode != DaneMode::Strict || exception.override_strict)
         })
+        .map(|exception| (exception.dane, ModeSource::Exception(exception.entry.clone())))
 }

@@ -3,7 +3,7 @@
 //! Facts are plain data: gathered by others, in any order, and complete when [`crate::decision::decide`] sees them.
 //! The row numbers (D1, H3, T2, …) are those of the decision table in `docs/decision-table.md`.
 
-use mail::{LookupFailure, Security};
+use mail::{Domain, FailedLookup, Security};
 
 use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
 
@@ -33,11 +33,16 @@ pub enum Destination {
     /// D1: an address literal.
     AddressLiteral,
     /// D2: the MX look-up gave no answer.
-    MxFailed(LookupFailure),
+    MxFailed(FailedLookup),
     /// D3: the domain takes no mail (RFC 7505).
     NullMx(Security),
     /// D4: there is no such domain.
-    NoSuchDomain(Security),
+    NoSuchDomain {
+        /// The status of that answer.
+        security: Security,
+        /// The name that does not exist, where the domain is an alias of another (RFC 6604 §3).
+        missing: Option<Domain>,
+    },
     /// D5: no MX records; the domain itself is the host.
     ImplicitMx {
         /// The status of the NODATA answer.
@@ -92,7 +97,7 @@ pub enum HostFindings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     /// H1: neither family gave addresses, and at least one look-up failed.
-    Unresolvable(LookupFailure),
+    Unresolvable(FailedLookup),
     /// H2: there are none.
     Absent(Security),
     /// H3: insecure.
@@ -109,7 +114,7 @@ pub enum Tlsa {
     /// Nobody asked, because nothing depends on them.
     NotAsked,
     /// T1: the look-up at one of the candidates gave no answer.
-    LookupFailed(LookupFailure),
+    LookupFailed(FailedLookup),
     /// T2: none, or insecure ones only.
     Absent,
     /// T3: secure ones, none of them usable.
@@ -138,7 +143,7 @@ impl Destination {
             Self::AddressLiteral
             | Self::MxFailed(_)
             | Self::NullMx(_)
-            | Self::NoSuchDomain(_)
+            | Self::NoSuchDomain { .. }
             | Self::OwnMx { .. } => &[],
         }
     }

@@ -1,7 +1,8 @@
 //! What is wrong in a configuration file, where, and what would be right.
 //!
 //! Shared by every TOML file of the relay, so that all of them complain in the same words:
-//! `policy.toml:12:1: unknown key "dnae", did you mean "dane"? allowed here: "dane", "match", …`.
+//! `policy.toml:12:1: unknown key "dnae", did you mean "dane"? allowed here: "dane", "match", …`;
+//! ``danerelay.toml:7:9: `delivery.port` cannot be 0; allowed: a port from 1 to 65535, without quotes``.
 
 use std::fmt;
 use std::ops::Range;
@@ -22,26 +23,55 @@ pub struct FileError {
     pub fault: Fault,
 }
 
-/// What is wrong.
+/// What is wrong. Keys are dotted from the top of the file; values are as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// A key that has no meaning in its table.
     UnknownKey {
-        /// The key as written.
+        /// The key as written, without its table.
         key: String,
         /// The keys that have one.
         allowed: Vec<String>,
     },
-    /// A word that is none of those allowed.
+    /// A value that is none of the words allowed.
     UnknownWord {
-        /// The word as written.
+        /// The key.
+        key: String,
+        /// The value.
         word: String,
         /// The words that are.
         allowed: Vec<String>,
     },
+    /// A value of another form.
+    Form {
+        /// The key.
+        key: String,
+        /// The value; empty where there is none.
+        value: String,
+        /// The form, in words.
+        allowed: String,
+    },
+    /// A value with something else wrong.
+    Value {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// What is wrong with it, and what is allowed.
+        reason: String,
+    },
     /// A key that its table must have.
     MissingKey(String),
-    /// A value of the wrong type or range, or text that is no TOML; the words say what is expected.
+    /// A key that is there already.
+    Duplicate {
+        /// The key.
+        key: String,
+        /// The line where it comes first.
+        line: usize,
+    },
+    /// Text that is no TOML; the words say why.
+    NotToml(String),
+    /// What goes beyond one key; the words say what.
     Wrong(String),
     /// The file has so many faults that the rest is not shown.
     More,
@@ -58,12 +88,17 @@ impl FileError {
             fault,
         }
     }
+}
 
-    /// Translates the error of deserialising `source`.
-    pub fn from_toml(file: &str, source: &str, error: &toml::de::Error) -> Self {
-        let span = error.span().unwrap_or(0..0);
-        Self::at(file, source, &span, Fault::from_message(error.message()))
-    }
+/// The text of a file, which must be UTF-8 (TOML 1.0, "Encoding").
+pub fn text(file: &str, octets: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(octets).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let source = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default()).into_owned();
+        let octet = error.as_bytes().get(good).copied().unwrap_or_default();
+        let message = format!("the octet 0x{octet:02X} is no UTF-8; allowed: text in UTF-8");
+        FileError::at(file, &source, &(good..good), Fault::Wrong(message))
+    })
 }
 
 /// Line and column, both from 1, of an octet offset; the column counts characters.
@@ -75,27 +110,25 @@ pub fn position(source: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-impl Fault {
-    /// Reads serde's fixed wordings (`unknown field`, `unknown variant`, `missing field`), in which names stand
-    /// between backticks; any other message is kept.
-    fn from_message(message: &str) -> Self {
-        let mut names = message.split('`').skip(1).step_by(2).map(str::to_owned);
-        if message.starts_with("unknown field ") {
-            Self::UnknownKey {
-                key: names.next().unwrap_or_default(),
-                allowed: names.collect(),
-            }
-        } else if message.starts_with("unknown variant ") {
-            Self::UnknownWord {
-                word: names.next().unwrap_or_default(),
-                allowed: names.collect(),
-            }
-        } else if message.starts_with("missing field ") {
-            Self::MissingKey(names.next().unwrap_or_default())
-        } else {
-            Self::Wrong(message.trim_end().replace('\n', ", "))
-        }
+/// The first line of a text, shortened, with nothing in it that a terminal would obey.
+pub fn one_line(text: &str) -> String {
+    /// In characters: enough to find it again.
+    const SHOWN: usize = 60;
+    let mut characters = text.lines().next().unwrap_or_default().chars();
+    let mut line: String = characters.by_ref().take(SHOWN).flat_map(visible).collect();
+    if characters.next().is_some() || text.lines().nth(1).is_some() {
+        line.push('…');
     }
+    line
+}
+
+fn visible(character: char) -> impl Iterator<Item = char> {
+    let (plain, escaped) = if character.is_control() {
+        (None, Some(character.escape_default()))
+    } else {
+        (Some(character), None)
+    };
+    plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
 impl fmt::Display for Fault {
@@ -106,15 +139,35 @@ impl fmt::Display for Fault {
                 suggest(f, key, allowed)?;
                 write!(f, " allowed here: {}", quoted(allowed))
             }
-            Self::UnknownWord { word, allowed } => {
-                write!(f, "wrong value {word:?}")?;
-                suggest(f, word, allowed)?;
+            Self::UnknownWord { key, word, allowed } => {
+                cannot_be(f, key, word)?;
+                suggest(f, word.trim_matches('"'), allowed)?;
                 write!(f, " allowed: {}", quoted(allowed))
             }
+            Self::Form { key, value, allowed } => {
+                cannot_be(f, key, value)?;
+                write!(f, "; allowed: {allowed}")
+            }
+            Self::Value { key, value, reason } => {
+                cannot_be(f, key, value)?;
+                write!(f, ": {reason}")
+            }
             Self::MissingKey(key) => write!(f, "the key {key:?} is missing here"),
+            Self::Duplicate { key, line } => {
+                write!(f, "`{key}` is set twice; the first is in line {line}")
+            }
+            Self::NotToml(words) => write!(f, "this is no TOML: {words}"),
             Self::Wrong(message) => f.write_str(message),
             Self::More => f.write_str("further errors are not shown"),
         }
+    }
+}
+
+fn cannot_be(f: &mut fmt::Formatter<'_>, key: &str, value: &str) -> fmt::Result {
+    if value.is_empty() {
+        write!(f, "`{key}` has no value")
+    } else {
+        write!(f, "`{key}` cannot be {value}")
     }
 }
 
@@ -141,7 +194,8 @@ pub fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         .map(|word| (strsim::normalized_damerau_levenshtein(found, word), word))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        // The first of those that are equally like it.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, word)| word)
 }
 
@@ -174,11 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn a_single_allowed_key_is_named_too() {
-        let fault = Fault::from_message("unknown field `fil`, expected `file`");
+    fn octets_that_are_no_text_are_named_with_their_place() {
+        assert_eq!(text("f", b"a = 1\n".to_vec()).unwrap(), "a = 1\n");
         assert_eq!(
-            fault.to_string(),
-            r#"unknown key "fil", did you mean "file"? allowed here: "file""#
+            text("f", b"a = 1\nb = \"\xe9\"\n".to_vec())
+                .unwrap_err()
+                .to_string(),
+            "f:2:6: the octet 0xE9 is no UTF-8; allowed: text in UTF-8"
         );
+    }
+
+    #[test]
+    fn values_are_shown_in_one_short_line() {
+        assert_eq!(one_line("\"a\""), "\"a\"");
+        assert_eq!(one_line("[\n1,\n2]"), "[…");
+        assert_eq!(one_line(&"x".repeat(200)).chars().count(), 61);
+        assert_eq!(one_line("a\u{1b}[2J\u{7}"), "a\\u{1b}[2J\\u{7}");
     }
 }

@@ -3,7 +3,7 @@
 //! The first half makes the policy:
 //!
 //! * [`schema`]: `policy.toml`, version 1, as it is written; [`toml_file`] reads it and [`file_error`] says what is
-//!   wrong with it and where, for every other TOML file of the relay as well. [`word`] and [`duration`] are values.
+//!   wrong with it and where, for every other TOML file of the relay as well. [`duration`] is a value.
 //! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception is about.
 //! * [`Policy::compile`] makes one unchanging [`Policy`] of them, or refuses them whole ([`PolicyError`]);
 //!   [`Warning`]s name what the administrator should know all the same.
@@ -37,7 +37,6 @@ pub mod schema;
 pub mod settings;
 pub mod toml_file;
 pub mod warning;
-pub mod word;
 
 pub use compile::{Sources, Text};
 pub use exceptions::NegativeTrustAnchor;

@@ -5,12 +5,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use mail::{Domain, DomainError};
-use serde::Deserialize;
-use thiserror::Error;
+use serde::{Deserialize, Deserializer};
+
+use crate::toml_file::forms::{self, Form, Unfit};
 
 /// One name, or all names below one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// `xs4all.nl`: this name alone.
     Exactly(Domain),
@@ -18,35 +18,28 @@ pub enum Pattern {
     Below(Domain),
 }
 
-/// The text is no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "{text:?} is no domain ({error}): allowed are \"name\" for itself alone and \".name\" for all below it"
-)]
-pub struct PatternError {
-    text: String,
-    error: DomainError,
-}
-
 impl FromStr for Pattern {
-    type Err = PatternError;
+    type Err = DomainError;
 
-    fn from_str(text: &str) -> Result<Self, PatternError> {
+    fn from_str(text: &str) -> Result<Self, DomainError> {
         match text.strip_prefix('.') {
             Some(parent) => Domain::parse(parent).map(Self::Below),
             None => Domain::parse(text).map(Self::Exactly),
         }
-        .map_err(|error| PatternError {
-            text: text.to_owned(),
-            error,
-        })
     }
 }
 
-impl TryFrom<String> for Pattern {
-    type Error = PatternError;
-    fn try_from(text: String) -> Result<Self, PatternError> {
-        text.parse()
+impl Form for Pattern {
+    const ALLOWED: &'static str = "\"name\" for itself alone, or \".name\" for all below it";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|error: DomainError| Unfit::because(error))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        forms::one(deserializer)
     }
 }
 
@@ -136,10 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn wrong_patterns_say_what_is_allowed() {
+    fn wrong_patterns_are_refused() {
         for text in ["", ".", "..nl", "a b", "*.nl", "a@b"] {
-            let error = text.parse::<Pattern>().unwrap_err();
-            assert!(error.to_string().contains(r#"".name""#), "{error}");
+            assert!(text.parse::<Pattern>().is_err(), "{text}");
         }
     }
 }

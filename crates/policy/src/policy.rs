@@ -1,5 +1,7 @@
 //! The compiled policy, and the order in which its parts are asked.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use mail::{Domain, NextHop};
 
@@ -20,6 +22,8 @@ pub struct Policy {
     /// Strict lists before soft-fail lists before danefail lists, each kind in the order of the file.
     pub(crate) lists: Vec<LoadedList>,
     pub(crate) exceptions: Exceptions,
+    /// The policy file; none for the built-in policy.
+    pub(crate) file: Option<Arc<str>>,
 }
 
 /// A list with its meaning.
@@ -53,6 +57,11 @@ impl Policy {
     /// Makes a policy of a policy file. All of its errors are reported together.
     pub fn compile(sources: &Sources<'_>) -> Result<(Self, Vec<Warning>), PolicyError> {
         compile::compile(sources)
+    }
+
+    /// The policy file, as it was named; `None` for the built-in policy.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
     }
 
     /// What holds for a destination, before its route is followed. `next_hop` is that of the recipient

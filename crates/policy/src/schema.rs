@@ -6,15 +6,14 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use mail::NextHop;
-use serde::de::{self, SeqAccess, Unexpected, Visitor};
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
-use toml::value::Datetime;
 
 use crate::duration::Span;
-use crate::pattern::{Pattern, PatternError};
+use crate::pattern::Pattern;
 use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
-use crate::word::Word;
+use crate::toml_file::forms::{self, Formed};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -71,7 +70,7 @@ impl Visitor<'_> for VersionVisitor {
         f.write_str("the number 1, the only version so far")
     }
 
-    fn visit_i64<E: de::Error>(self, version: i64) -> Result<Version, E> {
+    fn visit_i64<E: Error>(self, version: i64) -> Result<Version, E> {
         match version {
             1 => Ok(Version),
             other => Err(E::invalid_value(Unexpected::Signed(other), &self)),
@@ -84,13 +83,13 @@ impl Visitor<'_> for VersionVisitor {
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
     /// See [`DaneMode`].
-    pub dane: Option<Word<DaneMode>>,
+    pub dane: Option<DaneMode>,
     /// See [`InsecureMx`].
-    pub insecure_mx: Option<Word<InsecureMx>>,
+    pub insecure_mx: Option<InsecureMx>,
     /// See [`TlsFloor`].
-    pub tls: Option<Word<TlsFloor>>,
+    pub tls: Option<TlsFloor>,
     /// See [`MtaStsMode`].
-    pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
+    pub mta_sts: Option<Spanned<MtaStsMode>>,
     /// Whether messages may waive requirements (RFC 8689).
     pub honor_tls_required_no: Option<Spanned<bool>>,
 }
@@ -103,21 +102,21 @@ pub struct DomainRule {
     #[serde(rename = "match")]
     pub matches: Patterns,
     /// See [`DaneMode`].
-    pub dane: Option<Word<DaneMode>>,
+    pub dane: Option<DaneMode>,
     /// See [`InsecureMx`].
-    pub insecure_mx: Option<Word<InsecureMx>>,
+    pub insecure_mx: Option<InsecureMx>,
     /// See [`TlsFloor`].
-    pub tls: Option<Word<TlsFloor>>,
+    pub tls: Option<TlsFloor>,
     /// See [`MtaStsMode`].
-    pub mta_sts: Option<Spanned<Word<MtaStsMode>>>,
+    pub mta_sts: Option<Spanned<MtaStsMode>>,
     /// Whether messages may waive requirements (RFC 8689).
     pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
-    pub route: Option<NextHop>,
+    pub route: Option<Formed<NextHop>>,
     /// Connections at a time.
-    pub connections: Option<Spanned<NonZeroU32>>,
+    pub connections: Option<Spanned<Formed<NonZeroU32>>>,
     /// Messages in any minute.
-    pub messages_per_minute: Option<Spanned<NonZeroU32>>,
+    pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
 }
 
 /// `[[mx]]`.
@@ -128,9 +127,9 @@ pub struct MxRule {
     #[serde(rename = "match")]
     pub matches: Patterns,
     /// Connections at a time.
-    pub connections: Option<Spanned<NonZeroU32>>,
+    pub connections: Option<Spanned<Formed<NonZeroU32>>>,
     /// Messages in any minute.
-    pub messages_per_minute: Option<Spanned<NonZeroU32>>,
+    pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
 }
 
 /// What the names on a list have in common.
@@ -186,7 +185,7 @@ impl From<Weakening> for DaneMode {
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// What its names have in common.
-    pub kind: Word<ListKind>,
+    pub kind: ListKind,
     /// A file, relative to the policy file.
     pub file: Option<Spanned<PathBuf>>,
     /// An HTTPS address.
@@ -196,7 +195,7 @@ pub struct List {
     /// How old a copy may become.
     pub max_age: Option<Spanned<Span>>,
     /// What an entry of a danefail list means.
-    pub dane: Option<Spanned<Word<Weakening>>>,
+    pub dane: Option<Spanned<Weakening>>,
 }
 
 /// `[[exception]]`.
@@ -208,9 +207,9 @@ pub struct Exception {
     /// The receiving hosts that it is about; or `domain`.
     pub mx: Option<Spanned<Pattern>>,
     /// How much DANE counts meanwhile.
-    pub dane: Option<Word<Weakening>>,
+    pub dane: Option<Weakening>,
     /// `off`: a negative trust anchor (RFC 7646).
-    pub dnssec: Option<Spanned<Word<DnssecOff>>>,
+    pub dnssec: Option<Spanned<DnssecOff>>,
     /// Whether it holds against a strict rule or list.
     #[serde(default)]
     pub override_strict: bool,
@@ -228,24 +227,10 @@ pub enum DnssecOff {
     Off,
 }
 
-/// A TOML local date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Until(pub Date);
-
-impl<'de> Deserialize<'de> for Until {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong =
-            || de::Error::custom("wrong date; allowed: a TOML date without quotes or time, like 2027-01-31");
-        let datetime = Datetime::deserialize(deserializer).map_err(|_| wrong())?;
-        let (Some(date), None, None) = (datetime.date, datetime.time, datetime.offset) else {
-            return Err(wrong());
-        };
-        let year = i16::try_from(date.year).map_err(|_| wrong())?;
-        let month = i8::try_from(date.month).map_err(|_| wrong())?;
-        let day = i8::try_from(date.day).map_err(|_| wrong())?;
-        Date::new(year, month, day).map(Self).map_err(|_| wrong())
-    }
-}
+/// The last day of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Until(#[serde(deserialize_with = "forms::date")] pub Date);
 
 /// One pattern or a list of them.
 #[derive(Debug, Clone)]
@@ -266,26 +251,17 @@ impl<'de> Visitor<'de> for PatternsVisitor {
         f.write_str(r#"a list of domains like ["xs4all.nl", ".havedane.net"]"#)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Patterns, E> {
-        text.parse()
-            .map(|pattern| Patterns(vec![pattern]))
-            .map_err(E::custom)
+    fn visit_str<E: Error>(self, text: &str) -> Result<Patterns, E> {
+        forms::read(text).map(|pattern| Patterns(vec![pattern]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Patterns, A::Error> {
         let mut patterns = Vec::new();
-        let mut wrong = Vec::new();
-        while let Some(text) = sequence.next_element::<String>()? {
-            match text.parse() {
-                Ok(pattern) => patterns.push(pattern),
-                Err(error) => wrong.push(PatternError::to_string(&error)),
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(de::Error::custom(wrong.join("; ")));
+        while let Some(pattern) = sequence.next_element()? {
+            patterns.push(pattern);
         }
         if patterns.is_empty() {
-            return Err(de::Error::invalid_length(0, &self));
+            return Err(A::Error::invalid_length(0, &self));
         }
         Ok(Patterns(patterns))
     }

@@ -160,10 +160,33 @@ pub enum ModeSource {
         line: usize,
     },
     /// A dated exception.
-    Exception {
-        /// The last day on which it holds.
-        until: Date,
-    },
+    Exception(ExceptionEntry),
+}
+
+/// Where a dated exception stands, and why. Lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ExceptionEntry {
+    /// The file that has it.
+    pub file: Arc<str>,
+    /// The line on which it begins.
+    pub line: usize,
+    /// The last day on which it holds.
+    pub until: Date,
+    /// The administrator's reason.
+    pub reason: Arc<str>,
+}
+
+/// `until 2027-01-31 (policy.toml:12: told hostmaster)`.
+impl fmt::Display for ExceptionEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            until,
+            reason,
+        } = self;
+        write!(f, "until {until} ({file}:{line}: {reason})")
+    }
 }
 
 impl fmt::Display for ModeSource {
@@ -174,7 +197,7 @@ impl fmt::Display for ModeSource {
             Self::StrictList { source, line } => write!(f, "strict list {source}:{line}"),
             Self::SoftFailList { source, line } => write!(f, "soft-fail list {source}:{line}"),
             Self::Danefail { source, line } => write!(f, "danefail {source}:{line}"),
-            Self::Exception { until } => write!(f, "exception until {until}"),
+            Self::Exception(entry) => write!(f, "exception {entry}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use mail::{LookupFailure, Security};
 use policy::cause::{Failure, Finality};
 use policy::decision::{Action, Decision, HostDecision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
-use policy::settings::{DaneMode, HostPolicy, InsecureMx, ModeSource, TlsFloor};
+use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, ModeSource, TlsFloor};
 
 const MODES: [DaneMode; 4] = [
     DaneMode::Off,
@@ -38,7 +38,7 @@ fn findings() -> Vec<(String, HostFindings)> {
     for failure in failures() {
         named(
             format!("H1 addresses {failure}"),
-            Addresses::Unresolvable(failure),
+            Addresses::Unresolvable(failure.into()),
             Tlsa::NotAsked,
         );
     }
@@ -58,7 +58,7 @@ fn findings() -> Vec<(String, HostFindings)> {
             named(
                 format!("{row}, T1 TLSA {failure}"),
                 addresses.clone(),
-                Tlsa::LookupFailed(failure),
+                Tlsa::LookupFailed(failure.into()),
             );
         }
         named(format!("{row}, T2 none"), addresses.clone(), Tlsa::Absent);
@@ -145,13 +145,19 @@ fn destination_rows(table: &mut String) {
         };
         row("D1 address literal", &Destination::AddressLiteral);
         for failure in failures() {
-            row(&format!("D2 MX {failure}"), &Destination::MxFailed(failure));
+            row(
+                &format!("D2 MX {failure}"),
+                &Destination::MxFailed(failure.into()),
+            );
         }
         for security in SECURITIES {
             row(&format!("D3 null MX, {security}"), &Destination::NullMx(security));
             row(
                 &format!("D4 NXDOMAIN, {security}"),
-                &Destination::NoSuchDomain(security),
+                &Destination::NoSuchDomain {
+                    security,
+                    missing: None,
+                },
             );
         }
         for security in SECURITIES {
@@ -294,7 +300,7 @@ fn one_outage_among_hosts_defers() {
         panic!()
     };
     assert!(all_absent.is_permanent());
-    let Decision::Stop(one_failed) = hosts(Addresses::Unresolvable(LookupFailure::Timeout)) else {
+    let Decision::Stop(one_failed) = hosts(Addresses::Unresolvable(LookupFailure::Timeout.into())) else {
         panic!()
     };
     assert!(!one_failed.is_permanent());
@@ -306,11 +312,16 @@ fn an_exception_for_the_host_is_named_in_the_verdict() {
         addresses: Addresses::Secure,
         tlsa: Tlsa::Usable,
     };
-    let until = "2027-01-31".parse().unwrap();
+    let entry = ExceptionEntry {
+        file: "policy.toml".into(),
+        line: 12,
+        until: "2027-01-31".parse().unwrap(),
+        reason: "told hostmaster".into(),
+    };
     let excepted = Host {
         policy: HostPolicy {
             dane: DaneMode::Off,
-            dane_source: ModeSource::Exception { until },
+            dane_source: ModeSource::Exception(entry),
         },
         findings,
         mta_sts: None,

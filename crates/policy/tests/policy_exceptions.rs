@@ -10,7 +10,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{LISTS, TODAY, dane, dane_at, hop, lists, policy};
+use common::{LISTS, TODAY, dane, dane_at, hop, lists, of, policy};
 use jiff::civil::date;
 use policy::settings::{DaneMode, ModeSource};
 use policy::{Policy, Sources, Text};
@@ -165,6 +165,10 @@ fn exceptions_added_by_commands_count_like_written_ones() {
     };
     let (policy, _) = Policy::compile(&sources(added)).unwrap();
     assert_eq!(dane(&policy, "a.example"), "off, exception until 2027-01-01");
+    assert_eq!(
+        of(&policy, "a.example").dane_source.to_string(),
+        "exception until 2027-01-01 (/var/lib/relay/exceptions.toml:1: r)"
+    );
     let wrong = Text {
         text: "[default]\ndane = \"off\"\n",
         ..added
@@ -173,5 +177,38 @@ fn exceptions_added_by_commands_count_like_written_ones() {
     assert!(
         error.starts_with("/var/lib/relay/exceptions.toml:1:2: unknown key \"default\""),
         "{error}"
+    );
+}
+
+#[test]
+fn an_exception_is_told_with_file_line_and_reason() {
+    let policy = policy(
+        r#"version = 1
+
+[[exception]]
+domain = "example.dk"
+dane = "soft-fail"
+until = 2026-11-30
+reason = " NSEC3 proofs broken; told hostmaster "
+
+[[exception]]
+domain = "unsigned.example"
+dnssec = "off"
+until = 2026-12-31
+reason = "keys lost"
+"#,
+    );
+    assert_eq!(policy.file(), Some("/etc/relay/policy.toml"));
+    assert_eq!(
+        of(&policy, "example.dk").dane_source.to_string(),
+        "exception until 2026-11-30 (/etc/relay/policy.toml:3: NSEC3 proofs broken; told hostmaster)"
+    );
+    let anchors: Vec<String> = policy
+        .negative_trust_anchors(date(2026, 11, 22))
+        .map(|anchor| format!("{} {}", anchor.name, anchor.entry))
+        .collect();
+    assert_eq!(
+        anchors,
+        ["unsigned.example until 2026-12-31 (/etc/relay/policy.toml:9: keys lost)"]
     );
 }

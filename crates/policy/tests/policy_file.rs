@@ -62,26 +62,26 @@ fn unknown_keys_name_the_nearest_and_all_that_are_allowed() {
 fn wrong_values_name_what_is_allowed() {
     assert_eq!(
         error("[default]\ndane = \"stritc\"\n"),
-        "2:8: wrong value \"stritc\", did you mean \"strict\"? allowed: \"off\", \"soft-fail\", \"opportunistic\", \"strict\""
+        "2:8: `default.dane` cannot be \"stritc\", did you mean \"strict\"? allowed: \"off\", \"soft-fail\", \"opportunistic\", \"strict\""
     );
     for (text, place, allowed) in [
-        ("version = 2", "1:11: ", "expected the number 1"),
-        ("version = \"1\"", "1:11: ", "expected the number 1"),
+        ("version = 2", "1:11: ", "allowed: the number 1"),
+        ("version = \"1\"", "1:11: ", "allowed: the number 1"),
         (
             "[default]\ndane = true",
             "2:8: ",
-            "expected one of `off`, `soft-fail`",
+            "cannot be true; allowed: \"off\", \"soft-fail\"",
         ),
         (
             "[default]\nhonor_tls_required_no = \"no\"",
             "2:25: ",
-            "expected a boolean",
+            "cannot be \"no\"; allowed: true or false",
         ),
         ("[[domain]]\nmatch = []", "2:9: ", ".havedane.net"),
         (
-            "[[domain]]\nmatch = [\"a b\", \"ok.example\", \"*.example\"]",
-            "2:9: \"a b\" is no domain",
-            "\"*.example\" is no domain",
+            "[[domain]]\nmatch = [\"ok.example\", \"*.example\"]",
+            "2:24: ",
+            "cannot be \"*.example\": a character that a domain name cannot have; allowed: \"name\"",
         ),
         ("[[domain]]\nmatch = 5", "2:9: ", "a list of domains"),
         (
@@ -92,7 +92,7 @@ fn wrong_values_name_what_is_allowed() {
         (
             "[[mx]]\nmatch = [\"a.example\"]\nconnections = 0",
             "3:15: ",
-            "nonzero",
+            "`mx.connections` cannot be 0; allowed: a whole number from 1 ",
         ),
         (
             "[[list]]\nkind = \"danefail\"\nfile = \"some.list\"\nrefresh = \"1 week\"",
@@ -323,4 +323,150 @@ fn the_examples_of_the_template_are_sound() {
         .filter(|w| w.to_string().contains("not available"))
         .count();
     assert_eq!(unavailable, 3, "{warnings:?}");
+}
+
+/// Every key of the file in its table, and a table that is sound but for it.
+const KEYS: [(&str, &str, &str); 30] = [
+    ("", "version", ""),
+    ("[default]", "dane", ""),
+    ("[default]", "insecure_mx", ""),
+    ("[default]", "tls", ""),
+    ("[default]", "mta_sts", ""),
+    ("[default]", "honor_tls_required_no", ""),
+    ("[[domain]]", "match", ""),
+    ("[[domain]]", "dane", "match = \"a.example\""),
+    ("[[domain]]", "insecure_mx", "match = \"a.example\""),
+    ("[[domain]]", "tls", "match = \"a.example\""),
+    ("[[domain]]", "mta_sts", "match = \"a.example\""),
+    ("[[domain]]", "honor_tls_required_no", "match = \"a.example\""),
+    ("[[domain]]", "route", "match = \"a.example\""),
+    ("[[domain]]", "connections", "match = \"a.example\""),
+    ("[[domain]]", "messages_per_minute", "match = \"a.example\""),
+    ("[[mx]]", "match", ""),
+    ("[[mx]]", "connections", "match = \"a.example\""),
+    ("[[mx]]", "messages_per_minute", "match = \"a.example\""),
+    ("[[list]]", "kind", "file = \"some.list\""),
+    ("[[list]]", "file", "kind = \"danefail\""),
+    ("[[list]]", "url", "kind = \"danefail\""),
+    ("[[list]]", "refresh", "kind = \"danefail\"\nfile = \"some.list\""),
+    ("[[list]]", "max_age", "kind = \"danefail\"\nfile = \"some.list\""),
+    ("[[list]]", "dane", "kind = \"danefail\"\nfile = \"some.list\""),
+    (
+        "[[exception]]",
+        "domain",
+        "dane = \"off\"\nuntil = 2027-01-31\nreason = \"r\"",
+    ),
+    (
+        "[[exception]]",
+        "mx",
+        "dane = \"off\"\nuntil = 2027-01-31\nreason = \"r\"",
+    ),
+    (
+        "[[exception]]",
+        "dnssec",
+        "domain = \"a.example\"\nuntil = 2027-01-31\nreason = \"r\"",
+    ),
+    (
+        "[[exception]]",
+        "override_strict",
+        "domain = \"a.example\"\ndane = \"off\"\nuntil = 2027-01-31\nreason = \"r\"",
+    ),
+    (
+        "[[exception]]",
+        "until",
+        "domain = \"a.example\"\ndane = \"off\"\nreason = \"r\"",
+    ),
+    (
+        "[[exception]]",
+        "reason",
+        "domain = \"a.example\"\ndane = \"off\"\nuntil = 2027-01-31",
+    ),
+];
+
+/// Values of every kind that TOML has, and some that are no TOML. No key takes one of them but a text or a number.
+const VALUES: [&str; 12] = [
+    "-5",
+    "7.5",
+    "2027-1-31",
+    "2027-01-31T00:00:00Z",
+    "12:30:00",
+    "\"no such thing\"",
+    "unquoted",
+    "[[]]",
+    "[7]",
+    "[]",
+    "{ wrong = 1 }",
+    "",
+];
+
+/// What belongs to the program's insides, and has no place in front of an administrator.
+const INSIDES: [&str; 17] = [
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "expected",
+    "TOML parse",
+    "Some(",
+    "struct",
+    "enum",
+    "variant",
+    "missing field",
+    "unknown field",
+    "i64",
+    "u32",
+    "usize",
+    "nonzero",
+    "boolean",
+    "sequence",
+];
+
+#[test]
+fn every_key_says_what_it_takes_in_plain_words() {
+    for (table, key, rest) in KEYS {
+        let dotted = match table.trim_matches(['[', ']']) {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        };
+        let mut refused = 0;
+        for value in VALUES {
+            let text = format!("{table}\n{key} = {value}\n{rest}\n");
+            let Err(errors) = compile(&text) else { continue };
+            refused += 1;
+            assert_eq!(errors.len(), 1, "{text}{errors:#?}");
+            let column = key.len() + 4;
+            let places = [column, column + 1].map(|column| format!("conf/policy.toml:2:{column}: "));
+            assert!(
+                places.iter().any(|place| errors[0].starts_with(place)),
+                "{text}{errors:#?}"
+            );
+            assert!(
+                errors[0].contains(&format!("`{dotted}` "))
+                    || errors[0].contains("https://")
+                    || errors[0].contains("the list"),
+                "{text}{errors:#?}"
+            );
+            assert!(
+                errors[0].contains("allowed") || errors[0].contains("the list"),
+                "{text}{errors:#?}"
+            );
+            for word in INSIDES {
+                assert!(!errors[0].contains(word), "{word}: {errors:#?}");
+            }
+        }
+        assert!(refused >= 10, "{dotted}: only {refused} refused");
+        let near = format!("{table}\n{key}x = 1\n{rest}\n");
+        let said = format!("unknown key \"{key}x\", did you mean \"{key}\"?");
+        assert!(
+            errors(&near).iter().any(|error| error.contains(&said)),
+            "{:#?}",
+            errors(&near)
+        );
+        let twice = format!("{table}\n{key} = 1\n{rest}\n{key} = 1\n");
+        let said = format!("`{dotted}` is set twice; the first is in line 2");
+        assert!(
+            errors(&twice).iter().any(|error| error.contains(&said)),
+            "{:#?}",
+            errors(&twice)
+        );
+    }
 }

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// The forward-path is no mailbox in brackets.
     #[error("501 5.1.3 Bad recipient address syntax")]
     ForwardPath,
+    /// The domain of the forward-path is an address without brackets (RFC 5321 §4.1.3), which would be looked up as a name.
+    #[error("501 5.1.3 An address stands in brackets: u@[192.0.2.1]")]
+    BareAddress,
     /// Octets that are not UTF-8 where an address stands.
     #[error("501 5.5.2 Addresses must be ASCII or UTF-8")]
     NotUtf8,

@@ -181,6 +181,7 @@ fn rcpt_to(argument: &str) -> Result<RcptTo, Refusal> {
     let (path, parameters) = path::split(argument, "TO:").ok_or(Refusal::Arguments)?;
     let path = match path::parse(path).map_err(|_| Refusal::ForwardPath)? {
         Path::Postmaster => ForwardPath::Postmaster,
+        Path::Mailbox(mailbox) if mailbox.domain().is_bare_address() => return Err(Refusal::BareAddress),
         Path::Mailbox(mailbox) => ForwardPath::Mailbox(mailbox),
         Path::Null => return Err(Refusal::ForwardPath),
     };

@@ -71,17 +71,18 @@ fn answers(policy: &Policy, text: &str) {
             .lists()
             .iter()
             .find(|list| list.dane == DaneMode::Strict && list.names.line_of(&domain).is_some());
-        let excepted = matches!(destination.dane_source, ModeSource::Exception { until } if until >= TODAY);
+        let excepted =
+            matches!(destination.dane_source, ModeSource::Exception(ref entry) if entry.until >= TODAY);
         if strict.is_some() && !excepted {
             assert_eq!(destination.dane, DaneMode::Strict, "{domain}");
         }
         let host = policy.for_mx_host(&destination, &domain, TODAY);
         if host.dane != destination.dane {
-            assert!(matches!(host.dane_source, ModeSource::Exception { until } if until >= TODAY));
+            assert!(matches!(host.dane_source, ModeSource::Exception(ref entry) if entry.until >= TODAY));
         }
     }
     for anchor in policy.negative_trust_anchors(TODAY) {
-        assert!(anchor.until >= TODAY);
+        assert!(anchor.entry.until >= TODAY);
     }
 }
 

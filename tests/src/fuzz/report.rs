@@ -3,8 +3,8 @@
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox, Outcome,
-    QueueId, ReplyCode, Ret, SkipReason, Status,
+    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
+    Outcome, QueueId, ReplyCode, Ret, SkipReason, Status,
 };
 
 use super::input::Input;
@@ -123,6 +123,11 @@ fn recipient(input: &mut Input<'_>) -> RecipientReport {
         diagnostic: diagnostic(kinds >> 2 & 3, &words),
         remote_mta: (kinds & 16 == 0).then(|| DomainPart::Name(domain("mx.example"))),
         verdict: verdict(kinds >> 5, words),
+        culprit: if kinds & 24 == 24 {
+            Culprit::OurResolver
+        } else {
+            Culprit::Elsewhere
+        },
         tlsa_base: (kinds & 16 == 0).then(|| domain("mx.example")),
         last_attempt: None,
     }

@@ -3,8 +3,8 @@
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure, MailParameters,
-    Mailbox, QueueId, ReplyCode,
+    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure,
+    MailParameters, Mailbox, QueueId, ReplyCode,
 };
 
 /// A message of 7 bits.
@@ -62,6 +62,7 @@ pub(crate) fn refused() -> RecipientReport {
         diagnostic: Diagnostic::reply(ReplyCode::new(550).unwrap(), &texts),
         remote_mta: Some(name("mx.example.com")),
         verdict: DaneVerdict::Verify,
+        culprit: Culprit::Elsewhere,
         tlsa_base: Some(Domain::parse("mx.example.com").unwrap()),
         last_attempt: Some(time("2026-11-25T10:02:00Z")),
     }

@@ -96,6 +96,11 @@ impl DaneVerifier {
         self.evidence.refusal()
     }
 
+    /// The certificates of a server that was refused, leaf first; its own alone where its key did not sign the handshake.
+    pub fn refused(&self) -> Vec<CertificateDer<'static>> {
+        self.evidence.refused()
+    }
+
     fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Match, Refusal> {
         let matched = verify_chain(&self.set, chain, &self.references, now)?;
         if let Some(check) = &self.webpki {
@@ -115,7 +120,7 @@ impl ServerCertVerifier for DaneVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = whole_chain(end_entity, intermediates);
-        self.evidence.chain(end_entity, self.check(&chain, now))?;
+        self.evidence.chain(&chain, self.check(&chain, now))?;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -18,7 +18,8 @@ enum State<T> {
     Signed(CertificateDer<'static>, T),
     /// The proof was handed out.
     Given,
-    Refused(Refusal),
+    /// With what the server showed.
+    Refused(Refusal, Vec<CertificateDer<'static>>),
 }
 
 /// Collects the two checks of a handshake. Shared between rustls, which reports them, and the caller, who
@@ -36,18 +37,25 @@ impl<T> Evidence<T> {
     }
 
     /// The verdict on the chain. Only the first one counts: a verifier is for one connection.
-    pub(super) fn chain(&self, leaf: &CertificateDer<'_>, verdict: Result<T, Refusal>) -> Result<(), Error> {
+    pub(super) fn chain(
+        &self,
+        chain: &[CertificateDer<'_>],
+        verdict: Result<T, Refusal>,
+    ) -> Result<(), Error> {
         let mut state = self.state();
         let State::Nothing = *state else {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         };
-        match verdict {
-            Ok(finding) => {
+        match (verdict, chain.first()) {
+            (Ok(finding), Some(leaf)) => {
                 *state = State::Chain(leaf.clone().into_owned(), finding);
                 Ok(())
             }
-            Err(refusal) => {
-                *state = State::Refused(refusal);
+            // Nobody accepts a chain without a certificate.
+            (Ok(_), None) => Err(CertificateError::ApplicationVerificationFailure.into()),
+            (Err(refusal), _) => {
+                let shown = chain.iter().map(|certificate| certificate.clone().into_owned());
+                *state = State::Refused(refusal, shown.collect());
                 Err(CertificateError::Other(OtherError(std::sync::Arc::new(refusal))).into())
             }
         }
@@ -60,15 +68,16 @@ impl<T> Evidence<T> {
         verdict: Result<S, Error>,
     ) -> Result<S, Error> {
         let mut state = self.state();
-        let valid = verdict.inspect_err(|_| *state = State::Refused(Refusal::Signature))?;
+        let own = || vec![leaf.clone().into_owned()];
+        let valid = verdict.inspect_err(|_| *state = State::Refused(Refusal::Signature, own()))?;
         *state = match std::mem::replace(&mut *state, State::Given) {
             State::Chain(accepted, finding) if accepted == *leaf => State::Signed(accepted, finding),
             State::Chain(..) | State::Nothing | State::Signed(..) | State::Given => {
-                *state = State::Refused(Refusal::Signature);
+                *state = State::Refused(Refusal::Signature, own());
                 return Err(CertificateError::ApplicationVerificationFailure.into());
             }
-            State::Refused(refusal) => {
-                *state = State::Refused(refusal);
+            State::Refused(refusal, shown) => {
+                *state = State::Refused(refusal, shown);
                 return Err(CertificateError::ApplicationVerificationFailure.into());
             }
         };
@@ -97,8 +106,16 @@ impl<T> Evidence<T> {
 
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match *self.state() {
-            State::Refused(refusal) => Some(refusal),
+            State::Refused(refusal, _) => Some(refusal),
             State::Nothing | State::Chain(..) | State::Signed(..) | State::Given => None,
+        }
+    }
+
+    /// The certificates of a server that was refused.
+    pub(super) fn refused(&self) -> Vec<CertificateDer<'static>> {
+        match &*self.state() {
+            State::Refused(_, shown) => shown.clone(),
+            State::Nothing | State::Chain(..) | State::Signed(..) | State::Given => Vec::new(),
         }
     }
 }

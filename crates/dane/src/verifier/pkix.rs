@@ -167,6 +167,11 @@ impl PkixVerifier {
         self.evidence.refusal()
     }
 
+    /// The certificates of a server that was refused, leaf first; its own alone where its key did not sign the handshake.
+    pub fn refused(&self) -> Vec<CertificateDer<'static>> {
+        self.evidence.refused()
+    }
+
     pub(super) fn proven(host: ServerName<'static>) -> PkixProof {
         PkixProof { host }
     }
@@ -181,8 +186,9 @@ impl ServerCertVerifier for PkixVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.check.verify(&whole_chain(end_entity, intermediates), now);
-        self.evidence.chain(end_entity, verdict.map_err(Refusal::Pkix))?;
+        let chain = whole_chain(end_entity, intermediates);
+        let verdict = self.check.verify(&chain, now);
+        self.evidence.chain(&chain, verdict.map_err(Refusal::Pkix))?;
         Ok(ServerCertVerified::assertion())
     }
 

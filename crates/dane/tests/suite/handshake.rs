@@ -318,3 +318,23 @@ fn the_minimum_version_is_kept() {
     assert_eq!(client.protocol_version(), Some(ProtocolVersion::TLSv1_3));
     assert_eq!(strict.provider().kx_groups.len(), 2);
 }
+
+#[test]
+fn a_server_that_was_refused_is_known_by_what_it_showed() {
+    let tiers = ThreeTier::new();
+    let sent = tiers.chain();
+    for version in VERSIONS {
+        let other = self_signed(leaf_params(&[]));
+        let verifier = dane(vec![record((3, 1, 1), &other)]);
+        let mut client = connect(configs().dane(&verifier));
+        assert!(verifier.refused().is_empty());
+        shake(&mut client, &server(version, sent.clone(), &tiers.leaf.key)).unwrap_err();
+        assert_eq!(verifier.refused(), sent);
+
+        let verifier = dane(vec![record((3, 1, 1), &tiers.leaf)]);
+        let mut client = connect(configs().dane(&verifier));
+        shake(&mut client, &server(version, sent.clone(), &other.key)).unwrap_err();
+        assert_eq!(verifier.refusal(), Some(Refusal::Signature));
+        assert_eq!(verifier.refused(), sent[..1]);
+    }
+}

@@ -128,7 +128,10 @@ pub(super) struct Report {
     pub(super) aliases: Vec<AliasHop>,
     /// In seconds.
     pub(super) ttl: Option<u32>,
+    /// `bogus`, `indeterminate`, `servfail`, `rcode NAME`, `timeout`, `malformed` or `alias loop`.
     pub(super) cause: Option<String>,
+    /// What failed, where, in plain words.
+    pub(super) reason: Option<String>,
     /// What the server that refused said about it (RFC 8914).
     pub(super) extended_error: Option<String>,
 }
@@ -163,6 +166,7 @@ impl Report {
                 aliases: Vec::new(),
                 ttl: None,
                 cause: Some(failure.cause.to_string()),
+                reason: failure.reason().map(ToString::to_string),
                 extended_error: failure.extended().map(ToString::to_string),
             },
         }
@@ -180,6 +184,7 @@ impl Report {
             aliases: answer.aliases.iter().map(AliasHop::from).collect(),
             ttl: Some(answer.ttl),
             cause: None,
+            reason: None,
             extended_error: None,
         }
     }
@@ -203,6 +208,7 @@ impl Found {
         }
         for (label, words) in [
             ("cause ", &report.cause),
+            ("reason", &report.reason),
             ("said  ", &report.extended_error),
             ("server", &self.obstacle),
         ] {

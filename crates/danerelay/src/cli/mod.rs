@@ -20,6 +20,7 @@ use std::process::ExitCode;
 pub(crate) use client::AdminError;
 
 use clap::{Args, Parser, Subcommand};
+use mail::Mailbox;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
 ///
@@ -66,7 +67,9 @@ pub(crate) enum Command {
     ///
     /// Starts a private signed DNS tree, receiving servers with and without faults, and the relay; sends real messages
     /// and prints what became of each with a word of explanation. Needs no privileges, no network and no other
-    /// software. Exits with 0 only if every message came to the expected end.
+    /// software. A signal, a closed terminal or a closed pipe ends all of it and leaves nothing behind.
+    ///
+    /// Exit status: 0 every message came to the expected end; 1 one did not; 3 it was ended before that.
     Demo(DemoArguments),
     /// Say what this relay would do with mail for a destination, and why.
     ///
@@ -112,6 +115,7 @@ pub(crate) enum Command {
 
 /// What can be asked of the demonstration.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DemoArguments {
     /// Leave everything running at the end, and print how to talk to it.
     #[arg(long)]
@@ -119,6 +123,28 @@ pub(crate) struct DemoArguments {
     /// Print one JSON object a scene instead of the tour.
     #[arg(long)]
     pub(crate) json: bool,
+    /// What to do with one that keeps running.
+    #[command(subcommand)]
+    pub(crate) command: Option<DemoCommand>,
+}
+
+/// What can be done with a demonstration that was kept.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Send one more message through a demonstration that `--keep` left running, and print what became of it.
+    ///
+    /// Takes `--config` with the file that the demonstration printed.
+    ///
+    /// Exit status: 0 it was delivered; 1 it waits or was returned; 3 no demonstration answers.
+    Send(DemoSendArguments),
+}
+
+/// What to send.
+#[derive(Debug, Args)]
+pub(crate) struct DemoSendArguments {
+    /// The recipient; any at a domain of the tour, such as good.demo or wrong.demo.
+    #[arg(value_parser = Mailbox::parse)]
+    pub(crate) address: Mailbox,
 }
 
 /// What can be done with the configuration.

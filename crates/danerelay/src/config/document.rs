@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use policy::file_error::{Fault, FileError, position};
+use policy::file_error::{Fault, FileError, one_line, position};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -14,6 +14,13 @@ pub(crate) struct Document<'text> {
     root: Spanned<DeTable<'text>>,
 }
 
+/// Where a key and its value stand.
+#[derive(Default)]
+struct Place {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
 impl<'text> Document<'text> {
     /// The tables of a TOML text; where the text is not TOML, those that can be made out.
     pub(crate) fn new(path: &'text Path, text: &'text str) -> Self {
@@ -21,16 +28,30 @@ impl<'text> Document<'text> {
         Self { path, text, root }
     }
 
-    /// A fault at a dotted key; at the start of the file where the key is not written.
-    pub(crate) fn fault_at(&self, dotted: &str, message: String) -> FileError {
-        let span = self.find(dotted).unwrap_or_default();
-        let path = self.path.to_string_lossy();
-        FileError::at(&path, self.text, &span, Fault::Wrong(message))
+    /// A remark at a dotted key; at the start of the file where the key is not written.
+    pub(crate) fn remark_at(&self, dotted: &str, message: String) -> FileError {
+        let place = self.find(dotted).unwrap_or_default();
+        self.at(&place.key, Fault::Wrong(message))
+    }
+
+    /// A value of another form than `allowed`.
+    pub(crate) fn other_form(&self, dotted: &str, allowed: &str) -> FileError {
+        let (value, span) = self.value(dotted);
+        let (key, allowed) = (dotted.to_owned(), allowed.to_owned());
+        self.at(&span, Fault::Form { key, value, allowed })
+    }
+
+    /// A value with something else wrong; `reason` also says what is allowed.
+    pub(crate) fn wrong_value(&self, dotted: &str, reason: String) -> FileError {
+        let (value, span) = self.value(dotted);
+        let key = dotted.to_owned();
+        self.at(&span, Fault::Value { key, value, reason })
     }
 
     /// The line of a dotted key, from 1, where it is written.
     pub(crate) fn line_of(&self, dotted: &str) -> Option<usize> {
-        self.find(dotted).map(|span| position(self.text, span.start).0)
+        self.find(dotted)
+            .map(|place| position(self.text, place.key.start).0)
     }
 
     /// Whether a dotted key is written in the file.
@@ -38,17 +59,31 @@ impl<'text> Document<'text> {
         self.find(dotted).is_some()
     }
 
-    fn find(&self, dotted: &str) -> Option<Range<usize>> {
+    /// The value as written, on one line, and its place.
+    fn value(&self, dotted: &str) -> (String, Range<usize>) {
+        let span = self.find(dotted).unwrap_or_default().value;
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        (one_line(written), span)
+    }
+
+    fn at(&self, span: &Range<usize>, fault: Fault) -> FileError {
+        FileError::at(&self.path.to_string_lossy(), self.text, span, fault)
+    }
+
+    fn find(&self, dotted: &str) -> Option<Place> {
         let mut table = self.root.get_ref();
-        let mut span = None;
+        let mut place = None;
         let mut keys = dotted.split('.').peekable();
         while let Some(key) = keys.next() {
             let (name, value) = table.get_key_value(key)?;
-            span = Some(name.span());
+            place = Some(Place {
+                key: name.span(),
+                value: value.span(),
+            });
             if keys.peek().is_some() {
                 table = value.get_ref().as_table()?;
             }
         }
-        span
+        place
     }
 }

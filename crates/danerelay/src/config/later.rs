@@ -72,16 +72,17 @@ pub(super) fn review(
             continue;
         }
         match without {
-            Without::Warn => warnings.push(document.fault_at(key, format!("`{key}`: {NOT_AVAILABLE}"))),
+            Without::Warn => warnings.push(document.remark_at(key, format!("`{key}`: {NOT_AVAILABLE}"))),
             Without::Refuse(harm) => {
-                errors
-                    .push(document.fault_at(key, format!("`{key}`: {NOT_AVAILABLE}, and without it {harm}")));
+                errors.push(
+                    document.remark_at(key, format!("`{key}`: {NOT_AVAILABLE}, and without it {harm}")),
+                );
             }
         }
     }
     match config.spool.store {
         Store::Embedded => {}
-        Store::Postgres => errors.push(document.fault_at(
+        Store::Postgres => errors.push(document.remark_at(
             "spool.store",
             format!("`spool.store = \"postgres\"`: {NOT_AVAILABLE}; allowed: embedded"),
         )),

@@ -16,6 +16,8 @@ mod schema_outgoing;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_words;
 pub(crate) mod units;
 mod validate;
 
@@ -23,7 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use document::Document;
-use policy::file_error::FileError;
+use policy::file_error::{self, FileError};
 pub(crate) use schema::{Config, LogTarget};
 pub(crate) use show::show;
 
@@ -88,12 +90,16 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
         path: path.to_owned(),
         cause,
     };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => Some(text),
+    let octets = match std::fs::read(path) {
+        Ok(octets) => Some(octets),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(unreadable(error)),
     };
     let path = std::path::absolute(path).map_err(unreadable)?;
+    let text = octets.map(|octets| file_error::text(&path.to_string_lossy(), octets));
+    let text = text
+        .transpose()
+        .map_err(|fault| ConfigError::Faults(vec![fault]))?;
     parse(&path, text)
 }
 

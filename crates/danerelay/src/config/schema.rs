@@ -8,6 +8,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use mail::{Domain, Mailbox};
+use policy::toml_file::forms::{self, Form};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -82,16 +83,9 @@ impl<T: std::fmt::Display> Serialize for Optional<T> {
     }
 }
 
-impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Optional<T> {
+impl<'de, T: Form> Deserialize<'de> for Optional<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(Self(None));
-        }
-        let value = text
-            .parse()
-            .map_err(|error| serde::de::Error::custom(format_args!("{text:?}: {error}")))?;
-        Ok(Self(Some(value)))
+        forms::optional(deserializer).map(Self)
     }
 }
 
@@ -99,11 +93,15 @@ impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Opt
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Listen {
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) smtp: Vec<SocketAddr>,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) smtps: Vec<SocketAddr>,
     pub(crate) tls_certificate: PathBuf,
     pub(crate) tls_key: PathBuf,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) proxy_protocol_from: Vec<Network>,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) xclient_from: Vec<Network>,
 }
 
@@ -127,9 +125,11 @@ impl Default for Listen {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Access {
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) networks: Vec<Network>,
     pub(crate) users_file: PathBuf,
     pub(crate) client_certificates: Vec<String>,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) senders: Vec<Domain>,
 }
 
@@ -260,6 +260,7 @@ pub(crate) struct Dkim {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Report {
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) internal_domains: Vec<Domain>,
     pub(crate) keep: Interval,
 }

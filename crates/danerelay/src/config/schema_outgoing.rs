@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use mail::{Domain, Mailbox};
+use policy::toml_file::forms;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{Optional, Port};
@@ -14,8 +15,10 @@ use super::units::{Interval, Server};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Dns {
     pub(crate) mode: DnsMode,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) servers: Vec<Server>,
     pub(crate) trust_anchor: PathBuf,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) domain_insecure: Vec<Domain>,
     pub(crate) timeout: Interval,
     pub(crate) cache_entries: u32,
@@ -52,7 +55,9 @@ pub(crate) enum DnsMode {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SelfTest {
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) secure: Vec<Domain>,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) bogus: Vec<Domain>,
 }
 
@@ -60,7 +65,9 @@ pub(crate) struct SelfTest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Delivery {
+    #[serde(deserialize_with = "forms::one")]
     pub(crate) port: Port,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) source_addresses: Vec<IpAddr>,
     pub(crate) connections: u32,
     pub(crate) connections_per_destination: u32,
@@ -68,9 +75,12 @@ pub(crate) struct Delivery {
     pub(crate) reuse: u32,
     pub(crate) reuse_time: Interval,
     pub(crate) idle: Interval,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) own_names: Vec<Domain>,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) own_addresses: Vec<IpAddr>,
     pub(crate) address_family: AddressFamily,
+    #[serde(deserialize_with = "forms::list")]
     pub(crate) retry: Vec<Interval>,
     pub(crate) max_age: Interval,
     pub(crate) delay_warning: Interval,

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use policy::duration::DurationError;
+use policy::toml_file::forms::{self, Form, Unfit};
 use rustls::pki_types::DnsName;
-use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time, `"30s"`, `"5m"`, `"4h"`, `"5d"`, or `"0"`.
@@ -50,26 +50,19 @@ const SIZE_UNITS: [(&str, u64); 6] = [
     ("", 1),
 ];
 
-const INTERVAL_ALLOWED: &str = "a whole number with s, m, h or d, for example \"30s\" or \"5d\", or 0";
-const SIZE_ALLOWED: &str =
-    "a whole number of octets, or one with B, KiB, MiB, GiB or TiB, for example \"50 MiB\"";
-const SERVER_ALLOWED: &str = "ADDRESS, ADDRESS:PORT, [IPv6]:PORT or tls://NAME@ADDRESS";
-
 /// A text that is none of what is allowed here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no {kind}; allowed: {allowed}")]
+#[error("{text:?} cannot be read; allowed: {allowed}")]
 pub(crate) struct UnitError {
     text: String,
-    kind: &'static str,
     allowed: &'static str,
 }
 
 impl UnitError {
-    fn new(text: &str, kind: &'static str, allowed: &'static str) -> Self {
+    fn new<T: Form>(text: &str) -> Self {
         Self {
             text: text.to_owned(),
-            kind,
-            allowed,
+            allowed: T::ALLOWED,
         }
     }
 }
@@ -147,7 +140,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         parse_scaled(text, &SIZE_UNITS)
             .map(Self)
-            .ok_or_else(|| UnitError::new(text, "size", SIZE_ALLOWED))
+            .ok_or_else(|| UnitError::new::<Self>(text))
     }
 }
 
@@ -163,24 +156,29 @@ impl fmt::Display for Size {
     }
 }
 
-impl FromStr for Network {
-    type Err = String;
+/// Why a text is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NetworkError {
+    /// It has another form.
+    #[error("neither ADDRESS nor ADDRESS/BITS")]
+    Form,
+    /// An address within the network that is meant, or the address alone.
+    #[error("bits are set behind the prefix: write \"{}\" for the network, or \"{}\" for the address", .0.trunc(), .0.addr())]
+    HostBits(IpNet),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(address.into()));
         }
-        let network: IpNet = text.parse().map_err(|_| {
-            format!("{text:?} is no network; allowed: ADDRESS or ADDRESS/BITS, for example \"192.0.2.0/24\"")
-        })?;
+        let network: IpNet = text.parse().map_err(|_| NetworkError::Form)?;
         if network == network.trunc() {
             Ok(Self(network))
         } else {
-            Err(format!(
-                "{text:?} has bits set outside its prefix; write \"{}\" for the network or \"{}\" for the address",
-                network.trunc(),
-                network.addr()
-            ))
+            Err(NetworkError::HostBits(network))
         }
     }
 }
@@ -195,7 +193,7 @@ impl FromStr for Server {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError::new(text, "name server", SERVER_ALLOWED);
+        let wrong = || UnitError::new::<Self>(text);
         if let Some(secured) = text.strip_prefix("tls://") {
             let (name, address) = secured.split_once('@').ok_or_else(wrong)?;
             let domain = mail::Domain::parse(name).map_err(|_| wrong())?;
@@ -235,59 +233,65 @@ impl fmt::Display for Server {
     }
 }
 
-/// Reads a text with `FromStr`, or a bare number as its decimal digits.
-struct TextVisitor<T>(std::marker::PhantomData<T>, &'static str);
+impl Form for Interval {
+    const ALLOWED: &'static str =
+        "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\", or 0";
 
-impl<T> Visitor<'_> for TextVisitor<T>
-where
-    T: FromStr<Err: fmt::Display>,
-{
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.1)
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|_: DurationError| Unfit::Form)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
-        number.to_string().parse().map_err(E::custom)
+    fn read_number(number: i64) -> Option<Self> {
+        (number == 0).then(Self::default)
     }
 }
 
-fn read<'de, T, D>(deserializer: D, allowed: &'static str) -> Result<T, D::Error>
-where
-    T: FromStr<Err: fmt::Display>,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_any(TextVisitor(std::marker::PhantomData, allowed))
-}
+impl Form for Size {
+    const ALLOWED: &'static str =
+        "a whole number of octets, or one with B, KiB, MiB, GiB or TiB in quotes, like \"50 MiB\"";
 
-impl<'de> Deserialize<'de> for Interval {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, INTERVAL_ALLOWED)
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|_: UnitError| Unfit::Form)
+    }
+
+    fn read_number(number: i64) -> Option<Self> {
+        number.try_into().ok().map(Self)
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, SIZE_ALLOWED)
+impl Form for Network {
+    const ALLOWED: &'static str =
+        "\"ADDRESS\" or \"ADDRESS/BITS\", like \"192.0.2.0/24\" or \"2001:db8::/32\"";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|error| match error {
+            NetworkError::Form => Unfit::Form,
+            NetworkError::HostBits(_) => Unfit::because(error),
+        })
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, "a network, for example \"192.0.2.0/24\"")
+impl Form for Server {
+    const ALLOWED: &'static str = "\"ADDRESS\", \"ADDRESS:PORT\" or \"tls://NAME@ADDRESS\", like \"192.0.2.1\", \
+                                   \"[2001:db8::1]:53\" or \"tls://dns.example@192.0.2.1\"";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|_: UnitError| Unfit::Form)
     }
 }
 
-impl<'de> Deserialize<'de> for Server {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, SERVER_ALLOWED)
-    }
+/// Reads each of these by its form.
+macro_rules! by_form {
+    ($($type:ty),*) => {
+        $(impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                forms::one(deserializer)
+            }
+        })*
+    };
 }
+
+by_form!(Interval, Size, Network, Server);
 
 impl Serialize for Interval {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

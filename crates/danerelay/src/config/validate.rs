@@ -39,47 +39,38 @@ const NOT_ZERO: [&str; 26] = [
 /// What makes the file unusable.
 pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml::Table) -> Vec<FileError> {
     let mut faults = Vec::new();
-    let mut wrong = |key: &str, message: String| faults.push(document.fault_at(key, message));
+    let mut other_form = |key: &str, allowed: &str| faults.push(document.other_form(key, allowed));
     if config.version != 1 {
-        wrong(
-            "version",
-            format!("version {} of this file is not known; allowed: 1", config.version),
-        );
+        other_form("version", "1, the only version so far");
     }
     for key in NOT_ZERO {
-        if lookup(effective, key).is_some_and(has_zero) {
-            wrong(key, format!("`{key}` is zero or empty; allowed: more than that"));
+        match lookup(effective, key).map(Emptiness::of) {
+            Some(Emptiness::Zero) => other_form(key, "more than 0"),
+            Some(Emptiness::Empty) => other_form(key, "at least one"),
+            Some(Emptiness::Neither) | None => {}
         }
     }
     if config.tls.groups.is_empty() {
-        wrong(
-            "tls.groups",
-            "`tls.groups` is empty; at least one group is needed".to_owned(),
-        );
+        other_form("tls.groups", "at least one group, like [\"X25519\"]");
     }
     if config.spool.path.as_os_str().is_empty() {
-        wrong(
-            "spool.path",
-            "`spool.path` is empty; allowed: a directory".to_owned(),
-        );
+        other_form("spool.path", "a directory");
     }
     if config.policy.file.as_os_str().is_empty() {
-        wrong(
-            "policy.file",
-            "`policy.file` is empty; allowed: a file".to_owned(),
-        );
+        other_form("policy.file", "a file");
     }
     if config.log.target.is_empty() {
-        let allowed = "allowed: stderr, syslog, journald or the path of a file";
-        wrong("log.target", format!("`log.target` is empty; {allowed}"));
+        other_form(
+            "log.target",
+            "\"stderr\", \"syslog\", \"journald\" or the path of a file",
+        );
     }
     if let Some(server) = trusted_from_afar(config) {
-        wrong(
-            "dns.servers",
-            format!(
-                "with `mode = \"trust-ad\"` {server} must be on loopback or reached over TLS (tls://NAME@ADDRESS): anyone on the way could forge its AD bit"
-            ),
+        let reason = format!(
+            "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
+             loopback, or \"tls://NAME@ADDRESS\""
         );
+        faults.push(document.wrong_value("dns.servers", reason));
     }
     faults
 }
@@ -88,14 +79,14 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
 pub(super) fn warnings(document: &Document<'_>, config: &Config) -> Vec<FileError> {
     let mut warnings = Vec::new();
     if config.dns.mode == DnsMode::TrustAd && !config.dns.domain_insecure.is_empty() {
-        warnings.push(document.fault_at(
+        warnings.push(document.remark_at(
             "dns.domain_insecure",
             "`dns.domain_insecure` has no effect with `mode = \"trust-ad\"`: it belongs into the resolver's configuration"
                 .to_owned(),
         ));
     }
     if config.delivery.delay_warning.0 > config.delivery.max_age.0 {
-        warnings.push(document.fault_at(
+        warnings.push(document.remark_at(
             "delivery.delay_warning",
             "`delivery.delay_warning` is longer than `delivery.max_age`: no warning will be sent".to_owned(),
         ));
@@ -124,14 +115,29 @@ fn lookup<'a>(table: &'a toml::Table, dotted: &str) -> Option<&'a toml::Value> {
     }
 }
 
-fn has_zero(value: &toml::Value) -> bool {
-    match value {
-        toml::Value::String(text) => text == "0",
-        toml::Value::Integer(number) => *number == 0,
-        toml::Value::Array(values) => values.is_empty() || values.iter().any(has_zero),
-        toml::Value::Float(_)
-        | toml::Value::Boolean(_)
-        | toml::Value::Datetime(_)
-        | toml::Value::Table(_) => false,
+/// In which way a value is nothing.
+enum Emptiness {
+    Zero,
+    Empty,
+    Neither,
+}
+
+impl Emptiness {
+    fn of(value: &toml::Value) -> Self {
+        match value {
+            toml::Value::String(text) if text == "0" => Self::Zero,
+            toml::Value::Integer(0) => Self::Zero,
+            toml::Value::Array(values) if values.is_empty() => Self::Empty,
+            toml::Value::Array(values) => {
+                let has_zero = values.iter().any(|value| matches!(Self::of(value), Self::Zero));
+                if has_zero { Self::Zero } else { Self::Neither }
+            }
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Table(_) => Self::Neither,
+        }
     }
 }

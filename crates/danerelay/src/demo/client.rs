@@ -3,28 +3,33 @@
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use smtp::{DotStuffer, ReplyParser};
+use smtp::{DotStuffer, Reply, ReplyParser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::error::DemoError;
-use super::scenes::Scene;
 
-/// The message of a scene, lines ending in CRLF.
-pub(super) fn message(scene: &Scene) -> Vec<u8> {
+/// What stands before the queue id in the reply to a message.
+const QUEUED: &str = "queued as ";
+
+/// A message, lines ending in CRLF.
+pub(super) fn message(recipient: &str, subject: &str, text: &str) -> Vec<u8> {
     let text = format!(
-        "From: Demo <sender@origin.demo>\r\nTo: {}\r\nSubject: {}\r\n\r\n{}\r\n.\r\nA line that began with a dot is above.\r\n",
-        scene.recipient(),
-        scene.title,
-        scene.explanation,
+        "From: Demo <sender@origin.demo>\r\nTo: {recipient}\r\nSubject: {subject}\r\n\r\n{text}\r\n.\r\nA line that began with a dot is above.\r\n",
     );
     text.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes()
 }
 
-/// Sends `message` to `recipient` through the relay; the relay has it on disk when this returns.
-pub(super) async fn send(relay: SocketAddr, recipient: &str, message: &[u8]) -> Result<(), DemoError> {
+/// Sends `message` to `recipient` through the relay; when this returns its queue id, the relay has it on disk.
+pub(super) async fn send(relay: SocketAddr, recipient: &str, message: &[u8]) -> Result<String, DemoError> {
+    let stream = TcpStream::connect(relay)
+        .await
+        .map_err(|cause| DemoError::Ended {
+            address: relay,
+            cause,
+        })?;
     let mut session = Session {
-        stream: TcpStream::connect(relay).await.map_err(DemoError::System)?,
+        stream,
         input: BytesMut::new(),
         replies: ReplyParser::new(),
     };
@@ -44,9 +49,13 @@ pub(super) async fn send(relay: SocketAddr, recipient: &str, message: &[u8]) -> 
     stuffer.push(message, &mut content).map_err(wrong)?;
     stuffer.finish(&mut content).map_err(wrong)?;
     session.say(&content).await?;
-    session.expect(250).await?;
+    let reply = session.expect(250).await?.to_log();
     session.say(b"QUIT\r\n").await?;
-    session.expect(221).await
+    session.expect(221).await?;
+    match reply.split_once(QUEUED) {
+        Some((_, id)) => Ok(id.to_owned()),
+        None => Err(DemoError::Refused(reply)),
+    }
 }
 
 struct Session {
@@ -60,11 +69,11 @@ impl Session {
         self.stream.write_all(octets).await.map_err(DemoError::System)
     }
 
-    async fn expect(&mut self, code: u16) -> Result<(), DemoError> {
+    async fn expect(&mut self, code: u16) -> Result<Reply, DemoError> {
         loop {
             let parsed = self.replies.parse(&mut self.input);
             match parsed.map_err(|error| DemoError::Refused(error.to_string()))? {
-                Some(reply) if reply.code.get() == code => return Ok(()),
+                Some(reply) if reply.code.get() == code => return Ok(reply),
                 Some(reply) => return Err(DemoError::Refused(reply.to_log())),
                 None => {}
             }

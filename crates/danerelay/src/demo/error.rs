@@ -1,8 +1,11 @@
 //! Why the demonstration came to no end.
 
 use std::io;
+use std::net::SocketAddr;
 
 use testworld::WorldError;
+
+use crate::cli::Verdict;
 
 /// Why the demonstration came to no end; none of it is a finding about the relay.
 #[derive(Debug, thiserror::Error)]
@@ -20,14 +23,52 @@ pub(crate) enum DemoError {
     #[error("the relay refused the message: {0}")]
     Refused(String),
     /// The relay did not write the delivery line in time.
-    #[error("no delivery line for {recipient} in time; the relay's log says:\n{log}")]
+    #[error("no delivery line for message {id} in time; the relay's log says:\n{log}")]
     NoLine {
-        /// The recipient.
-        recipient: String,
+        /// The queue id.
+        id: String,
         /// The whole log.
         log: String,
     },
     /// Standard output cannot be written.
     #[error("standard output: {0}")]
     Output(io::Error),
+    /// The user: no kept demonstration was named.
+    #[error(
+        "`demo send` needs the configuration of a demonstration that `demo --keep` left running: \
+         danerelay -c FILE demo send ADDRESS, where FILE is what `demo --keep` printed"
+    )]
+    NotNamed,
+    /// The demonstration has ended.
+    #[error("no demonstration answers at {address}: {cause}")]
+    Ended {
+        /// Where it accepted mail.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+impl DemoError {
+    /// No error where nobody reads standard output any more: who did has seen enough, as `head` has.
+    pub(super) fn unless_unread(self) -> Result<(), Self> {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    /// What the exit status says of it.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::World(_)
+            | Self::System(_)
+            | Self::NoRelay(_)
+            | Self::Refused(_)
+            | Self::NoLine { .. }
+            | Self::Output(_) => Verdict::Bad,
+            Self::NotNamed => Verdict::Unusable,
+            Self::Ended { .. } => Verdict::Undecided,
+        }
+    }
 }

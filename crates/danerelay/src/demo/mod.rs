@@ -2,44 +2,59 @@
 //!
 //! 1. [`stage`]: a private signed DNS tree and receiving servers, in process, on loopback.
 //! 2. [`scenes`]: what is shown: for each scene the domain with its faults, and the end that it must come to.
-//! 3. [`relay`]: the relay itself: this very program, started as `danerelay serve` with a configuration of its own.
-//! 4. [`client`]: hands messages to the relay over SMTP, as a mail gateway would.
-//! 5. [`report`]: the tour as text, or as JSON.
+//! 3. [`relay`]: the relay itself: this very program, started as `danerelay serve` with [`files`] of its own.
+//! 4. [`client`]: hands messages to the relay over SMTP, as a mail gateway would; [`log`] reads what became of them.
+//! 5. [`report`]: the tour as text, in the [`layout`] of a terminal, or as JSON.
+//! 6. [`ending`]: what ends all of it early; the relay and its files go in any case.
+//! 7. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
 //!
 //! Nothing is short-circuited: each message goes through the relay's listener and spool, its validating resolver, and
 //! a TLS handshake with a real server.
 
 mod client;
+mod ending;
 mod error;
-mod line;
+mod files;
+mod layout;
+mod log;
 mod relay;
 mod report;
 mod scenes;
+mod send;
 mod stage;
 
+use std::future::pending;
+use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
-use crate::cli::{DemoArguments, Verdict};
+use crate::cli::{DemoArguments, DemoCommand, Verdict};
 use crate::failure::Failure;
+use ending::Ending;
 pub(crate) use error::DemoError;
-use line::DeliveryLine;
+use log::DeliveryLine;
 use relay::Relay;
 use report::Report;
 use scenes::Scene;
 use stage::{Arrival, Stage};
 
-/// How long the relay may take with one message.
+/// How long a report to the sender may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a signal may take that was sent to all processes of the job.
+const MOMENT: Duration = Duration::from_millis(200);
 
-/// Runs the tour. Good if every message came to the expected end.
-pub(crate) fn run(arguments: &DemoArguments) -> Result<Verdict, Failure> {
+/// Runs the tour, or talks to one that was kept.
+pub(crate) fn run(arguments: &DemoArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(DemoError::System)?;
-    Ok(runtime.block_on(tour(arguments))?)
+    match &arguments.command {
+        Some(DemoCommand::Send(arguments)) => runtime.block_on(send::run(arguments, named)),
+        None => Ok(runtime.block_on(tour(arguments))?),
+    }
 }
 
 /// What became of one message.
@@ -52,45 +67,65 @@ pub(crate) struct Performance {
     told: bool,
 }
 
+/// How far the tour has come.
+struct Progress {
+    relay: Option<Relay>,
+    verdict: Verdict,
+}
+
+/// Runs the tour. Good if every message came to the expected end, undecided if it was ended before that.
 async fn tour(arguments: &DemoArguments) -> Result<Verdict, DemoError> {
+    let mut ending = pin!(Ending::watch().map_err(DemoError::System)?.come());
+    let mut progress = Progress {
+        relay: None,
+        verdict: Verdict::Undecided,
+    };
+    let mut end = tokio::select! {
+        end = guide(arguments, &mut progress) => end,
+        () = &mut ending => Ok(()),
+    };
+    // A relay that is just being started belongs to the same job, and may have had the signal first.
+    if end.is_err() && timeout(MOMENT, ending).await.is_ok() {
+        end = Ok(());
+    }
+    if let Some(relay) = progress.relay {
+        relay.stop().await?;
+    }
+    end.or_else(DemoError::unless_unread)?;
+    Ok(progress.verdict)
+}
+
+async fn guide(arguments: &DemoArguments, progress: &mut Progress) -> Result<(), DemoError> {
     let report = Report::new(arguments.json);
     let stage = Stage::build().await?;
     let scenes = scenes::all();
     for scene in &scenes {
         stage.set(scene).await?;
     }
-    let relay = Relay::start(&stage, &scenes).await?;
-    report.opening(&stage, &relay)?;
+    let relay = progress.relay.insert(Relay::start(&stage, &scenes)?);
+    relay.wait_until_it_listens().await?;
+    report.opening(&stage, relay)?;
     let mut failed = 0;
     for (number, scene) in (1..).zip(&scenes) {
-        let performance = perform(scene, &stage, &relay).await?;
+        let performance = perform(scene, &stage, relay).await?;
         if !report.scene(number, scene, &performance)? {
             failed += 1;
         }
     }
     report.closing(scenes.len(), failed)?;
+    progress.verdict = if failed == 0 { Verdict::Good } else { Verdict::Bad };
     if arguments.keep {
-        report.how_to_talk(&stage, &relay)?;
-        until_told_to_end().await.map_err(DemoError::System)?;
+        report.how_to_talk(&stage, relay)?;
+        pending::<()>().await;
     }
-    relay.stop().await?;
-    Ok(if failed == 0 { Verdict::Good } else { Verdict::Bad })
-}
-
-/// Waits for Ctrl-C or SIGTERM, so that the relay is stopped and its files are removed in either case.
-async fn until_told_to_end() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt,
-        _ = terminate.recv() => Ok(()),
-    }
+    Ok(())
 }
 
 async fn perform(scene: &Scene, stage: &Stage, relay: &Relay) -> Result<Performance, DemoError> {
     let recipient = scene.recipient();
-    let message = client::message(scene);
-    client::send(relay.address(), &recipient, &message).await?;
-    let line = relay.first_line_to(&recipient, PATIENCE).await?;
+    let message = client::message(&recipient, scene.title, scene.explanation);
+    let id = client::send(relay.address(), &recipient, &message).await?;
+    let line = log::first_line(&relay.file(files::LOG), &id).await?;
     let told = if scene.expected.status == "bounced" {
         stage.sender_was_told(PATIENCE).await
     } else {

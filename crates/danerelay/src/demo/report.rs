@@ -7,28 +7,31 @@ use serde_json::json;
 
 use super::Performance;
 use super::error::DemoError;
+use super::files::{CONFIGURATION, LOG, POLICY};
+use super::layout::{Look, Paint, command, paragraph};
 use super::relay::Relay;
 use super::scenes::Scene;
 use super::stage::{Arrival, Stage};
 use crate::json;
 
-/// Columns of running text.
-const WIDTH: usize = 96;
-
 /// Writes the tour to standard output.
 pub(super) struct Report {
     json: bool,
+    paint: Paint,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
-        Self { json }
+        Self {
+            json,
+            paint: Paint::for_stdout(),
+        }
     }
 
     pub(super) fn opening(&self, stage: &Stage, relay: &Relay) -> Result<(), DemoError> {
         self.text(&format!(
             "danerelay {version}: a guided tour\n\n{}\n",
-            fill(&format!(
+            paragraph(&format!(
                 "A private signed DNS tree answers on {dns}; receiving servers with and without faults listen on port \
                  {port}; the relay accepts mail on {relay} and validates every answer up to the tree's own trust \
                  anchor. Each message below goes the whole way: SMTP to the relay, its queue on disk, DNSSEC, DANE, TLS.",
@@ -49,34 +52,27 @@ impl Report {
     ) -> Result<bool, DemoError> {
         let good = comes_to_its_end(scene, performance);
         if self.json {
-            let line = &performance.line;
-            let object = json!({
-                "scene": number,
-                "title": scene.title,
-                "recipient": scene.recipient(),
-                "expected": {"status": scene.expected.status, "dane": scene.expected.dane},
-                "status": line.field("status"),
-                "dane": line.field("dane"),
-                "arrived": performance.arrival != Arrival::Nowhere,
-                "as_expected": good,
-                "line": line.text,
-            });
-            let line = json::line(&object).map_err(|error| DemoError::Output(error.into()))?;
-            write(&format!("{line}\n"))?;
+            let line = json::line(&object(number, scene, performance));
+            let line = line.map_err(|error| DemoError::Output(error.into()))?;
+            write(&format!(
+                "{line}
+"
+            ))?;
             return Ok(good);
         }
         let verdict = match (good, performance.arrival) {
-            (true, Arrival::Whole) => "as it must be: delivered, octet for octet",
-            (true, Arrival::Changed | Arrival::Nowhere) => "as it must be: the server got nothing",
-            (false, _) => "NOT as it must be",
+            (true, Arrival::Whole) => "✓ as it must be: delivered, octet for octet",
+            (true, Arrival::Changed | Arrival::Nowhere) => "✓ as it must be: the server got nothing",
+            (false, _) => "✗ NOT as it must be",
         };
-        let mark = if good { '✓' } else { '✗' };
+        let look = if good { Look::Good } else { Look::Bad };
+        let title = format!("{number:2}. {}: {}", scene.title, scene.recipient());
         self.text(&format!(
-            "\n{number:2}. {title}: {recipient}\n{explanation}\n\n    {line}\n\n    {mark} {verdict}\n",
-            title = scene.title,
-            recipient = scene.recipient(),
-            explanation = fill(scene.explanation),
-            line = performance.line.text,
+            "\n{title}\n{explanation}\n\n{line}\n\n    {verdict}\n",
+            title = self.paint.paint(&title, Look::Bold),
+            explanation = paragraph(scene.explanation),
+            line = self.paint.delivery_line(&performance.line.text),
+            verdict = self.paint.paint(verdict, look),
         ))?;
         if !good {
             self.text(&format!(
@@ -95,26 +91,32 @@ impl Report {
         })
     }
 
+    /// What to type while everything keeps running.
     pub(super) fn how_to_talk(&self, stage: &Stage, relay: &Relay) -> Result<(), DemoError> {
-        let configuration = relay.configuration();
+        let [configuration, log, policy] =
+            [CONFIGURATION, LOG, POLICY].map(|name| relay.file(name).display().to_string());
+        let program = relay.program().display().to_string();
+        let ask = |words: &[&str]| command(&[&[&*program], &["-c", &*configuration], words]);
         let talk = format!(
-            "\nEverything keeps running until Ctrl-C. To talk to it:\n\n\
-             \x20 send a message   swaks --server {address} --from me@origin.demo --to example@good.demo\n\
-             \x20 see the queue    danerelay --config {configuration} queue list\n\
-             \x20 follow the log   tail -f {log}\n\
-             \x20 ask the DNS      dig @{dns_ip} -p {dns_port} +dnssec _{port}._tcp.mx1.good.demo TLSA\n\
-             \x20 change a rule    edit {policy} and send SIGHUP to the relay\n",
+            "\nEverything keeps running until Ctrl-C. What to type in another terminal:\n\n\
+             Send a message to a domain of the tour, and see what becomes of it:\n{send}\n\
+             Look a record up as the relay does:\n{dns}\n\
+             Ask what the relay would do with a message, and why:\n{explain}\n\
+             See what waits in the queue:\n{queue}\n\
+             Follow the log:\n{log}\n\
+             Have the relay read its policy again, after a change to\n    {policy}\n{reload}\n\n\
+             Any mail client may send through it, to {address}.\n",
+            send = ask(&["demo", "send", "you@good.demo"]),
+            dns = ask(&["dns", &format!("_{}._tcp.mx1.good.demo", stage.port), "TLSA"]),
+            explain = ask(&["explain", "--connect", "wrong.demo"]),
+            queue = ask(&["queue", "list"]),
+            log = command(&[&["tail", "-f", &log]]),
+            reload = ask(&["reload"]),
             address = relay.address(),
-            configuration = configuration.display(),
-            log = relay.log_file().display(),
-            dns_ip = stage.world.address().ip(),
-            dns_port = stage.world.address().port(),
-            port = stage.port,
-            policy = configuration.with_file_name("policy.toml").display(),
         );
         if self.json {
             // The objects on standard output stay whole.
-            return writeln!(io::stderr(), "{talk}").map_err(DemoError::Output);
+            return io::stderr().write_all(talk.as_bytes()).map_err(DemoError::Output);
         }
         write(&talk)
     }
@@ -122,6 +124,21 @@ impl Report {
     fn text(&self, text: &str) -> Result<(), DemoError> {
         if self.json { Ok(()) } else { write(text) }
     }
+}
+
+fn object(number: usize, scene: &Scene, performance: &Performance) -> serde_json::Value {
+    let line = &performance.line;
+    json!({
+        "scene": number,
+        "title": scene.title,
+        "recipient": scene.recipient(),
+        "expected": {"status": scene.expected.status, "dane": scene.expected.dane},
+        "status": line.field("status"),
+        "dane": line.field("dane"),
+        "arrived": performance.arrival != Arrival::Nowhere,
+        "as_expected": comes_to_its_end(scene, performance),
+        "line": line.text,
+    })
 }
 
 fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
@@ -136,31 +153,10 @@ fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
         && performance.arrival == expected.arrival
 }
 
-fn write(text: &str) -> Result<(), DemoError> {
+/// Writes to standard output at once: whoever watches sees each scene when it is over.
+pub(super) fn write(text: &str) -> Result<(), DemoError> {
     let mut out = io::stdout().lock();
     write!(out, "{}", PrintableLines(text))
         .and_then(|()| out.flush())
         .map_err(DemoError::Output)
-}
-
-/// Running text in lines of at most [`WIDTH`] columns, indented by four.
-fn fill(text: &str) -> String {
-    let mut lines = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column == 0 {
-            lines.push_str("    ");
-            column = 4;
-        } else if column + 1 + length > WIDTH {
-            lines.push_str("\n    ");
-            column = 4;
-        } else {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(word);
-        column += length;
-    }
-    lines
 }

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 
 use listenfd::ListenFd;
 use mail::event::{Event, EventLog, Level, Value};
-use tokio::net::{TcpListener, TcpSocket};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
 
 use super::StartError;
 use crate::config::Loaded;
 
 /// Connections that may wait to be accepted; the system's own bound (`net.core.somaxconn`) applies besides.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// Listening sockets and their addresses.
 pub(super) type Sockets = Vec<(TcpListener, SocketAddr)>;
@@ -67,21 +69,44 @@ fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, StartError> {
     Ok(sockets)
 }
 
+/// Each address is of one family: `[::]` does not take the place of `0.0.0.0`, so that both may stand side by side, and
+/// no IPv4 client comes by an address that only looks like IPv6.
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
     // So that a restart need not wait for the connections of the daemon before to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let socket = socket.listen(BACKLOG)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let socket = TcpListener::from_std(socket.into())?;
     let address = socket.local_addr()?;
     Ok((socket, address))
 }
 
-/// EADDRNOTAVAIL or EAFNOSUPPORT.
+/// Whether this machine has no address of that family.
 fn lacks_family(error: &io::Error) -> bool {
-    const EAFNOSUPPORT: i32 = 97;
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
+    [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT]
+        .iter()
+        .any(|lacking| error.raw_os_error() == Some(lacking.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn both_families_listen_on_one_port() {
+        // Others may have taken the port that the system gives for IPv4: then another one is tried.
+        let both = (0..20).any(|_| {
+            let (_four, at) = listen((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+            listen((Ipv6Addr::UNSPECIFIED, at.port()).into()).is_ok()
+        });
+        assert!(both);
+    }
 }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its part of it")]
 
+pub(crate) mod demo;
+pub(crate) mod pem;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};

@@ -10,6 +10,8 @@
 
 mod dns;
 mod explain;
+#[path = "../common/pem.rs"]
+mod pem;
 mod tlsa;
 
 use std::path::{Path, PathBuf};

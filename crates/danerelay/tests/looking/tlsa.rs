@@ -11,37 +11,10 @@ use serde_json::{Value, json};
 use testworld::dns::{Bogus, DnsFault, Questions};
 use testworld::mail::{Ca, Identity, Validity};
 
+pub(crate) use crate::pem::pem;
 use crate::{End, Stage, danerelay, text_of};
 
 const NOTHING: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
-
-/// A certificate in PEM form.
-pub(crate) fn pem(der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in der.chunks(3) {
-        let value = (0..3).fold(0u32, |value, at| {
-            value << 8 | u32::from(three.get(at).copied().unwrap_or(0))
-        });
-        for digit in 0..4 {
-            let index = usize::try_from(value >> (18 - 6 * digit) & 63).unwrap();
-            text.push(if digit <= three.len() {
-                char::from(*ALPHABET.get(index).unwrap())
-            } else {
-                '='
-            });
-        }
-    }
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
-    format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        lines.join("\n")
-    )
-}
 
 fn chain_of(identity: &Identity) -> String {
     identity

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use mail::{DaneVerdict, EnhancedStatus};
-use policy::cause::{Failure, Finality};
+use mail::EnhancedStatus;
+use policy::cause::Failure;
 use spool::{Damage, Lease};
 
 use super::pending::Pending;
@@ -34,13 +34,10 @@ pub(super) fn end_all(pending: &mut [Pending<'_>], damage: Damage, record: HostR
 
 fn result(damage: Damage, record: HostRecord) -> RecipientResult {
     RecipientResult {
-        ending: Ending::Failed(Failure {
-            finality: Finality::Transient,
-            enhanced: EnhancedStatus::new(4, 3, 0),
-            verdict: DaneVerdict::NotReached,
-            reply_code: None,
-            reason: SessionFailure::Damaged(damage).to_string(),
-        }),
+        ending: Ending::Failed(Failure::outage(
+            EnhancedStatus::new(4, 3, 0),
+            SessionFailure::Damaged(damage).to_string(),
+        )),
         record: Arc::new(record),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mail::{DaneVerdict, EnhancedStatus};
-use policy::cause::{Failure, Finality};
+use mail::EnhancedStatus;
+use policy::cause::Failure;
 use policy::conclude::conclude;
 use spool::LeasedRecipient;
 
@@ -79,13 +79,7 @@ impl<'a> Pending<'a> {
             },
             // Never so far; and if it were, no reason to give the message up.
             None => RecipientResult {
-                ending: Ending::Failed(Failure {
-                    finality: Finality::Transient,
-                    enhanced: EnhancedStatus::new(4, 4, 1),
-                    verdict: DaneVerdict::NotReached,
-                    reply_code: None,
-                    reason: "no host was tried".to_owned(),
-                }),
+                ending: Ending::Failed(Failure::outage(EnhancedStatus::new(4, 4, 1), "no host was tried")),
                 record: Arc::new(HostRecord::none(route)),
             },
         }

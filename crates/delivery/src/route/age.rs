@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use dns::{Answer, Lookup, Resolver};
 use jiff::civil::Date;
-use mail::{DaneVerdict, EnhancedStatus, NextHop};
+use mail::{EnhancedStatus, NextHop};
 use policy::Policy;
-use policy::cause::{Failure, Finality};
+use policy::cause::Failure;
 use policy::decision::{Decision, HostDecision};
 use tokio::time::Instant;
 
@@ -77,27 +77,19 @@ impl Route {
 
 /// The destination has changed between the look-ups.
 fn gone() -> Failure {
-    Failure {
-        finality: Finality::Transient,
-        enhanced: EnhancedStatus::new(4, 4, 4),
-        verdict: DaneVerdict::NotReached,
-        reply_code: None,
-        reason: "the destination has no such host at this address any more".to_owned(),
-    }
+    Failure::outage(
+        EnhancedStatus::new(4, 4, 4),
+        "the destination has no such host at this address any more",
+    )
 }
 
 /// An attempt whose time is over.
 pub(crate) fn too_late() -> Failure {
-    Failure {
-        finality: Finality::Transient,
-        enhanced: EnhancedStatus::new(4, 4, 5),
-        verdict: DaneVerdict::NotReached,
-        reply_code: None,
-        reason: format!(
-            "no connection could be begun within {} minutes of the look-ups; they are made again at the next attempt",
-            BEGIN_WITHIN.as_secs() / 60
-        ),
-    }
+    let reason = format!(
+        "no connection could be begun within {} minutes of the look-ups; they are made again at the next attempt",
+        BEGIN_WITHIN.as_secs() / 60
+    );
+    Failure::outage(EnhancedStatus::new(4, 4, 5), reason)
 }
 
 impl RouteHost {

@@ -7,7 +7,6 @@ use dns::host::{AddressFamily, Answers};
 use mail::Domain;
 use policy::settings::DaneMode;
 
-use super::remark::Remark;
 use crate::tls::DanePeer;
 
 /// A host as the connection needs it.
@@ -19,8 +18,6 @@ pub struct RouteHost {
     pub(crate) dane: Option<DanePeer>,
     /// The mode for this host: the destination's, or that of an exception.
     pub(crate) mode: DaneMode,
-    /// More about its failed look-up, where there is more to say.
-    pub(crate) remark: Option<Remark>,
     /// The answers of DNS behind all this.
     pub(crate) answers: Answers,
     /// What an MX record has in the place of a name, and is none.
@@ -68,7 +65,6 @@ impl RouteHost {
             addresses: Vec::new(),
             dane: None,
             mode,
-            remark: None,
             answers: Answers::default(),
             no_name: None,
         }

@@ -11,8 +11,8 @@
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox, QueueId,
-    ReplyCode, Ret,
+    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
+    QueueId, ReplyCode, Ret,
 };
 
 pub const ORIGINAL: &[u8] = b"Received: from client.example.org ([192.0.2.7])\r\n\tby relay.example.nl with ESMTP id \
@@ -90,6 +90,7 @@ pub fn refused() -> RecipientReport {
         diagnostic: Diagnostic::reply(ReplyCode::new(550).unwrap(), &texts),
         remote_mta: Some(DomainPart::parse("mx.example.com").unwrap()),
         verdict: DaneVerdict::Verify,
+        culprit: Culprit::Elsewhere,
         tlsa_base: Some(Domain::parse("mx.example.com").unwrap()),
         last_attempt: Some(now()),
     }
@@ -107,6 +108,7 @@ pub fn expired() -> RecipientReport {
         ),
         remote_mta: Some(DomainPart::parse("mail.example.net").unwrap()),
         verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
+        culprit: Culprit::Elsewhere,
         tlsa_base: Some(Domain::parse("mail.example.net").unwrap()),
         last_attempt: Some(now()),
     }
@@ -122,6 +124,7 @@ pub fn unreachable(action: Action) -> RecipientReport {
         diagnostic: Diagnostic::Relay("the MX look-up failed: timeout".to_owned()),
         remote_mta: None,
         verdict: DaneVerdict::NotReached,
+        culprit: Culprit::Elsewhere,
         tlsa_base: None,
         last_attempt: None,
     }

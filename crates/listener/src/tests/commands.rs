@@ -48,6 +48,10 @@ async fn each_command_has_its_reply() {
             ("RCPT TO:<c@d.example> RET=FULL", "555 5.5.4"),
             ("RCPT TO:<\u{e9}@d.example>", "553 5.6.7"),
             ("RCPT TO:<>", "501 5.1.3"),
+            (
+                "RCPT TO:<u@192.0.2.1>",
+                "501 5.1.3 An address stands in brackets: u@[192.0.2.1]",
+            ),
             ("RCPT TO:<@a,@b:u@d.example> ", "250 2.1.5"),
             ("DATA x", "501 5.5.4"),
             ("RSET x", "501 5.5.4"),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use jiff::civil::{Date, date};
 use mail::{Domain, NextHop};
-use policy::settings::DestinationPolicy;
+use policy::settings::{DestinationPolicy, ModeSource};
 use policy::{Policy, PolicyError, Sources, Text, Warning};
 
 pub const TODAY: Date = date(2026, 11, 22);
@@ -77,7 +77,15 @@ pub fn of(policy: &Policy, name: &str) -> DestinationPolicy {
 /// How much DANE counts for a destination and why, such as `off, exception until 2026-11-22`.
 pub fn dane(policy: &Policy, name: &str) -> String {
     let found = of(policy, name);
-    format!("{}, {}", found.dane, found.dane_source)
+    format!("{}, {}", found.dane, words(&found.dane_source))
+}
+
+/// Where a mode comes from, of an exception no more than its end.
+fn words(source: &ModeSource) -> String {
+    match source {
+        ModeSource::Exception(entry) => format!("exception until {}", entry.until),
+        other => other.to_string(),
+    }
 }
 
 /// The same for a receiving host of a destination, such as `mail.example for a.example`.
@@ -85,5 +93,5 @@ pub fn dane_at(policy: &Policy, host: &str, today: Date) -> String {
     let (host, destination) = host.split_once(" for ").expect("a host and a destination");
     let found = policy.for_destination(&hop(destination), today);
     let found = policy.for_mx_host(&found, &Domain::parse(host).unwrap(), today);
-    format!("{}, {}", found.dane, found.dane_source)
+    format!("{}, {}", found.dane, words(&found.dane_source))
 }

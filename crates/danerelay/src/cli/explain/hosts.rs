@@ -4,7 +4,7 @@ use std::fmt;
 
 use delivery::probe::{HostProbe, Probe};
 use delivery::route::RouteHost;
-use mail::{DaneVerdict, Domain, LookupFailure};
+use mail::{DaneVerdict, Domain};
 use policy::cause::Failure;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, Host, HostFindings, Tlsa};
@@ -162,7 +162,7 @@ impl TlsaReport {
             None | Some(HostFindings::AddressName) => ("not-asked", None),
             Some(HostFindings::Named { tlsa, .. }) => match tlsa {
                 Tlsa::NotAsked => ("not-asked", None),
-                Tlsa::LookupFailed(cause) => ("failed", Some(LookupFailure::to_string(cause))),
+                Tlsa::LookupFailed(cause) => ("failed", Some(cause.cause.to_string())),
                 Tlsa::Absent => ("absent", None),
                 Tlsa::Unusable => ("unusable", None),
                 Tlsa::Usable => ("usable", None),

@@ -174,7 +174,7 @@ fn decisions(route: &Route) -> Vec<HostDecision> {
             Destination::AddressLiteral
             | Destination::MxFailed(_)
             | Destination::NullMx(_)
-            | Destination::NoSuchDomain(_)
+            | Destination::NoSuchDomain { .. }
             | Destination::OwnMx { .. },
         ) => return Vec::new(),
     };

@@ -57,11 +57,13 @@ fn step(table: &mut String, step: &Step) {
         (None, Some("records")) => format!(": {}", found.records.join(", ")),
         (None, Some(absence)) => format!(": {absence}"),
     };
+    let reason = found.reason.as_ref().map(|reason| format!(": {reason}"));
     let said = found.extended_error.as_ref().map(|said| format!(", {said}"));
     let words = format!(
-        "{} {}{answer}{}",
+        "{} {}{answer}{}{}",
         step.name,
         found.status.as_str(),
+        reason.unwrap_or_default(),
         said.unwrap_or_default()
     );
     line(table, step.record_type, &words);

@@ -130,7 +130,10 @@ fn each_candidate_for_the_base_domain_is_shown_with_its_answer() {
     );
     let table = stage.run(&["explain", "buyer.test"]).stdout;
     assert!(
-        table.contains(&format!("TLSA         {start} failed: rcode REFUSED\n")),
+        table.contains(&format!(
+            "TLSA         {start} failed: rcode REFUSED: {} answers REFUSED for {start} TLSA\n",
+            world.address()
+        )),
         "{table}"
     );
     world.mend_dns(&Questions::At(start.to_owned())).unwrap();

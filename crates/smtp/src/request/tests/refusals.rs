@@ -73,6 +73,18 @@ fn reverse_paths_that_are_no_address() {
     );
 }
 
+/// They would be looked up as names; as a sender, it is only where reports would go.
+#[test]
+fn recipients_at_a_bare_address() {
+    refused(
+        R::BareAddress,
+        &["RCPT TO:<u@192.0.2.1>", "RCPT TO:<@a:u@192.0.2.1.>"],
+    );
+    assert!(parse("RCPT TO:<u@192.0.2.1.example>").is_ok());
+    assert!(parse("RCPT TO:<u@[192.0.2.1]>").is_ok());
+    assert!(parse("MAIL FROM:<u@192.0.2.1>").is_ok());
+}
+
 /// RFC 1870 §3: digits; the parameter comes once (§6).
 #[test]
 fn sizes_that_are_no_number() {

@@ -1,0 +1,177 @@
+//! What the README shows is what the program prints.
+//!
+//! Its blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, ports,
+//! digests and line breaks. `[…]` stands for what a sample leaves out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::demo::Demo;
+use common::pem::pem;
+use jiff::Timestamp;
+use testworld::mail::Ca;
+
+const README: &str = include_str!("../../../README.md");
+const TESTS: &str = include_str!("../../../tests/run");
+/// What a sample leaves out.
+const LEFT_OUT: &str = "[…]";
+
+/// A command as the README shows it, and what it prints.
+#[derive(Debug)]
+struct Sample {
+    arguments: Vec<&'static str>,
+    output: String,
+}
+
+/// The blocks between fences.
+fn blocks() -> impl Iterator<Item = &'static str> {
+    README.split("```").skip(1).step_by(2).map(|block| {
+        let (_language, text) = block.split_once('\n').unwrap();
+        text
+    })
+}
+
+fn samples() -> Vec<Sample> {
+    let mut samples: Vec<Sample> = Vec::new();
+    for block in blocks().filter(|block| block.starts_with("$ danerelay ")) {
+        for line in block.lines() {
+            if let Some(command) = line.strip_prefix("$ danerelay ") {
+                samples.push(Sample {
+                    arguments: command.split(' ').collect(),
+                    output: String::new(),
+                });
+            } else {
+                let sample = samples.last_mut().unwrap();
+                sample.output.push_str(line);
+                sample.output.push('\n');
+            }
+        }
+    }
+    samples
+}
+
+#[test]
+fn samples_are_what_is_printed() {
+    let demo = Demo::kept();
+    let tour = demo.seen.clone();
+    let configuration = demo.configuration();
+    let place = tempfile::tempdir().unwrap();
+    let certificate = Ca::new("Example CA")
+        .unwrap()
+        .issue(&["mx1.example.org"])
+        .unwrap();
+    fs::write(place.path().join("cert.pem"), pem(&certificate.chain()[0])).unwrap();
+    let samples = samples();
+    assert!(samples.len() >= 3, "{samples:?}");
+    for sample in samples {
+        let printed = if sample.arguments == ["demo"] {
+            tour.clone()
+        } else {
+            print(&sample.arguments, &configuration, place.path())
+        };
+        compare(
+            &sample,
+            &printed.replace(
+                configuration.parent().unwrap().to_str().unwrap(),
+                "/etc/danerelay",
+            ),
+        );
+    }
+    demo.stop();
+}
+
+fn print(arguments: &[&str], configuration: &Path, place: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .arg("-c")
+        .arg(configuration)
+        .args(arguments)
+        .current_dir(place)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].map(|octets| String::from_utf8(octets).unwrap());
+    said.concat()
+}
+
+/// Each part of the sample, in order, is in what is printed.
+fn compare(sample: &Sample, printed: &str) {
+    let actual = normalised(printed);
+    let mut rest = &actual[..];
+    let parts: Vec<&str> = sample.output.split(LEFT_OUT).collect();
+    for part in &parts {
+        let part = normalised(part);
+        let Some(place) = rest.find(&part) else {
+            panic!(
+                "the README's sample of `danerelay {}` has\n{part}\nand what is printed is\n{printed}\n(compared as {actual})",
+                sample.arguments.join(" ")
+            );
+        };
+        assert!(
+            parts.len() > 1 || rest.len() == part.len(),
+            "more is printed:\n{printed}"
+        );
+        rest = &rest[place + part.len()..];
+    }
+}
+
+/// The words, with the same in the place of whatever differs each time.
+fn normalised(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let word = match words.last().map(String::as_str) {
+            Some("port") => "#".to_owned(),
+            _ => normalised_word(word),
+        };
+        words.push(word);
+    }
+    words.join(" ")
+}
+
+fn normalised_word(word: &str) -> String {
+    let bare = word.trim_end_matches([',', ';', '.']);
+    let tail = &word[bare.len()..];
+    for key in ["id=", "port=", "delay=", "delays=", "size="] {
+        if bare.starts_with(key) {
+            return format!("{key}#{tail}");
+        }
+    }
+    if let Ok(address) = bare.parse::<SocketAddr>() {
+        return format!("{}:#{tail}", address.ip());
+    }
+    let is_id = bare.len() == 26 && bare.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+    let digest = bare.trim_end_matches(['…', '"']);
+    let is_digest = [8, 64].contains(&digest.len()) && digest.chars().all(|c| c.is_ascii_hexdigit());
+    if is_id || is_digest || bare.parse::<Timestamp>().is_ok() {
+        return format!("#{tail}");
+    }
+    word.to_owned()
+}
+
+/// The end of `tests/run` as the README shows it has the script's own steps.
+#[test]
+fn the_steps_of_the_checks_are_those_of_the_script() {
+    let shown = blocks()
+        .find_map(|block| block.split_once("=== summary\n"))
+        .unwrap()
+        .1;
+    let shown: Vec<&str> = shown
+        .lines()
+        .filter_map(|line| line.strip_prefix("ok"))
+        .map(|line| line.split_once("s  ").unwrap().1)
+        .collect();
+    let steps: Vec<&str> = TESTS
+        .lines()
+        .filter_map(|line| line.strip_prefix("step \"")?.split('"').next())
+        .collect();
+    assert_eq!(shown, steps);
+}

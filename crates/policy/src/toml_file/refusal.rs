@@ -1,0 +1,127 @@
+//! Why a schema does not take a tree.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Error, Expected, Unexpected};
+
+use crate::file_error::{Fault, one_line};
+
+/// One reason, with the keys that lead to its place.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    keys: Vec<String>,
+    span: Option<Range<usize>>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    UnknownKey {
+        key: String,
+        allowed: &'static [&'static str],
+    },
+    MissingKey(&'static str),
+    /// A word that is none of these.
+    Word(&'static [&'static str]),
+    /// A value of another form.
+    Form(String),
+    /// A value that has the form, and something else wrong with it.
+    Reason(String),
+}
+
+impl Refusal {
+    /// Something of the form `allowed` should be there.
+    pub(super) fn form(allowed: impl Into<String>) -> Self {
+        Self::new(What::Form(allowed.into()))
+    }
+
+    /// One of the words should be there.
+    pub(super) fn word(allowed: &'static [&'static str]) -> Self {
+        Self::new(What::Word(allowed))
+    }
+
+    fn new(what: What) -> Self {
+        Self {
+            keys: Vec::new(),
+            span: None,
+            what,
+        }
+    }
+
+    /// Gives it this place, if it has none yet.
+    pub(super) fn at(mut self, span: &Range<usize>) -> Self {
+        self.span.get_or_insert_with(|| span.clone());
+        self
+    }
+
+    /// Puts a key in front of those that lead to it.
+    pub(super) fn under(mut self, key: &str) -> Self {
+        self.keys.insert(0, key.to_owned());
+        self
+    }
+
+    /// The fault that it is in `source`, and its place there.
+    pub(super) fn into_fault(self, source: &str) -> (Range<usize>, Fault) {
+        let span = self.span.unwrap_or_default();
+        let key = self.keys.join(".");
+        let value = one_line(source.get(span.clone()).unwrap_or_default());
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let fault = match self.what {
+            What::UnknownKey { key, allowed } => Fault::UnknownKey {
+                key,
+                allowed: owned(allowed),
+            },
+            What::MissingKey(key) => Fault::MissingKey(key.to_owned()),
+            What::Word(allowed) => Fault::UnknownWord {
+                key,
+                word: value,
+                allowed: owned(allowed),
+            },
+            What::Form(allowed) => Fault::Form { key, value, allowed },
+            What::Reason(reason) => Fault::Value { key, value, reason },
+        };
+        (span, fault)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.what)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Error for Refusal {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        Self::new(What::Reason(reason.to_string()))
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::form(expected.to_string())
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::form(expected.to_string())
+    }
+
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::form(expected.to_string())
+    }
+
+    fn unknown_variant(_: &str, allowed: &'static [&'static str]) -> Self {
+        Self::word(allowed)
+    }
+
+    fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {
+        Self::new(What::UnknownKey {
+            key: key.to_owned(),
+            allowed,
+        })
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self::new(What::MissingKey(key))
+    }
+}
