@@ -11,8 +11,9 @@ use std::fs;
 use std::path::Path;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
-pub const PROGRAMS: [(&str, &str); 11] = [
+pub const PROGRAMS: [(&str, &str); 12] = [
     ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
     ("mount", "mount"),
     ("ip", "iproute2"),
     ("postfix", "postfix"),
@@ -24,6 +25,9 @@ pub const PROGRAMS: [(&str, &str); 11] = [
     ("openssl", "openssl"),
     ("swaks", "swaks"),
 ];
+
+/// The name of the machine that all of this runs on.
+pub const HOSTNAME: &str = "relay.test";
 
 /// Plays `story` in an arena of its own; `test` is the name of the calling test function.
 ///
@@ -42,15 +46,16 @@ pub fn run(test: &str, story: fn(&Path)) {
             missing.join(", ")
         );
     }
-    let options = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
+    let options = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"];
     namespaces::run(test, &options, |directory| {
         prepare(directory);
         story(directory);
     });
 }
 
-/// Inside: an own loopback interface and an own `/etc/resolv.conf`.
+/// Inside: an own loopback interface, an own host name and an own `/etc/resolv.conf`.
 fn prepare(directory: &Path) {
+    fs::write("/proc/sys/kernel/hostname", HOSTNAME).unwrap();
     run_to_end(command("ip").args(["link", "set", "lo", "up"]));
     // Postfix insists on addresses that an interface has by name, not by netmask.
     for address in [FRONT, BACK] {

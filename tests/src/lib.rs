@@ -3,7 +3,7 @@
 //! ```text
 //!  sendmail ─► Postfix ─► danerelay ─────────────► Postfix ─► Maildir
 //!             or Exim     127.0.0.1:2525           or Exim
-//!             127.0.0.2                            127.0.0.3:25
+//!             127.0.0.2                            192.0.2.25:25
 //!                             │ DNS
 //!                             ▼
 //!                          Unbound ─────► Knot, zones signed by BIND's tools
@@ -19,10 +19,11 @@
 //! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
 //! 5. [`server`]: what a test asks of a mail server; [`postfix`] and [`exim`]: complete instances, configured from
 //!    nothing.
-//! 6. [`relay`]: the relay under test: its configuration, its log lines, its queue.
+//! 6. [`relay`]: the relay under test: its configuration, its queue, and its [`log`].
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
 //! 8. [`report`]: a delivery status notification as a mail client's parser reads it.
 //! 9. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
+//! 10. [`system`]: a system on which the relay was just installed, to run it by its defaults or as its [`unit`] says.
 //!
 //! [`crash`] is another world: the relay under load, killed, without power, with a disk that fails; [`powerloss`] is that
 //! disk.
@@ -50,6 +51,7 @@ pub mod crash;
 pub mod exim;
 pub mod fuzz;
 pub mod letter;
+pub mod log;
 pub mod namespaces;
 pub mod postfix;
 pub mod powerloss;
@@ -59,6 +61,8 @@ pub mod report;
 pub mod resolver;
 pub mod server;
 pub mod stage;
+pub mod system;
+pub mod unit;
 pub mod wait;
 pub mod world;
 pub mod zones;

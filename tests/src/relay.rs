@@ -1,11 +1,13 @@
 //! The relay under test, as an administrator sees it: configuration files, log, queue.
 
+use crate::log::Log;
 use crate::process::{Daemon, command, run};
 use crate::resolver;
 use crate::server::FRONT;
 use crate::wait;
 use serde_json::Value;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -30,8 +32,16 @@ pub enum DnsMode {
 /// A running relay.
 pub struct Relay {
     configuration: PathBuf,
-    log: PathBuf,
+    log: Log,
     daemon: Daemon,
+}
+
+impl Deref for Relay {
+    type Target = Log;
+
+    fn deref(&self) -> &Log {
+        &self.log
+    }
 }
 
 impl Relay {
@@ -68,7 +78,7 @@ impl Relay {
         Self {
             daemon: serve(&configuration),
             configuration,
-            log,
+            log: Log::at(&log),
         }
     }
 
@@ -76,31 +86,6 @@ impl Relay {
     pub fn restart(&mut self) {
         self.daemon.kill();
         self.daemon = serve(&self.configuration);
-    }
-
-    /// The first delivery line for this recipient with this status.
-    pub fn delivery(&self, recipient: &str, status: &str) -> LogLine {
-        let what = format!("a log line with to={recipient} and status={status}");
-        wait::until(&what, || {
-            self.deliveries(recipient)
-                .into_iter()
-                .find(|line| line.get("status") == status)
-        })
-    }
-
-    /// All delivery lines for this recipient so far.
-    pub fn deliveries(&self, recipient: &str) -> Vec<LogLine> {
-        self.lines(&format!(" to={recipient}, mode="))
-    }
-
-    /// The first line of this event with this status.
-    pub fn event(&self, event: &str, status: &str) -> LogLine {
-        let end = format!(", event={event}\n");
-        let found = format!(" status={status},");
-        wait::until(&format!("event={event} with status={status}"), || {
-            let mut lines = self.lines(&end).into_iter();
-            lines.find(|line| line.text.contains(&found))
-        })
     }
 
     /// Puts a file beside the configuration: the policy, or a list that it names.
@@ -111,19 +96,6 @@ impl Relay {
     /// Has everything read again.
     pub fn hang_up(&self) {
         run(command("kill").args(["-HUP", &self.daemon.id().to_string()]));
-    }
-
-    /// All complete lines so far that contain this; their newlines can be matched too.
-    fn lines(&self, text: &str) -> Vec<LogLine> {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let complete = log
-            .split_inclusive('\n')
-            .filter(|line| line.ends_with('\n') && line.contains(text));
-        complete
-            .map(|line| LogLine {
-                text: line.trim_end().to_owned(),
-            })
-            .collect()
     }
 
     /// What `queue list --json` says about the message for this recipient, if it is still in the queue.
@@ -151,38 +123,6 @@ fn serve(configuration: &Path) -> Daemon {
     daemon
 }
 
-/// One line of the log in text form.
-#[derive(Debug)]
-pub struct LogLine {
-    text: String,
-}
-
-impl LogLine {
-    /// The value of a field, without its quotes; panics where the line has none of this name.
-    pub fn get(&self, name: &str) -> &str {
-        let start = format!(" {name}=");
-        let (_, rest) = self
-            .text
-            .split_once(&start)
-            .unwrap_or_else(|| panic!("no {name} in {}", self.text));
-        match rest.strip_prefix('"') {
-            Some(quoted) => &quoted[..closing_quote(quoted)],
-            None => rest.split(", ").next().unwrap_or_default(),
-        }
-    }
-}
-
-/// Where the quoted value ends: at the first quote without a backslash before it.
-fn closing_quote(quoted: &str) -> usize {
-    let mut escaped = false;
-    let end = quoted.find(|character| {
-        let ends = character == '"' && !escaped;
-        escaped = character == '\\' && !escaped;
-        ends
-    });
-    end.unwrap_or(quoted.len())
-}
-
 /// The relay's program: `DANERELAY_BIN`, or what cargo builds beside this test.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -206,32 +146,4 @@ fn build() -> PathBuf {
         .nth(2)
         .expect("a target directory")
         .join("danerelay")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_read_from_a_line() {
-        let line = LogLine {
-            text: "2026-11-22T10:00:00Z danerelay[7]: id=01JDB3, from=<a@example.org>, to=b@example.test, mode=dane strict, \
-                   dane=\"Fail (No matching TLSA RRs)\", tls=-, dsn=250, reply=\"250 2.0.0 \\\"Ok\\\", queued\", size=1"
-                .to_owned(),
-        };
-        assert_eq!(line.get("id"), "01JDB3");
-        assert_eq!(line.get("mode"), "dane strict");
-        assert_eq!(line.get("dane"), "Fail (No matching TLSA RRs)");
-        assert_eq!(line.get("reply"), r#"250 2.0.0 \"Ok\", queued"#);
-        assert_eq!(line.get("size"), "1");
-    }
-
-    #[test]
-    #[should_panic(expected = "no tlsa in")]
-    fn a_missing_field_fails_the_test() {
-        LogLine {
-            text: " id=1, mx=secure".to_owned(),
-        }
-        .get("tlsa");
-    }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The address the front server sends from.
 pub const FRONT: &str = "127.0.0.2";
-/// The address the receiving server listens on, port 25.
-pub const BACK: &str = "127.0.0.3";
+/// The address the receiving server listens on, port 25. Not on loopback, where no stranger's mail server is.
+pub const BACK: &str = "192.0.2.25";
 
 /// An account without rights, which owns the mailboxes.
 pub const NOBODY: u32 = 65534;

@@ -1,7 +1,8 @@
 //! The world with a relay in its middle and a mail server that sends through it.
 
 use crate::letter::Letter;
-use crate::relay::{DnsMode, HOST, LogLine, PORT, Relay};
+use crate::log::LogLine;
+use crate::relay::{DnsMode, HOST, PORT, Relay};
 use crate::resolver::Resolver;
 use crate::server::{Make, Submit};
 use crate::world::{SOFT_FAIL, World};

@@ -70,6 +70,11 @@ impl World {
         self.tree.replace(&secured(domain, tlsa));
     }
 
+    /// Ends the resolver.
+    pub fn silence_resolver(&mut self) {
+        self.resolver.kill();
+    }
+
     /// Puts a resolver of another kind in the place of the one that runs.
     pub fn resolve_by(&mut self, resolver: Resolver) {
         self.resolver.kill();

@@ -1,60 +1,139 @@
-//! What is known of the resolver, and what raises a doubt.
+//! What each server that is to be believed has shown, and what raises a doubt.
+//!
+//! Evidence belongs to the server that gave it, and to the time when it was given: that an answer comes without AD says something
+//! only if its server validates, so the same server must have set AD on an answer to a question asked after it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hickory_proto::rr::Name;
 use tokio::sync::{Notify, watch};
 
-use crate::Mode;
-use crate::validate::Validator;
+use crate::NoAnswer;
+use crate::fault::Fault;
+use crate::flight::Flights;
 
 /// So many failures without an answer in between are the resolver's rather than those of the names.
 const DOUBTFUL: usize = 20;
 
-/// What can change while look-ups are under way. What was looked up with another state is not kept.
-#[derive(Clone)]
-pub(crate) struct State {
-    pub(crate) mode: Mode,
-    pub(crate) belief: Belief,
-    pub(crate) insecure: Vec<Name>,
-    pub(crate) validator: Arc<Validator>,
+/// A moment in what passes between us and one server. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+/// Why a server has not shown that it validates.
+#[derive(Debug, Clone)]
+pub(crate) enum Unproved {
+    /// It answers for the signed root without AD.
+    DoesNotValidate,
+    /// It gives no answer.
+    Failed(NoAnswer),
 }
 
-/// What the AD bit of the servers is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Belief {
-    /// Not known yet.
-    Untested,
-    /// The servers validate.
-    Shown,
-    /// They do not.
-    Refuted,
+/// What one server has shown of its validation.
+pub(crate) struct Credit {
+    clock: AtomicU64,
+    /// When the last question that it answered with AD was asked; 0: it has shown nothing, or shown since that it does not.
+    shown: AtomicU64,
+    /// What a self-test found that no validating resolver does.
+    found_out: Mutex<Option<Fault>>,
+    /// How often it lost the belief that it had.
+    losses: AtomicUsize,
+    /// The question by which it shows that it validates. Who needs that meanwhile shares it.
+    pub(crate) proving: Flights<(), Result<Moment, Unproved>>,
 }
 
-impl State {
-    /// Whether every answer would be without meaning.
-    pub(crate) fn is_refuted(&self) -> bool {
-        match (self.mode, self.belief) {
-            (Mode::TrustAd, Belief::Refuted) => true,
-            (Mode::TrustAd, Belief::Untested | Belief::Shown) | (Mode::Validate, _) => false,
+impl Credit {
+    /// It has shown nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+            found_out: Mutex::default(),
+            losses: AtomicUsize::new(0),
+            proving: Flights::new(),
         }
     }
-}
 
-/// Ends the wait for a self-test, even one that is broken off.
-pub(crate) struct Testing<'a>(&'a watch::Sender<bool>);
+    /// Now, which is after everything before.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(self.clock.fetch_add(1, Ordering::SeqCst).saturating_add(1))
+    }
 
-impl<'a> Testing<'a> {
-    pub(crate) fn new(testing: &'a watch::Sender<bool>) -> Self {
-        testing.send_replace(true);
-        Self(testing)
+    /// It has set AD on the answer to a question asked at that moment.
+    pub(crate) fn show(&self, asked: Moment) {
+        self.shown.fetch_max(asked.0, Ordering::SeqCst);
+    }
+
+    /// Whether it has ever set AD since it was last seen not to.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.shown.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether it has set AD on the answer to a question asked since that moment.
+    pub(crate) fn has_shown_since(&self, moment: Moment) -> bool {
+        self.shown.load(Ordering::SeqCst) >= moment.0
+    }
+
+    /// It has shown that it does not validate.
+    pub(crate) fn lose(&self) {
+        if self.shown.swap(0, Ordering::SeqCst) > 0 {
+            self.losses.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// What a self-test found that no validating resolver does; nothing if it found no such thing.
+    pub(crate) fn judge(&self, fault: Option<Fault>) {
+        let mut found_out = self.found_out();
+        if fault.is_some() && found_out.is_none() {
+            self.losses.fetch_add(1, Ordering::SeqCst);
+        }
+        *found_out = fault;
+    }
+
+    /// Why nothing that it says counts, if that is so.
+    pub(crate) fn distrust(&self) -> Option<Fault> {
+        self.found_out().clone()
+    }
+
+    fn found_out(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.found_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn losses(&self) -> usize {
+        self.losses.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Testing<'_> {
+/// The first self-tests that are still to come. Look-ups wait for them.
+#[derive(Clone)]
+pub(crate) struct Expectations(Arc<watch::Sender<usize>>);
+
+impl Expectations {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    pub(crate) fn add(&self) -> Expected {
+        self.0
+            .send_modify(|expected| *expected = expected.saturating_add(1));
+        Expected(self.clone())
+    }
+
+    /// Ends when nothing more is to come.
+    pub(crate) async fn met(&self) {
+        // It cannot fail: the other end is ours.
+        let _ = self.0.subscribe().wait_for(|expected| *expected == 0).await;
+    }
+}
+
+/// A self-test that is about to begin. Look-ups wait for it, each within its deadline, until this is dropped: by whoever has
+/// made the test, or has failed to.
+#[must_use = "look-ups wait as long as it lives"]
+pub struct Expected(Expectations);
+
+impl Drop for Expected {
     fn drop(&mut self) {
-        self.0.send_replace(false);
+        let expectations = &self.0.0;
+        expectations.send_modify(|expected| *expected = expected.saturating_sub(1));
     }
 }
 
@@ -81,5 +160,42 @@ impl Doubt {
 
     pub(crate) async fn arisen(&self) {
         self.arose.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_afterwards_says_something_about_an_answer() {
+        let credit = Credit::new();
+        let before = credit.now();
+        let answered = credit.now();
+        credit.show(before);
+        assert!(credit.has_shown() && !credit.has_shown_since(answered));
+        credit.show(credit.now());
+        assert!(credit.has_shown_since(answered));
+        // An older question that is answered late takes nothing back.
+        credit.show(before);
+        assert!(credit.has_shown_since(answered));
+        credit.lose();
+        assert!(!credit.has_shown());
+    }
+
+    #[test]
+    fn only_belief_that_was_there_can_be_lost() {
+        let credit = Credit::new();
+        credit.lose();
+        assert_eq!(credit.losses(), 0);
+        credit.show(credit.now());
+        credit.lose();
+        credit.lose();
+        assert_eq!(credit.losses(), 1);
+        credit.judge(Some(Fault::NotValidating));
+        credit.judge(Some(Fault::NotValidating));
+        assert_eq!(credit.losses(), 2);
+        credit.judge(None);
+        assert_eq!(credit.distrust(), None);
     }
 }

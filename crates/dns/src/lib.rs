@@ -4,8 +4,8 @@
 //! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
 //! [`LookupFailure`](mail::LookupFailure) at one place; a [`NoAnswer`] adds what failed, where. A tour:
 //!
-//! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), where
-//!    validation ends ([`anchor`]).
+//! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), what the system says of them
+//!    ([`resolv_conf`]), where validation ends ([`anchor`]).
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
 //! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
@@ -33,6 +33,7 @@ pub mod config;
 mod diagnosis;
 mod extended;
 mod failure;
+mod fault;
 mod flaw;
 mod flight;
 mod hop;
@@ -42,9 +43,11 @@ pub mod mx;
 mod outage;
 mod presentation;
 mod record;
+pub mod resolv_conf;
 mod resolver;
 pub mod self_test;
 pub mod server;
+mod state;
 mod subtrees;
 mod trusting;
 mod upstream;
@@ -53,6 +56,7 @@ mod weight;
 
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
+pub use belief::Expected;
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
 pub use diagnosis::Diagnosis;
 pub use extended::ExtendedError;

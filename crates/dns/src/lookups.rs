@@ -4,27 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::asked::{Asked, Found};
-use crate::belief::{Belief, Doubt, State, Testing};
+use crate::belief::{Doubt, Expectations, Expected};
 use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
 use crate::record::{absolute, to_domain, to_name};
 use crate::resolver::to_names;
-use crate::self_test::Fault;
+use crate::state::State;
 use crate::subtrees::Subtrees;
-use crate::trusting::Trusting;
-use crate::upstream::{Asking, Upstream};
-use crate::validate::Validator;
+use crate::trusting::{Trusting, has_signatures, signed_question};
+use crate::upstream::Asking;
 use crate::{
-    Alias, Answer, Data, Exchange, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, TrustAnchors,
+    Alias, Answer, Data, Exchange, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, Server,
+    TrustAnchors,
 };
 
 /// More aliases than this in a row are taken for a loop (RFC 7672 §2.1.3 asks for a limit and names none).
@@ -39,12 +37,9 @@ type Kept = Result<Found, NoAnswer>;
 
 /// Everything behind a [`crate::Resolver`].
 pub(crate) struct Lookups {
-    upstream: Arc<Upstream>,
-    trusting: Trusting,
     state: ArcSwap<State>,
-    /// Whether a self-test is under way or about to begin. The first look-ups wait for its end.
-    testing: watch::Sender<bool>,
-    proving: Flights<(), Result<Security, NoAnswer>>,
+    /// The self-tests for which look-ups wait.
+    expectations: Expectations,
     answers: TimedCache<Asked, Kept>,
     under_way: Flights<Asked, Kept>,
     doubt: Doubt,
@@ -53,23 +48,9 @@ pub(crate) struct Lookups {
 
 impl Lookups {
     pub(crate) fn new(config: ResolverConfig) -> Self {
-        let upstream = Arc::new(Upstream::new(config.servers.clone(), config.timeout));
-        let validator = Validator::new(
-            Arc::clone(&upstream),
-            config.trust_anchors.clone(),
-            config.octets_of_keys(),
-        );
         Self {
-            trusting: Trusting::new(Arc::clone(&upstream)),
-            upstream,
-            state: ArcSwap::from_pointee(State {
-                mode: config.mode,
-                belief: Belief::Untested,
-                insecure: to_names(&config.domain_insecure),
-                validator: Arc::new(validator),
-            }),
-            testing: watch::Sender::new(false),
-            proving: Flights::new(),
+            state: ArcSwap::from_pointee(State::new(&config, to_names(&config.domain_insecure))),
+            expectations: Expectations::new(),
             answers: TimedCache::new(config.octets_of_answers()),
             under_way: Flights::new(),
             doubt: Doubt::default(),
@@ -81,50 +62,53 @@ impl Lookups {
         self.state.load().mode
     }
 
+    /// Answers do not outlive the validator that they came from.
     pub(crate) fn set_mode(&self, mode: Mode) -> Result<(), ResolverError> {
-        let config = ResolverConfig {
+        mode.check(&self.state.load().servers)?;
+        let before = self.state.rcu(|state| State {
             mode,
-            ..self.config.clone()
-        };
-        config.check()?;
-        self.change(|state| {
-            if state.mode != mode {
-                state.belief = Belief::Untested;
-            }
-            state.mode = mode;
+            ..State::clone(state)
         });
+        if before.mode != mode {
+            self.answers.clear();
+        }
         Ok(())
     }
 
-    pub(crate) fn expect_self_test(&self) {
-        self.testing.send_replace(true);
-    }
-
-    /// A self-test is under way until the value is dropped.
-    pub(crate) fn testing(&self) -> Testing<'_> {
-        Testing::new(&self.testing)
-    }
-
-    pub(crate) fn judge(&self, belief: Belief) {
-        self.change(|state| state.belief = belief);
-    }
-
-    /// Changes the state. Answers do not outlive the validator that they came from, nor its good name.
-    fn change(&self, change: impl Fn(&mut State)) {
-        let changed = |state: &Arc<State>| {
-            let mut new = State::clone(state);
-            change(&mut new);
-            if (new.mode, new.belief) == (state.mode, state.belief) {
-                Arc::clone(state)
-            } else {
-                Arc::new(new)
-            }
+    /// Nothing is kept that other servers said or showed.
+    pub(crate) fn set_servers(&self, mode: Mode, servers: Vec<Server>) -> Result<(), ResolverError> {
+        let config = ResolverConfig {
+            mode,
+            servers,
+            trust_anchors: self.state.load().validator.anchors().clone(),
+            ..self.config.clone()
         };
-        let before = self.state.rcu(changed);
-        let now = self.state.load();
-        if before.mode != now.mode || before.is_refuted() != now.is_refuted() {
+        config.check()?;
+        let new = State::new(&config, Vec::new());
+        self.state.rcu(|state| State {
+            insecure: state.insecure.clone(),
+            ..new.clone()
+        });
+        self.answers.clear();
+        Ok(())
+    }
+
+    pub(crate) fn expect_self_test(&self) -> Expected {
+        self.expectations.add()
+    }
+
+    /// What the servers are believed by.
+    pub(crate) fn trusting(&self) -> Trusting {
+        self.state.load().trusting.clone()
+    }
+
+    /// Forgets all answers where a server has lost the belief that it had; whether that is so.
+    pub(crate) fn forget_what_the_refuted_said(&self) -> bool {
+        let lost = self.state.load().upstream.take_losses();
+        if lost {
             self.answers.clear();
         }
+        lost
     }
 
     pub(crate) fn set_domain_insecure(&self, names: &[Name]) {
@@ -141,17 +125,12 @@ impl Lookups {
     }
 
     /// Whether they are others than before. Nothing that was found with those is kept.
-    pub(crate) fn set_trust_anchors(&self, anchors: TrustAnchors) -> bool {
-        if *self.state.load().validator.anchors() == anchors {
+    pub(crate) fn set_trust_anchors(&self, anchors: &TrustAnchors) -> bool {
+        if self.state.load().validator.anchors() == anchors {
             return false;
         }
-        // Keys, delegations and verdicts on signatures stay with the old one.
-        let upstream = Arc::clone(&self.upstream);
-        let validator = Arc::new(Validator::new(upstream, anchors, self.config.octets_of_keys()));
-        self.state.rcu(|state| State {
-            validator: Arc::clone(&validator),
-            ..State::clone(state)
-        });
+        let octets = self.config.octets_of_keys();
+        self.state.rcu(|state| state.anchored(anchors.clone(), octets));
         self.answers.clear();
         self.doubt.raise();
         true
@@ -204,9 +183,6 @@ impl Lookups {
 
     /// The answer, from the cache or from the servers.
     pub(crate) async fn lookup(&self, asked: Asked) -> Kept {
-        if self.state.load().is_refuted() {
-            return Err(refuted());
-        }
         if let Some((mut known, rest)) = self.answers.get(&asked) {
             if let Ok(found) = &mut known {
                 found.set_ttl(u32::try_from(rest.as_secs()).unwrap_or(u32::MAX));
@@ -218,26 +194,28 @@ impl Lookups {
 
     async fn ask(&self, asked: &Asked) -> Kept {
         let start = Instant::now();
-        let gate = timeout_at(start + self.config.timeout, self.gate()).await;
-        let state = gate.unwrap_or_else(|_| Err(untested(LookupFailure::Timeout)));
-        let result = match &state {
-            Ok(state) => self.find(state, start, asked).await,
-            Err(cause) => Err(cause.clone()),
-        };
+        let patience = self.config.timeout;
+        if timeout_at(start + patience, self.expectations.met())
+            .await
+            .is_err()
+        {
+            return Err(NoAnswer::new(LookupFailure::Timeout, Outage::NotYetTested).ours());
+        }
+        let state = self.state.load_full();
+        let losses = state.upstream.losses();
+        let result = self.find(&state, start, asked).await;
         self.doubt.note(result.is_err());
-        let Ok(state) = state else { return result };
         let life = match &result {
             Ok(found) => Duration::from_secs(found.ttl().into()).min(ANSWER_LIFE),
             Err(_) => FAILURE_LIFE,
         };
         self.answers.insert(asked.clone(), result.clone(), life);
         // Looked at after the insertion: whoever changes the state changes it first and clears the cache then.
-        let now = self.state.load();
-        if !Arc::ptr_eq(&state, &now) {
+        if !Arc::ptr_eq(&state, &self.state.load()) || state.upstream.losses() != losses {
             self.answers.remove(asked);
         }
-        if now.is_refuted() {
-            return Err(refuted());
+        if self.forget_what_the_refuted_said() {
+            self.doubt.raise();
         }
         result
     }
@@ -250,75 +228,37 @@ impl Lookups {
             .map_err(|failure| failure.about(&name, record_type))
     }
 
-    /// The state to look up with, once it is known to be good for that.
-    async fn gate(&self) -> Result<Arc<State>, NoAnswer> {
-        if let Some(state) = self.settled()? {
-            return Ok(state);
+    /// The status of the root where we validate; secure where no anchor is above it, for then it shows nothing.
+    pub(crate) async fn validated_root(&self) -> Result<Security, NoAnswer> {
+        if !self.state.load().validator.reaches(&Name::root()) {
+            return Ok(Security::Secure);
         }
-        // It cannot fail: the other end is ours.
-        let _ = self.testing.subscribe().wait_for(|testing| !testing).await;
-        if let Some(state) = self.settled()? {
-            return Ok(state);
-        }
-        let root = self.proving.share(&(), || self.trusting.root()).await;
-        let belief = match root {
-            Ok(Security::Secure) => Belief::Shown,
-            Ok(Security::Insecure) => Belief::Refuted,
-            // That the root is bogus is no statement about the name.
-            Err(failure) if failure.cause.is_bogus() => {
-                return Err(failure.ours().called(LookupFailure::Indeterminate));
-            }
-            Err(outage) => return Err(outage.ours()),
+        let answer = self.validated(&Name::root(), RecordType::SOA).await?;
+        Ok(answer.security)
+    }
+
+    /// The answer as we validate it, whatever the mode, past cache and expectations.
+    pub(crate) async fn validated(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
+        let state = State {
+            mode: Mode::Validate,
+            ..State::clone(&self.state.load())
         };
-        // A self-test that ended meanwhile knows more.
-        self.change(|state| match state.belief {
-            Belief::Untested => state.belief = belief,
-            Belief::Shown | Belief::Refuted => {}
-        });
-        self.settled()?
-            .ok_or_else(|| untested(LookupFailure::Indeterminate))
-    }
-
-    /// The state, if it is good to look up with; nothing if that is not known yet.
-    fn settled(&self) -> Result<Option<Arc<State>>, NoAnswer> {
-        let state = self.state.load_full();
-        match (state.mode, state.belief) {
-            (Mode::Validate, _) | (Mode::TrustAd, Belief::Shown) => Ok(Some(state)),
-            (Mode::TrustAd, Belief::Refuted) => Err(refuted()),
-            (Mode::TrustAd, Belief::Untested) => Ok(None),
-        }
-    }
-
-    pub(crate) async fn root(&self) -> Result<Option<Security>, NoAnswer> {
-        match self.mode() {
-            Mode::TrustAd => self.trusting.root().await.map(Some),
-            Mode::Validate if !self.state.load().validator.reaches(&Name::root()) => Ok(None),
-            Mode::Validate => {
-                let answer = self.fresh(&Name::root(), RecordType::SOA).await?;
-                Ok(Some(answer.security))
-            }
-        }
-    }
-
-    /// The answer, past cache and gate.
-    pub(crate) async fn fresh(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
-        let state = self.state.load_full();
         self.follow(&state, Instant::now(), name, record_type).await
     }
 
     pub(crate) fn obstacle(&self) -> Option<String> {
-        self.upstream.obstacle()
+        self.state.load().upstream.obstacle()
     }
 
-    pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
-        let question = Query::query(Name::root(), RecordType::DNSKEY);
-        let reply = self.upstream.exchange(&question, Asking::Unchecked).await;
-        let reply = reply.map_err(|failure| failure.cause)?;
-        Ok(reply
-            .message
-            .answers
-            .iter()
-            .any(|record| record.record_type() == RecordType::RRSIG))
+    pub(crate) fn has_servers(&self) -> bool {
+        !self.state.load().servers.is_empty()
+    }
+
+    pub(crate) async fn signatures_arrive(&self) -> Result<bool, NoAnswer> {
+        let upstream = Arc::clone(&self.state.load().upstream);
+        let question = signed_question();
+        let reply = upstream.exchange(&question, Asking::Unchecked).await?;
+        has_signatures(&reply, &question)
     }
 
     /// Follows aliases to the end. Each hop is looked up by itself, so each has its own status.
@@ -333,13 +273,11 @@ impl Lookups {
         let (mut security, mut ttl, mut aliases) = (Security::Secure, u32::MAX, Vec::<Alias>::new());
         while aliases.len() <= MAX_ALIASES {
             let hop = self.hop(state, &here, record_type);
-            let hop = match timeout_at(start + self.config.timeout, hop).await {
-                Ok(hop) => hop?,
-                Err(_) => {
-                    let late = overdue(state, &here, start, self.config.timeout);
-                    return Err(late.about(&here, record_type));
-                }
+            let Ok(hop) = timeout_at(start + self.config.timeout, hop).await else {
+                let late = overdue(state, &here, start, self.config.timeout);
+                return Err(late.about(&here, record_type));
             };
+            let hop = hop?;
             security = security.and(hop.security);
             ttl = ttl.min(hop.ttl);
             let data = match hop.finding {
@@ -375,12 +313,15 @@ impl Lookups {
                 ttl: 0,
             });
         }
+        if state.servers.is_empty() {
+            return Err(state.upstream.nobody());
+        }
         match state.mode {
             Mode::Validate if state.insecure.iter().any(|zone| zone.zone_of(name)) => {
                 state.validator.unvalidated(name, record_type).await
             }
             Mode::Validate => state.validator.hop(name, record_type).await,
-            Mode::TrustAd => self.trusting.hop(name, record_type).await,
+            Mode::TrustAd => state.trusting.hop(name, record_type).await,
         }
     }
 }
@@ -391,17 +332,6 @@ fn overdue(state: &State, name: &Name, start: Instant, patience: Duration) -> No
         Mode::Validate => state.validator.overdue(name, start).unwrap_or_else(late),
         Mode::TrustAd => late(),
     }
-}
-
-/// The resolver that is to be believed does not validate.
-fn refuted() -> NoAnswer {
-    let fault = Outage::SelfTest(Box::new(Fault::NotValidating));
-    NoAnswer::new(LookupFailure::Indeterminate, fault).ours()
-}
-
-/// Nothing is known of it yet.
-fn untested(cause: LookupFailure) -> NoAnswer {
-    NoAnswer::new(cause, Outage::NotYetTested).ours()
 }
 
 /// Names that nobody is asked about, because nothing in the DNS can stand there: `.onion` (RFC 7686 §2), `.invalid` (RFC 6761

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::diagnosis::{Diagnosis, shortened};
-use crate::self_test::Fault;
+use crate::fault::Fault;
 
 /// Why there is nothing to validate.
 #[derive(Debug, Clone)]

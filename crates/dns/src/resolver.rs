@@ -4,22 +4,26 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RData, RecordType};
-use mail::{Domain, LookupFailure, Security};
+use mail::{Domain, Security};
 use thiserror::Error;
 
 use crate::asked::{Asked, Found, TlsaFound};
-use crate::belief::{Belief, Testing};
+use crate::belief::Expected;
 use crate::lookups::Lookups;
 use crate::presentation::{presented, to_type};
 use crate::record::{absolute, to_name};
-use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, TrustAnchors};
+use crate::trusting::Trusting;
+use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///
-/// With [`Mode::TrustAd`] nothing is looked up before the resolver has shown that it validates: the first look-up waits, within
-/// its own deadline, for the self-test under way, or where there is none asks about the signed root by itself. If the root, or later a name of the
-/// [self-test](crate::self_test), shows that it does not validate, answers without AD cannot be told from insecure ones, so that
-/// every look-up fails as [`LookupFailure::Indeterminate`] until a self-test passes: mail waits and is not sent unprotected.
+/// With [`Mode::TrustAd`] each server is believed for what it has shown itself. Before it is asked anything, and after each answer
+/// that comes without AD, it must set AD on the signed root; otherwise answers without AD could not be told from insecure
+/// ones. Where no server shows that, and from one that a [self-test](crate::self_test) has found out, every look-up fails as
+/// [`Indeterminate`](mail::LookupFailure::Indeterminate): mail waits and is not sent unprotected.
+///
+/// There may be no servers, as where the system does not name any yet: then all look-ups fail, until [`Self::set_servers`]
+/// names some.
 #[derive(Clone)]
 pub struct Resolver(Arc<Lookups>);
 
@@ -63,17 +67,21 @@ impl Resolver {
 
     /// Replaces the trust anchors of [`ResolverConfig::trust_anchors`], and tells whether they are others than before: then
     /// all that was found with those is forgotten; what is under way ends as it began, and is not kept. An empty set is refused.
-    pub fn set_trust_anchors(&self, anchors: TrustAnchors) -> Result<bool, ResolverError> {
+    pub fn set_trust_anchors(&self, anchors: &TrustAnchors) -> Result<bool, ResolverError> {
         if anchors.is_empty() {
             return Err(ResolverError::NoTrustAnchors);
         }
         Ok(self.0.set_trust_anchors(anchors))
     }
 
-    /// Has look-ups wait, each within its deadline, for the self-test that is about to begin, as long as nothing is known of a
-    /// resolver that is to be believed. Whoever calls this runs one.
-    pub fn expect_self_test(&self) {
-        self.0.expect_self_test();
+    /// Asks other servers from now on, in this mode. Nothing is kept that those before said or showed.
+    pub fn set_servers(&self, mode: Mode, servers: Vec<Server>) -> Result<(), ResolverError> {
+        self.0.set_servers(mode, servers)
+    }
+
+    /// Has look-ups wait, each within its deadline, for a self-test that is about to begin, until the value is dropped.
+    pub fn expect_self_test(&self) -> Expected {
+        self.0.expect_self_test()
     }
 
     /// Whether there are negative trust anchors.
@@ -155,30 +163,34 @@ impl Resolver {
         self.0.flush(&[Name::root()]);
     }
 
-    /// The status of the root, past the cache and whatever is believed so far: for the self-test. Below an anchor elsewhere the
-    /// root proves nothing, and there is none.
-    pub(crate) async fn root(&self) -> Result<Option<Security>, NoAnswer> {
-        self.0.root().await
+    /// The status of the root where we validate, past the cache. Below an anchor elsewhere the root proves nothing, and counts as
+    /// secure.
+    pub(crate) async fn validated_root(&self) -> Result<Security, NoAnswer> {
+        self.0.validated_root().await
     }
 
-    /// The SOA at a name, past the cache and whatever is believed so far: for the self-test.
-    pub(crate) async fn fresh_soa(&self, name: &Domain) -> Lookup<RData> {
-        self.0.fresh(&to_name(name)?, RecordType::SOA).await
+    /// The SOA at a name where we validate, past the cache.
+    pub(crate) async fn validated_soa(&self, name: &Domain) -> Lookup<RData> {
+        self.0.validated(&to_name(name)?, RecordType::SOA).await
     }
 
-    /// Whether the servers pass the root's signatures on.
-    pub(crate) async fn signatures_arrive(&self) -> Result<bool, LookupFailure> {
+    /// Whether any server passes the root's signatures on.
+    pub(crate) async fn signatures_arrive(&self) -> Result<bool, NoAnswer> {
         self.0.signatures_arrive().await
     }
 
-    /// A self-test is under way until the value is dropped.
-    pub(crate) fn testing(&self) -> Testing<'_> {
-        self.0.testing()
+    pub(crate) fn has_servers(&self) -> bool {
+        self.0.has_servers()
     }
 
-    /// What the self-test found the AD bit to be worth.
-    pub(crate) fn judge(&self, belief: Belief) {
-        self.0.judge(belief);
+    /// The servers as those whose AD bit may be believed.
+    pub(crate) fn trusting(&self) -> Trusting {
+        self.0.trusting()
+    }
+
+    /// Forgets all answers where a server has lost the belief that it had.
+    pub(crate) fn forget_what_the_refuted_said(&self) {
+        let _ = self.0.forget_what_the_refuted_said();
     }
 }
 

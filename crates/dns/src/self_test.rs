@@ -3,11 +3,15 @@
 //! A resolver that does not validate, or an upstream that strips signatures, must raise an alarm that says exactly that: it
 //! defers mail (RFC 7672 §2.1.1), and must never be mended by switching DANE off.
 
-use mail::{Domain, LookupFailure, Security};
-use thiserror::Error;
+use futures_util::future::join_all;
+use mail::{Domain, Security};
 
-use crate::Resolver;
-use crate::belief::Belief;
+pub use crate::fault::Fault;
+
+use crate::belief::Unproved;
+use crate::hop::Finding;
+use crate::trusting::Witness;
+use crate::{Data, Mode, NoAnswer, Resolver};
 
 /// The names to test with, besides the root. One that is found as it should be is enough of each kind: another may have been
 /// changed by its owner, or its servers may be down, and the resolver has shown what it can.
@@ -15,7 +19,8 @@ use crate::belief::Belief;
 pub struct Names {
     /// Names in signed zones: whatever is found at them must be secure.
     pub secure: Vec<Domain>,
-    /// Names that are broken on purpose: they must not be answered.
+    /// Names that are broken on purpose: they must not be answered. Where all of them have ceased to exist, as a signed zone
+    /// above them proves, they show nothing.
     pub bogus: Vec<Domain>,
 }
 
@@ -30,88 +35,129 @@ impl Names {
     }
 }
 
-/// What is wrong, in the words of the alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// Nobody answers.
-    #[error("no DNS server answers ({0})")]
-    Unreachable(LookupFailure),
-    /// Nobody answers, and this server's certificate or handshake is why.
-    #[error("no secure channel to the DNS server {0}")]
-    NoChannel(String),
-    /// The servers answer, and leave out the signatures that were asked for.
-    #[error(
-        "the DNS servers leave out DNSSEC signatures: nothing can be validated behind them; use other servers"
-    )]
-    NoSignatures,
-    /// The root is not secure for the resolver that is to be believed.
-    #[error("the resolver does not validate: it answers for the signed root without the AD bit")]
-    NotValidating,
-    /// The root's signatures are there and do not lead to the trust anchor.
-    #[error(
-        "the root does not validate up to the trust anchor ({0}): wrong anchor, wrong clock, or somebody in between"
-    )]
-    Root(LookupFailure),
-    /// A name that should be secure is answered otherwise.
-    #[error("{0} should be secure and is insecure")]
-    Insecure(Domain),
-    /// A name that should be secure is not answered.
-    #[error("{name} should be secure and cannot be looked up ({cause})")]
-    Failed {
-        /// The name tested.
-        name: Domain,
-        /// How its look-up ended.
-        cause: LookupFailure,
-    },
-    /// A name that must be refused is answered.
-    #[error("{0} is broken on purpose, and yet was answered: validation is not at work")]
-    BogusAnswered(Domain),
+/// Tests the resolver, past its cache, in the mode that it is in; the first fault found.
+pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
+    run_as(resolver, resolver.mode(), names).await
 }
 
-impl Fault {
-    /// Whether answers come that validation would have refused or marked. If it is another that validates, nothing that it says
-    /// can be used; if it is we, its consequences are in the status of each answer already.
-    fn refutes(&self) -> bool {
-        match self {
-            Self::NotValidating | Self::Insecure(_) | Self::BogusAnswered(_) => true,
-            Self::Unreachable(_)
-            | Self::NoChannel(_)
-            | Self::NoSignatures
-            | Self::Root(_)
-            | Self::Failed { .. } => false,
-        }
+/// Tests whether the resolver could work in this mode, whatever mode it is in. As [`Mode::TrustAd`] each server is tested, for
+/// each may be the next to answer a look-up; one that is silent now spoils nothing as long as another answers. What comes of
+/// it stays with the servers: none is believed that was found out.
+pub async fn run_as(resolver: &Resolver, mode: Mode, names: &Names) -> Result<(), Fault> {
+    match mode {
+        Mode::TrustAd => believing(resolver, names).await,
+        Mode::Validate => validating(resolver, names).await,
     }
 }
 
-/// Tests the resolver, past its cache, and tells it what its AD bit is worth; the first fault found.
-pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
-    let _testing = resolver.testing();
-    let result = test(resolver, names).await;
+async fn believing(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
+    let trusting = resolver.trusting();
+    let witnesses = trusting.witnesses();
+    let found = join_all(witnesses.iter().map(|witness| examine(witness, names))).await;
+    resolver.forget_what_the_refuted_said();
+    let (mut good, mut silent) = (false, Fault::NoServers);
+    for (witness, result) in found {
+        match result {
+            Ok(()) => good = true,
+            Err(fault) if fault.refutes() && witnesses.len() > 1 => {
+                return Err(Fault::OfOne {
+                    server: witness.name(),
+                    fault: Box::new(fault),
+                });
+            }
+            Err(fault) if fault.refutes() => return Err(fault),
+            Err(fault) if silent == Fault::NoServers => silent = fault,
+            Err(_) => {}
+        }
+    }
+    if good { Ok(()) } else { Err(silent) }
+}
+
+/// One server, which is judged by what it does.
+async fn examine<'a>(witness: &'a Witness<'a>, names: &Names) -> (&'a Witness<'a>, Result<(), Fault>) {
+    let result = question(witness, names).await;
     match &result {
-        Ok(()) => resolver.judge(Belief::Shown),
-        Err(fault) if fault.refutes() => resolver.judge(Belief::Refuted),
+        Ok(()) => witness.judge(None),
+        // By its root it is judged at each question.
+        Err(Fault::NotValidating) => {}
+        Err(fault) if fault.refutes() => witness.judge(Some(fault.clone())),
         // Silence says nothing about validation: what was known of it stays so.
         Err(_) => {}
     }
-    result
+    (witness, result)
 }
 
-async fn test(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
-    match resolver.root().await {
-        Ok(Some(Security::Secure) | None) => {}
-        Ok(Some(Security::Insecure)) => return Err(Fault::NotValidating),
-        Err(failure) => return Err(diagnose(resolver, failure.cause).await),
+async fn question(witness: &Witness<'_>, names: &Names) -> Result<(), Fault> {
+    match witness.validates().await {
+        Ok(()) => {}
+        Err(Unproved::DoesNotValidate) => return Err(Fault::NotValidating),
+        Err(Unproved::Failed(failure)) => {
+            let signatures = witness.passes_signatures_on().await;
+            return Err(diagnose(&failure, signatures, witness.obstacle()));
+        }
     }
-    secure(resolver, &names.secure).await?;
-    bogus(resolver, &names.bogus).await
+    test_names(Asked::Server(witness), names).await
+}
+
+async fn validating(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
+    match resolver.validated_root().await {
+        Ok(Security::Secure) => {}
+        Ok(Security::Insecure) => return Err(Fault::NotValidating),
+        Err(_) if !resolver.has_servers() => return Err(Fault::NoServers),
+        Err(failure) => {
+            let signatures = resolver.signatures_arrive().await;
+            return Err(diagnose(&failure, signatures, resolver.obstacle()));
+        }
+    }
+    test_names(Asked::Ourselves(resolver), names).await
+}
+
+async fn test_names(asked: Asked<'_>, names: &Names) -> Result<(), Fault> {
+    secure(&names.secure, &asked).await?;
+    bogus(&names.bogus, &asked).await
+}
+
+/// Who is asked about a name.
+enum Asked<'a> {
+    /// We, validating.
+    Ourselves(&'a Resolver),
+    /// A server, of which we believe what we may.
+    Server(&'a Witness<'a>),
+}
+
+impl Asked<'_> {
+    async fn look(&self, name: &Domain) -> Result<Found, NoAnswer> {
+        Ok(match self {
+            Self::Ourselves(resolver) => {
+                let answer = resolver.validated_soa(name).await?;
+                Found {
+                    security: answer.security,
+                    exists: !matches!(answer.data, Data::NxDomain),
+                }
+            }
+            Self::Server(witness) => {
+                let hop = witness.soa(name).await?;
+                Found {
+                    security: hop.security,
+                    exists: !matches!(hop.finding, Finding::NxDomain),
+                }
+            }
+        })
+    }
+}
+
+/// What was found at a name.
+struct Found {
+    security: Security,
+    exists: bool,
 }
 
 /// One secure name is enough. Where there is none, an insecure one says more than one without an answer.
-async fn secure(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
+async fn secure(names: &[Domain], asked: &Asked<'_>) -> Result<(), Fault> {
     let mut fault = Ok(());
     for name in names {
-        match resolver.fresh_soa(name).await {
-            Ok(answer) if answer.security == Security::Secure => return Ok(()),
+        match asked.look(name).await {
+            Ok(found) if found.security == Security::Secure => return Ok(()),
             Ok(_) => fault = Err(Fault::Insecure(name.clone())),
             Err(failure) if fault.is_ok() => {
                 fault = Err(Fault::Failed {
@@ -126,26 +172,27 @@ async fn secure(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
 }
 
 /// One name refused is enough.
-async fn bogus(resolver: &Resolver, names: &[Domain]) -> Result<(), Fault> {
+async fn bogus(names: &[Domain], asked: &Asked<'_>) -> Result<(), Fault> {
+    let mut fault = Ok(());
     for name in names {
-        if resolver.fresh_soa(name).await.is_err() {
-            return Ok(());
+        match asked.look(name).await {
+            Err(_) => return Ok(()),
+            Ok(found) if !found.exists && found.security == Security::Secure => {}
+            Ok(_) if fault.is_ok() => fault = Err(Fault::BogusAnswered(name.clone())),
+            Ok(_) => {}
         }
     }
-    match names.first() {
-        Some(name) => Err(Fault::BogusAnswered(name.clone())),
-        None => Ok(()),
-    }
+    fault
 }
 
 /// Why the root itself could not be looked up.
-async fn diagnose(resolver: &Resolver, cause: LookupFailure) -> Fault {
-    match resolver.signatures_arrive().await {
-        Ok(true) => Fault::Root(cause),
+fn diagnose(failure: &NoAnswer, signatures: Result<bool, NoAnswer>, obstacle: Option<String>) -> Fault {
+    match signatures {
+        Ok(true) => Fault::Root(failure.cause.clone()),
         Ok(false) => Fault::NoSignatures,
-        Err(unanswered) => match resolver.obstacle() {
+        Err(unanswered) => match obstacle {
             Some(obstacle) => Fault::NoChannel(obstacle),
-            None => Fault::Unreachable(unanswered),
+            None => Fault::Unreachable(unanswered.cause),
         },
     }
 }

@@ -1,21 +1,47 @@
-//! Belief in a validating resolver on loopback or over TLS: its AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
+//! Belief in validating resolvers on loopback or over TLS: the AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
+//!
+//! A bit that is set speaks for itself: no server may set it on what it has not found authentic (RFC 4035 §3.2.3), and over a
+//! channel that nobody else can write to it comes from the server. A bit that is clear does not: a server that has ceased to
+//! validate, or never did, leaves it clear on everything. So an answer without it, be it records or an absence, counts once
+//! the same server has set the bit on the signed root, asked about after that answer came. Nothing that one server has shown
+//! counts for another.
 
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
-use mail::{LookupFailure, Security};
+use mail::{Domain, LookupFailure, Security};
 
 use crate::NoAnswer;
+use crate::belief::{Moment, Unproved};
 use crate::extended::ExtendedError;
+use crate::fault::Fault;
 use crate::flaw::Flaw;
 use crate::hop::{Finding, Hop, is_answer, read};
 use crate::outage::Outage;
-use crate::upstream::{Asking, Reply, Upstream};
+use crate::record::to_name;
 
-/// A resolver that leaves the validation to another.
+use crate::upstream::{Asking, Reply, Source, Upstream};
+
+/// A resolver that leaves the validation to others.
+#[derive(Clone)]
 pub(crate) struct Trusting {
     upstream: Arc<Upstream>,
+}
+
+/// What one server says, before it is known whether that counts.
+struct Heard {
+    hop: Hop,
+    /// When it was there.
+    at: Moment,
+}
+
+/// Why one server gave nothing that counts.
+enum Passed {
+    /// Another may know more.
+    On(NoAnswer),
+    /// The server has validated, and refuses: no other overrules that.
+    Final(NoAnswer),
 }
 
 impl Trusting {
@@ -23,101 +49,260 @@ impl Trusting {
         Self { upstream }
     }
 
-    /// What stands at a name, as the resolver says.
+    /// What stands at a name, as the first server says that answers and can be believed.
     pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
-        let (message, finding, ttl) = self.ask(&Query::query(name.clone(), record_type)).await?;
-        let security = status(&message);
-        let hop = Hop {
-            security,
-            finding,
-            ttl,
-        };
-        match (&hop.finding, security) {
-            // AD speaks for the whole message. Where it is clear, the alias itself may be secure all the same and only its
-            // target insecure: the alias is asked about by itself (RFC 7672 §2.1.3, §2.2.2).
-            (Finding::Alias(_), Security::Insecure) => self.alias(name).await,
-            (Finding::Alias(_) | Finding::Records(_) | Finding::NoData | Finding::NxDomain, _) => Ok(hop),
-        }
-    }
-
-    /// Whether the resolver validates: the root is signed, so its SOA comes with AD or the bit means nothing. Each server is
-    /// asked, for each may be the next to answer a look-up; one that does not validate spoils them all. One that is silent
-    /// now does not: another's answer counts.
-    pub(crate) async fn root(&self) -> Result<Security, NoAnswer> {
-        let question = Query::query(Name::root(), RecordType::SOA);
-        let mut found = Err(NoAnswer::from(LookupFailure::Timeout));
-        for answer in self
-            .upstream
-            .exchange_with_each(&question, Asking::Validated)
-            .await
-        {
-            match answer {
-                Ok(reply) if !is_answer(&reply.message, &question) => {
-                    let failure = self.refusal(&question, &reply).await;
-                    found = found.or(Err(failure));
+        let mut failure = self.upstream.nobody();
+        for (place, server) in self.upstream.in_order() {
+            match self.hop_at(server, name, record_type).await {
+                Ok(hop) => {
+                    self.upstream.prefer(place);
+                    return Ok(hop);
                 }
-                Ok(reply) if status(&reply.message) == Security::Insecure => return Ok(Security::Insecure),
-                Ok(_) => found = Ok(Security::Secure),
-                Err(silence) if silence.cause == LookupFailure::Timeout => {
-                    found = found.map_err(|before| {
-                        if before.reason().is_some() {
-                            before
-                        } else {
-                            silence
-                        }
-                    });
-                }
-                Err(failure) => found = found.or(Err(failure)),
+                Err(Passed::Final(cause)) => return Err(cause),
+                Err(Passed::On(another)) => failure = graver(failure, another),
             }
         }
-        found
+        Err(failure)
     }
 
-    async fn alias(&self, name: &Name) -> Result<Hop, NoAnswer> {
-        // The server gave an alias before and gives none now.
-        let gone =
-            || NoAnswer::new(LookupFailure::Malformed, Outage::Unreadable).about(name, RecordType::CNAME);
-        let (message, finding, ttl) = self.ask(&Query::query(name.clone(), RecordType::CNAME)).await?;
-        let Finding::Records(records) = finding else {
-            return Err(gone());
+    /// Each server by itself, for the self-test.
+    pub(crate) fn witnesses(&self) -> Vec<Witness<'_>> {
+        let servers = self.upstream.in_order();
+        servers
+            .map(|(_, server)| Witness {
+                trusting: self,
+                server,
+            })
+            .collect()
+    }
+
+    async fn hop_at(&self, server: &Source, name: &Name, record_type: RecordType) -> Result<Hop, Passed> {
+        // Before the first question: what a server says that has shown nothing yet is not even asked for.
+        if !server.credit.has_shown() {
+            self.show(server, server.credit.now()).await?;
+        }
+        let hop = self.answer(server, name, record_type).await?;
+        // Looked at last: a self-test may have found it out meanwhile.
+        match server.credit.distrust() {
+            Some(fault) => Err(Passed::On(not_believed(server, fault))),
+            None => Ok(hop),
+        }
+    }
+
+    async fn answer(&self, server: &Source, name: &Name, record_type: RecordType) -> Result<Hop, Passed> {
+        let heard = self
+            .hear(server, &Query::query(name.clone(), record_type))
+            .await?;
+        let heard = match (&heard.hop.finding, heard.hop.security) {
+            // AD speaks for the whole message. Where it is clear, the alias itself may be secure all the same and only its
+            // target insecure: the alias is asked about by itself (RFC 7672 §2.1.3, §2.2.2).
+            (Finding::Alias(_), Security::Insecure) => self.alias(server, name).await?,
+            (Finding::Alias(_) | Finding::Records(_) | Finding::NoData | Finding::NxDomain, _) => heard,
         };
-        let [RData::CNAME(target)] = records.as_slice() else {
-            return Err(gone());
-        };
-        Ok(Hop {
-            security: status(&message),
-            finding: Finding::Alias(target.0.clone()),
-            ttl,
+        match heard.hop.security {
+            Security::Secure => {}
+            Security::Insecure => self.show(server, heard.at).await?,
+        }
+        Ok(heard.hop)
+    }
+
+    async fn show(&self, server: &Source, since: Moment) -> Result<(), Passed> {
+        let proof = self.proof(server, since).await;
+        proof.map_err(|unproved| {
+            Passed::On(match unproved {
+                Unproved::DoesNotValidate => not_believed(server, Fault::NotValidating),
+                Unproved::Failed(failure) => failure,
+            })
         })
     }
 
-    async fn ask(&self, question: &Query) -> Result<(Message, Finding, u32), NoAnswer> {
-        let reply = self.upstream.exchange(question, Asking::Validated).await?;
-        if !is_answer(&reply.message, question) {
-            return Err(self.refusal(question, &reply).await);
-        }
-        let (finding, ttl) =
-            read(&reply.message, question).map_err(|failure| failure.at_server(&reply.server))?;
-        Ok((reply.message, finding, ttl))
+    async fn alias(&self, server: &Source, name: &Name) -> Result<Heard, Passed> {
+        let question = Query::query(name.clone(), RecordType::CNAME);
+        let mut heard = self.hear(server, &question).await?;
+        let target = match &heard.hop.finding {
+            Finding::Records(records) => match records.as_slice() {
+                [RData::CNAME(target)] => Some(target.0.clone()),
+                _ => None,
+            },
+            Finding::Alias(_) | Finding::NoData | Finding::NxDomain => None,
+        };
+        // The server gave an alias before and gives none now.
+        let target = target.ok_or_else(|| Passed::On(unreadable(server, &question)))?;
+        heard.hop.finding = Finding::Alias(target);
+        Ok(heard)
     }
 
-    /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when no
-    /// validation is asked for. That data is not used.
-    async fn refusal(&self, question: &Query, reply: &Reply) -> NoAnswer {
-        let refusal = reply.failure(question);
-        if reply.message.metadata.response_code != ResponseCode::ServFail {
-            return refusal;
+    async fn hear(&self, server: &Source, question: &Query) -> Result<Heard, Passed> {
+        let asked = server.credit.now();
+        let reply = self.upstream.ask(server, question, Asking::Validated).await;
+        let reply = reply.map_err(Passed::On)?;
+        if !is_answer(&reply.message, question) {
+            return Err(self.refusal(server, question, &reply).await);
         }
-        if ExtendedError::says_bogus(&reply.message) {
-            return refusal.called(LookupFailure::Bogus);
+        let (finding, ttl) =
+            read(&reply.message, question).map_err(|failure| Passed::On(failure.at_server(&reply.server)))?;
+        if matches!(finding, Finding::Records(_))
+            && reply.message.metadata.response_code == ResponseCode::NXDomain
+        {
+            // The name that has the records does not exist.
+            return Err(Passed::On(unreadable(server, question)));
         }
-        match self.upstream.exchange(question, Asking::Unchecked).await {
-            Ok(unchecked) if is_answer(&unchecked.message, question) => {
-                refusal.because(LookupFailure::Bogus, Flaw::RefusedByServer)
+        let security = status(&reply.message);
+        if security == Security::Secure {
+            server.credit.show(asked);
+        }
+        Ok(Heard {
+            hop: Hop {
+                security,
+                finding,
+                ttl,
+            },
+            at: server.credit.now(),
+        })
+    }
+
+    /// Ends well if the server has set AD on the answer to a question asked since that moment.
+    async fn proof(&self, server: &Source, since: Moment) -> Result<(), Unproved> {
+        while !server.credit.has_shown_since(since) {
+            // One that is under way may have been asked too early, and then the next counts, which begins after it.
+            let proving = server.credit.proving.share(&(), || self.prove(server));
+            if proving.await? >= since {
+                break;
             }
-            Ok(_) | Err(_) => refusal,
+        }
+        Ok(())
+    }
+
+    /// Whether the server validates: the root is signed, so its SOA comes with AD, or the bit means nothing. It is not set in
+    /// the question (DO asks for it as well, RFC 4035 §3.2.3), so that no server has it in its answer that only copies it.
+    async fn prove(&self, server: &Source) -> Result<Moment, Unproved> {
+        let question = Query::query(Name::root(), RecordType::SOA);
+        let asked = server.credit.now();
+        let reply = self.upstream.ask(server, &question, Asking::Proof).await;
+        let reply = reply.map_err(|failure| Unproved::Failed(failure.ours()))?;
+        if !is_answer(&reply.message, &question) {
+            return Err(Unproved::Failed(
+                match self.refusal(server, &question, &reply).await {
+                    // That the root is bogus is no statement about the name.
+                    Passed::Final(failure) if failure.cause.is_bogus() => {
+                        failure.ours().called(LookupFailure::Indeterminate)
+                    }
+                    Passed::Final(failure) | Passed::On(failure) => failure.ours(),
+                },
+            ));
+        }
+        match status(&reply.message) {
+            Security::Secure => {
+                server.credit.show(asked);
+                Ok(asked)
+            }
+            Security::Insecure => {
+                server.credit.lose();
+                Err(Unproved::DoesNotValidate)
+            }
         }
     }
+
+    /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when the
+    /// same server is asked not to validate. That data is not used. Where neither tells, nobody overrules the server.
+    async fn refusal(&self, server: &Source, question: &Query, reply: &Reply) -> Passed {
+        let refusal = reply.failure(question);
+        if reply.message.metadata.response_code != ResponseCode::ServFail {
+            return Passed::On(refusal);
+        }
+        if ExtendedError::says_bogus(&reply.message) {
+            return Passed::Final(refusal.called(LookupFailure::Bogus));
+        }
+        match self.upstream.ask(server, question, Asking::Unchecked).await {
+            Ok(unchecked) if is_answer(&unchecked.message, question) => {
+                Passed::Final(refusal.because(LookupFailure::Bogus, Flaw::RefusedByServer))
+            }
+            Ok(_) => Passed::On(refusal),
+            Err(_) => Passed::Final(refusal),
+        }
+    }
+}
+
+/// One server, as the self-test looks at it.
+pub(crate) struct Witness<'a> {
+    trusting: &'a Trusting,
+    server: &'a Source,
+}
+
+impl Witness<'_> {
+    /// Its name for people.
+    pub(crate) fn name(&self) -> String {
+        self.server.name.to_string()
+    }
+
+    /// Whether it shows now that it validates.
+    pub(crate) async fn validates(&self) -> Result<(), Unproved> {
+        self.trusting.proof(self.server, self.server.credit.now()).await
+    }
+
+    /// The SOA at a name, whatever is believed of the server.
+    pub(crate) async fn soa(&self, name: &Domain) -> Result<Hop, NoAnswer> {
+        let name = to_name(name)?;
+        let answer = self.trusting.answer(self.server, &name, RecordType::SOA).await;
+        answer.map_err(|passed| match passed {
+            Passed::On(failure) | Passed::Final(failure) => failure,
+        })
+    }
+
+    /// Whether it passes the root's signatures on.
+    pub(crate) async fn passes_signatures_on(&self) -> Result<bool, NoAnswer> {
+        let question = signed_question();
+        let upstream = &self.trusting.upstream;
+        let reply = upstream.ask(self.server, &question, Asking::Unchecked).await?;
+        has_signatures(&reply, &question)
+    }
+
+    /// Why it cannot be spoken to over TLS, if that is so.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        self.server.obstacle()
+    }
+
+    /// What the self-test came to.
+    pub(crate) fn judge(&self, fault: Option<Fault>) {
+        self.server.credit.judge(fault);
+    }
+}
+
+/// A question whose answer must have signatures.
+pub(crate) fn signed_question() -> Query {
+    Query::query(Name::root(), RecordType::DNSKEY)
+}
+
+/// Whether it has, if it came.
+pub(crate) fn has_signatures(reply: &Reply, question: &Query) -> Result<bool, NoAnswer> {
+    if !is_answer(&reply.message, question) {
+        return Err(reply.failure(question));
+    }
+    let mut answers = reply.message.answers.iter();
+    Ok(answers.any(|record| record.record_type() == RecordType::RRSIG))
+}
+
+/// The worse of two failures in what is told: a refusal says more than silence, and the first of either more than the second.
+fn graver(first: NoAnswer, second: NoAnswer) -> NoAnswer {
+    if first.cause == LookupFailure::Timeout
+        && (second.cause != LookupFailure::Timeout || first.reason().is_none())
+    {
+        second
+    } else {
+        first
+    }
+}
+
+fn not_believed(server: &Source, fault: Fault) -> NoAnswer {
+    NoAnswer::new(LookupFailure::Indeterminate, Outage::SelfTest(Box::new(fault)))
+        .at_server(&server.name)
+        .ours()
+}
+
+fn unreadable(server: &Source, question: &Query) -> NoAnswer {
+    NoAnswer::new(LookupFailure::Malformed, Outage::Unreadable)
+        .about(question.name(), question.query_type())
+        .at_server(&server.name)
 }
 
 fn status(message: &Message) -> Security {

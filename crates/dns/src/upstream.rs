@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::tcp::TcpClientStream;
 use hickory_net::udp::UdpClientStream;
 use hickory_net::xfer::{DnsHandle, DnsRequestSender, FirstAnswer};
-use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Message, Query};
+use hickory_proto::op::{
+    DnsRequest, DnsRequestOptions, DnsResponse, Edns, Message, MessageType, OpCode, Query,
+};
 use mail::LookupFailure;
 use tokio::time::timeout;
 
+use crate::belief::Credit;
 use crate::channel::Channel;
+use crate::fault::Fault;
 use crate::hop::{failure_of, is_answer};
 use crate::outage::Outage;
 use crate::{NoAnswer, Server};
@@ -30,29 +33,46 @@ const LONGEST_TTL: u32 = u32::MAX >> 1;
 /// After this long without an answer a datagram may have been lost, in milliseconds; a resolver at work often takes as long.
 const RESEND_AFTER: u64 = 1000;
 
-/// Which bits a question carries. DO is always set: without it a resolver owes us neither AD nor signatures (RFC 6840 §5.7).
+/// Which bits a question carries. DO is always set: by it a resolver owes us AD and signatures (RFC 4035 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
     /// AD set, CD clear: the resolver shall validate and say so.
     Validated,
+    /// Both clear: the same, from a resolver of which it is not known yet whether it only copies what it does not understand.
+    Proof,
     /// CD set: the data as it is; the validation is ours (RFC 4035 §4.9.2).
     Unchecked,
 }
 
 /// The servers in their order.
 pub(crate) struct Upstream {
-    servers: Vec<NamedWay>,
+    servers: Vec<Source>,
     /// The server that answered last: a dead one before it costs its time-out once, not for each question.
     preferred: AtomicUsize,
     /// The longest that one server may take for one question, TCP included.
     patience: Duration,
     provider: TokioRuntimeProvider,
+    /// How many losses of belief in a server have had their consequences.
+    losses_taken: AtomicUsize,
 }
 
-/// A server with the name that it has in messages for people.
-struct NamedWay {
-    name: Arc<str>,
+/// A server.
+pub(crate) struct Source {
+    /// What it is called in messages for people.
+    pub(crate) name: Arc<str>,
+    /// What it has shown of its validation.
+    pub(crate) credit: Credit,
     way: Way,
+}
+
+impl Source {
+    /// Why it cannot be spoken to over TLS.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        match &self.way {
+            Way::Plain(_) => None,
+            Way::Tls(channel) => channel.obstacle(),
+        }
+    }
 }
 
 /// What a server sent, be it an answer or a refusal.
@@ -85,36 +105,30 @@ impl Upstream {
             .saturating_mul(2)
             .saturating_add(1);
         let patience = deadline.saturating_mul(2) / parts;
-        let ways = servers.into_iter().map(|server| NamedWay {
+        let servers = servers.into_iter().map(|server| Source {
             name: server.to_string().into(),
+            credit: Credit::new(),
             way: match server {
                 Server::Plain(address) => Way::Plain(address),
                 Server::Tls(server) => Way::Tls(Channel::new(server, patience)),
             },
         });
         Self {
-            servers: ways.collect(),
+            servers: servers.collect(),
             preferred: AtomicUsize::new(0),
             patience,
             provider: TokioRuntimeProvider::new(),
+            losses_taken: AtomicUsize::new(0),
         }
     }
 
     /// Asks one server after the other until one answers. Where none does, a refusal or referral counts more than silence.
     pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Reply, NoAnswer> {
-        let first = self.preferred.load(Ordering::Relaxed);
-        let mut best = Err(NoAnswer::from(LookupFailure::Timeout));
-        let order = self
-            .servers
-            .iter()
-            .enumerate()
-            .cycle()
-            .skip(first)
-            .take(self.servers.len());
-        for (index, server) in order {
+        let mut best = Err(self.nobody());
+        for (place, server) in self.in_order() {
             match self.ask(server, question, asking).await {
                 Ok(reply) if is_answer(&reply.message, question) => {
-                    self.preferred.store(index, Ordering::Relaxed);
+                    self.prefer(place);
                     return Ok(reply);
                 }
                 Ok(refusal) if best.is_err() => best = Ok(refusal),
@@ -131,29 +145,50 @@ impl Upstream {
         best
     }
 
+    /// The servers with their places, the preferred one first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (usize, &Source)> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let servers = self.servers.iter().enumerate();
+        servers.cycle().skip(first).take(self.servers.len())
+    }
+
+    /// The server at this place gave an answer that counts.
+    pub(crate) fn prefer(&self, place: usize) {
+        self.preferred.store(place, Ordering::Relaxed);
+    }
+
+    /// What comes of a question before anybody was asked.
+    pub(crate) fn nobody(&self) -> NoAnswer {
+        if self.servers.is_empty() {
+            let fault = Outage::SelfTest(Box::new(Fault::NoServers));
+            return NoAnswer::new(LookupFailure::Indeterminate, fault).ours();
+        }
+        LookupFailure::Timeout.into()
+    }
+
+    /// How often a server has lost the belief that it had.
+    pub(crate) fn losses(&self) -> usize {
+        self.servers.iter().map(|server| server.credit.losses()).sum()
+    }
+
+    /// Whether that has happened since this was asked last.
+    pub(crate) fn take_losses(&self) -> bool {
+        let losses = self.losses();
+        self.losses_taken.swap(losses, Ordering::SeqCst) != losses
+    }
+
     /// Why a server over TLS cannot be spoken to.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        self.servers.iter().find_map(|server| match &server.way {
-            Way::Plain(_) => None,
-            Way::Tls(channel) => channel.obstacle(),
-        })
+        self.servers.iter().find_map(Source::obstacle)
     }
 
-    /// Asks every server, at the same time, whichever is preferred.
-    pub(crate) async fn exchange_with_each(
+    /// Asks one server.
+    pub(crate) async fn ask(
         &self,
+        server: &Source,
         question: &Query,
         asking: Asking,
-    ) -> Vec<Result<Reply, NoAnswer>> {
-        join_all(
-            self.servers
-                .iter()
-                .map(|server| self.ask(server, question, asking)),
-        )
-        .await
-    }
-
-    async fn ask(&self, server: &NamedWay, question: &Query, asking: Asking) -> Result<Reply, NoAnswer> {
+    ) -> Result<Reply, NoAnswer> {
         let asked = timeout(self.patience, self.ask_by(&server.way, question, asking)).await;
         let reply = asked.unwrap_or_else(|_| Err(self.silence()));
         match reply {
@@ -173,9 +208,7 @@ impl Upstream {
             Way::Tls(channel) => channel.ask(request(question, asking)).await,
         };
         let message = answer.map_err(|error| self.failure(&error))?;
-        // RFC 5452 §9.1: the answer is to this question. Addresses, ports and IDs are checked below us.
-        let fits = matches!(message.queries.as_slice(), [asked] if asked == question);
-        if !fits || message.metadata.truncation {
+        if !fits(&message, question) {
             return Err(unreadable());
         }
         let mut message = message.into_message();
@@ -244,6 +277,18 @@ fn request(question: &Query, asking: Asking) -> DnsRequest {
     edns.set_max_payload(UDP_PAYLOAD).set_dnssec_ok(true);
     message.set_edns(edns);
     DnsRequest::new(message, DnsRequestOptions::default())
+}
+
+/// RFC 5452 §9.1: whether a message is a whole answer to this question. Addresses, ports and IDs are checked below us. Records
+/// of another class (RFC 1035 §3.2.4) were not asked for, and are no part of an answer to anything that was.
+fn fits(message: &Message, question: &Query) -> bool {
+    let metadata = &message.metadata;
+    let mut records = message.answers.iter().chain(&message.authorities);
+    metadata.message_type == MessageType::Response
+        && metadata.op_code == OpCode::Query
+        && !metadata.truncation
+        && matches!(message.queries.as_slice(), [asked] if asked == question)
+        && records.all(|record| record.dns_class == question.query_class())
 }
 
 fn unreadable() -> NoAnswer {

@@ -59,12 +59,12 @@ async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_
     assert_eq!(told().await, ordinary);
     assert_eq!(told().await, ordinary);
     assert_eq!(world.count("mx.secure.test A"), 1, "it was kept");
-    assert!(!resolver.set_trust_anchors(anchors(own.clone())).unwrap());
+    assert!(!resolver.set_trust_anchors(&anchors(own.clone())).unwrap());
     assert_eq!(told().await, ordinary);
     assert_eq!(world.count("mx.secure.test A"), 1, "nothing has changed");
 
     let foreign = anchors(other.trust_anchor_ds().unwrap());
-    assert!(resolver.set_trust_anchors(foreign).unwrap());
+    assert!(resolver.set_trust_anchors(&foreign).unwrap());
     assert_eq!(told().await, ["failed bogus", "failed bogus"]);
     // An anchor for one zone only: no chain leads to the others any more.
     let answers = world.genuine("secure.test DS").await.answers;
@@ -72,9 +72,9 @@ async fn other_trust_anchors_take_effect_at_once_and_nothing_found_with_the_old_
         .iter()
         .find(|record| record.record_type() == RecordType::DS);
     let one = anchors(format!("secure.test. IN DS {}", ds.unwrap().data));
-    assert!(resolver.set_trust_anchors(one).unwrap());
+    assert!(resolver.set_trust_anchors(&one).unwrap());
     assert_eq!(told().await, ["secure records", "insecure nxdomain"]);
-    assert!(resolver.set_trust_anchors(anchors(own)).unwrap());
+    assert!(resolver.set_trust_anchors(&anchors(own)).unwrap());
     assert_eq!(told().await, ordinary);
     let soon = Duration::from_secs(1);
     assert!(

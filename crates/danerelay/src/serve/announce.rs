@@ -41,7 +41,7 @@ pub(super) fn event(
         .with("version", Value::Word(env!("CARGO_PKG_VERSION").to_owned()))
         .with("listen", Value::Quoted(words(addresses)))
         .with("dns", Value::Word(mode_word(plan.config.mode).to_owned()))
-        .with("reason", Value::Quoted(plan.reason.clone()))
+        .with("reason", Value::Quoted(plan.choice.reason.clone()))
         .with("servers", Value::Quoted(words(&plan.config.servers)))
         .with(
             "spool",

@@ -1,16 +1,19 @@
 //! The daemon.
 //!
 //! 1. [`start`]: opens the spool, the sockets, the resolver and TLS, and joins them: what the listener accepts goes to
-//!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates, [`tls`] whom the
-//!    WebPKI trusts, [`sockets`] where clients connect. [`announce`] says so in the log.
+//!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates behind which servers,
+//!    those of the configuration or of [`resolv_conf`], [`tls`] whom the WebPKI trusts, [`sockets`] where clients connect.
+//!    [`announce`] says so in the log.
 //! 2. It runs until a signal comes ([`signals`]). SIGHUP, or an administrator's word through the
-//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile [`self_test`] watches the resolver, and [`unvalidated`] the dates of exceptions from DNSSEC.
+//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile
+//!    [`watch`] looks after the resolver and its [`self_test`], and [`unvalidated`] after the dates of exceptions from DNSSEC.
 //! 3. systemd is told of each step ([`notify`]).
 
 mod announce;
 mod error;
 mod notify;
 mod reload;
+pub(crate) mod resolv_conf;
 pub(crate) mod resolver;
 mod self_test;
 mod settings;
@@ -19,6 +22,7 @@ mod sockets;
 mod start;
 pub(crate) mod tls;
 pub(crate) mod unvalidated;
+mod watch;
 
 use std::path::Path;
 use std::sync::Arc;

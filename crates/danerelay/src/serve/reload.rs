@@ -35,11 +35,12 @@ const RELOADABLE: [&str; 11] = [
 ];
 
 impl<S: Store> Daemon<S> {
-    /// Reads configuration, policy and lists again, and opens the log anew. Where one of the files is wrong, all that
-    /// was in force stays so, and the log says what is wrong.
+    /// Reads configuration, policy and lists again, has resolv.conf read again, and opens the log anew. Where one of the
+    /// files is wrong, all that was in force stays so, and the log says what is wrong.
     pub(super) async fn reload(&mut self) -> Result<Reloaded, Refusal> {
         match self.read().await {
             Ok((loaded, policy, settings)) => {
+                self.servers.notify_one();
                 self.listener_config.send_replace(Arc::new(settings));
                 self.reopen_log(&loaded.config.log).await;
                 Ok(self.accept(loaded, policy))
@@ -72,7 +73,7 @@ impl<S: Store> Daemon<S> {
             .and_then(|dns| dns.get("trust_anchor"));
         let file = file.and_then(toml::Value::as_str).unwrap_or_default();
         let anchors = resolver::trust_anchors(Path::new(file)).map_err(|error| error.to_string())?;
-        let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(anchors));
+        let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(&anchors));
         if changed.map_err(|error| error.to_string())? {
             self.log.write(
                 &Event::new(Level::Info, "resolver")

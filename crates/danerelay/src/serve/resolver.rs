@@ -1,40 +1,43 @@
 //! Whom to ask, whom to believe, and why.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dns::resolv_conf::ResolvConf;
 use dns::{AnchorError, Mode, ResolverConfig, TlsServer, TrustAnchors};
 use mail::Domain;
 
+use super::resolv_conf::{self, System};
 use super::tls::{self, TlsError};
 use crate::config::schema::{Config, DnsMode, Tls};
 use crate::config::units::Server;
 
-/// Where the system names its resolvers.
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-
 /// What look-ups need to know, and why the mode is what it is.
 pub(crate) struct Plan {
-    /// The resolver's settings.
+    /// The resolver's settings, to begin with.
     pub(crate) config: ResolverConfig,
-    /// Why this mode, for the log.
+    /// Why this mode.
+    pub(crate) choice: Choice,
+    /// Where the servers come from, if the configuration names none.
+    pub(crate) system: Option<System>,
+}
+
+/// Who validates, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// To begin with.
+    pub(crate) mode: Mode,
+    /// The reason, for the log.
     pub(crate) reason: String,
-    /// Where `auto` may come to believe the servers: the settings for that. Until the self-test shows that they validate,
-    /// `config` validates here.
-    pub(crate) probe: Option<ResolverConfig>,
+    /// Whether the system vouches for its servers and `auto` lets it: as long as they show that they validate they are
+    /// believed, otherwise `mode` holds.
+    pub(crate) is_vouched_for: bool,
 }
 
 /// Why no plan can be made: the administrator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolverPlanError {
-    /// The system's list of resolvers cannot be read.
-    #[error("{RESOLV_CONF}: {0}; `dns.servers` can name name servers instead")]
-    Unreadable(io::Error),
-    /// The system's list of resolvers is wrong.
-    #[error("{RESOLV_CONF}: {0}; `dns.servers` can name name servers instead")]
-    Malformed(resolv_conf::ParseError),
     /// The trust anchors cannot be read.
     #[error("{}: {cause}", path.display())]
     AnchorUnreadable {
@@ -59,60 +62,51 @@ pub(crate) enum ResolverPlanError {
 /// Makes the plan from the configuration and the system's resolv.conf; `insecure` are the negative trust anchors of now.
 pub(crate) fn plan(config: &Config, insecure: &[Domain]) -> Result<Plan, ResolverPlanError> {
     let settings = &config.dns;
-    let system = if settings.servers.is_empty() {
-        Some(read_resolv_conf()?)
-    } else {
-        None
-    };
-    let (mode, reason) = choose(settings.mode, system.as_ref());
+    let system = settings
+        .servers
+        .is_empty()
+        .then(|| System::read(Path::new(resolv_conf::PATH)));
+    let choice = choose(settings.mode, system.as_ref().map(System::conf));
     let servers = match &system {
-        Some(system) => system_servers(system),
+        Some(system) => system.servers(),
         None => named_servers(&settings.servers, &config.tls)?,
     };
-    let chosen = ResolverConfig {
-        mode,
+    let config = ResolverConfig {
+        mode: choice.mode,
         servers,
         trust_anchors: trust_anchors(&settings.trust_anchor)?,
         domain_insecure: insecure.to_vec(),
         timeout: settings.timeout.0,
         cache_entries: usize::try_from(settings.cache_entries).unwrap_or(usize::MAX),
     };
-    let (config, probe) = match (settings.mode, mode) {
-        (DnsMode::Auto, Mode::TrustAd) => on_probation(chosen),
-        (DnsMode::Auto, Mode::Validate) | (DnsMode::TrustAd | DnsMode::Validate, _) => (chosen, None),
-    };
     Ok(Plan {
         config,
-        reason,
-        probe,
+        choice,
+        system,
     })
 }
 
-/// The settings to begin with, and those to test the servers with: a test asks past all caches.
-fn on_probation(believing: ResolverConfig) -> (ResolverConfig, Option<ResolverConfig>) {
-    let begin = ResolverConfig {
-        mode: Mode::Validate,
-        ..believing.clone()
-    };
-    let probe = ResolverConfig {
-        cache_entries: 0,
-        ..believing
-    };
-    (begin, Some(probe))
-}
-
 /// The mode and why. Only resolv.conf can vouch for servers without being asked, and only for those that it names.
-fn choose(configured: DnsMode, system: Option<&resolv_conf::Config>) -> (Mode, String) {
+pub(super) fn choose(configured: DnsMode, system: Option<&ResolvConf>) -> Choice {
+    let because = |mode, reason: &str| Choice {
+        mode,
+        reason: reason.to_owned(),
+        is_vouched_for: false,
+    };
     match (configured, system) {
-        (DnsMode::TrustAd, _) => (Mode::TrustAd, "configured".to_owned()),
-        (DnsMode::Validate, _) => (Mode::Validate, "configured".to_owned()),
-        (DnsMode::Auto, None) => (
+        (DnsMode::TrustAd, _) => because(Mode::TrustAd, "configured"),
+        (DnsMode::Validate, _) => because(Mode::Validate, "configured"),
+        (DnsMode::Auto, None) => because(
             Mode::Validate,
-            "dns.servers names servers, and nothing says that they validate".to_owned(),
+            "dns.servers names servers, and nothing says that they validate",
         ),
         (DnsMode::Auto, Some(system)) => {
             let choice = Mode::choose(system);
-            (choice.mode, choice.reason.to_string())
+            Choice {
+                mode: Mode::Validate,
+                reason: choice.reason.to_string(),
+                is_vouched_for: choice.mode == Mode::TrustAd,
+            }
         }
     }
 }
@@ -135,29 +129,6 @@ fn named_servers(servers: &[Server], tls: &Tls) -> Result<Vec<dns::Server>, Reso
         });
     }
     Ok(named)
-}
-
-/// Without a file or without servers in it, the resolver is the one on this machine (resolv.conf(5)).
-fn system_servers(system: &resolv_conf::Config) -> Vec<dns::Server> {
-    let named: Vec<dns::Server> = system
-        .nameservers
-        .iter()
-        .map(|ip| SocketAddr::new(IpAddr::from(ip), 53).into())
-        .collect();
-    if named.is_empty() {
-        vec![SocketAddr::from(([127, 0, 0, 1], 53)).into()]
-    } else {
-        named
-    }
-}
-
-fn read_resolv_conf() -> Result<resolv_conf::Config, ResolverPlanError> {
-    let text = match std::fs::read_to_string(RESOLV_CONF) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(ResolverPlanError::Unreadable(error)),
-    };
-    resolv_conf::Config::parse(text).map_err(ResolverPlanError::Malformed)
 }
 
 /// Those of a file; without one the root's own.
@@ -183,14 +154,19 @@ mod tests {
 
     #[test]
     fn auto_believes_nobody_whom_the_system_does_not_vouch_for() {
-        let system = |text: &str| resolv_conf::Config::parse(text).unwrap();
+        let system = |text: &str| ResolvConf::parse(text.as_bytes());
         let vouched = system("nameserver 127.0.0.1\noptions trust-ad\n");
         let unvouched = system("nameserver 127.0.0.1\n");
-        assert_eq!(choose(DnsMode::Auto, Some(&vouched)).0, Mode::TrustAd);
-        assert_eq!(choose(DnsMode::Auto, Some(&unvouched)).0, Mode::Validate);
-        assert_eq!(choose(DnsMode::Auto, None).0, Mode::Validate);
-        assert_eq!(choose(DnsMode::TrustAd, Some(&unvouched)).0, Mode::TrustAd);
-        assert_eq!(choose(DnsMode::Validate, Some(&vouched)).0, Mode::Validate);
+        let chosen = |mode, system| {
+            let choice = choose(mode, system);
+            (choice.mode, choice.is_vouched_for)
+        };
+        // The administrator is believed at once, and the system once its servers have shown what they can.
+        assert_eq!(chosen(DnsMode::Auto, Some(&vouched)), (Mode::Validate, true));
+        assert_eq!(chosen(DnsMode::Auto, Some(&unvouched)), (Mode::Validate, false));
+        assert_eq!(chosen(DnsMode::Auto, None), (Mode::Validate, false));
+        assert_eq!(chosen(DnsMode::TrustAd, Some(&unvouched)), (Mode::TrustAd, false));
+        assert_eq!(chosen(DnsMode::Validate, Some(&vouched)), (Mode::Validate, false));
     }
 
     fn with(dns: Dns) -> Config {
@@ -216,7 +192,7 @@ mod tests {
         ];
         assert_eq!(asked, expected);
         assert_eq!(plan.config.mode, Mode::Validate);
-        assert!(plan.probe.is_none());
+        assert!(plan.system.is_none());
     }
 
     #[test]
@@ -241,23 +217,6 @@ mod tests {
         });
         settings.tls.webpki_roots = "/nonexistent/roots.pem".into();
         assert!(matches!(plan(&settings, &[]), Err(ResolverPlanError::Tls(_))));
-    }
-
-    #[test]
-    fn the_administrator_is_believed_at_once_and_the_system_after_a_test() {
-        let settings = |mode| {
-            with(Dns {
-                mode,
-                servers: vec!["127.0.0.1".parse().unwrap()],
-                ..Dns::default()
-            })
-        };
-        let told = plan(&settings(DnsMode::TrustAd), &[]).unwrap();
-        assert_eq!(told.config.mode, Mode::TrustAd);
-        assert!(told.probe.is_none());
-        let (begin, probe) = on_probation(told.config);
-        assert_eq!(begin.mode, Mode::Validate);
-        assert_eq!(probe.unwrap().mode, Mode::TrustAd);
     }
 
     #[test]

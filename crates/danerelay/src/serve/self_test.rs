@@ -1,145 +1,81 @@
-//! The resolver's self-test while the daemon runs: at the start, every few minutes, and when look-ups keep failing.
+//! The resolver's self-test while the daemon runs, and what is told of it; [`watch`](super::watch) says when it is made.
 //!
 //! A failing test stops nothing: mail is accepted, and what cannot be looked up is deferred. It raises an alarm, which names
 //! the fault, comes again while the fault lasts, and is called off when it ends. With `mode = "auto"` the test also decides
-//! who validates.
+//! who validates: it is the one resolver of all look-ups that is tested and then believed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use dns::self_test::{self, Names};
-use dns::{Mode, Resolver, ResolverError, Server};
-use mail::event::{Event, EventLog, Level, Value};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use dns::self_test::{self, Fault, Names};
+use dns::{Mode, ResolverError};
+use mail::event::{Event, Level, Value};
+use tokio::time::Instant;
 
-use super::notify::Status;
-use super::resolver::Plan;
+use super::watch::Watch;
 use super::words;
 use crate::config::schema::Dns;
 
-/// From one test to the next while all is well.
-const WELL: Duration = Duration::from_mins(5);
-/// And while it is not; tests are never made more often.
-const FAILING: Duration = Duration::from_secs(30);
 /// How often an alarm is raised again.
 const REMINDER: Duration = Duration::from_hours(1);
 
-/// What is tested, and who is told.
-pub(super) struct Watch {
-    resolver: Resolver,
-    /// With `auto`, where the servers may come to be believed: the same servers, believed.
-    probe: Option<Resolver>,
-    names: Names,
-    servers: Vec<Server>,
-    /// Why the mode is what it is, as far as that can be told without a test.
-    reason: String,
-    events: Arc<dyn EventLog>,
-    status: Arc<Status>,
-}
-
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Finding {
+pub(super) struct Finding {
     mode: Mode,
     reason: String,
     fault: Option<String>,
 }
 
+impl Finding {
+    pub(super) fn is_fine(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
 impl Watch {
-    /// The plan is that of `resolver`, whose first look-ups wait for the first test.
-    pub(super) fn new(
-        resolver: Resolver,
-        plan: Plan,
-        names: Names,
-        events: Arc<dyn EventLog>,
-        status: Arc<Status>,
-    ) -> Result<Self, ResolverError> {
-        resolver.expect_self_test();
-        Ok(Self {
-            resolver,
-            probe: plan.probe.map(Resolver::new).transpose()?,
-            names,
-            servers: plan.config.servers,
-            reason: plan.reason,
-            events,
-            status,
-        })
-    }
-
-    /// Tests until the daemon stops.
-    pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
-        tokio::select! {
-            () = self.test_again_and_again() => {}
-            // An error means that nobody is left who could say so.
-            _ = stopped.wait_for(|stop| *stop) => {}
-        }
-    }
-
-    async fn test_again_and_again(&self) {
-        let mut told: Option<(Instant, Finding)> = None;
-        loop {
-            let finding = self.test().await;
-            let now = Instant::now();
-            if is_news(told.as_ref(), &finding, now) {
-                self.tell(&finding);
-                told = Some((now, finding.clone()));
-            }
-            sleep(FAILING).await;
-            if finding.fault.is_none() {
-                tokio::select! {
-                    () = sleep(WELL.saturating_sub(FAILING)) => {}
-                    () = self.resolver.doubted() => {}
-                }
-            }
-        }
-    }
-
-    async fn test(&self) -> Finding {
-        let reason = match &self.probe {
-            None => self.reason.clone(),
-            Some(probe) => match self.believe_if_shown(probe).await {
-                Ok(finding) => return finding,
-                Err(reason) => reason,
-            },
-        };
-        let fault = self_test::run(&self.resolver, &self.names).await.err();
-        Finding {
+    pub(super) async fn test(&self) -> Finding {
+        let finding = |reason: &str, fault| Finding {
             mode: self.resolver.mode(),
-            reason,
-            fault: fault.map(|fault| fault.to_string()),
+            reason: reason.to_owned(),
+            fault,
+        };
+        if let Some(trouble) = self.no_servers() {
+            return finding(&self.choice.reason, Some(trouble));
         }
+        let mut reason = self.choice.reason.clone();
+        if self.choice.is_vouched_for {
+            match self.test_believed().await {
+                Ok(()) => {
+                    reason.push_str(", and the self-test shows that they validate");
+                    return finding(&reason, None);
+                }
+                // Silence takes away no belief that is there.
+                Err(Disbelief::Fault(fault)) if self.resolver.mode() == Mode::TrustAd && !fault.refutes() => {
+                    return finding(&reason, Some(fault.to_string()));
+                }
+                Err(disbelief) => reason = format!("{reason}, but: {disbelief}"),
+            }
+            if let Err(error) = self.resolver.set_mode(Mode::Validate) {
+                return finding(&reason, Some(error.to_string()));
+            }
+        }
+        let fault = self_test::run(&self.resolver, &self.names).await.err();
+        finding(&reason, fault.map(|fault| fault.to_string()))
     }
 
-    /// Believes the servers if they show that they validate; otherwise the validation is ours, and the error says why.
-    async fn believe_if_shown(&self, probe: &Resolver) -> Result<Finding, String> {
-        if let Err(obstacle) = self.believe(probe).await {
-            // To validate here was possible at the start and needs nothing else.
-            self.resolver
-                .set_mode(Mode::Validate)
-                .map_err(|error| error.to_string())?;
-            return Err(format!("{}, but: {obstacle}", self.reason));
-        }
-        Ok(Finding {
-            mode: Mode::TrustAd,
-            reason: format!("{}, and the self-test shows that they validate", self.reason),
-            fault: None,
-        })
-    }
-
-    async fn believe(&self, probe: &Resolver) -> Result<(), String> {
+    /// Believes the servers if they show that they validate.
+    async fn test_believed(&self) -> Result<(), Disbelief> {
         if self.resolver.has_domain_insecure() {
-            return Err("exceptions from DNSSEC have their effect only where we validate".to_owned());
+            return Err(Disbelief::Exceptions);
         }
-        self_test::run(probe, &self.names)
+        self_test::run_as(&self.resolver, Mode::TrustAd, &self.names)
             .await
-            .map_err(|fault| fault.to_string())?;
-        self.resolver
-            .set_mode(Mode::TrustAd)
-            .map_err(|error| error.to_string())
+            .map_err(Disbelief::Fault)?;
+        self.resolver.set_mode(Mode::TrustAd).map_err(Disbelief::Refused)
     }
 
-    fn tell(&self, finding: &Finding) {
+    /// Says how the resolver is.
+    pub(super) fn tell(&self, finding: &Finding) {
         let mode = mode_word(finding.mode);
         let (level, state, reason) = match &finding.fault {
             None => (Level::Info, "fine", &finding.reason),
@@ -159,8 +95,22 @@ impl Watch {
     }
 }
 
+/// Why servers that the system vouches for are not believed.
+#[derive(Debug, thiserror::Error)]
+enum Disbelief {
+    /// Another's validation knows nothing of ours.
+    #[error("exceptions from DNSSEC have their effect only where we validate")]
+    Exceptions,
+    /// What the self-test found.
+    #[error("{0}")]
+    Fault(Fault),
+    /// They may not be believed at all.
+    #[error("{0}")]
+    Refused(ResolverError),
+}
+
 /// Whether a finding is to be told: when it differs from the last, and a fault again after a while.
-fn is_news(told: Option<&(Instant, Finding)>, finding: &Finding, now: Instant) -> bool {
+pub(super) fn is_news(told: Option<&(Instant, Finding)>, finding: &Finding, now: Instant) -> bool {
     told.is_none_or(|(at, last)| {
         let overdue = finding.fault.is_some() && now.saturating_duration_since(*at) >= REMINDER;
         last != finding || overdue
@@ -191,11 +141,14 @@ pub(super) fn mode_word(mode: Mode) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
-    use dns::{ResolverConfig, TrustAnchors};
+    use dns::{Resolver, ResolverConfig, TrustAnchors};
+    use mail::event::EventLog;
     use testworld::dns::{DnsFault, Questions, Role, World};
 
+    use super::super::notify::Status;
+    use super::super::resolver::{Choice, Plan};
     use super::*;
 
     #[derive(Default)]
@@ -226,13 +179,21 @@ mod tests {
         let status = Arc::new(Status::new("listening".to_owned(), "not tested yet"));
         let plan = Plan {
             config: config(world, Mode::Validate),
-            reason: "vouched for".to_owned(),
-            probe: Some(config(world, Mode::TrustAd)),
+            choice: Choice {
+                mode: Mode::Validate,
+                reason: "vouched for".to_owned(),
+                is_vouched_for: true,
+            },
+            system: None,
         };
         let resolver = Resolver::new(plan.config.clone()).unwrap();
         let events = Arc::new(Lines::default());
-        let watch = Watch::new(resolver, plan, Names::default(), events, Arc::clone(&status));
-        (watch.unwrap(), status)
+        let settings = Dns {
+            trust_anchor: "private".into(),
+            ..Dns::default()
+        };
+        let watch = Watch::new(resolver, plan, &settings, events, Arc::clone(&status));
+        (watch, status)
     }
 
     #[tokio::test]
@@ -247,6 +208,15 @@ mod tests {
         let finding = watch.test().await;
         assert_eq!((finding.mode, &finding.fault), (Mode::TrustAd, &None));
         assert_eq!(watch.resolver.mode(), Mode::TrustAd);
+
+        // What is silent may come back, and proves each answer.
+        let everything = Questions::Below(".".to_owned());
+        world.break_dns(&everything, DnsFault::Refused).unwrap();
+        let finding = watch.test().await;
+        assert_eq!(finding.mode, Mode::TrustAd);
+        let fault = finding.fault.unwrap();
+        assert_eq!(fault, "no DNS server answers (rcode REFUSED)");
+        world.mend_dns(&everything).unwrap();
 
         world.set_role(Role::Forwarder);
         assert_eq!(watch.test().await.mode, Mode::Validate);

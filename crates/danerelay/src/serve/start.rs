@@ -12,12 +12,13 @@ use mail::Domain;
 use mail::event::{Event, EventLog, Level, Value};
 use policy::Policy;
 use spool::{Accepted, Manage, Running as _, Store};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::announce::{self, warn};
 use super::notify::Status;
-use super::self_test::{self, Watch, mode_word};
+use super::self_test::mode_word;
+use super::watch::Watch;
 use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, words};
 use crate::admin::letter::Ages;
 use crate::admin::{self, Door, ReloadOrder};
@@ -37,6 +38,8 @@ pub(super) struct Daemon<S> {
     /// The names below which signatures are not demanded at present.
     pub(super) unvalidated: Vec<Domain>,
     pub(super) resolver: Resolver,
+    /// Has the system's list of name servers read again.
+    pub(super) servers: Arc<Notify>,
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
@@ -114,10 +117,11 @@ pub(super) async fn start(
     let watch = Watch::new(
         resolver.clone(),
         plan,
-        self_test::names(&config.dns),
+        &config.dns,
         Arc::clone(&events),
         Arc::clone(&status),
-    )?;
+    );
+    let servers = watch.rereading();
     let surroundings = Surroundings {
         spool: Arc::clone(&spool),
         resolver: resolver.clone(),
@@ -145,6 +149,7 @@ pub(super) async fn start(
         loaded,
         unvalidated,
         resolver,
+        servers,
         hostname,
         log,
         policy,

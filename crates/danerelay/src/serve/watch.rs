@@ -1,0 +1,194 @@
+//! When the resolver is tested, and whether the system names other servers: looked at while the daemon runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dns::self_test::Names;
+use dns::{Expected, Mode, Resolver, Server};
+use mail::event::{Event, EventLog, Level, Value};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+
+use super::notify::Status;
+use super::resolv_conf::System;
+use super::resolver::{self, Choice, Plan};
+use super::self_test::{self, Finding, is_news, mode_word};
+use super::words;
+use crate::config::schema::{Dns, DnsMode};
+
+/// From one test to the next while all is well.
+const WELL: Duration = Duration::from_mins(5);
+/// And while it is not.
+const FAILING: Duration = Duration::from_secs(10);
+/// How often the system's list of servers is looked at. Tests are not made more often either, but for a new list.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What is tested, and who is told.
+pub(super) struct Watch {
+    pub(super) resolver: Resolver,
+    pub(super) names: Names,
+    pub(super) servers: Vec<Server>,
+    pub(super) choice: Choice,
+    pub(super) events: Arc<dyn EventLog>,
+    pub(super) status: Arc<Status>,
+    mode: DnsMode,
+    /// Where the servers come from, unless the configuration names them.
+    system: Option<System>,
+    /// Look-ups wait for the first test of these servers. It ends with the test, or with this.
+    expected: Option<Expected>,
+    /// Told when the system's list is to be read again, changed or not.
+    reread: Arc<Notify>,
+}
+
+impl Watch {
+    /// The plan is that of `resolver`. Where a test says whether its servers are believed, its first look-ups wait for that.
+    pub(super) fn new(
+        resolver: Resolver,
+        plan: Plan,
+        settings: &Dns,
+        events: Arc<dyn EventLog>,
+        status: Arc<Status>,
+    ) -> Self {
+        let mut watch = Self {
+            resolver,
+            names: self_test::names(settings),
+            servers: plan.config.servers,
+            choice: plan.choice,
+            events,
+            status,
+            mode: settings.mode,
+            system: plan.system,
+            expected: None,
+            reread: Arc::default(),
+        };
+        watch.expect_test();
+        watch
+    }
+
+    /// What has the system's list of servers read again.
+    pub(super) fn rereading(&self) -> Arc<Notify> {
+        Arc::clone(&self.reread)
+    }
+
+    /// Tests until the daemon stops.
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        tokio::select! {
+            () = self.test_again_and_again() => {}
+            // An error means that nobody is left who could say so.
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn test_again_and_again(&mut self) {
+        let mut told: Option<(Instant, Finding)> = None;
+        self.tell_what_was_passed_over();
+        loop {
+            let finding = self.test().await;
+            self.expected = None;
+            let now = Instant::now();
+            if is_news(told.as_ref(), &finding, now) {
+                self.tell(&finding);
+                told = Some((now, finding.clone()));
+            }
+            self.rest(if finding.is_fine() { WELL } else { FAILING }).await;
+        }
+    }
+
+    /// Until the next test is due, in this time or for a reason.
+    async fn rest(&mut self, time: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            let reread = Arc::clone(&self.reread);
+            let is_ordered = tokio::select! {
+                () = sleep(LOOK) => false,
+                () = reread.notified() => true,
+                () = self.resolver.doubted(), if start.elapsed() >= LOOK => return,
+            };
+            if self.look_at_system(is_ordered).await {
+                return;
+            }
+        }
+    }
+
+    /// Whether the system names other servers, which are asked from now on.
+    async fn look_at_system(&mut self, is_ordered: bool) -> bool {
+        let Some(before) = self.system.clone() else {
+            return false;
+        };
+        let read = move || {
+            if is_ordered {
+                Some(before.again())
+            } else {
+                before.changed()
+            }
+        };
+        let Ok(Some(now)) = tokio::task::spawn_blocking(read).await else {
+            return false;
+        };
+        let Some(before) = self.system.replace(now) else {
+            return false;
+        };
+        let is_told = self.system.as_ref().and_then(System::passed_over) == before.passed_over();
+        if !is_told {
+            self.tell_what_was_passed_over();
+        }
+        let is_like = self.system.as_ref().is_some_and(|now| now.is_like(&before));
+        !is_like && self.follow_system()
+    }
+
+    /// Whether the resolver asks other servers now.
+    fn follow_system(&mut self) -> bool {
+        let Some(system) = &self.system else {
+            return false;
+        };
+        let (choice, servers) = (resolver::choose(self.mode, Some(system.conf())), system.servers());
+        let event = Event::new(Level::Info, "resolver").with("status", Value::Word("servers".to_owned()));
+        let file = system.path().display().to_string();
+        // No look-up begins before it is clear whether these are believed.
+        let expected = self.resolver.expect_self_test();
+        if let Err(error) = self.resolver.set_servers(choice.mode, servers.clone()) {
+            let reason = format!(
+                "{file} has changed: {error}; the servers from before are asked as long as that is so"
+            );
+            self.events.write(&Event {
+                level: Level::Error,
+                ..event.with("reason", Value::Quoted(reason))
+            });
+            return false;
+        }
+        self.events.write(
+            &event
+                .with("dns", Value::Word(mode_word(choice.mode).to_owned()))
+                .with("reason", Value::Quoted(format!("{file} has changed")))
+                .with("servers", Value::Quoted(words(&servers))),
+        );
+        (self.choice, self.servers) = (choice, servers);
+        self.expect_test();
+        drop(expected);
+        true
+    }
+
+    /// Only where a test decides what is believed.
+    fn expect_test(&mut self) {
+        let decides = self.choice.is_vouched_for || self.choice.mode == Mode::TrustAd;
+        self.expected = decides.then(|| self.resolver.expect_self_test());
+    }
+
+    /// Why there are no servers, if that is so.
+    pub(super) fn no_servers(&self) -> Option<String> {
+        self.system.as_ref().and_then(System::trouble)
+    }
+
+    fn tell_what_was_passed_over(&self) {
+        let Some(system) = &self.system else { return };
+        let Some(passed_over) = system.passed_over() else {
+            return;
+        };
+        let file = system.path().display();
+        self.events.write(
+            &Event::new(Level::Warning, "resolver")
+                .with("status", Value::Word("passed-over".to_owned()))
+                .with("reason", Value::Quoted(format!("{file}: {passed_over}"))),
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! What can be wrong with our own resolver.
+
+use mail::{Domain, LookupFailure};
+use thiserror::Error;
+
+/// What is wrong, in the words of the alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// There is nobody to ask.
+    #[error("no DNS server is known")]
+    NoServers,
+    /// Nobody answers.
+    #[error("no DNS server answers ({0})")]
+    Unreachable(LookupFailure),
+    /// Nobody answers, and this server's certificate or handshake is why.
+    #[error("no secure channel to the DNS server {0}")]
+    NoChannel(String),
+    /// The servers answer, and leave out the signatures that were asked for.
+    #[error(
+        "the DNS servers leave out DNSSEC signatures: nothing can be validated behind them; use other servers"
+    )]
+    NoSignatures,
+    /// The root is not secure for the resolver that is to be believed.
+    #[error("the resolver does not validate: it answers for the signed root without the AD bit")]
+    NotValidating,
+    /// The root's signatures are there and do not lead to the trust anchor.
+    #[error(
+        "the root does not validate up to the trust anchor ({0}): wrong anchor, wrong clock, or somebody in between"
+    )]
+    Root(LookupFailure),
+    /// A name that should be secure is answered otherwise.
+    #[error("{0} should be secure and is insecure")]
+    Insecure(Domain),
+    /// A name that should be secure is not answered.
+    #[error("{name} should be secure and cannot be looked up ({cause})")]
+    Failed {
+        /// The name tested.
+        name: Domain,
+        /// How its look-up ended.
+        cause: LookupFailure,
+    },
+    /// A name that must be refused is answered.
+    #[error("{0} is broken on purpose, and yet was answered: validation is not at work")]
+    BogusAnswered(Domain),
+    /// One of several servers that are to be believed has a fault.
+    #[error("{server}: {fault}; its answers are not used")]
+    OfOne {
+        /// The server.
+        server: String,
+        /// What is wrong with it.
+        fault: Box<Fault>,
+    },
+}
+
+impl Fault {
+    /// Whether answers come that validation would have refused or marked. If it is another that validates, nothing that it says
+    /// can be used; if it is we, its consequences are in the status of each answer already.
+    pub fn refutes(&self) -> bool {
+        match self {
+            Self::NotValidating | Self::Insecure(_) | Self::BogusAnswered(_) => true,
+            Self::OfOne { fault, .. } => fault.refutes(),
+            Self::NoServers
+            | Self::Unreachable(_)
+            | Self::NoChannel(_)
+            | Self::NoSignatures
+            | Self::Root(_)
+            | Self::Failed { .. } => false,
+        }
+    }
+}

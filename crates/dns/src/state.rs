@@ -1,0 +1,49 @@
+//! What can change while look-ups are under way.
+
+use std::sync::Arc;
+
+use hickory_proto::rr::Name;
+
+use crate::trusting::Trusting;
+use crate::upstream::Upstream;
+use crate::validate::Validator;
+use crate::{Mode, ResolverConfig, Server, TrustAnchors};
+
+/// Who is asked, who validates, and what is exempt from it. What was looked up with another state is not kept.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) mode: Mode,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) insecure: Vec<Name>,
+    pub(crate) upstream: Arc<Upstream>,
+    /// One way and the other over the same servers: what these have shown does not depend on the mode.
+    pub(crate) trusting: Trusting,
+    pub(crate) validator: Arc<Validator>,
+}
+
+impl State {
+    pub(crate) fn new(config: &ResolverConfig, insecure: Vec<Name>) -> Self {
+        let upstream = Arc::new(Upstream::new(config.servers.clone(), config.timeout));
+        Self {
+            mode: config.mode,
+            servers: config.servers.clone(),
+            insecure,
+            trusting: Trusting::new(Arc::clone(&upstream)),
+            validator: Arc::new(Validator::new(
+                Arc::clone(&upstream),
+                config.trust_anchors.clone(),
+                config.octets_of_keys(),
+            )),
+            upstream,
+        }
+    }
+
+    /// The same with other trust anchors. Keys, delegations and verdicts on signatures stay with those of before.
+    pub(crate) fn anchored(&self, anchors: TrustAnchors, octets: usize) -> Self {
+        let validator = Validator::new(Arc::clone(&self.upstream), anchors, octets);
+        Self {
+            validator: Arc::new(validator),
+            ..self.clone()
+        }
+    }
+}
