@@ -63,6 +63,7 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
         added: None,
         // An octet that is no UTF-8 spoils its line, not the list.
         read: &|list| Ok(String::from_utf8_lossy(&std::fs::read(list)?).into_owned()),
+        today: jiff::Zoned::now().date(),
     })?;
     Ok(LoadedPolicy {
         policy,

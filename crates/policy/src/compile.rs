@@ -4,19 +4,23 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use jiff::civil::Date;
+use mail::NextHop;
 use toml::Spanned;
 
+use crate::compile_exceptions;
 use crate::compile_lists;
-use crate::exceptions::{DaneException, Exceptions, NegativeTrustAnchor};
 use crate::file_error::{Fault, FileError, position};
 use crate::mistake::{Mistake, PolicyError};
-use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
 use crate::settings::{ExceptionEntry, MtaStsMode};
 use crate::toml_file;
 use crate::warning::{Remark, Warning};
+
+/// On this port a server speaks TLS from the first octet (RFC 8314 §3.3), which deliveries cannot yet.
+const IMPLICIT_TLS: u16 = 465;
 
 /// What a policy is made of. The caller reads the files: this crate touches no disk itself.
 pub struct Sources<'a> {
@@ -26,6 +30,8 @@ pub struct Sources<'a> {
     pub added: Option<Text<'a>>,
     /// Reads a list; a relative path is made relative to the policy file first.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// The day on which exceptions are to be of use; the policy itself holds on every day.
+    pub today: Date,
 }
 
 /// A file and what it says.
@@ -85,7 +91,7 @@ pub(crate) fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), P
     let mut policy = Policy::builtin();
     let (mut errors, mut warnings) = compile_policy_file(sources, &mut policy);
     if let Some(added) = &sources.added {
-        let (more_errors, more_warnings) = compile_added(added, &mut policy.exceptions);
+        let (more_errors, more_warnings) = compile_added(added, &mut policy, sources.today);
         errors.extend(more_errors);
         warnings.extend(more_warnings);
     }
@@ -108,17 +114,17 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
         policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
         for exception in &file.exception {
-            add_exception(exception, &mut policy.exceptions, &mut notes);
+            compile_exceptions::add(exception, policy, sources.today, &mut notes);
         }
     }
     notes.finish(reading.faults)
 }
 
-fn compile_added(added: &Text<'_>, exceptions: &mut Exceptions) -> (Vec<FileError>, Vec<Warning>) {
+fn compile_added(added: &Text<'_>, policy: &mut Policy, today: Date) -> (Vec<FileError>, Vec<Warning>) {
     let mut notes = Notes::new(added);
     let reading = toml_file::read::<ExceptionsFile>(&notes.file, added.text);
     for exception in reading.value.iter().flat_map(|file| &file.exception) {
-        add_exception(exception, exceptions, &mut notes);
+        compile_exceptions::add(exception, policy, today, &mut notes);
     }
     notes.finish(reading.faults)
 }
@@ -173,6 +179,7 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             messages_per_minute,
         } = rule.get_ref();
         limits(connections.as_ref(), messages_per_minute.as_ref(), notes);
+        let has_limits = connections.is_some() || messages_per_minute.is_some();
         let rule = Rule {
             line: notes.line(&span),
             dane: *dane,
@@ -182,6 +189,12 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
             route: route.clone().map(|route| route.0),
         };
+        if !has_limits && rule.sets_nothing() {
+            notes.warn(&span, Remark::SetsNothing);
+        }
+        if rule.route.as_ref().and_then(NextHop::port) == Some(IMPLICIT_TLS) {
+            notes.warn(&span, Remark::ImplicitTls);
+        }
         for clash in rules.add(&matches.0, rule) {
             let mistake = Mistake::Clash {
                 key: clash.key,
@@ -210,56 +223,5 @@ fn limits<T>(connections: Option<&Spanned<T>>, per_minute: Option<&Spanned<T>>, 
         if let Some(written) = written {
             notes.warn(&written.span(), Remark::NotAvailable(key));
         }
-    }
-}
-
-fn add_exception(written: &Spanned<schema::Exception>, to: &mut Exceptions, notes: &mut Notes<'_>) {
-    let span = written.span();
-    let exception = written.get_ref();
-    if exception.reason.get_ref().trim().is_empty() {
-        notes.refuse(&exception.reason.span(), &Mistake::NoReason);
-    }
-    let Some((pattern, is_mx)) = subject(exception) else {
-        notes.refuse(&span, &Mistake::DomainOrMx);
-        return;
-    };
-    if exception.dane.is_none() && exception.dnssec.is_none() {
-        notes.refuse(&span, &Mistake::NothingExcepted);
-    }
-    let entry = ExceptionEntry {
-        file: notes.file.as_str().into(),
-        line: notes.line(&span),
-        until: exception.until.get_ref().0,
-        reason: exception.reason.get_ref().trim().into(),
-    };
-    if let Some(dane) = exception.dane {
-        let decision = DaneException {
-            dane: dane.into(),
-            override_strict: exception.override_strict,
-            entry: entry.clone(),
-        };
-        if is_mx {
-            to.add_for_mx(pattern, decision);
-        } else {
-            to.add_for_domain(pattern, decision);
-        }
-    }
-    if let Some(dnssec) = &exception.dnssec {
-        match pattern {
-            Pattern::Exactly(name) => to.add_anchor(NegativeTrustAnchor {
-                name: name.clone(),
-                entry,
-            }),
-            Pattern::Below(_) => notes.refuse(&dnssec.span(), &Mistake::AnchorBelow),
-        }
-    }
-}
-
-/// What the exception is about, and whether that are receiving hosts.
-fn subject(exception: &schema::Exception) -> Option<(&Pattern, bool)> {
-    match (&exception.domain, &exception.mx) {
-        (Some(domain), None) => Some((domain.get_ref(), false)),
-        (None, Some(mx)) => Some((mx.get_ref(), true)),
-        (Some(_), Some(_)) | (None, None) => None,
     }
 }

@@ -7,7 +7,7 @@ use mail::Domain;
 use toml::Spanned;
 
 use crate::compile::Notes;
-use crate::list::{BadLines, DomainList};
+use crate::list::{BadLines, DomainList, NoList};
 use crate::mistake::Mistake;
 use crate::pattern::Pattern;
 use crate::policy::{LoadedList, Policy};
@@ -61,22 +61,39 @@ fn load_file(
         }
     }
     let path = directory.join(file.get_ref());
-    match read(&path) {
-        Ok(text) => {
-            let (names, bad) = DomainList::parse(&file.get_ref().display().to_string(), &text);
-            remark_on_lines(&path, bad, notes);
-            Some(LoadedList {
-                kind: list.kind,
-                dane: meaning(list),
-                names,
-            })
-        }
+    let (kind, place) = (list.kind, file.span());
+    let text = match read(&path) {
+        Ok(text) => text,
         Err(error) => {
             let error = error.to_string();
-            notes.refuse(&file.span(), &Mistake::Unreadable { path, error });
-            None
+            match kind {
+                ListKind::Strict => notes.refuse(&place, &Mistake::Unreadable { path, error }),
+                ListKind::SoftFail | ListKind::Danefail => {
+                    notes.warn(&place, Remark::Unreadable { kind, path, error });
+                }
+            }
+            return None;
         }
+    };
+    let (names, bad) = DomainList::parse(&file.get_ref().display().to_string(), &text);
+    if let Some(found) = NoList::of(&text, &names, &bad) {
+        match kind {
+            ListKind::Strict => notes.refuse(&place, &Mistake::NoList { path, found }),
+            ListKind::SoftFail | ListKind::Danefail => {
+                notes.warn(&place, Remark::NoList { kind, path, found })
+            }
+        }
+        return None;
     }
+    remark_on_lines(&path, bad, notes);
+    if names.is_empty() {
+        notes.warn(&place, Remark::EmptyList { kind, path });
+    }
+    Some(LoadedList {
+        kind,
+        dane: meaning(list),
+        names,
+    })
 }
 
 /// What an entry means; a danefail entry by itself: no DANE.
@@ -136,6 +153,12 @@ pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut
             remark_on_rule(&strict.names, rule, notes);
         }
     }
+    for (weaker, rule) in weaker
+        .iter()
+        .flat_map(|list| rules.iter().map(move |rule| (list, rule)))
+    {
+        remark_on_strict_rule(weaker, rule, notes);
+    }
     if policy.defaults.dane == DaneMode::Strict
         && let Some(list) = weaker.first()
     {
@@ -191,6 +214,25 @@ fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut N
                 name: name.to_string(),
                 mode,
                 list: strict.source().clone(),
+                line,
+            };
+            notes.warn(&rule.span(), remark);
+        }
+    }
+}
+
+/// A rule that makes strict what a weaker list has.
+fn remark_on_strict_rule(weaker: &LoadedList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
+    if rule.get_ref().dane != Some(DaneMode::Strict) {
+        return;
+    }
+    for pattern in &rule.get_ref().matches.0 {
+        let Pattern::Exactly(name) = pattern else { continue };
+        if let Some(line) = weaker.names.line_of(name) {
+            let remark = Remark::StaysStrict {
+                name: name.to_string(),
+                kind: weaker.kind,
+                list: weaker.names.source().clone(),
                 line,
             };
             notes.warn(&rule.span(), remark);

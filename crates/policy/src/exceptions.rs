@@ -14,6 +14,15 @@ pub(crate) struct DaneException {
     pub(crate) entry: ExceptionEntry,
 }
 
+impl DaneException {
+    /// The first of those before it, about the very same names, that holds wherever this one could.
+    pub(crate) fn shadowed<'a>(&self, before: &'a [Self], today: Date) -> Option<&'a ExceptionEntry> {
+        let holds =
+            |other: &&Self| today <= other.entry.until && (other.override_strict || !self.override_strict);
+        before.iter().find(holds).map(|other| &other.entry)
+    }
+}
+
 /// A dated negative trust anchor (RFC 7646): the name and all below count as unsigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NegativeTrustAnchor {
@@ -38,6 +47,16 @@ impl Exceptions {
 
     pub(crate) fn add_for_mx(&mut self, pattern: &Pattern, exception: DaneException) {
         self.by_mx.insert(pattern, exception);
+    }
+
+    /// Those about the very same destinations.
+    pub(crate) fn same_domain(&self, pattern: &Pattern) -> &[DaneException] {
+        self.by_domain.same(pattern)
+    }
+
+    /// Those about the very same receiving hosts.
+    pub(crate) fn same_mx(&self, pattern: &Pattern) -> &[DaneException] {
+        self.by_mx.same(pattern)
     }
 
     pub(crate) fn add_anchor(&mut self, anchor: NegativeTrustAnchor) {

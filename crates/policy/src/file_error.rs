@@ -122,8 +122,10 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// Control characters of both sets, and those that turn the direction of writing, are escaped.
 fn visible(character: char) -> impl Iterator<Item = char> {
-    let (plain, escaped) = if character.is_control() {
+    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let (plain, escaped) = if turns || character.is_control() {
         (None, Some(character.escape_default()))
     } else {
         (Some(character), None)
@@ -243,6 +245,6 @@ mod tests {
         assert_eq!(one_line("\"a\""), "\"a\"");
         assert_eq!(one_line("[\n1,\n2]"), "[…");
         assert_eq!(one_line(&"x".repeat(200)).chars().count(), 61);
-        assert_eq!(one_line("a\u{1b}[2J\u{7}"), "a\\u{1b}[2J\\u{7}");
+        assert_eq!(one_line("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
     }
 }

@@ -21,6 +21,7 @@
 
 pub mod cause;
 mod compile;
+mod compile_exceptions;
 mod compile_lists;
 pub mod conclude;
 pub mod decision;

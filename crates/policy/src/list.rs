@@ -71,6 +71,35 @@ pub struct BadLines {
     pub more: usize,
 }
 
+/// What a file is that is no list of domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoList {
+    /// A page of the web: its address led to an error, a login or a directory.
+    Page,
+    /// Something without a single domain in it.
+    Other,
+}
+
+impl NoList {
+    /// What a text is, if it is no list: `bad` lines and no domain, or a page.
+    pub(crate) fn of(text: &str, list: &DomainList, bad: &BadLines) -> Option<Self> {
+        let begin = text.trim_start_matches('\u{feff}').trim_start();
+        if begin.starts_with('<') {
+            Some(Self::Page)
+        } else {
+            (list.is_empty() && !bad.first.is_empty()).then_some(Self::Other)
+        }
+    }
+
+    /// For a sentence that begins with the file.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Page => " is an HTML page and no list of domains",
+            Self::Other => " is no list of domains: not one of its lines is a domain",
+        }
+    }
+}
+
 impl DomainList {
     /// Reads a list. `source` is the name by which the log shall call it. Case and a trailing dot do not matter,
     /// U-labels are converted, a name that comes twice keeps its first line.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::file_error::FileError;
+use crate::list::NoList;
 
 /// One such thing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,8 +28,10 @@ pub(crate) enum Mistake {
         "a list with kind = \"{0}\" says already what its entries mean; dane is allowed with kind = \"danefail\""
     )]
     DaneOfList(crate::schema::ListKind),
-    #[error("the list cannot be read: {path}: {error}")]
+    #[error("the list cannot be read, and without a strict list security would be lower: {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: String },
+    #[error("{}{}, and without a strict list security would be lower; allowed: one domain a line", path.display(), found.words())]
+    NoList { path: PathBuf, found: NoList },
     #[error("an exception is about one thing; allowed: either domain or mx")]
     DomainOrMx,
     #[error(

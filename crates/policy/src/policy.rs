@@ -119,7 +119,7 @@ impl Policy {
 
     /// The mode of a destination, exceptions apart. A strict list stands against a weaker rule, and a strict default
     /// against the weaker lists: only who dates and reasons it may take `strict` back. A rule replaces the default.
-    fn mode_by_rules_and_lists(&self, name: &Domain) -> (DaneMode, ModeSource) {
+    pub(crate) fn mode_by_rules_and_lists(&self, name: &Domain) -> (DaneMode, ModeSource) {
         let rule = self.rules.find(name, |rule| {
             let source = ModeSource::Rule { line: rule.line };
             rule.dane.map(|mode| (mode, source))

@@ -44,6 +44,25 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// Whether it says nothing about what it matches.
+    pub(crate) fn sets_nothing(&self) -> bool {
+        let Self {
+            line: _,
+            dane,
+            insecure_mx,
+            tls,
+            mta_sts,
+            honor_tls_required_no,
+            route,
+        } = self;
+        dane.is_none()
+            && insecure_mx.is_none()
+            && tls.is_none()
+            && mta_sts.is_none()
+            && honor_tls_required_no.is_none()
+            && route.is_none()
+    }
+
     /// The first key that both set: which of them should hold could not be told.
     fn clash(&self, other: &Self) -> Option<&'static str> {
         [

@@ -1,12 +1,15 @@
 //! What the administrator should know about a policy that is nevertheless in force.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use mail::DomainError;
 use thiserror::Error;
 
+use crate::list::NoList;
 use crate::schema::ListKind;
-use crate::settings::DaneMode;
+use crate::settings::{DaneMode, ExceptionEntry, ModeSource};
 
 /// One remark, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -72,7 +75,94 @@ pub enum Remark {
     /// The default is strict, which no list takes back.
     #[error("a {0} list has no effect while the default is strict")]
     UnderStrictDefault(ListKind),
+    /// An exception that is over.
+    #[error("this exception has expired on {0} and has no effect: take it out, or give it another date")]
+    Expired(Date),
+    /// An exception from what is strict.
+    #[error(
+        "this exception has no effect: {name:?} is strict ({by}), which only override_strict = true takes back"
+    )]
+    StrictStands {
+        /// What it is about.
+        name: String,
+        /// What makes it strict.
+        by: ModeSource,
+    },
+    /// An exception that says what holds without it.
+    #[error("this exception has no effect: dane = \"{mode}\" holds for {name:?} without it ({by})")]
+    NothingExcepted {
+        /// What it is about.
+        name: String,
+        /// The mode.
+        mode: DaneMode,
+        /// What sets it.
+        by: ModeSource,
+    },
+    /// An exception behind another about the same names.
+    #[error("this exception has no effect while that at {}:{} holds, which is about the same names", .0.file, .0.line)]
+    Shadowed(ExceptionEntry),
+    /// A rule without a word about what it matches.
+    #[error("this rule sets nothing for what it matches")]
+    SetsNothing,
+    /// A route to a server that waits for TLS.
+    #[error(
+        "servers on port 465 speak TLS from the first octet, and route_tls = \"implicit\" is not available in this \
+         version: mail will wait; use port 587 or 25"
+    )]
+    ImplicitTls,
+    /// A list with nobody on it.
+    #[error("there is no domain on the {kind} list {}", path.display())]
+    EmptyList {
+        /// Its kind.
+        kind: ListKind,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A list that cannot be read, and whose loss makes nothing less secure.
+    #[error("the {kind} list cannot be read, and nobody counts as being on it: {}: {error}", path.display())]
+    Unreadable {
+        /// Its kind.
+        kind: ListKind,
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// A file that is no list, and whose loss makes nothing less secure.
+    #[error("{}{}; nobody counts as being on this {kind} list; allowed: one domain a line", path.display(), found.words())]
+    NoList {
+        /// Its kind.
+        kind: ListKind,
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: NoList,
+    },
     /// A key that means nothing beside the others.
     #[error("{0} has no effect here: it is for lists with a url")]
     OnlyWithUrl(&'static str),
+}
+
+impl Remark {
+    /// Whether a list is missing from the policy. A daemon that has it yet had better keep it.
+    pub fn loses_a_list(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } | Self::NoList { .. } => true,
+            Self::NotAvailable(_)
+            | Self::BadLine(_)
+            | Self::BadLines(_)
+            | Self::StaysStrict { .. }
+            | Self::StayStrict { .. }
+            | Self::RuleUnderStrict { .. }
+            | Self::UnderStrictDefault(_)
+            | Self::Expired(_)
+            | Self::StrictStands { .. }
+            | Self::NothingExcepted { .. }
+            | Self::Shadowed(_)
+            | Self::SetsNothing
+            | Self::ImplicitTls
+            | Self::EmptyList { .. }
+            | Self::OnlyWithUrl(_) => false,
+        }
+    }
 }

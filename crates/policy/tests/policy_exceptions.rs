@@ -162,6 +162,7 @@ fn exceptions_added_by_commands_count_like_written_ones() {
         policy: text,
         added: Some(added),
         read: &lists,
+        today: TODAY,
     };
     let (policy, _) = Policy::compile(&sources(added)).unwrap();
     assert_eq!(dane(&policy, "a.example"), "off, exception until 2027-01-01");
@@ -210,5 +211,42 @@ reason = "keys lost"
     assert_eq!(
         anchors,
         ["unsigned.example until 2026-12-31 (/etc/relay/policy.toml:9: keys lost)"]
+    );
+}
+
+#[test]
+fn exceptions_without_effect_are_named_with_the_reason() {
+    let exception = |subject: &str, dane: &str, until: &str, more: &str| {
+        format!("[[exception]]\n{subject}\ndane = \"{dane}\"\nuntil = {until}\nreason = \"r\"\n{more}\n")
+    };
+    let text = [
+        "[[domain]]\nmatch = [\"hard.example\"]\ndane = \"strict\"\n[[domain]]\nmatch = [\".soft.example\"]\ndane = \"soft-fail\"\n"
+            .to_owned(),
+        LISTS.trim_start().to_owned(),
+        exception("domain = \"over.example\"", "off", "2026-11-21", ""),
+        exception("domain = \"today.example\"", "off", "2026-11-22", ""),
+        exception("domain = \"hard.example\"", "off", "2027-01-31", ""),
+        exception("domain = \"hard.example\"", "off", "2027-01-31", "override_strict = true"),
+        exception("domain = \"fail.example\"", "off", "2027-01-31", ""),
+        exception("domain = \".soft.example\"", "soft-fail", "2027-01-31", ""),
+        exception("mx = \"mx.a.example\"", "off", "2027-01-31", ""),
+        exception("mx = \"mx.a.example\"", "soft-fail", "2027-01-31", ""),
+    ]
+    .concat();
+    let (_, warnings) = common::compile(&text);
+    let warnings: Vec<_> = warnings
+        .iter()
+        .map(ToString::to_string)
+        .filter(|warning| warning.contains("exception"))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "/etc/relay/policy.toml:19: this exception has expired on 2026-11-21 and has no effect: take it out, or give it another date",
+            "/etc/relay/policy.toml:28: this exception has no effect: \"hard.example\" is strict (rule in line 1), which only override_strict = true takes back",
+            "/etc/relay/policy.toml:40: this exception has no effect: dane = \"off\" holds for \"fail.example\" without it (danefail fail.dat:1)",
+            "/etc/relay/policy.toml:46: this exception has no effect: dane = \"soft-fail\" holds for \".soft.example\" without it (rule in line 4)",
+            "/etc/relay/policy.toml:58: this exception has no effect while that at /etc/relay/policy.toml:52 holds, which is about the same names",
+        ]
     );
 }

@@ -17,7 +17,10 @@ use policy::Policy;
 fn compile(text: &str) -> Result<Vec<String>, Vec<String>> {
     let read = |path: &Path| match path.to_str().unwrap() {
         "conf/some.list" => Ok("good.example\nbad line\n".to_owned()),
-        "conf/html.list" => Ok("<html>\n".repeat(50)),
+        "conf/html.list" => Ok("\u{feff}\n <!DOCTYPE html>\n<title>404</title>\nexample.org\n".to_owned()),
+        "conf/many.list" => Ok("good.example\n".to_owned() + &"no name\n".repeat(50)),
+        "conf/other.list" => Ok("{ \"error\": 404 }\n".to_owned()),
+        "conf/empty.list" => Ok("# nobody\n".to_owned()),
         other => Err(io::Error::new(io::ErrorKind::NotFound, format!("no {other}"))),
     };
     match compile_from("conf/policy.toml", text, &read) {
@@ -142,7 +145,7 @@ fn missing_keys_are_named() {
 #[test]
 fn all_faults_are_reported_together() {
     let errors = errors(
-        "[default]\ndane = \"on\"\ntsl = \"may\"\n[[list]]\nkind = \"danefail\"\nfile = \"missing.list\"\n\
+        "[default]\ndane = \"on\"\ntsl = \"may\"\n[[list]]\nkind = \"strict\"\nfile = \"missing.list\"\n\
          [[exception]]\ndomain = \"a.example\"\nmx = \"b.example\"\ndane = \"off\"\nuntil = 2027-01-31\nreason = \"r\"\n",
     );
     let places: Vec<_> = errors
@@ -258,9 +261,78 @@ fn bad_lines_of_lists_are_reported_and_skipped() {
             "conf/some.list:2: skipped: a character that a domain name cannot have",
         ]
     );
-    let many = warnings("[[list]]\nkind = \"strict\"\nfile = \"html.list\"");
+    let many = warnings("[[list]]\nkind = \"strict\"\nfile = \"many.list\"");
     assert_eq!(many.len(), 21);
-    assert_eq!(many[20], "conf/html.list:20: 30 further bad lines were skipped");
+    assert_eq!(many[20], "conf/many.list:21: 30 further bad lines were skipped");
+}
+
+/// What is lost with a strict list is security: the file is refused. What is lost with another is convenience.
+#[test]
+fn a_list_that_is_none_is_named() {
+    let list = |kind: &str, file: &str| format!("[[list]]\nkind = \"{kind}\"\nfile = \"{file}\"");
+    for (file, words) in [
+        (
+            "html.list",
+            "conf/html.list is an HTML page and no list of domains",
+        ),
+        (
+            "other.list",
+            "conf/other.list is no list of domains: not one of its lines is a domain",
+        ),
+        ("missing.list", "the danefail list cannot be read"),
+        (
+            "empty.list",
+            "there is no domain on the danefail list conf/empty.list",
+        ),
+    ] {
+        let danefail = warnings(&list("danefail", file));
+        assert_eq!(danefail.len(), 1, "{danefail:?}");
+        assert!(
+            danefail[0].starts_with("conf/policy.toml:3: ") && danefail[0].contains(words),
+            "{danefail:?}"
+        );
+        if file == "empty.list" {
+            assert_eq!(warnings(&list("strict", file)).len(), 1);
+        } else {
+            let strict = error(&list("strict", file));
+            assert!(
+                strict.starts_with("3:8: ") && strict.contains("security would be lower"),
+                "{strict}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_rules_do_not_do_is_named() {
+    let text = "[[domain]]\nmatch = [\"a.example\"]\n[[domain]]\nmatch = [\"b.example\"]\nroute = \"[mx.example]:465\"\n\
+                [[domain]]\nmatch = [\"good.example\"]\ndane = \"strict\"\n[[list]]\nkind = \"danefail\"\nfile = \"many.list\"";
+    let warnings: Vec<_> = warnings(text)
+        .into_iter()
+        .filter(|warning| warning.contains("policy.toml"))
+        .collect();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert_eq!(
+        warnings[0],
+        "conf/policy.toml:1: this rule sets nothing for what it matches"
+    );
+    assert!(
+        warnings[1].starts_with("conf/policy.toml:3: servers on port 465 speak TLS"),
+        "{warnings:?}"
+    );
+    assert_eq!(
+        warnings[2],
+        "conf/policy.toml:6: \"good.example\" is also on the danefail list many.list (line 1); it stays strict"
+    );
+}
+
+#[test]
+fn a_bare_address_as_a_route_is_told_its_brackets() {
+    let error = error("[[domain]]\nmatch = [\"a.example\"]\nroute = \"192.0.2.1:587\"");
+    assert!(
+        error.starts_with("3:9: `domain.route` cannot be \"192.0.2.1:587\": an address stands in brackets, \"[192.0.2.1]:587\","),
+        "{error}"
+    );
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn a_name_on_a_strict_and_a_danefail_list_stays_strict_and_is_reported() {
 fn a_great_overlap_of_lists_does_not_flood_the_log() {
     let many: Vec<_> = (0..100).map(|number| format!("d{number}.example")).collect();
     let read = |path: &Path| match path.to_str() {
-        Some("soft.list") => Ok(String::new()),
+        Some("soft.list") => Ok("other.example\n".to_owned()),
         _ => Ok(many.join("\n")),
     };
     let (_, warnings) = compile_from("policy.toml", LISTS, &read).unwrap();

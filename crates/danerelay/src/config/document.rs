@@ -1,7 +1,7 @@
 //! The place of each key in the text of a configuration file.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use policy::file_error::{Fault, FileError, one_line, position};
 use toml::Spanned;
@@ -46,6 +46,11 @@ impl<'text> Document<'text> {
         let (value, span) = self.value(dotted);
         let key = dotted.to_owned();
         self.at(&span, Fault::Value { key, value, reason })
+    }
+
+    /// A path as it is meant in this file.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("/")).join(path)
     }
 
     /// The line of a dotted key, from 1, where it is written.

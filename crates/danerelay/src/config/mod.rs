@@ -3,13 +3,16 @@
 //! 1. [`schema`], `schema_log` and `schema_outgoing` name every key, its type and its default; [`units`] reads durations, sizes and
 //!    the like.
 //! 2. [`document`] knows where each key stands.
-//! 3. [`validate`] looks at what one key alone cannot show; [`later`] sorts out keys whose function does not exist yet.
+//! 3. [`validate`] looks at what one key alone cannot show, [`remarks`] at what works, but hardly as meant;
+//!    [`networks`] knows where strangers are; [`later`] sorts out keys whose function does not exist yet.
 //! 4. [`show`] writes the settings in force, each with its origin.
 //!
 //! [`load`] does 1 to 3 and makes every path absolute. Nothing here opens a socket or asks the DNS.
 
 mod document;
 mod later;
+mod networks;
+pub(crate) mod remarks;
 pub(crate) mod schema;
 mod schema_log;
 mod schema_outgoing;
@@ -129,7 +132,7 @@ fn interpret(path: &Path, text: &str) -> Result<(Config, Vec<FileError>), Vec<Fi
     let (mut warnings, refused) = later::review(&document, &config, &effective);
     faults.extend(refused);
     faults.extend(validate::errors(&document, &config, &effective));
-    warnings.extend(validate::warnings(&document, &config));
+    warnings.extend(remarks::remarks(&document, &config));
     faults.sort_by_key(|fault| (fault.line, fault.column));
     warnings.sort_by_key(|warning| (warning.line, warning.column));
     if faults.is_empty() {

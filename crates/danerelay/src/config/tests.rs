@@ -1,6 +1,6 @@
 //! What the file may say, and what is said about it.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;
 
@@ -19,7 +19,29 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Each wrong text, where the fault is, and words that the message must hold.
-const WRONG: [(&str, (usize, usize), &[&str]); 27] = [
+const WRONG: [(&str, (usize, usize), &[&str]); 30] = [
+    (
+        "[access]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+        (2, 12),
+        &[
+            "`access.networks` cannot be [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+            "everybody on IPv4",
+            "open relay",
+        ],
+    ),
+    (
+        "[access]\nnetworks = [\"127.0.0.0/8\", \"::/0\"]",
+        (2, 12),
+        &["everybody on IPv6", "allowed: the networks of your own clients"],
+    ),
+    (
+        "[listen]\nsmtp = [\"127.0.0.1:25\", \"0.0.0.0:25\"]",
+        (2, 8),
+        &[
+            "`listen.smtp` cannot be",
+            "127.0.0.1:25 and 0.0.0.0:25 cannot both listen",
+        ],
+    ),
     (
         "hostnam = \"a.example\"",
         (1, 1),
@@ -222,6 +244,60 @@ fn what_does_not_exist_yet_is_a_warning() {
             "{warning}"
         );
     }
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_remark() {
+    for (text, line, words) in [
+        (
+            "hostname = \"mail\"",
+            1,
+            "`hostname` is \"mail\", a name without a domain",
+        ),
+        ("hostname = \"localhost\"", 1, "the name of every machine"),
+        (
+            "hostname = \"192.0.2.1\"",
+            1,
+            "`hostname` is \"192.0.2.1\", an address",
+        ),
+        (
+            "[access]\nnetworks = [\"192.0.0.0/8\"]",
+            2,
+            "all of 192.0.0.0/8, a public network",
+        ),
+        (
+            "[access]\nnetworks = [\"2001:d00::/24\"]",
+            2,
+            "all of 2001:d00::/24, a public network",
+        ),
+        (
+            "[delivery]\nmax_age = \"1h\"\ndelay_warning = \"0\"\nretry = [\"2h\"]",
+            4,
+            "nothing will be tried twice",
+        ),
+        (
+            "[delivery]\nmax_age = \"1h\"",
+            1,
+            "`delivery.delay_warning` is longer",
+        ),
+    ] {
+        let loaded = read(text).unwrap();
+        let [remark] = loaded.warnings.as_slice() else {
+            panic!("{text}: {:?}", loaded.warnings)
+        };
+        assert_eq!(remark.line, line, "{remark}");
+        assert!(remark.to_string().contains(words), "{remark}");
+    }
+    let long = format!("[admin]\nsocket = \"{}\"", "d/".repeat(60));
+    assert!(
+        read(&long).unwrap().warnings[0]
+            .to_string()
+            .contains("at most 103"),
+        "{long}"
+    );
+    let fine = "hostname = \"mail.example.nl\"\n[access]\nnetworks = [\"10.0.0.0/8\", \"192.0.2.0/24\", \"fc00::/7\"]\n\
+                [listen]\nsmtp = [\"0.0.0.0:25\", \"[::]:25\", \"127.0.0.1:2525\"]";
+    assert_eq!(read(fine).unwrap().warnings, []);
 }
 
 #[test]

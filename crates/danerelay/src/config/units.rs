@@ -14,6 +14,8 @@ use policy::toml_file::forms::{self, Form, Unfit};
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::networks::canonical;
+
 /// A length of time, `"30s"`, `"5m"`, `"4h"`, `"5d"`, or `"0"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Interval(pub(crate) Duration);
@@ -172,11 +174,11 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self(address.into()));
+            return Ok(Self(canonical(address.into())));
         }
         let network: IpNet = text.parse().map_err(|_| NetworkError::Form)?;
         if network == network.trunc() {
-            Ok(Self(network))
+            Ok(Self(canonical(network)))
         } else {
             Err(NetworkError::HostBits(network))
         }

@@ -1,8 +1,11 @@
 //! What a key's type cannot say: that values are not zero where zero means nothing, and that keys agree.
 
+use std::net::SocketAddr;
+
 use policy::file_error::FileError;
 
 use super::document::Document;
+use super::networks;
 use super::schema::{Config, DnsMode};
 use super::units::Server;
 
@@ -65,6 +68,19 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
             "\"stderr\", \"syslog\", \"journald\" or the path of a file",
         );
     }
+    if let Some(protocol) = networks::everybody(&config.access.networks) {
+        let reason = format!(
+            "everybody on {protocol} could relay, and open relays are listed within hours; allowed: the networks of your \
+             own clients, like \"192.0.2.0/24\""
+        );
+        faults.push(document.wrong_value("access.networks", reason));
+    }
+    if let Some((one, other)) = same_socket(&config.listen.smtp) {
+        let reason = format!(
+            "{one} and {other} cannot both listen: one takes the connections to the other; allowed: each port once"
+        );
+        faults.push(document.wrong_value("listen.smtp", reason));
+    }
     if let Some(server) = trusted_from_afar(config) {
         let reason = format!(
             "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
@@ -73,25 +89,6 @@ pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml:
         faults.push(document.wrong_value("dns.servers", reason));
     }
     faults
-}
-
-/// What works, but hardly as meant.
-pub(super) fn warnings(document: &Document<'_>, config: &Config) -> Vec<FileError> {
-    let mut warnings = Vec::new();
-    if config.dns.mode == DnsMode::TrustAd && !config.dns.domain_insecure.is_empty() {
-        warnings.push(document.remark_at(
-            "dns.domain_insecure",
-            "`dns.domain_insecure` has no effect with `mode = \"trust-ad\"`: it belongs into the resolver's configuration"
-                .to_owned(),
-        ));
-    }
-    if config.delivery.delay_warning.0 > config.delivery.max_age.0 {
-        warnings.push(document.remark_at(
-            "delivery.delay_warning",
-            "`delivery.delay_warning` is longer than `delivery.max_age`: no warning will be sent".to_owned(),
-        ));
-    }
-    warnings
 }
 
 /// A server named for trust-ad whose answers cross a network (RFC 4035 §4.9.3 asks for a secure channel).
@@ -103,6 +100,20 @@ fn trusted_from_afar(config: &Config) -> Option<&Server> {
             Server::Tls { .. } => false,
         }),
     }
+}
+
+/// Two addresses of which one is the other, or all of its family.
+fn same_socket(addresses: &[SocketAddr]) -> Option<(SocketAddr, SocketAddr)> {
+    let clash = |one: &SocketAddr, other: &SocketAddr| {
+        let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() != 0
+            && one.port() == other.port()
+            && (one.ip() == other.ip() || (is_any && one.is_ipv4() == other.is_ipv4()))
+    };
+    addresses.iter().enumerate().find_map(|(index, one)| {
+        let other = addresses.iter().skip(index + 1).find(|other| clash(one, other))?;
+        Some((*one, *other))
+    })
 }
 
 fn lookup<'a>(table: &'a toml::Table, dotted: &str) -> Option<&'a toml::Value> {

@@ -82,6 +82,7 @@ mod tests {
             policy,
             added: None,
             read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            today: Zoned::now().date(),
         })
         .unwrap();
         let parse = |name| Domain::parse(name).unwrap();

@@ -25,6 +25,7 @@ pub fn compile(text: &str) -> Policy {
         policy: text,
         added: None,
         read: &read,
+        today: jiff::civil::date(2026, 11, 22),
     })
     .unwrap()
     .0

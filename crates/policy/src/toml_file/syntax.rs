@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{self, DeTable};
 
 use super::node::Node;
-use crate::file_error::{Fault, FileError, position};
+use crate::file_error::{Fault, FileError, one_line, position};
 
 /// A text as far as it can be made out.
 pub(super) struct Parsed {
@@ -86,7 +86,7 @@ fn second(source: &str, at: &Range<usize>) -> Option<Fault> {
     let (mut path, first) = beside(tree.get_ref(), &fresh, &key)?;
     path.push(key.into_owned());
     Some(Fault::Duplicate {
-        key: path.join("."),
+        key: one_line(&path.join(".")),
         line: position(source, first.start).0,
     })
 }

@@ -1,0 +1,153 @@
+//! Which networks are so large that strangers are in them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::units::Network;
+
+/// IPv4 networks from which no stranger comes: of the machine or the site itself (RFC 1918, RFC 6598, loopback,
+/// link-local), and what is no host's address (RFC 6890, RFC 5771).
+const NOBODY_V4: [Ipv4Net; 8] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(0, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3),
+];
+/// All that is routed on the IPv6 internet (RFC 4291 §2.4).
+const PUBLIC_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
+/// A public network with a shorter prefix is larger than almost any site.
+const WIDE_V4: u8 = 16;
+const WIDE_V6: u8 = 32;
+
+/// The protocol every host of which is in one of the networks, if there is such a one.
+pub(super) fn everybody(networks: &[Network]) -> Option<&'static str> {
+    let mut four: Vec<Ipv4Net> = NOBODY_V4.to_vec();
+    let mut six: Vec<Ipv6Net> = Vec::new();
+    for network in networks {
+        match network.0 {
+            IpNet::V4(network) => four.push(network),
+            IpNet::V6(network) => six.push(network),
+        }
+    }
+    if Ipv4Net::aggregate(&four)
+        .iter()
+        .any(|network| network.prefix_len() == 0)
+    {
+        Some("IPv4")
+    } else if Ipv6Net::aggregate(&six)
+        .iter()
+        .any(|network| network.contains(&PUBLIC_V6))
+    {
+        Some("IPv6")
+    } else {
+        None
+    }
+}
+
+/// Whether a network has more public addresses than a site would.
+pub(super) fn is_wide(network: &Network) -> bool {
+    match network.0 {
+        IpNet::V4(network) => {
+            network.prefix_len() < WIDE_V4 && !NOBODY_V4.iter().any(|nobody| nobody.contains(&network))
+        }
+        IpNet::V6(network) => {
+            let overlaps = PUBLIC_V6.contains(&network) || network.contains(&PUBLIC_V6);
+            network.prefix_len() < WIDE_V6 && overlaps
+        }
+    }
+}
+
+/// IPv4 addresses written as IPv6 ones, `::ffff:192.0.2.0/120`, are those of IPv4 clients: nobody else has them.
+pub(super) fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    match (network.addr().to_canonical(), network) {
+        (IpAddr::V4(address), IpNet::V6(mapped)) if mapped.prefix_len() >= MAPPED => {
+            Ipv4Net::new(address, mapped.prefix_len() - MAPPED).map_or(network, IpNet::V4)
+        }
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => network,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn networks(list: &[&str]) -> Vec<Network> {
+        list.iter().map(|network| network.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn everybody_may_be_written_in_many_ways() {
+        for list in [
+            &["0.0.0.0/0"][..],
+            &["0.0.0.0/1", "128.0.0.0/1"],
+            &["128.0.0.0/1", "64.0.0.0/2", "0.0.0.0/3", "32.0.0.0/3"],
+            &["::ffff:0:0/96"],
+            &["::ffff:0.0.0.0/97", "128.0.0.0/1"],
+            // All but what is nobody's or the site's own.
+            &["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
+        ] {
+            assert_eq!(everybody(&networks(list)), Some("IPv4"), "{list:?}");
+        }
+        for list in [
+            &["::/0"][..],
+            &["::/1", "8000::/1"],
+            &["2000::/3"],
+            &["2000::/4", "3000::/4"],
+        ] {
+            assert_eq!(everybody(&networks(list)), Some("IPv6"), "{list:?}");
+        }
+        for list in [
+            &[][..],
+            &["127.0.0.0/8", "::1/128"],
+            &["0.0.0.0/1"],
+            &[
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "fc00::/7",
+                "fe80::/10",
+            ],
+            &["::ffff:192.0.2.0/120"],
+            &["2001:db8::/32", "3000::/4"],
+        ] {
+            assert_eq!(everybody(&networks(list)), None, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn wide_are_public_networks_only() {
+        for (network, wide) in [
+            ("192.0.0.0/15", true),
+            ("8.0.0.0/8", true),
+            ("0.0.0.0/1", true),
+            ("2001:db8::/31", true),
+            ("::/1", true),
+            ("192.0.0.0/16", false),
+            ("10.0.0.0/8", false),
+            ("127.0.0.0/8", false),
+            ("100.64.0.0/10", false),
+            ("fc00::/7", false),
+            ("fe80::/10", false),
+            ("2001:db8::/32", false),
+            ("::ffff:192.0.2.0/120", false),
+        ] {
+            assert_eq!(is_wide(&networks(&[network])[0]), wide, "{network}");
+        }
+    }
+
+    #[test]
+    fn mapped_networks_are_those_of_ipv4() {
+        let text = |network: &str| network.parse::<Network>().unwrap().to_string();
+        assert_eq!(text("::ffff:192.0.2.0/120"), "192.0.2.0/24");
+        assert_eq!(text("::ffff:192.0.2.1"), "192.0.2.1/32");
+        assert_eq!(text("::/90"), "::/90");
+    }
+}
