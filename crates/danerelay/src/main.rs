@@ -10,6 +10,7 @@
 //! * [`logging`]: the one log that everything writes to.
 //! * [`json`]: JSON that any reader can be shown.
 //! * [`demo`]: the relay in a world of its own.
+//! * [`surroundings`]: where the configuration and the machine do not fit.
 //! * [`failure`]: why a command came to no end, and the exit status for it.
 
 mod admin;
@@ -21,6 +22,7 @@ mod json;
 mod logging;
 mod policy_file;
 mod serve;
+mod surroundings;
 mod wiring;
 
 use std::process::ExitCode;

@@ -138,14 +138,16 @@ fn a_wrong_policy_is_2_and_a_missing_one_only_where_it_is_named() {
 
 #[test]
 fn check_warns_of_what_is_not_available() {
-    let (_directory, file) = configured("[delivery]\nreuse = 50\n[admin]\nhttp = \"127.0.0.1:8025\"\n");
+    let (_directory, file) = configured(
+        "hostname = \"relay.example\"\n[delivery]\nreuse = 50\n[admin]\nhttp = \"127.0.0.1:8025\"\n",
+    );
     let output = with(&file, &["config", "check"]);
     assert_eq!(status(&output), 0);
     let warnings: Vec<String> = stderr(&output).lines().map(str::to_owned).collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     for (warning, place) in warnings
         .iter()
-        .zip([":2:1: `delivery.reuse`", ":4:1: `admin.http`"])
+        .zip([":3:1: `delivery.reuse`", ":5:1: `admin.http`"])
     {
         assert!(
             warning.contains(place) && warning.contains("not available in this version"),
@@ -158,9 +160,85 @@ fn check_warns_of_what_is_not_available() {
 fn the_template_is_a_good_configuration() {
     let template = danerelay(&["config", "template"]);
     assert_eq!(status(&template), 0);
-    let (_directory, file) = configured(&stdout(&template));
+    let text = stdout(&template).replace("#hostname = \"\"", "hostname = \"relay.example\"");
+    let (_directory, file) = configured(&text);
     let check = with(&file, &["config", "check"]);
     assert_eq!((status(&check), stderr(&check)), (0, String::new()));
+}
+
+#[test]
+fn check_warns_of_what_is_hardly_meant_and_with_strict_that_is_1() {
+    let clean = "hostname = \"relay.example\"\n";
+    let elsewhere = "hostname = \"relay.example\"\n[listen]\nsmtp = [\"192.0.2.1:25\"]\n[delivery]\nsource_addresses = [\"192.0.2.1\"]\n";
+    let spool = "hostname = \"relay.example\"\n[limits]\nspool_free = \"9000 TiB\"\n[spool]\npath = \".\"\n";
+    let logging =
+        "hostname = \"relay.example\"\n[spool]\npath = \"spool\"\n[log]\ntarget = \"nowhere/log\"\n";
+    for (text, policy, expected) in [
+        (clean, "version = 1\n", &[][..]),
+        (
+            "hostname = \"relay\"\n",
+            "",
+            &["danerelay.toml:1:1: `hostname` is \"relay\", a name without a domain"],
+        ),
+        (
+            "hostname = \"relay.example\"\n[listen]\nsmtp = []\n",
+            "",
+            &["danerelay.toml:3:1: `listen.smtp` is empty: no mail is taken"],
+        ),
+        (
+            elsewhere,
+            "",
+            &[
+                "danerelay.toml:3:1: `listen.smtp` has 192.0.2.1, which is no address of this machine",
+                "danerelay.toml:5:1: `delivery.source_addresses` has 192.0.2.1, which is no address of this machine",
+            ],
+        ),
+        (
+            spool,
+            "",
+            &["danerelay.toml:3:1: `limits.spool_free` is 9000 TiB, and the disk of "],
+        ),
+        (
+            logging,
+            "",
+            &[
+                "danerelay.toml:3:1: `spool.path`: ",
+                "danerelay.toml:5:1: `log.target`: there is no directory ",
+            ],
+        ),
+        (
+            clean,
+            "[[exception]]\ndomain = \"a.example\"\ndane = \"off\"\nuntil = 2020-01-31\nreason = \"r\"\n",
+            &["policy.toml:4: this exception has expired on 2020-01-31"],
+        ),
+        (
+            clean,
+            "[[list]]\nkind = \"danefail\"\nfile = \"danerelay.toml\"\n",
+            &["policy.toml:3: "],
+        ),
+        (
+            "hostname = \"relay.example\"\n[dns]\nmode = \"trust-ad\"\nservers = [\"127.0.0.1\"]\n",
+            "[[exception]]\ndomain = \"a.example\"\ndnssec = \"off\"\nuntil = 2999-01-31\nreason = \"r\"\n",
+            &["the exception from DNSSEC for \"a.example\" has no effect"],
+        ),
+    ] {
+        let (directory, file) = configured(text);
+        std::fs::write(directory.path().join("policy.toml"), policy).unwrap();
+        let output = with(&file, &["config", "check"]);
+        let said = stderr(&output);
+        assert_eq!(status(&output), 0, "{text}{said}");
+        assert_eq!(said.lines().count(), expected.len(), "{text}{said}");
+        for (line, words) in said.lines().zip(expected) {
+            assert!(
+                line.starts_with("warning: ") && line.contains(words),
+                "{words}\n{said}"
+            );
+            assert!(!line.contains("os error"), "{line}");
+        }
+        let strict = with(&file, &["config", "check", "--strict"]);
+        assert_eq!(status(&strict), i32::from(!expected.is_empty()), "{text}");
+        assert_eq!(stderr(&strict), said);
+    }
 }
 
 #[test]

@@ -245,6 +245,31 @@ fn a_bad_file_is_refused_whole_and_the_old_one_stays_in_force() {
     Client::connect(relay.address).send("someone@nowhere.example");
 }
 
+/// What a lost danefail list would do is hold mail up: who has the list yet keeps it, and who starts without it serves.
+#[test]
+fn a_lost_list_is_kept_by_a_running_daemon_and_does_not_hinder_a_new_one() {
+    let mut relay = Relay::start(NO_DNS);
+    let policy = "[[list]]\nkind = \"danefail\"\nfile = \"fail.list\"\n";
+    std::fs::write(relay.path("policy.toml"), policy).unwrap();
+    std::fs::write(relay.path("fail.list"), "broken.example\n").unwrap();
+    relay.signal(Signal::HUP);
+    relay.wait_for("status=loaded");
+    std::fs::write(relay.path("fail.list"), "<!DOCTYPE html>\n<title>Moved</title>\n").unwrap();
+    relay.signal(Signal::HUP);
+    let refused = relay.wait_for("status=refused");
+    assert!(
+        refused.contains("is an HTML page and no list of domains"),
+        "{refused}"
+    );
+    relay.stop();
+    relay.start_again();
+    let warning = relay.wait_for("nobody counts as being on this danefail list");
+    assert!(
+        warning.contains(" warning ") && warning.contains("event=policy"),
+        "{warning}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_out_under_dane() {
     let world = World::start().await.unwrap();

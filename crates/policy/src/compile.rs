@@ -15,7 +15,7 @@ use crate::mistake::{Mistake, PolicyError};
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::{ExceptionEntry, MtaStsMode};
+use crate::settings::MtaStsMode;
 use crate::toml_file;
 use crate::warning::{Remark, Warning};
 

@@ -80,7 +80,7 @@ fn load_file(
         match kind {
             ListKind::Strict => notes.refuse(&place, &Mistake::NoList { path, found }),
             ListKind::SoftFail | ListKind::Danefail => {
-                notes.warn(&place, Remark::NoList { kind, path, found })
+                notes.warn(&place, Remark::NoList { kind, path, found });
             }
         }
         return None;

@@ -11,16 +11,17 @@ use crate::config::{self, Loaded};
 use crate::failure::Failure;
 use crate::policy_file;
 use crate::serve;
+use crate::surroundings;
 
 /// Runs the command on the configuration file `named`, or the default one.
 pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
-    let text = match command {
-        ConfigCommand::Check => check(&config::load(named)?)?,
-        ConfigCommand::Show => show(config::load(named)?)?,
-        ConfigCommand::Template => config::TEMPLATE.to_owned(),
+    let (text, verdict) = match command {
+        ConfigCommand::Check(arguments) => check(&config::load(named)?, arguments.strict)?,
+        ConfigCommand::Show => (show(config::load(named)?)?, Verdict::Good),
+        ConfigCommand::Template => (config::TEMPLATE.to_owned(), Verdict::Good),
     };
     output::write(&text)?;
-    Ok(Verdict::Good)
+    Ok(verdict)
 }
 
 /// The settings in force: where the system's name stands for ours, that.
@@ -29,12 +30,20 @@ fn show(mut loaded: Loaded) -> Result<String, Failure> {
     Ok(config::show(&loaded))
 }
 
-/// Looks at everything that the daemon would read at its start, and says what is good.
-fn check(loaded: &Loaded) -> Result<String, Failure> {
+/// Looks at everything that the daemon would read at its start, and says what is good. Warnings are bad if `strict`.
+fn check(loaded: &Loaded, strict: bool) -> Result<(String, Verdict), Failure> {
     warn(&loaded.warnings);
     let policy = policy_file::load(loaded)?;
     warn(&policy.warnings);
     serve::check(&loaded.config)?;
+    let remarks = surroundings::remarks(loaded, &policy.policy);
+    warn(&remarks);
+    let is_clean = loaded.warnings.is_empty() && policy.warnings.is_empty() && remarks.is_empty();
+    let verdict = if strict && !is_clean {
+        Verdict::Bad
+    } else {
+        Verdict::Good
+    };
     let found = |path: &Path| format!("{}: ok\n", path.display());
     let missing =
         |path: &Path, what| format!("{}: does not exist; the built-in {what} hold\n", path.display());
@@ -47,7 +56,7 @@ fn check(loaded: &Loaded) -> Result<String, Failure> {
         Some(file) => found(file),
         None => missing(&loaded.config.policy.file, "rules"),
     };
-    Ok(config + &policy)
+    Ok((config + &policy, verdict))
 }
 
 /// Warnings are notices: they go to standard error, where nothing can be done if that fails.

@@ -59,6 +59,16 @@ impl Loaded {
         Document::new(&self.path, &self.text).has(dotted)
     }
 
+    /// A remark on a dotted key, with its place where the file has it.
+    pub(crate) fn remark(&self, dotted: &str, message: &str) -> String {
+        let document = Document::new(&self.path, &self.text);
+        if document.has(dotted) {
+            document.remark_at(dotted, message.to_owned()).to_string()
+        } else {
+            message.to_owned()
+        }
+    }
+
     /// All settings as tables, every key present.
     pub(crate) fn as_table(&self) -> toml::Table {
         as_table(&self.config)

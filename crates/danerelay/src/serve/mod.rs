@@ -40,6 +40,7 @@ use crate::config::{self, Config, LogTarget};
 use crate::failure::Failure;
 use crate::logging::{self, Logger};
 use crate::policy_file;
+use crate::surroundings;
 pub(crate) use error::StartError;
 pub(crate) use settings::{delivery, hostname};
 use signals::{Request, Signals};
@@ -62,7 +63,17 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
     let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
-    raise_descriptor_limit();
+    let most = raise_descriptor_limit();
+    announce::warn(
+        surroundings::descriptors(&loaded.config, most).as_slice(),
+        "limits",
+        &*log,
+    );
+    announce::warn(
+        surroundings::host_name(&loaded.config).as_slice(),
+        "config",
+        &*log,
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -89,8 +100,9 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     start::check(config)
 }
 
-/// Each connection needs a file descriptor; the limit that a shell or systemd sets first is often too low for many.
-fn raise_descriptor_limit() {
+/// Each connection needs a file descriptor; the limit that a shell or systemd sets first is often too low for many. How
+/// many there can be now.
+fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -98,6 +110,7 @@ fn raise_descriptor_limit() {
     };
     // Where that is forbidden, the limit stays: a connection without a descriptor is put off, none is lost.
     let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// A panic ends the task that it happens in, never the daemon; the log says where it was.

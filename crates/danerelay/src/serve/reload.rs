@@ -141,7 +141,15 @@ impl<S: Store> Daemon<S> {
 fn load(named: Option<&Path>) -> Result<(Loaded, LoadedPolicy), (&'static str, String)> {
     let loaded = config::load(named).map_err(|error| ("config", error.to_string()))?;
     let policy = policy_file::load(&loaded).map_err(|error| ("policy", error.to_string()))?;
-    Ok((loaded, policy))
+    // The one in force has the list yet.
+    match policy
+        .warnings
+        .iter()
+        .find(|warning| warning.remark.loses_a_list())
+    {
+        Some(lost) => Err(("policy", lost.to_string())),
+        None => Ok((loaded, policy)),
+    }
 }
 
 /// The dotted keys that differ and that a reload does not change.

@@ -1,0 +1,153 @@
+//! What the machine says to a configuration: where the two do not fit, although the file is sound.
+
+use std::io;
+use std::net::{IpAddr, UdpSocket};
+use std::path::Path;
+
+use jiff::Zoned;
+use policy::Policy;
+use rustix::fs::statvfs;
+
+use crate::config::remarks::Hello;
+use crate::config::schema::DnsMode;
+use crate::config::units::Size;
+use crate::config::{Config, Loaded, LogTarget};
+use crate::serve;
+
+/// Sockets and files that the daemon has open besides its connections.
+const OTHER_DESCRIPTORS: u64 = 300;
+
+/// Everything that does not fit, before the daemon is started.
+pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
+    let config = &loaded.config;
+    let mut remarks = Vec::new();
+    let mut add = |key: &str, remark: String| remarks.push(loaded.remark(key, &remark));
+    if let Some(remark) = host_name(config) {
+        add("hostname", remark);
+    }
+    if config.listen.smtp.is_empty() {
+        let remark =
+            "`listen.smtp` is empty: no mail is taken unless systemd passes sockets (danerelay.socket)";
+        add("listen.smtp", remark.to_owned());
+    }
+    let listens = config.listen.smtp.iter().map(|address| address.ip());
+    let sources = config.delivery.source_addresses.iter().copied();
+    for (key, address) in listens
+        .map(|address| ("listen.smtp", address))
+        .chain(sources.map(|address| ("delivery.source_addresses", address)))
+        .filter(|(key, _)| loaded.is_written(key))
+    {
+        if let Err(error) = is_ours(address) {
+            add(
+                key,
+                format!(
+                    "`{key}` has {address}, which is no address of this machine now: {}",
+                    words(&error)
+                ),
+            );
+        }
+    }
+    if loaded.is_written("spool.path") && !config.spool.path.exists() {
+        let path = config.spool.path.display();
+        add(
+            "spool.path",
+            format!("`spool.path`: {path} does not exist; `serve` makes it if its user may"),
+        );
+    }
+    if let Some(remark) = room(config) {
+        add("limits.spool_free", remark);
+    }
+    if let Some(remark) = log_place(&config.log.target()) {
+        add("log.target", remark);
+    }
+    if config.dns.mode == DnsMode::TrustAd {
+        for anchor in policy.negative_trust_anchors(Zoned::now().date()) {
+            let remark = format!(
+                "the exception from DNSSEC for {:?} has no effect with `dns.mode = \"trust-ad\"`: it belongs into the \
+                 resolver's configuration",
+                anchor.name.as_str()
+            );
+            add("policy.file", remark);
+        }
+    }
+    remarks
+}
+
+/// What is wrong with the system's name, where that is ours.
+pub(crate) fn host_name(config: &Config) -> Option<String> {
+    if config.hostname.0.is_some() {
+        return None;
+    }
+    let name = serve::hostname(config).ok()?;
+    let fault = Hello::of(name.as_str())?;
+    Some(format!(
+        "the system's name is {:?}, {fault}; set `hostname`",
+        name.as_str()
+    ))
+}
+
+/// What cannot be served at a time with so many open files.
+pub(crate) fn descriptors(config: &Config, most: u64) -> Option<String> {
+    let connections = u64::from(config.limits.connections) + u64::from(config.delivery.connections);
+    let needed = connections + OTHER_DESCRIPTORS;
+    (most < needed).then(|| {
+        format!(
+            "at most {most} files and sockets can be open, and `limits.connections` with `delivery.connections` may need \
+             {needed}: raise the limit (LimitNOFILE= in the unit, `ulimit -Hn`), or lower the two"
+        )
+    })
+}
+
+fn is_ours(address: IpAddr) -> io::Result<()> {
+    UdpSocket::bind((address, 0)).map(drop)
+}
+
+/// Whether the disk is smaller than what must stay free on it, or has less left now.
+fn room(config: &Config) -> Option<String> {
+    let disk = statvfs(&config.spool.path).ok()?;
+    let octets = |blocks: u64| Size(blocks.saturating_mul(disk.f_frsize));
+    let (all, left, kept) = (
+        octets(disk.f_blocks),
+        octets(disk.f_bavail),
+        config.limits.spool_free,
+    );
+    let path = config.spool.path.display();
+    if all < kept {
+        Some(format!(
+            "`limits.spool_free` is {kept}, and the disk of {path} has {all} in all: no mail will be taken"
+        ))
+    } else if left < kept {
+        Some(format!(
+            "`limits.spool_free` is {kept}, and the disk of {path} has {left} left: no mail is taken now"
+        ))
+    } else {
+        None
+    }
+}
+
+fn log_place(target: &LogTarget) -> Option<String> {
+    let (path, what) = match target {
+        LogTarget::Stderr => return None,
+        LogTarget::Syslog => (
+            Path::new("/dev/log"),
+            "nothing takes what is sent to syslog: there is no",
+        ),
+        LogTarget::Journald => (
+            Path::new("/run/systemd/journal/socket"),
+            "nothing takes what is sent to the journal: there is no",
+        ),
+        LogTarget::File(file) => (file.parent()?, "`log.target`: there is no directory"),
+    };
+    (!path.exists()).then(|| format!("{what} {}", path.display()))
+}
+
+/// What the system says, without its number.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(number) => text
+            .strip_suffix(&format!(" (os error {number})"))
+            .map_or_else(|| text.clone(), str::to_owned),
+        None => text,
+    }
+}
