@@ -22,6 +22,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether a page of the database is malformed.
+    pub(crate) fn is_malformed(&self) -> bool {
+        match self {
+            Self::Sql(error) => is_malformed(error),
+            Self::Spool(_) => false,
+        }
+    }
+
     /// Whether what is stored is not what was once written, in a row or in a page of the database.
     pub(crate) fn is_damage(&self) -> bool {
         match self {

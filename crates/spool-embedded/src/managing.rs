@@ -4,14 +4,15 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use mail::QueueId;
-
-use super::job::{ActJob, Job};
-use super::schema::KNOWN_VERSION;
-use super::{EmbeddedSpool, shown, stored};
 use spool::{
     Acted, Action, Content, Declared, Inspect, Manage, QueuedMessage, Selected, SpoolError, Summary,
     Unreadable,
 };
+
+use crate::sql::schema::KNOWN_VERSION;
+use crate::sql::{declared, list, pages, stored, summary};
+use crate::store::EmbeddedSpool;
+use crate::writer::job::{ActJob, Job};
 
 impl Inspect for EmbeddedSpool {
     async fn list(
@@ -19,9 +20,10 @@ impl Inspect for EmbeddedSpool {
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Unreadable, SpoolError> {
-        let leases = self.shared.leases.clone();
-        self.readers
-            .read(move |connection| shown::list(connection, &leases, id, visit))
+        let leases = self.opened.shared.leases.clone();
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| list::list(connection, &leases, id, visit))
             .await
     }
 
@@ -30,28 +32,32 @@ impl Inspect for EmbeddedSpool {
         after: QueueId,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Unreadable, SpoolError> {
-        let leases = self.shared.leases.clone();
-        self.readers
-            .read(move |connection| shown::list_after(connection, &leases, after, visit))
+        let leases = self.opened.shared.leases.clone();
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| list::list_after(connection, &leases, after, visit))
             .await
     }
 
     async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
-        let leases = self.shared.leases.clone();
-        self.readers
-            .read(move |connection| shown::summary(connection, &leases, destinations))
+        let leases = self.opened.shared.leases.clone();
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| summary::summary(connection, &leases, destinations))
             .await
     }
 
     async fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
-        self.readers
-            .read(move |connection| shown::declared(connection, id, KNOWN_VERSION))
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| declared::declared(connection, id, KNOWN_VERSION))
             .await
     }
 
     async fn content(&self, id: QueueId) -> Result<Option<Content>, SpoolError> {
-        let directories = self.directories.clone();
-        self.readers
+        let directories = self.opened.directories.clone();
+        let readers = &self.opened.readers;
+        readers
             .read(move |connection| stored::content(connection, &directories, id, KNOWN_VERSION))
             .await
     }
@@ -73,13 +79,14 @@ impl Manage for EmbeddedSpool {
                 reply,
             }))
         };
-        self.ask(job).await
+        self.opened.ask(job).await
     }
 
     async fn discard(&self, id: QueueId) -> Result<Acted, SpoolError> {
         // An error of the writer would keep all others waiting until the database is whole again.
-        self.readers
-            .read(move |connection| shown::check_pages(connection, id))
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| pages::check(connection, id))
             .await?;
         let job = |reply| {
             Job::Act(Box::new(ActJob {
@@ -90,6 +97,6 @@ impl Manage for EmbeddedSpool {
                 reply,
             }))
         };
-        self.ask(job).await
+        self.opened.ask(job).await
     }
 }

@@ -13,8 +13,10 @@ use spool::blocking::blocking;
 use spool::leases::LeaseTable;
 use spool::{Content, Declared, Inspect, QueuedMessage, SpoolError, Summary, Unreadable};
 
-use super::bodies::Directories;
-use super::{DATABASE, error, schema, shown, stored};
+use crate::disk::bodies::Directories;
+use crate::error;
+use crate::sql::connections::{self, DATABASE};
+use crate::sql::{declared, list, schema, stored, summary};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -43,10 +45,10 @@ impl ReadOnlySpool {
                 return Err(io::Error::new(error.kind(), named).into());
             }
         }
-        let connection = match checked(schema::open_reader(&database, CACHE_BYTES), &database) {
+        let connection = match checked(connections::open_reader(&database, CACHE_BYTES), &database) {
             // Without its log, nothing can change it and nothing of it is elsewhere.
             Err(SpoolError::Io(_)) if !directory.join(format!("{DATABASE}-wal")).exists() => {
-                checked(schema::open_immutable(&database), &database)
+                checked(connections::open_immutable(&database), &database)
             }
             opened => opened,
         }?;
@@ -77,7 +79,7 @@ impl Inspect for ReadOnlySpool {
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Unreadable, SpoolError> {
-        self.read(move |connection| shown::list(connection, &LeaseTable::default(), id, visit))
+        self.read(move |connection| list::list(connection, &LeaseTable::default(), id, visit))
             .await
     }
 
@@ -86,19 +88,19 @@ impl Inspect for ReadOnlySpool {
         after: QueueId,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Unreadable, SpoolError> {
-        self.read(move |connection| shown::list_after(connection, &LeaseTable::default(), after, visit))
+        self.read(move |connection| list::list_after(connection, &LeaseTable::default(), after, visit))
             .await
     }
 
     async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
-        self.read(move |connection| shown::summary(connection, &LeaseTable::default(), destinations))
+        self.read(move |connection| summary::summary(connection, &LeaseTable::default(), destinations))
             .await
     }
 
     async fn declared(&self, id: QueueId) -> Result<Option<Declared>, SpoolError> {
         self.read(move |connection| {
             let version = schema::version(connection)?;
-            shown::declared(connection, id, version)
+            declared::declared(connection, id, version)
         })
         .await
     }

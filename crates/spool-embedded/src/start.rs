@@ -1,27 +1,34 @@
 //! How a spool is opened, and what is looked at before anything is accepted.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
-
-use super::bodies::{Directories, sync_directory};
-use super::caretaker::{Caretaker, Chore, Ward};
-use super::checkpoints::Checkpoints;
-use super::commits::CommitsFile;
-use super::lock::Lock;
-use super::readers::Readers;
-use super::recovery::Complaint;
-use super::reserve::Reserve;
-use super::shared::{Counters, Limits, Shared};
-use super::writer::Writer;
-use super::{DATABASE, EmbeddedSpool, Options, queries, schema, tables};
-use crate::doubts::{Doubt, DoubtsFile};
-use crate::error::Result;
 use spool::InDoubt;
 use spool::leases::LeaseTable;
+use tokio::sync::mpsc;
+
+use crate::disk::bodies::{Directories, sync_directory};
+use crate::disk::commits::CommitsFile;
+use crate::disk::doubts::{Doubt, DoubtsFile};
+use crate::disk::lock::Lock;
+use crate::disk::reserve::Reserve;
+use crate::error::Result;
+use crate::log::checkpoints::Checkpoints;
+use crate::opened::Opened;
+use crate::options::Options;
+use crate::reading::pool::Readers;
+use crate::shared::{Limits, Shared};
+use crate::sql::connections::{self, DATABASE};
+use crate::sql::messages::{self, Counters};
+use crate::sql::schedule;
+use crate::steps::Faults;
+use crate::writer::Writer;
+use crate::writer::caretaker::{Caretaker, Chore, Ward};
+use crate::writer::complaint::Complaint;
+use crate::writer::database::Database;
+use crate::writer::inbox::Inbox;
 
 /// Steps that may wait for the writer before callers wait to hand theirs over.
 const INBOX: usize = 256;
@@ -29,16 +36,16 @@ const INBOX: usize = 256;
 const DOUBTS_NAMED: usize = 1000;
 
 /// Opens the spool in this directory, or makes one there. Waits for the disk.
-pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool> {
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
     let directories = Directories::of(path);
     directories.make(path)?;
     let lock = Lock::take(path)?;
     let database = path.join(DATABASE);
-    let connection = schema::open_writer(&database, options.cache_bytes)?;
+    let connection = connections::open_writer(&database, options.cache_bytes)?;
     // `SQLite` ignores it if the names of the files that it makes cannot be made durable.
     sync_directory(path)?;
     directories.clear_incoming()?;
-    let counters = tables::counters(&connection)?;
+    let counters = messages::counters(&connection)?;
     let commits = CommitsFile::of(path);
     let vanished = vanished(&commits, counters);
     let (doubts, before) = DoubtsFile::open(&path.join("in-doubt"))?;
@@ -49,45 +56,40 @@ pub(super) fn open(path: &Path, options: Options) -> Result<EmbeddedSpool> {
         spool_free: options.spool_free,
     };
     let leases = LeaseTable::noting(Arc::<DoubtsFile>::clone(&doubts));
-    let checkpoints = Checkpoints::of(&database)?;
-    let shared = Shared::new(path.to_owned(), limits, leases, counters, checkpoints);
+    let faults = Faults::default();
+    let checkpoints = Checkpoints::of(&database, faults.clone())?;
+    let shared = Shared::new(path.to_owned(), limits, leases, counters, (checkpoints, faults));
     let readers = Arc::new(Readers::new(database.clone()));
     let ward = Ward {
         directories: directories.clone(),
         commits,
         shared: Arc::clone(&shared),
     };
-    let next_body = tables::next_body(&connection)?;
     let caretaker = Caretaker::start(&database, ward, directories.stored()?)?;
     // A process that was killed has left its log behind, and one that is killed again and again would add to it for ever.
     caretaker.ask(Chore::Checkpoint);
-    let (jobs, inbox) = mpsc::channel(INBOX);
+    let (jobs, coming) = mpsc::channel(INBOX);
+    let place = (database, options.cache_bytes);
     Writer {
-        next_body,
+        inbox: Inbox::new(coming, options),
+        database: Database::new(connection, place, directories.clone(), Arc::clone(&shared))?,
         caretaker,
         readers: Arc::clone(&readers),
-        reserve: Reserve::make(path),
-        database,
         directories: directories.clone(),
-        options,
-        connection: Some(connection),
+        reserve: Reserve::make(path),
         shared: Arc::clone(&shared),
-        inbox,
-        waiting: VecDeque::new(),
-        withdrawn: Vec::new(),
-        counters,
         unchecked: 0,
         complaint: Complaint::default(),
         lock,
     }
     .start()?;
-    Ok(EmbeddedSpool {
+    Ok(Opened {
         jobs,
         shared,
         directories,
         readers,
         doubts,
-        in_doubt: Arc::new(in_doubt),
+        in_doubt,
         vanished,
     })
 }
@@ -114,7 +116,7 @@ fn in_doubt(connection: &Connection, before: Vec<Doubt>) -> Result<InDoubt> {
     let mut found = InDoubt::default();
     let mut named = HashSet::new();
     for doubt in before {
-        if queries::waits(connection, doubt.id)? {
+        if schedule::waits(connection, doubt.id)? {
             found.deliveries = found.deliveries.saturating_add(1);
             found.recipients = found.recipients.saturating_add(u64::from(doubt.recipients));
             if found.messages.len() < DOUBTS_NAMED && named.insert(doubt.id) {

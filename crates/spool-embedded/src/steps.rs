@@ -1,8 +1,16 @@
-//! The steps between which a process can die or a write can fail; tests make them.
+//! The steps between which a process can die and a write can fail; tests make them.
+
+#[cfg(test)]
+use std::{collections::VecDeque, sync::Arc};
+
+#[cfg(test)]
+use parking_lot::Mutex;
+#[cfg(test)]
+use rusqlite::ffi::ErrorCode;
 
 /// A step of making something durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Before a large content is synced.
     Sync,
     /// Before it is moved to its place.
@@ -25,13 +33,63 @@ pub(super) enum Place {
     Reopen,
 }
 
+/// Errors to come, which tests order: the first one first, each at a place of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    #[cfg(test)]
+    ordered: Arc<Mutex<VecDeque<(Place, ErrorCode)>>>,
+}
+
+#[cfg(not(test))]
+impl Faults {
+    /// Tests let the process die here, or order an error for this place.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "faults exist in tests only"
+    )]
+    pub(crate) fn at(&self, place: Place) -> rusqlite::Result<()> {
+        reach(place);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Faults {
+    pub(crate) fn at(&self, place: Place) -> rusqlite::Result<()> {
+        reach(place);
+        let mut ordered = self.ordered.lock();
+        match ordered.front() {
+            Some((at, code)) if *at == place => {
+                let code = rusqlite::ffi::Error {
+                    code: *code,
+                    extended_code: 0,
+                };
+                ordered.pop_front();
+                Err(rusqlite::Error::SqliteFailure(code, None))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Orders these, after those that are still to come.
+    pub(crate) fn order(&self, faults: &[(Place, ErrorCode)]) {
+        self.ordered.lock().extend(faults);
+    }
+
+    /// Whether all have happened.
+    pub(crate) fn are_over(&self) -> bool {
+        self.ordered.lock().is_empty()
+    }
+}
+
 /// Tests let a process die here.
 #[cfg(not(test))]
-pub(super) fn reach(_: Place) {}
+pub(crate) fn reach(_: Place) {}
 
 /// Dies without any tidying up when the place is reached for the n-th time that `SPOOL_DIES_AT` names, as `Commit 3`.
 #[cfg(test)]
-pub(super) fn reach(place: Place) {
+pub(crate) fn reach(place: Place) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use mail::QueueId;
 
 use crate::blocking::blocking;
+use crate::damage::{Damage, Flaw};
 use crate::error::SpoolError;
 
 /// The largest chunk that [`ContentReader::next`] gives, in octets.
@@ -23,29 +24,6 @@ pub enum Content {
     File(BodyFile),
     /// Seen not to be what was once written: there is nothing to read.
     Damaged(Damage),
-}
-
-/// What is wrong with the content of one message. It turns into [`SpoolError::Damaged`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the spool is damaged at message {id}: {}", .flaw.words())]
-pub struct Damage {
-    /// The message.
-    pub id: QueueId,
-    /// What is wrong.
-    pub flaw: Flaw,
-}
-
-/// What can be wrong with content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// It is not there.
-    Missing,
-    /// It has more or fewer octets than were written.
-    OtherSize,
-    /// It has other octets.
-    Altered,
-    /// What is stored of it, or of where it is, makes no sense.
-    Unreadable,
 }
 
 /// A file that holds one message's content.
@@ -64,23 +42,6 @@ pub struct Expected {
     pub size: u64,
     /// Their CRC-32 (that of ISO 3309); `None` for what an earlier version stored, which kept none.
     pub sum: Option<u32>,
-}
-
-impl Flaw {
-    /// What is wrong, in words for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Missing => "its content is missing",
-            Self::OtherSize => "its content has another size",
-            Self::Altered => "its content is not what was written",
-            Self::Unreadable => "what is stored of its content cannot be read",
-        }
-    }
-
-    /// This, wrong with that message.
-    pub fn of(self, id: QueueId) -> Damage {
-        Damage { id, flaw: self }
-    }
 }
 
 impl BodyFile {

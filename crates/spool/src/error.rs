@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mail::QueueId;
 use thiserror::Error;
 
-use crate::content::Damage;
+use crate::damage::Damage;
 
 /// Why the spool could not do what was asked. Cheap to clone: one failed commit answers many waiters.
 #[derive(Debug, Clone, Error)]

@@ -7,7 +7,7 @@
 //! * [`message`]: [`NewMessage`] is committed and becomes [`Accepted`]; its [`Pending`] parts wait; a [`Lease`] is
 //!   the right to deliver one; [`Settlement`]s say what came of it, [`Settled`] what is left. [`Notices`] are what its
 //!   sender is still to be told, a [`Report`] tells it.
-//! * [`content`]: [`Content`], read from a lease in chunks, or the [`Damage`] that makes it unfit for that.
+//! * [`content`]: [`Content`], read from a lease in chunks; [`damage`]: [`Damage`], which makes it unfit for that.
 //! * [`leases`]: who delivers what, in the memory of this process.
 //! * [`manage`]: [`Inspect`] and [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list`
 //!   shows.
@@ -23,6 +23,7 @@ pub mod blocking;
 pub mod content;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod damage;
 pub mod error;
 pub mod incoming;
 pub mod leases;
@@ -32,7 +33,8 @@ pub mod message;
 pub mod running;
 pub mod store;
 
-pub use content::{Content, ContentReader, Damage, Flaw};
+pub use content::{Content, ContentReader};
+pub use damage::{Damage, Flaw};
 pub use error::SpoolError;
 pub use incoming::Incoming;
 pub use listing::{

@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mail::QueueId;
-
-use super::open;
-use crate::*;
 use spool::contract::{commit, message, octets, read, take};
 use spool::incoming::INLINE_LIMIT;
+use spool::{Running, Spool};
+
+use super::open;
 
 /// Not a test by itself: the process that the next test kills.
 #[tokio::test(flavor = "multi_thread")]

@@ -9,20 +9,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 use rusqlite::{Connection, ErrorCode};
-
-use super::{open, with_one_message};
-use crate::steps::Place;
-use crate::*;
-use spool::Manage;
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
+use spool::{Manage, Running, Spool, SpoolError};
+
+use super::{open, with_one_message};
+use crate::EmbeddedSpool;
+use crate::disk::bodies::Directories;
+use crate::sql::connections::DATABASE;
+use crate::steps::Place;
 
 fn order(spool: &EmbeddedSpool, faults: &[(Place, ErrorCode)]) {
-    spool.shared.faults.lock().unwrap().extend(faults);
+    spool.shared().faults.order(faults);
 }
 
 async fn ids(spool: &EmbeddedSpool) -> Vec<QueueId> {
@@ -89,10 +92,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
             settlement(1, Status::Deferred, Some(later)),
         ];
         let settled = spool.settle(lease, outcomes, now()).await.unwrap();
-        assert!(
-            spool.shared.faults.lock().unwrap().is_empty(),
-            "every fault happened"
-        );
+        assert!(spool.shared().faults.are_over(), "every fault happened");
         assert_eq!(
             settled.pending.as_ref().map(|part| (part.recipients, part.due)),
             Some((1, later))
@@ -147,7 +147,7 @@ async fn a_whole_message_that_is_settled_twice_is_counted_once() {
         order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
         let sent = vec![settlement(0, Status::Sent, None)];
         assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
-        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert!(spool.shared().faults.are_over());
         assert_eq!((ledger(directory.path()), spool.messages()), (vec![(4, 1)], 0));
         spool.close().await.unwrap();
         assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
@@ -176,7 +176,7 @@ async fn a_report_is_queued_once_whatever_the_disk_does() {
         };
         order(&spool, &[fault]);
         let reported = spool.report(notices, Some(report)).await.unwrap();
-        assert!(spool.shared.faults.lock().unwrap().is_empty());
+        assert!(spool.shared().faults.are_over());
         assert!(reported.message_done && !reported.notices_left, "{fault:?}");
         let found = spool.pending(None, usize::MAX).await.unwrap();
         assert_eq!(found, reported.pending);
@@ -263,7 +263,7 @@ async fn a_spool_that_stays_broken_refuses_and_can_be_closed() {
         let sent = vec![settlement(0, Status::Sent, None)];
         tokio::spawn(async move { spool.settle(lease, sent, now()).await })
     };
-    while !spool.shared.broken.load(Ordering::Relaxed) {
+    while !spool.shared().broken.load(Ordering::Relaxed) {
         tokio::task::yield_now().await;
     }
     assert!(matches!(spool.create(), Err(SpoolError::Io(_))));

@@ -7,29 +7,31 @@
     clippy::indexing_slicing
 )]
 
-use std::fs;
-use std::ops::ControlFlow;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
-use jiff::ToSpan;
-use mail::{QueueId, Status};
-use rusqlite::Connection;
-use tempfile::TempDir;
-
-use crate::reserve::Reserve;
-use crate::space::Space;
-use crate::*;
-use spool::RecipientState::{Deferred, Failed, Leased, Sent};
-use spool::contract::{Harness, commit, everything, listed, message, now, octets, settlement, take};
-use spool::incoming::INLINE_LIMIT;
-use spool::{Inspect, QueuedMessage};
-
+mod contents;
 mod crash;
 mod damage;
 mod fault;
+mod looking;
 mod start;
 mod step;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use mail::{QueueId, Status};
+use rusqlite::Connection;
+use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
+use spool::incoming::INLINE_LIMIT;
+use spool::{Accepted, Inspect, Running, Spool, SpoolError};
+use tempfile::TempDir;
+
+use crate::disk::bodies::Directories;
+use crate::disk::reserve::Reserve;
+use crate::disk::space::Space;
+use crate::sql::connections::DATABASE;
+use crate::sql::schema;
+use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 struct Directory(TempDir);
 
@@ -191,7 +193,7 @@ async fn what_is_written_counts_against_the_room_found() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
     let (small, new) = (octets(50_000), || message(&["a@b.example"]));
-    spool.shared.space.assume(100_000);
+    spool.shared().space.assume(100_000);
     commit(&spool, new(), &small).await.unwrap();
     commit(&spool, new(), &small).await.unwrap();
     let refused = commit(&spool, new(), &small).await;
@@ -199,7 +201,7 @@ async fn what_is_written_counts_against_the_room_found() {
     assert_eq!(spool.messages(), 2);
 
     // A large content is refused on its way, and those beside it count.
-    spool.shared.space.assume(1 << 20);
+    spool.shared().space.assume(1 << 20);
     let (mut first, mut second) = (spool.create().unwrap(), spool.create().unwrap());
     let part = octets(INLINE_LIMIT + 1);
     let mut written = 0;
@@ -259,98 +261,4 @@ async fn a_closed_spool_says_so() {
         !directory.path().join(format!("{DATABASE}-wal")).exists(),
         "nothing is left in the log"
     );
-}
-
-async fn lines(spool: &ReadOnlySpool) -> Vec<serde_json::Value> {
-    let (messages, _) = listed(spool, None).await;
-    let lines = messages
-        .iter()
-        .map(|message| serde_json::to_value(message).unwrap());
-    lines.collect()
-}
-
-#[tokio::test]
-async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let new = message(&["a@b.example", "b@b.example", "c@b.example", "a@c.example"]);
-    let accepted = commit(&spool, new.clone(), b"12345").await.unwrap();
-    let lease = take(&spool, &accepted.pending[0]).await;
-    let settlements = vec![
-        settlement(0, Status::Sent, None),
-        settlement(1, Status::Deferred, Some(new.created + 5.minutes())),
-        settlement(2, Status::Bounced, None),
-    ];
-    spool.settle(lease, settlements, now()).await.unwrap();
-    let tried = |address: &str, state: &str, next: Option<&str>, (code, enhanced): (u16, &str)| {
-        serde_json::json!({
-            "address": address, "state": state, "next_hop": "b.example", "attempts": 1, "next_attempt": next,
-            "reply_code": code, "enhanced": enhanced, "reason": "as the server said",
-        })
-    };
-    let expected = serde_json::json!({
-        "id": new.id.to_string(), "sender": "sender@a.example", "size": 5,
-        "created": "2026-03-01T12:00:00.123Z", "attempts": 1, "next_attempt": "2026-03-01T12:05:00.123Z",
-        "recipients": [
-            tried("a@b.example", "sent", None, (250, "2.0.0")),
-            tried("b@b.example", "deferred", Some("2026-03-01T12:05:00.123Z"), (451, "4.0.0")),
-            tried("c@b.example", "failed", None, (250, "2.0.0")),
-            {
-                "address": "a@c.example", "state": "queued", "next_hop": "c.example", "attempts": 0,
-                "next_attempt": null, "reply_code": null, "enhanced": null, "reason": null,
-            },
-        ],
-    });
-    assert_eq!(
-        lines(&ReadOnlySpool::open(directory.path()).unwrap()).await,
-        std::slice::from_ref(&expected)
-    );
-
-    let lease = take(&spool, &accepted.pending[1]).await;
-    let (shown, _) = listed(&spool, None).await;
-    let states: Vec<_> = shown[0].recipients.iter().map(|r| r.state).collect();
-    assert_eq!(states, [Sent, Deferred, Failed, Leased]);
-    spool.release(lease);
-
-    spool.close().await.unwrap();
-    assert_eq!(
-        lines(&ReadOnlySpool::open(directory.path()).unwrap()).await,
-        [expected]
-    );
-    // Looking changes nothing: the daemon comes back.
-    open(directory.path()).await.unwrap().close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_long_queue_is_listed_in_pages_and_may_be_broken_off() {
-    let directory = tempfile::tempdir().unwrap();
-    let spool = open(directory.path()).await.unwrap();
-    let commits: Vec<_> = (0..1203)
-        .map(|_| {
-            let spool = spool.clone();
-            tokio::spawn(async move { commit(&spool, message(&["a@b.example"]), b"x").await.unwrap().id })
-        })
-        .collect();
-    let mut expected = Vec::new();
-    for id in commits {
-        expected.push(id.await.unwrap());
-    }
-    expected.sort();
-    let reader = ReadOnlySpool::open(directory.path()).unwrap();
-    let ids: Vec<_> = listed(&reader, None).await.0.iter().map(|one| one.id).collect();
-    assert_eq!(ids, expected);
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let mut left = 3;
-    let visit = move |message: QueuedMessage| {
-        sender.send(message.id).unwrap();
-        left -= 1;
-        if left == 0 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    reader.list(None, visit).await.unwrap();
-    assert_eq!(receiver.iter().collect::<Vec<_>>(), expected[..3]);
-    spool.close().await.unwrap();
 }

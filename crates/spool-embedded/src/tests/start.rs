@@ -12,13 +12,15 @@ use std::path::Path;
 
 use mail::{QueueId, Status};
 use rusqlite::{Connection, params};
-
-use super::open;
-use crate::schema::{APPLICATION_ID, MIGRATIONS};
-use crate::*;
 use spool::contract::{commit, listed, message, noticed, now, octets, read, settlement, take, whole};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Inspect, Report};
+use spool::{Inspect, Report, Running, Spool, SpoolError};
+
+use super::open;
+use crate::disk::bodies::Directories;
+use crate::sql::connections::DATABASE;
+use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 /// A spool of schema version 1: one small message to three recipients, one of them done, and one large message.
 fn version_1(path: &Path) -> [QueueId; 2] {
@@ -146,7 +148,10 @@ async fn no_more_messages_than_the_administrator_allows() {
     commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
     assert_eq!(spool.messages(), 2);
     assert!(matches!(spool.create(), Err(SpoolError::TooManyMessages)));
-    assert!(matches!(spool.accepting(), Err(SpoolError::TooManyMessages)));
+    assert!(matches!(
+        spool.opened.accepting(),
+        Err(SpoolError::TooManyMessages)
+    ));
     let refused = spool.commit(begun, message(&["a@b.example"])).await;
     assert!(matches!(refused, Err(SpoolError::TooManyMessages)));
     spool.close().await.unwrap();
@@ -169,7 +174,7 @@ async fn no_more_messages_than_the_administrator_allows() {
     let sent = vec![settlement(0, Status::Sent, None)];
     spool.settle(lease, sent, now()).await.unwrap();
     assert_eq!(spool.messages(), 1);
-    spool.accepting().unwrap();
+    spool.opened.accepting().unwrap();
     spool.close().await.unwrap();
 }
 

@@ -10,16 +10,19 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use mail::{QueueId, Status};
 use rusqlite::Connection;
-
-use super::open;
-use crate::steps::Place;
-use crate::*;
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Action, Manage, RecipientIndex, Report, Selected, Settlement};
+use spool::{Action, Manage, RecipientIndex, Report, Running, Selected, Settlement, Spool};
+
+use super::open;
+use crate::EmbeddedSpool;
+use crate::disk::bodies::Directories;
+use crate::sql::connections::DATABASE;
+use crate::steps::Place;
 
 const SMALL: usize = 100;
 const LARGE: usize = INLINE_LIMIT + 1;
@@ -173,8 +176,8 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
     script(&spool, || expected.push(state(path))).await;
     assert_eq!(expected.len(), 17);
 
-    let mut deaths = 0;
-    for place in [
+    let expected = Arc::new(expected);
+    let places = [
         Place::Sync,
         Place::Publish,
         Place::SyncDirectory,
@@ -182,34 +185,47 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
         Place::Commit,
         Place::Committed,
         Place::Remove,
-    ] {
-        for time in 1.. {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path();
-            let (done, survived) = run(path, place, time);
-            let before = &expected[done];
-            let after = expected.get(done + 1).unwrap_or(before);
-            let spool = open(path).await.unwrap();
-            assert_eq!(spool.vanished_at_start(), 0);
-            let found = state(path);
-            assert!(
-                found == *before || found == *after,
-                "{place:?} {time}, {done} done: {found:#?}"
-            );
-            // A death at the end of a step is not before it.
-            if place == Place::Committed && !survived {
-                assert_eq!(found, *after, "{place:?} {time}");
-            }
-            check_contents(&spool, path).await;
-            if survived {
-                assert_eq!(done + 1, expected.len());
-                assert!(time > 1, "{place:?} is on the way");
-                break;
-            }
-            deaths += 1;
-        }
+    ];
+    // Each of them mostly waits for the disk.
+    let dying = places.map(|place| tokio::spawn(deaths_at(place, Arc::clone(&expected))));
+    let mut deaths = 0;
+    for place in dying {
+        deaths += place.await.unwrap();
     }
     assert!(deaths > 50, "{deaths}");
+}
+
+/// Lets processes die when they reach this place for the first time, for the second, and so on; how many there were.
+async fn deaths_at(place: Place, expected: Arc<Vec<Vec<String>>>) -> usize {
+    for time in 1.. {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_owned();
+        let child = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || run(&path, place, time)
+        });
+        let (done, survived) = child.await.unwrap();
+        let before = &expected[done];
+        let after = expected.get(done + 1).unwrap_or(before);
+        let spool = open(&path).await.unwrap();
+        assert_eq!(spool.vanished_at_start(), 0);
+        let found = state(&path);
+        assert!(
+            found == *before || found == *after,
+            "{place:?} {time}, {done} done: {found:#?}"
+        );
+        // A death at the end of a step is not before it.
+        if place == Place::Committed && !survived {
+            assert_eq!(found, *after, "{place:?} {time}");
+        }
+        check_contents(&spool, &path).await;
+        if survived {
+            assert_eq!(done + 1, expected.len());
+            assert!(time > 1, "{place:?} is on the way");
+            return time - 1;
+        }
+    }
+    unreachable!("a process that does so much ends")
 }
 
 /// Every message has its content, and no content is left without a message.

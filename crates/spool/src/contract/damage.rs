@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 
-use super::{Harness, close, commit, deliver, message, noticed, now, octets, read, scan, settlement, take};
+use super::scene::{
+    Harness, close, commit, deliver, message, noticed, now, octets, read, scan, settlement, take,
+};
 use crate::incoming::INLINE_LIMIT;
 use crate::{Content, Inspect, Report, Spool, SpoolError};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{QueueId, Status};
 
-use super::{
-    Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, visitor, whole,
+use super::scene::{
+    self, Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, visitor,
+    whole,
 };
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
 use crate::incoming::INLINE_LIMIT;
@@ -44,7 +45,7 @@ async fn act<S: Manage>(store: &S, action: Action, id: QueueId, recipients: &[u3
 }
 
 async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage> {
-    super::listed(store, id).await.0
+    scene::listed(store, id).await.0
 }
 
 async fn listed_after<S: Inspect>(store: &S, after: QueueId) -> Vec<QueuedMessage> {

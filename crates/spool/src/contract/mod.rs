@@ -1,7 +1,8 @@
 //! What every store must do, told as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
-//! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`: what their senders are told. `damage`: when what was stored
-//! is lost. `managing`: the administrator's side. `running`: from one start to the next.
+//! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`:
+//! what their senders are told. `damage`: when what was stored is lost. `managing`: the administrator's side. `running`:
+//! from one start to the next. `scene`: the harness, and what all of these share.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,195 +17,21 @@ mod damage;
 mod managing;
 mod reports;
 mod running;
+mod scene;
 mod way;
 
-use std::future::Future;
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use mail::{
-    Action, AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Envelope, LedgerEntry,
-    MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
+pub use scene::{
+    Harness, close, commit, entry, listed, message, noticed, now, octets, read, settlement, take, whole,
 };
-use parking_lot::Mutex;
-
-use crate::content::CHUNK;
-use crate::{
-    Accepted, Content, Inspect, Lease, NewMessage, Pending, QueuedMessage, RecipientIndex, Running,
-    Settlement, Spool, SpoolError, Store, Unreadable,
-};
-
-/// Opens the store under test, again and again; opening it after it was closed finds what was there.
-pub trait Harness {
-    /// The store.
-    type Store: Store;
-    /// Opens the one store of this harness.
-    fn open(&self) -> impl Future<Output = Self::Store>;
-    /// Opens it to look only, beside the one that is open or without it.
-    fn open_to_look(&self) -> impl Future<Output = impl Inspect>;
-    /// Destroys the stored content of a message, and nothing else. The store is closed.
-    fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
-}
 
 /// Runs the whole suite; `fresh` gives a harness with an empty store each time.
 pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
-    way::everything(&fresh).await;
-    reports::everything(&fresh).await;
-    damage::everything(&fresh).await;
-    managing::everything(&fresh).await;
-    running::everything(&fresh).await;
-}
-
-/// Closes a store in order.
-pub async fn close<S: Running>(store: Arc<S>) {
-    store.close().await.unwrap();
-}
-
-/// A message to these recipients.
-pub fn message(recipients: &[&str]) -> NewMessage {
-    NewMessage {
-        id: QueueId::generate(),
-        envelope: Envelope {
-            reverse_path: ReversePath::parse("sender@a.example").unwrap(),
-            recipients: recipients
-                .iter()
-                .map(|text| Mailbox::parse(text).unwrap().into())
-                .collect(),
-            parameters: MailParameters::of(BodyType::EightBitMime),
-        },
-        created: "2026-03-01T12:00:00.123Z".parse().unwrap(),
-    }
-}
-
-/// Content that differs at every place, in chunks of odd sizes.
-pub fn octets(length: usize) -> Vec<u8> {
-    (0..length)
-        .map(|place| (place * 31 + place / 251).to_le_bytes()[0])
-        .collect()
-}
-
-/// Queues a message with this content.
-pub async fn commit<S: Spool>(
-    store: &S,
-    message: NewMessage,
-    content: &[u8],
-) -> Result<Accepted, SpoolError> {
-    let mut incoming = store.create()?;
-    for part in content.chunks(7001) {
-        incoming.append(part).await?;
-    }
-    assert_eq!(incoming.size(), content.len() as u64);
-    store.commit(incoming, message).await
-}
-
-/// The content under a lease.
-pub async fn read(lease: &Lease) -> Vec<u8> {
-    whole(&lease.content).await
-}
-
-/// A content from its beginning to its end.
-pub async fn whole(content: &Content) -> Vec<u8> {
-    let mut reader = content.reader().await.unwrap();
-    let mut whole = Vec::new();
-    while let Some(chunk) = reader.next().await.unwrap() {
-        assert!((1..=CHUNK).contains(&chunk.len()));
-        whole.extend_from_slice(&chunk);
-    }
-    whole
-}
-
-/// What is shown of the queue, or of one message, and what of that cannot be read.
-pub async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> (Vec<QueuedMessage>, Unreadable) {
-    let (found, visit) = visitor();
-    let unreadable = store.list(id, visit).await.unwrap();
-    (std::mem::take(&mut found.lock()), unreadable)
-}
-
-/// What is shown, and a visitor who puts it there.
-fn visitor() -> (
-    Arc<Mutex<Vec<QueuedMessage>>>,
-    impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
-) {
-    let found = Arc::new(Mutex::new(Vec::new()));
-    let shown = Arc::clone(&found);
-    let visit = move |message| {
-        shown.lock().push(message);
-        ControlFlow::Continue(())
-    };
-    (found, visit)
-}
-
-/// A settlement with this status; deferred until `next_attempt`.
-pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
-    Settlement {
-        recipient: RecipientIndex(recipient),
-        outcome: Outcome {
-            status,
-            reply_code: mail::ReplyCode::new(if status.is_final() { 250 } else { 451 }),
-            enhanced: mail::EnhancedStatus::new(if status.is_final() { 2 } else { 4 }, 0, 0),
-            reason: "as the server said".into(),
-        },
-        next_attempt,
-        notice: None,
-        entry: entry(status),
-    }
-}
-
-/// The same, of which the sender is to be told.
-pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
-    let action = match status {
-        Status::Sent => Action::Relayed,
-        Status::Bounced => Action::Failed,
-        Status::Expired => Action::Expired,
-        Status::Deferred => Action::Delayed {
-            will_retry_until: "2026-03-06T12:00:00Z".parse().unwrap(),
-        },
-    };
-    let notice = Notice {
-        action,
-        remote_mta: Some(mail::DomainPart::parse("mx.b.example").unwrap()),
-        verdict: DaneVerdict::Verify,
-        culprit: mail::Culprit::Elsewhere,
-        tlsa_base: Some("mx.b.example".parse().unwrap()),
-        last_attempt: "2026-03-01T16:00:00.000001Z".parse().unwrap(),
-    };
-    Settlement {
-        notice: Some(notice),
-        ..settlement(recipient, status, next_attempt)
-    }
-}
-
-/// What the ledger is to count of an outcome.
-pub fn entry(status: Status) -> LedgerEntry {
-    LedgerEntry {
-        day: "2026-03-01".parse().unwrap(),
-        next_hop: "b.example".parse().unwrap(),
-        host: Some("mx.b.example".parse().unwrap()),
-        family: AddressFamily::Ipv6,
-        status,
-        security: DeliverySecurity::Dane,
-        dane: DaneResult::Verify,
-    }
-}
-
-/// When messages are settled here: some minutes after they were accepted.
-pub fn now() -> Timestamp {
-    "2026-03-01T12:03:00Z".parse().unwrap()
-}
-
-/// The lease on what waits there.
-pub async fn take<S: Spool>(store: &S, pending: &Pending) -> Lease {
-    let lease = store.lease(pending.id, &pending.next_hop).await.unwrap();
-    lease.leased().expect("something waits there")
-}
-
-/// Leases a part and settles it.
-async fn deliver<S: Spool>(store: &S, part: &Pending, settlements: Vec<Settlement>) -> crate::Settled {
-    let lease = take(store, part).await;
-    store.settle(lease, settlements, now()).await.unwrap()
-}
-
-async fn scan<S: Spool>(store: &S) -> Vec<Pending> {
-    store.pending(None, usize::MAX).await.unwrap()
+    // Side by side: each has stores of its own, and mostly waits for the disk.
+    tokio::join!(
+        way::everything(&fresh),
+        reports::everything(&fresh),
+        damage::everything(&fresh),
+        managing::everything(&fresh),
+        running::everything(&fresh),
+    );
 }

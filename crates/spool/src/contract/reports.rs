@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{Action, Envelope, Ret, Status};
 
-use super::{Harness, close, commit, deliver, message, noticed, now, read, scan, settlement, take, whole};
+use super::scene::{
+    Harness, close, commit, deliver, message, noticed, now, read, scan, settlement, take, whole,
+};
 use crate::{Inspect, NewMessage, Report, Spool};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {

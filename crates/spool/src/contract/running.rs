@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mail::{QueueId, Status};
 
-use super::{Harness, close, commit, listed, message, now, scan, settlement, take};
+use super::scene::{Harness, close, commit, listed, message, now, scan, settlement, take, whole};
 use crate::{Action, InDoubt, Inspect, Manage, Running, Spool, SpoolError};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -151,7 +151,7 @@ async fn a_view_shows_what_the_daemon_has_and_changes_nothing<H: Harness>(harnes
         assert_eq!(view.summary(3).await.unwrap(), summary);
         assert_eq!(view.declared(new.id).await.unwrap(), declared);
         let content = view.content(new.id).await.unwrap().unwrap();
-        assert_eq!(super::whole(&content).await, b"12345");
+        assert_eq!(whole(&content).await, b"12345");
         assert!(view.content(QueueId::generate()).await.unwrap().is_none());
         drop((open, view));
     }

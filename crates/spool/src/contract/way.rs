@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use mail::{NextHop, Status};
 
-use super::{Harness, close, commit, message, now, octets, read, scan, settlement, take};
+use super::scene::{Harness, close, commit, message, now, octets, read, scan, settlement, take};
 use crate::content::CHUNK;
 use crate::incoming::INLINE_LIMIT;
 use crate::{Content, Leasing, Pending, Spool, SpoolError};

@@ -1,0 +1,29 @@
+//! The database: its tables, and every statement that is put to it. Nothing here knows of threads, leases or the queue
+//! of jobs: each function takes a connection, and those that write run inside somebody's transaction.
+//!
+//! * [`schema`]: the tables and their versions. [`connections`]: how a connection is set up.
+//! * [`columns`]: between our types and the columns. [`state`]: the states of a recipient.
+//! * Writing. [`new_message`]: the rows of a new message. [`messages`]: they are inserted and deleted. [`outcomes`]: what
+//!   attempts come to, and what is told of them. [`actions`]: what the administrator does.
+//! * Reading. [`schedule`]: what waits. [`leasing`]: what a delivery or a report needs. [`stored`]: contents.
+//!   [`list`], [`shown`], [`summary`], [`declared`]: what the administrator is shown. [`pages`]: how it goes on where
+//!   a page of the database is malformed.
+//! * [`ledger`]: outcomes counted by day.
+
+pub(crate) mod actions;
+pub(crate) mod columns;
+pub(crate) mod connections;
+pub(crate) mod declared;
+pub(crate) mod leasing;
+pub(crate) mod ledger;
+pub(crate) mod list;
+pub(crate) mod messages;
+pub(crate) mod new_message;
+pub(crate) mod outcomes;
+pub(crate) mod pages;
+pub(crate) mod schedule;
+pub(crate) mod schema;
+mod shown;
+pub(crate) mod state;
+pub(crate) mod stored;
+pub(crate) mod summary;

@@ -1,0 +1,195 @@
+//! Outcomes, and what is told of them. All of it runs inside a transaction of the writer.
+//!
+//! Doing any of it twice is the same as doing it once, so that it may be written again after a commit of which it is not
+//! known whether it took place.
+
+use jiff::Timestamp;
+use mail::{Action, Notice, QueueId, Status};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+use spool::{Lease, NoticedRecipient, Notices, Settlement};
+
+use super::ledger;
+use super::messages::{self, Deleted};
+use super::state::State;
+
+/// The longest reason that is kept, in octets. Deliveries shorten a peer's reply to less, and mark that they did.
+const REASON_LENGTH: usize = 4096;
+
+// The number of attempts tells an outcome that is written for the second time. A later failure takes the place of a
+// delay that was not told yet, and so does a success; a further delay does not.
+const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = :state, attempts = :attempts + 1, \
+    next_attempt = coalesce(:next, next_attempt), reply_code = :code, enhanced = :enhanced, reason = :reason, \
+    notice = CASE WHEN :over THEN :notice ELSE coalesce(:notice, notice) END, \
+    delay_noticed = delay_noticed OR :delay \
+    WHERE message_id = :id AND idx = :index AND state IN (:queued, :deferred) AND attempts = :attempts";
+const UPDATE_REMAINING: &str = "UPDATE message SET remaining = remaining - ?2 WHERE id = ?1";
+const REPORT_DUE: &str = "SELECT \
+    EXISTS (SELECT 1 FROM recipient WHERE message_id = :id AND notice IS NOT NULL) \
+    AND NOT EXISTS (SELECT 1 FROM recipient \
+    WHERE message_id = :id AND state IN (:queued, :deferred) AND next_attempt <= :now)";
+const NOTICES_LEFT: &str =
+    "SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ?1 AND notice IS NOT NULL)";
+const NOTICE: &str = "SELECT notice FROM recipient WHERE message_id = ?1 AND idx = ?2 AND notice IS NOT NULL";
+const FORGET_NOTICE: &str = "UPDATE recipient SET notice = NULL WHERE message_id = ?1 AND idx = ?2";
+
+/// How a message stands after a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum After {
+    /// It has left the spool.
+    Gone(Deleted),
+    /// It is still there.
+    Left {
+        /// There is something to tell now.
+        report_due: bool,
+    },
+}
+
+/// Records outcomes of what is leased. `now` decides what else of the message is due.
+pub(crate) fn settle(
+    connection: &Connection,
+    lease: &Lease,
+    settlements: &[Settlement],
+    now: Timestamp,
+) -> rusqlite::Result<After> {
+    let id = lease.id;
+    if is_all_there_is(lease, settlements) {
+        let deleted = messages::delete(connection, id)?;
+        if deleted != Deleted::Nothing {
+            for settlement in settlements {
+                ledger::add(connection, &settlement.entry)?;
+            }
+        }
+        return Ok(After::Gone(deleted));
+    }
+    let mut newly_final = 0_i64;
+    for settlement in settlements {
+        if update(connection, lease, settlement)? {
+            ledger::add(connection, &settlement.entry)?;
+            newly_final += i64::from(settlement.outcome.status.is_final());
+        }
+    }
+    if newly_final > 0 {
+        connection
+            .prepare_cached(UPDATE_REMAINING)?
+            .execute(params![id.to_bytes(), newly_final])?;
+    }
+    match messages::delete_if_done(connection, id)? {
+        Some(deleted) => Ok(After::Gone(deleted)),
+        None => Ok(After::Left {
+            report_due: is_report_due(connection, id, now)?,
+        }),
+    }
+}
+
+/// Whether these settlements end the whole message, and nothing is to be told: then its rows need not be changed first.
+fn is_all_there_is(lease: &Lease, settlements: &[Settlement]) -> bool {
+    let finals = settlements
+        .iter()
+        .filter(|settlement| settlement.outcome.status.is_final() && settlement.notice.is_none())
+        .count();
+    u32::try_from(finals).is_ok_and(|finals| finals == lease.accepted_recipients)
+}
+
+/// Records one outcome; false if it was recorded before.
+fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> rusqlite::Result<bool> {
+    let attempts = lease
+        .recipients
+        .iter()
+        .find(|recipient| recipient.index == settlement.recipient)
+        .map_or(0, |recipient| recipient.attempts);
+    let outcome = &settlement.outcome;
+    let notice = settlement.notice.as_ref().map(written).transpose()?;
+    let delay = settlement.notice.as_ref().is_some_and(is_delay);
+    let changed = connection
+        .prepare_cached(UPDATE_RECIPIENT)?
+        .execute(named_params! {
+            ":id": lease.id.to_bytes(),
+            ":index": settlement.recipient.0,
+            ":queued": State::Queued,
+            ":deferred": State::Deferred,
+            ":state": State::after(outcome.status),
+            ":attempts": attempts,
+            ":next": settlement.next_attempt.map(Timestamp::as_millisecond),
+            ":code": outcome.reply_code.map(mail::ReplyCode::get),
+            ":enhanced": outcome.enhanced.to_string(),
+            ":reason": shortened(&outcome.reason),
+            ":over": outcome.status != Status::Deferred,
+            ":notice": notice,
+            ":delay": delay,
+        })?;
+    Ok(changed > 0)
+}
+
+fn is_delay(notice: &Notice) -> bool {
+    match notice.action {
+        Action::Delayed { .. } => true,
+        Action::Failed | Action::Expired | Action::Relayed => false,
+    }
+}
+
+fn written(notice: &Notice) -> rusqlite::Result<String> {
+    serde_json::to_string(notice).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn is_report_due(connection: &Connection, id: QueueId, now: Timestamp) -> rusqlite::Result<bool> {
+    connection.prepare_cached(REPORT_DUE)?.query_row(
+        named_params! {
+            ":id": id.to_bytes(),
+            ":queued": State::Queued,
+            ":deferred": State::Deferred,
+            ":now": now.as_millisecond(),
+        },
+        |row| row.get(0),
+    )
+}
+
+/// Forgets what was told.
+pub(crate) fn told(connection: &Connection, notices: &Notices) -> rusqlite::Result<After> {
+    let id = notices.id;
+    for recipient in &notices.recipients {
+        forget_notice(connection, id, recipient)?;
+    }
+    match messages::delete_if_done(connection, id)? {
+        Some(deleted) => Ok(After::Gone(deleted)),
+        None => Ok(After::Left {
+            report_due: connection
+                .prepare_cached(NOTICES_LEFT)?
+                .query_row([id.to_bytes()], |row| row.get(0))?,
+        }),
+    }
+}
+
+/// Forgets one notice, unless another has taken its place since it was read.
+fn forget_notice(connection: &Connection, id: QueueId, told: &NoticedRecipient) -> rusqlite::Result<()> {
+    let key = params![id.to_bytes(), told.index.0];
+    let stored: Option<String> = connection
+        .prepare_cached(NOTICE)?
+        .query_row(key, |row| row.get(0))
+        .optional()?;
+    let same = stored.is_some_and(|text| {
+        // Compared by what it means: another version of this program may have written it in another form.
+        serde_json::from_str::<Notice>(&text).is_ok_and(|notice| notice == told.notice)
+    });
+    if same {
+        connection.prepare_cached(FORGET_NOTICE)?.execute(key)?;
+    }
+    Ok(())
+}
+
+fn shortened(reason: &str) -> &str {
+    let end = reason.floor_char_boundary(REASON_LENGTH);
+    reason.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let long = "é".repeat(REASON_LENGTH);
+        assert_eq!(shortened(&long).len(), REASON_LENGTH);
+        assert_eq!(shortened(&format!("x{long}")).len(), REASON_LENGTH - 1);
+        assert_eq!(shortened("short"), "short");
+    }
+}

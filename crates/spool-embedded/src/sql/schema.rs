@@ -1,0 +1,132 @@
+//! The tables and their versions.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use spool::SpoolError;
+
+use crate::error::Result;
+
+/// Marks the file as ours: "DANE" in ASCII.
+pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
+
+/// The newest schema version known here.
+pub(crate) const KNOWN_VERSION: i32 = 2;
+/// Each entry leads from the version that is its place in the list to the next one.
+pub(crate) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+
+// Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
+// `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
+// `next_attempt` is the time of acceptance until the first attempt has ended.
+// All tables grow at their end, because ids sort by time; there is no index to keep beside them.
+const VERSION_1: &str = "
+    CREATE TABLE message (
+        id BLOB PRIMARY KEY,
+        created INTEGER NOT NULL,
+        reverse_path TEXT NOT NULL,
+        body_type INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        accepted INTEGER NOT NULL,
+        remaining INTEGER NOT NULL,
+        body INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE recipient (
+        message_id BLOB NOT NULL,
+        idx INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        next_hop TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_attempt INTEGER NOT NULL,
+        reply_code INTEGER,
+        enhanced TEXT,
+        reason TEXT,
+        PRIMARY KEY (message_id, idx)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE body (
+        seq INTEGER PRIMARY KEY,
+        content BLOB NOT NULL
+    ) STRICT;
+";
+
+// `ret`: 0 FULL, 1 HDRS. `body_sum`: CRC-32 of the content; NULL in rows of version 1.
+// `notify`, `original`: as received. `notice`: JSON, until a report has told it; most recipients never have one.
+// `ledger.day`: days since 1970-01-01. `host`: empty for none. `family`: 0, 4 or 6. `status`: as `recipient.state`.
+// `counters.commits` grows with each transaction, so that vanished ones are noticed; `messages` spares the start a count.
+const VERSION_2: &str = "
+    ALTER TABLE message ADD COLUMN smtputf8 INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN ret INTEGER;
+    ALTER TABLE message ADD COLUMN envelope_id TEXT;
+    ALTER TABLE message ADD COLUMN body_sum INTEGER;
+    ALTER TABLE recipient ADD COLUMN notify TEXT;
+    ALTER TABLE recipient ADD COLUMN original TEXT;
+    ALTER TABLE recipient ADD COLUMN notice TEXT;
+    ALTER TABLE recipient ADD COLUMN delay_noticed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX noticed ON recipient (message_id) WHERE notice IS NOT NULL;
+    CREATE TABLE ledger (
+        day INTEGER NOT NULL,
+        next_hop TEXT NOT NULL,
+        host TEXT NOT NULL,
+        family INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        security INTEGER NOT NULL,
+        dane INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, next_hop, host, family, status, security, dane)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE counters (
+        commits INTEGER NOT NULL,
+        messages INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO counters (commits, messages) SELECT 0, count(*) FROM message;
+";
+
+/// Refuses databases of other programs, and of versions that are newer than this one.
+pub(crate) fn check_owner(connection: &Connection, path: &Path) -> Result<()> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found = version(connection)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let blank = application == 0 && found == 0 && tables == 0;
+    if application != APPLICATION_ID && !blank {
+        return Err(SpoolError::Foreign(path.to_owned()).into());
+    }
+    if found > KNOWN_VERSION {
+        let known = KNOWN_VERSION;
+        return Err(SpoolError::NewerVersion { found, known }.into());
+    }
+    Ok(())
+}
+
+/// The schema version of the database.
+pub(crate) fn version(connection: &Connection) -> Result<i32> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Brings the database to the newest version.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+    let found = version(connection)?;
+    let steps = MIGRATIONS.get(usize::try_from(found).unwrap_or(usize::MAX)..);
+    let steps = steps.unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", KNOWN_VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_version_has_its_migration() {
+        assert_eq!(MIGRATIONS.len(), usize::try_from(KNOWN_VERSION).unwrap());
+    }
+}

@@ -1,0 +1,177 @@
+//! The store: what is asked of it goes to the writer, or is read beside that.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use mail::{NextHop, QueueId};
+use spool::blocking::blocking;
+use spool::{
+    Accepted, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Running,
+    Settled, Settlement, Spool, SpoolError,
+};
+
+use crate::disk::space::Space;
+use crate::opened::Opened;
+use crate::options::Options;
+use crate::sql::new_message::{plan, plan_report};
+use crate::sql::{leasing, schedule};
+use crate::start;
+use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
+
+/// The spool of one daemon in one directory. Cheap to clone; all clones are the same spool.
+///
+/// Dropping the last clone ends it as [`Running::close`] does, but nobody learns when.
+#[derive(Debug, Clone)]
+pub struct EmbeddedSpool {
+    pub(crate) opened: Arc<Opened>,
+}
+
+impl EmbeddedSpool {
+    /// Opens the spool in the directory `path`, or makes one there.
+    pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, SpoolError> {
+        let path = path.into();
+        let opened = blocking(move || Ok(start::open(&path, &options)?)).await?;
+        Ok(Self {
+            opened: Arc::new(opened),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &crate::shared::Shared {
+        &self.opened.shared
+    }
+}
+
+impl Running for EmbeddedSpool {
+    fn messages(&self) -> u64 {
+        self.opened.shared.messages.load(Ordering::Relaxed)
+    }
+
+    fn in_doubt_at_start(&self) -> &InDoubt {
+        &self.opened.in_doubt
+    }
+
+    fn doubts_told(&self) {
+        self.opened.doubts.told();
+    }
+
+    fn vanished_at_start(&self) -> u64 {
+        self.opened.vanished
+    }
+
+    async fn close(&self) -> Result<(), SpoolError> {
+        self.opened.readers.close();
+        self.opened.ask(Job::Close).await
+    }
+}
+
+impl Spool for EmbeddedSpool {
+    fn create(&self) -> Result<Incoming, SpoolError> {
+        self.opened.accepting()?;
+        let room = Arc::<Space>::clone(&self.opened.shared.space);
+        Ok(Incoming::within(self.opened.directories.incoming(), room))
+    }
+
+    async fn commit(&self, incoming: Incoming, message: NewMessage) -> Result<Accepted, SpoolError> {
+        self.opened.accepting()?;
+        let body = self.opened.put(message.id, incoming).await?;
+        let (message, accepted) = plan(message, body)?;
+        let recent = &self.opened.shared.recent;
+        recent.keep(&message);
+        let commit = |reply| Job::Commit(Box::new(CommitJob { message, reply }));
+        match self.opened.ask(commit).await {
+            Ok(()) => Ok(accepted),
+            Err(error) => {
+                recent.forget(accepted.id);
+                Err(error)
+            }
+        }
+    }
+
+    async fn pending(&self, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| schedule::pending(connection, after, limit))
+            .await
+    }
+
+    async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Leasing, SpoolError> {
+        self.opened.check_open()?;
+        let Some(guard) = self.opened.shared.leases.take(id, next_hop) else {
+            return Ok(Leasing::Taken);
+        };
+        let guard = match self.opened.shared.recent.lease(id, next_hop, guard) {
+            Ok(lease) => return Ok(Leasing::Leased(Box::new(lease))),
+            Err(guard) => guard,
+        };
+        let key = (id, next_hop.clone());
+        let directories = self.opened.directories.clone();
+        let readers = &self.opened.readers;
+        let lease = readers
+            .read(move |connection| leasing::lease(connection, &directories, key, guard))
+            .await?;
+        Ok(lease.map_or(Leasing::Nothing, |lease| Leasing::Leased(Box::new(lease))))
+    }
+
+    async fn settle(
+        &self,
+        lease: Lease,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Settled, SpoolError> {
+        check(&lease, &settlements)?;
+        let settle = |reply| {
+            Job::Settle(Box::new(SettleJob {
+                lease,
+                settlements,
+                now,
+                reply,
+            }))
+        };
+        self.opened.ask(settle).await
+    }
+
+    async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers.read(|connection| leasing::unreported(connection)).await
+    }
+
+    async fn notices(&self, id: QueueId) -> Result<Option<Notices>, SpoolError> {
+        self.opened.check_open()?;
+        let Some(guard) = self.opened.shared.leases.take_report(id) else {
+            return Ok(None);
+        };
+        let directories = self.opened.directories.clone();
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| leasing::notices(connection, &directories, id, guard))
+            .await
+    }
+
+    async fn report(&self, notices: Notices, report: Option<Report>) -> Result<Reported, SpoolError> {
+        let report = report.map(plan_report).transpose()?;
+        let id = report.as_ref().map(|(_, accepted)| accepted.id);
+        let recent = &self.opened.shared.recent;
+        if let Some((message, _)) = &report {
+            recent.keep(message);
+        }
+        let job = |reply| {
+            Job::Report(Box::new(ReportJob {
+                notices,
+                report,
+                reply,
+            }))
+        };
+        let reported = self.opened.ask(job).await;
+        if let (Some(id), Err(_)) = (id, &reported) {
+            recent.forget(id);
+        }
+        reported
+    }
+
+    fn release(&self, lease: Lease) {
+        lease.guard.settled();
+    }
+}

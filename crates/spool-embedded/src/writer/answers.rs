@@ -1,0 +1,82 @@
+//! What those are told whose steps are durable.
+
+use mail::QueueId;
+use spool::{Reported, Settled, SpoolError};
+
+use super::group::{Insertion, Step};
+use super::job::{CommitJob, ReportJob, SettleJob, rest};
+use crate::sql::new_message::Stored;
+use crate::sql::outcomes::After;
+
+/// Answers one; the message that is queued without anybody left who could be told, if it is one.
+pub(super) fn answer(step: Step) -> Option<QueueId> {
+    match step {
+        Step::Commit(job, Some(insertion)) => return answer_commit(*job, insertion),
+        Step::Settle(job, Some(after)) => answer_settle(*job, after),
+        Step::Report(job, Some(after)) => answer_report(*job, after),
+        Step::Act(job, Some((acted, hands))) => {
+            // Free before anyone can know that it is done.
+            drop(hands);
+            let _ = job.reply.send(Ok(acted));
+        }
+        // What was written has a result; who waits for a reply that is dropped is told that the spool is closed.
+        Step::Commit(_, None) | Step::Settle(_, None) | Step::Report(_, None) | Step::Act(_, None) => {}
+    }
+    None
+}
+
+fn answer_commit(job: CommitJob, insertion: Insertion) -> Option<QueueId> {
+    let CommitJob { mut message, reply } = job;
+    match insertion {
+        Insertion::Done => {
+            if let Stored::File(published) = &mut message.body.stored {
+                published.keep();
+            }
+            return reply.send(Ok(())).is_err().then_some(message.id);
+        }
+        Insertion::Duplicate => drop(reply.send(Err(SpoolError::Duplicate(message.id)))),
+        Insertion::TooMany => drop(reply.send(Err(SpoolError::TooManyMessages))),
+    }
+    None
+}
+
+fn answer_settle(job: SettleJob, after: After) {
+    let SettleJob {
+        lease,
+        settlements,
+        now: _,
+        reply,
+    } = job;
+    let pending = rest(&lease, &settlements);
+    // The lease is free before anyone can know that it was settled.
+    lease.guard.settled();
+    let (message_done, report_due) = state(after);
+    let _ = reply.send(Ok(Settled {
+        pending,
+        report_due,
+        message_done,
+    }));
+}
+
+fn answer_report(job: ReportJob, after: After) {
+    let ReportJob {
+        notices,
+        report,
+        reply,
+    } = job;
+    drop(notices);
+    let (message_done, notices_left) = state(after);
+    let _ = reply.send(Ok(Reported {
+        pending: report.map(|(_, accepted)| accepted.pending).unwrap_or_default(),
+        message_done,
+        notices_left,
+    }));
+}
+
+/// Whether the message is done, and whether there is something to tell.
+fn state(after: After) -> (bool, bool) {
+    match after {
+        After::Gone(_) => (true, false),
+        After::Left { report_due } => (false, report_due),
+    }
+}

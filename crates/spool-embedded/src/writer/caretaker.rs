@@ -1,0 +1,175 @@
+//! The thread that does what no commit is to wait for: checkpoints, removal of files, the sweep at start.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use mail::QueueId;
+use rusqlite::Connection;
+
+use crate::disk::bodies::{self, Directories};
+use crate::disk::commits::CommitsFile;
+use crate::error::Result;
+use crate::log::checkpoints::{Checkpoints, Extent};
+use crate::shared::Shared;
+use crate::sql::connections;
+use crate::sql::stored::is_in_file;
+
+/// Frames (pages) in the log above which it is to start again from its beginning: 64 MiB of pages of 4 KiB.
+const LOG_LIMIT: i64 = 16_384;
+/// Frames above which it must start again, whatever that costs: 192 MiB.
+const LOG_BOUND: i64 = 3 * LOG_LIMIT;
+/// Few enough frames for the writer to carry over by itself between two commits.
+const FEW: i64 = 512;
+/// How often a checkpoint follows another at once to get down to [`FEW`].
+const ROUNDS: u32 = 8;
+
+/// Octets of database pages in memory for the sweep.
+const SWEEP_CACHE_BYTES: u32 = 512 << 10;
+
+/// How often the number of durable transactions is written while there are few.
+const COMMITS_EVERY: Duration = Duration::from_mins(1);
+
+/// What the thread takes care of, beside the log.
+#[derive(Debug)]
+pub(crate) struct Ward {
+    pub(crate) directories: Directories,
+    pub(crate) commits: CommitsFile,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// Carry the log over into the database.
+    Checkpoint,
+    /// Remove a content whose message is durably gone.
+    Remove(PathBuf),
+}
+
+/// The writer's side of the thread.
+#[derive(Debug)]
+pub(crate) struct Caretaker {
+    chores: mpsc::Sender<Chore>,
+    /// The log is long and nearly carried over: the writer is to do the rest, so that it can start again.
+    finish: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Caretaker {
+    /// Starts the thread, which first sweeps: `stored` are the contents in files that were there before anything
+    /// new was accepted.
+    pub(crate) fn start(database: &Path, ward: Ward, stored: Vec<QueueId>) -> Result<Self> {
+        let connection = connections::open_reader(database, SWEEP_CACHE_BYTES)?;
+        let finish = Arc::new(AtomicBool::new(false));
+        let (chores, inbox) = mpsc::channel();
+        let flag = Arc::clone(&finish);
+        let thread = thread::Builder::new()
+            .name("spool-caretaker".into())
+            .spawn(move || {
+                if let Err(error) = sweep(&connection, &ward.directories, stored) {
+                    tracing::warn!(%error, "cannot sweep the spool");
+                }
+                drop(connection);
+                ward.work(&inbox, &flag);
+            })?;
+        Ok(Self {
+            chores,
+            finish,
+            thread,
+        })
+    }
+
+    /// Hands over a chore. Without the thread, which nothing but a defect ends, it is left for the next start.
+    pub(crate) fn ask(&self, chore: Chore) {
+        if self.chores.send(chore).is_err() {
+            tracing::warn!("the spool's caretaker has ended");
+        }
+    }
+
+    /// Whether the writer is to carry over the rest of the log now; asked and answered once for each time.
+    pub(crate) fn wants_finish(&self) -> bool {
+        self.finish.swap(false, Ordering::Relaxed)
+    }
+
+    /// Does what is left and ends.
+    pub(crate) fn stop(self) {
+        drop(self.chores);
+        if self.thread.join().is_err() {
+            tracing::warn!("the spool's caretaker has panicked");
+        }
+    }
+}
+
+impl Ward {
+    fn work(&self, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
+        let mut written = 0;
+        loop {
+            match inbox.recv_timeout(COMMITS_EVERY) {
+                Ok(Chore::Remove(path)) => bodies::remove(&path),
+                // The writer is to have the last of the log.
+                Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
+                Ok(Chore::Checkpoint) => {
+                    match catch_up(&self.shared.checkpoints) {
+                        Ok(true) => finish.store(true, Ordering::Relaxed),
+                        Ok(false) => {}
+                        Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
+                    }
+                    self.note_commits(&mut written);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => self.note_commits(&mut written),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.note_commits(&mut written);
+    }
+
+    /// Writes how many transactions are durable, if that is not what the file says.
+    fn note_commits(&self, written: &mut u64) {
+        let commits = self.shared.commits.load(Ordering::Relaxed);
+        if commits == *written {
+            return;
+        }
+        match self.commits.write(commits) {
+            Ok(()) => *written = commits,
+            Err(error) => tracing::warn!(%error, "cannot note how many transactions are durable"),
+        }
+    }
+}
+
+/// A checkpoint; where the log is long, further ones until little is left. Whether the log is to start again.
+///
+/// What a checkpoint reports is how long the log was when it began, so what is left after it is told by how much the next
+/// one finds.
+fn catch_up(checkpoints: &Checkpoints) -> Result<bool> {
+    let mut log = checkpoints.carry_over(Extent::Possible)?.unwrap_or_default();
+    for _ in 0..ROUNDS {
+        if log.frames <= LOG_LIMIT {
+            return Ok(false);
+        }
+        let before = log.carried;
+        log = checkpoints.carry_over(Extent::Possible)?.unwrap_or_default();
+        if log.frames.saturating_sub(before) <= FEW && log.carried == log.frames {
+            return Ok(true);
+        }
+    }
+    // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
+    Ok(log.frames > LOG_BOUND)
+}
+
+/// Removes contents that no message names: their commit did not take place, or their removal did not.
+fn sweep(connection: &Connection, directories: &Directories, stored: Vec<QueueId>) -> Result<()> {
+    let mut swept = 0_u64;
+    for id in stored {
+        if !is_in_file(connection, id)? {
+            bodies::remove(&directories.body(id));
+            swept += 1;
+        }
+    }
+    if swept > 0 {
+        tracing::info!(swept, "removed contents that no message names");
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The connection with which the writer writes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mail::QueueId;
+use rusqlite::Connection;
+use spool::SpoolError;
+
+use super::group::{Step, transact};
+use super::written::Written;
+use crate::disk::bodies::Directories;
+use crate::error::Result;
+use crate::log::checkpoints::Extent;
+use crate::log::frames::Log;
+use crate::shared::Shared;
+use crate::sql::connections;
+use crate::sql::messages::{self, Counters};
+use crate::steps::Place;
+
+/// The connection with which the writer writes, and what it knows of the database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    cache_bytes: u32,
+    directories: Directories,
+    shared: Arc<Shared>,
+    /// `None` only while it is being opened anew.
+    connection: Option<Connection>,
+    next_body: i64,
+    counters: Counters,
+}
+
+impl Database {
+    /// With this connection to the database at `path`, which is never opened but with a cache of so many octets.
+    pub(crate) fn new(
+        connection: Connection,
+        (path, cache_bytes): (PathBuf, u32),
+        directories: Directories,
+        shared: Arc<Shared>,
+    ) -> Result<Self> {
+        Ok(Self {
+            next_body: messages::next_body(&connection)?,
+            counters: messages::counters(&connection)?,
+            path,
+            cache_bytes,
+            directories,
+            shared,
+            connection: Some(connection),
+        })
+    }
+
+    /// Makes a group durable, each step with what came of it, or changes nothing. What is returned are files whose messages
+    /// are gone.
+    pub(super) fn write(
+        &mut self,
+        withdrawn: &[QueueId],
+        group: &mut [Step],
+    ) -> rusqlite::Result<Vec<PathBuf>> {
+        let Some(connection) = &self.connection else {
+            return Err(rusqlite::Error::InvalidQuery);
+        };
+        let mut written = Written::new(&self.directories, self.next_body, self.counters);
+        transact(connection, &self.shared, (withdrawn, group), &mut written)?;
+        let Written {
+            gone,
+            next_body,
+            counters,
+            ..
+        } = written;
+        self.next_body = next_body;
+        self.counters = counters;
+        self.shared.count(counters);
+        Ok(gone)
+    }
+
+    /// Opens it anew after an error and checks it.
+    pub(super) fn recover(&mut self) -> Result<()> {
+        // No handle that saw the error is used again: the kernel may have dropped what it could not write.
+        self.close();
+        self.shared.faults.at(Place::Reopen)?;
+        let connection = self.connect()?;
+        // What the log holds must reach the database, and the database must be whole, before more is written.
+        self.shared.checkpoints.carry_over(Extent::Possible)?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            let what = "the database does not pass its check";
+            return Err(SpoolError::Corrupt { id: None, what }.into());
+        }
+        self.take_up(connection)
+    }
+
+    /// Closes the connection until it is opened again.
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+    }
+
+    /// Opens it again as it was.
+    pub(super) fn open(&mut self) -> Result<()> {
+        let connection = self.connect()?;
+        self.take_up(connection)
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        // Before the writer's, so that what stands in the log is on the disk before more is added.
+        self.shared.checkpoints.open()?;
+        connections::open_writer(&self.path, self.cache_bytes)
+    }
+
+    fn take_up(&mut self, connection: Connection) -> Result<()> {
+        self.next_body = messages::next_body(&connection)?;
+        self.counters = messages::counters(&connection)?;
+        self.shared.count(self.counters);
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Tidies up and carries the log over, for the end; `None` where the log is kept.
+    pub(super) fn tidy(&self) -> Result<Option<Log>> {
+        let Some(connection) = &self.connection else {
+            return Err(SpoolError::Closed.into());
+        };
+        connection.execute_batch("PRAGMA optimize")?;
+        self.shared.checkpoints.carry_over(Extent::Whole)
+    }
+}

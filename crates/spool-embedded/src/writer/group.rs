@@ -1,0 +1,100 @@
+//! One group of steps in one transaction.
+
+use mail::QueueId;
+use rusqlite::Connection;
+use spool::Acted;
+
+use super::acting::{self, Hands};
+use super::job::{ActJob, CommitJob, ReportJob, SettleJob};
+use super::written::Written;
+use crate::shared::Shared;
+use crate::sql::messages;
+use crate::sql::outcomes::{self, After};
+use crate::steps::Place;
+
+/// The jobs that can share a group, each with what came of it once it is written.
+#[derive(Debug)]
+pub(super) enum Step {
+    Commit(Box<CommitJob>, Option<Insertion>),
+    Settle(Box<SettleJob>, Option<After>),
+    Report(Box<ReportJob>, Option<After>),
+    Act(Box<ActJob>, Option<(Acted, Hands)>),
+}
+
+/// What came of a new message.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Insertion {
+    Done,
+    /// Its id is taken.
+    Duplicate,
+    /// There are as many messages as there may be.
+    TooMany,
+}
+
+/// Writes a group and makes it durable, or changes nothing. `withdrawn` are messages to be deleted first.
+pub(super) fn transact(
+    connection: &Connection,
+    shared: &Shared,
+    (withdrawn, group): (&[QueueId], &mut [Step]),
+    written: &mut Written<'_>,
+) -> rusqlite::Result<()> {
+    shared.faults.at(Place::Begin)?;
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let commit = |counters| {
+        messages::write_counters(connection, counters)?;
+        shared.faults.at(Place::Commit)?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        shared.faults.at(Place::Committed)
+    };
+    let mut fill = || {
+        for id in withdrawn {
+            written.deleted(*id, messages::delete(connection, *id)?);
+        }
+        for step in &mut *group {
+            apply(connection, shared, step, written)?;
+        }
+        written.counters.commits = written.counters.commits.saturating_add(1);
+        Ok(written.counters)
+    };
+    let done = fill().and_then(commit);
+    if done.is_err() {
+        // Some errors have rolled back by themselves, then this one fails and means nothing.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
+}
+
+fn apply(
+    connection: &Connection,
+    shared: &Shared,
+    step: &mut Step,
+    written: &mut Written<'_>,
+) -> rusqlite::Result<()> {
+    match step {
+        Step::Commit(job, done) => {
+            *done = Some(if shared.is_too_many(written.counters.messages) {
+                Insertion::TooMany
+            } else if written.insert(connection, &job.message)? {
+                Insertion::Done
+            } else {
+                Insertion::Duplicate
+            });
+        }
+        Step::Settle(job, done) => {
+            let after = outcomes::settle(connection, &job.lease, &job.settlements, job.now)?;
+            written.after(job.lease.id, after);
+            *done = Some(after);
+        }
+        Step::Report(job, done) => {
+            if let Some((report, _)) = &job.report {
+                // Already there when this is written for the second time.
+                written.insert(connection, report)?;
+            }
+            let after = outcomes::told(connection, &job.notices)?;
+            written.after(job.notices.id, after);
+            *done = Some(after);
+        }
+        Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! What waits to be written.
+
+use std::collections::VecDeque;
+
+use mail::QueueId;
+use spool::SpoolError;
+use tokio::sync::mpsc;
+
+use super::group::Step;
+use super::job::{Job, Reply};
+use crate::options::Options;
+use crate::sql::new_message::Stored;
+
+/// What waits to be written, in the order in which it came.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    coming: mpsc::Receiver<Job>,
+    waiting: VecDeque<Job>,
+    /// Messages whose clients were not told that they are queued, though they may be: to be deleted.
+    withdrawn: Vec<QueueId>,
+    group_messages: usize,
+    group_bytes: usize,
+}
+
+impl Inbox {
+    /// Into which jobs come from here.
+    pub(crate) fn new(coming: mpsc::Receiver<Job>, options: &Options) -> Self {
+        Self {
+            coming,
+            waiting: VecDeque::new(),
+            withdrawn: Vec::new(),
+            group_messages: options.group_messages,
+            group_bytes: options.group_bytes,
+        }
+    }
+
+    /// Waits for work; false when nobody can send any more.
+    pub(super) fn gather(&mut self) -> bool {
+        let room = self.group_messages.saturating_sub(self.waiting.len());
+        let mut taken = Vec::with_capacity(room);
+        if self.waiting.is_empty() && self.withdrawn.is_empty() {
+            if self.coming.blocking_recv_many(&mut taken, room.max(1)) == 0 {
+                return false;
+            }
+        } else {
+            while taken.len() < room
+                && let Ok(job) = self.coming.try_recv()
+            {
+                taken.push(job);
+            }
+        }
+        self.waiting.extend(taken);
+        true
+    }
+
+    /// Takes a request to close that nothing waits in front of.
+    pub(super) fn closer(&mut self) -> Option<Reply<()>> {
+        if !self.withdrawn.is_empty() {
+            return None;
+        }
+        match self.waiting.pop_front()? {
+            Job::Close(reply) => Some(reply),
+            job @ (Job::Commit(_) | Job::Settle(_) | Job::Report(_) | Job::Act(_)) => {
+                self.waiting.push_front(job);
+                None
+            }
+        }
+    }
+
+    /// What is to be committed together, and about how many octets it adds to the log.
+    pub(super) fn next_group(&mut self) -> (Vec<Step>, usize) {
+        let mut group = Vec::with_capacity(self.waiting.len());
+        let mut weight = 0_usize;
+        while weight < self.group_bytes
+            && let Some(job) = self.waiting.pop_front()
+        {
+            weight = weight.saturating_add(job.weight());
+            match job {
+                // Nobody waits for it any more: the client has gone.
+                Job::Commit(job) if job.reply.is_closed() => {}
+                Job::Commit(job) => group.push(Step::Commit(job, None)),
+                Job::Settle(job) => group.push(Step::Settle(job, None)),
+                Job::Report(job) => group.push(Step::Report(job, None)),
+                // The last of its group: the next one may want what this one has its hands on.
+                Job::Act(job) => {
+                    group.push(Step::Act(job, None));
+                    break;
+                }
+                Job::Close(_) => {
+                    self.waiting.push_front(job);
+                    break;
+                }
+            }
+        }
+        (group, weight)
+    }
+
+    /// The messages that are to be deleted with the next group.
+    pub(super) fn withdrawn(&self) -> &[QueueId] {
+        &self.withdrawn
+    }
+
+    /// They are gone.
+    pub(super) fn forget_withdrawn(&mut self) {
+        self.withdrawn.clear();
+    }
+
+    /// Has a message deleted whose client was not told that it is queued.
+    pub(super) fn withdraw(&mut self, id: QueueId) {
+        self.withdrawn.push(id);
+    }
+
+    /// The clients of a failed group are told at once; outcomes wait again, in front, because they cannot be had again. On
+    /// a full disk the administrator's actions are kept, too: they are what makes room.
+    pub(super) fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
+        for step in group.into_iter().rev() {
+            match step {
+                Step::Commit(mut job, _) => {
+                    if !matches!(error, SpoolError::Full) {
+                        // It may be durable all the same: then the row must not miss its file until both go.
+                        self.withdrawn.push(job.message.id);
+                        if let Stored::File(published) = &mut job.message.body.stored {
+                            published.keep();
+                        }
+                    }
+                    let _ = job.reply.send(Err(error.clone()));
+                }
+                Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
+                Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
+                Step::Act(job, hands) => {
+                    drop(hands);
+                    if matches!(error, SpoolError::Full) {
+                        self.waiting.push_front(Job::Act(job));
+                    } else {
+                        let _ = job.reply.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether something waits that a full disk must not keep back: outcomes, and the administrator, who may be about to
+    /// make room.
+    pub(super) fn must_write(&self) -> bool {
+        let must = |job: &Job| matches!(job, Job::Settle(_) | Job::Report(_) | Job::Act(_));
+        !self.withdrawn.is_empty() || self.waiting.iter().any(must)
+    }
+
+    /// Refuses the clients and the administrator as long as nothing can be written.
+    pub(super) fn refuse_new(&mut self, error: &SpoolError) {
+        while let Ok(job) = self.coming.try_recv() {
+            self.waiting.push_back(job);
+        }
+        for job in std::mem::take(&mut self.waiting) {
+            match job {
+                Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
+            }
+        }
+    }
+
+    /// Whether the spool is to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.coming.is_closed() || self.waiting.iter().any(|job| matches!(job, Job::Close(_)))
+    }
+
+    /// Tells all who still wait that the spool is closed, but those who asked for that.
+    pub(super) fn end(mut self) -> Vec<Reply<()>> {
+        self.coming.close();
+        while let Ok(job) = self.coming.try_recv() {
+            self.waiting.push_back(job);
+        }
+        let mut closers = Vec::new();
+        for job in self.waiting {
+            match job {
+                Job::Commit(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Report(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Close(reply) => closers.push(reply),
+            }
+        }
+        closers
+    }
+}

@@ -1,0 +1,121 @@
+//! What is handed to the writer.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use mail::QueueId;
+use spool::{
+    Accepted, Acted, Action, Lease, Notices, Pending, Reported, Selected, Settled, Settlement, SpoolError,
+};
+use tokio::sync::oneshot;
+
+use crate::sql::columns::whole_milliseconds;
+use crate::sql::new_message::{MessageRows, weight_of_rows};
+
+/// Where the answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+
+/// A step to be made durable.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Queue a message.
+    Commit(Box<CommitJob>),
+    /// Record outcomes.
+    Settle(Box<SettleJob>),
+    /// Record what was told.
+    Report(Box<ReportJob>),
+    /// Do what the administrator asks.
+    Act(Box<ActJob>),
+    /// Write what was handed over before, tidy up and end.
+    Close(Reply<()>),
+}
+
+/// A new message to be made durable.
+#[derive(Debug)]
+pub(crate) struct CommitJob {
+    pub(crate) message: MessageRows,
+    pub(crate) reply: Reply<()>,
+}
+
+/// The outcomes of an attempt.
+#[derive(Debug)]
+pub(crate) struct SettleJob {
+    pub(crate) lease: Lease,
+    pub(crate) settlements: Vec<Settlement>,
+    pub(crate) now: Timestamp,
+    pub(crate) reply: Reply<Settled>,
+}
+
+/// What was told to a sender.
+#[derive(Debug)]
+pub(crate) struct ReportJob {
+    pub(crate) notices: Notices,
+    pub(crate) report: Option<(MessageRows, Accepted)>,
+    pub(crate) reply: Reply<Reported>,
+}
+
+/// Something that the administrator asks.
+#[derive(Debug)]
+pub(crate) struct ActJob {
+    pub(crate) action: Action,
+    pub(crate) selected: Vec<Selected>,
+    /// A damaged message to be deleted, whatever its rows say.
+    pub(crate) discarded: Option<QueueId>,
+    pub(crate) now: Timestamp,
+    pub(crate) reply: Reply<Acted>,
+}
+
+impl Job {
+    /// About how many octets it adds to the log.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Commit(job) => job.message.weight(),
+            Self::Settle(job) => weight_of_rows(job.settlements.len()),
+            Self::Report(job) => {
+                let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
+                weight_of_rows(job.notices.recipients.len()).saturating_add(report)
+            }
+            Self::Act(job) => weight_of_rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
+            Self::Close(_) => 0,
+        }
+    }
+}
+
+/// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if deferred.
+pub(crate) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), SpoolError> {
+    let mut leased: HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
+    for settlement in settlements {
+        let timed = settlement.next_attempt.is_some() != settlement.outcome.status.is_final();
+        if !leased.remove(&settlement.recipient) || !timed {
+            return Err(SpoolError::WrongSettlement(settlement.recipient.0));
+        }
+    }
+    Ok(())
+}
+
+/// What still waits under this lease after these settlements.
+pub(crate) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
+    let settled: HashMap<_, _> = settlements
+        .iter()
+        .map(|settlement| (settlement.recipient, settlement.next_attempt))
+        .collect();
+    let mut waiting = lease
+        .recipients
+        .iter()
+        .filter_map(|recipient| match settled.get(&recipient.index) {
+            Some(next_attempt) => next_attempt.map(whole_milliseconds),
+            None => Some(recipient.due),
+        })
+        .peekable();
+    waiting.peek()?;
+    let (recipients, due) = waiting.fold((0_u32, Timestamp::MAX), |(count, earliest), due| {
+        (count.saturating_add(1), earliest.min(due))
+    });
+    Some(Pending {
+        id: lease.id,
+        next_hop: lease.next_hop.clone(),
+        due,
+        recipients,
+        size: lease.size,
+    })
+}

@@ -1,0 +1,162 @@
+//! The one thread that writes: it takes whatever waits and commits it as a group.
+//!
+//! * [`job`]: what is handed to it. [`inbox`]: what waits, and makes up the next group.
+//! * [`group`]: one group in one transaction of the [`database`]. [`written`]: how things stand with it. [`acting`]: what
+//!   the administrator does. [`answers`]: what those are told who wait.
+//! * [`recovery`]: when writing fails; [`complaint`]: what the log is told of that. [`renewal`]: when the log was kept.
+//! * [`caretaker`]: a second thread for what no commit is to wait for.
+
+mod acting;
+mod answers;
+pub(crate) mod caretaker;
+pub(crate) mod complaint;
+pub(crate) mod database;
+mod group;
+pub(crate) mod inbox;
+pub(crate) mod job;
+mod recovery;
+mod renewal;
+mod written;
+
+use std::sync::Arc;
+use std::thread;
+
+use spool::SpoolError;
+
+use crate::disk::bodies::Directories;
+use crate::disk::lock::Lock;
+use crate::disk::reserve::Reserve;
+use crate::error::told;
+use crate::log::checkpoints::Extent;
+use crate::reading::pool::Readers;
+use crate::shared::Shared;
+use caretaker::{Caretaker, Chore};
+use complaint::Complaint;
+use database::Database;
+use group::Step;
+use inbox::Inbox;
+use job::Reply;
+use recovery::recover;
+use renewal::renew_if_due;
+
+/// Octets written to the log after which a checkpoint is asked for.
+const CHECKPOINT_EVERY: usize = 8 << 20;
+
+/// All that the thread owns.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) inbox: Inbox,
+    pub(crate) database: Database,
+    pub(crate) caretaker: Caretaker,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) directories: Directories,
+    pub(crate) reserve: Reserve,
+    pub(crate) shared: Arc<Shared>,
+    /// About how many octets were written to the log since a checkpoint was asked for.
+    pub(crate) unchecked: usize,
+    pub(crate) complaint: Complaint,
+    /// Held until nothing is written any more.
+    pub(crate) lock: Lock,
+}
+
+impl Writer {
+    /// Works until the spool is closed or forgotten.
+    pub(crate) fn start(self) -> std::io::Result<()> {
+        thread::Builder::new()
+            .name("spool-writer".into())
+            .spawn(move || self.run())?;
+        Ok(())
+    }
+
+    fn run(mut self) {
+        let (closer, failure) = loop {
+            if !self.inbox.gather() {
+                break (None, None);
+            }
+            if let Some(reply) = self.inbox.closer() {
+                break (Some(reply), None);
+            }
+            if let Err(error) = self.turn() {
+                self.complaint.failed(&error);
+                let (database, inbox) = (&mut self.database, &mut self.inbox);
+                if !recover(&error, database, inbox, &mut self.reserve, &self.shared) {
+                    break (None, Some(error));
+                }
+            }
+        };
+        self.end(closer, failure);
+    }
+
+    /// Writes what waits, and a log that was kept.
+    fn turn(&mut self) -> Result<(), SpoolError> {
+        let (group, weight) = self.inbox.next_group();
+        self.unchecked = self.unchecked.saturating_add(weight);
+        self.write(group)?;
+        let checkpoints = &self.shared.checkpoints;
+        renew_if_due(checkpoints, &mut self.database, &self.readers, &self.directories)?;
+        Ok(())
+    }
+
+    /// Makes a group durable and answers. After an error what is not refused waits again, in front.
+    fn write(&mut self, mut group: Vec<Step>) -> Result<(), SpoolError> {
+        if group.is_empty() && self.inbox.withdrawn().is_empty() {
+            return Ok(());
+        }
+        let gone = match self.database.write(self.inbox.withdrawn(), &mut group) {
+            Ok(gone) => gone,
+            Err(error) => {
+                let error = told(&error);
+                self.inbox.refuse(group, &error);
+                return Err(error);
+            }
+        };
+        self.inbox.forget_withdrawn();
+        for step in group {
+            if let Some(forsaken) = answers::answer(step) {
+                self.inbox.withdraw(forsaken);
+            }
+        }
+        for path in gone {
+            self.caretaker.ask(Chore::Remove(path));
+        }
+        self.tend_log();
+        self.complaint.succeeded();
+        self.reserve.renew(&self.shared.space);
+        Ok(())
+    }
+
+    fn tend_log(&mut self) {
+        if self.caretaker.wants_finish()
+            && let Err(error) = self.shared.checkpoints.carry_over(Extent::Possible)
+        {
+            tracing::warn!(%error, "a checkpoint of the spool failed");
+        }
+        if self.unchecked >= CHECKPOINT_EVERY {
+            self.unchecked = 0;
+            self.caretaker.ask(Chore::Checkpoint);
+        }
+    }
+
+    /// Carries the log over, unless a failure makes it end, and gives everything back; who still waits is told.
+    fn end(mut self, closer: Option<Reply<()>>, failure: Option<SpoolError>) {
+        let mut closers = Vec::from_iter(closer);
+        closers.extend(self.inbox.end());
+        self.caretaker.stop();
+        let tidied = match failure {
+            Some(failure) => Err(failure),
+            None => self.database.tidy().map_err(SpoolError::from),
+        };
+        self.database.close();
+        let log_may_go = matches!(tidied, Ok(Some(_)));
+        let ended = self.shared.checkpoints.end(log_may_go).map_err(SpoolError::from);
+        let tidied = tidied.and(ended);
+        if let Err(error) = &tidied {
+            tracing::warn!(%error, "the spool was not tidied up before its end");
+        }
+        // Whoever waits may open it again at once.
+        drop(self.lock);
+        for closer in closers {
+            let _ = closer.send(tidied.clone());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A log that was kept because the disk failed is carried over from its beginning, once the disk works.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::database::Database;
+use crate::disk::bodies::Directories;
+use crate::error::Result;
+use crate::log::checkpoints::Checkpoints;
+use crate::reading::pool::Readers;
+
+/// Carries a log over that has been kept for a while, from its beginning: all connections are closed for it, because
+/// `SQLite` remembers, as long as one is open, how much it has carried over.
+///
+/// Commits wait for it. An error where the database cannot be opened again; what else fails leaves the log kept for
+/// another while.
+pub(super) fn renew_if_due(
+    checkpoints: &Checkpoints,
+    database: &mut Database,
+    readers: &Readers,
+    directories: &Directories,
+) -> Result<()> {
+    if !checkpoints.renewal_is_due() {
+        return Ok(());
+    }
+    if !works(&directories.incoming()) {
+        checkpoints.postpone_renewal();
+        return Ok(());
+    }
+    let _paused = readers.pause();
+    database.close();
+    match checkpoints.start_anew() {
+        Ok(()) => tracing::warn!("the disk works: the spool's log is carried over"),
+        Err(error) => {
+            tracing::warn!(%error, "the spool's log could not be carried over, and is still kept");
+        }
+    }
+    database.open()
+}
+
+/// Whether a file can be written and synced.
+fn works(directory: &Path) -> bool {
+    let probe = || -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(directory)?;
+        file.write_all(&[0; 4096])?;
+        file.sync_all()
+    };
+    probe().is_ok()
+}
