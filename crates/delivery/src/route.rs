@@ -69,7 +69,7 @@ pub async fn find(
     let search = Search {
         policy,
         destination_policy: &destination_policy,
-        resolver,
+        resolver: &resolver.for_one_destination(),
         config,
         today,
         port,

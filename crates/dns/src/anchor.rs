@@ -141,8 +141,13 @@ impl TrustAnchors {
                     known.algorithm() == key.algorithm()
                         && known.public_key().public_bytes() == key.public_key().public_bytes()
                 }
-                AnchorKey::Ds(ds) => is_named(key, zone, &[ds]),
+                AnchorKey::Ds(ds) => is_named(key, zone, [ds]),
             })
+    }
+
+    /// Whether there are any for this very zone.
+    pub(crate) fn are_for(&self, zone: &Name) -> bool {
+        self.iter().any(|anchor| anchor.zone == *zone)
     }
 
     /// The deepest anchored zone at or above a name. Below none, nothing can be secure (RFC 4033 §5, "indeterminate").

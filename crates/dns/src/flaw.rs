@@ -1,16 +1,12 @@
 //! What can be wrong with signatures, keys and proofs.
 
-use std::fmt;
-use std::time::SystemTime;
-
-use hickory_proto::dnssec::rdata::RRSIG;
 use jiff::Timestamp;
+use std::fmt;
 
 use crate::diagnosis::Diagnosis;
 
 /// Why validation failed.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "validate names its flaws one by one")]
 pub(crate) enum Flaw {
     /// A signature is over since then.
     Expired(Timestamp),
@@ -46,25 +42,7 @@ pub(crate) enum Flaw {
     RefusedByServer,
 }
 
-#[allow(dead_code, reason = "validate names its flaws one by one")]
 impl Flaw {
-    /// What is wrong with the times of a signature, if anything is. They are compared in the arithmetic of RFC 1982 (RFC 4034
-    /// §3.1.5).
-    pub(crate) fn of_times(rrsig: &RRSIG, now: SystemTime) -> Option<Self> {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        let now = i64::try_from(now).ok()?;
-        let input = rrsig.input();
-        let inception = nearest(now, input.sig_inception.get())?;
-        let expiration = nearest(now, input.sig_expiration.get())?;
-        if inception.as_second() > now {
-            Some(Self::NotYetValid(inception))
-        } else if expiration.as_second() < now {
-            Some(Self::Expired(expiration))
-        } else {
-            None
-        }
-    }
-
     pub(crate) fn write(&self, found: &Diagnosis, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (asked, zone) = (found.asked(), found.zone());
         match self {
@@ -125,8 +103,7 @@ impl Flaw {
 }
 
 /// The moment within 68 years of `now` that a serial number of seconds means.
-#[allow(dead_code, reason = "validate names its flaws one by one")]
-fn nearest(now: i64, serial: u32) -> Option<Timestamp> {
+pub(crate) fn nearest(now: i64, serial: u32) -> Option<Timestamp> {
     let low = u32::try_from(now.rem_euclid(1 << 32)).ok()?;
     // The difference modulo 2^32, read as a signed number.
     let difference = i32::from_ne_bytes(serial.wrapping_sub(low).to_ne_bytes());
@@ -140,48 +117,29 @@ fn date(at: Timestamp) -> impl fmt::Display {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::Duration;
-
-    use hickory_proto::dnssec::Algorithm;
-    use hickory_proto::dnssec::rdata::SigInput;
-    use hickory_proto::rr::{Name, RecordType, SerialNumber};
+    use hickory_proto::rr::{Name, RecordType};
 
     use super::*;
     use crate::NoAnswer;
 
-    fn words(inception: u32, expiration: u32, now: u64) -> Option<String> {
-        let input = SigInput {
-            type_covered: RecordType::MX,
-            algorithm: Algorithm::ED25519,
-            num_labels: 2,
-            original_ttl: 300,
-            sig_expiration: SerialNumber::new(expiration),
-            sig_inception: SerialNumber::new(inception),
-            key_tag: 1,
-            signer_name: Name::root(),
-        };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-        let flaw = Flaw::of_times(&RRSIG::from_sig(input, Vec::new()), now)?;
-        let name = Name::from_ascii("example.nl.").unwrap();
-        Some(NoAnswer::bogus(flaw).about(&name, RecordType::MX).to_string())
-    }
-
     #[test]
     fn signatures_that_are_over_or_to_come_are_dated() {
-        assert_eq!(words(100, 200, 150), None);
+        let words = |flaw: Flaw| {
+            let name = Name::from_ascii("example.nl.").unwrap();
+            NoAnswer::bogus(flaw).about(&name, RecordType::MX).to_string()
+        };
+        let at = |now, serial| nearest(now, serial).unwrap();
         assert_eq!(
-            words(100, 200, 260).unwrap(),
+            words(Flaw::Expired(at(260, 200))),
             "bogus: the signature of example.nl MX expired on 1970-01-01 00:03 UTC"
         );
         assert_eq!(
-            words(100, 200, 40).unwrap(),
+            words(Flaw::NotYetValid(at(40, 100))),
             "bogus: the signature of example.nl MX is not valid before 1970-01-01 00:01 UTC"
         );
         // Where the seconds wrap.
-        let wrap = 1 << 32;
-        assert_eq!(words(u32::MAX - 9, 100, wrap + 50), None);
         assert_eq!(
-            words(u32::MAX - 9, 100, wrap + 101).unwrap(),
+            words(Flaw::Expired(at((1 << 32) + 101, 100))),
             "bogus: the signature of example.nl MX expired on 2106-02-07 06:29 UTC"
         );
     }

@@ -1,7 +1,8 @@
 //! One question and what stands at exactly the name asked about.
 
+use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType, RecordTypeSet};
 use mail::{LookupFailure, Security};
 
 use crate::NoAnswer;
@@ -67,7 +68,7 @@ pub(crate) fn at_owner<'a>(message: &'a Message, name: &Name, record_type: Recor
 }
 
 /// How long an absence may be kept (RFC 2308 §5), in seconds; at most three hours as its §5 advises.
-fn negative_ttl(message: &Message, name: &Name) -> u32 {
+pub(crate) fn negative_ttl(message: &Message, name: &Name) -> u32 {
     const LONGEST: u32 = 3 * 3600;
     let proofs = message.authorities.iter().filter(|record| {
         // The proof may end before the SOA does (RFC 9077 §3).
@@ -79,6 +80,27 @@ fn negative_ttl(message: &Message, name: &Name) -> u32 {
         _ => None,
     });
     soa.unwrap_or(0).min(proofs).min(LONGEST)
+}
+
+/// Whether the types at a name say that it does not exist: NXNAME, and beside it none but those of the denial itself
+/// (RFC 9824 §2).
+pub(crate) fn says_no_name(types: &RecordTypeSet) -> bool {
+    const NXNAME: u16 = 128;
+    let beside = [RecordType::NSEC, RecordType::RRSIG];
+    let nxname = RecordType::from(NXNAME);
+    types.contains(nxname)
+        && types
+            .iter()
+            .all(|known| known == nxname || beside.contains(&known))
+}
+
+/// Whether a message that is secure as a whole says by the record of the name itself that it does not exist, though with the
+/// RCODE of one that does (RFC 9824 §2).
+pub(crate) fn is_denied_compactly(message: &Message, name: &Name) -> bool {
+    message.authorities.iter().any(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC(nsec)) => record.name == *name && says_no_name(nsec.type_set()),
+        _ => false,
+    })
 }
 
 /// What a message means that is no answer.

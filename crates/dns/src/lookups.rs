@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::asked::{Asked, Found};
 use crate::belief::{Doubt, Expectations, Expected};
+use crate::budget::{TooMuch, Walk, Work};
 use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
@@ -20,6 +21,7 @@ use crate::state::State;
 use crate::subtrees::Subtrees;
 use crate::trusting::{Trusting, has_signatures, signed_question};
 use crate::upstream::Asking;
+use crate::validate::overdue;
 use crate::{
     Alias, Answer, Data, Exchange, Lookup, Mode, NoAnswer, ResolverConfig, ResolverError, Server,
     TrustAnchors,
@@ -35,13 +37,21 @@ const ANSWER_LIFE: Duration = Duration::from_hours(24);
 /// How an answer is kept and handed out.
 type Kept = Result<Found, NoAnswer>;
 
+/// A look-up made for several at once.
+#[derive(Clone)]
+struct Made {
+    answer: Kept,
+    /// It failed because the walk of whoever made it was over, and says nothing for others.
+    is_over: bool,
+}
+
 /// Everything behind a [`crate::Resolver`].
 pub(crate) struct Lookups {
     state: ArcSwap<State>,
     /// The self-tests for which look-ups wait.
     expectations: Expectations,
     answers: TimedCache<Asked, Kept>,
-    under_way: Flights<Asked, Kept>,
+    under_way: Flights<Asked, Made>,
     doubt: Doubt,
     config: ResolverConfig,
 }
@@ -181,18 +191,30 @@ impl Lookups {
         self.doubt.arisen().await;
     }
 
-    /// The answer, from the cache or from the servers.
-    pub(crate) async fn lookup(&self, asked: Asked) -> Kept {
-        if let Some((mut known, rest)) = self.answers.get(&asked) {
-            if let Ok(found) = &mut known {
-                found.set_ttl(u32::try_from(rest.as_secs()).unwrap_or(u32::MAX));
+    /// The answer, from the cache or from the servers, as part of a walk.
+    pub(crate) async fn lookup(&self, asked: Asked, walk: &Walk) -> Kept {
+        loop {
+            if let Some((mut known, rest)) = self.answers.get(&asked) {
+                if let Ok(found) = &mut known {
+                    found.set_ttl(u32::try_from(rest.as_secs()).unwrap_or(u32::MAX));
+                }
+                return known;
             }
-            return known;
+            let made = self.under_way.share(&asked, || self.make(&asked, walk)).await;
+            if !made.is_over || walk.is_over() {
+                return made.answer;
+            }
         }
-        self.under_way.share(&asked, || self.ask(&asked)).await
     }
 
-    async fn ask(&self, asked: &Asked) -> Kept {
+    async fn make(&self, asked: &Asked, walk: &Walk) -> Made {
+        let work = Work::new(walk);
+        let answer = self.ask(asked, &work).await;
+        let is_over = answer.is_err() && work.is_walk_over();
+        Made { answer, is_over }
+    }
+
+    async fn ask(&self, asked: &Asked, work: &Work) -> Kept {
         let start = Instant::now();
         let patience = self.config.timeout;
         if timeout_at(start + patience, self.expectations.met())
@@ -203,10 +225,12 @@ impl Lookups {
         }
         let state = self.state.load_full();
         let losses = state.upstream.losses();
-        let result = self.find(&state, start, asked).await;
+        let result = self.find(&state, start, asked, work).await;
         self.doubt.note(result.is_err());
         let life = match &result {
             Ok(found) => Duration::from_secs(found.ttl().into()).min(ANSWER_LIFE),
+            // Another walk may get further.
+            Err(_) if work.is_walk_over() => Duration::ZERO,
             Err(_) => FAILURE_LIFE,
         };
         self.answers.insert(asked.clone(), result.clone(), life);
@@ -220,12 +244,12 @@ impl Lookups {
         result
     }
 
-    async fn find(&self, state: &State, start: Instant, asked: &Asked) -> Kept {
-        let (name, record_type) = asked.question()?;
-        let answer = self.follow(state, start, &name, record_type).await?;
+    async fn find(&self, state: &State, start: Instant, asked: &Asked, work: &Work) -> Kept {
+        let question = asked.question()?;
+        let answer = self.follow(state, start, &question, work).await?;
         asked
             .read(answer)
-            .map_err(|failure| failure.about(&name, record_type))
+            .map_err(|failure| failure.about(&question.0, question.1))
     }
 
     /// The status of the root where we validate; secure where no anchor is above it, for then it shows nothing.
@@ -243,7 +267,8 @@ impl Lookups {
             mode: Mode::Validate,
             ..State::clone(&self.state.load())
         };
-        self.follow(&state, Instant::now(), name, record_type).await
+        let (question, work) = ((name.clone(), record_type), Work::new(&Walk::default()));
+        self.follow(&state, Instant::now(), &question, &work).await
     }
 
     pub(crate) fn obstacle(&self) -> Option<String> {
@@ -266,16 +291,16 @@ impl Lookups {
         &self,
         state: &State,
         start: Instant,
-        name: &Name,
-        record_type: RecordType,
+        question: &(Name, RecordType),
+        work: &Work,
     ) -> Lookup<RData> {
-        let mut here = name.clone();
+        let (mut here, record_type) = question.clone();
         let (mut security, mut ttl, mut aliases) = (Security::Secure, u32::MAX, Vec::<Alias>::new());
         while aliases.len() <= MAX_ALIASES {
-            let hop = self.hop(state, &here, record_type);
+            let hop = self.hop(state, &here, record_type, work);
             let Ok(hop) = timeout_at(start + self.config.timeout, hop).await else {
-                let late = overdue(state, &here, start, self.config.timeout);
-                return Err(late.about(&here, record_type));
+                let late = NoAnswer::new(LookupFailure::Timeout, Outage::Overdue(self.config.timeout));
+                return Err(overdue(late, work).about(&here, record_type));
             };
             let hop = hop?;
             security = security.and(hop.security);
@@ -305,7 +330,13 @@ impl Lookups {
         Err(lost.about(&here, record_type))
     }
 
-    async fn hop(&self, state: &State, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
+    async fn hop(
+        &self,
+        state: &State,
+        name: &Name,
+        record_type: RecordType,
+        work: &Work,
+    ) -> Result<Hop, NoAnswer> {
         if is_not_in_dns(name) {
             return Ok(Hop {
                 security: Security::Insecure,
@@ -318,19 +349,15 @@ impl Lookups {
         }
         match state.mode {
             Mode::Validate if state.insecure.iter().any(|zone| zone.zone_of(name)) => {
-                state.validator.unvalidated(name, record_type).await
+                state.validator.unvalidated(name, record_type, work).await
             }
-            Mode::Validate => state.validator.hop(name, record_type).await,
-            Mode::TrustAd => state.trusting.hop(name, record_type).await,
+            Mode::Validate => state.validator.hop(name, record_type, work).await,
+            Mode::TrustAd => {
+                let limit = |limit: TooMuch| NoAnswer::from(limit).about(name, record_type);
+                work.ask().map_err(limit)?;
+                state.trusting.hop(name, record_type).await
+            }
         }
-    }
-}
-
-fn overdue(state: &State, name: &Name, start: Instant, patience: Duration) -> NoAnswer {
-    let late = || NoAnswer::new(LookupFailure::Timeout, Outage::Overdue(patience));
-    match state.mode {
-        Mode::Validate => state.validator.overdue(name, start).unwrap_or_else(late),
-        Mode::TrustAd => late(),
     }
 }
 

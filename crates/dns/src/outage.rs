@@ -8,7 +8,7 @@ use crate::fault::Fault;
 
 /// Why there is nothing to validate.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "validate names its flaws one by one")]
+#[allow(dead_code, reason = "data that cannot be read is named next")]
 pub(crate) enum Outage {
     /// Nothing came within this time.
     NoReply(Duration),

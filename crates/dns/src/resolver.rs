@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::asked::{Asked, Found, TlsaFound};
 use crate::belief::Expected;
+use crate::budget::{Cost, Walk};
 use crate::lookups::Lookups;
 use crate::presentation::{presented, to_type};
 use crate::record::{absolute, to_name};
@@ -24,8 +25,15 @@ use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Ser
 ///
 /// There may be no servers, as where the system does not name any yet: then all look-ups fail, until [`Self::set_servers`]
 /// names some.
+///
+/// What its look-ups may cost is limited, each by itself. Those that belong together, because one destination leads to them all, are
+/// to be made with one [`Self::for_one_destination`]: then they have a limit together, too.
 #[derive(Clone)]
-pub struct Resolver(Arc<Lookups>);
+pub struct Resolver {
+    lookups: Arc<Lookups>,
+    /// Nothing where each look-up is by itself.
+    walk: Option<Walk>,
+}
 
 /// A question that cannot be asked: the user's mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -45,24 +53,48 @@ impl Resolver {
     /// Makes no query yet.
     pub fn new(config: ResolverConfig) -> Result<Self, ResolverError> {
         config.check()?;
-        Ok(Self(Arc::new(Lookups::new(config))))
+        Ok(Self {
+            lookups: Arc::new(Lookups::new(config)),
+            walk: None,
+        })
+    }
+
+    /// The same resolver for all look-ups to which one destination leads: its MX records, and of each host the addresses and TLSA
+    /// records. However its zones are made, no more is asked and checked for them all than is reasonable for one destination; what
+    /// exceeds that fails as [`Indeterminate`](mail::LookupFailure::Indeterminate).
+    #[must_use]
+    pub fn for_one_destination(&self) -> Self {
+        Self {
+            lookups: Arc::clone(&self.lookups),
+            walk: Some(Walk::default()),
+        }
+    }
+
+    /// What the look-ups for the destination have cost so far; nothing is counted where each is by itself.
+    pub fn cost(&self) -> Cost {
+        self.walk.as_ref().map(Walk::cost).unwrap_or_default()
+    }
+
+    async fn lookup(&self, asked: Asked) -> Result<Found, NoAnswer> {
+        let walk = self.walk.clone().unwrap_or_default();
+        self.lookups.lookup(asked, &walk).await
     }
 
     /// Who validates at present.
     pub fn mode(&self) -> Mode {
-        self.0.mode()
+        self.lookups.mode()
     }
 
     /// Has another validate from now on. What was learnt from the one before is forgotten; where nothing changes, nothing is.
     pub fn set_mode(&self, mode: Mode) -> Result<(), ResolverError> {
-        self.0.set_mode(mode)
+        self.lookups.set_mode(mode)
     }
 
     /// Replaces the negative trust anchors (RFC 7646) of [`ResolverConfig::domain_insecure`]. Answers at or below a name that is
     /// new or no longer among them are forgotten, and those that came there over an alias. With [`Mode::TrustAd`] they have no
     /// effect but a [doubt](Self::doubted) of the mode.
     pub fn set_domain_insecure(&self, names: &[Domain]) {
-        self.0.set_domain_insecure(&to_names(names));
+        self.lookups.set_domain_insecure(&to_names(names));
     }
 
     /// Replaces the trust anchors of [`ResolverConfig::trust_anchors`], and tells whether they are others than before: then
@@ -71,52 +103,52 @@ impl Resolver {
         if anchors.is_empty() {
             return Err(ResolverError::NoTrustAnchors);
         }
-        Ok(self.0.set_trust_anchors(anchors))
+        Ok(self.lookups.set_trust_anchors(anchors))
     }
 
     /// Asks other servers from now on, in this mode. Nothing is kept that those before said or showed.
     pub fn set_servers(&self, mode: Mode, servers: Vec<Server>) -> Result<(), ResolverError> {
-        self.0.set_servers(mode, servers)
+        self.lookups.set_servers(mode, servers)
     }
 
     /// Has look-ups wait, each within its deadline, for a self-test that is about to begin, until the value is dropped.
     pub fn expect_self_test(&self) -> Expected {
-        self.0.expect_self_test()
+        self.lookups.expect_self_test()
     }
 
     /// Whether there are negative trust anchors.
     pub fn has_domain_insecure(&self) -> bool {
-        self.0.has_domain_insecure()
+        self.lookups.has_domain_insecure()
     }
 
     /// Ends when many look-ups in a row have failed, or something else calls for a self-test. For one task to wait on.
     pub async fn doubted(&self) {
-        self.0.doubted().await;
+        self.lookups.doubted().await;
     }
 
     /// Why a server over TLS could not be spoken to when that was last tried, with its name: for people to read.
     pub fn obstacle(&self) -> Option<String> {
-        self.0.obstacle()
+        self.lookups.obstacle()
     }
 
     /// MX records, by preference, and equal preferences in the order received; the first 100.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
-        self.0.lookup(Asked::Mx(domain.clone())).await?.mx()
+        self.lookup(Asked::Mx(domain.clone())).await?.mx()
     }
 
     /// IPv4 addresses, the first 100.
     pub async fn a(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.0.lookup(Asked::A(host.clone())).await?.address()
+        self.lookup(Asked::A(host.clone())).await?.address()
     }
 
     /// IPv6 addresses, the first 100.
     pub async fn aaaa(&self, host: &Domain) -> Lookup<IpAddr> {
-        self.0.lookup(Asked::Aaaa(host.clone())).await?.address()
+        self.lookup(Asked::Aaaa(host.clone())).await?.address()
     }
 
     /// The alias at a name, not followed.
     pub async fn cname(&self, name: &Domain) -> Lookup<Domain> {
-        self.0.lookup(Asked::Cname(name.clone())).await?.alias()
+        self.lookup(Asked::Cname(name.clone())).await?.alias()
     }
 
     /// TLSA records for a port of a base domain, at `_<port>._tcp.<base>` (RFC 6698 §3). With more than 100 of them the look-up
@@ -127,7 +159,7 @@ impl Resolver {
 
     /// The same, and what each record is good for.
     pub(crate) async fn tlsa_found(&self, port: u16, base: &Domain) -> Result<TlsaFound, NoAnswer> {
-        self.0.lookup(Asked::Tlsa(port, base.clone())).await?.tlsa()
+        self.lookup(Asked::Tlsa(port, base.clone())).await?.tlsa()
     }
 
     /// Any type at any name, the root (`.`) included, with the records in their presentation form. Types are named by their
@@ -141,7 +173,7 @@ impl Resolver {
         };
         let owner = owner.ok_or_else(|| QuestionError::Name(name.to_owned()))?;
         let wanted = to_type(record_type)?;
-        let found = self.0.lookup(Asked::any(owner, wanted)).await;
+        let found = self.lookup(Asked::any(owner, wanted)).await;
         Ok(found
             .and_then(Found::any)
             .and_then(|answer| answer.try_convert(|data| Ok(data.iter().map(presented).collect()))))
@@ -155,42 +187,42 @@ impl Resolver {
 
     /// The same for many names, at the cost of one.
     pub fn flush_each(&self, names: &[Domain]) {
-        self.0.flush(&to_names(names));
+        self.lookups.flush(&to_names(names));
     }
 
     /// Forgets all answers and keys.
     pub fn flush_all(&self) {
-        self.0.flush(&[Name::root()]);
+        self.lookups.flush(&[Name::root()]);
     }
 
     /// The status of the root where we validate, past the cache. Below an anchor elsewhere the root proves nothing, and counts as
     /// secure.
     pub(crate) async fn validated_root(&self) -> Result<Security, NoAnswer> {
-        self.0.validated_root().await
+        self.lookups.validated_root().await
     }
 
     /// The SOA at a name where we validate, past the cache.
     pub(crate) async fn validated_soa(&self, name: &Domain) -> Lookup<RData> {
-        self.0.validated(&to_name(name)?, RecordType::SOA).await
+        self.lookups.validated(&to_name(name)?, RecordType::SOA).await
     }
 
     /// Whether any server passes the root's signatures on.
     pub(crate) async fn signatures_arrive(&self) -> Result<bool, NoAnswer> {
-        self.0.signatures_arrive().await
+        self.lookups.signatures_arrive().await
     }
 
     pub(crate) fn has_servers(&self) -> bool {
-        self.0.has_servers()
+        self.lookups.has_servers()
     }
 
     /// The servers as those whose AD bit may be believed.
     pub(crate) fn trusting(&self) -> Trusting {
-        self.0.trusting()
+        self.lookups.trusting()
     }
 
     /// Forgets all answers where a server has lost the belief that it had.
     pub(crate) fn forget_what_the_refuted_said(&self) {
-        let _ = self.0.forget_what_the_refuted_said();
+        let _ = self.lookups.forget_what_the_refuted_said();
     }
 }
 

@@ -17,7 +17,7 @@ use crate::belief::{Moment, Unproved};
 use crate::extended::ExtendedError;
 use crate::fault::Fault;
 use crate::flaw::Flaw;
-use crate::hop::{Finding, Hop, is_answer, read};
+use crate::hop::{Finding, Hop, is_answer, is_denied_compactly, read};
 use crate::outage::Outage;
 use crate::record::to_name;
 
@@ -151,6 +151,12 @@ impl Trusting {
         if security == Security::Secure {
             server.credit.show(asked);
         }
+        let finding = match (finding, security) {
+            (Finding::NoData, Security::Secure) if is_denied_compactly(&reply.message, question.name()) => {
+                Finding::NxDomain
+            }
+            (finding, _) => finding,
+        };
         Ok(Heard {
             hop: Hop {
                 security,

@@ -1,11 +1,9 @@
 //! How much memory answers hold, in octets: what the caches go by.
 
-use std::sync::Arc;
-
 use dane::TlsaRecord;
-use hickory_proto::dnssec::rdata::DNSSECRData;
-use hickory_proto::op::Message;
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::dnssec::PublicKey as _;
+use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
+use hickory_proto::rr::{Name, RData, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 use mail::Domain;
 
@@ -33,9 +31,9 @@ impl Octets for Asked {
     }
 }
 
-impl Octets for (Name, RecordType) {
+impl Octets for Name {
     fn octets(&self) -> usize {
-        of_name(&self.0)
+        of_name(self)
     }
 }
 
@@ -56,12 +54,17 @@ impl Octets for Result<Found, NoAnswer> {
     }
 }
 
-impl Octets for Arc<Message> {
-    fn octets(&self) -> usize {
-        let sections = [&self.answers, &self.authorities, &self.additionals];
-        let records: usize = sections.into_iter().flatten().map(of_record).sum();
-        PIECE + size_of::<Message>() + records
-    }
+/// Keys of a zone.
+pub(crate) fn of_keys(keys: &[(u16, DNSKEY)]) -> usize {
+    let of_one =
+        |(_, key): &(u16, DNSKEY)| size_of::<(u16, DNSKEY)>() + PIECE + key.public_key().public_bytes().len();
+    2 * PIECE + keys.iter().map(of_one).sum::<usize>()
+}
+
+/// DS records.
+pub(crate) fn of_digests(digests: &[DS]) -> usize {
+    let of_one = |ds: &DS| size_of::<DS>() + PIECE + ds.digest().len();
+    PIECE + digests.iter().map(of_one).sum::<usize>()
 }
 
 fn of_answer<T>(answer: &Answer<T>, of: impl Fn(&T) -> usize) -> usize {
@@ -98,10 +101,6 @@ fn of_name(name: &Name) -> usize {
     }
 }
 
-fn of_record(record: &Record) -> usize {
-    size_of::<Record>() + of_name(&record.name) + of_data(&record.data)
-}
-
 fn of_data(data: &RData) -> usize {
     let length = data.to_bytes().map_or(0, |octets| octets.len());
     let pieces = match data {
@@ -119,12 +118,12 @@ fn of_data(data: &RData) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     //! The weights are held against what the process takes, with each kind of load in a cache of its own.
     #![allow(clippy::unwrap_used, clippy::panic)]
     use std::time::Duration;
 
-    use hickory_proto::op::Query;
+    use hickory_proto::rr::Record;
     use hickory_proto::serialize::binary::BinDecodable;
     use mail::Security;
 
@@ -162,7 +161,7 @@ mod tests {
     }
 
     /// Fills a cache far beyond its room; what it then takes, in its own octets.
-    fn filled<K: std::hash::Hash + Eq + Octets, V: Clone + Octets>(
+    pub(crate) fn filled<K: std::hash::Hash + Eq + Octets, V: Clone + Octets>(
         number: usize,
         room: usize,
         entry: impl Fn(usize) -> (K, V),
@@ -208,41 +207,39 @@ mod tests {
         }
     }
 
-    /// The share of messages with so many of these records.
-    fn of_messages(record_type: RecordType, octets: &[u8], count: usize) -> f64 {
+    /// The share of answers with so many of these records.
+    fn of_answers(record_type: RecordType, octets: &[u8], count: usize) -> f64 {
         let data = data(record_type, octets);
         filled(20_000, 10 * MIB, |number| {
             let owner = Name::from_ascii(format!("{number}.example.nl.")).unwrap();
-            let mut message = Message::query();
-            message.add_query(Query::query(owner.clone(), record_type));
-            let records = (0..count).map(|_| Record::from_rdata(owner.clone(), 3600, data.clone()));
-            message.answers.extend(records);
-            ((owner, record_type), Arc::new(message))
+            let asked = Asked::any(owner, record_type);
+            let found = found(&asked, vec![data.clone(); count]);
+            (asked, found)
         })
     }
 
     #[test]
     fn delegations_take_what_they_weigh() {
-        let share = of_messages(RecordType::DS, &[&[1, 2, 13, 2][..], &[9; 32]].concat(), 20);
+        let share = of_answers(RecordType::DS, &[&[1, 2, 13, 2][..], &[9; 32]].concat(), 20);
         assert!((0.5..1.15).contains(&share), "{share}");
     }
 
     #[test]
     fn keys_take_what_they_weigh() {
-        let share = of_messages(RecordType::DNSKEY, &[&[1, 1, 3, 8][..], &[9; 256]].concat(), 4);
+        let share = of_answers(RecordType::DNSKEY, &[&[1, 1, 3, 8][..], &[9; 256]].concat(), 4);
         assert!((0.5..1.15).contains(&share), "{share}");
     }
 
     #[test]
     fn denials_with_many_types_take_what_they_weigh() {
         let types = (0..4_u8).flat_map(|block| [vec![block, 32], vec![255; 32]].concat());
-        let share = of_messages(RecordType::NSEC, &[vec![0], types.collect()].concat(), 1);
+        let share = of_answers(RecordType::NSEC, &[vec![0], types.collect()].concat(), 1);
         assert!((0.4..1.15).contains(&share), "{share}");
     }
 
     #[test]
     fn data_of_many_small_pieces_takes_what_it_weighs() {
-        let share = of_messages(RecordType::TXT, &[1, b'x'].repeat(300), 1);
+        let share = of_answers(RecordType::TXT, &[1, b'x'].repeat(300), 1);
         assert!((0.4..1.15).contains(&share), "{share}");
     }
 }

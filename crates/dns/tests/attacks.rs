@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{FORGED, is, negative, replay, world};
+use common::{FORGED, Scene, is, negative, replay, world};
 use dns::Mode;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, Record, RecordType};
@@ -177,4 +177,119 @@ async fn a_wildcard_answer_without_its_proof_is_bogus() {
     let lines = "any.wild.secure.test A -> failed bogus
                  any.wild.hashed.test A -> failed bogus";
     resolver.await.tells(lines).await;
+}
+
+/// What a signed wildcard gives for a name, with and without the proof that it stands for that.
+async fn wildcards(world: &Scene, question: &str) -> [(Vec<Record>, Vec<Record>); 2] {
+    let genuine = world.genuine(question).await;
+    assert!(!genuine.answers.is_empty(), "{question}");
+    [
+        (genuine.answers.clone(), genuine.authorities),
+        (genuine.answers, Vec::new()),
+    ]
+}
+
+#[tokio::test]
+async fn a_delegation_is_not_made_of_a_wildcard() {
+    let world = world().await;
+    for (zone, span) in [
+        ("plain.test", None),
+        ("hash.test", Some(Span::Full)),
+        ("hide.test", Some(Span::OptOut)),
+    ] {
+        let domain = world.domain(zone);
+        let domain = match span {
+            None => domain,
+            Some(span) => domain.nsec3(0, span),
+        };
+        domain.add().unwrap();
+        // A digest for an algorithm that nobody knows: a delegation by it alone would be an unsigned one.
+        let digest = "0".repeat(64);
+        let child = format!("child.{zone}");
+        world.domain(&child).add().unwrap();
+        world.has(&format!(
+            "*.{zone}    DS  1 250 2 {digest}
+             mx.{child}  A   192.0.2.1
+             {child}     MX  10 mx.{child}."
+        ));
+        for (answers, proof) in wildcards(&world, &format!("any.{zone} DS")).await {
+            let cut = format!("{child} DS");
+            let resolver = world.behind(Mode::Validate, move |query, message| {
+                if is(query, &cut) {
+                    replay(message, &answers, &proof);
+                    return;
+                }
+                // Everything below is made up.
+                let signed = [
+                    RecordType::RRSIG,
+                    RecordType::NSEC,
+                    RecordType::NSEC3,
+                    RecordType::DNSKEY,
+                ];
+                if query.name().to_ascii().contains("child") {
+                    message
+                        .answers
+                        .retain(|record| !signed.contains(&record.record_type()));
+                    message
+                        .authorities
+                        .retain(|record| !signed.contains(&record.record_type()));
+                    for record in &mut message.answers {
+                        if record.record_type() == RecordType::A {
+                            record.data = RData::A(FORGED.parse().unwrap());
+                        }
+                    }
+                }
+            });
+            let resolver = resolver.await.called(zone);
+            let lines = format!(
+                "mx.{child} A          -> failed bogus
+                 {child} MX            -> failed bogus
+                 _25._tcp.mx.{child} TLSA -> failed bogus"
+            );
+            resolver.tells(&lines).await;
+        }
+        // Asked for itself it is what it is, and below a wildcard there is no zone.
+        let resolver = world.resolver(Mode::Validate);
+        let (status, absence) = if zone == "hide.test" {
+            ("insecure", "insecure")
+        } else {
+            ("secure", "secure")
+        };
+        let lines = format!(
+            "any.{zone} DS   -> {status} records
+             any.{zone} A    -> {absence} nodata"
+        );
+        resolver.tells(&lines).await;
+    }
+}
+
+#[tokio::test]
+async fn a_zone_is_not_hidden_behind_an_alias_from_a_wildcard() {
+    let world = world().await;
+    for (zone, span) in [("plain.test", None), ("hash.test", Some(Span::Full))] {
+        let domain = world.domain(zone);
+        match span {
+            None => domain,
+            Some(span) => domain.nsec3(0, span),
+        }
+        .add()
+        .unwrap();
+        let child = format!("child.{zone}");
+        world.domain(&child).add().unwrap();
+        world.has(&format!(
+            "*.{zone} CNAME mx.insecure.test.\nmx.{child} A 192.0.2.1"
+        ));
+        for (answers, proof) in wildcards(&world, &format!("any.{zone} DS")).await {
+            let cut = format!("{child} DS");
+            let resolver = world.behind(Mode::Validate, move |query, message| {
+                if is(query, &cut) {
+                    replay(message, &answers, &proof);
+                } else if query.name().to_ascii().contains("child") {
+                    negative(message, ResponseCode::NXDomain, &proof);
+                }
+            });
+            let lines = format!("mx.{child} A -> failed bogus\n{child} A -> failed bogus");
+            resolver.await.called(zone).tells(&lines).await;
+        }
+    }
 }

@@ -111,7 +111,7 @@ impl Zone {
 }
 
 /// What every zone is asked, and what data there is.
-const KINDS: [(&str, &str, &str); 13] = [
+const KINDS: [(&str, &str, &str); 15] = [
     ("mx", "A", "records"),
     ("mx", "AAAA", "nodata"),
     ("_25._tcp.mx", "TLSA", "records"),
@@ -125,6 +125,9 @@ const KINDS: [(&str, &str, &str); 13] = [
     ("x.real.wild", "A", "nxdomain"),
     ("_25._tcp.star", "TLSA", "records"),
     ("mx.moved", "A", "records"),
+    ("mx.moved", "CNAME", "records"),
+    // Signed in lower case (RFC 4034 §6.2).
+    ("mx.mixed", "A", "records"),
 ];
 
 /// The status of each zone; bogus ones fail whatever is asked.

@@ -7,36 +7,36 @@
     clippy::indexing_slicing
 )]
 
-#[path = "common/checks.rs"]
-mod checks;
 mod common;
 
-use checks::Checks;
 use common::{Client, Scene, hex, world};
-use dns::Mode;
+use dns::host::{self, AddressFamily, Addresses, HostFindings, TlsaQuestion};
+use dns::mx::{self, MxFinding};
+use dns::{Exchange, Mode};
+use futures_util::future::join_all;
 use hickory_proto::dnssec::PublicKey as _;
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use testworld::dns::{Algorithm, Span};
+use testworld::dns::{Algorithm, DnsFault, Keys, Span};
 
-/// The most signatures that one hostile message may have us check: 32 of its own, each with no more than two keys of one tag; and
-/// since the signatures of an RRset, 8 at most, are looked at side by side, each may fetch and check the keys on the way.
+/// The most signatures that one hostile message may have us check: 32 of its own, each with no more than two keys of one tag, and
+/// the keys on the way.
 fn worst(normal: usize) -> usize {
-    32 * 2 + 8 * normal
+    32 * 2 + normal
 }
 
 /// How many signatures a first look-up checks, which needs all keys; it ends as the line says.
-async fn cost(resolver: &Client, line: &str) -> usize {
-    let checks = Checks::count();
+async fn cost(resolver: Client, line: &str) -> usize {
+    let resolver = resolver.for_one_destination();
     resolver.tells(line).await;
-    checks.made()
+    resolver.cost().checks
 }
 
 /// The same of a genuine answer.
 async fn ordinary(world: &Scene, name: &str) -> usize {
     let resolver = world.resolver(Mode::Validate);
-    let checks = cost(&resolver, &format!("{name} A -> secure records")).await;
+    let checks = cost(resolver, &format!("{name} A -> secure records")).await;
     // Keys of the root, and for two zones below it keys and delegation, and the answer.
     assert!((6..=10).contains(&checks), "{name}: {checks}");
     checks
@@ -112,7 +112,7 @@ async fn many_signatures_by_many_keys_of_one_tag_cost_little_and_prove_nothing()
             multiply_signatures(&mut message.authorities, 50);
         };
         let resolver = world.lied_to(question, lie).await;
-        let cost = cost(&resolver, &format!("{question} -> failed bogus")).await;
+        let cost = cost(resolver, &format!("{question} -> failed bogus")).await;
         assert!(cost <= worst(normal), "{question}: {cost} in place of {normal}");
     }
 }
@@ -137,7 +137,7 @@ async fn many_denials_cost_little_and_prove_nothing() {
         }
     };
     let resolver = world.lied_to("nothing.secure.test A", lie).await;
-    let cost = cost(&resolver, "nothing.secure.test A -> failed bogus").await;
+    let cost = cost(resolver, "nothing.secure.test A -> failed bogus").await;
     assert!(cost <= worst(normal), "{cost} in place of {normal}");
 }
 
@@ -156,7 +156,7 @@ async fn many_digests_and_many_signatures_over_keys_cost_little() {
             multiply_signatures(&mut message.answers, 100);
         }
     });
-    let cost = cost(&resolver.await, "mx.trap.test A -> failed bogus").await;
+    let cost = cost(resolver.await, "mx.trap.test A -> failed bogus").await;
     assert!(cost <= worst(normal), "{cost} in place of {normal}");
 }
 
@@ -168,13 +168,15 @@ async fn a_denial_of_a_deep_name_with_many_iterations_is_read() {
         world.has(&format!("mx.{zone} A 192.0.2.1"));
     }
     let normal = ordinary(&world, "mx.few.test").await;
-    for (question, told) in [
-        ("a.".repeat(110) + "limit.test A", "secure nxdomain"),
-        ("a.absurd.test A".to_owned(), "failed bogus"),
+    // The hashes of 110 names by 151 rounds weigh as much as 65 signatures.
+    for (question, told, hashing) in [
+        ("a.".repeat(110) + "limit.test A", "secure nxdomain", 66),
+        ("a.absurd.test A".to_owned(), "failed bogus", 0),
     ] {
         let resolver = world.resolver(Mode::Validate);
-        let cost = cost(&resolver, &format!("{question} -> {told}")).await;
-        assert!(cost <= worst(normal), "{question}: {cost} in place of {normal}");
+        let cost = cost(resolver, &format!("{question} -> {told}")).await;
+        let most = normal + 8 + hashing;
+        assert!(cost <= most, "{question}: {cost} in place of {normal}");
     }
 }
 
@@ -191,7 +193,134 @@ async fn wrong_signatures_at_each_step_of_the_way_do_not_multiply() {
         multiply_signatures(&mut message.answers, 7);
         message.answers.append(&mut good);
     });
-    let cost = cost(&resolver.await, "mx.c.b.a.secure.test A -> failed bogus").await;
-    // 8 ^ 5 without a limit.
-    assert!(cost <= 6 * 256 * 2, "{cost}");
+    let cost = cost(resolver.await, "mx.c.b.a.secure.test A -> secure records").await;
+    // Eight for the answer, and for keys and delegation of each of six zones.
+    assert!(cost <= 8 * (1 + 2 * 6), "{cost}");
+}
+
+/// Everything that a delivery to a domain with many hosts would look up; and how many of the hosts have addresses.
+async fn walk(resolver: &Client, domain: &str) -> usize {
+    let resolver = resolver.for_one_destination();
+    let MxFinding::Records { exchanges, .. } = mx::discover(&resolver, &common::domain(domain)).await else {
+        panic!("no MX records");
+    };
+    let hosts = exchanges.iter().filter_map(|record| match &record.exchange {
+        Exchange::Name(host) => Some(host::discover(
+            &resolver,
+            host,
+            25,
+            TlsaQuestion::Ask,
+            AddressFamily::Any,
+        )),
+        _ => None,
+    });
+    let found = join_all(hosts).await;
+    let cost = resolver.cost();
+    // What is under way when the limit is reached may end.
+    assert!(cost.checks <= 800 && cost.questions <= 900, "{cost:?}");
+    let has_addresses = |host: &&HostFindings| matches!(host.addresses, Addresses::Found { .. });
+    found.iter().filter(has_addresses).count()
+}
+
+#[tokio::test]
+async fn all_look_ups_for_a_destination_have_a_limit_together() {
+    let world = world().await;
+    world.domain("many.test").add().unwrap();
+    world.domain("trap.test").add().unwrap();
+    for number in 0..32 {
+        let zone = format!("zone{number}.test");
+        world.domain(&zone).keys(Keys::Split).add().unwrap();
+        world.has(&format!(
+            "many.test          MX   10 mx.{zone}.
+             mx.{zone}          A    192.0.2.1
+             mx.{zone}          AAAA 2001:db8::1
+             _25._tcp.mx.{zone} TLSA 3 1 1 00
+             trap.test          MX   10 h{number}.trap.test.
+             h{number}.trap.test CNAME a{number}.trap.test.
+             a{number}.trap.test CNAME b{number}.trap.test.
+             b{number}.trap.test A    192.0.2.1"
+        ));
+    }
+    world.has("trap.test MX 10 mx.secure.test.");
+    // As many hosts as are ever looked at, each in a zone of its own, are within the limit.
+    let resolver = world.resolver(Mode::Validate);
+    assert_eq!(walk(&resolver, "many.test").await, 32);
+    // Beside one good signature each has as many wrong ones as are looked at.
+    let resolver = world.behind(Mode::Validate, |query, message| {
+        if query.name().to_ascii().ends_with(".trap.test.") {
+            for section in [&mut message.answers, &mut message.authorities] {
+                let good = section.clone();
+                multiply_signatures(section, 7);
+                section.extend(
+                    good.into_iter()
+                        .filter(|record| record.record_type() == RecordType::RRSIG),
+                );
+            }
+        }
+    });
+    let resolver = resolver.await;
+    let hosts = walk(&resolver, "trap.test").await;
+    assert!(hosts < 33, "{hosts}");
+    // Nobody else suffers, not even where the same host is asked about.
+    let lines = "mx.secure.test          A    -> secure records
+                 _25._tcp.mx.secure.test TLSA -> secure records
+                 h0.trap.test            A    -> secure records
+                 h31.trap.test           A    -> secure records";
+    resolver.tells(lines).await;
+}
+
+#[tokio::test]
+async fn one_look_up_has_a_limit_of_its_own() {
+    let world = world().await;
+    let zones = (0..40).map(|depth| "a.".repeat(depth) + "deep.test");
+    for zone in zones {
+        world.domain(&zone).add().unwrap();
+        world.has(&format!("mx.{zone} A 192.0.2.1"));
+    }
+    let deepest = "a.".repeat(39) + "deep.test";
+    let resolver = world.behind(Mode::Validate, |_, message| {
+        let good = message.answers.clone();
+        multiply_signatures(&mut message.answers, 7);
+        message.answers.extend(
+            good.into_iter()
+                .filter(|record| record.record_type() == RecordType::RRSIG),
+        );
+    });
+    let resolver = resolver.await.for_one_destination();
+    resolver
+        .tells(&format!("mx.{deepest} A -> failed indeterminate"))
+        .await;
+    let cost = resolver.cost();
+    assert!(cost.checks < 300 && cost.questions < 300, "{cost:?}");
+    // It is not that of the walk.
+    resolver.tells("mx.secure.test A -> secure records").await;
+    // What is found out on the way stays, and the next gets further.
+    let mut told = String::new();
+    for number in 0..4 {
+        told = resolver
+            .for_one_destination()
+            .ask(&format!("h{number}.{deepest} A"))
+            .await;
+    }
+    assert_eq!(told, "secure nxdomain");
+}
+
+#[tokio::test]
+async fn bogus_answers_do_not_make_the_keys_above_them_be_forgotten() {
+    let world = world().await;
+    world.set_ttl(3600);
+    let resolver = world.resolver(Mode::Validate);
+    for number in 0..20 {
+        for zone in ["bogus.test", "expired.test", "stripped.test"] {
+            resolver
+                .tells(&format!("h{number}.{zone} A -> failed bogus"))
+                .await;
+        }
+        let lie = format!("h{number}.secure.test A");
+        world.breaks(&lie, DnsFault::NoProof);
+        resolver.tells(&format!("{lie} -> failed bogus")).await;
+    }
+    for question in [". DNSKEY", "test DS", "test DNSKEY"] {
+        assert_eq!(world.count(question), 1, "{question}");
+    }
 }

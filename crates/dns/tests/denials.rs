@@ -10,7 +10,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{FORGED, Scene, is, negative, world};
+use common::{FORGED, MODES, Scene, is, negative, world};
 use dns::Mode;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, ResponseCode};
@@ -150,5 +150,83 @@ async fn a_denial_with_an_unknown_hash_or_flag_proves_nothing() {
         let resolver = world.lied_to("mx.hashed.test AAAA", lie).await;
         let resolver = resolver.called(&format!("{hash} {flags}"));
         resolver.tells(&format!("mx.hashed.test AAAA -> {told}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_compact_denial_says_what_does_not_exist() {
+    let world = world().await;
+    world.domain("compact.test").compact().add().unwrap();
+    world.domain("signed.compact.test").add().unwrap();
+    world.domain("child.compact.test").unsigned().add().unwrap();
+    world.has(
+        "mx.compact.test       A     192.0.2.1
+         deep.ent.compact.test A     192.0.2.1
+         *.wild.compact.test   A     192.0.2.2
+         lost.compact.test     CNAME nothing.compact.test.
+         mx.signed.compact.test A    192.0.2.3
+         mx.child.compact.test A     192.0.2.3",
+    );
+    let lines = "mx.compact.test          A    -> secure records
+                 mx.compact.test          AAAA -> secure nodata
+                 ent.compact.test         A    -> secure nodata
+                 nothing.compact.test     A    -> secure nxdomain
+                 a.b.nothing.compact.test A    -> secure nxdomain
+                 any.wild.compact.test    A    -> secure records
+                 any.wild.compact.test    MX   -> secure nodata
+                 lost.compact.test        A    -> secure nxdomain
+                 mx.signed.compact.test   A    -> secure records
+                 mx.child.compact.test    A    -> insecure records";
+    for resolver in world.resolvers() {
+        resolver.tells(lines).await;
+    }
+    // With the RCODE as it would be otherwise, which some resolvers give.
+    let resolver = world.behind(Mode::Validate, |_, message| {
+        if message.answers.is_empty()
+            && !message
+                .authorities
+                .iter()
+                .any(|record| lists(record, RecordType::A))
+        {
+            message.metadata.response_code = ResponseCode::NXDomain;
+        }
+    });
+    let lines = "nothing.compact.test A -> secure nxdomain
+                 ent.compact.test     A -> failed bogus";
+    resolver.await.tells(lines).await;
+}
+
+#[tokio::test]
+async fn what_denies_a_name_compactly_denies_no_other_and_nothing_unless_it_is_secure() {
+    let world = world().await;
+    world.domain("compact.test").compact().add().unwrap();
+    world.has("mx.compact.test A 192.0.2.1");
+    let denial = world.genuine("nothing.compact.test A").await.authorities;
+    for question in [
+        "mx.compact.test A",
+        "a.nothing.compact.test A",
+        "mx.secure.test A",
+    ] {
+        let said = denial.clone();
+        let lie = move |message: &mut Message| negative(message, ResponseCode::NoError, &said);
+        let resolver = world.lied_to(question, lie).await;
+        resolver.tells(&format!("{question} -> failed bogus")).await;
+    }
+    // In an unsigned zone anybody can write such a record.
+    for mode in MODES {
+        let said = denial.clone();
+        let resolver = world.behind(mode, move |query, message| {
+            if is(query, "mx.insecure.test AAAA") {
+                negative(message, ResponseCode::NoError, &said);
+                for record in &mut message.authorities {
+                    record.name = query.name().clone();
+                }
+                message.metadata.authentic_data = false;
+            }
+        });
+        resolver
+            .await
+            .tells("mx.insecure.test AAAA -> insecure nodata")
+            .await;
     }
 }

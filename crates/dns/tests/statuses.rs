@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::{Client, MODES, config, domain, world};
 use dns::{Data, Exchange, Mode, ResolverConfig};
 use mail::{LookupFailure, Security};
-use testworld::dns::{DnsFault, Span, Status};
+use testworld::dns::{DnsFault, Span, Status, Validity};
 
 #[tokio::test]
 async fn each_kind_of_answer_has_the_status_of_its_zone() {
@@ -159,9 +159,48 @@ async fn a_redirection_of_a_subtree_counts_as_signed() {
          moved.insecure.test DNAME secure.test.",
     );
     for resolver in world.resolvers() {
-        let lines = "mx.moved.secure.test   A -> secure records
-                     mx.moved.insecure.test A -> insecure records";
+        let lines = "mx.moved.secure.test      A     -> secure records
+                     mx.moved.insecure.test    A     -> insecure records
+                     mx.moved.secure.test      CNAME -> secure records
+                     nothing.moved.secure.test CNAME -> secure records
+                     mx.moved.insecure.test    CNAME -> insecure records
+                     moved.secure.test         CNAME -> secure nodata
+                     moved.secure.test         DNAME -> secure records";
         resolver.tells(lines).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_may_be_wrong_by_a_tenth_of_the_time_of_a_signature() {
+    const HOUR: i32 = 3600;
+    const DAY: i32 = 24 * HOUR;
+    let world = world().await;
+    let resolver = world.resolver(Mode::Validate);
+    for (number, (from, until, told)) in [
+        // An hour at least,
+        (-2 * HOUR, -HOUR + 60, "secure records"),
+        (-2 * HOUR, -HOUR - 60, "failed bogus"),
+        (HOUR - 60, 2 * HOUR, "secure records"),
+        (HOUR + 60, 2 * HOUR, "failed bogus"),
+        // a tenth of a week,
+        (-7 * DAY - 16 * HOUR, -16 * HOUR, "secure records"),
+        (-7 * DAY - 18 * HOUR, -18 * HOUR, "failed bogus"),
+        (16 * HOUR, 7 * DAY + 16 * HOUR, "secure records"),
+        (18 * HOUR, 7 * DAY + 18 * HOUR, "failed bogus"),
+        // and a day at most.
+        (-31 * DAY + HOUR, -DAY + HOUR, "secure records"),
+        (-31 * DAY - HOUR, -DAY - HOUR, "failed bogus"),
+        (DAY + HOUR, 31 * DAY, "failed bogus"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let zone = format!("clock{number}.test");
+        let validity = Validity { from, until };
+        world.domain(&zone).validity(validity).add().unwrap();
+        world.has(&format!("mx.{zone} A 192.0.2.1"));
+        let resolver = world.resolver(resolver.mode()).called(&format!("{validity:?}"));
+        resolver.tells(&format!("mx.{zone} A -> {told}")).await;
     }
 }
 

@@ -9,47 +9,12 @@
 
 mod common;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Client, Scene, config, world};
+use common::{Client, Scene, Unbound, config, world};
 use dns::{Mode, ResolverConfig};
-use testworld::dns::{Role, World};
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(world: &World, directory: &Path) -> Option<(Running, SocketAddr)> {
-    let port = testworld::mail::free_port_on(&[Ipv4Addr::LOCALHOST.into()]).unwrap();
-    let (anchor, config) = (directory.join("root.key"), directory.join("unbound.conf"));
-    std::fs::write(&anchor, world.trust_anchor_ds().unwrap()).unwrap();
-    let text = format!(
-        "server:\n interface: 127.0.0.1@{port}\n do-daemonize: no\n username: \"\"\n chroot: \"\"\n pidfile: \"\"\n \
-         use-syslog: no\n do-not-query-localhost: no\n module-config: \"validator iterator\"\n \
-         local-zone: \"test.\" nodefault\n trust-anchor-file: \"{}\"\n num-threads: 1\n\
-         forward-zone:\n name: \".\"\n forward-addr: 127.0.0.1@{}\n\
-         remote-control:\n control-enable: no\n",
-        anchor.display(),
-        world.address().port(),
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut command = Command::new("unbound");
-    command
-        .args(["-d", "-c"])
-        .arg(&config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let child = command.spawn().ok()?;
-    Some((Running(child), SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
-}
+use testworld::dns::Role;
 
 /// Names and types in every zone of the world, and aliases between them.
 fn questions(world: &Scene) -> Vec<String> {
@@ -94,10 +59,11 @@ async fn all_three_ways_agree() {
     let world = world().await;
     let questions = questions(&world);
     world.set_role(Role::Forwarder);
-    let directory = tempfile::tempdir().unwrap();
-    let Some((_unbound, server)) = start(&world, directory.path()) else {
+    let anchor = world.trust_anchor_ds().unwrap();
+    let Some(unbound) = Unbound::start(world.address(), &anchor).await else {
         return;
     };
+    let server = unbound.address();
     let resolver = |mode, server: SocketAddr| {
         Client::new(ResolverConfig {
             servers: vec![server.into()],

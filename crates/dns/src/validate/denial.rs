@@ -10,18 +10,23 @@ use hickory_proto::rr::{Name, RData, Record, RecordType, RecordTypeSet};
 use mail::Security;
 
 use super::nsec3::Hashes;
+use crate::hop::says_no_name;
 
 /// What the records in an authority section prove about a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Neither the name nor a wildcard for it exists.
     NoName,
+    /// The name does not exist, as its own record says (RFC 9824 §2): the RCODE may be that of a name that does.
+    NoSuchName,
     /// The name, or the wildcard for it, exists without the type.
     NoType(Cut),
     /// Only unsigned delegations can be there (RFC 5155 §6): no statement about what exists.
     OptOut,
     /// More NSEC3 iterations than are worth computing: RFC 9276 §3.2 has it treated as unsigned.
     TooManyIterations,
+    /// So many that it counts as broken.
+    FarTooManyIterations,
     /// Nothing.
     Unproven,
 }
@@ -30,7 +35,7 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     /// There is an NS RRset and no DS: everything below is unsigned (RFC 6840 §4.4).
-    UnsignedDelegation,
+    Unsigned,
     None,
 }
 
@@ -142,7 +147,7 @@ fn about_nsec(links: &[(&Name, &NSEC)], zone: &Name, question: &Query) -> Verdic
     let name = question.name();
     let matching = |wanted: &Name| links.iter().find(|(owner, _)| *owner == wanted);
     if let Some((_, nsec)) = matching(name) {
-        return lacks(nsec.type_set(), question);
+        return at_itself(nsec.type_set(), question);
     }
     let Some((owner, nsec)) = covering(links, zone, name) else {
         return Verdict::Unproven;
@@ -166,7 +171,7 @@ fn about_nsec(links: &[(&Name, &NSEC)], zone: &Name, question: &Query) -> Verdic
 fn about_nsec3(hashes: &Hashes<'_>, question: &Query) -> Verdict {
     let name = question.name();
     if let Some(nsec3) = hashes.matching(name) {
-        return lacks(nsec3.type_set(), question);
+        return at_itself(nsec3.type_set(), question);
     }
     let mut next_closer = name.clone();
     while next_closer != *hashes.zone {
@@ -206,6 +211,15 @@ fn about_next_closer(hashes: &Hashes<'_>, question: &Query, encloser: &Name, nex
     }
 }
 
+/// What the types at the very name say.
+fn at_itself(types: &RecordTypeSet, question: &Query) -> Verdict {
+    if says_no_name(types) {
+        Verdict::NoSuchName
+    } else {
+        lacks(types, question)
+    }
+}
+
 /// What the types at a name (or its wildcard) say about one that was asked for.
 fn lacks(types: &RecordTypeSet, question: &Query) -> Verdict {
     let wanted = question.query_type();
@@ -219,11 +233,7 @@ fn lacks(types: &RecordTypeSet, question: &Query) -> Verdict {
     if child_side_of_ds || parent_side_of_others {
         return Verdict::Unproven;
     }
-    Verdict::NoType(if cut && !apex {
-        Cut::UnsignedDelegation
-    } else {
-        Cut::None
-    })
+    Verdict::NoType(if cut && !apex { Cut::Unsigned } else { Cut::None })
 }
 
 /// The NSEC between whose names the name would stand (RFC 4034 §6.1), unless it is from above a cut or DNAME on the way to it.
@@ -283,8 +293,8 @@ mod tests {
         for (iterations, expected) in [
             (151, Verdict::TooManyIterations),
             (500, Verdict::TooManyIterations),
-            (501, Verdict::Unproven),
-            (u16::MAX, Verdict::Unproven),
+            (501, Verdict::FarTooManyIterations),
+            (u16::MAX, Verdict::FarTooManyIterations),
         ] {
             assert_eq!(verdict(iterations), Some(expected), "{iterations}");
         }

@@ -8,8 +8,8 @@ use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::Record;
 use mail::{LookupFailure, Security};
 
+use super::proof::{Proven, proven};
 use super::prune::pruned;
-use super::{Proven, proven};
 use crate::hop::{is_answer, read};
 
 /// An answer to its own question, cut down to what that is about.
@@ -76,7 +76,8 @@ impl Received {
         };
         match proven(&self.message, &self.question, &finding) {
             Proven::Status(security) => Judgement::Decided(security),
-            Proven::TooCostly(_) | Proven::Nothing => Judgement::Open,
+            Proven::NoName => Judgement::Decided(Security::Secure),
+            Proven::TooCostly(_) | Proven::Nothing(_) => Judgement::Open,
         }
     }
 }

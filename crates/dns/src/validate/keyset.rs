@@ -1,33 +1,41 @@
 //! The keys of a zone: what makes them its keys.
 //!
 //! A key is not the zone's because a DS record has its digest, but because the set that it stands in is signed, at this time, by
-//! a key which the delegation or a trust anchor names (RFC 4035 §5.2). A set without such a signature holds no keys here.
+//! a key which the delegation or a trust anchor names (RFC 4035 §5.2). Then all keys of the set are. A set without such a
+//! signature holds no keys here.
 
-use std::time::{Duration, SystemTime};
-
-use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS, RRSIG};
-use hickory_proto::dnssec::{DigestType, Verifier};
+use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
+use hickory_proto::dnssec::{DigestType, PublicKey as _, Verifier as _};
 use hickory_proto::op::Message;
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, RecordType};
 
 use crate::algorithm;
+use crate::budget::{TooMuch, Work};
+use crate::flaw::Flaw;
 use crate::hop::at_owner;
+
+use super::signature::{Keys, Rrset};
 
 /// The most keys that a set may be signed by as far as we look; a zone has one or two, and while it changes them twice as many.
 const NAMED_KEYS: usize = 4;
 /// The most digests that are compared for one key.
 const DIGESTS_OF_KEY: usize = 4;
+/// The longest key that can be used, in octets: RSA with 8192 bits and an exponent of any length that makes sense.
+const KEY: usize = 1200;
+/// The most octets of keys of one zone that are kept. No zone has so many, and a set of them is no answer to a datagram.
+const KEYS: usize = 16_384;
 
 /// The DS records of a zone that name keys of it. Those with SHA-1 are left out where there is a stronger digest: whoever can
 /// find a key with the same SHA-1 must gain nothing by it (RFC 4509 §3).
-pub(super) fn delegation<'a>(message: &'a Message, zone: &Name) -> Vec<&'a DS> {
-    let mut all: Vec<&DS> = at_owner(message, zone, RecordType::DS)
+pub(super) fn delegation(message: &Message, zone: &Name) -> Vec<DS> {
+    let mut all: Vec<DS> = at_owner(message, zone, RecordType::DS)
         .into_iter()
         .filter_map(|record| match &record.data {
             RData::DNSSEC(DNSSECRData::DS(ds)) => Some(ds),
             _ => None,
         })
         .filter(|ds| algorithm::counts(ds.algorithm()) && ds.digest_type().is_supported())
+        .cloned()
         .collect();
     if all.iter().any(|ds| ds.digest_type() != DigestType::SHA1) {
         all.retain(|ds| ds.digest_type() != DigestType::SHA1);
@@ -36,108 +44,57 @@ pub(super) fn delegation<'a>(message: &'a Message, zone: &Name) -> Vec<&'a DS> {
 }
 
 /// Whether one of the DS records is about this key.
-pub(crate) fn is_named(key: &DNSKEY, zone: &Name, delegation: &[&DS]) -> bool {
+pub(crate) fn is_named<'a>(key: &DNSKEY, zone: &Name, delegation: impl IntoIterator<Item = &'a DS>) -> bool {
     let Ok(tag) = key.calculate_key_tag() else {
         return false;
     };
     let about_it = delegation
-        .iter()
+        .into_iter()
         .filter(|ds| ds.key_tag() == tag && ds.algorithm() == key.algorithm());
     about_it
         .take(DIGESTS_OF_KEY)
         .any(|ds| ds.covers(zone, key).unwrap_or(false))
 }
 
-/// For how long the key set of a zone is signed by one of the keys that `vouched` accepts; nothing if it is not.
-pub(super) fn signed_for(
+/// The keys in a message, and for how many seconds they may be kept, if one of those that `vouched` accepts has signed the set; else
+/// what is wrong with that signature, or nothing if there is no such key.
+pub(super) fn prove(
     message: &Message,
-    zone: &Name,
+    apex: &Name,
     vouched: impl Fn(&DNSKEY) -> bool,
-) -> Option<Duration> {
-    let set = at_owner(message, zone, RecordType::DNSKEY);
-    let named: Vec<&DNSKEY> = set
-        .iter()
-        .filter_map(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::DNSKEY(key)) => Some(key),
-            _ => None,
+    now: i64,
+    work: &Work,
+) -> Result<Result<(Keys, u32), Option<Flaw>>, TooMuch> {
+    let set = Rrset::of(&message.answers, apex, RecordType::DNSKEY);
+    let usable = set.records.iter().filter_map(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::DNSKEY(key)) if is_usable(key) => {
+            Some((key.calculate_key_tag().ok()?, key))
+        }
+        _ => None,
+    });
+    let mut octets = 0;
+    let usable: Vec<(u16, &DNSKEY)> = usable
+        .take_while(|(_, key)| {
+            octets += key.public_key().public_bytes().len();
+            octets <= KEYS
         })
-        .filter(|key| key.zone_key() && !key.revoke() && vouched(key))
-        .take(NAMED_KEYS)
         .collect();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    at_owner(message, zone, RecordType::RRSIG)
-        .into_iter()
-        .filter_map(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig),
-            _ => None,
-        })
-        .filter(|rrsig| {
-            let input = rrsig.input();
-            input.type_covered == RecordType::DNSKEY
-                && input.signer_name == *zone
-                && input.num_labels == zone.num_labels()
-        })
-        .find_map(|rrsig| {
-            let rest = time_left(rrsig, now)?;
-            named
-                .iter()
-                .any(|key| signs(key, rrsig, zone, &set))
-                .then_some(rest)
-        })
-}
-
-fn signs(key: &DNSKEY, rrsig: &RRSIG, zone: &Name, set: &[&Record]) -> bool {
-    let [first, ..] = set else { return false };
-    let input = rrsig.input();
-    key.algorithm() == input.algorithm
-        && key.calculate_key_tag().is_ok_and(|tag| tag == input.key_tag)
-        && key
-            .verify_rrsig(zone, first.dns_class, rrsig, set.iter().copied())
-            .is_ok()
-}
-
-/// How long a signature will be good; nothing if it is not so now. Times are compared in the arithmetic of RFC 1982 (RFC 4034
-/// §3.1.5).
-fn time_left(rrsig: &RRSIG, now: Duration) -> Option<Duration> {
-    const HALF: u64 = 1 << 31;
-    let (now, input) = (now.as_secs(), rrsig.input());
-    let until = |later: u64, earlier: u64| later.wrapping_sub(earlier) % (1 << 32);
-    let age = until(now, input.sig_inception.get().into());
-    let rest = until(input.sig_expiration.get().into(), now);
-    (age < HALF && rest < HALF).then(|| Duration::from_secs(rest))
-}
-
-#[cfg(test)]
-mod tests {
-    use hickory_proto::dnssec::Algorithm;
-    use hickory_proto::dnssec::rdata::SigInput;
-    use hickory_proto::rr::SerialNumber;
-
-    use super::*;
-
-    #[test]
-    fn signatures_have_a_beginning_and_an_end_also_where_the_seconds_wrap() {
-        let left = |inception: u32, expiration: u32, now: u64| {
-            let input = SigInput {
-                type_covered: RecordType::DNSKEY,
-                algorithm: Algorithm::ED25519,
-                num_labels: 0,
-                original_ttl: 300,
-                sig_expiration: SerialNumber::new(expiration),
-                sig_inception: SerialNumber::new(inception),
-                key_tag: 1,
-                signer_name: Name::root(),
-            };
-            time_left(&RRSIG::from_sig(input, Vec::new()), Duration::from_secs(now))
-                .map(|rest| rest.as_secs())
-        };
-        assert_eq!(left(100, 200, 150), Some(50));
-        assert_eq!(left(100, 200, 200), Some(0));
-        assert_eq!(left(100, 200, 201), None);
-        assert_eq!(left(100, 200, 99), None);
-        let wrap = 1 << 32;
-        assert_eq!(left(u32::MAX - 9, 100, wrap + 50), Some(50));
-        assert_eq!(left(u32::MAX - 9, 100, wrap - 5), Some(105));
-        assert_eq!(left(u32::MAX - 9, 100, wrap + 101), None);
+    let chosen = |keys: &mut dyn Iterator<Item = &(u16, &DNSKEY)>| Keys {
+        apex: apex.clone(),
+        keys: keys.map(|(tag, key)| (*tag, DNSKEY::clone(key))).collect(),
+    };
+    let named = chosen(&mut usable.iter().filter(|(_, key)| vouched(key)).take(NAMED_KEYS));
+    if named.keys.is_empty() {
+        return Ok(Err(None));
     }
+    let ttl = set.records.iter().map(|record| record.ttl).min().unwrap_or(0);
+    Ok(match set.check(&named, now, work)? {
+        Ok(good) => Ok((chosen(&mut usable.iter()), ttl.min(good.ttl))),
+        Err(flaw) => Err(Some(flaw)),
+    })
+}
+
+fn is_usable(key: &DNSKEY) -> bool {
+    let length = key.public_key().public_bytes().len();
+    key.zone_key() && !key.revoke() && algorithm::counts(key.algorithm()) && length <= KEY
 }

@@ -1,160 +1,81 @@
 //! Validation in this process, up to the trust anchors.
 //!
-//! The library checks signatures and the chain of keys ([`DnssecDnsHandle`]): it marks each record with what it found. It is given
-//! only such keys as are proved to be their zone's ([`keyset`]). What follows from its marks is decided here:
+//! An answer is secure if its records, or the denials in their place, are signed by the zone that the name stands in, and that
+//! zone's keys are reached from a trust anchor. In this order:
 //!
-//! * an RRset is secure if every record of it is, and for a wildcard's if it is proved that nothing closer exists;
-//! * an absence is secure if the secure denials of one zone prove it ([`denial`]);
-//! * everything else is insecure only if the way from the trust anchor down to the name, walked cut by cut, proves an unsigned
-//!   delegation ([`Validator::standing`]); otherwise it is bogus (RFC 4035 §4.3), or indeterminate where something on
-//!   the way could not be fetched.
+//! 1. The servers are asked; of what they say only what is about the question is looked at ([`prune`]).
+//! 2. From the deepest trust anchor above it the signer is descended to, cut by cut ([`chain`]); what was found out on the way
+//!    is kept for its time ([`kept`]). A zone has the keys of its set as soon as one that the cut or the anchor names has signed
+//!    that ([`keyset`]).
+//! 3. Its signatures are checked ([`signature`]), and the records that have a good one marked ([`marks`]).
+//! 4. What the marks prove is read off them: an RRset, for a wildcard's also that nothing closer exists, or an absence ([`proof`],
+//!    [`denial`], [`nsec3`]).
+//!
+//! Everything else is insecure only if the way down to the name proves an unsigned delegation; otherwise it is bogus (RFC 4035
+//! §4.3), or indeterminate where something on the way could not be fetched. Work that servers can make us do ends at the limits of
+//! [`budget`](crate::budget).
 
-mod beneath;
+mod chain;
 mod denial;
 pub mod fuzzing;
+mod kept;
 mod keyset;
+mod marks;
 mod nsec3;
+mod proof;
 mod prune;
+mod signature;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use hickory_net::dnssec::DnssecDnsHandle;
-use hickory_net::xfer::{DnsHandle, FirstAnswer};
-use hickory_net::{DnsError, NetError};
-use hickory_proto::dnssec::rdata::{DNSSECRData, DS};
-use hickory_proto::dnssec::{Proof, TrustAnchors as LibraryAnchors};
-use hickory_proto::op::{DnsRequestOptions, Message, Query};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use hickory_proto::op::{Message, Query};
+use hickory_proto::rr::{Name, RecordType};
 use mail::{LookupFailure, Security};
-use tokio::time::Instant;
 
-use crate::algorithm;
-use crate::anchor::AnchorKey;
-use crate::hop::{Finding, Hop, at_owner, read};
+use crate::budget::Work;
+use crate::flaw::Flaw;
+use crate::hop::{Finding, Hop, read};
 use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
 use crate::{NoAnswer, TrustAnchors};
-use beneath::{Beneath, bounded, out_of_library};
-use denial::{Cut, Evidence, Verdict, signature};
+use chain::{Chain, Standing};
 pub(crate) use keyset::is_named;
+use marks::Marker;
+use proof::{Proven, proven, rounds};
+use signature::{Keys, as_signature, now};
 
-/// How long the keys behind DS anchors are used before they are matched anew: a new key of the set is taken up within this time.
-const KEYS_LIFE: Duration = Duration::from_hours(1);
-/// How long a good signature is not checked again. Its own end may come in that time, and must be seen (RFC 4035 §5.3.1).
-const SIGNATURE_LIFE: Duration = Duration::from_secs(10);
-/// The most verdicts on signatures that the library keeps: with its question each takes a few hundred octets.
-const SIGNATURES: usize = 4096;
-
-type Library = DnssecDnsHandle<Beneath>;
+/// The most signers of one answer whose keys are looked for. A right one has one.
+const SIGNERS: usize = 3;
 
 /// A validating resolver behind any upstream that passes DNSSEC records on.
 pub(crate) struct Validator {
-    beneath: Beneath,
-    library: Mutex<Option<(Instant, Library)>>,
-}
-
-/// Where a name stands in the tree of signed zones.
-#[derive(Debug, PartialEq, Eq)]
-enum Standing {
-    /// Below a proven unsigned delegation, or below no trust anchor at all.
-    Unsigned,
-    /// In this signed zone.
-    Signed(Name),
-}
-
-/// What stands between a zone and a name below it.
-enum Step {
-    Signed,
-    Unsigned,
-    NoCut,
-    /// The name does not exist in the zone, so nothing below it does (RFC 8020).
-    NoName,
-}
-
-/// What a message proves by itself.
-#[derive(Debug, PartialEq, Eq)]
-enum Proven {
-    Status(Security),
-    /// Denied with too many NSEC3 iterations by this zone.
-    TooCostly(Name),
-    Nothing,
+    chain: Chain,
 }
 
 impl Validator {
     /// At most so many octets of keys and delegations are kept.
     pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, octets: usize) -> Self {
-        Self {
-            beneath: Beneath::new(upstream, anchors, octets),
-            library: Mutex::default(),
-        }
+        let chain = Chain::new(upstream, anchors, octets);
+        Self { chain }
     }
 
     /// What stands at a name, validated.
-    pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
-        let start = Instant::now();
-        let result = self.judge(&Query::query(name.clone(), record_type)).await;
-        if !result.as_ref().is_err_and(|failure| failure.cause.is_bogus()) {
-            return result;
-        }
-        self.beneath.forget_way_to(name);
-        // RFC 4035 §4.3: without what is needed to decide, the answer is undecided, not wrong.
-        match self.beneath.failed_on_the_way(name, start) {
-            Some(missing) => Err(missing.called(LookupFailure::Indeterminate)),
-            None => result,
-        }
-    }
-
-    /// What stands at a name below a negative trust anchor (RFC 7646): no signature is looked at.
-    pub(crate) async fn unvalidated(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
+    pub(crate) async fn hop(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+        work: &Work,
+    ) -> Result<Hop, NoAnswer> {
         let question = Query::query(name.clone(), record_type);
-        let (finding, ttl) = read(&*self.beneath.ask(&question).await?, &question)?;
-        Ok(Hop {
-            security: Security::Insecure,
-            finding,
-            ttl,
-        })
-    }
-
-    /// The key on the way for which a look-up that ran out of time was waiting, if it was for one.
-    pub(crate) fn overdue(&self, name: &Name, start: Instant) -> Option<NoAnswer> {
-        let missing = self.beneath.failed_on_the_way(name, start)?;
-        Some(missing.called(LookupFailure::Indeterminate))
-    }
-
-    pub(crate) fn anchors(&self) -> &TrustAnchors {
-        self.beneath.anchors()
-    }
-
-    /// Whether a name is below a trust anchor.
-    pub(crate) fn reaches(&self, name: &Name) -> bool {
-        self.anchors().zone_above(name).is_some()
-    }
-
-    pub(crate) fn flush(&self, trees: &Subtrees) {
-        self.beneath.flush(trees);
-        // Verdicts on signatures go with the keys that they were made with.
-        *self.library.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    async fn judge(&self, question: &Query) -> Result<Hop, NoAnswer> {
-        let message = self.ask(question).await?;
-        let (finding, ttl) = read(&message, question)?;
-        let security = match proven(&message, question, &finding) {
-            Proven::Status(security) => security,
-            Proven::TooCostly(zone) => match self.standing(question.name()).await? {
-                Standing::Signed(apex) if apex != zone => return Err(LookupFailure::Bogus.into()),
-                Standing::Signed(_) | Standing::Unsigned => Security::Insecure,
-            },
-            Proven::Nothing => match self.standing(question.name()).await? {
-                Standing::Signed(_) => return Err(LookupFailure::Bogus.into()),
-                // Keys without a proof did not come as far as here.
-                Standing::Unsigned if question.query_type() == RecordType::DNSKEY => {
-                    return self.unvalidated(question.name(), RecordType::DNSKEY).await;
-                }
-                Standing::Unsigned => Security::Insecure,
-            },
+        let mut message = self.chain.ask(&question, work).await?;
+        let (finding, _) = read(&message, &question)?;
+        let proven = self.judge(&mut message, &question, &finding, work).await?;
+        // With the TTLs that the signatures allow.
+        let (finding, ttl) = read(&message, &question)?;
+        let (security, finding) = match proven {
+            Proved::Status(security) => (security, finding),
+            Proved::NoName => (Security::Secure, Finding::NxDomain),
         };
         Ok(Hop {
             security,
@@ -163,229 +84,147 @@ impl Validator {
         })
     }
 
-    /// Walks from the trust anchor down to a name. Each cut is proved by the zone above it, and only by that.
-    async fn standing(&self, name: &Name) -> Result<Standing, NoAnswer> {
-        // RFC 4033 §5: without an anchor above it a name is neither secure nor bogus.
-        let Some(anchored) = self.anchors().zone_above(name) else {
-            return Ok(Standing::Unsigned);
-        };
-        let mut apex = anchored.clone();
-        for labels in anchored.iter().count() + 1..=name.iter().count() {
-            let below = name.trim_to(labels);
-            let step = self.step(&apex, &below).await.map_err(|failure| {
-                if failure.cause.is_bogus() {
-                    failure
-                } else {
-                    failure.called(LookupFailure::Indeterminate)
-                }
-            })?;
-            match step {
-                Step::Signed => apex = below,
-                Step::Unsigned => return Ok(Standing::Unsigned),
-                Step::NoCut => {}
-                Step::NoName => break,
-            }
-        }
-        Ok(Standing::Signed(apex))
-    }
-
-    async fn step(&self, apex: &Name, below: &Name) -> Result<Step, NoAnswer> {
-        let question = Query::query(below.clone(), RecordType::DS);
-        let message = self.ask(&question).await?;
-        let delegation = at_owner(&message, below, RecordType::DS);
-        if !delegation.is_empty() {
-            if !all_secure(&delegation) {
-                return Err(LookupFailure::Bogus.into());
-            }
-            // RFC 4035 §5.2, RFC 6840 §5.2: a delegation that only uses what we do not know is an unsigned one.
-            let known = delegation.iter().any(|record| is_supported(record));
-            return Ok(if known { Step::Signed } else { Step::Unsigned });
-        }
-        if message
-            .answers
-            .iter()
-            .any(|record| record.proof == Proof::Secure && is_alias(record))
-        {
-            // An alias stands alone, so there is no delegation (RFC 2181 §10.1, RFC 6672 §2.4).
-            return Ok(Step::NoCut);
-        }
-        let evidence = Evidence::collect(&message, below, Some(apex));
-        match evidence.map_or(Verdict::Unproven, |evidence| evidence.about(&question)) {
-            Verdict::NoType(Cut::UnsignedDelegation) | Verdict::OptOut | Verdict::TooManyIterations => {
-                Ok(Step::Unsigned)
-            }
-            Verdict::NoType(Cut::None) => Ok(Step::NoCut),
-            Verdict::NoName => Ok(Step::NoName),
-            Verdict::Unproven => Err(LookupFailure::Bogus.into()),
-        }
-    }
-
-    /// One question through the library. Its opinion on denials is not used, its marks on the records are.
-    async fn ask(&self, question: &Query) -> Result<Message, NoAnswer> {
-        let library = self.library().await?;
-        let mut options = DnsRequestOptions::default();
-        options.use_edns = true;
-        let task = async { library.lookup(question.clone(), options).first_answer().await };
-        match bounded(task).await {
-            Ok(response) => Ok(response.into_message()),
-            Err(NetError::Dns(DnsError::Nsec { response, .. })) => Ok(response.into_message()),
-            Err(error) => Err(out_of_library(&error)),
-        }
-    }
-
-    async fn library(&self) -> Result<Library, NoAnswer> {
-        if let Some((made, library)) = &*self.library.lock().unwrap_or_else(PoisonError::into_inner)
-            && made.elapsed() < KEYS_LIFE
-        {
-            return Ok(library.clone());
-        }
-        let keys = self.anchored_keys().await?;
-        let library = DnssecDnsHandle::with_trust_anchor(self.beneath.clone(), Arc::new(keys))
-            .nsec3_iteration_limits(Some(nsec3::ITERATIONS_INSECURE), Some(nsec3::ITERATIONS_BOGUS))
-            // What failed may be mended the next moment; how long a failure is kept is ours to say.
-            .negative_validation_ttl(Duration::ZERO..=Duration::ZERO)
-            .positive_validation_ttl(Duration::ZERO..=SIGNATURE_LIFE)
-            .validation_cache_size(SIGNATURES);
-        let mut kept = self.library.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some((Instant::now(), library.clone()));
-        Ok(library)
-    }
-
-    /// The keys of the trust anchors. Those known by their digest only are fetched, and matched with it.
-    async fn anchored_keys(&self) -> Result<LibraryAnchors, NoAnswer> {
-        let mut keys = LibraryAnchors::empty();
-        let (mut found, mut unfetched) = (false, false);
-        for anchor in self.anchors().iter() {
-            match &anchor.key {
-                AnchorKey::Dnskey(key) => {
-                    found |= keys.insert_with_name(key.public_key(), (&anchor.zone).into());
-                }
-                AnchorKey::Ds(ds) => {
-                    let question = Query::query(anchor.zone.clone(), RecordType::DNSKEY);
-                    let Ok(message) = self.beneath.fetch(&question).await else {
-                        unfetched = true;
-                        continue;
-                    };
-                    for record in at_owner(&message, &anchor.zone, RecordType::DNSKEY) {
-                        found |= insert_matching(&mut keys, &anchor.zone, ds, &record.data);
-                    }
-                }
-            }
-        }
-        match (found, unfetched) {
-            (true, _) => Ok(keys),
-            (false, true) => Err(LookupFailure::Indeterminate.into()),
-            (false, false) => {
-                for anchor in self.anchors().iter() {
-                    self.beneath.forget_way_to(&anchor.zone);
-                }
-                Err(LookupFailure::Bogus.into())
-            }
-        }
-    }
-}
-
-fn insert_matching(keys: &mut LibraryAnchors, zone: &Name, ds: &DS, data: &RData) -> bool {
-    let RData::DNSSEC(DNSSECRData::DNSKEY(key)) = data else {
-        return false;
-    };
-    let matches = is_named(key, zone, &[ds]);
-    if matches {
-        // False where another anchor brought the same key already.
-        let _ = keys.insert_with_name(key.public_key(), zone.into());
-    }
-    matches
-}
-
-fn proven(message: &Message, question: &Query, finding: &Finding) -> Proven {
-    match finding {
-        Finding::Records(_) => rrset(message, question.name(), question.query_type()),
-        Finding::Alias(target) if by_dname(message, question.name(), target) => {
-            Proven::Status(Security::Secure)
-        }
-        Finding::Alias(_) => rrset(message, question.name(), RecordType::CNAME),
-        Finding::NoData => absence(message, question, |verdict| matches!(verdict, Verdict::NoType(_))),
-        Finding::NxDomain => absence(message, question, |verdict| verdict == Verdict::NoName),
-    }
-}
-
-/// `fits`: whether the verdict says the same as the RCODE. A server that gives NXDOMAIN for a name that exists is wrong
-/// (RFC 8020 §3.1), and not to be believed.
-fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) -> Proven {
-    let Some(evidence) = Evidence::collect(message, question.name(), None) else {
-        return Proven::Nothing;
-    };
-    match evidence.about(question) {
-        verdict if fits(verdict) => Proven::Status(Security::Secure),
-        // RFC 5155 §9.2: under opt-out an absence is not authenticated.
-        Verdict::OptOut => Proven::Status(Security::Insecure),
-        Verdict::TooManyIterations => Proven::TooCostly(evidence.signer),
-        Verdict::NoName | Verdict::NoType(_) | Verdict::Unproven => Proven::Nothing,
-    }
-}
-
-fn rrset(message: &Message, name: &Name, record_type: RecordType) -> Proven {
-    let records = at_owner(message, name, record_type);
-    let Some(rrsig) = records
-        .first()
-        .and_then(|record| signature(&message.answers, record))
-    else {
-        return Proven::Nothing;
-    };
-    let (labels, signer) = (rrsig.input().num_labels, &rrsig.input().signer_name);
-    if !all_secure(&records) {
-        return Proven::Nothing;
-    }
-    if labels >= name.num_labels() {
-        return Proven::Status(Security::Secure);
-    }
-    // Fewer labels under the signature than in the name: expanded from a wildcard (RFC 4035 §5.3.4).
-    let evidence = Evidence::collect(message, name, Some(signer));
-    evidence
-        .and_then(|evidence| evidence.expansion(name, labels))
-        .map_or(Proven::Nothing, Proven::Status)
-}
-
-/// Whether an alias follows from a secure DNAME, by which it then counts as signed (RFC 4035 §4.8, RFC 6672 §5.3.1).
-fn by_dname(message: &Message, name: &Name, target: &Name) -> bool {
-    let redirects = message
-        .answers
-        .iter()
-        .filter(|record| record.record_type() == RecordType::DNAME);
-    redirects
-        .filter(|record| record.proof == Proof::Secure && record.name != *name)
-        .any(|record| {
-            let RData::Unknown { rdata, .. } = &record.data else {
-                return false;
-            };
-            let Ok(to) = Name::read(&mut BinDecoder::new(&rdata.anything)) else {
-                return false;
-            };
-            let kept = name.iter().count().saturating_sub(record.name.iter().count());
-            let prefix = Name::from_labels(name.iter().take(kept));
-            let expanded = signature(&message.answers, record)
-                .is_some_and(|rrsig| rrsig.input().num_labels < record.name.num_labels());
-            !expanded
-                && record.name.zone_of(name)
-                && prefix
-                    .and_then(|prefix| prefix.append_domain(&to))
-                    .is_ok_and(|derived| derived == *target)
+    /// What stands at a name below a negative trust anchor (RFC 7646): no signature is looked at.
+    pub(crate) async fn unvalidated(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+        work: &Work,
+    ) -> Result<Hop, NoAnswer> {
+        let question = Query::query(name.clone(), record_type);
+        let (finding, ttl) = read(&self.chain.ask(&question, work).await?, &question)?;
+        Ok(Hop {
+            security: Security::Insecure,
+            finding,
+            ttl,
         })
-}
+    }
 
-fn all_secure(records: &[&Record]) -> bool {
-    records.iter().all(|record| record.proof == Proof::Secure)
-}
+    pub(crate) fn anchors(&self) -> &TrustAnchors {
+        self.chain.anchors()
+    }
 
-fn is_alias(record: &Record) -> bool {
-    matches!(record.record_type(), RecordType::CNAME | RecordType::DNAME)
-}
+    /// Whether a name is below a trust anchor.
+    pub(crate) fn reaches(&self, name: &Name) -> bool {
+        self.anchors().zone_above(name).is_some()
+    }
 
-fn is_supported(record: &Record) -> bool {
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::DS(ds)) => {
-            algorithm::counts(ds.algorithm()) && ds.digest_type().is_supported()
+    pub(crate) fn flush(&self, trees: &Subtrees) {
+        self.chain.flush(trees);
+    }
+
+    async fn judge(
+        &self,
+        message: &mut Message,
+        question: &Query,
+        finding: &Finding,
+        work: &Work,
+    ) -> Result<Proved, NoAnswer> {
+        let mut flaw = None;
+        for signer in signers(message, question) {
+            let zone = match self.chain.descend(&signer, work).await? {
+                // The signer is above the name, or the same.
+                Standing::Unsigned => return Ok(Proved::Status(Security::Insecure)),
+                Standing::Signed(zone) if zone.apex == signer => zone,
+                // It is no zone.
+                Standing::Signed(_) => continue,
+            };
+            match proven_by(&zone, message, question, finding, work)? {
+                Proven::Status(security) => return Ok(Proved::Status(security)),
+                Proven::NoName => return Ok(Proved::NoName),
+                // The zone that the name stands in, and no other above it, is known to need too many iterations.
+                Proven::TooCostly(zone) => match self.chain.descend(&place(question), work).await? {
+                    Standing::Signed(keys) if keys.apex != zone => {}
+                    Standing::Signed(_) | Standing::Unsigned => {
+                        return Ok(Proved::Status(Security::Insecure));
+                    }
+                },
+                Proven::Nothing(missing) => flaw = flaw.or(Some(missing)),
+            }
         }
-        _ => false,
+        match self.chain.descend(&place(question), work).await? {
+            Standing::Unsigned => Ok(Proved::Status(Security::Insecure)),
+            Standing::Signed(zone) => {
+                self.chain.doubt(&zone.apex);
+                let flaw = flaw.unwrap_or_else(|| unsigned(finding));
+                let bogus = NoAnswer::bogus(flaw).about(question.name(), question.query_type());
+                Err(bogus.in_zone(&zone.apex))
+            }
+        }
+    }
+}
+
+/// What a message proves by what one zone has signed.
+fn proven_by(
+    zone: &Keys,
+    message: &mut Message,
+    question: &Query,
+    finding: &Finding,
+    work: &Work,
+) -> Result<Proven, NoAnswer> {
+    let marker = Marker {
+        keys: zone,
+        now: now(),
+        work,
+    };
+    let name = question.name();
+    let wrong = marker.mark(message, question).and_then(|wrong| {
+        work.hash(rounds(message, name))?;
+        Ok(wrong)
+    });
+    let wrong = wrong.map_err(|limit| NoAnswer::from(limit).about(name, question.query_type()))?;
+    Ok(match (proven(message, question, finding), wrong) {
+        (Proven::Nothing(missing), Flaw::NoSignature) => Proven::Nothing(missing),
+        (Proven::Nothing(_), wrong) => Proven::Nothing(wrong),
+        (proven, _) => proven,
+    })
+}
+
+/// What is known of an answer in the end.
+enum Proved {
+    Status(Security),
+    /// The name does not exist, whatever the RCODE says.
+    NoName,
+}
+
+/// The name whose zone answers a question: a DS RRset is the parent's (RFC 4035 §3.1.4.1).
+fn place(question: &Query) -> Name {
+    match question.query_type() {
+        RecordType::DS => question.name().base_name(),
+        _ => question.name().clone(),
+    }
+}
+
+/// Who signed something in a message, the deepest first, as far as it is for them to sign it.
+fn signers(message: &Message, question: &Query) -> Vec<Name> {
+    let place = place(question);
+    let records = message.answers.iter().chain(&message.authorities);
+    let all: BTreeSet<Name> = records
+        .filter_map(as_signature)
+        .map(|rrsig| &rrsig.input().signer_name)
+        .filter(|signer| signer.zone_of(&place))
+        .map(Name::to_lowercase)
+        .collect();
+    let mut all = Vec::from_iter(all);
+    all.sort_by_key(|signer| std::cmp::Reverse(signer.iter().count()));
+    all.truncate(SIGNERS);
+    all
+}
+
+/// What is missing where nothing is signed.
+fn unsigned(finding: &Finding) -> Flaw {
+    match finding {
+        Finding::Records(_) | Finding::Alias(_) => Flaw::NoSignature,
+        Finding::NoData | Finding::NxDomain => Flaw::NoProofOfAbsence,
+    }
+}
+
+/// What a look-up that ran out of time was waiting for: keys or a delegation on the way, without which all is undecided.
+pub(crate) fn overdue(late: NoAnswer, work: &Work) -> NoAnswer {
+    match work.awaited() {
+        Some((name, record_type)) => late
+            .called(LookupFailure::Indeterminate)
+            .about(&name, record_type),
+        None => late,
     }
 }

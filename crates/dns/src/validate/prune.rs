@@ -5,7 +5,7 @@
 //! costs at most [`SIGNATURES_OF_MESSAGE`] signatures, each tried with no more than two keys of the same tag; what would only
 //! validate beyond them fails.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, Query};
@@ -33,6 +33,11 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
             _ => false,
         }
     });
+    // An RRset has no record twice, and none is signed as if it had (RFC 4034 §6.3). Denials of two names on one way may be the same.
+    let mut seen = HashSet::new();
+    message
+        .authorities
+        .retain(|record| seen.insert((record.name.clone(), record.data.clone())));
     message.additionals.clear();
     let mut left = SIGNATURES_OF_MESSAGE;
     limit_signatures(&mut message.answers, &mut left);

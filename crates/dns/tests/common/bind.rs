@@ -57,6 +57,7 @@ real.wild A 192.0.2.3
 *._tcp.star TLSA 3 1 1 01
 deep.ent A 192.0.2.4
 moved DNAME mx-zone.test.
+mixed DNAME MX-Zone.TEST.
 ";
 
 /// A name server with all zones; it ends with the value.

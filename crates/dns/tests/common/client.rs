@@ -28,6 +28,14 @@ impl Client {
         Self { resolver, called }
     }
 
+    /// The same, with one limit for all that it is asked.
+    pub fn for_one_destination(&self) -> Self {
+        Self {
+            resolver: self.resolver.for_one_destination(),
+            called: self.called.clone(),
+        }
+    }
+
     /// The same under a name that says more where a test has several.
     pub fn called(self, called: &str) -> Self {
         let called = format!("{}, {called}", self.called);

@@ -17,16 +17,20 @@ mod client;
 mod forger;
 mod hostile;
 mod scene;
+mod unbound;
 
 use dns::{Data, Lookup, Mode};
+use hickory_proto::dnssec::rdata::DNSKEY;
+use hickory_proto::dnssec::{DigestType, Verifier as _};
 use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RecordType};
 use mail::Domain;
 
 pub use client::Client;
-pub use forger::{FORGED, dead_server, fail, forger, negative, replay};
+pub use forger::{FORGED, dead_server, fail, forger, negative, over_tcp, replay};
 pub use hostile::hostile;
 pub use scene::{Scene, config, world};
+pub use unbound::Unbound;
 
 pub const MODES: [Mode; 2] = [Mode::Validate, Mode::TrustAd];
 
@@ -55,6 +59,17 @@ pub fn hex(octets: &[u8]) -> String {
     octets
         .iter()
         .fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
+}
+
+/// A key of a zone as trust anchors: its digest, and itself.
+pub fn anchor_lines(zone: &str, key: &DNSKEY) -> [String; 2] {
+    let owner = Name::from_ascii(format!("{}.", zone.trim_end_matches('.'))).unwrap();
+    let digest = key.to_digest(&owner, DigestType::SHA256).unwrap();
+    let (tag, algorithm) = (key.calculate_key_tag().unwrap(), u8::from(key.algorithm()));
+    [
+        format!("{owner} IN DS {tag} {algorithm} 2 {}", hex(digest.as_ref())),
+        format!("{owner} IN DNSKEY {key}"),
+    ]
 }
 
 /// An answer in two words.

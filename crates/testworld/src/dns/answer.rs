@@ -7,7 +7,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use super::denial::{Chain, Claim, wildcard_at};
 use super::rdata::dname_target;
 use super::tree::Tree;
-use super::zone::{Status, Zone};
+use super::zone::{Denial, Status, Zone};
 use crate::WorldError;
 
 /// Aliases followed in one answer, as resolvers set a limit too.
@@ -169,7 +169,9 @@ impl Hop<'_> {
         let encloser = self.closest_encloser(name);
         let wildcard = wildcard_at(&encloser)?;
         if !self.tree.exists(&wildcard) {
-            answer.code = ResponseCode::NXDomain;
+            if self.zone.denial != Denial::Compact || !self.zone.serves_signatures() {
+                answer.code = ResponseCode::NXDomain;
+            }
             self.deny(name, Claim::NoName { encloser: &encloser }, answer)?;
             return Ok(Step::Done);
         }
@@ -220,6 +222,11 @@ impl Hop<'_> {
             match rrset.first().map(|record| &record.data) {
                 Some(RData::CNAME(target)) => step = Step::Follow(target.0.clone()),
                 _ => return Ok(None),
+            }
+        }
+        if self.zone.denial == Denial::Compact {
+            for record in &mut rrset {
+                record.name = name.clone();
             }
         }
         let mut records = self.signed(rrset)?;

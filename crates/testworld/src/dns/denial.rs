@@ -18,7 +18,11 @@ pub(crate) enum Chain {
         iterations: u16,
         span: Span,
     },
+    Compact(BTreeMap<Name, Vec<RecordType>>),
 }
+
+/// The type that a name has which does not exist (RFC 9824 §2).
+const NXNAME: u16 = 128;
 
 /// What is to be proved about a name that has no such record.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +42,7 @@ impl Chain {
         let owners = tree.owners(zone);
         match zone.denial {
             Denial::Nsec => Ok(Self::Nsec(owners)),
+            Denial::Compact => Ok(Self::Compact(owners)),
             Denial::Nsec3 { iterations, span } => {
                 let mut hashes = BTreeMap::new();
                 let named = |types: &[RecordType]| span == Span::Full || types != [RecordType::NS];
@@ -64,7 +69,7 @@ impl Chain {
     /// not authenticated (RFC 5155 §9.2).
     pub(crate) fn is_uncertain(&self, name: &Name, claim: Claim<'_>) -> Result<bool, WorldError> {
         Ok(match (self, claim) {
-            (Self::Nsec(_) | Self::Nsec3 { span: Span::Full, .. }, _) => false,
+            (Self::Nsec(_) | Self::Compact(_) | Self::Nsec3 { span: Span::Full, .. }, _) => false,
             (
                 Self::Nsec3 {
                     span: Span::OptOut, ..
@@ -91,6 +96,7 @@ impl Chain {
         let spots = match self {
             Self::Nsec(_) => nsec_spots(name, claim)?,
             Self::Nsec3 { .. } => self.nsec3_spots(zone, name, claim)?,
+            Self::Compact(owners) => return compact(owners, ttl, name, claim),
         };
         let mut proof: Vec<Record> = Vec::new();
         for spot in &spots {
@@ -105,7 +111,7 @@ impl Chain {
     /// The one record that matches `name` or covers it.
     fn link(&self, zone: &Zone, ttl: u32, name: &Name) -> Result<Record, WorldError> {
         let (owner, data) = match self {
-            Self::Nsec(owners) => {
+            Self::Nsec(owners) | Self::Compact(owners) => {
                 let (owner, types) = owners
                     .range(..=name.clone())
                     .next_back()
@@ -180,12 +186,35 @@ impl Chain {
 
     fn has(&self, name: &Name) -> Result<bool, WorldError> {
         Ok(match self {
-            Self::Nsec(owners) => owners.contains_key(name),
+            Self::Nsec(owners) | Self::Compact(owners) => owners.contains_key(name),
             Self::Nsec3 {
                 hashes, iterations, ..
             } => hashes.contains_key(&hash(name, *iterations)?),
         })
     }
+}
+
+/// The one NSEC of a compact denial (RFC 9824 §3): at the name itself, up to the very next one.
+fn compact(
+    owners: &BTreeMap<Name, Vec<RecordType>>,
+    ttl: u32,
+    name: &Name,
+    claim: Claim<'_>,
+) -> Result<Vec<Record>, WorldError> {
+    let here = |owner: &Name| owners.get(owner).cloned().unwrap_or_default();
+    let types = match claim {
+        // The answer is signed as the name's own.
+        Claim::Expanded => return Ok(Vec::new()),
+        Claim::NoName { .. } => vec![RecordType::from(NXNAME)],
+        Claim::NoData => here(name),
+        Claim::WildcardNoData { encloser } => here(&wildcard_at(encloser)?),
+    };
+    let next = name
+        .prepend_label([0_u8].as_slice())
+        .map_err(WorldError::signing)?;
+    let nsec = NSEC::new_cover_self(next, types);
+    let data = RData::DNSSEC(DNSSECRData::NSEC(nsec));
+    Ok(vec![Record::from_rdata(name.clone(), ttl, data)])
 }
 
 fn nsec_spots(name: &Name, claim: Claim<'_>) -> Result<Vec<Name>, WorldError> {

@@ -6,7 +6,7 @@ use hickory_proto::rr::RecordType;
 
 use super::World;
 use super::rdata::{parse_name, parse_rdata};
-use super::zone::{Algorithm, Bogus, Denial, Span, Status, Zone};
+use super::zone::{Algorithm, Bogus, Denial, Keys, Signing, Span, Status, Validity, Zone};
 use crate::WorldError;
 
 /// A zone under description. Nothing happens before [`Domain::add`].
@@ -14,9 +14,7 @@ use crate::WorldError;
 pub struct Domain<'a> {
     world: &'a World,
     name: String,
-    status: Status,
-    algorithm: Algorithm,
-    denial: Denial,
+    signing: Signing,
     records: Vec<(String, RecordType, String)>,
     /// Host and port that a TLSA record is for: the last one named.
     host: Option<(String, u16)>,
@@ -28,9 +26,7 @@ impl<'a> Domain<'a> {
         Self {
             world,
             name: name.to_owned(),
-            status: Status::default(),
-            algorithm: Algorithm::default(),
-            denial: Denial::default(),
+            signing: Signing::default(),
             records: Vec::new(),
             host: None,
             mistake: None,
@@ -39,39 +35,55 @@ impl<'a> Domain<'a> {
 
     /// Signed: the default, said for the reader.
     pub fn signed(self) -> Self {
-        Self {
-            status: Status::Signed,
-            ..self
-        }
+        self.status(Status::Signed)
     }
 
     /// Not signed; the parent proves it.
     pub fn unsigned(self) -> Self {
-        Self {
-            status: Status::Unsigned,
-            ..self
-        }
+        self.status(Status::Unsigned)
     }
 
     /// Not validating.
     pub fn bogus(self, how: Bogus) -> Self {
-        Self {
-            status: Status::Bogus(how),
-            ..self
-        }
+        self.status(Status::Bogus(how))
+    }
+
+    fn status(mut self, status: Status) -> Self {
+        self.signing.status = status;
+        self
     }
 
     /// Signed with this algorithm.
-    pub fn algorithm(self, algorithm: Algorithm) -> Self {
-        Self { algorithm, ..self }
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.signing.algorithm = algorithm;
+        self
+    }
+
+    /// With these keys.
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.signing.keys = keys;
+        self
+    }
+
+    /// With signatures of this time.
+    pub fn validity(mut self, validity: Validity) -> Self {
+        self.signing.validity = validity;
+        self
     }
 
     /// Denying with NSEC3 in place of NSEC.
     pub fn nsec3(self, iterations: u16, span: Span) -> Self {
-        Self {
-            denial: Denial::Nsec3 { iterations, span },
-            ..self
-        }
+        self.denial(Denial::Nsec3 { iterations, span })
+    }
+
+    /// Denying compactly (RFC 9824).
+    pub fn compact(self) -> Self {
+        self.denial(Denial::Compact)
+    }
+
+    fn denial(mut self, denial: Denial) -> Self {
+        self.signing.denial = denial;
+        self
     }
 
     /// An MX record of the domain, and the host's address at `server`; the host may lie in another zone.
@@ -119,7 +131,7 @@ impl<'a> Domain<'a> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let zone = Zone::new(parse_name(&self.name)?, self.algorithm, self.denial, self.status)?;
+        let zone = Zone::new(parse_name(&self.name)?, self.signing)?;
         let parsed = self.records.iter().map(|(name, record_type, rdata)| {
             Ok((parse_name(name)?, *record_type, parse_rdata(*record_type, rdata)?))
         });

@@ -25,14 +25,14 @@ use tokio::sync::Notify;
 
 pub use domain::Domain;
 pub use fault::{DnsFault, Questions};
-pub use zone::{Algorithm, Bogus, Denial, Span, Status};
+pub use zone::{Algorithm, Bogus, Denial, Keys, Span, Status, Validity};
 
 use crate::mail::Identity;
 use crate::{TaskGuard, WorldError};
 use fault::Scope;
 use rdata::{parse_name, parse_rdata};
 use tree::Tree;
-use zone::Zone;
+use zone::{Signing, Zone};
 
 /// TTL of all records unless [`World::set_ttl`] says otherwise, in seconds: what a test changes is seen soon.
 pub const DEFAULT_TTL: u32 = 2;
@@ -123,12 +123,7 @@ impl World {
 
     /// The same on another loopback address.
     pub async fn start_on(ip: IpAddr) -> Result<Self, WorldError> {
-        let root = Zone::new(
-            Name::root(),
-            Algorithm::default(),
-            Denial::default(),
-            Status::Signed,
-        )?;
+        let root = Zone::new(Name::root(), Signing::default())?;
         let state = State {
             tree: Tree::new(root, DEFAULT_TTL),
             faults: Vec::new(),

@@ -133,7 +133,7 @@ impl Tree {
             if zone.serves_signatures() {
                 types.push(RecordType::DNSKEY);
                 types.extend(match zone.denial {
-                    Denial::Nsec => None,
+                    Denial::Nsec | Denial::Compact => None,
                     Denial::Nsec3 { .. } => Some(RecordType::NSEC3PARAM),
                 });
             }
@@ -174,10 +174,11 @@ impl Tree {
             RecordType::SOA => vec![self.soa(zone)],
             RecordType::NS => vec![RData::NS(NS(name_server()))],
             RecordType::DNSKEY if zone.serves_signatures() => {
-                vec![RData::DNSSEC(DNSSECRData::DNSKEY(zone.dnskey().clone()))]
+                let keys = zone.dnskeys().cloned();
+                keys.map(|key| RData::DNSSEC(DNSSECRData::DNSKEY(key))).collect()
             }
             RecordType::NSEC3PARAM if zone.serves_signatures() => match zone.denial {
-                Denial::Nsec => Vec::new(),
+                Denial::Nsec | Denial::Compact => Vec::new(),
                 // The flags field is zero here even for an opt-out chain (RFC 5155 §4.1.2).
                 Denial::Nsec3 { iterations, span: _ } => {
                     let param = NSEC3PARAM::new(Nsec3HashAlgorithm::SHA1, false, iterations, Vec::new());

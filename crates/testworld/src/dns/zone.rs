@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hickory_proto::dnssec::crypto::{EcdsaSigningKey, Ed25519SigningKey, RsaSigningKey};
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS, RRSIG, SigInput};
-use hickory_proto::dnssec::{self, DigestType, SigningKey, TBS};
-use hickory_proto::rr::{DNSClass, Name, RData, Record, SerialNumber};
+use hickory_proto::dnssec::{self, DigestType, PublicKey as _, PublicKeyBuf, SigningKey, TBS};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, SerialNumber};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use crate::WorldError;
@@ -35,7 +35,43 @@ pub enum Denial {
         /// Whether unsigned delegations are left out of the chain (RFC 5155 §6).
         span: Span,
     },
+    /// Compact denial (RFC 9824): one NSEC for each answer, made for the name asked about, and NOERROR also where that name does
+    /// not exist. What a wildcard gives is signed as the name's own.
+    Compact,
 }
+
+/// The keys of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keys {
+    /// One that signs everything.
+    #[default]
+    Combined,
+    /// A key-signing key, which the parent's DS names and which alone signs the key set, and a zone-signing key for all else.
+    Split,
+    /// The same, and the zone-signing key signs the key set as well.
+    SplitBothSign,
+}
+
+/// From when to when signatures are good, in seconds from the moment of the answer; what is before it is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The inception.
+    pub from: i32,
+    /// The expiration.
+    pub until: i32,
+}
+
+impl Default for Validity {
+    /// From an hour ago to tomorrow.
+    fn default() -> Self {
+        Self {
+            from: -HOUR,
+            until: 24 * HOUR,
+        }
+    }
+}
+
+const HOUR: i32 = 3600;
 
 /// Which delegations the NSEC3 chain names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +101,7 @@ pub enum Bogus {
     WrongKey,
     /// The parent's DS belongs to a key that the zone does not have.
     DsMismatch,
-    /// The signatures ran out yesterday.
+    /// The signatures ran out two days ago, longer than any clock may be wrong.
     Expired,
     /// The parent has a DS, the zone has no signatures at all.
     NoSignatures,
@@ -76,24 +112,41 @@ pub(crate) struct Zone {
     pub(crate) apex: Name,
     pub(crate) status: Status,
     pub(crate) denial: Denial,
+    validity: Validity,
+    /// The key that the parent's DS names.
     key: ZoneKey,
+    /// The zone-signing key, where it is another, and whether it signs the key set too.
+    data_key: Option<(ZoneKey, bool)>,
     /// A key that the zone does not publish, for the ways of being bogus that need one.
     other_key: ZoneKey,
 }
 
+/// How a zone is signed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Signing {
+    pub(crate) status: Status,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) keys: Keys,
+    pub(crate) denial: Denial,
+    pub(crate) validity: Validity,
+}
+
 impl Zone {
-    pub(crate) fn new(
-        apex: Name,
-        algorithm: Algorithm,
-        denial: Denial,
-        status: Status,
-    ) -> Result<Self, WorldError> {
+    pub(crate) fn new(apex: Name, signing: Signing) -> Result<Self, WorldError> {
+        let algorithm = signing.algorithm;
+        let data_key = match signing.keys {
+            Keys::Combined => None,
+            Keys::Split => Some((ZoneKey::generate(algorithm, Purpose::Data)?, false)),
+            Keys::SplitBothSign => Some((ZoneKey::generate(algorithm, Purpose::Data)?, true)),
+        };
         Ok(Self {
             apex,
-            status,
-            denial,
-            key: ZoneKey::generate(algorithm)?,
-            other_key: ZoneKey::generate(algorithm)?,
+            status: signing.status,
+            denial: signing.denial,
+            validity: signing.validity,
+            key: ZoneKey::generate(algorithm, Purpose::Keys)?,
+            data_key,
+            other_key: ZoneKey::generate(algorithm, Purpose::Keys)?,
         })
     }
 
@@ -105,8 +158,15 @@ impl Zone {
         }
     }
 
+    /// The key that the parent's DS names.
     pub(crate) fn dnskey(&self) -> &DNSKEY {
         &self.key.dnskey
+    }
+
+    /// The whole key set.
+    pub(crate) fn dnskeys(&self) -> impl Iterator<Item = &DNSKEY> {
+        let other = self.data_key.as_ref().map(|(key, _)| &key.dnskey);
+        std::iter::once(&self.key.dnskey).chain(other)
     }
 
     /// The DS that the parent publishes, none for an unsigned zone.
@@ -127,21 +187,31 @@ impl Zone {
         self.key.ds(&self.apex)
     }
 
-    /// The RRSIG over one record set, fresh each time: nothing has to be signed again when a record changes.
+    /// The RRSIGs over one record set, fresh each time: nothing has to be signed again when a record changes.
     /// All of `rrset` must share owner, type and TTL.
-    pub(crate) fn sign(&self, rrset: &[Record]) -> Result<Option<Record>, WorldError> {
+    pub(crate) fn sign(&self, rrset: &[Record]) -> Result<Vec<Record>, WorldError> {
         let Some(first) = rrset.first() else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
+        let signers = match (&self.data_key, first.record_type()) {
+            (None, _) | (Some((_, false)), RecordType::DNSKEY) => vec![&self.key],
+            (Some((other, true)), RecordType::DNSKEY) => vec![&self.key, other],
+            (Some((other, _)), _) => vec![other],
+        };
+        let signed = signers.into_iter().map(|key| self.signature(first, rrset, key));
+        signed.collect()
+    }
+
+    fn signature(&self, first: &Record, rrset: &[Record], key: &ZoneKey) -> Result<Record, WorldError> {
         let (inception, expiration) = self.validity();
         let input = SigInput {
             type_covered: first.record_type(),
-            algorithm: self.key.signing.algorithm(),
+            algorithm: key.signing.algorithm(),
             num_labels: first.name.num_labels(),
             original_ttl: first.ttl,
             sig_expiration: SerialNumber::new(expiration),
             sig_inception: SerialNumber::new(inception),
-            key_tag: self.key.tag,
+            key_tag: key.tag,
             signer_name: self.apex.clone(),
         };
         let tbs =
@@ -150,34 +220,43 @@ impl Zone {
             Status::Bogus(Bogus::WrongKey) => &self.other_key,
             Status::Signed
             | Status::Unsigned
-            | Status::Bogus(Bogus::DsMismatch | Bogus::Expired | Bogus::NoSignatures) => &self.key,
+            | Status::Bogus(Bogus::DsMismatch | Bogus::Expired | Bogus::NoSignatures) => key,
         };
         let signature = signer.signing.sign(&tbs).map_err(WorldError::signing)?;
         let rrsig = RRSIG::from_sig(input, signature);
-        Ok(Some(Record::from_rdata(
+        Ok(Record::from_rdata(
             first.name.clone(),
             first.ttl,
             RData::DNSSEC(DNSSECRData::RRSIG(rrsig)),
-        )))
+        ))
     }
 
     /// Inception and expiration, in seconds since the epoch (RFC 4034 §3.1.5).
     fn validity(&self) -> (u32, u32) {
-        const HOUR: u32 = 3600;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = u32::try_from(since_epoch.as_secs()).unwrap_or(u32::MAX);
-        match self.status {
-            Status::Bogus(Bogus::Expired) => (now.saturating_sub(72 * HOUR), now.saturating_sub(24 * HOUR)),
+        let Validity { from, until } = match self.status {
+            Status::Bogus(Bogus::Expired) => Validity {
+                from: -96 * HOUR,
+                until: -48 * HOUR,
+            },
             Status::Signed
             | Status::Unsigned
-            | Status::Bogus(Bogus::WrongKey | Bogus::DsMismatch | Bogus::NoSignatures) => {
-                (now.saturating_sub(HOUR), now.saturating_add(24 * HOUR))
-            }
-        }
+            | Status::Bogus(Bogus::WrongKey | Bogus::DsMismatch | Bogus::NoSignatures) => self.validity,
+        };
+        (now.saturating_add_signed(from), now.saturating_add_signed(until))
     }
 }
 
-/// One key that signs everything in its zone, the DNSKEY record set included.
+/// What a key is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Signing the key set, and all else where there is no other: it has the SEP flag (RFC 4034 §2.1.1).
+    Keys,
+    /// Signing everything but the key set.
+    Data,
+}
+
 struct ZoneKey {
     signing: Box<dyn SigningKey>,
     dnskey: DNSKEY,
@@ -185,7 +264,7 @@ struct ZoneKey {
 }
 
 impl ZoneKey {
-    fn generate(algorithm: Algorithm) -> Result<Self, WorldError> {
+    fn generate(algorithm: Algorithm, purpose: Purpose) -> Result<Self, WorldError> {
         let signing: Box<dyn SigningKey> = match algorithm {
             Algorithm::EcdsaP256 => {
                 let algorithm = dnssec::Algorithm::ECDSAP256SHA256;
@@ -204,7 +283,13 @@ impl ZoneKey {
             }
         };
         let public = signing.to_public_key().map_err(WorldError::signing)?;
-        let dnskey = DNSKEY::from_key(&public);
+        let dnskey = match purpose {
+            Purpose::Keys => DNSKEY::from_key(&public),
+            Purpose::Data => {
+                let octets = public.public_bytes().to_vec();
+                DNSKEY::new(true, false, false, PublicKeyBuf::new(octets, public.algorithm()))
+            }
+        };
         let tag = dnskey.calculate_key_tag().map_err(WorldError::signing)?;
         Ok(Self { signing, dnskey, tag })
     }
