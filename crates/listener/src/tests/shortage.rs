@@ -2,6 +2,9 @@ use super::*;
 use std::io;
 use std::time::Instant;
 
+/// So many refusals are kept back for as many seconds, whatever else the machine does.
+const MANY: usize = 20;
+
 fn io_error() -> SpoolError {
     SpoolError::Io(Arc::new(io::Error::other("disk on fire")))
 }
@@ -157,13 +160,15 @@ async fn refusals_wait_and_hold_up_no_other_session() {
     let mut other = world.client().await;
     world.trouble(Some(Trouble::AtCreate(SpoolError::TooManyMessages)));
     let start = Instant::now();
-    spinning.send(&b"MAIL FROM:<a@b.example>\r\n".repeat(2)).await;
+    spinning.send(b"MAIL FROM:<a@b.example>\r\n").await;
+    spinning.expect("452 4.3.1 Too many messages").await;
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    spinning.send(&b"MAIL FROM:<a@b.example>\r\n".repeat(MANY)).await;
     other.dialogue(&[("NOOP", "250"), ("VRFY x", "252")]).await;
     world.trouble(None);
     assert!(other.transaction(b"x\r\n.\r\n").await.is_positive());
-    assert!(start.elapsed() < Duration::from_millis(900));
-    spinning.expect("452 4.3.1 Too many messages").await;
-    assert!(start.elapsed() >= Duration::from_secs(1));
+    let answered = tokio::time::timeout(Duration::ZERO, spinning.reply()).await;
+    assert!(answered.is_err());
 }
 
 #[tokio::test]
@@ -221,10 +226,12 @@ async fn a_shutdown_does_not_wait_for_the_pause() {
     let mut client = world.client().await;
     world.trouble(Some(Trouble::AtCreate(SpoolError::Full)));
     let start = Instant::now();
-    client.send(b"MAIL FROM:<a@b.example>\r\n").await;
+    client.send(&b"MAIL FROM:<a@b.example>\r\n".repeat(MANY)).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     world.shutdown.send(true).unwrap();
-    client.expect("452 4.3.1").await;
+    for _ in 0..MANY {
+        client.expect("452 4.3.1").await;
+    }
     client.expect("421 4.3.2").await;
-    assert!(start.elapsed() < Duration::from_millis(900));
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
