@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rustls::{CipherSuite, ProtocolVersion};
+use rustls::CipherSuite;
 
 /// A verification result as OpenSSL counts and words it; `Display` gives `65 (no matching DANE TLSA
 /// records)`.
@@ -68,15 +68,6 @@ pub fn openssl_cipher_name(suite: CipherSuite) -> Option<&'static str> {
         CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-RSA-CHACHA20-POLY1305",
         _ => return None,
     })
-}
-
-/// OpenSSL's name of a TLS version that rustls can negotiate, `None` for any other.
-pub fn openssl_version_name(version: ProtocolVersion) -> Option<&'static str> {
-    match version {
-        ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
-        ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

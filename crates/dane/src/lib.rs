@@ -83,7 +83,7 @@ mod verifier;
 mod verify;
 
 pub use chain::Match;
-pub use code::{VerifyCode, openssl_cipher_name, openssl_version_name};
+pub use code::{VerifyCode, openssl_cipher_name};
 pub use config::{
     ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, opportunistic_server_name, provider,
     server_name,

@@ -9,7 +9,7 @@ mod hosts;
 use std::net::{IpAddr, SocketAddr};
 
 use dane::ReferenceIdentifiers;
-use dns::host::{self, AddressFamily, HostSecurity, TlsaQuestion};
+use dns::host::{self, HostSecurity, TlsaQuestion};
 use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::future::join_all;
@@ -443,6 +443,3 @@ impl Route {
         &self.hosts
     }
 }
-
-/// Which addresses may be used, for callers that need not know crate `dns`.
-pub type Family = AddressFamily;

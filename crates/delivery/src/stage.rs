@@ -1,9 +1,6 @@
 //! The stages of a session, each with a time of its own (RFC 5321 §4.5.3.2).
 
 use std::fmt;
-use std::time::Duration;
-
-use crate::config::Timeouts;
 
 /// Where in a session something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,25 +27,6 @@ pub enum Stage {
     Rset,
     /// QUIT.
     Quit,
-}
-
-impl Timeouts {
-    /// How long `stage` may take.
-    pub fn of(&self, stage: Stage) -> Duration {
-        match stage {
-            Stage::Connect => self.connect,
-            Stage::Banner => self.banner,
-            Stage::Ehlo => self.ehlo,
-            Stage::Starttls => self.starttls,
-            Stage::Mail => self.mail,
-            Stage::Rcpt => self.rcpt,
-            Stage::Data => self.data,
-            Stage::Body => self.body,
-            Stage::FinalDot => self.final_dot,
-            Stage::Rset => self.rset,
-            Stage::Quit => self.quit,
-        }
-    }
 }
 
 impl fmt::Display for Stage {

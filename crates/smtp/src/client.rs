@@ -86,15 +86,6 @@ impl<'a> Command<'a> {
             Self::Quit => out.write_str("QUIT\r\n"),
         }
     }
-
-    /// Whether more commands may follow before the reply to this one is read, given that PIPELINING was offered
-    /// (RFC 2920 §3.1); every other command must be the last of its group.
-    pub fn may_be_followed(&self) -> bool {
-        match self {
-            Self::MailFrom { .. } | Self::RcptTo(..) | Self::Rset => true,
-            Self::Ehlo(_) | Self::Helo(_) | Self::StartTls | Self::Data | Self::Noop | Self::Quit => false,
-        }
-    }
 }
 
 fn mail_parameters(parameters: &MailParameters, extensions: &Extensions, out: &mut BytesMut) -> fmt::Result {
@@ -222,22 +213,6 @@ mod tests {
             (Command::Quit, "QUIT\r\n"),
         ] {
             assert_eq!(line(command, "250-SIZE\r\n"), text);
-        }
-    }
-
-    #[test]
-    fn groups_end_where_the_rfc_says() {
-        assert!(Command::Rset.may_be_followed());
-        assert!(
-            Command::MailFrom {
-                reverse_path: &ReversePath::Null,
-                size: 0,
-                parameters: &MailParameters::of(BodyType::SevenBit)
-            }
-            .may_be_followed()
-        );
-        for last in [Command::StartTls, Command::Data, Command::Noop, Command::Quit] {
-            assert!(!last.may_be_followed());
         }
     }
 }

@@ -131,17 +131,6 @@ impl Reply {
         Some(status)
     }
 
-    /// The words alone: without codes and enhanced codes, lines joined by one space.
-    pub fn text_without_codes(&self) -> String {
-        let texts: Vec<&str> = self
-            .lines
-            .iter()
-            .map(|line| split_enhanced(line, self.code).map_or(line.as_str(), |(_, rest)| rest))
-            .filter(|text| !text.is_empty())
-            .collect();
-        texts.join(" ")
-    }
-
     /// The whole reply in one line, in the way Postfix logs it: `550-5.7.1 first 550 5.7.1 second`.
     pub fn to_log(&self) -> String {
         self.to_string()
@@ -266,10 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn one_line_forms() {
+    fn one_line() {
         let reply = reply(b"550-5.7.1 first\r\n550 5.7.1 sec\x1b[ond\xff\r\n");
         assert_eq!(reply.to_log(), "550-5.7.1 first 550 5.7.1 sec\u{1b}[ond\u{fffd}");
-        assert_eq!(reply.text_without_codes(), "first sec\u{1b}[ond\u{fffd}");
     }
 
     proptest! {
