@@ -37,10 +37,14 @@ impl Log {
 
     /// All lines of this event with this status so far.
     pub fn events(&self, event: &str, status: &str) -> Vec<LogLine> {
-        let found = format!(" status={status},");
         let mut lines = self.lines(&format!(", event={event}\n"));
-        lines.retain(|line| line.text.contains(&found));
+        lines.retain(|line| line.has("status", status));
         lines
+    }
+
+    /// The last line of this event so far.
+    pub fn last(&self, event: &str) -> Option<LogLine> {
+        self.lines(&format!(", event={event}\n")).pop()
     }
 
     /// All complete lines so far that contain this; their newlines can be matched too.
@@ -64,6 +68,11 @@ pub struct LogLine {
 }
 
 impl LogLine {
+    /// Whether the line has this field with this value, which is given as it is written there.
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.text.contains(&format!(" {name}={value},"))
+    }
+
     /// The value of a field, without its quotes; panics where the line has none of this name.
     pub fn get(&self, name: &str) -> &str {
         let start = format!(" {name}=");

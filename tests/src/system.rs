@@ -73,12 +73,12 @@ impl System {
         self.start(&mut serve)
     }
 
-    /// Starts it as systemd would, as far as that can be done without systemd.
-    pub fn serve_by(&self, unit: &Unit) -> Installed {
+    /// Starts it as systemd would, as far as that can be done without systemd; `notify` is the socket to be told at.
+    pub fn serve_by(&self, unit: &Unit, notify: &Path) -> Installed {
         for (place, mode) in unit.directories() {
             make_directory(&place, mode);
         }
-        self.start(&mut unit.command(&self.program))
+        self.start(unit.command(&self.program).env("NOTIFY_SOCKET", notify))
     }
 
     fn start(&self, serve: &mut std::process::Command) -> Installed {

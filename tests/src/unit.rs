@@ -53,8 +53,8 @@ impl Unit {
             .collect()
     }
 
-    /// The service's command: its account, capabilities, limits, mask and environment; the file system read-only but for
-    /// what the unit excepts. `program` takes the place of the one that would be installed.
+    /// The service's command: its account, capabilities, mask and environment, its limit where we may set it; the file
+    /// system read-only but for what the unit excepts. `program` takes the place of the one that would be installed.
     pub fn command(&self, program: &Path) -> Command {
         let arguments = self
             .get("ExecStart")
@@ -79,7 +79,7 @@ impl Unit {
         let script = format!(
             "for place in {writable}; do mount --bind $place $place; done\n\
              mount -o remount,bind,ro /etc; mount -o remount,bind,ro /\n\
-             ulimit -n {descriptors}; umask {mask}; cd /\n\
+             ulimit -n {descriptors} || true; umask {mask}; cd /\n\
              exec setpriv --reuid {user} --regid {group} --clear-groups --no-new-privs --inh-caps -all,+{capability} \
              --ambient-caps -all,+{capability} --bounding-set -all,+{capability} -- {program}{arguments}",
             writable = writable.join(" "),

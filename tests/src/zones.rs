@@ -5,12 +5,15 @@
 
 use crate::process::{Daemon, command, run};
 use crate::wait;
+use std::cell::OnceCell;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the authoritative server listens, port 53.
 pub const SERVER: &str = "127.0.0.53";
+/// And where another has the same zones without a signature.
+pub const BARE_SERVER: &str = "127.0.0.55";
 
 /// A zone directly below `test.`.
 pub struct Zone {
@@ -61,7 +64,9 @@ impl Zone {
 pub struct Tree {
     directory: PathBuf,
     serial: u32,
+    zones: Vec<String>,
     _server: Daemon,
+    bare: OnceCell<Daemon>,
 }
 
 impl Tree {
@@ -88,17 +93,22 @@ impl Tree {
             make_key(&directory, zone);
             publish(&directory, zone, serial, 3600);
         }
-        let names: Vec<&str> = zones
-            .iter()
-            .chain([&top, &root])
-            .map(|zone| zone.name.as_str())
-            .collect();
-        let server = start_server(&directory, &names);
+        let zones = zones.iter().chain([&top, &root]);
+        let zones: Vec<String> = zones.map(|zone| zone.name.clone()).collect();
+        let server = start_server(&directory, SERVER, "zone", &zones);
         Self {
             directory,
             serial,
+            zones,
             _server: server,
+            bare: OnceCell::new(),
         }
+    }
+
+    /// Has another server answer too, at [`BARE_SERVER`], as if the signatures were lost on the way.
+    pub fn serve_bare(&self) {
+        self.bare
+            .get_or_init(|| start_server(&self.directory, BARE_SERVER, "bare", &self.zones));
     }
 
     /// The file with the root's DS record: the private trust anchor.
@@ -144,7 +154,8 @@ fn publish(directory: &Path, zone: &Zone, serial: u32, ttl: u32) {
     for record in &zone.records {
         writeln!(text, "{record}").unwrap();
     }
-    let served = zone_file(&zone.name);
+    fs::write(directory.join(zone_file(&zone.name, "bare")), &text).unwrap();
+    let served = zone_file(&zone.name, "zone");
     if zone.signing == Signing::Unsigned {
         fs::write(directory.join(served), text).unwrap();
         return;
@@ -157,38 +168,35 @@ fn publish(directory: &Path, zone: &Zone, serial: u32, ttl: u32) {
         .current_dir(directory));
 }
 
-fn zone_file(name: &str) -> String {
-    format!("{}.zone", if name.is_empty() { "root" } else { name })
+fn zone_file(name: &str, kind: &str) -> String {
+    format!("{}.{kind}", if name.is_empty() { "root" } else { name })
 }
 
-fn start_server(directory: &Path, names: &[&str]) -> Daemon {
+/// A server of the zone files of this kind.
+fn start_server(directory: &Path, address: &str, kind: &str, names: &[String]) -> Daemon {
     let place = directory.display();
     let mut configuration = format!(
-        "server:\n  rundir: {place}\n  listen: {SERVER}@53\n\
-         control:\n  listen: {place}/knot.sock\n\
-         database:\n  storage: {place}/db\n\
+        "server:\n  rundir: {place}\n  listen: {address}@53\n  pidfile: {kind}.pid\n\
+         control:\n  listen: {place}/{kind}.sock\n\
+         database:\n  storage: {place}/db-{kind}\n\
          log:\n  - target: stderr\n    any: info\n\
          template:\n  - id: default\n    storage: {place}\n    zonefile-sync: -1\n    journal-content: none\n\
          zone:\n"
     );
     for name in names {
-        writeln!(
-            configuration,
-            "  - domain: {name}.\n    file: {}",
-            zone_file(name)
-        )
-        .unwrap();
+        let file = zone_file(name, kind);
+        writeln!(configuration, "  - domain: {name}.\n    file: {file}").unwrap();
     }
-    let file = directory.join("knot.conf");
+    let file = directory.join(format!("knot-{kind}.conf"));
     fs::write(&file, configuration).unwrap();
-    let log = directory.with_file_name("knot.log");
+    let log = directory.with_file_name(format!("knot-{kind}.log"));
     let server = Daemon::start(command("knotd").arg("-c").arg(file), &log);
-    wait::until_listening("Knot", format!("{SERVER}:53").parse().unwrap());
+    wait::until_listening("Knot", format!("{address}:53").parse().unwrap());
     server
 }
 
 fn control(directory: &Path) -> std::process::Command {
     let mut control = command("knotc");
-    control.arg("-s").arg(directory.join("knot.sock"));
+    control.arg("-s").arg(directory.join("zone.sock"));
     control
 }

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::flight::Flights;
 
 /// So many failures without an answer in between are the resolver's rather than those of the names.
-const DOUBTFUL: usize = 20;
+const DOUBTFUL: usize = 5;
 
 /// A moment in what passes between us and one server. Later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

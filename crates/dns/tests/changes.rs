@@ -148,11 +148,11 @@ async fn failures_in_a_row_raise_a_doubt_and_an_answer_ends_the_row() {
             .await
             .is_ok()
     };
-    fail(0, 15).await;
+    fail(0, 4).await;
     resolver.tells("mx.secure.test A -> secure records").await;
-    fail(15, 30).await;
+    fail(4, 8).await;
     assert!(!doubted().await);
-    fail(30, 36).await;
+    fail(8, 9).await;
     assert!(doubted().await);
     assert!(!doubted().await, "it was said");
 }
