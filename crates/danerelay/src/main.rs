@@ -9,6 +9,8 @@
 //! * [`admin`]: the daemon's door for commands.
 //! * [`logging`]: the one log that everything writes to.
 //! * [`json`]: JSON that any reader can be shown.
+//! * [`explain`]: what the relay would do for a destination, asked on the command line or through the door;
+//!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`demo`]: the relay in a world of its own.
 //! * [`surroundings`]: where the configuration and the machine do not fit.
 //! * [`failure`]: why a command came to no end, and the exit status for it.
@@ -17,12 +19,15 @@ mod admin;
 mod cli;
 mod config;
 mod demo;
+mod explain;
 mod failure;
 mod json;
 mod logging;
+mod lookup_report;
 mod policy_file;
 mod serve;
 mod surroundings;
+mod tlsa_records;
 mod wiring;
 
 use std::process::ExitCode;

@@ -271,6 +271,10 @@ impl Lookups {
         self.follow(&state, Instant::now(), &question, &work).await
     }
 
+    pub(crate) fn servers(&self) -> Vec<String> {
+        self.state.load().upstream.names()
+    }
+
     pub(crate) fn obstacle(&self) -> Option<String> {
         self.state.load().upstream.obstacle()
     }

@@ -131,6 +131,11 @@ impl Resolver {
         self.lookups.obstacle()
     }
 
+    /// The servers that are asked, in their order: for people to read.
+    pub fn servers(&self) -> Vec<String> {
+        self.0.servers()
+    }
+
     /// MX records, by preference, and equal preferences in the order received; the first 100.
     pub async fn mx(&self, domain: &Domain) -> Lookup<MxRecord> {
         self.lookup(Asked::Mx(domain.clone())).await?.mx()

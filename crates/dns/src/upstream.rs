@@ -177,6 +177,14 @@ impl Upstream {
         self.losses_taken.swap(losses, Ordering::SeqCst) != losses
     }
 
+    /// What the servers are called.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.servers
+            .iter()
+            .map(|server| server.name.to_string())
+            .collect()
+    }
+
     /// Why a server over TLS cannot be spoken to.
     pub(crate) fn obstacle(&self) -> Option<String> {
         self.servers.iter().find_map(Source::obstacle)

@@ -5,7 +5,8 @@
 //! * [`door`]: the socket in the file system. [`server`]: who comes in. [`places`]: how many, and who makes room for whom.
 //!   [`peer`]: who it is.
 //! * [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change
-//!   nothing. [`acting`]: those that do; each of these is logged with who asked.
+//!   nothing. [`explaining`]: what is done for a destination. [`acting`]: commands that change something; each of these is
+//!   logged with who asked.
 //!
 //! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
 //! reads slowly or goes away keeps anything from others.
@@ -13,6 +14,7 @@
 mod acting;
 mod answers;
 mod door;
+mod explaining;
 pub(crate) mod letter;
 mod looking;
 mod peer;
@@ -36,6 +38,7 @@ pub(crate) use door::Door;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
 pub(crate) use server::serve;
 
+use crate::explain::Explainer;
 use letter::Ages;
 use protocol::{Refusal, Reloaded};
 
@@ -43,6 +46,9 @@ use protocol::{Refusal, Reloaded};
 const LISTS: usize = 2;
 /// Actions that may be under way at once: one after the other, so that their counts are plain.
 const ACTIONS: usize = 1;
+
+/// Explanations that may be under way at once: each may connect to all hosts of a destination.
+const EXPLANATIONS: usize = 2;
 
 /// Asks the daemon to read everything again, and wants to know what came of it.
 pub(crate) type ReloadOrder = oneshot::Sender<Result<Reloaded, Refusal>>;
@@ -57,6 +63,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) scheduler: SchedulerHandle,
     /// Forgets answers.
     pub(crate) resolver: Resolver,
+    /// Explains what is done for a destination.
+    pub(crate) explainer: Explainer,
     /// How long mail is kept.
     pub(crate) ages: Ages,
     /// The log.
@@ -70,6 +78,7 @@ struct Office<S> {
     surroundings: Surroundings<S>,
     lists: Semaphore,
     actions: Semaphore,
+    explanations: Semaphore,
 }
 
 impl<S> Office<S> {
@@ -78,6 +87,7 @@ impl<S> Office<S> {
             surroundings,
             lists: Semaphore::new(LISTS),
             actions: Semaphore::new(ACTIONS),
+            explanations: Semaphore::new(EXPLANATIONS),
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use spool::{Action, Unreadable};
 
 use super::selectors::Selectors;
+use crate::explain::Inquiry;
 
 /// The longest request in octets, its newline included: some ten thousand ids.
 pub(crate) const REQUEST_LIMIT: u64 = 1 << 20;
@@ -74,6 +75,8 @@ pub(crate) enum Request {
         /// Whom.
         selectors: Selectors,
     },
+    /// What the daemon would do for a destination: a [`Report`](crate::explain::Report) at the end.
+    Explain(Inquiry),
     /// To read configuration and policy again: [`Reloaded`] at the end.
     Reload,
     /// To forget what was learnt of a name and all below it, or of all names: [`Nothing`] at the end.
@@ -283,6 +286,8 @@ mod tests {
             r#"{"command":"summary"}"#,
             r#"{"command":"flush","what":"all"}"#,
             r#"{"command":"flush","what":{"name":"a.example"}}"#,
+            r#"{"command":"explain","destination":"someone@a.example"}"#,
+            r#"{"command":"explain","destination":"[192.0.2.1]","connect":true}"#,
         ] {
             serde_json::from_str::<Request>(short).unwrap();
         }
@@ -304,6 +309,9 @@ mod tests {
             r#"{"command":"flush","what":null}"#,
             r#"{"command":"flush","what":{"name":null}}"#,
             r#"{"command":"flush","what":{"name":"a..b"}}"#,
+            r#"{"command":"explain"}"#,
+            r#"{"command":"explain","destination":"a..b"}"#,
+            r#"{"command":"explain","destination":"a.example","port":25}"#,
         ] {
             assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
         }

@@ -18,7 +18,7 @@ use super::door::Door;
 use super::peer::Peer;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
-use super::{Office, Surroundings, acting, looking};
+use super::{Office, Surroundings, acting, explaining, looking};
 use crate::json;
 
 /// Clients that are served at once.
@@ -155,6 +155,7 @@ async fn answer<S: Manage>(
         Request::Delete { selectors } => {
             acting::act(office, (Action::Delete, selectors), peer, answers).await
         }
+        Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
         Request::Reload => until(stop, acting::reload(office, peer, answers)).await,
         Request::Flush { what } => acting::flush(office, what, peer, answers).await,
     }

@@ -1,39 +1,36 @@
 //! `danerelay explain`: what this relay would do for a destination, and why.
 //!
-//! [`delivery::route::find`] looks everything up and decides, as it does for a message; this only tells what it found.
-//! The status of the MX look-up comes from the resolver's cache, which has just answered the same question.
+//! The running daemon is asked, which answers with the resolver and the policy that its deliveries use. Where none runs, or DNS
+//! options are given, the command [does the same](crate::explain) with a resolver of its own.
 
-mod findings;
-mod hosts;
-mod report;
 mod table;
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use clap::Args;
-use delivery::probe::{HostProbe, probe};
-use delivery::route::{self, Route};
-use dns::Resolver;
-use jiff::Zoned;
-use mail::{AddressError, DomainPart, Mailbox, NextHop};
 
-use self::findings::Findings;
-use self::report::Report;
+use super::client::{AdminError, Client};
 use super::look_up::{DnsOptions, block_on, resolver};
 use super::{Verdict, output};
-use crate::config::{self, Config};
+use crate::admin::protocol::Request;
+use crate::config::{self, Config, Loaded};
+use crate::explain::{Destination, Explainer, Inquiry, Report, Whose, Would};
 use crate::failure::Failure;
-use crate::policy_file::{self, LoadedPolicy};
+use crate::policy_file;
 use crate::serve::{self, StartError};
 
 /// Which destination, and how closely to look.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// A recipient's address, a domain, or an address literal in brackets.
-    #[arg(value_name = "ADDRESS-OR-DOMAIN", value_parser = next_hop)]
-    destination: NextHop,
+    #[arg(value_name = "ADDRESS-OR-DOMAIN")]
+    destination: Destination,
 
-    /// Also connect to each host as a delivery would, up to the EHLO after TLS, say what came of it, and send nothing.
+    /// Also connect to each host as a delivery would, up to the EHLO after TLS, with at most 30 seconds for each step; say
+    /// what came of it and what the server showed, and send nothing.
     #[arg(long)]
     connect: bool,
 
@@ -46,58 +43,95 @@ pub(crate) struct ExplainArguments {
     dns: DnsOptions,
 }
 
-fn next_hop(text: &str) -> Result<NextHop, AddressError> {
-    if text.contains('@') {
-        return Ok(NextHop::of(&Mailbox::parse(text)?));
-    }
-    Ok(match DomainPart::parse(text)? {
-        DomainPart::Name(domain) => NextHop::Domain { domain, port: None },
-        DomainPart::Literal(address) => NextHop::Address { address, port: None },
-    })
-}
-
-/// Looks, and prints.
+/// Looks, or has the daemon look, and prints.
 pub(crate) fn run(arguments: &ExplainArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
-    let mut loaded = config::load(named)?;
-    arguments.dns.apply(&mut loaded.config.dns);
-    let policy = policy_file::load(&loaded)?;
-    let resolver = resolver(&loaded.config, &policy.policy)?;
-    let report = block_on(explain(arguments, &loaded.config, &policy, &resolver))??;
+    let loaded = config::load(named)?;
+    let inquiry = Inquiry {
+        destination: arguments.destination.clone(),
+        connect: arguments.connect,
+    };
+    let report = if arguments.dns.are_given() {
+        explain(arguments, loaded, &inquiry, "DNS options are given".to_owned())?
+    } else {
+        match ask(&loaded.config, &inquiry) {
+            Ok(report) => report,
+            Err(trouble) => explain(arguments, loaded, &inquiry, because(&trouble))?,
+        }
+    };
     if arguments.json {
         output::write_json(&report)?;
     } else {
         output::write(&table::write(&report))?;
     }
-    Ok(report.verdict())
+    Ok(verdict(&report))
 }
 
-async fn explain(
+/// What the exit status says: an outage is no finding about the destination.
+fn verdict(report: &Report) -> Verdict {
+    match (report.would, report.outage) {
+        (Would::Deliver, _) => Verdict::Good,
+        (Would::Defer | Would::Fail, true) => Verdict::Undecided,
+        (Would::Defer | Would::Fail, false) => Verdict::Bad,
+    }
+}
+
+/// Asks the daemon that this configuration is of.
+fn ask(config: &Config, inquiry: &Inquiry) -> Result<Report, AdminError> {
+    let mut client = Client::connect(config)?;
+    client.ask(&Request::Explain(inquiry.clone()))?;
+    client.end()
+}
+
+/// Why the daemon does not answer for itself. What is not as it should be is said aloud as well.
+fn because(trouble: &AdminError) -> String {
+    match trouble {
+        AdminError::NotConfigured => trouble.to_string(),
+        AdminError::NoDaemon { cause, .. } if is_absence(cause) => {
+            "no relay runs with this configuration".to_owned()
+        }
+        AdminError::NoDaemon { .. }
+        | AdminError::Forbidden(_)
+        | AdminError::OtherSpool { .. }
+        | AdminError::BrokenOff { .. }
+        | AdminError::Garbled { .. }
+        | AdminError::Refused(_) => {
+            output::notice(&format!(
+                "{trouble}; what follows is not what the running relay finds"
+            ));
+            "the running relay was not asked".to_owned()
+        }
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// The same by this command itself, as a daemon would find it that started now.
+fn explain(
     arguments: &ExplainArguments,
-    config: &Config,
-    policy: &LoadedPolicy,
-    resolver: &Resolver,
-) -> Result<Report, StartError> {
+    mut loaded: Loaded,
+    inquiry: &Inquiry,
+    because: String,
+) -> Result<Report, Failure> {
+    arguments.dns.apply(&mut loaded.config.dns);
+    let policy = policy_file::load(&loaded)?.policy;
+    let config = &loaded.config;
     let hostname = serve::hostname(config)?;
-    let delivery = serve::delivery(config, &hostname, config.listen.smtp.clone());
-    let (destination, today) = (&arguments.destination, Zoned::now().date());
-    let route = route::find(destination, &policy.policy, resolver, &delivery, today).await;
-    let probes = if arguments.connect {
-        let tls = serve::tls::client(&config.tls)?;
-        Some(probe(&route, &delivery, &tls).await.map_err(StartError::Ehlo)?)
-    } else {
-        None
+    let explainer = Explainer {
+        resolver: resolver(config, &policy)?,
+        names: serve::self_test::names(&config.dns),
+        delivery: serve::delivery(config, &hostname, config.listen.smtp.clone()),
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        tls: if inquiry.connect {
+            Some(serve::tls::client(&config.tls).map_err(StartError::from)?)
+        } else {
+            None
+        },
     };
-    let findings = Findings::gather(destination, &route, resolver).await;
-    let mut report = Report::new(destination, &route, &findings, probes.as_deref());
-    report.notes.extend(findings.obstacle);
-    report.policy_file = policy.file.as_ref().map(|file| file.display().to_string());
-    Ok(report)
-}
-
-/// What became of each host of the route where it was tried.
-type Probes<'a> = Option<&'a [HostProbe]>;
-
-/// The next hop after the policy's own routes.
-fn target<'a>(destination: &'a NextHop, route: &'a Route) -> &'a NextHop {
-    route.policy.route.as_ref().unwrap_or(destination)
+    let explained = block_on(explainer.explain(inquiry, Whose::Command(because)))?;
+    Ok(explained.map_err(StartError::Ehlo)?)
 }

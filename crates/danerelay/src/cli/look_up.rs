@@ -43,6 +43,16 @@ enum ModeOption {
 }
 
 impl DnsOptions {
+    /// Whether any is given.
+    pub(super) fn are_given(&self) -> bool {
+        let Self {
+            servers,
+            mode,
+            trust_anchor,
+        } = self;
+        !servers.is_empty() || mode.is_some() || trust_anchor.is_some()
+    }
+
     /// Puts what was given in the place of what the configuration says.
     pub(super) fn apply(&self, settings: &mut Dns) {
         if !self.servers.is_empty() {

@@ -12,7 +12,6 @@ mod output;
 pub(crate) mod queue;
 pub(crate) mod reload;
 pub(crate) mod tlsa;
-mod tlsa_records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

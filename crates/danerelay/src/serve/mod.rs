@@ -15,7 +15,7 @@ mod notify;
 mod reload;
 pub(crate) mod resolv_conf;
 pub(crate) mod resolver;
-mod self_test;
+pub(crate) mod self_test;
 mod settings;
 mod signals;
 mod sockets;

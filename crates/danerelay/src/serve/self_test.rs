@@ -118,7 +118,7 @@ pub(super) fn is_news(told: Option<&(Instant, Finding)>, finding: &Finding, now:
 }
 
 /// The configured names. Without any: those that are kept up for such tests, where the root is the public one.
-pub(super) fn names(settings: &Dns) -> Names {
+pub(crate) fn names(settings: &Dns) -> Names {
     let configured = &settings.self_test;
     let is_none = configured.secure.is_empty() && configured.bogus.is_empty();
     if is_none && settings.trust_anchor.as_os_str().is_empty() {

@@ -23,6 +23,7 @@ use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, w
 use crate::admin::letter::Ages;
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
+use crate::explain::Explainer;
 use crate::logging::Logger;
 use crate::policy_file::LoadedPolicy;
 use crate::wiring;
@@ -122,6 +123,14 @@ pub(super) async fn start(
         Arc::clone(&status),
     );
     let servers = watch.rereading();
+    let delivery_config = settings::delivery(config, &hostname, addresses);
+    let explainer = Explainer {
+        resolver: resolver.clone(),
+        names: super::self_test::names(&config.dns),
+        policy: Arc::clone(&policy),
+        delivery: delivery_config.clone(),
+        tls: Some(tls.clone()),
+    };
     let surroundings = Surroundings {
         spool: Arc::clone(&spool),
         resolver: resolver.clone(),
@@ -130,10 +139,9 @@ pub(super) async fn start(
         events: Arc::clone(&events),
         clock: Arc::new(SystemClock),
     };
-    let delivery_config = settings::delivery(config, &hostname, addresses);
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(StartError::Ehlo)?;
-    let (admin, reloads) = open_admin(config, &spool, &scheduler, &resolver, &events).await;
+    let (admin, reloads) = open_admin(config, &spool, &scheduler, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let schedule = move |accepted: Accepted| scheduler.accepted(accepted.pending);
     let listener = Listener::new(Arc::clone(&spool), listener_settings, events, schedule);
@@ -180,7 +188,7 @@ async fn open_admin<S: Manage>(
     config: &Config,
     spool: &Arc<S>,
     scheduler: &SchedulerHandle,
-    resolver: &Resolver,
+    explainer: Explainer,
     log: &Arc<dyn EventLog>,
 ) -> (
     Option<(Door, admin::Surroundings<S>)>,
@@ -194,7 +202,8 @@ async fn open_admin<S: Manage>(
         spool: Arc::clone(spool),
         spool_path: config.spool.path.clone(),
         scheduler: scheduler.clone(),
-        resolver: resolver.clone(),
+        resolver: explainer.resolver.clone(),
+        explainer,
         ages: Ages::of(config),
         log: Arc::clone(log),
         reload,

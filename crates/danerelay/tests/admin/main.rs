@@ -13,6 +13,7 @@ mod common;
 mod daemon;
 mod damaged;
 mod delivery;
+mod explaining;
 mod hostile;
 mod many;
 mod places;

@@ -4,6 +4,8 @@ mod connecting;
 mod decision;
 mod localhost;
 mod lookups;
+mod own_side;
+mod remedies;
 mod words;
 
 use std::net::SocketAddr;

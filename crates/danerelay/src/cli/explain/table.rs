@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::findings::Step;
-use super::hosts::{ConnectionReport, HostReport};
-use super::report::{Report, Would};
+use jiff::Timestamp;
+
 use crate::cli::output::printable;
+use crate::explain::{
+    CertificateReport, ConnectionReport, HostReport, PublishedRecord, Report, Step, StepType, Would,
+};
+use crate::lookup_report::Found;
 
 /// The whole answer: what the policy says, what the DNS says, what follows for each host, and the end.
 pub(super) fn write(report: &Report) -> String {
     let mut table = String::new();
     line(&mut table, "destination", &report.destination);
+    line(&mut table, "resolver", &report.resolver.to_string());
     let policy = &report.policy;
     let file = report.policy_file.as_deref().unwrap_or("the built-in policy");
     let rules = format!(
@@ -41,7 +45,18 @@ pub(super) fn write(report: &Report) -> String {
     for note in &report.notes {
         line(&mut table, "note", note);
     }
+    if let Some(exception) = &report.exception {
+        write_exception(&mut table, exception);
+    }
     table
+}
+
+/// Without labels before its lines, so that they can be pasted as they are.
+fn write_exception(table: &mut String, exception: &str) {
+    table.push_str("\nUntil it is mended, this in the policy file lets the mail pass:\n\n");
+    for text in exception.lines() {
+        let _ = writeln!(table, "{}", printable(text));
+    }
 }
 
 fn line(table: &mut String, label: &str, words: &str) {
@@ -54,8 +69,8 @@ fn step(table: &mut String, step: &Step) {
     let answer = match (&found.cause, found.answer) {
         (Some(cause), _) if cause != found.status.as_str() => format!(": {cause}"),
         (Some(_), _) | (None, None) => String::new(),
-        (None, Some("records")) => format!(": {}", found.records.join(", ")),
-        (None, Some(absence)) => format!(": {absence}"),
+        (None, Some(Found::Records)) => format!(": {}", found.records.join(", ")),
+        (None, Some(absence @ (Found::Nodata | Found::Nxdomain))) => format!(": {}", absence.as_str()),
     };
     let reason = found.reason.as_ref().map(|reason| format!(": {reason}"));
     let said = found.extended_error.as_ref().map(|said| format!(", {said}"));
@@ -66,27 +81,35 @@ fn step(table: &mut String, step: &Step) {
         reason.unwrap_or_default(),
         said.unwrap_or_default()
     );
-    line(table, step.record_type, &words);
+    line(table, step.record_type.as_str(), &words);
     for alias in &found.aliases {
         line(table, "", &format!("alias {alias}"));
     }
 }
 
 fn write_host(table: &mut String, host: &HostReport, port: u16) {
-    let name = host.name.clone().unwrap_or_else(|| host.addresses.join(", "));
+    let name = host.name.clone().unwrap_or_else(|| {
+        let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+        addresses.join(", ")
+    });
     table.push('\n');
     let mode = match (&host.mode, &host.source) {
         (Some(mode), Some(source)) => format!("; dane {mode} ({source})"),
         _ => String::new(),
     };
     line(table, "host", &format!("{name} port {port}{mode}"));
-    for one in host.lookups.iter().filter(|step| step.record_type != "TLSA") {
+    for one in host
+        .lookups
+        .iter()
+        .filter(|step| step.record_type != StepType::Tlsa)
+    {
         step(table, one);
     }
     write_tlsa(table, host);
     line(table, "must", &demand(host));
     for connection in host.connections.iter().flatten() {
         line(table, "connection", &connected(connection));
+        write_presented(table, connection);
     }
 }
 
@@ -96,19 +119,19 @@ fn write_tlsa(table: &mut String, host: &HostReport) {
     let mut asked: Vec<&Step> = host
         .lookups
         .iter()
-        .filter(|step| step.record_type == "TLSA")
+        .filter(|step| step.record_type == StepType::Tlsa)
         .collect();
     // The last had the records that are listed below.
     if tlsa.base_domain.is_some() {
         asked.pop();
     } else if asked.is_empty() {
-        line(table, "TLSA", &tlsa.status.replace('-', " "));
+        line(table, "TLSA", tlsa.status.as_str());
     }
     for one in asked {
         step(table, one);
     }
     if let Some(base) = &tlsa.base_domain {
-        let words = format!("secure at base domain {base}; {}", tlsa.status);
+        let words = format!("secure at base domain {base}; {}", tlsa.status.as_str());
         line(table, "TLSA", &words);
     }
     for record in &tlsa.records {
@@ -131,7 +154,7 @@ fn demand(host: &HostReport) -> String {
 }
 
 fn connected(connection: &ConnectionReport) -> String {
-    let mut words = connection.address.clone();
+    let mut words = connection.address.to_string();
     let _ = write!(words, " {}", if connection.met { "good" } else { "failed" });
     let is_clear = connection.tls.is_none() && connection.tlsfail.is_some();
     let tls = connection.tls.as_deref().or(is_clear.then_some("-"));
@@ -153,6 +176,68 @@ fn connected(connection: &ConnectionReport) -> String {
         words.push_str("; would defer now; goes in clear after the first retry step");
     }
     words
+}
+
+/// The server's certificates, each published record with what it fits, and the records that would fit.
+fn write_presented(table: &mut String, connection: &ConnectionReport) {
+    let chain = &connection.presented;
+    let mut label = "presented";
+    for certificate in chain {
+        line(table, label, &certified(certificate));
+        label = "";
+    }
+    label = "published";
+    for record in &connection.published {
+        line(table, label, &fitting(record, chain));
+        label = "";
+    }
+    label = "would match";
+    for (depth, certificate) in chain.iter().enumerate() {
+        if let Some(record) = &certificate.record {
+            let whose = if depth == 0 {
+                "the server's own key"
+            } else {
+                &certificate.subject
+            };
+            line(table, label, &format!("{record}  ({whose})"));
+            label = "";
+        }
+    }
+}
+
+fn certified(certificate: &CertificateReport) -> String {
+    let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) else {
+        return "a certificate that cannot be read".to_owned();
+    };
+    let mut words = certificate.subject.clone();
+    if words.is_empty() {
+        words.push_str("a certificate without a subject");
+    }
+    if !certificate.names.is_empty() {
+        let _ = write!(words, " for {}", certificate.names.join(", "));
+    }
+    let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
+    let _ = write!(
+        words,
+        "; issued by {}; valid {} to {}",
+        certificate.issuer,
+        day(from),
+        day(until)
+    );
+    words
+}
+
+fn fitting(record: &PublishedRecord, chain: &[CertificateReport]) -> String {
+    let verdict = match (record.matches, record.usable) {
+        (Some(0), true) => "matches the server's own certificate".to_owned(),
+        (Some(depth), true) => {
+            let issuer = chain.get(depth).map_or("an issuer", |issuer| &issuer.subject);
+            format!("matches the certificate of {issuer}")
+        }
+        (Some(_), false) => "matches, but does not count".to_owned(),
+        (None, _) => "does not match".to_owned(),
+    };
+    format!("{}  ({verdict})", record.record)
 }
 
 fn would(would: Would) -> &'static str {

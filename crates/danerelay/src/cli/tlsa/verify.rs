@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure, verify_chain};
-use dns::Data;
-use mail::{Domain, LookupFailure, Security};
+use dns::{Data, NoAnswer};
+use mail::{Domain, Security};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
 use super::{InputError, certificates, time};
-use crate::cli::dns::LookupStatus;
+use crate::cli::dns::verdict_of;
 use crate::cli::look_up::{DnsOptions, block_on, resolver};
-use crate::cli::tlsa_records::{self, RecordReport};
+
 use crate::cli::{Verdict, output};
 use crate::failure::Failure;
+use crate::lookup_report::LookupStatus;
+use crate::tlsa_records::{self, RecordReport};
 use crate::{config, policy_file};
 
 /// Stands where no name is looked for; nothing bears it (RFC 6761 §6.4).
@@ -76,7 +78,7 @@ pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<V
         Some(host) => match look_up(arguments, host, named)? {
             Published::Secure(set) => arguments.check(&set, &chain)?,
             Published::None(reason, records) => Report::without_records(reason, records),
-            Published::Failed(cause) => Report::of_failure(&cause),
+            Published::Failed(failure) => Report::of_failure(&failure),
         },
     };
     if arguments.json {
@@ -114,7 +116,7 @@ enum Published {
     /// None that do: why, and how many there are.
     None(&'static str, usize),
     /// The look-up gave no answer.
-    Failed(LookupFailure),
+    Failed(NoAnswer),
 }
 
 fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> Result<Published, Failure> {
@@ -123,7 +125,7 @@ fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> 
     let resolver = resolver(&loaded.config, &policy_file::load(&loaded)?.policy)?;
     let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
     Ok(match lookup {
-        Err(failure) => Published::Failed(failure.cause),
+        Err(failure) => Published::Failed(failure),
         Ok(answer) => match (answer.security, answer.data) {
             (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records.to_vec())),
             (Security::Insecure, Data::Records(records)) => Published::None(
@@ -221,10 +223,10 @@ impl Report {
     }
 
     /// Bogus records are a finding; an outage is none.
-    fn of_failure(cause: &LookupFailure) -> Self {
-        let reason = format!("the look-up of the TLSA records failed: {cause}");
+    fn of_failure(failure: &NoAnswer) -> Self {
+        let reason = format!("the look-up of the TLSA records failed: {failure}");
         Self {
-            verdict: LookupStatus::from(cause).verdict(),
+            verdict: verdict_of(LookupStatus::from(&failure.cause)),
             ..Self::without_records(&reason, 0)
         }
     }

@@ -9,14 +9,14 @@ use super::RECORD;
 use crate::{End, Stage};
 
 /// Receiving servers on one port, and the world that points to them.
-struct Servers {
-    stage: Stage,
+pub(super) struct Servers {
+    pub(super) stage: Stage,
     ca: Ca,
     port: u16,
 }
 
 impl Servers {
-    fn new(policy: &str) -> Self {
+    pub(super) fn new(policy: &str) -> Self {
         let port = free_port_on(&[1, 2, 3, 4].map(|last| IpAddr::from([127, 0, 2, last]))).unwrap();
         let stage = Stage::new(&format!("[delivery]\nport = {port}\n"));
         stage.write("policy.toml", policy);
@@ -29,7 +29,13 @@ impl Servers {
     }
 
     /// Serves on 127.0.2.`last` as the MX host of the domain.
-    fn serve(&self, last: u8, domain: &str, record: &str, fault: Option<MailFault>) -> (Receiver, Identity) {
+    pub(super) fn serve(
+        &self,
+        last: u8,
+        domain: &str,
+        record: &str,
+        fault: Option<MailFault>,
+    ) -> (Receiver, Identity) {
         let host = format!("mx.{domain}");
         let identity = self.identity(&host);
         let address = SocketAddr::from(([127, 0, 2, last], self.port));
@@ -197,4 +203,58 @@ fn a_session_in_clear_says_so_and_why() {
         found["hosts"][0]["connections"][0]["later_in_clear"], false,
         "{found}"
     );
+}
+
+#[test]
+fn what_the_server_showed_stands_beside_what_is_published() {
+    let servers = Servers::new("version = 1\n");
+    let (_stale, identity) = servers.serve(1, "stale.test", RECORD, None);
+    let found = servers.connect("stale.test").json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!(
+        connection["published"],
+        json!([{"record": RECORD, "usable": true, "matches": null}]),
+        "{found}"
+    );
+    let own = &connection["presented"][0];
+    assert_eq!(
+        (&own["names"], &own["record"]),
+        (&json!(["mx.stale.test"]), &json!(identity.tlsa_3_1_1())),
+        "{found}"
+    );
+    assert!(own["issuer"].as_str().unwrap().contains("CN=Test CA"), "{own}");
+    for date in ["not_before", "not_after"] {
+        own[date].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    }
+    let table = servers.stage.run(&["explain", "stale.test", "--connect"]).stdout;
+    for words in [
+        "presented    ",
+        " for mx.stale.test; issued by CN=Test CA",
+        &format!("published    {RECORD}  (does not match)\n"),
+        &format!("would match  {}  (the server's own key)\n", identity.tlsa_3_1_1()),
+    ] {
+        assert!(table.contains(words), "{words:?} is not in\n{table}");
+    }
+
+    // The chain is told where the server is the right one, too, and where nothing had to be proved.
+    let (_good, identity) = servers.serve(2, "good.test", "", None);
+    let found = servers.connect("good.test").json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!(
+        connection["published"],
+        json!([{"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0}])
+    );
+    let _plain = servers.serve_without_records(
+        3,
+        "plain.test",
+        MailFault::Reply(MailStage::Mail, "450 no".to_owned()),
+    );
+    let found = servers.connect("plain.test").json();
+    let connection = &found["hosts"][0]["connections"][0];
+    assert_eq!(
+        connection["presented"][0]["names"],
+        json!(["mx.plain.test"]),
+        "{found}"
+    );
+    assert_eq!(connection["published"], json!([]));
 }

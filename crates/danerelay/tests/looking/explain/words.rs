@@ -13,6 +13,7 @@ fn the_table_for_people() {
         end.stdout,
         format!(
             "destination  usable.test\n\
+             resolver     this command's own (no relay runs with this configuration): validate, asking {}\n\
              policy       dane opportunistic (default); insecure_mx dane; tls may; from the built-in policy\n\
              MX           usable.test secure: 10 mx.usable.test\n\
              \n\
@@ -24,6 +25,7 @@ fn the_table_for_people() {
              must         match the TLSA records; dane=\"Verify (Secure TLSA RRs found)\"\n\
              \n\
              would        deliver\n",
+            stage.world.address(),
             RECORD.replace("3 1 1", "1 1 1")
         ),
         "{}",

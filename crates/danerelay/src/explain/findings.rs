@@ -3,32 +3,52 @@
 use std::net::IpAddr;
 
 use dane::TlsaRecord;
-use delivery::route::RouteHost;
-use dns::{Exchange, Mode, MxRecord, Resolver};
+use delivery::route::{Route, RouteHost};
+use dns::{Exchange, MxRecord, Resolver};
 use mail::{Domain, NextHop};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Route, target};
-use crate::cli::dns::Report as LookupReport;
+use super::target;
+use crate::lookup_report::LookupReport;
 
-/// Each look-up that the route rests on, as far as its answer was needed.
+/// Each look-up that the route rests on, as far as its answer was needed. That of the MX records comes from the resolver's
+/// cache, which has just answered the same question.
 pub(super) struct Findings {
-    pub(super) mode: Mode,
     pub(super) mx: Option<Step>,
     /// In the order of the route's hosts.
     pub(super) hosts: Vec<Vec<Step>>,
-    /// Why a name server over TLS could not be spoken to.
-    pub(super) obstacle: Option<String>,
 }
 
 /// One look-up.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Step {
-    pub(super) name: String,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) name: String,
     #[serde(rename = "type")]
-    pub(super) record_type: &'static str,
+    pub(crate) record_type: StepType,
     #[serde(flatten)]
-    pub(super) found: LookupReport,
+    pub(crate) found: LookupReport,
+}
+
+/// What is looked up for a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum StepType {
+    Mx,
+    Aaaa,
+    A,
+    Tlsa,
+}
+
+impl StepType {
+    /// The mnemonic.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Mx => "MX",
+            Self::Aaaa => "AAAA",
+            Self::A => "A",
+            Self::Tlsa => "TLSA",
+        }
+    }
 }
 
 impl Findings {
@@ -39,12 +59,7 @@ impl Findings {
         };
         let hosts = route.hosts().iter();
         let hosts = hosts.map(|host| host_steps(host, route.port)).collect();
-        Self {
-            mode: resolver.mode(),
-            mx,
-            hosts,
-            obstacle: resolver.obstacle(),
-        }
+        Self { mx, hosts }
     }
 }
 
@@ -52,7 +67,7 @@ async fn mx(resolver: &Resolver, domain: &Domain) -> Step {
     let lookup = resolver.mx(domain).await;
     Step {
         name: domain.to_string(),
-        record_type: "MX",
+        record_type: StepType::Mx,
         found: LookupReport::new(&lookup, mx_words),
     }
 }
@@ -73,7 +88,7 @@ fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
         return Vec::new();
     };
     let answers = host.answers();
-    let families = [("AAAA", &answers.ipv6), ("A", &answers.ipv4)];
+    let families = [(StepType::Aaaa, &answers.ipv6), (StepType::A, &answers.ipv4)];
     let addresses = families.into_iter().filter_map(|(record_type, answer)| {
         Some(Step {
             name: name.to_string(),
@@ -83,7 +98,7 @@ fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
     });
     let tlsa = answers.tlsa.iter().map(|(base, answer)| Step {
         name: format!("_{port}._tcp.{base}"),
-        record_type: "TLSA",
+        record_type: StepType::Tlsa,
         found: LookupReport::new(answer, TlsaRecord::to_string),
     });
     addresses.chain(tlsa).collect()

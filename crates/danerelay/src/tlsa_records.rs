@@ -3,17 +3,17 @@
 use std::fmt;
 
 use dane::TlsaSet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One TLSA record.
-#[derive(Debug, Serialize)]
-pub(super) struct RecordReport {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RecordReport {
     /// In zone-file form.
-    pub(super) record: String,
+    pub(crate) record: String,
     /// Whether it is one of those of which one must match.
-    pub(super) usable: bool,
+    pub(crate) usable: bool,
     /// Why it is not.
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 impl fmt::Display for RecordReport {
@@ -24,7 +24,7 @@ impl fmt::Display for RecordReport {
 }
 
 /// All records of a set, the usable ones first.
-pub(super) fn reports(set: &TlsaSet) -> Vec<RecordReport> {
+pub(crate) fn reports(set: &TlsaSet) -> Vec<RecordReport> {
     let usable = set.usable().iter().map(|record| (record, None));
     let outranked = set.outranked().iter().map(|record| {
         let reason = "passed over for a record with a stronger digest (RFC 7671 section 9)";

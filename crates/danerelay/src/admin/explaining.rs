@@ -1,0 +1,63 @@
+//! `explain`: what this daemon would do for a destination, with the resolver and the policy that its deliveries use.
+
+use std::time::Duration;
+
+use mail::event::{Event, Level, Value};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Office;
+use super::answers::{Answers, BrokenOff};
+use super::peer::Peer;
+use super::protocol::{Acts, Refusal, RefusalKind};
+use crate::explain::{Inquiry, Report, Whose};
+
+/// The longest that an explanation may take, the wait for its turn included.
+const LONGEST: Duration = Duration::from_mins(4);
+/// How often it is seen whether the client is still there.
+const PRESENCE: Duration = Duration::from_secs(1);
+
+/// Explains, as long as somebody waits for it.
+pub(super) async fn explain<S>(
+    office: &Office<S>,
+    inquiry: &Inquiry,
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    answers.hurry();
+    let mut work = Box::pin(timeout(LONGEST, find_out(office, inquiry, peer)));
+    let mut presence = interval(PRESENCE);
+    presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let explained = loop {
+        tokio::select! {
+            biased;
+            explained = &mut work => break explained,
+            _ = presence.tick() => answers.progress(Acts::default())?,
+        }
+    };
+    match explained {
+        Ok(Ok(report)) => answers.end(&report).await,
+        Ok(Err(refusal)) => answers.refuse(refusal).await,
+        Err(_) => {
+            let minutes = LONGEST.as_secs() / 60;
+            let message = format!("the explanation was not complete within {minutes} minutes");
+            answers.refuse(Refusal::new(RefusalKind::Busy, message)).await
+        }
+    }
+}
+
+async fn find_out<S>(office: &Office<S>, inquiry: &Inquiry, peer: &Peer) -> Result<Report, Refusal> {
+    // It is never closed.
+    let _turn = office.explanations.acquire().await;
+    if inquiry.connect {
+        // Others hear of it.
+        let destination = String::from(inquiry.destination.clone());
+        let event = Event::new(Level::Info, "admin")
+            .with("action", Value::Word("explain".to_owned()))
+            .with("selector", Value::Quoted(destination))
+            .with("by", Value::Quoted(peer.to_string()));
+        office.log(&event);
+    }
+    let explainer = &office.surroundings.explainer;
+    let explained = explainer.explain(inquiry, Whose::Daemon).await;
+    explained.map_err(|error| Refusal::new(RefusalKind::Configuration, error.to_string()))
+}

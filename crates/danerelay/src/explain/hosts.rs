@@ -1,0 +1,262 @@
+//! One host of a destination: what is known of it, what it must achieve, and what became of a try.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use delivery::probe::{HostProbe, Probe};
+use delivery::route::RouteHost;
+use mail::Domain;
+use policy::decision::{Action, HostDecision, Requirement};
+use policy::facts::{Addresses, Host, HostFindings, Tlsa};
+use serde::{Deserialize, Serialize};
+
+use super::findings::Step;
+use super::presented::{self, CertificateReport, PublishedRecord};
+use crate::tlsa_records::{self, RecordReport};
+
+/// One host, for people and for programs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HostReport {
+    /// Nothing where it is known by its address alone; also what stands in the place of a name and is none.
+    pub(crate) name: Option<String>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) address_status: AddressStatus,
+    /// How much DANE counts for this host, and what set it.
+    pub(crate) mode: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) lookups: Vec<Step>,
+    pub(crate) tlsa: TlsaReport,
+    pub(crate) action: HostAction,
+    pub(crate) requirement: Option<Must>,
+    /// What `dane=` will say if the requirement is met, or says of the host that is passed over.
+    pub(crate) dane: Option<String>,
+    /// Why the host is passed over.
+    pub(crate) reason: Option<String>,
+    /// With soft-fail: the requirement of the second round.
+    pub(crate) soft_fail: Option<Must>,
+    /// With `--connect`: what came of it.
+    pub(crate) connections: Option<Vec<ConnectionReport>>,
+}
+
+/// How the addresses of a host are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AddressStatus {
+    Secure,
+    Insecure,
+    /// Insecure addresses behind a secure alias.
+    SecureAlias,
+    None,
+    Failed,
+    Literal,
+}
+
+/// What is done with a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum HostAction {
+    Connect,
+    PassOver,
+    /// The destination itself is the obstacle.
+    NotTried,
+}
+
+/// The TLSA records of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TlsaReport {
+    pub(crate) status: TlsaStatus,
+    pub(crate) base_domain: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) records: Vec<RecordReport>,
+}
+
+/// What the TLSA records of a host are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TlsaStatus {
+    Usable,
+    Unusable,
+    Absent,
+    Failed,
+    NotAsked,
+}
+
+impl TlsaStatus {
+    /// In words for people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::Unusable => "unusable",
+            Self::Absent => "absent",
+            Self::Failed => "failed",
+            Self::NotAsked => "not asked",
+        }
+    }
+}
+
+/// One address that was connected to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ConnectionReport {
+    pub(crate) address: IpAddr,
+    /// What the connection had to achieve.
+    pub(crate) requirement: Must,
+    pub(crate) met: bool,
+    pub(crate) dane: String,
+    /// Version and cipher suite; nothing in clear.
+    pub(crate) tls: Option<String>,
+    /// Why TLS did not come about.
+    pub(crate) tlsfail: Option<String>,
+    /// OpenSSL's number and words for the check of the certificate.
+    pub(crate) tlsvalid: Option<String>,
+    /// The record that matched.
+    pub(crate) matched: Option<String>,
+    /// The certificates that the server showed, its own first.
+    pub(crate) presented: Vec<CertificateReport>,
+    /// The published records, each with the certificate that it fits.
+    pub(crate) published: Vec<PublishedRecord>,
+    pub(crate) reason: Option<String>,
+    /// Whether a message that waits because of this goes in clear once it is older than the first step of `retry`.
+    pub(crate) later_in_clear: bool,
+}
+
+impl HostReport {
+    /// `facts` are missing where the next hop is an address; `decision` where the destination itself is the obstacle.
+    pub(super) fn new(host: &RouteHost, facts: Option<&Host>, decision: Option<&HostDecision>) -> Self {
+        let (action, requirement, dane, reason) = match decision.map(|decision| &decision.action) {
+            None => (HostAction::NotTried, None, None, None),
+            Some(Action::Connect { requirement, verdict }) => (
+                HostAction::Connect,
+                Some(Must::from(*requirement)),
+                Some(verdict.to_string()),
+                None,
+            ),
+            Some(Action::PassOver(failure)) => {
+                let dane = Some(failure.verdict.to_string());
+                (HostAction::PassOver, None, dane, Some(failure.reason.clone()))
+            }
+        };
+        Self {
+            name: host
+                .name()
+                .map(Domain::as_str)
+                .or(host.no_name())
+                .map(str::to_owned),
+            addresses: host.addresses().to_vec(),
+            address_status: facts.map_or(AddressStatus::Literal, |facts| address_status(&facts.findings)),
+            mode: facts.map(|facts| facts.policy.dane.to_string()),
+            source: facts.map(|facts| facts.policy.dane_source.to_string()),
+            lookups: Vec::new(),
+            tlsa: TlsaReport::new(facts.map(|facts| &facts.findings), host),
+            action,
+            requirement,
+            dane,
+            reason,
+            soft_fail: decision.and_then(|decision| decision.soft_fail).map(Must::from),
+            connections: None,
+        }
+    }
+
+    pub(super) fn set_connections(&mut self, host: &RouteHost, probe: &HostProbe) {
+        let tries = probe.tries.iter();
+        self.connections = Some(tries.map(|one| ConnectionReport::new(host, one)).collect());
+    }
+}
+
+fn address_status(findings: &HostFindings) -> AddressStatus {
+    match findings {
+        HostFindings::AddressName => AddressStatus::Literal,
+        HostFindings::Named { addresses, .. } => match addresses {
+            Addresses::Unresolvable(_) => AddressStatus::Failed,
+            Addresses::Absent(_) => AddressStatus::None,
+            Addresses::Insecure => AddressStatus::Insecure,
+            Addresses::SecureAlias => AddressStatus::SecureAlias,
+            Addresses::Secure => AddressStatus::Secure,
+        },
+    }
+}
+
+/// What a connection must achieve, as one word for programs and in words for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Must {
+    Opportunistic,
+    Encrypted,
+    Pkix,
+    Dane,
+    DaneAndPkix,
+}
+
+impl From<Requirement> for Must {
+    fn from(requirement: Requirement) -> Self {
+        match requirement {
+            Requirement::Opportunistic => Self::Opportunistic,
+            Requirement::Encrypted => Self::Encrypted,
+            Requirement::Pkix => Self::Pkix,
+            Requirement::Dane => Self::Dane,
+            Requirement::DaneAndPkix => Self::DaneAndPkix,
+        }
+    }
+}
+
+impl fmt::Display for Must {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opportunistic => "nothing (TLS if it is offered)",
+            Self::Encrypted => "speak TLS, with any certificate",
+            Self::Pkix => "prove its name with a certificate of the WebPKI",
+            Self::Dane => "match the TLSA records",
+            Self::DaneAndPkix => {
+                "match the TLSA records, and prove its name with a certificate of the WebPKI"
+            }
+        })
+    }
+}
+
+impl TlsaReport {
+    fn new(findings: Option<&HostFindings>, host: &RouteHost) -> Self {
+        let (status, cause) = match findings {
+            None | Some(HostFindings::AddressName) => (TlsaStatus::NotAsked, None),
+            Some(HostFindings::Named { tlsa, .. }) => match tlsa {
+                Tlsa::NotAsked => (TlsaStatus::NotAsked, None),
+                Tlsa::LookupFailed(failure) => (TlsaStatus::Failed, Some(failure.cause.to_string())),
+                Tlsa::Absent => (TlsaStatus::Absent, None),
+                Tlsa::Unusable => (TlsaStatus::Unusable, None),
+                Tlsa::Usable => (TlsaStatus::Usable, None),
+            },
+        };
+        Self {
+            status,
+            cause,
+            base_domain: host.tlsa().map(|(base, _)| base.to_string()),
+            records: host
+                .tlsa()
+                .map(|(_, set)| tlsa_records::reports(set))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl ConnectionReport {
+    fn new(host: &RouteHost, probe: &Probe) -> Self {
+        let failure = probe.failure.as_ref();
+        let dane = failure.map_or(&probe.verdict, |failure| &failure.verdict);
+        let published = match host.tlsa() {
+            Some((_, set)) if !probe.chain.is_empty() => presented::published(set, &probe.chain),
+            Some(_) | None => Vec::new(),
+        };
+        Self {
+            address: probe.address,
+            requirement: probe.requirement.into(),
+            met: failure.is_none(),
+            dane: dane.to_string(),
+            tls: probe.session.clone(),
+            tlsfail: probe.unprotected.clone(),
+            tlsvalid: probe.valid.map(|valid| valid.to_string()),
+            matched: probe.matched.clone(),
+            presented: presented::certificates(&probe.chain),
+            published,
+            reason: failure.map(|failure| failure.reason.clone()),
+            later_in_clear: probe.later_in_clear,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a server showed in its handshake, beside what is published for it.
+
+use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage};
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+
+/// The most certificates of a chain that are told of.
+const CERTIFICATES: usize = 8;
+
+/// One certificate of the chain, for people and for programs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CertificateReport {
+    /// Empty where the certificate cannot be read, and perhaps where it names nobody.
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    /// The DNS names that it is for.
+    pub(crate) names: Vec<String>,
+    /// Nothing where the certificate cannot be read, or has a date that is none.
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) not_after: Option<Timestamp>,
+    /// The TLSA record to publish for it, in zone-file form: `3 1 1` for the server's own, `2 0 1` for an issuer's.
+    pub(crate) record: Option<String>,
+}
+
+/// A published record and whether what the server showed fits it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PublishedRecord {
+    /// In zone-file form.
+    pub(crate) record: String,
+    pub(crate) usable: bool,
+    /// The place in the chain of the certificate that it is about, from 0 for the server's own.
+    pub(crate) matches: Option<usize>,
+}
+
+/// The chain as it was sent, the server's own certificate first.
+pub(super) fn certificates(chain: &[CertificateDer<'_>]) -> Vec<CertificateReport> {
+    let numbered = chain.iter().take(CERTIFICATES).enumerate();
+    numbered
+        .map(|(depth, certificate)| certificate_report(depth, certificate))
+        .collect()
+}
+
+fn certificate_report(depth: usize, certificate: &CertificateDer<'_>) -> CertificateReport {
+    let (usage, selector) = if depth == 0 {
+        (Usage::DaneEe, Selector::Spki)
+    } else {
+        (Usage::DaneTa, Selector::Cert)
+    };
+    let record = TlsaRecord::for_certificate(usage, selector, MatchingType::Sha256, certificate);
+    let summary = CertificateSummary::of(certificate);
+    let date = |seconds: i64| Timestamp::from_second(seconds).ok();
+    CertificateReport {
+        not_before: summary.as_ref().and_then(|summary| date(summary.not_before)),
+        not_after: summary.as_ref().and_then(|summary| date(summary.not_after)),
+        names: summary
+            .as_ref()
+            .map_or_else(Vec::new, |summary| summary.names.clone()),
+        issuer: summary
+            .as_ref()
+            .map_or_else(String::new, |summary| summary.issuer.clone()),
+        subject: summary.map_or_else(String::new, |summary| summary.subject),
+        record: record.map(|record| record.to_string()),
+    }
+}
+
+/// Each published record, usable or not, with the certificate that it is about.
+pub(super) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<PublishedRecord> {
+    let usable = set.usable().iter().map(|record| (record, true));
+    let outranked = set.outranked().iter().map(|record| (record, false));
+    let unusable = set.unusable().iter().map(|(record, _)| (record, false));
+    usable
+        .chain(outranked)
+        .chain(unusable)
+        .map(|(record, usable)| PublishedRecord {
+            record: record.to_string(),
+            usable,
+            matches: place_in(chain, record),
+        })
+        .collect()
+}
+
+/// The server's own certificate under the usages that are about it, the others under the rest (RFC 6698 §2.1.1).
+fn place_in(chain: &[CertificateDer<'_>], record: &TlsaRecord) -> Option<usize> {
+    let mut numbered = chain.iter().enumerate();
+    let (depth, _) = match record.usage {
+        Usage::DaneEe | Usage::PkixEe => numbered.next().filter(|(_, own)| record.matches(own))?,
+        Usage::DaneTa | Usage::PkixTa | Usage::Other(_) => {
+            numbered.skip(1).find(|(_, issuer)| record.matches(issuer))?
+        }
+    };
+    Some(depth)
+}

@@ -1,0 +1,205 @@
+//! What the administrator can do until a destination is mended: an exception to write into the policy, dated and reasoned.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use mail::{DaneVerdict, Domain, FailCause, NextHop};
+use policy::cause::Failure;
+use policy::facts::{Addresses, Destination, HostFindings};
+use policy::settings::DaneMode;
+
+use super::Investigation;
+use super::resolver::ModeWord;
+
+/// For how many days an exception is proposed.
+const DAYS: i32 = 30;
+
+/// The ways on.
+pub(super) struct Remedy {
+    /// `[[exception]]` tables for the policy file, ready to paste.
+    pub(super) exception: Option<String>,
+    /// What else there is to know.
+    pub(super) notes: Vec<String>,
+}
+
+/// What helps against this cause, which is not on our own side.
+pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
+    let DaneVerdict::Fail(fail) = &cause.verdict else {
+        return Remedy {
+            exception: None,
+            notes: Vec::new(),
+        };
+    };
+    match way(fail) {
+        Way::SoftFail => Remedy {
+            exception: soft_fail(found, fail),
+            notes: Vec::new(),
+        },
+        Way::WithoutDnssec => without_dnssec(found, fail),
+        Way::None => Remedy {
+            exception: None,
+            notes: Vec::new(),
+        },
+    }
+}
+
+/// What kind of exception lets mail pass that fails for this cause.
+enum Way {
+    /// DANE is what stands in the way: recorded as a failure, it no longer does. Switched off, its healing would not be seen.
+    SoftFail,
+    /// There is no destination to deliver to as long as signatures are demanded (RFC 7646).
+    WithoutDnssec,
+    /// An outage passes by itself, and what our own policy demands is its to change.
+    None,
+}
+
+fn way(cause: &FailCause) -> Way {
+    match cause {
+        FailCause::MxLookup(failure) | FailCause::AddressLookup(failure) if failure.is_bogus() => {
+            Way::WithoutDnssec
+        }
+        FailCause::MxLookup(_) | FailCause::AddressLookup(_) => Way::None,
+        FailCause::TlsaLookup(_)
+        | FailCause::NoMatchingTlsa
+        | FailCause::StarttlsNotOffered
+        | FailCause::StarttlsRefused
+        | FailCause::TlsHandshake(_)
+        | FailCause::NameMismatch
+        | FailCause::Expired
+        | FailCause::Untrusted => Way::SoftFail,
+        FailCause::InsecureMx
+        | FailCause::InsecureHost
+        | FailCause::NoSecureTlsa
+        | FailCause::NoUsableTlsa => Way::None,
+    }
+}
+
+/// About the one host that fails if it is another's and so may serve other domains as well; else about the destination.
+fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
+    let destination = name_of(found.destination)?;
+    let hosts: Vec<&Domain> = found
+        .route
+        .hosts()
+        .iter()
+        .filter_map(|host| host.name())
+        .collect();
+    let (key, name) = match hosts.as_slice() {
+        [host] if !is_at_or_below(host, destination) => ("mx", *host),
+        _ => ("domain", destination),
+    };
+    let strict = found.route.policy.dane == DaneMode::Strict;
+    Some(table(
+        &Exception {
+            key,
+            name,
+            what: "dane = \"soft-fail\"",
+            override_strict: strict,
+        },
+        &format!("{cause} at {destination}"),
+        found.today,
+    ))
+}
+
+fn without_dnssec(found: &Investigation<'_>, cause: &FailCause) -> Remedy {
+    let names = bogus_names(found);
+    let tables = names.iter().map(|name| {
+        let exception = Exception {
+            key: "domain",
+            name,
+            what: "dnssec = \"off\"",
+            override_strict: false,
+        };
+        table(&exception, &format!("{cause} at {name}"), found.today)
+    });
+    match found.resolver.mode {
+        ModeWord::Validate => Remedy {
+            exception: Some(tables.collect::<Vec<_>>().join("\n")).filter(|tables| !tables.is_empty()),
+            notes: Vec::new(),
+        },
+        ModeWord::TrustAd => Remedy {
+            exception: None,
+            notes: names
+                .iter()
+                .map(|name| {
+                    format!(
+                        "{name} is bogus; until its zone is mended, this line in Unbound's configuration lets its mail \
+                         pass without DNSSEC: domain-insecure: \"{name}\""
+                    )
+                })
+                .collect(),
+        },
+    }
+}
+
+/// The names whose MX or address records are bogus.
+fn bogus_names<'a>(found: &'a Investigation<'_>) -> Vec<&'a Domain> {
+    let facts = &found.route.facts.destination;
+    if let (Destination::MxFailed(failure), NextHop::Domain { domain, .. }) = (facts, found.target()) {
+        return failure.is_bogus().then_some(domain).into_iter().collect();
+    }
+    let hosts = found.route.hosts().iter().zip(facts.hosts());
+    hosts
+        .filter(|(_, facts)| has_bogus_addresses(&facts.findings))
+        .filter_map(|(host, _)| host.name())
+        .collect()
+}
+
+fn has_bogus_addresses(findings: &HostFindings) -> bool {
+    match findings {
+        HostFindings::AddressName => false,
+        HostFindings::Named { addresses, .. } => match addresses {
+            Addresses::Unresolvable(failure) => failure.is_bogus(),
+            Addresses::Absent(_) | Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure => false,
+        },
+    }
+}
+
+/// The name by which the policy knows a destination.
+fn name_of(destination: &NextHop) -> Option<&Domain> {
+    match destination {
+        NextHop::Domain { domain, .. } => Some(domain),
+        NextHop::Host { host, .. } => Some(host),
+        NextHop::Address { .. } => None,
+    }
+}
+
+pub(super) fn is_at_or_below(name: &Domain, zone: &Domain) -> bool {
+    let rest = name.as_str().strip_suffix(zone.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// What an exception is about.
+struct Exception<'a> {
+    /// `domain` or `mx`.
+    key: &'static str,
+    name: &'a Domain,
+    what: &'static str,
+    override_strict: bool,
+}
+
+fn table(exception: &Exception<'_>, reason: &str, today: Date) -> String {
+    let Exception {
+        key,
+        name,
+        what,
+        override_strict,
+    } = exception;
+    let until = today.saturating_add(DAYS.days());
+    let harmless: String = reason
+        .chars()
+        .map(|c| {
+            if matches!(c, ' '..='~') && !matches!(c, '"' | '\\') {
+                c
+            } else {
+                '?'
+            }
+        })
+        .collect();
+    let strict = if *override_strict {
+        "override_strict = true\n"
+    } else {
+        ""
+    };
+    format!(
+        "[[exception]]\n{key} = \"{name}\"\n{what}\n{strict}until = {until}\nreason = \"{harmless}, seen {today}\"\n"
+    )
+}

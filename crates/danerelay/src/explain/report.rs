@@ -1,0 +1,274 @@
+//! The whole answer, for people and for programs.
+
+use delivery::probe::HostProbe;
+use delivery::route::Route;
+use mail::{DaneVerdict, Domain, FailCause, LookupFailure, NextHop};
+use policy::cause::{Failure, Finality};
+use policy::conclude::conclude;
+use policy::decision::{Action, Decision, HostDecision, Named, decide_host};
+use policy::facts::Destination;
+use serde::{Deserialize, Serialize};
+
+use super::Investigation;
+use super::findings::Step;
+use super::hosts::HostReport;
+use super::remedy::{self, Remedy};
+use super::resolver::ResolverReport;
+use crate::lookup_report::LookupStatus;
+
+/// What this relay would do, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) destination: String,
+    /// The resolver behind all this, which was tested first.
+    pub(crate) resolver: ResolverReport,
+    pub(crate) policy: PolicyReport,
+    /// The file behind the policy; nothing for the built-in one.
+    pub(crate) policy_file: Option<String>,
+    /// Where the policy sends the mail instead.
+    pub(crate) route: Option<String>,
+    pub(crate) port: u16,
+    /// Nothing where no MX records are asked for.
+    pub(crate) mx: Option<Step>,
+    /// In the order in which they would be tried.
+    pub(crate) hosts: Vec<HostReport>,
+    pub(crate) would: Would,
+    /// Whether DNS, the network or our own resolver is what stands in the way: no finding about the destination.
+    pub(crate) outage: bool,
+    /// The enhanced status code where nothing would be delivered.
+    pub(crate) enhanced: Option<String>,
+    /// What `dane=` would say then.
+    pub(crate) dane: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// What to write into the policy file until the destination is mended, in its form.
+    pub(crate) exception: Option<String>,
+    /// What the administrator should know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What the policy says about the destination.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PolicyReport {
+    pub(crate) dane: String,
+    /// What set `dane`.
+    pub(crate) source: String,
+    pub(crate) insecure_mx: String,
+    pub(crate) tls: String,
+    pub(crate) honor_tls_required_no: bool,
+}
+
+/// The end of a message for this destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Would {
+    /// At least one host may be given it.
+    Deliver,
+    /// It waits.
+    Defer,
+    /// It goes back.
+    Fail,
+}
+
+impl Report {
+    pub(super) fn new(found: &Investigation<'_>) -> Self {
+        let route = &found.route;
+        let cause = obstacle(route, found.probes.as_deref());
+        let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
+        let remedy = match (&cause, blame) {
+            (Some(cause), Some(Blame::Destination)) => remedy::propose(found, cause),
+            (Some(_), Some(Blame::Outage | Blame::OurResolver)) | (None, _) | (Some(_), None) => Remedy {
+                exception: None,
+                notes: Vec::new(),
+            },
+        };
+        Self {
+            destination: found.destination.to_string(),
+            resolver: found.resolver.clone(),
+            policy: PolicyReport {
+                dane: route.policy.dane.to_string(),
+                source: route.policy.dane_source.to_string(),
+                insecure_mx: route.policy.insecure_mx.to_string(),
+                tls: route.policy.tls.to_string(),
+                honor_tls_required_no: route.policy.honor_tls_required_no,
+            },
+            policy_file: found.policy.file().map(str::to_owned),
+            route: route.policy.route.as_ref().map(NextHop::to_string),
+            port: route.port,
+            mx: found.findings.mx.clone(),
+            hosts: hosts(found),
+            would: match &cause {
+                None => Would::Deliver,
+                Some(failure) if failure.is_permanent() => Would::Fail,
+                Some(_) => Would::Defer,
+            },
+            outage: blame.is_some_and(|blame| blame != Blame::Destination),
+            enhanced: cause
+                .as_ref()
+                .map(|failure| failure.reported_status().to_string()),
+            dane: cause.as_ref().map(|failure| failure.verdict.to_string()),
+            reason: cause.as_ref().map(|failure| reason(failure, &found.resolver)),
+            exception: remedy.exception,
+            notes: notes(found, remedy.notes),
+        }
+    }
+}
+
+/// On whose side the obstacle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// That of the destination, or our own policy's.
+    Destination,
+    /// Nobody can tell: DNS or the network failed.
+    Outage,
+    /// Our own resolver's.
+    OurResolver,
+}
+
+fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
+    match &cause.verdict {
+        DaneVerdict::Fail(fail) => match lookup_failure(fail) {
+            Some(_) if cause.culprit.is_ours() || resolver.fault.is_some() => Blame::OurResolver,
+            Some(failure) if LookupStatus::from(failure).is_undecided() => Blame::Outage,
+            Some(_) | None => Blame::Destination,
+        },
+        DaneVerdict::NotReached
+        | DaneVerdict::Verify
+        | DaneVerdict::VerifyHostOnly
+        | DaneVerdict::EncryptNoUsable
+        | DaneVerdict::Skip(_)
+        | DaneVerdict::Softfail(_) => match cause.finality {
+            Finality::Transient => Blame::Outage,
+            Finality::Permanent | Finality::Security => Blame::Destination,
+        },
+    }
+}
+
+/// Why nothing would be delivered. Where our own resolver fails, that comes first.
+fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
+    match &resolver.fault {
+        Some(fault) if blame(cause, resolver) == Blame::OurResolver && !cause.culprit.is_ours() => {
+            format!("our own resolver fails: {fault}; {}", cause.reason)
+        }
+        Some(_) | None => cause.reason.clone(),
+    }
+}
+
+fn lookup_failure(cause: &FailCause) -> Option<&LookupFailure> {
+    match cause {
+        FailCause::MxLookup(failure) | FailCause::AddressLookup(failure) | FailCause::TlsaLookup(failure) => {
+            Some(failure)
+        }
+        FailCause::InsecureMx
+        | FailCause::InsecureHost
+        | FailCause::NoSecureTlsa
+        | FailCause::NoUsableTlsa
+        | FailCause::NoMatchingTlsa
+        | FailCause::StarttlsNotOffered
+        | FailCause::StarttlsRefused
+        | FailCause::TlsHandshake(_)
+        | FailCause::NameMismatch
+        | FailCause::Expired
+        | FailCause::Untrusted => None,
+    }
+}
+
+/// Why nothing would be delivered; nothing where at least one host may be given the message.
+fn obstacle(route: &Route, probes: Option<&[HostProbe]>) -> Option<Failure> {
+    match (&route.decision, probes) {
+        (Decision::Stop(failure), _) => Some(failure.clone()),
+        (Decision::Try(_), None) => None,
+        (Decision::Try(_), Some(probes)) => {
+            let mut tries = probes.iter().flat_map(|host| &host.tries);
+            if tries.any(|one| one.failure.is_none()) {
+                return None;
+            }
+            conclude(probes.iter().flat_map(HostProbe::failures).cloned())
+        }
+    }
+}
+
+fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
+    let route = &found.route;
+    let decisions = decisions(route);
+    let facts = route.facts.destination.hosts();
+    let mut reports = Vec::new();
+    for (position, host) in route.hosts().iter().enumerate() {
+        let mut report = HostReport::new(host, facts.get(position), decisions.get(position));
+        report.lookups = found.findings.hosts.get(position).cloned().unwrap_or_default();
+        if let Some(probe) = found.probes.as_ref().and_then(|probes| probes.get(position)) {
+            report.set_connections(host, probe);
+        }
+        reports.push(report);
+    }
+    reports
+}
+
+/// What is decided about each host: none of them counts where the destination itself is the obstacle.
+fn decisions(route: &Route) -> Vec<HostDecision> {
+    let named = match (&route.decision, &route.facts.destination) {
+        (Decision::Try(decisions), _) => return decisions.clone(),
+        (Decision::Stop(_), Destination::ImplicitMx { security, .. } | Destination::Mx { security, .. }) => {
+            Named::from(*security)
+        }
+        (Decision::Stop(_), Destination::Configured(_)) => Named::Securely,
+        (
+            Decision::Stop(_),
+            Destination::AddressLiteral
+            | Destination::MxFailed(_)
+            | Destination::NullMx(_)
+            | Destination::NoSuchDomain { .. }
+            | Destination::OwnMx { .. },
+        ) => return Vec::new(),
+    };
+    let wanted = &route.facts.wanted;
+    let each: Vec<HostDecision> = route
+        .facts
+        .destination
+        .hosts()
+        .iter()
+        .map(|host| decide_host(wanted, named, host))
+        .collect();
+    if each.iter().any(allows_delivery) {
+        Vec::new()
+    } else {
+        each
+    }
+}
+
+fn allows_delivery(decision: &HostDecision) -> bool {
+    match decision.action {
+        Action::Connect { .. } => true,
+        Action::PassOver(_) => decision.soft_fail.is_some(),
+    }
+}
+
+/// What is wrong with our own side, which exceptions from DNSSEC are in force for the names at hand, and what else helps.
+fn notes(found: &Investigation<'_>, more: Vec<String>) -> Vec<String> {
+    let fault = found.resolver.fault.iter();
+    let mut notes: Vec<String> = fault
+        .map(|fault| format!("the resolver fails its test: {fault}"))
+        .collect();
+    notes.extend(found.resolver.obstacle.clone());
+    let mut names: Vec<&Domain> = found
+        .route
+        .hosts()
+        .iter()
+        .filter_map(|host| host.name())
+        .collect();
+    if let NextHop::Domain { domain, .. } = found.target() {
+        names.insert(0, domain);
+    }
+    for anchor in found.policy.negative_trust_anchors(found.today) {
+        if names
+            .iter()
+            .any(|name| remedy::is_at_or_below(name, &anchor.name))
+        {
+            let (name, entry) = (&anchor.name, &anchor.entry);
+            notes.push(format!(
+                "{name} and all below it count as unsigned: exception {entry}"
+            ));
+        }
+    }
+    notes.extend(more);
+    notes
+}

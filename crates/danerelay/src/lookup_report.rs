@@ -1,0 +1,160 @@
+//! One look-up for people and for programs: how it ended, what was found, and why there is no answer where there is none.
+
+use std::fmt;
+
+use dns::{Alias, Answer, Data, Lookup};
+use mail::{LookupFailure, Security};
+use serde::{Deserialize, Serialize};
+
+/// How a look-up ended (RFC 4035 §4.3), with outages apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LookupStatus {
+    Secure,
+    Insecure,
+    Bogus,
+    Indeterminate,
+    Failed,
+}
+
+impl LookupStatus {
+    /// The word of the table and of JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Secure => "secure",
+            Self::Insecure => "insecure",
+            Self::Bogus => "bogus",
+            Self::Indeterminate => "indeterminate",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing can be said of what was asked about: it could not be looked up or not be decided.
+    pub(crate) fn is_undecided(self) -> bool {
+        match self {
+            Self::Secure | Self::Insecure | Self::Bogus => false,
+            Self::Indeterminate | Self::Failed => true,
+        }
+    }
+}
+
+impl From<Security> for LookupStatus {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Secure => Self::Secure,
+            Security::Insecure => Self::Insecure,
+        }
+    }
+}
+
+impl From<&LookupFailure> for LookupStatus {
+    fn from(failure: &LookupFailure) -> Self {
+        match failure {
+            LookupFailure::Bogus => Self::Bogus,
+            LookupFailure::Indeterminate => Self::Indeterminate,
+            LookupFailure::Servfail
+            | LookupFailure::Rcode(_)
+            | LookupFailure::Timeout
+            | LookupFailure::Malformed
+            | LookupFailure::AliasLoop => Self::Failed,
+        }
+    }
+}
+
+/// What there is at the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Found {
+    Records,
+    Nodata,
+    Nxdomain,
+}
+
+impl Found {
+    /// The word of the table and of JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Nodata => "nodata",
+            Self::Nxdomain => "nxdomain",
+        }
+    }
+}
+
+/// What a look-up came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LookupReport {
+    pub(crate) status: LookupStatus,
+    /// Nothing where the look-up failed.
+    pub(crate) answer: Option<Found>,
+    pub(crate) records: Vec<String>,
+    pub(crate) aliases: Vec<AliasHop>,
+    /// In seconds.
+    pub(crate) ttl: Option<u32>,
+    /// `bogus`, `indeterminate`, `servfail`, `rcode NAME`, `timeout`, `malformed` or `alias loop`.
+    pub(crate) cause: Option<String>,
+    /// What failed, where, in plain words.
+    pub(crate) reason: Option<String>,
+    /// What the server that refused said about it (RFC 8914).
+    pub(crate) extended_error: Option<String>,
+}
+
+/// One alias followed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AliasHop {
+    from: String,
+    to: String,
+    status: LookupStatus,
+}
+
+impl From<&Alias> for AliasHop {
+    fn from(alias: &Alias) -> Self {
+        Self {
+            from: alias.from.to_string(),
+            to: alias.to.to_string(),
+            status: alias.security.into(),
+        }
+    }
+}
+
+impl fmt::Display for AliasHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} ({})", self.from, self.to, self.status.as_str())
+    }
+}
+
+impl LookupReport {
+    /// `words` writes a record.
+    pub(crate) fn new<T>(lookup: &Lookup<T>, words: impl Fn(&T) -> String) -> Self {
+        match lookup {
+            Ok(answer) => Self::of_answer(answer, words),
+            Err(failure) => Self {
+                status: (&failure.cause).into(),
+                answer: None,
+                records: Vec::new(),
+                aliases: Vec::new(),
+                ttl: None,
+                cause: Some(failure.cause.to_string()),
+                reason: failure.reason().map(ToString::to_string),
+                extended_error: failure.extended().map(ToString::to_string),
+            },
+        }
+    }
+
+    fn of_answer<T>(answer: &Answer<T>, words: impl Fn(&T) -> String) -> Self {
+        Self {
+            status: answer.security.into(),
+            answer: Some(match &answer.data {
+                Data::Records(_) => Found::Records,
+                Data::NoData => Found::Nodata,
+                Data::NxDomain => Found::Nxdomain,
+            }),
+            records: answer.records().iter().map(words).collect(),
+            aliases: answer.aliases.iter().map(AliasHop::from).collect(),
+            ttl: Some(answer.ttl),
+            cause: None,
+            reason: None,
+            extended_error: None,
+        }
+    }
+}
