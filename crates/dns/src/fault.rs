@@ -53,6 +53,22 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether no look-up can succeed because of it, whatever is asked for.
+    pub fn stops_everything(&self) -> bool {
+        match self {
+            Self::NoServers
+            | Self::Unreachable(_)
+            | Self::NoChannel(_)
+            | Self::NoSignatures
+            | Self::NotValidating
+            | Self::Root(_)
+            | Self::Insecure(_)
+            | Self::BogusAnswered(_) => true,
+            // Those names may be at fault, and other servers are asked.
+            Self::Failed { .. } | Self::OfOne { .. } => false,
+        }
+    }
+
     /// Whether answers come that validation would have refused or marked. If it is another that validates, nothing that it says
     /// can be used; if it is we, its consequences are in the status of each answer already.
     pub fn refutes(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use tokio::time::{Instant, timeout_at};
@@ -12,6 +12,7 @@ use crate::asked::{Asked, Found};
 use crate::belief::{Doubt, Expectations, Expected};
 use crate::budget::{TooMuch, Walk, Work};
 use crate::cache::TimedCache;
+use crate::fault::Fault;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
@@ -53,6 +54,8 @@ pub(crate) struct Lookups {
     answers: TimedCache<Asked, Kept>,
     under_way: Flights<Asked, Made>,
     doubt: Doubt,
+    /// What the last self-test found, if it was such that nothing can be looked up.
+    fault: ArcSwapOption<Fault>,
     config: ResolverConfig,
 }
 
@@ -64,6 +67,7 @@ impl Lookups {
             answers: TimedCache::new(config.octets_of_answers()),
             under_way: Flights::new(),
             doubt: Doubt::default(),
+            fault: ArcSwapOption::empty(),
             config,
         }
     }
@@ -99,6 +103,7 @@ impl Lookups {
             insecure: state.insecure.clone(),
             ..new.clone()
         });
+        self.fault.store(None);
         self.answers.clear();
         Ok(())
     }
@@ -141,6 +146,7 @@ impl Lookups {
         }
         let octets = self.config.octets_of_keys();
         self.state.rcu(|state| state.anchored(anchors.clone(), octets));
+        self.fault.store(None);
         self.answers.clear();
         self.doubt.raise();
         true
@@ -225,7 +231,8 @@ impl Lookups {
         }
         let state = self.state.load_full();
         let losses = state.upstream.losses();
-        let result = self.find(&state, start, asked, work).await;
+        let found = self.find(&state, start, asked, work).await;
+        let result = found.map_err(|failure| self.attributed(failure));
         self.doubt.note(result.is_err());
         let life = match &result {
             Ok(found) => Duration::from_secs(found.ttl().into()).min(ANSWER_LIFE),
@@ -242,6 +249,23 @@ impl Lookups {
             self.doubt.raise();
         }
         result
+    }
+
+    /// A failure while our own resolver is known to fail is put down to that.
+    fn attributed(&self, failure: NoAnswer) -> NoAnswer {
+        match &*self.fault.load() {
+            Some(fault) if !failure.is_ours() => {
+                let cause = failure.cause.clone();
+                let fault = Outage::SelfTest(Box::new(Fault::clone(fault)));
+                failure.because(cause, fault).ours()
+            }
+            Some(_) | None => failure,
+        }
+    }
+
+    pub(crate) fn note_fault(&self, fault: Option<&Fault>) {
+        let fault = fault.filter(|fault| fault.stops_everything()).cloned();
+        self.fault.store(fault.map(Arc::new));
     }
 
     async fn find(&self, state: &State, start: Instant, asked: &Asked, work: &Work) -> Kept {

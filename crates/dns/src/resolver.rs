@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::asked::{Asked, Found, TlsaFound};
 use crate::belief::Expected;
 use crate::budget::{Cost, Walk};
+use crate::fault::Fault;
 use crate::lookups::Lookups;
 use crate::presentation::{presented, to_type};
 use crate::record::{absolute, to_name};
@@ -133,7 +134,7 @@ impl Resolver {
 
     /// The servers that are asked, in their order: for people to read.
     pub fn servers(&self) -> Vec<String> {
-        self.0.servers()
+        self.lookups.servers()
     }
 
     /// MX records, by preference, and equal preferences in the order received; the first 100.
@@ -214,6 +215,11 @@ impl Resolver {
     /// Whether any server passes the root's signatures on.
     pub(crate) async fn signatures_arrive(&self) -> Result<bool, NoAnswer> {
         self.lookups.signatures_arrive().await
+    }
+
+    /// What the last self-test found; nothing if it passed. Failures are put down to it as long as it stands.
+    pub(crate) fn note_fault(&self, fault: Option<&Fault>) {
+        self.lookups.note_fault(fault);
     }
 
     pub(crate) fn has_servers(&self) -> bool {

@@ -44,10 +44,15 @@ pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
 /// each may be the next to answer a look-up; one that is silent now spoils nothing as long as another answers. What comes of
 /// it stays with the servers: none is believed that was found out.
 pub async fn run_as(resolver: &Resolver, mode: Mode, names: &Names) -> Result<(), Fault> {
-    match mode {
+    let result = match mode {
         Mode::TrustAd => believing(resolver, names).await,
         Mode::Validate => validating(resolver, names).await,
+    };
+    // In another mode than its own it may fail as it likes.
+    if result.is_ok() || resolver.mode() == mode {
+        resolver.note_fault(result.as_ref().err());
     }
+    result
 }
 
 async fn believing(resolver: &Resolver, names: &Names) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ use dns::self_test::{Fault, Names, run};
 use dns::{Mode, Resolver};
 use hickory_proto::op::{Message, Query};
 use mail::LookupFailure;
-use testworld::dns::{DnsFault, Role};
+use testworld::dns::{DnsFault, Questions, Role};
 
 /// What the self-test finds by the root and these names.
 async fn find(resolver: &Resolver, secure: &[&str], bogus: &[&str]) -> Result<(), Fault> {
@@ -225,4 +225,25 @@ async fn each_server_must_validate_and_silence_refutes_nothing() {
     resolver.tells("mx.secure.test A -> failed timeout").await;
     let unheard = find_by_root(&resolver).await;
     assert_eq!(unheard, Err(Fault::Unreachable(LookupFailure::Timeout)));
+}
+
+#[tokio::test]
+async fn failures_are_put_down_to_the_resolver_while_it_fails_its_test() {
+    let world = world().await;
+    let resolver = world.resolver(Mode::Validate);
+    let everything = ".";
+    world.breaks_below(everything, DnsFault::StripDnssec);
+    assert_eq!(run(&resolver, &Names::default()).await, Err(Fault::NoSignatures));
+    let failure = resolver.a(&domain("mx.secure.test")).await.unwrap_err();
+    assert!(failure.is_ours(), "{failure}");
+    assert_eq!(
+        failure.to_string(),
+        "bogus: our own resolver fails: the DNS servers leave out DNSSEC signatures: nothing can be validated behind \
+         them; use other servers"
+    );
+    world.mend_dns(&Questions::Below(everything.to_owned())).unwrap();
+    assert_eq!(run(&resolver, &Names::default()).await, Ok(()));
+    world.breaks("mx.hashed.test A", DnsFault::BadSignature);
+    let failure = resolver.a(&domain("mx.hashed.test")).await.unwrap_err();
+    assert!(!failure.is_ours(), "{failure}");
 }

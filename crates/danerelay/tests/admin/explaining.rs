@@ -106,3 +106,35 @@ async fn another_relay_is_not_asked() {
     });
     done.await.unwrap();
 }
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_fault_is_blamed_on_us_in_the_log_the_queue_and_the_explanation() {
+    let (world, other) = (World::start().await.unwrap(), World::start().await.unwrap());
+    world.domain("test").signed().add().unwrap();
+    let anchor = tempfile::NamedTempFile::new().unwrap();
+    let more = asking(&world, "validate", anchor.path());
+    std::fs::write(anchor.path(), other.trust_anchor_ds().unwrap()).unwrap();
+    let done = tokio::task::spawn_blocking(move || {
+        let relay = Relay::start(&more);
+        relay.wait_for("status=failing");
+        crate::common::Client::connect(relay.address).send("someone@test");
+        let line = relay.wait_for("status=deferred");
+        assert!(line.contains("our own resolver fails"), "{line}");
+        assert!(relay.print(&["queue", "list"]).contains("our own resolver fails"));
+        let id = relay.queue()[0]["id"].as_str().unwrap().to_owned();
+        assert!(
+            relay
+                .print(&["queue", "show", &id])
+                .contains("our own resolver fails")
+        );
+        let (found, status) = explained(&relay, &["test"]);
+        assert_eq!((status, &found["exception"]), (3, &Value::Null), "{found}");
+        assert!(
+            found["reason"]
+                .as_str()
+                .unwrap()
+                .contains("our own resolver fails"),
+            "{found}"
+        );
+    });
+    done.await.unwrap();
+}
