@@ -1,16 +1,17 @@
-//! The administrator's side of the store.
+//! The administrator's side of the store, and what reports read.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use mail::QueueId;
 use spool::{
-    Acted, Action, Content, Declared, Inspect, Manage, QueuedMessage, Selected, SpoolError, Summary,
-    Unreadable,
+    Acted, Action, Content, Declared, Inspect, Ledger, Manage, QueuedMessage, Selected, SpoolError, Summary,
+    Tally, Unreadable,
 };
 
 use crate::sql::schema::KNOWN_VERSION;
-use crate::sql::{declared, list, pages, stored, summary};
+use crate::sql::{declared, ledger, list, pages, stored, summary};
 use crate::store::EmbeddedSpool;
 use crate::writer::job::{ActJob, Job};
 
@@ -98,5 +99,18 @@ impl Manage for EmbeddedSpool {
             }))
         };
         self.opened.ask(job).await
+    }
+}
+
+impl Ledger for EmbeddedSpool {
+    async fn tallies(
+        &self,
+        days: RangeInclusive<Date>,
+        visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<u64, SpoolError> {
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| ledger::read(connection, &days, visit))
+            .await
     }
 }

@@ -1,22 +1,23 @@
 //! Looking into a spool without being its daemon.
 
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use mail::QueueId;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rustix::fs::Access;
 use spool::blocking::blocking;
 use spool::leases::LeaseTable;
-use spool::{Content, Declared, Inspect, QueuedMessage, SpoolError, Summary, Unreadable};
+use spool::{Content, Declared, Inspect, Ledger, QueuedMessage, SpoolError, Summary, Tally, Unreadable};
 
 use crate::disk::bodies::Directories;
 use crate::error;
 use crate::sql::connections::{self, DATABASE};
-use crate::sql::{declared, list, schema, stored, summary};
+use crate::sql::{declared, ledger, list, schema, stored, summary};
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -110,6 +111,23 @@ impl Inspect for ReadOnlySpool {
         self.read(move |connection| {
             let version = schema::version(connection)?;
             stored::content(connection, &directories, id, version)
+        })
+        .await
+    }
+}
+
+impl Ledger for ReadOnlySpool {
+    async fn tallies(
+        &self,
+        days: RangeInclusive<Date>,
+        visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<u64, SpoolError> {
+        self.read(move |connection| {
+            if schema::version(connection)? < 2 {
+                // The first version kept none.
+                return Ok(0);
+            }
+            ledger::read(connection, &days, visit)
         })
         .await
     }

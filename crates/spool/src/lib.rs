@@ -11,6 +11,7 @@
 //! * [`leases`]: who delivers what, in the memory of this process.
 //! * [`manage`]: [`Inspect`] and [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list`
 //!   shows.
+//! * [`ledger`]: [`Ledger`], what settlements have counted.
 //! * [`running`]: [`Running`], the daemon's side: what its start has found, and the end.
 //! * [`error`]: [`SpoolError`], by culprit.
 //! * `contract`: the tests that every store must pass; with the feature of that name.
@@ -27,6 +28,7 @@ pub mod damage;
 pub mod error;
 pub mod incoming;
 pub mod leases;
+pub mod ledger;
 pub mod listing;
 pub mod manage;
 pub mod message;
@@ -37,6 +39,7 @@ pub use content::{Content, ContentReader};
 pub use damage::{Damage, Flaw};
 pub use error::SpoolError;
 pub use incoming::Incoming;
+pub use ledger::{Ledger, Tally};
 pub use listing::{
     Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
     StateCounts, Summary, Unreadable, in_milliseconds,

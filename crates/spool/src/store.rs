@@ -7,6 +7,7 @@ use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
 use crate::incoming::Incoming;
+use crate::ledger::Ledger;
 use crate::manage::Manage;
 use crate::message::{
     Accepted, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
@@ -87,6 +88,6 @@ pub trait Spool: Send + Sync + 'static {
 }
 
 /// All that a daemon needs of its spool.
-pub trait Store: Spool + Manage + Running {}
+pub trait Store: Spool + Manage + Ledger + Running {}
 
-impl<S: Spool + Manage + Running> Store for S {}
+impl<S: Spool + Manage + Ledger + Running> Store for S {}

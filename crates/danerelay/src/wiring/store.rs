@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spool::{Inspect, SpoolError, Store};
+use spool::{Inspect, Ledger, SpoolError, Store};
 use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
 use crate::config::Config;
@@ -14,7 +14,7 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<impl Store + use<>>, Spo
 }
 
 /// Opens the spool of a daemon that does not run, or cannot be asked, to look at it.
-pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect, SpoolError> {
+pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect + Ledger, SpoolError> {
     ReadOnlySpool::open(&config.spool.path)
 }
 

@@ -8,19 +8,24 @@
 )]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use mail::QueueId;
+use jiff::civil::Date;
+use mail::{QueueId, Status};
+use parking_lot::Mutex;
 use rusqlite::Connection;
-use spool::contract::{commit, listed, message, octets, take};
+use spool::contract::{commit, listed, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Inspect, Manage, Running, Spool, SpoolError};
+use spool::{Inspect, Ledger, Manage, Running, Spool, SpoolError, Tally};
 use tempfile::TempDir;
 
 use super::open;
 use crate::ReadOnlySpool;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
+use crate::sql::state::State;
 
 /// A spool with three messages of this size whose middle one is damaged by this statement.
 pub(super) async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
@@ -234,6 +239,38 @@ async fn what_is_on_a_malformed_page_is_counted_not_deleted_and_the_writer_goes_
             "{refused:?}"
         );
         commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_of_the_ledger_does_not_hide_the_others() {
+    for statement in [
+        "UPDATE ledger SET next_hop = CAST(x'ff' AS TEXT) WHERE status = ?1",
+        "UPDATE ledger SET host = '..' WHERE status = ?1",
+        "UPDATE ledger SET security = 77 WHERE status = ?1",
+        "UPDATE ledger SET count = -1 WHERE status = ?1",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = open(directory.path()).await.unwrap();
+        for status in [Status::Sent, Status::Bounced] {
+            let new = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+            let lease = take(&spool, &new.pending[0]).await;
+            let settled = vec![settlement(0, status, None)];
+            spool.settle(lease, settled, now()).await.unwrap();
+        }
+        let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+        let bounced = State::after(Status::Bounced);
+        assert_eq!(connection.execute(statement, [bounced]).unwrap(), 1);
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let shown = Arc::clone(&found);
+        let visit = move |tally: Tally| {
+            shown.lock().push(tally.entry.status);
+            ControlFlow::Continue(())
+        };
+        let days = Date::MIN..=Date::MAX;
+        assert_eq!(spool.tallies(days, visit).await.unwrap(), 1, "{statement}");
+        assert_eq!(found.lock()[..], [Status::Sent], "{statement}");
         spool.close().await.unwrap();
     }
 }

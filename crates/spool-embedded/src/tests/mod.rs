@@ -23,7 +23,7 @@ use mail::{QueueId, Status};
 use rusqlite::Connection;
 use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Accepted, Inspect, Running, Spool, SpoolError};
+use spool::{Accepted, Inspect, Ledger, Running, Spool, SpoolError};
 use tempfile::TempDir;
 
 use crate::disk::bodies::Directories;
@@ -42,7 +42,7 @@ impl Harness for Directory {
         open(self.0.path()).await.unwrap()
     }
 
-    async fn open_to_look(&self) -> impl Inspect {
+    async fn open_to_look(&self) -> impl Inspect + Ledger {
         ReadOnlySpool::open(self.0.path()).unwrap()
     }
 

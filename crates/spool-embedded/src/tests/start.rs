@@ -10,11 +10,12 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::civil::Date;
 use mail::{QueueId, Status};
 use rusqlite::{Connection, params};
 use spool::contract::{commit, listed, message, noticed, now, octets, read, settlement, take, whole};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Inspect, Report, Running, Spool, SpoolError};
+use spool::{Inspect, Ledger, Report, Running, Spool, SpoolError};
 
 use super::open;
 use crate::disk::bodies::Directories;
@@ -86,6 +87,8 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         assert_eq!((summary.messages, summary.recipients.failed), (2, 1));
         let content = reader.content(ids[0]).await.unwrap().unwrap();
         assert_eq!(whole(&content).await, b"12345");
+        let none = |tally| panic!("{tally:?}");
+        assert_eq!(reader.tallies(Date::MIN..=Date::MAX, none).await.unwrap(), 0);
     }
     let spool = open(directory.path()).await.unwrap();
     assert_eq!((spool.messages(), spool.vanished_at_start()), (2, 0));

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use mail::{QueueId, Status};
 
 use super::scene::{
-    self, Harness, close, commit, deliver, message, noticed, now, octets, scan, settlement, take, visitor,
+    self, Harness, close, commit, deliver, gathered, message, noticed, now, octets, scan, settlement, take,
     whole,
 };
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
@@ -49,7 +49,7 @@ async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> Vec<QueuedMessage
 }
 
 async fn listed_after<S: Inspect>(store: &S, after: QueueId) -> Vec<QueuedMessage> {
-    let (found, visit) = visitor();
+    let (found, visit) = gathered();
     store.list_after(after, visit).await.unwrap();
     std::mem::take(&mut found.lock())
 }

@@ -1,7 +1,7 @@
 //! What every store must do, told as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
 //! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`:
-//! what their senders are told. `damage`: when what was stored is lost. `managing`: the administrator's side. `running`:
+//! what their senders are told. `damage`: when what was stored is lost. `ledger`: what is counted. `managing`: the administrator's side. `running`:
 //! from one start to the next. `scene`: the harness, and what all of these share.
 
 #![allow(
@@ -14,6 +14,7 @@
 )]
 
 mod damage;
+mod ledger;
 mod managing;
 mod reports;
 mod running;
@@ -31,6 +32,7 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
         way::everything(&fresh),
         reports::everything(&fresh),
         damage::everything(&fresh),
+        ledger::everything(&fresh),
         managing::everything(&fresh),
         running::everything(&fresh),
     );

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::content::CHUNK;
 use crate::{
-    Accepted, Content, Inspect, Lease, NewMessage, Pending, QueuedMessage, RecipientIndex, Running,
+    Accepted, Content, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage, RecipientIndex, Running,
     Settlement, Spool, SpoolError, Store, Unreadable,
 };
 
@@ -24,7 +24,7 @@ pub trait Harness {
     /// Opens the one store of this harness.
     fn open(&self) -> impl Future<Output = Self::Store>;
     /// Opens it to look only, beside the one that is open or without it.
-    fn open_to_look(&self) -> impl Future<Output = impl Inspect>;
+    fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger>;
     /// Destroys the stored content of a message, and nothing else. The store is closed.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
@@ -89,20 +89,20 @@ pub async fn whole(content: &Content) -> Vec<u8> {
 
 /// What is shown of the queue, or of one message, and what of that cannot be read.
 pub async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> (Vec<QueuedMessage>, Unreadable) {
-    let (found, visit) = visitor();
+    let (found, visit) = gathered();
     let unreadable = store.list(id, visit).await.unwrap();
     (std::mem::take(&mut found.lock()), unreadable)
 }
 
 /// What is shown, and a visitor who puts it there.
-pub(super) fn visitor() -> (
-    Arc<Mutex<Vec<QueuedMessage>>>,
-    impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
+pub(super) fn gathered<T: Send + 'static>() -> (
+    Arc<Mutex<Vec<T>>>,
+    impl FnMut(T) -> ControlFlow<()> + Send + 'static,
 ) {
     let found = Arc::new(Mutex::new(Vec::new()));
     let shown = Arc::clone(&found);
-    let visit = move |message| {
-        shown.lock().push(message);
+    let visit = move |one| {
+        shown.lock().push(one);
         ControlFlow::Continue(())
     };
     (found, visit)
