@@ -15,9 +15,19 @@ use crate::report::Report;
 use crate::returned::Returned;
 use crate::status::delivery_status;
 
+impl Report {
+    /// The report as a message, complete with its header, made at `now` under the queue id `id`.
+    ///
+    /// `original` is the beginning of the original's content, as much of it as is [`wanted`](Self::wanted); with less,
+    /// less is returned to the sender. `None` if there is no recipient to report (RFC 3464 §2.1 demands one).
+    pub fn build(&self, original: &[u8], id: QueueId, now: Timestamp) -> Option<Vec<u8>> {
+        (!self.recipients.is_empty()).then(|| build(self, original, id, now))
+    }
+}
+
 /// Everything that the builder would make up by itself, from a clock or from chance, is given to it here: the date,
 /// the message-id and the boundary.
-pub(crate) fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u8> {
+fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u8> {
     let recipients = report.sorted();
     let returned = Returned::new(report, original);
     let letter = letter(report, &recipients, returned.extent, now);

@@ -6,8 +6,8 @@ use mail::{
     Mailbox, Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
 };
 
+use crate::Diagnostic;
 use crate::encoding::Way;
-use crate::{Diagnostic, message, returned};
 
 /// One delivery status notification: what became of some recipients of one message.
 #[derive(Debug, Clone)]
@@ -75,19 +75,6 @@ impl RecipientReport {
 }
 
 impl Report {
-    /// The report as a message, complete with its header, made at `now` under the queue id `id`.
-    ///
-    /// `original` is the beginning of the original's content, as much of it as is [`wanted`](Self::wanted); with less,
-    /// less is returned to the sender. `None` if there is no recipient to report (RFC 3464 §2.1 demands one).
-    pub fn build(&self, original: &[u8], id: QueueId, now: Timestamp) -> Option<Vec<u8>> {
-        (!self.recipients.is_empty()).then(|| message::build(self, original, id, now))
-    }
-
-    /// How many octets of the original's beginning are needed to build this: never more than 100 KiB.
-    pub fn wanted(&self) -> usize {
-        returned::wanted(self)
-    }
-
     /// The envelope under which the report is to be sent: from the null reverse-path, so that nothing ever answers it
     /// (RFC 3464 §2, RFC 5321 §4.5.5), and itself not to be reported on (RFC 3461 §6.1).
     pub fn envelope(&self) -> Envelope {

@@ -46,8 +46,15 @@ pub(crate) enum Extent {
     Nothing,
 }
 
+impl Report {
+    /// How many octets of the original's beginning are needed to build this: never more than 100 KiB.
+    pub fn wanted(&self) -> usize {
+        wanted(self)
+    }
+}
+
 /// How many octets of the original are needed: all where it is to be returned whole, else what its header may have.
-pub(crate) fn wanted(report: &Report) -> usize {
+fn wanted(report: &Report) -> usize {
     let limit = u64::try_from(HEADER).unwrap_or(u64::MAX);
     let wanted = if may_return_all(report) {
         report.size

@@ -2,21 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mail::EventLog;
-use spool::{Accepted, Spool, SpoolError};
+use spool::{Accepted, Spool};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::config::ListenerConfig;
-use crate::connections::{Connections, Excess};
 use crate::session::Session;
-use crate::shortage::Shortage;
+use crate::shared::{Shared, stopped};
 use crate::{log, replies};
 
 /// How long to wait after an error of `accept` that does not concern one connection alone.
@@ -25,16 +24,6 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// Takes mail from clients into a spool.
 pub struct Listener<S> {
     shared: Arc<Shared<S>>,
-}
-
-/// What all sessions share.
-pub(crate) struct Shared<S> {
-    pub(crate) spool: Arc<S>,
-    pub(crate) on_accepted: Box<dyn Fn(Accepted) + Send + Sync>,
-    pub(crate) log: Arc<dyn EventLog>,
-    config: watch::Receiver<Arc<ListenerConfig>>,
-    connections: Arc<Connections>,
-    shortage: Shortage,
 }
 
 impl<S: Spool> Listener<S> {
@@ -48,14 +37,7 @@ impl<S: Spool> Listener<S> {
         on_accepted: impl Fn(Accepted) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                spool,
-                on_accepted: Box::new(on_accepted),
-                log,
-                config,
-                connections: Arc::default(),
-                shortage: Shortage::default(),
-            }),
+            shared: Arc::new(Shared::new(spool, config, log, Box::new(on_accepted))),
         }
     }
 
@@ -108,12 +90,6 @@ async fn accept_loop<S: Spool>(
     }
 }
 
-/// Ready once the daemon is stopping.
-pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that nobody is left who could say so.
-    let _ = shutdown.wait_for(|stop| *stop).await;
-}
-
 /// One line for a client for whom there is no place; a client that does not take it at once learns nothing.
 async fn turn_away(mut stream: TcpStream, config: &ListenerConfig) {
     let line = replies::too_many_connections(&config.hostname);
@@ -154,41 +130,6 @@ impl<S: Spool> Shared<S> {
                     turn_away(stream, &config).await;
                 }
             }
-        }
-    }
-
-    fn report_excess(&self, client: IpAddr, excess: Excess) {
-        let limit = match excess {
-            Excess::All => "limits.connections",
-            Excess::Client => "limits.connections_per_client",
-        };
-        self.log.write(&log::connection_refused(client, limit));
-    }
-}
-
-impl<S> Shared<S> {
-    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins.
-    pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
-        if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
-            if self.shortage.refused(Instant::now()) {
-                self.log.write(&log::spool_full(client, error));
-            }
-        } else {
-            self.log.write(&log::spool_failed(client, error));
-        }
-    }
-
-    /// The spool took a message; if there was a shortage, it is over.
-    pub(crate) fn report_room(&self) {
-        if let Some(ended) = self.shortage.over(Instant::now()) {
-            self.log.write(&log::spool_accepting(ended));
-        }
-    }
-
-    /// A task that panicked took its own connection with it and nothing else.
-    fn report_panic(&self, ended: Result<(), JoinError>) {
-        if let Err(error) = ended {
-            self.log.write(&log::session_failed(&error));
         }
     }
 }

@@ -27,6 +27,7 @@ mod received;
 mod refusals;
 mod replies;
 mod session;
+mod shared;
 mod shortage;
 
 #[cfg(test)]

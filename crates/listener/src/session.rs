@@ -16,10 +16,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::accept::{Shared, stopped};
 use crate::config::ListenerConfig;
 use crate::refusals::{Refusals, Subject};
 use crate::replies;
+use crate::shared::{Shared, stopped};
 
 /// How much is read at once while commands are expected: what an idle connection keeps in memory.
 const COMMAND_READ: usize = 2048;

@@ -1,7 +1,6 @@
 //! From the policy file as written to the policy in force.
 
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -10,8 +9,9 @@ use toml::Spanned;
 
 use crate::compile_exceptions;
 use crate::compile_lists;
-use crate::file_error::{Fault, FileError, position};
+use crate::file_error::FileError;
 use crate::mistake::{Mistake, PolicyError};
+use crate::notes::{Notes, Text};
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
@@ -34,60 +34,14 @@ pub struct Sources<'a> {
     pub today: Date,
 }
 
-/// A file and what it says.
-#[derive(Debug, Clone, Copy)]
-pub struct Text<'a> {
-    /// Its path, by which errors call it.
-    pub file: &'a Path,
-    /// Its content.
-    pub text: &'a str,
-}
-
-/// Notes on one file, taken while it is compiled.
-pub(crate) struct Notes<'a> {
-    pub(crate) file: String,
-    text: &'a str,
-    errors: Vec<(usize, FileError)>,
-    pub(crate) warnings: Vec<Warning>,
-}
-
-impl<'a> Notes<'a> {
-    fn new(source: &Text<'a>) -> Self {
-        Self {
-            file: source.file.display().to_string(),
-            text: source.text,
-            errors: Vec::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, span: &Range<usize>, mistake: &Mistake) {
-        let fault = Fault::Wrong(mistake.to_string());
-        let error = FileError::at(&self.file, self.text, span, fault);
-        self.errors.push((span.start, error));
-    }
-
-    pub(crate) fn warn(&mut self, span: &Range<usize>, remark: Remark) {
-        let line = self.line(span);
-        let file = self.file.clone();
-        self.warnings.push(Warning { file, line, remark });
-    }
-
-    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
-        position(self.text, span.start).0
-    }
-
-    /// Joins the faults of reading and those found since, in the order of the file.
-    fn finish(mut self, faults: Vec<FileError>) -> (Vec<FileError>, Vec<Warning>) {
-        self.errors.sort_by_key(|(start, _)| *start);
-        let mut errors = faults;
-        errors.extend(self.errors.into_iter().map(|(_, error)| error));
-        errors.sort_by_key(|error| (error.line, error.column));
-        (errors, self.warnings)
+impl Policy {
+    /// Makes a policy of a policy file. All of its errors are reported together.
+    pub fn compile(sources: &Sources<'_>) -> Result<(Self, Vec<Warning>), PolicyError> {
+        compile(sources)
     }
 }
 
-pub(crate) fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), PolicyError> {
+fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), PolicyError> {
     let mut policy = Policy::builtin();
     let (mut errors, mut warnings) = compile_policy_file(sources, &mut policy);
     if let Some(added) = &sources.added {

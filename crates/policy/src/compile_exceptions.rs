@@ -4,9 +4,9 @@ use jiff::civil::Date;
 use mail::Domain;
 use toml::Spanned;
 
-use crate::compile::Notes;
 use crate::exceptions::{DaneException, NegativeTrustAnchor};
 use crate::mistake::Mistake;
+use crate::notes::Notes;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::schema::Exception;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use mail::Domain;
 use toml::Spanned;
 
-use crate::compile::Notes;
 use crate::list::{BadLines, DomainList, NoList};
 use crate::mistake::Mistake;
+use crate::notes::Notes;
 use crate::pattern::Pattern;
 use crate::policy::{LoadedList, Policy};
 use crate::schema::{DomainRule, List, ListKind};

@@ -31,6 +31,7 @@ pub mod facts;
 pub mod file_error;
 pub mod list;
 mod mistake;
+mod notes;
 pub mod pattern;
 mod policy;
 mod rules;
@@ -39,8 +40,9 @@ pub mod settings;
 pub mod toml_file;
 pub mod warning;
 
-pub use compile::{Sources, Text};
+pub use compile::Sources;
 pub use exceptions::NegativeTrustAnchor;
 pub use mistake::PolicyError;
+pub use notes::Text;
 pub use policy::{LoadedList, Policy};
 pub use warning::{Remark, Warning};

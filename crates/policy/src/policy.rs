@@ -5,14 +5,11 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use mail::{Domain, NextHop};
 
-use crate::compile::{self, Sources};
 use crate::exceptions::{Exceptions, NegativeTrustAnchor};
 use crate::list::DomainList;
-use crate::mistake::PolicyError;
 use crate::rules::{Defaults, Rules};
 use crate::schema::ListKind;
 use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, ModeSource};
-use crate::warning::Warning;
 
 /// A policy in force. It is never changed: a reload makes another.
 #[derive(Debug, Clone, Default)]
@@ -52,11 +49,6 @@ impl Policy {
     /// The policy that holds where there is no policy file.
     pub fn builtin() -> Self {
         Self::default()
-    }
-
-    /// Makes a policy of a policy file. All of its errors are reported together.
-    pub fn compile(sources: &Sources<'_>) -> Result<(Self, Vec<Warning>), PolicyError> {
-        compile::compile(sources)
     }
 
     /// The policy file, as it was named; `None` for the built-in policy.

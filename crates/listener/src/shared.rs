@@ -1,0 +1,82 @@
+//! What all sessions share, and what is said of them together.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mail::EventLog;
+use spool::{Accepted, SpoolError};
+use tokio::sync::watch;
+use tokio::task::JoinError;
+
+use crate::config::ListenerConfig;
+use crate::connections::{Connections, Excess};
+use crate::log;
+use crate::shortage::Shortage;
+
+/// What all sessions share.
+pub(crate) struct Shared<S> {
+    pub(crate) spool: Arc<S>,
+    pub(crate) on_accepted: Box<dyn Fn(Accepted) + Send + Sync>,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) config: watch::Receiver<Arc<ListenerConfig>>,
+    pub(crate) connections: Arc<Connections>,
+    shortage: Shortage,
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn new(
+        spool: Arc<S>,
+        config: watch::Receiver<Arc<ListenerConfig>>,
+        log: Arc<dyn EventLog>,
+        on_accepted: Box<dyn Fn(Accepted) + Send + Sync>,
+    ) -> Self {
+        Self {
+            spool,
+            on_accepted,
+            log,
+            config,
+            connections: Arc::default(),
+            shortage: Shortage::default(),
+        }
+    }
+
+    pub(crate) fn report_excess(&self, client: IpAddr, excess: Excess) {
+        let limit = match excess {
+            Excess::All => "limits.connections",
+            Excess::Client => "limits.connections_per_client",
+        };
+        self.log.write(&log::connection_refused(client, limit));
+    }
+
+    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins.
+    pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
+        if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
+            if self.shortage.refused(Instant::now()) {
+                self.log.write(&log::spool_full(client, error));
+            }
+        } else {
+            self.log.write(&log::spool_failed(client, error));
+        }
+    }
+
+    /// The spool took a message; if there was a shortage, it is over.
+    pub(crate) fn report_room(&self) {
+        if let Some(ended) = self.shortage.over(Instant::now()) {
+            self.log.write(&log::spool_accepting(ended));
+        }
+    }
+
+    /// A task that panicked took its own connection with it and nothing else.
+    pub(crate) fn report_panic(&self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            self.log.write(&log::session_failed(&error));
+        }
+    }
+}
+
+/// Ready once the daemon is stopping.
+pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left who could say so.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
