@@ -12,6 +12,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -252,4 +253,42 @@ fn json_on_standard_error_is_a_line_an_object_whatever_a_client_says() {
     );
     let object: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(object["sender"], accepted["from"]);
+}
+
+/// A target that does not open, and one that does later: a pipe with a name, which waits for a reader.
+#[test]
+fn a_target_that_does_not_open_holds_up_neither_a_reload_nor_the_end() {
+    let mut relay = Relay::start(NO_DNS);
+    let pipe = relay.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let file = relay.path("danerelay.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("target = \"log\"", "target = \"pipe\"")).unwrap();
+    relay.signal(Signal::HUP);
+    relay.wait_for("reason=\"log.target: opening it takes too long; the log stays where it was\"");
+    relay.wait_for("status=loaded");
+    // Whoever reads it now gets what is said from now on.
+    let reader = BufReader::new(std::fs::File::open(&pipe).unwrap());
+    let mut lines = reader.lines();
+    Client::connect(relay.address).send("someone@nowhere.example");
+    while !lines.next().unwrap().unwrap().ends_with("event=accepted") {}
+    // Nobody reads on.
+    relay.signal(Signal::TERM);
+    assert_eq!(relay.wait().code(), Some(0));
+}
+
+#[test]
+fn a_systemd_that_takes_no_messages_holds_up_neither_the_start_nor_the_end() {
+    let directory = prepared(NO_DNS);
+    let path = directory.path().join("notify");
+    let _systemd = UnixDatagram::bind(&path).unwrap();
+    let filling = UnixDatagram::unbound().unwrap();
+    filling.connect(&path).unwrap();
+    filling.set_nonblocking(true).unwrap();
+    while filling.send(b"STATUS=full").is_ok() {}
+    let mut relay = Relay::start_in(directory, |command| command.env("NOTIFY_SOCKET", path));
+    Client::connect(relay.address).send("someone@nowhere.example");
+    relay.signal(Signal::HUP);
+    relay.wait_for("status=loaded");
+    relay.stop();
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
 use mail::event::{Level, Value};
-use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status};
+use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Source, Status};
 use policy::Policy;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::sync::Semaphore;
@@ -258,6 +258,9 @@ impl<S: Spool> Delivery<S> {
         if is_damage(error) {
             let remedy = format!("danerelay queue delete --id {id}");
             event = event.with("remedy", Value::Quoted(remedy));
+        } else {
+            // As long as it lasts, all that is due meets it.
+            event = event.caused_by(Source::Trouble("delivery from the spool"));
         }
         self.events.write(&event);
     }

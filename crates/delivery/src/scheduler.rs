@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::event::{Level, Value};
-use mail::{Event, EventLog, QueueId};
+use mail::{Event, EventLog, QueueId, Source};
 use spool::{Pending, Spool, SpoolError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -316,7 +316,8 @@ impl<S: Spool> Scheduler<S> {
         self.events.write(
             &Event::new(Level::Error, "fault")
                 .with("id", Value::Word(id.to_string()))
-                .with("error", Value::Quoted(error.to_string())),
+                .with("error", Value::Quoted(error.to_string()))
+                .caused_by(Source::Trouble("fault")),
         );
         Left {
             again: vec![Again::Deliver, Again::Report],

@@ -39,13 +39,14 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// As [`Printable`], for a text of several lines: the newlines between them stay.
+/// As [`Printable`], for a text of several lines: the newlines between them stay, and tabs do.
 #[derive(Debug, Clone, Copy)]
 pub struct PrintableLines<'a>(pub &'a str);
 
 impl fmt::Display for PrintableLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_runs(f, self.0, |c| c != '\n' && is_unprintable(c), escape_octets)
+        let hidden = |c| !matches!(c, '\n' | '\t') && is_unprintable(c);
+        write_runs(f, self.0, hidden, escape_octets)
     }
 }
 
@@ -115,8 +116,8 @@ mod tests {
         );
         assert!(shown.ends_with("\\xC2\\xADü\"\\"), "{shown}");
         assert_eq!(
-            PrintableLines("a\nb\r\u{2029}c\n").to_string(),
-            "a\nb\\x0D\\xE2\\x80\\xA9c\n"
+            PrintableLines("a\n\tb\r\u{2029}c\n").to_string(),
+            "a\n\tb\\x0D\\xE2\\x80\\xA9c\n"
         );
     }
 

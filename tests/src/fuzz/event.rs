@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mail::Event;
 use mail::event::{Level, Value};
+use mail::render::{Form, fit};
 use serde_json::Value as Json;
 
 use super::input::Input;
@@ -11,7 +12,8 @@ use super::input::Input;
 const KEYS: [&str; 8] = ["id", "to", "from", "status", "dane", "reason", "delay", "relay"];
 
 /// Kinds and texts of up to eight fields: the line is one line without control characters or marks that turn the
-/// direction of writing, it has exactly these fields, and each value can be read back, from the text and the JSON.
+/// direction of writing, it has exactly these fields, and each value can be read back, from the text and the JSON. Where it
+/// must be short, it is, and still a line with these fields.
 pub fn event(octets: &[u8]) {
     let mut input = Input::new(octets);
     let name = input.choice(&["delivery", "accepted"]);
@@ -33,6 +35,27 @@ pub fn event(octets: &[u8]) {
         assert_eq!(read_back(value, written), original(value), "{text}");
     }
     json(&event);
+    short(&event);
+}
+
+fn short(event: &Event) {
+    const MOST: usize = 500;
+    for form in [Form::Text, Form::Json(&"2026-11-22T10:00:00Z")] {
+        let mut line = String::new();
+        fit(event, form, &mut line, MOST);
+        harmless(&line);
+        assert!(line.len() <= MOST, "{line}");
+        match form {
+            Form::Text => {
+                let more = usize::from(event.name != "delivery");
+                assert_eq!(fields(&line).len(), event.fields.len() + more, "{line}");
+            }
+            Form::Json(_) => {
+                let object: serde_json::Map<String, Json> = serde_json::from_str(&line).expect("JSON");
+                assert_eq!(object.len(), event.fields.len() + 3, "{line}");
+            }
+        }
+    }
 }
 
 fn value(input: &mut Input<'_>) -> Value {
@@ -52,7 +75,7 @@ fn harmless(line: &str) {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}')
     };
     assert!(!line.contains(hidden), "{line:?}");
 }

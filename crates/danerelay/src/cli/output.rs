@@ -35,3 +35,29 @@ pub(super) fn notice(text: &str) {
 pub(super) fn printable(text: &str) -> String {
     Printable(text).to_string()
 }
+
+/// Octets of a message as a terminal may be shown them: line by line, and without anything that it would obey.
+pub(super) fn for_terminal(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    for chunk in octets.utf8_chunks() {
+        let lines = chunk.valid().replace("\r\n", "\n");
+        text.push_str(&PrintableLines(&lines).to_string());
+        for octet in chunk.invalid() {
+            text.push_str(&format!("\\x{octet:02X}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_terminal;
+
+    #[test]
+    fn a_terminal_obeys_no_message() {
+        assert_eq!(
+            for_terminal(b"To: \xc3\xbc\r\n\tx\r\n\r\n\x1b]0;title\x07\xff\xe2\x80\xae\n"),
+            "To: \u{fc}\n\tx\n\n\\x1B]0;title\\x07\\xFF\\xE2\\x80\\xAE\n"
+        );
+    }
+}

@@ -12,6 +12,9 @@ use super::{resolver, unvalidated, words};
 use crate::config::Loaded;
 use crate::policy_file::LoadedPolicy;
 
+/// So many warnings of one kind stand in the log for one reading of the files.
+const TOLD: usize = 100;
+
 /// Says that the daemon serves, with what it runs, and what it does not demand signatures for.
 pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
     log.write(started);
@@ -84,9 +87,34 @@ pub(super) fn recovery<S: Running>(spool: &S, log: &dyn EventLog) {
     }
 }
 
-/// Writes each warning as an event of this name.
+/// Writes each warning as an event of this name; of very many, the first.
 pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], name: &'static str, log: &dyn EventLog) {
-    for warning in warnings {
-        log.write(&Event::new(Level::Warning, name).with("reason", Value::Quoted(warning.to_string())));
+    let words = |warning: &T| warning.to_string();
+    for reason in bounded(warnings.iter().map(words)) {
+        log.write(&Event::new(Level::Warning, name).with("reason", Value::Quoted(reason)));
+    }
+}
+
+/// The first hundred, and how many more there are: a list of a hundred thousand lines may have a fault in each.
+pub(super) fn bounded(words: impl ExactSizeIterator<Item = String>) -> impl Iterator<Item = String> {
+    let more = words.len().saturating_sub(TOLD);
+    let rest = (more > 0).then(|| format!("{more} more; `danerelay config check` shows all"));
+    words.take(TOLD).chain(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_warnings_the_first_are_told() {
+        let told = |count: usize| bounded((0..count).map(|number| number.to_string())).collect::<Vec<_>>();
+        assert_eq!(told(TOLD).len(), TOLD);
+        let many = told(100_000);
+        assert_eq!(many.len(), TOLD + 1);
+        assert_eq!(
+            many.last().map(String::as_str),
+            Some("99900 more; `danerelay config check` shows all")
+        );
     }
 }

@@ -155,7 +155,7 @@ impl<S: Store> Daemon<S> {
                 }
             }
         };
-        notify::stopping();
+        notify::stopping(&self.status).await;
         tokio::select! {
             () = self.stop() => verdict,
             () = signals.stop() => {
@@ -167,7 +167,7 @@ impl<S: Store> Daemon<S> {
     }
 
     async fn reload_and_notify(&mut self) -> Result<Reloaded, Refusal> {
-        notify::reloading();
+        notify::reloading(&self.status);
         let outcome = self.reload().await;
         notify::ready(&self.status);
         outcome

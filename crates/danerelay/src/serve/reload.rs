@@ -1,14 +1,15 @@
 //! SIGHUP: everything is read again, and takes effect whole or not at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dns::TrustAnchors;
 use listener::ListenerConfig;
 use mail::event::{Event, EventLog, Level, Value};
 use spool::Store;
 
-use super::announce::warn;
+use super::announce::{bounded, warn};
 use super::start::Daemon;
 use super::{resolver, settings};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
@@ -51,34 +52,35 @@ impl<S: Store> Daemon<S> {
 
     /// Reads the files. Where one is wrong, says which event is to tell that, and what is wrong with it.
     async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (&'static str, String)> {
-        let named = self.named.clone();
-        let reading = tokio::task::spawn_blocking(move || load(named.as_deref()));
-        let (loaded, policy) = match tokio::time::timeout(READING, reading).await {
+        let (named, anchors) = (self.named.clone(), self.anchor_file());
+        let reading = tokio::task::spawn_blocking(move || load(named.as_deref(), &anchors));
+        let (loaded, policy, anchors) = match tokio::time::timeout(READING, reading).await {
             Ok(Ok(read)) => read?,
             Ok(Err(panicked)) => return Err(("config", panicked.to_string())),
             Err(_) => return Err(("config", "reading the files takes too long".to_owned())),
         };
         let settings = settings::listener(&loaded.config, &self.hostname)
             .map_err(|error| ("config", error.to_string()))?;
-        self.reload_trust_anchors()
+        self.set_trust_anchors(&anchors)
             .map_err(|faults| ("resolver", faults))?;
         Ok((loaded, policy, settings))
     }
 
     /// The same file as at the start: to name another waits for the next. Somebody may keep it up to date (RFC 5011).
-    fn reload_trust_anchors(&self) -> Result<(), String> {
-        let file = self
-            .started_with
-            .get("dns")
-            .and_then(|dns| dns.get("trust_anchor"));
-        let file = file.and_then(toml::Value::as_str).unwrap_or_default();
-        let anchors = resolver::trust_anchors(Path::new(file)).map_err(|error| error.to_string())?;
-        let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(&anchors));
+    fn anchor_file(&self) -> PathBuf {
+        let dns = self.started_with.get("dns");
+        let file = dns.and_then(|dns| dns.get("trust_anchor"));
+        file.and_then(toml::Value::as_str).unwrap_or_default().into()
+    }
+
+    fn set_trust_anchors(&self, anchors: &TrustAnchors) -> Result<(), String> {
+        let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(anchors));
         if changed.map_err(|error| error.to_string())? {
+            let file = self.anchor_file().display().to_string();
             self.log.write(
                 &Event::new(Level::Info, "resolver")
                     .with("status", Value::Word("trust-anchors".to_owned()))
-                    .with("file", Value::Quoted(file.to_owned()))
+                    .with("file", Value::Quoted(file))
                     .with("anchors", Value::Word(count.to_string())),
             );
         }
@@ -120,11 +122,12 @@ impl<S: Store> Daemon<S> {
     /// Each fault is a line of its own. The log file may have been moved away all the same.
     async fn refuse(&mut self, name: &'static str, faults: &str) -> Refusal {
         self.reopen_log(&self.loaded.config.log).await;
-        for fault in faults.lines() {
+        let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
+        for fault in bounded(lines.into_iter()) {
             self.log.write(
                 &Event::new(Level::Error, name)
                     .with("status", Value::Word("refused".to_owned()))
-                    .with("reason", Value::Quoted(fault.to_owned())),
+                    .with("reason", Value::Quoted(fault)),
             );
         }
         Refusal::new(RefusalKind::Configuration, faults)
@@ -137,19 +140,20 @@ impl<S: Store> Daemon<S> {
     }
 }
 
-/// Configuration and policy, as [`Daemon::read`].
-fn load(named: Option<&Path>) -> Result<(Loaded, LoadedPolicy), (&'static str, String)> {
+/// Configuration, policy and trust anchors, as [`Daemon::read`].
+fn load(
+    named: Option<&Path>,
+    anchors: &Path,
+) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (&'static str, String)> {
     let loaded = config::load(named).map_err(|error| ("config", error.to_string()))?;
     let policy = policy_file::load(&loaded).map_err(|error| ("policy", error.to_string()))?;
     // The one in force has the list yet.
-    match policy
-        .warnings
-        .iter()
-        .find(|warning| warning.remark.loses_a_list())
-    {
-        Some(lost) => Err(("policy", lost.to_string())),
-        None => Ok((loaded, policy)),
+    let mut warnings = policy.warnings.iter();
+    if let Some(lost) = warnings.find(|warning| warning.remark.loses_a_list()) {
+        return Err(("policy", lost.to_string()));
     }
+    let anchors = resolver::trust_anchors(anchors).map_err(|error| ("resolver", error.to_string()))?;
+    Ok((loaded, policy, anchors))
 }
 
 /// The dotted keys that differ and that a reload does not change.

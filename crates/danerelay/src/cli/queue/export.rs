@@ -1,7 +1,7 @@
 //! `danerelay queue export`.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::source::{self, Source, wait};
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
 use crate::cli::Verdict;
 use crate::cli::client::{AdminError, Client};
+use crate::cli::output::for_terminal;
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -24,7 +25,7 @@ pub(crate) struct ExportArguments {
     id: QueueId,
 
     /// The file, made for its owner alone when the message is whole, in place of what is there; without this option
-    /// standard output.
+    /// standard output. On a terminal, what that would obey is written out.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -74,6 +75,8 @@ async fn read<S: Inspect>(spool: &S, arguments: &ExportArguments) -> Result<(), 
 /// Where the message goes.
 enum Output {
     Standard(BufWriter<StdoutLock<'static>>),
+    /// Standard output again, where somebody looks at it.
+    Terminal(BufWriter<StdoutLock<'static>>),
     /// A file beside the one that is wanted, which it replaces when it is whole.
     File(PathBuf, BufWriter<File>, TempPath),
     /// What is there and no file, such as a pipe: nothing may take its place.
@@ -83,7 +86,14 @@ enum Output {
 impl Output {
     fn open(file: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = file else {
-            return Ok(Self::Standard(BufWriter::new(io::stdout().lock())));
+            let output = io::stdout();
+            let shown = output.is_terminal();
+            let output = BufWriter::new(output.lock());
+            return Ok(if shown {
+                Self::Terminal(output)
+            } else {
+                Self::Standard(output)
+            });
         };
         let opened = match fs::metadata(path) {
             Ok(found) if !found.is_file() => File::options()
@@ -105,10 +115,11 @@ impl Output {
     fn write(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let written = match self {
             Self::Standard(output) => output.write_all(octets),
+            Self::Terminal(output) => output.write_all(for_terminal(octets).as_bytes()),
             Self::File(_, output, _) | Self::Device(_, output) => output.write_all(octets),
         };
         written.map_err(|cause| match self {
-            Self::Standard(_) => Failure::Output(cause),
+            Self::Standard(_) | Self::Terminal(_) => Failure::Output(cause),
             Self::File(path, ..) | Self::Device(path, _) => Failure::File {
                 path: path.clone(),
                 cause,
@@ -119,7 +130,9 @@ impl Output {
     /// Makes a file of what was written; without this there is none.
     fn finish(self) -> Result<(), Failure> {
         let (path, finished) = match self {
-            Self::Standard(mut output) => return output.flush().map_err(Failure::Output),
+            Self::Standard(mut output) | Self::Terminal(mut output) => {
+                return output.flush().map_err(Failure::Output);
+            }
             Self::Device(path, mut output) => (path, output.flush()),
             Self::File(path, output, temporary) => {
                 let finished = publish(output, temporary, &path);
