@@ -54,6 +54,6 @@ mod tests {
             "{line}"
         );
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(read["key\u{202e}"][0], text);
+        assert_eq!(read, serde_json::json!({ "key\u{202e}": [text] }));
     }
 }

@@ -71,11 +71,11 @@ fn write(event: &Event, form: Form<'_>, line: &mut String, (room, end): (usize, 
         match form {
             Form::Text => {
                 let separator = if before == start { "" } else { ", " };
-                write!(line, "{separator}{key}=")?;
+                [separator, key, "="].iter().for_each(|part| line.push_str(part));
                 write_text(value, line, room)?;
             }
             Form::Json(_) => {
-                write!(line, ",\"{key}\":")?;
+                [",\"", key, "\":"].iter().for_each(|part| line.push_str(part));
                 write_json(value, line, room)?;
             }
         }
@@ -165,9 +165,10 @@ fn write_stages(line: &mut String, stages: &[Duration], separator: char) -> fmt:
     Ok(())
 }
 
-/// With two decimals.
+/// With two decimals, rounded.
 fn write_seconds(line: &mut String, duration: Duration) -> fmt::Result {
-    write!(line, "{:.2}", duration.as_secs_f64())
+    let rounded = duration.saturating_add(Duration::from_millis(5));
+    write!(line, "{}.{:02}", rounded.as_secs(), rounded.subsec_millis() / 10)
 }
 
 /// Writes what is `plain` as it is and all else by `escape`, at most `room` octets and no half of an escape.
@@ -179,6 +180,15 @@ fn write_cut(
     escape: impl Fn(&mut String, char) -> fmt::Result,
 ) -> fmt::Result {
     let end = line.len().saturating_add(room);
+    // Nearly all of them.
+    if text.len() <= room
+        && text
+            .bytes()
+            .all(|octet| octet.is_ascii() && plain(char::from(octet)))
+    {
+        line.push_str(text);
+        return Ok(());
+    }
     for c in text.chars() {
         let before = line.len();
         if plain(c) {

@@ -1,5 +1,6 @@
 //! What commands write: text that a terminal can be trusted with, to a standard output that may end early.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use mail::printable::{Printable, PrintableLines};
@@ -41,9 +42,10 @@ pub(super) fn for_terminal(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
     for chunk in octets.utf8_chunks() {
         let lines = chunk.valid().replace("\r\n", "\n");
-        text.push_str(&PrintableLines(&lines).to_string());
+        // Writing to a string does not fail.
+        let _ = write!(text, "{}", PrintableLines(&lines));
         for octet in chunk.invalid() {
-            text.push_str(&format!("\\x{octet:02X}"));
+            let _ = write!(text, "\\x{octet:02X}");
         }
     }
     text

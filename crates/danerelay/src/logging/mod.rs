@@ -23,6 +23,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_cost;
+#[cfg(test)]
 mod tests_datagram;
 mod throttle;
 mod writer;

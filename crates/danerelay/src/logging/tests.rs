@@ -230,9 +230,9 @@ fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_pl
     // The line `last` may have come when there was room already, or be one of those lost.
     let gap = lines.next().unwrap();
     let last = lines.next();
-    let lost = count - kept + usize::from(last.is_none());
+    let missing = count - kept + usize::from(last.is_none());
     assert!(
-        gap.contains(&format!(" error lost={lost}, ")) && gap.ends_with("event=log"),
+        gap.contains(&format!(" error lost={missing}, ")) && gap.ends_with("event=log"),
         "{gap}"
     );
     assert!(last.is_none_or(|last| last.contains("id=last")), "{last:?}");

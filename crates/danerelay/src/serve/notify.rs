@@ -96,9 +96,9 @@ pub(super) fn ready(status: &Status) {
 
 /// A reload begins; [`ready`] ends it.
 pub(super) fn reloading(status: &Status) {
-    let mut states = vec![NotifyState::Reloading];
-    states.extend(NotifyState::monotonic_usec_now());
-    status.say(&states, None);
+    let mut news = vec![NotifyState::Reloading];
+    news.extend(NotifyState::monotonic_usec_now());
+    status.say(&news, None);
 }
 
 /// The daemon is about to end.

@@ -1,0 +1,119 @@
+//! What a line costs whoever has it, and the process: `cargo test --release -p danerelay what_a_line_costs -- --ignored
+//! --nocapture` prints a table. Nothing is asserted about times.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use super::stream::Kind;
+use super::*;
+use crate::config::schema::LogFormat;
+
+const LINES: u32 = 200_000;
+
+/// A line as most are.
+fn delivery(number: u32) -> Event {
+    let word = |text: &str| Value::Word(text.to_owned());
+    Event::new(Level::Info, "delivery")
+        .with("id", word(&format!("01JDB3{number:020}")))
+        .with("from", Value::Path("sender@client.example".to_owned()))
+        .with("to", Value::Address("info@example.nl".to_owned()))
+        .with("mode", word("dane opportunistic"))
+        .with("dane", Value::Quoted("Verify (Secure TLSA RRs found)".to_owned()))
+        .with("tls", word("TLSv1.3:TLS_AES_256_GCM_SHA384"))
+        .with("tlsvalid", Value::Quoted("0 (ok)".to_owned()))
+        .with("relay", word("mx1.example.nl [192.0.2.1]"))
+        .with("dsn", Value::Integer(250))
+        .with("status", word("sent"))
+        .with("enhanced", word("2.0.0"))
+        .with("port", Value::Integer(25))
+        .with("reply", Value::Quoted("250 2.0.0 Ok: queued as 4XYZ".to_owned()))
+        .with("mx", word("secure"))
+        .with("base", word("mx1.example.nl"))
+        .with("tlsa", Value::Quoted("3 1 1 29c8601c…".to_owned()))
+        .with("sts", Value::Absent)
+        .with("delay", Value::Seconds(Duration::from_millis(210)))
+        .with("delays", Value::Stages(vec![Duration::from_millis(50); 4]))
+        .with("attempt", Value::Integer(1))
+        .with("size", Value::Integer(10_240))
+}
+
+/// As it was before there was a queue: each line is written by whoever has it.
+struct Direct(Mutex<File>);
+
+impl EventLog for Direct {
+    fn write(&self, event: &Event) {
+        let (format, kind) = (LogFormat::Text, Kind::File);
+        let line = Frame::Line { format, kind }.of(event);
+        self.0.lock().unwrap().write_all(&line).unwrap();
+    }
+}
+
+/// Makes events and drops them.
+struct Nowhere;
+
+impl EventLog for Nowhere {
+    fn write(&self, event: &Event) {
+        std::hint::black_box(event);
+    }
+}
+
+/// CPU time of this process so far, in seconds.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+fn measure(name: &str, threads: u32, log: &dyn EventLog, finish: impl FnOnce()) {
+    let (began, before) = (Instant::now(), cpu());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| (0..LINES / threads).for_each(|number| log.write(&delivery(number))));
+        }
+    });
+    let handed_over = began.elapsed().as_secs_f64();
+    finish();
+    let (all, lines) = (began.elapsed().as_secs_f64(), f64::from(LINES));
+    println!(
+        "| {name} | {threads} | {:.0} | {:.0} | {:.2} |",
+        lines / handed_over,
+        lines / all,
+        (cpu() - before) / lines * 1e6
+    );
+}
+
+fn append(path: &Path) -> File {
+    OpenOptions::new().append(true).create(true).open(path).unwrap()
+}
+
+#[test]
+#[ignore = "prints a table"]
+fn what_a_line_costs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    println!("| way | threads | handed over/s | written/s | CPU a line, µs |\n|---|---|---|---|---|");
+    for threads in [1, 4] {
+        measure("no log", threads, &Nowhere, || {});
+        measure(
+            "written at once",
+            threads,
+            &Direct(Mutex::new(append(&path))),
+            || {},
+        );
+        let settings = Log {
+            target: path.to_str().unwrap().to_owned(),
+            ..Log::default()
+        };
+        let log = Logger::open(&settings).unwrap();
+        measure("queue", threads, &*log, || log.finish(START));
+    }
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let (format, kind) = (LogFormat::Text, Kind::File);
+    let target = Target::stream(stream::Stream::new(writer), Frame::Line { format, kind });
+    let log = Logger::start(target, Level::Info).unwrap();
+    measure("queue, nobody reads", 4, &*log, || {});
+}
