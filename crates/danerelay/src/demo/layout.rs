@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
+use mail::printable::Printable;
+
 /// Columns of a line.
 const WIDTH: usize = 80;
 /// What stands before each line of a paragraph.
@@ -47,9 +49,10 @@ impl Paint {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// A delivery line, broken between its fields where that is possible.
+    /// A delivery line, broken between its fields where that is possible. Nothing in it is left that a terminal would obey.
     pub(super) fn delivery_line(self, line: &str) -> String {
-        let pieces = fields(line).into_iter().flat_map(|field| {
+        let line = Printable(line).to_string();
+        let pieces = fields(&line).into_iter().flat_map(|field| {
             let look = HIGHLIGHTED
                 .iter()
                 .any(|key| field.starts_with(key))
@@ -177,6 +180,11 @@ mod tests {
         );
         let bare = painted.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
         assert_eq!(bare, plain.delivery_line(LINE));
+        let hostile = Paint { colours: true }.delivery_line("status=sent, reply=\"\u{1b}[2J\u{202e}\"");
+        assert_eq!(
+            hostile,
+            "    \u{1b}[1mstatus=sent,\u{1b}[0m reply=\"\\x1B[2J\\xE2\\x80\\xAE\""
+        );
     }
 
     #[test]

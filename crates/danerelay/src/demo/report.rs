@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use mail::printable::PrintableLines;
 use serde_json::json;
 
 use super::Performance;
@@ -54,10 +53,7 @@ impl Report {
         if self.json {
             let line = json::line(&object(number, scene, performance));
             let line = line.map_err(|error| DemoError::Output(error.into()))?;
-            write(&format!(
-                "{line}
-"
-            ))?;
+            write(&format!("{line}\n"))?;
             return Ok(good);
         }
         let verdict = match (good, performance.arrival) {
@@ -153,10 +149,11 @@ fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
         && performance.arrival == expected.arrival
 }
 
-/// Writes to standard output at once: whoever watches sees each scene when it is over.
+/// Writes to standard output at once: whoever watches sees each scene when it is over. What others wrote of it is escaped
+/// already, and our own colours stay.
 pub(super) fn write(text: &str) -> Result<(), DemoError> {
     let mut out = io::stdout().lock();
-    write!(out, "{}", PrintableLines(text))
+    out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(DemoError::Output)
 }
