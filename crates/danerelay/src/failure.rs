@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dns::QuestionError;
 use spool::SpoolError;
 
+use crate::access::is_lasting;
 use crate::cli::tlsa::InputError;
 use crate::cli::{AdminError, Verdict};
 use crate::config::ConfigError;
@@ -57,23 +58,26 @@ impl Failure {
     /// What the exit status says of it.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            // What a moment may mend is no fault of the configuration: systemd is to try again.
-            Self::Start(StartError::Listen { .. } | StartError::System(_))
-            | Self::Output(_)
-            | Self::File { .. } => Verdict::Bad,
+            Self::Output(_) | Self::File { .. } => Verdict::Bad,
+            Self::Start(error) => error.verdict(),
             Self::Demo(error) => error.verdict(),
             Self::Admin(error) => error.verdict(),
-            Self::Start(StartError::Spool { cause, .. }) | Self::Spool(cause) => of_spool(cause),
-            Self::Config(_) | Self::Policy(_) | Self::Start(_) | Self::Question(_) | Self::Input(_) => {
-                Verdict::Unusable
+            Self::Spool(cause) => of_spool(cause),
+            Self::Config(ConfigError::Unreadable { cause, .. })
+            | Self::Policy(PolicyFileError::Unreadable { cause, .. })
+                if !is_lasting(cause) =>
+            {
+                Verdict::Bad
             }
+            Self::Config(_) | Self::Policy(_) | Self::Question(_) | Self::Input(_) => Verdict::Unusable,
         }
     }
 }
 
 /// Damage and failing disks are findings; the rest is the administrator's to set right.
-fn of_spool(error: &SpoolError) -> Verdict {
+pub(crate) fn of_spool(error: &SpoolError) -> Verdict {
     match error {
+        SpoolError::Io(error) if is_lasting(error) => Verdict::Unusable,
         SpoolError::Full
         | SpoolError::TooManyMessages
         | SpoolError::Io(_)

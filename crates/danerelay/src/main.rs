@@ -12,9 +12,10 @@
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the door;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`demo`]: the relay in a world of its own.
-//! * [`surroundings`]: where the configuration and the machine do not fit.
+//! * [`access`]: whose files are in the way; [`surroundings`]: where the configuration and the machine do not fit.
 //! * [`failure`]: why a command came to no end, and the exit status for it.
 
+mod access;
 mod admin;
 mod cli;
 mod config;

@@ -1,11 +1,12 @@
 //! Reads the policy that the configuration names.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use policy::file_error;
 use policy::{Policy, PolicyError, Sources, Text, Warning};
 
+use crate::access::{self, Use};
 use crate::config::Loaded;
 
 /// A policy and where it comes from.
@@ -22,7 +23,7 @@ pub(crate) struct LoadedPolicy {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyFileError {
     /// The file cannot be read.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), access::explain(path, Use::Read, cause))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -61,8 +62,7 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
             text: &text,
         },
         added: None,
-        // An octet that is no UTF-8 spoils its line, not the list.
-        read: &|list| Ok(String::from_utf8_lossy(&std::fs::read(list)?).into_owned()),
+        read: &read_list,
         today: jiff::Zoned::now().date(),
     })?;
     Ok(LoadedPolicy {
@@ -70,4 +70,15 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
         warnings,
         file: Some(path.clone()),
     })
+}
+
+/// An octet that is no UTF-8 spoils its line, not the list.
+fn read_list(path: &Path) -> io::Result<String> {
+    match std::fs::read(path) {
+        Ok(octets) => Ok(String::from_utf8_lossy(&octets).into_owned()),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            access::explain(path, Use::Read, &error),
+        )),
+    }
 }

@@ -8,6 +8,7 @@ use jiff::Zoned;
 use policy::Policy;
 use rustix::fs::statvfs;
 
+use crate::access::words;
 use crate::config::remarks::Hello;
 use crate::config::schema::DnsMode;
 use crate::config::units::Size;
@@ -139,15 +140,4 @@ fn log_place(target: &LogTarget) -> Option<String> {
         LogTarget::File(file) => (file.parent()?, "`log.target`: there is no directory"),
     };
     (!path.exists()).then(|| format!("{what} {}", path.display()))
-}
-
-/// What the system says, without its number.
-pub(crate) fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    match error.raw_os_error() {
-        Some(number) => text
-            .strip_suffix(&format!(" (os error {number})"))
-            .map_or_else(|| text.clone(), str::to_owned),
-        None => text,
-    }
 }

@@ -6,15 +6,22 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt}
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
+
+use super::protocol::Greeting;
+use crate::access::{self, Use};
 
 /// Owner and group may talk to the daemon.
 const MODE: u32 = 0o660;
 /// The directory, where it has to be made: its group may look for the socket.
 const DIRECTORY_MODE: u32 = 0o750;
-/// Whoever listens on a socket lets a connection in at once.
+/// Whoever listens on a socket lets a connection in at once, and a daemon says who it is.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest line that is taken for a daemon's greeting, in octets.
+const GREETING: u64 = 64 << 10;
 
 /// A listening socket; its file goes with this value.
 #[derive(Debug)]
@@ -23,6 +30,7 @@ pub(crate) struct Door {
     listener: UnixListener,
     /// Device and inode of the file, by which it is known to be ours still.
     file: (u64, u64),
+    replaced: bool,
 }
 
 /// Why there is no socket.
@@ -31,11 +39,22 @@ pub(crate) enum DoorError {
     /// Another daemon answers there.
     #[error("another daemon listens on {}", .0.display())]
     InUse(PathBuf),
+    /// Somebody else does.
+    #[error("another program listens on {}, and no danerelay: `admin.socket` needs a path of its own", .0.display())]
+    OtherProgram(PathBuf),
+    /// Somebody does who says nothing.
+    #[error("whoever listens on {} does not answer: a daemon that hangs, or another program", .0.display())]
+    Silent(PathBuf),
     /// Something else is there, and it is not ours to remove.
-    #[error("{} is no socket", .0.display())]
-    Foreign(PathBuf),
+    #[error("{} is {found} and no socket: move it away, or name another path in `admin.socket`", path.display())]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
     /// The system does not allow it.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), access::explain(path, Use::Write, cause))]
     Io {
         /// The socket.
         path: PathBuf,
@@ -57,8 +76,9 @@ impl Door {
             builder.recursive(true).mode(DIRECTORY_MODE);
             builder.create(directory).map_err(failed)?;
         }
-        if is_socket(path)? && answers(path).await {
-            return Err(DoorError::InUse(path.to_owned()));
+        let replaced = is_socket(path)?;
+        if replaced {
+            is_stale(path).await?;
         }
         // Nobody may come in before the mode is right: so it is set under another name first.
         let mut aside = path.as_os_str().to_owned();
@@ -73,7 +93,13 @@ impl Door {
             path: path.to_owned(),
             listener,
             file,
+            replaced,
         })
+    }
+
+    /// Whether the socket of a daemon was there that did not end in order.
+    pub(crate) fn has_replaced_another(&self) -> bool {
+        self.replaced
     }
 
     /// The next client.
@@ -105,29 +131,61 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Whether there is a socket; nothing is `false`, anything else an error.
 fn is_socket(path: &Path) -> Result<bool, DoorError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => Ok(true),
-        Ok(_) => Err(DoorError::Foreign(path.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(cause) => Err(DoorError::Io {
-            path: path.to_owned(),
-            cause,
-        }),
-    }
+    let kind = match fs::symlink_metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => {
+            let path = path.to_owned();
+            return Err(DoorError::Io { path, cause });
+        }
+    };
+    let found = if kind.is_socket() {
+        return Ok(true);
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_file() {
+        "a file"
+    } else {
+        "a device or a pipe"
+    };
+    let path = path.to_owned();
+    Err(DoorError::Foreign { path, found })
 }
 
-/// Whether anybody listens: all but a plain refusal counts as somebody.
-async fn answers(path: &Path) -> bool {
-    match timeout(PATIENCE, UnixStream::connect(path)).await {
-        Ok(Err(error)) => error.kind() != io::ErrorKind::ConnectionRefused,
-        Ok(Ok(_)) | Err(_) => true,
-    }
+/// Nothing, if nobody listens on the socket any more; else who does.
+async fn is_stale(path: &Path) -> Result<(), DoorError> {
+    let path = path.to_owned();
+    let stream = match timeout(PATIENCE, UnixStream::connect(&path)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(()),
+        // Of datagrams, say.
+        Ok(Err(error)) if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => {
+            return Err(DoorError::OtherProgram(path));
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(DoorError::Silent(path)),
+        Ok(Err(cause)) => return Err(DoorError::Io { path, cause }),
+        Err(_) => return Err(DoorError::Silent(path)),
+    };
+    let mut line = String::new();
+    let mut reader = BufReader::new(stream.take(GREETING));
+    let greeting = reader.read_line(&mut line);
+    Err(match timeout(PATIENCE, greeting).await {
+        Err(_) => DoorError::Silent(path),
+        Ok(Ok(_)) if serde_json::from_str::<Greeting>(&line).is_ok() => DoorError::InUse(path),
+        Ok(Ok(_) | Err(_)) => DoorError::OtherProgram(path),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixDatagram;
+
     use super::*;
+    use crate::admin::protocol::Hello;
 
     #[tokio::test]
     async fn it_is_made_with_its_directory_for_owner_and_group_and_goes_with_the_daemon() {
@@ -148,9 +206,40 @@ mod tests {
         // Dropped without being removed, as by a kill.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let door = Door::open(&path).await.unwrap();
-        assert!(matches!(Door::open(&path).await, Err(DoorError::InUse(_))));
-        let (stream, accepted) = tokio::join!(UnixStream::connect(&path), door.accept());
-        drop((stream.unwrap(), accepted.unwrap()));
+        assert!(door.has_replaced_another());
+        // One that hangs says nothing.
+        assert!(matches!(Door::open(&path).await, Err(DoorError::Silent(_))));
+        let greet = async {
+            // The one before has gone away.
+            door.accept().await.unwrap();
+            let mut stream = door.accept().await.unwrap();
+            let greeting = Greeting::Hello(Hello {
+                version: "1.0.0".to_owned(),
+                spool: "/var/spool/danerelay".to_owned(),
+            });
+            let line = serde_json::to_string(&greeting).unwrap() + "\n";
+            stream.write_all(line.as_bytes()).await.unwrap();
+        };
+        let (second, ()) = tokio::join!(Door::open(&path), greet);
+        assert!(matches!(second, Err(DoorError::InUse(_))));
+    }
+
+    #[tokio::test]
+    async fn another_programs_socket_is_told_from_a_daemons() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("admin.sock");
+        let other = UnixListener::bind(&path).unwrap();
+        let speak = async {
+            let (mut stream, _) = other.accept().await.unwrap();
+            stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
+        };
+        let (opened, ()) = tokio::join!(Door::open(&path), speak);
+        assert!(matches!(opened, Err(DoorError::OtherProgram(_))), "{opened:?}");
+        fs::remove_file(&path).unwrap();
+        let _datagrams = UnixDatagram::bind(&path).unwrap();
+        let opened = Door::open(&path).await;
+        assert!(matches!(opened, Err(DoorError::OtherProgram(_))), "{opened:?}");
+        assert!(path.exists());
     }
 
     #[tokio::test]
@@ -158,7 +247,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("admin.sock");
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(Door::open(&path).await, Err(DoorError::Foreign(_))));
+        let foreign = Door::open(&path).await.unwrap_err().to_string();
+        assert!(foreign.contains("is a file and no socket"), "{foreign}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         fs::remove_file(&path).unwrap();
         let door = Door::open(&path).await.unwrap();

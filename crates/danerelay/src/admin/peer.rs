@@ -5,6 +5,8 @@ use std::fs;
 
 use tokio::net::UnixStream;
 
+use crate::access::name_of;
+
 /// Where the names of users are looked for.
 const USERS: &str = "/etc/passwd";
 
@@ -39,28 +41,5 @@ impl fmt::Display for Peer {
             write!(f, ", pid {pid}")?;
         }
         f.write_str(")")
-    }
-}
-
-/// The name of a user in the lines of `passwd(5)`.
-fn name_of(uid: u32, users: &str) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let found: u32 = fields.nth(1)?.parse().ok()?;
-        (found == uid).then_some(name)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_found_by_its_number() {
-        let users = "root:x:0:0:root:/root:/bin/sh\n\n+::::::\nbroken\nmail:x:8:8::/var/mail:/bin/false\n";
-        assert_eq!(name_of(0, users), Some("root"));
-        assert_eq!(name_of(8, users), Some("mail"));
-        assert_eq!(name_of(9, users), None);
     }
 }

@@ -27,6 +27,7 @@ mod validate;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::access::{self, Use};
 use document::Document;
 use policy::file_error::{self, FileError};
 pub(crate) use schema::{Config, LogTarget};
@@ -79,7 +80,7 @@ impl Loaded {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// A file that was named, or that exists, cannot be read.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), access::explain(path, Use::Read, cause))]
     Unreadable {
         /// The file.
         path: PathBuf,

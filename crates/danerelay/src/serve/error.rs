@@ -2,23 +2,36 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dns::ResolverError;
 use mail::{AddressError, DomainError};
+use rustls::pki_types::pem;
 use spool::SpoolError;
 
+use super::lock_holder::Holder;
+use super::ownership::OwnershipError;
 use super::resolver::ResolverPlanError;
+use super::sockets::{PassedError, lacks_family};
 use super::tls::TlsError;
+use crate::access::{self, Use, is_lasting};
+use crate::cli::Verdict;
+use crate::config::LogTarget;
+use crate::failure::of_spool;
 
-/// Why the daemon cannot start. All but the last are the administrator's to mend.
+/// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     /// The log's target cannot be opened.
-    #[error("log.target: {0}")]
-    Log(io::Error),
+    #[error("`log.target`: {}", log_words(target, cause))]
+    Log {
+        /// The target.
+        target: LogTarget,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// The system does not tell its name.
-    #[error("the system's name cannot be read: {0}; set `hostname`")]
+    #[error("the system's name cannot be read: {}; set `hostname`", access::words(.0))]
     NoHostname(io::Error),
     /// The system's name is none for a mail server.
     #[error("the system's name {name:?} is no domain name: {cause}; set `hostname`")]
@@ -35,16 +48,16 @@ pub(crate) enum StartError {
     #[error("hostname: {0}")]
     Ehlo(AddressError),
     /// An address is taken, is not this machine's, or needs a privilege.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address}: {}", listen_words(cause))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
         cause: io::Error,
     },
-    /// systemd passes something that is no listening TCP socket.
-    #[error("a socket passed by systemd cannot be used: {0}")]
-    PassedSocket(io::Error),
+    /// What systemd passes is not what it says.
+    #[error("socket activation: {0}")]
+    PassedSocket(#[from] PassedError),
     /// There is nowhere to listen.
     #[error("there is no address to listen on: `listen.smtp` is empty, and systemd passes no sockets")]
     NoAddress,
@@ -57,8 +70,16 @@ pub(crate) enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The spool cannot be used.
+    /// Owners and modes are in the way of the spool, or would be.
     #[error("the spool {}: {cause}", path.display())]
+    Ownership {
+        /// Its directory.
+        path: PathBuf,
+        /// How.
+        cause: OwnershipError,
+    },
+    /// The spool cannot be used.
+    #[error("the spool {}: {}", path.display(), spool_words(path, cause))]
     Spool {
         /// Its directory.
         path: PathBuf,
@@ -66,6 +87,75 @@ pub(crate) enum StartError {
         cause: SpoolError,
     },
     /// The system has no threads or signals for us.
-    #[error("the system does not let the daemon run: {0}")]
+    #[error("the system does not let the daemon run: {}", access::words(.0))]
     System(io::Error),
+}
+
+impl StartError {
+    /// What the exit status says of it. What another try may mend is 1, so that systemd tries again.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let lasts = match self {
+            Self::Log { cause, .. } => is_lasting(cause),
+            Self::Listen { cause, .. } => is_lasting(cause) || lacks_family(cause),
+            Self::Tls(cause) | Self::ResolverPlan(ResolverPlanError::Tls(cause)) => is_lasting_tls(cause),
+            Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
+            Self::Spool { cause, .. } => return of_spool(cause),
+            Self::System(_) => false,
+            Self::NoHostname(_)
+            | Self::Hostname { .. }
+            | Self::Postmaster(_)
+            | Self::Ehlo(_)
+            | Self::PassedSocket(_)
+            | Self::NoAddress
+            | Self::ResolverPlan(ResolverPlanError::Anchor { .. })
+            | Self::Resolver(_)
+            | Self::Ownership { .. } => true,
+        };
+        if lasts { Verdict::Unusable } else { Verdict::Bad }
+    }
+}
+
+fn is_lasting_tls(error: &TlsError) -> bool {
+    match error {
+        TlsError::Unreadable {
+            cause: pem::Error::Io(error),
+            ..
+        } => is_lasting(error),
+        TlsError::Unreadable { .. }
+        | TlsError::Root { .. }
+        | TlsError::NoRoots(_)
+        | TlsError::Settings(_)
+        | TlsError::NameServers(_) => true,
+    }
+}
+
+fn log_words(target: &LogTarget, cause: &io::Error) -> String {
+    match target {
+        LogTarget::File(path) => format!("{}: {}", path.display(), access::explain(path, Use::Write, cause)),
+        LogTarget::Stderr | LogTarget::Syslog | LogTarget::Journald => access::words(cause),
+    }
+}
+
+fn listen_words(cause: &io::Error) -> String {
+    let words = access::words(cause);
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{words}: ports below 1024 need the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit)"
+        ),
+        io::ErrorKind::AddrInUse => format!("{words}: another program listens there"),
+        io::ErrorKind::AddrNotAvailable => format!("{words}: no interface of this machine has it now"),
+        _ => words,
+    }
+}
+
+/// Whose lock it is, and what stands in the way, which the spool itself does not know.
+fn spool_words(path: &Path, cause: &SpoolError) -> String {
+    match cause {
+        SpoolError::Locked { path, .. } => {
+            let lock = path.join("lock");
+            format!("its lock {} is {}", lock.display(), Holder::of(&lock))
+        }
+        SpoolError::Io(error) => access::explain(path, Use::Keep, error),
+        other => other.to_string(),
+    }
 }

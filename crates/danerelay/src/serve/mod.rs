@@ -11,7 +11,9 @@
 
 mod announce;
 mod error;
+mod lock_holder;
 mod notify;
+mod ownership;
 mod reload;
 pub(crate) mod resolv_conf;
 pub(crate) mod resolver;
@@ -59,10 +61,20 @@ const DATE_CHECK: Duration = Duration::from_mins(1);
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let policy = policy_file::load(&loaded)?;
-    let log = Logger::open(&loaded.config.log).map_err(StartError::Log)?;
+    let spool = &loaded.config.spool.path;
+    // Before the log: root is to leave no file behind that keeps others out.
+    ownership::examine(spool).map_err(|cause| StartError::Ownership {
+        path: spool.clone(),
+        cause,
+    })?;
+    let log = Logger::open(&loaded.config.log).map_err(|cause| StartError::Log {
+        target: loaded.config.log.target(),
+        cause,
+    })?;
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
     let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
+    announce::warn(ownership::root().as_slice(), "config", &*log);
     let most = raise_descriptor_limit();
     announce::warn(
         surroundings::descriptors(&loaded.config, most).as_slice(),

@@ -10,6 +10,7 @@ use mail::Domain;
 
 use super::resolv_conf::{self, System};
 use super::tls::{self, TlsError};
+use crate::access::{self, Use};
 use crate::config::schema::{Config, DnsMode, Tls};
 use crate::config::units::Server;
 
@@ -39,7 +40,7 @@ pub(crate) struct Choice {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolverPlanError {
     /// The trust anchors cannot be read.
-    #[error("{}: {cause}", path.display())]
+    #[error("`dns.trust_anchor`: {}: {}", path.display(), access::explain(path, Use::Read, cause))]
     AnchorUnreadable {
         /// Their file.
         path: PathBuf,
@@ -47,7 +48,7 @@ pub(crate) enum ResolverPlanError {
         cause: io::Error,
     },
     /// The trust anchors are wrong.
-    #[error("{}: {cause}", path.display())]
+    #[error("`dns.trust_anchor`: {}: {cause}", path.display())]
     Anchor {
         /// Their file.
         path: PathBuf,

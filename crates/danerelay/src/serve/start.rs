@@ -217,7 +217,16 @@ async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
         return None;
     }
     match Door::open(socket).await {
-        Ok(door) => Some(door),
+        Ok(door) => {
+            if door.has_replaced_another() {
+                let reason = format!(
+                    "{} was left by a daemon that did not end in order, and is replaced",
+                    socket.display()
+                );
+                log.write(&Event::new(Level::Info, "admin").with("reason", Value::Quoted(reason)));
+            }
+            Some(door)
+        }
         Err(error) => {
             let reason = format!("there is no admin socket: {error}");
             log.write(&Event::new(Level::Warning, "admin").with("reason", Value::Quoted(reason)));

@@ -9,13 +9,14 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
+use crate::access::explain_pem;
 use crate::config::schema::{Tls, TlsGroup, TlsVersion};
 
 /// Why there is no TLS: the administrator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// The roots cannot be read.
-    #[error("{}: {cause}", path.display())]
+    #[error("`tls.webpki_roots`: {}: {}", path.display(), explain_pem(path, cause))]
     Unreadable {
         /// Their file.
         path: PathBuf,
@@ -23,15 +24,17 @@ pub(crate) enum TlsError {
         cause: pem::Error,
     },
     /// A certificate in the file is no root.
-    #[error("{}: {cause}", path.display())]
+    #[error("`tls.webpki_roots`: {}: certificate {number} cannot be a root: it is malformed", path.display())]
     Root {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        cause: rustls::Error,
+        /// Its place in the file, from 1.
+        number: usize,
     },
     /// There is no root.
-    #[error("tls.webpki_roots: {0}")]
+    #[error(
+        "`tls.webpki_roots`: there is no certificate in the file; allowed: a PEM file of CERTIFICATE blocks"
+    )]
     NoRoots(#[from] WebPkiSetupError),
     /// Groups and versions do not fit together.
     #[error("[tls]: {0}")]
@@ -95,13 +98,12 @@ fn roots_of_file(path: &Path) -> Result<RootCertStore, TlsError> {
         cause,
     };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-        roots
-            .add(certificate.map_err(unreadable)?)
-            .map_err(|cause| TlsError::Root {
-                path: path.to_owned(),
-                cause,
-            })?;
+    for (number, certificate) in (1..).zip(CertificateDer::pem_file_iter(path).map_err(unreadable)?) {
+        let added = roots.add(certificate.map_err(unreadable)?);
+        added.map_err(|_| TlsError::Root {
+            path: path.to_owned(),
+            number,
+        })?;
     }
     Ok(roots)
 }

@@ -1,7 +1,7 @@
 //! The lock file that keeps a second daemon away.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -16,13 +16,16 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "open, it holds the lock")] 
 impl Lock {
     /// Takes the lock, and writes our process id into the file for whoever meets it.
     pub(crate) fn take(spool: &Path) -> Result<Self, SpoolError> {
-        let mut file = OpenOptions::new()
+        let path = spool.join("lock");
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(spool.join("lock"))?;
+            .open(&path);
+        let mut file = opened
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {}", path.display(), error.kind())))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use dane::{InvalidName, TlsaSyntaxError};
 use rustls::pki_types::pem;
 
+use crate::access::explain_pem;
+
 /// Input that cannot be worked with: the user's to mend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The certificates cannot be read.
-    #[error("{}: {}", path.display(), pem_words(cause))]
+    #[error("{}: {}", path.display(), explain_pem(path, cause))]
     Pem {
         /// Their file.
         path: PathBuf,
@@ -100,15 +102,4 @@ pub(crate) enum InputError {
         /// The file.
         path: PathBuf,
     },
-}
-
-/// The system's words where the system refuses, and ours where the PEM form is broken.
-fn pem_words(cause: &pem::Error) -> String {
-    match cause {
-        pem::Error::Io(error) => error.to_string(),
-        pem::Error::MissingSectionEnd { .. } => "a PEM block has a beginning and no end".to_owned(),
-        pem::Error::IllegalSectionStart { .. } => "a PEM block begins with a malformed line".to_owned(),
-        pem::Error::Base64Decode(_) => "a PEM block is not base64".to_owned(),
-        other => other.to_string(),
-    }
 }

@@ -1,0 +1,238 @@
+//! Why a file cannot be used, in terms of owners and modes, and whether another try may mend that.
+
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::process::geteuid;
+use rustls::pki_types::pem;
+
+/// Where the names of users and groups are looked for.
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
+
+/// What is to be done at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To read a file.
+    Read,
+    /// To write a file, or to make it in its directory.
+    Write,
+    /// To keep files in a directory, or to make it in its own.
+    Keep,
+}
+
+impl Use {
+    fn wanted(self) -> Access {
+        match self {
+            Self::Read => Access::READ_OK,
+            Self::Write => Access::READ_OK | Access::WRITE_OK,
+            Self::Keep => Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+        }
+    }
+
+    /// What the user must be able to do, and a mode that would let it.
+    fn needed(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Read => ("read it", "its group and mode 0640"),
+            Self::Write => ("write it", "that owner and mode 0640"),
+            Self::Keep => ("keep files in it", "that owner and mode 0750"),
+        }
+    }
+}
+
+/// Owner and mode of what stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Denied {
+    path: PathBuf,
+    owner: String,
+    mode: u32,
+    user: String,
+    must: &'static str,
+    example: &'static str,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            owner,
+            mode,
+            user,
+            must,
+            example,
+        } = self;
+        write!(
+            f,
+            "permission denied: {} belongs to {owner} and has mode {mode:04o}, and {user} must be able to {must}; \
+             {example} would do, for example",
+            path.display()
+        )
+    }
+}
+
+/// What stands in the way of this use, if owners and modes do. The directories above come first.
+pub(crate) fn denied(path: &Path, purpose: Use) -> Option<Denied> {
+    let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+    above.reverse();
+    for directory in above {
+        let Ok(found) = fs::metadata(directory) else { break };
+        if found.is_dir() && rustix::fs::access(directory, Access::EXEC_OK).is_err() {
+            return Some(Denied::of(directory, &found, ("enter it", "mode 0711")));
+        }
+    }
+    match fs::metadata(path) {
+        Ok(found) => {
+            let denied = rustix::fs::access(path, purpose.wanted()).is_err();
+            denied.then(|| Denied::of(path, &found, purpose.needed()))
+        }
+        // To be made, in the nearest directory that there is.
+        Err(_) if purpose != Use::Read => {
+            let directory = path.ancestors().skip(1).find(|directory| directory.exists())?;
+            denied(directory, Use::Keep)
+        }
+        Err(_) => None,
+    }
+}
+
+impl Denied {
+    fn of(path: &Path, found: &Metadata, (must, example): (&'static str, &'static str)) -> Self {
+        Self {
+            path: path.to_owned(),
+            owner: owner(found),
+            mode: found.mode() & 0o7777,
+            user: user(geteuid().as_raw()),
+            must,
+            example,
+        }
+    }
+}
+
+/// `danerelay:mail`, with numbers where there are no names.
+pub(crate) fn owner(found: &Metadata) -> String {
+    let name = |id: u32, file: &str| {
+        let names = fs::read_to_string(file).unwrap_or_default();
+        name_of(id, &names).map_or_else(|| id.to_string(), str::to_owned)
+    };
+    format!("{}:{}", name(found.uid(), USERS), name(found.gid(), GROUPS))
+}
+
+/// `danerelay (uid 990)`.
+pub(crate) fn user(uid: u32) -> String {
+    let users = fs::read_to_string(USERS).unwrap_or_default();
+    match name_of(uid, &users) {
+        Some(name) => format!("{name} (uid {uid})"),
+        None => format!("uid {uid}"),
+    }
+}
+
+/// The name alone, or the number.
+pub(crate) fn user_name(uid: u32) -> String {
+    let users = fs::read_to_string(USERS).unwrap_or_default();
+    name_of(uid, &users).map_or_else(|| uid.to_string(), str::to_owned)
+}
+
+/// Whether there is a user of this name.
+pub(crate) fn is_user(name: &str) -> bool {
+    let users = fs::read_to_string(USERS).unwrap_or_default();
+    users.lines().any(|line| line.split(':').next() == Some(name))
+}
+
+/// The name with a number, in the lines of `passwd(5)` or `group(5)`.
+pub(crate) fn name_of(id: u32, lines: &str) -> Option<&str> {
+    lines.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let found: u32 = fields.nth(1)?.parse().ok()?;
+        (found == id).then_some(name)
+    })
+}
+
+/// What the system says about a use that failed, without its numbers, and what it does not say: whose the file is.
+pub(crate) fn explain(path: &Path, purpose: Use, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => match denied(path, purpose) {
+            Some(denied) => denied.to_string(),
+            None => format!(
+                "{}: the owners and modes allow it, so something else forbids it: a security module, or the unit",
+                words(error)
+            ),
+        },
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!(
+                "{}; where a unit makes it so (ProtectSystem=), ReadWritePaths= takes that back",
+                words(error)
+            )
+        }
+        _ => words(error),
+    }
+}
+
+/// What is wrong with a PEM file.
+pub(crate) fn explain_pem(path: &Path, error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => explain(path, Use::Read, error),
+        pem::Error::MissingSectionEnd { .. } => "a PEM block has a beginning and no end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a PEM block begins with a malformed line".to_owned(),
+        pem::Error::Base64Decode(_) => "a PEM block is not base64".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What the system says, without its number.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
+    match number.as_deref().and_then(|number| text.strip_suffix(number)) {
+        Some(words) => words.to_owned(),
+        None => text,
+    }
+}
+
+/// Whether it stays so until somebody acts: wrong paths, owners and modes. The rest may be mended by another try: a full
+/// or failing disk, too many open files.
+pub(crate) fn is_lasting(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::PermissionDenied
+            | Kind::NotFound
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::AlreadyExists
+            | Kind::ReadOnlyFilesystem
+            | Kind::InvalidFilename
+            | Kind::InvalidInput
+            | Kind::InvalidData
+            | Kind::Unsupported
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_its_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n\n+::::::\nbroken\nmail:x:8:8::/var/mail:/bin/false\n";
+        assert_eq!(name_of(0, users), Some("root"));
+        assert_eq!(name_of(8, users), Some("mail"));
+        assert_eq!(name_of(9, users), None);
+        assert_eq!(name_of(4, "adm:x:4:syslog\n"), Some("adm"));
+    }
+
+    #[test]
+    fn what_the_system_says_has_no_number() {
+        let missing = fs::read("/nonexistent").unwrap_err();
+        assert_eq!(words(&missing), "No such file or directory");
+        assert_eq!(words(&io::Error::other("own words")), "own words");
+        assert!(is_lasting(&missing));
+        assert!(!is_lasting(&io::Error::from_raw_os_error(5)), "EIO");
+        assert!(!is_lasting(&io::Error::from_raw_os_error(28)), "ENOSPC");
+        assert!(!is_lasting(&io::Error::from_raw_os_error(98)), "EADDRINUSE");
+    }
+}
