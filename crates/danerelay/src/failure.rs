@@ -1,12 +1,14 @@
 //! Why a command came to no end, by culprit, and the exit status that follows.
 
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::iter;
+use std::path::{Path, PathBuf};
 
 use dns::QuestionError;
 use spool::SpoolError;
 
-use crate::access::is_lasting;
+use crate::access::{self, Use, is_lasting};
 use crate::cli::tlsa::InputError;
 use crate::cli::{AdminError, Verdict};
 use crate::config::ConfigError;
@@ -35,6 +37,14 @@ pub(crate) enum Failure {
     /// The queue cannot be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// The spool cannot be opened to look at it.
+    #[error("the spool {}: {}", path.display(), unopened(path, cause))]
+    Unopened {
+        /// Its directory.
+        path: PathBuf,
+        /// What it says.
+        cause: SpoolError,
+    },
     /// The demonstration came to no end.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -42,10 +52,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Admin(#[from] AdminError),
     /// Standard output cannot be written.
-    #[error("standard output: {0}")]
+    #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
     /// A file that was named for output cannot be written.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {}", path.display(), access::explain(path, Use::Write, cause))]
     File {
         /// The file.
         path: PathBuf,
@@ -62,7 +72,7 @@ impl Failure {
             Self::Start(error) => error.verdict(),
             Self::Demo(error) => error.verdict(),
             Self::Admin(error) => error.verdict(),
-            Self::Spool(cause) => of_spool(cause),
+            Self::Spool(cause) | Self::Unopened { cause, .. } => of_spool(cause),
             Self::Config(ConfigError::Unreadable { cause, .. })
             | Self::Policy(PolicyFileError::Unreadable { cause, .. })
                 if !is_lasting(cause) =>
@@ -71,6 +81,22 @@ impl Failure {
             }
             Self::Config(_) | Self::Policy(_) | Self::Question(_) | Self::Input(_) => Verdict::Unusable,
         }
+    }
+}
+
+/// What stands in the way of looking.
+fn unopened(path: &Path, cause: &SpoolError) -> String {
+    match cause {
+        SpoolError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let files = fs::read_dir(path).into_iter().flatten().flatten();
+            let paths = iter::once(path.to_owned()).chain(files.map(|entry| entry.path()));
+            let denied = paths
+                .into_iter()
+                .find_map(|path| access::denied(&path, Use::Read));
+            denied.map_or_else(|| access::words(error), |denied| denied.to_string())
+        }
+        SpoolError::Io(error) => access::words(error),
+        other => other.to_string(),
     }
 }
 

@@ -85,6 +85,20 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_bare_address_is_told_how_to_stand_in_brackets() {
+    for (bare, bracketed) in [
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("u@192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[2001:db8::1]"),
+    ] {
+        let output = danerelay(&["explain", bare]);
+        assert_eq!(status(&output), 2, "{bare}");
+        let words = format!("an address stands in brackets, {bracketed}");
+        assert!(stderr(&output).contains(&words), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_2_for_every_command_that_reads_it() {
     let (_directory, file) = configured("version = 1\n[delivery]\n  conections = 5\n");
     for command in [

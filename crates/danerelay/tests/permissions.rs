@@ -296,6 +296,21 @@ fn a_socket_that_cannot_be_made_names_owner_and_mode_and_the_daemon_runs() {
 }
 
 #[test]
+fn a_queue_that_is_anothers_says_whose() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("");
+    place.write("spool/queue.db", "");
+    set_mode(&place.path("spool/queue.db"), 0o600);
+    let mut list = Command::new("setpriv");
+    list.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    list.arg(place.path("danerelay")).args(["queue", "list", "-c"]);
+    let end = End::of(&list.arg(place.path("danerelay.toml")).output().unwrap());
+    assert_refused(&end, &["the spool ", &format!("queue.db {NOBODY_READS}")]);
+}
+
+#[test]
 fn who_holds_the_lock_of_a_spool_is_told() {
     let directory = common::prepared(NO_DNS);
     let spool = directory.path().join("spool");

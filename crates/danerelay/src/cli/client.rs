@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Verdict;
+use crate::access::words;
 use crate::admin::protocol::{Greeting, Line, Refusal, RefusalKind, Request};
 use crate::config::Config;
 
@@ -24,7 +25,7 @@ pub(crate) enum AdminError {
     #[error("`admin.socket` is empty: the daemon cannot be talked to")]
     NotConfigured,
     /// Nobody listens.
-    #[error("no daemon answers at {}: {cause}", socket.display())]
+    #[error("no daemon answers at {}: {}", socket.display(), absence(cause))]
     NoDaemon {
         /// The socket.
         socket: PathBuf,
@@ -209,6 +210,17 @@ impl Client {
             socket: self.socket.clone(),
             cause,
         }
+    }
+}
+
+/// What it means that nobody answers.
+fn absence(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::NotFound => {
+            "there is no such socket; the daemon does not run, or has another `admin.socket`".to_owned()
+        }
+        io::ErrorKind::ConnectionRefused => "the socket is left of a daemon that has ended".to_owned(),
+        _ => words(cause),
     }
 }
 

@@ -8,6 +8,7 @@ use mail::Domain;
 use super::Verdict;
 use super::client::Client;
 use super::output::write;
+use super::values::formed;
 use crate::admin::protocol::{Flushed, Nothing, Request};
 use crate::config;
 use crate::failure::Failure;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 pub(crate) struct FlushArguments {
     /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
     /// Which hosts broke their handshakes is forgotten of all.
+    #[arg(value_parser = formed::<Domain>)]
     name: Option<Domain>,
 
     /// Everything that was learnt of any name or host.

@@ -12,6 +12,7 @@ mod output;
 pub(crate) mod queue;
 pub(crate) mod reload;
 pub(crate) mod tlsa;
+mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,12 @@ pub(crate) enum Command {
     /// configuration, the policy and its lists, and opens the log file anew; a file that is wrong is refused whole, and
     /// what was in force stays so. SIGTERM and SIGINT stop accepting, finish what is in the middle of a transaction
     /// within 30 seconds, and exit with 0; a second one exits at once.
+    ///
+    /// Needs no root: as root it warns, and refuses a spool that belongs to another user, who could not open what root
+    /// makes there. For ports below 1024 it needs the capability CAP_NET_BIND_SERVICE.
+    ///
+    /// Exit status: 0 it was told to end; 1 what another try may mend, such as an address in use or a full disk; 2 what
+    /// only the administrator can mend: configuration, owners, modes, privileges.
     Serve,
     /// Show the relay at work in a small world of its own on loopback.
     ///
@@ -142,7 +149,7 @@ pub(crate) enum DemoCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DemoSendArguments {
     /// The recipient; any at a domain of the tour, such as good.demo or wrong.demo.
-    #[arg(value_parser = Mailbox::parse)]
+    #[arg(value_parser = values::formed::<Mailbox>)]
     pub(crate) address: Mailbox,
 }
 
@@ -202,5 +209,57 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    /// What belongs to the program's insides, and has no place in front of a user.
+    const INSIDES: [&str; 9] = [
+        "invalid digit",
+        "too large to fit",
+        "cannot parse",
+        "IP address syntax",
+        "socket address",
+        "os error",
+        "is not in 0..",
+        "Err(",
+        "ParseIntError",
+    ];
+
+    /// Every option and argument that takes a value, with the words that lead to its command.
+    fn collect(command: &clap::Command, words: &[String], found: &mut Vec<(Vec<String>, clap::Arg)>) {
+        for argument in command
+            .get_arguments()
+            .filter(|argument| argument.get_action().takes_values())
+        {
+            found.push((words.to_vec(), argument.clone()));
+        }
+        for inner in command.get_subcommands() {
+            let words = [words, &[inner.get_name().to_owned()]].concat();
+            collect(inner, &words, found);
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_in_plain_words() {
+        let mut found = Vec::new();
+        collect(&super::Cli::command(), &["danerelay".to_owned()], &mut found);
+        let mut refused = 0;
+        for (words, argument) in found {
+            for value in ["no such thing", "99999999999999999999", "-0x", "\u{e9}"] {
+                let mut line = words.clone();
+                match argument.get_long() {
+                    Some(long) => line.push(format!("--{long}={value}")),
+                    None => line.extend(["--".to_owned(), value.to_owned()]),
+                }
+                let Err(error) = super::Cli::command().try_get_matches_from(&line) else {
+                    continue;
+                };
+                let error = error.to_string();
+                refused += 1;
+                for word in INSIDES {
+                    assert!(!error.contains(word), "{word:?} in {line:?}: {error}");
+                }
+            }
+        }
+        assert!(refused > 20, "{refused}");
     }
 }

@@ -59,10 +59,24 @@ pub(crate) struct Inquiry {
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Destination(pub(crate) NextHop);
 
-impl FromStr for Destination {
-    type Err = AddressError;
+/// Why a text is no destination.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DestinationError {
+    /// It is neither an address nor a domain.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// An IP address without its brackets; with them it is this.
+    #[error("an address stands in brackets, {0}, or it would be looked up as a name")]
+    Bare(NextHop),
+}
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+impl FromStr for Destination {
+    type Err = DestinationError;
+
+    fn from_str(text: &str) -> Result<Self, DestinationError> {
+        if let Ok(address) = text.rsplit('@').next().unwrap_or(text).parse() {
+            return Err(DestinationError::Bare(NextHop::Address { address, port: None }));
+        }
         if text.contains('@') {
             return Ok(Self(NextHop::of(&Mailbox::parse(text)?)));
         }
@@ -74,9 +88,9 @@ impl FromStr for Destination {
 }
 
 impl TryFrom<String> for Destination {
-    type Error = AddressError;
+    type Error = DestinationError;
 
-    fn try_from(text: String) -> Result<Self, AddressError> {
+    fn try_from(text: String) -> Result<Self, DestinationError> {
         text.parse()
     }
 }

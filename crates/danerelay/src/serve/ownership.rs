@@ -19,7 +19,7 @@ const SERVICE: &str = "danerelay";
 pub(crate) enum OwnershipError {
     /// Owners and modes are in the way.
     #[error("{0}")]
-    Denied(Denied),
+    Denied(Box<Denied>),
     /// There is something else in its place.
     #[error("it is no directory")]
     NoDirectory,
@@ -59,7 +59,7 @@ pub(super) fn examine(spool: &Path) -> Result<(), OwnershipError> {
         }
         Some(_) | None => {}
     }
-    denied_within(spool).map_or(Ok(()), |denied| Err(OwnershipError::Denied(denied)))
+    denied_within(spool).map_or(Ok(()), |denied| Err(OwnershipError::Denied(Box::new(denied))))
 }
 
 /// Whether users other than root can come there.

@@ -206,7 +206,7 @@ mod tests {
         let failure = Output::open(Some(nowhere)).err().unwrap();
         assert_eq!(
             failure.to_string(),
-            "/nowhere/message.eml: No such file or directory (os error 2)"
+            "/nowhere/message.eml: No such file or directory"
         );
     }
 }

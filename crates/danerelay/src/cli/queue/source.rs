@@ -39,7 +39,11 @@ pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
             "{trouble}; reading the spool itself, where it cannot be seen what is being delivered now"
         )),
     }
-    Ok(Source::Spool(wiring::store::open_to_look(config)?))
+    let spool = wiring::store::open_to_look(config).map_err(|cause| Failure::Unopened {
+        path: config.spool.path.clone(),
+        cause,
+    })?;
+    Ok(Source::Spool(spool))
 }
 
 /// Waits for what is read of the spool.

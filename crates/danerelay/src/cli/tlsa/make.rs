@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::InputError;
 use super::issuers::{self, Given};
-use crate::cli::{Verdict, output};
+use crate::cli::{Verdict, output, values};
 use crate::failure::Failure;
 
 /// Which records, and for whom.
@@ -34,15 +34,15 @@ pub(crate) struct MakeArguments {
     issuer_selector: SelectorOption,
 
     /// The host that the records are for, which MX records name; may be given more than once.
-    #[arg(long = "name", value_name = "NAME")]
+    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<Domain>)]
     names: Vec<Domain>,
 
     /// The port that the records are for.
-    #[arg(long, default_value = "25")]
+    #[arg(long, default_value = "25", value_parser = values::port)]
     port: NonZeroU16,
 
     /// The TTL of the records in seconds; without it they have the zone's default.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = values::ttl)]
     ttl: Option<u32>,
 
     /// Print one JSON object.

@@ -14,8 +14,7 @@ use serde::Serialize;
 use super::{InputError, certificates, time};
 use crate::cli::dns::verdict_of;
 use crate::cli::look_up::{DnsOptions, block_on, resolver};
-
-use crate::cli::{Verdict, output};
+use crate::cli::{Verdict, output, values};
 use crate::failure::Failure;
 use crate::lookup_report::LookupStatus;
 use crate::tlsa_records::{self, RecordReport};
@@ -34,7 +33,7 @@ pub(crate) struct VerifyArguments {
     /// A name that the certificate may bear where a trust anchor (usage 2) matches; the first is the TLSA base domain,
     /// which is the MX host; may be given more than once. With --host that host is the default; where all records have
     /// usage 3, none is needed.
-    #[arg(long = "name", value_name = "NAME")]
+    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<Domain>)]
     names: Vec<Domain>,
 
     /// A TLSA record in zone-file form, "3 1 1 29c8601c…" or that of RFC 3597; may be given more than once.
@@ -47,11 +46,11 @@ pub(crate) struct VerifyArguments {
     records: Vec<String>,
 
     /// Look up the records that are published for this host; only secure ones count.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::formed::<Domain>)]
     host: Option<Domain>,
 
     /// The port for which records are looked up.
-    #[arg(long, default_value = "25", requires = "host", conflicts_with = "records")]
+    #[arg(long, default_value = "25", requires = "host", conflicts_with = "records", value_parser = values::port)]
     port: NonZeroU16,
 
     /// The time at which the chain is to be valid, in RFC 3339 form, for example 2027-01-31T12:00:00Z; without it now.
