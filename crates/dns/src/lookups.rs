@@ -15,6 +15,7 @@ use crate::cache::TimedCache;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
+use crate::places::{Places, TURN};
 use crate::record::{absolute, to_domain, to_name};
 use crate::resolver::to_names;
 use crate::state::State;
@@ -52,6 +53,7 @@ pub(crate) struct Lookups {
     expectations: Expectations,
     answers: TimedCache<Asked, Kept>,
     under_way: Flights<Asked, Made>,
+    places: Places,
     doubt: Doubt,
     config: ResolverConfig,
 }
@@ -63,6 +65,7 @@ impl Lookups {
             expectations: Expectations::new(),
             answers: TimedCache::new(config.octets_of_answers()),
             under_way: Flights::new(),
+            places: Places::new(config.sockets),
             doubt: Doubt::default(),
             config,
         }
@@ -209,7 +212,10 @@ impl Lookups {
 
     async fn make(&self, asked: &Asked, walk: &Walk) -> Made {
         let work = Work::new(walk);
-        let answer = self.ask(asked, &work).await;
+        let answer = match self.places.enter().await {
+            Some(place) => place.within(self.ask(asked, &work)).await,
+            None => Err(no_turn(asked)),
+        };
         let is_over = answer.is_err() && work.is_walk_over();
         Made { answer, is_over }
     }
@@ -358,6 +364,15 @@ impl Lookups {
                 state.trusting.hop(name, record_type).await
             }
         }
+    }
+}
+
+/// So many others are under way that there is no place for this one.
+fn no_turn(asked: &Asked) -> NoAnswer {
+    let failure = NoAnswer::new(LookupFailure::Timeout, Outage::NoTurn(TURN)).ours();
+    match asked.question() {
+        Ok((name, record_type)) => failure.about(&name, record_type),
+        Err(_) => failure,
     }
 }
 
