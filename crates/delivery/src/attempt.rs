@@ -199,20 +199,29 @@ impl<'a> Attempt<'a> {
     /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
     async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places<'a>> {
         let deliverer = self.deliverer;
-        let places = async {
-            Places {
-                host: deliverer.hosts.enter(address).await,
-                // Only now: whoever waits for one host keeps no place from those who go to others.
-                _connection: deliverer.connections.acquire().await,
+        // The place at the host is kept to the end: after another wait for it the answers would be old again.
+        let place = timeout_at(self.last_begin, deliverer.hosts.enter(address))
+            .await
+            .ok()?;
+        loop {
+            // Only now: whoever waits for one host, or for look-ups, keeps no place from those who go to others.
+            let connection = timeout_at(self.last_begin, deliverer.connections.acquire())
+                .await
+                .ok()?;
+            let standing = self.newest.standing(host, address);
+            let is_old = standing.is_ok_and(|(host, _)| self.newest.is_old(host));
+            if self.is_late() {
+                return None;
             }
-        };
-        let places = timeout_at(self.last_begin, places).await.ok()?;
-        // The places are kept: after another wait for them the answers would be old again.
-        let standing = self.newest.standing(host, address);
-        if !self.is_late() && standing.is_ok_and(|(host, _)| self.newest.is_old(host)) {
+            if !is_old {
+                return Some(Places {
+                    host: place,
+                    _connection: connection,
+                });
+            }
+            drop(connection);
             self.newest = Arc::new(self.look_ups.make().await);
         }
-        (!self.is_late()).then_some(places)
     }
 
     async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places<'_>) -> Next {

@@ -339,7 +339,8 @@ mod tests {
     fn a_long_reply_keeps_its_end_and_shows_that_it_was_cut() {
         let reply = |lines: Vec<String>| Reply {
             code: ReplyCode::new(550).unwrap(),
-            lines,
+            lines: lines.into(),
+            cut: smtp::reply::Cut::Nowhere,
         };
         let mut lines = vec!["\u{fffd}".repeat(60); 30];
         lines.push("5.7.1 the point".to_owned());

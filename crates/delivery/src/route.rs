@@ -1,7 +1,7 @@
 //! From a next hop to facts, a decision and the hosts that it speaks of.
 //!
-//! All look-ups of one destination run before the first connection: first MX, then the addresses of all hosts at
-//! once, and behind each host's addresses its TLSA records.
+//! All look-ups of one destination run before the first connection: first MX, then the addresses of its hosts, eight at once,
+//! and behind each host's addresses its TLSA records.
 
 mod age;
 mod hosts;
@@ -12,7 +12,7 @@ use dane::ReferenceIdentifiers;
 use dns::host::{self, HostSecurity, TlsaQuestion};
 use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
 use mail::{Domain, NextHop, Security};
 use policy::Policy;
@@ -29,6 +29,9 @@ use crate::tls::DanePeer;
 
 /// MX hosts that are looked at; the rest of a longer list is not (RFC 5321 §5.1 asks for at least two).
 const HOSTS: usize = 32;
+/// Hosts that are looked up at once: two look-ups each, of which all destinations together have a limited number. Longer lists
+/// have names that lead nowhere more often than servers that are needed.
+const HOSTS_AT_ONCE: usize = 8;
 /// Addresses of one host that are tried.
 const ADDRESSES: usize = 16;
 
@@ -222,7 +225,9 @@ impl Search<'_> {
         exchanges.shuffle(&mut rand::rng());
         exchanges.sort_by_key(|exchange| exchange.preference);
         exchanges.truncate(HOSTS);
-        let found = join_all(exchanges.iter().map(|exchange| self.exchange(exchange, origin))).await;
+        let searches = exchanges.iter().map(|exchange| self.exchange(exchange, origin));
+        let searches: Vec<_> = searches.collect();
+        let found: Vec<_> = stream::iter(searches).buffered(HOSTS_AT_ONCE).collect().await;
         // This relay, and every host of equal or worse preference, is no way forward (RFC 5321 §5.1).
         let own = exchanges
             .iter()

@@ -29,6 +29,28 @@ pub enum Stage {
     Quit,
 }
 
+/// What the reply to EHLO may take in memory, in octets: every keyword counts. It is held while it is read.
+const EHLO_KEPT: usize = 16 * 1024;
+
+impl Stage {
+    /// How many octets of a reply at this stage are kept.
+    pub(crate) fn kept(self) -> usize {
+        match self {
+            Self::Ehlo => EHLO_KEPT,
+            Self::Connect
+            | Self::Banner
+            | Self::Starttls
+            | Self::Mail
+            | Self::Rcpt
+            | Self::Data
+            | Self::Body
+            | Self::FinalDot
+            | Self::Rset
+            | Self::Quit => smtp::reply::KEPT,
+        }
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -111,6 +111,7 @@ impl Wire {
     }
 
     async fn read_reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
+        self.replies.keep(stage.kept());
         loop {
             match self.replies.parse(&mut self.input) {
                 Ok(Some(reply)) => return Ok(reply),

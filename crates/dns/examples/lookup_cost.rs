@@ -77,6 +77,7 @@ fn config(world: &World, mode: Mode) -> Result<ResolverConfig, Failure> {
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),
         cache_entries: 1000,
+        sockets: 256,
     })
 }
 

@@ -36,6 +36,9 @@ pub struct ResolverConfig {
     /// For how many answers there is room: [`OCTETS_OF_ENTRY`] for each, keys and delegations included, and 1 MiB in all at
     /// least. Large answers take the room of several. 0: nothing is kept.
     pub cache_entries: usize,
+    /// The most UDP and TCP sockets that look-ups may have open at once, three each; further look-ups wait for their turn. What
+    /// tests of the servers and connections over TLS need is not among them: three sockets, and two a server.
+    pub sockets: usize,
 }
 
 /// The room for one answer of ordinary size, in octets.
@@ -219,6 +222,7 @@ mod tests {
             domain_insecure: Vec::new(),
             timeout: Duration::from_secs(5),
             cache_entries: 10,
+            sockets: 30,
         };
         let mixed = ["127.0.0.1:53", "192.0.2.53:53"];
         assert!(matches!(

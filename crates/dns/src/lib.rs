@@ -15,7 +15,8 @@
 //! Inside, `lookups` is the way of one look-up: its `cache`, its gate (`belief`), its hops. `asked` says in which form an answer is
 //! wanted and how much of it is used, `weight` what it takes in memory. Each hop is one question: `hop` reads
 //! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
-//! asks the servers, over a `channel` those with TLS. `algorithm` says which signatures count, `presentation` how types and data
+//! asks the servers, over a `channel` those with TLS. `places` bounds how much of this is under way at once, with the `sockets` of
+//! each look-up. `algorithm` says which signatures count, `presentation` how types and data
 //! are written. Why there is no answer is said in a `diagnosis`: a `flaw` of signatures and proofs, or an `outage`, with what the
 //! server wrote (`extended`).
 //!
@@ -42,12 +43,14 @@ pub mod host;
 mod lookups;
 pub mod mx;
 mod outage;
+mod places;
 mod presentation;
 mod record;
 pub mod resolv_conf;
 mod resolver;
 pub mod self_test;
 pub mod server;
+mod sockets;
 mod state;
 mod subtrees;
 mod trusting;

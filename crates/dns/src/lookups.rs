@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
+use crate::places::{Places, TURN};
 use crate::record::{absolute, to_domain, to_name};
 use crate::resolver::to_names;
 use crate::state::State;
@@ -53,6 +54,7 @@ pub(crate) struct Lookups {
     expectations: Expectations,
     answers: TimedCache<Asked, Kept>,
     under_way: Flights<Asked, Made>,
+    places: Places,
     doubt: Doubt,
     /// What the last self-test found, if it was such that nothing can be looked up.
     fault: ArcSwapOption<Fault>,
@@ -66,6 +68,7 @@ impl Lookups {
             expectations: Expectations::new(),
             answers: TimedCache::new(config.octets_of_answers()),
             under_way: Flights::new(),
+            places: Places::new(config.sockets),
             doubt: Doubt::default(),
             fault: ArcSwapOption::empty(),
             config,
@@ -215,7 +218,10 @@ impl Lookups {
 
     async fn make(&self, asked: &Asked, walk: &Walk) -> Made {
         let work = Work::new(walk);
-        let answer = self.ask(asked, &work).await;
+        let answer = match self.places.enter().await {
+            Some(place) => place.within(self.ask(asked, &work)).await,
+            None => Err(no_turn(asked)),
+        };
         let is_over = answer.is_err() && work.is_walk_over();
         Made { answer, is_over }
     }
@@ -386,6 +392,15 @@ impl Lookups {
                 state.trusting.hop(name, record_type).await
             }
         }
+    }
+}
+
+/// So many others are under way that there is no place for this one.
+fn no_turn(asked: &Asked) -> NoAnswer {
+    let failure = NoAnswer::new(LookupFailure::Timeout, Outage::NoTurn(TURN)).ours();
+    match asked.question() {
+        Ok((name, record_type)) => failure.about(&name, record_type),
+        Err(_) => failure,
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Outage {
     TooMuchWork,
     /// The look-up as a whole took this long and came to no end.
     Overdue(Duration),
+    /// So many look-ups were under way that this one had no turn within this time.
+    NoTurn(Duration),
     /// What the test of our own resolver found.
     SelfTest(Box<Fault>),
     /// Nothing is known yet of the resolver that is to be believed.
@@ -69,6 +71,13 @@ impl Outage {
             ),
             Self::Overdue(after) => {
                 write!(f, "the look-up of {asked} did not end within {}", seconds(*after))
+            }
+            Self::NoTurn(after) => {
+                write!(
+                    f,
+                    "{asked} had no turn among many look-ups for {}",
+                    seconds(*after)
+                )
             }
             Self::SelfTest(fault) => write!(f, "{fault}"),
             Self::NotYetTested => f.write_str("it has not been shown yet that it validates"),
@@ -108,6 +117,7 @@ mod tests {
             Outage::Aliases(12),
             Outage::TooMuchWork,
             Outage::Overdue(Duration::from_millis(1650)),
+            Outage::NoTurn(Duration::from_secs(30)),
             Outage::SelfTest(Box::new(Fault::NotValidating)),
             Outage::NotYetTested,
         ];

@@ -22,6 +22,8 @@ use crate::channel::Channel;
 use crate::fault::Fault;
 use crate::hop::{failure_of, is_answer};
 use crate::outage::Outage;
+use crate::places::Place;
+use crate::sockets::Counted;
 use crate::{NoAnswer, Server};
 
 /// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
@@ -54,6 +56,8 @@ pub(crate) struct Upstream {
     provider: TokioRuntimeProvider,
     /// How many losses of belief in a server have had their consequences.
     losses_taken: AtomicUsize,
+    /// For questions outside look-ups.
+    aside: Arc<Place>,
 }
 
 /// A server.
@@ -119,6 +123,7 @@ impl Upstream {
             patience,
             provider: TokioRuntimeProvider::new(),
             losses_taken: AtomicUsize::new(0),
+            aside: Arc::new(Place::aside()),
         }
     }
 
@@ -211,9 +216,14 @@ impl Upstream {
     }
 
     async fn ask_by(&self, way: &Way, question: &Query, asking: Asking) -> Result<Message, NoAnswer> {
+        let place = Place::here().unwrap_or_else(|| Arc::clone(&self.aside));
+        let request = request(question, asking);
         let answer = match way {
-            Way::Plain(address) => self.in_clear(*address, request(question, asking)).await,
-            Way::Tls(channel) => channel.ask(request(question, asking)).await,
+            Way::Plain(address) => self.in_clear(*address, request, &place).await,
+            Way::Tls(channel) => match channel.ask(request).await {
+                Ok(answer) => place.take(answer).await,
+                Err(error) => Err(error),
+            },
         };
         let message = answer.map_err(|error| self.failure(&error))?;
         if !fits(&message, question) {
@@ -227,9 +237,12 @@ impl Upstream {
         }
         // An RRset has no record twice (RFC 2181 §5); a server that went round a loop of aliases repeats them.
         let mut seen = HashSet::new();
-        message
-            .answers
-            .retain(|record| seen.insert((record.name.clone(), record.data.clone())));
+        let all = message.answers.iter();
+        let is_new: Vec<bool> = all
+            .map(|record| seen.insert((&record.name, &record.data)))
+            .collect();
+        let mut is_new = is_new.into_iter();
+        message.answers.retain(|_| is_new.next().unwrap_or_default());
         Ok(message)
     }
 
@@ -249,17 +262,31 @@ impl Upstream {
         NoAnswer::new(LookupFailure::Timeout, Outage::NoReply(self.patience))
     }
 
-    async fn in_clear(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
-        let message = self.over_udp(server, request.clone()).await?;
-        if message.metadata.truncation {
-            return self.over_tcp(server, request).await;
+    async fn in_clear(
+        &self,
+        server: SocketAddr,
+        request: DnsRequest,
+        place: &Place,
+    ) -> Result<DnsResponse, NetError> {
+        let provider = Counted::new(place.sockets(), self.provider.clone());
+        let message = self.over_udp(server, request.clone(), provider.clone()).await?;
+        if !message.metadata.truncation {
+            return Ok(message);
         }
-        Ok(message)
+        let answer = place
+            .with_stream(self.over_tcp(server, request, provider))
+            .await?;
+        place.take(answer).await
     }
 
     /// A fresh socket, hence a fresh random port, for each question (RFC 5452 §9.2).
-    async fn over_udp(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
-        UdpClientStream::builder(server, self.provider.clone())
+    async fn over_udp(
+        &self,
+        server: SocketAddr,
+        request: DnsRequest,
+        provider: Counted,
+    ) -> Result<DnsResponse, NetError> {
+        UdpClientStream::builder(server, provider)
             .with_timeout(Some(self.patience))
             .with_retry_interval_floor(RESEND_AFTER)
             .build()
@@ -268,9 +295,13 @@ impl Upstream {
             .await
     }
 
-    async fn over_tcp(&self, server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, NetError> {
-        let connection =
-            TcpClientStream::exchange(server, None, self.patience, None, self.provider.clone()).await?;
+    async fn over_tcp(
+        &self,
+        server: SocketAddr,
+        request: DnsRequest,
+        provider: Counted,
+    ) -> Result<DnsResponse, NetError> {
+        let connection = TcpClientStream::exchange(server, None, self.patience, None, provider).await?;
         connection.send(request).first_answer().await
     }
 }

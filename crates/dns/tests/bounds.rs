@@ -11,22 +11,24 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{domain, hostile, told};
+use common::{domain, hostile, silent, told};
 use dns::{Exchange, Mode, Resolver, ResolverConfig, TrustAnchors};
 use futures_util::StreamExt;
 use futures_util::stream;
 
 const MIB: usize = 1024 * 1024;
 
-/// With the defaults of the configuration.
+/// With the defaults of the configuration. A validator's names are below no anchor.
 fn resolver(mode: Mode, server: SocketAddr) -> Resolver {
+    let anchor = format!("island. DS 1 13 2 {:064}", 1);
     Resolver::new(ResolverConfig {
         mode,
         servers: vec![server.into()],
-        trust_anchors: TrustAnchors::root(),
+        trust_anchors: TrustAnchors::parse(&anchor).unwrap(),
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),
         cache_entries: 200_000,
+        sockets: 256,
     })
     .unwrap()
 }
@@ -42,7 +44,7 @@ fn resident() -> usize {
 /// Asks for everything at many names.
 async fn ask_all(resolver: &Resolver, names: std::ops::Range<usize>) {
     stream::iter(names)
-        .for_each_concurrent(20, |number| async move {
+        .for_each_concurrent(100, |number| async move {
             let name = domain(&format!("{number}.hostile.test"));
             let _ = futures_util::join!(
                 resolver.mx(&name),
@@ -54,16 +56,68 @@ async fn ask_all(resolver: &Resolver, names: std::ops::Range<usize>) {
         .await;
 }
 
+async fn takes_little_memory(mode: Mode, tlsa: usize) {
+    let resolver = resolver(mode, hostile(tlsa).await);
+    // What the runtime and the server take.
+    ask_all(&resolver, 0..2).await;
+    let before = resident();
+    ask_all(&resolver, 2..60).await;
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 64 * MIB, "{} MiB", grown / MIB);
+}
+
 #[tokio::test]
 async fn answers_of_any_size_take_little_memory() {
-    for tlsa in [100, 1000] {
-        let resolver = resolver(Mode::TrustAd, hostile(tlsa).await);
-        // What the runtime and the server take.
-        ask_all(&resolver, 0..2).await;
-        let before = resident();
-        ask_all(&resolver, 2..60).await;
-        let grown = resident().saturating_sub(before);
-        assert!(grown < 64 * MIB, "{} MiB with {tlsa} TLSA records", grown / MIB);
+    takes_little_memory(Mode::TrustAd, 100).await;
+}
+
+#[tokio::test]
+async fn answers_of_many_records_take_little_memory() {
+    takes_little_memory(Mode::TrustAd, 1000).await;
+}
+
+#[tokio::test]
+async fn answers_that_are_validated_here_take_little_memory() {
+    takes_little_memory(Mode::Validate, 1000).await;
+}
+
+/// How many sockets this process has open (Linux).
+fn sockets() -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = all.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok());
+    targets
+        .filter(|target| target.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+#[tokio::test]
+async fn however_many_names_are_looked_up_few_sockets_are_open() {
+    let resolver = Resolver::new(ResolverConfig {
+        mode: Mode::TrustAd,
+        servers: vec![silent().await.into()],
+        trust_anchors: TrustAnchors::root(),
+        domain_insecure: Vec::new(),
+        timeout: Duration::from_secs(2),
+        cache_entries: 0,
+        sockets: 30,
+    })
+    .unwrap();
+    let before = sockets();
+    let asking = ask_all(&resolver, 0..100);
+    let counting = async {
+        let mut most = 0;
+        for _ in 0..300 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            most = most.max(sockets());
+        }
+        most
+    };
+    tokio::select! {
+        () = asking => panic!("all ended in no time"),
+        most = counting => {
+            let most = most - before;
+            assert!((10..=33).contains(&most), "{most} sockets");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replies of a server (RFC 5321 §4.2), read from whatever the peer sends.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use mail::{EnhancedStatus, ReplyCode};
@@ -13,8 +14,12 @@ pub const LINE_LENGTH: usize = 2048;
 pub const LINES: usize = 128;
 /// The most octets that one reply may have in all.
 pub const REPLY_LENGTH: usize = 64 * 1024;
+/// How many octets of one reply are kept unless [`ReplyParser::keep`] says otherwise.
+pub const KEPT: usize = 2048;
+/// What a line takes in memory beside its text: a short one counts for no less.
+const OF_LINE: usize = 32;
 
-/// One reply: its code and the text of each line without the code.
+/// One reply: its code and the text of each line without the code. Copies share the lines.
 ///
 /// The texts are the server's own: without line endings, but otherwise with whatever it sent; octets that are no
 /// UTF-8 became U+FFFD. Who shows them escapes them.
@@ -23,7 +28,20 @@ pub struct Reply {
     /// The code, the same on every line.
     pub code: ReplyCode,
     /// The text of each line; never empty, though a line's text may be.
-    pub lines: Vec<String>,
+    pub lines: Arc<[String]>,
+    /// What of a longer reply was not kept.
+    pub cut: Cut,
+}
+
+/// Where a reply was longer than what is kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Nowhere.
+    Nowhere,
+    /// Between the last two lines.
+    BeforeLast,
+    /// At the end.
+    AtEnd,
 }
 
 /// What a server sent is no reply. Always the peer's fault; nothing more can be understood on that connection.
@@ -50,17 +68,48 @@ pub enum ReplyError {
 ///
 /// The caller reads into the buffer and calls [`ReplyParser::parse`] after each read. What is left in the buffer
 /// when a reply is complete belongs to the next one; after the reply to STARTTLS it must be empty (RFC 3207 §6).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReplyParser {
     code: Option<ReplyCode>,
-    lines: Vec<String>,
+    /// Lines and octets seen.
+    seen: usize,
     length: usize,
+    kept: Kept,
+}
+
+/// What is kept of a reply.
+#[derive(Debug)]
+struct Kept {
+    lines: Vec<String>,
+    /// For the whole, and what is left of that.
+    most: usize,
+    room: usize,
+    cut: Cut,
+}
+
+impl Default for ReplyParser {
+    fn default() -> Self {
+        Self {
+            code: None,
+            seen: 0,
+            length: 0,
+            kept: Kept::new(KEPT),
+        }
+    }
 }
 
 impl ReplyParser {
     /// A parser that expects the first line of a reply.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Keeps at most so many octets of each reply whose first line is still to come. Of a longer one the beginning is kept and
+    /// the last line, in which many servers come to the point.
+    pub fn keep(&mut self, octets: usize) {
+        if self.code.is_none() {
+            self.kept = Kept::new(octets);
+        }
     }
 
     /// Consumes complete lines from `input`; `None` as long as the reply is not complete.
@@ -86,9 +135,10 @@ impl ReplyParser {
             return Err(ReplyError::LineTooLong);
         }
         self.length = self.length.saturating_add(line.len());
-        if self.length > REPLY_LENGTH || self.lines.len() >= LINES {
+        if self.length > REPLY_LENGTH || self.seen >= LINES {
             return Err(ReplyError::TooLong);
         }
+        self.seen += 1;
         let (code, rest) = split_code(line)?;
         if self.code.is_some_and(|first| first != code) {
             return Err(ReplyError::MixedCodes);
@@ -100,13 +150,74 @@ impl ReplyParser {
             [b'-', text @ ..] => (false, text),
             _ => return Err(ReplyError::Malformed),
         };
-        self.lines.push(String::from_utf8_lossy(text).into_owned());
+        let text = String::from_utf8_lossy(text);
         if !last {
+            self.kept.line(&text);
             return Ok(None);
         }
-        let lines = std::mem::take(&mut self.lines);
-        *self = Self::new();
-        Ok(Some(Reply { code, lines }))
+        self.kept.last_line(&text);
+        let most = self.kept.most;
+        let kept = std::mem::replace(&mut self.kept, Kept::new(most));
+        (self.code, self.seen, self.length) = (None, 0, 0);
+        Ok(Some(Reply {
+            code,
+            lines: kept.lines.into(),
+            cut: kept.cut,
+        }))
+    }
+}
+
+impl Kept {
+    fn new(most: usize) -> Self {
+        Self {
+            lines: Vec::new(),
+            most,
+            room: most,
+            cut: Cut::Nowhere,
+        }
+    }
+
+    /// Keeps a line, as long as there is room, and of the first for which there is none the beginning.
+    fn line(&mut self, text: &str) {
+        if self.cut != Cut::Nowhere {
+            return;
+        }
+        let cost = text.len() + OF_LINE;
+        if cost <= self.room {
+            self.room -= cost;
+            self.lines.push(text.to_owned());
+            return;
+        }
+        self.cut = Cut::AtEnd;
+        let fits = text.floor_char_boundary(self.room.saturating_sub(OF_LINE));
+        if fits > 0 || self.lines.is_empty() {
+            self.lines.push(text.get(..fits).unwrap_or_default().to_owned());
+        }
+        self.room = 0;
+    }
+
+    /// The last line is kept where it is not very long, and what stands before it goes for it.
+    fn last_line(&mut self, text: &str) {
+        let cost = text.len() + OF_LINE;
+        let fits = self.cut == Cut::Nowhere && cost <= self.room;
+        if fits || self.lines.is_empty() || cost > self.most / 2 {
+            return self.line(text);
+        }
+        self.cut = Cut::BeforeLast;
+        while self.room < cost {
+            let Some(before) = self.lines.last_mut() else {
+                break;
+            };
+            let excess = cost - self.room;
+            if before.len() > excess {
+                before.truncate(before.floor_char_boundary(before.len() - excess));
+                before.shrink_to_fit();
+                break;
+            }
+            self.room += before.len() + OF_LINE;
+            self.lines.pop();
+        }
+        self.lines.push(text.to_owned());
     }
 }
 
@@ -131,7 +242,8 @@ impl Reply {
         Some(status)
     }
 
-    /// The whole reply in one line, in the way Postfix logs it: `550-5.7.1 first 550 5.7.1 second`.
+    /// The whole reply in one line, in the way Postfix logs it: `550-5.7.1 first 550 5.7.1 second`. Where lines are missing
+    /// stands `...`.
     pub fn to_log(&self) -> String {
         self.to_string()
     }
@@ -160,8 +272,14 @@ impl fmt::Display for Reply {
             };
             let gap = if position == 0 { "" } else { " " };
             write!(f, "{gap}{}{separator}{line}", self.code)?;
+            if self.cut == Cut::BeforeLast && position + 1 == last {
+                f.write_str("...")?;
+            }
         }
-        Ok(())
+        match self.cut {
+            Cut::AtEnd => f.write_str("..."),
+            Cut::Nowhere | Cut::BeforeLast => Ok(()),
+        }
     }
 }
 
@@ -186,10 +304,10 @@ mod tests {
 
     #[test]
     fn all_forms_of_a_last_line() {
-        assert_eq!(reply(b"250\r\n").lines, [""]);
-        assert_eq!(reply(b"250 \r\n").lines, [""]);
-        assert_eq!(reply(b"250-a\r\n250-b\r\n250\r\n").lines, ["a", "b", ""]);
-        assert_eq!(reply(b"220 mx.example ESMTP\n").lines, ["mx.example ESMTP"]);
+        assert_eq!(*reply(b"250\r\n").lines, [""]);
+        assert_eq!(*reply(b"250 \r\n").lines, [""]);
+        assert_eq!(*reply(b"250-a\r\n250-b\r\n250\r\n").lines, ["a", "b", ""]);
+        assert_eq!(*reply(b"220 mx.example ESMTP\n").lines, ["mx.example ESMTP"]);
     }
 
     #[test]
@@ -232,12 +350,68 @@ mod tests {
         assert_eq!(parse(&wide.repeat(70)), Err(ReplyError::TooLong));
     }
 
+    /// What a reply takes in memory.
+    fn octets(reply: &Reply) -> usize {
+        reply
+            .lines
+            .iter()
+            .map(|line| line.capacity() + size_of::<String>())
+            .sum()
+    }
+
+    #[test]
+    fn of_a_long_reply_the_beginning_and_the_last_line_are_kept() {
+        let long = |line: &[u8], count: usize, last: &str| {
+            let line = [b"550-", line, b"\r\n"].concat();
+            reply(&[line.repeat(count), format!("550 {last}\r\n").into_bytes()].concat())
+        };
+        for (line, count) in [
+            (&b"x".repeat(500)[..], 127),
+            (&b"\xff".repeat(500), 127),
+            (b"", 127),
+            (&b"x".repeat(2000), 30),
+            (&"\u{e9}".repeat(900).into_bytes(), 2),
+        ] {
+            let reply = long(line, count, "5.7.1 the point");
+            assert!(
+                reply.cut == Cut::BeforeLast && octets(&reply) <= KEPT,
+                "{} octets",
+                octets(&reply)
+            );
+            assert!(octets(&reply) > KEPT / 2);
+            let text = reply.to_log();
+            assert!(text.ends_with("... 550 5.7.1 the point"), "{text}");
+            assert!(text.starts_with("550-"), "{text}");
+        }
+        let fits = long(b"5.7.1 a word", 20, "5.7.1 the point");
+        assert!(fits.cut == Cut::Nowhere && fits.lines.len() == 21);
+        // A last line that is as long as the rest is no point to come to.
+        let endless = long(b"5.7.1 x", 1, &"y".repeat(2040));
+        assert!(
+            endless.cut == Cut::AtEnd && endless.to_log().ends_with("yyy..."),
+            "{endless}"
+        );
+        let alone = reply(format!("550 {}\r\n", "z".repeat(2040)).as_bytes());
+        assert_eq!((alone.lines.len(), alone.cut), (1, Cut::AtEnd));
+        assert!(alone.to_log().ends_with("z...") && octets(&alone) <= KEPT);
+    }
+
+    #[test]
+    fn more_is_kept_where_that_is_asked_for() {
+        let mut parser = ReplyParser::new();
+        parser.keep(16 * 1024);
+        let mut input = BytesMut::from(&b"250-KEYWORD of many\r\n".repeat(100)[..]);
+        input.extend_from_slice(b"250 STARTTLS\r\n");
+        let reply = parser.parse(&mut input).unwrap().unwrap();
+        assert_eq!((reply.lines.len(), reply.cut), (101, Cut::Nowhere));
+    }
+
     #[test]
     fn pipelined_replies_come_one_by_one() {
         let mut input = BytesMut::from(&b"250 a\r\n550-b\r\n550 c\r\n35"[..]);
         let mut parser = ReplyParser::new();
-        assert_eq!(parser.parse(&mut input).unwrap().unwrap().lines, ["a"]);
-        assert_eq!(parser.parse(&mut input).unwrap().unwrap().lines, ["b", "c"]);
+        assert_eq!(*parser.parse(&mut input).unwrap().unwrap().lines, ["a"]);
+        assert_eq!(*parser.parse(&mut input).unwrap().unwrap().lines, ["b", "c"]);
         assert_eq!(parser.parse(&mut input), Ok(None));
         input.extend_from_slice(b"4\r\n");
         assert_eq!(parser.parse(&mut input).unwrap().unwrap().code.get(), 354);

@@ -10,6 +10,7 @@
 //! 3. systemd is told of each step ([`notify`]).
 
 mod announce;
+pub(crate) mod descriptors;
 mod error;
 mod lock_holder;
 mod notify;

@@ -8,6 +8,7 @@ use dns::resolv_conf::ResolvConf;
 use dns::{AnchorError, Mode, ResolverConfig, TlsServer, TrustAnchors};
 use mail::Domain;
 
+use super::descriptors::Descriptors;
 use super::resolv_conf::{self, System};
 use super::tls::{self, TlsError};
 use crate::access::{self, Use};
@@ -79,6 +80,7 @@ pub(crate) fn plan(config: &Config, insecure: &[Domain]) -> Result<Plan, Resolve
         domain_insecure: insecure.to_vec(),
         timeout: settings.timeout.0,
         cache_entries: usize::try_from(settings.cache_entries).unwrap_or(usize::MAX),
+        sockets: Descriptors::of_this_process().for_dns(),
     };
     Ok(Plan {
         config,

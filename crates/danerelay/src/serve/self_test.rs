@@ -171,6 +171,7 @@ mod tests {
             domain_insecure: Vec::new(),
             timeout: Duration::from_secs(5),
             cache_entries: 100,
+            sockets: 256,
         }
     }
 

@@ -8,6 +8,7 @@ use listener::ListenerConfig;
 use mail::{Domain, Mailbox};
 
 use super::StartError;
+use super::descriptors::Descriptors;
 use crate::config::Config;
 use crate::config::schema;
 
@@ -38,7 +39,7 @@ pub(super) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
         limits: listener::Limits {
             message_size: limits.message_size.0,
             recipients: count(limits.recipients),
-            connections: count(limits.connections),
+            connections: Descriptors::of_this_process().for_clients(config),
             connections_per_client: count(limits.connections_per_client),
             timeout: limits.timeout.0,
         },
@@ -52,7 +53,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
         hostname: hostname.to_string(),
         port: delivery.port.get(),
         source_addresses: delivery.source_addresses.clone(),
-        connections: count(delivery.connections),
+        connections: Descriptors::of_this_process().for_deliveries(config),
         connections_per_destination: count(delivery.connections_per_destination),
         connections_per_host: count(delivery.connections_per_host),
         own_names: delivery.own_names.clone(),

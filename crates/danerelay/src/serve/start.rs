@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::announce::{self, warn};
+use super::descriptors::Descriptors;
 use super::notify::Status;
 use super::self_test::mode_word;
 use super::watch::Watch;
@@ -97,6 +98,11 @@ pub(super) async fn start(
     warn(&loaded.warnings, "config", &*log);
     warn(&policy.warnings, "policy", &*log);
     let config = &loaded.config;
+    warn(
+        &Descriptors::of_this_process().shortages(config),
+        "descriptors",
+        &*log,
+    );
     let hostname = settings::hostname(config)?;
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));

@@ -42,6 +42,7 @@ pub fn resolver(world: &World, mode: Mode) -> Resolver {
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),
         cache_entries: 1000,
+        sockets: 256,
     };
     Resolver::new(config).unwrap()
 }

@@ -130,6 +130,7 @@ impl Bind {
             domain_insecure: Vec::new(),
             timeout: Duration::from_secs(5),
             cache_entries: 1000,
+            sockets: 256,
         })
     }
 

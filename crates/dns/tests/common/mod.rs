@@ -28,7 +28,7 @@ use mail::Domain;
 
 pub use client::Client;
 pub use forger::{FORGED, dead_server, fail, forger, negative, over_tcp, replay};
-pub use hostile::hostile;
+pub use hostile::{hostile, silent};
 pub use scene::{Scene, config, world};
 pub use unbound::Unbound;
 

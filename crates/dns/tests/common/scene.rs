@@ -76,6 +76,7 @@ pub fn config(world: &World, mode: Mode) -> ResolverConfig {
         domain_insecure: Vec::new(),
         timeout: Duration::from_secs(5),
         cache_entries: 1000,
+        sockets: 256,
     }
 }
 

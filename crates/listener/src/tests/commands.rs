@@ -7,7 +7,7 @@ async fn greeting_and_hello() {
     client.expect("220 relay.example ESMTP").await;
     let ehlo = client.say("EHLO client.example").await;
     assert_eq!(
-        ehlo.lines,
+        *ehlo.lines,
         [
             "relay.example",
             "PIPELINING",
@@ -19,7 +19,7 @@ async fn greeting_and_hello() {
         ]
     );
     let helo = client.say("helo client.example").await;
-    assert_eq!(helo.lines, ["relay.example"]);
+    assert_eq!(*helo.lines, ["relay.example"]);
 }
 
 #[tokio::test]
