@@ -1,4 +1,5 @@
-//! What looking a destination up costs: MX records, and of the one host its addresses and TLSA records, all secure.
+//! What looking a destination up costs: MX records, and of the one host its addresses and TLSA records, all secure; and the
+//! same of an unsigned destination, where TLSA records are not asked for.
 //!
 //! `cargo run -p dns --release --example lookup_cost`
 //!
@@ -43,6 +44,8 @@ fn main() -> Result<(), Failure> {
             ("nothing", "one.test"),
             ("the zones above", "two.test"),
             ("everything", "two.test"),
+            ("the zones above, unsigned", "open.test"),
+            ("everything, unsigned", "open.test"),
         ] {
             let cost = cost(&runtime, &world, &resolvers, domain)?;
             println!("| {mode:?} | {known} | {cost} |");
@@ -55,11 +58,14 @@ async fn world() -> Result<World, Failure> {
     let world = World::start().await?;
     world.set_ttl(3600);
     world.domain("test").signed().add()?;
-    for zone in ["one.test", "two.test"] {
+    for zone in ["one.test", "two.test", "open.test"] {
         let host = format!("mx.{zone}");
-        world
-            .domain(zone)
-            .signed()
+        let domain = world.domain(zone);
+        let domain = match zone {
+            "open.test" => domain.unsigned(),
+            _ => domain.signed(),
+        };
+        domain
             .record(zone, RecordType::MX, &format!("10 {host}."))
             .record(&host, RecordType::A, "192.0.2.1")
             .record(&host, RecordType::AAAA, "2001:db8::1")
@@ -92,7 +98,7 @@ fn cost(runtime: &Runtime, world: &World, resolvers: &[Resolver], domain: &str) 
         let found = runtime.block_on(destination(resolver, &domain));
         walls.push(start.elapsed().as_micros());
         if !found {
-            return Err(format!("{domain} is not secure").into());
+            return Err(format!("{domain} is not what it should be").into());
         }
     }
     let used = cpu()
@@ -105,13 +111,9 @@ fn cost(runtime: &Runtime, world: &World, resolvers: &[Resolver], domain: &str) 
     Ok(format!("{wall} | {used} | {questions}"))
 }
 
-/// Looks everything up that a delivery needs; whether all of it is there and secure.
+/// Looks everything up that a delivery needs; whether all of it is there, and as secure as its TLSA records say.
 async fn destination(resolver: &Resolver, domain: &Domain) -> bool {
-    let MxFinding::Records {
-        security: Security::Secure,
-        ..
-    } = dns::mx::discover(resolver, domain).await
-    else {
+    let MxFinding::Records { security, .. } = dns::mx::discover(resolver, domain).await else {
         return false;
     };
     let Ok(host) = Domain::parse(&format!("mx.{domain}")) else {
@@ -119,7 +121,10 @@ async fn destination(resolver: &Resolver, domain: &Domain) -> bool {
     };
     let (question, family) = (TlsaQuestion::Ask, AddressFamily::Any);
     let findings = dns::host::discover(resolver, &host, 25, question, family).await;
-    matches!(findings.tlsa, Tlsa::Found { .. })
+    match security {
+        Security::Secure => matches!(findings.tlsa, Tlsa::Found { .. }),
+        Security::Insecure => matches!(findings.tlsa, Tlsa::NotAsked),
+    }
 }
 
 /// The CPU time of this thread so far, where the system tells.

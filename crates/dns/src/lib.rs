@@ -9,10 +9,10 @@
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
 //! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
-//! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong. A resolver whose AD bit is to be
-//!    believed must show it before its first answer counts.
+//! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong (`fault`). A server whose AD bit is
+//!    to be believed must show it before its first answer counts, and after each that comes without the bit (`belief`).
 //!
-//! Inside, `lookups` is the way of one look-up: its `cache`, its gate (`belief`), its hops. `asked` says in which form an answer is
+//! Inside, `lookups` is the way of one look-up: its `cache`, its hops; `state` is what may change meanwhile. `asked` says in which form an answer is
 //! wanted and how much of it is used, `weight` what it takes in memory. Each hop is one question: `hop` reads
 //! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
 //! asks the servers, over a `channel` those with TLS. `places` bounds how much of this is under way at once, with the `sockets` of

@@ -10,6 +10,7 @@
 //! | [`verifier`] | certificates and TLSA records | what verifies has a record of the set that really matches |
 //! | [`dns_answer`] | a DNS message, and which of its records are secure | nothing secure without secure records; what is not secure changes nothing |
 //! | [`trust_anchors`] | a file of trust anchors | errors name a line, files join, line ends do not matter |
+//! | [`resolv_conf`] | a resolv.conf | what concerns us is found beside anything else, and the rest is told in few printable words |
 //! | [`smtp_reply`] | what a server sends | replies do not depend on packets, are one line in the log and come back |
 //! | [`smtp_request`] | what a client sends | lines do not depend on packets, commands come back |
 //! | [`smtp_data`] | content on the wire | one end of data, stuffing undone, faults noticed |
@@ -30,6 +31,7 @@ mod policy;
 mod reply;
 mod report;
 mod request;
+mod resolv_conf;
 mod tlsa;
 mod verifier;
 
@@ -42,6 +44,7 @@ pub use policy::{policy_file, policy_list};
 pub use reply::smtp_reply;
 pub use report::dsn;
 pub use request::smtp_request;
+pub use resolv_conf::resolv_conf;
 pub use tlsa::tlsa_rdata;
 pub use verifier::{Recipe, verifier, verifies};
 
@@ -49,11 +52,12 @@ pub use verifier::{Recipe, verifier, verifies};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
     ("dns_answer", dns_answer),
     ("trust_anchors", trust_anchors),
+    ("resolv_conf", resolv_conf),
     ("smtp_reply", smtp_reply),
     ("smtp_request", smtp_request),
     ("smtp_data", smtp_data),

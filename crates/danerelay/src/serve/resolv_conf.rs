@@ -129,22 +129,24 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn address(server: &NameServer, interfaces: &Path) -> Option<SocketAddr> {
     match (server.ip, &server.scope) {
         (IpAddr::V6(ip), Some(scope)) => {
-            let number = match scope.parse() {
-                Ok(number) => number,
-                Err(_) => {
-                    let number = fs::read_to_string(interfaces.join(scope).join("ifindex")).ok()?;
-                    number.trim().parse().ok()?
-                }
-            };
+            let number = scope
+                .parse()
+                .ok()
+                .or_else(|| number_of(&interfaces.join(scope)))?;
             Some(SocketAddrV6::new(ip, DNS_PORT, 0, number).into())
         }
         (ip, _) => Some(SocketAddr::new(ip, DNS_PORT)),
     }
 }
 
+fn number_of(interface: &Path) -> Option<u32> {
+    let number = fs::read_to_string(interface.join("ifindex")).ok()?;
+    number.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]
