@@ -8,7 +8,7 @@ use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use mail::{LookupFailure, Security};
 
-use crate::budget::Work;
+use crate::budget::{TooMuch, Work};
 use crate::cache::Octets;
 use crate::flaw::Flaw;
 use crate::hop::{at_owner, is_answer, negative_ttl};
@@ -141,8 +141,9 @@ impl Chain {
     async fn anchored(&self, apex: &Name, work: &Work) -> Result<Arc<Keys>, NoAnswer> {
         let find = || self.find_anchored(apex, work);
         let found = self.zones.get(apex, work, find).await;
-        // Without the root nothing can be validated; that says nothing of the name.
-        let (keys, _) = found.map_err(|failure| if apex.is_root() { failure.ours() } else { failure })?;
+        // Without the root nothing can be validated; that says nothing of the name, unless it is this look-up that goes too far.
+        let is_ours = apex.is_root() && !work.is_over();
+        let (keys, _) = found.map_err(|failure| if is_ours { failure.ours() } else { failure })?;
         Ok(keys)
     }
 
@@ -152,7 +153,9 @@ impl Chain {
             .await?;
         let vouched = |key: &_| self.anchors.vouch_for(apex, key);
         let proof = prove(&message, apex, vouched, now(), work);
-        proved(proof, apex, Flaw::NoKeyMatchesAnchor)
+        let is_anchor_wrong = matches!(proof, Ok(Err(None)));
+        let found = proved(proof, apex, Flaw::NoKeyMatchesAnchor);
+        found.map_err(|failure| if is_anchor_wrong { failure.ours() } else { failure })
     }
 
     async fn delegated(
@@ -217,7 +220,7 @@ impl Chain {
 
 /// The outcome of a proof of keys as that of a look-up. `unnamed` is what is wrong where no key is named.
 fn proved(
-    proof: Result<Result<(Keys, u32), Option<Flaw>>, crate::budget::TooMuch>,
+    proof: Result<Result<(Keys, u32), Option<Flaw>>, TooMuch>,
     apex: &Name,
     unnamed: Flaw,
 ) -> Found<Arc<Keys>> {

@@ -14,8 +14,7 @@ use crate::cache::{Octets, TimedCache};
 use crate::flight::Flights;
 use crate::subtrees::Subtrees;
 
-/// How long something that could not be found out is not asked again: long enough to spare the server, short enough to see it
-/// mended.
+/// How long what gave no answer is not asked again: long enough to spare the server, short enough to see it mended.
 const FAILURE_LIFE: Duration = Duration::from_secs(2);
 /// The longest that anything is kept, however long its TTL.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -84,7 +83,8 @@ impl<V: Clone + Octets> Kept<V> {
                 // The limit was another's.
                 Err(failed) if failed.is_over && !work.is_over() => {}
                 Err(failed) => {
-                    if !failed.is_over {
+                    // What is wrong may be put right the next moment; it is silence that costs time.
+                    if !failed.is_over && !failed.cause.cause.is_bogus() {
                         self.note_failure(name, &failed.cause);
                     }
                     return Err(failed.cause);
