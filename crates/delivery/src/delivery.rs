@@ -21,7 +21,7 @@ use crate::record::{Delays, DeliveryLine};
 use crate::reports::{DelaysAlone, Reporter, Telling};
 use crate::route::LookUps;
 use crate::session::Caller;
-use crate::settle::{Settler, Settling};
+use crate::settle::Settler;
 use crate::source::SourceAddresses;
 use crate::tls::TlsClient;
 
@@ -214,14 +214,13 @@ impl<S: Spool> Delivery<S> {
         };
         // One for all of them, so that they stay together.
         let jitter = rand::random_range(0.0..=1.0);
-        let settlings: Vec<Settling> = lease
+        let settlements: Vec<Settlement> = lease
             .recipients
             .iter()
             .zip(&results)
             .map(|(recipient, result)| settler.settle(recipient, result, jitter))
             .collect();
-        let events = lines(&lease, &results, &settlings, began);
-        let settlements: Vec<Settlement> = settlings.into_iter().map(|one| one.settlement).collect();
+        let events = lines(&lease, &results, &settlements, began);
         let id = lease.id;
         let settled = self.spool.settle(lease, settlements, now).await;
         for event in events {
@@ -307,27 +306,32 @@ fn delays(created: Timestamp, began: &Began, result: &RecipientResult) -> Delays
 }
 
 /// One line a recipient, and one more where a report cannot be delivered.
-fn lines(lease: &Lease, results: &[RecipientResult], settlings: &[Settling], began: &Began) -> Vec<Event> {
-    let mut events = Vec::with_capacity(settlings.len());
-    for ((recipient, result), settling) in lease.recipients.iter().zip(results).zip(settlings) {
+fn lines(
+    lease: &Lease,
+    results: &[RecipientResult],
+    settlements: &[Settlement],
+    began: &Began,
+) -> Vec<Event> {
+    let mut events = Vec::with_capacity(settlements.len());
+    for ((recipient, result), settlement) in lease.recipients.iter().zip(results).zip(settlements) {
         let line = DeliveryLine {
             id: lease.id,
             from: &lease.reverse_path,
             recipient,
             size: lease.size,
             record: &result.record,
-            settling,
+            settlement,
             delays: delays(lease.created, began, result),
         };
         events.push(line.event());
-        events.extend(undeliverable(lease, &recipient.address, settling));
+        events.extend(undeliverable(lease, &recipient.address, settlement));
     }
     events
 }
 
 /// A report that cannot be delivered ends here: nobody is told of it but whoever reads the log (RFC 5321 §6.1).
-fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settling: &Settling) -> Option<Event> {
-    let outcome = &settling.settlement.outcome;
+fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settlement: &Settlement) -> Option<Event> {
+    let outcome = &settlement.outcome;
     match (&lease.reverse_path, outcome.status) {
         (ReversePath::Null, Status::Bounced | Status::Expired) => Some(
             Event::new(Level::Warning, "undeliverable")

@@ -12,10 +12,9 @@ use mail::{
 use policy::decision::Requirement;
 use policy::facts::MtaSts;
 use policy::settings::DaneMode;
-use spool::LeasedRecipient;
+use spool::{LeasedRecipient, Settlement};
 
 use crate::route::{Route, RouteHost};
-use crate::settle::Settling;
 use crate::tls::{DanePeer, TlsFacts};
 
 /// TLSA records that a line names where none of them matched.
@@ -206,7 +205,7 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) recipient: &'a LeasedRecipient,
     pub(crate) size: u64,
     pub(crate) record: &'a HostRecord,
-    pub(crate) settling: &'a Settling,
+    pub(crate) settlement: &'a Settlement,
     pub(crate) delays: Delays,
 }
 
@@ -221,14 +220,14 @@ pub(crate) struct Delays {
 impl DeliveryLine<'_> {
     /// The event; `to` to `dsn` stand in the order that existing log tooling reads.
     pub(crate) fn event(&self) -> Event {
-        let outcome = &self.settling.settlement.outcome;
+        let outcome = &self.settlement.outcome;
         let tls = self.record.connection.as_ref().map(|connection| &connection.tls);
         let mut event = Event::new(Level::Info, "delivery")
             .with("id", Value::Word(self.id.to_string()))
             .with("from", Value::Path(self.from.as_str().to_owned()))
             .with("to", Value::Address(self.recipient.address.as_str().to_owned()))
             .with("mode", Value::Word(format!("dane {}", self.record.mode)))
-            .with("dane", dane_value(&self.settling.verdict))
+            .with("dane", dane_value(&self.settlement.verdict))
             .with("tls", Value::word(tls.and_then(|tls| tls.session.clone())))
             .with(
                 "tlsvalid",
@@ -269,7 +268,7 @@ impl DeliveryLine<'_> {
         if outcome.reply_code.is_none() {
             event = event.with("reason", Value::Quoted(outcome.reason.clone()));
         }
-        let is_told = self.settling.settlement.notice.is_some();
+        let is_told = self.settlement.notice.is_some();
         match outcome.status {
             Status::Bounced | Status::Expired => event.with("dsn_sent", yes_or_no(is_told)),
             Status::Sent | Status::Deferred if is_told => event.with("dsn_sent", yes_or_no(true)),

@@ -16,15 +16,6 @@ use crate::clock::since;
 use crate::config::RetrySchedule;
 use crate::failure::shortened;
 
-/// What becomes of one recipient.
-#[derive(Debug, Clone)]
-pub(crate) struct Settling {
-    /// What the spool is told.
-    pub(crate) settlement: Settlement,
-    /// What the log says in `dane=`.
-    pub(crate) verdict: DaneVerdict,
-}
-
 /// By what a message is settled.
 pub(crate) struct Settler<'a> {
     pub(crate) retry: &'a RetrySchedule,
@@ -52,7 +43,7 @@ impl Settler<'_> {
         recipient: &LeasedRecipient,
         result: &RecipientResult,
         jitter: f64,
-    ) -> Settling {
+    ) -> Settlement {
         let concluded = self.conclude(recipient, result, jitter);
         let news = concluded
             .news
@@ -65,14 +56,12 @@ impl Settler<'_> {
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
-        Settling {
-            settlement: Settlement {
-                recipient: recipient.index,
-                next_attempt: concluded.next_attempt,
-                notice,
-                entry: self.entry(&concluded, result),
-                outcome: concluded.outcome,
-            },
+        Settlement {
+            recipient: recipient.index,
+            next_attempt: concluded.next_attempt,
+            notice,
+            entry: self.entry(&concluded, result),
+            outcome: concluded.outcome,
             verdict: concluded.verdict,
         }
     }

@@ -365,6 +365,7 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             enhanced: EnhancedStatus::new(5, 1, 1),
             reason: "550 5.1.1 nobody".to_owned(),
         },
+        verdict: DaneVerdict::NotReached,
         next_attempt: None,
         notice: Some(Notice {
             action: Action::Failed,

@@ -260,12 +260,13 @@ impl Lookups {
     /// A failure while our own resolver is known to fail is put down to that.
     fn attributed(&self, failure: NoAnswer) -> NoAnswer {
         match &*self.fault.load() {
-            Some(fault) if !failure.is_ours() => {
+            // That the root is the first to fail says less.
+            Some(fault) => {
                 let cause = failure.cause.clone();
                 let fault = Outage::SelfTest(Box::new(Fault::clone(fault)));
                 failure.because(cause, fault).ours()
             }
-            Some(_) | None => failure,
+            None => failure,
         }
     }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mail::{
-    AddressFamily, BodyType, DaneResult, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
-    MailParameters, Mailbox, NextHop, Outcome, QueueId, ReversePath, Status,
+    AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope,
+    LedgerEntry, MailParameters, Mailbox, NextHop, Outcome, QueueId, ReversePath, Status,
 };
 use spool::{NewMessage, Pending, RecipientIndex, Running, Settlement, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
@@ -186,6 +186,7 @@ async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
             enhanced: EnhancedStatus::new(2, 0, 0),
             reason: String::new(),
         },
+        verdict: DaneVerdict::Verify,
         next_attempt: None,
         notice: None,
         entry: entry(&lease.next_hop, now),

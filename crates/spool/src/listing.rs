@@ -62,6 +62,9 @@ pub struct QueuedRecipient {
     pub reply_code: Option<u16>,
     /// The enhanced status of the last attempt.
     pub enhanced: Option<String>,
+    /// What DANE found wrong in the last attempt, as the log says it in `dane=`; nothing where it found nothing wrong.
+    #[serde(default)]
+    pub dane: Option<String>,
     /// The reply of the last attempt, or our reason.
     pub reason: Option<String>,
 }

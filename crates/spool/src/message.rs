@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{
-    Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters,
-    ReversePath,
+    DaneVerdict, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId,
+    RecipientParameters, ReversePath,
 };
 
 use crate::content::Content;
@@ -103,6 +103,8 @@ pub struct Settlement {
     pub recipient: RecipientIndex,
     /// How the attempt ended.
     pub outcome: Outcome,
+    /// What DANE had to say about it.
+    pub verdict: DaneVerdict,
     /// When to try again; given exactly when the outcome is deferred.
     pub next_attempt: Option<Timestamp>,
     /// What the sender is to be told of it; kept with the recipient until a report has told it.

@@ -30,7 +30,8 @@ pub(crate) struct Selectors {
     /// Messages accepted longer ago than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) older_than: Option<Interval>,
-    /// Recipients whose last attempt ended for a reason that contains this, in upper or lower case.
+    /// Recipients of whose last attempt this is told, in upper or lower case: in the codes, in what DANE found wrong, or in the
+    /// reason.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "reason")]
     pub(crate) reason: Option<String>,
 }
@@ -213,9 +214,33 @@ fn is_older(message: &QueuedMessage, interval: Interval, now: Timestamp) -> bool
     SignedDuration::try_from(interval.0).is_ok_and(|interval| age > interval)
 }
 
+/// Whether the text is in what is told of the last attempt, or in one of the parts of which that is made.
 fn has_reason(recipient: &QueuedRecipient, text: &str) -> bool {
-    let reason = recipient.reason.as_deref().unwrap_or_default();
-    reason.to_lowercase().contains(&text.to_lowercase())
+    let text = text.to_lowercase();
+    let told = told(recipient);
+    let parts = [&recipient.enhanced, &recipient.dane, &recipient.reason];
+    std::iter::once(told.as_str())
+        .chain(parts.into_iter().filter_map(|part| part.as_deref()))
+        .any(|part| part.to_lowercase().contains(&text))
+}
+
+/// Why the last attempt ended, in one line: the codes, what DANE found wrong, and the reason. Where the reason is the server's
+/// reply, its codes stand in it already.
+pub(crate) fn told(recipient: &QueuedRecipient) -> String {
+    let code = recipient.reply_code.map(|code| code.to_string());
+    let has_codes = match (&recipient.reason, &code) {
+        (Some(reason), Some(code)) => reason.starts_with(code.as_str()),
+        (None, _) | (_, None) => false,
+    };
+    let codes = [code, recipient.enhanced.clone()].into_iter().flatten();
+    let mut words: Vec<String> = codes.filter(|_| !has_codes).collect();
+    match (&recipient.dane, &recipient.reason) {
+        (Some(dane), Some(_)) => words.push(format!("{dane}:")),
+        (Some(dane), None) => words.push(dane.clone()),
+        (None, _) => {}
+    }
+    words.extend(recipient.reason.clone());
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -233,6 +258,7 @@ mod tests {
             next_attempt: None,
             reply_code: None,
             enhanced: None,
+            dane: None,
             reason: Some(reason.to_owned()),
         }
     }
@@ -288,6 +314,49 @@ mod tests {
             [1]
         );
         assert_eq!(selected(r#"{"reason":"Ok"}"#), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_reason_is_found_by_all_that_is_told_of_it() {
+        let with = |code, enhanced: &str, dane: Option<&str>, reason: &str| QueuedRecipient {
+            reply_code: code,
+            enhanced: Some(enhanced.to_owned()),
+            dane: dane.map(str::to_owned),
+            ..recipient(0, "a@b.example", RecipientState::Deferred, reason)
+        };
+        let queue = [
+            with(
+                None,
+                "4.7.5",
+                Some("Fail (No matching TLSA RRs)"),
+                "the server did not prove its identity",
+            ),
+            with(
+                None,
+                "4.7.5",
+                Some("Fail (MX lookup: bogus)"),
+                "the MX look-up failed: bogus: the signature of a.nl MX expired",
+            ),
+            with(Some(450), "4.0.0", None, "450 later"),
+            with(Some(451), "4.7.5", None, "451 4.7.5 not to you"),
+        ];
+        let found = |text: &str| {
+            let numbered = queue.iter().enumerate();
+            let found = numbered.filter(|(_, recipient)| has_reason(recipient, text));
+            found.map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(found("4.7.5"), [0, 1, 3]);
+        assert_eq!(found("tlsa"), [0]);
+        assert_eq!(found("no matching TLSA rrs"), [0]);
+        assert_eq!(found("BOGUS"), [1]);
+        assert_eq!(found("MX lookup: bogus"), [1]);
+        assert_eq!(found("expired"), [1]);
+        assert_eq!(found("4.0.0"), [2]);
+        assert_eq!(found("450"), [2]);
+        // What is printed of one is found as a whole.
+        for (number, recipient) in queue.iter().enumerate() {
+            assert_eq!(found(&told(recipient)), [number]);
+        }
     }
 
     #[test]

@@ -18,4 +18,5 @@ mod hostile;
 mod many;
 mod places;
 mod queue;
+mod reasons;
 mod socket;

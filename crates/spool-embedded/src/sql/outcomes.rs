@@ -4,7 +4,7 @@
 //! known whether it took place.
 
 use jiff::Timestamp;
-use mail::{Action, Notice, QueueId, Status};
+use mail::{Action, DaneVerdict, Notice, QueueId, Status};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use spool::{Lease, NoticedRecipient, Notices, Settlement};
 
@@ -19,6 +19,7 @@ const REASON_LENGTH: usize = 4096;
 // delay that was not told yet, and so does a success; a further delay does not.
 const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = :state, attempts = :attempts + 1, \
     next_attempt = coalesce(:next, next_attempt), reply_code = :code, enhanced = :enhanced, reason = :reason, \
+    dane = :dane, \
     notice = CASE WHEN :over THEN :notice ELSE coalesce(:notice, notice) END, \
     delay_noticed = delay_noticed OR :delay \
     WHERE message_id = :id AND idx = :index AND state IN (:queued, :deferred) AND attempts = :attempts";
@@ -113,11 +114,24 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
             ":code": outcome.reply_code.map(mail::ReplyCode::get),
             ":enhanced": outcome.enhanced.to_string(),
             ":reason": shortened(&outcome.reason),
+            ":dane": found_wrong(&settlement.verdict),
             ":over": outcome.status != Status::Deferred,
             ":notice": notice,
             ":delay": delay,
         })?;
     Ok(changed > 0)
+}
+
+/// What DANE found wrong, in the words of the log.
+fn found_wrong(verdict: &DaneVerdict) -> Option<String> {
+    match verdict {
+        DaneVerdict::Fail(_) | DaneVerdict::Softfail(_) => Some(verdict.to_string()),
+        DaneVerdict::NotReached
+        | DaneVerdict::Verify
+        | DaneVerdict::VerifyHostOnly
+        | DaneVerdict::EncryptNoUsable
+        | DaneVerdict::Skip(_) => None,
+    }
 }
 
 fn is_delay(notice: &Notice) -> bool {

@@ -11,9 +11,9 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 2;
+pub(crate) const KNOWN_VERSION: i32 = 3;
 /// Each entry leads from the version that is its place in the list to the next one.
-pub(crate) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+pub(crate) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -79,6 +79,11 @@ const VERSION_2: &str = "
         messages INTEGER NOT NULL
     ) STRICT;
     INSERT INTO counters (commits, messages) SELECT 0, count(*) FROM message;
+";
+
+// `dane`: what DANE found wrong in the last attempt, as the log says it; NULL where nothing, and in rows of version 2.
+const VERSION_3: &str = "
+    ALTER TABLE recipient ADD COLUMN dane TEXT;
 ";
 
 /// Refuses databases of other programs, and of versions that are newer than this one.

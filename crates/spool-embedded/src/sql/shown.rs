@@ -8,11 +8,14 @@ use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Unre
 
 use super::columns::{corrupt, id, number, text, time};
 use super::pages::of_message;
+use super::schema;
 use super::state::State;
 use crate::error::{Error, Result};
 
-const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason, idx \
-    FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason, idx, \
+    dane FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const RECIPIENTS_BEFORE_VERSION_3: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, \
+    reason, idx, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 
 /// The parts of messages that are leased, at one moment.
 pub(crate) type Leased = HashMap<QueueId, Vec<NextHop>>;
@@ -49,7 +52,11 @@ fn recipients(
     leased: Option<&[NextHop]>,
     id: QueueId,
 ) -> Result<Vec<QueuedRecipient>> {
-    let mut statement = connection.prepare_cached(RECIPIENTS)?;
+    let mut statement = match connection.prepare_cached(RECIPIENTS) {
+        // Who only looks does not migrate.
+        Err(_) if schema::version(connection)? < 3 => connection.prepare_cached(RECIPIENTS_BEFORE_VERSION_3),
+        prepared => prepared,
+    }?;
     let mut rows = statement.query([id.to_bytes()])?;
     let mut recipients = Vec::new();
     while let Some(row) = rows.next()? {
@@ -73,6 +80,7 @@ fn recipients(
             reply_code: row.get(5)?,
             enhanced: row.get(6)?,
             reason: row.get(7)?,
+            dane: row.get(9)?,
         });
     }
     Ok(recipients)

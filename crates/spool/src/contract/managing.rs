@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::ToSpan;
-use mail::{QueueId, Status};
+use mail::{DaneVerdict, FailCause, QueueId, Status};
 
 use super::scene::{
     self, Harness, close, commit, deliver, gathered, message, noticed, now, octets, scan, settlement, take,
@@ -12,8 +12,8 @@ use super::scene::{
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
 use crate::incoming::INLINE_LIMIT;
 use crate::{
-    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Running, Selected, Spool,
-    StateCounts,
+    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Running, Selected,
+    Settlement, Spool, StateCounts,
 };
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -276,6 +276,19 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
     drop(lease);
     deliver(&*store, &parts[0], vec![settlement(0, Status::Sent, None)]).await;
     assert_eq!(states(&*store, *id).await, [Sent, Queued]);
+    // What DANE found wrong is shown, and nothing where it did not.
+    let failed = Settlement {
+        verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
+        ..settlement(1, Status::Deferred, Some(now() + 5.minutes()))
+    };
+    deliver(&*store, &parts[1], vec![failed]).await;
+    let shown = listed(&*store, Some(*id)).await;
+    let told: Vec<_> = shown[0]
+        .recipients
+        .iter()
+        .map(|one| one.dane.as_deref())
+        .collect();
+    assert_eq!(told, [None, Some("Fail (No matching TLSA RRs)")]);
     close(store).await;
 }
 

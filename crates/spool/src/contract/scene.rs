@@ -118,6 +118,7 @@ pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp
             enhanced: mail::EnhancedStatus::new(if status.is_final() { 2 } else { 4 }, 0, 0),
             reason: "as the server said".into(),
         },
+        verdict: DaneVerdict::Verify,
         next_attempt,
         notice: None,
         entry: entry(status),

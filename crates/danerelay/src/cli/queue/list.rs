@@ -164,6 +164,7 @@ mod tests {
                 .then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
             reply_code: Some(451),
             enhanced: Some("4.7.5".to_owned()),
+            dane: Some("Fail (No matching TLSA RRs)".to_owned()),
             reason: Some("no \u{1b}[2Jmatch".to_owned()),
         }
     }
@@ -219,7 +220,7 @@ mod tests {
         for word in [
             "deferred",
             "2026-11-22T10:00:00Z",
-            "451 4.7.5",
+            "451 4.7.5 Fail (No matching TLSA RRs): ",
             "no \\x1B[2Jmatch",
         ] {
             assert!(line.contains(word), "{word:?} is not in {line:?}");
@@ -256,7 +257,10 @@ mod tests {
             count(&["--older-than", "1h", "--recipient-domain", "two.example"]),
             0
         );
-        assert_eq!(count(&["--reason", "MATCH"]), 2);
+        for text in ["MATCH", "4.7.5", "tlsa rrs", "451 4.7.5 fail (no"] {
+            assert_eq!(count(&["--reason", text]), 2, "{text}");
+        }
+        assert_eq!(count(&["--reason", "4.7.4"]), 0);
         assert_eq!(count(&["--id", &QueueId::generate().to_string()]), 0);
         assert_eq!(count(&["--all"]), 2);
         assert!(Line::try_parse_from(["list", "--older-than", "soon"]).is_err());

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 
+use crate::admin::selectors::told;
 use crate::cli::output::printable;
 
 /// Writes a message and its recipients.
@@ -93,24 +94,11 @@ fn history(recipient: &QueuedRecipient) -> String {
     if let Some(next) = recipient.next_attempt {
         let _ = write!(text, ", next={next:.0}");
     }
-    let reply = reply(recipient);
-    if !reply.is_empty() {
-        let _ = write!(text, ": {reply}");
+    let told = told(recipient);
+    if !told.is_empty() {
+        let _ = write!(text, ": {}", printable(&told));
     }
     text
-}
-
-/// Why the last attempt ended. Where the reason is the server's reply, its codes stand in it already.
-fn reply(recipient: &QueuedRecipient) -> String {
-    let reason = recipient.reason.as_deref().map(printable);
-    let code = recipient.reply_code.map(|code| code.to_string());
-    match (reason, &code) {
-        (Some(reason), Some(code)) if reason.starts_with(code.as_str()) => reason,
-        (reason, _) => {
-            let words = [code, recipient.enhanced.clone(), reason];
-            words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-        }
-    }
 }
 
 #[cfg(test)]
@@ -148,9 +136,10 @@ mod tests {
                 next_attempt: None,
                 reply_code,
                 enhanced: enhanced.map(str::to_owned),
+                dane: None,
                 reason: reason.map(str::to_owned),
             };
-            assert_eq!(reply(&recipient), told);
+            assert_eq!(super::told(&recipient), told);
         }
     }
 
