@@ -209,7 +209,9 @@ impl Lookups {
                 }
                 return known;
             }
-            let made = self.under_way.share(&asked, || self.make(&asked, walk)).await;
+            // In a box: whoever finds the answer kept, which is most, does without the room for making it.
+            let asking = || Box::pin(self.make(&asked, walk));
+            let made = self.under_way.share(&asked, asking).await;
             if !made.is_over || walk.is_over() {
                 return made.answer;
             }

@@ -195,9 +195,10 @@ mod tests {
         assert!(late.take(answer(LARGE)).now_or_never().unwrap().is_ok());
         assert!(late.take(answer(LARGE + 1)).now_or_never().is_none());
         // With one large answer in hand nobody waits for room for another.
-        let another = full[0].take(answer(LARGE + 1)).now_or_never();
+        let holder = full.pop().unwrap();
+        let another = holder.take(answer(LARGE + 1)).now_or_never();
         assert!(another.unwrap().is_err());
-        full.pop();
+        drop(holder);
         assert!(late.take(answer(LARGE + 1)).now_or_never().unwrap().is_ok());
     }
 }

@@ -71,11 +71,11 @@ fn write(event: &Event, form: Form<'_>, line: &mut String, (room, end): (usize, 
         match form {
             Form::Text => {
                 let separator = if before == start { "" } else { ", " };
-                [separator, key, "="].iter().for_each(|part| line.push_str(part));
+                line.extend([separator, key, "="]);
                 write_text(value, line, room)?;
             }
             Form::Json(_) => {
-                [",\"", key, "\":"].iter().for_each(|part| line.push_str(part));
+                line.extend([",\"", key, "\":"]);
                 write_json(value, line, room)?;
             }
         }
