@@ -1,7 +1,7 @@
 //! What the machine says to a configuration: where the two do not fit, although the file is sound.
 
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use jiff::Zoned;
@@ -31,7 +31,7 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
             "`listen.smtp` is empty: no mail is taken unless systemd passes sockets (danerelay.socket)";
         add("listen.smtp", remark.to_owned());
     }
-    let listens = config.listen.smtp.iter().map(|address| address.ip());
+    let listens = config.listen.smtp.iter().map(SocketAddr::ip);
     let sources = config.delivery.source_addresses.iter().copied();
     for (key, address) in listens
         .map(|address| ("listen.smtp", address))

@@ -152,7 +152,7 @@ async fn a_delegation_that_is_not_proved_is_named() {
     let strip = |message: &mut Message| {
         message
             .answers
-            .retain(|record| record.record_type() == RecordType::DS)
+            .retain(|record| record.record_type() == RecordType::DS);
     };
     let resolver = world.lied_to("secure.test DS", strip).await;
     assert_eq!(

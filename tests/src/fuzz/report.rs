@@ -123,7 +123,7 @@ fn recipient(input: &mut Input<'_>) -> RecipientReport {
         diagnostic: diagnostic(kinds >> 2 & 3, &words),
         remote_mta: (kinds & 16 == 0).then(|| DomainPart::Name(domain("mx.example"))),
         verdict: verdict(kinds >> 5, words),
-        culprit: if kinds & 24 == 24 {
+        culprit: if kinds & 0x18 == 0x18 {
             Culprit::OurResolver
         } else {
             Culprit::Elsewhere

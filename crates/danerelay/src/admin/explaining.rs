@@ -58,6 +58,6 @@ async fn find_out<S>(office: &Office<S>, inquiry: &Inquiry, peer: &Peer) -> Resu
         office.log(&event);
     }
     let explainer = &office.surroundings.explainer;
-    let explained = explainer.explain(inquiry, Whose::Daemon).await;
-    explained.map_err(|error| Refusal::new(RefusalKind::Configuration, error.to_string()))
+    let report = explainer.explain(inquiry, Whose::Daemon).await;
+    report.map_err(|error| Refusal::new(RefusalKind::Configuration, error.to_string()))
 }

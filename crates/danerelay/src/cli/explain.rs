@@ -132,6 +132,6 @@ fn explain(
             None
         },
     };
-    let explained = block_on(explainer.explain(inquiry, Whose::Command(because)))?;
-    Ok(explained.map_err(StartError::Ehlo)?)
+    let report = block_on(explainer.explain(inquiry, Whose::Command(because)))?;
+    Ok(report.map_err(StartError::Ehlo)?)
 }

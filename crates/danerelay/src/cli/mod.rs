@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// within 30 seconds, and exit with 0; a second one exits at once.
     ///
     /// Needs no root: as root it warns, and refuses a spool that belongs to another user, who could not open what root
-    /// makes there. For ports below 1024 it needs the capability CAP_NET_BIND_SERVICE.
+    /// makes there. For ports below 1024 it needs the capability `CAP_NET_BIND_SERVICE`.
     ///
     /// Exit status: 0 it was told to end; 1 what another try may mend, such as an address in use or a full disk; 2 what
     /// only the administrator can mend: configuration, owners, modes, privileges.

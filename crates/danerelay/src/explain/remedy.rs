@@ -57,7 +57,6 @@ fn way(cause: &FailCause) -> Way {
         FailCause::MxLookup(failure) | FailCause::AddressLookup(failure) if failure.is_bogus() => {
             Way::WithoutDnssec
         }
-        FailCause::MxLookup(_) | FailCause::AddressLookup(_) => Way::None,
         FailCause::TlsaLookup(_)
         | FailCause::NoMatchingTlsa
         | FailCause::StarttlsNotOffered
@@ -66,7 +65,9 @@ fn way(cause: &FailCause) -> Way {
         | FailCause::NameMismatch
         | FailCause::Expired
         | FailCause::Untrusted => Way::SoftFail,
-        FailCause::InsecureMx
+        FailCause::MxLookup(_)
+        | FailCause::AddressLookup(_)
+        | FailCause::InsecureMx
         | FailCause::InsecureHost
         | FailCause::NoSecureTlsa
         | FailCause::NoUsableTlsa => Way::None,

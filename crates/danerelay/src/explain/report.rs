@@ -76,7 +76,7 @@ impl Report {
         let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
         let remedy = match (&cause, blame) {
             (Some(cause), Some(Blame::Destination)) => remedy::propose(found, cause),
-            (Some(_), Some(Blame::Outage | Blame::OurResolver)) | (None, _) | (Some(_), None) => Remedy {
+            (Some(_), Some(Blame::Outage | Blame::OurResolver) | None) | (None, _) => Remedy {
                 exception: None,
                 notes: Vec::new(),
             },

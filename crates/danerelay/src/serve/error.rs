@@ -95,10 +95,10 @@ impl StartError {
     /// What the exit status says of it. What another try may mend is 1, so that systemd tries again.
     pub(crate) fn verdict(&self) -> Verdict {
         let lasts = match self {
-            Self::Log { cause, .. } => is_lasting(cause),
+            Self::Log { cause, .. }
+            | Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
             Self::Listen { cause, .. } => is_lasting(cause) || lacks_family(cause),
             Self::Tls(cause) | Self::ResolverPlan(ResolverPlanError::Tls(cause)) => is_lasting_tls(cause),
-            Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
             Self::Spool { cause, .. } => return of_spool(cause),
             Self::System(_) => false,
             Self::NoHostname(_)
