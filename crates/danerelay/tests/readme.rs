@@ -1,7 +1,7 @@
 //! What the README shows is what the program prints.
 //!
-//! Its blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, ports,
-//! digests and line breaks. `[…]` stands for what a sample leaves out.
+//! Its blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
+//! ports, digests and line breaks. `[…]` stands for what a sample leaves out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,6 +19,7 @@ use std::process::{Command, Stdio};
 use common::demo::Demo;
 use common::pem::pem;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use testworld::mail::Ca;
 
 const README: &str = include_str!("../../../README.md");
@@ -151,7 +152,8 @@ fn normalised_word(word: &str) -> String {
     let is_id = bare.len() == 26 && bare.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
     let digest = bare.trim_end_matches(['…', '"']);
     let is_digest = [8, 64].contains(&digest.len()) && digest.chars().all(|c| c.is_ascii_hexdigit());
-    if is_id || is_digest || bare.parse::<Timestamp>().is_ok() {
+    let is_time = bare.parse::<Timestamp>().is_ok() || digest.parse::<Date>().is_ok();
+    if is_id || is_digest || is_time {
         return format!("#{tail}");
     }
     word.to_owned()
