@@ -81,11 +81,16 @@ pub(crate) enum Command {
     ///
     /// Prints what the policy says and which rule, list entry or exception says it; the MX records; each host in the
     /// order in which it would be tried, with the DNSSEC status of its addresses, its TLSA records and which of them can
-    /// be used, and what a connection to it must achieve; and the end: deliver, defer, or fail at once, with the cause.
-    /// Looks up and decides by the same code that delivers.
+    /// be used, and what a connection to it must achieve; and the end: deliver, defer, or fail at once, with the cause, and
+    /// an exception to write into the policy until the destination is mended. Looks up and decides by the same code that
+    /// delivers.
+    ///
+    /// Where a relay runs with this configuration, it is asked, and answers with its own resolver and policy; without one,
+    /// and with DNS options, the command looks by itself. That resolver is tested first: where it fails, nobody else is
+    /// blamed.
     ///
     /// Exit status: 0 it would deliver; 1 it would defer or fail, by policy or because of bogus DNS data; 3 DNS or, with
-    /// --connect, the network failed.
+    /// --connect, the network failed, or our own resolver does.
     Explain(explain::ExplainArguments),
     /// Look a name up in the DNS as the relay sees it.
     ///
