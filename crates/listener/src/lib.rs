@@ -24,6 +24,7 @@ mod envelope;
 mod header;
 mod log;
 mod received;
+mod recipients;
 mod refusals;
 mod replies;
 mod session;

@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::config::ListenerConfig;
 use crate::refusals::{Refusals, Subject};
-use crate::replies;
 use crate::shared::{Shared, stopped};
+use crate::{recipients, replies};
 
 /// How much is read at once while commands are expected: what an idle connection keeps in memory.
 const COMMAND_READ: usize = 2048;
@@ -45,6 +45,8 @@ pub(crate) struct Session<S, T> {
     refusals: Refusals,
     /// The last MAIL was refused for want of room: what is pipelined behind it fails through no fault of its own.
     mail_refused: bool,
+    /// What the recipients of the transaction take.
+    recipient_octets: usize,
     transport: T,
     output: BytesMut,
     lines: LineReader,
@@ -100,6 +102,7 @@ where
             errors: 0,
             refusals: Refusals::default(),
             mail_refused: false,
+            recipient_octets: 0,
             transport,
             output: BytesMut::new(),
             lines: LineReader::new(),
@@ -305,6 +308,7 @@ where
             return Ok(Next::Pause);
         }
         self.state.begin(mail)?;
+        self.recipient_octets = 0;
         Ok(self.answer(replies::SENDER_OK, Next::Command))
     }
 
@@ -318,7 +322,7 @@ where
 
     fn rcpt_to(&mut self, rcpt: RcptTo) -> Result<Next, Refusal> {
         let may_relay = self.config.may_relay(self.client);
-        let most = self.config.limits.recipients;
+        let limits = &self.config.limits;
         let transaction = self.state.transaction_for(&rcpt)?;
         let address = match rcpt.path {
             ForwardPath::Postmaster => self.config.postmaster.clone(),
@@ -333,13 +337,16 @@ where
             self.refuse(subject, replies::RELAY_DENIED);
             return Ok(Next::Flush);
         }
-        if transaction.recipients.len() >= most {
-            return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));
-        }
-        transaction.recipients.push(Recipient {
+        let recipient = Recipient {
             address,
             parameters: rcpt.parameters,
-        });
+        };
+        let held = self.recipient_octets + recipients::weight(&recipient);
+        if transaction.recipients.len() >= limits.recipients || held > recipients::room(limits) {
+            return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Next::Command));
+        }
+        self.recipient_octets = held;
+        transaction.recipients.push(recipient);
         Ok(self.answer(replies::RECIPIENT_OK, Next::Command))
     }
 

@@ -27,6 +27,38 @@ async fn surplus_recipients_are_put_off() {
     assert_eq!(world.envelopes()[0].recipients.len(), 100);
 }
 
+/// What they take is bounded, not only their number; and a hundred are taken however long they are.
+#[tokio::test]
+async fn recipients_with_much_behind_them_are_put_off_before_their_number_is_reached() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client.say("MAIL FROM:<a@b.example>").await;
+    let original = format!("rfc822;{}@d.example", "o".repeat(480));
+    let mut taken = 0;
+    for number in 0..1000 {
+        let reply = client
+            .say(&format!("RCPT TO:<{number}@d.example> ORCPT={original}"))
+            .await;
+        match reply.code.get() {
+            250 => taken += 1,
+            code => assert_eq!(code, 452),
+        }
+    }
+    assert!((100..300).contains(&taken), "{taken} recipients");
+    // Of one that takes little there may be room yet; and the next transaction has all of it again.
+    client
+        .dialogue(&[("RSET", "250"), ("MAIL FROM:<a@b.example>", "250")])
+        .await;
+    client
+        .dialogue(&[
+            (&format!("RCPT TO:<again@d.example> ORCPT={original}"), "250"),
+            ("DATA", "354"),
+            (".", "250 2.0.0"),
+        ])
+        .await;
+    assert_eq!(world.envelopes()[0].recipients.len(), 1);
+}
+
 #[tokio::test]
 async fn a_hundred_errors_end_a_session_and_three_do_not() {
     let world = World::new().await;
