@@ -154,7 +154,8 @@ async fn long_replies_are_one_line_of_bearable_length() {
     let many = format!("{}450 end", format!("450-{}\r\n", "x".repeat(1_000)).repeat(50));
     receiver.set_faults(vec![MailFault::Reply(Stage::Rcpt, many)]);
     let line = scene.expect("a@words.test", &[DEFERRED, ("dsn", "450")]).await;
-    assert_eq!(line["reply"].len(), 1_983);
+    let length = line["reply"].len();
+    assert!((1_900..=1_983).contains(&length), "{length} octets");
     assert!(line["reply"].ends_with("... 450 end"), "{}", line["reply"]);
 }
 

@@ -85,7 +85,11 @@ impl Drop for Mounted {
         let aborted = fs::write(&self.abort, "1");
         let unmounted = output(command("umount").arg("--lazy").arg(&self.place));
         let session = self.session.take().expect("dropped once");
-        let ended = aborted.is_ok() && unmounted.status.success() && session.join().is_ok();
+        let ended = aborted.is_ok() && unmounted.status.success();
+        if ended {
+            // Whoever was answering as the connection was aborted calls that an error.
+            let _ = session.join();
+        }
         // A test that fails already is not to fail for this as well.
         assert!(
             ended || std::thread::panicking(),
