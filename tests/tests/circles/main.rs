@@ -21,6 +21,16 @@ use cargo_metadata::{MetadataCommand, TargetKind};
 use self::graph::circles;
 use self::source::Modules;
 
+/// Crates whose modules are still to be untied. No name is added here; one that has no circle any more goes.
+const TIED: [&str; 6] = [
+    "danerelay",
+    "danerelay_tests",
+    "delivery",
+    "dns",
+    "mail",
+    "testworld",
+];
+
 #[test]
 fn modules_form_no_circles() {
     let mut found = Vec::new();
@@ -28,8 +38,14 @@ fn modules_form_no_circles() {
     for (name, root) in crates() {
         let read = Modules::read(&root);
         modules += read.len();
-        for circle in circles(&read.uses()) {
-            found.push(format!("{name}: {}", read.describe(&circle)));
+        let circles = circles(&read.uses());
+        let tied = TIED.contains(&name.as_str());
+        assert!(
+            !tied || !circles.is_empty(),
+            "{name} has no circle any more: take it off the list"
+        );
+        for circle in circles.iter().filter(|_| !tied) {
+            found.push(format!("{name}: {}", read.describe(circle)));
         }
     }
     assert!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -33,7 +33,7 @@ impl Modules {
     /// Reads the files of a crate, from its root on.
     pub(crate) fn read(root: &Path) -> Self {
         let mut modules = Self::default();
-        modules.file(root, root.parent().unwrap().to_owned(), Vec::new());
+        modules.file(root, root.parent().unwrap(), &Vec::new());
         modules
     }
 
@@ -129,7 +129,7 @@ impl Modules {
         self.places.get(&here).map(|file| (*file, name))
     }
 
-    fn file(&mut self, path: &Path, children: PathBuf, module: ModulePath) {
+    fn file(&mut self, path: &Path, children: &Path, module: &ModulePath) {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = if module.is_empty() {
@@ -139,7 +139,7 @@ impl Modules {
         };
         self.files.push(name);
         let file = self.files.len() - 1;
-        self.items(&parsed.items, file, &children, &module);
+        self.items(&parsed.items, file, children, module);
     }
 
     fn items(&mut self, items: &[Item], file: usize, children: &Path, module: &ModulePath) {
@@ -162,14 +162,14 @@ impl Modules {
 
     fn module(&mut self, inner: &ItemMod, file: usize, children: &Path, module: &ModulePath) {
         let name = inner.ident.to_string();
-        let deeper = [&module[..], &[name.clone()]].concat();
+        let deeper = [&module[..], std::slice::from_ref(&name)].concat();
         let below = children.join(&name);
         if let Some((_, items)) = &inner.content {
             self.items(items, file, &below, &deeper);
             return;
         }
         let (flat, own) = (children.join(format!("{name}.rs")), below.join("mod.rs"));
-        self.file(if flat.exists() { &flat } else { &own }, below, deeper);
+        self.file(if flat.exists() { &flat } else { &own }, &below, &deeper);
     }
 }
 
@@ -195,10 +195,10 @@ impl Named<'_> {
                 .for_each(|tree| self.tree(tree, before, handed_on)),
             UseTree::Glob(_) => self.name(before.to_vec()),
             UseTree::Name(name) => {
-                self.leaf(with(&name.ident.to_string()), &name.ident.to_string(), handed_on)
+                self.leaf(with(&name.ident.to_string()), &name.ident.to_string(), handed_on);
             }
             UseTree::Rename(name) => {
-                self.leaf(with(&name.ident.to_string()), &name.rename.to_string(), handed_on)
+                self.leaf(with(&name.ident.to_string()), &name.rename.to_string(), handed_on);
             }
         }
     }
