@@ -377,7 +377,7 @@ impl<'a> Attempt<'a> {
                 for at in groups.flatten() {
                     let (failure, record) = (failure.clone(), Arc::clone(&record));
                     if let Some(recipient) = self.pending.get_mut(*at) {
-                        recipient.failures.push(RecipientFailure { failure, record });
+                        recipient.failed(RecipientFailure { failure, record });
                     }
                 }
                 return Next::Address(None);

@@ -16,7 +16,8 @@ use crate::transaction::Verdict;
 /// A recipient on its way through the hosts.
 pub(super) struct Pending<'a> {
     pub(super) recipient: &'a LeasedRecipient,
-    pub(super) failures: Vec<RecipientFailure>,
+    /// The failure that speaks for all so far. A server's words may be long, and its hosts many: no other is kept.
+    failure: Option<RecipientFailure>,
     pub(super) done: Option<RecipientResult>,
 }
 
@@ -42,7 +43,7 @@ impl AsRef<Failure> for RecipientFailure {
 /// Everybody who is not done has failed here.
 pub(super) fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
     for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
-        recipient.failures.push(RecipientFailure {
+        recipient.failed(RecipientFailure {
             failure: failure.clone(),
             record: Arc::clone(record),
         });
@@ -54,7 +55,8 @@ pub(super) fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &
 pub(super) fn fail_all_quietly(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
     for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
         let (failure, record) = (failure.clone(), Arc::clone(record));
-        recipient.failures.insert(0, RecipientFailure { failure, record });
+        let before = RecipientFailure { failure, record };
+        recipient.failure = conclude(std::iter::once(before).chain(recipient.failure.take()));
     }
 }
 
@@ -62,9 +64,14 @@ impl<'a> Pending<'a> {
     pub(super) fn new(recipient: &'a LeasedRecipient) -> Self {
         Self {
             recipient,
-            failures: Vec::new(),
+            failure: None,
             done: None,
         }
+    }
+
+    /// It has failed here, and is tried elsewhere.
+    pub(super) fn failed(&mut self, failure: RecipientFailure) {
+        self.failure = conclude(self.failure.take().into_iter().chain([failure]));
     }
 
     /// What came of it.
@@ -72,7 +79,7 @@ impl<'a> Pending<'a> {
         if let Some(done) = self.done {
             return done;
         }
-        match conclude(self.failures) {
+        match self.failure {
             Some(RecipientFailure { failure, record }) => RecipientResult {
                 ending: Ending::Failed(failure),
                 record,
@@ -97,7 +104,7 @@ impl<'a> Pending<'a> {
                 let failure = failure.into_failure(standing);
                 if !failure.is_permanent() || failure.reply_code.is_none() {
                     let record = Arc::clone(taken.record);
-                    self.failures.push(RecipientFailure { failure, record });
+                    self.failed(RecipientFailure { failure, record });
                     return;
                 }
                 Ending::Failed(failure)
