@@ -13,10 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::client::Client;
 use crate::config::ListenerConfig;
-use crate::session::Session;
+use crate::connection::Connection;
+use crate::log;
+use crate::session::replies;
 use crate::shared::{Shared, stopped};
-use crate::{log, replies};
+use crate::wire::Wire;
 
 /// How long to wait after an error of `accept` that does not concern one connection alone.
 const BACK_OFF: Duration = Duration::from_millis(200);
@@ -122,7 +125,10 @@ impl<S: Spool> Shared<S> {
                 Ok(counted) => {
                     // Only latency is lost where this fails.
                     let _ = stream.set_nodelay(true);
-                    Session::new(shared, config, client, stream, shutdown).run().await;
+                    let (client, wire) = (Client::at(client), Wire::new(stream));
+                    Connection::new(shared, config, client, wire, shutdown)
+                        .run()
+                        .await;
                     drop(counted);
                 }
                 Err(excess) => {

@@ -1,6 +1,5 @@
 //! What the administrator decides about the listener.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -43,12 +42,5 @@ impl Default for Limits {
             connections_per_client: 500,
             timeout: Duration::from_mins(5),
         }
-    }
-}
-
-impl ListenerConfig {
-    /// Whether a client at this address may relay.
-    pub fn may_relay(&self, client: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&client))
     }
 }

@@ -4,11 +4,14 @@
 //!
 //! * [`Listener`] accepts connections on sockets that were bound for it, counts them (`connections`) and gives
 //!   each a task of its own. Nothing a client does, and no error of `accept`, ends it.
-//! * `session` reads commands (the grammar is `smtp`'s) and answers them in order; replies to pipelined commands
-//!   leave together. `replies` holds the words. `refusals` tells the log what a session was refused, in one line.
-//! * `content` takes in what follows DATA: through the decoder, past the header scanner (`header`), behind our own
-//!   Received field (`received`), with its `envelope` into the spool. Only when the spool says that it is durable is
-//!   250 said. `shortage` tells the log of times in which the spool has no room.
+//! * `connection` joins a client's session, the wire that it speaks on and the spool. Only when the spool says that a
+//!   message is durable is 250 said. `shortage` tells the log of times in which the spool has no room.
+//! * `wire` is the octets: what has come, what leaves, and the time that either may take.
+//! * `session` decides, without I/O: it reads commands (the grammar is `smtp`'s) and answers them in order; replies to
+//!   pipelined commands leave together. Its rooms: `replies` holds the words; `arrival` takes in what follows DATA, through
+//!   the decoder, past the header scanner (`header`), behind our own Received field (`received`), with its `envelope`;
+//!   `refusals` tells the log what a session was refused, in one line.
+//! * `client` is who a client is, and whether it may relay.
 //! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
 //!
 //! What it never does: change anything in a message below its own Received field (but to put the blank line in front of
@@ -17,19 +20,15 @@
 //! the client calls itself proves nothing.
 
 mod accept;
+mod client;
 mod config;
+mod connection;
 mod connections;
-mod content;
-mod envelope;
-mod header;
 mod log;
-mod received;
-mod recipients;
-mod refusals;
-mod replies;
 mod session;
 mod shared;
 mod shortage;
+mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The events that the listener writes, but those of [`crate::refusals`].
+//! The events that the listener writes, but those of what sessions are refused.
 
 use std::io;
 use std::net::IpAddr;

@@ -9,20 +9,20 @@ use smtp::{Hello, Protocol};
 
 /// What a Received field tells.
 #[derive(Debug)]
-pub(crate) struct Received<'a> {
-    pub(crate) hello: &'a Hello,
-    pub(crate) client: IpAddr,
-    pub(crate) hostname: &'a Domain,
-    pub(crate) id: QueueId,
+pub(super) struct Received<'a> {
+    pub(super) hello: &'a Hello,
+    pub(super) client: IpAddr,
+    pub(super) hostname: &'a Domain,
+    pub(super) id: QueueId,
     /// Whether the client used SMTPUTF8.
-    pub(crate) smtputf8: bool,
-    pub(crate) recipients: &'a [Recipient],
-    pub(crate) at: Timestamp,
+    pub(super) smtputf8: bool,
+    pub(super) recipients: &'a [Recipient],
+    pub(super) at: Timestamp,
 }
 
 impl Received<'_> {
     /// The field with its line endings, folded behind the clauses; no line exceeds 998 octets.
-    pub(crate) fn to_field(&self) -> String {
+    pub(super) fn to_field(&self) -> String {
         let from = sanitised(&self.hello.name);
         let client = DomainPart::Literal(self.client);
         // RFC 3848 §1; RFC 6531 §4.3.

@@ -1,7 +1,7 @@
 //! Replies that are not refusals of the grammar, without their CRLF. Each 2yz, 4yz and 5yz has an enhanced code but
 //! those to EHLO and HELO (RFC 2034 §4).
 
-use mail::Domain;
+use mail::{Domain, QueueId};
 use smtp::ContentFault;
 use spool::SpoolError;
 
@@ -46,6 +46,10 @@ pub(crate) fn spool_error(error: &SpoolError) -> &'static str {
         | SpoolError::WrongSettlement(_)
         | SpoolError::Closed => "451 4.3.0 Queue file write error",
     }
+}
+
+pub(crate) fn queued(id: QueueId) -> String {
+    format!("250 2.0.0 Ok: queued as {id}")
 }
 
 pub(crate) fn greeting(hostname: &Domain) -> String {

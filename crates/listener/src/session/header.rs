@@ -2,7 +2,7 @@
 //! whether it is ASCII.
 
 /// The most Received fields with which a message is taken (RFC 5321 §6.3: at least 100 for a mere count).
-pub(crate) const RECEIVED_LIMIT: u32 = 100;
+pub(super) const RECEIVED_LIMIT: u32 = 100;
 
 /// The most octets of one field that are looked at.
 const FIELD_LENGTH: usize = 2000;
@@ -12,7 +12,7 @@ const MAILBOX_LINE_LENGTH: usize = 500;
 
 /// What content begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beginning {
+pub(super) enum Beginning {
     /// A field of its header, or the blank line behind a header without fields.
     Header,
     /// The line that stands before each message in a mailbox file (RFC 4155), left over; the header may follow.
@@ -23,7 +23,7 @@ pub(crate) enum Beginning {
 
 impl Beginning {
     /// Reads it from what has come of the content; `None` while more of the first line is needed.
-    pub(crate) fn of(content: &[u8]) -> Option<Self> {
+    pub(super) fn of(content: &[u8]) -> Option<Self> {
         // A folded line belongs to a field before it (RFC 5322 §2.2.3), and there is none.
         if matches!(content.first()?, b' ' | b'\t') {
             return Some(Self::Body);
@@ -54,7 +54,7 @@ fn is_mailbox_line(line: &[u8]) -> bool {
 
 /// Follows the header of one message. Content may come in pieces of any size.
 #[derive(Debug, Default)]
-pub(crate) struct HeaderScanner {
+pub(super) struct HeaderScanner {
     received: u32,
     /// The start of a line whose end is still to come.
     line: Vec<u8>,
@@ -77,7 +77,7 @@ enum Place {
 
 impl HeaderScanner {
     /// Looks at the next piece of content; free once the header is over.
-    pub(crate) fn scan(&mut self, mut content: &[u8]) {
+    pub(super) fn scan(&mut self, mut content: &[u8]) {
         while self.place != Place::Body {
             let Some(end) = memchr::memchr(b'\n', content) else {
                 self.eight_bit_line |= !content.is_ascii();
@@ -138,17 +138,17 @@ impl HeaderScanner {
     }
 
     /// Whether the message has gone round too often.
-    pub(crate) fn is_looping(&self) -> bool {
+    pub(super) fn is_looping(&self) -> bool {
         self.received >= RECEIVED_LIMIT
     }
 
     /// Whether the header needs no SMTPUTF8 (RFC 6532 §3).
-    pub(crate) fn is_ascii(&self) -> bool {
+    pub(super) fn is_ascii(&self) -> bool {
         !self.eight_bit && !self.eight_bit_line
     }
 
     /// The message-id without its brackets, for the log.
-    pub(crate) fn message_id(&self) -> Option<String> {
+    pub(super) fn message_id(&self) -> Option<String> {
         let text = String::from_utf8_lossy(self.message_id.as_ref()?);
         let text = text.trim();
         let inner = text

@@ -13,12 +13,12 @@ const OCTETS: usize = 256 * 1024;
 const EACH: usize = 256;
 
 /// The octets that the recipients of one transaction may take.
-pub(crate) fn room(limits: &Limits) -> usize {
+pub(super) fn room(limits: &Limits) -> usize {
     OCTETS.max(limits.recipients.saturating_mul(EACH))
 }
 
 /// The octets that one recipient takes.
-pub(crate) fn weight(recipient: &Recipient) -> usize {
+pub(super) fn weight(recipient: &Recipient) -> usize {
     let original = recipient.parameters.original.as_ref();
     let original = original.map_or(0, |original| original.as_str().len() + original.decoded().len());
     size_of::<Recipient>() + recipient.address.as_str().len() + original

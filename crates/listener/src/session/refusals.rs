@@ -1,22 +1,18 @@
 //! What a session was refused, for the log: one line of it, with a count.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use mail::event::{Event, Level, Value};
 use mail::{Mailbox, ReversePath, Source};
-use tokio::time::Instant;
 
 use crate::log::client;
 
-/// A session that goes on is told of after so long; what it is refused from then on is another line.
-const TOLD_AFTER: Duration = Duration::from_mins(1);
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
 
 /// What a session was refused since it was last told.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Option<Box<Refused>>);
+pub(super) struct Refusals(Option<Box<Refused>>);
 
 /// The first refusal, and how many there were.
 #[derive(Debug)]
@@ -26,23 +22,22 @@ struct Refused {
     /// The last reply that was another one than the first.
     other: Option<String>,
     count: u64,
-    since: Instant,
 }
 
 /// What was refused.
 #[derive(Debug, Default)]
-pub(crate) struct Subject {
+pub(super) struct Subject {
     /// The reverse-path of the transaction, if there is one.
-    pub(crate) from: Option<ReversePath>,
+    pub(super) from: Option<ReversePath>,
     /// The recipient.
-    pub(crate) to: Option<Mailbox>,
+    pub(super) to: Option<Mailbox>,
     /// MAIL or RCPT as the client wrote it, where it makes no sense.
-    pub(crate) command: Option<String>,
+    pub(super) command: Option<String>,
 }
 
 impl Subject {
     /// A message, or what its client said before it had a sender.
-    pub(crate) fn message(from: Option<ReversePath>) -> Self {
+    pub(super) fn message(from: Option<ReversePath>) -> Self {
         Self {
             from,
             ..Self::default()
@@ -51,7 +46,7 @@ impl Subject {
 
     /// A command that was refused for its form. Other commands than MAIL and RCPT are not shown: a client may have tried to
     /// say its password.
-    pub(crate) fn command(line: &[u8], from: Option<ReversePath>) -> Self {
+    pub(super) fn command(line: &[u8], from: Option<ReversePath>) -> Self {
         let verb = line.get(..4).unwrap_or_default();
         let is_of_envelope = [b"MAIL", b"RCPT"]
             .iter()
@@ -67,7 +62,7 @@ impl Subject {
 
 impl Refusals {
     /// Counts a refusal; the first one is kept.
-    pub(crate) fn add(&mut self, subject: Subject, reply: &str) {
+    pub(super) fn add(&mut self, subject: Subject, reply: &str) {
         match &mut self.0 {
             None => {
                 self.0 = Some(Box::new(Refused {
@@ -75,7 +70,6 @@ impl Refusals {
                     reply: reply.to_owned(),
                     other: None,
                     count: 1,
-                    since: Instant::now(),
                 }));
             }
             Some(refused) => {
@@ -87,13 +81,13 @@ impl Refusals {
         }
     }
 
-    /// When it is to be told, if the session goes on until then.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.0.as_ref().map(|refused| refused.since + TOLD_AFTER)
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// The event that tells it.
-    pub(crate) fn take(&mut self, client_address: IpAddr) -> Option<Event> {
+    pub(super) fn take(&mut self, client_address: IpAddr) -> Option<Event> {
         let refused = *self.0.take()?;
         let path = |path: Option<&str>| path.map_or(Value::Absent, |path| Value::Path(path.to_owned()));
         let subject = refused.subject;

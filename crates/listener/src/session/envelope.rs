@@ -7,7 +7,7 @@ use smtp::Transaction;
 ///
 /// A client may say SMTPUTF8 of plain ASCII. That is not carried on (RFC 6531 §3.4): no message fails for want of an
 /// extension that it does not need. Nor does one recipient's address make the others need it.
-pub(crate) fn envelope(transaction: Transaction, body: BodyType, header_is_ascii: bool) -> Envelope {
+pub(super) fn envelope(transaction: Transaction, body: BodyType, header_is_ascii: bool) -> Envelope {
     let Transaction { mail, recipients } = transaction;
     let is_ascii = header_is_ascii && mail.reverse_path.as_str().is_ascii();
     Envelope {

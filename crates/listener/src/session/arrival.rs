@@ -1,0 +1,163 @@
+//! A message whose content is coming in: decoded, judged, and put ready for the spool.
+
+use bytes::{Buf, BytesMut};
+use jiff::Timestamp;
+use mail::{BodyType, QueueId};
+use smtp::{ContentFault, DataDecoder, Transaction};
+use spool::{NewMessage, SpoolError};
+
+use super::envelope::envelope;
+use super::header::{Beginning, HeaderScanner};
+use super::step::Finished;
+
+/// Why a message is not accepted.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    Fault(ContentFault),
+    Looping,
+    Spool(SpoolError),
+}
+
+/// A message from the reply to DATA to its end of data.
+#[derive(Debug)]
+pub(super) struct Arrival<P> {
+    id: QueueId,
+    created: Timestamp,
+    transaction: Transaction,
+    decoder: DataDecoder,
+    header: HeaderScanner,
+    /// What the content begins with, once that is known.
+    beginning: Option<Beginning>,
+    /// Decoded content that is not judged yet.
+    decoded: BytesMut,
+    /// What is to be stored next.
+    ready: BytesMut,
+    /// The end of data has come.
+    ended: bool,
+    /// Where it is stored, or why it is nothing any more.
+    place: Result<P, Rejection>,
+}
+
+/// The field that a line of a mailbox file becomes, as Postfix names it.
+const MAILBOX_LINE: &[u8] = b"X-Mailbox-Line: ";
+
+impl<P> Arrival<P> {
+    /// A message without content so far, of this name and time, whose place is empty.
+    pub(super) fn new(transaction: Transaction, birth: (QueueId, Timestamp), place: P, limit: u64) -> Self {
+        let (id, created) = birth;
+        Self {
+            id,
+            created,
+            transaction,
+            decoder: DataDecoder::new(limit),
+            header: HeaderScanner::default(),
+            beginning: None,
+            decoded: BytesMut::new(),
+            ready: BytesMut::new(),
+            ended: false,
+            place: Ok(place),
+        }
+    }
+
+    /// Puts our own field in front of the content.
+    pub(super) fn trace(&mut self, field: &str) {
+        self.ready.extend_from_slice(field.as_bytes());
+    }
+
+    /// Takes in what has come, up to the end of data, whatever the content is worth: what follows is the next command.
+    pub(super) fn push(&mut self, input: &mut BytesMut) {
+        if self.ended || input.is_empty() {
+            return;
+        }
+        let consumed = self.decoder.push(input, &mut self.decoded);
+        self.ended = consumed.is_some();
+        input.advance(consumed.unwrap_or(input.len()));
+        self.judge();
+    }
+
+    /// Whether the end of data has come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is to be stored now, and where; it is to be taken out of the buffer.
+    pub(super) fn to_store(&mut self) -> Option<(&mut P, &mut BytesMut)> {
+        match &mut self.place {
+            Ok(place) if !self.ready.is_empty() => Some((place, &mut self.ready)),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// It cannot be stored.
+    pub(super) fn fail(&mut self, error: SpoolError) {
+        self.place = Err(Rejection::Spool(error));
+        self.ready.clear();
+    }
+
+    /// The verdict, once the end of data has come.
+    pub(super) fn finish(self) -> Result<Finished<P>, Rejection> {
+        let place = self.place?;
+        if let Some(fault) = self.decoder.fault() {
+            return Err(Rejection::Fault(fault));
+        }
+        // What is in the content counts, not what was said of it: many clients declare 8BITMIME of plain ASCII, which
+        // every server takes (RFC 6152 §3).
+        let body = if self.decoder.is_eight_bit() {
+            BodyType::EightBitMime
+        } else {
+            BodyType::SevenBit
+        };
+        Ok(Finished {
+            place,
+            message: NewMessage {
+                id: self.id,
+                envelope: envelope(self.transaction, body, self.header.is_ascii()),
+                created: self.created,
+            },
+            message_id: self.header.message_id(),
+        })
+    }
+
+    /// Whose message it is.
+    pub(super) fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// Puts decoded content ready to be stored, as long as the message can still be accepted.
+    fn judge(&mut self) {
+        if self.decoder.fault().is_none() && !self.is_separated() {
+            return;
+        }
+        self.header.scan(&self.decoded);
+        let rejection = match self.decoder.fault() {
+            Some(fault) => Some(Rejection::Fault(fault)),
+            None => self.header.is_looping().then_some(Rejection::Looping),
+        };
+        match rejection {
+            Some(rejection) if self.place.is_ok() => self.place = Err(rejection),
+            Some(_) => {}
+            None if self.place.is_err() => {}
+            None if self.ready.is_empty() => std::mem::swap(&mut self.ready, &mut self.decoded),
+            None => self.ready.extend_from_slice(&self.decoded),
+        }
+        self.decoded.clear();
+    }
+
+    /// Puts the blank line in front of content that is a body only (RFC 5322 §2.1): without it a folded first line would be
+    /// more of our Received field, and any other a broken field behind it. `false` while more of that line must come. No
+    /// signature is lost by it: one is a field of a header (RFC 6376 §3.5), and this content has none. The line of a mailbox
+    /// file becomes a field, so that the header behind it stays one.
+    fn is_separated(&mut self) -> bool {
+        if self.beginning.is_none() {
+            self.beginning = Beginning::of(&self.decoded);
+            let before = match self.beginning {
+                None | Some(Beginning::Header) => return self.beginning.is_some(),
+                Some(Beginning::MailboxLine) => MAILBOX_LINE,
+                Some(Beginning::Body) => b"\r\n",
+            };
+            let separated = [before, &*self.decoded].concat();
+            self.decoded = BytesMut::from(&*separated);
+        }
+        true
+    }
+}
