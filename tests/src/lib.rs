@@ -18,7 +18,7 @@
 //! 3. [`zones`]: a signed tree from a private root down, served by Knot; a zone can be changed while it runs.
 //! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
 //! 5. [`server`]: what a test asks of a mail server; [`postfix`] and [`exim`]: complete instances, configured from
-//!    nothing.
+//!    nothing; [`make`]: either of them.
 //! 6. [`relay`]: the relay under test: its configuration, its queue, and its [`log`].
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
 //! 8. [`report`]: a delivery status notification as a mail client's parser reads it.
@@ -52,6 +52,7 @@ pub mod exim;
 pub mod fuzz;
 pub mod letter;
 pub mod log;
+pub mod make;
 pub mod namespaces;
 pub mod postfix;
 pub mod powerloss;

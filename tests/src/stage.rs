@@ -2,9 +2,10 @@
 
 use crate::letter::Letter;
 use crate::log::LogLine;
+use crate::make::Make;
 use crate::relay::{DnsMode, HOST, PORT, Relay};
 use crate::resolver::Resolver;
-use crate::server::{Make, Submit};
+use crate::server::Submit;
 use crate::world::{SOFT_FAIL, World};
 use std::path::Path;
 

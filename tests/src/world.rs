@@ -1,9 +1,10 @@
 //! The whole of it: authority, tree, resolver and receiving server, before any relay.
 
 use crate::certificates::{Certificates, wrong_tlsa};
+use crate::make::Make;
 use crate::process::Daemon;
 use crate::resolver::Resolver;
-use crate::server::{BACK, Make, Receive};
+use crate::server::{BACK, Receive};
 use crate::zones::{Tree, Zone};
 use std::path::{Path, PathBuf};
 

@@ -9,8 +9,8 @@ use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use thiserror::Error;
 
 use crate::algorithm;
-use crate::anchor_lines::entries;
-use crate::validate::is_named;
+use crate::anchor_lines::{Unbalanced, entries};
+use crate::digest::is_named;
 
 /// The root's key-signing keys in force: KSK-2017 and KSK-2024, as IANA publishes them (RFC 9718).
 const ROOT: &str = "\
@@ -49,6 +49,15 @@ impl fmt::Display for AnchorError {
         match self.line {
             Some(line) => write!(f, "line {line}: {}", self.problem),
             None => self.problem.fmt(f),
+        }
+    }
+}
+
+impl From<Unbalanced> for AnchorError {
+    fn from(Unbalanced(line): Unbalanced) -> Self {
+        Self {
+            line: Some(line),
+            problem: AnchorProblem::Parentheses,
         }
     }
 }

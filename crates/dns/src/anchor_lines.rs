@@ -1,7 +1,5 @@
 //! The records of a file in zone-file form, each in one piece (RFC 1035 §5.1).
 
-use crate::anchor::{AnchorError, AnchorProblem};
-
 /// One record, which parentheses may stretch over several lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -13,8 +11,12 @@ pub(crate) struct Entry {
     pub(crate) comment: String,
 }
 
+/// A parenthesis without its other half, or one within another, in the record that begins at this line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unbalanced(pub(crate) usize);
+
 /// Cuts a file into records. Lines without one are left out.
-pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, AnchorError> {
+pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, Unbalanced> {
     let mut entries = Vec::new();
     let (mut open, mut is_open) = (Entry::default(), false);
     for (index, line) in text.lines().enumerate() {
@@ -24,7 +26,7 @@ pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, AnchorError> {
         }
         for character in fields.chars() {
             match character {
-                '(' | ')' if (character == '(') == is_open => return Err(open.is_unbalanced()),
+                '(' | ')' if (character == '(') == is_open => return Err(Unbalanced(open.line)),
                 '(' | ')' => {
                     is_open = !is_open;
                     open.record.push(' ');
@@ -42,18 +44,9 @@ pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, AnchorError> {
         }
     }
     if is_open {
-        return Err(open.is_unbalanced());
+        return Err(Unbalanced(open.line));
     }
     Ok(entries)
-}
-
-impl Entry {
-    fn is_unbalanced(&self) -> AnchorError {
-        AnchorError {
-            line: Some(self.line),
-            problem: AnchorProblem::Parentheses,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -88,11 +81,7 @@ mod tests {
             ("\n. IN DS 1 8 2 00)\n", 2),
             (". IN DS ((1 8 2 00))\n", 1),
         ] {
-            let error = entries(text).unwrap_err();
-            assert_eq!(
-                (error.line, error.problem),
-                (Some(line), AnchorProblem::Parentheses)
-            );
+            assert_eq!(entries(text).unwrap_err(), Unbalanced(line));
         }
     }
 }

@@ -1,29 +1,18 @@
 //! What failed when a look-up failed, and where: for people to read. Nothing is decided by it.
 
 use std::fmt;
-use std::sync::Arc;
 
-use hickory_proto::rr::{Name, RecordType};
-
+use crate::context::Context;
 use crate::extended::ExtendedError;
 use crate::flaw::Flaw;
 use crate::outage::Outage;
-use crate::presentation::written;
-
-/// The most characters of one name that are shown: its beginning and its end.
-const NAME: usize = 100;
 
 /// What failed, at which question, in which zone, at which server, as far as each is known. Its words are printable ASCII and at
 /// most a few hundred octets long.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnosis {
     pub(crate) problem: Option<Problem>,
-    /// The name and type that were asked for.
-    pub(crate) question: Option<(Name, RecordType)>,
-    /// The zone whose keys or proofs it is about.
-    pub(crate) zone: Option<Name>,
-    /// Who was asked.
-    pub(crate) server: Option<Arc<str>>,
+    pub(crate) context: Context,
     /// What that server said.
     pub(crate) extended: Option<ExtendedError>,
     /// Whether the fault is on our own side.
@@ -62,38 +51,6 @@ impl Diagnosis {
     pub(crate) fn says_something(&self) -> bool {
         self.problem.is_some() || self.is_ours
     }
-
-    /// The name and type asked for.
-    pub(crate) fn asked(&self) -> String {
-        match &self.question {
-            Some((name, record_type)) => format!("{} {record_type}", shown(name)),
-            None => "the answer".to_owned(),
-        }
-    }
-
-    /// Who answered, or did not.
-    pub(crate) fn server(&self) -> String {
-        let server = self.server.as_deref();
-        server.map_or_else(|| "the DNS server".to_owned(), shortened)
-    }
-
-    /// The zone, in a sentence that names the question.
-    pub(crate) fn zone(&self) -> String {
-        match (&self.zone, &self.question) {
-            (Some(zone), Some((name, _))) if zone == name => "the zone".to_owned(),
-            (Some(zone), _) => named(zone),
-            (None, _) => "its zone".to_owned(),
-        }
-    }
-
-    /// The zone, in a sentence that does not.
-    pub(crate) fn zone_alone(&self) -> String {
-        match (&self.zone, &self.question) {
-            (Some(zone), _) => named(zone),
-            (None, Some((name, _))) => format!("the zone of {}", shown(name)),
-            (None, None) => "the zone".to_owned(),
-        }
-    }
 }
 
 impl fmt::Display for Diagnosis {
@@ -104,40 +61,9 @@ impl fmt::Display for Diagnosis {
             (false, _) => {}
         }
         match &self.problem {
-            Some(Problem::Flaw(flaw)) => flaw.write(self, f),
-            Some(Problem::Outage(outage)) => outage.write(self, f),
+            Some(Problem::Flaw(flaw)) => flaw.write(&self.context, f),
+            Some(Problem::Outage(outage)) => outage.write(&self.context, f),
             None => Ok(()),
         }
-    }
-}
-
-fn named(zone: &Name) -> String {
-    if zone.is_root() {
-        "the root zone".to_owned()
-    } else {
-        format!("the zone {}", shown(zone))
-    }
-}
-
-/// A name without its final dot; of a very long one the beginning and the end.
-pub(crate) fn shown(name: &Name) -> String {
-    let text = written(name);
-    shortened(text.strip_suffix('.').unwrap_or("."))
-}
-
-/// Printable ASCII, and not long.
-pub(crate) fn shortened(text: &str) -> String {
-    let printable: Vec<char> = text
-        .chars()
-        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
-        .collect();
-    let half = NAME / 2;
-    match (printable.get(..half), printable.len().checked_sub(half)) {
-        (Some(begin), Some(end)) if printable.len() > NAME => begin
-            .iter()
-            .chain(&['.'; 3])
-            .chain(printable.get(end..).unwrap_or_default())
-            .collect(),
-        _ => printable.iter().collect(),
     }
 }

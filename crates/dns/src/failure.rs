@@ -50,6 +50,7 @@ impl NoAnswer {
     pub(crate) fn about(self, name: &Name, record_type: RecordType) -> Self {
         self.with(|diagnosis| {
             diagnosis
+                .context
                 .question
                 .get_or_insert_with(|| (name.clone(), record_type));
         })
@@ -58,14 +59,15 @@ impl NoAnswer {
     /// Says in which zone it was; likewise.
     pub(crate) fn in_zone(self, zone: &Name) -> Self {
         self.with(|diagnosis| {
-            diagnosis.zone.get_or_insert_with(|| zone.clone());
+            diagnosis.context.zone.get_or_insert_with(|| zone.clone());
         })
     }
 
     /// Says which server it was; likewise.
     pub(crate) fn at_server(self, server: &Arc<str>) -> Self {
         self.with(|diagnosis| {
-            diagnosis.server.get_or_insert_with(|| Arc::clone(server));
+            let known = &mut diagnosis.context.server;
+            known.get_or_insert_with(|| Arc::clone(server));
         })
     }
 

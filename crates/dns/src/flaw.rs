@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use std::fmt;
 
-use crate::diagnosis::Diagnosis;
+use crate::context::Context;
 
 /// Why validation failed.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    pub(crate) fn write(&self, found: &Diagnosis, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn write(&self, found: &Context, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (asked, zone) = (found.asked(), found.zone());
         match self {
             Self::Expired(at) => write!(f, "the signature of {asked} expired on {}", date(*at)),

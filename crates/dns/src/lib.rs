@@ -16,9 +16,9 @@
 //! wanted and how much of it is used, `weight` what it takes in memory. Each hop is one question: `hop` reads
 //! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
 //! asks the servers, over a `channel` those with TLS. `places` bounds how much of this is under way at once, with the `sockets` of
-//! each look-up. `algorithm` says which signatures count, `presentation` how types and data
-//! are written. Why there is no answer is said in a `diagnosis`: a `flaw` of signatures and proofs, or an `outage`, with what the
-//! server wrote (`extended`).
+//! each look-up. `algorithm` says which signatures count, `digest` which key a DS record is about, `question` which
+//! types can be asked for, `presentation` how names and data are written. Why there is no answer is said in a `diagnosis`: a
+//! `flaw` of signatures and proofs, or an `outage`, where it was (`context`), and what the server wrote (`extended`).
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
@@ -32,7 +32,9 @@ mod budget;
 mod cache;
 mod channel;
 pub mod config;
+mod context;
 mod diagnosis;
+mod digest;
 mod extended;
 mod failure;
 mod fault;
@@ -45,6 +47,7 @@ pub mod mx;
 mod outage;
 mod places;
 mod presentation;
+mod question;
 mod record;
 pub mod resolv_conf;
 mod resolver;
@@ -66,7 +69,8 @@ pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
 pub use diagnosis::Diagnosis;
 pub use extended::ExtendedError;
 pub use failure::NoAnswer;
-pub use resolver::{QuestionError, Resolver};
+pub use question::QuestionError;
+pub use resolver::Resolver;
 pub use server::{Server, TlsServer};
 #[doc(hidden)]
 pub use validate::fuzzing;

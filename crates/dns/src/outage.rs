@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::diagnosis::{Diagnosis, shortened};
+use crate::context::{Context, shortened};
 use crate::fault::Fault;
 
 /// Why there is nothing to validate.
@@ -41,7 +41,7 @@ pub(crate) enum Outage {
 }
 
 impl Outage {
-    pub(crate) fn write(&self, found: &Diagnosis, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn write(&self, found: &Context, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (asked, server) = (found.asked(), found.server());
         match self {
             Self::NoReply(after) => write!(f, "no answer from {server} about {asked} in {}", seconds(*after)),

@@ -1,39 +1,9 @@
-//! Types and record data as they are written in zone files (RFC 1035 §5.1, RFC 3597 §5).
+//! Names and record data as they are written in zone files (RFC 1035 §5.1, RFC 3597 §5).
 
 use std::fmt::Write as _;
 
 use hickory_proto::rr::{Name, RData, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
-
-use crate::QuestionError;
-
-/// The mnemonic, or `TYPE` and a number, of a type that can be looked up.
-pub(crate) fn to_type(text: &str) -> Result<RecordType, QuestionError> {
-    let name = text.to_ascii_uppercase();
-    let number = name.strip_prefix("TYPE").and_then(|digits| {
-        let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
-        digits.parse::<u16>().ok().filter(|_| plain)
-    });
-    let wanted = match (number, name.as_str()) {
-        (Some(number), _) => RecordType::from(number),
-        // Kinds of questions that no record is of.
-        (None, "IXFR" | "OPT") => return Err(QuestionError::Unsigned(text.to_owned())),
-        (None, name) => name.parse().map_err(|_| QuestionError::Type(text.to_owned()))?,
-    };
-    if is_signed(wanted) {
-        Ok(wanted)
-    } else {
-        Err(QuestionError::Unsigned(text.to_owned()))
-    }
-}
-
-/// Whether records of the type can have a signature: not signatures themselves (RFC 4034 §3), and not types that exist in
-/// questions or messages only (RFC 6895 §3.1).
-fn is_signed(record_type: RecordType) -> bool {
-    let signatures = [RecordType::SIG, RecordType::RRSIG];
-    let unreal = matches!(u16::from(record_type), 0 | 41 | 128..=255);
-    !unreal && !signatures.contains(&record_type)
-}
 
 /// Record data in presentation form.
 pub(crate) fn presented(data: &RData) -> String {
@@ -108,21 +78,6 @@ mod tests {
     use hickory_proto::rr::rdata::{A, NULL, TXT};
 
     use super::*;
-
-    #[test]
-    fn types_have_names_and_numbers() {
-        assert_eq!(to_type("mx").unwrap(), RecordType::MX);
-        assert_eq!(to_type("TYPE15").unwrap(), RecordType::MX);
-        assert_eq!(to_type("type65280").unwrap(), RecordType::Unknown(65280));
-        for unreal in [
-            "any", "*", "AXFR", "ixfr", "OPT", "RRSIG", "SIG", "TSIG", "TYPE0", "TYPE46", "TYPE252",
-        ] {
-            assert_eq!(to_type(unreal), Err(QuestionError::Unsigned(unreal.to_owned())));
-        }
-        for nothing in ["MAIL", "TYPE", "TYPE65536", "TYPE-1", "TYPE+1", ""] {
-            assert_eq!(to_type(nothing), Err(QuestionError::Type(nothing.to_owned())));
-        }
-    }
 
     #[test]
     fn names_are_written_as_in_a_zone_file() {

@@ -13,6 +13,11 @@ pub(crate) fn to_name(domain: &Domain) -> Result<Name, LookupFailure> {
     absolute(domain.as_str()).ok_or(LookupFailure::Malformed)
 }
 
+/// The names that can be asked about; no other can be looked up anyway.
+pub(crate) fn to_names(domains: &[Domain]) -> Vec<Name> {
+    domains.iter().filter_map(|domain| to_name(domain).ok()).collect()
+}
+
 /// A name from text, absolute whether or not it ends in a dot.
 pub(crate) fn absolute(text: &str) -> Option<Name> {
     let mut name = Name::from_ascii(text).ok()?.to_lowercase();

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, Security};
-use thiserror::Error;
 
 use crate::asked::{Asked, Found, TlsaFound};
 use crate::belief::Expected;
 use crate::budget::{Cost, Walk};
 use crate::fault::Fault;
 use crate::lookups::Lookups;
-use crate::presentation::{presented, to_type};
-use crate::record::{absolute, to_name};
+use crate::presentation::presented;
+use crate::question::{QuestionError, to_type};
+use crate::record::{absolute, to_name, to_names};
 use crate::trusting::Trusting;
 use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
 
@@ -34,20 +34,6 @@ pub struct Resolver {
     lookups: Arc<Lookups>,
     /// Nothing where each look-up is by itself.
     walk: Option<Walk>,
-}
-
-/// A question that cannot be asked: the user's mistake.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum QuestionError {
-    /// Not a domain name.
-    #[error("`{0}` is no domain name")]
-    Name(String),
-    /// Not a record type.
-    #[error("`{0}` is no record type")]
-    Type(String),
-    /// A type that asks for several record sets at once, or for what has no signature of its own: no answer could have a status.
-    #[error("`{0}` cannot be looked up: only types whose records are signed can")]
-    Unsigned(String),
 }
 
 impl Resolver {
@@ -235,9 +221,4 @@ impl Resolver {
     pub(crate) fn forget_what_the_refuted_said(&self) {
         let _ = self.lookups.forget_what_the_refuted_said();
     }
-}
-
-/// The names that can be asked about; no other can be looked up anyway.
-pub(crate) fn to_names(domains: &[Domain]) -> Vec<Name> {
-    domains.iter().filter_map(|domain| to_name(domain).ok()).collect()
 }

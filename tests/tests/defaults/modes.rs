@@ -3,9 +3,10 @@
 use danerelay_tests::arena;
 use danerelay_tests::letter::Letter;
 use danerelay_tests::log::LogLine;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::{HOST, PORT};
 use danerelay_tests::resolver::Resolver;
-use danerelay_tests::server::{Make, Submit};
+use danerelay_tests::server::Submit;
 use danerelay_tests::system::{Installed, System};
 use danerelay_tests::wait;
 use danerelay_tests::world::{GOOD, UNSIGNED, WRONG, World};

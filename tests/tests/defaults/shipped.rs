@@ -2,9 +2,10 @@
 
 use danerelay_tests::arena;
 use danerelay_tests::letter::Letter;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::{HOST, PORT};
 use danerelay_tests::resolver::Resolver;
-use danerelay_tests::server::{Make, Submit};
+use danerelay_tests::server::Submit;
 use danerelay_tests::stage::letter_to;
 use danerelay_tests::system::{Installed, NAME, System};
 use danerelay_tests::unit::Unit;

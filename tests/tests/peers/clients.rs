@@ -1,8 +1,9 @@
 use danerelay_tests::arena;
 use danerelay_tests::letter::{Letter, SENDER};
+use danerelay_tests::make::Make;
 use danerelay_tests::process::{command, output, words};
 use danerelay_tests::relay::{DnsMode, HOST, PORT};
-use danerelay_tests::server::{BACK, FRONT, Make};
+use danerelay_tests::server::{BACK, FRONT};
 use danerelay_tests::stage::{Cast, Stage, letter_to};
 use danerelay_tests::world::GOOD;
 use std::fs;

@@ -1,7 +1,7 @@
 use danerelay_tests::arena;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::DnsMode;
 use danerelay_tests::resolver::Resolver;
-use danerelay_tests::server::Make;
 use danerelay_tests::stage::{Cast, Stage, letter_to};
 use danerelay_tests::wait;
 use danerelay_tests::world::{BOGUS, GOOD, INSECURE_MX, UNSIGNED, WRONG};

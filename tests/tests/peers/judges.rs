@@ -1,10 +1,11 @@
 use danerelay_tests::arena;
 use danerelay_tests::certificates::wrong_tlsa;
 use danerelay_tests::letter::Letter;
+use danerelay_tests::make::Make;
 use danerelay_tests::postfix::Postfix;
 use danerelay_tests::process::{command, output, words};
 use danerelay_tests::resolver::Resolver;
-use danerelay_tests::server::{BACK, Make, Receive, Submit};
+use danerelay_tests::server::{BACK, Receive, Submit};
 use danerelay_tests::wait;
 use danerelay_tests::world::{AUTHORITY, GOOD, WRONG, World};
 use std::path::Path;

@@ -1,8 +1,8 @@
 use danerelay_tests::arena;
 use danerelay_tests::letter::Letter;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::DnsMode;
 use danerelay_tests::report;
-use danerelay_tests::server::Make;
 use danerelay_tests::stage::{Cast, Stage};
 use danerelay_tests::world::{GOOD, REFUSED};
 use std::path::Path;

@@ -1,7 +1,8 @@
 use danerelay_tests::arena;
 use danerelay_tests::letter::SENDER;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::DnsMode;
-use danerelay_tests::server::{BACK, Make};
+use danerelay_tests::server::BACK;
 use danerelay_tests::stage::{Cast, Stage, letter_to};
 use danerelay_tests::wait;
 use danerelay_tests::world::{AUTHORITY, GOOD, WRONG};

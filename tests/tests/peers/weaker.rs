@@ -1,6 +1,6 @@
 use danerelay_tests::arena;
+use danerelay_tests::make::Make;
 use danerelay_tests::relay::DnsMode;
-use danerelay_tests::server::Make;
 use danerelay_tests::stage::{Cast, Stage};
 use danerelay_tests::world::{INSECURE_MX, SOFT_FAIL, UNSIGNED};
 use std::path::Path;

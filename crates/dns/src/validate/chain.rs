@@ -10,6 +10,7 @@ use mail::{LookupFailure, Security};
 
 use crate::budget::{TooMuch, Work};
 use crate::cache::Octets;
+use crate::digest::is_named;
 use crate::flaw::Flaw;
 use crate::hop::{at_owner, is_answer, negative_ttl};
 use crate::subtrees::Subtrees;
@@ -19,7 +20,7 @@ use crate::{NoAnswer, TrustAnchors};
 
 use super::denial::{Cut as Delegation, Evidence, Verdict};
 use super::kept::{Found, Kept};
-use super::keyset::{delegation, is_named, prove};
+use super::keyset::{delegation, prove};
 use super::marks::Marker;
 use super::proof::{Proven, is_own, is_redirected, rounds, rrset};
 use super::prune::pruned;

@@ -9,7 +9,7 @@ use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RData, Record, RecordType, RecordTypeSet};
 use mail::Security;
 
-use super::nsec3::Hashes;
+use super::nsec3::{Hashes, Unfit};
 use crate::hop::says_no_name;
 
 /// What the records in an authority section prove about a question.
@@ -29,6 +29,16 @@ pub(super) enum Verdict {
     FarTooManyIterations,
     /// Nothing.
     Unproven,
+}
+
+impl From<Unfit> for Verdict {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Mixed => Self::Unproven,
+            Unfit::TooManyIterations => Self::TooManyIterations,
+            Unfit::FarTooManyIterations => Self::FarTooManyIterations,
+        }
+    }
 }
 
 /// Whether the name that lacks the type is a delegation.
@@ -97,7 +107,7 @@ impl<'a> Evidence<'a> {
             Links::Nsec(links) => about_nsec(links, &self.signer, question),
             Links::Nsec3(links) => match Hashes::new(links, &self.signer) {
                 Ok(hashes) => about_nsec3(&hashes, question),
-                Err(verdict) => verdict,
+                Err(unfit) => unfit.into(),
             },
         }
     }
@@ -291,10 +301,10 @@ mod tests {
         let verdict = |iterations| Hashes::new(&[(&owner, &link(iterations, 0x55))], &zone).err();
         assert_eq!(verdict(150), None);
         for (iterations, expected) in [
-            (151, Verdict::TooManyIterations),
-            (500, Verdict::TooManyIterations),
-            (501, Verdict::FarTooManyIterations),
-            (u16::MAX, Verdict::FarTooManyIterations),
+            (151, Unfit::TooManyIterations),
+            (500, Unfit::TooManyIterations),
+            (501, Unfit::FarTooManyIterations),
+            (u16::MAX, Unfit::FarTooManyIterations),
         ] {
             assert_eq!(verdict(iterations), Some(expected), "{iterations}");
         }

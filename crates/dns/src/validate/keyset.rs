@@ -18,8 +18,6 @@ use super::signature::{Keys, Rrset};
 
 /// The most keys that a set may be signed by as far as we look; a zone has one or two, and while it changes them twice as many.
 const NAMED_KEYS: usize = 4;
-/// The most digests that are compared for one key.
-const DIGESTS_OF_KEY: usize = 4;
 /// The longest key that can be used, in octets: RSA with 8192 bits and an exponent of any length that makes sense.
 const KEY: usize = 1200;
 /// The most octets of keys of one zone that are kept. No zone has so many, and a set of them is no answer to a datagram.
@@ -41,19 +39,6 @@ pub(super) fn delegation(message: &Message, zone: &Name) -> Vec<DS> {
         all.retain(|ds| ds.digest_type() != DigestType::SHA1);
     }
     all
-}
-
-/// Whether one of the DS records is about this key.
-pub(crate) fn is_named<'a>(key: &DNSKEY, zone: &Name, delegation: impl IntoIterator<Item = &'a DS>) -> bool {
-    let Ok(tag) = key.calculate_key_tag() else {
-        return false;
-    };
-    let about_it = delegation
-        .into_iter()
-        .filter(|ds| ds.key_tag() == tag && ds.algorithm() == key.algorithm());
-    about_it
-        .take(DIGESTS_OF_KEY)
-        .any(|ds| ds.covers(zone, key).unwrap_or(false))
 }
 
 /// The keys in a message, and for how many seconds they may be kept, if one of those that `vouched` accepts has signed the set; else

@@ -40,7 +40,6 @@ use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
 use crate::{NoAnswer, TrustAnchors};
 use chain::{Chain, Standing};
-pub(crate) use keyset::is_named;
 use marks::Marker;
 use proof::{Proven, proven, rounds};
 use signature::{Keys, as_signature, now};

@@ -3,11 +3,20 @@
 use hickory_proto::dnssec::rdata::NSEC3;
 use hickory_proto::rr::Name;
 
-use super::denial::Verdict;
-
 /// Beyond this many additional iterations a zone counts as unsigned (RFC 9276 §3.2), beyond the second as broken.
 pub(super) const ITERATIONS_INSECURE: u16 = 150;
-pub(super) const ITERATIONS_BOGUS: u16 = 500;
+const ITERATIONS_BOGUS: u16 = 500;
+
+/// Why NSEC3 records are not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// There are none, or their parameters differ: they prove nothing.
+    Mixed,
+    /// More than [`ITERATIONS_INSECURE`].
+    TooManyIterations,
+    /// More than [`ITERATIONS_BOGUS`].
+    FarTooManyIterations,
+}
 
 /// The NSEC3 records of one zone, all with the same parameters (RFC 5155 §8.2).
 pub(super) struct Hashes<'a> {
@@ -26,10 +35,9 @@ struct Link<'a> {
 }
 
 impl<'a> Hashes<'a> {
-    /// The verdict in the error is final: these records prove nothing, or are too costly to look at.
-    pub(super) fn new(records: &[(&'a Name, &'a NSEC3)], zone: &'a Name) -> Result<Self, Verdict> {
+    pub(super) fn new(records: &[(&'a Name, &'a NSEC3)], zone: &'a Name) -> Result<Self, Unfit> {
         let [(_, first), ..] = records else {
-            return Err(Verdict::Unproven);
+            return Err(Unfit::Mixed);
         };
         let same = |other: &NSEC3| {
             other.hash_algorithm() == first.hash_algorithm()
@@ -37,13 +45,13 @@ impl<'a> Hashes<'a> {
                 && other.iterations() == first.iterations()
         };
         if !records.iter().all(|(_, other)| same(other)) {
-            return Err(Verdict::Unproven);
+            return Err(Unfit::Mixed);
         }
         if first.iterations() > ITERATIONS_BOGUS {
-            return Err(Verdict::FarTooManyIterations);
+            return Err(Unfit::FarTooManyIterations);
         }
         if first.iterations() > ITERATIONS_INSECURE {
-            return Err(Verdict::TooManyIterations);
+            return Err(Unfit::TooManyIterations);
         }
         let links = records.iter().filter_map(|(owner, data)| {
             let label = owner.iter().next()?;

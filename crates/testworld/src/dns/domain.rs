@@ -4,15 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::rr::RecordType;
 
-use super::World;
 use super::rdata::{parse_name, parse_rdata};
+use super::shared::Shared;
 use super::zone::{Algorithm, Bogus, Denial, Keys, Signing, Span, Status, Validity, Zone};
 use crate::WorldError;
 
 /// A zone under description. Nothing happens before [`Domain::add`].
 #[must_use = "nothing happens before `add`"]
 pub struct Domain<'a> {
-    world: &'a World,
+    shared: &'a Shared,
     name: String,
     signing: Signing,
     records: Vec<(String, RecordType, String)>,
@@ -22,9 +22,9 @@ pub struct Domain<'a> {
 }
 
 impl<'a> Domain<'a> {
-    pub(super) fn new(world: &'a World, name: &str) -> Self {
+    pub(super) fn new(shared: &'a Shared, name: &str) -> Self {
         Self {
-            world,
+            shared,
             name: name.to_owned(),
             signing: Signing::default(),
             records: Vec::new(),
@@ -119,7 +119,7 @@ impl<'a> Domain<'a> {
         self.record(name, RecordType::CNAME, target)
     }
 
-    /// Any record, as for [`World::set`].
+    /// Any record, as for [`World::set`](super::World::set).
     pub fn record(mut self, name: &str, record_type: RecordType, rdata: &str) -> Self {
         self.records
             .push((name.to_owned(), record_type, rdata.to_owned()));
@@ -136,7 +136,7 @@ impl<'a> Domain<'a> {
             Ok((parse_name(name)?, *record_type, parse_rdata(*record_type, rdata)?))
         });
         let parsed = parsed.collect::<Result<Vec<_>, WorldError>>()?;
-        let mut state = self.world.shared.state();
+        let mut state = self.shared.state();
         state.tree.add_zone(zone);
         for (name, record_type, rdata) in parsed {
             state.tree.add(&name, record_type, rdata);

@@ -12,12 +12,12 @@ mod fault;
 mod rdata;
 mod reply;
 mod server;
+mod shared;
 mod tree;
 mod zone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
 use tokio::net::TcpListener;
@@ -25,49 +25,18 @@ use tokio::sync::Notify;
 
 pub use domain::Domain;
 pub use fault::{DnsFault, Questions};
+pub use shared::{Query, Role, Transport};
 pub use zone::{Algorithm, Bogus, Denial, Keys, Span, Status, Validity};
 
 use crate::mail::Identity;
 use crate::{TaskGuard, WorldError};
 use fault::Scope;
 use rdata::{parse_name, parse_rdata};
-use tree::Tree;
+use shared::Shared;
 use zone::{Signing, Zone};
 
 /// TTL of all records unless [`World::set_ttl`] says otherwise, in seconds: what a test changes is seen soon.
 pub const DEFAULT_TTL: u32 = 2;
-
-/// How a question came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// In a datagram.
-    Udp,
-    /// Over a connection.
-    Tcp,
-    /// Over a connection with TLS.
-    Tls,
-}
-
-/// One question that reached the server, in order of arrival.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    /// The name asked about, in lower case.
-    pub name: Name,
-    /// The type asked for.
-    pub record_type: RecordType,
-    /// How it came.
-    pub transport: Transport,
-}
-
-/// What the server pretends to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Role {
-    /// Hands out data and signatures; validation is the client's work.
-    #[default]
-    Forwarder,
-    /// A validating resolver: sets AD on secure answers, SERVFAIL with an extended error on bogus ones unless CD is set.
-    Validator,
-}
 
 /// A running server over TLS.
 pub struct TlsServer {
@@ -96,25 +65,6 @@ pub struct World {
     _tasks: Arc<[TaskGuard; 2]>,
 }
 
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    queries: Mutex<Vec<Query>>,
-    handshakes: AtomicUsize,
-}
-
-struct State {
-    tree: Tree,
-    faults: Vec<(Scope, DnsFault)>,
-    role: Role,
-}
-
-impl State {
-    fn root(&self) -> Result<&Zone, WorldError> {
-        let root = self.tree.zone(&Name::root());
-        root.ok_or_else(|| WorldError::NoZone(".".to_owned()))
-    }
-}
-
 impl World {
     /// A signed root zone served on 127.0.0.1 and a free port.
     pub async fn start() -> Result<Self, WorldError> {
@@ -124,16 +74,7 @@ impl World {
     /// The same on another loopback address.
     pub async fn start_on(ip: IpAddr) -> Result<Self, WorldError> {
         let root = Zone::new(Name::root(), Signing::default())?;
-        let state = State {
-            tree: Tree::new(root, DEFAULT_TTL),
-            faults: Vec::new(),
-            role: Role::default(),
-        };
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            queries: Mutex::default(),
-            handshakes: AtomicUsize::new(0),
-        });
+        let shared = Arc::new(Shared::new(root, DEFAULT_TTL));
         Self::serve(shared, ip).await
     }
 
@@ -169,7 +110,7 @@ impl World {
 
     /// How many TLS handshakes were finished.
     pub fn handshakes(&self) -> usize {
-        self.shared.handshakes.load(Ordering::Relaxed)
+        self.shared.handshakes()
     }
 
     async fn serve(shared: Arc<Shared>, ip: IpAddr) -> Result<Self, WorldError> {
@@ -205,7 +146,7 @@ impl World {
 
     /// Starts the description of a zone; [`Domain::add`] puts it into the tree.
     pub fn domain(&self, name: &str) -> Domain<'_> {
-        Domain::new(self, name)
+        Domain::new(&self.shared, name)
     }
 
     /// Replaces the record set at a name. Data in presentation form with absolute names, or `\# length hex` for octets as they are.
@@ -286,33 +227,5 @@ impl World {
     /// Forgets the questions so far.
     pub fn clear_queries(&self) {
         self.shared.log_of_queries().clear();
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn log_of_queries(&self) -> MutexGuard<'_, Vec<Query>> {
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn count_handshake(&self) {
-        self.handshakes.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn log(&self, query: Query) {
-        self.log_of_queries().push(query);
-    }
-
-    fn fault_at(&self, name: &Name, record_type: RecordType) -> Option<DnsFault> {
-        let state = self.state();
-        state
-            .faults
-            .iter()
-            .rev()
-            .find(|(scope, _)| scope.meets(name, record_type))
-            .map(|(_, fault)| fault.clone())
     }
 }

@@ -10,7 +10,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use super::answer::{Answer, Security, replay_wildcard, respond, soa_of};
 use super::fault::DnsFault;
 use super::rdata::parse_name;
-use super::{Query, Role, Shared, Transport};
+use super::shared::{Query, Role, Shared, Transport};
 
 /// The payload this server is willing to send over UDP, in octets (the value of DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;

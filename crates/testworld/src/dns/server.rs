@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Shared, Transport};
+use super::shared::{Shared, Transport};
 
 /// A TCP client that says nothing for this long is let go.
 const IDLE: Duration = Duration::from_secs(30);

@@ -8,14 +8,17 @@
 //! A relay has one port for all hosts, so receivers of one scene share a port on different addresses:
 //! [`free_port_on`] finds it.
 
+mod behaviour;
 mod fault;
 mod identity;
 mod ports;
 mod receiver;
+mod record;
 mod session;
 mod wire;
 
 pub use fault::{MailFault, Stage};
 pub use identity::{Ca, Identity, IdentityBuilder, KeyKind, Validity};
 pub use ports::free_port_on;
-pub use receiver::{Connection, Received, Receiver, ReceiverBuilder, TlsSeen};
+pub use receiver::{Receiver, ReceiverBuilder};
+pub use record::{Connection, Received, TlsSeen};

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::fault::{MailFault, Stage};
-use super::receiver::{Received, Recorder, TlsSeen};
+use super::record::{Received, Recorder, TlsSeen};
 use super::wire::{Next, Wire, handshake};
 
 /// Most content taken, in octets, and the SIZE that is announced.

@@ -12,8 +12,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::behaviour::Behaviour;
 use super::fault::{MailFault, Stage};
-use super::receiver::{Behaviour, Recorder};
+use super::record::Recorder;
 
 /// Longest line taken, in octets.
 const MAX_LINE: u64 = 65_536;

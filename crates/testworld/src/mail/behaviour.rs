@@ -1,0 +1,45 @@
+//! How a server behaves: what it is called, offers and does wrong.
+
+use std::sync::Arc;
+
+use rustls::server::{ResolvesServerCert, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+
+use super::fault::MailFault;
+use super::identity::Identity;
+use crate::WorldError;
+
+/// How a server behaves towards the connections that come from now on.
+#[derive(Clone)]
+pub(super) struct Behaviour {
+    pub(super) hostname: String,
+    pub(super) extensions: Vec<String>,
+    pub(super) identity: Option<Identity>,
+    pub(super) faults: Vec<MailFault>,
+}
+
+impl Behaviour {
+    /// The TLS side; none without an identity. The key is not compared with the certificate, as some faults want.
+    pub(super) fn tls_config(&self) -> Result<Option<Arc<ServerConfig>>, WorldError> {
+        let Some(identity) = &self.identity else {
+            return Ok(None);
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = provider.key_provider.load_private_key(identity.private_key())?;
+        let certified = CertifiedKey::new(identity.chain().to_vec(), key);
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
+        let versions = if self.faults.contains(&MailFault::Tls12Only) {
+            vec![&TLS12]
+        } else if self.faults.contains(&MailFault::Tls13Only) {
+            vec![&TLS13]
+        } else {
+            vec![&TLS13, &TLS12]
+        };
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        Ok(Some(Arc::new(config)))
+    }
+}
