@@ -7,14 +7,15 @@
 mod damage;
 mod pending;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy::cause::Failure;
-use policy::decision::{Action, Decision, HostDecision, Requirement};
+use policy::decision::{Action, Decision, Requirement};
 use smtp::Extension;
-use spool::{Content, Damage, Lease, LeasedRecipient};
+use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -26,27 +27,28 @@ use crate::host_limits::{HostLimits, Slot};
 use crate::marks::HandshakeMarks;
 use crate::record::HostRecord;
 use crate::round::{DaneFailure, Next, Pass, Round};
-use crate::route::{LookUps, Route, RouteHost, too_late};
+use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::session::{Caller, Handshake, Opened};
 use crate::source::SourceAddresses;
 use crate::stage::Stage;
 use crate::tls::Peer;
-use crate::transaction::{self, Outgoing, RECIPIENTS, Verdict};
+use crate::transaction::{self, Judged, RECIPIENTS};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
 const CONNECTIONS: usize = 24;
 
 /// What one attempt came to.
-pub(crate) struct Attempted {
-    /// One entry a recipient of the lease, in its order.
-    pub(crate) results: Vec<RecipientResult>,
+pub(crate) struct Attempted<'a> {
+    /// One for each recipient of the lease, in its order.
+    pub(crate) results: Vec<RecipientResult<'a>>,
     /// Why nothing could be sent, if that is so because the stored content is damaged.
     pub(crate) damage: Option<Damage>,
 }
 
 /// What one attempt made of one recipient.
 #[derive(Debug, Clone)]
-pub(crate) struct RecipientResult {
+pub(crate) struct RecipientResult<'a> {
+    pub(crate) recipient: &'a LeasedRecipient,
     pub(crate) ending: Ending,
     pub(crate) record: Arc<HostRecord>,
 }
@@ -87,7 +89,7 @@ pub(crate) struct Deliverer {
 
 impl Deliverer {
     /// Makes the look-ups and tries the hosts in order.
-    pub(crate) async fn attempt(&self, lease: &Lease, look_ups: &LookUps<'_>) -> Attempted {
+    pub(crate) async fn attempt<'a>(&self, lease: &'a Lease, look_ups: &LookUps<'_>) -> Attempted<'a> {
         match lease.content {
             Content::Damaged(damage) => {
                 return Attempted::without_content(lease, damage, look_ups.not_made());
@@ -101,15 +103,17 @@ impl Deliverer {
             look_ups,
             last_begin: route.last_begin(),
             newest: Arc::clone(&route),
-            pending: lease.recipients.iter().map(Pending::new).collect(),
+            pending: pending::all(lease),
             connections: 0,
             damage: None,
         };
         match &route.decision {
-            Decision::Stop(failure) => attempt.fail_all(failure, HostRecord::none(&route)),
-            Decision::Try(decisions) => attempt.hosts(&route, decisions).await,
+            Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
+                attempt.fail_all(failure, HostRecord::none(&route));
+            }
+            Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
-        let finished = attempt.pending.into_iter();
+        let finished = attempt.pending.into_values();
         Attempted {
             results: finished.map(|recipient| recipient.finish(&route)).collect(),
             damage: attempt.damage,
@@ -117,16 +121,16 @@ impl Deliverer {
     }
 }
 
-/// One attempt on its way.
-struct Attempt<'a> {
-    deliverer: &'a Deliverer,
+/// One attempt on its way: by `'a` the lease, by `'d` the rest.
+struct Attempt<'a, 'd> {
+    deliverer: &'d Deliverer,
     lease: &'a Lease,
-    look_ups: &'a LookUps<'a>,
+    look_ups: &'d LookUps<'d>,
     /// When it may begin its last connection.
     last_begin: Instant,
     /// What holds: what the first look-ups found, until they are made again.
     newest: Arc<Route>,
-    pending: Vec<Pending<'a>>,
+    pending: BTreeMap<RecipientIndex, Pending<'a>>,
     /// How many connections it has tried to make.
     connections: usize,
     /// The content was found damaged while it was sent.
@@ -139,11 +143,11 @@ struct Places<'a> {
     _connection: Result<SemaphorePermit<'a>, AcquireError>,
 }
 
-impl<'a> Attempt<'a> {
+impl<'d> Attempt<'_, 'd> {
     /// Both rounds over the hosts.
-    async fn hosts(&mut self, route: &Route, decisions: &[HostDecision]) {
+    async fn hosts(&mut self, route: &Route, candidates: &[Candidate]) {
         let mut passed_over = Vec::new();
-        for (host, decision) in route.hosts.iter().zip(decisions) {
+        for Candidate { host, decision } in candidates {
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Pass::First).await,
                 Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
@@ -167,7 +171,7 @@ impl<'a> Attempt<'a> {
             }
             let Some(places) = self.places(host, *address).await else {
                 let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                fail_all_quietly(&mut self.pending, &too_late(), &record);
+                fail_all_quietly(pending::open(&mut self.pending), &too_late(), &record);
                 break;
             };
             match self.address(host, *address, pass, places).await {
@@ -180,7 +184,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.pending.iter().all(|recipient| recipient.done.is_some())
+        self.pending.values().all(|recipient| recipient.done.is_some())
     }
 
     fn is_late(&self) -> bool {
@@ -188,7 +192,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn fail_all(&mut self, failure: &Failure, record: HostRecord) {
-        fail_all(&mut self.pending, failure, &Arc::new(record));
+        fail_all(pending::open(&mut self.pending), failure, &Arc::new(record));
     }
 
     fn pass_over(&mut self, failure: &Failure, record: HostRecord) -> Option<DaneFailure> {
@@ -197,7 +201,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
-    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places<'a>> {
+    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places<'d>> {
         let deliverer = self.deliverer;
         // The place at the host is kept to the end: after another wait for it the answers would be old again.
         let place = timeout_at(self.last_begin, deliverer.hosts.enter(address))
@@ -209,7 +213,7 @@ impl<'a> Attempt<'a> {
                 .await
                 .ok()?;
             let standing = self.newest.standing(host, address);
-            let is_old = standing.is_ok_and(|(host, _)| self.newest.is_old(host));
+            let is_old = standing.is_ok_and(|standing| self.newest.is_old(&standing.host));
             if self.is_late() {
                 return None;
             }
@@ -226,7 +230,7 @@ impl<'a> Attempt<'a> {
 
     async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places<'_>) -> Next {
         let route = Arc::clone(&self.newest);
-        let (host, decision) = match route.standing(host, address) {
+        let Candidate { host, decision } = match route.standing(host, address) {
             Ok(standing) => standing,
             Err(failure) => {
                 let record = HostRecord::passed_over(&route, host);
@@ -342,42 +346,35 @@ impl<'a> Attempt<'a> {
             },
             record: &record,
         };
-        let open: Vec<usize> = (0..self.pending.len())
-            .filter(|at| self.pending.get(*at).is_some_and(|one| one.done.is_none()))
-            .collect();
+        let open = self.pending.values().filter(|one| one.done.is_none());
+        let open: Vec<&LeasedRecipient> = open.map(|one| one.recipient).collect();
         let mut groups = open.chunks(RECIPIENTS);
         while let Some(group) = groups.next() {
-            let recipients: Vec<&LeasedRecipient> = group
-                .iter()
-                .filter_map(|at| self.pending.get(*at))
-                .map(|one| one.recipient)
-                .collect();
-            let outgoing = Outgoing {
-                lease: self.lease,
-                recipients: &recipients,
-            };
-            let ended = transaction::send(&mut session, &cleared, &outgoing, timeouts).await;
-            let damage = ended.verdicts.iter().find_map(Verdict::damage);
-            for (at, verdict) in group.iter().zip(ended.verdicts) {
-                let Some(recipient) = self.pending.get_mut(*at) else {
-                    continue;
-                };
-                recipient.take(verdict, round, &taken);
+            let ended = transaction::send(&mut session, &cleared, self.lease, group, timeouts).await;
+            let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
+            for Judged { recipient, verdict } in ended.judged {
+                if let Some(pending) = self.pending.get_mut(&recipient.index) {
+                    pending.take(verdict, round, &taken);
+                }
             }
             if let Some(damage) = damage {
                 // Whoever else is asked would get no more of it.
                 self.damage = Some(damage);
-                end_all(&mut self.pending, damage, HostRecord::none(round.route));
+                end_all(
+                    pending::open(&mut self.pending),
+                    damage,
+                    HostRecord::none(round.route),
+                );
                 return Next::Host(None);
             }
             if !ended.usable {
                 // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
                 // the middle of the content would be content.
                 let failure = SessionFailure::Closed(Stage::Mail).into_failure(round.standing(true));
-                for at in groups.flatten() {
+                for recipient in groups.flatten() {
                     let (failure, record) = (failure.clone(), Arc::clone(&record));
-                    if let Some(recipient) = self.pending.get_mut(*at) {
-                        recipient.failed(RecipientFailure { failure, record });
+                    if let Some(pending) = self.pending.get_mut(&recipient.index) {
+                        pending.failed(RecipientFailure { failure, record });
                     }
                 }
                 return Next::Address(None);

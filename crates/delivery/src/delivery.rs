@@ -21,7 +21,7 @@ use crate::record::{Delays, DeliveryLine};
 use crate::reports::{DelaysAlone, Reporter, Telling};
 use crate::route::LookUps;
 use crate::session::Caller;
-use crate::settle::Settler;
+use crate::settle::{Settled, Settler};
 use crate::source::SourceAddresses;
 use crate::tls::TlsClient;
 
@@ -173,7 +173,14 @@ impl<S: Spool> Delivery<S> {
         if let Some(damage) = attempted.damage {
             self.tell_trouble(lease.id, &damage.into());
         }
-        self.settle(lease, attempted.results, &began).await
+        let now = self.clock.now();
+        let settled = self.settled(&lease, attempted.results, now);
+        let events = settled
+            .iter()
+            .flat_map(|one| lines(&lease, one, &began))
+            .collect();
+        let settlements = settled.into_iter().map(|one| one.settlement).collect();
+        self.settle(lease, settlements, events, now).await
     }
 
     /// Makes the report on a message, if there is something to tell.
@@ -202,8 +209,13 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
-    async fn settle(&self, lease: Lease, results: Vec<RecipientResult>, began: &Began) -> Left {
-        let now = self.clock.now();
+    /// What becomes of each recipient.
+    fn settled<'a>(
+        &self,
+        lease: &Lease,
+        results: Vec<RecipientResult<'a>>,
+        now: Timestamp,
+    ) -> Vec<Settled<'a>> {
         let settler = Settler {
             retry: &self.config.retry,
             delay_warning: self.config.delay_warning,
@@ -214,13 +226,17 @@ impl<S: Spool> Delivery<S> {
         };
         // One for all of them, so that they stay together.
         let jitter = rand::random_range(0.0..=1.0);
-        let settlements: Vec<Settlement> = lease
-            .recipients
-            .iter()
-            .zip(&results)
-            .map(|(recipient, result)| settler.settle(recipient, result, jitter))
-            .collect();
-        let events = lines(&lease, &results, &settlements, began);
+        let results = results.into_iter();
+        results.map(|result| settler.settle(result, jitter)).collect()
+    }
+
+    async fn settle(
+        &self,
+        lease: Lease,
+        settlements: Vec<Settlement>,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Left {
         let id = lease.id;
         let settled = self.spool.settle(lease, settlements, now).await;
         for event in events {
@@ -292,7 +308,7 @@ fn put_off(lease: &Lease, due: Timestamp) -> Pending {
 }
 
 /// Before the queue manager, in the queue, connection set-up (look-ups included), transmission.
-fn delays(created: Timestamp, began: &Began, result: &RecipientResult) -> Delays {
+fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> Delays {
     let before = since(created, began.due);
     let queued = since(began.due, began.leased);
     let now = Instant::now();
@@ -305,28 +321,19 @@ fn delays(created: Timestamp, began: &Began, result: &RecipientResult) -> Delays
     }
 }
 
-/// One line a recipient, and one more where a report cannot be delivered.
-fn lines(
-    lease: &Lease,
-    results: &[RecipientResult],
-    settlements: &[Settlement],
-    began: &Began,
-) -> Vec<Event> {
-    let mut events = Vec::with_capacity(settlements.len());
-    for ((recipient, result), settlement) in lease.recipients.iter().zip(results).zip(settlements) {
-        let line = DeliveryLine {
-            id: lease.id,
-            from: &lease.reverse_path,
-            recipient,
-            size: lease.size,
-            record: &result.record,
-            settlement,
-            delays: delays(lease.created, began, result),
-        };
-        events.push(line.event());
-        events.extend(undeliverable(lease, &recipient.address, settlement));
-    }
-    events
+/// The line of a recipient, and one more where a report cannot be delivered.
+fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<Item = Event> {
+    let Settled { result, settlement } = settled;
+    let line = DeliveryLine {
+        id: lease.id,
+        from: &lease.reverse_path,
+        recipient: result.recipient,
+        size: lease.size,
+        record: &result.record,
+        settlement,
+        delays: delays(lease.created, began, result),
+    };
+    std::iter::once(line.event()).chain(undeliverable(lease, &result.recipient.address, settlement))
 }
 
 /// A report that cannot be delivered ends here: nobody is told of it but whoever reads the log (RFC 5321 §6.1).

@@ -6,19 +6,21 @@ use dane::VerifyCode;
 use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
 use policy::cause::Failure;
-use policy::decision::{Action, Decision, HostDecision, Requirement};
+use policy::decision::{Action, Decision, Requirement};
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
 use crate::failure::Standing;
-use crate::route::{Route, RouteHost};
+use crate::route::{Candidate, Route, RouteHost};
 use crate::session::{Caller, Handshake};
 use crate::source::SourceAddresses;
 use crate::tls::{Peer, TlsClient, Witness};
 
 /// What became of one host.
 #[derive(Debug, Clone)]
-pub struct HostProbe {
+pub struct HostProbe<'a> {
+    /// The host, and what is decided about it.
+    pub candidate: &'a Candidate,
     /// Why it was not connected to in the first round.
     pub passed_over: Option<Failure>,
     /// Its addresses in order, and once more for the second round of soft-fail where the first failed DANE.
@@ -50,7 +52,7 @@ pub struct Probe {
     pub later_in_clear: bool,
 }
 
-impl HostProbe {
+impl HostProbe<'_> {
     /// All failures, in the order in which they happened.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let tries = self.tries.iter().filter_map(|one| one.failure.as_ref());
@@ -58,48 +60,48 @@ impl HostProbe {
     }
 }
 
-/// Tries every address of every host that the route would connect to, the hosts side by side; the result has one entry a
-/// host. A route that leads nowhere gives none.
-///
-/// Fails if `config.hostname` cannot be said in EHLO.
-pub async fn probe(
-    route: &Route,
-    config: &DeliveryConfig,
-    tls: &TlsClient,
-) -> Result<Vec<HostProbe>, AddressError> {
-    let decisions = match &route.decision {
-        Decision::Stop(_) => return Ok(Vec::new()),
-        Decision::Try(decisions) => decisions,
-    };
-    let prober = Prober {
-        caller: Caller {
-            hostname: DomainPart::parse(&config.hostname)?,
-            timeouts: config.timeouts.clone(),
-            tls: tls.clone(),
-        },
-        sources: SourceAddresses::new(&config.source_addresses),
-        port: route.port,
-    };
-    let hosts = route.hosts.iter().zip(decisions);
-    Ok(join_all(hosts.map(|(host, decision)| prober.host(host, decision))).await)
-}
-
-struct Prober {
+/// Opens sessions as a delivery does.
+pub struct Prober {
     caller: Caller,
     sources: SourceAddresses,
-    port: u16,
 }
 
 impl Prober {
-    async fn host(&self, host: &RouteHost, decision: &HostDecision) -> HostProbe {
+    /// Fails if `config.hostname` cannot be said in EHLO.
+    pub fn new(config: &DeliveryConfig, tls: &TlsClient) -> Result<Self, AddressError> {
+        Ok(Self {
+            caller: Caller {
+                hostname: DomainPart::parse(&config.hostname)?,
+                timeouts: config.timeouts.clone(),
+                tls: tls.clone(),
+            },
+            sources: SourceAddresses::new(&config.source_addresses),
+        })
+    }
+
+    /// Tries every address of every host that the route would connect to, the hosts side by side; the result has one
+    /// entry a host. A route that leads nowhere gives none.
+    pub async fn probe<'a>(&self, route: &'a Route) -> Vec<HostProbe<'a>> {
+        match &route.decision {
+            Decision::PassOver(..) | Decision::Stop(..) => Vec::new(),
+            Decision::Try(candidates) => {
+                join_all(candidates.iter().map(|one| self.host(one, route.port))).await
+            }
+        }
+    }
+
+    async fn host<'a>(&self, candidate: &'a Candidate, port: u16) -> HostProbe<'a> {
+        let Candidate { host, decision } = candidate;
         let mut probe = match &decision.action {
             Action::PassOver(failure) => HostProbe {
+                candidate,
                 passed_over: Some(failure.clone()),
                 tries: Vec::new(),
             },
             Action::Connect { requirement, verdict } => HostProbe {
+                candidate,
                 passed_over: None,
-                tries: self.addresses(host, *requirement, verdict).await,
+                tries: self.addresses(host, port, *requirement, verdict).await,
             },
         };
         let refused = probe.failures().find_map(|failure| match &failure.verdict {
@@ -113,7 +115,7 @@ impl Prober {
         });
         if let (Some(requirement), Some(cause)) = (decision.soft_fail, refused) {
             let verdict = DaneVerdict::Softfail(cause);
-            let second = self.addresses(host, requirement, &verdict).await;
+            let second = self.addresses(host, port, requirement, &verdict).await;
             probe.tries.extend(second);
         }
         probe
@@ -122,12 +124,14 @@ impl Prober {
     async fn addresses(
         &self,
         host: &RouteHost,
+        port: u16,
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Vec<Probe> {
         let mut tries = Vec::new();
         for address in &host.addresses {
-            tries.push(self.address(host, *address, requirement, verdict).await);
+            let socket = SocketAddr::new(*address, port);
+            tries.push(self.address(host, socket, requirement, verdict).await);
         }
         tries
     }
@@ -135,18 +139,18 @@ impl Prober {
     async fn address(
         &self,
         host: &RouteHost,
-        address: IpAddr,
+        socket: SocketAddr,
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Probe {
-        let witness = Witness::default();
+        let (address, witness) = (socket.ip(), Witness::default());
         let peer = Peer {
             host: host.name.as_ref(),
             address,
             dane: host.dane.as_ref(),
             witness: Some(&witness),
         };
-        let (socket, source) = (SocketAddr::new(address, self.port), self.sources.next(address));
+        let source = self.sources.next(address);
         let opening = self
             .caller
             .open(socket, source, &peer, requirement, Handshake::IfOffered);

@@ -74,11 +74,11 @@ impl HostRecord {
     pub(crate) fn passed_over(route: &Route, host: &RouteHost) -> Self {
         let dane = host.dane.as_ref();
         Self {
-            mode: host.mode,
+            mode: host.facts.policy.dane,
             name: host.name.clone(),
             base: dane.map(|dane| dane.base.clone()),
             tlsa: dane.map(published),
-            mta_sts: mta_sts(route, host),
+            mta_sts: host.facts.mta_sts,
             ..Self::none(route)
         }
     }
@@ -168,13 +168,6 @@ impl HostRecord {
             (None, None) => None,
         }
     }
-}
-
-/// What the destination's MTA-STS policy says of a host of its route.
-fn mta_sts(route: &Route, host: &RouteHost) -> Option<MtaSts> {
-    let mut pairs = route.hosts.iter().zip(route.facts.destination.hosts());
-    let (_, facts) = pairs.find(|(one, _)| std::ptr::eq(*one, host))?;
-    facts.mta_sts
 }
 
 /// The records of a host, shortened: the usable ones, or all where none is.

@@ -23,7 +23,7 @@ use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
 pub(crate) use self::age::{LookUps, too_late};
-pub use self::hosts::RouteHost;
+pub use self::hosts::{Candidate, RouteHost};
 use crate::config::DeliveryConfig;
 use crate::tls::DanePeer;
 
@@ -40,12 +40,8 @@ const ADDRESSES: usize = 16;
 pub struct Route {
     /// What the policy says.
     pub policy: DestinationPolicy,
-    /// The facts that the decision rests on.
-    pub facts: Facts,
-    /// The decision.
-    pub decision: Decision,
-    /// The hosts, in the order of the facts.
-    pub(crate) hosts: Vec<RouteHost>,
+    /// The decision, with all that is known of each host.
+    pub decision: Decision<RouteHost>,
     /// The status of the MX (or NODATA) answer, where there was one.
     pub mx: Option<Security>,
     /// The port to connect to.
@@ -77,44 +73,18 @@ pub async fn find(
         today,
         port,
     };
-    let Found {
-        destination,
-        hosts,
-        mx,
-    } = search.destination(&target).await;
+    let destination = search.destination(&target).await;
     let wanted = Wanted {
         dane: destination_policy.dane,
         insecure_mx: destination_policy.insecure_mx,
         tls: destination_policy.tls,
     };
-    let facts = Facts { wanted, destination };
-    let decision = decide(&facts);
     Route {
         policy: destination_policy,
-        facts,
-        decision,
-        hosts,
-        mx,
+        mx: destination.mx(),
+        decision: decide(Facts { wanted, destination }),
         port,
         begun,
-    }
-}
-
-/// What a search came to.
-struct Found {
-    destination: Destination,
-    hosts: Vec<RouteHost>,
-    /// The status of the MX (or NODATA) answer, where there was one.
-    mx: Option<Security>,
-}
-
-impl Found {
-    fn new(destination: Destination, hosts: Vec<RouteHost>, mx: Option<Security>) -> Self {
-        Self {
-            destination,
-            hosts,
-            mx,
-        }
     }
 }
 
@@ -126,6 +96,12 @@ struct Search<'a> {
     config: &'a DeliveryConfig,
     today: Date,
     port: u16,
+}
+
+/// The host that an MX record names.
+struct Exchanged {
+    preference: u16,
+    host: RouteHost,
 }
 
 /// How a host came to be one of the destination's.
@@ -145,17 +121,15 @@ impl Origin<'_> {
 }
 
 impl Search<'_> {
-    async fn destination(&self, target: &NextHop) -> Found {
+    async fn destination(&self, target: &NextHop) -> Destination<RouteHost> {
         match target {
-            NextHop::Address { address, .. } => Found::new(
-                Destination::AddressLiteral,
-                vec![RouteHost::address(*address, self.destination_policy.dane)],
-                None,
-            ),
+            NextHop::Address { address, .. } => {
+                let facts = self.unnamed(HostFindings::AddressLiteral);
+                Destination::AddressLiteral(RouteHost::address(*address, facts))
+            }
             NextHop::Host { host, .. } if hosts::is_localhost(host) => self.this_machine(host),
             NextHop::Host { host, .. } => {
-                let (host, found) = self.host(host, &Origin::Itself(Security::Secure)).await;
-                Found::new(Destination::Configured(host), vec![found], None)
+                Destination::Configured(self.host(host, &Origin::Itself(Security::Secure)).await)
             }
             NextHop::Domain { domain, .. } => self.by_mx(domain).await,
         }
@@ -163,49 +137,36 @@ impl Search<'_> {
 
     /// A route to `localhost` leads to this machine, without a question to anybody (RFC 6761 §6.3). What is not in DNS is not
     /// secure.
-    fn this_machine(&self, name: &Domain) -> Found {
-        let policy = self.policy.for_mx_host(self.destination_policy, name, self.today);
-        let mode = policy.dane;
+    fn this_machine(&self, name: &Domain) -> Destination<RouteHost> {
         let facts = Host {
-            policy,
+            policy: self.policy.for_mx_host(self.destination_policy, name, self.today),
             findings: HostFindings::Named {
                 addresses: Addresses::Insecure,
                 tlsa: Tlsa::NotAsked,
             },
             mta_sts: None,
         };
-        let host = RouteHost {
+        Destination::Configured(RouteHost {
             name: Some(name.clone()),
             addresses: hosts::loopback(self.config.address_family),
-            ..RouteHost::unknown(mode)
-        };
-        Found::new(Destination::Configured(facts), vec![host], None)
+            ..RouteHost::unknown(facts)
+        })
     }
 
-    async fn by_mx(&self, domain: &Domain) -> Found {
-        let none = Vec::new();
+    async fn by_mx(&self, domain: &Domain) -> Destination<RouteHost> {
         match mx::discover(self.resolver, domain).await {
-            MxFinding::Failed(failure) => Found::new(Destination::MxFailed(failure.into()), none, None),
-            MxFinding::NullMx(security) => Found::new(Destination::NullMx(security), none, Some(security)),
-            MxFinding::NxDomain { security, missing } => {
-                let missing = Some(missing).filter(|missing| missing != domain);
-                let destination = Destination::NoSuchDomain { security, missing };
-                Found::new(destination, none, Some(security))
-            }
+            MxFinding::Failed(failure) => Destination::MxFailed(failure.into()),
+            MxFinding::NullMx(security) => Destination::NullMx(security),
+            MxFinding::NxDomain { security, missing } => Destination::NoSuchDomain {
+                security,
+                missing: Some(missing).filter(|missing| missing != domain),
+            },
             MxFinding::NoData { security } => {
-                let (host, found) = self.host(domain, &Origin::Itself(security)).await;
-                if let Some(own) = self.own(&host, &found) {
-                    let destination = Destination::OwnMx {
-                        mx: security,
-                        host: own,
-                    };
-                    return Found::new(destination, none, Some(security));
+                let host = self.host(domain, &Origin::Itself(security)).await;
+                match self.own(&host) {
+                    Some(host) => Destination::OwnMx { mx: security, host },
+                    None => Destination::ImplicitMx { security, host },
                 }
-                Found::new(
-                    Destination::ImplicitMx { security, host },
-                    vec![found],
-                    Some(security),
-                )
             }
             MxFinding::Records {
                 security,
@@ -218,7 +179,7 @@ impl Search<'_> {
         }
     }
 
-    async fn by_exchanges(&self, exchanges: &[MxRecord], origin: &Origin<'_>) -> Found {
+    async fn by_exchanges(&self, exchanges: &[MxRecord], origin: &Origin<'_>) -> Destination<RouteHost> {
         let security = origin.security();
         let mut exchanges: Vec<&MxRecord> = exchanges.iter().collect();
         // Equal preferences in random order (RFC 5321 §5.1).
@@ -227,69 +188,61 @@ impl Search<'_> {
         exchanges.truncate(HOSTS);
         let searches = exchanges.iter().map(|exchange| self.exchange(exchange, origin));
         let searches: Vec<_> = searches.collect();
-        let found: Vec<_> = stream::iter(searches).buffered(HOSTS_AT_ONCE).collect().await;
+        let mut found: Vec<Exchanged> = stream::iter(searches).buffered(HOSTS_AT_ONCE).collect().await;
         // This relay, and every host of equal or worse preference, is no way forward (RFC 5321 §5.1).
-        let own = exchanges
+        let own = found
             .iter()
-            .zip(&found)
-            .find_map(|(exchange, (facts, host))| Some((exchange.preference, self.own(facts, host)?)));
-        let better = exchanges
-            .iter()
-            .take_while(|exchange| own.is_none_or(|(own, _)| exchange.preference < own))
-            .count();
-        if let Some((_, known)) = own.filter(|_| better == 0) {
-            let destination = Destination::OwnMx {
-                mx: security,
-                host: known,
-            };
-            return Found::new(destination, Vec::new(), Some(security));
+            .find_map(|one| Some((one.preference, self.own(&one.host)?)));
+        if let Some((preference, host)) = own {
+            found.retain(|one| one.preference < preference);
+            if found.is_empty() {
+                return Destination::OwnMx { mx: security, host };
+            }
         }
-        let (hosts, found) = found.into_iter().take(better).unzip();
-        Found::new(Destination::Mx { security, hosts }, found, Some(security))
+        let hosts = found.into_iter().map(|one| one.host).collect();
+        Destination::Mx { security, hosts }
     }
 
-    async fn exchange(&self, record: &MxRecord, origin: &Origin<'_>) -> (Host, RouteHost) {
-        match &record.exchange {
+    async fn exchange(&self, record: &MxRecord, origin: &Origin<'_>) -> Exchanged {
+        let host = match &record.exchange {
             Exchange::Name(name) => self.host(name, origin).await,
             Exchange::Address(address) => {
-                let policy = self.destination_wide();
-                let host = Host {
-                    policy,
-                    findings: HostFindings::AddressName,
-                    mta_sts: None,
-                };
-                (host, RouteHost::address(*address, self.destination_policy.dane))
+                RouteHost::address(*address, self.unnamed(HostFindings::AddressName))
             }
             Exchange::Root => self.no_host(".", origin),
             Exchange::Invalid(text) => self.no_host(text, origin),
+        };
+        Exchanged {
+            preference: record.preference,
+            host,
         }
     }
 
     /// A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
-    fn no_host(&self, text: &str, origin: &Origin<'_>) -> (Host, RouteHost) {
-        let facts = Host {
-            policy: self.destination_wide(),
-            findings: HostFindings::Named {
-                addresses: Addresses::Absent(origin.security()),
-                tlsa: Tlsa::NotAsked,
-            },
-            mta_sts: None,
-        };
-        let host = RouteHost {
+    fn no_host(&self, text: &str, origin: &Origin<'_>) -> RouteHost {
+        let facts = self.unnamed(HostFindings::Named {
+            addresses: Addresses::Absent(origin.security()),
+            tlsa: Tlsa::NotAsked,
+        });
+        RouteHost {
             no_name: Some(text.to_owned()),
-            ..RouteHost::unknown(self.destination_policy.dane)
-        };
-        (facts, host)
-    }
-
-    fn destination_wide(&self) -> HostPolicy {
-        HostPolicy {
-            dane: self.destination_policy.dane,
-            dane_source: self.destination_policy.dane_source.clone(),
+            ..RouteHost::unknown(facts)
         }
     }
 
-    async fn host(&self, name: &Domain, origin: &Origin<'_>) -> (Host, RouteHost) {
+    /// The facts about a host without a name: for it the destination's policy holds.
+    fn unnamed(&self, findings: HostFindings) -> Host {
+        Host {
+            policy: HostPolicy {
+                dane: self.destination_policy.dane,
+                dane_source: self.destination_policy.dane_source.clone(),
+            },
+            findings,
+            mta_sts: None,
+        }
+    }
+
+    async fn host(&self, name: &Domain, origin: &Origin<'_>) -> RouteHost {
         let policy = self.policy.for_mx_host(self.destination_policy, name, self.today);
         let ignored =
             origin.security() == Security::Insecure && self.destination_policy.insecure_mx == InsecureMx::May;
@@ -344,28 +297,22 @@ impl Search<'_> {
                 (address_security(security), addresses)
             }
         };
-        let mode = policy.dane;
-        let host = Host {
-            policy,
-            findings: HostFindings::Named { addresses, tlsa },
-            mta_sts: None,
-        };
-        (
-            host,
-            RouteHost {
-                name: Some(name.clone()),
-                addresses: usable,
-                dane,
-                mode,
-                answers: found.answers,
-                no_name: None,
-            },
-        )
+        RouteHost {
+            name: Some(name.clone()),
+            addresses: usable,
+            dane,
+            answers: found.answers,
+            ..RouteHost::unknown(Host {
+                policy,
+                findings: HostFindings::Named { addresses, tlsa },
+                mta_sts: None,
+            })
+        }
     }
 
     /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
     /// host is known to be us.
-    fn own(&self, facts: &Host, host: &RouteHost) -> Option<Security> {
+    fn own(&self, host: &RouteHost) -> Option<Security> {
         let config = self.config;
         let by_name = host
             .name
@@ -383,7 +330,7 @@ impl Search<'_> {
         if by_name {
             Some(Security::Secure)
         } else {
-            by_address().then(|| known(&facts.findings))
+            by_address().then(|| known(&host.facts.findings))
         }
     }
 }
@@ -391,7 +338,7 @@ impl Search<'_> {
 /// How securely a host's addresses are known. One that the MX record itself gives is known as that record is.
 fn known(findings: &HostFindings) -> Security {
     match findings {
-        HostFindings::AddressName => Security::Secure,
+        HostFindings::AddressLiteral | HostFindings::AddressName => Security::Secure,
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Secure => Security::Secure,
             Addresses::Absent(security) => *security,
@@ -440,11 +387,4 @@ fn reference_identifiers(
         };
     }
     Some(references)
-}
-
-impl Route {
-    /// The hosts, in the order of the facts and the decision.
-    pub fn hosts(&self) -> &[RouteHost] {
-        &self.hosts
-    }
 }

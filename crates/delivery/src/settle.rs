@@ -26,6 +26,12 @@ pub(crate) struct Settler<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// A recipient, what an attempt made of it, and what the spool is told.
+pub(crate) struct Settled<'a> {
+    pub(crate) result: RecipientResult<'a>,
+    pub(crate) settlement: Settlement,
+}
+
 /// What an attempt means for one recipient.
 struct Conclusion {
     outcome: Outcome,
@@ -38,13 +44,9 @@ struct Conclusion {
 
 impl Settler<'_> {
     /// Decides what becomes of a recipient. `jitter` lies in 0..=1.
-    pub(crate) fn settle(
-        &self,
-        recipient: &LeasedRecipient,
-        result: &RecipientResult,
-        jitter: f64,
-    ) -> Settlement {
-        let concluded = self.conclude(recipient, result, jitter);
+    pub(crate) fn settle<'a>(&self, result: RecipientResult<'a>, jitter: f64) -> Settled<'a> {
+        let recipient = result.recipient;
+        let concluded = self.conclude(&result, jitter);
         let news = concluded
             .news
             .filter(|(event, _)| self.is_told(recipient, *event));
@@ -56,17 +58,19 @@ impl Settler<'_> {
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
-        Settlement {
+        let settlement = Settlement {
             recipient: recipient.index,
             next_attempt: concluded.next_attempt,
             notice,
-            entry: self.entry(&concluded, result),
+            entry: self.entry(&concluded, &result),
             outcome: concluded.outcome,
             verdict: concluded.verdict,
-        }
+        };
+        Settled { result, settlement }
     }
 
-    fn conclude(&self, recipient: &LeasedRecipient, result: &RecipientResult, jitter: f64) -> Conclusion {
+    fn conclude(&self, result: &RecipientResult<'_>, jitter: f64) -> Conclusion {
+        let recipient = result.recipient;
         let failure = match &result.ending {
             Ending::Sent {
                 reply,
@@ -142,7 +146,7 @@ impl Settler<'_> {
         }
     }
 
-    fn entry(&self, concluded: &Conclusion, result: &RecipientResult) -> LedgerEntry {
+    fn entry(&self, concluded: &Conclusion, result: &RecipientResult<'_>) -> LedgerEntry {
         let status = concluded.outcome.status;
         LedgerEntry {
             day: self.now.to_zoned(TimeZone::UTC).date(),

@@ -1,11 +1,13 @@
 //! One transaction: MAIL, RCPT, DATA and the content, and what it made of each recipient.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use bytes::BytesMut;
-use mail::MailParameters;
+use mail::{MailParameters, RecipientParameters};
 use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
 use spool::{Damage, Lease, LeasedRecipient, SpoolError};
-use std::time::Duration;
 
 use crate::clearance::Cleared;
 use crate::config::Timeouts;
@@ -40,68 +42,108 @@ impl Verdict {
     }
 }
 
-/// What a transaction made of its recipients, in their order, and whether the session is good for another.
-pub(crate) struct Ended {
-    pub(crate) verdicts: Vec<Verdict>,
+/// A recipient and what a transaction made of it.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) recipient: &'a LeasedRecipient,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a transaction made of its recipients, and whether the session is good for another.
+pub(crate) struct Ended<'a> {
+    pub(crate) judged: Vec<Judged<'a>>,
     pub(crate) usable: bool,
 }
 
-/// What one transaction sends to whom: at most [`RECIPIENTS`] recipients of the lease.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) lease: &'a Lease,
-    pub(crate) recipients: &'a [&'a LeasedRecipient],
-}
-
-/// Sends a message. `_cleared` says that the session meets its requirement; without one nothing is ever sent.
-pub(crate) async fn send(
+/// Sends a message to some recipients of its lease, [`RECIPIENTS`] at most. `_cleared` says that the session meets its
+/// requirement; without one nothing is ever sent.
+pub(crate) async fn send<'a>(
     session: &mut Session,
     _cleared: &Cleared,
-    outgoing: &Outgoing<'_>,
+    lease: &Lease,
+    recipients: &[&'a LeasedRecipient],
     timeouts: &Timeouts,
-) -> Ended {
-    let Outgoing { lease, recipients } = outgoing;
-    let unfit: Vec<_> = recipients
-        .iter()
-        .map(|recipient| unfit(session, lease, recipient))
-        .collect();
-    let fit = recipients.iter().zip(&unfit);
-    let fit: Vec<_> = fit
-        .filter(|(_, failure)| failure.is_none())
-        .map(|(recipient, _)| *recipient)
-        .collect();
+) -> Ended<'a> {
+    let (mut unfit, mut fit) = (Vec::new(), Vec::new());
+    for recipient in recipients {
+        match self::unfit(session, lease, recipient) {
+            Some(failure) => unfit.push(Judged::failed(recipient, failure)),
+            None => fit.push(*recipient),
+        }
+    }
     let mut ended = if fit.is_empty() {
-        Ended::from_recipients(Vec::new(), None, true)
+        Ended {
+            judged: Vec::new(),
+            usable: true,
+        }
     } else {
-        exchange(session, lease, &fit, timeouts).await
+        exchange(session, lease, fit, timeouts).await
     };
-    let mut verdicts = ended.verdicts.into_iter();
-    let verdicts = unfit
-        .into_iter()
-        .filter_map(|failure| failure.map(Verdict::Failed).or_else(|| verdicts.next()));
-    ended.verdicts = verdicts.collect();
+    ended.judged.append(&mut unfit);
     ended
 }
 
 /// The transaction with those for whom the server is fit.
-async fn exchange(
+async fn exchange<'a>(
     session: &mut Session,
     lease: &Lease,
-    recipients: &[&LeasedRecipient],
+    recipients: Vec<&'a LeasedRecipient>,
     timeouts: &Timeouts,
-) -> Ended {
+) -> Ended<'a> {
+    let smtputf8 = lease.parameters.smtputf8 || recipients.iter().any(|one| needs_smtputf8(session, one));
+    let addressed = recipients.into_iter().map(|one| Addressed::new(one, smtputf8));
+    let mut addressed: Vec<Addressed<'a>> = addressed.collect();
     if session.unfinished
         && let Err(failure) = reset(session, timeouts).await
     {
-        return Ended::all(recipients.len(), failure, false);
+        return Ended::all(addressed, &failure, false);
     }
     session.unfinished = true;
-    match envelope(session, lease, recipients, timeouts).await {
-        Ok(Envelope::Answered(replies)) => content(session, lease, replies, timeouts).await,
+    let mail = Command::MailFrom {
+        reverse_path: &lease.reverse_path,
+        size: lease.size,
+        parameters: &MailParameters {
+            smtputf8,
+            ..lease.parameters.clone()
+        },
+    };
+    let envelope = if session.extensions.offers(Extension::Pipelining) {
+        pipelined(session, &mail, &mut addressed, timeouts).await
+    } else {
+        one_by_one(session, &mail, &mut addressed, timeouts).await
+    };
+    match envelope {
+        Ok(Envelope::Answered { data }) => content(session, lease, addressed, data, timeouts).await,
         Ok(Envelope::SenderRefused { reply, usable }) => {
             let failure = SessionFailure::Refused(Stage::Mail, reply);
-            Ended::all(recipients.len(), failure, usable)
+            Ended::all(addressed, &failure, usable)
         }
-        Err(failure) => Ended::all(recipients.len(), failure, false),
+        Err(failure) => Ended::all(addressed, &failure, false),
+    }
+}
+
+/// A recipient in a transaction: what goes with it, and the reply to its RCPT once there is one.
+struct Addressed<'a> {
+    recipient: &'a LeasedRecipient,
+    parameters: Cow<'a, RecipientParameters>,
+    reply: Option<Reply>,
+}
+
+impl<'a> Addressed<'a> {
+    fn new(recipient: &'a LeasedRecipient, smtputf8: bool) -> Self {
+        Self {
+            recipient,
+            parameters: original::parameters(&recipient.parameters, smtputf8),
+            reply: None,
+        }
+    }
+
+    fn command(&self) -> Command<'_> {
+        Command::RcptTo(&self.recipient.address, &self.parameters)
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| reply.code.class() == 2)
     }
 }
 
@@ -147,69 +189,28 @@ fn needs_smtputf8(session: &Session, recipient: &LeasedRecipient) -> bool {
 enum Envelope {
     /// MAIL was refused; `usable` says whether the session is good for another transaction.
     SenderRefused { reply: Reply, usable: bool },
-    /// MAIL was accepted.
-    Answered(EnvelopeReplies),
+    /// MAIL was accepted; each recipient has its reply, and this is that to DATA.
+    Answered { data: Option<Reply> },
 }
 
-/// The replies to the envelope: one a recipient, and that to DATA.
-struct EnvelopeReplies {
-    recipients: Vec<Reply>,
-    data: Option<Reply>,
-}
-
-impl EnvelopeReplies {
-    /// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that do not come any more.
-    fn cut_short(mut recipients: Vec<Reply>, count: usize, last: Reply) -> Envelope {
-        recipients.resize(count, last.clone());
-        let data = Some(last);
-        Envelope::Answered(Self { recipients, data })
+/// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that do not come any more.
+fn cut_short(recipients: &mut [Addressed<'_>], last: Reply) -> Envelope {
+    for addressed in recipients.iter_mut().filter(|one| one.reply.is_none()) {
+        addressed.reply = Some(last.clone());
     }
-}
-
-async fn envelope(
-    session: &mut Session,
-    lease: &Lease,
-    recipients: &[&LeasedRecipient],
-    timeouts: &Timeouts,
-) -> Result<Envelope, SessionFailure> {
-    let smtputf8 = lease.parameters.smtputf8
-        || recipients
-            .iter()
-            .any(|recipient| needs_smtputf8(session, recipient));
-    let mail = Command::MailFrom {
-        reverse_path: &lease.reverse_path,
-        size: lease.size,
-        parameters: &MailParameters {
-            smtputf8,
-            ..lease.parameters.clone()
-        },
-    };
-    let parameters: Vec<_> = recipients
-        .iter()
-        .map(|recipient| original::parameters(&recipient.parameters, smtputf8))
-        .collect();
-    let recipients: Vec<Command<'_>> = recipients
-        .iter()
-        .zip(&parameters)
-        .map(|(recipient, parameters)| Command::RcptTo(&recipient.address, parameters))
-        .collect();
-    if session.extensions.offers(Extension::Pipelining) {
-        pipelined(session, &mail, &recipients, timeouts).await
-    } else {
-        one_by_one(session, &mail, &recipients, timeouts).await
-    }
+    Envelope::Answered { data: Some(last) }
 }
 
 async fn pipelined(
     session: &mut Session,
     mail: &Command<'_>,
-    recipients: &[Command<'_>],
+    recipients: &mut [Addressed<'_>],
     timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
     wire.queue(mail, extensions);
-    for recipient in recipients {
-        wire.queue(recipient, extensions);
+    for addressed in recipients.iter() {
+        wire.queue(&addressed.command(), extensions);
     }
     wire.queue(&Command::Data, extensions);
     wire.flush(Stage::Mail, timeouts.mail).await?;
@@ -220,19 +221,15 @@ async fn pipelined(
         let usable = !over && after_refusal(session, recipients.len(), timeouts).await.is_ok();
         return Ok(Envelope::SenderRefused { reply: mail, usable });
     }
-    let mut replies = Vec::with_capacity(recipients.len());
-    for _ in recipients {
+    for addressed in recipients.iter_mut() {
         let reply = wire.reply(Stage::Rcpt, timeouts.rcpt).await?;
         if reply.code.get() == 421 {
-            return Ok(EnvelopeReplies::cut_short(replies, recipients.len(), reply));
+            return Ok(cut_short(recipients, reply));
         }
-        replies.push(reply);
+        addressed.reply = Some(reply);
     }
-    let data = wire.reply(Stage::Data, timeouts.data).await?;
-    Ok(Envelope::Answered(EnvelopeReplies {
-        recipients: replies,
-        data: Some(data),
-    }))
+    let data = Some(wire.reply(Stage::Data, timeouts.data).await?);
+    Ok(Envelope::Answered { data })
 }
 
 /// Reads what is left of a group whose MAIL was refused. A server that yet says 354 waits for content: it gets none
@@ -257,7 +254,7 @@ async fn after_refusal(
 async fn one_by_one(
     session: &mut Session,
     mail: &Command<'_>,
-    recipients: &[Command<'_>],
+    recipients: &mut [Addressed<'_>],
     timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
     let Session { wire, extensions, .. } = session;
@@ -266,43 +263,38 @@ async fn one_by_one(
         let usable = reply.code.get() != 421;
         return Ok(Envelope::SenderRefused { reply, usable });
     }
-    let mut replies = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
+    for addressed in recipients.iter_mut() {
+        let command = addressed.command();
         let reply = wire
-            .command(recipient, extensions, Stage::Rcpt, timeouts.rcpt)
+            .command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
             .await?;
         if reply.code.get() == 421 {
-            return Ok(EnvelopeReplies::cut_short(replies, recipients.len(), reply));
+            return Ok(cut_short(recipients, reply));
         }
-        replies.push(reply);
+        addressed.reply = Some(reply);
     }
-    let any = replies.iter().any(|reply| reply.code.class() == 2);
-    let data = if any {
-        Some(
-            wire.command(&Command::Data, extensions, Stage::Data, timeouts.data)
-                .await?,
-        )
-    } else {
-        None
-    };
-    Ok(Envelope::Answered(EnvelopeReplies {
-        recipients: replies,
-        data,
-    }))
+    if !recipients.iter().any(Addressed::is_accepted) {
+        return Ok(Envelope::Answered { data: None });
+    }
+    let data = wire
+        .command(&Command::Data, extensions, Stage::Data, timeouts.data)
+        .await?;
+    Ok(Envelope::Answered { data: Some(data) })
 }
 
-async fn content(
+async fn content<'a>(
     session: &mut Session,
     lease: &Lease,
-    replies: EnvelopeReplies,
+    recipients: Vec<Addressed<'a>>,
+    data: Option<Reply>,
     timeouts: &Timeouts,
-) -> Ended {
-    let accepted = replies.recipients.iter().any(|reply| reply.code.class() == 2);
-    let outcome = match replies.data {
+) -> Ended<'a> {
+    let accepted = recipients.iter().any(Addressed::is_accepted);
+    let outcome = match data {
         Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::Refused(Stage::Data, data)),
         Some(_) if accepted => body(session, lease, timeouts).await,
         Some(_) => empty_body(session, timeouts).await,
-        None => return Ended::from_recipients(replies.recipients, None, true),
+        None => return Ended::answered(recipients, None, true),
     };
     let usable = match &outcome {
         Verdict::Accepted(_) => {
@@ -312,7 +304,7 @@ async fn content(
         Verdict::Failed(failure) => is_in_step(failure),
         Verdict::Open(_) => false,
     };
-    Ended::from_recipients(replies.recipients, Some(&outcome), usable)
+    Ended::answered(recipients, Some(&outcome), usable)
 }
 
 /// Whether server and client still agree on what comes next: after a clear refusal of DATA or of the whole content,
@@ -391,23 +383,39 @@ async fn early_reply(session: &mut Session, failure: SessionFailure) -> SessionF
     }
 }
 
-impl Ended {
-    fn all(recipients: usize, failure: SessionFailure, usable: bool) -> Self {
+impl<'a> Judged<'a> {
+    fn failed(recipient: &'a LeasedRecipient, failure: SessionFailure) -> Self {
         Self {
-            verdicts: vec![Verdict::Failed(failure); recipients],
-            usable,
+            recipient,
+            verdict: Verdict::Failed(failure),
         }
+    }
+}
+
+impl<'a> Ended<'a> {
+    fn all(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
+        let judged = recipients
+            .into_iter()
+            .map(|addressed| Judged::failed(addressed.recipient, failure.clone()))
+            .collect();
+        Self { judged, usable }
     }
 
     /// Joins the reply that each recipient got with what became of the content.
-    fn from_recipients(replies: Vec<Reply>, content: Option<&Verdict>, usable: bool) -> Self {
-        let verdicts = replies
-            .into_iter()
-            .map(|reply| match (content, reply.code.class()) {
-                (Some(content), 2) => content.clone(),
-                (Some(_) | None, _) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),
-            })
-            .collect();
-        Self { verdicts, usable }
+    fn answered(recipients: Vec<Addressed<'a>>, content: Option<&Verdict>, usable: bool) -> Self {
+        let judged = recipients.into_iter().map(|addressed| {
+            let Addressed { recipient, reply, .. } = addressed;
+            let verdict = match (content, reply) {
+                (Some(content), Some(reply)) if reply.code.class() == 2 => content.clone(),
+                (Some(_) | None, Some(reply)) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),
+                // Never so: who has no reply has a failure. If it were, nobody would know what became of the recipient.
+                (Some(_) | None, None) => Verdict::Failed(SessionFailure::Closed(Stage::Rcpt)),
+            };
+            Judged { recipient, verdict }
+        });
+        Self {
+            judged: judged.collect(),
+            usable,
+        }
     }
 }

@@ -28,11 +28,22 @@ pub enum Requirement {
 
 /// What to do with a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Try the hosts in order, each as said; the position is that of the host in the facts.
-    Try(Vec<HostDecision>),
-    /// There is nobody to connect to.
-    Stop(Failure),
+pub enum Decision<H = Host> {
+    /// Try the hosts in order, each as decided.
+    Try(Vec<Candidate<H>>),
+    /// Every host is passed over for good; the failure speaks for all of them.
+    PassOver(Failure, Vec<Candidate<H>>),
+    /// The destination itself is the obstacle, whatever its hosts are like.
+    Stop(Failure, Vec<H>),
+}
+
+/// One host and what to do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate<H = Host> {
+    /// The host, as it was in the facts.
+    pub host: H,
+    /// What is decided about it.
+    pub decision: HostDecision,
 }
 
 /// What to do with one host.
@@ -77,17 +88,40 @@ impl From<Security> for Named {
     }
 }
 
+impl<H> Decision<H> {
+    /// The hosts in the order of the facts, each with what is decided about it, unless the destination itself is the
+    /// obstacle.
+    pub fn hosts(&self) -> impl Iterator<Item = (&H, Option<&HostDecision>)> {
+        let (candidates, untried) = match self {
+            Self::Try(candidates) | Self::PassOver(_, candidates) => (candidates.as_slice(), [].as_slice()),
+            Self::Stop(_, hosts) => ([].as_slice(), hosts.as_slice()),
+        };
+        let decided = candidates.iter().map(|one| (&one.host, Some(&one.decision)));
+        decided.chain(untried.iter().map(|host| (host, None)))
+    }
+
+    /// Why there is nobody to connect to, if that is so.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Try(_) => None,
+            Self::PassOver(failure, _) | Self::Stop(failure, _) => Some(failure),
+        }
+    }
+}
+
 /// Decides for a destination.
-pub fn decide(facts: &Facts) -> Decision {
-    let wanted = &facts.wanted;
-    let strict = wanted.dane == DaneMode::Strict;
-    match &facts.destination {
-        Destination::AddressLiteral if strict => stop(Cause::AddressLiteral),
-        Destination::AddressLiteral => Decision::Try(vec![outside_dane(wanted.tls)]),
-        Destination::MxFailed(failure) => stop(Cause::MxLookup(failure.clone())),
-        Destination::NullMx(security) => stop_for_good(Cause::NullMx, *security, strict),
+pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
+    let Facts { wanted, destination } = facts;
+    let (wanted, strict) = (&wanted, wanted.dane == DaneMode::Strict);
+    match destination {
+        Destination::AddressLiteral(host) if strict => {
+            Decision::Stop(Cause::AddressLiteral.into(), vec![host])
+        }
+        Destination::AddressLiteral(host) => each(wanted, Named::Securely, vec![host]),
+        Destination::MxFailed(failure) => stop(Cause::MxLookup(failure)),
+        Destination::NullMx(security) => stop_for_good(Cause::NullMx, security, strict),
         Destination::NoSuchDomain { security, missing } => {
-            stop_for_good(Cause::NoSuchDomain(missing.clone()), *security, strict)
+            stop_for_good(Cause::NoSuchDomain(missing), security, strict)
         }
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::InsecureMx),
@@ -96,34 +130,24 @@ pub fn decide(facts: &Facts) -> Decision {
         },
         Destination::ImplicitMx {
             security: Security::Insecure,
-            ..
-        }
-        | Destination::Mx {
+            host,
+        } if strict => Decision::Stop(Cause::InsecureMx.into(), vec![host]),
+        Destination::Mx {
             security: Security::Insecure,
-            ..
-        } if strict => stop(Cause::InsecureMx),
-        Destination::ImplicitMx { security, host } => {
-            try_or_stop(vec![decide_host(wanted, (*security).into(), host)])
-        }
-        Destination::Mx { security, hosts } => {
-            let named = (*security).into();
-            try_or_stop(
-                hosts
-                    .iter()
-                    .map(|host| decide_host(wanted, named, host))
-                    .collect(),
-            )
-        }
-        Destination::Configured(host) => try_or_stop(vec![decide_host(wanted, Named::Securely, host)]),
+            hosts,
+        } if strict => Decision::Stop(Cause::InsecureMx.into(), hosts),
+        Destination::ImplicitMx { security, host } => each(wanted, security.into(), vec![host]),
+        Destination::Mx { security, hosts } => each(wanted, security.into(), hosts),
+        Destination::Configured(host) => each(wanted, Named::Securely, vec![host]),
     }
 }
 
-fn stop(cause: Cause) -> Decision {
-    Decision::Stop(cause.into())
+fn stop<H>(cause: Cause) -> Decision<H> {
+    Decision::Stop(cause.into(), Vec::new())
 }
 
 /// D3 and D4 end a message, under `strict` only where the answer is secure: a forged one must not bounce mail.
-fn stop_for_good(cause: Cause, security: Security, strict: bool) -> Decision {
+fn stop_for_good<H>(cause: Cause, security: Security, strict: bool) -> Decision<H> {
     if strict && security == Security::Insecure {
         stop(Cause::InsecureMx)
     } else {
@@ -131,15 +155,24 @@ fn stop_for_good(cause: Cause, security: Security, strict: bool) -> Decision {
     }
 }
 
-fn try_or_stop(hosts: Vec<HostDecision>) -> Decision {
-    let mut failures = Vec::with_capacity(hosts.len());
-    for host in &hosts {
-        match &host.action {
-            Action::PassOver(failure) if host.soft_fail.is_none() => failures.push(failure.clone()),
-            Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(hosts),
+/// Each host by itself. Where none of them may ever be connected to, that is the end.
+fn each<H: AsRef<Host>>(wanted: &Wanted, named: Named, hosts: Vec<H>) -> Decision<H> {
+    let candidates = hosts.into_iter().map(|host| Candidate {
+        decision: decide_host(wanted, named, host.as_ref()),
+        host,
+    });
+    let candidates: Vec<Candidate<H>> = candidates.collect();
+    let mut failures = Vec::with_capacity(candidates.len());
+    for candidate in &candidates {
+        match &candidate.decision.action {
+            Action::PassOver(failure) if candidate.decision.soft_fail.is_none() => {
+                failures.push(failure.clone())
+            }
+            Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
         }
     }
-    Decision::Stop(conclude(failures).unwrap_or_else(|| Cause::NoAddresses.into()))
+    let failure = conclude(failures).unwrap_or_else(|| Cause::NoAddresses.into());
+    Decision::PassOver(failure, candidates)
 }
 
 /// Decides for one host.
@@ -154,8 +187,11 @@ pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
         mta_sts: host.mta_sts,
     };
     match &host.findings {
+        HostFindings::AddressLiteral if mode == DaneMode::Strict => pass_over(Cause::AddressLiteral),
         HostFindings::AddressName if mode == DaneMode::Strict => pass_over(Cause::AddressName),
-        HostFindings::AddressName => rules.without_dane(SkipReason::AddressLiteral),
+        HostFindings::AddressLiteral | HostFindings::AddressName => {
+            rules.without_dane(SkipReason::AddressLiteral)
+        }
         HostFindings::Named { addresses, tlsa } => rules.decide(addresses, tlsa),
     }
 }
@@ -299,17 +335,6 @@ fn floor(tls: TlsFloor) -> Requirement {
         TlsFloor::May => Requirement::Opportunistic,
         TlsFloor::Encrypt => Requirement::Encrypted,
         TlsFloor::Verify => Requirement::Pkix,
-    }
-}
-
-fn outside_dane(tls: TlsFloor) -> HostDecision {
-    let verdict = DaneVerdict::Skip(SkipReason::AddressLiteral);
-    HostDecision {
-        action: Action::Connect {
-            requirement: floor(tls),
-            verdict,
-        },
-        soft_fail: None,
     }
 }
 

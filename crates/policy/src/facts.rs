@@ -7,13 +7,14 @@ use mail::{Domain, FailedLookup, Security};
 
 use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
 
-/// Everything that the decision for one next hop rests on.
+/// Everything that the decision for one next hop rests on. `H` is a host: [`Host`] itself, or whatever else is known of one
+/// together with that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct Facts<H = Host> {
     /// What the administrator wants for this destination.
     pub wanted: Wanted,
     /// What DNS says about it.
-    pub destination: Destination,
+    pub destination: Destination<H>,
 }
 
 /// What the administrator wants for this destination: the part of the policy that the decision looks at.
@@ -29,9 +30,9 @@ pub struct Wanted {
 
 /// The destination, by what the MX look-up found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
+pub enum Destination<H = Host> {
     /// D1: an address literal.
-    AddressLiteral,
+    AddressLiteral(H),
     /// D2: the MX look-up gave no answer.
     MxFailed(FailedLookup),
     /// D3: the domain takes no mail (RFC 7505).
@@ -48,17 +49,17 @@ pub enum Destination {
         /// The status of the NODATA answer.
         security: Security,
         /// The domain itself.
-        host: Host,
+        host: H,
     },
     /// D6 to D8: MX records.
     Mx {
         /// The status of the MX answer, aliases of the domain included.
         security: Security,
         /// The hosts in the order in which they are to be tried.
-        hosts: Vec<Host>,
+        hosts: Vec<H>,
     },
     /// D10: a configured host, without MX look-up.
-    Configured(Host),
+    Configured(H),
     /// D11: nothing is left once this relay and all worse preferences are taken off the MX list.
     OwnMx {
         /// The status of the MX (or NODATA) answer.
@@ -82,6 +83,8 @@ pub struct Host {
 /// What DNS says about a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostFindings {
+    /// D1: the next hop itself is an address.
+    AddressLiteral,
     /// D9: the MX record names an address.
     AddressName,
     /// A name.
@@ -134,17 +137,22 @@ pub enum MtaSts {
     EnforceMismatch,
 }
 
-impl Destination {
-    /// The hosts, in the order in which they are to be tried.
-    pub fn hosts(&self) -> &[Host] {
+impl<H> Destination<H> {
+    /// The status of the MX (or NODATA) answer, where there was one.
+    pub fn mx(&self) -> Option<Security> {
         match self {
-            Self::ImplicitMx { host, .. } | Self::Configured(host) => std::slice::from_ref(host),
-            Self::Mx { hosts, .. } => hosts,
-            Self::AddressLiteral
-            | Self::MxFailed(_)
-            | Self::NullMx(_)
-            | Self::NoSuchDomain { .. }
-            | Self::OwnMx { .. } => &[],
+            Self::NullMx(security)
+            | Self::NoSuchDomain { security, .. }
+            | Self::ImplicitMx { security, .. }
+            | Self::Mx { security, .. }
+            | Self::OwnMx { mx: security, .. } => Some(*security),
+            Self::AddressLiteral(_) | Self::MxFailed(_) | Self::Configured(_) => None,
         }
+    }
+}
+
+impl AsRef<Host> for Host {
+    fn as_ref(&self) -> &Host {
+        self
     }
 }

@@ -111,8 +111,11 @@ fn under_each_floor(describe: impl Fn(TlsFloor) -> String) -> String {
 
 fn describe(decision: &Decision) -> String {
     match decision {
-        Decision::Stop(failure) => format!("stop: {}", failed(failure)),
-        Decision::Try(hosts) => hosts.iter().map(describe_host).collect::<Vec<_>>().join(", "),
+        Decision::Stop(failure, _) | Decision::PassOver(failure, _) => format!("stop: {}", failed(failure)),
+        Decision::Try(hosts) => {
+            let hosts = hosts.iter().map(|one| describe_host(&one.decision));
+            hosts.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -139,11 +142,12 @@ fn destination_rows(table: &mut String) {
     for mode in MODES {
         let mut row = |name: &str, destination: &Destination| {
             let cell = under_each_floor(|tls| {
-                describe(&decide(&facts(mode, InsecureMx::Dane, tls, destination.clone())))
+                describe(&decide(facts(mode, InsecureMx::Dane, tls, destination.clone())))
             });
             writeln!(table, "{mode} | {name} | {cell}").unwrap();
         };
-        row("D1 address literal", &Destination::AddressLiteral);
+        let literal = host(mode, HostFindings::AddressLiteral, None);
+        row("D1 address literal", &Destination::AddressLiteral(literal));
         for failure in failures() {
             row(
                 &format!("D2 MX {failure}"),
@@ -208,7 +212,7 @@ fn host_rows(table: &mut String) {
                 for mta_sts in POLICIES {
                     let cell = under_each_floor(|tls| {
                         let destination = destination(host(mode, findings.clone(), mta_sts));
-                        describe(&decide(&facts(mode, insecure_mx, tls, destination)))
+                        describe(&decide(facts(mode, insecure_mx, tls, destination)))
                     });
                     let sts = mta_sts.map_or("-".to_owned(), |sts| format!("{sts:?}"));
                     writeln!(table, "{mode} | {way} | {row} | sts {sts} | {cell}").unwrap();
@@ -240,7 +244,7 @@ fn an_implicit_mx_is_decided_like_an_mx_record() {
         for security in SECURITIES {
             for (row, findings) in findings() {
                 let host = host(mode, findings, None);
-                let decide = |destination| decide(&facts(mode, InsecureMx::Dane, TlsFloor::May, destination));
+                let decide = |destination| decide(facts(mode, InsecureMx::Dane, TlsFloor::May, destination));
                 let implicit = decide(Destination::ImplicitMx {
                     security,
                     host: host.clone(),
@@ -286,7 +290,7 @@ fn one_outage_among_hosts_defers() {
         };
         let mode = DaneMode::Opportunistic;
         let hosts = vec![host(mode, absent, None), host(mode, second, None)];
-        decide(&facts(
+        decide(facts(
             mode,
             InsecureMx::Dane,
             TlsFloor::May,
@@ -296,11 +300,12 @@ fn one_outage_among_hosts_defers() {
             },
         ))
     };
-    let Decision::Stop(all_absent) = hosts(Addresses::Absent(Security::Insecure)) else {
+    let Decision::PassOver(all_absent, _) = hosts(Addresses::Absent(Security::Insecure)) else {
         panic!()
     };
     assert!(all_absent.is_permanent());
-    let Decision::Stop(one_failed) = hosts(Addresses::Unresolvable(LookupFailure::Timeout.into())) else {
+    let Decision::PassOver(one_failed, _) = hosts(Addresses::Unresolvable(LookupFailure::Timeout.into()))
+    else {
         panic!()
     };
     assert!(!one_failed.is_permanent());
@@ -330,7 +335,7 @@ fn an_exception_for_the_host_is_named_in_the_verdict() {
         security: Security::Secure,
         hosts: vec![excepted],
     };
-    let decision = decide(&facts(
+    let decision = decide(facts(
         DaneMode::Opportunistic,
         InsecureMx::Dane,
         TlsFloor::May,

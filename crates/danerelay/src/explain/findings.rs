@@ -3,21 +3,12 @@
 use std::net::IpAddr;
 
 use dane::TlsaRecord;
-use delivery::route::{Route, RouteHost};
+use delivery::route::RouteHost;
 use dns::{Exchange, MxRecord, Resolver};
-use mail::{Domain, NextHop};
+use mail::NextHop;
 use serde::{Deserialize, Serialize};
 
-use super::target;
 use crate::lookup_report::LookupReport;
-
-/// Each look-up that the route rests on, as far as its answer was needed. That of the MX records comes from the resolver's
-/// cache, which has just answered the same question.
-pub(super) struct Findings {
-    pub(super) mx: Option<Step>,
-    /// In the order of the route's hosts.
-    pub(super) hosts: Vec<Vec<Step>>,
-}
 
 /// One look-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,25 +42,19 @@ impl StepType {
     }
 }
 
-impl Findings {
-    pub(super) async fn gather(destination: &NextHop, route: &Route, resolver: &Resolver) -> Self {
-        let mx = match target(destination, route) {
-            NextHop::Domain { domain, .. } => Some(mx(resolver, domain).await),
-            NextHop::Host { .. } | NextHop::Address { .. } => None,
-        };
-        let hosts = route.hosts().iter();
-        let hosts = hosts.map(|host| host_steps(host, route.port)).collect();
-        Self { mx, hosts }
-    }
-}
-
-async fn mx(resolver: &Resolver, domain: &Domain) -> Step {
+/// The look-up of the MX records, where there is one. It comes from the resolver's cache, which has just answered the
+/// same question.
+pub(super) async fn mx(target: &NextHop, resolver: &Resolver) -> Option<Step> {
+    let domain = match target {
+        NextHop::Domain { domain, .. } => domain,
+        NextHop::Host { .. } | NextHop::Address { .. } => return None,
+    };
     let lookup = resolver.mx(domain).await;
-    Step {
+    Some(Step {
         name: domain.to_string(),
         record_type: StepType::Mx,
         found: LookupReport::new(&lookup, mx_words),
-    }
+    })
 }
 
 fn mx_words(record: &MxRecord) -> String {
@@ -82,8 +67,8 @@ fn mx_words(record: &MxRecord) -> String {
     format!("{} {host}", record.preference)
 }
 
-/// What the route itself was told about a host: nothing is asked again.
-fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
+/// The look-ups behind a host, as far as their answers were needed. The route itself was told them: nothing is asked again.
+pub(super) fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
     let Some(name) = host.name() else {
         return Vec::new();
     };

@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use delivery::probe::{HostProbe, Probe};
-use delivery::route::RouteHost;
+use delivery::route::{Candidate, RouteHost};
 use mail::Domain;
 use policy::decision::{Action, HostDecision, Requirement};
-use policy::facts::{Addresses, Host, HostFindings, Tlsa};
+use policy::facts::{Addresses, HostFindings, Tlsa};
 use serde::{Deserialize, Serialize};
 
-use super::findings::Step;
+use super::findings::{self, Step};
 use super::presented::{self, CertificateReport, PublishedRecord};
 use crate::tlsa_records::{self, RecordReport};
 
@@ -120,8 +120,8 @@ pub(crate) struct ConnectionReport {
 }
 
 impl HostReport {
-    /// `facts` are missing where the next hop is an address; `decision` where the destination itself is the obstacle.
-    pub(super) fn new(host: &RouteHost, facts: Option<&Host>, decision: Option<&HostDecision>) -> Self {
+    /// `decision` is missing where the destination itself is the obstacle.
+    pub(super) fn new(host: &RouteHost, decision: Option<&HostDecision>, port: u16) -> Self {
         let (action, requirement, dane, reason) = match decision.map(|decision| &decision.action) {
             None => (HostAction::NotTried, None, None, None),
             Some(Action::Connect { requirement, verdict }) => (
@@ -135,6 +135,11 @@ impl HostReport {
                 (HostAction::PassOver, None, dane, Some(failure.reason.clone()))
             }
         };
+        let policy = match &host.facts.findings {
+            // The destination's own, which is told already.
+            HostFindings::AddressLiteral => None,
+            HostFindings::AddressName | HostFindings::Named { .. } => Some(&host.facts.policy),
+        };
         Self {
             name: host
                 .name()
@@ -142,11 +147,11 @@ impl HostReport {
                 .or(host.no_name())
                 .map(str::to_owned),
             addresses: host.addresses().to_vec(),
-            address_status: facts.map_or(AddressStatus::Literal, |facts| address_status(&facts.findings)),
-            mode: facts.map(|facts| facts.policy.dane.to_string()),
-            source: facts.map(|facts| facts.policy.dane_source.to_string()),
-            lookups: Vec::new(),
-            tlsa: TlsaReport::new(facts.map(|facts| &facts.findings), host),
+            address_status: address_status(&host.facts.findings),
+            mode: policy.map(|policy| policy.dane.to_string()),
+            source: policy.map(|policy| policy.dane_source.to_string()),
+            lookups: findings::host_steps(host, port),
+            tlsa: TlsaReport::new(host),
             action,
             requirement,
             dane,
@@ -156,15 +161,20 @@ impl HostReport {
         }
     }
 
-    pub(super) fn set_connections(&mut self, host: &RouteHost, probe: &HostProbe) {
+    /// With what came of its connections.
+    pub(super) fn probed(probe: &HostProbe<'_>, port: u16) -> Self {
+        let Candidate { host, decision } = probe.candidate;
         let tries = probe.tries.iter();
-        self.connections = Some(tries.map(|one| ConnectionReport::new(host, one)).collect());
+        Self {
+            connections: Some(tries.map(|one| ConnectionReport::new(host, one)).collect()),
+            ..Self::new(host, Some(decision), port)
+        }
     }
 }
 
 fn address_status(findings: &HostFindings) -> AddressStatus {
     match findings {
-        HostFindings::AddressName => AddressStatus::Literal,
+        HostFindings::AddressLiteral | HostFindings::AddressName => AddressStatus::Literal,
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Unresolvable(_) => AddressStatus::Failed,
             Addresses::Absent(_) => AddressStatus::None,
@@ -213,10 +223,10 @@ impl fmt::Display for Must {
 }
 
 impl TlsaReport {
-    fn new(findings: Option<&HostFindings>, host: &RouteHost) -> Self {
-        let (status, cause) = match findings {
-            None | Some(HostFindings::AddressName) => (TlsaStatus::NotAsked, None),
-            Some(HostFindings::Named { tlsa, .. }) => match tlsa {
+    fn new(host: &RouteHost) -> Self {
+        let (status, cause) = match &host.facts.findings {
+            HostFindings::AddressLiteral | HostFindings::AddressName => (TlsaStatus::NotAsked, None),
+            HostFindings::Named { tlsa, .. } => match tlsa {
                 Tlsa::NotAsked => (TlsaStatus::NotAsked, None),
                 Tlsa::LookupFailed(failure) => (TlsaStatus::Failed, Some(failure.cause.to_string())),
                 Tlsa::Absent => (TlsaStatus::Absent, None),

@@ -21,14 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use delivery::probe::{HostProbe, probe};
+use delivery::probe::{HostProbe, Prober};
 use delivery::route::{self, Route};
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
 use dns::self_test::Names;
 use jiff::Zoned;
 use jiff::civil::Date;
-use mail::{AddressError, DomainPart, Mailbox, NextHop};
+use mail::{AddressError, Domain, DomainPart, Mailbox, NextHop};
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,6 @@ pub(crate) use hosts::{ConnectionReport, HostReport};
 pub(crate) use presented::{CertificateReport, PublishedRecord};
 pub(crate) use report::{Report, Would};
 pub(crate) use resolver::Whose;
-
-use findings::Findings;
 
 /// The longest that is waited for one step of a session.
 const STAGE: Duration = Duration::from_secs(30);
@@ -117,9 +115,10 @@ struct Investigation<'a> {
     destination: &'a NextHop,
     policy: &'a Policy,
     today: Date,
-    route: Route,
-    findings: Findings,
-    probes: Option<Vec<HostProbe>>,
+    route: &'a Route,
+    /// The look-up of the MX records, where there is one.
+    mx: Option<Step>,
+    probes: Option<Vec<HostProbe<'a>>>,
     resolver: resolver::ResolverReport,
 }
 
@@ -131,16 +130,19 @@ impl Explainer {
         let destination = &inquiry.destination.0;
         let route = route::find(destination, &policy, &self.resolver, &self.delivery, today).await;
         let probes = match (&self.tls, inquiry.connect) {
-            (Some(tls), true) => Some(probe(&route, &impatient(&self.delivery), tls).await?),
+            (Some(tls), true) => {
+                let prober = Prober::new(&impatient(&self.delivery), tls)?;
+                Some(prober.probe(&route).await)
+            }
             (None, _) | (Some(_), false) => None,
         };
-        let findings = Findings::gather(destination, &route, &self.resolver).await;
+        let mx = findings::mx(target(destination, &route), &self.resolver).await;
         Ok(Report::new(&Investigation {
             destination,
             policy: &policy,
             today,
-            route,
-            findings,
+            route: &route,
+            mx,
             probes,
             resolver,
         }))
@@ -166,7 +168,12 @@ fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
 impl Investigation<'_> {
     /// The next hop after the policy's own routes.
     fn target(&self) -> &NextHop {
-        target(self.destination, &self.route)
+        target(self.destination, self.route)
+    }
+
+    /// The names of the hosts, in their order.
+    fn host_names(&self) -> impl Iterator<Item = &Domain> {
+        self.route.decision.hosts().filter_map(|(host, _)| host.name())
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use mail::{DaneVerdict, Domain, FailCause, NextHop};
 use policy::cause::Failure;
-use policy::facts::{Addresses, Destination, HostFindings};
+use policy::facts::{Addresses, HostFindings};
 use policy::settings::DaneMode;
 
 use super::Investigation;
@@ -77,12 +77,7 @@ fn way(cause: &FailCause) -> Way {
 /// About the one host that fails if it is another's and so may serve other domains as well; else about the destination.
 fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
     let destination = name_of(found.destination)?;
-    let hosts: Vec<&Domain> = found
-        .route
-        .hosts()
-        .iter()
-        .filter_map(|host| host.name())
-        .collect();
+    let hosts: Vec<&Domain> = found.host_names().collect();
     let (key, name) = match hosts.as_slice() {
         [host] if !is_at_or_below(host, destination) => ("mx", *host),
         _ => ("domain", destination),
@@ -101,7 +96,7 @@ fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
 }
 
 fn without_dnssec(found: &Investigation<'_>, cause: &FailCause) -> Remedy {
-    let names = bogus_names(found);
+    let names = bogus_names(found, cause);
     let tables = names.iter().map(|name| {
         let exception = Exception {
             key: "domain",
@@ -132,21 +127,20 @@ fn without_dnssec(found: &Investigation<'_>, cause: &FailCause) -> Remedy {
 }
 
 /// The names whose MX or address records are bogus.
-fn bogus_names<'a>(found: &'a Investigation<'_>) -> Vec<&'a Domain> {
-    let facts = &found.route.facts.destination;
-    if let (Destination::MxFailed(failure), NextHop::Domain { domain, .. }) = (facts, found.target()) {
+fn bogus_names<'a>(found: &'a Investigation<'_>, cause: &FailCause) -> Vec<&'a Domain> {
+    if let (FailCause::MxLookup(failure), NextHop::Domain { domain, .. }) = (cause, found.target()) {
         return failure.is_bogus().then_some(domain).into_iter().collect();
     }
-    let hosts = found.route.hosts().iter().zip(facts.hosts());
+    let hosts = found.route.decision.hosts().map(|(host, _)| host);
     hosts
-        .filter(|(_, facts)| has_bogus_addresses(&facts.findings))
-        .filter_map(|(host, _)| host.name())
+        .filter(|host| has_bogus_addresses(&host.facts.findings))
+        .filter_map(|host| host.name())
         .collect()
 }
 
 fn has_bogus_addresses(findings: &HostFindings) -> bool {
     match findings {
-        HostFindings::AddressName => false,
+        HostFindings::AddressLiteral | HostFindings::AddressName => false,
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Unresolvable(failure) => failure.is_bogus(),
             Addresses::Absent(_) | Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure => false,

@@ -5,8 +5,6 @@ use delivery::route::Route;
 use mail::{DaneVerdict, Domain, FailCause, LookupFailure, NextHop};
 use policy::cause::{Failure, Finality};
 use policy::conclude::conclude;
-use policy::decision::{Action, Decision, HostDecision, Named, decide_host};
-use policy::facts::Destination;
 use serde::{Deserialize, Serialize};
 
 use super::Investigation;
@@ -71,7 +69,7 @@ pub(crate) enum Would {
 
 impl Report {
     pub(super) fn new(found: &Investigation<'_>) -> Self {
-        let route = &found.route;
+        let route = found.route;
         let cause = obstacle(route, found.probes.as_deref());
         let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
         let remedy = match (&cause, blame) {
@@ -94,7 +92,7 @@ impl Report {
             policy_file: found.policy.file().map(str::to_owned),
             route: route.policy.route.as_ref().map(NextHop::to_string),
             port: route.port,
-            mx: found.findings.mx.clone(),
+            mx: found.mx.clone(),
             hosts: hosts(found),
             would: match &cause {
                 None => Would::Deliver,
@@ -173,72 +171,31 @@ fn lookup_failure(cause: &FailCause) -> Option<&LookupFailure> {
 }
 
 /// Why nothing would be delivered; nothing where at least one host may be given the message.
-fn obstacle(route: &Route, probes: Option<&[HostProbe]>) -> Option<Failure> {
-    match (&route.decision, probes) {
-        (Decision::Stop(failure), _) => Some(failure.clone()),
-        (Decision::Try(_), None) => None,
-        (Decision::Try(_), Some(probes)) => {
-            let mut tries = probes.iter().flat_map(|host| &host.tries);
-            if tries.any(|one| one.failure.is_none()) {
-                return None;
-            }
-            conclude(probes.iter().flat_map(HostProbe::failures).cloned())
-        }
+fn obstacle(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<Failure> {
+    if let Some(failure) = route.decision.failure() {
+        return Some(failure.clone());
     }
+    let probes = probes?;
+    let mut tries = probes.iter().flat_map(|host| &host.tries);
+    if tries.any(|one| one.failure.is_none()) {
+        return None;
+    }
+    conclude(probes.iter().flat_map(HostProbe::failures).cloned())
 }
 
 fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
-    let route = &found.route;
-    let decisions = decisions(route);
-    let facts = route.facts.destination.hosts();
-    let mut reports = Vec::new();
-    for (position, host) in route.hosts().iter().enumerate() {
-        let mut report = HostReport::new(host, facts.get(position), decisions.get(position));
-        report.lookups = found.findings.hosts.get(position).cloned().unwrap_or_default();
-        if let Some(probe) = found.probes.as_ref().and_then(|probes| probes.get(position)) {
-            report.set_connections(host, probe);
+    let route = found.route;
+    match &found.probes {
+        Some(probes) if !probes.is_empty() => {
+            let probed = probes.iter().map(|probe| HostReport::probed(probe, route.port));
+            probed.collect()
         }
-        reports.push(report);
-    }
-    reports
-}
-
-/// What is decided about each host: none of them counts where the destination itself is the obstacle.
-fn decisions(route: &Route) -> Vec<HostDecision> {
-    let named = match (&route.decision, &route.facts.destination) {
-        (Decision::Try(decisions), _) => return decisions.clone(),
-        (Decision::Stop(_), Destination::ImplicitMx { security, .. } | Destination::Mx { security, .. }) => {
-            Named::from(*security)
+        Some(_) | None => {
+            let hosts = route.decision.hosts();
+            hosts
+                .map(|(host, decision)| HostReport::new(host, decision, route.port))
+                .collect()
         }
-        (Decision::Stop(_), Destination::Configured(_)) => Named::Securely,
-        (
-            Decision::Stop(_),
-            Destination::AddressLiteral
-            | Destination::MxFailed(_)
-            | Destination::NullMx(_)
-            | Destination::NoSuchDomain { .. }
-            | Destination::OwnMx { .. },
-        ) => return Vec::new(),
-    };
-    let wanted = &route.facts.wanted;
-    let each: Vec<HostDecision> = route
-        .facts
-        .destination
-        .hosts()
-        .iter()
-        .map(|host| decide_host(wanted, named, host))
-        .collect();
-    if each.iter().any(allows_delivery) {
-        Vec::new()
-    } else {
-        each
-    }
-}
-
-fn allows_delivery(decision: &HostDecision) -> bool {
-    match decision.action {
-        Action::Connect { .. } => true,
-        Action::PassOver(_) => decision.soft_fail.is_some(),
     }
 }
 
@@ -249,12 +206,7 @@ fn notes(found: &Investigation<'_>, more: Vec<String>) -> Vec<String> {
         .map(|fault| format!("the resolver fails its test: {fault}"))
         .collect();
     notes.extend(found.resolver.obstacle.clone());
-    let mut names: Vec<&Domain> = found
-        .route
-        .hosts()
-        .iter()
-        .filter_map(|host| host.name())
-        .collect();
+    let mut names: Vec<&Domain> = found.host_names().collect();
     if let NextHop::Domain { domain, .. } = found.target() {
         names.insert(0, domain);
     }

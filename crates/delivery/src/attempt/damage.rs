@@ -14,30 +14,41 @@ use super::{Attempted, Ending, RecipientResult};
 use crate::failure::SessionFailure;
 use crate::record::HostRecord;
 
-impl Attempted {
+impl<'a> Attempted<'a> {
     /// Nobody was looked up or connected to, because the damage was known before.
-    pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord) -> Self {
+    pub(super) fn without_content(lease: &'a Lease, damage: Damage, record: HostRecord) -> Self {
+        let (ending, record) = (ending(damage), Arc::new(record));
+        let results = lease.recipients.iter().map(|recipient| RecipientResult {
+            recipient,
+            ending: ending.clone(),
+            record: Arc::clone(&record),
+        });
         Self {
-            results: vec![result(damage, record); lease.recipients.len()],
+            results: results.collect(),
             damage: Some(damage),
         }
     }
 }
 
 /// Ends the attempt for everybody who is not done: what this host or an earlier one said of them does not matter any more.
-pub(super) fn end_all(pending: &mut [Pending<'_>], damage: Damage, record: HostRecord) {
-    let result = result(damage, record);
-    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
-        recipient.done = Some(result.clone());
+pub(super) fn end_all<'p, 'a: 'p>(
+    open: impl Iterator<Item = &'p mut Pending<'a>>,
+    damage: Damage,
+    record: HostRecord,
+) {
+    let (ending, record) = (ending(damage), Arc::new(record));
+    for pending in open {
+        pending.done = Some(RecipientResult {
+            recipient: pending.recipient,
+            ending: ending.clone(),
+            record: Arc::clone(&record),
+        });
     }
 }
 
-fn result(damage: Damage, record: HostRecord) -> RecipientResult {
-    RecipientResult {
-        ending: Ending::Failed(Failure::outage(
-            EnhancedStatus::new(4, 3, 0),
-            SessionFailure::Damaged(damage).to_string(),
-        )),
-        record: Arc::new(record),
-    }
+fn ending(damage: Damage) -> Ending {
+    Ending::Failed(Failure::outage(
+        EnhancedStatus::new(4, 3, 0),
+        SessionFailure::Damaged(damage).to_string(),
+    ))
 }

@@ -1,11 +1,12 @@
 //! The recipients of an attempt on their way through the hosts, and what is kept of each failure until the end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mail::EnhancedStatus;
 use policy::cause::Failure;
 use policy::conclude::conclude;
-use spool::LeasedRecipient;
+use spool::{Lease, LeasedRecipient, RecipientIndex};
 
 use super::{Ending, RecipientResult, SuccessReport};
 use crate::record::HostRecord;
@@ -18,7 +19,7 @@ pub(super) struct Pending<'a> {
     pub(super) recipient: &'a LeasedRecipient,
     /// The failure that speaks for all so far. A server's words may be long, and its hosts many: no other is kept.
     failure: Option<RecipientFailure>,
-    pub(super) done: Option<RecipientResult>,
+    pub(super) done: Option<RecipientResult<'a>>,
 }
 
 /// A failure with the host at which it happened.
@@ -40,9 +41,26 @@ impl AsRef<Failure> for RecipientFailure {
     }
 }
 
+/// All recipients of a lease, each by its place in the envelope.
+pub(super) fn all(lease: &Lease) -> BTreeMap<RecipientIndex, Pending<'_>> {
+    let recipients = lease.recipients.iter();
+    recipients.map(|one| (one.index, Pending::new(one))).collect()
+}
+
+/// Those who are not done.
+pub(super) fn open<'p, 'a>(
+    pending: &'p mut BTreeMap<RecipientIndex, Pending<'a>>,
+) -> impl Iterator<Item = &'p mut Pending<'a>> {
+    pending.values_mut().filter(|recipient| recipient.done.is_none())
+}
+
 /// Everybody who is not done has failed here.
-pub(super) fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
-    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
+pub(super) fn fail_all<'p, 'a: 'p>(
+    open: impl Iterator<Item = &'p mut Pending<'a>>,
+    failure: &Failure,
+    record: &Arc<HostRecord>,
+) {
+    for recipient in open {
         recipient.failed(RecipientFailure {
             failure: failure.clone(),
             record: Arc::clone(record),
@@ -52,8 +70,12 @@ pub(super) fn fail_all(pending: &mut [Pending<'_>], failure: &Failure, record: &
 
 /// The same, for a cause that speaks only where there is no other that is not permanent: of causes of equal weight the
 /// last speaks, and this one stands before all others.
-pub(super) fn fail_all_quietly(pending: &mut [Pending<'_>], failure: &Failure, record: &Arc<HostRecord>) {
-    for recipient in pending.iter_mut().filter(|recipient| recipient.done.is_none()) {
+pub(super) fn fail_all_quietly<'p, 'a: 'p>(
+    open: impl Iterator<Item = &'p mut Pending<'a>>,
+    failure: &Failure,
+    record: &Arc<HostRecord>,
+) {
+    for recipient in open {
         let (failure, record) = (failure.clone(), Arc::clone(record));
         let before = RecipientFailure { failure, record };
         recipient.failure = conclude(std::iter::once(before).chain(recipient.failure.take()));
@@ -61,7 +83,7 @@ pub(super) fn fail_all_quietly(pending: &mut [Pending<'_>], failure: &Failure, r
 }
 
 impl<'a> Pending<'a> {
-    pub(super) fn new(recipient: &'a LeasedRecipient) -> Self {
+    fn new(recipient: &'a LeasedRecipient) -> Self {
         Self {
             recipient,
             failure: None,
@@ -75,17 +97,19 @@ impl<'a> Pending<'a> {
     }
 
     /// What came of it.
-    pub(super) fn finish(self, route: &Route) -> RecipientResult {
+    pub(super) fn finish(self, route: &Route) -> RecipientResult<'a> {
         if let Some(done) = self.done {
             return done;
         }
         match self.failure {
             Some(RecipientFailure { failure, record }) => RecipientResult {
+                recipient: self.recipient,
                 ending: Ending::Failed(failure),
                 record,
             },
             // Never so far; and if it were, no reason to give the message up.
             None => RecipientResult {
+                recipient: self.recipient,
                 ending: Ending::Failed(Failure::outage(EnhancedStatus::new(4, 4, 1), "no host was tried")),
                 record: Arc::new(HostRecord::none(route)),
             },
@@ -119,6 +143,7 @@ impl<'a> Pending<'a> {
             }
         };
         self.done = Some(RecipientResult {
+            recipient: self.recipient,
             ending,
             record: Arc::clone(taken.record),
         });

@@ -8,10 +8,10 @@ use jiff::civil::Date;
 use mail::{EnhancedStatus, NextHop};
 use policy::Policy;
 use policy::cause::Failure;
-use policy::decision::{Decision, HostDecision};
+use policy::decision::Decision;
 use tokio::time::Instant;
 
-use super::{Route, RouteHost, find};
+use super::{Candidate, Route, RouteHost, find};
 use crate::config::DeliveryConfig;
 use crate::record::HostRecord;
 
@@ -54,19 +54,13 @@ impl Route {
     }
 
     /// What holds for a host of this or of an earlier route, at this address; or why it must not be connected to.
-    pub(crate) fn standing(
-        &self,
-        host: &RouteHost,
-        address: IpAddr,
-    ) -> Result<(&RouteHost, &HostDecision), Failure> {
-        let decisions = match &self.decision {
-            Decision::Stop(failure) => return Err(failure.clone()),
-            Decision::Try(decisions) => decisions,
+    pub(crate) fn standing(&self, host: &RouteHost, address: IpAddr) -> Result<&Candidate, Failure> {
+        let candidates = match &self.decision {
+            Decision::PassOver(failure, _) | Decision::Stop(failure, _) => return Err(failure.clone()),
+            Decision::Try(candidates) => candidates,
         };
-        let mut hosts = self.hosts.iter().zip(decisions);
-        hosts
-            .find(|(one, _)| one.name == host.name && one.addresses.contains(&address))
-            .ok_or_else(gone)
+        let is_it = |one: &RouteHost| one.name == host.name && one.addresses.contains(&address);
+        candidates.iter().find(|one| is_it(&one.host)).ok_or_else(gone)
     }
 
     /// Whether what is known of this host has outlived its answers (RFC 6698 §8.2).
@@ -114,7 +108,8 @@ mod tests {
     use dns::host::Answers;
     use dns::{Data, NoAnswer};
     use mail::{LookupFailure, Security};
-    use policy::settings::DaneMode;
+    use policy::facts::{Host, HostFindings};
+    use policy::settings::{DaneMode, HostPolicy, ModeSource};
 
     use super::*;
 
@@ -130,6 +125,14 @@ mod tests {
     #[test]
     fn a_host_is_known_as_long_as_the_first_of_its_answers_to_end_and_half_a_minute_at_least() {
         let failed = || Err(NoAnswer::from(LookupFailure::Timeout));
+        let facts = || Host {
+            policy: HostPolicy {
+                dane: DaneMode::Opportunistic,
+                dane_source: ModeSource::Default,
+            },
+            findings: HostFindings::AddressName,
+            mta_sts: None,
+        };
         for (ipv6, ipv4, tlsa, expected) in [
             (None, None, None, None),
             (Some(failed()), Some(failed()), None, None),
@@ -150,7 +153,7 @@ mod tests {
                     ipv4,
                     tlsa: tlsa.map(|ttl| (name, Ok(answer(ttl)))).into_iter().collect(),
                 },
-                ..RouteHost::unknown(DaneMode::Opportunistic)
+                ..RouteHost::unknown(facts())
             };
             assert_eq!(host.life(), expected.map(Duration::from_secs));
         }

@@ -5,19 +5,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use dane::TlsaSet;
 use dns::host::{AddressFamily, Answers};
 use mail::Domain;
-use policy::settings::DaneMode;
+use policy::facts::Host;
 
 use crate::tls::DanePeer;
 
-/// A host as the connection needs it.
+/// A host of a route and what is decided about it.
+pub type Candidate = policy::decision::Candidate<RouteHost>;
+
+/// A host: what the decision rests on, and what a connection needs.
 #[derive(Debug, Clone)]
 pub struct RouteHost {
+    /// What the policy and DNS say of it.
+    pub facts: Host,
     /// Its name; `None` where it is known by its address alone.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
-    /// The mode for this host: the destination's, or that of an exception.
-    pub(crate) mode: DaneMode,
     /// The answers of DNS behind all this.
     pub(crate) answers: Answers,
     /// What an MX record has in the place of a name, and is none.
@@ -51,23 +54,29 @@ impl RouteHost {
     }
 
     /// Known by its address alone.
-    pub(super) fn address(address: IpAddr, mode: DaneMode) -> Self {
+    pub(super) fn address(address: IpAddr, facts: Host) -> Self {
         Self {
             addresses: vec![address],
-            ..Self::unknown(mode)
+            ..Self::unknown(facts)
         }
     }
 
-    /// Nothing is known of it.
-    pub(super) fn unknown(mode: DaneMode) -> Self {
+    /// Nothing is known of it but the facts.
+    pub(super) fn unknown(facts: Host) -> Self {
         Self {
+            facts,
             name: None,
             addresses: Vec::new(),
             dane: None,
-            mode,
             answers: Answers::default(),
             no_name: None,
         }
+    }
+}
+
+impl AsRef<Host> for RouteHost {
+    fn as_ref(&self) -> &Host {
+        &self.facts
     }
 }
 
