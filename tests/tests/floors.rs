@@ -24,7 +24,7 @@ enum Place {
 use Place::{Floor, Tests, World};
 
 /// Every crate of the finished house, present yet or not.
-const PLACES: [(&str, Place); 17] = [
+const PLACES: [(&str, Place); 18] = [
     ("danerelay", Floor(4)),
     ("listener", Floor(3)),
     ("delivery", Floor(3)),
@@ -40,6 +40,7 @@ const PLACES: [(&str, Place); 17] = [
     ("dsn", Floor(1)),
     ("mail", Floor(0)),
     ("dane", Floor(0)),
+    ("settings-file", Floor(0)),
     ("testworld", World),
     ("danerelay-tests", Tests),
 ];

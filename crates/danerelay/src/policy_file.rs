@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use policy::file_error;
 use policy::{Policy, PolicyError, Sources, Text, Warning};
+use settings_file::fault;
 
 use crate::access::{self, Use};
 use crate::config::Loaded;
@@ -54,8 +54,8 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
             });
         }
     };
-    let text = file_error::text(&path.to_string_lossy(), octets)
-        .map_err(|fault| PolicyError { errors: vec![fault] })?;
+    let text =
+        fault::text(&path.to_string_lossy(), octets).map_err(|fault| PolicyError { errors: vec![fault] })?;
     let (policy, warnings) = Policy::compile(&Sources {
         policy: Text {
             file: path,

@@ -7,11 +7,11 @@ use std::path::Path;
 use jiff::Zoned;
 use policy::Policy;
 use rustix::fs::statvfs;
+use settings_file::Size;
 
 use crate::access::words;
 use crate::config::remarks::Hello;
 use crate::config::schema::DnsMode;
-use crate::config::units::Size;
 use crate::config::{Config, Loaded, LogTarget};
 use crate::serve;
 

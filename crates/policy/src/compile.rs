@@ -5,18 +5,17 @@ use std::path::Path;
 
 use jiff::civil::Date;
 use mail::NextHop;
+use settings_file::FileError;
 use toml::Spanned;
 
 use crate::compile_exceptions;
 use crate::compile_lists;
-use crate::file_error::FileError;
 use crate::mistake::{Mistake, PolicyError};
 use crate::notes::{Notes, Text};
 use crate::policy::Policy;
 use crate::rules::{Defaults, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
 use crate::settings::MtaStsMode;
-use crate::toml_file;
 use crate::warning::{Remark, Warning};
 
 /// On this port a server speaks TLS from the first octet (RFC 8314 §3.3), which deliveries cannot yet.
@@ -58,7 +57,7 @@ fn compile(sources: &Sources<'_>) -> Result<(Policy, Vec<Warning>), PolicyError>
 
 fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileError>, Vec<Warning>) {
     let mut notes = Notes::new(&sources.policy);
-    let reading = toml_file::read::<PolicyFile>(&notes.file, sources.policy.text);
+    let reading = settings_file::read::<PolicyFile>(&notes.file, sources.policy.text);
     policy.file = Some(notes.file.as_str().into());
     if let Some(file) = reading.value {
         policy.defaults = defaults(&file.default, &mut notes);
@@ -76,7 +75,7 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
 
 fn compile_added(added: &Text<'_>, policy: &mut Policy, today: Date) -> (Vec<FileError>, Vec<Warning>) {
     let mut notes = Notes::new(added);
-    let reading = toml_file::read::<ExceptionsFile>(&notes.file, added.text);
+    let reading = settings_file::read::<ExceptionsFile>(&notes.file, added.text);
     for exception in reading.value.iter().flat_map(|file| &file.exception) {
         compile_exceptions::add(exception, policy, today, &mut notes);
     }
@@ -141,7 +140,7 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             tls: *tls,
             mta_sts: mta_sts(sts.as_ref(), notes),
             honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
-            route: route.clone().map(|route| route.0),
+            route: route.as_ref().map(|route| route.0.clone()),
         };
         if !has_limits && rule.sets_nothing() {
             notes.warn(&span, Remark::SetsNothing);

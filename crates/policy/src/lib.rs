@@ -2,8 +2,8 @@
 //!
 //! The first half makes the policy:
 //!
-//! * [`schema`]: `policy.toml`, version 1, as it is written; [`toml_file`] reads it and [`file_error`] says what is
-//!   wrong with it and where, for every other TOML file of the relay as well. [`duration`] is a value.
+//! * [`schema`]: `policy.toml`, version 1, as it is written; `settings-file` reads it and says what is wrong with it
+//!   and where.
 //! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception is about.
 //! * [`Policy::compile`] makes one unchanging [`Policy`] of them, or refuses them whole ([`PolicyError`]);
 //!   [`Warning`]s name what the administrator should know all the same.
@@ -25,10 +25,8 @@ mod compile_exceptions;
 mod compile_lists;
 pub mod conclude;
 pub mod decision;
-pub mod duration;
 mod exceptions;
 pub mod facts;
-pub mod file_error;
 pub mod list;
 mod mistake;
 mod notes;
@@ -37,7 +35,6 @@ mod policy;
 mod rules;
 pub mod schema;
 pub mod settings;
-pub mod toml_file;
 pub mod warning;
 
 pub use compile::Sources;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use settings_file::FileError;
 use thiserror::Error;
 
-use crate::file_error::FileError;
 use crate::list::NoList;
 
 /// One such thing.

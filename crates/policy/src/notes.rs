@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::file_error::{Fault, FileError, position};
+use settings_file::fault::{Fault, FileError, position};
+
 use crate::mistake::Mistake;
 use crate::warning::{Remark, Warning};
 

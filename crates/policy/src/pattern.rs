@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use mail::{Domain, DomainError};
 use serde::{Deserialize, Deserializer};
-
-use crate::toml_file::forms::{self, Form, Unfit};
+use settings_file::forms::{self, Form, Unfit};
 
 /// One name, or all names below one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +29,8 @@ impl FromStr for Pattern {
 }
 
 impl Form for Pattern {
+    type Value = Self;
+
     const ALLOWED: &'static str = "\"name\" for itself alone, or \".name\" for all below it";
 
     fn read(text: &str) -> Result<Self, Unfit> {
@@ -39,7 +40,7 @@ impl Form for Pattern {
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        forms::one(deserializer)
+        forms::one::<Self, D>(deserializer)
     }
 }
 

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::civil::Date;
-use mail::NextHop;
+use mail::{NextHop, NextHopProblem};
 use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
+use settings_file::forms::{self, Form, Formed, Unfit};
 use toml::Spanned;
 
-use crate::duration::Span;
 use crate::pattern::Pattern;
 use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
-use crate::toml_file::forms::{self, Formed};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -112,7 +112,7 @@ pub struct DomainRule {
     /// Whether messages may waive requirements (RFC 8689).
     pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
-    pub route: Option<Formed<NextHop>>,
+    pub route: Option<Formed<Route>>,
     /// Connections at a time.
     pub connections: Option<Spanned<Formed<NonZeroU32>>>,
     /// Messages in any minute.
@@ -191,9 +191,9 @@ pub struct List {
     /// An HTTPS address.
     pub url: Option<Spanned<String>>,
     /// How often the address is asked.
-    pub refresh: Option<Spanned<Span>>,
+    pub refresh: Option<Spanned<Formed<Duration>>>,
     /// How old a copy may become.
-    pub max_age: Option<Spanned<Span>>,
+    pub max_age: Option<Spanned<Formed<Duration>>>,
     /// What an entry of a danefail list means.
     pub dane: Option<Spanned<Weakening>>,
 }
@@ -232,6 +232,24 @@ pub enum DnssecOff {
 #[serde(transparent)]
 pub struct Until(#[serde(deserialize_with = "forms::date")] pub Date);
 
+/// A next hop that is named instead of a destination's MX records.
+#[derive(Debug)]
+pub enum Route {}
+
+impl Form for Route {
+    type Value = NextHop;
+
+    const ALLOWED: &'static str = "\"name\" or \"name:port\" (its MX records), \"[name]\" or \"[name]:port\" (that very \
+                                   host), \"[address]\" or \"[address]:port\"";
+
+    fn read(text: &str) -> Result<NextHop, Unfit> {
+        NextHop::configured(text).map_err(|error| match error.problem {
+            NextHopProblem::Form => Unfit::Form,
+            NextHopProblem::BareAddress(_) | NextHopProblem::Name(_) => Unfit::because(error.problem),
+        })
+    }
+}
+
 /// One pattern or a list of them.
 #[derive(Debug, Clone)]
 pub struct Patterns(pub Vec<Pattern>);
@@ -252,7 +270,7 @@ impl<'de> Visitor<'de> for PatternsVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Patterns, E> {
-        forms::read(text).map(|pattern| Patterns(vec![pattern]))
+        forms::read::<Pattern, E>(text).map(|pattern| Patterns(vec![pattern]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Patterns, A::Error> {

@@ -6,9 +6,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use mail::{DomainPart, QueueId};
 use serde::{Deserialize, Deserializer, Serialize, de};
+use settings_file::Interval;
 use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
-
-use crate::config::units::Interval;
 
 /// What was selected by: each selector given must fit. Some look at messages, and then mean all of their recipients;
 /// `recipient_domain` and `reason` look at each recipient.

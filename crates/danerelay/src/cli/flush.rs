@@ -10,7 +10,7 @@ use super::client::Client;
 use super::output::write;
 use super::values::formed;
 use crate::admin::protocol::{Flushed, Nothing, Request};
-use crate::config;
+use crate::config::{self, units::DomainName};
 use crate::failure::Failure;
 
 /// What is to be forgotten.
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 pub(crate) struct FlushArguments {
     /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
     /// Which hosts broke their handshakes is forgotten of all.
-    #[arg(value_parser = formed::<Domain>)]
+    #[arg(value_parser = formed::<DomainName>)]
     name: Option<Domain>,
 
     /// Everything that was learnt of any name or host.

@@ -22,6 +22,8 @@ pub(crate) use client::AdminError;
 use clap::{Args, Parser, Subcommand};
 use mail::Mailbox;
 
+use crate::config::units::MailAddress;
+
 /// An SMTP relay that delivers under DANE (RFC 7672).
 ///
 /// danerelay takes mail from your own mail server, and sends it on to the recipients' mail exchangers over connections
@@ -154,7 +156,7 @@ pub(crate) enum DemoCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DemoSendArguments {
     /// The recipient; any at a domain of the tour, such as good.demo or wrong.demo.
-    #[arg(value_parser = values::formed::<Mailbox>)]
+    #[arg(value_parser = values::formed::<MailAddress>)]
     pub(crate) address: Mailbox,
 }
 

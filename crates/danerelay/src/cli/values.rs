@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use policy::toml_file::forms::{Form, Unfit};
+use settings_file::forms::{Form, Unfit};
 
 /// A port that can be connected to.
 pub(super) fn port(text: &str) -> Result<NonZeroU16, &'static str> {
@@ -17,9 +17,9 @@ pub(super) fn ttl(text: &str) -> Result<u32, &'static str> {
 }
 
 /// A value with a form of its own, as the configuration files have it.
-pub(super) fn formed<T: Form>(text: &str) -> Result<T, String> {
-    T::read(text).map_err(|unfit| match unfit {
-        Unfit::Form => format!("allowed: {}", T::ALLOWED),
-        Unfit::Because(reason) => format!("{reason}; allowed: {}", T::ALLOWED),
+pub(super) fn formed<F: Form>(text: &str) -> Result<F::Value, String> {
+    F::read(text).map_err(|unfit| match unfit {
+        Unfit::Form => format!("allowed: {}", F::ALLOWED),
+        Unfit::Because(reason) => format!("{reason}; allowed: {}", F::ALLOWED),
     })
 }

@@ -3,9 +3,8 @@
 //! Such a key is accepted with a warning, so that one file serves several versions, unless leaving out what it asks
 //! for would lower security or lose data: then it is an error.
 
-use policy::file_error::FileError;
+use settings_file::{Document, FileError};
 
-use super::document::Document;
 use super::schema::{Config, Store};
 
 /// What leaving a key's function out would do.

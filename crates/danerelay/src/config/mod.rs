@@ -1,15 +1,13 @@
 //! `danerelay.toml`: from the text to settings that hold together.
 //!
-//! 1. [`schema`], `schema_log` and `schema_outgoing` name every key, its type and its default; [`units`] reads durations, sizes and
-//!    the like.
-//! 2. [`document`] knows where each key stands.
-//! 3. [`validate`] looks at what one key alone cannot show, [`remarks`] at what works, but hardly as meant;
+//! 1. [`schema`], `schema_log` and `schema_outgoing` name every key, its type and its default; [`units`] reads networks and name
+//!    servers.
+//! 2. [`validate`] looks at what one key alone cannot show, [`remarks`] at what works, but hardly as meant;
 //!    [`networks`] knows where strangers are; [`later`] sorts out keys whose function does not exist yet.
-//! 4. [`show`] writes the settings in force, each with its origin.
+//! 3. [`show`] writes the settings in force, each with its origin.
 //!
-//! [`load`] does 1 to 3 and makes every path absolute. Nothing here opens a socket or asks the DNS.
+//! [`load`] does 1 and 2 and makes every path absolute. Nothing here opens a socket or asks the DNS.
 
-mod document;
 mod later;
 mod networks;
 pub(crate) mod remarks;
@@ -27,9 +25,10 @@ mod validate;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use settings_file::fault;
+use settings_file::{Document, FileError};
+
 use crate::access::{self, Use};
-use document::Document;
-use policy::file_error::{self, FileError};
 pub(crate) use schema::{Config, LogTarget};
 pub(crate) use show::show;
 
@@ -110,7 +109,7 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
         Err(error) => return Err(unreadable(error)),
     };
     let path = std::path::absolute(path).map_err(unreadable)?;
-    let text = octets.map(|octets| file_error::text(&path.to_string_lossy(), octets));
+    let text = octets.map(|octets| fault::text(&path.to_string_lossy(), octets));
     let text = text
         .transpose()
         .map_err(|fault| ConfigError::Faults(vec![fault]))?;
@@ -133,7 +132,7 @@ fn parse(path: &Path, text: Option<String>) -> Result<Loaded, ConfigError> {
 }
 
 fn interpret(path: &Path, text: &str) -> Result<(Config, Vec<FileError>), Vec<FileError>> {
-    let reading = policy::toml_file::read::<Config>(&path.to_string_lossy(), text);
+    let reading = settings_file::read::<Config>(&path.to_string_lossy(), text);
     let mut faults = reading.faults;
     let Some(config) = reading.value else {
         return Err(faults);

@@ -1,6 +1,6 @@
 //! Which networks are so large that strangers are in them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -60,17 +60,6 @@ pub(super) fn is_wide(network: &Network) -> bool {
             let overlaps = PUBLIC_V6.contains(&network) || network.contains(&PUBLIC_V6);
             network.prefix_len() < WIDE_V6 && overlaps
         }
-    }
-}
-
-/// IPv4 addresses written as IPv6 ones, `::ffff:192.0.2.0/120`, are those of IPv4 clients: nobody else has them.
-pub(super) fn canonical(network: IpNet) -> IpNet {
-    const MAPPED: u8 = 96;
-    match (network.addr().to_canonical(), network) {
-        (IpAddr::V4(address), IpNet::V6(mapped)) if mapped.prefix_len() >= MAPPED => {
-            Ipv4Net::new(address, mapped.prefix_len() - MAPPED).map_or(network, IpNet::V4)
-        }
-        (IpAddr::V4(_) | IpAddr::V6(_), _) => network,
     }
 }
 
@@ -144,13 +133,5 @@ mod tests {
                 "{network}"
             );
         }
-    }
-
-    #[test]
-    fn mapped_networks_are_those_of_ipv4() {
-        let text = |network: &str| network.parse::<Network>().unwrap().to_string();
-        assert_eq!(text("::ffff:192.0.2.0/120"), "192.0.2.0/24");
-        assert_eq!(text("::ffff:192.0.2.1"), "192.0.2.1/32");
-        assert_eq!(text("::/90"), "::/90");
     }
 }

@@ -1,8 +1,7 @@
 //! What works, but hardly as meant.
 
-use policy::file_error::FileError;
+use settings_file::{Document, FileError};
 
-use super::document::Document;
 use super::networks;
 use super::schema::{Config, DnsMode};
 

@@ -8,8 +8,9 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use mail::{Domain, Mailbox};
-use policy::toml_file::forms::{self, Form};
 use serde::{Deserialize, Serialize};
+use settings_file::forms::{self, Form};
+use settings_file::{Interval, Size};
 
 #[cfg(test)]
 pub(crate) use super::schema_log::LogLevel;
@@ -17,13 +18,14 @@ pub(crate) use super::schema_log::{Log, LogFacility, LogFormat, LogTarget};
 pub(crate) use super::schema_outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };
-use super::units::{Interval, Network, Size};
+use super::units::{DomainName, MailAddress, Network};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) version: u32,
+    #[serde(deserialize_with = "optional::<DomainName, _>")]
     pub(crate) hostname: Optional<Domain>,
     pub(crate) state_directory: PathBuf,
     pub(crate) listen: Listen,
@@ -83,25 +85,26 @@ impl<T: std::fmt::Display> Serialize for Optional<T> {
     }
 }
 
-impl<'de, T: Form> Deserialize<'de> for Optional<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        forms::optional(deserializer).map(Self)
-    }
+/// Reads such a value.
+pub(super) fn optional<'de, F: Form, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Optional<F::Value>, D::Error> {
+    forms::optional::<F, D>(deserializer).map(Optional)
 }
 
 /// Where clients connect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Listen {
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
     pub(crate) smtp: Vec<SocketAddr>,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
     pub(crate) smtps: Vec<SocketAddr>,
     pub(crate) tls_certificate: PathBuf,
     pub(crate) tls_key: PathBuf,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<Network, _>")]
     pub(crate) proxy_protocol_from: Vec<Network>,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<Network, _>")]
     pub(crate) xclient_from: Vec<Network>,
 }
 
@@ -125,11 +128,11 @@ impl Default for Listen {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Access {
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<Network, _>")]
     pub(crate) networks: Vec<Network>,
     pub(crate) users_file: PathBuf,
     pub(crate) client_certificates: Vec<String>,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) senders: Vec<Domain>,
 }
 
@@ -230,6 +233,7 @@ pub(crate) struct Tlsrpt {
     pub(crate) send: bool,
     pub(crate) organization: String,
     pub(crate) contact: String,
+    #[serde(deserialize_with = "optional::<MailAddress, _>")]
     pub(crate) sender: Optional<Mailbox>,
     pub(crate) dkim: Dkim,
 }
@@ -251,6 +255,7 @@ impl Default for Tlsrpt {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Dkim {
+    #[serde(deserialize_with = "optional::<DomainName, _>")]
     pub(crate) domain: Optional<Domain>,
     pub(crate) selector: String,
     pub(crate) key: PathBuf,
@@ -260,7 +265,7 @@ pub(crate) struct Dkim {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Report {
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) internal_domains: Vec<Domain>,
     pub(crate) keep: Interval,
 }
@@ -296,6 +301,7 @@ impl Default for MtaSts {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Admin {
     pub(crate) socket: PathBuf,
+    #[serde(deserialize_with = "optional::<SocketAddr, _>")]
     pub(crate) http: Optional<SocketAddr>,
 }
 

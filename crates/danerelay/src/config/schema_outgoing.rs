@@ -4,21 +4,22 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use mail::{Domain, Mailbox};
-use policy::toml_file::forms;
 use serde::{Deserialize, Serialize};
+use settings_file::Interval;
+use settings_file::forms;
 
-use super::schema::{Optional, Port};
-use super::units::{Interval, Server};
+use super::schema::{Optional, Port, optional};
+use super::units::{DomainName, MailAddress, Server};
 
 /// Whom to ask and whom to believe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Dns {
     pub(crate) mode: DnsMode,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<Server, _>")]
     pub(crate) servers: Vec<Server>,
     pub(crate) trust_anchor: PathBuf,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) domain_insecure: Vec<Domain>,
     pub(crate) timeout: Interval,
     pub(crate) cache_entries: u32,
@@ -55,9 +56,9 @@ pub(crate) enum DnsMode {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SelfTest {
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) secure: Vec<Domain>,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) bogus: Vec<Domain>,
 }
 
@@ -65,9 +66,9 @@ pub(crate) struct SelfTest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Delivery {
-    #[serde(deserialize_with = "forms::one")]
+    #[serde(deserialize_with = "forms::one::<Port, _>")]
     pub(crate) port: Port,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<IpAddr, _>")]
     pub(crate) source_addresses: Vec<IpAddr>,
     pub(crate) connections: u32,
     pub(crate) connections_per_destination: u32,
@@ -75,16 +76,17 @@ pub(crate) struct Delivery {
     pub(crate) reuse: u32,
     pub(crate) reuse_time: Interval,
     pub(crate) idle: Interval,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
     pub(crate) own_names: Vec<Domain>,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<IpAddr, _>")]
     pub(crate) own_addresses: Vec<IpAddr>,
     pub(crate) address_family: AddressFamily,
-    #[serde(deserialize_with = "forms::list")]
+    #[serde(deserialize_with = "forms::list::<Interval, _>")]
     pub(crate) retry: Vec<Interval>,
     pub(crate) max_age: Interval,
     pub(crate) delay_warning: Interval,
     pub(crate) bounce_max_age: Interval,
+    #[serde(deserialize_with = "optional::<MailAddress, _>")]
     pub(crate) postmaster: Optional<Mailbox>,
     pub(crate) timeouts: Timeouts,
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use settings_file::Document;
+
 use super::Loaded;
-use super::document::Document;
 
 /// Writes every key with its value and its origin: `default`, or file and line.
 pub(crate) fn show(loaded: &Loaded) -> String {

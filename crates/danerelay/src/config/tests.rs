@@ -207,7 +207,7 @@ fn the_template_names_every_key_with_its_default() {
         })
         .collect();
     let path = Path::new("/etc/danerelay/danerelay.toml");
-    let read = policy::toml_file::read::<Config>("template", &uncommented);
+    let read = settings_file::read::<Config>("template", &uncommented);
     assert_eq!(read.into_result().unwrap(), Config::default());
     let document = Document::new(path, &uncommented);
     let mut keys = Vec::new();

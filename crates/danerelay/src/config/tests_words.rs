@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use policy::file_error::FileError;
+use settings_file::FileError;
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Values of the configuration that have a form of their own: durations, sizes, networks, name servers.
+//! Values of the configuration that have a form of their own: networks, name servers, domains, mailboxes.
 //!
 //! Each is parsed when the file is read, so that an error names the line, and is written back in the form in which an
 //! administrator would have written it.
@@ -6,23 +6,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::time::Duration;
 
-use ipnet::IpNet;
-use policy::duration::DurationError;
-use policy::toml_file::forms::{self, Form, Unfit};
+use ipnet::{IpNet, Ipv4Net};
+use mail::{Domain, Mailbox};
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::networks::canonical;
-
-/// A length of time, `"30s"`, `"5m"`, `"4h"`, `"5d"`, or `"0"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Interval(pub(crate) Duration);
-
-/// A number of octets, `"50 MiB"`, or a bare number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Size(pub(crate) u64);
+use settings_file::forms::{self, Form, Unfit};
 
 /// A network or a single address, `"192.0.2.0/24"`, `"::1"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +31,6 @@ pub(crate) enum Server {
     },
 }
 
-const INTERVAL_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-const SIZE_UNITS: [(&str, u64); 6] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-    ("", 1),
-];
-
 /// A text that is none of what is allowed here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} cannot be read; allowed: {allowed}")]
@@ -69,95 +48,6 @@ impl UnitError {
     }
 }
 
-/// The number and the factor of its unit, multiplied; `None` where the text has another form or overflows.
-fn parse_scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    let unit = unit.trim_start();
-    let factor = match units.iter().find(|(name, _)| *name == unit) {
-        Some((_, factor)) => *factor,
-        None if unit.is_empty() && number == 0 => 1,
-        None => return None,
-    };
-    number.checked_mul(factor)
-}
-
-/// The largest unit that divides the number, and how often it does.
-fn scale_of(number: u64, units: &[(&'static str, u64)]) -> (u64, &'static str) {
-    units
-        .iter()
-        .find(|(_, factor)| number.is_multiple_of(*factor))
-        .map_or((number, ""), |(unit, factor)| (number / factor, *unit))
-}
-
-impl FromStr for Interval {
-    type Err = DurationError;
-
-    fn from_str(text: &str) -> Result<Self, DurationError> {
-        if text == "0" {
-            return Ok(Self(Duration::ZERO));
-        }
-        policy::duration::parse(text).map(Self)
-    }
-}
-
-impl Interval {
-    /// An interval of so many seconds.
-    pub(crate) const fn seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
-
-    /// An interval of so many minutes.
-    pub(crate) const fn minutes(minutes: u64) -> Self {
-        Self::seconds(minutes * 60)
-    }
-
-    /// An interval of so many hours.
-    pub(crate) const fn hours(hours: u64) -> Self {
-        Self::minutes(hours * 60)
-    }
-
-    /// An interval of so many days.
-    pub(crate) const fn days(days: u64) -> Self {
-        Self::hours(days * 24)
-    }
-}
-
-impl fmt::Display for Interval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs() {
-            0 => f.write_str("0"),
-            seconds => {
-                let (number, unit) = scale_of(seconds, &INTERVAL_UNITS);
-                write!(f, "{number}{unit}")
-            }
-        }
-    }
-}
-
-impl FromStr for Size {
-    type Err = UnitError;
-
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        parse_scaled(text, &SIZE_UNITS)
-            .map(Self)
-            .ok_or_else(|| UnitError::new::<Self>(text))
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("0"),
-            octets => {
-                let (number, unit) = scale_of(octets, &SIZE_UNITS);
-                write!(f, "{number} {unit}")
-            }
-        }
-    }
-}
-
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NetworkError {
@@ -167,6 +57,17 @@ pub(crate) enum NetworkError {
     /// An address within the network that is meant, or the address alone.
     #[error("bits are set behind the prefix: write \"{}\" for the network, or \"{}\" for the address", .0.trunc(), .0.addr())]
     HostBits(IpNet),
+}
+
+/// IPv4 addresses written as IPv6 ones, `::ffff:192.0.2.0/120`, are those of IPv4 clients: nobody else has them.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    match (network.addr().to_canonical(), network) {
+        (IpAddr::V4(address), IpNet::V6(mapped)) if mapped.prefix_len() >= MAPPED => {
+            Ipv4Net::new(address, mapped.prefix_len() - MAPPED).map_or(network, IpNet::V4)
+        }
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => network,
+    }
 }
 
 impl FromStr for Network {
@@ -198,7 +99,7 @@ impl FromStr for Server {
         let wrong = || UnitError::new::<Self>(text);
         if let Some(secured) = text.strip_prefix("tls://") {
             let (name, address) = secured.split_once('@').ok_or_else(wrong)?;
-            let domain = mail::Domain::parse(name).map_err(|_| wrong())?;
+            let domain = Domain::parse(name).map_err(|_| wrong())?;
             return Ok(Self::Tls {
                 name: DnsName::try_from(domain.as_str().to_owned()).map_err(|_| wrong())?,
                 address: parse_server_address(address, 853).ok_or_else(wrong)?,
@@ -235,33 +136,9 @@ impl fmt::Display for Server {
     }
 }
 
-impl Form for Interval {
-    const ALLOWED: &'static str =
-        "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\", or 0";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: DurationError| Unfit::Form)
-    }
-
-    fn read_number(number: i64) -> Option<Self> {
-        (number == 0).then(Self::default)
-    }
-}
-
-impl Form for Size {
-    const ALLOWED: &'static str =
-        "a whole number of octets, or one with B, KiB, MiB, GiB or TiB in quotes, like \"50 MiB\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: UnitError| Unfit::Form)
-    }
-
-    fn read_number(number: i64) -> Option<Self> {
-        number.try_into().ok().map(Self)
-    }
-}
-
 impl Form for Network {
+    type Value = Self;
+
     const ALLOWED: &'static str =
         "\"ADDRESS\" or \"ADDRESS/BITS\", like \"192.0.2.0/24\" or \"2001:db8::/32\"";
 
@@ -274,6 +151,8 @@ impl Form for Network {
 }
 
 impl Form for Server {
+    type Value = Self;
+
     const ALLOWED: &'static str = "\"ADDRESS\", \"ADDRESS:PORT\" or \"tls://NAME@ADDRESS\", like \"192.0.2.1\", \
                                    \"[2001:db8::1]:53\" or \"tls://dns.example@192.0.2.1\"";
 
@@ -282,30 +161,46 @@ impl Form for Server {
     }
 }
 
+/// How a domain is written.
+#[derive(Debug)]
+pub(crate) enum DomainName {}
+
+impl Form for DomainName {
+    type Value = Domain;
+
+    const ALLOWED: &'static str = "a domain name, like \"mail.example.nl\"";
+
+    fn read(text: &str) -> Result<Domain, Unfit> {
+        Domain::parse(text).map_err(Unfit::because)
+    }
+}
+
+/// How a mailbox is written.
+#[derive(Debug)]
+pub(crate) enum MailAddress {}
+
+impl Form for MailAddress {
+    type Value = Mailbox;
+
+    const ALLOWED: &'static str = "a mail address, like \"postmaster@example.nl\"";
+
+    fn read(text: &str) -> Result<Mailbox, Unfit> {
+        Mailbox::parse(text).map_err(Unfit::because)
+    }
+}
+
 /// Reads each of these by its form.
 macro_rules! by_form {
     ($($type:ty),*) => {
         $(impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                forms::one(deserializer)
+                forms::one::<Self, D>(deserializer)
             }
         })*
     };
 }
 
-by_form!(Interval, Size, Network, Server);
-
-impl Serialize for Interval {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for Size {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+by_form!(Network, Server);
 
 impl Serialize for Network {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -326,12 +221,6 @@ mod tests {
 
     #[test]
     fn forms_survive_a_round_trip() {
-        for text in ["30s", "5m", "4h", "5d", "400d", "90s", "0"] {
-            assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
-        }
-        for text in ["50 MiB", "512 MiB", "1 B", "1 TiB", "1000 B", "0"] {
-            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
-        }
         for text in [
             "192.0.2.1",
             "192.0.2.1:5353",
@@ -348,29 +237,11 @@ mod tests {
 
     #[test]
     fn meaning() {
-        assert_eq!("7d".parse::<Interval>().unwrap(), Interval::hours(168));
-        assert_eq!("50MiB".parse::<Size>().unwrap(), Size(50 << 20));
-        assert_eq!("4096".parse::<Size>().unwrap(), Size(4096));
         assert_eq!("::1".parse::<Network>().unwrap().to_string(), "::1/128");
     }
 
     #[test]
     fn other_forms_are_refused() {
-        for text in [
-            "",
-            "5",
-            "s",
-            "-5s",
-            "5 parsecs",
-            "1.5h",
-            "99999999999999999999s",
-            "18446744073709551615d",
-        ] {
-            assert!(text.parse::<Interval>().is_err(), "{text:?}");
-        }
-        for text in ["", "MiB", "-1 B", "50 mib", "50 MB", "18446744073709551615 KiB"] {
-            assert!(text.parse::<Size>().is_err(), "{text:?}");
-        }
         for text in ["", "10.0.0.0/33", "10.1.2.3/8", "example.org"] {
             assert!(text.parse::<Network>().is_err(), "{text:?}");
         }
@@ -384,5 +255,13 @@ mod tests {
         ] {
             assert!(text.parse::<Server>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn mapped_networks_are_those_of_ipv4() {
+        let text = |network: &str| network.parse::<Network>().unwrap().to_string();
+        assert_eq!(text("::ffff:192.0.2.0/120"), "192.0.2.0/24");
+        assert_eq!(text("::ffff:192.0.2.1"), "192.0.2.1/32");
+        assert_eq!(text("::/90"), "::/90");
     }
 }

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
-use policy::file_error::FileError;
+use settings_file::{Document, FileError};
 
-use super::document::Document;
 use super::networks;
 use super::schema::{Config, DnsMode};
 use super::units::Server;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use mail::{AddressError, DomainPart, QueueId, ReversePath};
+use settings_file::Interval;
 
 use crate::admin::selectors::{EmptyText, NULL_PATH, Selectors, check_reason, check_sender};
-use crate::config::units::Interval;
 
 /// Each selector given must fit.
 #[derive(Debug, Args)]

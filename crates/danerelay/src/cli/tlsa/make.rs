@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::InputError;
 use super::issuers::{self, Given};
 use crate::cli::{Verdict, output, values};
+use crate::config::units::DomainName;
 use crate::failure::Failure;
 
 /// Which records, and for whom.
@@ -34,7 +35,7 @@ pub(crate) struct MakeArguments {
     issuer_selector: SelectorOption,
 
     /// The host that the records are for, which MX records name; may be given more than once.
-    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<Domain>)]
+    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<DomainName>)]
     names: Vec<Domain>,
 
     /// The port that the records are for.

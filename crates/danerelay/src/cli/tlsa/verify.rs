@@ -15,6 +15,7 @@ use super::{InputError, certificates, time};
 use crate::cli::dns::verdict_of;
 use crate::cli::look_up::{DnsOptions, block_on, resolver};
 use crate::cli::{Verdict, output, values};
+use crate::config::units::DomainName;
 use crate::failure::Failure;
 use crate::lookup_report::LookupStatus;
 use crate::tlsa_records::{self, RecordReport};
@@ -33,7 +34,7 @@ pub(crate) struct VerifyArguments {
     /// A name that the certificate may bear where a trust anchor (usage 2) matches; the first is the TLSA base domain,
     /// which is the MX host; may be given more than once. With --host that host is the default; where all records have
     /// usage 3, none is needed.
-    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<Domain>)]
+    #[arg(long = "name", value_name = "NAME", value_parser = values::formed::<DomainName>)]
     names: Vec<Domain>,
 
     /// A TLSA record in zone-file form, "3 1 1 29c8601c…" or that of RFC 3597; may be given more than once.
@@ -46,7 +47,7 @@ pub(crate) struct VerifyArguments {
     records: Vec<String>,
 
     /// Look up the records that are published for this host; only secure ones count.
-    #[arg(long, value_name = "NAME", value_parser = values::formed::<Domain>)]
+    #[arg(long, value_name = "NAME", value_parser = values::formed::<DomainName>)]
     host: Option<Domain>,
 
     /// The port for which records are looked up.

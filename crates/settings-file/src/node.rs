@@ -7,13 +7,13 @@ use toml::de::{DeTable, DeValue};
 
 /// A value and where it stands, in octets of the text. A table that a header opens stands at its header.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) span: Range<usize>,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     Integer(i64),
     Boolean(bool),
@@ -27,15 +27,15 @@ pub(super) enum Value {
 
 /// A key with its value.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Range<usize>,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) node: Node,
 }
 
 impl Node {
     /// The tree of a parsed text.
-    pub(super) fn root(tree: Spanned<DeTable<'_>>) -> Self {
+    pub(crate) fn root(tree: Spanned<DeTable<'_>>) -> Self {
         Self {
             span: tree.span(),
             value: Value::Table(entries(tree.into_inner())),
@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// Turns the single value around `at` into one that no key takes; its place, if there is such a value.
-    pub(super) fn spoil(&mut self, at: &Range<usize>) -> Option<Range<usize>> {
+    pub(crate) fn spoil(&mut self, at: &Range<usize>) -> Option<Range<usize>> {
         match &mut self.value {
             Value::Table(entries) => entries.iter_mut().find_map(|entry| entry.node.spoil(at)),
             Value::List(items) => items.iter_mut().find_map(|item| item.spoil(at)),
@@ -75,7 +75,7 @@ impl Node {
     }
 
     /// Takes the smallest entry around `at` out of the tree.
-    pub(super) fn take_out(&mut self, at: &Range<usize>) -> Option<Taken> {
+    pub(crate) fn take_out(&mut self, at: &Range<usize>) -> Option<Taken> {
         let span = self.span.clone();
         match &mut self.value {
             Value::Table(entries) => take_out_of_table(entries, span, at),
@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// Drops the members of lists of tables in which something was wrong.
-    pub(super) fn drop_unsound(&mut self, taken: &[Taken]) {
+    pub(crate) fn drop_unsound(&mut self, taken: &[Taken]) {
         let Value::Table(entries) = &mut self.value else {
             return;
         };
@@ -119,11 +119,11 @@ fn entries(table: DeTable<'_>) -> Vec<Entry> {
 }
 
 /// What was taken out of the tree: a key of a table, or a whole member of a list of tables.
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// The table's place.
-    pub(super) table: Range<usize>,
+    pub(crate) table: Range<usize>,
     /// The key; empty where all of the table was taken.
-    pub(super) key: String,
+    pub(crate) key: String,
 }
 
 fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {

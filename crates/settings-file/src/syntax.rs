@@ -5,20 +5,20 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{self, DeTable};
 
-use super::node::Node;
-use crate::file_error::{Fault, FileError, one_line, position};
+use crate::fault::{Fault, FileError, one_line, position};
+use crate::node::Node;
 
 /// A text as far as it can be made out.
-pub(super) struct Parsed {
-    pub(super) root: Node,
+pub(crate) struct Parsed {
+    pub(crate) root: Node,
     /// Values that are none. They are faults of their keys, which know what would be right.
-    pub(super) unreadable: Vec<Range<usize>>,
+    pub(crate) unreadable: Vec<Range<usize>>,
     /// What is wrong between the values, each with its offset: at most one fault a line.
-    pub(super) faults: Vec<(usize, FileError)>,
+    pub(crate) faults: Vec<(usize, FileError)>,
 }
 
 /// Parses the text, at most `most` faults of it.
-pub(super) fn parse(file: &str, source: &str, most: usize) -> Parsed {
+pub(crate) fn parse(file: &str, source: &str, most: usize) -> Parsed {
     let (tree, mut errors) = DeTable::parse_recoverable(source);
     errors.sort_by_key(|error| span_of(error).start);
     let mut parsed = Parsed {

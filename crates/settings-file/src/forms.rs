@@ -1,6 +1,7 @@
 //! Values that are written as one text in a form of their own.
 //!
-//! A type says once what its form is ([`Form`]); whatever else stands there is refused with these words.
+//! A type says once what a form is ([`Form`]): most for themselves, some for the value of another crate. Whatever else
+//! stands there is refused with these words.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,22 +9,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 
 use jiff::civil::Date;
-use mail::{Domain, Mailbox, NextHop, NextHopProblem};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
 /// How [`date`] asks the reader for a date, which is the only value in our files that is neither text nor number.
-pub(super) const DATE: &str = "date";
+pub(crate) const DATE: &str = "date";
 
-/// A value with a form of its own.
-pub trait Form: Sized {
+/// A form in which a value is written.
+pub trait Form {
+    /// What is read from it.
+    type Value;
+
     /// The form, with an example as it is written in the file.
     const ALLOWED: &'static str;
 
     /// Reads a text without its quotes.
-    fn read(text: &str) -> Result<Self, Unfit>;
+    fn read(text: &str) -> Result<Self::Value, Unfit>;
 
     /// Reads a bare number, where one is allowed.
-    fn read_number(_: i64) -> Option<Self> {
+    fn read_number(_: i64) -> Option<Self::Value> {
         None
     }
 }
@@ -52,28 +55,33 @@ impl Unfit {
 }
 
 /// A value with a form, for the fields of a schema that are not of its type alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Formed<T>(pub T);
+pub struct Formed<F: Form>(pub F::Value);
 
-impl<'de, T: Form> Deserialize<'de> for Formed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one(deserializer).map(Self)
+impl<F: Form<Value: fmt::Debug>> fmt::Debug for Formed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
-/// For `#[serde(deserialize_with = "policy::toml_file::forms::one")]`.
-pub fn one<'de, T: Form, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_any(One(PhantomData))
+impl<'de, F: Form> Deserialize<'de> for Formed<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one::<F, D>(deserializer).map(Self)
+    }
+}
+
+/// For `#[serde(deserialize_with = "forms::one::<FORM, _>")]`.
+pub fn one<'de, F: Form, D: Deserializer<'de>>(deserializer: D) -> Result<F::Value, D::Error> {
+    deserializer.deserialize_any(One(PhantomData::<F>))
 }
 
 /// For a list of such values.
-pub fn list<'de, T: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    deserializer.deserialize_any(List(PhantomData))
+pub fn list<'de, F: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<F::Value>, D::Error> {
+    deserializer.deserialize_any(List(PhantomData::<F>))
 }
 
 /// For a value that an empty text leaves out.
-pub fn optional<'de, T: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    deserializer.deserialize_any(Optional(PhantomData))
+pub fn optional<'de, F: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Option<F::Value>, D::Error> {
+    deserializer.deserialize_any(Optional(PhantomData::<F>))
 }
 
 /// For a date as TOML writes it, `2027-01-31` without quotes.
@@ -82,61 +90,61 @@ pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error
 }
 
 /// Reads a text, for visitors that take other things as well.
-pub fn read<T: Form, E: Error>(text: &str) -> Result<T, E> {
-    T::read(text).map_err(|unfit| unfit.refuse(T::ALLOWED))
+pub fn read<F: Form, E: Error>(text: &str) -> Result<F::Value, E> {
+    F::read(text).map_err(|unfit| unfit.refuse(F::ALLOWED))
 }
 
-struct One<T>(PhantomData<T>);
+struct One<F>(PhantomData<F>);
 
-impl<T: Form> Visitor<'_> for One<T> {
-    type Value = T;
+impl<F: Form> Visitor<'_> for One<F> {
+    type Value = F::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::ALLOWED)
+        f.write_str(F::ALLOWED)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        read(text)
+    fn visit_str<E: Error>(self, text: &str) -> Result<F::Value, E> {
+        read::<F, E>(text)
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        T::read_number(number).ok_or_else(|| Unfit::Form.refuse(T::ALLOWED))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<F::Value, E> {
+        F::read_number(number).ok_or_else(|| Unfit::Form.refuse(F::ALLOWED))
     }
 }
 
-struct List<T>(PhantomData<T>);
+struct List<F>(PhantomData<F>);
 
-impl<'de, T: Form> Visitor<'de> for List<T> {
-    type Value = Vec<T>;
+impl<'de, F: Form> Visitor<'de> for List<F> {
+    type Value = Vec<F::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list in brackets, [a, b]; in it: {}", T::ALLOWED)
+        write!(f, "a list in brackets, [a, b]; in it: {}", F::ALLOWED)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Formed(item)) = items.next_element()? {
+        while let Some(Formed(item)) = items.next_element::<Formed<F>>()? {
             list.push(item);
         }
         Ok(list)
     }
 }
 
-struct Optional<T>(PhantomData<T>);
+struct Optional<F>(PhantomData<F>);
 
-impl<T: Form> Visitor<'_> for Optional<T> {
-    type Value = Option<T>;
+impl<F: Form> Visitor<'_> for Optional<F> {
+    type Value = Option<F::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, or \"\"", T::ALLOWED)
+        write!(f, "{}, or \"\"", F::ALLOWED)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         if text.is_empty() {
             return Ok(None);
         }
-        let allowed = format!("{}, or \"\"", T::ALLOWED);
-        T::read(text).map(Some).map_err(|unfit| unfit.refuse(&allowed))
+        let allowed = format!("{}, or \"\"", F::ALLOWED);
+        F::read(text).map(Some).map_err(|unfit| unfit.refuse(&allowed))
     }
 }
 
@@ -156,6 +164,7 @@ impl Visitor<'_> for DateVisitor {
 }
 
 impl Form for SocketAddr {
+    type Value = Self;
     const ALLOWED: &'static str = "\"ADDRESS:PORT\", like \"192.0.2.1:25\" or \"[2001:db8::1]:25\"";
 
     fn read(text: &str) -> Result<Self, Unfit> {
@@ -164,6 +173,7 @@ impl Form for SocketAddr {
 }
 
 impl Form for IpAddr {
+    type Value = Self;
     const ALLOWED: &'static str = "an address, like \"192.0.2.1\" or \"2001:db8::1\"";
 
     fn read(text: &str) -> Result<Self, Unfit> {
@@ -171,35 +181,8 @@ impl Form for IpAddr {
     }
 }
 
-impl Form for Domain {
-    const ALLOWED: &'static str = "a domain name, like \"mail.example.nl\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        Self::parse(text).map_err(Unfit::because)
-    }
-}
-
-impl Form for Mailbox {
-    const ALLOWED: &'static str = "a mail address, like \"postmaster@example.nl\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        Self::parse(text).map_err(Unfit::because)
-    }
-}
-
-impl Form for NextHop {
-    const ALLOWED: &'static str = "\"name\" or \"name:port\" (its MX records), \"[name]\" or \"[name]:port\" (that very \
-                                   host), \"[address]\" or \"[address]:port\"";
-
-    fn read(text: &str) -> Result<Self, Unfit> {
-        Self::configured(text).map_err(|error| match error.problem {
-            NextHopProblem::Form => Unfit::Form,
-            NextHopProblem::BareAddress(_) | NextHopProblem::Name(_) => Unfit::because(error.problem),
-        })
-    }
-}
-
 impl Form for NonZeroU16 {
+    type Value = Self;
     const ALLOWED: &'static str = "a port from 1 to 65535, without quotes";
 
     fn read(_: &str) -> Result<Self, Unfit> {
@@ -212,6 +195,7 @@ impl Form for NonZeroU16 {
 }
 
 impl Form for NonZeroU32 {
+    type Value = Self;
     const ALLOWED: &'static str = "a whole number from 1 to 4294967295, without quotes";
 
     fn read(_: &str) -> Result<Self, Unfit> {

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use policy::file_error::{Fault, FileError, one_line, position};
 use toml::Spanned;
 use toml::de::DeTable;
 
+use crate::fault::{Fault, FileError, one_line, position};
+
 /// A file as read: its text and the tables in it.
-pub(crate) struct Document<'text> {
+pub struct Document<'text> {
     path: &'text Path,
     text: &'text str,
     root: Spanned<DeTable<'text>>,
@@ -23,44 +24,44 @@ struct Place {
 
 impl<'text> Document<'text> {
     /// The tables of a TOML text; where the text is not TOML, those that can be made out.
-    pub(crate) fn new(path: &'text Path, text: &'text str) -> Self {
+    pub fn new(path: &'text Path, text: &'text str) -> Self {
         let (root, _) = DeTable::parse_recoverable(text);
         Self { path, text, root }
     }
 
     /// A remark at a dotted key; at the start of the file where the key is not written.
-    pub(crate) fn remark_at(&self, dotted: &str, message: String) -> FileError {
+    pub fn remark_at(&self, dotted: &str, message: String) -> FileError {
         let place = self.find(dotted).unwrap_or_default();
         self.at(&place.key, Fault::Wrong(message))
     }
 
     /// A value of another form than `allowed`.
-    pub(crate) fn other_form(&self, dotted: &str, allowed: &str) -> FileError {
+    pub fn other_form(&self, dotted: &str, allowed: &str) -> FileError {
         let (value, span) = self.value(dotted);
         let (key, allowed) = (dotted.to_owned(), allowed.to_owned());
         self.at(&span, Fault::Form { key, value, allowed })
     }
 
     /// A value with something else wrong; `reason` also says what is allowed.
-    pub(crate) fn wrong_value(&self, dotted: &str, reason: String) -> FileError {
+    pub fn wrong_value(&self, dotted: &str, reason: String) -> FileError {
         let (value, span) = self.value(dotted);
         let key = dotted.to_owned();
         self.at(&span, Fault::Value { key, value, reason })
     }
 
     /// A path as it is meant in this file.
-    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+    pub fn resolve(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("/")).join(path)
     }
 
     /// The line of a dotted key, from 1, where it is written.
-    pub(crate) fn line_of(&self, dotted: &str) -> Option<usize> {
+    pub fn line_of(&self, dotted: &str) -> Option<usize> {
         self.find(dotted)
             .map(|place| position(self.text, place.key.start).0)
     }
 
     /// Whether a dotted key is written in the file.
-    pub(crate) fn has(&self, dotted: &str) -> bool {
+    pub fn has(&self, dotted: &str) -> bool {
         self.find(dotted).is_some()
     }
 

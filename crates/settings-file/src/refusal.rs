@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use crate::file_error::{Fault, one_line};
+use crate::fault::{Fault, one_line};
 
 /// One reason, with the keys that lead to its place.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     keys: Vec<String>,
     span: Option<Range<usize>>,
     what: What,
@@ -32,12 +32,12 @@ enum What {
 
 impl Refusal {
     /// Something of the form `allowed` should be there.
-    pub(super) fn form(allowed: impl Into<String>) -> Self {
+    pub(crate) fn form(allowed: impl Into<String>) -> Self {
         Self::new(What::Form(allowed.into()))
     }
 
     /// One of the words should be there.
-    pub(super) fn word(allowed: &'static [&'static str]) -> Self {
+    pub(crate) fn word(allowed: &'static [&'static str]) -> Self {
         Self::new(What::Word(allowed))
     }
 
@@ -50,19 +50,19 @@ impl Refusal {
     }
 
     /// Gives it this place, if it has none yet.
-    pub(super) fn at(mut self, span: &Range<usize>) -> Self {
+    pub(crate) fn at(mut self, span: &Range<usize>) -> Self {
         self.span.get_or_insert_with(|| span.clone());
         self
     }
 
     /// Puts a key in front of those that lead to it.
-    pub(super) fn under(mut self, key: &str) -> Self {
+    pub(crate) fn under(mut self, key: &str) -> Self {
         self.keys.insert(0, key.to_owned());
         self
     }
 
     /// The fault that it is in `source`, and its place there.
-    pub(super) fn into_fault(self, source: &str) -> (Range<usize>, Fault) {
+    pub(crate) fn into_fault(self, source: &str) -> (Range<usize>, Fault) {
         let span = self.span.unwrap_or_default();
         let key = self.keys.join(".");
         let value = one_line(source.get(span.clone()).unwrap_or_default());

@@ -1,23 +1,13 @@
-//! Reads a TOML file into a schema and reports every fault of it, not only the first.
-//!
-//! A schema is read by serde, which stops at the first fault. So the text becomes a tree that knows the place of each
-//! value ([`node`]); the schema reads the tree ([`reader`]); what it stumbles over is noted ([`refusal`]) and taken out;
-//! and it reads again, until it succeeds. What is no TOML is named by [`syntax`]. [`forms`] are values with a form of
-//! their own, such as addresses.
-
-pub mod forms;
-mod node;
-mod reader;
-mod refusal;
-mod syntax;
+//! Reads a file as often as it takes, and notes what is wrong.
 
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use crate::file_error::{Fault, FileError};
-use node::{Node, Taken};
-use reader::Reader;
+use crate::fault::{Fault, FileError};
+use crate::node::{Node, Taken};
+use crate::reader::Reader;
+use crate::syntax;
 
 /// More faults than this are not shown: the file is of another kind.
 const MOST_FAULTS: usize = 50;

@@ -7,12 +7,12 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_spanned::de::{SpannedDeserializer, is_spanned};
 
-use super::forms::DATE;
-use super::node::{Entry, Node, Value};
-use super::refusal::Refusal;
+use crate::forms::DATE;
+use crate::node::{Entry, Node, Value};
+use crate::refusal::Refusal;
 
 /// Reads a node.
-pub(super) struct Reader<'a>(pub(super) &'a Node);
+pub(crate) struct Reader<'a>(pub(super) &'a Node);
 
 impl Reader<'_> {
     fn text<'de, V: Visitor<'de>>(self, visitor: V, allowed: &str) -> Result<V::Value, Refusal> {

@@ -1,0 +1,162 @@
+//! Durations: `"30s"`, `"5m"`, `"4h"`, `"5d"`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+use crate::forms::{self, Form, Unfit};
+
+/// The units and their seconds, the largest first. A day has 24 hours.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// A length of time, in whole seconds, that may be `0` or `"0"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Interval(pub Duration);
+
+/// The text is not a duration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no duration: allowed are a whole number and one of s, m, h, d, like \"30s\" or \"5d\"")]
+pub struct DurationError(String);
+
+/// A whole number and its unit, without anything between them.
+fn parse(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let number = text.strip_suffix(unit)?;
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(*seconds).map(Duration::from_secs)
+}
+
+/// A duration that needs a unit even where it is none at all, `"0s"`.
+impl Form for Duration {
+    type Value = Self;
+
+    const ALLOWED: &'static str = "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\"";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        parse(text).ok_or(Unfit::Form)
+    }
+}
+
+impl Form for Interval {
+    type Value = Self;
+
+    const ALLOWED: &'static str =
+        "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\", or 0";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map_err(|_: DurationError| Unfit::Form)
+    }
+
+    fn read_number(number: i64) -> Option<Self> {
+        (number == 0).then(Self::default)
+    }
+}
+
+impl FromStr for Interval {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        let wrong = || DurationError(text.to_owned());
+        parse(text).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl Interval {
+    /// An interval of so many seconds.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// An interval of so many minutes.
+    pub const fn minutes(minutes: u64) -> Self {
+        Self::seconds(minutes * 60)
+    }
+
+    /// An interval of so many hours.
+    pub const fn hours(hours: u64) -> Self {
+        Self::minutes(hours * 60)
+    }
+
+    /// An interval of so many days.
+    pub const fn days(days: u64) -> Self {
+        Self::hours(days * 24)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let unit = UNITS.iter().find(|(_, factor)| seconds.is_multiple_of(*factor));
+        match unit {
+            Some((name, factor)) if seconds > 0 => write!(f, "{}{name}", seconds / factor),
+            Some(_) | None => f.write_str("0"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        forms::one::<Self, D>(deserializer)
+    }
+}
+
+impl Serialize for Interval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(parse("30s").unwrap(), Duration::from_secs(30));
+        assert_eq!(parse("5m").unwrap(), Duration::from_mins(5));
+        assert_eq!(parse("4h").unwrap(), Duration::from_hours(4));
+        assert_eq!(parse("30d").unwrap(), Duration::from_hours(720));
+        assert_eq!(parse("0s").unwrap(), Duration::ZERO);
+        assert_eq!("7d".parse::<Interval>().unwrap(), Interval::hours(168));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "s",
+            "5",
+            "5 m",
+            "+5m",
+            "-1s",
+            "1.5h",
+            "5w",
+            "5é",
+            "5 parsecs",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert!(text.parse::<Interval>().is_err(), "{text:?}");
+        }
+        assert!(parse("0").is_none());
+    }
+
+    #[test]
+    fn intervals_are_written_as_they_are_read() {
+        for text in ["30s", "5m", "4h", "5d", "400d", "90s", "0"] {
+            assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
+        }
+        assert_eq!("0s".parse::<Interval>().unwrap().to_string(), "0");
+    }
+}
