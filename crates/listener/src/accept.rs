@@ -126,9 +126,7 @@ impl<S: Spool> Shared<S> {
                     // Only latency is lost where this fails.
                     let _ = stream.set_nodelay(true);
                     let (client, wire) = (Client::at(client), Wire::new(stream));
-                    Connection::new(shared, config, client, wire, shutdown)
-                        .run()
-                        .await;
+                    Connection::new(shared, client, wire, shutdown).run().await;
                     drop(counted);
                 }
                 Err(excess) => {

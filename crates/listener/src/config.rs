@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, Mailbox};
+use smtp::LongLines;
 
-/// The listener's settings. A session keeps those with which it began.
+/// The listener's settings. A transaction keeps those with which it began.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
     /// Our own name, in the greeting and in Received.
@@ -31,6 +32,8 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// How long a client may take for a command, or for 64 KiB of content.
     pub timeout: Duration,
+    /// What becomes of lines of text that are too long to be passed on.
+    pub long_lines: LongLines,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
             connections: 2000,
             connections_per_client: 500,
             timeout: Duration::from_mins(5),
+            long_lines: LongLines::Fold,
         }
     }
 }

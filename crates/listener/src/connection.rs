@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::log;
-use crate::session::{End, Finished, Session, Step};
+use crate::session::{End, Finished, Session, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
@@ -28,6 +28,8 @@ const TOLD_AFTER: Duration = Duration::from_mins(1);
 /// A client's connection.
 pub(crate) struct Connection<S> {
     shared: Arc<Shared<S>>,
+    /// The settings in force; the session has those of its transaction.
+    config: watch::Receiver<Arc<ListenerConfig>>,
     client: Client,
     session: Session<Incoming>,
     wire: Wire,
@@ -81,13 +83,15 @@ impl From<Broken> for End {
 impl<S: Spool> Connection<S> {
     pub(crate) fn new(
         shared: Arc<Shared<S>>,
-        config: Arc<ListenerConfig>,
         client: Client,
         wire: Wire,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
+        let mut settings = shared.config.clone();
+        let config = Arc::clone(&settings.borrow_and_update());
         Self {
             shared,
+            config: settings,
             pace: Pace::new(config.limits.timeout),
             session: Session::new(config, client.clone()),
             client,
@@ -110,6 +114,10 @@ impl<S: Spool> Connection<S> {
     async fn converse(&mut self) -> Result<Infallible, End> {
         let mut step = Step::Flush;
         loop {
+            self.notice_settings();
+            if self.session.refused() == Some(Telling::AtOnce) {
+                self.tell_refusals();
+            }
             if !matches!(step, Step::Read | Step::ReadContent | Step::Store) {
                 self.pace.renew();
             }
@@ -156,6 +164,15 @@ impl<S: Spool> Connection<S> {
         }
     }
 
+    /// New settings hold from the next transaction on.
+    fn notice_settings(&mut self) {
+        if self.config.has_changed().unwrap_or_default() && !self.session.is_in_transaction() {
+            let config = Arc::clone(&self.config.borrow_and_update());
+            self.pace.limit = config.limits.timeout;
+            self.session.configure(config);
+        }
+    }
+
     /// Sends the replies that wait.
     async fn flush(&mut self) -> Result<(), End> {
         let limit = self.pace.limit;
@@ -165,7 +182,7 @@ impl<S: Spool> Connection<S> {
     /// Reads more. Between transactions a shutdown ends the session. What it was refused is told on the way, when that is
     /// due.
     async fn wait_for_command(&mut self) -> Result<(), End> {
-        if self.told_at.is_none() && self.session.has_refusals() {
+        if self.told_at.is_none() && self.session.refused() == Some(Telling::Together) {
             self.told_at = Some(Instant::now() + TOLD_AFTER);
         }
         let due = self.told_at.filter(|due| *due < self.pace.deadline);

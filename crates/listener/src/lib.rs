@@ -15,7 +15,8 @@
 //! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
 //!
 //! What it never does: change anything in a message below its own Received field (but to put the blank line in front of
-//! content that has no header, or to make a field of a left-over line of a mailbox file), resolve names, or hold content
+//! content that has no header, to make a field of a left-over line of a mailbox file, or to break a line that is too long
+//! to be passed on), resolve names, or hold content
 //! in memory whole. The client's name in the log and in Received is `unknown`, because no reverse look-up is made and what
 //! the client calls itself proves nothing.
 
@@ -35,3 +36,4 @@ mod tests;
 
 pub use accept::Listener;
 pub use config::{Limits, ListenerConfig};
+pub use smtp::LongLines;

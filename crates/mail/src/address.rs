@@ -10,10 +10,10 @@ use thiserror::Error;
 
 /// The longest domain name in its text form without the trailing dot, in octets (RFC 1035 §2.3.4).
 pub const DOMAIN_LENGTH: usize = 253;
-/// The longest local part, in octets (RFC 5321 §4.5.3.1.1).
-pub const LOCAL_PART_LENGTH: usize = 64;
-/// The longest path without its angle brackets, in octets (RFC 5321 §4.5.3.1.3).
-pub const PATH_LENGTH: usize = 254;
+/// The longest path without its angle brackets, in octets: what stands in `MAIL FROM:<>` in the longest command line that
+/// every server takes (RFC 5321 §4.5.3.1.4). The section asks for 254 and for local parts of 64, and would rather have no
+/// limits; VERP and tokens make longer ones.
+pub const PATH_LENGTH: usize = 512 - "MAIL FROM:<>\r\n".len();
 
 /// A domain name in lower-case A-labels without a trailing dot: the form that is compared and looked up.
 ///
@@ -203,8 +203,8 @@ pub enum AddressError {
     /// No `@` outside a quoted string.
     #[error("no domain: a mailbox is local-part@domain")]
     NoDomain,
-    /// Neither a dot-string nor a quoted string (RFC 5321 §4.1.2), or longer than 64 octets.
-    #[error("the local part is neither a dot-string nor a quoted string of at most 64 octets")]
+    /// Neither a dot-string nor a quoted string (RFC 5321 §4.1.2).
+    #[error("the local part is neither a dot-string nor a quoted string")]
     LocalPart,
     /// The domain is wrong.
     #[error("the domain is wrong: {0}")]
@@ -213,7 +213,7 @@ pub enum AddressError {
     #[error("an address literal is [IPv4] or [IPv6:address]")]
     Literal,
     /// Longer than a path may be.
-    #[error("longer than 254 octets")]
+    #[error("longer than {PATH_LENGTH} octets")]
     TooLong,
 }
 
@@ -236,7 +236,7 @@ impl Mailbox {
         let at = local_part_end(text)?;
         let (local, rest) = text.split_at_checked(at).ok_or(AddressError::LocalPart)?;
         let domain = rest.strip_prefix('@').ok_or(AddressError::NoDomain)?;
-        if local.is_empty() || local.len() > LOCAL_PART_LENGTH {
+        if local.is_empty() {
             return Err(AddressError::LocalPart);
         }
         let domain = DomainPart::parse(domain)?;
@@ -245,6 +245,29 @@ impl Mailbox {
             at,
             domain,
         })
+    }
+
+    /// The same of what a client wrote: dots where none may be, as in `a..b@example.org`, are taken, and put in quotes
+    /// (RFC 5321 §4.1.2 has such a local part only there). Japanese carriers gave such addresses out by the thousand.
+    pub fn from_client(text: &str) -> Result<Self, AddressError> {
+        let local = text.split_once('@').map(|(local, _)| local);
+        match local {
+            Some(local) if has_stray_dots(local) => {
+                let (_, domain) = text.split_at_checked(local.len()).ok_or(AddressError::NoDomain)?;
+                Self::parse(&format!("\"{local}\"{domain}"))
+            }
+            Some(_) | None => Self::parse(text),
+        }
+    }
+
+    /// The same mailbox with its domain in A-labels, for transactions without SMTPUTF8; `None` if the local part is beyond
+    /// ASCII, or if it becomes too long.
+    pub fn to_ascii(&self) -> Option<Self> {
+        if self.is_ascii() {
+            return Some(self.clone());
+        }
+        let text = format!("{}@{}", self.local_part(), self.domain);
+        text.is_ascii().then(|| Self::parse(&text).ok()).flatten()
     }
 
     /// The whole address as received.
@@ -283,6 +306,11 @@ fn local_part_end(text: &str) -> Result<usize, AddressError> {
     } else {
         Err(AddressError::LocalPart)
     }
+}
+
+/// Whether it is made of atoms and dots, but no dot-string.
+fn has_stray_dots(local: &str) -> bool {
+    !local.is_empty() && local.chars().all(|c| c == '.' || is_atext(c)) && local.split('.').any(str::is_empty)
 }
 
 fn quoted_string_end(text: &str) -> Result<usize, AddressError> {
@@ -442,9 +470,47 @@ mod tests {
         ] {
             assert!(Mailbox::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_local_part_may_take_what_a_command_line_holds() {
+        let of = |octets: usize| Mailbox::parse(&format!("{}@c.d", "a".repeat(octets)));
+        assert!(of(PATH_LENGTH - "@c.d".len()).is_ok());
+        assert_eq!(of(PATH_LENGTH), Err(AddressError::TooLong));
+    }
+
+    #[test]
+    fn stray_dots_of_clients_are_quoted() {
+        for (text, quoted) in [
+            ("a..b@c.example", "\"a..b\"@c.example"),
+            ("a.@c.example", "\"a.\"@c.example"),
+            (".a@c.example", "\".a\"@c.example"),
+            ("..@c.example", "\"..\"@c.example"),
+            ("\u{e9}..b@c.example", "\"\u{e9}..b\"@c.example"),
+            ("a.b@c.example", "a.b@c.example"),
+            ("\"a..b\"@c.example", "\"a..b\"@c.example"),
+        ] {
+            let taken = Mailbox::from_client(text).unwrap();
+            assert_eq!(taken.as_str(), quoted);
+            assert_eq!(Mailbox::parse(quoted), Ok(taken));
+        }
+        for text in ["@c", "a b.@c", "a..b", "\"a\"..b@c", "a..b@c..d", "a,.@c"] {
+            assert!(Mailbox::from_client(text).is_err(), "{text}");
+            assert!(Mailbox::parse("a..b@c").is_err());
+        }
+    }
+
+    #[test]
+    fn domains_become_a_labels_and_local_parts_do_not() {
+        let ascii = |text: &str| {
+            let ascii = Mailbox::parse(text).unwrap().to_ascii();
+            ascii.map(|mailbox| mailbox.as_str().to_owned())
+        };
         assert_eq!(
-            Mailbox::parse(&format!("{}@c.d", "a".repeat(65))),
-            Err(AddressError::LocalPart)
+            ascii("A@b\u{fc}cher.example").as_deref(),
+            Some("A@xn--bcher-kva.example")
         );
+        assert_eq!(ascii("a@B.example").as_deref(), Some("a@B.example"));
+        assert_eq!(ascii("\u{e9}@b\u{fc}cher.example"), None);
     }
 }

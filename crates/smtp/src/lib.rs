@@ -25,7 +25,7 @@ pub mod request;
 pub mod server;
 
 pub use client::Command;
-pub use data::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding};
+pub use data::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding, LongLines};
 pub use extensions::{Extension, Extensions};
 pub use line::{Line, LineReader};
 pub use refusal::Refusal;

@@ -1,8 +1,8 @@
-//! Paths in angle brackets (RFC 5321 §4.1.2).
+//! Paths, in angle brackets (RFC 5321 §4.1.2) or as appliances write them.
 
 use mail::{AddressError, DomainError, DomainPart, Mailbox};
 
-/// What stands between angle brackets.
+/// What stands between angle brackets, or where they should be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Nothing.
@@ -14,37 +14,44 @@ pub(crate) enum Path {
 }
 
 /// Splits `FROM:<path> parameters` into the path without its brackets and the rest. Blanks behind the colon are
-/// tolerated, though RFC 5321 §3.3 warns of them: many scripts write them, and nothing becomes ambiguous.
+/// tolerated, though RFC 5321 §3.3 warns of them: many scripts write them, and nothing becomes ambiguous. Neither does it
+/// where there are no brackets at all: such a path ends at a blank, and cannot be empty.
 pub(crate) fn split<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (head, rest) = argument.split_at_checked(keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
         return None;
     }
-    let inner = rest.trim_start_matches(' ').strip_prefix('<')?;
-    let end = closing_bracket(inner)?;
+    let rest = rest.trim_start_matches(' ');
+    let Some(inner) = rest.strip_prefix('<') else {
+        let end = unquoted(rest, ' ').unwrap_or(rest.len());
+        let (path, parameters) = rest.split_at_checked(end)?;
+        let is_bare = !path.is_empty() && unquoted(path, '<').or(unquoted(path, '>')).is_none();
+        return is_bare.then_some((path, parameters));
+    };
+    let end = unquoted(inner, '>')?;
     let path = inner.get(..end)?;
     let parameters = inner.get(end + 1..)?;
     (parameters.is_empty() || parameters.starts_with(' ')).then_some((path, parameters))
 }
 
-/// The first `>` outside a quoted string.
-fn closing_bracket(text: &str) -> Option<usize> {
-    let mut octets = text.bytes().enumerate();
+/// The first of these characters outside a quoted string.
+fn unquoted(text: &str, wanted: char) -> Option<usize> {
+    let mut characters = text.char_indices();
     let mut quoted = false;
-    while let Some((offset, octet)) = octets.next() {
-        match octet {
-            b'\\' if quoted => {
-                octets.next();
+    while let Some((offset, c)) = characters.next() {
+        match c {
+            '\\' if quoted => {
+                characters.next();
             }
-            b'"' => quoted = !quoted,
-            b'>' if !quoted => return Some(offset),
+            '"' => quoted = !quoted,
+            c if c == wanted && !quoted => return Some(offset),
             _ => {}
         }
     }
     None
 }
 
-/// Parses what stands between the brackets.
+/// Parses what stands between the brackets, or in their place.
 pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
     if path.is_empty() {
         return Ok(Path::Null);
@@ -52,7 +59,7 @@ pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
     if path.eq_ignore_ascii_case("postmaster") {
         return Ok(Path::Postmaster);
     }
-    Mailbox::parse(without_route(path)?).map(Path::Mailbox)
+    Mailbox::from_client(without_route(path)?).map(Path::Mailbox)
 }
 
 /// Takes off a source route, `@a,@b:`, whose domains must be well formed but mean nothing (RFC 5321 §3.6.1,
@@ -125,15 +132,22 @@ mod tests {
             Some(("\"a>\\\"b\"@c", " X"))
         );
         assert_eq!(split("to: <a@b>", "TO:"), Some(("a@b", "")));
-        for text in [
-            "TO:a@b",
-            "TO:<a@b",
-            "TO<a@b>",
-            "TO:<a@b>X",
-            "TO :<a@b>",
-            "TO:<\"a>",
-            "",
+        for text in ["TO:<a@b", "TO<a@b>", "TO:<a@b>X", "TO :<a@b>", "TO:<\"a>", ""] {
+            assert_eq!(split(text, "TO:"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn brackets_may_be_missing_altogether() {
+        for (text, path, parameters) in [
+            ("TO:a@b", "a@b", ""),
+            ("TO: a@b NOTIFY=NEVER", "a@b", " NOTIFY=NEVER"),
+            ("TO:\"a <b>\"@c X", "\"a <b>\"@c", " X"),
+            ("TO:postmaster", "postmaster", ""),
         ] {
+            assert_eq!(split(text, "TO:"), Some((path, parameters)), "{text}");
+        }
+        for text in ["TO:", "TO:  ", "TO:a@b>", "TO:a<b@c>"] {
             assert_eq!(split(text, "TO:"), None, "{text}");
         }
     }

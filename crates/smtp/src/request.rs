@@ -36,10 +36,10 @@ pub enum Request {
 }
 
 impl Request {
-    /// Parses a command line without its CRLF. Verbs match without regard to case; white space at the end is
-    /// tolerated (RFC 5321 §4.1.1).
+    /// Parses a command line without its CRLF. Verbs match without regard to case; blanks and tabs at the end are
+    /// tolerated (RFC 5321 §4.1.1), other control characters nowhere.
     pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
-        let line = line.trim_ascii_end();
+        let line = without_blanks_at_end(line);
         let verb = line.iter().take_while(|octet| **octet != b' ').count();
         let (verb, rest) = line.split_at_checked(verb).unwrap_or((line, b""));
         if METHODS.iter().any(|method| verb.eq_ignore_ascii_case(method)) {
@@ -115,6 +115,11 @@ impl Verb {
     }
 }
 
+fn without_blanks_at_end(line: &[u8]) -> &[u8] {
+    let last = line.iter().rposition(|octet| !matches!(octet, b' ' | b'\t'));
+    line.get(..last.map_or(0, |last| last + 1)).unwrap_or_default()
+}
+
 /// The argument as text without control characters, without the blanks before it. Beyond ASCII it may go where an
 /// address stands (RFC 6531 §3.2); whether the transaction has SMTPUTF8 is judged by the command.
 fn argument(verb: Verb, rest: &[u8]) -> Result<&str, Refusal> {
@@ -170,11 +175,13 @@ fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {
         mail.parameter(keyword, value)?;
     }
     // The parameter that permits such a path stands behind it.
-    if mail.smtputf8 || mail.reverse_path.as_str().is_ascii() {
-        Ok(mail)
-    } else {
-        Err(Refusal::InternationalizedSender)
+    if let ReversePath::Mailbox(mailbox) = &mail.reverse_path
+        && !mail.smtputf8
+    {
+        let ascii = mailbox.to_ascii().ok_or(Refusal::InternationalizedSender)?;
+        mail.reverse_path = ReversePath::Mailbox(ascii);
     }
+    Ok(mail)
 }
 
 fn rcpt_to(argument: &str) -> Result<RcptTo, Refusal> {

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use smtp::data::TEXT_LINE_LENGTH;
-use smtp::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding};
+use smtp::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding, LongLines};
 
 use super::input::{Input, pieces};
 
@@ -31,7 +31,7 @@ struct Decoded {
 }
 
 fn decode(pieces: &[&[u8]], limit: u64) -> Decoded {
-    let mut decoder = DataDecoder::new(limit);
+    let mut decoder = DataDecoder::new(limit, LongLines::Refuse);
     let mut content = BytesMut::new();
     let mut end = None;
     let mut offset = 0;

@@ -1,6 +1,6 @@
 //! Addresses, domains and next hops.
 
-use mail::address::{DOMAIN_LENGTH, LOCAL_PART_LENGTH, PATH_LENGTH};
+use mail::address::{DOMAIN_LENGTH, PATH_LENGTH};
 use mail::{Domain, DomainPart, Mailbox, NextHop, ReversePath};
 
 /// Whatever parses is printed in a form that parses to the same thing, and has no character that could break a
@@ -22,8 +22,12 @@ pub fn mailbox(octets: &[u8]) {
         (_, mailbox) => mailbox.map(ReversePath::Mailbox),
     };
     assert_eq!(ReversePath::parse(&text), path);
+    let from_client = Mailbox::from_client(&text);
     if let Ok(mailbox) = mailbox {
         sound_mailbox(&mailbox, &text);
+        assert_eq!(from_client, Ok(mailbox));
+    } else if let Ok(quoted) = from_client {
+        sound_mailbox(&quoted, quoted.as_str());
     }
 }
 
@@ -49,7 +53,7 @@ fn comes_back(next_hop: &NextHop) {
 fn sound_mailbox(mailbox: &Mailbox, text: &str) {
     assert_eq!((mailbox.as_str(), &*mailbox.to_string()), (text, text));
     assert!(text.len() <= PATH_LENGTH && !text.contains(char::is_control));
-    assert!((1..=LOCAL_PART_LENGTH).contains(&mailbox.local_part().len()));
+    assert!(!mailbox.local_part().is_empty());
     let domain = text
         .strip_prefix(mailbox.local_part())
         .unwrap()
@@ -60,6 +64,9 @@ fn sound_mailbox(mailbox: &Mailbox, text: &str) {
     let canonical = format!("{}@{}", mailbox.local_part(), mailbox.domain());
     if canonical.len() <= PATH_LENGTH {
         assert_eq!(Mailbox::parse(&canonical).unwrap().domain(), mailbox.domain());
+    }
+    if let Some(ascii) = mailbox.to_ascii() {
+        assert!(ascii.is_ascii() && ascii.domain() == mailbox.domain());
     }
     comes_back(&NextHop::of(mailbox));
 }

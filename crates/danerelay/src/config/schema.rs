@@ -163,8 +163,19 @@ pub(crate) struct Limits {
     pub(crate) connections: u32,
     pub(crate) connections_per_client: u32,
     pub(crate) timeout: Interval,
+    pub(crate) long_lines: LongLines,
     pub(crate) queue_messages: u64,
     pub(crate) spool_free: Size,
+}
+
+/// What becomes of lines that are longer than SMTP allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LongLines {
+    /// They are broken.
+    Fold,
+    /// The message is refused.
+    Refuse,
 }
 
 impl Default for Limits {
@@ -175,6 +186,7 @@ impl Default for Limits {
             connections: 2000,
             connections_per_client: 500,
             timeout: Interval::minutes(5),
+            long_lines: LongLines::Fold,
             queue_messages: 0,
             spool_free: Size(512 << 20),
         }

@@ -21,13 +21,14 @@ use crate::policy_file::{self, LoadedPolicy};
 const READING: Duration = Duration::from_secs(30);
 
 /// What a reload changes; a change to anything else waits for the next start.
-const RELOADABLE: [&str; 11] = [
+const RELOADABLE: [&str; 12] = [
     "access.networks",
     "limits.message_size",
     "limits.recipients",
     "limits.connections",
     "limits.connections_per_client",
     "limits.timeout",
+    "limits.long_lines",
     "dns.domain_insecure",
     "delivery.postmaster",
     "policy",

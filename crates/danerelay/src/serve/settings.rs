@@ -42,6 +42,10 @@ pub(super) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
             connections: Descriptors::of_this_process().for_clients(config),
             connections_per_client: count(limits.connections_per_client),
             timeout: limits.timeout.0,
+            long_lines: match limits.long_lines {
+                schema::LongLines::Fold => listener::LongLines::Fold,
+                schema::LongLines::Refuse => listener::LongLines::Refuse,
+            },
         },
     })
 }

@@ -9,6 +9,7 @@ use spool::{NewMessage, SpoolError};
 use super::envelope::envelope;
 use super::header::{Beginning, HeaderScanner};
 use super::step::Finished;
+use crate::config::Limits;
 
 /// Why a message is not accepted.
 #[derive(Debug)]
@@ -43,13 +44,18 @@ const MAILBOX_LINE: &[u8] = b"X-Mailbox-Line: ";
 
 impl<P> Arrival<P> {
     /// A message without content so far, of this name and time, whose place is empty.
-    pub(super) fn new(transaction: Transaction, birth: (QueueId, Timestamp), place: P, limit: u64) -> Self {
+    pub(super) fn new(
+        transaction: Transaction,
+        birth: (QueueId, Timestamp),
+        place: P,
+        limits: &Limits,
+    ) -> Self {
         let (id, created) = birth;
         Self {
             id,
             created,
             transaction,
-            decoder: DataDecoder::new(limit),
+            decoder: DataDecoder::new(limits.message_size, limits.long_lines),
             header: HeaderScanner::default(),
             beginning: None,
             decoded: BytesMut::new(),

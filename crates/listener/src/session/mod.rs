@@ -35,6 +35,15 @@ use crate::config::ListenerConfig;
 /// So many refused commands since the last accepted message end a session (RFC 5321 §7.8).
 const ERROR_LIMIT: u32 = 100;
 
+/// When the log is told what was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// At once, each for itself: somebody will ask what became of this mail.
+    AtOnce,
+    /// All of a session together: clients that may not relay are counted only.
+    Together,
+}
+
 /// One client's session.
 #[derive(Debug)]
 pub(crate) struct Session<P> {
@@ -94,6 +103,11 @@ impl<P> Session<P> {
         }
     }
 
+    /// New settings; between transactions only.
+    pub(crate) fn configure(&mut self, config: Arc<ListenerConfig>) {
+        self.config = config;
+    }
+
     /// The replies that wait to leave, to be taken out.
     pub(crate) fn output(&mut self) -> &mut BytesMut {
         &mut self.output
@@ -122,9 +136,14 @@ impl<P> Session<P> {
         declared.unwrap_or(0)
     }
 
-    /// Whether something was refused that [`Session::take_refusals`] tells.
-    pub(crate) fn has_refusals(&self) -> bool {
-        !self.refusals.is_empty()
+    /// Whether something was refused that [`Session::take_refusals`] tells, and when it is to be told.
+    pub(crate) fn refused(&self) -> Option<Telling> {
+        let telling = if self.client.may_relay(&self.config) {
+            Telling::AtOnce
+        } else {
+            Telling::Together
+        };
+        (!self.refusals.is_empty()).then_some(telling)
     }
 
     /// What was refused since this was last asked.
@@ -191,11 +210,11 @@ impl<P> Session<P> {
             Ok(Request::Quit) => Ok(self.answer(replies::BYE, Step::Close(End::Said))),
             Err(refusal) => Err(refusal),
         };
-        answered.unwrap_or_else(|refusal| self.refused(line, refusal))
+        answered.unwrap_or_else(|refusal| self.refuse_command(line, refusal))
     }
 
     /// The reply to a command that is refused for its form or its place.
-    fn refused(&mut self, line: &Line, refusal: Refusal) -> Step<P> {
+    fn refuse_command(&mut self, line: &Line, refusal: Refusal) -> Step<P> {
         let reply = refusal.to_string();
         if refusal == Refusal::OtherProtocol {
             self.refusals.add(Subject::default(), &reply);
@@ -255,7 +274,7 @@ impl<P> Session<P> {
     fn rcpt_to(&mut self, rcpt: RcptTo) -> Result<Step<P>, Refusal> {
         let may_relay = self.client.may_relay(&self.config);
         let limits = &self.config.limits;
-        let transaction = self.state.transaction_for(&rcpt)?;
+        let (transaction, rcpt) = self.state.transaction_for(rcpt)?;
         let address = match rcpt.path {
             ForwardPath::Postmaster => self.config.postmaster.clone(),
             ForwardPath::Mailbox(mailbox) => mailbox,
@@ -305,8 +324,8 @@ impl<P> Session<P> {
             };
             received.to_field()
         });
-        let limit = self.config.limits.message_size;
-        let mut arrival = Box::new(Arrival::new(transaction, birth, place, limit));
+        let limits = &self.config.limits;
+        let mut arrival = Box::new(Arrival::new(transaction, birth, place, limits));
         arrival.trace(&field.unwrap_or_default());
         self.arrival = Some(arrival);
         self.answer(replies::GO_ON, Step::Flush)

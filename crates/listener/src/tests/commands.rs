@@ -272,3 +272,61 @@ async fn commands_behind_a_request_of_http_are_never_read() {
     client.expect_end().await;
     assert!(world.envelopes().is_empty());
 }
+
+/// What appliances write is taken, and goes on in its correct form (RFC 5321 §4.1.2).
+#[tokio::test]
+async fn odd_addresses_are_taken_and_written_correctly() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let long = format!("{}@d.example", "v".repeat(400));
+    client
+        .dialogue(&[
+            ("MAIL FROM: a@b.example SIZE=10", "250 2.1.0"),
+            ("RCPT TO: <c..d@e.example>", "250 2.1.5"),
+            ("RCPT TO:f.@g.example NOTIFY=NEVER", "250 2.1.5"),
+            ("RCPT TO:<.h@i.example>", "250 2.1.5"),
+            (&format!("RCPT TO:<{long}>"), "250 2.1.5"),
+            ("RCPT TO:<a..b@c..d>", "501 5.1.3"),
+            ("DATA", "354"),
+            (".", "250 2.0.0"),
+        ])
+        .await;
+    let envelope = world.envelopes().remove(0);
+    assert_eq!(envelope.reverse_path.as_str(), "a@b.example");
+    let recipients = envelope
+        .recipients
+        .iter()
+        .map(|recipient| recipient.address.as_str());
+    assert_eq!(
+        recipients.collect::<Vec<_>>(),
+        [
+            "\"c..d\"@e.example",
+            "\"f.\"@g.example",
+            "\".h\"@i.example",
+            &long
+        ]
+    );
+}
+
+#[tokio::test]
+async fn control_characters_are_refused_in_every_command() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    for line in [
+        &b"NOOP\n\r\n"[..],
+        b"QUIT\r\r\n",
+        b"NOOP \x0c\r\n",
+        b"RSET \0\r\n",
+        b"EHLO a\x0bb\r\n",
+        b"VRFY \x1b[2J\r\n",
+        b"MAIL FROM:<a@b>\n\r\n",
+        b"MAIL FROM:<a\rb@c>\r\n",
+        b"HELP \x7f\r\n",
+    ] {
+        client.send(line).await;
+        client.expect("50").await;
+    }
+    client
+        .dialogue(&[("MAIL FROM:<a@b>\t ", "250"), ("QUIT\t", "221")])
+        .await;
+}

@@ -1,4 +1,5 @@
 use super::*;
+use smtp::LongLines;
 
 #[tokio::test]
 async fn no_variant_of_the_end_of_data_smuggles_a_message() {
@@ -126,8 +127,29 @@ async fn no_content_becomes_a_part_of_our_received_field() {
 }
 
 #[tokio::test]
-async fn lines_beyond_998_octets_are_refused() {
+async fn lines_beyond_998_octets_are_folded() {
     let world = World::new().await;
+    let mut client = world.client().await;
+    let wire = format!("Subject: s\r\n\r\n{}\r\n.\r\n", "x".repeat(1500));
+    assert!(client.transaction(wire.as_bytes()).await.is_positive());
+    let folded = format!(
+        "Subject: s\r\n\r\n{}\r\n {}\r\n",
+        "x".repeat(998),
+        "x".repeat(502)
+    );
+    assert_eq!(world.contents(), [folded.as_bytes()]);
+}
+
+#[tokio::test]
+async fn lines_beyond_998_octets_are_refused_where_that_is_set() {
+    let world = World::with(ListenerConfig {
+        limits: Limits {
+            long_lines: LongLines::Refuse,
+            ..Limits::default()
+        },
+        ..config()
+    })
+    .await;
     let mut client = world.client().await;
     let line = |octets: usize| format!("{}\r\n.\r\n", "x".repeat(octets));
     assert!(client.transaction(line(998).as_bytes()).await.is_positive());

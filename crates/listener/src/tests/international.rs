@@ -106,7 +106,6 @@ async fn only_a_transaction_with_the_parameter_may_have_such_addresses() {
         .dialogue(&[
             ("RCPT TO:<\u{e9}@d.example>", "503 5.5.1"),
             ("MAIL FROM:<\u{e9}@b.example>", "550 5.6.7"),
-            ("MAIL FROM:<a@b\u{fc}cher.example> BODY=8BITMIME", "550 5.6.7"),
             ("MAIL FROM:<a@b.example>", "250"),
             ("RCPT TO:<\u{e9}@d.example>", "553 5.6.7"),
             ("RCPT TO:<c@d.example> ORCPT=utf-8;\u{e9}@d.example", "553 5.6.7"),
@@ -119,6 +118,25 @@ async fn only_a_transaction_with_the_parameter_may_have_such_addresses() {
             ("RCPT TO:<\u{e9}@d.example>", "553 5.6.7"),
         ])
         .await;
+}
+
+/// A domain is the same in A-labels, so that no message fails for want of the parameter.
+#[tokio::test]
+async fn domains_alone_become_a_labels_without_the_parameter() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b\u{fc}cher.example> BODY=8BITMIME", "250"),
+            ("RCPT TO:<c@d\u{fc}rer.example> NOTIFY=NEVER", "250"),
+            ("DATA", "354"),
+            (".", "250 2.0.0"),
+        ])
+        .await;
+    let envelope = world.envelopes().remove(0);
+    assert_eq!(envelope.reverse_path.as_str(), "a@xn--bcher-kva.example");
+    assert_eq!(envelope.recipients[0].address.as_str(), "c@xn--drer-0ra.example");
+    assert!(!envelope.parameters.smtputf8);
 }
 
 #[tokio::test]

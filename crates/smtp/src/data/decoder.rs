@@ -1,10 +1,13 @@
-//! Wire to content: strict end of data, dots taken off, faults noted.
+//! Wire to content: strict end of data, dots taken off, faults noted, long lines folded.
 
 use bytes::BytesMut;
 
 /// The longest line of text, in octets without its CRLF and without a stuffed dot (RFC 5321 §4.5.3.1.6,
 /// RFC 5322 §2.1.1).
 pub const TEXT_LINE_LENGTH: u64 = 998;
+
+/// The most octets of one character of UTF-8.
+const UTF8_LENGTH: usize = 4;
 
 /// Why content is refused once its end has come. One fault is kept, the first that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,18 +17,38 @@ pub enum ContentFault {
     /// A NUL octet. Neither 7-bit nor 8-bit content has one (RFC 2045 §2.7, §2.8), and a server that drops them
     /// could be made to see an end of data that is none.
     Nul,
-    /// A line longer than [`TEXT_LINE_LENGTH`]: we could only pass it on by breaking it, and with it signatures.
+    /// A line longer than [`TEXT_LINE_LENGTH`], where such lines are not folded.
     LineTooLong,
     /// More octets than the limit.
     TooLarge,
 }
 
-/// Reads content from the wire, chunk by chunk, until the one true end of data, CRLF.CRLF.
+/// What becomes of a line longer than [`TEXT_LINE_LENGTH`]. It cannot be passed on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LongLines {
+    /// It is broken by CRLF and a blank, as Postfix does. That breaks a signature over it.
+    Fold,
+    /// The content is refused.
+    Refuse,
+}
+
+/// How content stands on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// Behind DATA: with stuffed dots, up to CRLF.CRLF (RFC 5321 §4.5.2).
+    Dots,
+    /// In chunks of announced lengths, as it is (RFC 3030 §2).
+    Chunks,
+}
+
+/// Reads content from the wire, piece by piece, until the one true end of data, CRLF.CRLF, or in chunks.
 ///
 /// Whatever is wrong with the content, it is read to that end: what follows is then the next command and nothing
 /// else ever is. From the first fault on nothing is stored.
 #[derive(Debug)]
 pub struct DataDecoder {
+    framing: Framing,
+    long_lines: LongLines,
     place: Place,
     limit: u64,
     size: u64,
@@ -51,8 +74,10 @@ enum Place {
 
 impl DataDecoder {
     /// A decoder behind the 354 reply; `limit` is the largest content in octets.
-    pub fn new(limit: u64) -> Self {
+    pub fn new(limit: u64, long_lines: LongLines) -> Self {
         Self {
+            framing: Framing::Dots,
+            long_lines,
             place: Place::LineStart,
             limit,
             size: 0,
@@ -62,6 +87,24 @@ impl DataDecoder {
         }
     }
 
+    /// A decoder for what chunks hold: whoever reads them knows where each ends, and calls [`DataDecoder::end`] at the last.
+    pub fn for_chunks(limit: u64, long_lines: LongLines) -> Self {
+        Self {
+            framing: Framing::Chunks,
+            ..Self::new(limit, long_lines)
+        }
+    }
+
+    /// The last chunk is over. Its last line is ended where the client did not (RFC 5321 §4.1.1.4 has it ended).
+    pub fn end(&mut self, content: &mut BytesMut) {
+        match self.place {
+            Place::LineStart => {}
+            Place::AfterCr => self.refuse(ContentFault::LoneLineEnding),
+            Place::Dot | Place::DotCr | Place::InLine => self.store(b"\r\n", content),
+        }
+        self.place = Place::LineStart;
+    }
+
     /// Appends the content found in `input` to `content`. `Some(n)`: the end of data was the last of the first
     /// `n` octets, what follows is not ours. `None`: all was consumed and the end is still to come.
     pub fn push(&mut self, input: &[u8], content: &mut BytesMut) -> Option<usize> {
@@ -69,7 +112,7 @@ impl DataDecoder {
         let mut rest = input;
         while let Some(first) = rest.first() {
             let step = match (self.place, *first) {
-                (Place::LineStart, b'.') => self.hold(Place::Dot),
+                (Place::LineStart, b'.') if self.framing == Framing::Dots => self.hold(Place::Dot),
                 (Place::Dot, b'\r') => self.hold(Place::DotCr),
                 (Place::DotCr, b'\n') => return Some(input.len() - rest.len() + 1),
                 (Place::DotCr, _) => {
@@ -99,12 +142,16 @@ impl DataDecoder {
     /// Stores text up to and with the next CR or LF, which leaves the place to be judged by what follows.
     fn text(&mut self, rest: &[u8], content: &mut BytesMut) -> usize {
         self.place = Place::InLine;
-        let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
-            self.grow_line(rest.len());
+        let found = memchr::memchr2(b'\r', b'\n', rest);
+        let text = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+        if let Some(taken) = self.fold(text, content) {
+            return taken;
+        }
+        self.grow_line(text.len());
+        let Some(end) = found else {
             self.store(rest, content);
             return rest.len();
         };
-        self.grow_line(end);
         if rest.get(end..end + 2) == Some(b"\r\n") {
             // The whole line at once: the way of all ordinary content.
             self.store(rest.get(..end + 2).unwrap_or_default(), content);
@@ -126,6 +173,22 @@ impl DataDecoder {
         self.place = Place::LineStart;
         self.line = 0;
         1
+    }
+
+    /// Breaks a line that is too long, not within a character of UTF-8. How much of the text is used; `None` if it fits, or
+    /// if nothing is folded.
+    fn fold(&mut self, text: &[u8], content: &mut BytesMut) -> Option<usize> {
+        let room = usize::try_from(TEXT_LINE_LENGTH.saturating_sub(self.line)).unwrap_or_default();
+        if self.long_lines == LongLines::Refuse || text.len() <= room {
+            return None;
+        }
+        let continues = |at: &usize| text.get(*at).is_some_and(|octet| octet & 0xC0 == 0x80);
+        let back = (0..UTF8_LENGTH).find(|back| !continues(&room.saturating_sub(*back)));
+        let taken = room.saturating_sub(back.unwrap_or_default());
+        self.store(text.get(..taken).unwrap_or_default(), content);
+        self.store(b"\r\n ", content);
+        self.line = 1;
+        Some(taken)
     }
 
     fn grow_line(&mut self, octets: usize) {

@@ -1,4 +1,4 @@
-//! The content of a message on the wire between DATA and the final dot (RFC 5321 §4.1.1.4, §4.5.2).
+//! The content of a message on the wire, between DATA and the final dot (RFC 5321 §4.1.1.4, §4.5.2) or in chunks (RFC 3030).
 //!
 //! [`DotStuffer`] writes it, [`DataDecoder`] reads it. Both know one line ending only, CRLF. A lone CR or LF is
 //! neither read as a line ending nor ever written: servers that disagree about it can be made to see a second
@@ -7,7 +7,7 @@
 mod decoder;
 mod stuffer;
 
-pub use decoder::{ContentFault, DataDecoder, TEXT_LINE_LENGTH};
+pub use decoder::{ContentFault, DataDecoder, LongLines, TEXT_LINE_LENGTH};
 pub use stuffer::{DotStuffer, LoneLineEnding};
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn decode(wire: &[u8], chunk: usize) -> Decoded {
 }
 
 fn decode_limited(wire: &[u8], chunk: usize, limit: u64) -> Decoded {
-    let mut decoder = DataDecoder::new(limit);
+    let mut decoder = DataDecoder::new(limit, LongLines::Refuse);
     let mut content = BytesMut::new();
     let mut rest = None;
     let mut offset = 0;
@@ -188,5 +188,89 @@ proptest! {
                 prop_assert!(stuffer.finish(&mut out).is_ok());
             }
         }
+    }
+}
+
+fn folded(wire: &[u8], chunk: usize) -> Vec<u8> {
+    let mut decoder = DataDecoder::new(u64::MAX, LongLines::Fold);
+    let mut content = BytesMut::new();
+    for piece in wire.chunks(chunk) {
+        decoder.push(piece, &mut content);
+    }
+    assert_eq!(decoder.fault(), None);
+    assert_eq!(decoder.size(), content.len() as u64);
+    content.to_vec()
+}
+
+#[test]
+fn long_lines_are_folded_in_every_chunking() {
+    let x = |octets: usize| "x".repeat(octets);
+    for (line, expected) in [
+        (x(998), x(998)),
+        (x(999), format!("{}\r\n x", x(998))),
+        (x(998 + 997), format!("{}\r\n {}", x(998), x(997))),
+        (x(998 + 998), format!("{}\r\n {}\r\n x", x(998), x(997))),
+        // No character is broken.
+        (
+            format!("{}\u{20ac}y", x(996)),
+            format!("{}\r\n \u{20ac}y", x(996)),
+        ),
+        (
+            format!("{}\u{20ac}y", x(995)),
+            format!("{}\u{20ac}\r\n y", x(995)),
+        ),
+        // A dot behind the break is no stuffed one.
+        (format!("{}.y", x(998)), format!("{}\r\n .y", x(998))),
+    ] {
+        let wire = format!("a\r\n{line}\r\n{line}\r\n.\r\n");
+        let expected = format!("a\r\n{expected}\r\n{expected}\r\n");
+        for chunk in [wire.len(), 1, 7, 997, 998, 999, 1000] {
+            let content = folded(wire.as_bytes(), chunk);
+            // In small pieces a character may come in halves: it is kept whole where it is seen whole.
+            if line.is_ascii() || chunk == wire.len() {
+                assert_eq!(
+                    content.escape_ascii().to_string(),
+                    expected.as_bytes().escape_ascii().to_string()
+                );
+            }
+            let lines = content.split(|octet| *octet == b'\n');
+            assert!(lines.into_iter().all(|line| line.len() <= 999), "by {chunk}");
+        }
+    }
+}
+
+#[test]
+fn octets_that_are_no_utf8_are_folded_too() {
+    let content = folded(&[&[0x80; 3000][..], b"\r\n.\r\n"].concat(), 5000);
+    assert_eq!(content.iter().filter(|octet| **octet == 0x80).count(), 3000);
+    assert!(
+        content
+            .split(|octet| *octet == b'\n')
+            .all(|line| line.len() <= 999)
+    );
+}
+
+#[test]
+fn chunks_hold_content_as_it_is() {
+    for (chunks, expected) in [
+        (&[&b""[..]][..], Ok(&b""[..])),
+        (
+            &[b".\r\n..\r\n", b".\r\nMAIL FROM:<a@b>\r\n"],
+            Ok(b".\r\n..\r\n.\r\nMAIL FROM:<a@b>\r\n"),
+        ),
+        (&[b"a\r", b"\nb"], Ok(b"a\r\nb\r\n")),
+        (&[b"a\r"], Err(ContentFault::LoneLineEnding)),
+        (&[b"a\r", b"b"], Err(ContentFault::LoneLineEnding)),
+        (&[b"a\n.\nb"], Err(ContentFault::LoneLineEnding)),
+        (&[b"a\0"], Err(ContentFault::Nul)),
+    ] {
+        let mut decoder = DataDecoder::for_chunks(u64::MAX, LongLines::Refuse);
+        let mut content = BytesMut::new();
+        for chunk in chunks {
+            assert_eq!(decoder.push(chunk, &mut content), None);
+        }
+        decoder.end(&mut content);
+        let decoded = decoder.fault().map_or(Ok(&*content), Err);
+        assert_eq!(decoded, expected);
     }
 }

@@ -38,13 +38,15 @@ pub enum ForwardPath {
 }
 
 impl RcptTo {
-    /// Whether path and parameters are ASCII; else only a transaction with SMTPUTF8 may have them (RFC 6531 §3.3).
-    pub fn is_ascii(&self) -> bool {
-        let path = match &self.path {
-            ForwardPath::Postmaster => true,
-            ForwardPath::Mailbox(mailbox) => mailbox.is_ascii(),
+    /// The same for a transaction without SMTPUTF8: a domain becomes A-labels. `None` if anything else is beyond ASCII
+    /// (RFC 6531 §3.3).
+    pub(crate) fn into_ascii(self) -> Option<Self> {
+        let path = match self.path {
+            ForwardPath::Postmaster => ForwardPath::Postmaster,
+            ForwardPath::Mailbox(mailbox) => ForwardPath::Mailbox(mailbox.to_ascii()?),
         };
         let original = self.parameters.original.as_ref();
-        path && original.is_none_or(|original| original.as_str().is_ascii())
+        let is_ascii = original.is_none_or(|original| original.as_str().is_ascii());
+        is_ascii.then_some(Self { path, ..self })
     }
 }

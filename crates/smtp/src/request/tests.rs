@@ -5,6 +5,7 @@ mod refusals;
 use super::*;
 use crate::{Line, LineReader};
 use bytes::BytesMut;
+use mail::address::PATH_LENGTH;
 use mail::{BodyType, Mailbox, Ret};
 use mail::{Notify, OriginalRecipient};
 use proptest::prelude::*;
@@ -55,6 +56,9 @@ fn verbs_match_without_case_and_blanks_at_the_end_are_tolerated() {
         ("rCpT tO:<a@b.example>", mailbox("a@b.example")),
         ("RCPT TO:<a@b.example> ", mailbox("a@b.example")),
         ("RCPT TO: <a@b.example>", mailbox("a@b.example")),
+        ("RCPT TO:a@b.example", mailbox("a@b.example")),
+        ("RCPT TO:<a..b@c.example>", mailbox("\"a..b\"@c.example")),
+        ("RCPT TO: a.@c.example", mailbox("\"a.\"@c.example")),
         ("RCPT TO:<PostMaster>", recipient(ForwardPath::Postmaster)),
         ("RCPT TO:<@x,@y:u@d>", mailbox("u@d")),
         (
@@ -134,10 +138,21 @@ fn addresses_beyond_ascii() {
     // The parameter stands behind the path that it permits.
     let sender = mail("MAIL FROM:<\u{fc}ber@b\u{fc}cher.example> SMTPUTF8");
     assert_eq!(sender.reverse_path.as_str(), "\u{fc}ber@b\u{fc}cher.example");
-    let forward = rcpt("RCPT TO:<\"\u{e9} x\"@xn--bcher-kva.example>");
-    assert!(!forward.is_ascii());
-    assert!(!rcpt("RCPT TO:<a@b> ORCPT=utf-8;\u{e9}@b").is_ascii());
-    assert!(rcpt("RCPT TO:<a@b> ORCPT=utf-8;\\x{E9}@b").is_ascii());
+    assert_eq!(
+        mail("MAIL FROM:<a@b\u{fc}cher.example>").reverse_path.as_str(),
+        "a@xn--bcher-kva.example"
+    );
+    let ascii = |line| rcpt(line).into_ascii();
+    assert_eq!(ascii("RCPT TO:<\"\u{e9} x\"@xn--bcher-kva.example>"), None);
+    assert_eq!(ascii("RCPT TO:<a@b> ORCPT=utf-8;\u{e9}@b"), None);
+    for line in ["RCPT TO:<a@b> ORCPT=utf-8;\\x{E9}@b", "RCPT TO:<Postmaster>"] {
+        assert_eq!(ascii(line), Some(rcpt(line)));
+    }
+    let converted = ascii("RCPT TO:<a@b\u{fc}cher.example> NOTIFY=NEVER");
+    assert_eq!(
+        converted,
+        Some(rcpt("RCPT TO:<a@xn--bcher-kva.example> NOTIFY=NEVER"))
+    );
     for (line, refusal) in [
         (&b"MAIL FROM:<\xe9@b> SMTPUTF8"[..], Refusal::NotUtf8),
         (b"MAIL FROM:<\xc0\xaf@b> SMTPUTF8", Refusal::NotUtf8),
@@ -155,31 +170,44 @@ fn addresses_beyond_ascii() {
 
 #[test]
 fn paths_of_the_longest_lengths() {
-    let local = "l".repeat(64);
+    let path = |octets: usize| format!("{}@d.example", "l".repeat(octets - "@d.example".len()));
+    assert!(parse(&format!("RCPT TO:<{}>", path(PATH_LENGTH))).is_ok());
+    assert_eq!(
+        parse(&format!("RCPT TO:<{}>", path(PATH_LENGTH + 1))),
+        Err(Refusal::ForwardPath)
+    );
     let label = "d".repeat(63);
     let domain = format!("{label}.{label}.{}", "d".repeat(61));
-    assert_eq!(local.len() + 1 + domain.len(), 254);
-    assert!(parse(&format!("RCPT TO:<{local}@{domain}>")).is_ok());
+    assert!(parse(&format!("RCPT TO:<l@{domain}>")).is_ok());
     assert_eq!(
-        parse(&format!("RCPT TO:<{local}@{domain}d>")),
+        parse(&format!("RCPT TO:<l@{domain}{domain}>")),
         Err(Refusal::ForwardPath)
     );
-    assert_eq!(
-        parse(&format!("RCPT TO:<{local}l@d.example>")),
-        Err(Refusal::ForwardPath)
-    );
+}
+
+#[test]
+fn control_characters_are_refused_wherever_they_stand() {
+    for line in [
+        "NOOP\n",
+        "QUIT\r",
+        "NOOP \x0c",
+        "NOOP a\tb",
+        "RSET\x0b",
+        "VRFY \0",
+        "HELP\x1b[0m",
+        "DATA\n \t",
+    ] {
+        assert!(parse(line).is_err(), "{line:?}");
+    }
+    for line in ["NOOP\t", "NOOP \t ", "QUIT\t"] {
+        assert!(parse(line).is_ok(), "{line:?}");
+    }
 }
 
 /// RFC 3461 §5.4, RFC 1870 §3, RFC 6152 §2, RFC 6531 §3.1: with all parameters at their longest.
 #[test]
 fn commands_of_the_longest_lengths() {
-    let path = format!(
-        "{}@{}.{}.{}",
-        "l".repeat(64),
-        "d".repeat(63),
-        "d".repeat(63),
-        "d".repeat(61)
-    );
+    let path = format!("{}@d.example", "l".repeat(PATH_LENGTH - "@d.example".len()));
     let id = "i".repeat(100);
     let from =
         format!("MAIL FROM:<{path}> SIZE=12345678901234567890 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID={id}");

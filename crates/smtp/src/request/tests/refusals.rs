@@ -52,13 +52,14 @@ fn names_that_a_client_cannot_have() {
 }
 
 #[test]
-fn mail_without_a_path_in_angle_brackets() {
+fn mail_without_a_whole_path() {
     refused(
         R::Arguments,
         &[
             "MAIL",
             "MAIL TO:<a@b>",
-            "MAIL FROM:a@b",
+            "MAIL FROM:",
+            "MAIL FROM:a@b>",
             "MAIL FROM:<a@b",
             "MAIL FROM:<a@b>SIZE=1",
         ],
