@@ -3,78 +3,64 @@
 use std::io;
 use std::net::IpAddr;
 
-use mail::event::{Event, Level, Value};
-use mail::{ReversePath, Source};
-use spool::{Accepted, SpoolError};
+use mail::ReversePath;
+use mail::event::Event;
+use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble};
+use mail::event::spool::Spool;
+use spool::SpoolError;
 use tokio::task::JoinError;
 
 use crate::shortage::Ended;
 
-/// A client as Postfix writes it; the name would be that of a reverse look-up, which is not made.
-pub(crate) fn client(address: IpAddr) -> Value {
-    Value::Word(format!("unknown [{address}]"))
-}
-
 /// A message is in the spool.
 pub(crate) fn accepted(
-    message: &Accepted,
-    client_address: IpAddr,
+    message: &spool::Accepted,
+    client: IpAddr,
     from: &ReversePath,
     recipients: usize,
     message_id: Option<String>,
 ) -> Event {
-    Event::new(Level::Info, "accepted")
-        .with("id", Value::Word(message.id.to_string()))
-        .with("client", client(client_address))
-        .with("from", Value::Path(from.as_str().to_owned()))
-        .with("nrcpt", Value::Integer(recipients as u64))
-        .with("size", Value::Integer(message.size))
-        .with("message-id", message_id.map_or(Value::Absent, Value::Path))
+    Event::Accepted(Accepted {
+        id: message.id,
+        client,
+        from: from.clone(),
+        recipients: recipients as u64,
+        size: message.size,
+        message_id,
+    })
 }
 
 /// The spool failed to take a message.
-pub(crate) fn spool_failed(client_address: IpAddr, error: &SpoolError) -> Event {
-    Event::new(Level::Error, "spool")
-        .with("status", Value::Word("failed".to_owned()))
-        .with("client", client(client_address))
-        .with("reason", Value::Quoted(error.to_string()))
-        .caused_by(Source::Trouble("spool"))
+pub(crate) fn spool_failed(client: IpAddr, error: &SpoolError) -> Event {
+    let error = error.to_string();
+    Event::Spool(Spool::Failed { client, error })
 }
 
 /// The spool has no room: from now on clients are told to come again.
-pub(crate) fn spool_full(client_address: IpAddr, error: &SpoolError) -> Event {
-    Event::new(Level::Warning, "spool")
-        .with("status", Value::Word("full".to_owned()))
-        .with("client", client(client_address))
-        .with("reason", Value::Quoted(error.to_string()))
+pub(crate) fn spool_full(client: IpAddr, error: &SpoolError) -> Event {
+    let error = error.to_string();
+    Event::Spool(Spool::Full { client, error })
 }
 
 /// The spool takes messages again.
 pub(crate) fn spool_accepting(shortage: Ended) -> Event {
-    Event::new(Level::Info, "spool")
-        .with("status", Value::Word("accepting".to_owned()))
-        .with("refused", Value::Integer(shortage.refused))
-        .with("lasted", Value::Seconds(shortage.lasted))
+    Event::Spool(Spool::Accepting {
+        refused: shortage.refused,
+        lasted: shortage.lasted,
+    })
 }
 
 /// There are too many connections by this limit.
-pub(crate) fn connection_refused(client_address: IpAddr, limit: &str) -> Event {
-    Event::new(Level::Warning, "connections")
-        .with("client", client(client_address))
-        .with("limit", Value::Word(limit.to_owned()))
-        .caused_by(Source::client(client_address))
+pub(crate) fn connection_refused(client: IpAddr, limit: &'static str) -> Event {
+    Event::ConnectionRefused(ConnectionRefused { client, limit })
 }
 
 /// No connection can be accepted at present.
 pub(crate) fn accept_failed(error: &io::Error) -> Event {
-    Event::new(Level::Error, "accept")
-        .with("reason", Value::Quoted(error.to_string()))
-        .caused_by(Source::Trouble("accept"))
+    Event::Listener(ListenerTrouble::Accept(error.to_string()))
 }
 
 /// A session ended by a fault of ours.
 pub(crate) fn session_failed(error: &JoinError) -> Event {
-    Event::new(Level::Error, "session")
-        .with("reason", Value::Quoted(error.to_string()))
-        .caused_by(Source::Trouble("session"))
+    Event::Listener(ListenerTrouble::Session(error.to_string()))
 }

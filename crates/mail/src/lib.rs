@@ -13,8 +13,8 @@
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
 //! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
-//! * [`event`]: what is written to the log, and [`source`]: who can cause it. [`render`]: it as a line of text or JSON,
-//!   safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
+//! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
+//!   [`render`]: it as a line of text or JSON, safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
 //!
 //! This crate does no I/O, knows no clock and makes no decision.
 
@@ -29,6 +29,7 @@ pub mod notice;
 pub mod notification;
 pub mod outcome;
 pub mod printable;
+pub mod record;
 pub mod render;
 pub mod source;
 pub mod status;

@@ -21,14 +21,19 @@ impl Security {
     pub fn and(self, other: Self) -> Self {
         self.min(other)
     }
+
+    /// The word of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Insecure => "insecure",
+            Self::Secure => "secure",
+        }
+    }
 }
 
 impl fmt::Display for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Insecure => "insecure",
-            Self::Secure => "secure",
-        })
+        f.write_str(self.as_str())
     }
 }
 

@@ -28,16 +28,21 @@ impl Status {
             Self::Deferred => false,
         }
     }
-}
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// The word of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Sent => "sent",
             Self::Deferred => "deferred",
             Self::Bounced => "bounced",
             Self::Expired => "expired",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

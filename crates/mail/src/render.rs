@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::address::is_atext;
-use crate::event::{Event, Value};
 use crate::printable::{escape_octets, is_unprintable, json_character};
+use crate::record::{Record, Value};
 
 /// In which form an event is written.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ pub const CUT: &str = "...cut";
 
 /// Writes the event behind what `line` has already, in at most `most` octets: where it would be longer, long texts are
 /// cut and marked with [`CUT`]. Says how many octets of each text were allowed, escapes included.
-pub fn fit(event: &Event, form: Form<'_>, line: &mut String, most: usize) -> usize {
+pub fn fit(event: &dyn Record, form: Form<'_>, line: &mut String, most: usize) -> usize {
     let start = line.len();
     let end = start.saturating_add(most);
     for room in TRIED {
@@ -41,7 +41,7 @@ pub fn fit(event: &Event, form: Form<'_>, line: &mut String, most: usize) -> usi
 }
 
 /// The whole event, however long.
-pub(crate) fn whole(event: &Event, form: Form<'_>) -> String {
+pub fn whole(event: &dyn Record, form: Form<'_>) -> String {
     let mut line = String::with_capacity(768);
     let _ = write(event, form, &mut line, (usize::MAX, usize::MAX));
     line
@@ -57,45 +57,60 @@ pub fn cut(text: &str, room: usize) -> String {
 }
 
 /// `room` octets for each text, and nothing behind `end`.
-fn write(event: &Event, form: Form<'_>, line: &mut String, (room, end): (usize, usize)) -> fmt::Result {
+fn write(event: &dyn Record, form: Form<'_>, line: &mut String, (room, end): (usize, usize)) -> fmt::Result {
     let start = line.len();
     if let Form::Json(timestamp) = form {
-        let (level, name) = (event.level, event.name);
+        let (level, name) = (event.level(), event.name());
         write!(
             line,
             "{{\"ts\":\"{timestamp}\",\"level\":\"{level}\",\"event\":\"{name}\""
         )?;
     }
-    for (key, value) in &event.fields {
-        let before = line.len();
-        match form {
-            Form::Text => {
-                let separator = if before == start { "" } else { ", " };
-                line.extend([separator, key, "="]);
-                write_text(value, line, room)?;
-            }
-            Form::Json(_) => {
-                line.extend([",\"", key, "\":"]);
-                write_json(value, line, room)?;
-            }
+    let mut written = Ok(());
+    let mut is_full = false;
+    event.fields(&mut |key, value| {
+        if is_full || written.is_err() {
+            return;
         }
+        let before = line.len();
+        written = write_field((key, value), form, line, (start, room));
         if line.len().saturating_add(END) > end {
             line.truncate(before);
-            break;
+            is_full = true;
         }
-    }
+    });
+    written?;
     match form {
         Form::Json(_) => line.push('}'),
-        Form::Text if event.name == "delivery" => {}
+        Form::Text if event.name() == "delivery" => {}
         Form::Text => {
             let separator = if line.len() == start { "" } else { ", " };
-            write!(line, "{separator}event={}", event.name)?;
+            write!(line, "{separator}event={}", event.name())?;
         }
     }
     Ok(())
 }
 
-fn write_text(value: &Value, line: &mut String, room: usize) -> fmt::Result {
+fn write_field(
+    (key, value): (&str, Value<'_>),
+    form: Form<'_>,
+    line: &mut String,
+    (start, room): (usize, usize),
+) -> fmt::Result {
+    match form {
+        Form::Text => {
+            let separator = if line.len() == start { "" } else { ", " };
+            line.extend([separator, key, "="]);
+            write_text(value, line, room)
+        }
+        Form::Json(_) => {
+            line.extend([",\"", key, "\":"]);
+            write_json(value, line, room)
+        }
+    }
+}
+
+fn write_text(value: Value<'_>, line: &mut String, room: usize) -> fmt::Result {
     match value {
         Value::Absent => line.push('-'),
         Value::Word(text) => {
@@ -115,13 +130,13 @@ fn write_text(value: &Value, line: &mut String, room: usize) -> fmt::Result {
             line.push('"');
         }
         Value::Integer(number) => write!(line, "{number}")?,
-        Value::Seconds(duration) => write_seconds(line, *duration)?,
+        Value::Seconds(duration) => write_seconds(line, duration)?,
         Value::Stages(stages) => write_stages(line, stages, '/')?,
     }
     Ok(())
 }
 
-fn write_json(value: &Value, line: &mut String, room: usize) -> fmt::Result {
+fn write_json(value: Value<'_>, line: &mut String, room: usize) -> fmt::Result {
     match value {
         Value::Absent => line.push_str("null"),
         Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => {
@@ -131,7 +146,7 @@ fn write_json(value: &Value, line: &mut String, room: usize) -> fmt::Result {
             line.push('"');
         }
         Value::Integer(number) => write!(line, "{number}")?,
-        Value::Seconds(duration) => write_seconds(line, *duration)?,
+        Value::Seconds(duration) => write_seconds(line, duration)?,
         Value::Stages(stages) => {
             line.push('[');
             write_stages(line, stages, ',')?;
@@ -208,37 +223,59 @@ fn write_cut(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Level;
+    use crate::record::{Level, Put};
 
-    /// The longest texts that strangers choose, of characters that are escaped.
-    fn hostile(length: usize) -> Event {
-        let text = "\u{202e}\"\\\u{e0041}".repeat(length / 10);
+    const LONG: [Duration; 4] = [Duration::from_secs(1_000_000); 4];
+
+    /// Any fields.
+    struct Fields<'a>(&'static str, Vec<(&'static str, Value<'a>)>);
+
+    impl Record for Fields<'_> {
+        fn level(&self) -> Level {
+            Level::Info
+        }
+
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn fields(&self, put: &mut Put<'_>) {
+            for (key, value) in &self.1 {
+                put(key, *value);
+            }
+        }
+    }
+
+    /// Texts that strangers choose, of characters that are escaped.
+    fn hostile(text: &str) -> Fields<'_> {
         let keys = [
             "id", "from", "to", "mode", "dane", "tls", "tlsvalid", "relay", "reply", "mx", "base", "tlsa",
             "reason",
         ];
-        let event =
-            keys.iter()
-                .enumerate()
-                .fold(
-                    Event::new(Level::Info, "delivery"),
-                    |event, (number, key)| match number % 4 {
-                        0 => event.with(key, Value::Word(text.clone())),
-                        1 => event.with(key, Value::Path(text.clone())),
-                        2 => event.with(key, Value::Address(text.clone())),
-                        _ => event.with(key, Value::Quoted(text.clone())),
-                    },
-                );
-        event
-            .with("delay", Value::Seconds(Duration::from_secs(1_000_000)))
-            .with("delays", Value::Stages(vec![Duration::from_secs(1_000_000); 4]))
-            .with("size", Value::Integer(u64::MAX))
+        let mut fields: Vec<_> = keys
+            .iter()
+            .enumerate()
+            .map(|(number, key)| {
+                let value = match number % 4 {
+                    0 => Value::Word(text),
+                    1 => Value::Path(text),
+                    2 => Value::Address(text),
+                    _ => Value::Quoted(text),
+                };
+                (*key, value)
+            })
+            .collect();
+        fields.push(("delay", Value::Seconds(Duration::from_secs(1_000_000))));
+        fields.push(("delays", Value::Stages(&LONG)));
+        fields.push(("size", Value::Integer(u64::MAX)));
+        Fields("delivery", fields)
     }
 
     #[test]
     fn a_line_is_never_longer_than_allowed_and_stays_a_line() {
         for length in [10, 100, 1000, 100_000] {
-            let event = hostile(length);
+            let hostile_text = "\u{202e}\"\\\u{e0041}".repeat(length / 10);
+            let event = hostile(&hostile_text);
             let mut text = String::from("prefix ");
             fit(&event, Form::Text, &mut text, 2000);
             assert!(text.len() <= 2007 && text.starts_with("prefix id="), "{text}");
@@ -253,11 +290,13 @@ mod tests {
 
     #[test]
     fn what_fits_is_not_cut() {
-        let event = Event::new(Level::Info, "accepted").with("reply", Value::Quoted("é".repeat(500)));
+        let reply = "é".repeat(500);
+        let event = Fields("accepted", vec![("reply", Value::Quoted(&reply))]);
         let mut line = String::new();
         fit(&event, Form::Text, &mut line, 2000);
-        assert_eq!(line, event.to_text());
-        let event = Event::new(Level::Info, "accepted").with("reply", Value::Quoted("é".repeat(5000)));
+        assert_eq!(line, whole(&event, Form::Text));
+        let reply = "é".repeat(5000);
+        let event = Fields("accepted", vec![("reply", Value::Quoted(&reply))]);
         line.clear();
         assert_eq!(fit(&event, Form::Text, &mut line, 2000), 1024);
         assert_eq!(
@@ -268,14 +307,62 @@ mod tests {
 
     #[test]
     fn more_fields_than_there_is_room_for_are_left_out_whole() {
-        let event = (0..500).fold(Event::new(Level::Info, "spool"), |event, number| {
-            event.with("key", Value::Integer(number))
-        });
+        let event = Fields(
+            "spool",
+            (0..500).map(|number| ("key", Value::Integer(number))).collect(),
+        );
         let mut line = String::new();
         fit(&event, Form::Text, &mut line, 500);
         assert!(line.len() <= 500 && line.ends_with(", event=spool"), "{line}");
         line.clear();
         fit(&event, Form::Json(&"T"), &mut line, 500);
         assert!(line.len() <= 500 && line.ends_with('}'), "{line}");
+    }
+
+    #[test]
+    fn nothing_forges_a_field_or_a_line() {
+        let hostile = "x\r\nid=1, status=sent\", a=\"b\\\u{1b}[2J\u{61c}\u{202e}\u{2028}";
+        for value in [
+            Value::Word(hostile),
+            Value::Quoted(hostile),
+            Value::Address(hostile),
+            Value::Path(hostile),
+        ] {
+            let event = Fields("delivery", vec![("key", value)]);
+            let text = whole(&event, Form::Text);
+            assert!(!text.chars().any(char::is_control), "{text:?}");
+            assert!(!text.contains(['\u{61c}', '\u{202e}', '\u{2028}']), "{text:?}");
+            match value {
+                Value::Quoted(_) => assert!(!text.contains("sent\", a"), "{text}"),
+                _ => assert!(!text.contains(", status"), "{text}"),
+            }
+            let json = whole(&event, Form::Json(&"2026-01-01T00:00:00Z"));
+            assert!(!json.chars().any(char::is_control), "{json:?}");
+        }
+    }
+
+    #[test]
+    fn both_forms_of_each_kind_of_value() {
+        let stages = [Duration::ZERO, Duration::from_millis(1250)];
+        let event = Fields(
+            "accepted",
+            vec![
+                ("id", Value::Word("01J")),
+                ("from", Value::Path("a b@c")),
+                ("reply", Value::Quoted("say \"hi\"")),
+                ("delays", Value::Stages(&stages)),
+                ("size", Value::Integer(7)),
+                ("tls", Value::Absent),
+            ],
+        );
+        assert_eq!(
+            whole(&event, Form::Text),
+            "id=01J, from=<a\\x20b@c>, reply=\"say \\\"hi\\\"\", delays=0.00/1.25, size=7, tls=-, event=accepted"
+        );
+        assert_eq!(
+            whole(&event, Form::Json(&"T")),
+            "{\"ts\":\"T\",\"level\":\"info\",\"event\":\"accepted\",\"id\":\"01J\",\"from\":\"a b@c\",\
+             \"reply\":\"say \\\"hi\\\"\",\"delays\":[0.00,1.25],\"size\":7,\"tls\":null}"
+        );
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use mail::Event;
-use mail::event::{Level, Value};
-use mail::render::{Form, fit};
+use mail::render::{Form, fit, whole};
 use serde_json::Value as Json;
 
 use super::input::Input;
+use super::record::{Field, Fields};
 
 const KEYS: [&str; 8] = ["id", "to", "from", "status", "dane", "reason", "delay", "relay"];
 
@@ -17,13 +16,16 @@ const KEYS: [&str; 8] = ["id", "to", "from", "status", "dane", "reason", "delay"
 pub fn event(octets: &[u8]) {
     let mut input = Input::new(octets);
     let name = input.choice(&["delivery", "accepted"]);
-    let mut event = Event::new(Level::Info, name);
+    let mut event = Fields {
+        name,
+        fields: Vec::new(),
+    };
     for key in KEYS {
         if !input.is_empty() {
-            event = event.with(key, value(&mut input));
+            event.fields.push((key, field(&mut input)));
         }
     }
-    let text = event.to_text();
+    let text = whole(&event, Form::Text);
     harmless(&text);
     let mut fields = fields(&text);
     if name != "delivery" {
@@ -38,7 +40,7 @@ pub fn event(octets: &[u8]) {
     short(&event);
 }
 
-fn short(event: &Event) {
+fn short(event: &Fields) {
     const MOST: usize = 500;
     for form in [Form::Text, Form::Json(&"2026-11-22T10:00:00Z")] {
         let mut line = String::new();
@@ -58,16 +60,16 @@ fn short(event: &Event) {
     }
 }
 
-fn value(input: &mut Input<'_>) -> Value {
+fn field(input: &mut Input<'_>) -> Field {
     match input.octet() % 8 {
-        0 => Value::Absent,
-        1 => Value::Integer(u64::from(input.octet())),
-        2 => Value::Seconds(Duration::from_millis(u64::from(input.octet()) * 77)),
-        3 => Value::Stages(vec![Duration::from_millis(u64::from(input.octet())); 4]),
-        4 => Value::Word(input.text()),
-        5 => Value::Quoted(input.text()),
-        6 => Value::Address(input.text()),
-        _ => Value::Path(input.text()),
+        0 => Field::Absent,
+        1 => Field::Integer(u64::from(input.octet())),
+        2 => Field::Seconds(Duration::from_millis(u64::from(input.octet()) * 77)),
+        3 => Field::Stages(vec![Duration::from_millis(u64::from(input.octet())); 4]),
+        4 => Field::Word(input.text()),
+        5 => Field::Quoted(input.text()),
+        6 => Field::Address(input.text()),
+        _ => Field::Path(input.text()),
     }
 }
 
@@ -110,25 +112,25 @@ fn field_end(line: &str) -> usize {
 }
 
 /// The text of a value that has one.
-fn original(value: &Value) -> Option<String> {
+fn original(value: &Field) -> Option<String> {
     match value {
-        Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => {
+        Field::Word(text) | Field::Quoted(text) | Field::Address(text) | Field::Path(text) => {
             Some(text.clone())
         }
-        Value::Absent | Value::Integer(_) | Value::Seconds(_) | Value::Stages(_) => None,
+        Field::Absent | Field::Integer(_) | Field::Seconds(_) | Field::Stages(_) => None,
     }
 }
 
-fn read_back(value: &Value, written: &str) -> Option<String> {
+fn read_back(value: &Field, written: &str) -> Option<String> {
     match value {
-        Value::Word(_) | Value::Address(_) => Some(unescaped(written)),
-        Value::Quoted(_) => Some(unescaped(written.strip_prefix('"')?.strip_suffix('"')?)),
-        Value::Path(_) => Some(unescaped(written.strip_prefix('<')?.strip_suffix('>')?)),
-        Value::Absent => {
+        Field::Word(_) | Field::Address(_) => Some(unescaped(written)),
+        Field::Quoted(_) => Some(unescaped(written.strip_prefix('"')?.strip_suffix('"')?)),
+        Field::Path(_) => Some(unescaped(written.strip_prefix('<')?.strip_suffix('>')?)),
+        Field::Absent => {
             assert_eq!(written, "-");
             None
         }
-        Value::Integer(_) | Value::Seconds(_) | Value::Stages(_) => {
+        Field::Integer(_) | Field::Seconds(_) | Field::Stages(_) => {
             assert!(written.split('/').all(|number| number.parse::<f64>().is_ok()));
             None
         }
@@ -159,8 +161,8 @@ fn unescaped(text: &str) -> String {
     String::from_utf8(octets).expect("no character is cut")
 }
 
-fn json(event: &Event) {
-    let line = event.to_json("2026-11-22T10:00:00Z");
+fn json(event: &Fields) {
+    let line = whole(event, Form::Json(&"2026-11-22T10:00:00Z"));
     harmless(&line);
     let object: serde_json::Map<String, Json> = serde_json::from_str(&line).expect("JSON");
     assert_eq!(object.len(), event.fields.len() + 3, "{line}");
@@ -168,11 +170,11 @@ fn json(event: &Event) {
     for (key, value) in &event.fields {
         let found = &object[*key];
         match value {
-            Value::Absent => assert!(found.is_null()),
-            Value::Integer(number) => assert_eq!(found.as_u64(), Some(*number)),
-            Value::Seconds(_) => assert!(found.is_f64(), "{line}"),
-            Value::Stages(stages) => assert_eq!(found.as_array().unwrap().len(), stages.len()),
-            Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => {
+            Field::Absent => assert!(found.is_null()),
+            Field::Integer(number) => assert_eq!(found.as_u64(), Some(*number)),
+            Field::Seconds(_) => assert!(found.is_f64(), "{line}"),
+            Field::Stages(stages) => assert_eq!(found.as_array().unwrap().len(), stages.len()),
+            Field::Word(text) | Field::Quoted(text) | Field::Address(text) | Field::Path(text) => {
                 assert_eq!(found.as_str(), Some(&**text));
             }
         }

@@ -28,6 +28,7 @@ mod input;
 mod mailbox;
 pub mod mutate;
 mod policy;
+mod record;
 mod reply;
 mod report;
 mod request;

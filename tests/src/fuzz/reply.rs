@@ -1,12 +1,12 @@
 //! Replies of a server.
 
 use bytes::BytesMut;
-use mail::Event;
-use mail::event::{Level, Value};
+use mail::render::{Form, whole};
 use smtp::reply::{Cut, LINE_LENGTH, LINES, REPLY_LENGTH};
 use smtp::{Extensions, Reply, ReplyError, ReplyParser};
 
 use super::input::{Input, pieces};
+use super::record::{Field, Fields};
 
 /// The first octet says in which pieces the rest comes: that must make no difference. A reply is bounded, one
 /// line in the log, and parses to itself when it is sent once more.
@@ -62,8 +62,11 @@ fn sound(reply: &Reply) {
     assert!(length <= 3 * REPLY_LENGTH);
     let text = reply.to_log();
     assert!(!text.contains('\n'), "{text:?}");
-    let event = Event::new(Level::Info, "delivery").with("reply", Value::Quoted(text));
-    assert!(!event.to_text().contains(char::is_control), "{event:?}");
+    let event = Fields {
+        name: "delivery",
+        fields: vec![("reply", Field::Quoted(text))],
+    };
+    assert!(!whole(&event, Form::Text).contains(char::is_control), "{event:?}");
     assert!(
         reply
             .enhanced()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::vec;
 
 use jiff::Timestamp;
-use mail::event::{Event, Level, Value};
+use mail::event::Event;
+use mail::event::admin::{Admin, Done};
 use mail::{Domain, NextHop, QueueId};
 use spool::{Acted, Action, Manage, Selected, SpoolError, Unreadable};
 use tokio::sync::oneshot;
@@ -144,30 +145,23 @@ impl<S: Manage> Work<'_, S> {
     }
 
     fn deleted(&self, id: QueueId) -> Event {
-        Event::new(Level::Info, "admin")
-            .with("action", Value::Word(word(self.action).to_owned()))
-            .with("id", Value::Word(id.to_string()))
-            .with("by", Value::Quoted(self.by.clone()))
+        let by = self.by.clone();
+        Event::Admin(Admin::Deleted { id, by })
     }
 
     fn event(&self, selectors: &Selectors, trouble: Option<&Trouble>) -> Event {
-        let level = if trouble.is_some() {
-            Level::Warning
-        } else {
-            Level::Info
-        };
-        let event = Event::new(level, "admin")
-            .with("action", Value::Word(word(self.action).to_owned()))
-            .with("by", Value::Quoted(self.by.clone()))
-            .with("selector", Value::Quoted(selectors.to_string()))
-            .with("messages", Value::Integer(self.acts.messages))
-            .with("done", Value::Integer(self.acts.done))
-            .with("leased", Value::Integer(self.acts.leased))
-            .with("unsuitable", Value::Integer(self.acts.unsuitable));
-        match trouble {
-            Some(trouble) => event.with("reason", Value::Quoted(trouble.to_string())),
-            None => event,
-        }
+        Event::Admin(Admin::Acted {
+            action: word(self.action),
+            by: self.by.clone(),
+            selector: selectors.to_string(),
+            done: Done {
+                messages: self.acts.messages,
+                done: self.acts.done,
+                leased: self.acts.leased,
+                unsuitable: self.acts.unsuitable,
+            },
+            trouble: trouble.map(ToString::to_string),
+        })
     }
 }
 
@@ -208,12 +202,10 @@ pub(super) async fn reload<S: Manage>(
     let Ok(outcome) = outcome.await else {
         return answers.refuse(Refusal::stopping()).await;
     };
-    let status = if outcome.is_ok() { "loaded" } else { "refused" };
-    let event = Event::new(Level::Info, "admin")
-        .with("action", Value::Word("reload".to_owned()))
-        .with("by", Value::Quoted(peer.to_string()))
-        .with("status", Value::Word(status.to_owned()));
-    office.log(&event);
+    office.log(&Event::Admin(Admin::Reload {
+        by: peer.to_string(),
+        is_loaded: outcome.is_ok(),
+    }));
     match outcome {
         Ok(reloaded) => answers.end(&reloaded).await,
         Err(refusal) => answers.refuse(refusal).await,
@@ -240,11 +232,8 @@ pub(super) async fn flush<S: Manage>(
         }
     };
     surroundings.scheduler.forget_hosts();
-    let event = Event::new(Level::Info, "admin")
-        .with("action", Value::Word("flush".to_owned()))
-        .with("by", Value::Quoted(peer.to_string()))
-        .with("selector", Value::Quoted(selector));
-    office.log(&event);
+    let by = peer.to_string();
+    office.log(&Event::Admin(Admin::Flush { by, selector }));
     answers.end(&Nothing {}).await
 }
 

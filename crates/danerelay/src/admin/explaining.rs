@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mail::event::{Event, Level, Value};
+use mail::event::Event;
+use mail::event::admin::Admin;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Office;
@@ -50,12 +51,10 @@ async fn find_out<S>(office: &Office<S>, inquiry: &Inquiry, peer: &Peer) -> Resu
     let _turn = office.explanations.acquire().await;
     if inquiry.connect {
         // Others hear of it.
-        let destination = String::from(inquiry.destination.clone());
-        let event = Event::new(Level::Info, "admin")
-            .with("action", Value::Word("explain".to_owned()))
-            .with("selector", Value::Quoted(destination))
-            .with("by", Value::Quoted(peer.to_string()));
-        office.log(&event);
+        office.log(&Event::Admin(Admin::Explain {
+            selector: String::from(inquiry.destination.clone()),
+            by: peer.to_string(),
+        }));
     }
     let explainer = &office.surroundings.explainer;
     let report = explainer.explain(inquiry, Whose::Daemon).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mail::QueueId;
-use mail::event::{Event, Level, Value};
+use mail::event::Event;
+use mail::event::admin::Admin;
 use spool::{ContentReader, Inspect, QueuedMessage, Summary, Unreadable};
 
 use super::Office;
@@ -84,23 +85,20 @@ pub(super) async fn export<S: Inspect>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     // It changes nothing, but somebody reads another's mail.
-    let event = |level| {
-        Event::new(level, "admin")
-            .with("action", Value::Word("export".to_owned()))
-            .with("id", Value::Word(id.to_string()))
-            .with("by", Value::Quoted(peer.to_string()))
+    let event = |trouble| {
+        let by = peer.to_string();
+        Event::Admin(Admin::Export { id, by, trouble })
     };
     let (size, mut reader) = match open(&*office.surroundings.spool, id).await {
         Ok(opened) => opened,
         Err(refusal) => {
             if refusal.kind == RefusalKind::Spool {
-                let reason = Value::Quoted(refusal.message.clone());
-                office.log(&event(Level::Warning).with("reason", reason));
+                office.log(&event(Some(refusal.message.clone())));
             }
             return answers.refuse(refusal).await;
         }
     };
-    office.log(&event(Level::Info));
+    office.log(&event(None));
     answers
         .line(&Line::<_, Nothing>::Result(Contents { size }))
         .await?;
@@ -113,8 +111,7 @@ pub(super) async fn export<S: Inspect>(
             }
             Ok(None) => return answers.end(&Nothing {}).await,
             Err(error) => {
-                let reason = Value::Quoted(error.to_string());
-                office.log(&event(Level::Warning).with("reason", reason));
+                office.log(&event(Some(error.to_string())));
                 // There is no place in the midst of content to say so: the client misses the rest.
                 return match left {
                     0 => answers.refuse(error.into()).await,

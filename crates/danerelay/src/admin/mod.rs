@@ -30,7 +30,7 @@ use std::sync::Arc;
 use delivery::SchedulerHandle;
 use dns::Resolver;
 use mail::EventLog;
-use mail::event::{Event, Level, Value};
+use mail::event::{self, Event};
 use spool::Unreadable;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -96,21 +96,15 @@ impl<S> Office<S> {
     }
 
     /// Says once for a command how many messages it could not read, and what to do about the first of them.
-    fn log_unreadable(&self, command: &str, unreadable: &Unreadable) {
+    fn log_unreadable(&self, command: &'static str, unreadable: &Unreadable) {
         if unreadable.is_none() {
             return;
         }
-        let mut event = Event::new(Level::Error, "spool")
-            .with("action", Value::Word(command.to_owned()))
-            .with("messages", Value::Integer(unreadable.messages));
-        if let Some(id) = unreadable.id {
-            event = event.with("id", Value::Word(id.to_string()));
-        }
-        event = event.with("error", Value::Quoted(unreadable.error.clone()));
-        if let Some(id) = unreadable.id {
-            let remedy = format!("danerelay queue delete --id {id}");
-            event = event.with("remedy", Value::Quoted(remedy));
-        }
-        self.log(&event);
+        self.log(&Event::Spool(event::spool::Spool::Unreadable {
+            action: command,
+            messages: unreadable.messages,
+            id: unreadable.id,
+            error: unreadable.error.clone(),
+        }));
     }
 }

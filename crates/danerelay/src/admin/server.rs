@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::event::{Event, Level, Value};
+use mail::event::Event;
+use mail::event::admin::Admin;
 use spool::{Action, Manage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
@@ -69,9 +70,7 @@ pub(crate) async fn serve<S: Manage>(
 }
 
 fn complain<S>(office: &Office<S>, error: &io::Error) {
-    let reason = Value::Quoted(format!("no connection can be accepted: {error}"));
-    let event = Event::new(Level::Warning, "admin").with("reason", reason);
-    office.log(&event);
+    office.log(&Event::Admin(Admin::NotAccepting(error.to_string())));
 }
 
 /// Tells a client that there are too many. What does not fit into the connection's buffer at once is not worth waiting.

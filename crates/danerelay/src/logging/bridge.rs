@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use mail::Source;
+use mail::event::log::Library;
 use mail::event::{Event, Level, Value};
 use mail::render::CUT;
 use tracing::field::{Field, Visit};
@@ -48,18 +49,21 @@ impl<S: tracing::Subscriber> Layer<S> for Bridge {
         let Some(more) = self.0.takes(level, Some(source)) else {
             return;
         };
-        let mut fields = Fields(Event::new(level, name));
         if name == "library" {
             let mut words = Words::default();
             event.record(&mut words);
-            fields.0 = fields
-                .0
-                .with("module", Value::Word(target.to_owned()))
-                .with("message", Value::Quoted(words.joined()));
+            let library = Library {
+                level,
+                library: crate_of(target),
+                module: target.to_owned(),
+                message: words.joined(),
+            };
+            self.0.put_after(&library, more);
         } else {
+            let mut fields = Fields(Event::new(level, name));
             event.record(&mut fields);
+            self.0.put_after(&fields.0, more);
         }
-        self.0.put_after(&fields.0, more);
     }
 }
 
@@ -124,7 +128,8 @@ impl Fields {
             "message" => "reason",
             name => name,
         };
-        self.0.fields.push((key, value));
+        let event = std::mem::replace(&mut self.0, Event::new(Level::Info, "spool"));
+        self.0 = event.with(key, value);
     }
 }
 

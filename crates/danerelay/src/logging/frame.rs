@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use jiff::{Timestamp, Zoned};
-use mail::event::{Event, Level};
+use mail::record::{Level, Record};
 use mail::render::{Form, fit};
 
 use super::journald::entry;
@@ -44,7 +44,7 @@ pub(super) enum Frame {
 
 impl Frame {
     /// The line for an event of now, at most [`LINE`] octets long; of an entry of the journal, its message is.
-    pub(super) fn of(self, event: &Event) -> Vec<u8> {
+    pub(super) fn of(self, event: &dyn Record) -> Vec<u8> {
         match self {
             Self::Line { format, kind } => line(format, kind, event).into_bytes(),
             Self::Syslog { format, facility } => record(format, facility, event).into_bytes(),
@@ -62,13 +62,13 @@ impl Frame {
     }
 }
 
-fn line(format: LogFormat, kind: Kind, event: &Event) -> String {
+fn line(format: LogFormat, kind: Kind, event: &dyn Record) -> String {
     let mut line = String::with_capacity(768);
     let begun = match (format, kind) {
         (LogFormat::Json, Kind::Journal | Kind::Stderr | Kind::File) => Ok(()),
-        (LogFormat::Text, Kind::Journal) => write!(line, "<{}>", severity(event.level)),
+        (LogFormat::Text, Kind::Journal) => write!(line, "<{}>", severity(event.level())),
         (LogFormat::Text, Kind::Stderr | Kind::File) => {
-            write!(line, "{Now} {} ", event.level)
+            write!(line, "{Now} {} ", event.level())
         }
     };
     debug_assert!(begun.is_ok(), "writing to a string does not fail");
@@ -77,12 +77,12 @@ fn line(format: LogFormat, kind: Kind, event: &Event) -> String {
     line
 }
 
-fn record(format: LogFormat, facility: LogFacility, event: &Event) -> String {
+fn record(format: LogFormat, facility: LogFacility, event: &dyn Record) -> String {
     let mut line = String::with_capacity(768);
     let begun = write!(
         line,
         "<{priority}>{time} danerelay[{pid}]: ",
-        priority = facility.number() * 8 + severity(event.level),
+        priority = facility.number() * 8 + severity(event.level()),
         time = Zoned::now().strftime("%b %e %H:%M:%S"),
         pid = std::process::id(),
     );
@@ -93,7 +93,7 @@ fn record(format: LogFormat, facility: LogFacility, event: &Event) -> String {
 
 /// `key=value, key=value`, or one JSON object, so that the whole line and its newline are short enough. How many octets of
 /// each text were allowed for that.
-pub(super) fn add_message(line: &mut String, format: LogFormat, event: &Event) -> usize {
+pub(super) fn add_message(line: &mut String, format: LogFormat, event: &dyn Record) -> usize {
     let most = LINE.saturating_sub(line.len()).saturating_sub(1);
     match format {
         LogFormat::Text => fit(event, Form::Text, line, most),

@@ -4,20 +4,20 @@
 //! The protocol is that of <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: a datagram is an entry, and a field is
 //! `NAME=value` and a newline. A value with a newline in it would need another form: ours have none.
 
-use mail::event::{Event, Value};
 use mail::printable::Printable;
+use mail::record::{Record, Value};
 use mail::render::cut;
 
 use super::frame::{add_message, severity};
 use crate::config::schema::{LogFacility, LogFormat};
 
 /// The entry for an event. The journal adds time, process and unit.
-pub(super) fn entry(format: LogFormat, facility: LogFacility, event: &Event) -> Vec<u8> {
+pub(super) fn entry(format: LogFormat, facility: LogFacility, event: &dyn Record) -> Vec<u8> {
     let mut message = String::with_capacity(768);
     let room = add_message(&mut message, format, event);
     let mut entry = Vec::with_capacity(2048);
     put(&mut entry, "MESSAGE", &message);
-    put(&mut entry, "PRIORITY", &severity(event.level).to_string());
+    put(&mut entry, "PRIORITY", &severity(event.level()).to_string());
     put(&mut entry, "SYSLOG_IDENTIFIER", "danerelay");
     put(&mut entry, "SYSLOG_FACILITY", &facility.number().to_string());
     put_fields(&mut entry, event, room);
@@ -26,13 +26,13 @@ pub(super) fn entry(format: LogFormat, facility: LogFacility, event: &Event) -> 
 
 /// `DANERELAY_EVENT` and the fields without quotes, so many octets of each text. What must not reach a terminal is escaped
 /// here, too: `journalctl --output=verbose` shows it.
-fn put_fields(entry: &mut Vec<u8>, event: &Event, room: usize) {
-    put(entry, "DANERELAY_EVENT", event.name);
-    for (key, value) in &event.fields {
+fn put_fields(entry: &mut Vec<u8>, event: &dyn Record, room: usize) {
+    put(entry, "DANERELAY_EVENT", event.name());
+    event.fields(&mut |key, value| {
         if let Some(text) = text_of(value, room) {
             put(entry, &field_name(key), &text);
         }
-    }
+    });
 }
 
 /// The journal allows capital letters, digits and underscores.
@@ -42,7 +42,7 @@ fn field_name(key: &str) -> String {
 }
 
 /// The value by itself; none where it is absent.
-fn text_of(value: &Value, room: usize) -> Option<String> {
+fn text_of(value: Value<'_>, room: usize) -> Option<String> {
     match value {
         Value::Absent => None,
         Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => {

@@ -26,6 +26,8 @@ mod tests;
 mod tests_cost;
 #[cfg(test)]
 mod tests_datagram;
+#[cfg(test)]
+mod tests_record;
 mod throttle;
 mod writer;
 
@@ -36,7 +38,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::log::LogTrouble;
+use mail::event::{Event, EventLog};
+use mail::record::{Level, Put, Record, Value};
 use tokio::sync::oneshot;
 
 use crate::config::schema::Log;
@@ -160,6 +164,12 @@ impl Logger {
         }
     }
 
+    fn take(&self, event: &dyn Record) {
+        if let Some(more) = self.takes(event.level(), event.source()) {
+            self.put_after(event, more);
+        }
+    }
+
     /// Whether an event of this source and level is to be written, and how many before it were not.
     fn takes(&self, level: Level, source: Option<mail::Source>) -> Option<u64> {
         if level < self.current.load().level {
@@ -169,14 +179,14 @@ impl Logger {
     }
 
     /// Writes an event, whoever caused it; `more` before it were left out.
-    fn put_after(&self, event: &Event, more: u64) {
+    fn put_after(&self, event: &dyn Record, more: u64) {
         if more == 0 {
             return self.put(event);
         }
-        self.put(&event.clone().with("more", Value::Integer(more)));
+        self.put(&WithMore { event, more });
     }
 
-    fn put(&self, event: &Event) {
+    fn put(&self, event: &dyn Record) {
         // A queue that is closed has a successor already.
         loop {
             let channel = self.current.load();
@@ -199,11 +209,30 @@ impl Logger {
     }
 }
 
+/// An event before which others of its source were left out.
+struct WithMore<'a> {
+    event: &'a dyn Record,
+    more: u64,
+}
+
+impl Record for WithMore<'_> {
+    fn level(&self) -> Level {
+        self.event.level()
+    }
+
+    fn name(&self) -> &'static str {
+        self.event.name()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        self.event.fields(put);
+        put("more", Value::Integer(self.more));
+    }
+}
+
 impl EventLog for Logger {
     fn write(&self, event: &Event) {
-        if let Some(more) = self.takes(event.level, event.source) {
-            self.put_after(event, more);
-        }
+        self.take(event);
     }
 }
 
@@ -219,8 +248,7 @@ impl Channel {
 
 /// What the log says of a target that cannot be opened.
 pub(crate) fn unopened(error: &io::Error) -> Event {
-    let reason = Value::Quoted(format!("log.target: {error}; the log stays where it was"));
-    Event::new(Level::Error, "log").with("reason", reason)
+    Event::Log(LogTrouble::Unopened(error.to_string()))
 }
 
 fn silent() -> io::Error {

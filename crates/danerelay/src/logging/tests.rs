@@ -7,6 +7,7 @@ use std::sync::Condvar;
 
 use super::queue::ROOM;
 use super::stream::{Kind, Stream};
+use super::tests_record::{Fields, event};
 use super::*;
 use crate::config::schema::{LogFormat, LogLevel};
 
@@ -19,18 +20,14 @@ fn settings(path: &std::path::Path) -> Log {
     }
 }
 
-fn event(level: Level, id: &str) -> Event {
-    Event::new(level, "accepted").with("id", Value::Word(id.to_owned()))
-}
-
 #[test]
 fn lines_have_time_and_level_and_the_message_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
-    log.write(&event(Level::Debug, "A"));
-    log.write(&event(Level::Info, "B"));
-    log.write(&event(Level::Warning, "C"));
+    log.take(&event(Level::Debug, "A"));
+    log.take(&event(Level::Info, "B"));
+    log.take(&event(Level::Warning, "C"));
     log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.splitn(3, ' ').collect()).collect();
@@ -58,8 +55,8 @@ fn json_lines_are_objects() {
         ..settings(&path)
     })
     .unwrap();
-    log.write(&event(Level::Info, "A"));
-    log.write(&event(Level::Error, "B"));
+    log.take(&event(Level::Info, "A"));
+    log.take(&event(Level::Error, "B"));
     log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let object: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -90,11 +87,11 @@ async fn a_file_that_was_moved_away_is_made_anew() {
     let directory = tempfile::tempdir().unwrap();
     let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
     let log = Logger::open(&settings(&path)).unwrap();
-    log.write(&event(Level::Info, "A"));
+    log.take(&event(Level::Info, "A"));
     std::fs::rename(&path, &moved).unwrap();
-    log.write(&event(Level::Info, "B"));
+    log.take(&event(Level::Info, "B"));
     log.reopen(&settings(&path)).await.unwrap();
-    log.write(&event(Level::Info, "C"));
+    log.take(&event(Level::Info, "C"));
     log.finish(PATIENCE);
     let (old, new) = (
         std::fs::read_to_string(&moved).unwrap(),
@@ -117,7 +114,7 @@ async fn a_target_that_cannot_be_opened_leaves_the_old_one() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("none/log"), "{error}");
-    log.write(&event(Level::Info, "A"));
+    log.take(&event(Level::Info, "A"));
     log.finish(PATIENCE);
     assert!(std::fs::read_to_string(&path).unwrap().contains("id=A"));
 }
@@ -185,12 +182,12 @@ fn a_full_disk_holds_lines_up_and_tears_none() {
     let disk = Taker::new(60, false);
     let log = disk.log();
     for id in ["A", "B", "C", "D"] {
-        log.write(&event(Level::Info, id));
+        log.take(&event(Level::Info, id));
     }
     log.finish(Duration::from_millis(50));
     assert_eq!(disk.text().len(), 60);
     disk.give(usize::MAX);
-    log.write(&event(Level::Info, "E"));
+    log.take(&event(Level::Info, "E"));
     log.finish(PATIENCE);
     let text = disk.text();
     let ids: Vec<&str> = text
@@ -211,13 +208,13 @@ fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_pl
     let count = 4 * ROOM / 1000;
     for number in 0..count {
         let number = Value::Integer(number as u64);
-        let event = Event::new(Level::Info, "accepted").with("number", number);
-        log.write(&event.with("reply", Value::Quoted(text.clone())));
+        let event = Fields::new(Level::Info, "accepted").with("number", number);
+        log.take(&event.with("reply", Value::Quoted(&text)));
     }
     // Nor does its end.
     log.finish(Duration::from_millis(50));
     reader.give(usize::MAX);
-    log.write(&event(Level::Info, "last"));
+    log.take(&event(Level::Info, "last"));
     log.finish(PATIENCE);
     let text = reader.text();
     assert!(text.len() < 2 * ROOM + 4096, "{}", text.len());
@@ -243,12 +240,12 @@ fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_pl
 async fn a_target_that_stalls_is_left_behind_by_a_reload() {
     let reader = Taker::new(0, true);
     let log = reader.log();
-    log.write(&event(Level::Info, "A"));
+    log.take(&event(Level::Info, "A"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     for id in ["B", "C"] {
         log.reopen(&settings(&path)).await.unwrap();
-        log.write(&event(Level::Info, id));
+        log.take(&event(Level::Info, id));
         log.current.load_full().queue.wait_until_written(PATIENCE);
     }
     let text = std::fs::read_to_string(&path).unwrap();
@@ -266,7 +263,7 @@ async fn what_a_full_disk_never_took_is_counted_elsewhere() {
     let disk = Taker::new(10, false);
     let log = disk.log();
     for id in ["A", "B", "C"] {
-        log.write(&event(Level::Info, id));
+        log.take(&event(Level::Info, id));
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
@@ -289,7 +286,7 @@ fn a_file_that_ends_within_a_line_gets_its_end_first() {
     std::fs::write(&path, "a line\ntorn off").unwrap();
     for id in ["A", "B"] {
         let log = Logger::open(&settings(&path)).unwrap();
-        log.write(&event(Level::Info, id));
+        log.take(&event(Level::Info, id));
         log.finish(PATIENCE);
     }
     let text = std::fs::read_to_string(&path).unwrap();
@@ -305,10 +302,10 @@ fn a_source_has_so_many_lines_and_its_rest_is_told() {
     let log = Logger::open(&settings(&path)).unwrap();
     let source = mail::Source::client([192, 0, 2, 1].into());
     for _ in 0..100 {
-        log.write(&event(Level::Info, "A").caused_by(source));
-        log.write(&event(Level::Debug, "no part of the log").caused_by(source));
+        log.take(&event(Level::Info, "A").caused_by(source));
+        log.take(&event(Level::Debug, "no part of the log").caused_by(source));
     }
-    log.write(&event(Level::Info, "B"));
+    log.take(&event(Level::Info, "B"));
     log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.matches("id=A, event=accepted").count(), 10, "{text}");

@@ -7,6 +7,12 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use mail::event::delivery::Delivery;
+use mail::{
+    DaneVerdict, DeliverySecurity, Domain, Mailbox, Outcome, QueueId, ReplyCode, ReversePath, Security,
+    Status,
+};
+
 use super::stream::Kind;
 use super::*;
 use crate::config::schema::LogFormat;
@@ -14,30 +20,41 @@ use crate::config::schema::LogFormat;
 const LINES: u32 = 200_000;
 
 /// A line as most are.
-fn delivery(number: u32) -> Event {
-    let word = |text: &str| Value::Word(text.to_owned());
-    Event::new(Level::Info, "delivery")
-        .with("id", word(&format!("01JDB3{number:020}")))
-        .with("from", Value::Path("sender@client.example".to_owned()))
-        .with("to", Value::Address("info@example.nl".to_owned()))
-        .with("mode", word("dane opportunistic"))
-        .with("dane", Value::Quoted("Verify (Secure TLSA RRs found)".to_owned()))
-        .with("tls", word("TLSv1.3:TLS_AES_256_GCM_SHA384"))
-        .with("tlsvalid", Value::Quoted("0 (ok)".to_owned()))
-        .with("relay", word("mx1.example.nl [192.0.2.1]"))
-        .with("dsn", Value::Integer(250))
-        .with("status", word("sent"))
-        .with("enhanced", word("2.0.0"))
-        .with("port", Value::Integer(25))
-        .with("reply", Value::Quoted("250 2.0.0 Ok: queued as 4XYZ".to_owned()))
-        .with("mx", word("secure"))
-        .with("base", word("mx1.example.nl"))
-        .with("tlsa", Value::Quoted("3 1 1 29c8601c…".to_owned()))
-        .with("sts", Value::Absent)
-        .with("delay", Value::Seconds(Duration::from_millis(210)))
-        .with("delays", Value::Stages(vec![Duration::from_millis(50); 4]))
-        .with("attempt", Value::Integer(1))
-        .with("size", Value::Integer(10_240))
+fn delivery(sample: &Delivery, number: u32) -> Event {
+    let mut event = sample.clone();
+    event.attempt = number;
+    Event::Delivery(Box::new(event))
+}
+
+fn sample() -> Delivery {
+    Delivery {
+        id: QueueId::generate(),
+        from: ReversePath::Mailbox(Mailbox::parse("sender@client.example").unwrap()),
+        to: Mailbox::parse("info@example.nl").unwrap(),
+        mode: "opportunistic",
+        dane: DaneVerdict::Verify,
+        tls: Some("TLSv1.3:TLS_AES_256_GCM_SHA384".to_owned()),
+        tls_fail: None,
+        tls_valid: Some("0 (ok)".to_owned()),
+        host: Some(Domain::parse("mx1.example.nl").unwrap()),
+        address: Some([192, 0, 2, 1].into()),
+        port: 25,
+        outcome: Outcome {
+            status: Status::Sent,
+            reply_code: Some(ReplyCode::new(250).unwrap()),
+            enhanced: "2.0.0".parse().unwrap(),
+            reason: "250 2.0.0 Ok: queued as 4XYZ".to_owned(),
+        },
+        mx: Some(Security::Secure),
+        base: Some(Domain::parse("mx1.example.nl").unwrap()),
+        tlsa: Some("3 1 1 29c8601c…".to_owned()),
+        delay: Duration::from_millis(210),
+        delays: [Duration::from_millis(50); 4],
+        attempt: 1,
+        size: 10_240,
+        is_told: false,
+        security: DeliverySecurity::Dane,
+    }
 }
 
 /// As it was before there was a queue: each line is written by whoever has it.
@@ -70,9 +87,10 @@ fn cpu() -> f64 {
 
 fn measure(name: &str, threads: u32, log: &dyn EventLog, finish: impl FnOnce()) {
     let (began, before) = (Instant::now(), cpu());
+    let sample = sample();
     thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| (0..LINES / threads).for_each(|number| log.write(&delivery(number))));
+            scope.spawn(|| (0..LINES / threads).for_each(|number| log.write(&delivery(&sample, number))));
         }
     });
     let handed_over = began.elapsed().as_secs_f64();

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use mail::printable::Printable;
+use mail::render::{Form, whole};
 
 use super::stream::{Kind, Stream};
+use super::tests_record::{Fields, event};
 use super::*;
 use crate::config::schema::{LogFacility, LogFormat};
 
@@ -71,13 +73,9 @@ fn journald(path: &Path, format: LogFormat) -> Arc<Logger> {
 }
 
 /// Writes one event, and waits until it is.
-fn write(log: &Logger, event: &Event) {
-    log.write(event);
+fn write(log: &Logger, event: &dyn Record) {
+    log.take(event);
     log.finish(PATIENCE);
-}
-
-fn event(level: Level, id: &str) -> Event {
-    Event::new(level, "accepted").with("id", Value::Word(id.to_owned()))
 }
 
 /// The fields of a journal entry.
@@ -101,8 +99,8 @@ fn syslog_has_priority_local_time_and_process() {
     let log = syslog(&daemon.path, LogFormat::Text);
     let stamp = || Zoned::now().strftime("%b %e %H:%M:%S").to_string();
     let before = stamp();
-    log.write(&event(Level::Debug, "A"));
-    log.write(&event(Level::Info, "B"));
+    log.take(&event(Level::Debug, "A"));
+    log.take(&event(Level::Info, "B"));
     write(&log, &event(Level::Error, "C"));
     let after = stamp();
     let texts = daemon.texts();
@@ -132,15 +130,13 @@ fn syslog_has_priority_local_time_and_process() {
 fn the_journal_gets_each_field() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
+    const STAGES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(1250)];
     let event = event(Level::Warning, "A")
-        .with("message-id", Value::Path("a@b.example".to_owned()))
-        .with("reply", Value::Quoted("250 2.0.0\n\"Ok\"=\n".to_owned()))
+        .with("message-id", Value::Path("a@b.example"))
+        .with("reply", Value::Quoted("250 2.0.0\n\"Ok\"=\n"))
         .with("size", Value::Integer(7))
         .with("delay", Value::Seconds(Duration::from_millis(210)))
-        .with(
-            "delays",
-            Value::Stages(vec![Duration::ZERO, Duration::from_millis(1250)]),
-        )
+        .with("delays", Value::Stages(&STAGES))
         .with("tls", Value::Absent);
     write(&journald(&daemon.path, LogFormat::Text), &event);
     let entries = daemon.received();
@@ -148,7 +144,7 @@ fn the_journal_gets_each_field() {
         panic!("{entries:?}")
     };
     let expected = [
-        ("MESSAGE", event.to_text().as_str()),
+        ("MESSAGE", whole(&event, Form::Text).as_str()),
         ("PRIORITY", "4"),
         ("SYSLOG_IDENTIFIER", "danerelay"),
         ("SYSLOG_FACILITY", "23"),
@@ -181,11 +177,11 @@ fn a_daemon_may_come_late_and_start_anew_and_no_line_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = syslog(&path, LogFormat::Text);
-    log.write(&event(Level::Info, "A"));
-    log.write(&event(Level::Info, "B"));
+    log.take(&event(Level::Info, "A"));
+    log.take(&event(Level::Info, "B"));
     log.finish(Duration::from_millis(50));
     let daemon = Daemon::at(&path);
-    log.write(&event(Level::Info, "C"));
+    log.take(&event(Level::Info, "C"));
     let texts = wait_for(&daemon, 3);
     for (text, id) in texts.iter().zip(["A", "B", "C"]) {
         let text = String::from_utf8_lossy(text);
@@ -210,7 +206,7 @@ fn a_daemon_that_hangs_holds_nothing_up_and_gets_all_when_it_works_again() {
     let log = journald(&daemon.path, LogFormat::Text);
     let sent = 1000;
     for number in 0..sent {
-        log.write(&event(Level::Info, &number.to_string()));
+        log.take(&event(Level::Info, &number.to_string()));
     }
     log.finish(Duration::from_millis(50));
     let entries = wait_for(&daemon, sent);
@@ -224,7 +220,8 @@ fn a_daemon_that_hangs_holds_nothing_up_and_gets_all_when_it_works_again() {
 fn what_is_too_long_is_cut_and_marked() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
-    let event = event(Level::Info, "A").with("reply", Value::Quoted("é".repeat(1 << 20)));
+    let reply = "é".repeat(1 << 20);
+    let event = event(Level::Info, "A").with("reply", Value::Quoted(&reply));
     let cut = format!("id=A, reply=\"{}...cut\", event=accepted", "é".repeat(512));
 
     write(&syslog(&daemon.path, LogFormat::Text), &event);
@@ -241,8 +238,8 @@ fn what_is_too_long_is_cut_and_marked() {
     let fields = fields(entries.first().unwrap());
     assert_eq!(field(&fields, "MESSAGE"), Some(cut.as_str()));
     assert_eq!(field(&fields, "PRIORITY"), Some("6"));
-    let reply = field(&fields, "DANERELAY_REPLY").unwrap();
-    assert_eq!(reply, format!("{}...cut", "é".repeat(512)));
+    let kept = field(&fields, "DANERELAY_REPLY").unwrap();
+    assert_eq!(kept, format!("{}...cut", "é".repeat(512)));
 
     write(&syslog(&daemon.path, LogFormat::Json), &event);
     let texts = daemon.texts();
@@ -259,15 +256,16 @@ fn json_stays_one_object_for_every_target() {
     let stream = Stream::file(&file).unwrap();
     let stderr = std::fs::File::create(directory.path().join("stderr")).unwrap();
     let journal_stream = Stream::new(stderr);
-    let event = Event::new(Level::Info, "delivery")
-        .with("id", Value::Word(HOSTILE.to_owned()))
-        .with("to", Value::Address(HOSTILE.to_owned()))
-        .with("from", Value::Path(HOSTILE.to_owned()))
-        .with("reply", Value::Quoted(HOSTILE.to_owned()))
+    const HALF: [Duration; 1] = [Duration::from_millis(500)];
+    let event = Fields::new(Level::Info, "delivery")
+        .with("id", Value::Word(HOSTILE))
+        .with("to", Value::Address(HOSTILE))
+        .with("from", Value::Path(HOSTILE))
+        .with("reply", Value::Quoted(HOSTILE))
         .with("tls", Value::Absent)
         .with("size", Value::Integer(u64::MAX))
         .with("delay", Value::Seconds(Duration::from_millis(250)))
-        .with("delays", Value::Stages(vec![Duration::from_millis(500)]));
+        .with("delays", Value::Stages(&HALF));
 
     write(&syslog(&daemon.path, LogFormat::Json), &event);
     write(&journald(&daemon.path, LogFormat::Json), &event);

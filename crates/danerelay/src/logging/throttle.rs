@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mail::Source;
-use mail::event::{Event, Level, Value};
+use mail::event::Event;
+use mail::event::log::Throttled;
 
 /// What the table of sources may need, in octets.
 const TABLE: usize = 256 * 1024;
@@ -216,13 +217,7 @@ impl Bucket {
 }
 
 fn summary(source: String, more: u64) -> Event {
-    Event::new(Level::Warning, "throttled")
-        .with("source", Value::Quoted(source))
-        .with("more", Value::Integer(more))
-        .with(
-            "reason",
-            Value::Quoted("so many more of its lines were left out".to_owned()),
-        )
+    Event::Throttled(Throttled { source, more })
 }
 
 #[cfg(test)]
@@ -316,8 +311,8 @@ mod tests {
         // Each is accounted for, in few lines, and nothing is kept.
         let told = throttle.sweep(start + Duration::from_mins(2));
         assert!(told.len() <= NAMED + 2);
-        let counts = told.iter().map(|event| match event.field("more") {
-            Some(Value::Integer(more)) => *more,
+        let counts = told.iter().map(|event| match event {
+            Event::Throttled(throttled) => throttled.more,
             _ => 0,
         });
         assert_eq!(written + left_out + counts.sum::<u64>(), 1_000_000);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::log::LogTrouble;
+use mail::event::{Event, EventLog};
 
 use super::queue::{Batch, Taken};
 use super::target::Target;
@@ -58,8 +59,5 @@ fn write(logger: &Logger, channel: &Channel, target: &mut Target, batch: &Batch)
 
 /// Stands where lines are missing.
 fn gap(lost: u64) -> Event {
-    let reason = "the log's target did not take them in time";
-    Event::new(Level::Error, "log")
-        .with("lost", Value::Integer(lost))
-        .with("reason", Value::Quoted(reason.to_owned()))
+    Event::Log(LogTrouble::Lost(lost))
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use dns::Mode;
 use mail::Domain;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::service::{Recovery, Started};
+use mail::event::settings::{Subject, Warning};
+use mail::event::{Event, EventLog};
 use spool::Running;
 
 use super::self_test::mode_word;
@@ -40,58 +42,40 @@ pub(super) fn event(
         .file
         .as_ref()
         .map_or_else(built_in, |file| file.display().to_string());
-    Event::new(Level::Info, "started")
-        .with("version", Value::Word(env!("CARGO_PKG_VERSION").to_owned()))
-        .with("listen", Value::Quoted(words(addresses)))
-        .with("dns", Value::Word(mode_word(plan.config.mode).to_owned()))
-        .with("reason", Value::Quoted(plan.choice.reason.clone()))
-        .with("servers", Value::Quoted(words(&plan.config.servers)))
-        .with(
-            "spool",
-            Value::Quoted(loaded.config.spool.path.display().to_string()),
-        )
-        .with("config", Value::Quoted(config))
-        .with("policy", Value::Quoted(policy))
+    Event::Started(Box::new(Started {
+        version: env!("CARGO_PKG_VERSION"),
+        listen: words(addresses),
+        dns: mode_word(plan.config.mode),
+        reason: plan.choice.reason.clone(),
+        servers: words(&plan.config.servers),
+        spool: loaded.config.spool.path.display().to_string(),
+        config,
+        policy,
+    }))
 }
 
 /// Says what the end of the process before has left in doubt, and what the disk has lost.
 pub(super) fn recovery<S: Running>(spool: &S, log: &dyn EventLog) {
     let in_doubt = spool.in_doubt_at_start();
-    let level = if in_doubt.deliveries == 0 {
-        Level::Info
-    } else {
-        Level::Warning
-    };
-    log.write(
-        &Event::new(level, "recovery")
-            .with("messages", Value::Integer(spool.messages()))
-            .with("deliveries", Value::Integer(in_doubt.deliveries))
-            .with("possible_duplicates", Value::Integer(in_doubt.recipients)),
-    );
+    log.write(&Event::Recovery(Recovery::Found {
+        messages: spool.messages(),
+        deliveries: in_doubt.deliveries,
+        possible_duplicates: in_doubt.recipients,
+    }));
     for id in &in_doubt.messages {
-        let reason = "its delivery was under way when the process before ended";
-        log.write(
-            &Event::new(Level::Warning, "recovery")
-                .with("id", Value::Word(id.to_string()))
-                .with("reason", Value::Quoted(reason.to_owned())),
-        );
+        log.write(&Event::Recovery(Recovery::InDoubt(*id)));
     }
     let vanished = spool.vanished_at_start();
     if vanished > 0 {
-        let reason = "durable transactions have vanished from the spool: its disk or somebody has damaged it";
-        log.write(
-            &Event::new(Level::Error, "recovery")
-                .with("vanished", Value::Integer(vanished))
-                .with("reason", Value::Quoted(reason.to_owned())),
-        );
+        log.write(&Event::Recovery(Recovery::Vanished(vanished)));
     }
 }
 
-/// Writes each warning as an event of this name; of very many, the first.
-pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], name: &'static str, log: &dyn EventLog) {
+/// Writes each warning as an event; of very many, the first.
+pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], about: Subject, log: &dyn EventLog) {
     let words = |warning: &T| warning.to_string();
     for reason in bounded(warnings.iter().map(words)) {
-        log.write(&Event::new(Level::Warning, name).with("reason", Value::Quoted(reason)));
+        log.write(&Event::Warning(Warning { about, reason }));
     }
 }
 

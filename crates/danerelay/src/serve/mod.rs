@@ -31,8 +31,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::Source;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::fault::Fault;
+use mail::event::service::{NotStarted, SpoolTrouble, Stopped, Stopping};
+use mail::event::settings::Subject;
+use mail::event::{Event, EventLog};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spool::Store;
 use tokio::time::MissedTickBehavior;
@@ -75,16 +77,16 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
     let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
-    announce::warn(ownership::root().as_slice(), "config", &*log);
+    announce::warn(ownership::root().as_slice(), Subject::Config, &*log);
     let most = raise_descriptor_limit();
     announce::warn(
         surroundings::descriptors(&loaded.config, most).as_slice(),
-        "limits",
+        Subject::Limits,
         &*log,
     );
     announce::warn(
         surroundings::host_name(&loaded.config).as_slice(),
-        "config",
+        Subject::Config,
         &*log,
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,8 +103,8 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     if let Err(error) = &ended
         && log_is_elsewhere
     {
-        let reason = Value::Quoted(error.to_string());
-        log.write(&Event::new(Level::Error, "not-started").with("reason", reason));
+        let reason = error.to_string();
+        log.write(&Event::NotStarted(NotStarted { reason }));
     }
     log.finish(LAST_LINES);
     ended.map_err(Failure::from)
@@ -129,8 +131,7 @@ fn raise_descriptor_limit() -> u64 {
 /// A panic ends the task that it happens in, never the daemon; the log says where it was.
 fn log_panics(log: Arc<Logger>) {
     std::panic::set_hook(Box::new(move |panic| {
-        let event = Event::new(Level::Error, "fault").with("reason", Value::Quoted(panic.to_string()));
-        log.write(&event.caused_by(Source::Trouble("fault")));
+        log.write(&Event::Fault(Fault::Panic(panic.to_string())));
     }));
 }
 
@@ -162,8 +163,7 @@ impl<S: Store> Daemon<S> {
                     () = signals.stop() => break Verdict::Good,
                 },
                 part = self.parts.ended() => {
-                    let reason = Value::Quoted(format!("the {part} has ended by itself"));
-                    self.log.write(&Event::new(Level::Error, "fault").with("reason", reason));
+                    self.log.write(&Event::Fault(Fault::PartEnded(part)));
                     break Verdict::Bad;
                 }
             }
@@ -172,8 +172,7 @@ impl<S: Store> Daemon<S> {
         tokio::select! {
             () = self.stop() => verdict,
             () = signals.stop() => {
-                let reason = Value::Quoted("told twice to stop".to_owned());
-                self.log.write(&Event::new(Level::Warning, "stopped").with("reason", reason));
+                self.log.write(&Event::Stopped(Stopped::AtOnce));
                 Verdict::Bad
             }
         }
@@ -188,29 +187,17 @@ impl<S: Store> Daemon<S> {
 
     /// Stops accepting, lets transactions end, and closes the spool.
     async fn stop(&mut self) {
-        self.log.write(&Event::new(Level::Info, "stopping"));
+        self.log.write(&Event::Stopping(Stopping::Begun));
         // Without receivers nothing runs that could be told.
         let _ = self.stop_parts.send(true);
         if tokio::time::timeout(GRACE, self.parts.finish()).await.is_err() {
-            let reason = Value::Quoted("transactions took too long and were broken off".to_owned());
-            self.log
-                .write(&Event::new(Level::Warning, "stopping").with("reason", reason));
+            self.log.write(&Event::Stopping(Stopping::BrokenOff));
         }
         let closed = tokio::time::timeout(LAST_WRITES, self.spool.close()).await;
-        let trouble = match closed {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("the disk did not answer in time".to_owned()),
-        };
-        let level = if trouble.is_some() {
-            Level::Error
-        } else {
-            Level::Info
-        };
-        let event = Event::new(level, "stopped");
-        self.log.write(&match trouble {
-            Some(trouble) => event.with("reason", Value::Quoted(trouble)),
-            None => event,
-        });
+        self.log.write(&Event::Stopped(match closed {
+            Ok(Ok(())) => Stopped::InOrder,
+            Ok(Err(error)) => Stopped::SpoolOpen(SpoolTrouble::Failed(error.to_string())),
+            Err(_) => Stopped::SpoolOpen(SpoolTrouble::Late),
+        }));
     }
 }

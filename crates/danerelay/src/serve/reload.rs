@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use dns::TrustAnchors;
 use listener::ListenerConfig;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::resolver::Resolver;
+use mail::event::settings::{PolicyLoaded, Refused, Subject, WaitsForRestart};
+use mail::event::{Event, EventLog};
 use spool::Store;
 
 use super::announce::{bounded, warn};
@@ -47,23 +49,23 @@ impl<S: Store> Daemon<S> {
                 self.reopen_log(&loaded.config.log).await;
                 Ok(self.accept(loaded, policy))
             }
-            Err((name, faults)) => Err(self.refuse(name, &faults).await),
+            Err((about, faults)) => Err(self.refuse(about, &faults).await),
         }
     }
 
-    /// Reads the files. Where one is wrong, says which event is to tell that, and what is wrong with it.
-    async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (&'static str, String)> {
+    /// Reads the files. Where one is wrong, says what it is about, and what is wrong with it.
+    async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
         let reading = tokio::task::spawn_blocking(move || load(named.as_deref(), &anchors));
         let (loaded, policy, anchors) = match tokio::time::timeout(READING, reading).await {
             Ok(Ok(read)) => read?,
-            Ok(Err(panicked)) => return Err(("config", panicked.to_string())),
-            Err(_) => return Err(("config", "reading the files takes too long".to_owned())),
+            Ok(Err(panicked)) => return Err((Subject::Config, panicked.to_string())),
+            Err(_) => return Err((Subject::Config, "reading the files takes too long".to_owned())),
         };
         let settings = settings::listener(&loaded.config, &self.hostname)
-            .map_err(|error| ("config", error.to_string()))?;
+            .map_err(|error| (Subject::Config, error.to_string()))?;
         self.set_trust_anchors(&anchors)
-            .map_err(|faults| ("resolver", faults))?;
+            .map_err(|faults| (Subject::Resolver, faults))?;
         Ok((loaded, policy, settings))
     }
 
@@ -78,29 +80,21 @@ impl<S: Store> Daemon<S> {
         let (count, changed) = (anchors.len(), self.resolver.set_trust_anchors(anchors));
         if changed.map_err(|error| error.to_string())? {
             let file = self.anchor_file().display().to_string();
-            self.log.write(
-                &Event::new(Level::Info, "resolver")
-                    .with("status", Value::Word("trust-anchors".to_owned()))
-                    .with("file", Value::Quoted(file))
-                    .with("anchors", Value::Word(count.to_string())),
-            );
+            let anchors = count;
+            self.log
+                .write(&Event::Resolver(Resolver::TrustAnchors { file, anchors }));
         }
         Ok(())
     }
 
     fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) -> Reloaded {
-        warn(&loaded.warnings, "config", &*self.log);
-        warn(&policy.warnings, "policy", &*self.log);
+        warn(&loaded.warnings, Subject::Config, &*self.log);
+        warn(&policy.warnings, Subject::Policy, &*self.log);
         let waiting = changed(&self.started_with, &loaded.as_table());
         if !waiting.is_empty() {
-            self.log.write(
-                &Event::new(Level::Warning, "config")
-                    .with("changed", Value::Quoted(waiting.join(", ")))
-                    .with(
-                        "reason",
-                        Value::Quoted("takes effect at the next start".to_owned()),
-                    ),
-            );
+            let changed = waiting.clone();
+            self.log
+                .write(&Event::WaitsForRestart(WaitsForRestart { changed }));
         }
         let file = policy
             .file
@@ -112,24 +106,16 @@ impl<S: Store> Daemon<S> {
         self.policy.store(Arc::new(policy.policy));
         self.loaded = loaded;
         self.refresh_unvalidated();
-        self.log.write(
-            &Event::new(Level::Info, "policy")
-                .with("status", Value::Word("loaded".to_owned()))
-                .with("file", Value::Quoted(file)),
-        );
+        self.log.write(&Event::PolicyLoaded(PolicyLoaded { file }));
         Reloaded { warnings, waiting }
     }
 
     /// Each fault is a line of its own. The log file may have been moved away all the same.
-    async fn refuse(&mut self, name: &'static str, faults: &str) -> Refusal {
+    async fn refuse(&mut self, about: Subject, faults: &str) -> Refusal {
         self.reopen_log(&self.loaded.config.log).await;
         let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
-        for fault in bounded(lines.into_iter()) {
-            self.log.write(
-                &Event::new(Level::Error, name)
-                    .with("status", Value::Word("refused".to_owned()))
-                    .with("reason", Value::Quoted(fault)),
-            );
+        for reason in bounded(lines.into_iter()) {
+            self.log.write(&Event::Refused(Refused { about, reason }));
         }
         Refusal::new(RefusalKind::Configuration, faults)
     }
@@ -145,15 +131,15 @@ impl<S: Store> Daemon<S> {
 fn load(
     named: Option<&Path>,
     anchors: &Path,
-) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (&'static str, String)> {
-    let loaded = config::load(named).map_err(|error| ("config", error.to_string()))?;
-    let policy = policy_file::load(&loaded).map_err(|error| ("policy", error.to_string()))?;
+) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)> {
+    let loaded = config::load(named).map_err(|error| (Subject::Config, error.to_string()))?;
+    let policy = policy_file::load(&loaded).map_err(|error| (Subject::Policy, error.to_string()))?;
     // The one in force has the list yet.
     let mut warnings = policy.warnings.iter();
     if let Some(lost) = warnings.find(|warning| warning.remark.loses_a_list()) {
-        return Err(("policy", lost.to_string()));
+        return Err((Subject::Policy, lost.to_string()));
     }
-    let anchors = resolver::trust_anchors(anchors).map_err(|error| ("resolver", error.to_string()))?;
+    let anchors = resolver::trust_anchors(anchors).map_err(|error| (Subject::Resolver, error.to_string()))?;
     Ok((loaded, policy, anchors))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dns::self_test::{self, Fault, Names};
 use dns::{Mode, ResolverError};
-use mail::event::{Event, Level, Value};
+use mail::event::{Event, resolver as event};
 use tokio::time::Instant;
 
 use super::watch::Watch;
@@ -77,21 +77,18 @@ impl Watch {
     /// Says how the resolver is.
     pub(super) fn tell(&self, finding: &Finding) {
         let mode = mode_word(finding.mode);
-        let (level, state, reason) = match &finding.fault {
-            None => (Level::Info, "fine", &finding.reason),
-            Some(fault) => (Level::Error, "failing", fault),
-        };
         self.status.set_resolver(&match &finding.fault {
             None => format!("DNS: {mode}, self-test passed"),
             Some(fault) => format!("DNS FAILS ({mode}): {fault}"),
         });
-        self.events.write(
-            &Event::new(level, "resolver")
-                .with("status", Value::Word(state.to_owned()))
-                .with("dns", Value::Word(mode.to_owned()))
-                .with("reason", Value::Quoted(reason.clone()))
-                .with("servers", Value::Quoted(words(&self.servers))),
-        );
+        self.events.write(&Event::Resolver(event::Resolver::Tested {
+            dns: mode,
+            finding: match &finding.fault {
+                None => event::Finding::Fine(finding.reason.clone()),
+                Some(fault) => event::Finding::Failing(fault.clone()),
+            },
+            servers: words(&self.servers),
+        }));
     }
 }
 
@@ -144,7 +141,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use dns::{Resolver, ResolverConfig, TrustAnchors};
-    use mail::event::EventLog;
+    use mail::event::{EventLog, Record as _};
     use testworld::dns::{DnsFault, Questions, Role, World};
 
     use super::super::notify::Status;
@@ -159,7 +156,7 @@ mod tests {
             self.0
                 .lock()
                 .unwrap()
-                .push(format!("{} {}", event.level, event.to_text()));
+                .push(format!("{} {}", event.level(), event.to_text()));
         }
     }
 

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use listenfd::ListenFd;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::service::Listen;
+use mail::event::{Event, EventLog};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
@@ -71,10 +72,7 @@ fn passed(log: &dyn EventLog) -> Result<Sockets, PassedError> {
         return Err(PassedError::Number(count));
     }
     if let Some(process) = of("LISTEN_PID").filter(|process| *process != std::process::id().to_string()) {
-        let reason = format!(
-            "sockets are passed to process {process} (LISTEN_PID), and this is another: they are not used"
-        );
-        log.write(&Event::new(Level::Warning, "listen").with("reason", Value::Quoted(reason)));
+        log.write(&Event::Listen(Listen::PassedToAnother(process)));
     }
     let mut passed = ListenFd::from_env();
     let mut sockets = Vec::new();
@@ -104,11 +102,12 @@ fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, StartError> {
         match listen(*address) {
             Ok(socket) => sockets.push(socket),
             // Nobody asked for it on a machine without IPv6.
-            Err(error) if !named && (lacks_family(&error) || lacks_address(&error)) => log.write(
-                &Event::new(Level::Warning, "listen")
-                    .with("address", Value::Word(address.to_string()))
-                    .with("reason", Value::Quoted(access::words(&error))),
-            ),
+            Err(error) if !named && (lacks_family(&error) || lacks_address(&error)) => {
+                log.write(&Event::Listen(Listen::NoAddress {
+                    address: *address,
+                    reason: access::words(&error),
+                }));
+            }
             Err(cause) => {
                 return Err(StartError::Listen {
                     address: *address,

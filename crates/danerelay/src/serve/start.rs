@@ -9,7 +9,9 @@ use delivery::{SchedulerHandle, Surroundings, SystemClock};
 use dns::Resolver;
 use listener::{Listener, ListenerConfig};
 use mail::Domain;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::admin::Admin;
+use mail::event::settings::Subject;
+use mail::event::{Event, EventLog};
 use policy::Policy;
 use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{Notify, mpsc, watch};
@@ -95,12 +97,12 @@ pub(super) async fn start(
     policy: LoadedPolicy,
     log: Arc<Logger>,
 ) -> Result<Daemon<impl Store>, StartError> {
-    warn(&loaded.warnings, "config", &*log);
-    warn(&policy.warnings, "policy", &*log);
+    warn(&loaded.warnings, Subject::Config, &*log);
+    warn(&policy.warnings, Subject::Policy, &*log);
     let config = &loaded.config;
     warn(
         &Descriptors::of_this_process().shortages(config),
-        "descriptors",
+        Subject::Descriptors,
         &*log,
     );
     let hostname = settings::hostname(config)?;
@@ -225,17 +227,13 @@ async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
     match Door::open(socket).await {
         Ok(door) => {
             if door.has_replaced_another() {
-                let reason = format!(
-                    "{} was left by a daemon that did not end in order, and is replaced",
-                    socket.display()
-                );
-                log.write(&Event::new(Level::Info, "admin").with("reason", Value::Quoted(reason)));
+                let socket = socket.display().to_string();
+                log.write(&Event::Admin(Admin::SocketReplaced(socket)));
             }
             Some(door)
         }
         Err(error) => {
-            let reason = format!("there is no admin socket: {error}");
-            log.write(&Event::new(Level::Warning, "admin").with("reason", Value::Quoted(reason)));
+            log.write(&Event::Admin(Admin::NoSocket(error.to_string())));
             None
         }
     }

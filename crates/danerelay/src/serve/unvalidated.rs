@@ -5,7 +5,8 @@
 use dns::Mode;
 use jiff::Zoned;
 use mail::Domain;
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::resolver::Resolver;
+use mail::event::{Event, EventLog};
 use policy::Policy;
 use spool::Store;
 
@@ -24,18 +25,10 @@ pub(crate) fn today(settings: &Dns, policy: &Policy) -> Vec<Domain> {
 
 /// What the log says of them; nothing of an empty set at the start.
 pub(super) fn event(names: &[Domain], mode: Mode) -> Event {
-    let list: Vec<&str> = names.iter().map(Domain::as_str).collect();
-    let (level, reason) = match mode {
-        Mode::TrustAd if !names.is_empty() => (
-            Level::Warning,
-            "without effect in trust-ad mode: with `mode = \"trust-ad\"` they belong into the resolver's configuration",
-        ),
-        Mode::TrustAd | Mode::Validate => (Level::Info, "dns.domain_insecure and exceptions of today"),
-    };
-    Event::new(level, "resolver")
-        .with("status", Value::Word("unvalidated".to_owned()))
-        .with("names", Value::Quoted(list.join(", ")))
-        .with("reason", Value::Quoted(reason.to_owned()))
+    Event::Resolver(Resolver::Unvalidated {
+        names: names.to_vec(),
+        has_effect: mode == Mode::Validate,
+    })
 }
 
 impl<S: Store> Daemon<S> {
@@ -56,6 +49,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::path::Path;
 
+    use mail::event::{Level, Record as _};
     use policy::{Sources, Text};
 
     use super::*;
@@ -99,8 +93,8 @@ mod tests {
     #[test]
     fn where_they_have_no_effect_that_is_a_warning() {
         let names = [Domain::parse("a.example").unwrap()];
-        assert_eq!(event(&names, Mode::TrustAd).level, Level::Warning);
-        assert_eq!(event(&names, Mode::Validate).level, Level::Info);
-        assert_eq!(event(&[], Mode::TrustAd).level, Level::Info);
+        assert_eq!(event(&names, Mode::TrustAd).level(), Level::Warning);
+        assert_eq!(event(&names, Mode::Validate).level(), Level::Info);
+        assert_eq!(event(&[], Mode::TrustAd).level(), Level::Info);
     }
 }

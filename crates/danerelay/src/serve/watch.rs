@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dns::self_test::Names;
 use dns::{Expected, Mode, Resolver, Server};
-use mail::event::{Event, EventLog, Level, Value};
+use mail::event::{Event, EventLog, resolver as event};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
@@ -142,26 +142,20 @@ impl Watch {
             return false;
         };
         let (choice, servers) = (resolver::choose(self.mode, Some(system.conf())), system.servers());
-        let event = Event::new(Level::Info, "resolver").with("status", Value::Word("servers".to_owned()));
         let file = system.path().display().to_string();
         // No look-up begins before it is clear whether these are believed.
         let expected = self.resolver.expect_self_test();
         if let Err(error) = self.resolver.set_servers(choice.mode, servers.clone()) {
-            let reason = format!(
-                "{file} has changed: {error}; the servers from before are asked as long as that is so"
-            );
-            self.events.write(&Event {
-                level: Level::Error,
-                ..event.with("reason", Value::Quoted(reason))
-            });
+            let error = error.to_string();
+            self.events
+                .write(&Event::Resolver(event::Resolver::ServersRefused { file, error }));
             return false;
         }
-        self.events.write(
-            &event
-                .with("dns", Value::Word(mode_word(choice.mode).to_owned()))
-                .with("reason", Value::Quoted(format!("{file} has changed")))
-                .with("servers", Value::Quoted(words(&servers))),
-        );
+        self.events.write(&Event::Resolver(event::Resolver::Servers {
+            dns: mode_word(choice.mode),
+            file,
+            servers: words(&servers),
+        }));
         (self.choice, self.servers) = (choice, servers);
         self.expect_test();
         drop(expected);
@@ -184,11 +178,9 @@ impl Watch {
         let Some(passed_over) = system.passed_over() else {
             return;
         };
-        let file = system.path().display();
-        self.events.write(
-            &Event::new(Level::Warning, "resolver")
-                .with("status", Value::Word("passed-over".to_owned()))
-                .with("reason", Value::Quoted(format!("{file}: {passed_over}"))),
-        );
+        self.events.write(&Event::Resolver(event::Resolver::PassedOver {
+            file: system.path().display().to_string(),
+            reason: passed_over.to_string(),
+        }));
     }
 }

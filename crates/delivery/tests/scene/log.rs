@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use mail::event::Value;
+use mail::event::Record as _;
+use mail::record::Value;
 use mail::{Event, EventLog, QueueId};
 
 /// Collects events.
@@ -22,7 +23,7 @@ impl Log {
         let events = self.0.lock().unwrap();
         events
             .iter()
-            .filter(|event| event.name == name)
+            .filter(|event| event.name() == name)
             .map(fields)
             .collect()
     }
@@ -40,16 +41,18 @@ impl Log {
 pub type Line = HashMap<&'static str, String>;
 
 fn fields(event: &Event) -> Line {
-    let text = |value: &Value| match value {
-        Value::Absent => "-".to_owned(),
-        Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Seconds(time) => time.as_secs_f64().to_string(),
-        Value::Stages(stages) => format!("{stages:?}"),
-    };
-    event
-        .fields
-        .iter()
-        .map(|(key, value)| (*key, text(value)))
-        .collect()
+    let mut line = Line::new();
+    event.fields(&mut |key, value| {
+        let text = match value {
+            Value::Absent => "-".to_owned(),
+            Value::Word(text) | Value::Quoted(text) | Value::Address(text) | Value::Path(text) => {
+                text.to_owned()
+            }
+            Value::Integer(number) => number.to_string(),
+            Value::Seconds(time) => time.as_secs_f64().to_string(),
+            Value::Stages(stages) => format!("{stages:?}"),
+        };
+        line.insert(key, text);
+    });
+    line
 }

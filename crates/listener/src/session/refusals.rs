@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use mail::event::{Event, Level, Value};
-use mail::{Mailbox, ReversePath, Source};
-
-use crate::log::client;
+use mail::event::Event;
+use mail::event::client::Rejected;
+use mail::{Mailbox, ReversePath};
 
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
@@ -87,22 +86,17 @@ impl Refusals {
     }
 
     /// The event that tells it.
-    pub(super) fn take(&mut self, client_address: IpAddr) -> Option<Event> {
+    pub(super) fn take(&mut self, client: IpAddr) -> Option<Event> {
         let refused = *self.0.take()?;
-        let path = |path: Option<&str>| path.map_or(Value::Absent, |path| Value::Path(path.to_owned()));
         let subject = refused.subject;
-        let mut event = Event::new(Level::Info, "rejected")
-            .with("client", client(client_address))
-            .with("from", path(subject.from.as_ref().map(ReversePath::as_str)))
-            .with("to", path(subject.to.as_ref().map(Mailbox::as_str)))
-            .with("reply", Value::Quoted(refused.reply))
-            .with("refused", Value::Integer(refused.count));
-        if let Some(command) = subject.command {
-            event = event.with("command", Value::Quoted(command));
-        }
-        if let Some(other) = refused.other {
-            event = event.with("other", Value::Quoted(other));
-        }
-        Some(event.caused_by(Source::client(client_address)))
+        Some(Event::Rejected(Box::new(Rejected {
+            client,
+            from: subject.from,
+            to: subject.to,
+            reply: refused.reply,
+            refused: refused.count,
+            command: subject.command,
+            other: refused.other,
+        })))
     }
 }

@@ -1,0 +1,155 @@
+//! What clients did, and what they were refused.
+
+use std::net::IpAddr;
+
+use crate::record::{Level, Put, Record, Value};
+use crate::source::Source;
+use crate::{Mailbox, QueueId, ReversePath};
+
+/// A client as Postfix writes it; the name would be that of a reverse look-up, which is not made.
+pub(super) fn client(address: IpAddr) -> String {
+    format!("unknown [{address}]")
+}
+
+/// A message is in the spool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// The message.
+    pub id: QueueId,
+    /// Whose it was.
+    pub client: IpAddr,
+    /// Its reverse-path.
+    pub from: ReversePath,
+    /// The number of its recipients.
+    pub recipients: u64,
+    /// The size of its content, in octets.
+    pub size: u64,
+    /// Its Message-ID without angle brackets, if it has one.
+    pub message_id: Option<String>,
+}
+
+impl Record for Accepted {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "accepted"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("id", Value::Word(&self.id.to_string()));
+        put("client", Value::Word(&client(self.client)));
+        put("from", Value::Path(self.from.as_str()));
+        put("nrcpt", Value::Integer(self.recipients));
+        put("size", Value::Integer(self.size));
+        put("message-id", Value::path(self.message_id.as_deref()));
+    }
+}
+
+/// What a session was refused: the first refusal, and how many there were.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    /// Who was refused.
+    pub client: IpAddr,
+    /// The reverse-path of the transaction, if there is one.
+    pub from: Option<ReversePath>,
+    /// The recipient that was refused.
+    pub to: Option<Mailbox>,
+    /// The reply.
+    pub reply: String,
+    /// How many refusals there were.
+    pub refused: u64,
+    /// MAIL or RCPT as the client wrote it, where it makes no sense.
+    pub command: Option<String>,
+    /// The last reply that was another one than the first.
+    pub other: Option<String>,
+}
+
+impl Record for Rejected {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "rejected"
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(Source::client(self.client))
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("client", Value::Word(&client(self.client)));
+        put("from", Value::path(self.from.as_ref().map(ReversePath::as_str)));
+        put("to", Value::path(self.to.as_ref().map(Mailbox::as_str)));
+        put("reply", Value::Quoted(&self.reply));
+        put("refused", Value::Integer(self.refused));
+        if let Some(command) = &self.command {
+            put("command", Value::Quoted(command));
+        }
+        if let Some(other) = &self.other {
+            put("other", Value::Quoted(other));
+        }
+    }
+}
+
+/// There are too many connections.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectionRefused {
+    /// Who was refused.
+    pub client: IpAddr,
+    /// The key of the limit in the configuration.
+    pub limit: &'static str,
+}
+
+impl Record for ConnectionRefused {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "connections"
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(Source::client(self.client))
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("client", Value::Word(&client(self.client)));
+        put("limit", Value::Word(self.limit));
+    }
+}
+
+/// The listener cannot do its work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListenerTrouble {
+    /// `accept`: no connection can be accepted at present.
+    Accept(String),
+    /// `session`: a session ended by a fault of ours.
+    Session(String),
+}
+
+impl Record for ListenerTrouble {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Accept(_) => "accept",
+            Self::Session(_) => "session",
+        }
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(Source::Trouble(self.name()))
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        match self {
+            Self::Accept(reason) | Self::Session(reason) => put("reason", Value::Quoted(reason)),
+        }
+    }
+}

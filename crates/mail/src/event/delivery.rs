@@ -1,0 +1,237 @@
+//! What became of recipients.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::record::{Level, Put, Record, Value, yes_or_no};
+use crate::{
+    DaneVerdict, DeliverySecurity, Domain, Mailbox, Outcome, QueueId, ReversePath, Security, Status,
+};
+
+/// One attempt for one recipient. `to` to `dsn` stand in the order that existing log tooling reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The message.
+    pub id: QueueId,
+    /// Its reverse-path.
+    pub from: ReversePath,
+    /// The recipient.
+    pub to: Mailbox,
+    /// How the policy wants DANE, in the word of the policy file.
+    pub mode: &'static str,
+    /// What DANE had to say.
+    pub dane: DaneVerdict,
+    /// Version and cipher suite of the session, by OpenSSL's names: `TLSv1.3:TLS_AES_256_GCM_SHA384`.
+    pub tls: Option<String>,
+    /// Why there is no session where one was wanted.
+    pub tls_fail: Option<String>,
+    /// How the certificate was verified, by OpenSSL's number and words.
+    pub tls_valid: Option<String>,
+    /// The name of the host.
+    pub host: Option<Domain>,
+    /// The address that was connected to.
+    pub address: Option<IpAddr>,
+    /// The port of the next hop.
+    pub port: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The DNSSEC status of the MX records.
+    pub mx: Option<Security>,
+    /// The TLSA base domain.
+    pub base: Option<Domain>,
+    /// The TLSA record that matched, or those that did not.
+    pub tlsa: Option<String>,
+    /// From the message's arrival to now.
+    pub delay: Duration,
+    /// Before the queue manager, in the queue, connection set-up, transmission.
+    pub delays: [Duration; 4],
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The size of the content, in octets.
+    pub size: u64,
+    /// Whether the sender is told by a report.
+    pub is_told: bool,
+    /// What secured the delivery. It is counted, not written.
+    pub security: DeliverySecurity,
+}
+
+impl Delivery {
+    /// `mx1.example.org [192.0.2.1]`, or the name alone where no connection was made.
+    fn relay(&self) -> Option<String> {
+        match (&self.host, self.address) {
+            (Some(name), Some(address)) => Some(format!("{name} [{address}]")),
+            (Some(name), None) => Some(name.to_string()),
+            (None, Some(address)) => Some(format!("[{address}] [{address}]")),
+            (None, None) => None,
+        }
+    }
+
+    /// What is said of a report: always at the end of a recipient, else where there is one.
+    fn report(&self) -> Option<bool> {
+        match self.outcome.status {
+            Status::Bounced | Status::Expired => Some(self.is_told),
+            Status::Sent | Status::Deferred => self.is_told.then_some(true),
+        }
+    }
+}
+
+impl Record for Delivery {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "delivery"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        let outcome = &self.outcome;
+        put("id", Value::Word(&self.id.to_string()));
+        put("from", Value::Path(self.from.as_str()));
+        put("to", Value::Address(self.to.as_str()));
+        put("mode", Value::Word(&format!("dane {}", self.mode)));
+        match &self.dane {
+            DaneVerdict::NotReached => put("dane", Value::Absent),
+            verdict => put("dane", Value::Quoted(&verdict.to_string())),
+        }
+        put("tls", Value::word(self.tls.as_deref()));
+        put("tlsvalid", Value::quoted(self.tls_valid.as_deref()));
+        put("relay", Value::word(self.relay().as_deref()));
+        put(
+            "dsn",
+            outcome
+                .reply_code
+                .map_or(Value::Absent, |code| Value::Integer(code.get().into())),
+        );
+        put("status", Value::Word(outcome.status.as_str()));
+        put("enhanced", Value::Word(&outcome.enhanced.to_string()));
+        put("port", Value::Integer(self.port.into()));
+        let reply = outcome.reply_code.map(|_| outcome.reason.as_str());
+        put("reply", Value::quoted(reply));
+        put("mx", Value::word(self.mx.map(Security::as_str)));
+        put("base", Value::word(self.base.as_ref().map(Domain::as_str)));
+        put("tlsa", Value::quoted(self.tlsa.as_deref()));
+        put("sts", Value::Absent);
+        put("delay", Value::Seconds(self.delay));
+        put("delays", Value::Stages(&self.delays));
+        put("attempt", Value::Integer(self.attempt.into()));
+        put("size", Value::Integer(self.size));
+        if let (None, Some(fail)) = (&self.tls, &self.tls_fail) {
+            put("tlsfail", Value::Word(fail));
+        }
+        if outcome.reply_code.is_none() {
+            put("reason", Value::Quoted(&outcome.reason));
+        }
+        if let Some(is_told) = self.report() {
+            put("dsn_sent", yes_or_no(is_told));
+        }
+    }
+}
+
+/// A report that nobody can be given: whoever reads the log is the only one to know (RFC 5321 §6.1).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undeliverable {
+    /// The report.
+    pub id: QueueId,
+    /// Whose it was to be.
+    pub to: Mailbox,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Record for Undeliverable {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "undeliverable"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("id", Value::Word(&self.id.to_string()));
+        put("to", Value::Address(self.to.as_str()));
+        put("status", Value::Word(self.outcome.status.as_str()));
+        put("enhanced", Value::Word(&self.outcome.enhanced.to_string()));
+        put("reason", Value::Quoted(&self.outcome.reason));
+        put("dsn_sent", yes_or_no(false));
+    }
+}
+
+/// A report on a message was put into the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportMade {
+    /// The report.
+    pub id: QueueId,
+    /// The message that it is about.
+    pub about: QueueId,
+    /// The sender of that message.
+    pub to: ReversePath,
+    /// What it tells.
+    pub kind: ReportKind,
+}
+
+/// What a report tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// Mail that failed for good.
+    Failed,
+    /// Mail that is late.
+    Delayed,
+    /// Mail that was given to a server that sends no reports.
+    Relayed,
+    /// Several of these.
+    Mixed,
+}
+
+impl ReportKind {
+    /// The word of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delayed => "delayed",
+            Self::Relayed => "relayed",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+impl Record for ReportMade {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "dsn"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("id", Value::Word(&self.id.to_string()));
+        put("about", Value::Word(&self.about.to_string()));
+        put("to", Value::Address(self.to.as_str()));
+        put("kind", Value::Word(self.kind.as_str()));
+    }
+}
+
+/// A clock that went back leaves what waits far ahead of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClockWentBack {
+    /// How many transactions are to be tried earlier for it.
+    pub messages: u64,
+}
+
+impl Record for ClockWentBack {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("messages", Value::Integer(self.messages));
+        let reason = "the clock went back; what waits is tried after the longest delay at the latest";
+        put("reason", Value::Quoted(reason));
+    }
+}

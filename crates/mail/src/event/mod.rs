@@ -1,0 +1,166 @@
+//! Log events: one event, one line, in which no foreign octet can forge a field or a line.
+//!
+//! Each event is a type: its fields are the keys of the line, its level and name belong to it ([`Record`]). [`Event`] is any of
+//! them. A tour, by who writes them:
+//!
+//! * [`client`]: what clients did and were refused; [`delivery`]: what became of recipients.
+//! * [`spool`]: trouble with the queue as those see it who use it; [`store`]: what a store itself reports.
+//! * [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
+//! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: mistakes of ours.
+//! * [`log`]: the log about itself, and what libraries report.
+//!
+//! [`Event::to_text`] writes `key=value, key=value`, [`Event::to_json`] one JSON object, and [`crate::render`] either within a
+//! bound. Where others can cause an event as often as they like, it says who ([`Source`]).
+
+pub mod admin;
+pub mod client;
+pub mod delivery;
+pub mod fault;
+pub mod log;
+mod loose;
+pub mod resolver;
+pub mod service;
+pub mod settings;
+pub mod spool;
+pub mod store;
+
+pub use crate::record::{Level, Put, Record};
+pub use loose::{Loose, Value};
+
+use crate::render::{Form, whole};
+use crate::source::Source;
+
+use self::client::{Accepted, ConnectionRefused, ListenerTrouble, Rejected};
+use self::delivery::{ClockWentBack, Delivery, ReportMade, Undeliverable};
+use self::fault::Fault;
+use self::log::{Library, LogTrouble, Throttled};
+use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
+use self::settings::{PolicyLoaded, Refused, WaitsForRestart, Warning};
+
+/// Where events go. Implementations neither wait for anything nor fail: a log that cannot be written is their concern.
+pub trait EventLog: Send + Sync {
+    /// Writes one event, unless it has a [`Source`] that has caused too many.
+    fn write(&self, event: &Event);
+}
+
+/// One event of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// `delivery`: one attempt for one recipient.
+    Delivery(Box<Delivery>),
+    /// `undeliverable`: a report that nobody can be given.
+    Undeliverable(Undeliverable),
+    /// `dsn`: a report was made.
+    ReportMade(ReportMade),
+    /// `clock`: the clock went back.
+    ClockWentBack(ClockWentBack),
+    /// `accepted`: a message is in the spool.
+    Accepted(Accepted),
+    /// `rejected`: what a session was refused.
+    Rejected(Box<Rejected>),
+    /// `connections`: a limit of connections was reached.
+    ConnectionRefused(ConnectionRefused),
+    /// `accept`, `session`: the listener cannot do its work.
+    Listener(ListenerTrouble),
+    /// `spool`: trouble with the queue.
+    Spool(spool::Spool),
+    /// `spool`: what a store reports.
+    Store(store::Store),
+    /// `fault`: a mistake of ours.
+    Fault(Fault),
+    /// `resolver`: whether DNS can be trusted.
+    Resolver(resolver::Resolver),
+    /// `config`, `policy`, `limits`: a warning.
+    Warning(Warning),
+    /// `config`, `policy`, `resolver`: what was read is not taken.
+    Refused(Refused),
+    /// `config`: what takes effect at the next start.
+    WaitsForRestart(WaitsForRestart),
+    /// `policy`: the policy in force.
+    PolicyLoaded(PolicyLoaded),
+    /// `admin`: what administrators did.
+    Admin(admin::Admin),
+    /// `started`: the daemon serves.
+    Started(Box<Started>),
+    /// `recovery`: what the process before has left.
+    Recovery(Recovery),
+    /// `listen`: an address that is not served.
+    Listen(Listen),
+    /// `not-started`: the daemon ends before it has served.
+    NotStarted(NotStarted),
+    /// `stopping`: no new work is begun.
+    Stopping(Stopping),
+    /// `stopped`: the daemon ends.
+    Stopped(Stopped),
+    /// `log`: the log about itself.
+    Log(LogTrouble),
+    /// `throttled`: events that were left out.
+    Throttled(Throttled),
+    /// `library`: what a library reports.
+    Library(Library),
+    /// What has no type yet.
+    Loose(Loose),
+}
+
+impl Event {
+    /// The event itself.
+    fn record(&self) -> &dyn Record {
+        match self {
+            Self::Delivery(event) => &**event,
+            Self::Undeliverable(event) => event,
+            Self::ReportMade(event) => event,
+            Self::ClockWentBack(event) => event,
+            Self::Accepted(event) => event,
+            Self::Rejected(event) => &**event,
+            Self::ConnectionRefused(event) => event,
+            Self::Listener(event) => event,
+            Self::Spool(event) => event,
+            Self::Store(event) => event,
+            Self::Fault(event) => event,
+            Self::Resolver(event) => event,
+            Self::Warning(event) => event,
+            Self::Refused(event) => event,
+            Self::WaitsForRestart(event) => event,
+            Self::PolicyLoaded(event) => event,
+            Self::Admin(event) => event,
+            Self::Started(event) => &**event,
+            Self::Recovery(event) => event,
+            Self::Listen(event) => event,
+            Self::NotStarted(event) => event,
+            Self::Stopping(event) => event,
+            Self::Stopped(event) => event,
+            Self::Log(event) => event,
+            Self::Throttled(event) => event,
+            Self::Library(event) => event,
+            Self::Loose(event) => event,
+        }
+    }
+
+    /// `key=value, key=value`; all but deliveries end in `event=NAME`.
+    pub fn to_text(&self) -> String {
+        whole(self, Form::Text)
+    }
+
+    /// One JSON object; `timestamp` is RFC 3339 in UTC.
+    pub fn to_json(&self, timestamp: &str) -> String {
+        whole(self, Form::Json(&timestamp))
+    }
+}
+
+impl Record for Event {
+    fn level(&self) -> Level {
+        self.record().level()
+    }
+
+    fn name(&self) -> &'static str {
+        self.record().name()
+    }
+
+    fn source(&self) -> Option<Source> {
+        self.record().source()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        self.record().fields(put);
+    }
+}

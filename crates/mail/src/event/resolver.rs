@@ -1,0 +1,143 @@
+//! Whether DNS can be trusted.
+
+use crate::Domain;
+use crate::record::{Level, Put, Record, Value};
+
+/// How the resolver is, and what has changed about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resolver {
+    /// The self-test passed, or has found a fault.
+    Tested {
+        /// Who validates, in the word of the configuration.
+        dns: &'static str,
+        /// Why it is they, or what is wrong.
+        finding: Finding,
+        /// The servers that are asked.
+        servers: String,
+    },
+    /// The system names other servers, which are asked from now on.
+    Servers {
+        /// Who validates, in the word of the configuration.
+        dns: &'static str,
+        /// The file that names them.
+        file: String,
+        /// The servers.
+        servers: String,
+    },
+    /// The system names other servers that cannot be used.
+    ServersRefused {
+        /// The file that names them.
+        file: String,
+        /// What is wrong with them.
+        error: String,
+    },
+    /// Servers that the system names and that are not asked.
+    PassedOver {
+        /// The file that names them.
+        file: String,
+        /// Which, and why.
+        reason: String,
+    },
+    /// Names below which signatures are not demanded.
+    Unvalidated {
+        /// The names of today.
+        names: Vec<Domain>,
+        /// Whether that has an effect: it is we who validate.
+        has_effect: bool,
+    },
+    /// The trust anchors in force.
+    TrustAnchors {
+        /// Where they are from.
+        file: String,
+        /// How many there are.
+        anchors: usize,
+    },
+}
+
+/// What a self-test has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The resolver validates; why it is the one.
+    Fine(String),
+    /// What is wrong with it.
+    Failing(String),
+}
+
+impl Record for Resolver {
+    fn level(&self) -> Level {
+        match self {
+            Self::Tested {
+                finding: Finding::Failing(_),
+                ..
+            }
+            | Self::ServersRefused { .. } => Level::Error,
+            Self::PassedOver { .. } => Level::Warning,
+            Self::Unvalidated { names, has_effect } if !has_effect && !names.is_empty() => Level::Warning,
+            Self::Tested {
+                finding: Finding::Fine(_),
+                ..
+            }
+            | Self::Servers { .. }
+            | Self::Unvalidated { .. }
+            | Self::TrustAnchors { .. } => Level::Info,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "resolver"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        match self {
+            Self::Tested {
+                dns,
+                finding,
+                servers,
+            } => {
+                let (status, reason) = match finding {
+                    Finding::Fine(reason) => ("fine", reason),
+                    Finding::Failing(fault) => ("failing", fault),
+                };
+                put("status", Value::Word(status));
+                put("dns", Value::Word(dns));
+                put("reason", Value::Quoted(reason));
+                put("servers", Value::Quoted(servers));
+            }
+            Self::Servers { dns, file, servers } => {
+                put("status", Value::Word("servers"));
+                put("dns", Value::Word(dns));
+                put("reason", Value::Quoted(&format!("{file} has changed")));
+                put("servers", Value::Quoted(servers));
+            }
+            Self::ServersRefused { file, error } => {
+                put("status", Value::Word("servers"));
+                let reason = format!(
+                    "{file} has changed: {error}; the servers from before are asked as long as that is so"
+                );
+                put("reason", Value::Quoted(&reason));
+            }
+            Self::PassedOver { file, reason } => {
+                put("status", Value::Word("passed-over"));
+                put("reason", Value::Quoted(&format!("{file}: {reason}")));
+            }
+            Self::Unvalidated { names, .. } => unvalidated(names, self.level(), put),
+            Self::TrustAnchors { file, anchors } => {
+                put("status", Value::Word("trust-anchors"));
+                put("file", Value::Quoted(file));
+                put("anchors", Value::Word(&anchors.to_string()));
+            }
+        }
+    }
+}
+
+fn unvalidated(names: &[Domain], level: Level, put: &mut Put<'_>) {
+    let list: Vec<&str> = names.iter().map(Domain::as_str).collect();
+    let reason = if level == Level::Warning {
+        "without effect in trust-ad mode: with `mode = \"trust-ad\"` they belong into the resolver's configuration"
+    } else {
+        "dns.domain_insecure and exceptions of today"
+    };
+    put("status", Value::Word("unvalidated"));
+    put("names", Value::Quoted(&list.join(", ")));
+    put("reason", Value::Quoted(reason));
+}

@@ -1,0 +1,122 @@
+//! Configuration and policy, as they are read.
+
+use crate::record::{Level, Put, Record, Value};
+
+/// What was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The configuration.
+    Config,
+    /// The descriptors that this process has already.
+    Descriptors,
+    /// The limits of the system for what is configured.
+    Limits,
+    /// The policy and its lists.
+    Policy,
+    /// The trust anchors.
+    Resolver,
+}
+
+impl Subject {
+    /// The name of its events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Descriptors => "descriptors",
+            Self::Limits => "limits",
+            Self::Policy => "policy",
+            Self::Resolver => "resolver",
+        }
+    }
+}
+
+/// Something that the administrator should know of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Warning {
+    /// What it is about.
+    pub about: Subject,
+    /// What there is to know.
+    pub reason: String,
+}
+
+impl Record for Warning {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        self.about.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("reason", Value::Quoted(&self.reason));
+    }
+}
+
+/// A fault in what was read: all that was in force stays so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// Where the fault is.
+    pub about: Subject,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Record for Refused {
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn name(&self) -> &'static str {
+        self.about.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word("refused"));
+        put("reason", Value::Quoted(&self.reason));
+    }
+}
+
+/// Changes that take effect at the next start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitsForRestart {
+    /// The dotted keys.
+    pub changed: Vec<String>,
+}
+
+impl Record for WaitsForRestart {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        Subject::Config.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("changed", Value::Quoted(&self.changed.join(", ")));
+        put("reason", Value::Quoted("takes effect at the next start"));
+    }
+}
+
+/// A policy has come into force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyLoaded {
+    /// Where it is from.
+    pub file: String,
+}
+
+impl Record for PolicyLoaded {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        Subject::Policy.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word("loaded"));
+        put("file", Value::Quoted(&self.file));
+    }
+}

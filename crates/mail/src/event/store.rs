@@ -1,0 +1,188 @@
+//! What a store reports about its own work.
+
+use std::path::PathBuf;
+
+use crate::record::{Level, Put, Record, Value};
+use crate::source::Source;
+
+/// What a store reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Store {
+    /// Something failed that is done again or can be done without.
+    Failed(Failed, String),
+    /// A content whose message has left the spool cannot be removed.
+    NotRemoved {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// The disk has failed, and the log is not carried over until it works again.
+    LogKept,
+    /// The disk works, and the log is carried over.
+    LogCarriedOver,
+    /// The note of how many transactions were durable makes no sense.
+    DurableUnclear,
+    /// Committed transactions are not there any more.
+    Vanished {
+        /// Transactions that were durable.
+        durable: u64,
+        /// Transactions that there are.
+        found: u64,
+    },
+    /// The thread for chores has ended, or panicked.
+    CaretakerGone(Gone),
+    /// Contents that no message names were removed.
+    Swept(u64),
+    /// It can be written to again.
+    Writable,
+}
+
+/// How a thread is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It has ended.
+    Ended,
+    /// It has panicked.
+    Panicked,
+}
+
+/// What failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// Any write.
+    Write,
+    /// A message in the reading of those of which senders are to be told.
+    ReportOfOne,
+    /// The rest of those.
+    Reports,
+    /// A message in the reading of what waits.
+    ScheduleOfMessage,
+    /// A recipient in that.
+    ScheduleOfRecipient,
+    /// Space put aside for bad times.
+    Reserve,
+    /// A note that a delivery is under way.
+    NoteOfDoubt,
+    /// Its end.
+    EndOfDoubt,
+    /// Reading how many transactions were durable.
+    ReadDurable,
+    /// Writing it.
+    NoteDurable,
+    /// A checkpoint.
+    Checkpoint,
+    /// A new beginning of the log.
+    NewLog,
+    /// Sweeping contents that no message names.
+    Sweep,
+    /// Tidying up before the end.
+    Tidy,
+}
+
+impl Failed {
+    fn level(self) -> Level {
+        match self {
+            Self::Write
+            | Self::ReportOfOne
+            | Self::Reports
+            | Self::ScheduleOfMessage
+            | Self::ScheduleOfRecipient => Level::Error,
+            Self::Reserve
+            | Self::ReadDurable
+            | Self::NoteDurable
+            | Self::Checkpoint
+            | Self::NewLog
+            | Self::Sweep
+            | Self::Tidy => Level::Warning,
+            Self::NoteOfDoubt | Self::EndOfDoubt => Level::Debug,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Write => "cannot write to the spool",
+            Self::ReportOfOne => "a message is left out of the reports",
+            Self::Reports => "messages are left out of the reports",
+            Self::ScheduleOfMessage => "a message is left out of the schedule",
+            Self::ScheduleOfRecipient => "a recipient is left out of the schedule",
+            Self::Reserve => "no space could be put aside in the spool",
+            Self::NoteOfDoubt => "cannot note a delivery in doubt",
+            Self::EndOfDoubt => "cannot clear a delivery that was in doubt",
+            Self::ReadDurable => "cannot read how many transactions were durable",
+            Self::NoteDurable => "cannot note how many transactions are durable",
+            Self::Checkpoint => "a checkpoint of the spool failed",
+            Self::NewLog => "the spool's log could not be carried over, and is still kept",
+            Self::Sweep => "cannot sweep the spool",
+            Self::Tidy => "the spool was not tidied up before its end",
+        }
+    }
+}
+
+impl Store {
+    const fn words(&self) -> &'static str {
+        match self {
+            Self::Failed(what, _) => what.words(),
+            Self::NotRemoved { .. } => "cannot remove a delivered content",
+            Self::LogKept => {
+                "the disk has failed: the spool's log is kept, and grows, until the disk works again"
+            }
+            Self::LogCarriedOver => "the disk works: the spool's log is carried over",
+            Self::DurableUnclear => "the number of durable transactions beside the database cannot be read",
+            Self::Vanished { .. } => {
+                "committed transactions have vanished from the spool: its disk or somebody has damaged it, and mail that \
+                 was accepted may be lost, or may be sent again"
+            }
+            Self::CaretakerGone(Gone::Ended) => "the spool's caretaker has ended",
+            Self::CaretakerGone(Gone::Panicked) => "the spool's caretaker has panicked",
+            Self::Swept(_) => "removed contents that no message names",
+            Self::Writable => "the spool can be written to again",
+        }
+    }
+}
+
+impl Record for Store {
+    fn level(&self) -> Level {
+        match self {
+            Self::Failed(what, _) => what.level(),
+            Self::Vanished { .. } => Level::Error,
+            Self::NotRemoved { .. }
+            | Self::LogKept
+            | Self::LogCarriedOver
+            | Self::DurableUnclear
+            | Self::CaretakerGone(_)
+            | Self::Writable => Level::Warning,
+            Self::Swept(_) => Level::Info,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "spool"
+    }
+
+    /// Each is met again with each message while its cause lasts.
+    fn source(&self) -> Option<Source> {
+        Some(Source::Trouble(self.words()))
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("reason", Value::Quoted(self.words()));
+        match self {
+            Self::Failed(_, error) => put("error", Value::Quoted(error)),
+            Self::NotRemoved { path, error } => {
+                put("path", Value::Quoted(&path.to_string_lossy()));
+                put("error", Value::Quoted(error));
+            }
+            Self::Vanished { durable, found } => {
+                put("durable", Value::Integer(*durable));
+                put("found", Value::Integer(*found));
+            }
+            Self::Swept(swept) => put("swept", Value::Integer(*swept)),
+            Self::LogKept
+            | Self::LogCarriedOver
+            | Self::DurableUnclear
+            | Self::CaretakerGone(_)
+            | Self::Writable => {}
+        }
+    }
+}
