@@ -13,25 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy::cause::Failure;
-use policy::decision::{Action, Decision, Requirement};
+use policy::decision::{Action, Decision};
 use smtp::Extension;
 use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use self::damage::end_all;
 use self::pending::{Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
-use crate::clock::{Clock, since};
+use crate::clock::Clock;
+use crate::connections::stage::Stage;
+use crate::connections::{ClearedSession, Connections, InClear, Peer, Places};
 use crate::failure::SessionFailure;
-use crate::host_limits::{HostLimits, Slot};
-use crate::marks::HandshakeMarks;
 use crate::record::HostRecord;
 use crate::round::{DaneFailure, Next, Pass, Round};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
-use crate::session::{Caller, Handshake, Opened};
-use crate::source::SourceAddresses;
-use crate::stage::Stage;
-use crate::tls::Peer;
 use crate::transaction::{self, Judged, RECIPIENTS};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
@@ -76,15 +71,10 @@ pub(crate) enum SuccessReport {
 
 /// What all attempts share.
 pub(crate) struct Deliverer {
-    pub(crate) caller: Caller,
-    pub(crate) sources: SourceAddresses,
-    pub(crate) hosts: HostLimits,
-    pub(crate) marks: HandshakeMarks,
+    pub(crate) connections: Connections,
     /// Below this age a message waits for TLS to work again before it goes in clear.
     pub(crate) first_delay: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Connections that may be open at once, in all.
-    pub(crate) connections: Semaphore,
 }
 
 impl Deliverer {
@@ -137,13 +127,7 @@ struct Attempt<'a, 'd> {
     damage: Option<Damage>,
 }
 
-/// The right to have one connection open.
-struct Places<'a> {
-    host: Slot,
-    _connection: Result<SemaphorePermit<'a>, AcquireError>,
-}
-
-impl<'d> Attempt<'_, 'd> {
+impl Attempt<'_, '_> {
     /// Both rounds over the hosts.
     async fn hosts(&mut self, route: &Route, candidates: &[Candidate]) {
         let mut passed_over = Vec::new();
@@ -201,17 +185,15 @@ impl<'d> Attempt<'_, 'd> {
     }
 
     /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
-    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places<'d>> {
-        let deliverer = self.deliverer;
+    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places> {
+        let connections = &self.deliverer.connections;
         // The place at the host is kept to the end: after another wait for it the answers would be old again.
-        let place = timeout_at(self.last_begin, deliverer.hosts.enter(address))
+        let host_place = timeout_at(self.last_begin, connections.place_at(address))
             .await
             .ok()?;
         loop {
             // Only now: whoever waits for one host, or for look-ups, keeps no place from those who go to others.
-            let connection = timeout_at(self.last_begin, deliverer.connections.acquire())
-                .await
-                .ok()?;
+            let place = timeout_at(self.last_begin, connections.place()).await.ok()?;
             let standing = self.newest.standing(host, address);
             let is_old = standing.is_ok_and(|standing| self.newest.is_old(&standing.host));
             if self.is_late() {
@@ -219,16 +201,16 @@ impl<'d> Attempt<'_, 'd> {
             }
             if !is_old {
                 return Some(Places {
-                    host: place,
-                    _connection: connection,
+                    host: host_place,
+                    connection: place,
                 });
             }
-            drop(connection);
+            drop(place);
             self.newest = Arc::new(self.look_ups.make().await);
         }
     }
 
-    async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places<'_>) -> Next {
+    async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places) -> Next {
         let route = Arc::clone(&self.newest);
         let Candidate { host, decision } = match route.standing(host, address) {
             Ok(standing) => standing,
@@ -258,13 +240,13 @@ impl<'d> Attempt<'_, 'd> {
     }
 
     /// One connection and what comes of it.
-    async fn round(&mut self, round: &Round<'_>, places: Places<'_>) -> Next {
-        let began = std::time::Instant::now();
-        match self.open(round).await {
-            Ok(opened) => {
-                let connection = round.connection(&opened.session, began);
+    async fn round(&mut self, round: &Round<'_>, places: Places) -> Next {
+        let began = Instant::now();
+        match self.open(round, places).await {
+            Ok(session) => {
+                let connection = round.connection(&session, began);
                 let record = HostRecord::connected(round.route, round.host, connection);
-                self.send(opened, round, Arc::new(record), places.host).await
+                self.send(session, round, Arc::new(record)).await
             }
             Err(failure) => {
                 let connection = round.failed_connection(&failure, began);
@@ -285,61 +267,33 @@ impl<'d> Attempt<'_, 'd> {
         }
     }
 
-    /// Opens a session; in clear after a broken handshake where that is allowed.
-    async fn open(&self, round: &Round<'_>) -> Result<Opened, SessionFailure> {
+    async fn open(&self, round: &Round<'_>, places: Places) -> Result<ClearedSession, SessionFailure> {
         let peer = Peer {
             host: round.host.name.as_ref(),
-            address: round.address,
+            socket: SocketAddr::new(round.address, round.route.port),
             dane: round.host.dane.as_ref(),
             witness: None,
         };
-        let socket = SocketAddr::new(round.address, round.route.port);
-        let source = self.deliverer.sources.next(round.address);
-        let caller = &self.deliverer.caller;
-        let opened = caller
-            .open(
-                socket,
-                source,
-                &peer,
-                round.terms.requirement,
-                Handshake::IfOffered,
-            )
-            .await;
-        let failure = match opened {
-            Err(failure)
-                if failure.broke_handshake() && round.terms.requirement == Requirement::Opportunistic =>
-            {
-                failure
-            }
-            opened => return opened,
+        let in_clear = InClear {
+            accepted: self.lease.created,
+            clock: &*self.deliverer.clock,
+            first_delay: self.deliverer.first_delay,
+            last_begin: self.last_begin,
         };
-        let way = failure.to_string();
-        let seen_before = self.deliverer.marks.mark(round.address, &way);
-        if !seen_before && self.age() < self.deliverer.first_delay || self.is_late() {
-            return Err(failure);
-        }
-        let mut opened = caller
-            .open(socket, source, &peer, round.terms.requirement, Handshake::Avoid)
-            .await?;
-        opened.session.tls.fail = failure.tlsfail();
-        Ok(opened)
-    }
-
-    fn age(&self) -> Duration {
-        since(self.lease.created, self.deliverer.clock.now())
+        let connections = &self.deliverer.connections;
+        connections
+            .open(&peer, round.terms.requirement, places, Some(&in_clear))
+            .await
     }
 
     async fn send(
         &mut self,
-        opened: Opened,
+        mut session: ClearedSession,
         round: &Round<'_>,
         record: Arc<HostRecord>,
-        place: Slot,
     ) -> Next {
-        let Opened { mut session, cleared } = opened;
-        let timeouts = &self.deliverer.caller.timeouts;
         let taken = Taken {
-            success_report: if session.extensions.offers(Extension::Dsn) {
+            success_report: if session.offers(Extension::Dsn) {
                 SuccessReport::TheirAffair
             } else {
                 SuccessReport::Ours
@@ -350,7 +304,7 @@ impl<'d> Attempt<'_, 'd> {
         let open: Vec<&LeasedRecipient> = open.map(|one| one.recipient).collect();
         let mut groups = open.chunks(RECIPIENTS);
         while let Some(group) = groups.next() {
-            let ended = transaction::send(&mut session, &cleared, self.lease, group, timeouts).await;
+            let ended = transaction::send(&mut session, self.lease, group).await;
             let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
             for Judged { recipient, verdict } in ended.judged {
                 if let Some(pending) = self.pending.get_mut(&recipient.index) {
@@ -381,11 +335,7 @@ impl<'d> Attempt<'_, 'd> {
             }
         }
         // What was said is to be recorded before anything else (RFC 5321 §4.2.5): nobody waits for the farewell.
-        let limit = timeouts.quit;
-        tokio::spawn(async move {
-            session.wire.quit(limit).await;
-            drop(place);
-        });
+        tokio::spawn(session.quit());
         Next::Host(None)
     }
 }

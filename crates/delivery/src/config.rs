@@ -6,6 +6,8 @@ use std::time::Duration;
 use dns::host::AddressFamily;
 use mail::{Domain, Mailbox};
 
+use crate::connections::stage::Stage;
+
 /// The settings of the delivery side. Defaults stand in the configuration, not here.
 #[derive(Debug, Clone)]
 pub struct DeliveryConfig {
@@ -37,6 +39,28 @@ pub struct DeliveryConfig {
     pub timeouts: Timeouts,
     /// Who is shown in `From` of reports to senders; `None`: postmaster at `hostname`.
     pub postmaster: Option<Mailbox>,
+}
+
+/// How much may be under way at once. It can change while deliveries run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Connections, in all.
+    pub connections: usize,
+    /// Deliveries to one next hop.
+    pub per_destination: usize,
+    /// Connections to one receiving address.
+    pub per_host: usize,
+}
+
+impl DeliveryConfig {
+    /// How much may be under way at once.
+    pub fn windows(&self) -> Windows {
+        Windows {
+            connections: self.connections,
+            per_destination: self.connections_per_destination,
+            per_host: self.connections_per_host,
+        }
+    }
 }
 
 /// The retry schedule: the first delays one by one, the last of them for ever, until `max_age`.
@@ -75,4 +99,23 @@ pub struct Timeouts {
     pub rset: Duration,
     /// QUIT to its reply.
     pub quit: Duration,
+}
+
+impl Timeouts {
+    /// The time of a stage.
+    pub fn of(&self, stage: Stage) -> Duration {
+        match stage {
+            Stage::Connect => self.connect,
+            Stage::Banner => self.banner,
+            Stage::Ehlo => self.ehlo,
+            Stage::Starttls => self.starttls,
+            Stage::Mail => self.mail,
+            Stage::Rcpt => self.rcpt,
+            Stage::Data => self.data,
+            Stage::Body => self.body,
+            Stage::FinalDot => self.final_dot,
+            Stage::Rset => self.rset,
+            Stage::Quit => self.quit,
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! The way of one due message: lease, route, attempt, settlement, report.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dns::Resolver;
@@ -10,20 +9,16 @@ use mail::event::{Level, Value};
 use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Source, Status};
 use policy::Policy;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::attempt::{Deliverer, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
-use crate::config::DeliveryConfig;
-use crate::host_limits::HostLimits;
-use crate::marks::HandshakeMarks;
+use crate::config::{DeliveryConfig, Windows};
+use crate::connections::{Connections, TlsClient};
 use crate::record::{Delays, DeliveryLine};
 use crate::reports::{DelaysAlone, Reporter, Telling};
 use crate::route::LookUps;
-use crate::session::Caller;
 use crate::settle::{Settled, Settler};
-use crate::source::SourceAddresses;
-use crate::tls::TlsClient;
 
 /// What deliveries need from outside.
 pub struct Surroundings<S> {
@@ -102,17 +97,9 @@ impl<S: Spool> Delivery<S> {
             postmaster: config.postmaster.clone(),
         };
         let deliverer = Deliverer {
-            caller: Caller {
-                hostname,
-                timeouts: config.timeouts.clone(),
-                tls: surroundings.tls,
-            },
-            sources: SourceAddresses::new(&config.source_addresses),
-            hosts: HostLimits::new(config.connections_per_host),
-            marks: HandshakeMarks::default(),
+            connections: Connections::new(&config, hostname, surroundings.tls),
             first_delay: config.retry.first_delay(),
             clock: Arc::clone(&surroundings.clock),
-            connections: Semaphore::new(config.connections.max(1)),
         };
         Self {
             spool: surroundings.spool,
@@ -126,9 +113,14 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
+    /// Changes how many connections may be open at once.
+    pub(crate) fn resize(&self, windows: Windows) {
+        self.deliverer.connections.resize(windows);
+    }
+
     /// Forgets what was learnt about receiving hosts.
     pub(crate) fn forget_hosts(&self) {
-        self.deliverer.marks.clear();
+        self.deliverer.connections.forget_hosts();
     }
 
     /// One attempt, and the report if it brought something to tell.

@@ -9,7 +9,7 @@ use policy::decision::Requirement;
 use smtp::Reply;
 use spool::Damage;
 
-use crate::stage::Stage;
+use crate::connections::stage::Stage;
 
 /// Octets of a server's reply that are kept: with words of ours in front it is within the 2048 of a report.
 const REPLY_SHOWN: usize = 1_980;

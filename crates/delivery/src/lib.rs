@@ -24,13 +24,11 @@
 //! connection's place while it looks up names, unless what it knew grew old in waiting for that place.
 
 mod attempt;
-mod clearance;
 pub mod clock;
 pub mod config;
+pub mod connections;
 mod delivery;
 pub mod failure;
-mod host_limits;
-mod marks;
 mod original;
 pub mod probe;
 mod record;
@@ -40,15 +38,10 @@ mod round;
 pub mod route;
 mod schedule;
 pub mod scheduler;
-mod session;
 mod settle;
-mod source;
-pub mod stage;
-mod tls;
-mod transaction;
+pub mod transaction;
 mod turns;
 mod untold;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,10 +51,10 @@ use spool::Spool;
 use tokio::sync::watch;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{DeliveryConfig, RetrySchedule, Timeouts};
+pub use config::{DeliveryConfig, RetrySchedule, Timeouts, Windows};
+pub use connections::TlsClient;
 pub use delivery::Surroundings;
 pub use scheduler::SchedulerHandle;
-pub use tls::TlsClient;
 
 /// Deliveries under way get this long to end once the daemon is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -77,8 +70,7 @@ pub fn start<S: Spool>(
 ) -> Result<(SchedulerHandle, tokio::task::JoinHandle<()>), AddressError> {
     let hostname = DomainPart::parse(&config.hostname)?;
     let limits = scheduler::Limits {
-        connections: config.connections,
-        per_destination: config.connections_per_destination,
+        windows: config.windows(),
         longest_delay: config.retry.longest_delay(),
         delays_gathered: reports::delays_gathered(config.delay_warning),
     };

@@ -10,11 +10,9 @@ use policy::decision::{Action, Decision, Requirement};
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
+use crate::connections::{Connections, Peer, TlsClient, Witness};
 use crate::failure::Standing;
 use crate::route::{Candidate, Route, RouteHost};
-use crate::session::{Caller, Handshake};
-use crate::source::SourceAddresses;
-use crate::tls::{Peer, TlsClient, Witness};
 
 /// What became of one host.
 #[derive(Debug, Clone)]
@@ -62,20 +60,14 @@ impl HostProbe<'_> {
 
 /// Opens sessions as a delivery does.
 pub struct Prober {
-    caller: Caller,
-    sources: SourceAddresses,
+    connections: Connections,
 }
 
 impl Prober {
     /// Fails if `config.hostname` cannot be said in EHLO.
     pub fn new(config: &DeliveryConfig, tls: &TlsClient) -> Result<Self, AddressError> {
         Ok(Self {
-            caller: Caller {
-                hostname: DomainPart::parse(&config.hostname)?,
-                timeouts: config.timeouts.clone(),
-                tls: tls.clone(),
-            },
-            sources: SourceAddresses::new(&config.source_addresses),
+            connections: Connections::new(config, DomainPart::parse(&config.hostname)?, tls.clone()),
         })
     }
 
@@ -146,14 +138,12 @@ impl Prober {
         let (address, witness) = (socket.ip(), Witness::default());
         let peer = Peer {
             host: host.name.as_ref(),
-            address,
+            socket,
             dane: host.dane.as_ref(),
             witness: Some(&witness),
         };
-        let source = self.sources.next(address);
-        let opening = self
-            .caller
-            .open(socket, source, &peer, requirement, Handshake::IfOffered);
+        let places = self.connections.places(address).await;
+        let opening = self.connections.open(&peer, requirement, places, None);
         let mut probe = Probe {
             address,
             requirement,
@@ -167,11 +157,11 @@ impl Prober {
             later_in_clear: false,
         };
         match opening.await {
-            Ok(opened) => {
-                let facts = opened.session.tls;
+            Ok(session) => {
+                let facts = session.tls().clone();
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
                 probe.unprotected = facts.fail.filter(|_| probe.session.is_none());
-                opened.session.wire.quit(self.caller.timeouts.quit).await;
+                session.quit().await;
             }
             Err(failure) => {
                 probe.valid = failure.verify_code();

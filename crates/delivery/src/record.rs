@@ -1,7 +1,7 @@
 //! What the log says about the host behind an outcome, and the delivery event itself.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dane::TlsaRecord;
 use mail::event::{Level, Value};
@@ -13,9 +13,10 @@ use policy::decision::Requirement;
 use policy::facts::MtaSts;
 use policy::settings::DaneMode;
 use spool::{LeasedRecipient, Settlement};
+use tokio::time::Instant;
 
+use crate::connections::{DanePeer, TlsFacts};
 use crate::route::{Route, RouteHost};
-use crate::tls::{DanePeer, TlsFacts};
 
 /// TLSA records that a line names where none of them matched.
 const RECORDS: usize = 4;

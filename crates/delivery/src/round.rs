@@ -1,18 +1,17 @@
 //! One address of one host: what is asked of it, and what it came to.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use dane::VerifyCode;
 use mail::{DaneVerdict, FailCause};
 use policy::cause::Failure;
 use policy::decision::{Action, HostDecision, Requirement};
+use tokio::time::Instant;
 
+use crate::connections::{ClearedSession, TlsFacts};
 use crate::failure::{SessionFailure, Standing};
 use crate::record::Connection;
 use crate::route::{Route, RouteHost};
-use crate::session::Session;
-use crate::tls::TlsFacts;
 
 /// Where to go on after one address.
 pub(crate) enum Next {
@@ -102,10 +101,13 @@ impl Round<'_> {
         }
     }
 
-    pub(crate) fn connection(&self, session: &Session, began: Instant) -> Connection {
-        let mut tls = session.tls.clone();
+    pub(crate) fn connection(&self, session: &ClearedSession, began: Instant) -> Connection {
+        let mut tls = session.tls().clone();
         tls.valid = self.terms.failed_check.or(tls.valid);
-        self.ready_now(tls, began)
+        Connection {
+            requirement: session.requirement(),
+            ..self.ready_now(tls, began)
+        }
     }
 
     pub(crate) fn failed_connection(&self, failure: &SessionFailure, began: Instant) -> Connection {

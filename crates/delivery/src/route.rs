@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub(crate) use self::age::{LookUps, too_late};
 pub use self::hosts::{Candidate, RouteHost};
 use crate::config::DeliveryConfig;
-use crate::tls::DanePeer;
+use crate::connections::DanePeer;
 
 /// MX hosts that are looked at; the rest of a longer list is not (RFC 5321 §5.1 asks for at least two).
 const HOSTS: usize = 32;

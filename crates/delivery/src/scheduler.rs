@@ -19,6 +19,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis};
+use crate::config::Windows;
 use crate::delivery::{Again, Delivery, Job, Left};
 use crate::reports::DelaysAlone;
 use crate::schedule::Schedule;
@@ -51,6 +52,8 @@ enum Message {
     Report(Vec<QueueId>),
     /// What was learnt about hosts is to be forgotten.
     ForgetHosts,
+    /// More or less may be under way at once.
+    Resize(Windows),
 }
 
 /// What the scan at start found.
@@ -82,6 +85,11 @@ impl SchedulerHandle {
         self.tell(Message::ForgetHosts);
     }
 
+    /// Lets more or less be under way at once. What is under way goes on.
+    pub fn resize(&self, windows: Windows) {
+        self.tell(Message::Resize(windows));
+    }
+
     fn tell(&self, message: Message) {
         let _ = self.0.send(message);
     }
@@ -90,8 +98,7 @@ impl SchedulerHandle {
 /// Limits of the scheduler.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    pub(crate) connections: usize,
-    pub(crate) per_destination: usize,
+    pub(crate) windows: Windows,
     /// The longest delay between two attempts, without jitter.
     pub(crate) longest_delay: Duration,
     /// How long the news that a message is late waits for more of its kind.
@@ -143,7 +150,7 @@ impl<S: Spool> Scheduler<S> {
             inbox,
             found,
             schedule: Schedule::new(limits.longest_delay.max(SPOOL_TROUBLE)),
-            turns: Turns::new(limits.per_destination),
+            turns: Turns::new(limits.windows.per_destination),
             untold: Untold::default(),
             damaged: HashMap::new(),
             running: JoinSet::new(),
@@ -194,6 +201,11 @@ impl<S: Spool> Scheduler<S> {
                 }
             }
             Message::ForgetHosts => self.delivery.forget_hosts(),
+            Message::Resize(windows) => {
+                self.limits.windows = windows;
+                self.turns.resize(windows.per_destination);
+                self.delivery.resize(windows);
+            }
         }
     }
 
@@ -240,7 +252,7 @@ impl<S: Spool> Scheduler<S> {
     }
 
     fn has_room(&self) -> bool {
-        self.running.len() < self.limits.connections.saturating_mul(LOOKING_UP)
+        self.running.len() < self.limits.windows.connections.saturating_mul(LOOKING_UP)
     }
 
     fn start(&mut self, task: Task) {

@@ -9,12 +9,10 @@ use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
 use spool::{Damage, Lease, LeasedRecipient, SpoolError};
 
-use crate::clearance::Cleared;
-use crate::config::Timeouts;
+use crate::connections::ClearedSession;
+use crate::connections::stage::Stage;
 use crate::failure::{BeyondAscii, SessionFailure};
 use crate::original;
-use crate::session::Session;
-use crate::stage::Stage;
 
 /// Recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of pipelined
 /// commands, so that neither side waits for the other to read (RFC 2920 §3.1).
@@ -22,7 +20,7 @@ pub(crate) const RECIPIENTS: usize = 100;
 
 /// What a transaction made of one recipient.
 #[derive(Debug, Clone)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The server took responsibility, with this reply to the final dot.
     Accepted(Reply),
     /// It did not.
@@ -44,25 +42,28 @@ impl Verdict {
 
 /// A recipient and what a transaction made of it.
 #[derive(Debug)]
-pub(crate) struct Judged<'a> {
-    pub(crate) recipient: &'a LeasedRecipient,
-    pub(crate) verdict: Verdict,
+pub struct Judged<'a> {
+    /// The recipient.
+    pub recipient: &'a LeasedRecipient,
+    /// What became of it.
+    pub verdict: Verdict,
 }
 
-/// What a transaction made of its recipients, and whether the session is good for another.
-pub(crate) struct Ended<'a> {
-    pub(crate) judged: Vec<Judged<'a>>,
-    pub(crate) usable: bool,
+/// What a transaction made of its recipients.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// Each recipient once, in no order.
+    pub judged: Vec<Judged<'a>>,
+    /// Whether the session is good for another transaction.
+    pub usable: bool,
 }
 
-/// Sends a message to some recipients of its lease, [`RECIPIENTS`] at most. `_cleared` says that the session meets its
-/// requirement; without one nothing is ever sent.
-pub(crate) async fn send<'a>(
-    session: &mut Session,
-    _cleared: &Cleared,
+/// Sends a message to some recipients of its lease, at most 100. Only a session that has met its requirement can be given
+/// one: see [`crate::connections::session`].
+pub async fn send<'a>(
+    session: &mut ClearedSession,
     lease: &Lease,
     recipients: &[&'a LeasedRecipient],
-    timeouts: &Timeouts,
 ) -> Ended<'a> {
     let (mut unfit, mut fit) = (Vec::new(), Vec::new());
     for recipient in recipients {
@@ -77,7 +78,7 @@ pub(crate) async fn send<'a>(
             usable: true,
         }
     } else {
-        exchange(session, lease, fit, timeouts).await
+        exchange(session, lease, fit).await
     };
     ended.judged.append(&mut unfit);
     ended
@@ -85,20 +86,19 @@ pub(crate) async fn send<'a>(
 
 /// The transaction with those for whom the server is fit.
 async fn exchange<'a>(
-    session: &mut Session,
+    session: &mut ClearedSession,
     lease: &Lease,
     recipients: Vec<&'a LeasedRecipient>,
-    timeouts: &Timeouts,
 ) -> Ended<'a> {
     let smtputf8 = lease.parameters.smtputf8 || recipients.iter().any(|one| needs_smtputf8(session, one));
     let addressed = recipients.into_iter().map(|one| Addressed::new(one, smtputf8));
     let mut addressed: Vec<Addressed<'a>> = addressed.collect();
-    if session.unfinished
-        && let Err(failure) = reset(session, timeouts).await
+    if session.is_unfinished()
+        && let Err(failure) = reset(session).await
     {
-        return Ended::all(addressed, &failure, false);
+        return Ended::without_content(addressed, &failure, false);
     }
-    session.unfinished = true;
+    session.begin();
     let mail = Command::MailFrom {
         reverse_path: &lease.reverse_path,
         size: lease.size,
@@ -107,18 +107,18 @@ async fn exchange<'a>(
             ..lease.parameters.clone()
         },
     };
-    let envelope = if session.extensions.offers(Extension::Pipelining) {
-        pipelined(session, &mail, &mut addressed, timeouts).await
+    let envelope = if session.offers(Extension::Pipelining) {
+        pipelined(session, &mail, &mut addressed).await
     } else {
-        one_by_one(session, &mail, &mut addressed, timeouts).await
+        one_by_one(session, &mail, &mut addressed).await
     };
     match envelope {
-        Ok(Envelope::Answered { data }) => content(session, lease, addressed, data, timeouts).await,
+        Ok(Envelope::Answered { data }) => content(session, lease, addressed, data).await,
         Ok(Envelope::SenderRefused { reply, usable }) => {
             let failure = SessionFailure::Refused(Stage::Mail, reply);
-            Ended::all(addressed, &failure, usable)
+            Ended::without_content(addressed, &failure, usable)
         }
-        Err(failure) => Ended::all(addressed, &failure, false),
+        Err(failure) => Ended::without_content(addressed, &failure, false),
     }
 }
 
@@ -148,11 +148,8 @@ impl<'a> Addressed<'a> {
 }
 
 /// Ends what is left of the transaction before (RFC 5321 §4.1.1.5): a second MAIL within it would be refused.
-async fn reset(session: &mut Session, timeouts: &Timeouts) -> Result<(), SessionFailure> {
-    let Session { wire, extensions, .. } = session;
-    let reply = wire
-        .command(&Command::Rset, extensions, Stage::Rset, timeouts.rset)
-        .await?;
+async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
+    let reply = session.command(&Command::Rset, Stage::Rset).await?;
     if reply.code.class() == 2 {
         Ok(())
     } else {
@@ -161,9 +158,9 @@ async fn reset(session: &mut Session, timeouts: &Timeouts) -> Result<(), Session
 }
 
 /// What the server has said cannot be sent at all, or not to this recipient.
-fn unfit(session: &Session, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
-    let offers = |extension| session.extensions.offers(extension);
-    match session.extensions.size_limit() {
+fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
+    let offers = |extension| session.offers(extension);
+    match session.size_limit() {
         Some(limit) if lease.size > limit => return Some(SessionFailure::TooLarge(limit)),
         Some(_) | None => {}
     }
@@ -180,9 +177,9 @@ fn unfit(session: &Session, lease: &Lease, recipient: &LeasedRecipient) -> Optio
 }
 
 /// Whether a recipient can be named in a transaction with SMTPUTF8 only. An ORCPT goes to servers with DSN only.
-fn needs_smtputf8(session: &Session, recipient: &LeasedRecipient) -> bool {
+fn needs_smtputf8(session: &ClearedSession, recipient: &LeasedRecipient) -> bool {
     !recipient.address.is_ascii()
-        || session.extensions.offers(Extension::Dsn) && original::needs_smtputf8(&recipient.parameters)
+        || session.offers(Extension::Dsn) && original::needs_smtputf8(&recipient.parameters)
 }
 
 /// What the envelope came to.
@@ -202,72 +199,61 @@ fn cut_short(recipients: &mut [Addressed<'_>], last: Reply) -> Envelope {
 }
 
 async fn pipelined(
-    session: &mut Session,
+    session: &mut ClearedSession,
     mail: &Command<'_>,
     recipients: &mut [Addressed<'_>],
-    timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
-    let Session { wire, extensions, .. } = session;
-    wire.queue(mail, extensions);
+    session.queue(mail);
     for addressed in recipients.iter() {
-        wire.queue(&addressed.command(), extensions);
+        session.queue(&addressed.command());
     }
-    wire.queue(&Command::Data, extensions);
-    wire.flush(Stage::Mail, timeouts.mail).await?;
-    let mail = wire.reply(Stage::Mail, timeouts.mail).await?;
+    session.queue(&Command::Data);
+    session.flush(Stage::Mail).await?;
+    let mail = session.reply(Stage::Mail).await?;
     if mail.code.class() != 2 {
         let over = mail.code.get() == 421;
         // The refusal stands, whatever becomes of the replies behind it.
-        let usable = !over && after_refusal(session, recipients.len(), timeouts).await.is_ok();
+        let usable = !over && after_refusal(session, recipients.len()).await.is_ok();
         return Ok(Envelope::SenderRefused { reply: mail, usable });
     }
     for addressed in recipients.iter_mut() {
-        let reply = wire.reply(Stage::Rcpt, timeouts.rcpt).await?;
+        let reply = session.reply(Stage::Rcpt).await?;
         if reply.code.get() == 421 {
             return Ok(cut_short(recipients, reply));
         }
         addressed.reply = Some(reply);
     }
-    let data = Some(wire.reply(Stage::Data, timeouts.data).await?);
+    let data = Some(session.reply(Stage::Data).await?);
     Ok(Envelope::Answered { data })
 }
 
 /// Reads what is left of a group whose MAIL was refused. A server that yet says 354 waits for content: it gets none
 /// but the end (RFC 2920 §3.1).
-async fn after_refusal(
-    session: &mut Session,
-    recipients: usize,
-    timeouts: &Timeouts,
-) -> Result<(), SessionFailure> {
-    let wire = &mut session.wire;
+async fn after_refusal(session: &mut ClearedSession, recipients: usize) -> Result<(), SessionFailure> {
     for _ in 0..recipients {
-        wire.reply(Stage::Rcpt, timeouts.rcpt).await?;
+        session.reply(Stage::Rcpt).await?;
     }
-    let data = wire.reply(Stage::Data, timeouts.data).await?;
+    let data = session.reply(Stage::Data).await?;
     if data.code.get() == 354 {
-        wire.write(b".\r\n", Stage::Body, timeouts.body).await?;
-        wire.reply(Stage::FinalDot, timeouts.final_dot).await?;
+        session.write(b".\r\n", Stage::Body).await?;
+        session.reply(Stage::FinalDot).await?;
     }
     Ok(())
 }
 
 async fn one_by_one(
-    session: &mut Session,
+    session: &mut ClearedSession,
     mail: &Command<'_>,
     recipients: &mut [Addressed<'_>],
-    timeouts: &Timeouts,
 ) -> Result<Envelope, SessionFailure> {
-    let Session { wire, extensions, .. } = session;
-    let reply = wire.command(mail, extensions, Stage::Mail, timeouts.mail).await?;
+    let reply = session.command(mail, Stage::Mail).await?;
     if reply.code.class() != 2 {
         let usable = reply.code.get() != 421;
         return Ok(Envelope::SenderRefused { reply, usable });
     }
     for addressed in recipients.iter_mut() {
         let command = addressed.command();
-        let reply = wire
-            .command(&command, extensions, Stage::Rcpt, timeouts.rcpt)
-            .await?;
+        let reply = session.command(&command, Stage::Rcpt).await?;
         if reply.code.get() == 421 {
             return Ok(cut_short(recipients, reply));
         }
@@ -276,29 +262,26 @@ async fn one_by_one(
     if !recipients.iter().any(Addressed::is_accepted) {
         return Ok(Envelope::Answered { data: None });
     }
-    let data = wire
-        .command(&Command::Data, extensions, Stage::Data, timeouts.data)
-        .await?;
+    let data = session.command(&Command::Data, Stage::Data).await?;
     Ok(Envelope::Answered { data: Some(data) })
 }
 
 async fn content<'a>(
-    session: &mut Session,
+    session: &mut ClearedSession,
     lease: &Lease,
     recipients: Vec<Addressed<'a>>,
     data: Option<Reply>,
-    timeouts: &Timeouts,
 ) -> Ended<'a> {
     let accepted = recipients.iter().any(Addressed::is_accepted);
     let outcome = match data {
         Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::Refused(Stage::Data, data)),
-        Some(_) if accepted => body(session, lease, timeouts).await,
-        Some(_) => empty_body(session, timeouts).await,
+        Some(_) if accepted => body(session, lease).await,
+        Some(_) => empty_body(session).await,
         None => return Ended::answered(recipients, None, true),
     };
     let usable = match &outcome {
         Verdict::Accepted(_) => {
-            session.unfinished = false;
+            session.finish();
             true
         }
         Verdict::Failed(failure) => is_in_step(failure),
@@ -316,27 +299,27 @@ fn is_in_step(failure: &SessionFailure) -> bool {
 
 /// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1). The verdict is about
 /// nobody; any reply means that the session can go on.
-async fn empty_body(session: &mut Session, timeouts: &Timeouts) -> Verdict {
-    let wire = &mut session.wire;
-    let written = wire.write(b".\r\n", Stage::Body, timeouts.body).await;
+async fn empty_body(session: &mut ClearedSession) -> Verdict {
+    let written = session.write(b".\r\n", Stage::Body).await;
     let replied = match written {
-        Ok(()) => wire.reply(Stage::FinalDot, timeouts.final_dot).await,
+        Ok(()) => session.reply(Stage::FinalDot).await,
         Err(failure) => Err(failure),
     };
     replied.map_or_else(Verdict::Failed, Verdict::Accepted)
 }
 
-async fn body(session: &mut Session, lease: &Lease, timeouts: &Timeouts) -> Verdict {
+async fn body(session: &mut ClearedSession, lease: &Lease) -> Verdict {
     // Each block that makes progress has its time, and the whole a floor of 1 KB/s.
-    let floor = timeouts
+    let floor = session
+        .timeouts()
         .body
         .saturating_add(Duration::from_secs(lease.size / 1024));
-    match tokio::time::timeout(floor, stream_content(session, lease, timeouts)).await {
+    match tokio::time::timeout(floor, stream_content(session, lease)).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => return Verdict::Failed(early_reply(session, failure).await),
         Err(_) => return Verdict::Failed(SessionFailure::TimedOut(Stage::Body)),
     }
-    match session.wire.reply(Stage::FinalDot, timeouts.final_dot).await {
+    match session.reply(Stage::FinalDot).await {
         Ok(reply) if reply.code.class() == 2 => Verdict::Accepted(reply),
         Ok(reply) => Verdict::Failed(SessionFailure::Refused(Stage::FinalDot, reply)),
         Err(failure) => Verdict::Open(failure),
@@ -345,11 +328,7 @@ async fn body(session: &mut Session, lease: &Lease, timeouts: &Timeouts) -> Verd
 
 /// Sends the content and the final dot. If it cannot be read to its end, or is not what was once written, the dot is never
 /// sent and the connection given up, by which the server cancels the transaction (RFC 5321 §3.8).
-async fn stream_content(
-    session: &mut Session,
-    lease: &Lease,
-    timeouts: &Timeouts,
-) -> Result<(), SessionFailure> {
+async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(), SessionFailure> {
     let unreadable = |error: SpoolError| match error {
         SpoolError::Damaged(damage) => SessionFailure::Damaged(damage),
         error => SessionFailure::Content(error.to_string()),
@@ -361,7 +340,7 @@ async fn stream_content(
     // One block is held back, so that the end of the content leaves together with the last of it.
     while let Some(chunk) = reader.next().await.map_err(unreadable)? {
         if !block.is_empty() {
-            session.wire.write(&block, Stage::Body, timeouts.body).await?;
+            session.write(&block, Stage::Body).await?;
             block.clear();
         }
         stuffer.push(&chunk, &mut block).map_err(unfit)?;
@@ -369,15 +348,15 @@ async fn stream_content(
     stuffer.finish(&mut block).map_err(unfit)?;
     // Once the final dot is out, a crash leaves it open whether the message has arrived.
     lease.in_doubt();
-    session.wire.write(&block, Stage::Body, timeouts.body).await
+    session.write(&block, Stage::Body).await
 }
 
 /// A server that stops reading has often said why.
-async fn early_reply(session: &mut Session, failure: SessionFailure) -> SessionFailure {
+async fn early_reply(session: &mut ClearedSession, failure: SessionFailure) -> SessionFailure {
     if !matches!(failure, SessionFailure::Closed(_)) {
         return failure;
     }
-    match session.wire.reply(Stage::Body, Duration::from_secs(1)).await {
+    match session.reply_within(Stage::Body, Duration::from_secs(1)).await {
         Ok(reply) if !reply.is_positive() => SessionFailure::Refused(Stage::Body, reply),
         Ok(_) | Err(_) => failure,
     }
@@ -393,12 +372,18 @@ impl<'a> Judged<'a> {
 }
 
 impl<'a> Ended<'a> {
-    fn all(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
-        let judged = recipients
-            .into_iter()
-            .map(|addressed| Judged::failed(addressed.recipient, failure.clone()))
-            .collect();
-        Self { judged, usable }
+    /// The content was never asked for. Who was refused before that stays refused.
+    fn without_content(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
+        let judged = recipients.into_iter().map(|addressed| match addressed.reply {
+            Some(reply) if reply.code.class() != 2 => {
+                Judged::failed(addressed.recipient, SessionFailure::Refused(Stage::Rcpt, reply))
+            }
+            Some(_) | None => Judged::failed(addressed.recipient, failure.clone()),
+        });
+        Self {
+            judged: judged.collect(),
+            usable,
+        }
     }
 
     /// Joins the reply that each recipient got with what became of the content.

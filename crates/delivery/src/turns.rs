@@ -36,6 +36,15 @@ impl Turns {
         }
     }
 
+    /// Changes how many jobs may be under way at once to one destination.
+    pub(crate) fn resize(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+        let waiting: Vec<Arc<NextHop>> = self.destinations.keys().cloned().collect();
+        for next_hop in &waiting {
+            self.offer_turn(next_hop);
+        }
+    }
+
     /// Adds a job at the end of its destination's row, unless it stands there already.
     pub(crate) fn push(&mut self, job: Job) {
         let next_hop = Arc::clone(&job.next_hop);
@@ -48,14 +57,23 @@ impl Turns {
 
     /// The next job that may begin; it counts as under way until [`Turns::ended`].
     pub(crate) fn next(&mut self) -> Option<Job> {
-        let next_hop = self.ready.pop_front()?;
-        let destination = self.destinations.get_mut(&next_hop)?;
-        destination.in_turn = false;
-        let job = destination.waiting.pop_front()?;
-        destination.messages.remove(&job.id);
-        destination.active += 1;
-        self.offer_turn(&next_hop);
-        Some(job)
+        while let Some(next_hop) = self.ready.pop_front() {
+            let Some(destination) = self.destinations.get_mut(&next_hop) else {
+                continue;
+            };
+            destination.in_turn = false;
+            if destination.active >= self.limit {
+                continue;
+            }
+            let Some(job) = destination.waiting.pop_front() else {
+                continue;
+            };
+            destination.messages.remove(&job.id);
+            destination.active += 1;
+            self.offer_turn(&next_hop);
+            return Some(job);
+        }
+        None
     }
 
     /// A job has ended: its destination has room for another.
@@ -131,5 +149,27 @@ mod tests {
         turns.ended(&begun[2]);
         turns.ended(&last);
         assert!(turns.destinations.is_empty() && turns.ready.is_empty());
+    }
+
+    #[test]
+    fn a_wider_window_lets_more_begin_and_a_narrower_one_waits() {
+        let mut turns = Turns::new(1);
+        for _ in 0..4 {
+            turns.push(job("a.example"));
+        }
+        let first = turns.next().unwrap();
+        assert!(turns.next().is_none());
+        turns.resize(3);
+        let begun: Vec<Job> = std::iter::from_fn(|| turns.next()).collect();
+        assert_eq!(begun.len(), 2);
+        turns.resize(2);
+        turns.ended(&first);
+        assert!(turns.next().is_none());
+        turns.ended(&begun[0]);
+        // It had its turn already when the window became narrower.
+        turns.resize(1);
+        assert!(turns.next().is_none());
+        turns.resize(2);
+        assert!(turns.next().is_some());
     }
 }

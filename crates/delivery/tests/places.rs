@@ -10,6 +10,7 @@ mod scene;
 
 use std::time::Duration;
 
+use delivery::Windows;
 use jiff::Timestamp;
 use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, single, single_at};
 use scene::{Scene, Setting};
@@ -37,6 +38,35 @@ async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
     scene.expect("a@quick.test", &[SENT]).await;
     assert_eq!(quick.messages().len(), 1);
     assert_eq!(slow.messages().len(), 0, "it was not that slow");
+    assert!(slow.wait_for_messages(3, scene::LIMIT).await);
+}
+
+#[tokio::test]
+async fn windows_become_wider_while_deliveries_run() {
+    let setting = Setting {
+        connections: 1,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let slow = single(&scene, "slow").await;
+    slow.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))]);
+    for _ in 0..3 {
+        scene.queue(&["a@slow.test"], CONTENT, Timestamp::now()).await;
+    }
+    while slow.count_of("MAIL") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(slow.count_of("MAIL"), 1);
+    scene.scheduler().resize(Windows {
+        connections: 3,
+        per_destination: 20,
+        per_host: 20,
+    });
+    while slow.count_of("MAIL") < 3 {
+        assert_eq!(slow.messages().len(), 0, "they went one by one");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     assert!(slow.wait_for_messages(3, scene::LIMIT).await);
 }
 

@@ -7,7 +7,7 @@ use dns::host::{AddressFamily, Answers};
 use mail::Domain;
 use policy::facts::Host;
 
-use crate::tls::DanePeer;
+use crate::connections::DanePeer;
 
 /// A host of a route and what is decided about it.
 pub type Candidate = policy::decision::Candidate<RouteHost>;

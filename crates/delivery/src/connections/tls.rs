@@ -1,14 +1,15 @@
 //! The handshake: one requirement in, a clearance or a failure out.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use dane::{
     ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, TlsaSet,
     VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
 };
 use mail::Domain;
+use parking_lot::Mutex;
 use policy::decision::Requirement;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
@@ -16,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::clearance::Clearance;
+use super::clearance::Achieved;
 use crate::failure::SessionFailure;
 
 /// What every handshake shares.
@@ -30,7 +31,7 @@ pub struct TlsClient {
 pub(crate) struct Peer<'a> {
     /// The MX host; `None` where the peer is known by its address alone.
     pub(crate) host: Option<&'a Domain>,
-    pub(crate) address: IpAddr,
+    pub(crate) socket: SocketAddr,
     /// What DNS says about its keys, where it says something.
     pub(crate) dane: Option<&'a DanePeer>,
     /// Where its certificates are noted, if somebody wants to see them.
@@ -44,15 +45,19 @@ pub(crate) struct Witness(Mutex<Vec<CertificateDer<'static>>>);
 impl Witness {
     /// The certificates, leaf first; none where the handshake did not get as far.
     pub(crate) fn into_chain(self) -> Vec<CertificateDer<'static>> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.0.into_inner()
     }
 
     fn note(&self, chain: Vec<CertificateDer<'static>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        *self.0.lock() = chain;
     }
 }
 
 impl Peer<'_> {
+    pub(super) fn address(&self) -> IpAddr {
+        self.socket.ip()
+    }
+
     /// Notes the certificates of a server that was refused.
     fn refused(&self, chain: impl FnOnce() -> Vec<CertificateDer<'static>>) {
         if let Some(witness) = self.witness {
@@ -91,11 +96,11 @@ pub(crate) struct TlsFacts {
     pub(crate) matched: Option<String>,
 }
 
-/// A completed handshake.
-pub(crate) struct Secured {
-    pub(crate) stream: TlsStream<TcpStream>,
-    pub(crate) facts: TlsFacts,
-    pub(crate) clearance: Clearance,
+/// A completed handshake: the stream, and what was achieved on it.
+pub(super) struct Handshaken {
+    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) facts: TlsFacts,
+    pub(super) achieved: Achieved,
 }
 
 impl TlsClient {
@@ -105,24 +110,24 @@ impl TlsClient {
     }
 
     /// Makes the handshake and meets `requirement` with it, or fails.
-    pub(crate) async fn handshake(
+    pub(super) async fn handshake(
         &self,
         stream: TcpStream,
         peer: &Peer<'_>,
         requirement: Requirement,
-    ) -> Result<Secured, SessionFailure> {
-        let secured = match requirement {
+    ) -> Result<Handshaken, SessionFailure> {
+        let handshaken = match requirement {
             Requirement::Opportunistic | Requirement::Encrypted => self.record(stream, peer).await,
             Requirement::Pkix => self.authenticate_by_name(stream, peer).await,
             Requirement::Dane | Requirement::DaneAndPkix => {
                 self.authenticate_by_dane(stream, peer, requirement).await
             }
         }?;
-        peer.shown(secured.stream.get_ref().1);
-        Ok(secured)
+        peer.shown(handshaken.stream.get_ref().1);
+        Ok(handshaken)
     }
 
-    async fn record(&self, stream: TcpStream, peer: &Peer<'_>) -> Result<Secured, SessionFailure> {
+    async fn record(&self, stream: TcpStream, peer: &Peer<'_>) -> Result<Handshaken, SessionFailure> {
         let name = sni(peer);
         let verifier = match &self.webpki {
             Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name.clone()),
@@ -137,10 +142,10 @@ impl TlsClient {
             valid,
             ..session_facts(stream.get_ref().1)
         };
-        Ok(Secured {
+        Ok(Handshaken {
             stream,
             facts,
-            clearance: Clearance::encrypted(),
+            achieved: Achieved::Encrypted,
         })
     }
 
@@ -148,7 +153,7 @@ impl TlsClient {
         &self,
         stream: TcpStream,
         peer: &Peer<'_>,
-    ) -> Result<Secured, SessionFailure> {
+    ) -> Result<Handshaken, SessionFailure> {
         let webpki = self
             .webpki
             .as_ref()
@@ -167,10 +172,10 @@ impl TlsClient {
             valid: Some(VerifyCode::OK),
             ..session_facts(stream.get_ref().1)
         };
-        Ok(Secured {
+        Ok(Handshaken {
             stream,
             facts,
-            clearance: Clearance::by_name(proof),
+            achieved: Achieved::ByName(proof),
         })
     }
 
@@ -179,7 +184,7 @@ impl TlsClient {
         stream: TcpStream,
         peer: &Peer<'_>,
         requirement: Requirement,
-    ) -> Result<Secured, SessionFailure> {
+    ) -> Result<Handshaken, SessionFailure> {
         let dane = peer.dane.ok_or_else(unproven)?;
         let verifier = self.dane_verifier(dane, peer, requirement)?;
         let stream = connect(stream, self.configs.dane(&verifier), usable_name(&dane.base)?)
@@ -192,10 +197,10 @@ impl TlsClient {
             matched: Some(proof.matched().record.fingerprint().to_string()),
             ..session_facts(stream.get_ref().1)
         };
-        Ok(Secured {
+        Ok(Handshaken {
             stream,
             facts,
-            clearance: Clearance::by_dane(proof),
+            achieved: Achieved::ByDane(proof),
         })
     }
 
@@ -227,8 +232,8 @@ impl TlsClient {
 fn sni(peer: &Peer<'_>) -> ServerName<'static> {
     let name = peer.dane.map(|dane| &dane.base).or(peer.host);
     match name {
-        Some(name) => opportunistic_server_name(name.as_str(), peer.address),
-        None => ServerName::IpAddress(peer.address.into()),
+        Some(name) => opportunistic_server_name(name.as_str(), peer.address()),
+        None => ServerName::IpAddress(peer.address().into()),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// How long a broken handshake is remembered.
 const MEMORY: Duration = Duration::from_hours(24);
@@ -17,7 +19,7 @@ pub(crate) struct HandshakeMarks(Mutex<HashMap<IpAddr, (String, Instant)>>);
 impl HandshakeMarks {
     /// Remembers that the handshake with `address` broke in this way; true if it did so before.
     pub(crate) fn mark(&self, address: IpAddr, way: &str) -> bool {
-        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.0.lock();
         if marks.len() >= HOSTS && !marks.contains_key(&address) {
             marks.clear();
         }
@@ -27,7 +29,7 @@ impl HandshakeMarks {
 
     /// Forgets all.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.lock().clear();
     }
 }
 

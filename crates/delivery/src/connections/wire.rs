@@ -3,20 +3,21 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use smtp::{Command, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
+use super::stage::Stage;
+use crate::config::Timeouts;
 use crate::failure::SessionFailure;
-use crate::stage::Stage;
 
 /// A connection in clear or under TLS.
-pub(crate) enum Stream {
+pub(super) enum Stream {
     /// In clear.
     Plain(TcpStream),
     /// Under TLS.
@@ -55,47 +56,49 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A connection that speaks in commands and replies.
-pub(crate) struct Wire {
+/// A connection that speaks in commands and replies, each within the time of its stage.
+pub(super) struct Wire {
     stream: Stream,
+    timeouts: Timeouts,
     input: BytesMut,
     output: BytesMut,
     replies: ReplyParser,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, timeouts: Timeouts) -> Self {
         Self {
             stream,
+            timeouts,
             input: BytesMut::with_capacity(1024),
             output: BytesMut::with_capacity(1024),
             replies: ReplyParser::new(),
         }
     }
 
+    /// How long each stage may take.
+    pub(super) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
     /// Appends a command to what [`Wire::flush`] will send.
-    pub(crate) fn queue(&mut self, command: &Command<'_>, extensions: &Extensions) {
+    pub(super) fn queue(&mut self, command: &Command<'_>, extensions: &Extensions) {
         command.write_to(extensions, &mut self.output);
     }
 
     /// Sends what was queued.
-    pub(crate) async fn flush(&mut self, stage: Stage, limit: Duration) -> Result<(), SessionFailure> {
+    pub(super) async fn flush(&mut self, stage: Stage) -> Result<(), SessionFailure> {
         let output = self.output.split().freeze();
-        self.write(&output, stage, limit).await
+        self.write(&output, stage).await
     }
 
     /// Sends octets of the content; each call is a block with a time of its own.
-    pub(crate) async fn write(
-        &mut self,
-        octets: &[u8],
-        stage: Stage,
-        limit: Duration,
-    ) -> Result<(), SessionFailure> {
+    pub(super) async fn write(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
         let sending = async {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
         };
-        match timeout(limit, sending).await {
+        match timeout(self.timeouts.of(stage), sending).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(SessionFailure::from_io(stage, &error)),
             Err(_) => Err(SessionFailure::TimedOut(stage)),
@@ -103,7 +106,16 @@ impl Wire {
     }
 
     /// Reads one reply; the time limit is for the whole of it, so that no drip of octets stretches it.
-    pub(crate) async fn reply(&mut self, stage: Stage, limit: Duration) -> Result<Reply, SessionFailure> {
+    pub(super) async fn reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
+        self.reply_within(stage, self.timeouts.of(stage)).await
+    }
+
+    /// Reads one reply in a time of its own.
+    pub(super) async fn reply_within(
+        &mut self,
+        stage: Stage,
+        limit: Duration,
+    ) -> Result<Reply, SessionFailure> {
         match timeout(limit, self.read_reply(stage)).await {
             Ok(result) => result,
             Err(_) => Err(SessionFailure::TimedOut(stage)),
@@ -128,22 +140,22 @@ impl Wire {
     }
 
     /// Sends one command and reads its reply.
-    pub(crate) async fn command(
+    pub(super) async fn command(
         &mut self,
         command: &Command<'_>,
         extensions: &Extensions,
         stage: Stage,
-        limit: Duration,
     ) -> Result<Reply, SessionFailure> {
-        let began = Instant::now();
+        let (began, limit) = (Instant::now(), self.timeouts.of(stage));
         self.queue(command, extensions);
-        self.flush(stage, limit).await?;
-        self.reply(stage, limit.saturating_sub(began.elapsed())).await
+        self.flush(stage).await?;
+        self.reply_within(stage, limit.saturating_sub(began.elapsed()))
+            .await
     }
 
     /// Gives up the clear connection for a handshake. Octets that arrived ahead of it are somebody's attempt to
     /// slip replies into the protected session (RFC 3207 §6): they fail the host.
-    pub(crate) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
+    pub(super) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
         match self.stream {
             Stream::Plain(stream) if self.input.is_empty() => Ok(stream),
             Stream::Plain(_) | Stream::Tls(_) => Err(SessionFailure::ResponseInjection),
@@ -151,10 +163,10 @@ impl Wire {
     }
 
     /// Says QUIT and closes; nothing that happens now changes anything (RFC 5321 §4.1.1.10).
-    pub(crate) async fn quit(mut self, limit: Duration) {
+    pub(super) async fn quit(mut self) {
         let _ = self
-            .command(&Command::Quit, &Extensions::none(), Stage::Quit, limit)
+            .command(&Command::Quit, &Extensions::none(), Stage::Quit)
             .await;
-        let _ = timeout(limit, self.stream.shutdown()).await;
+        let _ = timeout(self.timeouts.quit, self.stream.shutdown()).await;
     }
 }

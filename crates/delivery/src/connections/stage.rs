@@ -34,7 +34,7 @@ const EHLO_KEPT: usize = 16 * 1024;
 
 impl Stage {
     /// How many octets of a reply at this stage are kept.
-    pub(crate) fn kept(self) -> usize {
+    pub(super) fn kept(self) -> usize {
         match self {
             Self::Ehlo => EHLO_KEPT,
             Self::Connect

@@ -1,0 +1,59 @@
+//! What a connection has achieved, and whether that is enough.
+//!
+//! What was achieved never leaves the session in which it was achieved: it is made beside the stream that it speaks of
+//! ([`super::tls`]) and is from then on a private part of the session's state ([`super::session`]).
+
+use dane::{DaneProof, PkixProof};
+use policy::decision::Requirement;
+
+/// What a connection has achieved. What says that the server is the right one can be made only from a proof that a
+/// verifier of crate `dane` gave out for that handshake.
+#[derive(Debug)]
+pub(super) enum Achieved {
+    Clear,
+    Encrypted,
+    #[expect(dead_code, reason = "the proof is kept to be held, not to be read")]
+    ByName(PkixProof),
+    ByDane(DaneProof),
+}
+
+impl Achieved {
+    /// Whether it meets `requirement`.
+    pub(super) fn meets(&self, requirement: Requirement) -> bool {
+        match (requirement, self) {
+            (Requirement::Opportunistic, _)
+            | (Requirement::Encrypted, Self::Encrypted | Self::ByName(_) | Self::ByDane(_))
+            | (Requirement::Pkix, Self::ByName(_))
+            | (Requirement::Dane, Self::ByDane(_)) => true,
+            (Requirement::DaneAndPkix | Requirement::Pkix, Self::ByDane(proof)) => proof.pkix().is_some(),
+            (Requirement::Encrypted, Self::Clear)
+            | (Requirement::Pkix, Self::Clear | Self::Encrypted)
+            | (
+                Requirement::Dane | Requirement::DaneAndPkix,
+                Self::Clear | Self::Encrypted | Self::ByName(_),
+            ) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_less_is_enough() {
+        assert!(Achieved::Clear.meets(Requirement::Opportunistic));
+        assert!(Achieved::Encrypted.meets(Requirement::Encrypted));
+        for requirement in [
+            Requirement::Encrypted,
+            Requirement::Pkix,
+            Requirement::Dane,
+            Requirement::DaneAndPkix,
+        ] {
+            assert!(!Achieved::Clear.meets(requirement), "{requirement:?}");
+        }
+        for requirement in [Requirement::Pkix, Requirement::Dane, Requirement::DaneAndPkix] {
+            assert!(!Achieved::Encrypted.meets(requirement), "{requirement:?}");
+        }
+    }
+}
