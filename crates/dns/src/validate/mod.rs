@@ -122,11 +122,9 @@ impl Validator {
         let mut flaw = None;
         for signer in signers(message, question) {
             let zone = match self.chain.descend(&signer, work).await? {
-                // The signer is above the name, or the same.
-                Standing::Unsigned => return Ok(Proved::Status(Security::Insecure)),
                 Standing::Signed(zone) if zone.apex == signer => zone,
-                // It is no zone.
-                Standing::Signed(_) => continue,
+                // It is no zone; or it is unsigned, which says nothing where a trust anchor lies between it and the name.
+                Standing::Signed(_) | Standing::Unsigned => continue,
             };
             match proven_by(&zone, message, question, finding, work)? {
                 Proven::Status(security) => return Ok(Proved::Status(security)),

@@ -42,6 +42,16 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
     let mut left = SIGNATURES_OF_MESSAGE;
     limit_signatures(&mut message.answers, &mut left);
     limit_signatures(&mut message.authorities, &mut left);
+    // Denials that nobody signed prove nothing, and each is looked at as a set of its own.
+    let signed: HashSet<(Name, RecordType)> = message
+        .authorities
+        .iter()
+        .filter_map(|record| Some((record.name.clone(), signature(record)?.input().type_covered)))
+        .collect();
+    message.authorities.retain(|record| match record.record_type() {
+        RecordType::NSEC | RecordType::NSEC3 => signed.contains(&(record.name.clone(), record.record_type())),
+        _ => true,
+    });
     message
 }
 
