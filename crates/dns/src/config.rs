@@ -28,7 +28,8 @@ pub struct ResolverConfig {
     pub servers: Vec<Server>,
     /// Where validation ends. Not used with [`Mode::TrustAd`].
     pub trust_anchors: TrustAnchors,
-    /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say.
+    /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say,
+    /// except below a trust anchor that is closer.
     /// Not used with [`Mode::TrustAd`]: there the resolver has its own.
     pub domain_insecure: Vec<Domain>,
     /// The deadline of one look-up, with all aliases and all keys on the way.

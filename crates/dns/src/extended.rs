@@ -9,6 +9,8 @@ use hickory_proto::rr::rdata::opt::EdnsOption;
 const EXTENDED_ERROR: u16 = 15;
 /// Its codes for failed validation: bogus, expired, not yet valid, DNSKEY missing, RRSIGs missing; NSEC missing.
 const VALIDATION_FAILED: [u16; 6] = [6, 7, 8, 9, 10, 12];
+/// Its codes for servers that cannot be reached: no reachable authority, network error.
+const OUT_OF_REACH: [u16; 2] = [22, 23];
 /// The most characters of a server's text that are passed on.
 const TEXT: usize = 100;
 
@@ -53,6 +55,11 @@ impl ExtendedError {
     /// The first of a message that has any.
     pub(crate) fn of(message: &Message) -> Option<Self> {
         options(message).next()
+    }
+
+    /// Whether any in a message says that those who know were not reached.
+    pub(crate) fn says_out_of_reach(message: &Message) -> bool {
+        options(message).any(|error| OUT_OF_REACH.contains(&error.code))
     }
 
     /// Whether any in a message says that validation failed.

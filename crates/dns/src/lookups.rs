@@ -384,7 +384,7 @@ impl Lookups {
             return Err(state.upstream.nobody());
         }
         match state.mode {
-            Mode::Validate if state.insecure.iter().any(|zone| zone.zone_of(name)) => {
+            Mode::Validate if state.is_exempt(name) => {
                 state.validator.unvalidated(name, record_type, work).await
             }
             Mode::Validate => state.validator.hop(name, record_type, work).await,

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hickory_proto::dnssec::Algorithm;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, Security};
 
+use crate::algorithm;
 use crate::asked::{Asked, Found, TlsaFound};
 use crate::belief::Expected;
 use crate::budget::{Cost, Walk};
@@ -196,6 +198,15 @@ impl Resolver {
     /// The SOA at a name where we validate, past the cache.
     pub(crate) async fn validated_soa(&self, name: &Domain) -> Lookup<RData> {
         self.lookups.validated(&to_name(name)?, RecordType::SOA).await
+    }
+
+    /// The algorithms with which the zone of this name is signed, as its DS records say that are secure.
+    pub(crate) async fn algorithms(&self, zone: &Domain) -> Result<Vec<Algorithm>, NoAnswer> {
+        let answer = self.lookups.validated(&to_name(zone)?, RecordType::DS).await?;
+        Ok(match answer.security {
+            Security::Secure => algorithm::of_delegation(answer.records()),
+            Security::Insecure => Vec::new(),
+        })
     }
 
     /// Whether any server passes the root's signatures on.

@@ -8,6 +8,7 @@ use mail::{Domain, Security};
 
 pub use crate::fault::Fault;
 
+use crate::algorithm;
 use crate::belief::Unproved;
 use crate::hop::Finding;
 use crate::trusting::Witness;
@@ -19,8 +20,8 @@ use crate::{Data, Mode, NoAnswer, Resolver};
 pub struct Names {
     /// Names in signed zones: whatever is found at them must be secure.
     pub secure: Vec<Domain>,
-    /// Names that are broken on purpose: they must not be answered. Where all of them have ceased to exist, as a signed zone
-    /// above them proves, they show nothing.
+    /// Names that are broken on purpose: they must not be answered. One shows nothing that has ceased to exist, as a signed zone
+    /// above it proves, or whose zone is signed with no algorithm that has to count (RFC 9905 §2).
     pub bogus: Vec<Domain>,
 }
 
@@ -151,6 +152,17 @@ impl Asked<'_> {
     }
 }
 
+impl Asked<'_> {
+    /// Whether the zone of a name is signed, and with nothing that counts here: another validator may take it for unsigned, too.
+    async fn has_no_algorithm_that_counts(&self, zone: &Domain) -> bool {
+        let algorithms = match self {
+            Self::Ourselves(resolver) => resolver.algorithms(zone).await,
+            Self::Server(witness) => witness.algorithms(zone).await,
+        };
+        algorithms.is_ok_and(|all| !all.is_empty() && !all.into_iter().any(algorithm::counts))
+    }
+}
+
 /// What was found at a name.
 struct Found {
     security: Security,
@@ -183,6 +195,9 @@ async fn bogus(names: &[Domain], asked: &Asked<'_>) -> Result<(), Fault> {
         match asked.look(name).await {
             Err(_) => return Ok(()),
             Ok(found) if !found.exists && found.security == Security::Secure => {}
+            Ok(found)
+                if found.security == Security::Insecure && asked.has_no_algorithm_that_counts(name).await => {
+            }
             Ok(_) if fault.is_ok() => fault = Err(Fault::BogusAnswered(name.clone())),
             Ok(_) => {}
         }

@@ -38,6 +38,15 @@ impl State {
         }
     }
 
+    /// Whether nothing is validated at a name: the closest anchor above it, of those that there are, is a negative one. As in
+    /// Unbound, so that an island can be trusted below a zone that is not, and a zone below one that is be exempt.
+    pub(crate) fn is_exempt(&self, name: &Name) -> bool {
+        let above = self.insecure.iter().filter(|zone| zone.zone_of(name));
+        let negative = above.map(Name::num_labels).max();
+        let positive = self.validator.anchors().zone_above(name).map(Name::num_labels);
+        negative.is_some() && negative >= positive
+    }
+
     /// The same with other trust anchors. Keys, delegations and verdicts on signatures stay with those of before.
     pub(crate) fn anchored(&self, anchors: TrustAnchors, octets: usize) -> Self {
         let validator = Validator::new(Arc::clone(&self.upstream), anchors, octets);

@@ -8,11 +8,13 @@
 
 use std::sync::Arc;
 
+use hickory_proto::dnssec::Algorithm;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 
 use crate::NoAnswer;
+use crate::algorithm;
 use crate::belief::{Moment, Unproved};
 use crate::extended::ExtendedError;
 use crate::fault::Fault;
@@ -20,7 +22,6 @@ use crate::flaw::Flaw;
 use crate::hop::{Finding, Hop, is_answer, is_denied_compactly, read};
 use crate::outage::Outage;
 use crate::record::to_name;
-
 use crate::upstream::{Asking, Reply, Source, Upstream};
 
 /// A resolver that leaves the validation to others.
@@ -42,6 +43,14 @@ enum Passed {
     On(NoAnswer),
     /// The server has validated, and refuses: no other overrules that.
     Final(NoAnswer),
+}
+
+impl Passed {
+    fn into_failure(self) -> NoAnswer {
+        match self {
+            Self::On(failure) | Self::Final(failure) => failure,
+        }
+    }
 }
 
 impl Trusting {
@@ -137,7 +146,7 @@ impl Trusting {
         let reply = self.upstream.ask(server, question, Asking::Validated).await;
         let reply = reply.map_err(Passed::On)?;
         if !is_answer(&reply.message, question) {
-            return Err(self.refusal(server, question, &reply).await);
+            return Err(self.overruled_by_none(server, asked, question, &reply).await);
         }
         let (finding, ttl) =
             read(&reply.message, question).map_err(|failure| Passed::On(failure.at_server(&reply.server)))?;
@@ -179,12 +188,11 @@ impl Trusting {
         Ok(())
     }
 
-    /// Whether the server validates: the root is signed, so its SOA comes with AD, or the bit means nothing. It is not set in
-    /// the question (DO asks for it as well, RFC 4035 §3.2.3), so that no server has it in its answer that only copies it.
+    /// Whether the server validates: the root is signed, so its SOA comes with AD, or the bit means nothing.
     async fn prove(&self, server: &Source) -> Result<Moment, Unproved> {
         let question = Query::query(Name::root(), RecordType::SOA);
         let asked = server.credit.now();
-        let reply = self.upstream.ask(server, &question, Asking::Proof).await;
+        let reply = self.upstream.ask(server, &question, Asking::Validated).await;
         let reply = reply.map_err(|failure| Unproved::Failed(failure.ours()))?;
         if !is_answer(&reply.message, &question) {
             return Err(Unproved::Failed(
@@ -209,8 +217,29 @@ impl Trusting {
         }
     }
 
+    /// A refusal, which no other server overrules if it is SERVFAIL and this server shows that it validates: it may have found
+    /// the data bogus and not say so. One that says that it reaches nobody has found nothing.
+    async fn overruled_by_none(
+        &self,
+        server: &Source,
+        asked: Moment,
+        question: &Query,
+        reply: &Reply,
+    ) -> Passed {
+        match self.refusal(server, question, reply).await {
+            Passed::On(refusal)
+                if reply.message.metadata.response_code == ResponseCode::ServFail
+                    && !ExtendedError::says_out_of_reach(&reply.message)
+                    && self.proof(server, asked).await.is_ok() =>
+            {
+                Passed::Final(refusal)
+            }
+            passed => passed,
+        }
+    }
+
     /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when the
-    /// same server is asked not to validate. That data is not used. Where neither tells, nobody overrules the server.
+    /// same server is asked not to validate. That data is not used. Where silence follows, nobody overrules the server.
     async fn refusal(&self, server: &Source, question: &Query, reply: &Reply) -> Passed {
         let refusal = reply.failure(question);
         if reply.message.metadata.response_code != ResponseCode::ServFail {
@@ -250,8 +279,17 @@ impl Witness<'_> {
     pub(crate) async fn soa(&self, name: &Domain) -> Result<Hop, NoAnswer> {
         let name = to_name(name)?;
         let answer = self.trusting.answer(self.server, &name, RecordType::SOA).await;
-        answer.map_err(|passed| match passed {
-            Passed::On(failure) | Passed::Final(failure) => failure,
+        answer.map_err(Passed::into_failure)
+    }
+
+    /// The algorithms with which the zone of this name is signed, as its DS records say that are secure here.
+    pub(crate) async fn algorithms(&self, zone: &Domain) -> Result<Vec<Algorithm>, NoAnswer> {
+        let name = to_name(zone)?;
+        let answer = self.trusting.answer(self.server, &name, RecordType::DS).await;
+        let hop = answer.map_err(Passed::into_failure)?;
+        Ok(match (hop.security, hop.finding) {
+            (Security::Secure, Finding::Records(records)) => algorithm::of_delegation(&records),
+            _ => Vec::new(),
         })
     }
 

@@ -35,13 +35,12 @@ const LONGEST_TTL: u32 = u32::MAX >> 1;
 /// After this long without an answer a datagram may have been lost, in milliseconds; a resolver at work often takes as long.
 const RESEND_AFTER: u64 = 1000;
 
-/// Which bits a question carries. DO is always set: by it a resolver owes us AD and signatures (RFC 4035 §3.2).
+/// Whether the resolver is to validate. DO is always set: by it a resolver owes us AD and signatures (RFC 4035 §3.2). AD never is:
+/// a server that only copies what it does not understand would seem to have validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
-    /// AD set, CD clear: the resolver shall validate and say so.
+    /// CD clear: the resolver shall validate and say so.
     Validated,
-    /// Both clear: the same, from a resolver of which it is not known yet whether it only copies what it does not understand.
-    Proof,
     /// CD set: the data as it is; the validation is ours (RFC 4035 §4.9.2).
     Unchecked,
 }
@@ -310,7 +309,6 @@ fn request(question: &Query, asking: Asking) -> DnsRequest {
     let mut message = Message::query();
     message.add_query(question.clone());
     message.metadata.recursion_desired = true;
-    message.metadata.authentic_data = asking == Asking::Validated;
     message.metadata.checking_disabled = asking == Asking::Unchecked;
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_PAYLOAD).set_dnssec_ok(true);

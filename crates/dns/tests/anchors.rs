@@ -10,8 +10,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Scene, anchor_lines, domain, world};
-use dns::Mode;
+use common::{FORGED, Scene, anchor_lines, domain, negative, world};
+use dns::{Mode, TrustAnchors};
+use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use testworld::dns::{DnsFault, Keys};
 
 /// Zones with two keys each, below an unsigned one: only an anchor makes them secure.
@@ -118,4 +121,86 @@ async fn keys_out_of_reach_at_first_are_taken_up_when_they_come() {
     world.mends(". DNSKEY");
     resolver.flush(&domain("secure.test"));
     resolver.tells("mx.secure.test A -> secure records").await;
+}
+
+/// A signature that seems to be of `signer` over a set of the type at a name; made from one in the message.
+fn forged_signature(message: &Message, owner: &Name, covered: RecordType, signer: &str) -> Record {
+    let mut records = message.answers.iter().chain(&message.authorities);
+    let genuine = records.find_map(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig),
+        _ => None,
+    });
+    let genuine = genuine.expect("a signed answer");
+    let mut input = genuine.input().clone();
+    input.type_covered = covered;
+    input.signer_name = Name::from_ascii(signer).unwrap();
+    input.num_labels = owner.num_labels();
+    let data = RData::DNSSEC(DNSSECRData::RRSIG(RRSIG::from_sig(input, genuine.sig().to_vec())));
+    Record::from_rdata(owner.clone(), 300, data)
+}
+
+#[tokio::test]
+async fn a_signature_of_an_unsigned_zone_above_an_anchor_makes_nothing_below_it_insecure() {
+    let world = world().await;
+    let [island, _] = anchor_lines(
+        "island.insecure.test",
+        &world.keys("island.insecure.test").await[0],
+    );
+    let both = format!("{island}\n{}", world.trust_anchor_ds().unwrap());
+    world.serves(Mode::Validate);
+    for anchors in [&island, &both] {
+        for signer in [".", "test.", "insecure.test.", "island.insecure.test."] {
+            let server = world.forger(move |query, message| {
+                match (query.name().to_ascii().as_str(), query.query_type()) {
+                    ("mx.island.insecure.test.", RecordType::A) => {
+                        let rrsig = forged_signature(message, query.name(), RecordType::A, signer);
+                        let address = RData::A(FORGED.parse().unwrap());
+                        let forged = Record::from_rdata(query.name().clone(), 300, address);
+                        message.answers = vec![forged, rrsig];
+                    }
+                    ("_25._tcp.mx.island.insecure.test.", RecordType::TLSA) => {
+                        let owner = Name::from_ascii("island.insecure.test.").unwrap();
+                        let rrsig = forged_signature(message, &owner, RecordType::NSEC, signer);
+                        negative(message, ResponseCode::NXDomain, &[rrsig]);
+                    }
+                    _ => {}
+                }
+            });
+            let server = server.await;
+            let resolver = world.validator(|config| {
+                config.trust_anchors = TrustAnchors::parse(anchors).unwrap();
+                config.servers = vec![server.into()];
+            });
+            let lines = "mx.island.insecure.test          A    -> failed bogus
+                         _25._tcp.mx.island.insecure.test TLSA -> failed bogus
+                         deep.ent.island.insecure.test    A    -> secure records";
+            resolver
+                .called(&format!("{anchors}, signed by {signer}"))
+                .tells(lines)
+                .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_positive_and_negative_anchors_the_closest_counts() {
+    let world = world().await;
+    let [secure, _] = anchor_lines("secure.test", &world.keys("secure.test").await[0]);
+    let anchors = format!("{secure}\n{}", world.trust_anchor_ds().unwrap());
+    let exempting = |zones: &[&str]| {
+        world.validator(|config| {
+            config.trust_anchors = TrustAnchors::parse(&anchors).unwrap();
+            config.domain_insecure = zones.iter().map(|zone| domain(zone)).collect();
+        })
+    };
+    let lines = "mx.secure.test A -> secure records
+                 mx.hashed.test A -> insecure records";
+    exempting(&["test"]).tells(lines).await;
+    let lines = "mx.secure.test      A -> insecure records
+                 mx.hashed.test      A -> secure records
+                 mx.bogus.test       A -> failed bogus";
+    exempting(&["secure.test"]).tells(lines).await;
+    let lines = "mx.secure.test      A -> secure records
+                 deep.ent.secure.test A -> insecure records";
+    exempting(&["ent.secure.test"]).tells(lines).await;
 }

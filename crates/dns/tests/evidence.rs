@@ -18,6 +18,8 @@ use dns::self_test::{Fault, Names, run};
 use futures_util::future::join_all;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::DNSClass;
+use hickory_proto::rr::rdata::OPT;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use testworld::dns::Role;
 use tokio::net::UdpSocket;
 
@@ -143,12 +145,50 @@ async fn a_bogus_answer_is_not_overruled_by_the_next_server() {
 }
 
 #[tokio::test]
+async fn servfail_of_a_server_that_validates_is_not_overruled_by_the_next() {
+    let world = world().await;
+    world.set_role(Role::Validator);
+    // It refuses with CD set, too, and does not say why: what it has found may be bogus.
+    let strict = world.forger(|query, message| {
+        if query.name().to_ascii().ends_with("bogus.test.") {
+            fail(message, ResponseCode::ServFail);
+            say(message, None);
+        }
+    });
+    let lax = world.forger(|query, message| {
+        if !query.name().is_root() {
+            message.metadata.response_code = ResponseCode::NoError;
+            message.metadata.authentic_data = false;
+        }
+    });
+    let resolver = world.asking(Mode::TrustAd, [strict.await, lax.await]);
+    let lines = "mx.bogus.test  A -> failed servfail
+                 mx.secure.test A -> secure records";
+    resolver.tells(lines).await;
+}
+
+/// Puts an extended error (RFC 8914) in the place of those that a message has.
+fn say(message: &mut Message, code: Option<u16>) {
+    let options = code.map(|code| {
+        (
+            EdnsCode::Unknown(15),
+            EdnsOption::Unknown(15, code.to_be_bytes().to_vec()),
+        )
+    });
+    if let Some(edns) = &mut message.edns {
+        *edns.options_mut() = OPT::new(options.into_iter().collect());
+    }
+}
+
+#[tokio::test]
 async fn an_outage_of_one_server_is_made_good_by_the_next() {
     let world = world().await;
     world.set_role(Role::Validator);
+    // No reachable authority.
     let lame = world.forger(|query, message| {
         if !query.name().is_root() {
             fail(message, ResponseCode::ServFail);
+            say(message, Some(22));
         }
     });
     let resolver = world.asking(Mode::TrustAd, [lame.await, world.address()]);
@@ -170,7 +210,7 @@ async fn who_asks_to_tell_bogus_from_an_outage_asks_the_server_that_refused() {
             return None;
         }
         if let Some(edns) = &mut reply.edns {
-            *edns.options_mut() = hickory_proto::rr::rdata::OPT::new(Vec::new());
+            *edns.options_mut() = OPT::new(Vec::new());
         }
         Some(reply)
     })

@@ -113,6 +113,25 @@ async fn of_several_names_one_that_is_as_it_should_be_is_enough() {
 }
 
 #[tokio::test]
+async fn a_broken_name_shows_nothing_if_its_zone_is_signed_with_what_need_not_count() {
+    let world = world().await;
+    world.domain("old.test").unsigned().add().unwrap();
+    // RSA with SHA-1 (RFC 9905 §2).
+    world.has(&format!(
+        "old.test DS 106 5 1 {:040x}\n old.test DS 106 5 2 {:064x}",
+        1, 2
+    ));
+    for resolver in world.resolvers() {
+        resolver
+            .tells("old.test DS -> secure records\n old.test SOA -> insecure records")
+            .await;
+        assert_eq!(find(&resolver, &[], &["old.test"]).await, Ok(()));
+        let found = find(&resolver, &[], &["old.test", "insecure.test"]).await;
+        assert_eq!(found, Err(Fault::BogusAnswered(domain("insecure.test"))));
+    }
+}
+
+#[tokio::test]
 async fn a_resolver_that_does_not_validate_is_not_believed_from_the_first_look_up_on() {
     let world = world().await;
     world.set_role(Role::Forwarder);

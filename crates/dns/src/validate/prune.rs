@@ -94,7 +94,7 @@ fn signature(record: &Record) -> Option<&RRSIG> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use hickory_proto::dnssec::Algorithm;
-    use hickory_proto::dnssec::rdata::SigInput;
+    use hickory_proto::dnssec::rdata::{NSEC, SigInput};
     use hickory_proto::rr::SerialNumber;
 
     use super::*;
@@ -146,6 +146,28 @@ mod tests {
         assert_eq!(
             signatures(&pruned.authorities),
             SIGNATURES_OF_MESSAGE - SIGNATURES_OF_RRSET
+        );
+    }
+
+    #[test]
+    fn denials_that_nobody_signed_are_not_looked_at() {
+        let question = Query::query(name("mx.example."), RecordType::A);
+        let mut message = Message::query();
+        for number in 0..3_000 {
+            let owner = name(&format!("h{number}.example."));
+            let denial = NSEC::new(name("example."), [RecordType::A]);
+            let data = RData::DNSSEC(DNSSECRData::NSEC(denial));
+            message.authorities.push(Record::from_rdata(owner, 300, data));
+        }
+        let signed = signature_at("h7.example.", RecordType::NSEC, Algorithm::ED25519);
+        message.authorities.push(signed);
+        let pruned = pruned(message, &question);
+        assert_eq!(pruned.authorities.len(), 2);
+        assert!(
+            pruned
+                .authorities
+                .iter()
+                .all(|record| record.name == name("h7.example."))
         );
     }
 
