@@ -188,7 +188,13 @@ impl Search<'_> {
         exchanges.truncate(HOSTS);
         let searches = exchanges.iter().map(|exchange| self.exchange(exchange, origin));
         let searches: Vec<_> = searches.collect();
-        let mut found: Vec<Exchanged> = stream::iter(searches).buffered(HOSTS_AT_ONCE).collect().await;
+        let mut room = hosts::ROOM_FOR_TLSA;
+        let found = stream::iter(searches).buffered(HOSTS_AT_ONCE);
+        let found = found.map(|mut one: Exchanged| {
+            one.host.fit_into(&mut room);
+            one
+        });
+        let mut found: Vec<Exchanged> = found.collect().await;
         // This relay, and every host of equal or worse preference, is no way forward (RFC 5321 §5.1).
         let own = found
             .iter()

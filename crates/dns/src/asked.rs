@@ -15,6 +15,8 @@ use crate::{Answer, Lookup, MxRecord, NoAnswer};
 const RECORDS: usize = 100;
 /// TLSA records of one name at most. Which of them to leave out is nobody's to say: with more the look-up fails.
 const TLSA_RECORDS: usize = 100;
+/// And octets of their data, for the same reason: room for ten certificates in full, where the digests of 100 take seven thousand.
+const TLSA_OCTETS: usize = 16 * 1024;
 
 /// A question, and the form in which its answer is wanted: what an answer is kept under. Copies share what they hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,7 +105,12 @@ fn tlsa_records(data: &[RData]) -> Result<Vec<dane::TlsaRecord>, NoAnswer> {
         let many = Outage::TooManyRecords(TLSA_RECORDS);
         return Err(NoAnswer::new(LookupFailure::Malformed, many));
     }
-    each(data, to_tlsa)
+    let records = each(data, to_tlsa)?;
+    if records.iter().map(|record| record.data.len()).sum::<usize>() > TLSA_OCTETS {
+        let large = Outage::TooManyOctets(TLSA_OCTETS);
+        return Err(NoAnswer::new(LookupFailure::Malformed, large));
+    }
+    Ok(records)
 }
 
 fn each<T>(data: &[RData], convert: impl Fn(&RData) -> Result<T, LookupFailure>) -> Result<Vec<T>, NoAnswer> {

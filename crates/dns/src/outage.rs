@@ -22,6 +22,8 @@ pub(crate) enum Outage {
     Referral,
     /// More records than this, of which none may be left out.
     TooManyRecords(usize),
+    /// Records of more octets than this, of which none may be left out.
+    TooManyOctets(usize),
     /// Several aliases at one name.
     SeveralAliases,
     /// Data that does not have the form of its type.
@@ -62,6 +64,7 @@ impl Outage {
                 "{server} refers to other servers for {asked} and does not ask them"
             ),
             Self::TooManyRecords(most) => write!(f, "{asked} has more than {most} records"),
+            Self::TooManyOctets(most) => write!(f, "the records of {asked} have more than {most} octets"),
             Self::SeveralAliases => write!(f, "{server} has several aliases at once for {asked}"),
             Self::UnreadableData => write!(f, "{asked} holds what is not valid for its type"),
             Self::Aliases(most) => write!(f, "more than {most} aliases in a row lead to {asked}"),
@@ -112,6 +115,7 @@ mod tests {
             Outage::Unreadable,
             Outage::Referral,
             Outage::TooManyRecords(100),
+            Outage::TooManyOctets(16_384),
             Outage::SeveralAliases,
             Outage::UnreadableData,
             Outage::Aliases(12),

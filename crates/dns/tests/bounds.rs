@@ -56,8 +56,8 @@ async fn ask_all(resolver: &Resolver, names: std::ops::Range<usize>) {
         .await;
 }
 
-async fn takes_little_memory(mode: Mode, tlsa: usize) {
-    let resolver = resolver(mode, hostile(tlsa).await);
+async fn takes_little_memory(mode: Mode, tlsa: usize, octets: usize) {
+    let resolver = resolver(mode, hostile(tlsa, octets).await);
     // What the runtime and the server take.
     ask_all(&resolver, 0..2).await;
     let before = resident();
@@ -68,17 +68,17 @@ async fn takes_little_memory(mode: Mode, tlsa: usize) {
 
 #[tokio::test]
 async fn answers_of_any_size_take_little_memory() {
-    takes_little_memory(Mode::TrustAd, 100).await;
+    takes_little_memory(Mode::TrustAd, 100, 17_000).await;
 }
 
 #[tokio::test]
 async fn answers_of_many_records_take_little_memory() {
-    takes_little_memory(Mode::TrustAd, 1000).await;
+    takes_little_memory(Mode::TrustAd, 1000, 64_000).await;
 }
 
 #[tokio::test]
 async fn answers_that_are_validated_here_take_little_memory() {
-    takes_little_memory(Mode::Validate, 1000).await;
+    takes_little_memory(Mode::Validate, 1000, 64_000).await;
 }
 
 /// How many sockets this process has open (Linux).
@@ -123,7 +123,7 @@ async fn however_many_names_are_looked_up_few_sockets_are_open() {
 
 #[tokio::test]
 async fn of_many_records_the_first_count_and_of_many_tlsa_records_none() {
-    let resolver = resolver(Mode::TrustAd, hostile(100).await);
+    let resolver = resolver(Mode::TrustAd, hostile(100, 17_000).await);
     let name = domain("many.test");
     let addresses = resolver.a(&name).await.unwrap();
     assert_eq!(addresses.records().len(), 100);
@@ -136,10 +136,16 @@ async fn of_many_records_the_first_count_and_of_many_tlsa_records_none() {
         Exchange::Name(domain("00099.many.test"))
     );
     assert_eq!(told(&resolver.tlsa(25, &name).await), "secure records");
-    let more = self::resolver(Mode::TrustAd, hostile(101).await);
+    let more = self::resolver(Mode::TrustAd, hostile(101, 17_000).await);
     let failure = more.tlsa(25, &name).await.unwrap_err().to_string();
     assert_eq!(
         failure,
         "malformed: _25._tcp.many.test TLSA has more than 100 records"
+    );
+    let larger = self::resolver(Mode::TrustAd, hostile(100, 20_000).await);
+    let failure = larger.tlsa(25, &name).await.unwrap_err().to_string();
+    assert_eq!(
+        failure,
+        "malformed: the records of _25._tcp.many.test TLSA have more than 16384 octets"
     );
 }

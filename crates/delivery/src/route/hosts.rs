@@ -4,10 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dane::TlsaSet;
 use dns::host::{AddressFamily, Answers};
-use mail::Domain;
-use policy::facts::Host;
+use mail::{Culprit, Domain, FailedLookup, LookupFailure};
+use policy::facts::{Host, HostFindings, Tlsa};
 
 use crate::connections::DanePeer;
+
+/// Octets that the TLSA records of all hosts of a destination may take. Whoever writes them decides how large they are, and they
+/// are held as long as an attempt lasts: 32 hosts with ten digests each need half of it.
+pub(super) const ROOM_FOR_TLSA: usize = 64 * 1024;
+/// What one record takes besides its data.
+const OF_RECORD: usize = 64;
 
 /// A host of a route and what is decided about it.
 pub type Candidate = policy::decision::Candidate<RouteHost>;
@@ -53,6 +59,29 @@ impl RouteHost {
         &self.answers
     }
 
+    /// Takes its TLSA records out of the room that is left for those of all hosts. Where they do not fit they are not known, as if
+    /// their look-up had failed: the host is not connected to.
+    pub(super) fn fit_into(&mut self, room: &mut usize) {
+        let found = self
+            .answers
+            .tlsa
+            .iter()
+            .filter_map(|(_, found)| found.as_ref().ok());
+        let octets = found
+            .flat_map(|answer| answer.records())
+            .map(|record| OF_RECORD + record.data.len());
+        match room.checked_sub(octets.sum()) {
+            Some(left) => *room = left,
+            None => {
+                self.dane = None;
+                self.answers.tlsa.clear();
+                if let HostFindings::Named { tlsa, .. } = &mut self.facts.findings {
+                    *tlsa = Tlsa::LookupFailed(too_much());
+                }
+            }
+        }
+    }
+
     /// Known by its address alone.
     pub(super) fn address(address: IpAddr, facts: Host) -> Self {
         Self {
@@ -72,6 +101,16 @@ impl RouteHost {
             no_name: None,
         }
     }
+}
+
+fn too_much() -> FailedLookup {
+    FailedLookup::new(
+        LookupFailure::Malformed,
+        Culprit::Elsewhere,
+        &format!(
+            "malformed: the TLSA records of the domain's MX hosts take more than {ROOM_FOR_TLSA} octets"
+        ),
+    )
 }
 
 impl AsRef<Host> for RouteHost {

@@ -14,8 +14,9 @@ const AAAA: u16 = 28;
 const TLSA: u16 = 52;
 
 /// A resolver that says of everything that it is secure. Over UDP it has an answer for the root only, and sends everybody else to
-/// TCP; there it gives as many different records as one message holds, of `tlsa` TLSA records each as long as that allows.
-pub async fn hostile(tlsa: usize) -> SocketAddr {
+/// TCP; there it gives as many different records as one message holds, of `tlsa` TLSA records each as long as `octets` for all of them
+/// allow.
+pub async fn hostile(tlsa: usize, octets: usize) -> SocketAddr {
     let (udp, tcp) = sockets().await;
     let address = udp.local_addr().unwrap();
     tokio::spawn(async move {
@@ -36,7 +37,7 @@ pub async fn hostile(tlsa: usize) -> SocketAddr {
                 let mut query = vec![0; usize::from(length)];
                 stream.read_exact(&mut query).await.unwrap();
                 let question = Question::read(&query);
-                let answer = question.answer(&question.plenty(tlsa));
+                let answer = question.answer(&question.plenty(tlsa, octets));
                 let _ = stream.write_u16(u16::try_from(answer.len()).unwrap()).await;
                 let _ = stream.write_all(&answer).await;
             });
@@ -125,8 +126,12 @@ impl<'a> Question<'a> {
         message
     }
 
-    fn plenty(&self, tlsa: usize) -> Vec<Vec<u8>> {
-        let room = MESSAGE - 12 - self.octets.len();
+    fn plenty(&self, tlsa: usize, octets: usize) -> Vec<Vec<u8>> {
+        let most = MESSAGE - 12 - self.octets.len();
+        let room = match self.record_type {
+            TLSA => most.min(octets),
+            _ => most,
+        };
         let length = match self.record_type {
             A => 4,
             AAAA => 16,
