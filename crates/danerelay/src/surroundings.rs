@@ -58,7 +58,7 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
     if let Some(remark) = room(config) {
         add("limits.spool_free", remark);
     }
-    if let Some(remark) = log_place(&config.log.target()) {
+    if let Some(remark) = log_place(&config.log.target) {
         add("log.target", remark);
     }
     if config.dns.mode == DnsMode::TrustAd {

@@ -278,7 +278,10 @@ fn show_names_the_origin_of_each_setting() {
         shown.contains("hostname = \"relay.example\"  # danerelay.toml:1\n"),
         "{shown}"
     );
-    assert!(shown.contains("port = 25  # default\n"), "{shown}");
+    assert!(
+        shown.contains("port = 25  # default: RFC 5321 §2.3.4\n"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use mail::{NextHop, NextHopProblem};
-use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use settings_file::Version;
 use settings_file::forms::{self, Form, Formed, Unfit};
 use toml::Spanned;
 
@@ -49,33 +50,6 @@ pub struct ExceptionsFile {
     /// Dated decisions.
     #[serde(default)]
     pub exception: Vec<Spanned<Exception>>,
-}
-
-/// Version 1, the only one so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Version;
-
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(VersionVisitor)
-    }
-}
-
-struct VersionVisitor;
-
-impl Visitor<'_> for VersionVisitor {
-    type Value = Version;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the number 1, the only version so far")
-    }
-
-    fn visit_i64<E: Error>(self, version: i64) -> Result<Version, E> {
-        match version {
-            1 => Ok(Version),
-            other => Err(E::invalid_value(Unexpected::Signed(other), &self)),
-        }
-    }
 }
 
 /// `[default]`.

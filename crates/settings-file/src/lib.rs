@@ -7,7 +7,8 @@
 //!   are set twice.
 //! * [`fault`]: what is wrong and where, in the words that an administrator sees, with the nearest known key.
 //! * [`Document`]: where each key stands, for what is found wrong later, when keys are looked at together.
-//! * [`forms`]: values that are written as one text in a form of their own; [`Interval`] and [`Size`] are two of them.
+//! * [`forms`]: values that are written as one text in a form of their own; [`Interval`], [`Size`] and
+//!   [`Version`] are some of them.
 //!
 //! This crate knows no key and opens no file.
 
@@ -21,6 +22,7 @@ mod reading;
 mod refusal;
 mod size;
 mod syntax;
+mod version;
 
 pub use document::Document;
 pub use fault::{Fault, FileError};
@@ -28,3 +30,4 @@ pub use forms::{Form, Formed, Unfit};
 pub use interval::Interval;
 pub use reading::{Reading, read};
 pub use size::Size;
+pub use version::Version;

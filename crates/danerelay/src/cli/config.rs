@@ -6,8 +6,7 @@ use std::path::Path;
 use mail::printable::PrintableLines;
 
 use super::{ConfigCommand, Verdict, output};
-use crate::config::schema::Optional;
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Optional};
 use crate::failure::Failure;
 use crate::policy_file;
 use crate::serve;
@@ -18,7 +17,7 @@ pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdi
     let (text, verdict) = match command {
         ConfigCommand::Check(arguments) => check(&config::load(named)?, arguments.strict)?,
         ConfigCommand::Show => (show(config::load(named)?)?, Verdict::Good),
-        ConfigCommand::Template => (config::TEMPLATE.to_owned(), Verdict::Good),
+        ConfigCommand::Template => (config::template(), Verdict::Good),
     };
     output::write(&text)?;
     Ok(verdict)

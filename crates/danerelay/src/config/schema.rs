@@ -1,214 +1,139 @@
-//! The tables and keys of `danerelay.toml`, with their defaults.
-//!
-//! What a default is and where it comes from stands in `config/danerelay.toml`, the commented template; a test holds
-//! the two together. An empty text means "none" or, for `hostname`, "the system's".
+//! The sections of `danerelay.toml`: the whole file, and what has to do with the queue, the administrator and reports.
+//! [`incoming`](super::incoming) and [`outgoing`](super::outgoing) have those of mail that comes and goes.
 
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use mail::{Domain, Mailbox};
 use serde::{Deserialize, Serialize};
-use settings_file::forms::{self, Form};
-use settings_file::{Interval, Size};
+use settings_file::forms;
+use settings_file::{Interval, Version};
 
+pub(crate) use super::incoming::LongLines;
+use super::incoming::{Access, Limits, Listen};
+use super::key::{self, Amount, RELOAD, RESTART, Row, Value, section};
 #[cfg(test)]
-pub(crate) use super::schema_log::LogLevel;
-pub(crate) use super::schema_log::{Log, LogFacility, LogFormat, LogTarget};
-pub(crate) use super::schema_outgoing::{
+pub(crate) use super::log::LogLevel;
+pub(crate) use super::log::{Log, LogFacility, LogFormat, LogTarget};
+pub(crate) use super::outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };
-use super::units::{DomainName, MailAddress, Network};
+use super::units::{DomainName, MailAddress};
+use super::values::{Optional, optional, something};
 
-/// The whole file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {
-    pub(crate) version: u32,
-    #[serde(deserialize_with = "optional::<DomainName, _>")]
-    pub(crate) hostname: Optional<Domain>,
-    pub(crate) state_directory: PathBuf,
-    pub(crate) listen: Listen,
-    pub(crate) access: Access,
-    pub(crate) limits: Limits,
-    pub(crate) spool: Spool,
-    pub(crate) dns: Dns,
-    pub(crate) delivery: Delivery,
-    pub(crate) tls: Tls,
-    pub(crate) policy: Policy,
-    pub(crate) tlsrpt: Tlsrpt,
-    pub(crate) report: Report,
-    pub(crate) mta_sts: MtaSts,
-    pub(crate) log: Log,
-    pub(crate) admin: Admin,
-}
+section! {
+    /// danerelay.toml: the configuration of danerelay, an SMTP relay that enforces DANE (RFC 7672).
+    ///
+    /// Every key is shown with its default; take away the # in front of it to change it. `danerelay config check` tells what
+    /// is wrong with the file and where, `danerelay config show` what is in force and why.
+    ///
+    /// Durations are "30s", "5m", "4h", "5d"; sizes are "50 MiB". A relative path begins at the directory of this file.
+    /// Without this file the defaults hold.
+    /// Keys marked (later) are known, but their function is not available in this version: setting one gives a warning, or
+    /// an error where leaving the function out would lower security or lose data.
+    pub(crate) struct Config("") {
+        version: Version = Version, "the only version" => RELOAD;
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            version: 1,
-            hostname: Optional::default(),
-            state_directory: "/var/lib/danerelay".into(),
-            listen: Listen::default(),
-            access: Access::default(),
-            limits: Limits::default(),
-            spool: Spool::default(),
-            dns: Dns::default(),
-            delivery: Delivery::default(),
-            tls: Tls::default(),
-            policy: Policy::default(),
-            tlsrpt: Tlsrpt::default(),
-            report: Report::default(),
-            mta_sts: MtaSts::default(),
-            log: Log::default(),
-            admin: Admin::default(),
-        }
+        /// The name that danerelay says of itself in EHLO and in Received lines; it should resolve to this machine. An empty name
+        /// is the system's. Others want a full name: one without a domain, localhost and addresses are warned of.
+        #[serde(deserialize_with = "optional::<DomainName, _>")]
+        hostname: Optional<Domain> = Optional::default(), "the system's name" => RESTART;
+
+        /// Caches, and lists added by commands (later: nothing is kept there yet).
+        state_directory: PathBuf = "/var/lib/danerelay".into(), "Filesystem Hierarchy Standard" => RESTART;
+    } with {
+        listen: Listen,
+        access: Access,
+        limits: Limits,
+        spool: Spool,
+        dns: Dns,
+        delivery: Delivery,
+        tls: Tls,
+        policy: Policy,
+        tlsrpt: Tlsrpt,
+        report: Report,
+        mta_sts: MtaSts,
+        log: Log,
+        admin: Admin,
     }
 }
 
-/// A value that an empty text leaves out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Optional<T>(pub(crate) Option<T>);
-
-impl<T> Default for Optional<T> {
-    fn default() -> Self {
-        Self(None)
+impl Config {
+    /// Every key with its value, in the order of the template.
+    pub(crate) fn rows(&self) -> Vec<Row<'_>> {
+        key::rows(self)
     }
 }
 
-impl<T: std::fmt::Display> Serialize for Optional<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_str(""),
-        }
+section! {
+    /// Where the queue is kept.
+    pub(crate) struct Spool("spool") {
+        /// embedded: a local directory. postgres: a database that several nodes share (later).
+        store: Store = Store::Embedded, "needs nothing beside the relay" => RESTART;
+
+        /// The directory; it must lie on a local disk that keeps what it has synced, and belong to the user that serves. root does
+        /// not serve in the spool of another.
+        path: PathBuf = "/var/spool/danerelay".into(), "Filesystem Hierarchy Standard" => RESTART.given("a directory");
+
+        /// postgres://…
+        url: String = String::new(), "none" => RESTART.later();
     }
 }
 
-/// Reads such a value.
-pub(super) fn optional<'de, F: Form, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Optional<F::Value>, D::Error> {
-    forms::optional::<F, D>(deserializer).map(Optional)
-}
-
-/// Where clients connect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Listen {
-    #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
-    pub(crate) smtp: Vec<SocketAddr>,
-    #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
-    pub(crate) smtps: Vec<SocketAddr>,
-    pub(crate) tls_certificate: PathBuf,
-    pub(crate) tls_key: PathBuf,
-    #[serde(deserialize_with = "forms::list::<Network, _>")]
-    pub(crate) proxy_protocol_from: Vec<Network>,
-    #[serde(deserialize_with = "forms::list::<Network, _>")]
-    pub(crate) xclient_from: Vec<Network>,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            smtp: vec![
-                SocketAddr::from(([127, 0, 0, 1], 2525)),
-                SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 2525)),
-            ],
-            smtps: Vec::new(),
-            tls_certificate: PathBuf::new(),
-            tls_key: PathBuf::new(),
-            proxy_protocol_from: Vec::new(),
-            xclient_from: Vec::new(),
-        }
+section! {
+    /// Where the policy stands.
+    pub(crate) struct Policy("policy") {
+        /// What is demanded of which destination. If this key is not set, the file may be missing: opportunistic DANE for all.
+        file: PathBuf = "policy.toml".into(), "beside this file" => RELOAD.given("a file");
     }
 }
 
-/// Who may relay.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Access {
-    #[serde(deserialize_with = "forms::list::<Network, _>")]
-    pub(crate) networks: Vec<Network>,
-    pub(crate) users_file: PathBuf,
-    pub(crate) client_certificates: Vec<String>,
-    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
-    pub(crate) senders: Vec<Domain>,
-}
+section! {
+    /// TLS reports (RFC 8460).
+    pub(crate) struct Tlsrpt("tlsrpt") {
+        /// Collect reports, and send them; who sends them, and the key that signs mailed ones.
+        enabled: bool = true, "figures are there when sending is turned on" => RESTART.later();
+        send: bool = false, "a report needs a sender whom its receiver can reach"
+            => RESTART.needed("the reports that it promises would not be sent");
+        organization: String = String::new(), "none" => RESTART.later();
+        contact: String = String::new(), "none" => RESTART.later();
 
-impl Default for Access {
-    fn default() -> Self {
-        let loopback = [
-            ipnet::IpNet::from(ipnet::Ipv4Net::new_assert(
-                std::net::Ipv4Addr::new(127, 0, 0, 0),
-                8,
-            )),
-            ipnet::IpNet::from(IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),
-        ];
-        Self {
-            networks: loopback.map(Network).to_vec(),
-            users_file: PathBuf::new(),
-            client_certificates: Vec::new(),
-            senders: Vec::new(),
-        }
+        /// Empty: tlsrpt@ the hostname.
+        #[serde(deserialize_with = "optional::<MailAddress, _>")]
+        sender: Optional<Mailbox> = Optional::default(), "tlsrpt@ the hostname" => RESTART.later();
+        dkim: Dkim = Dkim::default(), "none" => RESTART.later();
     }
 }
 
-/// How much is taken in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Limits {
-    pub(crate) message_size: Size,
-    pub(crate) recipients: u32,
-    pub(crate) connections: u32,
-    pub(crate) connections_per_client: u32,
-    pub(crate) timeout: Interval,
-    pub(crate) long_lines: LongLines,
-    pub(crate) queue_messages: u64,
-    pub(crate) spool_free: Size,
-}
-
-/// What becomes of lines that are longer than SMTP allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LongLines {
-    /// They are broken.
-    Fold,
-    /// The message is refused.
-    Refuse,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_size: Size(50 << 20),
-            recipients: 1000,
-            connections: 2000,
-            connections_per_client: 500,
-            timeout: Interval::minutes(5),
-            long_lines: LongLines::Fold,
-            queue_messages: 0,
-            spool_free: Size(512 << 20),
-        }
+section! {
+    /// Summaries of the relay's own traffic.
+    pub(crate) struct Report("report") {
+        /// Domains that are counted apart, and how long figures are kept.
+        #[serde(deserialize_with = "forms::list::<DomainName, _>")]
+        internal_domains: Vec<Domain> = Vec::new(), "none" => RESTART.later();
+        keep: Interval = Interval::days(400), "a year can be compared with the one before" => RESTART.later().not_zero();
     }
 }
 
-/// Where the queue is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Spool {
-    pub(crate) store: Store,
-    pub(crate) path: PathBuf,
-    pub(crate) url: String,
+section! {
+    /// MTA-STS (RFC 8461).
+    pub(crate) struct MtaSts("mta_sts") {
+        /// Ask for policies, and how many are remembered.
+        enabled: bool = true, "it protects destinations without DNSSEC" => RESTART.later();
+        cache_entries: u32 = 50_000, "own choice" => RESTART.later();
+    }
 }
 
-impl Default for Spool {
-    fn default() -> Self {
-        Self {
-            store: Store::Embedded,
-            path: "/var/spool/danerelay".into(),
-            url: String::new(),
-        }
+section! {
+    /// Access for the administrator and for monitoring.
+    pub(crate) struct Admin("admin") {
+        /// The door for commands to the running daemon (`danerelay queue`, `reload`, `flush`): a socket for its owner and group,
+        /// who may do everything with the queue. Empty: no door.
+        socket: PathBuf = "/run/danerelay/admin.sock".into(), "Filesystem Hierarchy Standard" => RESTART;
+
+        /// Metrics, health and a status page, for example at "127.0.0.1:8025".
+        #[serde(deserialize_with = "optional::<SocketAddr, _>")]
+        http: Optional<SocketAddr> = Optional::default(), "none: nothing listens unasked" => RESTART.later();
     }
 }
 
@@ -222,46 +147,7 @@ pub(crate) enum Store {
     Postgres,
 }
 
-/// Where the policy stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Policy {
-    pub(crate) file: PathBuf,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            file: "policy.toml".into(),
-        }
-    }
-}
-
-/// TLS reports (RFC 8460).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Tlsrpt {
-    pub(crate) enabled: bool,
-    pub(crate) send: bool,
-    pub(crate) organization: String,
-    pub(crate) contact: String,
-    #[serde(deserialize_with = "optional::<MailAddress, _>")]
-    pub(crate) sender: Optional<Mailbox>,
-    pub(crate) dkim: Dkim,
-}
-
-impl Default for Tlsrpt {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            send: false,
-            organization: String::new(),
-            contact: String::new(),
-            sender: Optional::default(),
-            dkim: Dkim::default(),
-        }
-    }
-}
+something!(Store);
 
 /// The key with which mailed reports are signed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -273,58 +159,16 @@ pub(crate) struct Dkim {
     pub(crate) key: PathBuf,
 }
 
-/// Summaries of the relay's own traffic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Report {
-    #[serde(deserialize_with = "forms::list::<DomainName, _>")]
-    pub(crate) internal_domains: Vec<Domain>,
-    pub(crate) keep: Interval,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            internal_domains: Vec::new(),
-            keep: Interval::days(400),
+impl Value for Dkim {
+    fn amount(&self) -> Amount {
+        if *self == Self::default() {
+            Amount::Empty
+        } else {
+            Amount::Some
         }
     }
-}
 
-/// MTA-STS (RFC 8461).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct MtaSts {
-    pub(crate) enabled: bool,
-    pub(crate) cache_entries: u32,
-}
-
-impl Default for MtaSts {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            cache_entries: 50_000,
-        }
+    fn make_absolute(&mut self, directory: &Path) {
+        self.key.make_absolute(directory);
     }
 }
-
-/// The doors for the administrator and for monitoring.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Admin {
-    pub(crate) socket: PathBuf,
-    #[serde(deserialize_with = "optional::<SocketAddr, _>")]
-    pub(crate) http: Optional<SocketAddr>,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self {
-            socket: "/run/danerelay/admin.sock".into(),
-            http: Optional::default(),
-        }
-    }
-}
-
-/// A TCP port that can be connected to.
-pub(crate) type Port = NonZeroU16;

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::io;
 use std::path::Path;
 
+use settings_file::{Document, FileError};
+
+use super::load::parse;
 use super::*;
 
 fn read(text: &str) -> Result<Loaded, ConfigError> {
@@ -157,7 +161,11 @@ const WRONG: [(&str, (usize, usize), &[&str]); 30] = [
         &["\"post\"", "\"mail\"", "\"local7\""],
     ),
     ("[log]\nlevel = \"loud\"", (2, 9), &["\"loud\"", "\"warning\""]),
-    ("version = 2", (1, 11), &["`version` cannot be 2; allowed: 1"]),
+    (
+        "version = 2",
+        (1, 11),
+        &["`version` cannot be 2; allowed: the number 1"],
+    ),
     (
         "hostname = \"a..b\"",
         (1, 12),
@@ -191,7 +199,7 @@ fn every_fault_is_told_at_once() {
 
 #[test]
 fn the_template_holds_the_defaults() {
-    let written = read(TEMPLATE).unwrap();
+    let written = read(&template()).unwrap();
     let defaults = read("").unwrap();
     assert_eq!(written.config, defaults.config);
     assert_eq!(written.warnings, []);
@@ -199,7 +207,7 @@ fn the_template_holds_the_defaults() {
 
 #[test]
 fn the_template_names_every_key_with_its_default() {
-    let uncommented: String = TEMPLATE
+    let uncommented: String = template()
         .lines()
         .map(|line| match line.strip_prefix('#') {
             Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
@@ -210,24 +218,9 @@ fn the_template_names_every_key_with_its_default() {
     let read = settings_file::read::<Config>("template", &uncommented);
     assert_eq!(read.into_result().unwrap(), Config::default());
     let document = Document::new(path, &uncommented);
-    let mut keys = Vec::new();
-    collect_keys("", &as_table(&Config::default()), &mut keys);
-    for key in keys {
+    for row in Config::default().rows() {
+        let key = row.dotted();
         assert!(document.has(&key), "{key} is not in the template");
-    }
-}
-
-fn collect_keys(place: &str, table: &toml::Table, keys: &mut Vec<String>) {
-    for (key, value) in table {
-        let dotted = if place.is_empty() {
-            key.clone()
-        } else {
-            format!("{place}.{key}")
-        };
-        match value {
-            toml::Value::Table(inner) => collect_keys(&dotted, inner, keys),
-            _ => keys.push(dotted),
-        }
     }
 }
 
@@ -310,7 +303,7 @@ fn the_log_has_targets_and_paths() {
     ] {
         let loaded = read(&format!("[log]\ntarget = \"{name}\"\nfacility = \"authpriv\"")).unwrap();
         assert_eq!(loaded.warnings, []);
-        assert_eq!(loaded.config.log.target(), target);
+        assert_eq!(loaded.config.log.target, target);
         assert_eq!(loaded.config.log.facility.number(), 10);
     }
 }
@@ -321,7 +314,7 @@ fn paths_begin_at_the_file() {
     assert_eq!(loaded.config.spool.path, Path::new("/etc/danerelay/spool"));
     assert_eq!(loaded.config.policy.file, Path::new("/etc/danerelay/policy.toml"));
     assert_eq!(
-        loaded.config.log.target(),
+        loaded.config.log.target,
         LogTarget::File("/etc/danerelay/log".into())
     );
     assert_eq!(loaded.config.dns.trust_anchor, Path::new(""));
@@ -338,7 +331,10 @@ fn the_settings_are_shown_with_their_origin() {
     );
     assert!(shown.contains("[delivery.timeouts]\n"), "{shown}");
     assert!(shown.contains("\nrcpt = \"2m\"  # danerelay.toml:3\n"), "{shown}");
-    assert!(shown.contains("\ndata = \"2m\"  # default\n"), "{shown}");
+    assert!(
+        shown.contains("\ndata = \"2m\"  # default: RFC 5321 §4.5.3.2.4\n"),
+        "{shown}"
+    );
     assert_eq!(read(&shown).unwrap().config, loaded.config);
 }
 
@@ -353,4 +349,17 @@ fn a_named_file_must_exist() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn only_what_a_reload_cannot_change_waits() {
+    let before = "[log]\nlevel = \"info\"\n[delivery.timeouts]\nrcpt = \"5m\"\nmail = \"5m\"";
+    let after =
+        "[log]\nlevel = \"debug\"\n[listen]\nsmtp = []\n[delivery.timeouts]\nrcpt = \"6m\"\nmail = \"300s\"";
+    let (before, after) = (read(before).unwrap().config, read(after).unwrap().config);
+    assert_eq!(
+        waiting(&before, &after),
+        ["listen.smtp", "delivery.timeouts.rcpt"]
+    );
+    assert_eq!(waiting(&before, &before), Vec::<String>::new());
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use settings_file::FileError;
 
+use super::load::parse;
 use super::*;
 
 /// Values of every kind that TOML has, and some that are no TOML at all. No key takes them all.
@@ -70,21 +71,13 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Every key with its table: `("delivery.timeouts", "rcpt")`.
-fn keys() -> Vec<(String, String)> {
-    fn collect(place: &str, table: &toml::Table, keys: &mut Vec<(String, String)>) {
-        for (key, value) in table {
-            match value.as_table() {
-                Some(inner) => {
-                    let dot = if place.is_empty() { "" } else { "." };
-                    collect(&format!("{place}{dot}{key}"), inner, keys);
-                }
-                None => keys.push((place.to_owned(), key.clone())),
-            }
-        }
-    }
-    let mut keys = Vec::new();
-    collect("", &as_table(&Config::default()), &mut keys);
-    keys
+fn keys() -> Vec<(&'static str, &'static str)> {
+    let defaults = Config::default();
+    defaults
+        .rows()
+        .iter()
+        .map(|row| (row.place, row.key.name))
+        .collect()
 }
 
 /// A file with this one line in its table, and the line's number.
@@ -115,7 +108,7 @@ fn every_key_says_what_it_takes() {
     for (table, key) in keys() {
         let mut refused = 0;
         for value in VALUES {
-            let (text, line) = file(&table, &format!("{key} = {value}"));
+            let (text, line) = file(table, &format!("{key} = {value}"));
             let faults = faults(&text);
             let [fault] = faults.as_slice() else {
                 assert!(faults.is_empty(), "{text}\n{faults:?}");
@@ -130,7 +123,7 @@ fn every_key_says_what_it_takes() {
                 places.contains(&fault.column) || message.contains("not available"),
                 "{text}{message}"
             );
-            let dotted = dotted(&table, &key);
+            let dotted = dotted(table, key);
             assert!(
                 message.contains(&format!("`{dotted}`")) || message.contains("unknown key"),
                 "{text}{message}"
@@ -148,13 +141,13 @@ fn every_key_says_what_it_takes() {
 #[test]
 fn what_has_no_value_is_told_what_it_takes() {
     for (table, key) in keys() {
-        let (text, line) = file(&table, &format!("{key} ="));
+        let (text, line) = file(table, &format!("{key} ="));
         let faults = faults(&text);
         assert_eq!(faults.len(), 1, "{text}{faults:?}");
         let message = faults[0].to_string();
         assert_eq!(faults[0].line, line, "{message}");
         assert!(
-            message.contains(&format!("`{}` has no value; allowed: ", dotted(&table, &key))),
+            message.contains(&format!("`{}` has no value; allowed: ", dotted(table, key))),
             "{message}"
         );
         assert_plain(&message);
@@ -164,7 +157,7 @@ fn what_has_no_value_is_told_what_it_takes() {
 #[test]
 fn every_misspelt_key_finds_its_neighbour() {
     for (table, key) in keys() {
-        let (text, line) = file(&table, &format!("{key}x = 1"));
+        let (text, line) = file(table, &format!("{key}x = 1"));
         let faults = faults(&text);
         assert_eq!(faults.len(), 1, "{text}{faults:?}");
         assert_eq!((faults[0].line, faults[0].column), (line, 1), "{text}");
@@ -179,21 +172,17 @@ fn every_misspelt_key_finds_its_neighbour() {
 
 #[test]
 fn what_is_there_twice_names_the_first() {
-    let defaults = as_table(&Config::default());
-    for (table, key) in keys() {
-        let mut value = toml::Value::Table(defaults.clone());
-        for part in dotted(&table, &key).split('.') {
-            value = value[part].clone();
-        }
-        let line = format!("{key} = {value}");
-        let (text, first) = file(&table, &format!("{line}\n# between\n{line}"));
+    for row in Config::default().rows() {
+        let (table, key) = (row.place, row.key.name);
+        let line = format!("{key} = {}", row.value.written());
+        let (text, first) = file(table, &format!("{line}\n# between\n{line}"));
         let faults = faults(&text);
         assert_eq!(faults.len(), 1, "{text}{faults:?}");
         assert_eq!((faults[0].line, faults[0].column), (first + 2, 1), "{text}");
         let message = faults[0].to_string();
         let words = format!(
             "`{}` is set twice; the first is in line {first}",
-            dotted(&table, &key)
+            dotted(table, key)
         );
         assert!(message.contains(&words), "{message}");
     }

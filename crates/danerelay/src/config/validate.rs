@@ -1,4 +1,4 @@
-//! What a key's type cannot say: that values are not zero where zero means nothing, and that keys agree.
+//! What one key by itself cannot show: that keys and the members of lists agree.
 
 use std::net::SocketAddr;
 
@@ -8,65 +8,9 @@ use super::networks;
 use super::schema::{Config, DnsMode};
 use super::units::Server;
 
-/// Keys for which zero would stop all mail.
-const NOT_ZERO: [&str; 26] = [
-    "limits.message_size",
-    "limits.recipients",
-    "limits.connections",
-    "limits.connections_per_client",
-    "limits.timeout",
-    "dns.timeout",
-    "delivery.connections",
-    "delivery.connections_per_destination",
-    "delivery.connections_per_host",
-    "delivery.reuse",
-    "delivery.reuse_time",
-    "delivery.max_age",
-    "delivery.bounce_max_age",
-    "delivery.timeouts.connect",
-    "delivery.timeouts.banner",
-    "delivery.timeouts.ehlo",
-    "delivery.timeouts.starttls",
-    "delivery.timeouts.mail",
-    "delivery.timeouts.rcpt",
-    "delivery.timeouts.data",
-    "delivery.timeouts.body",
-    "delivery.timeouts.final_dot",
-    "delivery.timeouts.rset",
-    "delivery.timeouts.quit",
-    "report.keep",
-    "delivery.retry",
-];
-
 /// What makes the file unusable.
-pub(super) fn errors(document: &Document<'_>, config: &Config, effective: &toml::Table) -> Vec<FileError> {
+pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError> {
     let mut faults = Vec::new();
-    let mut other_form = |key: &str, allowed: &str| faults.push(document.other_form(key, allowed));
-    if config.version != 1 {
-        other_form("version", "1, the only version so far");
-    }
-    for key in NOT_ZERO {
-        match lookup(effective, key).map(Emptiness::of) {
-            Some(Emptiness::Zero) => other_form(key, "more than 0"),
-            Some(Emptiness::Empty) => other_form(key, "at least one"),
-            Some(Emptiness::Neither) | None => {}
-        }
-    }
-    if config.tls.groups.is_empty() {
-        other_form("tls.groups", "at least one group, like [\"X25519\"]");
-    }
-    if config.spool.path.as_os_str().is_empty() {
-        other_form("spool.path", "a directory");
-    }
-    if config.policy.file.as_os_str().is_empty() {
-        other_form("policy.file", "a file");
-    }
-    if config.log.target.is_empty() {
-        other_form(
-            "log.target",
-            "\"stderr\", \"syslog\", \"journald\" or the path of a file",
-        );
-    }
     if let Some(protocol) = networks::everybody(&config.access.networks) {
         let reason = format!(
             "everybody on {protocol} could relay, and open relays are listed within hours; allowed: the networks of your \
@@ -113,41 +57,4 @@ fn same_socket(addresses: &[SocketAddr]) -> Option<(SocketAddr, SocketAddr)> {
         let other = addresses.iter().skip(index + 1).find(|other| clash(one, other))?;
         Some((*one, *other))
     })
-}
-
-fn lookup<'a>(table: &'a toml::Table, dotted: &str) -> Option<&'a toml::Value> {
-    let (first, rest) = dotted.split_once('.').unwrap_or((dotted, ""));
-    let value = table.get(first)?;
-    if rest.is_empty() {
-        Some(value)
-    } else {
-        lookup(value.as_table()?, rest)
-    }
-}
-
-/// In which way a value is nothing.
-enum Emptiness {
-    Zero,
-    Empty,
-    Neither,
-}
-
-impl Emptiness {
-    fn of(value: &toml::Value) -> Self {
-        match value {
-            toml::Value::String(text) if text == "0" => Self::Zero,
-            toml::Value::Integer(0) => Self::Zero,
-            toml::Value::Array(values) if values.is_empty() => Self::Empty,
-            toml::Value::Array(values) => {
-                let has_zero = values.iter().any(|value| matches!(Self::of(value), Self::Zero));
-                if has_zero { Self::Zero } else { Self::Neither }
-            }
-            toml::Value::String(_)
-            | toml::Value::Integer(_)
-            | toml::Value::Float(_)
-            | toml::Value::Boolean(_)
-            | toml::Value::Datetime(_)
-            | toml::Value::Table(_) => Self::Neither,
-        }
-    }
 }

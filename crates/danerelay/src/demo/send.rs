@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &DemoSendArguments, named: Option<&Path>) -> 
     // The relay that the default configuration is of is not one to play with.
     let named = named.ok_or(DemoError::NotNamed)?;
     let config = config::load(Some(named))?.config;
-    let (Some(relay), LogTarget::File(log)) = (config.listen.smtp.first(), config.log.target()) else {
+    let (Some(relay), LogTarget::File(log)) = (config.listen.smtp.first(), &config.log.target) else {
         return Err(DemoError::NotNamed.into());
     };
     let is_demo = config

@@ -31,14 +31,14 @@ impl Target {
     /// Opens the target. Only a file can fail here, or take long: a daemon that is not there yet may come.
     pub(super) fn open(settings: &Log) -> io::Result<Self> {
         let (facility, format) = (settings.facility, settings.format);
-        Ok(match settings.target() {
+        Ok(match &settings.target {
             LogTarget::Stderr => {
                 let (stream, kind) = Stream::stderr()?;
                 Self::stream(stream, Frame::Line { format, kind })
             }
             LogTarget::File(path) => {
                 let kind = Kind::File;
-                Self::stream(Stream::file(&path)?, Frame::Line { format, kind })
+                Self::stream(Stream::file(path)?, Frame::Line { format, kind })
             }
             LogTarget::Syslog => Self::daemon(Path::new(SYSLOG), Frame::Syslog { format, facility }),
             LogTarget::Journald => Self::daemon(Path::new(JOURNALD), Frame::Journald { format, facility }),

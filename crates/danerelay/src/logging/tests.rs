@@ -9,13 +9,13 @@ use super::queue::ROOM;
 use super::stream::{Kind, Stream};
 use super::tests_record::{Fields, event};
 use super::*;
-use crate::config::schema::{LogFormat, LogLevel};
+use crate::config::schema::{LogFormat, LogLevel, LogTarget};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn settings(path: &std::path::Path) -> Log {
     Log {
-        target: path.to_str().unwrap().to_owned(),
+        target: LogTarget::File(path.to_owned()),
         ..Log::default()
     }
 }

@@ -15,7 +15,7 @@ use mail::{
 
 use super::stream::Kind;
 use super::*;
-use crate::config::schema::LogFormat;
+use crate::config::schema::{LogFormat, LogTarget};
 
 const LINES: u32 = 200_000;
 
@@ -123,7 +123,7 @@ fn what_a_line_costs() {
             || {},
         );
         let settings = Log {
-            target: path.to_str().unwrap().to_owned(),
+            target: LogTarget::File(path.clone()),
             ..Log::default()
         };
         let log = Logger::open(&settings).unwrap();

@@ -71,12 +71,12 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         cause,
     })?;
     let log = Logger::open(&loaded.config.log).map_err(|cause| StartError::Log {
-        target: loaded.config.log.target(),
+        target: loaded.config.log.target.clone(),
         cause,
     })?;
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
-    let log_is_elsewhere = loaded.config.log.target() != LogTarget::Stderr;
+    let log_is_elsewhere = loaded.config.log.target != LogTarget::Stderr;
     announce::warn(ownership::root().as_slice(), Subject::Config, &*log);
     let most = raise_descriptor_limit();
     announce::warn(

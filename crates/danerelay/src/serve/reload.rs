@@ -22,22 +22,6 @@ use crate::policy_file::{self, LoadedPolicy};
 /// How long the files may take to be read: they may be on the disk of another machine, and a list may be long.
 const READING: Duration = Duration::from_secs(30);
 
-/// What a reload changes; a change to anything else waits for the next start.
-const RELOADABLE: [&str; 12] = [
-    "access.networks",
-    "limits.message_size",
-    "limits.recipients",
-    "limits.connections",
-    "limits.connections_per_client",
-    "limits.timeout",
-    "limits.long_lines",
-    "dns.domain_insecure",
-    "delivery.postmaster",
-    "policy",
-    "log",
-    "admin.http",
-];
-
 impl<S: Store> Daemon<S> {
     /// Reads configuration, policy and lists again, has resolv.conf read again, and opens the log anew. Where one of the
     /// files is wrong, all that was in force stays so, and the log says what is wrong.
@@ -71,9 +55,7 @@ impl<S: Store> Daemon<S> {
 
     /// The same file as at the start: to name another waits for the next. Somebody may keep it up to date (RFC 5011).
     fn anchor_file(&self) -> PathBuf {
-        let dns = self.started_with.get("dns");
-        let file = dns.and_then(|dns| dns.get("trust_anchor"));
-        file.and_then(toml::Value::as_str).unwrap_or_default().into()
+        self.started_with.dns.trust_anchor.clone()
     }
 
     fn set_trust_anchors(&self, anchors: &TrustAnchors) -> Result<(), String> {
@@ -90,7 +72,7 @@ impl<S: Store> Daemon<S> {
     fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) -> Reloaded {
         warn(&loaded.warnings, Subject::Config, &*self.log);
         warn(&policy.warnings, Subject::Policy, &*self.log);
-        let waiting = changed(&self.started_with, &loaded.as_table());
+        let waiting = config::waiting(&self.started_with, &loaded.config);
         if !waiting.is_empty() {
             let changed = waiting.clone();
             self.log
@@ -141,51 +123,4 @@ fn load(
     }
     let anchors = resolver::trust_anchors(anchors).map_err(|error| (Subject::Resolver, error.to_string()))?;
     Ok((loaded, policy, anchors))
-}
-
-/// The dotted keys that differ and that a reload does not change.
-fn changed(before: &toml::Table, after: &toml::Table) -> Vec<String> {
-    let mut keys = Vec::new();
-    collect("", before, after, &mut keys);
-    keys
-}
-
-fn collect(place: &str, before: &toml::Table, after: &toml::Table, keys: &mut Vec<String>) {
-    for (key, value) in after {
-        let dotted = if place.is_empty() {
-            key.clone()
-        } else {
-            format!("{place}.{key}")
-        };
-        if RELOADABLE.contains(&dotted.as_str()) {
-            continue;
-        }
-        match (before.get(key), value) {
-            (Some(toml::Value::Table(before)), toml::Value::Table(after)) => {
-                collect(&dotted, before, after, keys);
-            }
-            (Some(before), after) if before == after => {}
-            _ => keys.push(dotted),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::changed;
-
-    #[test]
-    fn only_what_a_reload_cannot_change_waits() {
-        let before =
-            "[log]\nlevel = 'info'\n[listen]\nsmtp = ['a']\n[delivery.timeouts]\nrcpt = '5m'\nmail = '5m'";
-        let after =
-            "[log]\nlevel = 'debug'\n[listen]\nsmtp = ['b']\n[delivery.timeouts]\nrcpt = '6m'\nmail = '5m'";
-        let table = |text: &str| text.parse::<toml::Table>().unwrap();
-        assert_eq!(
-            changed(&table(before), &table(after)),
-            ["delivery.timeouts.rcpt", "listen.smtp"]
-        );
-        assert_eq!(changed(&table(before), &table(before)), Vec::<String>::new());
-    }
 }

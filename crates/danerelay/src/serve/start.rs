@@ -38,7 +38,7 @@ pub(super) struct Daemon<S> {
     /// The configuration in force.
     pub(super) loaded: Loaded,
     /// The settings with which the daemon started: those that cannot change while it runs.
-    pub(super) started_with: toml::Table,
+    pub(super) started_with: Config,
     /// The names below which signatures are not demanded at present.
     pub(super) unvalidated: Vec<Domain>,
     pub(super) resolver: Resolver,
@@ -161,7 +161,7 @@ pub(super) async fn start(
     notify::ready(&status);
     Ok(Daemon {
         named: named.map(Path::to_owned),
-        started_with: loaded.as_table(),
+        started_with: loaded.config.clone(),
         loaded,
         unvalidated,
         resolver,

@@ -1,0 +1,111 @@
+//! The sections that say how mail comes: `[listen]`, `[access]`, `[limits]`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::{IpNet, Ipv4Net};
+use mail::Domain;
+use serde::{Deserialize, Serialize};
+use settings_file::forms;
+use settings_file::{Interval, Size};
+
+use super::key::{RELOAD, RESTART, section};
+use super::units::{DomainName, Network};
+use super::values::something;
+
+section! {
+    /// Where mail comes in.
+    pub(crate) struct Listen("listen") {
+        /// Where clients connect, your Postfix or Exim for example: "ADDRESS:PORT". For all addresses of the machine write both
+        /// "0.0.0.0:25" and "[::]:25": each is of one family alone. Sockets that systemd passes take the place of these.
+        #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
+        smtp: Vec<SocketAddr> = vec![
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 2525)),
+            SocketAddr::from((Ipv6Addr::LOCALHOST, 2525)),
+        ], "a mail server on the same machine, which has port 25 itself" => RESTART;
+
+        /// The same with TLS from the first octet (RFC 8314).
+        #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
+        smtps: Vec<SocketAddr> = Vec::new(), "none" => RESTART.later();
+
+        /// PEM files; with both, STARTTLS is offered.
+        tls_certificate: PathBuf = PathBuf::new(), "none"
+            => RESTART.needed("clients would be served in clear text");
+        tls_key: PathBuf = PathBuf::new(), "none" => RESTART.needed("clients would be served in clear text");
+
+        /// Networks whose connections start with a PROXY v2 header.
+        #[serde(deserialize_with = "forms::list::<Network, _>")]
+        proxy_protocol_from: Vec<Network> = Vec::new(), "none"
+            => RESTART.needed("every client would be judged by the proxy's address");
+
+        /// Networks that may use XCLIENT and XFORWARD.
+        #[serde(deserialize_with = "forms::list::<Network, _>")]
+        xclient_from: Vec<Network> = Vec::new(), "none"
+            => RESTART.needed("every client would be judged by the proxy's address");
+    }
+}
+
+section! {
+    /// Who may relay.
+    pub(crate) struct Access("access") {
+        /// Who may relay without authentication. By default nobody else may: an open relay is listed within hours. Networks that
+        /// together are all of the public IPv4 or IPv6 are refused, and public ones shorter than /16 or /32 (IPv6) are warned of.
+        #[serde(deserialize_with = "forms::list::<Network, _>")]
+        networks: Vec<Network> = vec![
+            Network(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8))),
+            Network(IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))),
+        ], "this machine alone" => RELOAD;
+
+        /// SMTP AUTH: lines of name:PHC-hash.
+        users_file: PathBuf = PathBuf::new(), "none" => RESTART.later();
+
+        /// SHA-256 of the public keys of client certificates that may relay.
+        client_certificates: Vec<String> = Vec::new(), "none" => RESTART.later();
+
+        /// The only sender domains that may be used; empty means any.
+        #[serde(deserialize_with = "forms::list::<DomainName, _>")]
+        senders: Vec<Domain> = Vec::new(), "any" => RESTART.needed("any sender domain would be let through");
+    }
+}
+
+section! {
+    /// How much is taken in.
+    pub(crate) struct Limits("limits") {
+        /// The largest message; announced as SIZE (RFC 1870).
+        message_size: Size = Size(50 << 20), "what large providers take" => RELOAD.not_zero();
+
+        /// Recipients of one message; RFC 5321 §4.5.3.1.8 asks for at least 100.
+        recipients: u32 = 1000, "as Postfix (smtpd_recipient_limit)" => RELOAD.not_zero();
+
+        /// Client connections, in all and from one address. Where the limit of file descriptors does not allow as many, the log says so
+        /// at the start, and how many are taken.
+        connections: u32 = 2000, "own choice" => RELOAD.not_zero();
+        connections_per_client: u32 = 500, "own choice: the one mail server in front may use many" => RELOAD.not_zero();
+
+        /// How long a client may take for its next command; RFC 5321 §4.5.3.2.7 asks for at least five minutes.
+        timeout: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.7" => RELOAD.not_zero();
+
+        /// A line of more than 998 octets, which SMTP does not allow (RFC 5321 §4.5.3.1.6): "fold" breaks it by a line end and a
+        /// blank, as Postfix does, which also breaks a DKIM signature over it; "refuse" refuses the message, 550.
+        long_lines: LongLines = LongLines::Fold, "as Postfix (smtp_line_length_limit)" => RELOAD;
+
+        /// Beyond so many queued messages clients are told to come back (452); 0: only the disk is the limit.
+        queue_messages: u64 = 0, "the disk is the limit" => RESTART;
+
+        /// With less free space than this on the spool's disk clients are told to come back (452); so is one that declares a
+        /// message (SIZE) which does not fit above it.
+        spool_free: Size = Size(512 << 20), "own choice: room for what is queued to be settled" => RESTART;
+    }
+}
+
+/// What becomes of lines that are longer than SMTP allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LongLines {
+    /// They are broken.
+    Fold,
+    /// The message is refused.
+    Refuse,
+}
+
+something!(LongLines);

@@ -1,0 +1,59 @@
+//! What a key declares beside its type, held against its value: what it demands, and whether this version has its function.
+//!
+//! A key whose function does not exist yet is accepted with a warning, so that one file serves several versions, unless
+//! leaving out what it asks for would lower security or lose data: then it is an error.
+
+use settings_file::{Document, FileError};
+
+use super::key::{Amount, Demand, Function, Row};
+use super::schema::{Config, Store};
+
+const NOT_AVAILABLE: &str = "not available in this version";
+
+/// What is found.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) errors: Vec<FileError>,
+    pub(super) warnings: Vec<FileError>,
+}
+
+/// Looks at every key by itself.
+pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
+    let mut findings = Findings::default();
+    for row in config.rows() {
+        let dotted = row.dotted();
+        if let Some(allowed) = demanded(&row) {
+            findings.errors.push(document.other_form(&dotted, allowed));
+        } else if document.has(&dotted) && row.value.amount() == Amount::Some {
+            match row.key.rule.function {
+                Function::Available => {}
+                Function::Later => {
+                    let message = format!("`{dotted}`: {NOT_AVAILABLE}");
+                    findings.warnings.push(document.remark_at(&dotted, message));
+                }
+                Function::Needed(harm) => {
+                    let message = format!("`{dotted}`: {NOT_AVAILABLE}, and without it {harm}");
+                    findings.errors.push(document.remark_at(&dotted, message));
+                }
+            }
+        }
+    }
+    match config.spool.store {
+        Store::Embedded => {}
+        Store::Postgres => findings.errors.push(document.remark_at(
+            "spool.store",
+            format!("`spool.store = \"postgres\"`: {NOT_AVAILABLE}; allowed: embedded"),
+        )),
+    }
+    findings
+}
+
+/// What should stand there instead, if the key demands something else.
+fn demanded(row: &Row<'_>) -> Option<&'static str> {
+    match (row.key.rule.demand, row.value.amount()) {
+        (Demand::Anything, _) | (_, Amount::Some) | (Demand::Given(_), Amount::Zero) => None,
+        (Demand::NotZero, Amount::Zero) => Some("more than 0"),
+        (Demand::NotZero, Amount::Empty) => Some("at least one"),
+        (Demand::Given(allowed), Amount::Empty) => Some(allowed),
+    }
+}
