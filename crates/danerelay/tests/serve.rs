@@ -82,6 +82,9 @@ async fn a_sender_is_told_after_delay_warning_that_its_mail_waits() {
         + &format!("delay_warning = \"1s\"\nport = {}\n", receiver.address().port());
     let done = tokio::task::spawn_blocking(move || {
         let relay = Relay::start(&more);
+        let changed = format!("{more}postmaster = \"help@client.test\"\n");
+        std::fs::write(relay.path("danerelay.toml"), configuration(&changed)).unwrap();
+        relay.print(&["reload"]);
         let mut client = Client::connect(relay.address);
         client.send_from("sender@client.test", &["someone@late.test"]);
         relay.wait_for("to=sender@client.test, kind=delayed, event=dsn");
@@ -91,6 +94,8 @@ async fn a_sender_is_told_after_delay_warning_that_its_mail_waits() {
     done.await.unwrap();
     let report = String::from_utf8_lossy(&receiver.messages()[0].content).into_owned();
     assert!(report.contains("Action: delayed"), "{report}");
+    let from = report.lines().find(|line| line.starts_with("From:")).unwrap();
+    assert!(from.contains("help@client.test"), "a reload changes it: {from}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What the administrator says about deliveries (`[delivery]` and `[tls]` of `danerelay.toml`).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use dns::host::AddressFamily;
 use mail::{Domain, Mailbox};
 
@@ -37,8 +39,8 @@ pub struct DeliveryConfig {
     pub delay_warning: Option<Duration>,
     /// How long each stage of a session may take.
     pub timeouts: Timeouts,
-    /// Who is shown in `From` of reports to senders; `None`: postmaster at `hostname`.
-    pub postmaster: Option<Mailbox>,
+    /// Who is shown in `From` of reports to senders; none: postmaster at `hostname`. It may change at any time.
+    pub postmaster: Arc<ArcSwapOption<Mailbox>>,
 }
 
 /// How much may be under way at once. It can change while deliveries run.

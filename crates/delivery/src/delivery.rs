@@ -94,7 +94,7 @@ impl<S: Spool> Delivery<S> {
             events: Arc::clone(&surroundings.events),
             clock: Arc::clone(&surroundings.clock),
             reporting_mta: hostname.clone(),
-            postmaster: config.postmaster.clone(),
+            postmaster: Arc::clone(&config.postmaster),
         };
         let deliverer = Deliverer {
             connections: Connections::new(&config, hostname, surroundings.tls),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use dsn::{Action, RecipientReport, Report};
 use mail::event::{Level, Value};
@@ -50,8 +51,8 @@ pub(crate) struct Reporter<S> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Our name.
     pub(crate) reporting_mta: DomainPart,
-    /// Who is shown in `From`; `None`: postmaster at our name.
-    pub(crate) postmaster: Option<Mailbox>,
+    /// Who is shown in `From` now; none: postmaster at our name.
+    pub(crate) postmaster: Arc<ArcSwapOption<Mailbox>>,
 }
 
 impl<S: Spool> Reporter<S> {
@@ -80,7 +81,7 @@ impl<S: Spool> Reporter<S> {
         };
         let report = Report {
             reporting_mta: self.reporting_mta.clone(),
-            postmaster: self.postmaster.clone(),
+            postmaster: self.postmaster.load().as_deref().cloned(),
             original_sender: original_sender.clone(),
             parameters: notices.parameters.clone(),
             size: notices.size,

@@ -42,6 +42,21 @@ impl RetrySchedule {
         }
     }
 
+    /// When a message that waits is given up, as it looks at `now` after `attempts` attempts: at the end of its term, or
+    /// where it was hardly tried until then, after the attempts that it must have had.
+    pub fn gives_up(
+        &self,
+        created: Timestamp,
+        reverse_path: &ReversePath,
+        attempts: u32,
+        now: Timestamp,
+    ) -> Timestamp {
+        let term = self.term(created, reverse_path, attempts, now);
+        let needed = self.time_of(term.least_attempts.saturating_sub(1));
+        let spent = self.time_of(attempts.saturating_sub(1));
+        term.expiry.max(later(now, needed.saturating_sub(spent)))
+    }
+
     /// The time that so many attempts take, each with the delay behind it.
     fn time_of(&self, attempts: u32) -> Duration {
         let listed: Duration = self
@@ -187,6 +202,26 @@ mod tests {
             Some(later(years_later, Duration::from_mins(5)))
         );
         assert_eq!(schedule.next_attempt(2, years_later, term, 0.5), None);
+    }
+
+    #[test]
+    fn what_is_said_of_the_end_is_when_it_comes() {
+        let schedule = schedule();
+        let gives_up = |created, attempts, now| schedule.gives_up(created, &sender(), attempts, now);
+        let days = |days: u64| at(days * 24 * 60 * MINUTE);
+        assert_eq!(gives_up(at(0), 0, at(0)), days(5));
+        assert_eq!(gives_up(at(0), 9, days(1)), days(5));
+        // A machine slept, or a clock was wrong: two attempts, five minutes apart.
+        assert_eq!(
+            gives_up(at(0), 0, days(9)),
+            later(days(9), Duration::from_mins(5))
+        );
+        assert_eq!(
+            gives_up(at(0), 1, days(9)),
+            later(days(9), Duration::from_mins(5))
+        );
+        assert_eq!(gives_up(at(0), 2, days(9)), days(9));
+        assert_eq!(gives_up(days(9), 0, at(0)), days(5));
     }
 
     #[test]

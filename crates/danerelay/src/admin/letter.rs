@@ -1,34 +1,13 @@
 //! One message with all that is known of it: what `queue show` shows.
 
-use std::time::Duration;
-
+use delivery::RetrySchedule;
 use jiff::Timestamp;
+use mail::ReversePath;
 use serde::{Deserialize, Serialize};
 use spool::{Content, Declared, QueuedMessage, SpoolError};
 
-use crate::config::Config;
-
 /// Octets of content that are searched for header fields.
 const HEADER_LIMIT: usize = 256 << 10;
-
-/// How long mail is kept before it is given up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ages {
-    /// `delivery.max_age`.
-    pub(crate) mail: Duration,
-    /// `delivery.bounce_max_age`, for the null reverse-path.
-    pub(crate) reports: Duration,
-}
-
-impl Ages {
-    /// Those of a configuration.
-    pub(crate) fn of(config: &Config) -> Self {
-        Self {
-            mail: config.delivery.max_age.0,
-            reports: config.delivery.bounce_max_age.0,
-        }
-    }
-}
 
 /// A message, what is to become of it, and what it calls itself. Serialised, it is `queue show --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,13 +42,8 @@ impl Letter {
     pub(crate) async fn read(
         message: QueuedMessage,
         (declared, content): (Declared, Result<Content, SpoolError>),
-        ages: Ages,
+        expires: Timestamp,
     ) -> Self {
-        let age = if message.sender.is_empty() {
-            ages.reports
-        } else {
-            ages.mail
-        };
         let read = match content {
             Ok(content) => beginning(&content).await,
             Err(error) => Err(error),
@@ -79,13 +53,22 @@ impl Letter {
             Err(error) => (Header::default(), Some(error.to_string())),
         };
         Self {
-            expires: message.created.saturating_add(age).unwrap_or(Timestamp::MAX),
+            expires,
             header,
             trouble,
             message,
             declared,
         }
     }
+}
+
+/// When the last of the recipients is given up.
+pub(super) fn expires(message: &QueuedMessage, retry: &RetrySchedule, now: Timestamp) -> Timestamp {
+    // What is in a queue has been a reverse-path before.
+    let sender = ReversePath::parse(&message.sender).unwrap_or(ReversePath::Null);
+    let attempts = message.recipients.iter().map(|recipient| recipient.attempts);
+    let fewest = attempts.min().unwrap_or(message.attempts);
+    retry.gives_up(message.created, &sender, fewest, now)
 }
 
 /// The content up to the end of its header, or as much as is searched.
@@ -155,6 +138,8 @@ impl Header {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -183,14 +168,15 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn reports_have_an_age_of_their_own() {
-        let ages = Ages {
-            mail: Duration::from_hours(2),
-            reports: Duration::from_hours(1),
+    #[test]
+    fn a_message_ends_when_the_schedule_ends_it() {
+        let hours = |hours| Duration::from_hours(hours);
+        let retry = RetrySchedule {
+            delays: vec![hours(1)],
+            max_age: hours(3),
+            bounce_max_age: hours(2),
         };
-        let content = Content::Inline(bytes::Bytes::from_static(b"From: a@b.example\r\n\r\n"));
-        for (sender, hours) in [("", 1), ("a@b.example", 2)] {
+        for (sender, age) in [("", 2), ("a@b.example", 3)] {
             let message = QueuedMessage {
                 id: mail::QueueId::generate(),
                 sender: sender.to_owned(),
@@ -200,9 +186,10 @@ mod tests {
                 next_attempt: None,
                 recipients: Vec::new(),
             };
-            let letter = Letter::read(message, (Declared::default(), Ok(content.clone())), ages).await;
-            assert_eq!(letter.expires.as_second(), hours * 3600);
-            assert_eq!(letter.header.from.as_deref(), Some("a@b.example"));
+            let after = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
+            assert_eq!(expires(&message, &retry, after(0)), after(age));
+            // What was never tried is not given up however old it is.
+            assert_eq!(expires(&message, &retry, after(50)), after(50));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use delivery::RetrySchedule;
 use jiff::Timestamp;
 use mail::QueueId;
 use mail::event::Event;
@@ -10,7 +11,7 @@ use spool::{ContentReader, Inspect, QueuedMessage, Summary, Unreadable};
 
 use super::Office;
 use super::answers::{Answers, BrokenOff};
-use super::letter::{Ages, Letter};
+use super::letter::{self, Letter};
 use super::peer::Peer;
 use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
@@ -60,21 +61,26 @@ pub(super) async fn show<S: Inspect>(
     id: QueueId,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let ages = office.surroundings.ages;
-    match letter_of(&*office.surroundings.spool, id, ages).await {
+    let surroundings = &office.surroundings;
+    match letter_of(&*surroundings.spool, id, &surroundings.retry).await {
         Ok(letter) => answers.end(&letter).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
 }
 
 /// All that is known of the message of this id.
-pub(crate) async fn letter_of<S: Inspect>(spool: &S, id: QueueId, ages: Ages) -> Result<Letter, Refusal> {
+pub(crate) async fn letter_of<S: Inspect>(
+    spool: &S,
+    id: QueueId,
+    retry: &RetrySchedule,
+) -> Result<Letter, Refusal> {
     let message = find(spool, id).await?;
     let declared = spool.declared(id).await?.ok_or_else(|| Refusal::unknown(id))?;
     // It may leave the queue at any moment.
     let content = spool.content(id).await.transpose();
     let content = content.ok_or_else(|| Refusal::unknown(id))?;
-    Ok(Letter::read(message, (declared, content), ages).await)
+    let expires = letter::expires(&message, retry, Timestamp::now());
+    Ok(Letter::read(message, (declared, content), expires).await)
 }
 
 /// `queue export`.

@@ -27,7 +27,7 @@ pub(crate) mod walk;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use delivery::SchedulerHandle;
+use delivery::{RetrySchedule, SchedulerHandle};
 use dns::Resolver;
 use mail::EventLog;
 use mail::event::{self, Event};
@@ -39,7 +39,6 @@ pub(crate) use looking::{DESTINATIONS, aged, letter_of};
 pub(crate) use server::serve;
 
 use crate::explain::Explainer;
-use letter::Ages;
 use protocol::{Refusal, Reloaded};
 
 /// Lists that may read a page at once, each with one of the spool's few readers; while a client reads, it has none.
@@ -65,8 +64,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) resolver: Resolver,
     /// Explains what is done for a destination.
     pub(crate) explainer: Explainer,
-    /// How long mail is kept.
-    pub(crate) ages: Ages,
+    /// When mail is given up.
+    pub(crate) retry: RetrySchedule,
     /// The log.
     pub(crate) log: Arc<dyn EventLog>,
     /// Where a reload is asked for.

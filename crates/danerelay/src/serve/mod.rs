@@ -47,7 +47,7 @@ use crate::logging::{self, Logger};
 use crate::policy_file;
 use crate::surroundings;
 pub(crate) use error::StartError;
-pub(crate) use settings::{delivery, hostname};
+pub(crate) use settings::{delivery, hostname, retry};
 use signals::{Request, Signals};
 use start::Daemon;
 

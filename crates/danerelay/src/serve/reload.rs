@@ -86,6 +86,7 @@ impl<S: Store> Daemon<S> {
             .chain(policy.warnings.iter().map(ToString::to_string))
             .collect();
         self.policy.store(Arc::new(policy.policy));
+        self.postmaster.store(settings::postmaster(&loaded.config));
         self.loaded = loaded;
         self.refresh_unvalidated();
         self.log.write(&Event::PolicyLoaded(PolicyLoaded { file }));

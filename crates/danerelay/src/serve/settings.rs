@@ -1,7 +1,9 @@
 //! From the configuration to the settings of each crate.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
 use dns::host::AddressFamily;
 use listener::ListenerConfig;
@@ -68,15 +70,26 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
             schema::AddressFamily::Ipv4 => AddressFamily::Ipv4,
             schema::AddressFamily::Ipv6 => AddressFamily::Ipv6,
         },
-        retry: RetrySchedule {
-            delays: delivery.retry.iter().map(|step| step.0).collect(),
-            max_age: delivery.max_age.0,
-            bounce_max_age: delivery.bounce_max_age.0,
-        },
+        retry: retry(config),
         delay_warning: Some(delivery.delay_warning.0).filter(|age| !age.is_zero()),
         timeouts: timeouts(&delivery.timeouts),
-        postmaster: delivery.postmaster.0.clone(),
+        postmaster: Arc::new(ArcSwapOption::new(postmaster(config))),
     }
+}
+
+/// When a deferred recipient is tried again, and when it is given up.
+pub(crate) fn retry(config: &Config) -> RetrySchedule {
+    let delivery = &config.delivery;
+    RetrySchedule {
+        delays: delivery.retry.iter().map(|step| step.0).collect(),
+        max_age: delivery.max_age.0,
+        bounce_max_age: delivery.bounce_max_age.0,
+    }
+}
+
+/// Who is shown in `From` of reports to senders.
+pub(super) fn postmaster(config: &Config) -> Option<Arc<Mailbox>> {
+    config.delivery.postmaster.0.clone().map(Arc::new)
 }
 
 fn timeouts(stages: &schema::Timeouts) -> Timeouts {

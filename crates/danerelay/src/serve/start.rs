@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use delivery::{SchedulerHandle, Surroundings, SystemClock};
 use dns::Resolver;
 use listener::{Listener, ListenerConfig};
-use mail::Domain;
 use mail::event::admin::Admin;
 use mail::event::settings::Subject;
 use mail::event::{Event, EventLog};
+use mail::{Domain, Mailbox};
 use policy::Policy;
 use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{Notify, mpsc, watch};
@@ -23,7 +23,6 @@ use super::notify::Status;
 use super::self_test::mode_word;
 use super::watch::Watch;
 use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, words};
-use crate::admin::letter::Ages;
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
@@ -47,6 +46,8 @@ pub(super) struct Daemon<S> {
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
+    /// Who is shown in reports to senders.
+    pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
     pub(super) spool: Arc<S>,
     /// Where administrators ask for a reload.
@@ -132,6 +133,7 @@ pub(super) async fn start(
     );
     let servers = watch.rereading();
     let delivery_config = settings::delivery(config, &hostname, addresses);
+    let postmaster = Arc::clone(&delivery_config.postmaster);
     let explainer = Explainer {
         resolver: resolver.clone(),
         names: super::self_test::names(&config.dns),
@@ -169,6 +171,7 @@ pub(super) async fn start(
         hostname,
         log,
         policy,
+        postmaster,
         listener_config,
         spool,
         reloads,
@@ -212,7 +215,7 @@ async fn open_admin<S: Manage>(
         scheduler: scheduler.clone(),
         resolver: explainer.resolver.clone(),
         explainer,
-        ages: Ages::of(config),
+        retry: settings::retry(config),
         log: Arc::clone(log),
         reload,
     };

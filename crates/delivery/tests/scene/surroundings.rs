@@ -93,6 +93,6 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
             rset: limit,
             quit: limit,
         },
-        postmaster: None,
+        postmaster: Arc::default(),
     }
 }

@@ -9,7 +9,7 @@ use spool::{Declared, DeclaredRecipient};
 
 use super::source::{self, Source, wait};
 use super::table;
-use crate::admin::letter::{Ages, Letter};
+use crate::admin::letter::Letter;
 use crate::admin::letter_of;
 use crate::admin::protocol::Request;
 use crate::cli::Verdict;
@@ -17,6 +17,7 @@ use crate::cli::client::AdminError;
 use crate::cli::output::{printable, write, write_json};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::serve;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -38,7 +39,7 @@ pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict,
             client.end()?
         }
         Source::Spool(spool) => wait(async {
-            let letter: Result<Letter, _> = letter_of(&spool, id, Ages::of(config)).await;
+            let letter: Result<Letter, _> = letter_of(&spool, id, &serve::retry(config)).await;
             letter.map_err(|refusal| AdminError::Refused(refusal).into())
         })?,
     };
