@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::EventLog;
+use mail::{Alarm, EventLog, Pace};
 use spool::{Accepted, Spool};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
@@ -23,6 +24,12 @@ use crate::wire::Wire;
 
 /// How long to wait after an error of `accept` that does not concern one connection alone.
 const BACK_OFF: Duration = Duration::from_millis(200);
+
+/// For want of file descriptors each attempt fails, and one now and then succeeds.
+const FAILING: Pace = Pace {
+    reminder: Some(Duration::from_mins(1)),
+    pause: Duration::from_mins(1),
+};
 
 /// Takes mail from clients into a spool.
 pub struct Listener<S> {
@@ -70,6 +77,7 @@ async fn accept_loop<S: Spool>(
 ) {
     let mut sessions = JoinSet::new();
     let stop = shutdown.clone();
+    let mut failing = Alarm::new(FAILING);
     loop {
         tokio::select! {
             biased;
@@ -77,11 +85,16 @@ async fn accept_loop<S: Spool>(
             Some(ended) = sessions.join_next() => shared.report_panic(ended),
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    if let Some(over) = failing.clear(Instant::now().into_std()) {
+                        shared.log.write(&log::accepting(over));
+                    }
                     sessions.spawn(shared.admit(stream, peer, stop.clone()));
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
-                    shared.log.write(&log::accept_failed(&error));
+                    if failing.raise(error.kind(), Instant::now().into_std()) {
+                        shared.log.write(&log::accept_failed(&error));
+                    }
                     tokio::time::sleep(BACK_OFF).await;
                 }
             },

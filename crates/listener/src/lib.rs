@@ -5,7 +5,7 @@
 //! * [`Listener`] accepts connections on sockets that were bound for it, counts them (`connections`) and gives
 //!   each a task of its own. Nothing a client does, and no error of `accept`, ends it.
 //! * `connection` joins a client's session, the wire that it speaks on and the spool. Only when the spool says that a
-//!   message is durable is 250 said. `shortage` tells the log of times in which the spool has no room.
+//!   message is durable is 250 said.
 //! * `wire` is the octets: what has come, what leaves, and the time that either may take.
 //! * `session` decides, without I/O: it reads commands (the grammar is `smtp`'s) and answers them in order; replies to
 //!   pipelined commands leave together. Its rooms: `replies` holds the words; `arrival` takes in what follows DATA, through
@@ -28,7 +28,6 @@ mod connections;
 mod log;
 mod session;
 mod shared;
-mod shortage;
 mod wire;
 
 #[cfg(test)]

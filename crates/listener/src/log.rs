@@ -3,14 +3,12 @@
 use std::io;
 use std::net::IpAddr;
 
-use mail::ReversePath;
 use mail::event::Event;
 use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble};
 use mail::event::spool::Spool;
+use mail::{Over, ReversePath};
 use spool::SpoolError;
 use tokio::task::JoinError;
-
-use crate::shortage::Ended;
 
 /// A message is in the spool.
 pub(crate) fn accepted(
@@ -43,9 +41,9 @@ pub(crate) fn spool_full(client: IpAddr, error: &SpoolError) -> Event {
 }
 
 /// The spool takes messages again.
-pub(crate) fn spool_accepting(shortage: Ended) -> Event {
+pub(crate) fn spool_accepting(shortage: Over) -> Event {
     Event::Spool(Spool::Accepting {
-        refused: shortage.refused,
+        refused: shortage.raised,
         lasted: shortage.lasted,
     })
 }
@@ -58,6 +56,11 @@ pub(crate) fn connection_refused(client: IpAddr, limit: &'static str) -> Event {
 /// No connection can be accepted at present.
 pub(crate) fn accept_failed(error: &io::Error) -> Event {
     Event::Listener(ListenerTrouble::Accept(error.to_string()))
+}
+
+/// Connections are accepted again.
+pub(crate) fn accepting(over: Over) -> Event {
+    Event::Listener(ListenerTrouble::AcceptOver(over.lasted))
 }
 
 /// A session ended by a fault of ours.

@@ -2,17 +2,24 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use mail::EventLog;
+use mail::{Alarm, EventLog, Pace};
+use parking_lot::Mutex;
 use spool::{Accepted, SpoolError};
 use tokio::sync::watch;
 use tokio::task::JoinError;
+use tokio::time::Instant;
 
 use crate::config::ListenerConfig;
 use crate::connections::{Connections, Excess};
 use crate::log;
-use crate::shortage::Shortage;
+
+/// At most one shortage is told in this time, by two events, however many clients come.
+const SHORTAGE: Pace = Pace {
+    reminder: None,
+    pause: Duration::from_mins(1),
+};
 
 /// What all sessions share.
 pub(crate) struct Shared<S> {
@@ -21,7 +28,8 @@ pub(crate) struct Shared<S> {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) config: watch::Receiver<Arc<ListenerConfig>>,
     pub(crate) connections: Arc<Connections>,
-    shortage: Shortage,
+    /// The spool has no room. For want of what is no news: a queue at its limit has room for a moment after each delivery.
+    shortage: Mutex<Alarm<()>>,
 }
 
 impl<S> Shared<S> {
@@ -37,7 +45,7 @@ impl<S> Shared<S> {
             log,
             config,
             connections: Arc::default(),
-            shortage: Shortage::default(),
+            shortage: Mutex::new(Alarm::new(SHORTAGE)),
         }
     }
 
@@ -52,7 +60,8 @@ impl<S> Shared<S> {
     /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins.
     pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
         if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
-            if self.shortage.refused(Instant::now()) {
+            let is_news = self.shortage.lock().raise((), Instant::now().into_std());
+            if is_news {
                 self.log.write(&log::spool_full(client, error));
             }
         } else {
@@ -62,8 +71,9 @@ impl<S> Shared<S> {
 
     /// The spool took a message; if there was a shortage, it is over.
     pub(crate) fn report_room(&self) {
-        if let Some(ended) = self.shortage.over(Instant::now()) {
-            self.log.write(&log::spool_accepting(ended));
+        let over = self.shortage.lock().clear(Instant::now().into_std());
+        if let Some(over) = over {
+            self.log.write(&log::spool_accepting(over));
         }
     }
 

@@ -14,11 +14,12 @@
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
 //! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
-//!   [`render`]: it as a line of text or JSON, safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
+//!   [`alarm`]: what of trouble that lasts is told. [`render`]: it as a line of text or JSON, safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
 //!
 //! This crate does no I/O, knows no clock and makes no decision.
 
 pub mod address;
+pub mod alarm;
 pub mod envelope;
 pub mod event;
 pub mod ids;
@@ -36,6 +37,7 @@ pub mod status;
 pub mod verdict;
 
 pub use address::{AddressError, Domain, DomainError, DomainPart, Mailbox, ReversePath};
+pub use alarm::{Alarm, Over, Pace};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;

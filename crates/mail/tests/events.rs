@@ -174,6 +174,9 @@ fn clients(all: &mut Vec<Event>) {
     all.push(Event::Listener(ListenerTrouble::Accept(
         "too many open files".to_owned(),
     )));
+    all.push(Event::Listener(ListenerTrouble::AcceptOver(Duration::from_secs(
+        90,
+    ))));
     all.push(Event::Listener(ListenerTrouble::Session(
         "task 7 panicked".to_owned(),
     )));

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Failure> {
          | committed / files | committed / raw | commit, lease, read, settle: /s |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
-    let spool = EmbeddedSpool::open(directory.path().join("spool"), Options::default()).await?;
+    let spool = EmbeddedSpool::open(directory.path().join("spool"), Options::default(), Arc::new(())).await?;
     let spool = Arc::new(spool);
     for sessions in [1, 16, 64] {
         let committed = run(&spool, sessions, Life::Commit).await?;

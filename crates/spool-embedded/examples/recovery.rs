@@ -63,7 +63,7 @@ async fn main() -> Result<(), Failure> {
 
 /// Commits so many messages; how many a second.
 async fn fill(path: &Path, messages: u64) -> Result<f64, Failure> {
-    let spool = Arc::new(EmbeddedSpool::open(path, Options::default()).await?);
+    let spool = Arc::new(EmbeddedSpool::open(path, Options::default(), Arc::new(())).await?);
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..SESSIONS)
@@ -109,7 +109,7 @@ async fn commit(spool: &EmbeddedSpool, number: u64) -> Result<(), Failure> {
 async fn measure(path: &Path) -> Result<(), Failure> {
     let before = resident();
     let begun = Instant::now();
-    let spool = EmbeddedSpool::open(path, Options::default()).await?;
+    let spool = EmbeddedSpool::open(path, Options::default(), Arc::new(())).await?;
     drop(spool.create()?);
     let (opened, memory_opened) = (begun.elapsed(), resident());
     let mut last = None;

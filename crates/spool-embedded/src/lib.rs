@@ -12,6 +12,7 @@
 //! * [`sql`]: the tables, and every statement.
 //! * [`disk`]: the files beside the database.
 //! * [`options`]: what may be set. [`error`]: what can go wrong. [`steps`]: where a process can die and a write can fail.
+//!   [`telling`]: what the log is told.
 
 mod disk;
 mod error;
@@ -26,6 +27,7 @@ mod sql;
 mod start;
 mod steps;
 mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -18,6 +18,7 @@ use crate::disk::bodies::Directories;
 use crate::error;
 use crate::sql::connections::{self, DATABASE};
 use crate::sql::{declared, ledger, list, schema, stored, summary};
+use crate::telling::Teller;
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -55,7 +56,7 @@ impl ReadOnlySpool {
         }?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
-            directories: Directories::of(directory),
+            directories: Directories::of(directory, Teller::nobody()),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::log::checkpoints::Checkpoints;
 use crate::reading::recent::Recent;
 use crate::sql::messages::Counters;
 use crate::steps::Faults;
+use crate::telling::Teller;
 
 /// The state of the spool in this process.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) recent: Recent,
     /// Those of the checkpoints, too.
     pub(crate) faults: Faults,
+    pub(crate) teller: Teller,
 }
 
 /// What bounds the queue.
@@ -49,6 +51,7 @@ impl Shared {
         leases: LeaseTable,
         counters: Counters,
         (checkpoints, faults): (Checkpoints, Faults),
+        teller: Teller,
     ) -> Arc<Self> {
         Arc::new(Self {
             broken: AtomicBool::new(false),
@@ -60,6 +63,7 @@ impl Shared {
             leases,
             recent: Recent::default(),
             faults,
+            teller,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use mail::event::store::Store;
 use rusqlite::Connection;
 use spool::InDoubt;
 use spool::leases::LeaseTable;
@@ -24,6 +25,7 @@ use crate::sql::connections::{self, DATABASE};
 use crate::sql::messages::{self, Counters};
 use crate::sql::schedule;
 use crate::steps::Faults;
+use crate::telling::Teller;
 use crate::writer::Writer;
 use crate::writer::caretaker::{Caretaker, Chore, Ward};
 use crate::writer::complaint::Complaint;
@@ -36,8 +38,8 @@ const INBOX: usize = 256;
 const DOUBTS_NAMED: usize = 1000;
 
 /// Opens the spool in this directory, or makes one there. Waits for the disk.
-pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
-    let directories = Directories::of(path);
+pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Opened> {
+    let directories = Directories::of(path, teller.clone());
     directories.make(path)?;
     let lock = Lock::take(path)?;
     let database = path.join(DATABASE);
@@ -47,8 +49,8 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
     directories.clear_incoming()?;
     let counters = messages::counters(&connection)?;
     let commits = CommitsFile::of(path);
-    let vanished = vanished(&commits, counters);
-    let (doubts, before) = DoubtsFile::open(&path.join("in-doubt"))?;
+    let vanished = vanished(&commits, counters, teller);
+    let (doubts, before) = DoubtsFile::open(&path.join("in-doubt"), teller.clone())?;
     let doubts = Arc::new(doubts);
     let in_doubt = in_doubt(&connection, before)?;
     let limits = Limits {
@@ -57,8 +59,16 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
     };
     let leases = LeaseTable::noting(Arc::<DoubtsFile>::clone(&doubts));
     let faults = Faults::default();
-    let checkpoints = Checkpoints::of(&database, faults.clone())?;
-    let shared = Shared::new(path.to_owned(), limits, leases, counters, (checkpoints, faults));
+    let checkpoints = Checkpoints::of(&database, faults.clone(), teller.clone())?;
+    let carrying = (checkpoints, faults);
+    let shared = Shared::new(
+        path.to_owned(),
+        limits,
+        leases,
+        counters,
+        carrying,
+        teller.clone(),
+    );
     let readers = Arc::new(Readers::new(database.clone()));
     let ward = Ward {
         directories: directories.clone(),
@@ -76,10 +86,10 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
         caretaker,
         readers: Arc::clone(&readers),
         directories: directories.clone(),
-        reserve: Reserve::make(path),
+        reserve: Reserve::make(path, teller.clone()),
         shared: Arc::clone(&shared),
         unchecked: 0,
-        complaint: Complaint::default(),
+        complaint: Complaint::to(teller.clone()),
         lock,
     }
     .start()?;
@@ -96,17 +106,12 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Opened> {
 
 /// How many transactions that were durable are not in the database. What is left is served all the same: to refuse it
 /// would bring nothing back.
-fn vanished(commits: &CommitsFile, counters: Counters) -> u64 {
-    let durable = commits.read().unwrap_or(0);
+fn vanished(commits: &CommitsFile, counters: Counters, teller: &Teller) -> u64 {
+    let durable = commits.read(teller).unwrap_or(0);
     let found = counters.commits;
     let vanished = durable.saturating_sub(found);
     if vanished > 0 {
-        tracing::error!(
-            durable,
-            found,
-            "committed transactions have vanished from the spool: its disk or somebody has damaged it, and mail that was \
-             accepted may be lost, or may be sent again"
-        );
+        teller.tell(Store::Vanished { durable, found });
     }
     vanished
 }

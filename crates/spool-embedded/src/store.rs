@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use mail::{NextHop, QueueId};
+use mail::{EventLog, NextHop, QueueId};
 use spool::blocking::blocking;
 use spool::{
     Accepted, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Running,
@@ -18,6 +18,7 @@ use crate::options::Options;
 use crate::sql::new_message::{plan, plan_report};
 use crate::sql::{leasing, schedule};
 use crate::start;
+use crate::telling::Teller;
 use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
 
 /// The spool of one daemon in one directory. Cheap to clone; all clones are the same spool.
@@ -29,10 +30,14 @@ pub struct EmbeddedSpool {
 }
 
 impl EmbeddedSpool {
-    /// Opens the spool in the directory `path`, or makes one there.
-    pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, SpoolError> {
-        let path = path.into();
-        let opened = blocking(move || Ok(start::open(&path, &options)?)).await?;
+    /// Opens the spool in the directory `path`, or makes one there. What it has to report goes to `events`.
+    pub async fn open(
+        path: impl Into<PathBuf>,
+        options: Options,
+        events: Arc<dyn EventLog>,
+    ) -> Result<Self, SpoolError> {
+        let (path, teller) = (path.into(), Teller::to(events));
+        let opened = blocking(move || Ok(start::open(&path, &options, &teller)?)).await?;
         Ok(Self {
             opened: Arc::new(opened),
         })
@@ -91,9 +96,9 @@ impl Spool for EmbeddedSpool {
     }
 
     async fn pending(&self, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>, SpoolError> {
-        let readers = &self.opened.readers;
+        let (readers, teller) = (&self.opened.readers, self.opened.shared.teller.clone());
         readers
-            .read(move |connection| schedule::pending(connection, after, limit))
+            .read(move |connection| schedule::pending(connection, after, limit, &teller))
             .await
     }
 
@@ -134,8 +139,10 @@ impl Spool for EmbeddedSpool {
     }
 
     async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
-        let readers = &self.opened.readers;
-        readers.read(|connection| leasing::unreported(connection)).await
+        let (readers, teller) = (&self.opened.readers, self.opened.shared.teller.clone());
+        readers
+            .read(move |connection| leasing::unreported(connection, &teller))
+            .await
     }
 
     async fn notices(&self, id: QueueId) -> Result<Option<Notices>, SpoolError> {

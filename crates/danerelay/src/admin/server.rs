@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use mail::event::Event;
 use mail::event::admin::Admin;
+use mail::{Alarm, Pace};
 use spool::{Action, Manage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::answers::{Answers, BrokenOff};
 use super::door::Door;
@@ -29,6 +30,12 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// After a connection could not be accepted, for want of file descriptors mostly.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Told once; the next command that is served is its end.
+const FAILING: Pace = Pace {
+    reminder: None,
+    pause: Duration::ZERO,
+};
+
 /// Serves clients until `stop` turns true, and then until each has had what is under way for it.
 pub(crate) async fn serve<S: Manage>(
     door: Door,
@@ -38,7 +45,7 @@ pub(crate) async fn serve<S: Manage>(
     let office = Arc::new(Office::new(surroundings));
     let mut connections = JoinSet::new();
     let mut places = Places::new(CONNECTIONS);
-    let mut failing = false;
+    let mut failing = Alarm::new(FAILING);
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
@@ -48,7 +55,7 @@ pub(crate) async fn serve<S: Manage>(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok(stream) => {
-                failing = false;
+                let _ = failing.clear(Instant::now().into_std());
                 match places.take() {
                     Some(place) => {
                         connections.spawn(attend((stream, place), Arc::clone(&office), stop.clone()));
@@ -57,10 +64,9 @@ pub(crate) async fn serve<S: Manage>(
                 }
             }
             Err(error) => {
-                if !failing {
+                if failing.raise((), Instant::now().into_std()) {
                     complain(&office, &error);
                 }
-                failing = true;
                 sleep(PAUSE).await;
             }
         }

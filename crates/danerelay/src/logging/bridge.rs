@@ -1,16 +1,15 @@
 //! What libraries report through `tracing`, as events of the log: warnings and errors, each of bounded length, and only so
 //! many of each library, since what they report may be a stranger's doing. What is not written is not put into words either.
-//!
-//! Our own spool reports in this way, too: `event=spool`, each field by its name. All others are `event=library`.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use mail::Source;
+use mail::event::Level;
 use mail::event::log::Library;
-use mail::event::{Event, Level, Value};
 use mail::render::CUT;
 use tracing::field::{Field, Visit};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -19,7 +18,7 @@ use super::Logger;
 /// The longest text that is made of what a library has to say, in octets.
 const TEXT: usize = 1024;
 
-/// Sends what libraries report to the log from now on: of the spool all but details, of others warnings and errors.
+/// Sends the warnings and errors of libraries to the log from now on.
 ///
 /// A second call has no effect: the first log stays.
 pub(crate) fn forward_tracing(log: Arc<Logger>) {
@@ -30,54 +29,30 @@ struct Bridge(Arc<Logger>);
 
 impl<S: tracing::Subscriber> Layer<S> for Bridge {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= finest(metadata.target())
+        *metadata.level() <= tracing::Level::WARN
     }
 
-    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
-        Some(tracing::level_filters::LevelFilter::INFO)
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
     }
 
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        let (level, target) = (level(*metadata.level()), metadata.target());
-        // What the spool reports has its place in the code for a name.
-        let (name, source) = if is_spool(target) {
-            ("spool", Source::Trouble(metadata.name()))
-        } else {
-            ("library", Source::Library(crate_of(target)))
-        };
-        let Some(more) = self.0.takes(level, Some(source)) else {
+        let (level, module) = (level(*metadata.level()), metadata.target());
+        let library = crate_of(module);
+        let Some(more) = self.0.takes(level, Some(Source::Library(library))) else {
             return;
         };
-        if name == "library" {
-            let mut words = Words::default();
-            event.record(&mut words);
-            let library = Library {
-                level,
-                library: crate_of(target),
-                module: target.to_owned(),
-                message: words.joined(),
-            };
-            self.0.put_after(&library, more);
-        } else {
-            let mut fields = Fields(Event::new(level, name));
-            event.record(&mut fields);
-            self.0.put_after(&fields.0, more);
-        }
+        let mut words = Words::default();
+        event.record(&mut words);
+        let library = Library {
+            level,
+            library,
+            module: module.to_owned(),
+            message: words.joined(),
+        };
+        self.0.put_after(&library, more);
     }
-}
-
-fn finest(target: &str) -> tracing::Level {
-    if is_spool(target) {
-        tracing::Level::INFO
-    } else {
-        tracing::Level::WARN
-    }
-}
-
-/// Whether this is the spool: the crate of its traits, a store, or a module of these.
-fn is_spool(target: &str) -> bool {
-    matches!(crate_of(target), "spool" | "spool_embedded")
 }
 
 fn crate_of(target: &str) -> &str {
@@ -117,41 +92,6 @@ fn words(value: &dyn fmt::Debug) -> String {
     let mut words = Bounded::default();
     let _ = write!(words, "{value:?}");
     words.0
-}
-
-/// Each field as one of the event; the message is the reason.
-struct Fields(Event);
-
-impl Fields {
-    fn add(&mut self, field: &Field, value: Value) {
-        let key = match field.name() {
-            "message" => "reason",
-            name => name,
-        };
-        let event = std::mem::replace(&mut self.0, Event::new(Level::Info, "spool"));
-        self.0 = event.with(key, value);
-    }
-}
-
-impl Visit for Fields {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, Value::Integer(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        match u64::try_from(value) {
-            Ok(value) => self.record_u64(field, value),
-            Err(_) => self.record_debug(field, &value),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, Value::Quoted(words(value)));
-    }
 }
 
 /// The message, and the other fields behind it.

@@ -332,17 +332,13 @@ impl std::fmt::Debug for Dump<'_> {
 
 /// One test: the bridge is one for the whole process.
 #[test]
-fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
+fn libraries_are_heard_when_they_warn() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = Logger::open(&settings(&path)).unwrap();
     forward_tracing(Arc::clone(&log));
     tracing::info!("all is well");
     tracing::warn!(attempt = 3, "it\ncreaks");
-    tracing::debug!(target: "spool_embedded", "details");
-    tracing::info!(target: "spool_embedded::writer::caretaker", swept = 3, "removed contents");
-    tracing::error!(target: "spool", error = %"no\nspace", place = -1, "cannot write");
-    tracing::info!(target: "spooler", "another crate");
     let pieces = std::sync::atomic::AtomicUsize::new(0);
     for number in 0..1000 {
         tracing::warn!(target: "hickory_net::udp", number, "forged: {:?}", Dump(&pieces));
@@ -351,20 +347,12 @@ fn libraries_are_heard_when_they_warn_and_the_spool_whatever_it_says() {
     log.finish(PATIENCE);
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let [library, info, error, forged @ .., summary] = lines.as_slice() else {
+    let [library, forged @ .., summary] = lines.as_slice() else {
         panic!("{text}")
     };
     assert!(
         library.contains(" warning module=danerelay")
             && library.contains("message=\"it\\x0Acreaks attempt=3\""),
-        "{text}"
-    );
-    assert!(
-        info.ends_with(" info reason=\"removed contents\", swept=3, event=spool"),
-        "{text}"
-    );
-    assert!(
-        error.ends_with(" error reason=\"cannot write\", error=\"no\\x0Aspace\", place=\"-1\", event=spool"),
         "{text}"
     );
     assert_eq!(forged.len(), 10, "one source, whatever the module");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use dns::self_test::{self, Fault, Names};
 use dns::{Mode, ResolverError};
 use mail::event::{Event, resolver as event};
+use mail::{Alarm, Pace};
 use tokio::time::Instant;
 
 use super::watch::Watch;
@@ -106,12 +107,35 @@ enum Disbelief {
     Refused(ResolverError),
 }
 
-/// Whether a finding is to be told: when it differs from the last, and a fault again after a while.
-pub(super) fn is_news(told: Option<&(Instant, Finding)>, finding: &Finding, now: Instant) -> bool {
-    told.is_none_or(|(at, last)| {
-        let overdue = finding.fault.is_some() && now.saturating_duration_since(*at) >= REMINDER;
-        last != finding || overdue
-    })
+/// Which findings are to be told: a fault when it comes and again while it lasts, and what is fine when that is new.
+#[derive(Debug)]
+pub(super) struct News {
+    faults: Alarm<Finding>,
+    fine: Option<Finding>,
+}
+
+impl Default for News {
+    fn default() -> Self {
+        let pace = Pace {
+            reminder: Some(REMINDER),
+            pause: Duration::ZERO,
+        };
+        Self {
+            faults: Alarm::new(pace),
+            fine: None,
+        }
+    }
+}
+
+impl News {
+    pub(super) fn is(&mut self, finding: &Finding, now: Instant) -> bool {
+        let now = now.into_std();
+        if !finding.is_fine() {
+            return self.faults.raise(finding.clone(), now);
+        }
+        let is_over = self.faults.clear(now).is_some();
+        is_over || self.fine.replace(finding.clone()).as_ref() != Some(finding)
+    }
 }
 
 /// The configured names. Without any: those that are kept up for such tests, where the root is the public one.
@@ -266,19 +290,20 @@ mod tests {
             reason: "configured".to_owned(),
             fault: fault.map(str::to_owned),
         };
-        let now = Instant::now();
-        let (fine, broken) = ((now, finding(None)), (now, finding(Some("a"))));
-        assert!(is_news(None, &finding(None), now));
-        assert!(is_news(Some(&fine), &finding(Some("a")), now));
-        assert!(is_news(Some(&broken), &finding(Some("b")), now));
-        assert!(is_news(Some(&broken), &finding(None), now));
-        assert!(!is_news(Some(&broken), &finding(Some("a")), now));
-        let later = now + REMINDER;
-        assert!(is_news(Some(&broken), &finding(Some("a")), later));
-        assert!(
-            !is_news(Some(&fine), &finding(None), later),
-            "good news is told once"
-        );
+        let (mut news, now) = (News::default(), Instant::now());
+        assert!(news.is(&finding(None), now), "the first is told");
+        assert!(!news.is(&finding(None), now + REMINDER), "good news is told once");
+        assert!(news.is(&finding(Some("a")), now));
+        assert!(!news.is(&finding(Some("a")), now));
+        assert!(news.is(&finding(Some("b")), now));
+        assert!(news.is(&finding(Some("b")), now + REMINDER));
+        assert!(news.is(&finding(None), now + REMINDER), "the end is told");
+        assert!(!news.is(&finding(None), now + REMINDER));
+        let other = Finding {
+            reason: "vouched for".to_owned(),
+            ..finding(None)
+        };
+        assert!(news.is(&other, now + REMINDER));
     }
 
     #[test]

@@ -113,7 +113,8 @@ pub(super) async fn start(
     let plan = resolver::plan(config, &unvalidated)?;
     let resolver = Resolver::new(plan.config.clone())?;
     let tls = tls::client(&config.tls)?;
-    let spool = open_spool(config).await?;
+    let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
+    let spool = open_spool(config, Arc::clone(&events)).await?;
     announce::recovery(&*spool, &*log);
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
@@ -122,7 +123,6 @@ pub(super) async fn start(
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
-    let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
     // Before the first delivery: its look-ups wait for the test.
     let watch = Watch::new(
         resolver.clone(),
@@ -242,8 +242,8 @@ async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
     }
 }
 
-async fn open_spool(config: &Config) -> Result<Arc<impl Store + use<>>, StartError> {
-    wiring::store::open(config)
+async fn open_spool(config: &Config, log: Arc<dyn EventLog>) -> Result<Arc<impl Store + use<>>, StartError> {
+    wiring::store::open(config, log)
         .await
         .map_err(|cause| StartError::Spool {
             path: config.spool.path.clone(),

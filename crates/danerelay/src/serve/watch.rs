@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::notify::Status;
 use super::resolv_conf::System;
 use super::resolver::{self, Choice, Plan};
-use super::self_test::{self, Finding, is_news, mode_word};
+use super::self_test::{self, News, mode_word};
 use super::words;
 use crate::config::schema::{Dns, DnsMode};
 
@@ -80,15 +80,13 @@ impl Watch {
     }
 
     async fn test_again_and_again(&mut self) {
-        let mut told: Option<(Instant, Finding)> = None;
+        let mut news = News::default();
         self.tell_what_was_passed_over();
         loop {
             let finding = self.test().await;
             self.expected = None;
-            let now = Instant::now();
-            if is_news(told.as_ref(), &finding, now) {
+            if news.is(&finding, Instant::now()) {
                 self.tell(&finding);
-                told = Some((now, finding.clone()));
             }
             self.rest(if finding.is_fine() { WELL } else { FAILING }).await;
         }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use mail::EventLog;
 use spool::{Inspect, Ledger, SpoolError, Store};
 use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
 use crate::config::Config;
 
-/// Opens the spool for the daemon, or makes one.
-pub(crate) async fn open(config: &Config) -> Result<Arc<impl Store + use<>>, SpoolError> {
-    let spool = EmbeddedSpool::open(&config.spool.path, options(config)).await?;
+/// Opens the spool for the daemon, or makes one; what it has to report goes to the log.
+pub(crate) async fn open(
+    config: &Config,
+    log: Arc<dyn EventLog>,
+) -> Result<Arc<impl Store + use<>>, SpoolError> {
+    let spool = EmbeddedSpool::open(&config.spool.path, options(config), log).await?;
     Ok(Arc::new(spool))
 }
 

@@ -24,6 +24,7 @@ async fn fill(path: std::path::PathBuf) {
                 spool_free: 0,
                 ..Options::default()
             },
+            Arc::new(()),
         )
         .await
         .unwrap(),

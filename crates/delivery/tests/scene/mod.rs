@@ -97,7 +97,11 @@ impl Scene {
             spool_free: 0,
             ..Options::default()
         };
-        let spool = Arc::new(EmbeddedSpool::open(directory.path(), options).await.unwrap());
+        let spool = Arc::new(
+            EmbeddedSpool::open(directory.path(), options, Arc::new(()))
+                .await
+                .unwrap(),
+        );
         let addresses: Vec<IpAddr> = (2..10).map(|last| IpAddr::from([127, 0, 0, last])).collect();
         Self {
             world,

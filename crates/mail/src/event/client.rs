@@ -1,6 +1,7 @@
 //! What clients did, and what they were refused.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::record::{Level, Put, Record, Value};
 use crate::source::Source;
@@ -127,29 +128,42 @@ impl Record for ConnectionRefused {
 pub enum ListenerTrouble {
     /// `accept`: no connection can be accepted at present.
     Accept(String),
+    /// `accept`: connections are accepted again, after so long.
+    AcceptOver(Duration),
     /// `session`: a session ended by a fault of ours.
     Session(String),
 }
 
 impl Record for ListenerTrouble {
     fn level(&self) -> Level {
-        Level::Error
+        match self {
+            Self::Accept(_) | Self::Session(_) => Level::Error,
+            Self::AcceptOver(_) => Level::Info,
+        }
     }
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Accept(_) => "accept",
+            Self::Accept(_) | Self::AcceptOver(_) => "accept",
             Self::Session(_) => "session",
         }
     }
 
     fn source(&self) -> Option<Source> {
-        Some(Source::Trouble(self.name()))
+        match self {
+            Self::Session(_) => Some(Source::Trouble("session")),
+            // Told now and then only.
+            Self::Accept(_) | Self::AcceptOver(_) => None,
+        }
     }
 
     fn fields(&self, put: &mut Put<'_>) {
         match self {
             Self::Accept(reason) | Self::Session(reason) => put("reason", Value::Quoted(reason)),
+            Self::AcceptOver(lasted) => {
+                put("status", Value::Word("accepting"));
+                put("lasted", Value::Seconds(*lasted));
+            }
         }
     }
 }

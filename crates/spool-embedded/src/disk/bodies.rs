@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mail::QueueId;
+use mail::event::store::Store;
 use spool::SpoolError;
 use tempfile::NamedTempFile;
 
 use crate::steps::{Place, reach};
+use crate::telling::Teller;
 
 /// The directories of a spool.
 #[derive(Debug, Clone)]
 pub(crate) struct Directories {
     bodies: Arc<Path>,
     incoming: Arc<Path>,
+    teller: Teller,
 }
 
 /// A content in its final place whose message is not yet known to be durable. Dropped, it is removed.
@@ -24,14 +27,16 @@ pub(crate) struct Directories {
 pub(crate) struct Published {
     path: PathBuf,
     kept: bool,
+    teller: Teller,
 }
 
 impl Directories {
     /// The directories below `spool`, not touched.
-    pub(crate) fn of(spool: &Path) -> Self {
+    pub(crate) fn of(spool: &Path, teller: Teller) -> Self {
         Self {
             bodies: spool.join("bodies").into(),
             incoming: spool.join("incoming").into(),
+            teller,
         }
     }
 
@@ -75,10 +80,19 @@ impl Directories {
                 io::ErrorKind::AlreadyExists => SpoolError::Duplicate(id),
                 _ => refused.error.into(),
             })?;
-        let published = Published { path, kept: false };
+        let published = Published {
+            path,
+            kept: false,
+            teller: self.teller.clone(),
+        };
         reach(Place::SyncDirectory);
         sync_directory(&self.shard(id))?;
         Ok(published)
+    }
+
+    /// Removes a content whose message has left the spool.
+    pub(crate) fn remove(&self, path: &Path) {
+        remove(path, &self.teller);
     }
 
     /// Removes contents that were being received when the last process ended.
@@ -117,18 +131,21 @@ impl Published {
 impl Drop for Published {
     fn drop(&mut self) {
         if !self.kept {
-            remove(&self.path);
+            remove(&self.path, &self.teller);
         }
     }
 }
 
 /// Removes a content whose message has left the spool. What cannot be removed now is an orphan, swept at start.
-pub(crate) fn remove(path: &Path) {
+fn remove(path: &Path, teller: &Teller) {
     reach(Place::Remove);
     match fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove a delivered content"),
+        Err(error) => teller.tell(Store::NotRemoved {
+            path: path.to_owned(),
+            error: error.to_string(),
+        }),
     }
 }
 

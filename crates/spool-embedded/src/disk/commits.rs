@@ -9,6 +9,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use mail::event::store::{Failed, Store};
+
+use crate::telling::Teller;
+
 /// The file.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitsFile {
@@ -24,18 +28,18 @@ impl CommitsFile {
     }
 
     /// The number, if one was written.
-    pub(crate) fn read(&self) -> Option<u64> {
+    pub(crate) fn read(&self, teller: &Teller) -> Option<u64> {
         let text = match fs::read_to_string(self.path()) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(%error, "cannot read how many transactions were durable");
+                teller.failed(Failed::ReadDurable, &error);
                 return None;
             }
         };
         let number = text.trim_end().parse().ok();
         if number.is_none() {
-            tracing::warn!("the number of durable transactions beside the database cannot be read");
+            teller.tell(Store::DurableUnclear);
         }
         number
     }
@@ -69,11 +73,11 @@ mod tests {
     fn the_number_is_kept_and_nonsense_is_none() {
         let directory = tempfile::tempdir().unwrap();
         let file = CommitsFile::of(directory.path());
-        assert_eq!(file.read(), None);
+        assert_eq!(file.read(&Teller::nobody()), None);
         file.write(7).unwrap();
         file.write(12).unwrap();
-        assert_eq!(file.read(), Some(12));
+        assert_eq!(file.read(&Teller::nobody()), Some(12));
         fs::write(directory.path().join("commits"), b"1x").unwrap();
-        assert_eq!(file.read(), None);
+        assert_eq!(file.read(&Teller::nobody()), None);
     }
 }

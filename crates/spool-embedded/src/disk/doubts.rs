@@ -12,8 +12,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mail::QueueId;
+use mail::event::store::Failed;
 use parking_lot::Mutex;
 use spool::leases::Doubts;
+
+use crate::telling::Teller;
 
 /// Octets of a slot: the id, the number of recipients, and whether it is in use.
 const SLOT: usize = 24;
@@ -29,6 +32,7 @@ pub(crate) struct DoubtsFile {
     slots: Mutex<Slots>,
     /// So many slots at the front are those of the last process, until somebody was told of them.
     before: AtomicU32,
+    teller: Teller,
 }
 
 /// Which slots are free.
@@ -49,7 +53,7 @@ pub(crate) struct Doubt {
 
 impl DoubtsFile {
     /// Opens the file, and returns what it held; that stays until [`DoubtsFile::told`].
-    pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Doubt>)> {
+    pub(crate) fn open(path: &Path, teller: Teller) -> io::Result<(Self, Vec<Doubt>)> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -75,6 +79,7 @@ impl DoubtsFile {
             file,
             slots: Mutex::new(slots),
             before: AtomicU32::new(before),
+            teller,
         };
         Ok((doubts, found))
     }
@@ -97,7 +102,7 @@ impl Doubts for DoubtsFile {
         match self.file.write_all_at(&octets, place(slot)) {
             Ok(()) => Some(slot),
             Err(error) => {
-                tracing::debug!(%error, "cannot note a delivery in doubt");
+                self.teller.failed(Failed::NoteOfDoubt, &error);
                 self.slots.lock().free.push(slot);
                 None
             }
@@ -107,7 +112,7 @@ impl Doubts for DoubtsFile {
     fn clear(&self, slot: u32) {
         match self.file.write_all_at(&[0; SLOT], place(slot)) {
             Ok(()) => self.slots.lock().free.push(slot),
-            Err(error) => tracing::debug!(%error, "cannot clear a delivery that was in doubt"),
+            Err(error) => self.teller.failed(Failed::EndOfDoubt, &error),
         }
     }
 }
@@ -151,7 +156,7 @@ mod tests {
     fn what_was_not_cleared_is_found_until_it_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("in-doubt");
-        let (doubts, before) = DoubtsFile::open(&path).unwrap();
+        let (doubts, before) = DoubtsFile::open(&path, Teller::nobody()).unwrap();
         assert_eq!(before, []);
         let ids = [QueueId::generate(), QueueId::generate(), QueueId::generate()];
         let slots = ids.map(|id| doubts.note(id, 7).unwrap());
@@ -160,22 +165,22 @@ mod tests {
         assert_eq!(doubts.note(again, 1), Some(slots[1]), "a slot is used again");
         doubts.clear(slots[0]);
         drop(doubts);
-        let (doubts, found) = DoubtsFile::open(&path).unwrap();
+        let (doubts, found) = DoubtsFile::open(&path, Teller::nobody()).unwrap();
         let expected = [(again, 1), (ids[2], 7)].map(|(id, recipients)| Doubt { id, recipients });
         assert_eq!(found, expected);
         // New notes keep clear of the old ones until these are told.
         let new = doubts.note(QueueId::generate(), 1).unwrap();
         doubts.clear(new);
-        assert_eq!(DoubtsFile::open(&path).unwrap().1, expected);
+        assert_eq!(DoubtsFile::open(&path, Teller::nobody()).unwrap().1, expected);
         doubts.told();
-        assert_eq!(DoubtsFile::open(&path).unwrap().1, []);
+        assert_eq!(DoubtsFile::open(&path, Teller::nobody()).unwrap().1, []);
     }
 
     #[test]
     fn a_doubt_goes_when_it_is_settled_and_stays_otherwise() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("in-doubt");
-        let table = LeaseTable::noting(Arc::new(DoubtsFile::open(&path).unwrap().0));
+        let table = LeaseTable::noting(Arc::new(DoubtsFile::open(&path, Teller::nobody()).unwrap().0));
         let hop: NextHop = "b.example".parse().unwrap();
         let ids = [QueueId::generate(), QueueId::generate(), QueueId::generate()];
         let [settled, dropped, sure] = ids.map(|id| table.take(id, &hop).unwrap());
@@ -184,7 +189,7 @@ mod tests {
         dropped.in_doubt(3);
         settled.settled();
         drop((dropped, sure));
-        let found = DoubtsFile::open(&path).unwrap().1;
+        let found = DoubtsFile::open(&path, Teller::nobody()).unwrap().1;
         let found: Vec<_> = found.iter().map(|doubt| (doubt.id, doubt.recipients)).collect();
         assert_eq!(found, [(ids[1], 3)]);
     }
@@ -193,13 +198,13 @@ mod tests {
     fn a_file_cut_short_is_read_as_far_as_it_goes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("in-doubt");
-        let (doubts, _) = DoubtsFile::open(&path).unwrap();
+        let (doubts, _) = DoubtsFile::open(&path, Teller::nobody()).unwrap();
         let id = QueueId::generate();
         doubts.note(id, 1).unwrap();
         doubts.note(QueueId::generate(), 1).unwrap();
         let length = SLOT as u64 * 2 - 1;
         doubts.file.set_len(length).unwrap();
-        let found = DoubtsFile::open(&path).unwrap().1;
+        let found = DoubtsFile::open(&path, Teller::nobody()).unwrap().1;
         assert_eq!(found.iter().map(|doubt| doubt.id).collect::<Vec<_>>(), [id]);
     }
 }

@@ -4,9 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use mail::event::store::Failed;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::space::Space;
+use crate::telling::Teller;
 
 /// Octets put aside: thousands of outcomes.
 const SIZE: u64 = 8 << 20;
@@ -16,14 +18,16 @@ const SIZE: u64 = 8 << 20;
 pub(crate) struct Reserve {
     path: PathBuf,
     given_back: bool,
+    teller: Teller,
 }
 
 impl Reserve {
     /// Makes it, if the disk has room and the file system can.
-    pub(crate) fn make(spool: &Path) -> Self {
+    pub(crate) fn make(spool: &Path, teller: Teller) -> Self {
         let reserve = Self {
             path: spool.join("reserve"),
             given_back: false,
+            teller,
         };
         reserve.put_aside();
         reserve
@@ -38,7 +42,7 @@ impl Reserve {
             .open(&self.path);
         let made = file.and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, SIZE)?));
         if let Err(error) = made {
-            tracing::warn!(%error, "no space could be put aside in the spool");
+            self.teller.failed(Failed::Reserve, &error);
         }
     }
 

@@ -164,7 +164,9 @@ mod tests {
             spool_free: 0,
             ..Options::default()
         };
-        let spool = EmbeddedSpool::open(directory.path(), options).await.unwrap();
+        let spool = EmbeddedSpool::open(directory.path(), options, std::sync::Arc::new(()))
+            .await
+            .unwrap();
         spool.shared().space.assume(10 * MIB);
         let fits = |declared| !is_full(spool.create().unwrap().fits(declared));
         assert!(!fits(40 * MIB));

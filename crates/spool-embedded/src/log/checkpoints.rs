@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mail::event::store::Store;
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::frames::Log;
 use crate::error::Result;
 use crate::sql::connections;
 use crate::steps::{Faults, Place};
+use crate::telling::Teller;
 
 /// How long the log is kept before the disk is tried again.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
@@ -33,6 +35,7 @@ pub(crate) struct Checkpoints {
     database: PathBuf,
     faults: Faults,
     carrier: Mutex<Carrier>,
+    teller: Teller,
 }
 
 #[derive(Debug)]
@@ -56,7 +59,7 @@ pub(crate) enum Extent {
 
 impl Checkpoints {
     /// Those of a database that is there already.
-    pub(crate) fn of(database: &Path, faults: Faults) -> Result<Self> {
+    pub(crate) fn of(database: &Path, faults: Faults, teller: Teller) -> Result<Self> {
         let mut carrier = Carrier {
             connection: None,
             file: Some(File::open(database)?),
@@ -67,6 +70,7 @@ impl Checkpoints {
             database: database.to_owned(),
             faults,
             carrier: Mutex::new(carrier),
+            teller,
         })
     }
 
@@ -106,9 +110,7 @@ impl Checkpoints {
             .and_then(|()| carry_over(connection, file, extent));
         if log.as_ref().is_err_and(is_of_the_disk) {
             carrier.keep_log(PAUSE);
-            tracing::warn!(
-                "the disk has failed: the spool's log is kept, and grows, until the disk works again"
-            );
+            self.teller.tell(Store::LogKept);
         }
         Ok(Some(log?))
     }

@@ -1,5 +1,6 @@
 //! What a delivery or a report needs of one message, and which messages have something to report.
 
+use mail::event::store::Failed;
 use mail::{EnhancedStatus, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReplyCode};
 use rusqlite::{Connection, Row, named_params};
 use spool::leases::LeaseGuard;
@@ -10,6 +11,7 @@ use super::state::State;
 use super::stored::message;
 use crate::disk::bodies::Directories;
 use crate::error::{Result, is_malformed};
+use crate::telling::Teller;
 
 const LEASED_RECIPIENTS: &str = "SELECT idx, address, notify, original, attempts, next_attempt, delay_noticed \
     FROM recipient WHERE message_id = :id AND next_hop = :hop AND state IN (:queued, :deferred) ORDER BY idx";
@@ -73,7 +75,7 @@ pub(crate) fn notices(
 }
 
 /// See [`spool::Spool::unreported`].
-pub(crate) fn unreported(connection: &Connection) -> Result<Vec<QueueId>> {
+pub(crate) fn unreported(connection: &Connection, teller: &Teller) -> Result<Vec<QueueId>> {
     let mut statement = connection.prepare_cached(UNREPORTED)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
@@ -81,11 +83,11 @@ pub(crate) fn unreported(connection: &Connection) -> Result<Vec<QueueId>> {
         match rows.next() {
             Ok(Some(row)) => match id(row, 0) {
                 Ok(id) => found.push(id),
-                Err(error) => tracing::error!(%error, "a message is left out of the reports"),
+                Err(error) => teller.failed(Failed::ReportOfOne, &error),
             },
             Ok(None) => break,
             Err(error) if is_malformed(&error) => {
-                tracing::error!(%error, "messages are left out of the reports");
+                teller.failed(Failed::Reports, &error);
                 break;
             }
             Err(error) => return Err(error.into()),

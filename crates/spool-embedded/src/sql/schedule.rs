@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use mail::QueueId;
+use mail::event::store::Failed;
 use rusqlite::{Connection, Row, Rows, named_params};
 use spool::Pending;
 
@@ -12,6 +13,7 @@ use super::columns::{corrupt, id, number, parse, text, time};
 use super::pages::{Reached, Table, each_id};
 use super::state::State;
 use crate::error::{Error, Result, is_malformed};
+use crate::telling::Teller;
 
 const PENDING: &str = "SELECT r.message_id, r.next_hop, r.next_attempt, m.size \
     FROM recipient r CROSS JOIN message m ON m.id = r.message_id \
@@ -23,22 +25,27 @@ const WAITS: &str =
     "SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = :id AND state IN (:queued, :deferred))";
 
 /// See [`spool::Spool::pending`].
-pub(crate) fn pending(connection: &Connection, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>> {
+pub(crate) fn pending(
+    connection: &Connection,
+    after: Option<QueueId>,
+    limit: usize,
+    teller: &Teller,
+) -> Result<Vec<Pending>> {
     let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
     // A page of one of the tables may be malformed; whose messages are on it is known to the other.
-    page(connection, &after, limit)
-        .or_else(|error| one_by_one(connection, (Table::Messages, &after), limit, error))
-        .or_else(|error| one_by_one(connection, (Table::Recipients, &after), limit, error))
+    page(connection, &after, limit, teller)
+        .or_else(|error| one_by_one(connection, (Table::Messages, &after), limit, error, teller))
+        .or_else(|error| one_by_one(connection, (Table::Recipients, &after), limit, error, teller))
 }
 
-fn page(connection: &Connection, after: &[u8], limit: usize) -> Result<Vec<Pending>> {
+fn page(connection: &Connection, after: &[u8], limit: usize, teller: &Teller) -> Result<Vec<Pending>> {
     let mut statement = connection.prepare_cached(PENDING)?;
     let rows = statement.query(named_params! {
         ":after": after,
         ":queued": State::Queued,
         ":deferred": State::Deferred,
     })?;
-    Ok(parts(rows, limit)?)
+    Ok(parts(rows, limit, teller)?)
 }
 
 /// After a malformed page: what waits of each of these messages by itself, so that only those on that page are left out.
@@ -47,15 +54,16 @@ fn one_by_one(
     (table, after): (Table, &[u8]),
     limit: usize,
     error: Error,
+    teller: &Teller,
 ) -> Result<Vec<Pending>> {
     if !error.is_malformed() {
         return Err(error);
     }
     let mut page = Vec::new();
     let reached = each_id(connection, table, after, |_, id| {
-        match id.and_then(|id| waiting(connection, id).map_err(|error| unreadable(id, error))) {
+        match id.and_then(|id| waiting(connection, id, teller).map_err(|error| unreadable(id, error))) {
             Ok(parts) => page.extend(parts),
-            Err(error) => tracing::error!(%error, "a message is left out of the schedule"),
+            Err(error) => teller.failed(Failed::ScheduleOfMessage, &error),
         }
         Ok(if page.len() < limit {
             ControlFlow::Continue(())
@@ -77,19 +85,23 @@ fn unreadable(id: QueueId, error: rusqlite::Error) -> Error {
 }
 
 /// What waits of one message.
-pub(crate) fn waiting(connection: &Connection, id: QueueId) -> rusqlite::Result<Vec<Pending>> {
+pub(crate) fn waiting(
+    connection: &Connection,
+    id: QueueId,
+    teller: &Teller,
+) -> rusqlite::Result<Vec<Pending>> {
     let mut statement = connection.prepare_cached(WAITING)?;
     let rows = statement.query(named_params! {
         ":id": id.to_bytes(),
         ":queued": State::Queued,
         ":deferred": State::Deferred,
     })?;
-    parts(rows, usize::MAX)
+    parts(rows, usize::MAX, teller)
 }
 
 /// Gathers recipients by message and next hop until `limit` is reached at the end of a message. A damaged row is left
 /// out: it must not keep the others back.
-fn parts(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Vec<Pending>> {
+fn parts(mut rows: Rows<'_>, limit: usize, teller: &Teller) -> rusqlite::Result<Vec<Pending>> {
     let mut page: Vec<Pending> = Vec::with_capacity(limit.min(4096));
     // Where the parts of the message at hand are in the page, by the text of their next hop.
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -97,7 +109,7 @@ fn parts(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Vec<Pending>> {
         let (id, next_hop, due) = match waiting_recipient(row) {
             Ok(recipient) => recipient,
             Err(error) => {
-                tracing::error!(%error, "a recipient is left out of the schedule");
+                teller.failed(Failed::ScheduleOfRecipient, &error);
                 continue;
             }
         };
@@ -117,7 +129,7 @@ fn parts(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Vec<Pending>> {
                 places.insert(next_hop.to_owned(), page.len());
                 page.push(part);
             }
-            Err(error) => tracing::error!(%error, "a recipient is left out of the schedule"),
+            Err(error) => teller.failed(Failed::ScheduleOfRecipient, &error),
         }
     }
     Ok(page)

@@ -21,6 +21,7 @@ use super::open;
 use crate::EmbeddedSpool;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
+use crate::telling::Teller;
 
 /// What is seen to be wrong with content without reading it.
 fn damage(content: &Content) -> Option<&'static str> {
@@ -110,7 +111,7 @@ async fn a_damaged_content_in_a_file_is_never_read_to_its_end() {
         assert!(spool::contract::read(&whole).await == octets(size));
         spool.release(whole);
 
-        let file = Directories::of(directory.path()).body(part.id);
+        let file = Directories::of(directory.path(), Teller::nobody()).body(part.id);
         let mut content = fs::read(&file).unwrap();
         content[place] ^= 1;
         fs::write(&file, content).unwrap();
@@ -151,7 +152,7 @@ async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it()
     let size = INLINE_LIMIT * 5 + 100;
     for summed in [true, false] {
         let (directory, spool, part) = with_a_file(size, summed).await;
-        let file = Directories::of(directory.path()).body(part.id);
+        let file = Directories::of(directory.path(), Teller::nobody()).body(part.id);
         let before = take(&spool, &part).await;
         for length in [size as u64 + 1, size as u64 - 1, 0] {
             let file = fs::File::options().write(true).open(&file).unwrap();
@@ -171,7 +172,7 @@ async fn a_file_that_changes_its_size_is_damaged_before_the_lease_and_after_it()
 #[tokio::test]
 async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() {
     let (directory, spool, part) = with_a_file(INLINE_LIMIT + 1, true).await;
-    let file = Directories::of(directory.path()).body(part.id);
+    let file = Directories::of(directory.path(), Teller::nobody()).body(part.id);
     let before = take(&spool, &part).await;
     fs::remove_file(&file).unwrap();
     let what = corruption(&before.content, part.id).await;

@@ -26,6 +26,7 @@ use crate::ReadOnlySpool;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
 use crate::sql::state::State;
+use crate::telling::Teller;
 
 /// A spool with three messages of this size whose middle one is damaged by this statement.
 pub(super) async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
@@ -190,7 +191,9 @@ async fn a_damaged_message_is_deleted_by_its_id() {
             assert_eq!((messages, recipients), (2, 2), "{statement}");
             if size > INLINE_LIMIT {
                 assert!(
-                    !Directories::of(directory.path()).body(ids[1]).exists(),
+                    !Directories::of(directory.path(), Teller::nobody())
+                        .body(ids[1])
+                        .exists(),
                     "{statement}"
                 );
             } else if !statement.contains("FROM message") {

@@ -23,6 +23,7 @@ use crate::EmbeddedSpool;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
 use crate::steps::Place;
+use crate::telling::Teller;
 
 fn order(spool: &EmbeddedSpool, faults: &[(Place, ErrorCode)]) {
     spool.shared().faults.order(faults);
@@ -61,7 +62,12 @@ async fn a_message_whose_write_fails_is_refused_and_not_there() {
                 };
                 assert_eq!(ids(&spool).await, [before.id, after.id], "{place:?} {code:?}");
                 spool.close().await.unwrap();
-                assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+                assert!(
+                    Directories::of(directory.path(), Teller::nobody())
+                        .stored()
+                        .unwrap()
+                        .is_empty()
+                );
             }
         }
     }
@@ -150,7 +156,12 @@ async fn a_whole_message_that_is_settled_twice_is_counted_once() {
         assert!(spool.shared().faults.are_over());
         assert_eq!((ledger(directory.path()), spool.messages()), (vec![(4, 1)], 0));
         spool.close().await.unwrap();
-        assert!(Directories::of(directory.path()).stored().unwrap().is_empty());
+        assert!(
+            Directories::of(directory.path(), Teller::nobody())
+                .stored()
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 

@@ -18,6 +18,7 @@ mod step;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use mail::{QueueId, Status};
 use rusqlite::Connection;
@@ -31,6 +32,7 @@ use crate::disk::reserve::Reserve;
 use crate::disk::space::Space;
 use crate::sql::connections::DATABASE;
 use crate::sql::schema;
+use crate::telling::Teller;
 use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 struct Directory(TempDir);
@@ -47,7 +49,7 @@ impl Harness for Directory {
     }
 
     async fn destroy_content(&self, id: QueueId) {
-        let file = Directories::of(self.0.path()).body(id);
+        let file = Directories::of(self.0.path(), Teller::nobody()).body(id);
         if file.exists() {
             fs::remove_file(file).unwrap();
             return;
@@ -63,7 +65,7 @@ pub(super) async fn open(path: &Path) -> Result<EmbeddedSpool, SpoolError> {
         spool_free: 0,
         ..Options::default()
     };
-    EmbeddedSpool::open(path, options).await
+    EmbeddedSpool::open(path, options, Arc::new(())).await
 }
 
 /// A spool with one small message to one recipient.
@@ -75,7 +77,8 @@ pub(super) async fn with_one_message() -> (TempDir, EmbeddedSpool, Accepted) {
 }
 
 fn files(path: &Path) -> usize {
-    Directories::of(path).stored().unwrap().len() + fs::read_dir(path.join("incoming")).unwrap().count()
+    Directories::of(path, Teller::nobody()).stored().unwrap().len()
+        + fs::read_dir(path.join("incoming")).unwrap().count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,14 +95,17 @@ async fn orphans_are_swept_at_start() {
         .await
         .unwrap();
     spool.close().await.unwrap();
-    let orphan = Directories::of(path).body(QueueId::generate());
+    let orphan = Directories::of(path, Teller::nobody()).body(QueueId::generate());
     fs::write(&orphan, b"nobody's").unwrap();
     fs::write(path.join("incoming/half"), b"half").unwrap();
     assert_eq!(files(path), 3);
 
     let spool = open(path).await.unwrap();
     spool.close().await.unwrap();
-    assert_eq!(Directories::of(path).stored().unwrap(), [kept.id]);
+    assert_eq!(
+        Directories::of(path, Teller::nobody()).stored().unwrap(),
+        [kept.id]
+    );
     assert_eq!(files(path), 1);
 }
 
@@ -178,7 +184,9 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
         spool_free: u64::MAX,
         ..Options::default()
     };
-    let spool = EmbeddedSpool::open(directory.path(), options).await.unwrap();
+    let spool = EmbeddedSpool::open(directory.path(), options, Arc::new(()))
+        .await
+        .unwrap();
     assert!(matches!(spool.create(), Err(SpoolError::Full)));
     let refused = spool.commit(begun, message(&["a@b.example"])).await;
     assert!(matches!(refused, Err(SpoolError::Full)));
@@ -238,7 +246,7 @@ async fn mail_is_private_even_in_an_open_directory() {
 fn a_reserve_that_was_given_back_is_put_aside_again_once_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("reserve");
-    let mut reserve = Reserve::make(directory.path());
+    let mut reserve = Reserve::make(directory.path(), Teller::nobody());
     assert!(reserve.give_back());
     assert!(!reserve.give_back());
     reserve.renew(&Space::new(directory.path().to_owned(), u64::MAX));

@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use mail::{QueueId, Status};
@@ -21,11 +22,12 @@ use super::open;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::telling::Teller;
 use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 /// A spool of schema version 1: one small message to three recipients, one of them done, and one large message.
 fn version_1(path: &Path) -> [QueueId; 2] {
-    let directories = Directories::of(path);
+    let directories = Directories::of(path, Teller::nobody());
     directories.make(path).unwrap();
     let mut ids = [QueueId::generate(), QueueId::generate()];
     ids.sort();
@@ -127,7 +129,9 @@ async fn what_is_no_directory_is_said_to_be_none() {
     std::fs::write(&file, "").unwrap();
     std::os::unix::fs::symlink("nowhere", &link).unwrap();
     for path in [file, link] {
-        let refused = EmbeddedSpool::open(&path, Options::default()).await.unwrap_err();
+        let refused = EmbeddedSpool::open(&path, Options::default(), Arc::new(()))
+            .await
+            .unwrap_err();
         let named = format!("{} is not a directory", path.display());
         assert!(refused.to_string().ends_with(&named), "{refused}");
     }
@@ -139,7 +143,7 @@ async fn open_for(path: &Path, queue_messages: u64) -> EmbeddedSpool {
         spool_free: 0,
         ..Options::default()
     };
-    EmbeddedSpool::open(path, options).await.unwrap()
+    EmbeddedSpool::open(path, options, Arc::new(())).await.unwrap()
 }
 
 #[tokio::test]

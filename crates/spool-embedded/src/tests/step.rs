@@ -23,6 +23,7 @@ use crate::EmbeddedSpool;
 use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
 use crate::steps::Place;
+use crate::telling::Teller;
 
 const SMALL: usize = 100;
 const LARGE: usize = INLINE_LIMIT + 1;
@@ -245,7 +246,7 @@ async fn check_contents(spool: &EmbeddedSpool, path: &Path) {
     while let Some(row) = rows.next().unwrap() {
         in_files.push(QueueId::from_bytes(row.get(0).unwrap()));
     }
-    let mut stored = Directories::of(path).stored().unwrap();
+    let mut stored = Directories::of(path, Teller::nobody()).stored().unwrap();
     stored.sort();
     assert_eq!(stored, in_files);
 }

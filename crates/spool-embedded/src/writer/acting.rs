@@ -51,7 +51,7 @@ pub(super) fn act(
                 written.deleted(selected.id, deleted);
             }
         }
-        let waiting = schedule::waiting(connection, selected.id)?;
+        let waiting = schedule::waiting(connection, selected.id, &shared.teller)?;
         acted
             .pending
             .extend(waiting.into_iter().filter(|part| hands.holds(part)));

@@ -7,15 +7,17 @@ use std::thread;
 use std::time::Duration;
 
 use mail::QueueId;
+use mail::event::store::{Failed, Gone, Store};
 use rusqlite::Connection;
 
-use crate::disk::bodies::{self, Directories};
+use crate::disk::bodies::Directories;
 use crate::disk::commits::CommitsFile;
 use crate::error::Result;
 use crate::log::checkpoints::{Checkpoints, Extent};
 use crate::shared::Shared;
 use crate::sql::connections;
 use crate::sql::stored::is_in_file;
+use crate::telling::Teller;
 
 /// Frames (pages) in the log above which it is to start again from its beginning: 64 MiB of pages of 4 KiB.
 const LOG_LIMIT: i64 = 16_384;
@@ -56,6 +58,7 @@ pub(crate) struct Caretaker {
     /// The log is long and nearly carried over: the writer is to do the rest, so that it can start again.
     finish: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
+    teller: Teller,
 }
 
 impl Caretaker {
@@ -65,12 +68,15 @@ impl Caretaker {
         let connection = connections::open_reader(database, SWEEP_CACHE_BYTES)?;
         let finish = Arc::new(AtomicBool::new(false));
         let (chores, inbox) = mpsc::channel();
-        let flag = Arc::clone(&finish);
+        let (flag, teller) = (Arc::clone(&finish), ward.shared.teller.clone());
         let thread = thread::Builder::new()
             .name("spool-caretaker".into())
             .spawn(move || {
-                if let Err(error) = sweep(&connection, &ward.directories, stored) {
-                    tracing::warn!(%error, "cannot sweep the spool");
+                let teller = &ward.shared.teller;
+                match sweep(&connection, &ward.directories, stored) {
+                    Ok(0) => {}
+                    Ok(swept) => teller.tell(Store::Swept(swept)),
+                    Err(error) => teller.failed(Failed::Sweep, &error),
                 }
                 drop(connection);
                 ward.work(&inbox, &flag);
@@ -79,13 +85,14 @@ impl Caretaker {
             chores,
             finish,
             thread,
+            teller,
         })
     }
 
     /// Hands over a chore. Without the thread, which nothing but a defect ends, it is left for the next start.
     pub(crate) fn ask(&self, chore: Chore) {
         if self.chores.send(chore).is_err() {
-            tracing::warn!("the spool's caretaker has ended");
+            self.teller.tell(Store::CaretakerGone(Gone::Ended));
         }
     }
 
@@ -98,7 +105,7 @@ impl Caretaker {
     pub(crate) fn stop(self) {
         drop(self.chores);
         if self.thread.join().is_err() {
-            tracing::warn!("the spool's caretaker has panicked");
+            self.teller.tell(Store::CaretakerGone(Gone::Panicked));
         }
     }
 }
@@ -108,14 +115,14 @@ impl Ward {
         let mut written = 0;
         loop {
             match inbox.recv_timeout(COMMITS_EVERY) {
-                Ok(Chore::Remove(path)) => bodies::remove(&path),
+                Ok(Chore::Remove(path)) => self.directories.remove(&path),
                 // The writer is to have the last of the log.
                 Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
                     match catch_up(&self.shared.checkpoints) {
                         Ok(true) => finish.store(true, Ordering::Relaxed),
                         Ok(false) => {}
-                        Err(error) => tracing::warn!(%error, "a checkpoint of the spool failed"),
+                        Err(error) => self.shared.teller.failed(Failed::Checkpoint, &error),
                     }
                     self.note_commits(&mut written);
                 }
@@ -134,7 +141,7 @@ impl Ward {
         }
         match self.commits.write(commits) {
             Ok(()) => *written = commits,
-            Err(error) => tracing::warn!(%error, "cannot note how many transactions are durable"),
+            Err(error) => self.shared.teller.failed(Failed::NoteDurable, &error),
         }
     }
 }
@@ -159,17 +166,14 @@ fn catch_up(checkpoints: &Checkpoints) -> Result<bool> {
     Ok(log.frames > LOG_BOUND)
 }
 
-/// Removes contents that no message names: their commit did not take place, or their removal did not.
-fn sweep(connection: &Connection, directories: &Directories, stored: Vec<QueueId>) -> Result<()> {
+/// Removes contents that no message names, and says how many: their commit did not take place, or their removal did not.
+fn sweep(connection: &Connection, directories: &Directories, stored: Vec<QueueId>) -> Result<u64> {
     let mut swept = 0_u64;
     for id in stored {
         if !is_in_file(connection, id)? {
-            bodies::remove(&directories.body(id));
+            directories.remove(&directories.body(id));
             swept += 1;
         }
     }
-    if swept > 0 {
-        tracing::info!(swept, "removed contents that no message names");
-    }
-    Ok(())
+    Ok(swept)
 }

@@ -21,6 +21,7 @@ mod written;
 use std::sync::Arc;
 use std::thread;
 
+use mail::event::store::Failed;
 use spool::SpoolError;
 
 use crate::disk::bodies::Directories;
@@ -92,8 +93,7 @@ impl Writer {
         let (group, weight) = self.inbox.next_group();
         self.unchecked = self.unchecked.saturating_add(weight);
         self.write(group)?;
-        let checkpoints = &self.shared.checkpoints;
-        renew_if_due(checkpoints, &mut self.database, &self.readers, &self.directories)?;
+        renew_if_due(&self.shared, &mut self.database, &self.readers, &self.directories)?;
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Writer {
         if self.caretaker.wants_finish()
             && let Err(error) = self.shared.checkpoints.carry_over(Extent::Possible)
         {
-            tracing::warn!(%error, "a checkpoint of the spool failed");
+            self.shared.teller.failed(Failed::Checkpoint, &error);
         }
         if self.unchecked >= CHECKPOINT_EVERY {
             self.unchecked = 0;
@@ -151,7 +151,7 @@ impl Writer {
         let ended = self.shared.checkpoints.end(log_may_go).map_err(SpoolError::from);
         let tidied = tidied.and(ended);
         if let Err(error) = &tidied {
-            tracing::warn!(%error, "the spool was not tidied up before its end");
+            self.shared.teller.failed(Failed::Tidy, error);
         }
         // Whoever waits may open it again at once.
         drop(self.lock);

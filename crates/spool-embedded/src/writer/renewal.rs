@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use mail::event::store::{Failed, Store};
+
 use super::database::Database;
 use crate::disk::bodies::Directories;
 use crate::error::Result;
-use crate::log::checkpoints::Checkpoints;
 use crate::reading::pool::Readers;
+use crate::shared::Shared;
 
 /// Carries a log over that has been kept for a while, from its beginning: all connections are closed for it, because
 /// `SQLite` remembers, as long as one is open, how much it has carried over.
@@ -15,11 +17,12 @@ use crate::reading::pool::Readers;
 /// Commits wait for it. An error where the database cannot be opened again; what else fails leaves the log kept for
 /// another while.
 pub(super) fn renew_if_due(
-    checkpoints: &Checkpoints,
+    shared: &Shared,
     database: &mut Database,
     readers: &Readers,
     directories: &Directories,
 ) -> Result<()> {
+    let (checkpoints, teller) = (&shared.checkpoints, &shared.teller);
     if !checkpoints.renewal_is_due() {
         return Ok(());
     }
@@ -30,10 +33,8 @@ pub(super) fn renew_if_due(
     let _paused = readers.pause();
     database.close();
     match checkpoints.start_anew() {
-        Ok(()) => tracing::warn!("the disk works: the spool's log is carried over"),
-        Err(error) => {
-            tracing::warn!(%error, "the spool's log could not be carried over, and is still kept");
-        }
+        Ok(()) => teller.tell(Store::LogCarriedOver),
+        Err(error) => teller.failed(Failed::NewLog, &error),
     }
     database.open()
 }
