@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::known;
 use crate::common::{Client, Unbound};
-use crate::known;
 
 /// One question and what was said.
 pub struct Case<'a> {

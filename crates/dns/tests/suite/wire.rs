@@ -1,19 +1,11 @@
 //! What is asked, which replies are taken, and how long they are kept.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{FORGED, MODES, Scene, domain, world};
+use crate::common::{FORGED, MODES, Scene, domain, world};
 use dns::Mode;
 use dns::host::{AddressFamily, TlsaQuestion};
 use hickory_proto::op::Message;

@@ -1,14 +1,6 @@
 //! What somebody between us and the truth may try: never is a signed zone taken for an unsigned one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{FORGED, Scene, is, negative, replay, world};
+use crate::common::{FORGED, Scene, is, negative, replay, world};
 use dns::Mode;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, Record, RecordType};

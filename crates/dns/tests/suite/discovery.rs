@@ -1,16 +1,8 @@
 //! The hosts of a domain, their addresses and TLSA records.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::net::IpAddr;
 
-use common::{Client, Scene, domain, told, world};
+use crate::common::{Client, Scene, domain, told, world};
 use dns::host::{AddressFamily, Addresses, HostFindings, HostSecurity, Tlsa, TlsaQuestion};
 use dns::mx::MxFinding;
 use dns::{Exchange, Mode, MxRecord};

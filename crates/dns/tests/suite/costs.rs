@@ -1,15 +1,7 @@
 //! What one answer can cost: whoever answers decides how much there is to check, and we how much of it is checked. Signatures are
 //! counted here, hashes where they are made (`validate::nsec3`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, Scene, hex, world};
+use crate::common::{Client, Scene, hex, world};
 use dns::host::{self, AddressFamily, Addresses, HostFindings, TlsaQuestion};
 use dns::mx::{self, MxFinding};
 use dns::{Exchange, Mode};
@@ -201,7 +193,8 @@ async fn wrong_signatures_at_each_step_of_the_way_do_not_multiply() {
 /// Everything that a delivery to a domain with many hosts would look up; and how many of the hosts have addresses.
 async fn walk(resolver: &Client, domain: &str) -> usize {
     let resolver = resolver.for_one_destination();
-    let MxFinding::Records { exchanges, .. } = mx::discover(&resolver, &common::domain(domain)).await else {
+    let MxFinding::Records { exchanges, .. } = mx::discover(&resolver, &crate::common::domain(domain)).await
+    else {
         panic!("no MX records");
     };
     let hosts = exchanges.iter().filter_map(|record| match &record.exchange {

@@ -1,16 +1,8 @@
 //! Trust anchors below the root, and several of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{FORGED, Scene, anchor_lines, domain, negative, world};
+use crate::common::{FORGED, Scene, anchor_lines, domain, negative, world};
 use dns::{Mode, TrustAnchors};
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, ResponseCode};

@@ -1,14 +1,6 @@
 //! What a failed validation says of itself: which question, which zone, what is wrong.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, Scene, anchor_lines, parted, world};
+use crate::common::{Client, Scene, anchor_lines, parted, world};
 use dns::Mode;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -143,7 +135,7 @@ async fn what_is_wrong_with_our_own_anchor_or_way_to_the_root_is_said_to_be_ours
 #[tokio::test]
 async fn a_delegation_that_is_not_proved_is_named() {
     let world = world().await;
-    let lie = |message: &mut Message| common::negative(message, ResponseCode::NoError, &[]);
+    let lie = |message: &mut Message| crate::common::negative(message, ResponseCode::NoError, &[]);
     let resolver = world.lied_to("insecure.test DS", lie).await;
     assert_eq!(
         words(&world, &resolver, "mx.insecure.test A").await,

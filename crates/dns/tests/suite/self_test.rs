@@ -1,14 +1,6 @@
 //! The self-test names the fault.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, Scene, config, dead_server, domain, world};
+use crate::common::{Client, Scene, config, dead_server, domain, world};
 use dns::self_test::{Fault, Names, run};
 use dns::{Mode, Resolver};
 use hickory_proto::op::{Message, Query};

@@ -1,14 +1,6 @@
 //! Which keys are a zone's: those in a set that a key named by a delegation or a trust anchor has signed, and signed for now.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, Scene, config, hex, world};
+use crate::common::{Client, Scene, config, hex, world};
 use dns::{Mode, ResolverConfig, TrustAnchors};
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::dnssec::{DigestType, Verifier as _};

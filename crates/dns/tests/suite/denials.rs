@@ -1,16 +1,8 @@
 //! Denials that are genuine, each signature of them good, and yet deny nothing of what was asked.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::collections::BTreeSet;
 
-use common::{FORGED, MODES, Scene, is, negative, world};
+use crate::common::{FORGED, MODES, Scene, is, negative, world};
 use dns::Mode;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, ResponseCode};

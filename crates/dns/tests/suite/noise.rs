@@ -1,19 +1,11 @@
 //! Anything at all in place of what should be there: nothing panics, and without signatures nothing is secure.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Client, Scene, domain, parted, world};
+use crate::common::{Client, Scene, domain, parted, world};
 use dns::TrustAnchors;
 use dns::fuzzing::{Judgement, Received};
 use hickory_proto::op::{Message, ResponseCode};

@@ -1,28 +1,19 @@
 //! Unbound as judge of the same answers, with the same trust anchors: every kind of name, type, zone, anchor and lie, and each
 //! difference with its reason. Where Unbound is not installed there is nothing to compare with.
 //!
-//! How much was the same is printed: `cargo nextest run -p dns --test judge --no-capture`.
-#![allow(
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+//! How much was the same is printed: `cargo nextest run -p dns --test suite judge --no-capture`.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod lies;
 mod tally;
 mod tree;
 
 use std::net::SocketAddr;
 
-use common::{Client, Scene, Unbound, anchor_lines, config};
+use self::lies::{LIES, Stock};
+use self::tally::{Case, Tally};
+use self::tree::{NAMES, TYPES, ZONES, tree};
+use crate::common::{Client, Scene, Unbound, anchor_lines, config};
 use dns::{Mode, ResolverConfig, TrustAnchors};
-use lies::{LIES, Stock};
-use tally::{Case, Tally};
-use tree::{NAMES, TYPES, ZONES, tree};
 
 /// Ours and Unbound, both with these servers and anchors.
 async fn both(world: &Scene, server: SocketAddr, anchors: &str) -> Option<(Client, Unbound)> {

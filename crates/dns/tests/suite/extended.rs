@@ -1,14 +1,6 @@
 //! What a server says about its failure (RFC 8914): passed on for people to read, and decisive for nothing else.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, MODES, domain, world};
+use crate::common::{Client, MODES, domain, world};
 use dns::{Mode, NoAnswer};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -17,7 +9,7 @@ use mail::{LookupFailure, Security};
 
 /// Refuses with an extended error.
 fn fail(message: &mut Message, code: ResponseCode, said: &[u8]) {
-    common::fail(message, code);
+    crate::common::fail(message, code);
     say(message, said);
 }
 

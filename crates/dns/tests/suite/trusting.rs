@@ -1,14 +1,6 @@
 //! What is particular to believing another's AD bit.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Client, Scene, config, domain, world};
+use crate::common::{Client, Scene, config, domain, world};
 use dns::{Mode, Resolver, ResolverConfig, ResolverError};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::RecordType;

@@ -1,17 +1,9 @@
 //! What outages, middleboxes and wrong settings do: failures, each by its right name, and never an unsigned zone.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Client, MODES, config, dead_server, domain, fail, world};
+use crate::common::{Client, MODES, config, dead_server, domain, fail, world};
 use dns::mx::MxFinding;
 use dns::{Mode, ResolverConfig};
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};

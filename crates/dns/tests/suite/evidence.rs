@@ -1,18 +1,10 @@
 //! In trust-ad mode evidence belongs to the server that gave it, and to the time when it was given.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{MODES, Scene, dead_server, domain, fail, world};
+use crate::common::{MODES, Scene, dead_server, domain, fail, world};
 use dns::Mode;
 use dns::self_test::{Fault, Names, run};
 use futures_util::future::join_all;

@@ -1,17 +1,9 @@
 //! Servers over TLS: asked only if they are who they should be, and then over a connection that is kept.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{MODES, Scene, domain, world};
+use crate::common::{MODES, Scene, domain, world};
 use dns::self_test::{self, Names};
 use dns::{Mode, Server, TlsServer};
 use mail::Security;

@@ -1,16 +1,8 @@
 //! What can be changed while the resolver runs, and what it notices by itself.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{domain, world};
+use crate::common::{domain, world};
 use dns::{Mode, ResolverError, Server, TrustAnchors};
 use hickory_proto::rr::RecordType;
 use testworld::dns::{DnsFault, Role};

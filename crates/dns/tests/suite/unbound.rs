@@ -1,18 +1,10 @@
 //! Unbound as judge and as upstream: believing it, validating behind it and validating by ourselves come to the same.
 //! Where Unbound is not installed there is nothing to compare with.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Client, Scene, Unbound, config, world};
+use crate::common::{Client, Scene, Unbound, config, world};
 use dns::{Mode, ResolverConfig};
 use testworld::dns::Role;
 

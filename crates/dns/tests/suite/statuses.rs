@@ -1,16 +1,8 @@
 //! Every kind of answer in every kind of zone, the same for both ways of validating.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Client, MODES, config, domain, world};
+use crate::common::{Client, MODES, config, domain, world};
 use dns::{Data, Exchange, Mode, ResolverConfig};
 use mail::{LookupFailure, Security};
 use testworld::dns::{DnsFault, Span, Status, Validity};
