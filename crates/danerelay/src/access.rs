@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustls::pki_types::pem;
 
@@ -209,6 +210,11 @@ pub(crate) fn is_lasting(error: &io::Error) -> bool {
             | Kind::InvalidData
             | Kind::Unsupported
     )
+}
+
+/// Whether the system does not have that family at all.
+pub(crate) fn lacks_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
 #[cfg(test)]

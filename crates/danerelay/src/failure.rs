@@ -9,12 +9,14 @@ use dns::QuestionError;
 use spool::SpoolError;
 
 use crate::access::{self, Use, is_lasting};
-use crate::cli::tlsa::InputError;
-use crate::cli::{AdminError, Verdict};
+use crate::commands::client::AdminError;
+use crate::commands::tlsa::InputError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
-use crate::policy_file::PolicyFileError;
+use crate::exit::{Verdict, of_spool};
 use crate::serve::StartError;
+use crate::wiring::WiringError;
+use crate::wiring::policy::PolicyFileError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,10 @@ pub(crate) enum Failure {
     /// The administrator's: the policy file.
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
-    /// The daemon cannot start, or could not with this configuration.
+    /// What the settings name cannot be built.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The daemon cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The user's: a question that the DNS cannot be asked.
@@ -69,6 +74,7 @@ impl Failure {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::Output(_) | Self::File { .. } => Verdict::Bad,
+            Self::Wiring(error) => error.verdict(),
             Self::Start(error) => error.verdict(),
             Self::Demo(error) => error.verdict(),
             Self::Admin(error) => error.verdict(),
@@ -97,27 +103,5 @@ fn unopened(path: &Path, cause: &SpoolError) -> String {
         }
         SpoolError::Io(error) => access::words(error),
         other => other.to_string(),
-    }
-}
-
-/// Damage and failing disks are findings; the rest is the administrator's to set right.
-pub(crate) fn of_spool(error: &SpoolError) -> Verdict {
-    match error {
-        SpoolError::Io(error) if is_lasting(error) => Verdict::Unusable,
-        SpoolError::Full
-        | SpoolError::TooManyMessages
-        | SpoolError::Io(_)
-        | SpoolError::Corrupt { .. }
-        | SpoolError::Damaged(_)
-        | SpoolError::Defect(_) => Verdict::Bad,
-        SpoolError::NewerVersion { .. }
-        | SpoolError::Foreign(_)
-        | SpoolError::Locked { .. }
-        | SpoolError::Missing(_)
-        | SpoolError::Duplicate(_)
-        | SpoolError::NoRecipients
-        | SpoolError::Incomplete
-        | SpoolError::WrongSettlement(_)
-        | SpoolError::Closed => Verdict::Unusable,
     }
 }

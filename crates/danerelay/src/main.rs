@@ -2,10 +2,10 @@
 //!
 //! This crate is the shell around the others: it knows all of them, and none of them knows it. A tour:
 //!
-//! * [`cli`]: the commands and their help.
-//! * [`config`]: `danerelay.toml`; [`policy_file`]: the policy that it names.
+//! * [`cli`]: the command line and its help; [`commands`]: what the commands do; [`exit`]: the exit status.
+//! * [`config`]: `danerelay.toml`.
 //! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
-//! * [`wiring`]: what both of them build from the settings.
+//! * [`wiring`]: what the settings name, built from them for the daemon and the commands alike.
 //! * [`admin`]: the daemon's door for commands.
 //! * [`logging`]: the one log that everything writes to.
 //! * [`json`]: JSON that any reader can be shown.
@@ -13,19 +13,20 @@
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`demo`]: the relay in a world of its own.
 //! * [`access`]: whose files are in the way; [`surroundings`]: where the configuration and the machine do not fit.
-//! * [`failure`]: why a command came to no end, and the exit status for it.
+//! * [`failure`]: why a command failed, and the exit status for it.
 
 mod access;
 mod admin;
 mod cli;
+mod commands;
 mod config;
 mod demo;
+mod exit;
 mod explain;
 mod failure;
 mod json;
 mod logging;
 mod lookup_report;
-mod policy_file;
 mod serve;
 mod surroundings;
 mod tlsa_records;
@@ -37,7 +38,8 @@ use std::time::Duration;
 use clap::Parser;
 use mail::printable::PrintableLines;
 
-use cli::{Cli, Command, Verdict};
+use cli::{Cli, Command};
+use exit::Verdict;
 use failure::Failure;
 
 /// How long the daemon waits for standard error to take its last words.
@@ -61,12 +63,12 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
     match &cli.command {
         Command::Serve => serve::run(named),
         Command::Demo(arguments) => demo::run(arguments, named),
-        Command::Explain(arguments) => cli::explain::run(arguments, named),
-        Command::Dns(arguments) => cli::dns::run(arguments, named),
-        Command::Tlsa(command) => cli::tlsa::run(command, named),
-        Command::Queue(command) => cli::queue::run(command, named),
-        Command::Reload => cli::reload::run(named),
-        Command::Flush(arguments) => cli::flush::run(arguments, named),
-        Command::Config(command) => cli::config::run(command, named),
+        Command::Explain(arguments) => commands::explain::run(arguments, named),
+        Command::Dns(arguments) => commands::dns::run(arguments, named),
+        Command::Tlsa(command) => commands::tlsa::run(command, named),
+        Command::Queue(command) => commands::queue::run(command, named),
+        Command::Reload => commands::reload::run(named),
+        Command::Flush(arguments) => commands::flush::run(arguments, named),
+        Command::Config(command) => commands::config::run(command, named),
     }
 }

@@ -13,7 +13,7 @@ use crate::access::words;
 use crate::config::remarks::Hello;
 use crate::config::schema::DnsMode;
 use crate::config::{Config, Loaded, LogTarget};
-use crate::serve;
+use crate::wiring::settings;
 
 /// Sockets and files that the daemon has open besides its connections.
 const OTHER_DESCRIPTORS: u64 = 300;
@@ -79,7 +79,7 @@ pub(crate) fn host_name(config: &Config) -> Option<String> {
     if config.hostname.0.is_some() {
         return None;
     }
-    let name = serve::hostname(config).ok()?;
+    let name = settings::hostname(config).ok()?;
     let fault = Hello::of(name.as_str())?;
     Some(format!(
         "the system's name is {:?}, {fault}; set `hostname`",

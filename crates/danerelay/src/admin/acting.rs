@@ -11,9 +11,10 @@ use mail::{Domain, NextHop, QueueId};
 use spool::{Acted, Action, Manage, Selected, SpoolError, Unreadable};
 use tokio::sync::oneshot;
 
-use super::Office;
-use super::answers::{Answers, BrokenOff};
+use super::answers::Answers;
+use super::office::Office;
 use super::peer::Peer;
+use super::places::BrokenOff;
 use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, word};
 use super::selectors::Selectors;
 use super::walk::Walk;

@@ -9,7 +9,7 @@ use socket2::SockRef;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::watch;
 
-use super::places::{Awaited, Place};
+use super::places::{Awaited, BrokenOff, Place};
 use super::protocol::{Acts, Line, Nothing, Refusal};
 use crate::json;
 
@@ -37,23 +37,6 @@ struct Way {
     place: Arc<Place>,
     stop: watch::Receiver<bool>,
     patience: Duration,
-}
-
-/// Why nothing more is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BrokenOff {
-    /// Nobody reads any more.
-    #[error("the client went away")]
-    Gone,
-    /// The client takes too long.
-    #[error("the client stopped reading")]
-    Slow,
-    /// The client took long, and others needed its place.
-    #[error("others needed the place of this client")]
-    GivenAway,
-    /// The daemon is about to end.
-    #[error("the daemon was told to stop")]
-    Stopping,
 }
 
 impl Answers {

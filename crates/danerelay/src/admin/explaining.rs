@@ -6,9 +6,10 @@ use mail::event::Event;
 use mail::event::admin::Admin;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::Office;
-use super::answers::{Answers, BrokenOff};
+use super::answers::Answers;
+use super::office::Office;
 use super::peer::Peer;
+use super::places::BrokenOff;
 use super::protocol::{Acts, Refusal, RefusalKind};
 use crate::explain::{Inquiry, Report, Whose};
 

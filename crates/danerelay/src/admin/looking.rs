@@ -9,10 +9,11 @@ use mail::event::Event;
 use mail::event::admin::Admin;
 use spool::{ContentReader, Inspect, QueuedMessage, Summary, Unreadable};
 
-use super::Office;
-use super::answers::{Answers, BrokenOff};
+use super::answers::Answers;
 use super::letter::{self, Letter};
+use super::office::Office;
 use super::peer::Peer;
+use super::places::BrokenOff;
 use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
 use super::walk::Walk;

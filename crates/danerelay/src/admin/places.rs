@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::answers::BrokenOff;
-
 /// A client that means well has asked after a fraction of this.
 const ASKING: Duration = Duration::from_secs(1);
 
@@ -47,6 +45,23 @@ pub(super) enum Awaited {
     Asking,
     /// Read what it wanted.
     Reading,
+}
+
+/// Why nothing more is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BrokenOff {
+    /// Nobody reads any more.
+    #[error("the client went away")]
+    Gone,
+    /// The client takes too long.
+    #[error("the client stopped reading")]
+    Slow,
+    /// The client took long, and others needed its place.
+    #[error("others needed the place of this client")]
+    GivenAway,
+    /// The daemon is about to end.
+    #[error("the daemon was told to stop")]
+    Stopping,
 }
 
 impl Places {

@@ -15,12 +15,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::answers::{Answers, BrokenOff};
+use super::answers::Answers;
 use super::door::Door;
+use super::office::{Office, Surroundings};
 use super::peer::Peer;
+use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
-use super::{Office, Surroundings, acting, explaining, looking};
+use super::{acting, explaining, looking};
 use crate::json;
 
 /// Clients that are served at once.

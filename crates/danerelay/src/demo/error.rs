@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use testworld::WorldError;
 
-use crate::cli::Verdict;
+use crate::exit::Verdict;
 
 /// Why the demonstration came to no end; none of it is a finding about the relay.
 #[derive(Debug, thiserror::Error)]

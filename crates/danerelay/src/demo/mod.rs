@@ -11,6 +11,7 @@
 //! Nothing is short-circuited: each message goes through the relay's listener and spool, its validating resolver, and
 //! a TLS handshake with a real server.
 
+pub(crate) mod arguments;
 mod client;
 mod ending;
 mod error;
@@ -30,15 +31,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::cli::{DemoArguments, DemoCommand, Verdict};
+use crate::exit::Verdict;
 use crate::failure::Failure;
+use arguments::{DemoArguments, DemoCommand};
 use ending::Ending;
 pub(crate) use error::DemoError;
-use log::DeliveryLine;
 use relay::Relay;
-use report::Report;
+use report::{Performance, Report};
 use scenes::Scene;
-use stage::{Arrival, Stage};
+use stage::Stage;
 
 /// How long a report to the sender may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,16 +56,6 @@ pub(crate) fn run(arguments: &DemoArguments, named: Option<&Path>) -> Result<Ver
         Some(DemoCommand::Send(arguments)) => runtime.block_on(send::run(arguments, named)),
         None => Ok(runtime.block_on(tour(arguments))?),
     }
-}
-
-/// What became of one message.
-pub(crate) struct Performance {
-    /// The delivery line of its first attempt.
-    line: DeliveryLine,
-    /// What the receiving servers have of it.
-    arrival: Arrival,
-    /// Whether a sender who is to be told of a failure was told.
-    told: bool,
 }
 
 /// How far the tour has come.

@@ -4,13 +4,23 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::Performance;
 use super::error::DemoError;
 use super::files::{CONFIGURATION, LOG, POLICY};
 use super::layout::{Look, Paint, command, paragraph};
+use super::log::DeliveryLine;
 use super::relay::Relay;
-use super::scenes::Scene;
-use super::stage::{Arrival, Stage};
+use super::scenes::{Arrival, Scene};
+use super::stage::Stage;
+
+/// What became of one message.
+pub(super) struct Performance {
+    /// The delivery line of its first attempt.
+    pub(super) line: DeliveryLine,
+    /// What the receiving servers have of it.
+    pub(super) arrival: Arrival,
+    /// Whether a sender who is to be told of a failure was told.
+    pub(super) told: bool,
+}
 use crate::json;
 
 /// Writes the tour to standard output.

@@ -1,6 +1,15 @@
 //! The scenes of the tour.
 
-use super::stage::Arrival;
+/// What the receiving servers have of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It arrived, octet for octet below the relay's trace header.
+    Whole,
+    /// It arrived and was changed.
+    Changed,
+    /// It did not arrive.
+    Nowhere,
+}
 
 /// One scene: a domain, one message to it, and the end that it must come to.
 pub(super) struct Scene {

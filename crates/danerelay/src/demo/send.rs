@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::arguments::DemoSendArguments;
 use super::error::DemoError;
 use super::files::HOSTNAME;
 use super::layout::Paint;
 use super::{client, log, report};
-use crate::cli::{DemoSendArguments, Verdict};
 use crate::config::{self, LogTarget};
+use crate::exit::Verdict;
 use crate::failure::Failure;
 
 /// Sends the message and prints the delivery line of its first attempt. Good if it was delivered.

@@ -10,7 +10,7 @@ use testworld::mail::{Ca, Identity, MailFault, Receiver, Validity, free_port_on}
 use testworld::{RecordType, WorldError};
 
 use super::error::DemoError;
-use super::scenes::{Certificate, Host, Records, Scene, Zone};
+use super::scenes::{Arrival, Certificate, Host, Records, Scene, Zone};
 
 /// The top-level domain in which everything plays.
 const TLD: &str = "demo";
@@ -28,17 +28,6 @@ pub(super) struct Stage {
     /// The port of all receiving servers, in place of 25, which needs a privilege.
     pub(super) port: u16,
     servers: Mutex<HashMap<String, Receiver>>,
-}
-
-/// What the receiving servers have of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// It arrived, octet for octet below the relay's trace header.
-    Whole,
-    /// It arrived and was changed.
-    Changed,
-    /// It did not arrive.
-    Nowhere,
 }
 
 impl Stage {

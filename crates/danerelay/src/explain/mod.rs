@@ -11,6 +11,7 @@
 
 mod findings;
 mod hosts;
+mod investigation;
 mod presented;
 mod remedy;
 mod report;
@@ -21,14 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use delivery::probe::{HostProbe, Prober};
-use delivery::route::{self, Route};
+use delivery::probe::Prober;
+use delivery::route;
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
 use dns::self_test::Names;
 use jiff::Zoned;
-use jiff::civil::Date;
-use mail::{AddressError, Domain, DomainPart, Mailbox, NextHop};
+use mail::{AddressError, DomainPart, Mailbox, NextHop};
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,8 @@ pub(crate) use hosts::{ConnectionReport, HostReport};
 pub(crate) use presented::{CertificateReport, PublishedRecord};
 pub(crate) use report::{Report, Would};
 pub(crate) use resolver::Whose;
+
+use investigation::{Investigation, target};
 
 /// The longest that is waited for one step of a session.
 const STAGE: Duration = Duration::from_secs(30);
@@ -110,18 +112,6 @@ pub(crate) struct Explainer {
     pub(crate) tls: Option<TlsClient>,
 }
 
-/// Everything that was found out.
-struct Investigation<'a> {
-    destination: &'a NextHop,
-    policy: &'a Policy,
-    today: Date,
-    route: &'a Route,
-    /// The look-up of the MX records, where there is one.
-    mx: Option<Step>,
-    probes: Option<Vec<HostProbe<'a>>>,
-    resolver: resolver::ResolverReport,
-}
-
 impl Explainer {
     /// Looks, decides and tells. Fails if our own name cannot be said in EHLO.
     pub(crate) async fn explain(&self, inquiry: &Inquiry, whose: Whose) -> Result<Report, AddressError> {
@@ -163,20 +153,4 @@ fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
         *stage = (*stage).min(STAGE);
     }
     config
-}
-
-impl Investigation<'_> {
-    /// The next hop after the policy's own routes.
-    fn target(&self) -> &NextHop {
-        target(self.destination, self.route)
-    }
-
-    /// The names of the hosts, in their order.
-    fn host_names(&self) -> impl Iterator<Item = &Domain> {
-        self.route.decision.hosts().filter_map(|(host, _)| host.name())
-    }
-}
-
-fn target<'a>(destination: &'a NextHop, route: &'a Route) -> &'a NextHop {
-    route.policy.route.as_ref().unwrap_or(destination)
 }

@@ -7,7 +7,7 @@ use policy::cause::Failure;
 use policy::facts::{Addresses, HostFindings};
 use policy::settings::DaneMode;
 
-use super::Investigation;
+use super::investigation::Investigation;
 use super::resolver::ModeWord;
 
 /// For how many days an exception is proposed.

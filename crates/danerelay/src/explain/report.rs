@@ -7,9 +7,9 @@ use policy::cause::{Failure, Finality};
 use policy::conclude::conclude;
 use serde::{Deserialize, Serialize};
 
-use super::Investigation;
 use super::findings::Step;
 use super::hosts::HostReport;
+use super::investigation::Investigation;
 use super::remedy::{self, Remedy};
 use super::resolver::ResolverReport;
 use crate::lookup_report::LookupStatus;

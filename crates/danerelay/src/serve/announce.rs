@@ -6,13 +6,12 @@ use dns::Mode;
 use mail::Domain;
 use mail::event::service::{Recovery, Started};
 use mail::event::settings::{Subject, Warning};
-use mail::event::{Event, EventLog};
+use mail::event::{Event, EventLog, resolver};
 use spool::Running;
 
-use super::self_test::mode_word;
-use super::{resolver, unvalidated, words};
 use crate::config::Loaded;
-use crate::policy_file::LoadedPolicy;
+use crate::wiring::policy::LoadedPolicy;
+use crate::wiring::resolver::{Plan, mode_word};
 
 /// So many warnings of one kind stand in the log for one reading of the files.
 const TOLD: usize = 100;
@@ -21,17 +20,26 @@ const TOLD: usize = 100;
 pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
     log.write(started);
     if !names.is_empty() {
-        log.write(&unvalidated::event(names, mode));
+        log.write(&unvalidated(names, mode));
     }
 }
 
+/// What the log says of them; nothing of an empty set at the start.
+pub(super) fn unvalidated(names: &[Domain], mode: Mode) -> Event {
+    Event::Resolver(resolver::Resolver::Unvalidated {
+        names: names.to_vec(),
+        has_effect: mode == Mode::Validate,
+    })
+}
+
+/// Several of a kind, for a log line or a status.
+pub(super) fn listed<T: ToString>(several: &[T]) -> String {
+    let words: Vec<String> = several.iter().map(T::to_string).collect();
+    words.join(", ")
+}
+
 /// The event that says with what the daemon runs.
-pub(super) fn event(
-    loaded: &Loaded,
-    policy: &LoadedPolicy,
-    plan: &resolver::Plan,
-    addresses: &[SocketAddr],
-) -> Event {
+pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, addresses: &[SocketAddr]) -> Event {
     let built_in = || "built-in".to_owned();
     let config = if loaded.found {
         loaded.path.display().to_string()
@@ -44,10 +52,10 @@ pub(super) fn event(
         .map_or_else(built_in, |file| file.display().to_string());
     Event::Started(Box::new(Started {
         version: env!("CARGO_PKG_VERSION"),
-        listen: words(addresses),
+        listen: listed(addresses),
         dns: mode_word(plan.config.mode),
         reason: plan.choice.reason.clone(),
-        servers: words(&plan.config.servers),
+        servers: listed(&plan.config.servers),
         spool: loaded.config.spool.path.display().to_string(),
         config,
         policy,
@@ -88,6 +96,9 @@ pub(super) fn bounded(words: impl ExactSizeIterator<Item = String>) -> impl Iter
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mail::event::{Level, Record as _};
+
     use super::*;
 
     #[test]
@@ -100,5 +111,13 @@ mod tests {
             many.last().map(String::as_str),
             Some("99900 more; `danerelay config check` shows all")
         );
+    }
+
+    #[test]
+    fn where_they_have_no_effect_that_is_a_warning() {
+        let names = [Domain::parse("a.example").unwrap()];
+        assert_eq!(unvalidated(&names, Mode::TrustAd).level(), Level::Warning);
+        assert_eq!(unvalidated(&names, Mode::Validate).level(), Level::Info);
+        assert_eq!(unvalidated(&[], Mode::TrustAd).level(), Level::Info);
     }
 }

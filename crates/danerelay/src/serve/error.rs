@@ -4,20 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use dns::ResolverError;
-use mail::{AddressError, DomainError};
-use rustls::pki_types::pem;
 use spool::SpoolError;
 
 use super::lock_holder::Holder;
 use super::ownership::OwnershipError;
-use super::resolver::ResolverPlanError;
-use super::sockets::{PassedError, lacks_family};
-use super::tls::TlsError;
-use crate::access::{self, Use, is_lasting};
-use crate::cli::Verdict;
+use super::passed::PassedError;
+use crate::access::{self, Use, is_lasting, lacks_family};
 use crate::config::LogTarget;
-use crate::failure::of_spool;
+use crate::exit::{Verdict, of_spool};
+use crate::wiring::WiringError;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -30,23 +25,6 @@ pub(crate) enum StartError {
         /// What the system says.
         cause: io::Error,
     },
-    /// The system does not tell its name.
-    #[error("the system's name cannot be read: {}; set `hostname`", access::words(.0))]
-    NoHostname(io::Error),
-    /// The system's name is none for a mail server.
-    #[error("the system's name {name:?} is no domain name: {cause}; set `hostname`")]
-    Hostname {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        cause: DomainError,
-    },
-    /// There is no address for the postmaster at this host name.
-    #[error("postmaster@hostname is no mailbox: {0}; set `delivery.postmaster`")]
-    Postmaster(AddressError),
-    /// The host name cannot be said in EHLO.
-    #[error("hostname: {0}")]
-    Ehlo(AddressError),
     /// An address is taken, is not this machine's, or needs a privilege.
     #[error("cannot listen on {address}: {}", listen_words(cause))]
     Listen {
@@ -61,15 +39,9 @@ pub(crate) enum StartError {
     /// There is nowhere to listen.
     #[error("there is no address to listen on: `listen.smtp` is empty, and systemd passes no sockets")]
     NoAddress,
-    /// Whom to ask is not clear.
+    /// What the settings name cannot be built.
     #[error(transparent)]
-    ResolverPlan(#[from] ResolverPlanError),
-    /// Whom to ask cannot be asked in this way.
-    #[error("dns: {0}")]
-    Resolver(#[from] ResolverError),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    Wiring(#[from] WiringError),
     /// Owners and modes are in the way of the spool, or would be.
     #[error("the spool {}: {cause}", path.display())]
     Ownership {
@@ -86,46 +58,19 @@ pub(crate) enum StartError {
         /// What the spool says.
         cause: SpoolError,
     },
-    /// The system has no threads or signals for us.
-    #[error("the system does not let the daemon run: {}", access::words(.0))]
-    System(io::Error),
 }
 
 impl StartError {
     /// What the exit status says of it. What another try may mend is 1, so that systemd tries again.
     pub(crate) fn verdict(&self) -> Verdict {
         let lasts = match self {
-            Self::Log { cause, .. }
-            | Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
+            Self::Log { cause, .. } => is_lasting(cause),
             Self::Listen { cause, .. } => is_lasting(cause) || lacks_family(cause),
-            Self::Tls(cause) | Self::ResolverPlan(ResolverPlanError::Tls(cause)) => is_lasting_tls(cause),
+            Self::Wiring(cause) => return cause.verdict(),
             Self::Spool { cause, .. } => return of_spool(cause),
-            Self::System(_) => false,
-            Self::NoHostname(_)
-            | Self::Hostname { .. }
-            | Self::Postmaster(_)
-            | Self::Ehlo(_)
-            | Self::PassedSocket(_)
-            | Self::NoAddress
-            | Self::ResolverPlan(ResolverPlanError::Anchor { .. })
-            | Self::Resolver(_)
-            | Self::Ownership { .. } => true,
+            Self::PassedSocket(_) | Self::NoAddress | Self::Ownership { .. } => true,
         };
         if lasts { Verdict::Unusable } else { Verdict::Bad }
-    }
-}
-
-fn is_lasting_tls(error: &TlsError) -> bool {
-    match error {
-        TlsError::Unreadable {
-            cause: pem::Error::Io(error),
-            ..
-        } => is_lasting(error),
-        TlsError::Unreadable { .. }
-        | TlsError::Root { .. }
-        | TlsError::NoRoots(_)
-        | TlsError::Settings(_)
-        | TlsError::NameServers(_) => true,
     }
 }
 

@@ -1,30 +1,25 @@
 //! The daemon.
 //!
-//! 1. [`start`]: opens the spool, the sockets, the resolver and TLS, and joins them: what the listener accepts goes to
-//!    the scheduler. [`settings`] translates the configuration, [`resolver`] decides who validates behind which servers,
-//!    those of the configuration or of [`resolv_conf`], [`tls`] whom the WebPKI trusts, [`sockets`] where clients connect.
-//!    [`announce`] says so in the log.
+//! 1. [`start`]: has the spool, the resolver, TLS and the policy built by [`wiring`](crate::wiring), opens the [`sockets`],
+//!    those of [`passed`] first, and joins them: what the listener accepts goes to the scheduler. [`announce`] says so in
+//!    the log.
 //! 2. It runs until a signal comes ([`signals`]). SIGHUP, or an administrator's word through the
 //!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile
 //!    [`watch`] looks after the resolver and its [`self_test`], and [`unvalidated`] after the dates of exceptions from DNSSEC.
 //! 3. systemd is told of each step ([`notify`]).
 
 mod announce;
-pub(crate) mod descriptors;
 mod error;
 mod lock_holder;
 mod notify;
 mod ownership;
+mod passed;
 mod reload;
-pub(crate) mod resolv_conf;
-pub(crate) mod resolver;
-pub(crate) mod self_test;
-mod settings;
+mod self_test;
 mod signals;
 mod sockets;
 mod start;
-pub(crate) mod tls;
-pub(crate) mod unvalidated;
+mod unvalidated;
 mod watch;
 
 use std::path::Path;
@@ -40,14 +35,13 @@ use spool::Store;
 use tokio::time::MissedTickBehavior;
 
 use crate::admin::protocol::{Refusal, Reloaded};
-use crate::cli::Verdict;
-use crate::config::{self, Config, LogTarget};
+use crate::config::{self, LogTarget};
+use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::logging::{self, Logger};
-use crate::policy_file;
 use crate::surroundings;
+use crate::wiring::{self, WiringError};
 pub(crate) use error::StartError;
-pub(crate) use settings::{delivery, hostname, retry};
 use signals::{Request, Signals};
 use start::Daemon;
 
@@ -63,7 +57,7 @@ const DATE_CHECK: Duration = Duration::from_mins(1);
 /// Runs the daemon with the configuration file `named`, or the default one, until it is told to end.
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
-    let policy = policy_file::load(&loaded)?;
+    let policy = wiring::policy::load(&loaded)?;
     let spool = &loaded.config.spool.path;
     // Before the log: root is to leave no file behind that keeps others out.
     ownership::examine(spool).map_err(|cause| StartError::Ownership {
@@ -92,9 +86,9 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(StartError::System)?;
+        .map_err(WiringError::System)?;
     let ended: Result<Verdict, StartError> = runtime.block_on(async {
-        let signals = Signals::new().map_err(StartError::System)?;
+        let signals = Signals::new().map_err(WiringError::System)?;
         let daemon = start::start(named, loaded, policy, Arc::clone(&log)).await?;
         Ok(daemon.run(signals).await)
     });
@@ -108,11 +102,6 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     }
     log.finish(LAST_LINES);
     ended.map_err(Failure::from)
-}
-
-/// Whether the daemon could start with this configuration, as far as that can be told without starting it.
-pub(crate) fn check(config: &Config) -> Result<(), StartError> {
-    start::check(config)
 }
 
 /// Each connection needs a file descriptor; the limit that a shell or systemd sets first is often too low for many. How
@@ -133,12 +122,6 @@ fn log_panics(log: Arc<Logger>) {
     std::panic::set_hook(Box::new(move |panic| {
         log.write(&Event::Fault(Fault::Panic(panic.to_string())));
     }));
-}
-
-/// Addresses for a log line or a status.
-fn words<T: ToString>(addresses: &[T]) -> String {
-    let words: Vec<String> = addresses.iter().map(T::to_string).collect();
-    words.join(", ")
 }
 
 impl<S: Store> Daemon<S> {

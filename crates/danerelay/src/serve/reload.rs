@@ -13,11 +13,11 @@ use spool::Store;
 
 use super::announce::{bounded, warn};
 use super::start::Daemon;
-use super::{resolver, settings};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::logging;
-use crate::policy_file::{self, LoadedPolicy};
+use crate::wiring::policy::LoadedPolicy;
+use crate::wiring::{self, resolver, settings};
 
 /// How long the files may take to be read: they may be on the disk of another machine, and a list may be long.
 const READING: Duration = Duration::from_secs(30);
@@ -116,7 +116,7 @@ fn load(
     anchors: &Path,
 ) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)> {
     let loaded = config::load(named).map_err(|error| (Subject::Config, error.to_string()))?;
-    let policy = policy_file::load(&loaded).map_err(|error| (Subject::Policy, error.to_string()))?;
+    let policy = wiring::policy::load(&loaded).map_err(|error| (Subject::Policy, error.to_string()))?;
     // The one in force has the list yet.
     let mut warnings = policy.warnings.iter();
     if let Some(lost) = warnings.find(|warning| warning.remark.loses_a_list()) {

@@ -4,17 +4,18 @@
 //! the fault, comes again while the fault lasts, and is called off when it ends. With `mode = "auto"` the test also decides
 //! who validates: it is the one resolver of all look-ups that is tested and then believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dns::self_test::{self, Fault, Names};
-use dns::{Mode, ResolverError};
-use mail::event::{Event, resolver as event};
+use dns::{Mode, Resolver, ResolverError, Server};
+use mail::event::{Event, EventLog, resolver as event};
 use mail::{Alarm, Pace};
 use tokio::time::Instant;
 
-use super::watch::Watch;
-use super::words;
-use crate::config::schema::Dns;
+use super::announce::listed;
+use super::notify::Status;
+use crate::wiring::resolver::{Choice, mode_word};
 
 /// How often an alarm is raised again.
 const REMINDER: Duration = Duration::from_hours(1);
@@ -33,14 +34,25 @@ impl Finding {
     }
 }
 
-impl Watch {
-    pub(super) async fn test(&self) -> Finding {
+/// What is tested, and who is told.
+pub(super) struct Tester {
+    pub(super) resolver: Resolver,
+    pub(super) names: Names,
+    pub(super) servers: Vec<Server>,
+    pub(super) choice: Choice,
+    pub(super) events: Arc<dyn EventLog>,
+    pub(super) status: Arc<Status>,
+}
+
+impl Tester {
+    /// Tests the resolver, unless it has no servers for this reason.
+    pub(super) async fn test(&self, no_servers: Option<String>) -> Finding {
         let finding = |reason: &str, fault| Finding {
             mode: self.resolver.mode(),
             reason: reason.to_owned(),
             fault,
         };
-        if let Some(trouble) = self.no_servers() {
+        if let Some(trouble) = no_servers {
             return finding(&self.choice.reason, Some(trouble));
         }
         let mut reason = self.choice.reason.clone();
@@ -88,7 +100,7 @@ impl Watch {
                 None => event::Finding::Fine(finding.reason.clone()),
                 Some(fault) => event::Finding::Failing(fault.clone()),
             },
-            servers: words(&self.servers),
+            servers: listed(&self.servers),
         }));
     }
 }
@@ -138,38 +150,15 @@ impl News {
     }
 }
 
-/// The configured names. Without any: those that are kept up for such tests, where the root is the public one.
-pub(crate) fn names(settings: &Dns) -> Names {
-    let configured = &settings.self_test;
-    let is_none = configured.secure.is_empty() && configured.bogus.is_empty();
-    if is_none && settings.trust_anchor.as_os_str().is_empty() {
-        return Names::well_known();
-    }
-    Names {
-        secure: configured.secure.clone(),
-        bogus: configured.bogus.clone(),
-    }
-}
-
-/// The mode as it is written in the configuration.
-pub(super) fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Validate => "validate",
-        Mode::TrustAd => "trust-ad",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
-    use dns::{Resolver, ResolverConfig, TrustAnchors};
-    use mail::event::{EventLog, Record as _};
+    use dns::{ResolverConfig, TrustAnchors};
+    use mail::event::Record as _;
     use testworld::dns::{DnsFault, Questions, Role, World};
 
-    use super::super::notify::Status;
-    use super::super::resolver::{Choice, Plan};
     use super::*;
 
     #[derive(Default)]
@@ -197,61 +186,62 @@ mod tests {
     }
 
     /// As `auto` makes it where resolv.conf vouches for the world's server.
-    fn auto(world: &World) -> (Watch, Arc<Status>) {
+    fn auto(world: &World) -> (Tester, Arc<Status>) {
         let status = Arc::new(Status::new("listening".to_owned(), "not tested yet"));
-        let plan = Plan {
-            config: config(world, Mode::Validate),
+        let config = config(world, Mode::Validate);
+        let tester = Tester {
+            names: Names::default(),
+            servers: config.servers.clone(),
+            resolver: Resolver::new(config).unwrap(),
             choice: Choice {
                 mode: Mode::Validate,
                 reason: "vouched for".to_owned(),
                 is_vouched_for: true,
             },
-            system: None,
+            events: Arc::new(Lines::default()),
+            status: Arc::clone(&status),
         };
-        let resolver = Resolver::new(plan.config.clone()).unwrap();
-        let events = Arc::new(Lines::default());
-        let settings = Dns {
-            trust_anchor: "private".into(),
-            ..Dns::default()
-        };
-        let watch = Watch::new(resolver, plan, &settings, events, Arc::clone(&status));
-        (watch, status)
+        (tester, status)
     }
 
     #[tokio::test]
     async fn auto_believes_the_servers_only_while_they_show_that_they_validate() {
         let world = World::start().await.unwrap();
-        let (watch, _) = auto(&world);
-        let finding = watch.test().await;
+        let (tester, _) = auto(&world);
+        let finding = tester.test(None).await;
         assert_eq!((finding.mode, &finding.fault), (Mode::Validate, &None));
         assert!(finding.reason.contains("but: the resolver does not validate"));
 
         world.set_role(Role::Validator);
-        let finding = watch.test().await;
+        let finding = tester.test(None).await;
         assert_eq!((finding.mode, &finding.fault), (Mode::TrustAd, &None));
-        assert_eq!(watch.resolver.mode(), Mode::TrustAd);
+        assert_eq!(tester.resolver.mode(), Mode::TrustAd);
 
         // What is silent may come back, and proves each answer.
         let everything = Questions::Below(".".to_owned());
         world.break_dns(&everything, DnsFault::Refused).unwrap();
-        let finding = watch.test().await;
+        let finding = tester.test(None).await;
         assert_eq!(finding.mode, Mode::TrustAd);
         let fault = finding.fault.unwrap();
         assert_eq!(fault, "no DNS server answers (rcode REFUSED)");
         world.mend_dns(&everything).unwrap();
 
         world.set_role(Role::Forwarder);
-        assert_eq!(watch.test().await.mode, Mode::Validate);
-        assert_eq!(watch.resolver.mode(), Mode::Validate);
+        assert_eq!(tester.test(None).await.mode, Mode::Validate);
+        assert_eq!(tester.resolver.mode(), Mode::Validate);
 
         // Another's validation knows nothing of our exceptions.
         world.set_role(Role::Validator);
-        assert_eq!(watch.test().await.mode, Mode::TrustAd);
+        assert_eq!(tester.test(None).await.mode, Mode::TrustAd);
         let excepted = mail::Domain::parse("broken.test").unwrap();
-        watch.resolver.set_domain_insecure(&[excepted]);
+        tester.resolver.set_domain_insecure(&[excepted]);
         let soon = Duration::from_secs(1);
-        assert!(tokio::time::timeout(soon, watch.resolver.doubted()).await.is_ok());
-        assert_eq!(watch.test().await.mode, Mode::Validate);
+        assert!(
+            tokio::time::timeout(soon, tester.resolver.doubted())
+                .await
+                .is_ok()
+        );
+        assert_eq!(tester.test(None).await.mode, Mode::Validate);
     }
 
     #[tokio::test]
@@ -259,10 +249,10 @@ mod tests {
         let world = World::start().await.unwrap();
         let everything = Questions::Below(".".to_owned());
         world.break_dns(&everything, DnsFault::StripDnssec).unwrap();
-        let (mut watch, status) = auto(&world);
+        let (mut tester, status) = auto(&world);
         let lines = Arc::new(Lines::default());
-        watch.events = Arc::<Lines>::clone(&lines);
-        watch.tell(&watch.test().await);
+        tester.events = Arc::<Lines>::clone(&lines);
+        tester.tell(&tester.test(None).await);
         assert!(
             status
                 .text()
@@ -270,8 +260,8 @@ mod tests {
         );
         world.mend_dns(&everything).unwrap();
         // What failed is not asked again for two seconds.
-        watch.resolver.flush_all();
-        watch.tell(&watch.test().await);
+        tester.resolver.flush_all();
+        tester.tell(&tester.test(None).await);
         assert_eq!(status.text(), "listening; DNS: validate, self-test passed");
         let lines = lines.0.lock().unwrap();
         let [failing, fine] = lines.as_slice() else {
@@ -304,17 +294,5 @@ mod tests {
             ..finding(None)
         };
         assert!(news.is(&other, now + REMINDER));
-    }
-
-    #[test]
-    fn the_public_names_belong_to_the_public_root() {
-        let mut settings = Dns::default();
-        assert_eq!(names(&settings), Names::well_known());
-        settings.trust_anchor = "/etc/private.ds".into();
-        assert_eq!(names(&settings), Names::default());
-        settings.self_test.secure = vec![mail::Domain::parse("secure.example").unwrap()];
-        assert_eq!(names(&settings).secure, settings.self_test.secure);
-        settings.trust_anchor = "".into();
-        assert_eq!(names(&settings).bogus, []);
     }
 }

@@ -17,18 +17,19 @@ use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::announce::{self, warn};
-use super::descriptors::Descriptors;
+use super::announce::{self, listed, warn};
+use super::error::StartError;
 use super::notify::Status;
-use super::self_test::mode_word;
 use super::watch::Watch;
-use super::{StartError, notify, resolver, settings, sockets, tls, unvalidated, words};
+use super::{notify, sockets};
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
 use crate::logging::Logger;
-use crate::policy_file::LoadedPolicy;
-use crate::wiring;
+use crate::wiring::descriptors::Descriptors;
+use crate::wiring::policy::LoadedPolicy;
+use crate::wiring::resolver::mode_word;
+use crate::wiring::{self, WiringError, resolver, settings, tls, unvalidated};
 
 /// The daemon while it runs.
 pub(super) struct Daemon<S> {
@@ -110,16 +111,16 @@ pub(super) async fn start(
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
     let unvalidated = unvalidated::today(&config.dns, &policy.policy);
-    let plan = resolver::plan(config, &unvalidated)?;
-    let resolver = Resolver::new(plan.config.clone())?;
-    let tls = tls::client(&config.tls)?;
+    let plan = resolver::plan(config, &unvalidated).map_err(WiringError::from)?;
+    let resolver = Resolver::new(plan.config.clone()).map_err(WiringError::from)?;
+    let tls = tls::client(&config.tls).map_err(WiringError::from)?;
     let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
     let spool = open_spool(config, Arc::clone(&events)).await?;
     announce::recovery(&*spool, &*log);
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
     let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
-    let status = Arc::new(Status::new(words(&addresses), &dns));
+    let status = Arc::new(Status::new(listed(&addresses), &dns));
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
@@ -136,7 +137,7 @@ pub(super) async fn start(
     let postmaster = Arc::clone(&delivery_config.postmaster);
     let explainer = Explainer {
         resolver: resolver.clone(),
-        names: super::self_test::names(&config.dns),
+        names: resolver::names(&config.dns),
         policy: Arc::clone(&policy),
         delivery: delivery_config.clone(),
         tls: Some(tls.clone()),
@@ -150,7 +151,7 @@ pub(super) async fn start(
         clock: Arc::new(SystemClock),
     };
     let (scheduler, delivery) =
-        delivery::start(delivery_config, surroundings, stopped.clone()).map_err(StartError::Ehlo)?;
+        delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let (admin, reloads) = open_admin(config, &spool, &scheduler, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let schedule = move |accepted: Accepted| scheduler.accepted(accepted.pending);
@@ -183,15 +184,6 @@ pub(super) async fn start(
         },
         status,
     })
-}
-
-/// Looks at what the configuration names, without changing or occupying anything.
-pub(super) fn check(config: &Config) -> Result<(), StartError> {
-    let hostname = settings::hostname(config)?;
-    settings::listener(config, &hostname)?;
-    Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
-    tls::client(&config.tls)?;
-    Ok(())
 }
 
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.

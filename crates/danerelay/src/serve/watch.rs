@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dns::self_test::Names;
-use dns::{Expected, Mode, Resolver, Server};
+use dns::{Expected, Mode, Resolver};
 use mail::event::{Event, EventLog, resolver as event};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
+use super::announce::listed;
 use super::notify::Status;
-use super::resolv_conf::System;
-use super::resolver::{self, Choice, Plan};
-use super::self_test::{self, News, mode_word};
-use super::words;
+use super::self_test::{News, Tester};
 use crate::config::schema::{Dns, DnsMode};
+use crate::wiring::resolv_conf::System;
+use crate::wiring::resolver::{self, Plan, mode_word};
 
 /// From one test to the next while all is well.
 const WELL: Duration = Duration::from_mins(5);
@@ -23,14 +22,9 @@ const FAILING: Duration = Duration::from_secs(10);
 /// How often the system's list of servers is looked at. Tests are not made more often either, but for a new list.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// What is tested, and who is told.
+/// Looks after the resolver.
 pub(super) struct Watch {
-    pub(super) resolver: Resolver,
-    pub(super) names: Names,
-    pub(super) servers: Vec<Server>,
-    pub(super) choice: Choice,
-    pub(super) events: Arc<dyn EventLog>,
-    pub(super) status: Arc<Status>,
+    tester: Tester,
     mode: DnsMode,
     /// Where the servers come from, unless the configuration names them.
     system: Option<System>,
@@ -50,12 +44,14 @@ impl Watch {
         status: Arc<Status>,
     ) -> Self {
         let mut watch = Self {
-            resolver,
-            names: self_test::names(settings),
-            servers: plan.config.servers,
-            choice: plan.choice,
-            events,
-            status,
+            tester: Tester {
+                resolver,
+                names: resolver::names(settings),
+                servers: plan.config.servers,
+                choice: plan.choice,
+                events,
+                status,
+            },
             mode: settings.mode,
             system: plan.system,
             expected: None,
@@ -83,10 +79,10 @@ impl Watch {
         let mut news = News::default();
         self.tell_what_was_passed_over();
         loop {
-            let finding = self.test().await;
+            let finding = self.tester.test(self.no_servers()).await;
             self.expected = None;
             if news.is(&finding, Instant::now()) {
-                self.tell(&finding);
+                self.tester.tell(&finding);
             }
             self.rest(if finding.is_fine() { WELL } else { FAILING }).await;
         }
@@ -100,7 +96,7 @@ impl Watch {
             let is_ordered = tokio::select! {
                 () = sleep(LOOK) => false,
                 () = reread.notified() => true,
-                () = self.resolver.doubted(), if start.elapsed() >= LOOK => return,
+                () = self.tester.resolver.doubted(), if start.elapsed() >= LOOK => return,
             };
             if self.look_at_system(is_ordered).await {
                 return;
@@ -142,19 +138,22 @@ impl Watch {
         let (choice, servers) = (resolver::choose(self.mode, Some(system.conf())), system.servers());
         let file = system.path().display().to_string();
         // No look-up begins before it is clear whether these are believed.
-        let expected = self.resolver.expect_self_test();
-        if let Err(error) = self.resolver.set_servers(choice.mode, servers.clone()) {
+        let expected = self.tester.resolver.expect_self_test();
+        if let Err(error) = self.tester.resolver.set_servers(choice.mode, servers.clone()) {
             let error = error.to_string();
-            self.events
+            self.tester
+                .events
                 .write(&Event::Resolver(event::Resolver::ServersRefused { file, error }));
             return false;
         }
-        self.events.write(&Event::Resolver(event::Resolver::Servers {
-            dns: mode_word(choice.mode),
-            file,
-            servers: words(&servers),
-        }));
-        (self.choice, self.servers) = (choice, servers);
+        self.tester
+            .events
+            .write(&Event::Resolver(event::Resolver::Servers {
+                dns: mode_word(choice.mode),
+                file,
+                servers: listed(&servers),
+            }));
+        (self.tester.choice, self.tester.servers) = (choice, servers);
         self.expect_test();
         drop(expected);
         true
@@ -162,12 +161,12 @@ impl Watch {
 
     /// Only where a test decides what is believed.
     fn expect_test(&mut self) {
-        let decides = self.choice.is_vouched_for || self.choice.mode == Mode::TrustAd;
-        self.expected = decides.then(|| self.resolver.expect_self_test());
+        let decides = self.tester.choice.is_vouched_for || self.tester.choice.mode == Mode::TrustAd;
+        self.expected = decides.then(|| self.tester.resolver.expect_self_test());
     }
 
     /// Why there are no servers, if that is so.
-    pub(super) fn no_servers(&self) -> Option<String> {
+    fn no_servers(&self) -> Option<String> {
         self.system.as_ref().and_then(System::trouble)
     }
 
@@ -176,9 +175,11 @@ impl Watch {
         let Some(passed_over) = system.passed_over() else {
             return;
         };
-        self.events.write(&Event::Resolver(event::Resolver::PassedOver {
-            file: system.path().display().to_string(),
-            reason: passed_over.to_string(),
-        }));
+        self.tester
+            .events
+            .write(&Event::Resolver(event::Resolver::PassedOver {
+                file: system.path().display().to_string(),
+                reason: passed_over.to_string(),
+            }));
     }
 }

@@ -1,5 +1,30 @@
 //! What the settings name, built from them, for the daemon and the commands alike.
 //!
-//! [`store`]: the spool.
+//! * [`settings`]: the settings of each crate, and our own name.
+//! * [`resolver`]: who validates, behind which servers: those of the configuration or of [`resolv_conf`].
+//!   [`unvalidated`]: below which names no signatures are demanded today.
+//! * [`tls`]: whom the WebPKI trusts, and what every handshake shares.
+//! * [`policy`]: the policy with its lists. [`store`]: the spool.
+//! * [`descriptors`]: what the limit of file descriptors is divided into.
 
+pub(crate) mod descriptors;
+mod error;
+pub(crate) mod policy;
+pub(crate) mod resolv_conf;
+pub(crate) mod resolver;
+pub(crate) mod settings;
 pub(crate) mod store;
+pub(crate) mod tls;
+pub(crate) mod unvalidated;
+
+use crate::config::Config;
+pub(crate) use error::WiringError;
+
+/// Whether all of it could be built from these settings, without changing or occupying anything.
+pub(crate) fn check(config: &Config) -> Result<(), WiringError> {
+    let hostname = settings::hostname(config)?;
+    settings::listener(config, &hostname)?;
+    dns::Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
+    tls::client(&config.tls)?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! The command line: what can be said, and what each exit status means.
+//!
+//! Its help texts are the source of the manual pages.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{config, dns, explain, flush, queue, tlsa};
+use crate::demo::arguments::DemoArguments;
+
+/// An SMTP relay that delivers under DANE (RFC 7672).
+///
+/// danerelay takes mail from your own mail server, and sends it on to the recipients' mail exchangers over connections
+/// that are secured as the recipients' DNS says: where TLSA records are published in a DNSSEC-signed zone, the server
+/// must prove itself with a certificate that matches them, or the mail waits.
+#[derive(Debug, Parser)]
+#[command(
+    name = "danerelay",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    /// The configuration file; without this option /etc/danerelay/danerelay.toml, and the built-in defaults where that
+    /// does not exist.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done, or what was checked is good
+  1  what was checked is bad
+  2  wrong usage or configuration
+  3  could not be decided now, because DNS or the network failed";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the relay in the foreground.
+    ///
+    /// Under systemd it says when it is ready, and takes listening sockets that systemd passes. SIGHUP re-reads the
+    /// configuration, the policy and its lists, and opens the log file anew; a file that is wrong is refused whole, and
+    /// what was in force stays so. SIGTERM and SIGINT stop accepting, finish what is in the middle of a transaction
+    /// within 30 seconds, and exit with 0; a second one exits at once.
+    ///
+    /// Needs no root: as root it warns, and refuses a spool that belongs to another user, who could not open what root
+    /// makes there. For ports below 1024 it needs the capability `CAP_NET_BIND_SERVICE`.
+    ///
+    /// Exit status: 0 it was told to end; 1 what another try may mend, such as an address in use or a full disk; 2 what
+    /// only the administrator can mend: configuration, owners, modes, privileges.
+    Serve,
+    /// Show the relay at work in a small world of its own on loopback.
+    ///
+    /// Starts a private signed DNS tree, receiving servers with and without faults, and the relay; sends real messages
+    /// and prints what became of each with a word of explanation. Needs no privileges, no network and no other
+    /// software. A signal, a closed terminal or a closed pipe ends all of it and leaves nothing behind.
+    ///
+    /// Exit status: 0 every message came to the expected end; 1 one did not; 3 it was ended before that.
+    Demo(DemoArguments),
+    /// Say what this relay would do with mail for a destination, and why.
+    ///
+    /// Prints what the policy says and which rule, list entry or exception says it; the MX records; each host in the
+    /// order in which it would be tried, with the DNSSEC status of its addresses, its TLSA records and which of them can
+    /// be used, and what a connection to it must achieve; and the end: deliver, defer, or fail at once, with the cause, and
+    /// an exception to write into the policy until the destination is mended. Looks up and decides by the same code that
+    /// delivers.
+    ///
+    /// Where a relay runs with this configuration, it is asked, and answers with its own resolver and policy; without one,
+    /// and with DNS options, the command looks by itself. That resolver is tested first: where it fails, nobody else is
+    /// blamed.
+    ///
+    /// Exit status: 0 it would deliver; 1 it would defer or fail, by policy or because of bogus DNS data; 3 DNS or, with
+    /// --connect, the network failed, or our own resolver does.
+    Explain(explain::ExplainArguments),
+    /// Look a name up in the DNS as the relay sees it.
+    ///
+    /// Prints the status of the answer: secure, insecure, bogus, indeterminate (RFC 4035 section 4.3), or failed with the
+    /// cause; whether there are records, none of the type (nodata) or no such name (nxdomain); each alias on the way with
+    /// its own status; the records; and for how many seconds all of it may be kept.
+    ///
+    /// Exit status: 0 secure or insecure; 1 bogus; 3 indeterminate or failed.
+    Dns(dns::DnsArguments),
+    /// Make TLSA records for a certificate, or verify a certificate chain with TLSA records.
+    #[command(subcommand)]
+    Tlsa(tlsa::TlsaCommand),
+    /// Look at the queue, and take what is in it in hand.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Have the running relay read its configuration and its policy again, as SIGHUP does.
+    ///
+    /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.
+    ///
+    /// Exit status: 0 what was read is in force; 2 it is wrong, and nothing has changed; 3 no relay answers.
+    Reload,
+    /// Have the running relay forget what it has learnt of a name: DNS answers of the name and all below it.
+    ///
+    /// For a zone or a server that was mended just now, whose old answers would be used until their TTL is over.
+    /// `queue retry` does the same for the destinations of what it retries.
+    ///
+    /// Exit status: 0 forgotten; 3 no relay answers.
+    Flush(flush::FlushArguments),
+    /// Check, show or write the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    /// What belongs to the program's insides, and has no place in front of a user.
+    const INSIDES: [&str; 9] = [
+        "invalid digit",
+        "too large to fit",
+        "cannot parse",
+        "IP address syntax",
+        "socket address",
+        "os error",
+        "is not in 0..",
+        "Err(",
+        "ParseIntError",
+    ];
+
+    /// Every option and argument that takes a value, with the words that lead to its command.
+    fn collect(command: &clap::Command, words: &[String], found: &mut Vec<(Vec<String>, clap::Arg)>) {
+        for argument in command
+            .get_arguments()
+            .filter(|argument| argument.get_action().takes_values())
+        {
+            found.push((words.to_vec(), argument.clone()));
+        }
+        for inner in command.get_subcommands() {
+            let words = [words, &[inner.get_name().to_owned()]].concat();
+            collect(inner, &words, found);
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_in_plain_words() {
+        let mut found = Vec::new();
+        collect(&super::Cli::command(), &["danerelay".to_owned()], &mut found);
+        let mut refused = 0;
+        for (words, argument) in found {
+            for value in ["no such thing", "99999999999999999999", "-0x", "\u{e9}"] {
+                let mut line = words.clone();
+                match argument.get_long() {
+                    Some(long) => line.push(format!("--{long}={value}")),
+                    None => line.extend(["--".to_owned(), value.to_owned()]),
+                }
+                let Err(error) = super::Cli::command().try_get_matches_from(&line) else {
+                    continue;
+                };
+                let error = error.to_string();
+                refused += 1;
+                for word in INSIDES {
+                    assert!(!error.contains(word), "{word:?} in {line:?}: {error}");
+                }
+            }
+        }
+        assert!(refused > 20, "{refused}");
+    }
+}

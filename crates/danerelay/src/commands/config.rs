@@ -1,0 +1,92 @@
+//! `danerelay config`: check, show, template.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use mail::printable::PrintableLines;
+
+use super::output;
+use crate::config::{self, Loaded, Optional};
+use crate::exit::Verdict;
+use crate::failure::Failure;
+use crate::surroundings;
+use crate::wiring;
+
+/// How the configuration is checked.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Exit with 1 if there is a warning.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration, the policy and its lists, and name each fault with line and column.
+    ///
+    /// Also looks at what works, but hardly as meant, in the files and on this machine, and warns: networks of the
+    /// public that may relay, a host name that others will not take, exceptions that are over or change nothing, lists
+    /// that are none, addresses and directories that do not exist. Nothing is looked up in the DNS.
+    ///
+    /// Exit status: 0 the files can be used; 1 with --strict, there are warnings; 2 the files cannot be used.
+    Check(CheckArguments),
+    /// Print the settings in force, each with its origin.
+    Show,
+    /// Print the commented configuration file with every key at its default.
+    Template,
+}
+
+/// Runs the command on the configuration file `named`, or the default one.
+pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let (text, verdict) = match command {
+        ConfigCommand::Check(arguments) => check(&config::load(named)?, arguments.strict)?,
+        ConfigCommand::Show => (show(config::load(named)?)?, Verdict::Good),
+        ConfigCommand::Template => (config::template(), Verdict::Good),
+    };
+    output::write(&text)?;
+    Ok(verdict)
+}
+
+/// The settings in force: where the system's name stands for ours, that.
+fn show(mut loaded: Loaded) -> Result<String, Failure> {
+    loaded.config.hostname = Optional(Some(wiring::settings::hostname(&loaded.config)?));
+    Ok(config::show(&loaded))
+}
+
+/// Looks at everything that the daemon would read at its start, and says what is good. Warnings are bad if `strict`.
+fn check(loaded: &Loaded, strict: bool) -> Result<(String, Verdict), Failure> {
+    warn(&loaded.warnings);
+    let policy = wiring::policy::load(loaded)?;
+    warn(&policy.warnings);
+    wiring::check(&loaded.config)?;
+    let remarks = surroundings::remarks(loaded, &policy.policy);
+    warn(&remarks);
+    let is_clean = loaded.warnings.is_empty() && policy.warnings.is_empty() && remarks.is_empty();
+    let verdict = if strict && !is_clean {
+        Verdict::Bad
+    } else {
+        Verdict::Good
+    };
+    let found = |path: &Path| format!("{}: ok\n", path.display());
+    let missing =
+        |path: &Path, what| format!("{}: does not exist; the built-in {what} hold\n", path.display());
+    let config = if loaded.found {
+        found(&loaded.path)
+    } else {
+        missing(&loaded.path, "defaults")
+    };
+    let policy = match &policy.file {
+        Some(file) => found(file),
+        None => missing(&loaded.config.policy.file, "rules"),
+    };
+    Ok((config + &policy, verdict))
+}
+
+/// Warnings are notices: they go to standard error, where nothing can be done if that fails.
+pub(crate) fn warn<T: std::fmt::Display>(warnings: &[T]) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {}", PrintableLines(&warning.to_string()));
+    }
+}

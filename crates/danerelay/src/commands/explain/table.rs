@@ -1,0 +1,249 @@
+//! The answer for people.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::commands::output::printable;
+use crate::explain::{
+    CertificateReport, ConnectionReport, HostReport, PublishedRecord, Report, Step, StepType, Would,
+};
+use crate::lookup_report::Found;
+
+/// The whole answer: what the policy says, what the DNS says, what follows for each host, and the end.
+pub(super) fn write(report: &Report) -> String {
+    let mut table = String::new();
+    line(&mut table, "destination", &report.destination);
+    line(&mut table, "resolver", &report.resolver.to_string());
+    let policy = &report.policy;
+    let file = report.policy_file.as_deref().unwrap_or("the built-in policy");
+    let rules = format!(
+        "dane {} ({}); insecure_mx {}; tls {}; from {file}",
+        policy.dane, policy.source, policy.insecure_mx, policy.tls
+    );
+    line(&mut table, "policy", &rules);
+    if let Some(route) = &report.route {
+        line(&mut table, "route", route);
+    }
+    if let Some(mx) = &report.mx {
+        step(&mut table, mx);
+    }
+    for host in &report.hosts {
+        write_host(&mut table, host, report.port);
+    }
+    table.push('\n');
+    line(&mut table, "would", would(report.would));
+    for (label, words) in [
+        ("status", &report.enhanced),
+        ("dane", &report.dane),
+        ("reason", &report.reason),
+    ] {
+        if let Some(words) = words {
+            line(&mut table, label, words);
+        }
+    }
+    for note in &report.notes {
+        line(&mut table, "note", note);
+    }
+    if let Some(exception) = &report.exception {
+        write_exception(&mut table, exception);
+    }
+    table
+}
+
+/// Without labels before its lines, so that they can be pasted as they are.
+fn write_exception(table: &mut String, exception: &str) {
+    table.push_str("\nUntil it is mended, this in the policy file lets the mail pass:\n\n");
+    for text in exception.lines() {
+        let _ = writeln!(table, "{}", printable(text));
+    }
+}
+
+fn line(table: &mut String, label: &str, words: &str) {
+    let _ = writeln!(table, "{label:<12} {}", printable(words));
+}
+
+/// One look-up: its status, what it found, and each alias on the way.
+fn step(table: &mut String, step: &Step) {
+    let found = &step.found;
+    let answer = match (&found.cause, found.answer) {
+        (Some(cause), _) if cause != found.status.as_str() => format!(": {cause}"),
+        (Some(_), _) | (None, None) => String::new(),
+        (None, Some(Found::Records)) => format!(": {}", found.records.join(", ")),
+        (None, Some(absence @ (Found::Nodata | Found::Nxdomain))) => format!(": {}", absence.as_str()),
+    };
+    let reason = found.reason.as_ref().map(|reason| format!(": {reason}"));
+    let said = found.extended_error.as_ref().map(|said| format!(", {said}"));
+    let words = format!(
+        "{} {}{answer}{}{}",
+        step.name,
+        found.status.as_str(),
+        reason.unwrap_or_default(),
+        said.unwrap_or_default()
+    );
+    line(table, step.record_type.as_str(), &words);
+    for alias in &found.aliases {
+        line(table, "", &format!("alias {alias}"));
+    }
+}
+
+fn write_host(table: &mut String, host: &HostReport, port: u16) {
+    let name = host.name.clone().unwrap_or_else(|| {
+        let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+        addresses.join(", ")
+    });
+    table.push('\n');
+    let mode = match (&host.mode, &host.source) {
+        (Some(mode), Some(source)) => format!("; dane {mode} ({source})"),
+        _ => String::new(),
+    };
+    line(table, "host", &format!("{name} port {port}{mode}"));
+    for one in host
+        .lookups
+        .iter()
+        .filter(|step| step.record_type != StepType::Tlsa)
+    {
+        step(table, one);
+    }
+    write_tlsa(table, host);
+    line(table, "must", &demand(host));
+    for connection in host.connections.iter().flatten() {
+        line(table, "connection", &connected(connection));
+        write_presented(table, connection);
+    }
+}
+
+/// Each name that was asked about and led nowhere, and then what was found.
+fn write_tlsa(table: &mut String, host: &HostReport) {
+    let tlsa = &host.tlsa;
+    let mut asked: Vec<&Step> = host
+        .lookups
+        .iter()
+        .filter(|step| step.record_type == StepType::Tlsa)
+        .collect();
+    // The last had the records that are listed below.
+    if tlsa.base_domain.is_some() {
+        asked.pop();
+    } else if asked.is_empty() {
+        line(table, "TLSA", tlsa.status.as_str());
+    }
+    for one in asked {
+        step(table, one);
+    }
+    if let Some(base) = &tlsa.base_domain {
+        let words = format!("secure at base domain {base}; {}", tlsa.status.as_str());
+        line(table, "TLSA", &words);
+    }
+    for record in &tlsa.records {
+        line(table, "", &record.to_string());
+    }
+}
+
+/// What the host must achieve, or why nobody connects to it.
+fn demand(host: &HostReport) -> String {
+    let dane = host.dane.as_deref().unwrap_or("-");
+    let second = host
+        .soft_fail
+        .map(|must| format!("; if no host takes the message, in a second round only: {must}"));
+    let first = match (host.requirement, &host.reason) {
+        (Some(must), _) => format!("{must}; dane=\"{dane}\""),
+        (None, Some(reason)) => format!("not be connected to: {reason}; dane=\"{dane}\""),
+        (None, None) => "not be connected to: the destination itself is the obstacle".to_owned(),
+    };
+    first + &second.unwrap_or_default()
+}
+
+fn connected(connection: &ConnectionReport) -> String {
+    let mut words = connection.address.to_string();
+    let _ = write!(words, " {}", if connection.met { "good" } else { "failed" });
+    let is_clear = connection.tls.is_none() && connection.tlsfail.is_some();
+    let tls = connection.tls.as_deref().or(is_clear.then_some("-"));
+    for (label, value) in [
+        ("tls", tls),
+        ("tlsfail", connection.tlsfail.as_deref()),
+        ("tlsvalid", connection.tlsvalid.as_deref()),
+        ("tlsa", connection.matched.as_deref()),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(words, ", {label}={value}");
+        }
+    }
+    let _ = write!(words, ", dane=\"{}\"", connection.dane);
+    if let Some(reason) = &connection.reason {
+        let _ = write!(words, ": {reason}");
+    }
+    if connection.later_in_clear {
+        words.push_str("; would defer now; goes in clear after the first retry step");
+    }
+    words
+}
+
+/// The server's certificates, each published record with what it fits, and the records that would fit.
+fn write_presented(table: &mut String, connection: &ConnectionReport) {
+    let chain = &connection.presented;
+    let mut label = "presented";
+    for certificate in chain {
+        line(table, label, &certified(certificate));
+        label = "";
+    }
+    label = "published";
+    for record in &connection.published {
+        line(table, label, &fitting(record, chain));
+        label = "";
+    }
+    label = "would match";
+    for (depth, certificate) in chain.iter().enumerate() {
+        if let Some(record) = &certificate.record {
+            let whose = if depth == 0 {
+                "the server's own key"
+            } else {
+                &certificate.subject
+            };
+            line(table, label, &format!("{record}  ({whose})"));
+            label = "";
+        }
+    }
+}
+
+fn certified(certificate: &CertificateReport) -> String {
+    let (Some(from), Some(until)) = (certificate.not_before, certificate.not_after) else {
+        return "a certificate that cannot be read".to_owned();
+    };
+    let mut words = certificate.subject.clone();
+    if words.is_empty() {
+        words.push_str("a certificate without a subject");
+    }
+    if !certificate.names.is_empty() {
+        let _ = write!(words, " for {}", certificate.names.join(", "));
+    }
+    let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
+    let _ = write!(
+        words,
+        "; issued by {}; valid {} to {}",
+        certificate.issuer,
+        day(from),
+        day(until)
+    );
+    words
+}
+
+fn fitting(record: &PublishedRecord, chain: &[CertificateReport]) -> String {
+    let verdict = match (record.matches, record.usable) {
+        (Some(0), true) => "matches the server's own certificate".to_owned(),
+        (Some(depth), true) => {
+            let issuer = chain.get(depth).map_or("an issuer", |issuer| &issuer.subject);
+            format!("matches the certificate of {issuer}")
+        }
+        (Some(_), false) => "matches, but does not count".to_owned(),
+        (None, _) => "does not match".to_owned(),
+    };
+    format!("{}  ({verdict})", record.record)
+}
+
+fn would(would: Would) -> &'static str {
+    match would {
+        Would::Deliver => "deliver",
+        Would::Defer => "defer",
+        Would::Fail => "fail at once",
+    }
+}

@@ -1,0 +1,42 @@
+//! `danerelay flush`: what was learnt of a name is forgotten.
+
+use std::path::Path;
+
+use clap::{ArgGroup, Args};
+use mail::Domain;
+
+use super::client::Client;
+use super::output::write;
+use super::values::formed;
+use crate::admin::protocol::{Flushed, Nothing, Request};
+use crate::config::{self, units::DomainName};
+use crate::exit::Verdict;
+use crate::failure::Failure;
+
+/// What is to be forgotten.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["name", "all"]).required(true)))]
+pub(crate) struct FlushArguments {
+    /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
+    /// Which hosts broke their handshakes is forgotten of all.
+    #[arg(value_parser = formed::<DomainName>)]
+    name: Option<Domain>,
+
+    /// Everything that was learnt of any name or host.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Has the daemon forget.
+pub(crate) fn run(arguments: &FlushArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let loaded = config::load(named)?;
+    let mut client = Client::connect(&loaded.config)?;
+    let (what, said) = match &arguments.name {
+        Some(name) => (Flushed::Name(name.clone()), format!("flushed {name}\n")),
+        None => (Flushed::All, "flushed everything\n".to_owned()),
+    };
+    client.ask(&Request::Flush { what })?;
+    let Nothing {} = client.end()?;
+    write(&said)?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,90 @@
+//! What every command that asks the DNS shares: the options that override `[dns]`, and the resolver that follows from them.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dns::Resolver;
+use policy::Policy;
+
+use crate::config::schema::{Config, Dns, DnsMode};
+use crate::config::units::Server;
+use crate::failure::Failure;
+use crate::wiring::resolver::plan;
+use crate::wiring::{WiringError, unvalidated};
+
+/// Whom to ask and whom to believe, in place of what the configuration says.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "DNS options")]
+pub(crate) struct DnsOptions {
+    /// Ask this server, ADDRESS, ADDRESS:PORT or `tls://NAME@ADDRESS`, instead of `dns.servers`; may be given more than once, and the servers are asked in order.
+    #[arg(long = "dns-server", value_name = "SERVER")]
+    servers: Vec<Server>,
+
+    /// Who validates, instead of `dns.mode`.
+    #[arg(long = "dns-mode", value_name = "MODE", value_enum)]
+    mode: Option<ModeOption>,
+
+    /// A file of DS or DNSKEY records at which validation ends, instead of `dns.trust_anchor`.
+    #[arg(long = "trust-anchor", value_name = "FILE")]
+    trust_anchor: Option<PathBuf>,
+}
+
+/// `--dns-mode`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeOption {
+    /// Believe the AD bit of a validating resolver on loopback or over TLS.
+    TrustAd,
+    /// Validate here, up to the trust anchor.
+    Validate,
+    /// trust-ad where /etc/resolv.conf vouches for a resolver on loopback, else validate.
+    Auto,
+}
+
+impl DnsOptions {
+    /// Whether any is given.
+    pub(super) fn are_given(&self) -> bool {
+        let Self {
+            servers,
+            mode,
+            trust_anchor,
+        } = self;
+        !servers.is_empty() || mode.is_some() || trust_anchor.is_some()
+    }
+
+    /// Puts what was given in the place of what the configuration says.
+    pub(super) fn apply(&self, settings: &mut Dns) {
+        if !self.servers.is_empty() {
+            settings.servers.clone_from(&self.servers);
+        }
+        if let Some(mode) = self.mode {
+            settings.mode = match mode {
+                ModeOption::TrustAd => DnsMode::TrustAd,
+                ModeOption::Validate => DnsMode::Validate,
+                ModeOption::Auto => DnsMode::Auto,
+            };
+        }
+        if let Some(file) = &self.trust_anchor {
+            settings.trust_anchor.clone_from(file);
+        }
+    }
+}
+
+/// The resolver of a relay with these settings today, dated negative trust anchors of the policy included (RFC 7646).
+pub(super) fn resolver(config: &Config, policy: &Policy) -> Result<Resolver, WiringError> {
+    Ok(Resolver::new(
+        plan(config, &unvalidated::today(&config.dns, policy))?.config,
+    )?)
+}
+
+/// Runs a command's one task to its end.
+pub(super) fn block_on<F: Future>(task: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(WiringError::System)?;
+    let output = runtime.block_on(task);
+    // What is still under way changes nothing any more.
+    runtime.shutdown_background();
+    Ok(output)
+}

@@ -1,0 +1,100 @@
+//! `danerelay queue`: what is in the queue, and what is to become of it.
+//!
+//! * [`list`], [`show`], [`export`] and [`summary`] look: through the daemon where one answers ([`source`]), else in the
+//!   spool itself. [`table`] is the queue for people.
+//! * [`act`] retries, holds, releases and deletes; that needs the daemon.
+//! * [`select`] is whom all of these are about.
+
+mod act;
+mod export;
+mod list;
+mod select;
+mod show;
+mod source;
+mod summary;
+mod table;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use spool::Action;
+
+use crate::config;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+
+/// What can be done with the queue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// List the messages in the queue, all of them or those that every given selector fits.
+    ///
+    /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Only the relay
+    /// knows which recipients are being delivered at this moment.
+    ///
+    /// Exit status: 0 listed; 1 there are messages that cannot be read, and standard error says how many.
+    List(list::ListArguments),
+    /// Show all that is known of one message.
+    ///
+    /// Its header, each recipient with its state, the reply or reason of the last attempt and the time of the next, and
+    /// when the message is given up. Works without a running relay, as `queue list` does.
+    ///
+    /// Exit status: 0 shown; 1 there is no such message, or it cannot be read.
+    Show(show::ShowArguments),
+    /// Try recipients now that wait for their next attempt.
+    ///
+    /// What the relay remembers of their destinations' DNS is forgotten first, so that what was mended there is seen.
+    /// Recipients that are held stay so.
+    #[command(after_help = ACTING)]
+    Retry(act::ActArguments),
+    /// Keep recipients back until they are released.
+    ///
+    /// Nothing is sent to them and none of them is given up meanwhile, however old the message grows.
+    #[command(after_help = ACTING)]
+    Hold(act::ActArguments),
+    /// Let recipients go that are held, and try them now.
+    #[command(after_help = ACTING)]
+    Release(act::ActArguments),
+    /// Take recipients out of the queue; a message goes with its last one.
+    ///
+    /// It asks nothing, cannot be undone, and nobody is told: neither sender nor recipient. A message that cannot be read
+    /// is deleted by its id, where no other selector is given.
+    #[command(after_help = ACTING)]
+    Delete(act::ActArguments),
+    /// Write a message as it would be sent, an RFC 5322 file with CRLF.
+    ///
+    /// Works without a running relay, as `queue list` does.
+    ///
+    /// Exit status: 0 written; 1 there is no such message.
+    Export(export::ExportArguments),
+    /// Count what is in the queue.
+    ///
+    /// Messages and octets, the age of the oldest, recipients by state, and the destinations with most messages. Works
+    /// without a running relay, as `queue list` does.
+    Summary(summary::SummaryArguments),
+}
+
+const ACTING: &str = "\
+At least one selector is needed, and every one given must fit: --id, --sender and --older-than mean all recipients of a \
+message, --recipient-domain and --reason only those that they fit. Recipients that are being delivered at this moment \
+are left alone and counted. The relay must run, and logs who asked.
+
+Exit status:
+  0  done, or somebody was selected
+  1  no recipient fits, the spool cannot do it, or messages in the queue cannot be read
+  2  wrong usage or configuration
+  3  no relay answers";
+
+/// Runs the command with the configuration file `named`, or the default one.
+pub(crate) fn run(command: &QueueCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let config = config::load(named)?.config;
+    match command {
+        QueueCommand::List(arguments) => list::run(&config, arguments),
+        QueueCommand::Show(arguments) => show::run(&config, arguments),
+        QueueCommand::Retry(arguments) => act::run(&config, Action::Retry, arguments),
+        QueueCommand::Hold(arguments) => act::run(&config, Action::Hold, arguments),
+        QueueCommand::Release(arguments) => act::run(&config, Action::Release, arguments),
+        QueueCommand::Delete(arguments) => act::run(&config, Action::Delete, arguments),
+        QueueCommand::Export(arguments) => export::run(&config, arguments),
+        QueueCommand::Summary(arguments) => summary::run(&config, arguments),
+    }
+}

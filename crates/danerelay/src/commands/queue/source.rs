@@ -1,0 +1,61 @@
+//! Where the queue is looked at: at the daemon, or in the spool of a stopped one.
+
+use std::future::Future;
+use std::io;
+
+use spool::Inspect;
+
+use crate::commands::client::{AdminError, Client};
+use crate::commands::output::notice;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::wiring::{self, WiringError};
+
+/// A way to the queue.
+pub(super) enum Source<S> {
+    /// The daemon, which knows what is being delivered.
+    Daemon(Client),
+    /// The spool itself.
+    Spool(S),
+}
+
+/// The daemon where one answers, else the spool.
+pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
+    let trouble = match Client::connect(config) {
+        Ok(client) => return Ok(Source::Daemon(client)),
+        Err(trouble) => trouble,
+    };
+    match &trouble {
+        // As it should be, for a daemon that does not run.
+        AdminError::NotConfigured => {}
+        AdminError::NoDaemon { cause, .. } if is_absence(cause) => {}
+        AdminError::NoDaemon { .. }
+        | AdminError::Forbidden(_)
+        | AdminError::OtherSpool { .. }
+        | AdminError::BrokenOff { .. }
+        | AdminError::Garbled { .. }
+        | AdminError::Refused(_) => notice(&format!(
+            "{trouble}; reading the spool itself, where it cannot be seen what is being delivered now"
+        )),
+    }
+    let spool = wiring::store::open_to_look(config).map_err(|cause| Failure::Unopened {
+        path: config.spool.path.clone(),
+        cause,
+    })?;
+    Ok(Source::Spool(spool))
+}
+
+/// Waits for what is read of the spool.
+pub(super) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(WiringError::System)?;
+    runtime.block_on(work)
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}

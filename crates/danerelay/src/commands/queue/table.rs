@@ -1,0 +1,160 @@
+//! The queue for people: a line for each message, and one below it for each recipient.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use jiff::{SignedDuration, Timestamp};
+use spool::{QueuedMessage, QueuedRecipient, RecipientState};
+
+use crate::admin::selectors::told;
+use crate::commands::output::printable;
+
+/// Writes a message and its recipients.
+pub(super) fn write(message: &QueuedMessage, output: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        output,
+        "{}  {:.0}  {:>10}  from=<{}>",
+        message.id,
+        message.created,
+        message.size,
+        printable(&message.sender)
+    )?;
+    for recipient in &message.recipients {
+        write_recipient(recipient, output)?;
+    }
+    Ok(())
+}
+
+/// Writes a recipient.
+pub(super) fn write_recipient(recipient: &QueuedRecipient, output: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        output,
+        "  {:<8}  <{}>{}",
+        word(recipient.state),
+        printable(&recipient.address),
+        history(recipient)
+    )
+}
+
+/// A time that is over, and how long ago it was.
+pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
+    format!("{time:.0} ({} ago)", span(now.duration_since(time)))
+}
+
+/// A time to come, and how long it is until then.
+pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
+    let left = time.duration_since(now);
+    if left.is_positive() {
+        format!("{time:.0} (in {})", span(left))
+    } else {
+        format!("{time:.0} (now)")
+    }
+}
+
+/// The two largest units of a time: `3d 4h`, `5m 10s`, `0s`.
+pub(super) fn span(length: SignedDuration) -> String {
+    let seconds = u64::try_from(length.as_secs()).unwrap_or(0);
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let words: Vec<String> = units
+        .iter()
+        .skip_while(|(number, _)| *number == 0)
+        .take(2)
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    if words.is_empty() {
+        "0s".to_owned()
+    } else {
+        words.join(" ")
+    }
+}
+
+fn word(state: RecipientState) -> &'static str {
+    match state {
+        RecipientState::Queued => "queued",
+        RecipientState::Leased => "leased",
+        RecipientState::Deferred => "deferred",
+        RecipientState::Held => "held",
+        RecipientState::Sent => "sent",
+        RecipientState::Failed => "failed",
+    }
+}
+
+/// What happened so far and what comes next, as far as something did and does.
+fn history(recipient: &QueuedRecipient) -> String {
+    let mut text = String::new();
+    if recipient.attempts > 0 {
+        let _ = write!(text, ", attempts={}", recipient.attempts);
+    }
+    if let Some(next) = recipient.next_attempt {
+        let _ = write!(text, ", next={next:.0}");
+    }
+    let told = told(recipient);
+    if !told.is_empty() {
+        let _ = write!(text, ": {}", printable(&told));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use spool::RecipientIndex;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_is_told_once() {
+        for (reply_code, enhanced, reason, told) in [
+            (
+                Some(451),
+                Some("4.3.0"),
+                Some("451 4.3.0 later"),
+                "451 4.3.0 later",
+            ),
+            (Some(451), Some("4.3.0"), Some("451-4.3.0 a b"), "451-4.3.0 a b"),
+            (Some(451), Some("4.7.5"), Some("no match"), "451 4.7.5 no match"),
+            (
+                None,
+                Some("4.4.1"),
+                Some("451 is no code here"),
+                "4.4.1 451 is no code here",
+            ),
+            (Some(250), None, None, "250"),
+            (None, None, None, ""),
+        ] {
+            let recipient = QueuedRecipient {
+                index: RecipientIndex(0),
+                address: String::new(),
+                state: RecipientState::Deferred,
+                next_hop: String::new(),
+                attempts: 1,
+                next_attempt: None,
+                reply_code,
+                enhanced: enhanced.map(str::to_owned),
+                dane: None,
+                reason: reason.map(str::to_owned),
+            };
+            assert_eq!(super::told(&recipient), told);
+        }
+    }
+
+    #[test]
+    fn a_span_has_its_two_largest_units() {
+        for (seconds, text) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3_661, "1h 1m"),
+            (3_601, "1h"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! From the configuration to the settings of each crate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
+use dns::host::AddressFamily;
+use listener::ListenerConfig;
+use mail::{Domain, Mailbox};
+
+use super::descriptors::Descriptors;
+use super::error::WiringError;
+use crate::config::Config;
+use crate::config::schema;
+
+/// Our own name: the configured one, or the system's.
+pub(crate) fn hostname(config: &Config) -> Result<Domain, WiringError> {
+    if let Some(name) = &config.hostname.0 {
+        return Ok(name.clone());
+    }
+    let system = hostname::get().map_err(WiringError::NoHostname)?;
+    let text = system.to_string_lossy();
+    Domain::parse(&text).map_err(|cause| WiringError::Hostname {
+        name: text.into_owned(),
+        cause,
+    })
+}
+
+/// What the listener is to know.
+pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerConfig, WiringError> {
+    let postmaster = match &config.delivery.postmaster.0 {
+        Some(mailbox) => mailbox.clone(),
+        None => Mailbox::parse(&format!("postmaster@{hostname}")).map_err(WiringError::Postmaster)?,
+    };
+    let limits = &config.limits;
+    Ok(ListenerConfig {
+        hostname: hostname.clone(),
+        networks: config.access.networks.iter().map(|network| network.0).collect(),
+        postmaster,
+        limits: listener::Limits {
+            message_size: limits.message_size.0,
+            recipients: count(limits.recipients),
+            connections: Descriptors::of_this_process().for_clients(config),
+            connections_per_client: count(limits.connections_per_client),
+            timeout: limits.timeout.0,
+            long_lines: match limits.long_lines {
+                schema::LongLines::Fold => listener::LongLines::Fold,
+                schema::LongLines::Refuse => listener::LongLines::Refuse,
+            },
+        },
+    })
+}
+
+/// What deliveries are to know; `listen` is where this relay listens.
+pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
+    let delivery = &config.delivery;
+    DeliveryConfig {
+        hostname: hostname.to_string(),
+        port: delivery.port.get(),
+        source_addresses: delivery.source_addresses.clone(),
+        connections: Descriptors::of_this_process().for_deliveries(config),
+        connections_per_destination: count(delivery.connections_per_destination),
+        connections_per_host: count(delivery.connections_per_host),
+        own_names: delivery.own_names.clone(),
+        own_addresses: delivery.own_addresses.clone(),
+        listen,
+        address_family: match delivery.address_family {
+            schema::AddressFamily::Any => AddressFamily::Any,
+            schema::AddressFamily::Ipv4 => AddressFamily::Ipv4,
+            schema::AddressFamily::Ipv6 => AddressFamily::Ipv6,
+        },
+        retry: retry(config),
+        delay_warning: Some(delivery.delay_warning.0).filter(|age| !age.is_zero()),
+        timeouts: timeouts(&delivery.timeouts),
+        postmaster: Arc::new(ArcSwapOption::new(postmaster(config))),
+    }
+}
+
+/// When a deferred recipient is tried again, and when it is given up.
+pub(crate) fn retry(config: &Config) -> RetrySchedule {
+    let delivery = &config.delivery;
+    RetrySchedule {
+        delays: delivery.retry.iter().map(|step| step.0).collect(),
+        max_age: delivery.max_age.0,
+        bounce_max_age: delivery.bounce_max_age.0,
+    }
+}
+
+/// Who is shown in `From` of reports to senders.
+pub(crate) fn postmaster(config: &Config) -> Option<Arc<Mailbox>> {
+    config.delivery.postmaster.0.clone().map(Arc::new)
+}
+
+fn timeouts(stages: &schema::Timeouts) -> Timeouts {
+    Timeouts {
+        connect: stages.connect.0,
+        banner: stages.banner.0,
+        ehlo: stages.ehlo.0,
+        starttls: stages.starttls.0,
+        mail: stages.mail.0,
+        rcpt: stages.rcpt.0,
+        data: stages.data.0,
+        body: stages.body.0,
+        final_dot: stages.final_dot.0,
+        rset: stages.rset.0,
+        quit: stages.quit.0,
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,147 @@
+//! TLS towards receiving servers: groups, versions, and whom the WebPKI trusts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dane::{ClientConfigs, Group, MinimumVersion, SetupError, WebPki, WebPkiSetupError};
+use delivery::TlsClient;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
+
+use crate::access::explain_pem;
+use crate::config::schema::{Tls, TlsGroup, TlsVersion};
+
+/// Why there is no TLS: the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    /// The roots cannot be read.
+    #[error("`tls.webpki_roots`: {}: {}", path.display(), explain_pem(path, cause))]
+    Unreadable {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: pem::Error,
+    },
+    /// A certificate in the file is no root.
+    #[error("`tls.webpki_roots`: {}: certificate {number} cannot be a root: it is malformed", path.display())]
+    Root {
+        /// The file.
+        path: PathBuf,
+        /// Its place in the file, from 1.
+        number: usize,
+    },
+    /// There is no root.
+    #[error(
+        "`tls.webpki_roots`: there is no certificate in the file; allowed: a PEM file of CERTIFICATE blocks"
+    )]
+    NoRoots(#[from] WebPkiSetupError),
+    /// Groups and versions do not fit together.
+    #[error("[tls]: {0}")]
+    Settings(#[from] SetupError),
+    /// The same, towards name servers.
+    #[error("[tls]: {0}")]
+    NameServers(rustls::Error),
+}
+
+/// What every handshake shares.
+pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
+    let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
+    let provider = Arc::new(dane::provider(&groups));
+    let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
+    let minimum = match settings.minimum {
+        TlsVersion::V12 => MinimumVersion::Tls12,
+        TlsVersion::V13 => MinimumVersion::Tls13,
+    };
+    Ok(TlsClient::new(
+        ClientConfigs::new(provider, minimum)?,
+        Some(webpki),
+    ))
+}
+
+/// What verifies the name servers over TLS, by the same roots and with the same settings.
+pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+    let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
+    let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
+        TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersion::V13 => &[&rustls::version::TLS13],
+    };
+    let roots = roots(settings)?;
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(dane::provider(&groups)))
+        .with_protocol_versions(versions)
+        .map_err(TlsError::NameServers)?;
+    Ok(Arc::new(
+        builder.with_root_certificates(roots).with_no_client_auth(),
+    ))
+}
+
+fn roots(settings: &Tls) -> Result<RootCertStore, TlsError> {
+    if settings.webpki_roots.as_os_str().is_empty() {
+        Ok(system_roots())
+    } else {
+        roots_of_file(&settings.webpki_roots)
+    }
+}
+
+fn group_of(group: TlsGroup) -> Group {
+    match group {
+        TlsGroup::X25519MlKem768 => Group::X25519MlKem768,
+        TlsGroup::X25519 => Group::X25519,
+        TlsGroup::P256 => Group::P256,
+        TlsGroup::P384 => Group::P384,
+    }
+}
+
+fn roots_of_file(path: &Path) -> Result<RootCertStore, TlsError> {
+    let unreadable = |cause| TlsError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    };
+    let mut roots = RootCertStore::empty();
+    for (number, certificate) in (1..).zip(CertificateDer::pem_file_iter(path).map_err(unreadable)?) {
+        let added = roots.add(certificate.map_err(unreadable)?);
+        added.map_err(|_| TlsError::Root {
+            path: path.to_owned(),
+            number,
+        })?;
+    }
+    Ok(roots)
+}
+
+/// The system's roots; the built-in ones where it has none.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("the system's WebPKI roots: {error}");
+    }
+    // A system's store may hold certificates that no verifier can use; the others count.
+    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_a_client() {
+        assert!(client(&Tls::default()).is_ok());
+    }
+
+    #[test]
+    fn a_file_without_roots_is_refused() {
+        let file = tempfile::NamedTempFile::new().map(tempfile::NamedTempFile::into_temp_path);
+        let settings = |path: PathBuf| Tls {
+            webpki_roots: path,
+            ..Tls::default()
+        };
+        let empty = file.map(|file| client(&settings(file.to_path_buf())));
+        assert!(matches!(empty, Ok(Err(TlsError::NoRoots(_)))));
+        let missing = client(&settings("/nonexistent/roots.pem".into()));
+        assert!(matches!(missing, Err(TlsError::Unreadable { .. })));
+    }
+}
