@@ -12,7 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use policy::cause::Failure;
+use policy::failure::Failure;
+use mail::Stage;
+use mail::cause::{Cause, TlsFault};
 use policy::decision::{Action, Decision};
 use smtp::Extension;
 use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
@@ -21,21 +23,26 @@ use tokio::time::{Instant, timeout_at};
 use self::damage::end_all;
 use self::pending::{Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
 use crate::clock::Clock;
-use crate::connections::stage::Stage;
-use crate::connections::{ClearedSession, Connections, InClear, Peer, Places};
+use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness};
 use crate::failure::SessionFailure;
 use crate::record::HostRecord;
-use crate::round::{DaneFailure, Next, Pass, Round};
+use crate::round::{DaneFailure, Next, Pass, Round, Shown};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::transaction::{self, Judged, RECIPIENTS};
 
 /// Connections that one attempt makes at most, however many hosts and addresses a destination names.
 const CONNECTIONS: usize = 24;
 
+/// Somebody between this relay and the host meddles: no other address of it is tried.
+const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
+
 /// What one attempt came to.
 pub(crate) struct Attempted<'a> {
     /// One for each recipient of the lease, in its order.
     pub(crate) results: Vec<RecipientResult<'a>>,
+    /// Every connection that was tried, in order; at most [`CONNECTIONS`].
+    #[expect(dead_code, reason = "for TLS reports")]
+    pub(crate) sessions: Vec<Arc<HostRecord>>,
     /// Why nothing could be sent, if that is so because the stored content is damaged.
     pub(crate) damage: Option<Damage>,
 }
@@ -57,7 +64,7 @@ pub(crate) enum Ending {
         success_report: SuccessReport,
     },
     /// It did not; what that means is said in the failure.
-    Failed(Failure),
+    Failed(Arc<Failure>),
 }
 
 /// Whose it is to report success to a sender who asked for that.
@@ -94,18 +101,19 @@ impl Deliverer {
             last_begin: route.last_begin(),
             newest: Arc::clone(&route),
             pending: pending::all(lease),
-            connections: 0,
+            sessions: Vec::new(),
             damage: None,
         };
         match &route.decision {
             Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
-                attempt.fail_all(failure, HostRecord::none(&route));
+                attempt.fail_all(&Arc::new(failure.clone()), HostRecord::none(&route));
             }
             Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
         let finished = attempt.pending.into_values();
         Attempted {
             results: finished.map(|recipient| recipient.finish(&route)).collect(),
+            sessions: attempt.sessions,
             damage: attempt.damage,
         }
     }
@@ -121,8 +129,8 @@ struct Attempt<'a, 'd> {
     /// What holds: what the first look-ups found, until they are made again.
     newest: Arc<Route>,
     pending: BTreeMap<RecipientIndex, Pending<'a>>,
-    /// How many connections it has tried to make.
-    connections: usize,
+    /// Every connection that it has tried to make, and what came of it.
+    sessions: Vec<Arc<HostRecord>>,
     /// The content was found damaged while it was sent.
     damage: Option<Damage>,
 }
@@ -150,12 +158,12 @@ impl Attempt<'_, '_> {
     async fn host(&mut self, host: &RouteHost, pass: &Pass) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
-            if self.is_done() || self.connections == CONNECTIONS {
+            if self.is_done() || self.sessions.len() == CONNECTIONS {
                 break;
             }
             let Some(places) = self.places(host, *address).await else {
                 let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                fail_all_quietly(pending::open(&mut self.pending), &too_late(), &record);
+                fail_all_quietly(pending::open(&mut self.pending), &Arc::new(too_late()), &record);
                 break;
             };
             match self.address(host, *address, pass, places).await {
@@ -175,13 +183,13 @@ impl Attempt<'_, '_> {
         Instant::now() > self.last_begin
     }
 
-    fn fail_all(&mut self, failure: &Failure, record: HostRecord) {
+    fn fail_all(&mut self, failure: &Arc<Failure>, record: HostRecord) {
         fail_all(pending::open(&mut self.pending), failure, &Arc::new(record));
     }
 
     fn pass_over(&mut self, failure: &Failure, record: HostRecord) -> Option<DaneFailure> {
-        self.fail_all(failure, record);
-        DaneFailure::new(&failure.verdict, None)
+        self.fail_all(&Arc::new(failure.clone()), record);
+        DaneFailure::new(failure, None)
     }
 
     /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
@@ -226,7 +234,6 @@ impl Attempt<'_, '_> {
                 return Next::Host(self.pass_over(&failure, record));
             }
         };
-        self.connections += 1;
         self.round(
             &Round {
                 route: &route,
@@ -241,23 +248,25 @@ impl Attempt<'_, '_> {
 
     /// One connection and what comes of it.
     async fn round(&mut self, round: &Round<'_>, places: Places) -> Next {
-        let began = Instant::now();
-        match self.open(round, places).await {
-            Ok(session) => {
-                let connection = round.connection(&session, began);
-                let record = HostRecord::connected(round.route, round.host, connection);
-                self.send(session, round, Arc::new(record)).await
-            }
+        let (began, witness) = (Instant::now(), Witness::default());
+        let opened = self.open(round, places, &witness).await;
+        let shown = Shown {
+            began,
+            presented: witness.into_chain(),
+        };
+        let connection = match &opened {
+            Ok(session) => round.connection(session, shown),
+            Err(failure) => round.failed_connection(failure, shown),
+        };
+        let record = Arc::new(HostRecord::connected(round.route, round.host, connection));
+        self.sessions.push(Arc::clone(&record));
+        match opened {
+            Ok(session) => self.send(session, round, record).await,
             Err(failure) => {
-                let connection = round.failed_connection(&failure, began);
-                let record = HostRecord::connected(round.route, round.host, connection);
-                let (valid, tampered) = (
-                    failure.verify_code(),
-                    failure == SessionFailure::ResponseInjection,
-                );
-                let failure = failure.into_failure(round.standing(false));
-                self.fail_all(&failure, record);
-                let dane = DaneFailure::new(&failure.verdict, valid);
+                let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
+                let failure = Arc::new(failure.into_failure(round.uncleared()));
+                fail_all(pending::open(&mut self.pending), &failure, &record);
+                let dane = DaneFailure::new(&failure, valid);
                 if tampered {
                     Next::Host(dane)
                 } else {
@@ -267,12 +276,17 @@ impl Attempt<'_, '_> {
         }
     }
 
-    async fn open(&self, round: &Round<'_>, places: Places) -> Result<ClearedSession, SessionFailure> {
+    async fn open(
+        &self,
+        round: &Round<'_>,
+        places: Places,
+        witness: &Witness,
+    ) -> Result<ClearedSession, SessionFailure> {
         let peer = Peer {
             host: round.host.name.as_ref(),
             socket: SocketAddr::new(round.address, round.route.port),
             dane: round.host.dane.as_ref(),
-            witness: None,
+            witness: Some(witness),
         };
         let in_clear = InClear {
             accepted: self.lease.created,
@@ -324,9 +338,10 @@ impl Attempt<'_, '_> {
             if !ended.usable {
                 // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
                 // the middle of the content would be content.
-                let failure = SessionFailure::Closed(Stage::Mail).into_failure(round.standing(true));
+                let closed = SessionFailure::from(Cause::closed(Stage::Mail));
+                let failure = Arc::new(closed.into_failure(round.cleared()));
                 for recipient in groups.flatten() {
-                    let (failure, record) = (failure.clone(), Arc::clone(&record));
+                    let (failure, record) = (Arc::clone(&failure), Arc::clone(&record));
                     if let Some(pending) = self.pending.get_mut(&recipient.index) {
                         pending.failed(RecipientFailure { failure, record });
                     }

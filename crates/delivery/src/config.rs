@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use dns::host::AddressFamily;
-use mail::{Domain, Mailbox};
-
-use crate::connections::stage::Stage;
+use mail::{Domain, Mailbox, Stage};
 
 /// The settings of the delivery side. Defaults stand in the configuration, not here.
 #[derive(Debug, Clone)]

@@ -338,7 +338,7 @@ fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settlement: &Settleme
                 .with("to", Value::Address(recipient.as_str().to_owned()))
                 .with("status", Value::Word(outcome.status.to_string()))
                 .with("enhanced", Value::Word(outcome.enhanced.to_string()))
-                .with("reason", Value::Quoted(outcome.reason.clone()))
+                .with("reason", Value::Quoted(outcome.reason.to_string()))
                 .with("dsn_sent", Value::Word("no".to_owned())),
         ),
         (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,

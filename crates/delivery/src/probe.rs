@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use dane::VerifyCode;
 use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
-use policy::cause::Failure;
 use policy::decision::{Action, Decision, Requirement};
+use policy::failure::{Failure, Standing};
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
 use crate::connections::{Connections, Peer, TlsClient, Witness};
-use crate::failure::Standing;
 use crate::route::{Candidate, Route, RouteHost};
 
 /// What became of one host.
@@ -96,8 +95,8 @@ impl Prober {
                 tries: self.addresses(host, port, *requirement, verdict).await,
             },
         };
-        let refused = probe.failures().find_map(|failure| match &failure.verdict {
-            DaneVerdict::Fail(cause) => Some(cause.clone()),
+        let refused = probe.failures().find_map(|failure| match failure.verdict() {
+            DaneVerdict::Fail(cause) => Some(cause),
             DaneVerdict::NotReached
             | DaneVerdict::Verify
             | DaneVerdict::VerifyHostOnly
@@ -164,13 +163,12 @@ impl Prober {
                 session.quit().await;
             }
             Err(failure) => {
-                probe.valid = failure.verify_code();
-                probe.unprotected = failure.tlsfail();
-                probe.later_in_clear = requirement == Requirement::Opportunistic && failure.broke_handshake();
-                probe.failure = Some(failure.into_failure(Standing {
+                probe.valid = failure.valid;
+                probe.unprotected = failure.cause.tlsfail();
+                probe.later_in_clear = requirement == Requirement::Opportunistic && failure.cause.broke_handshake();
+                probe.failure = Some(failure.into_failure(Standing::Uncleared {
                     requirement,
-                    verdict,
-                    cleared: false,
+                    planned: verdict.clone(),
                 }));
             }
         }

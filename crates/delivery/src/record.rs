@@ -6,12 +6,13 @@ use std::time::Duration;
 use dane::TlsaRecord;
 use mail::event::{Level, Value};
 use mail::{
-    AddressFamily, DaneVerdict, DeliverySecurity, Domain, DomainPart, Event, QueueId, ReversePath, Security,
+    AddressFamily, Cause, DaneVerdict, DeliverySecurity, Domain, DomainPart, Event, QueueId, ReversePath, Security,
     Status,
 };
 use policy::decision::Requirement;
 use policy::facts::MtaSts;
 use policy::settings::DaneMode;
+use rustls::pki_types::CertificateDer;
 use spool::{LeasedRecipient, Settlement};
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ pub(crate) struct HostRecord {
     connection: Option<Connection>,
 }
 
-/// What the log says about one connection.
+/// One connection: what the log says about it, and what TLS reports will.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     pub(crate) address: IpAddr,
@@ -42,6 +43,12 @@ pub(crate) struct Connection {
     /// What it had to achieve.
     pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
+    /// The certificates that the server showed, leaf first, whatever was found about them.
+    #[expect(dead_code, reason = "for TLS reports")]
+    pub(crate) presented: Vec<CertificateDer<'static>>,
+    /// Why it did not meet its requirement.
+    #[expect(dead_code, reason = "for TLS reports")]
+    pub(crate) failed: Option<Cause>,
     /// When the connection was begun.
     pub(crate) began: Instant,
     /// When it could send, or had failed.
@@ -237,7 +244,7 @@ impl DeliveryLine<'_> {
             .with("port", Value::Integer(u64::from(self.record.port)))
             .with(
                 "reply",
-                Value::quoted(outcome.reply_code.map(|_| outcome.reason.clone())),
+                Value::quoted(outcome.reply_code.map(|_| outcome.reason.to_string())),
             )
             .with(
                 "mx",
@@ -260,7 +267,7 @@ impl DeliveryLine<'_> {
             event = event.with("tlsfail", Value::Word(fail));
         }
         if outcome.reply_code.is_none() {
-            event = event.with("reason", Value::Quoted(outcome.reason.clone()));
+            event = event.with("reason", Value::Quoted(outcome.reason.to_string()));
         }
         let is_told = self.settlement.notice.is_some();
         match outcome.status {
@@ -311,6 +318,8 @@ mod tests {
                 tls,
                 requirement,
                 verdict,
+                presented: Vec::new(),
+                failed: None,
                 began: now,
                 ready: now,
             }),

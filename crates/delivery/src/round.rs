@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use dane::VerifyCode;
-use mail::{DaneVerdict, FailCause};
-use policy::cause::Failure;
+use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
+use policy::failure::{Failure, Standing};
+use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use crate::connections::{ClearedSession, TlsFacts};
-use crate::failure::{SessionFailure, Standing};
+use crate::failure::SessionFailure;
 use crate::record::Connection;
 use crate::route::{Route, RouteHost};
 
@@ -29,12 +30,9 @@ pub(crate) struct DaneFailure {
 }
 
 impl DaneFailure {
-    pub(crate) fn new(verdict: &DaneVerdict, valid: Option<VerifyCode>) -> Option<Self> {
-        match verdict {
-            DaneVerdict::Fail(cause) => Some(Self {
-                cause: cause.clone(),
-                valid,
-            }),
+    pub(crate) fn new(failure: &Failure, valid: Option<VerifyCode>) -> Option<Self> {
+        match failure.verdict() {
+            DaneVerdict::Fail(cause) => Some(Self { cause, valid }),
             DaneVerdict::NotReached
             | DaneVerdict::Verify
             | DaneVerdict::VerifyHostOnly
@@ -93,41 +91,56 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    pub(crate) fn standing(&self, cleared: bool) -> Standing<'_> {
-        Standing {
+    /// How far a host has come that has not met its requirement.
+    pub(crate) fn uncleared(&self) -> Standing {
+        Standing::Uncleared {
             requirement: self.terms.requirement,
-            verdict: &self.terms.verdict,
-            cleared,
+            planned: self.terms.verdict.clone(),
         }
     }
 
-    pub(crate) fn connection(&self, session: &ClearedSession, began: Instant) -> Connection {
+    /// How far one has come that has.
+    pub(crate) fn cleared(&self) -> Standing {
+        Standing::Cleared(self.terms.verdict.clone())
+    }
+
+    /// A connection that can send from now on.
+    pub(crate) fn connection(&self, session: &ClearedSession, shown: Shown) -> Connection {
         let mut tls = session.tls().clone();
         tls.valid = self.terms.failed_check.or(tls.valid);
         Connection {
             requirement: session.requirement(),
-            ..self.ready_now(tls, began)
+            ..self.ready_now(tls, None, shown)
         }
     }
 
-    pub(crate) fn failed_connection(&self, failure: &SessionFailure, began: Instant) -> Connection {
+    /// One that has just failed.
+    pub(crate) fn failed_connection(&self, failure: &SessionFailure, shown: Shown) -> Connection {
         let tls = TlsFacts {
-            valid: failure.verify_code(),
-            fail: failure.tlsfail(),
+            valid: failure.valid,
+            fail: failure.cause.tlsfail(),
             ..TlsFacts::default()
         };
-        self.ready_now(tls, began)
+        self.ready_now(tls, Some(failure.cause.clone()), shown)
     }
 
-    /// A connection that can send from now on, or has just failed.
-    fn ready_now(&self, tls: TlsFacts, began: Instant) -> Connection {
+    fn ready_now(&self, tls: TlsFacts, failed: Option<Cause>, shown: Shown) -> Connection {
         Connection {
             address: self.address,
             tls,
             requirement: self.terms.requirement,
             verdict: self.terms.verdict.clone(),
-            began,
+            presented: shown.presented,
+            failed,
+            began: shown.began,
             ready: Instant::now(),
         }
     }
+}
+
+/// What a connection has shown, whatever came of it.
+pub(crate) struct Shown {
+    pub(crate) began: Instant,
+    /// The server's certificates, leaf first.
+    pub(crate) presented: Vec<CertificateDer<'static>>,
 }

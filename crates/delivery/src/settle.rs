@@ -1,12 +1,13 @@
 //! From what an attempt made of a recipient to what the spool is told, the ledger counts, the sender hears and the log
 //! says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::{
-    Action, Culprit, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
+    Action, Cause, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
     NotifyEvent, Outcome, ReversePath, Status,
 };
 use spool::{LeasedRecipient, Settlement};
@@ -36,7 +37,7 @@ pub(crate) struct Settled<'a> {
 struct Conclusion {
     outcome: Outcome,
     verdict: DaneVerdict,
-    culprit: Culprit,
+    cause: Option<Cause>,
     next_attempt: Option<Timestamp>,
     /// What may be told of it, and to whom who asks for what.
     news: Option<(NotifyEvent, Action)>,
@@ -54,7 +55,7 @@ impl Settler<'_> {
             action,
             remote_mta: result.record.remote_mta(),
             verdict: concluded.verdict.clone(),
-            culprit: concluded.culprit,
+            cause: concluded.cause.clone(),
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
@@ -81,10 +82,10 @@ impl Settler<'_> {
                         status: Status::Sent,
                         reply_code: Some(reply.code),
                         enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-                        reason: shortened(reply),
+                        reason: shortened(reply).into(),
                     },
                     verdict: result.record.verdict(),
-                    culprit: Culprit::Elsewhere,
+                    cause: None,
                     next_attempt: None,
                     // A next hop that knows the extension has been told what the sender asked for (RFC 3461 §5.2.2).
                     news: match success_report {
@@ -122,12 +123,12 @@ impl Settler<'_> {
         Conclusion {
             outcome: Outcome {
                 status,
-                reply_code: failure.reply_code,
+                reply_code: failure.cause.reply_code(),
                 enhanced: failure.reported_status(),
-                reason: failure.reason.clone(),
+                reason: Arc::clone(&failure.reason),
             },
-            verdict: failure.verdict.clone(),
-            culprit: failure.culprit,
+            verdict: failure.verdict(),
+            cause: Some(failure.cause.clone()),
             next_attempt,
             news,
         }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::{MailParameters, RecipientParameters};
+use mail::cause::{BeyondAscii, Cause, ConnectionFault, SmtpFault};
+use mail::{MailParameters, RecipientParameters, Stage};
 use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
 use spool::{Damage, Lease, LeasedRecipient, SpoolError};
 
 use crate::connections::ClearedSession;
-use crate::connections::stage::Stage;
-use crate::failure::{BeyondAscii, SessionFailure};
+use crate::failure::SessionFailure;
 use crate::original;
 
 /// Recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of pipelined
@@ -28,13 +28,15 @@ pub enum Verdict {
     /// It was sent the whole content, and this came instead of a reply that says what became of it: it may have taken
     /// the message.
     Open(SessionFailure),
+    /// Nobody can be sent the content: what is stored of it is damaged.
+    Damaged(Damage),
 }
 
 impl Verdict {
     /// What is wrong with the content, if that is why it failed.
     pub(crate) fn damage(&self) -> Option<Damage> {
         match self {
-            Self::Failed(SessionFailure::Damaged(damage)) => Some(*damage),
+            Self::Damaged(damage) => Some(*damage),
             Self::Accepted(_) | Self::Failed(_) | Self::Open(_) => None,
         }
     }
@@ -115,7 +117,7 @@ async fn exchange<'a>(
     match envelope {
         Ok(Envelope::Answered { data }) => content(session, lease, addressed, data).await,
         Ok(Envelope::SenderRefused { reply, usable }) => {
-            let failure = SessionFailure::Refused(Stage::Mail, reply);
+            let failure = SessionFailure::refused(Stage::Mail, &reply);
             Ended::without_content(addressed, &failure, usable)
         }
         Err(failure) => Ended::without_content(addressed, &failure, false),
@@ -153,27 +155,31 @@ async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
     if reply.code.class() == 2 {
         Ok(())
     } else {
-        Err(SessionFailure::Refused(Stage::Rset, reply))
+        Err(SessionFailure::refused(Stage::Rset, &reply))
     }
 }
 
 /// What the server has said cannot be sent at all, or not to this recipient.
 fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
     let offers = |extension| session.offers(extension);
+    let fault = |fault| Some(SessionFailure::from(Cause::Smtp(fault)));
     match session.size_limit() {
-        Some(limit) if lease.size > limit => return Some(SessionFailure::TooLarge(limit)),
+        Some(limit) if lease.size > limit => return fault(SmtpFault::TooLarge(limit)),
         Some(_) | None => {}
     }
     if !offers(Extension::SmtpUtf8) {
         if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
-            return Some(SessionFailure::NoSmtpUtf8(BeyondAscii::Address));
+            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Address));
         }
         if lease.parameters.smtputf8 {
-            return Some(SessionFailure::NoSmtpUtf8(BeyondAscii::Header));
+            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Header));
         }
     }
     let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
-    (eight_bit && !offers(Extension::EightBitMime)).then_some(SessionFailure::No8BitMime)
+    if eight_bit && !offers(Extension::EightBitMime) {
+        return fault(SmtpFault::No8BitMime);
+    }
+    None
 }
 
 /// Whether a recipient can be named in a transaction with SMTPUTF8 only. An ORCPT goes to servers with DSN only.
@@ -274,7 +280,7 @@ async fn content<'a>(
 ) -> Ended<'a> {
     let accepted = recipients.iter().any(Addressed::is_accepted);
     let outcome = match data {
-        Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::Refused(Stage::Data, data)),
+        Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::refused(Stage::Data, &data)),
         Some(_) if accepted => body(session, lease).await,
         Some(_) => empty_body(session).await,
         None => return Ended::answered(recipients, None, true),
@@ -285,7 +291,7 @@ async fn content<'a>(
             true
         }
         Verdict::Failed(failure) => is_in_step(failure),
-        Verdict::Open(_) => false,
+        Verdict::Open(_) | Verdict::Damaged(_) => false,
     };
     Ended::answered(recipients, Some(&outcome), usable)
 }
@@ -293,8 +299,20 @@ async fn content<'a>(
 /// Whether server and client still agree on what comes next: after a clear refusal of DATA or of the whole content,
 /// and not where the content was broken off.
 fn is_in_step(failure: &SessionFailure) -> bool {
-    matches!(failure, SessionFailure::Refused(Stage::Data | Stage::FinalDot, reply)
-        if matches!(reply.code.class(), 4 | 5) && reply.code.get() != 421)
+    match failure.cause {
+        Cause::Smtp(SmtpFault::Refused {
+            stage: Stage::Data | Stage::FinalDot,
+            code,
+            ..
+        }) => matches!(code.class(), 4 | 5) && code.get() != 421,
+        Cause::Smtp(_)
+        | Cause::Ours(_)
+        | Cause::Dns(..)
+        | Cause::Destination(_)
+        | Cause::Policy(_)
+        | Cause::Connection(_)
+        | Cause::Tls(_) => false,
+    }
 }
 
 /// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1). The verdict is about
@@ -316,24 +334,37 @@ async fn body(session: &mut ClearedSession, lease: &Lease) -> Verdict {
         .saturating_add(Duration::from_secs(lease.size / 1024));
     match tokio::time::timeout(floor, stream_content(session, lease)).await {
         Ok(Ok(())) => {}
-        Ok(Err(failure)) => return Verdict::Failed(early_reply(session, failure).await),
-        Err(_) => return Verdict::Failed(SessionFailure::TimedOut(Stage::Body)),
+        Ok(Err(Stopped::Session(failure))) => return Verdict::Failed(early_reply(session, failure).await),
+        Ok(Err(Stopped::Damaged(damage))) => return Verdict::Damaged(damage),
+        Err(_) => return Verdict::Failed(Cause::timed_out(Stage::Body).into()),
     }
     match session.reply(Stage::FinalDot).await {
         Ok(reply) if reply.code.class() == 2 => Verdict::Accepted(reply),
-        Ok(reply) => Verdict::Failed(SessionFailure::Refused(Stage::FinalDot, reply)),
+        Ok(reply) => Verdict::Failed(SessionFailure::refused(Stage::FinalDot, &reply)),
         Err(failure) => Verdict::Open(failure),
+    }
+}
+
+/// Why the content did not go out whole.
+enum Stopped {
+    Session(SessionFailure),
+    Damaged(Damage),
+}
+
+impl From<SessionFailure> for Stopped {
+    fn from(failure: SessionFailure) -> Self {
+        Self::Session(failure)
     }
 }
 
 /// Sends the content and the final dot. If it cannot be read to its end, or is not what was once written, the dot is never
 /// sent and the connection given up, by which the server cancels the transaction (RFC 5321 §3.8).
-async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(), SessionFailure> {
+async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(), Stopped> {
     let unreadable = |error: SpoolError| match error {
-        SpoolError::Damaged(damage) => SessionFailure::Damaged(damage),
-        error => SessionFailure::Content(error.to_string()),
+        SpoolError::Damaged(damage) => Stopped::Damaged(damage),
+        error => SessionFailure::content(error).into(),
     };
-    let unfit = |_| SessionFailure::Content("a lone CR or LF".to_owned());
+    let unfit = |_| SessionFailure::content("a lone CR or LF");
     let mut reader = lease.content.reader().await.map_err(unreadable)?;
     let mut stuffer = DotStuffer::new();
     let mut block = BytesMut::new();
@@ -348,16 +379,17 @@ async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(
     stuffer.finish(&mut block).map_err(unfit)?;
     // Once the final dot is out, a crash leaves it open whether the message has arrived.
     lease.in_doubt();
-    session.write(&block, Stage::Body).await
+    session.write(&block, Stage::Body).await?;
+    Ok(())
 }
 
 /// A server that stops reading has often said why.
 async fn early_reply(session: &mut ClearedSession, failure: SessionFailure) -> SessionFailure {
-    if !matches!(failure, SessionFailure::Closed(_)) {
+    if !matches!(failure.cause, Cause::Connection(ConnectionFault::Closed(_))) {
         return failure;
     }
     match session.reply_within(Stage::Body, Duration::from_secs(1)).await {
-        Ok(reply) if !reply.is_positive() => SessionFailure::Refused(Stage::Body, reply),
+        Ok(reply) if !reply.is_positive() => SessionFailure::refused(Stage::Body, &reply),
         Ok(_) | Err(_) => failure,
     }
 }
@@ -376,7 +408,7 @@ impl<'a> Ended<'a> {
     fn without_content(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
         let judged = recipients.into_iter().map(|addressed| match addressed.reply {
             Some(reply) if reply.code.class() != 2 => {
-                Judged::failed(addressed.recipient, SessionFailure::Refused(Stage::Rcpt, reply))
+                Judged::failed(addressed.recipient, SessionFailure::refused(Stage::Rcpt, &reply))
             }
             Some(_) | None => Judged::failed(addressed.recipient, failure.clone()),
         });
@@ -392,9 +424,9 @@ impl<'a> Ended<'a> {
             let Addressed { recipient, reply, .. } = addressed;
             let verdict = match (content, reply) {
                 (Some(content), Some(reply)) if reply.code.class() == 2 => content.clone(),
-                (Some(_) | None, Some(reply)) => Verdict::Failed(SessionFailure::Refused(Stage::Rcpt, reply)),
+                (Some(_) | None, Some(reply)) => Verdict::Failed(SessionFailure::refused(Stage::Rcpt, &reply)),
                 // Never so: who has no reply has a failure. If it were, nobody would know what became of the recipient.
-                (Some(_) | None, None) => Verdict::Failed(SessionFailure::Closed(Stage::Rcpt)),
+                (Some(_) | None, None) => Verdict::Failed(Cause::closed(Stage::Rcpt).into()),
             };
             Judged { recipient, verdict }
         });

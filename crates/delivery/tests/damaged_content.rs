@@ -94,7 +94,7 @@ async fn it_is_tried_like_any_other_until_it_expires_and_its_sender_is_told() {
     let reason = format!("{WORDS}its content is missing");
     for attempt in &attempts {
         let outcome = &attempt.outcome;
-        assert_eq!((&outcome.reason, outcome.reply_code), (&reason, None));
+        assert_eq!((&*outcome.reason, outcome.reply_code), (reason.as_str(), None));
         assert_eq!(outcome.enhanced, EnhancedStatus::new(4, 3, 0));
     }
     let told: Vec<Action> = attempts

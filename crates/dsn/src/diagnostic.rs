@@ -144,7 +144,7 @@ mod tests {
             status: Status::Bounced,
             reply_code: reply_code.map(code),
             enhanced: EnhancedStatus::new(5, 0, 0),
-            reason: reason.to_owned(),
+            reason: reason.into(),
         })
     }
 

@@ -1,8 +1,8 @@
 //! A sentence for each security rule that can hold up mail: what was not as it must be, and who can mend it.
 
-use mail::{DaneVerdict, EnhancedStatus, FailCause, LookupFailure};
+use mail::cause::{Cause, DaneFlaw, Demand, Lookup, OurFault, TlsFault, Unproven};
+use mail::{DaneVerdict, FailedLookup, LookupFailure};
 
-use crate::Diagnostic;
 use crate::report::RecipientReport;
 
 /// The rule that was not met, for people.
@@ -19,8 +19,8 @@ pub struct BrokenRule {
 pub enum Mender {
     /// Those who run the receiving servers or their DNS.
     Receiver,
-    /// Those who run our resolver, and nobody else.
-    OurResolver,
+    /// Those who run this relay or its resolver, and nobody else.
+    OurSystem,
     /// Those who run our resolver, the network, or the receiving side's DNS: an outage looks the same wherever it is.
     ResolverOrReceiver,
     /// The receiving side, by offering TLS with a valid certificate, or whoever made the rule.
@@ -33,111 +33,153 @@ pub enum Mender {
 const OUR_RESOLVER: &str = "This mail system could not look up in the DNS where the message is to go, because its own \
      resolver does not work as it must. Mail is not sent on the strength of records that may be missing or forged.";
 
+/// What is said where a certificate cannot be checked here.
+const OUR_CHECK: &str = "This mail system has been told to send mail to the domain only to servers that show a \
+     certificate valid for their name, and could not check that, because it is not set up for it as it must be.";
+
+/// What is said where a certificate is demanded, by no TLSA records.
+const CERTIFICATE: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
+     (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. Nothing was \
+     sent to a server that did not.";
+
+/// What is said where encryption is demanded, by no TLSA records.
+const ENCRYPTION: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
+     (MTA-STS), to send mail to the domain over encrypted connections only. Nothing was sent in clear.";
+
+impl BrokenRule {
+    fn new(sentences: impl Into<String>, mender: Mender) -> Self {
+        Self {
+            sentences: sentences.into(),
+            mender,
+        }
+    }
+}
+
 /// The rule that held up mail for a recipient. `None` where it was no rule, but a refusal or an outage.
 pub(crate) fn rule_of(recipient: &RecipientReport) -> Option<BrokenRule> {
-    if recipient.culprit.is_ours() {
-        return Some(BrokenRule {
-            sentences: OUR_RESOLVER.to_owned(),
-            mender: Mender::OurResolver,
-        });
-    }
-    broken_rule(&recipient.verdict).or_else(|| tls_rule(recipient.status, &recipient.diagnostic))
+    broken_rule(recipient.cause.as_ref()?, &recipient.verdict)
 }
 
-/// The rule that is not DANE's. Reasons of ours, and no server's reply, have the status X.7.4 where encryption was not
-/// offered and X.7.5 where it did not come about or proved nothing; which of these it was, the reason begins with.
-fn tls_rule(status: EnhancedStatus, diagnostic: &Diagnostic) -> Option<BrokenRule> {
-    let Diagnostic::Relay(reason) = diagnostic else {
-        return None;
-    };
-    let is = |detail| status == EnhancedStatus::new(status.class(), 7, detail);
-    if !is(4) && !is(5) {
-        return None;
-    }
-    let (sentences, mender) = if reason.starts_with("the policy demands DANE") {
-        let sentences =
-            demanded("the receiving server is given by its address, for which there are no TLSA records");
-        (sentences, Mender::OurPolicy)
-    } else if reason.starts_with("the server did not prove its identity")
-        || reason.starts_with("the domain's MTA-STS policy")
-    {
-        let sentences = "This mail system has been told, by its own policy or by one that the domain publishes \
-             (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. \
-             Nothing was sent to a server that did not.";
-        (sentences.to_owned(), Mender::ReceiverOrPolicy)
-    } else {
-        let sentences = "This mail system has been told, by its own policy or by one that the domain publishes \
-             (MTA-STS), to send mail to the domain over encrypted connections only. Nothing was sent in clear.";
-        (sentences.to_owned(), Mender::ReceiverOrPolicy)
-    };
-    Some(BrokenRule { sentences, mender })
-}
-
-/// What DANE found wrong. `None` where DANE found nothing wrong or had no say: then something else decided.
-pub fn broken_rule(verdict: &DaneVerdict) -> Option<BrokenRule> {
-    match verdict {
-        DaneVerdict::Fail(cause) => Some(BrokenRule {
-            sentences: sentences(cause),
-            mender: mender(cause),
-        }),
-        DaneVerdict::NotReached
-        | DaneVerdict::Verify
-        | DaneVerdict::VerifyHostOnly
-        | DaneVerdict::EncryptNoUsable
-        | DaneVerdict::Skip(_)
-        | DaneVerdict::Softfail(_) => None,
-    }
-}
-
-fn sentences(cause: &FailCause) -> String {
+/// The rule behind a failure; the verdict tells whether DANE is what made it. `None` where there was none.
+pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
     match cause {
-        FailCause::MxLookup(failure) => format!(
-            "The DNS records that name the mail servers of the domain could not be had: {} Mail is not sent on the \
-             strength of records that may be missing or forged.",
-            lookup_sentence(failure)
-        ),
-        FailCause::AddressLookup(failure) => format!(
-            "The DNS records with the addresses of the receiving server could not be had: {} Mail is not sent on the \
-             strength of records that may be missing or forged.",
-            lookup_sentence(failure)
-        ),
-        FailCause::TlsaLookup(failure) => format!(
-            "The DNS records (TLSA) by which the receiving server can be known could not be had: {} No connection is \
-             made without them, for whoever suppresses them could pose as the server.",
-            lookup_sentence(failure)
-        ),
-        FailCause::InsecureMx => demanded("the records that name its mail servers are not signed with DNSSEC"),
-        FailCause::InsecureHost => {
-            demanded("the addresses of the receiving server are not signed with DNSSEC")
+        Cause::Ours(OurFault::NoRoots | OurFault::NoProof) => {
+            Some(BrokenRule::new(OUR_CHECK, Mender::OurSystem))
         }
-        FailCause::NoSecureTlsa => demanded("the receiving server has no TLSA records signed with DNSSEC"),
-        FailCause::NoUsableTlsa => {
-            demanded("none of the TLSA records of the receiving server is of a kind that can be used for mail")
+        Cause::Dns(_, failure) if failure.culprit.is_ours() => {
+            Some(BrokenRule::new(OUR_RESOLVER, Mender::OurSystem))
         }
-        FailCause::NoMatchingTlsa => "The certificate of the receiving server matches none of the TLSA records that \
-             are published for it. The server has not proved that it is the right one, so nothing was sent to it."
-            .to_owned(),
-        FailCause::StarttlsNotOffered => "TLSA records are published for the receiving server, which promise that it \
+        Cause::Dns(lookup, failure) => {
+            Some(BrokenRule::new(looked_up(*lookup, failure), mender(&failure.cause)))
+        }
+        Cause::Policy(demand) => Some(of_policy(*demand)),
+        Cause::Tls(fault) => Some(match verdict {
+            DaneVerdict::Fail(_) => BrokenRule::new(promised(fault), Mender::Receiver),
+            DaneVerdict::NotReached
+            | DaneVerdict::Verify
+            | DaneVerdict::VerifyHostOnly
+            | DaneVerdict::EncryptNoUsable
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_) => BrokenRule::new(demanded_tls(fault), Mender::ReceiverOrPolicy),
+        }),
+        Cause::Ours(
+            OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+        )
+        | Cause::Destination(_)
+        | Cause::Connection(_)
+        | Cause::Smtp(_) => None,
+    }
+}
+
+/// A look-up that has to give an answer.
+fn looked_up(lookup: Lookup, failure: &FailedLookup) -> String {
+    let clause = lookup_sentence(&failure.cause);
+    match lookup {
+        Lookup::Mx => format!(
+            "The DNS records that name the mail servers of the domain could not be had: {clause} Mail is not sent on the \
+             strength of records that may be missing or forged."
+        ),
+        Lookup::Address => format!(
+            "The DNS records with the addresses of the receiving server could not be had: {clause} Mail is not sent on \
+             the strength of records that may be missing or forged."
+        ),
+        Lookup::Tlsa => format!(
+            "The DNS records (TLSA) by which the receiving server can be known could not be had: {clause} No connection \
+             is made without them, for whoever suppresses them could pose as the server."
+        ),
+    }
+}
+
+/// What the policy demands.
+fn of_policy(demand: Demand) -> BrokenRule {
+    let lack = match demand {
+        Demand::AddressLiteral | Demand::AddressName => {
+            "the receiving server is given by its address, for which there are no TLSA records"
+        }
+        Demand::InsecureMx => "the records that name its mail servers are not signed with DNSSEC",
+        Demand::InsecureHost => "the addresses of the receiving server are not signed with DNSSEC",
+        Demand::NoSecureTlsa => "the receiving server has no TLSA records signed with DNSSEC",
+        Demand::NoUsableTlsa => {
+            "none of the TLSA records of the receiving server is of a kind that can be used for mail"
+        }
+        Demand::MtaStsMismatch | Demand::NoName => {
+            return BrokenRule::new(CERTIFICATE, Mender::ReceiverOrPolicy);
+        }
+    };
+    BrokenRule::new(demanded(lack), Mender::OurPolicy)
+}
+
+/// What the receiving side promises by its TLSA records.
+fn promised(fault: &TlsFault) -> String {
+    match fault {
+        TlsFault::NotOffered => "TLSA records are published for the receiving server, which promise that it \
              encrypts, but it did not offer encryption (STARTTLS). Nothing was sent to it in clear."
             .to_owned(),
-        FailCause::StarttlsRefused => "TLSA records are published for the receiving server, which promise that it \
+        TlsFault::Refused(_) => "TLSA records are published for the receiving server, which promise that it \
              encrypts, but it refused to begin encryption (STARTTLS). Nothing was sent to it in clear."
             .to_owned(),
-        FailCause::TlsHandshake(words) => format!(
-            "TLSA records are published for the receiving server, which promise that it encrypts, but no encrypted \
-             connection came about ({words}). Nothing was sent to it in clear."
-        ),
-        FailCause::NameMismatch => "The certificate of the receiving server comes from the authority that the TLSA \
-             records name, but it is not made out to the server's name. The server has not proved that it is the \
-             right one, so nothing was sent to it."
-            .to_owned(),
-        FailCause::Expired => "A certificate of the receiving server comes from the authority that the TLSA records \
-             name, but it has expired or is not valid yet. The server has not proved that it is the right one, so \
+        TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)) => "The certificate of the receiving server matches \
+             none of the TLSA records that are published for it. The server has not proved that it is the right one, so \
              nothing was sent to it."
             .to_owned(),
-        FailCause::Untrusted => "The certificate of the receiving server does not lead to the authority that the \
-             TLSA records name. The server has not proved that it is the right one, so nothing was sent to it."
+        TlsFault::Unproven(Unproven::Dane(DaneFlaw::NameMismatch)) => "The certificate of the receiving server comes \
+             from the authority that the TLSA records name, but it is not made out to the server's name. The server has \
+             not proved that it is the right one, so nothing was sent to it."
             .to_owned(),
+        TlsFault::Unproven(Unproven::Dane(DaneFlaw::Expired)) => "A certificate of the receiving server comes from \
+             the authority that the TLSA records name, but it has expired or is not valid yet. The server has not proved \
+             that it is the right one, so nothing was sent to it."
+            .to_owned(),
+        TlsFault::Unproven(Unproven::Dane(DaneFlaw::Untrusted)) => "The certificate of the receiving server does not \
+             lead to the authority that the TLSA records name. The server has not proved that it is the right one, so \
+             nothing was sent to it."
+            .to_owned(),
+        TlsFault::Unproven(
+            Unproven::Dane(DaneFlaw::UnsupportedKey) | Unproven::WebPki(..) | Unproven::Key | Unproven::NoReference,
+        )
+        | TlsFault::DataBeforeHandshake
+        | TlsFault::TimedOut
+        | TlsFault::Closed
+        | TlsFault::Protocol(_)
+        | TlsFault::Handshake(_) => format!(
+            "TLSA records are published for the receiving server, which promise that it encrypts, but no encrypted \
+             connection came about ({}). Nothing was sent to it in clear.",
+            fault.words()
+        ),
+    }
+}
+
+/// What is demanded of TLS without TLSA records.
+fn demanded_tls(fault: &TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Unproven(_) => CERTIFICATE,
+        TlsFault::NotOffered
+        | TlsFault::Refused(_)
+        | TlsFault::DataBeforeHandshake
+        | TlsFault::TimedOut
+        | TlsFault::Closed
+        | TlsFault::Protocol(_)
+        | TlsFault::Handshake(_) => ENCRYPTION,
     }
 }
 
@@ -163,30 +205,14 @@ fn lookup_sentence(failure: &LookupFailure) -> String {
     }
 }
 
-fn mender(cause: &FailCause) -> Mender {
-    match cause {
-        FailCause::MxLookup(failure) | FailCause::AddressLookup(failure) | FailCause::TlsaLookup(failure) => {
-            match failure {
-                LookupFailure::Bogus | LookupFailure::Malformed | LookupFailure::AliasLoop => {
-                    Mender::Receiver
-                }
-                LookupFailure::Indeterminate
-                | LookupFailure::Servfail
-                | LookupFailure::Rcode(_)
-                | LookupFailure::Timeout => Mender::ResolverOrReceiver,
-            }
-        }
-        FailCause::InsecureMx
-        | FailCause::InsecureHost
-        | FailCause::NoSecureTlsa
-        | FailCause::NoUsableTlsa => Mender::OurPolicy,
-        FailCause::NoMatchingTlsa
-        | FailCause::StarttlsNotOffered
-        | FailCause::StarttlsRefused
-        | FailCause::TlsHandshake(_)
-        | FailCause::NameMismatch
-        | FailCause::Expired
-        | FailCause::Untrusted => Mender::Receiver,
+/// Who can mend a look-up that failed.
+fn mender(failure: &LookupFailure) -> Mender {
+    match failure {
+        LookupFailure::Bogus | LookupFailure::Malformed | LookupFailure::AliasLoop => Mender::Receiver,
+        LookupFailure::Indeterminate
+        | LookupFailure::Servfail
+        | LookupFailure::Rcode(_)
+        | LookupFailure::Timeout => Mender::ResolverOrReceiver,
     }
 }
 
@@ -194,10 +220,22 @@ fn mender(cause: &FailCause) -> Mender {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mail::SkipReason;
+    use mail::cause::{
+        BrokenHandshake, ConnectionFault, NoWay, SmtpFault, WebPkiFlaw,
+    };
+    use mail::{FailCause, SkipReason, Stage};
     use std::collections::HashSet;
 
-    fn causes() -> Vec<FailCause> {
+    fn failed() -> DaneVerdict {
+        DaneVerdict::Fail(FailCause::NoMatchingTlsa)
+    }
+
+    fn unproven(flaw: DaneFlaw) -> Cause {
+        Cause::Tls(TlsFault::Unproven(Unproven::Dane(flaw)))
+    }
+
+    /// Those for which DANE is what failed.
+    fn of_dane() -> Vec<Cause> {
         let failures = [
             LookupFailure::Bogus,
             LookupFailure::Indeterminate,
@@ -207,28 +245,33 @@ mod tests {
             LookupFailure::Malformed,
             LookupFailure::AliasLoop,
         ];
-        let mut causes: Vec<FailCause> = failures
+        let mut causes: Vec<Cause> = failures
             .into_iter()
             .flat_map(|failure| {
-                [
-                    FailCause::MxLookup(failure.clone()),
-                    FailCause::AddressLookup(failure.clone()),
-                    FailCause::TlsaLookup(failure),
-                ]
+                [Lookup::Mx, Lookup::Address, Lookup::Tlsa].map(|lookup| Cause::Dns(lookup, failure.clone().into()))
             })
             .collect();
+        causes.extend(
+            [
+                Demand::AddressLiteral,
+                Demand::InsecureMx,
+                Demand::InsecureHost,
+                Demand::NoSecureTlsa,
+                Demand::NoUsableTlsa,
+            ]
+            .map(Cause::Policy),
+        );
         causes.extend([
-            FailCause::InsecureMx,
-            FailCause::InsecureHost,
-            FailCause::NoSecureTlsa,
-            FailCause::NoUsableTlsa,
-            FailCause::NoMatchingTlsa,
-            FailCause::StarttlsNotOffered,
-            FailCause::StarttlsRefused,
-            FailCause::TlsHandshake("handshake_failure".to_owned()),
-            FailCause::NameMismatch,
-            FailCause::Expired,
-            FailCause::Untrusted,
+            unproven(DaneFlaw::NoMatch),
+            unproven(DaneFlaw::NameMismatch),
+            unproven(DaneFlaw::Expired),
+            unproven(DaneFlaw::Untrusted),
+            unproven(DaneFlaw::UnsupportedKey),
+            Cause::Tls(TlsFault::NotOffered),
+            Cause::Tls(TlsFault::Refused(mail::ReplyCode::new(454).unwrap())),
+            Cause::Tls(TlsFault::DataBeforeHandshake),
+            Cause::Tls(TlsFault::TimedOut),
+            Cause::Tls(TlsFault::Handshake(BrokenHandshake::Alert("handshake_failure".to_owned()))),
         ]);
         causes
     }
@@ -236,8 +279,8 @@ mod tests {
     #[test]
     fn every_cause_has_sentences_of_its_own() {
         let mut seen = HashSet::new();
-        for cause in causes() {
-            let rule = broken_rule(&DaneVerdict::Fail(cause.clone())).unwrap();
+        for cause in of_dane() {
+            let rule = broken_rule(&cause, &failed()).unwrap();
             assert!(
                 rule.sentences.ends_with('.') && rule.sentences.len() > 60,
                 "{cause:?}"
@@ -249,82 +292,61 @@ mod tests {
 
     #[test]
     fn the_mender_is_whoever_can_mend_it() {
-        let mender = |cause| broken_rule(&DaneVerdict::Fail(cause)).unwrap().mender;
-        assert_eq!(mender(FailCause::NoMatchingTlsa), Mender::Receiver);
-        assert_eq!(mender(FailCause::NoSecureTlsa), Mender::OurPolicy);
+        let mender = |cause: Cause| broken_rule(&cause, &failed()).unwrap().mender;
+        assert_eq!(mender(unproven(DaneFlaw::NoMatch)), Mender::Receiver);
+        assert_eq!(mender(Cause::Policy(Demand::NoSecureTlsa)), Mender::OurPolicy);
         assert_eq!(
-            mender(FailCause::MxLookup(LookupFailure::Bogus)),
+            mender(Cause::Dns(Lookup::Mx, LookupFailure::Bogus.into())),
             Mender::Receiver
         );
         assert_eq!(
-            mender(FailCause::TlsaLookup(LookupFailure::Timeout)),
+            mender(Cause::Dns(Lookup::Tlsa, LookupFailure::Timeout.into())),
             Mender::ResolverOrReceiver
         );
+        assert_eq!(mender(Cause::Ours(OurFault::NoRoots)), Mender::OurSystem);
     }
 
     #[test]
-    fn rules_about_encryption_are_told_by_status_and_reason() {
-        let rule = |detail, reason: &str| {
-            tls_rule(
-                EnhancedStatus::new(4, 7, detail),
-                &Diagnostic::Relay(reason.to_owned()),
-            )
-        };
-        let offer = "TLS is required, and the server does not offer STARTTLS";
-        let proof = "the server did not prove its identity: certificate expired";
-        for (detail, reason, words, mender) in [
+    fn without_dane_the_rule_is_about_encryption_or_certificates() {
+        let expired = Unproven::WebPki(WebPkiFlaw::Expired, "certificate expired".to_owned());
+        let verdict = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
+        for (cause, words) in [
+            (Cause::Tls(TlsFault::NotOffered), "over encrypted connections only"),
             (
-                4,
-                offer,
+                Cause::Tls(TlsFault::Handshake(BrokenHandshake::NotTls)),
                 "over encrypted connections only",
-                Mender::ReceiverOrPolicy,
             ),
             (
-                5,
-                "the TLS handshake failed: x",
-                "over encrypted connections only",
-                Mender::ReceiverOrPolicy,
-            ),
-            (
-                5,
-                proof,
+                Cause::Tls(TlsFault::Unproven(expired)),
                 "a certificate valid for their name",
-                Mender::ReceiverOrPolicy,
             ),
             (
-                5,
-                "the policy demands DANE, and x",
-                "the protection of DANE",
-                Mender::OurPolicy,
+                Cause::Policy(Demand::MtaStsMismatch),
+                "a certificate valid for their name",
             ),
         ] {
-            let rule = rule(detail, reason).unwrap();
+            let rule = broken_rule(&cause, &verdict).unwrap();
             assert!(rule.sentences.contains(words), "{}", rule.sentences);
-            assert_eq!(rule.mender, mender, "{reason}");
+            assert_eq!(rule.mender, Mender::ReceiverOrPolicy, "{cause:?}");
         }
-        assert_eq!(rule(1, proof), None);
-        assert_eq!(
-            tls_rule(EnhancedStatus::new(4, 4, 5), &Diagnostic::Relay(proof.to_owned())),
-            None
-        );
-        let reply = Diagnostic::reply(
-            mail::ReplyCode::new(550).unwrap(),
-            &["5.7.5 your mail is not encrypted"],
-        );
-        assert_eq!(tls_rule(EnhancedStatus::new(5, 7, 5), &reply), None);
+        let literal = broken_rule(&Cause::Policy(Demand::AddressLiteral), &verdict).unwrap();
+        assert_eq!(literal.mender, Mender::OurPolicy);
     }
 
     #[test]
     fn no_rule_is_blamed_where_none_was_broken() {
-        for verdict in [
-            DaneVerdict::NotReached,
-            DaneVerdict::Verify,
-            DaneVerdict::VerifyHostOnly,
-            DaneVerdict::EncryptNoUsable,
-            DaneVerdict::Skip(SkipReason::NoSecureTlsa),
-            DaneVerdict::Softfail(FailCause::NoMatchingTlsa),
+        let refused = SmtpFault::Refused {
+            stage: Stage::Rcpt,
+            code: mail::ReplyCode::new(550).unwrap(),
+            enhanced: None,
+        };
+        for cause in [
+            Cause::Smtp(refused),
+            Cause::Connection(ConnectionFault::Closed(Stage::Mail)),
+            Cause::Destination(NoWay::NoAddresses),
+            Cause::Ours(OurFault::DamagedContent),
         ] {
-            assert_eq!(broken_rule(&verdict), None, "{verdict}");
+            assert_eq!(broken_rule(&cause, &failed()), None, "{cause:?}");
         }
     }
 }

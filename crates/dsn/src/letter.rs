@@ -104,7 +104,7 @@ fn is_same(one: &RecipientReport, other: &RecipientReport) -> bool {
         && one.remote_mta == other.remote_mta
         && one.address.domain() == other.address.domain()
         && one.verdict == other.verdict
-        && one.culprit == other.culprit
+        && one.cause == other.cause
         && one.tlsa_base == other.tlsa_base
         && one.diagnostic == other.diagnostic
 }
@@ -206,7 +206,7 @@ fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
             "This is a fault at the receiving side, and it can only be mended there. Those who can are reached at \
              {receiver}, though mail to that address may meet the same fault."
         ),
-        Mender::OurResolver => format!(
+        Mender::OurSystem => format!(
             "This is a fault of this mail system and of nothing at the receiving side. {} can mend it.",
             report.postmaster()
         ),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use mail::{
-    Action, BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters,
+    Action, BodyType, Cause, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters,
     Mailbox, Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
 };
 
@@ -48,8 +48,8 @@ pub struct RecipientReport {
     pub remote_mta: Option<DomainPart>,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
-    /// Whose fault it is where that is a failed look-up.
-    pub culprit: Culprit,
+    /// Why it failed; `None` where it did not, or where nothing is known of that.
+    pub cause: Option<Cause>,
     /// Where its TLSA records are, without port and protocol (RFC 7672 §2.2.2), if they played a part.
     pub tlsa_base: Option<Domain>,
     /// When it was last tried.
@@ -67,7 +67,7 @@ impl RecipientReport {
             diagnostic: Diagnostic::from_outcome(outcome),
             remote_mta: notice.remote_mta,
             verdict: notice.verdict,
-            culprit: notice.culprit,
+            cause: notice.cause,
             tlsa_base: notice.tlsa_base,
             last_attempt: Some(notice.last_attempt),
         }

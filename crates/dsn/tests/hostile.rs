@@ -13,6 +13,7 @@ use common::{
     report_on,
 };
 use dsn::{Diagnostic, RecipientReport};
+use mail::cause::{BrokenHandshake, Cause, DaneFlaw, TlsFault, Unproven};
 use mail::{DaneVerdict, FailCause, Mailbox, ReplyCode, Ret};
 use mail_parser::{MessageParser, MimeHeaders};
 use proptest::prelude::*;
@@ -79,6 +80,7 @@ fn with_reason(reason: &str) -> RecipientReport {
     RecipientReport {
         diagnostic: Diagnostic::Relay(reason.to_owned()),
         verdict: DaneVerdict::Fail(FailCause::TlsHandshake(reason.to_owned())),
+        cause: Some(Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(reason.to_owned())))),
         ..refused()
     }
 }
@@ -108,6 +110,7 @@ fn a_thousand_recipients_do_not_make_a_report_of_megabytes() {
         .map(|number| RecipientReport {
             address: Mailbox::parse(&format!("user@domain{number}.example")).unwrap(),
             verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
+            cause: Some(Cause::Tls(TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)))),
             ..with_reply(&[
                 format!("{number} {}", "word ".repeat(400)),
                 "the point".to_owned(),

@@ -10,7 +10,8 @@ mod common;
 
 use common::{ORIGINAL, Taken, built, expired, mailbox, refused, report};
 use dsn::{Diagnostic, Report};
-use mail::{Culprit, DaneVerdict, EnhancedStatus, FailCause, LookupFailure, SkipReason};
+use mail::cause::{Cause, Lookup, TlsFault, Unproven, WebPkiFlaw};
+use mail::{Culprit, DaneVerdict, FailCause, FailedLookup, LookupFailure, SkipReason};
 
 fn build(report: &Report) -> Taken {
     built(report, ORIGINAL)
@@ -71,19 +72,19 @@ fn a_blank_original_recipient_is_not_spoken_of() {
 
 #[test]
 fn a_rule_about_encryption_is_told_where_dane_had_no_say() {
-    let offer = "TLS is required, and the server does not offer STARTTLS";
-    let proof = "the server did not prove its identity: certificate expired";
-    for (detail, reason, rule) in [
-        (4, offer, "over encrypted connections only"),
+    let proof = Unproven::WebPki(WebPkiFlaw::Expired, "certificate expired".to_owned());
+    for (fault, rule) in [
+        (TlsFault::NotOffered, "over encrypted connections only"),
         (
-            5,
-            proof,
+            TlsFault::Unproven(proof),
             "only to servers that show a certificate valid for their name",
         ),
     ] {
         let mut recipient = expired();
-        recipient.status = EnhancedStatus::new(4, 7, detail);
-        recipient.diagnostic = Diagnostic::Relay(reason.to_owned());
+        let cause = Cause::Tls(fault);
+        recipient.status = cause.enhanced();
+        recipient.diagnostic = Diagnostic::Relay(cause.to_string());
+        recipient.cause = Some(cause);
         recipient.verdict = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
         recipient.tlsa_base = None;
         let letter = build(&report(vec![recipient])).parts[0].words();
@@ -107,6 +108,7 @@ fn an_outage_of_dns_may_be_our_own() {
         LookupFailure::Rcode("REFUSED".to_owned()),
     ] {
         let mut recipient = expired();
+        recipient.cause = Some(Cause::Dns(Lookup::Mx, failure.clone().into()));
         recipient.verdict = DaneVerdict::Fail(FailCause::MxLookup(failure));
         let letter = build(&report(vec![recipient])).parts[0].words();
         for words in [
@@ -123,7 +125,8 @@ fn an_outage_of_dns_may_be_our_own() {
 fn where_our_own_resolver_fails_nobody_else_is_blamed() {
     let mut recipient = expired();
     recipient.verdict = DaneVerdict::Fail(FailCause::MxLookup(LookupFailure::Bogus));
-    recipient.culprit = Culprit::OurResolver;
+    let failure = FailedLookup::new(LookupFailure::Bogus, Culprit::OurResolver, "bogus");
+    recipient.cause = Some(Cause::Dns(Lookup::Mx, failure));
     recipient.tlsa_base = None;
     let reason = "the MX look-up failed: bogus: our own resolver fails: none of the keys of the root zone matches the \
                   trust anchor";

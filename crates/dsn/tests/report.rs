@@ -128,13 +128,13 @@ fn what_the_queue_keeps_is_enough() {
         status: Status::Bounced,
         reply_code: ReplyCode::new(550),
         enhanced: EnhancedStatus::new(5, 1, 1),
-        reason: "550-no 550 never".to_owned(),
+        reason: "550-no 550 never".into(),
     };
     let notice = Notice {
         action: Action::Failed,
         remote_mta: Some(DomainPart::parse("mx.example.com").unwrap()),
         verdict: DaneVerdict::Verify,
-        culprit: mail::Culprit::Elsewhere,
+        cause: None,
         tlsa_base: None,
         last_attempt: now(),
     };

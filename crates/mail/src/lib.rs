@@ -10,6 +10,8 @@
 //! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms; [`FailedLookup`]: a failure as it
 //!   is told.
 //! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
+//! * [`stage`]: [`Stage`]: where in a session something happened.
+//! * [`cause`]: [`Cause`]: why mail was not delivered, and all that is said of it; [`tls_result`]: what TLS reports call it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
 //! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
@@ -20,6 +22,7 @@
 
 pub mod address;
 pub mod alarm;
+pub mod cause;
 pub mod envelope;
 pub mod event;
 pub mod ids;
@@ -33,11 +36,14 @@ pub mod printable;
 pub mod record;
 pub mod render;
 pub mod source;
+pub mod stage;
 pub mod status;
+pub mod tls_result;
 pub mod verdict;
 
 pub use address::{AddressError, Domain, DomainError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
+pub use cause::Cause;
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;
@@ -50,5 +56,7 @@ pub use notification::{
 };
 pub use outcome::{Outcome, Status};
 pub use source::Source;
+pub use stage::Stage;
 pub use status::{EnhancedStatus, ReplyCode};
+pub use tls_result::TlsResult;
 pub use verdict::{DaneVerdict, FailCause, SkipReason};

@@ -80,13 +80,15 @@ impl fmt::Display for LookupFailure {
 
 /// A look-up that failed, as it is told. What is decided rests on the cause alone, and two of the same cause are equal: the
 /// rest is for people.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailedLookup {
     /// The cause.
     pub cause: LookupFailure,
     /// Whose fault it is.
     pub culprit: Culprit,
-    /// The cause again with what failed, where; shared, for it is copied with the facts.
+    /// The cause again with what failed, where; shared, for it is copied with the facts. Not stored: whoever keeps the
+    /// failure keeps the reason beside it.
+    #[serde(skip)]
     words: Option<Arc<str>>,
 }
 

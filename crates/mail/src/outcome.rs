@@ -1,6 +1,7 @@
 //! How one attempt ended for one recipient.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,6 @@ pub struct Outcome {
     pub reply_code: Option<ReplyCode>,
     /// The enhanced status: the server's, or our own where it gave none.
     pub enhanced: EnhancedStatus,
-    /// The server's reply, or our reason in plain words.
-    pub reason: String,
+    /// The server's reply, or our reason in plain words; shared by all to whom it applies.
+    pub reason: Arc<str>,
 }

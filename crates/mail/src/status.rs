@@ -3,9 +3,31 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A three-digit SMTP reply code whose first digit is 2 to 5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct ReplyCode(u16);
+
+/// A number outside 200 to 599.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a reply code is a number from 200 to 599")]
+pub struct ReplyCodeError;
+
+impl TryFrom<u16> for ReplyCode {
+    type Error = ReplyCodeError;
+
+    fn try_from(code: u16) -> Result<Self, ReplyCodeError> {
+        Self::new(code).ok_or(ReplyCodeError)
+    }
+}
+
+impl From<ReplyCode> for u16 {
+    fn from(code: ReplyCode) -> Self {
+        code.get()
+    }
+}
 
 impl ReplyCode {
     /// `None` outside 200 to 599 (RFC 5321 §4.2: such a reply means nothing).
@@ -46,7 +68,8 @@ impl fmt::Display for ReplyCode {
 }
 
 /// An enhanced status code, `class.subject.detail`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EnhancedStatus {
     class: u8,
     subject: u16,
@@ -63,6 +86,11 @@ impl EnhancedStatus {
         }
     }
 
+    /// Whether it speaks of a mailbox or a size (X.2.2, X.2.3, X.3.4).
+    pub fn is_storage(self) -> bool {
+        matches!((self.subject, self.detail), (2, 2 | 3) | (3, 4))
+    }
+
     /// 2, 4 or 5.
     pub fn class(self) -> u8 {
         self.class
@@ -72,6 +100,20 @@ impl EnhancedStatus {
     #[must_use]
     pub fn with_class(self, class: u8) -> Self {
         Self { class, ..self }
+    }
+}
+
+impl TryFrom<String> for EnhancedStatus {
+    type Error = EnhancedStatusError;
+
+    fn try_from(text: String) -> Result<Self, EnhancedStatusError> {
+        text.parse()
+    }
+}
+
+impl From<EnhancedStatus> for String {
+    fn from(status: EnhancedStatus) -> Self {
+        status.to_string()
     }
 }
 

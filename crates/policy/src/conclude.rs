@@ -1,6 +1,6 @@
 //! What becomes of a message when every host has failed.
 
-use crate::cause::{Failure, Finality};
+use crate::failure::{Failure, Finality};
 
 /// Draws the conclusion from the failures of all hosts, in the order in which they happened: permanent only if all
 /// of them are; else the last security cause speaks for them, and without one the last transient cause.
@@ -8,7 +8,7 @@ use crate::cause::{Failure, Finality};
 /// `None` if there are no failures.
 pub fn conclude<F: AsRef<Failure>>(failures: impl IntoIterator<Item = F>) -> Option<F> {
     failures.into_iter().reduce(|so_far, next| {
-        if weight(so_far.as_ref().finality) > weight(next.as_ref().finality) {
+        if weight(so_far.as_ref().finality()) > weight(next.as_ref().finality()) {
             so_far
         } else {
             next
@@ -34,16 +34,16 @@ fn weight(finality: Finality) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cause::Cause;
+    use mail::cause::{Cause, Lookup, NoWay};
     use mail::LookupFailure;
 
     #[test]
     fn permanent_only_if_all_are() {
-        let all: Vec<Failure> = vec![Cause::NoAddresses.into(), Cause::NoAddresses.into()];
+        let all: Vec<Failure> = vec![Cause::Destination(NoWay::NoAddresses).into(), Cause::Destination(NoWay::NoAddresses).into()];
         assert!(conclude(all).is_some_and(|failure| failure.is_permanent()));
         let one_outage: Vec<Failure> = vec![
-            Cause::AddressLookup(LookupFailure::Timeout.into()).into(),
-            Cause::NoAddresses.into(),
+            Cause::Dns(Lookup::Address, LookupFailure::Timeout.into()).into(),
+            Cause::Destination(NoWay::NoAddresses).into(),
         ];
         assert!(conclude(one_outage).is_some_and(|failure| !failure.is_permanent()));
         assert_eq!(conclude(Vec::<Failure>::new()), None);
@@ -52,10 +52,10 @@ mod tests {
     #[test]
     fn the_last_security_cause_speaks() {
         let failures: Vec<Failure> = vec![
-            Cause::TlsaLookup(LookupFailure::Bogus.into()).into(),
-            Cause::TlsaLookup(LookupFailure::Timeout.into()).into(),
-            Cause::AddressLookup(LookupFailure::Servfail.into()).into(),
-            Cause::NoAddresses.into(),
+            Cause::Dns(Lookup::Tlsa, LookupFailure::Bogus.into()).into(),
+            Cause::Dns(Lookup::Tlsa, LookupFailure::Timeout.into()).into(),
+            Cause::Dns(Lookup::Address, LookupFailure::Servfail.into()).into(),
+            Cause::Destination(NoWay::NoAddresses).into(),
         ];
         let second = failures.get(1).cloned();
         assert_eq!(conclude(failures), second);

@@ -4,27 +4,14 @@
 //! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). Their whole table stands in
 //! `tests/golden/decision.txt`, one line a case.
 
-use mail::{DaneVerdict, EnhancedStatus, LookupFailure, Security, SkipReason};
+use mail::cause::{Cause, Demand, Lookup, NoWay};
+use mail::{DaneVerdict, LookupFailure, Security, SkipReason};
 
-use crate::cause::{Cause, Failure, Finality};
 use crate::conclude::conclude;
+use crate::failure::Failure;
 use crate::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+pub use crate::requirement::Requirement;
 use crate::settings::{DaneMode, InsecureMx, ModeSource, TlsFloor};
-
-/// What a connection must achieve before MAIL FROM may be sent over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Requirement {
-    /// Nothing: TLS where it can be had.
-    Opportunistic,
-    /// TLS with whomever answers.
-    Encrypted,
-    /// TLS and a WebPKI certificate for the host's name.
-    Pkix,
-    /// TLS and a certificate that matches the secure TLSA records.
-    Dane,
-    /// Both of the above; neither excuses the other.
-    DaneAndPkix,
-}
 
 /// What to do with a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,27 +102,27 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
     let (wanted, strict) = (&wanted, wanted.dane == DaneMode::Strict);
     match destination {
         Destination::AddressLiteral(host) if strict => {
-            Decision::Stop(Cause::AddressLiteral.into(), vec![host])
+            Decision::Stop(Cause::Policy(Demand::AddressLiteral).into(), vec![host])
         }
         Destination::AddressLiteral(host) => each(wanted, Named::Securely, vec![host]),
-        Destination::MxFailed(failure) => stop(Cause::MxLookup(failure)),
-        Destination::NullMx(security) => stop_for_good(Cause::NullMx, security, strict),
+        Destination::MxFailed(failure) => stop(Cause::Dns(Lookup::Mx, failure)),
+        Destination::NullMx(security) => stop_for_good(Cause::Destination(NoWay::NullMx), security, strict),
         Destination::NoSuchDomain { security, missing } => {
-            stop_for_good(Cause::NoSuchDomain(missing), security, strict)
+            stop_for_good(Cause::Destination(NoWay::NoSuchDomain(missing)), security, strict)
         }
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
-            (true, Security::Insecure, _) => stop(Cause::InsecureMx),
-            (true, Security::Secure, Security::Insecure) => stop(Cause::InsecureHost),
-            (true, Security::Secure, Security::Secure) | (false, _, _) => stop(Cause::OwnMx),
+            (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
+            (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
+            (true, Security::Secure, Security::Secure) | (false, _, _) => stop(Cause::Destination(NoWay::OwnMx)),
         },
         Destination::ImplicitMx {
             security: Security::Insecure,
             host,
-        } if strict => Decision::Stop(Cause::InsecureMx.into(), vec![host]),
+        } if strict => Decision::Stop(Cause::Policy(Demand::InsecureMx).into(), vec![host]),
         Destination::Mx {
             security: Security::Insecure,
             hosts,
-        } if strict => Decision::Stop(Cause::InsecureMx.into(), hosts),
+        } if strict => Decision::Stop(Cause::Policy(Demand::InsecureMx).into(), hosts),
         Destination::ImplicitMx { security, host } => each(wanted, security.into(), vec![host]),
         Destination::Mx { security, hosts } => each(wanted, security.into(), hosts),
         Destination::Configured(host) => each(wanted, Named::Securely, vec![host]),
@@ -149,7 +136,7 @@ fn stop<H>(cause: Cause) -> Decision<H> {
 /// D3 and D4 end a message, under `strict` only where the answer is secure: a forged one must not bounce mail.
 fn stop_for_good<H>(cause: Cause, security: Security, strict: bool) -> Decision<H> {
     if strict && security == Security::Insecure {
-        stop(Cause::InsecureMx)
+        stop(Cause::Policy(Demand::InsecureMx))
     } else {
         stop(cause)
     }
@@ -171,7 +158,7 @@ fn each<H: AsRef<Host>>(wanted: &Wanted, named: Named, hosts: Vec<H>) -> Decisio
             Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
         }
     }
-    let failure = conclude(failures).unwrap_or_else(|| Cause::NoAddresses.into());
+    let failure = conclude(failures).unwrap_or_else(|| Cause::Destination(NoWay::NoAddresses).into());
     Decision::PassOver(failure, candidates)
 }
 
@@ -187,8 +174,8 @@ pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
         mta_sts: host.mta_sts,
     };
     match &host.findings {
-        HostFindings::AddressLiteral if mode == DaneMode::Strict => pass_over(Cause::AddressLiteral),
-        HostFindings::AddressName if mode == DaneMode::Strict => pass_over(Cause::AddressName),
+        HostFindings::AddressLiteral if mode == DaneMode::Strict => pass_over(Cause::Policy(Demand::AddressLiteral)),
+        HostFindings::AddressName if mode == DaneMode::Strict => pass_over(Cause::Policy(Demand::AddressName)),
         HostFindings::AddressLiteral | HostFindings::AddressName => {
             rules.without_dane(SkipReason::AddressLiteral)
         }
@@ -211,9 +198,9 @@ impl Rules<'_> {
     fn decide(&self, addresses: &Addresses, tlsa: &Tlsa) -> HostDecision {
         let strict = self.mode == DaneMode::Strict;
         match addresses {
-            Addresses::Unresolvable(failure) => pass_over(Cause::AddressLookup(failure.clone())),
-            Addresses::Absent(Security::Insecure) if strict => pass_over(Cause::InsecureHost),
-            Addresses::Absent(_) => pass_over(Cause::NoAddresses),
+            Addresses::Unresolvable(failure) => pass_over(Cause::Dns(Lookup::Address, failure.clone())),
+            Addresses::Absent(Security::Insecure) if strict => pass_over(Cause::Policy(Demand::InsecureHost)),
+            Addresses::Absent(_) => pass_over(Cause::Destination(NoWay::NoAddresses)),
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
                 if self.mode == DaneMode::Off =>
             {
@@ -222,7 +209,7 @@ impl Rules<'_> {
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() => {
                 self.without_dane(SkipReason::InsecureMx)
             }
-            Addresses::Insecure if strict => pass_over(Cause::InsecureHost),
+            Addresses::Insecure if strict => pass_over(Cause::Policy(Demand::InsecureHost)),
             Addresses::Insecure => self.without_dane(SkipReason::InsecureHost),
             Addresses::SecureAlias | Addresses::Secure => self.decide_tlsa(tlsa),
         }
@@ -238,17 +225,17 @@ impl Rules<'_> {
         let strict = self.mode == DaneMode::Strict;
         match tlsa {
             Tlsa::LookupFailed(failure) => HostDecision {
-                action: Action::PassOver(Cause::TlsaLookup(failure.clone()).into()),
+                action: Action::PassOver(Cause::Dns(Lookup::Tlsa, failure.clone()).into()),
                 soft_fail: self.soft_fail(),
             },
             // A host that was not asked about cannot be one without records: that would be a downgrade.
             Tlsa::NotAsked => HostDecision {
-                action: Action::PassOver(Cause::TlsaLookup(LookupFailure::Indeterminate.into()).into()),
+                action: Action::PassOver(Cause::Dns(Lookup::Tlsa, LookupFailure::Indeterminate.into()).into()),
                 soft_fail: self.soft_fail(),
             },
-            Tlsa::Absent if strict => pass_over(Cause::NoSecureTlsa),
+            Tlsa::Absent if strict => pass_over(Cause::Policy(Demand::NoSecureTlsa)),
             Tlsa::Absent => self.without_dane(SkipReason::NoSecureTlsa),
-            Tlsa::Unusable if strict => pass_over(Cause::NoUsableTlsa),
+            Tlsa::Unusable if strict => pass_over(Cause::Policy(Demand::NoUsableTlsa)),
             Tlsa::Unusable => self.apply(self.at_least_encrypted(), DaneVerdict::EncryptNoUsable),
             Tlsa::Usable => self.authenticate(),
         }
@@ -286,7 +273,7 @@ impl Rules<'_> {
     /// DANE's requirement, and an enforced MTA-STS policy's in addition.
     fn apply(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
         let requirement = match (self.mta_sts, requirement) {
-            (Some(MtaSts::EnforceMismatch), _) => return pass_over(Cause::MtaStsMismatch),
+            (Some(MtaSts::EnforceMismatch), _) => return pass_over(Cause::Policy(Demand::MtaStsMismatch)),
             (Some(MtaSts::EnforceMatch), Requirement::Dane | Requirement::DaneAndPkix) => {
                 Requirement::DaneAndPkix
             }
@@ -309,7 +296,7 @@ impl Rules<'_> {
                 },
                 soft_fail: None,
             },
-            None => pass_over(Cause::MtaStsMismatch),
+            None => pass_over(Cause::Policy(Demand::MtaStsMismatch)),
         }
     }
 
@@ -359,30 +346,5 @@ fn skip_reason(source: &ModeSource) -> SkipReason {
         | ModeSource::Rule { .. }
         | ModeSource::StrictList { .. }
         | ModeSource::SoftFailList { .. } => SkipReason::DisabledByPolicy,
-    }
-}
-
-impl From<Cause> for Failure {
-    fn from(cause: Cause) -> Self {
-        Self {
-            finality: cause.finality(),
-            enhanced: cause.enhanced(),
-            verdict: cause.verdict(),
-            culprit: cause.culprit(),
-            reply_code: None,
-            reason: cause.to_string(),
-        }
-    }
-}
-
-impl Failure {
-    /// A failure that ends the message, as opposed to one that defers it.
-    pub fn is_permanent(&self) -> bool {
-        self.finality == Finality::Permanent
-    }
-
-    /// The status as it is reported: its class follows from whether the failure is permanent.
-    pub fn reported_status(&self) -> EnhancedStatus {
-        self.enhanced.with_class(if self.is_permanent() { 5 } else { 4 })
     }
 }

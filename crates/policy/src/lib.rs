@@ -13,13 +13,12 @@
 //! The second half decides:
 //!
 //! * [`facts`]: everything that is known about a destination before the first connection.
-//! * [`decision`]: from facts to what each connection must achieve; [`cause`]: why there is none to make.
-//! * [`conclude`]: what becomes of a message when every host has failed.
+//! * [`decision`]: from facts to what each connection must achieve ([`requirement`]), or why there is none to make.
+//! * [`failure`]: a cause, how far the host had come, and what follows for the message; [`conclude`]: what becomes of a message when every host has failed.
 //!
 //! This crate opens no socket and no file, and knows no clock and no environment: lists are read through a closure of
 //! the caller, and today's date is an argument.
 
-pub mod cause;
 mod compile;
 mod compile_exceptions;
 mod compile_lists;
@@ -27,11 +26,13 @@ pub mod conclude;
 pub mod decision;
 mod exceptions;
 pub mod facts;
+pub mod failure;
 pub mod list;
 mod mistake;
 mod notes;
 pub mod pattern;
 mod policy;
+pub mod requirement;
 mod rules;
 pub mod schema;
 pub mod settings;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use mail::{LookupFailure, Security};
-use policy::cause::{Failure, Finality};
+use policy::failure::{Failure, Finality};
 use policy::decision::{Action, Decision, HostDecision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
 use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, ModeSource, TlsFloor};
@@ -131,11 +131,11 @@ fn describe_host(host: &HostDecision) -> String {
 }
 
 fn failed(failure: &Failure) -> String {
-    let word = match failure.finality {
+    let word = match failure.finality() {
         Finality::Permanent => "fail",
         Finality::Transient | Finality::Security => "defer",
     };
-    format!("{word} {} {}", failure.reported_status(), failure.verdict)
+    format!("{word} {} {}", failure.reported_status(), failure.verdict())
 }
 
 fn destination_rows(table: &mut String) {

@@ -184,7 +184,7 @@ async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
             status: Status::Sent,
             reply_code: None,
             enhanced: EnhancedStatus::new(2, 0, 0),
-            reason: String::new(),
+            reason: "".into(),
         },
         verdict: DaneVerdict::Verify,
         next_attempt: None,

@@ -2,8 +2,9 @@
 
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
+use mail::cause::{BrokenHandshake, Cause, ConnectionFault, Demand, Lookup, TlsFault};
 use mail::{
-    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
+    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, FailedLookup, LookupFailure, MailParameters, Mailbox,
     Outcome, QueueId, ReplyCode, Ret, SkipReason, Status,
 };
 
@@ -122,12 +123,8 @@ fn recipient(input: &mut Input<'_>) -> RecipientReport {
         status: EnhancedStatus::new(5, 7, 1),
         diagnostic: diagnostic(kinds >> 2 & 3, &words),
         remote_mta: (kinds & 16 == 0).then(|| DomainPart::Name(domain("mx.example"))),
+        cause: cause(kinds >> 5, &words),
         verdict: verdict(kinds >> 5, words),
-        culprit: if kinds & 0x18 == 0x18 {
-            Culprit::OurResolver
-        } else {
-            Culprit::Elsewhere
-        },
         tlsa_base: (kinds & 16 == 0).then(|| domain("mx.example")),
         last_attempt: None,
     }
@@ -142,8 +139,22 @@ fn diagnostic(kind: u8, words: &str) -> Diagnostic {
             status: Status::Bounced,
             reply_code: (kind == 2).then_some(code),
             enhanced: EnhancedStatus::new(5, 7, 1),
-            reason: format!("550-{words}"),
+            reason: format!("550-{words}").into(),
         }),
+    }
+}
+
+fn cause(kind: u8, words: &str) -> Option<Cause> {
+    let broken = |words: &str| Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(words.to_owned())));
+    match kind {
+        2 | 3 => Some(broken(words)),
+        4 => Some(Cause::Policy(Demand::NoSecureTlsa)),
+        5 => {
+            let failure = FailedLookup::new(LookupFailure::Bogus, Culprit::OurResolver, words);
+            Some(Cause::Dns(Lookup::Mx, failure))
+        }
+        6 => Some(Cause::Connection(ConnectionFault::Unreachable(words.to_owned()))),
+        _ => None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
+use mail::cause::{Cause, DaneFlaw, Lookup, TlsFault, Unproven};
 use mail::{
-    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure,
     MailParameters, Mailbox, QueueId, ReplyCode,
 };
 
@@ -62,7 +63,7 @@ pub(crate) fn refused() -> RecipientReport {
         diagnostic: Diagnostic::reply(ReplyCode::new(550).unwrap(), &texts),
         remote_mta: Some(name("mx.example.com")),
         verdict: DaneVerdict::Verify,
-        culprit: Culprit::Elsewhere,
+        cause: None,
         tlsa_base: Some(Domain::parse("mx.example.com").unwrap()),
         last_attempt: Some(time("2026-11-25T10:02:00Z")),
     }
@@ -77,6 +78,7 @@ pub(crate) fn expired() -> RecipientReport {
         status: EnhancedStatus::new(4, 7, 5),
         diagnostic: Diagnostic::Relay("no TLSA record matches the certificate".to_owned()),
         verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
+        cause: Some(Cause::Tls(TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)))),
         ..refused()
     }
 }
@@ -93,6 +95,7 @@ pub(crate) fn delayed() -> RecipientReport {
         diagnostic: Diagnostic::Relay("the MX look-up failed: bogus".to_owned()),
         remote_mta: None,
         verdict: DaneVerdict::Fail(FailCause::MxLookup(LookupFailure::Bogus)),
+        cause: Some(Cause::Dns(Lookup::Mx, LookupFailure::Bogus.into())),
         tlsa_base: None,
         ..refused()
     }

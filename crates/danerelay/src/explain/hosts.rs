@@ -8,6 +8,7 @@ use delivery::route::{Candidate, RouteHost};
 use mail::Domain;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
+use policy::failure::Failure;
 use serde::{Deserialize, Serialize};
 
 use super::findings::{self, Step};
@@ -131,8 +132,8 @@ impl HostReport {
                 None,
             ),
             Some(Action::PassOver(failure)) => {
-                let dane = Some(failure.verdict.to_string());
-                (HostAction::PassOver, None, dane, Some(failure.reason.clone()))
+                let dane = Some(failure.verdict().to_string());
+                (HostAction::PassOver, None, dane, Some(failure.reason.to_string()))
             }
         };
         let policy = match &host.facts.findings {
@@ -249,7 +250,7 @@ impl TlsaReport {
 impl ConnectionReport {
     fn new(host: &RouteHost, probe: &Probe) -> Self {
         let failure = probe.failure.as_ref();
-        let dane = failure.map_or(&probe.verdict, |failure| &failure.verdict);
+        let dane = failure.map_or_else(|| probe.verdict.clone(), Failure::verdict);
         let published = match host.tlsa() {
             Some((_, set)) if !probe.chain.is_empty() => presented::published(set, &probe.chain),
             Some(_) | None => Vec::new(),
@@ -265,7 +266,7 @@ impl ConnectionReport {
             matched: probe.matched.clone(),
             presented: presented::certificates(&probe.chain),
             published,
-            reason: failure.map(|failure| failure.reason.clone()),
+            reason: failure.map(|failure| failure.reason.to_string()),
             later_in_clear: probe.later_in_clear,
         }
     }

@@ -3,8 +3,8 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 use mail::{DaneVerdict, Domain, FailCause, NextHop};
-use policy::cause::Failure;
 use policy::facts::{Addresses, HostFindings};
+use policy::failure::Failure;
 use policy::settings::DaneMode;
 
 use super::investigation::Investigation;
@@ -23,7 +23,7 @@ pub(super) struct Remedy {
 
 /// What helps against this cause, which is not on our own side.
 pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
-    let DaneVerdict::Fail(fail) = &cause.verdict else {
+    let DaneVerdict::Fail(fail) = &cause.verdict() else {
         return Remedy {
             exception: None,
             notes: Vec::new(),

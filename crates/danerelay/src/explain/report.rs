@@ -2,9 +2,10 @@
 
 use delivery::probe::HostProbe;
 use delivery::route::Route;
-use mail::{DaneVerdict, Domain, FailCause, LookupFailure, NextHop};
-use policy::cause::{Failure, Finality};
+use mail::{Cause, Domain, NextHop};
+
 use policy::conclude::conclude;
+use policy::failure::{Failure, Finality};
 use serde::{Deserialize, Serialize};
 
 use super::findings::Step;
@@ -103,7 +104,7 @@ impl Report {
             enhanced: cause
                 .as_ref()
                 .map(|failure| failure.reported_status().to_string()),
-            dane: cause.as_ref().map(|failure| failure.verdict.to_string()),
+            dane: cause.as_ref().map(|failure| failure.verdict().to_string()),
             reason: cause.as_ref().map(|failure| reason(failure, &found.resolver)),
             exception: remedy.exception,
             notes: notes(found, remedy.notes),
@@ -123,18 +124,12 @@ enum Blame {
 }
 
 fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
-    match &cause.verdict {
-        DaneVerdict::Fail(fail) => match lookup_failure(fail) {
-            Some(_) if cause.culprit.is_ours() || resolver.fault.is_some() => Blame::OurResolver,
-            Some(failure) if LookupStatus::from(failure).is_undecided() => Blame::Outage,
-            Some(_) | None => Blame::Destination,
-        },
-        DaneVerdict::NotReached
-        | DaneVerdict::Verify
-        | DaneVerdict::VerifyHostOnly
-        | DaneVerdict::EncryptNoUsable
-        | DaneVerdict::Skip(_)
-        | DaneVerdict::Softfail(_) => match cause.finality {
+    match &cause.cause {
+        Cause::Dns(_, failure) if failure.culprit.is_ours() || resolver.fault.is_some() => Blame::OurResolver,
+        Cause::Dns(_, failure) if LookupStatus::from(&failure.cause).is_undecided() => Blame::Outage,
+        Cause::Dns(..) | Cause::Policy(_) | Cause::Tls(_) => Blame::Destination,
+        Cause::Ours(_) => Blame::Outage,
+        Cause::Destination(_) | Cause::Connection(_) | Cause::Smtp(_) => match cause.finality() {
             Finality::Transient => Blame::Outage,
             Finality::Permanent | Finality::Security => Blame::Destination,
         },
@@ -144,29 +139,10 @@ fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
 /// Why nothing would be delivered. Where our own resolver fails, that comes first.
 fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
     match &resolver.fault {
-        Some(fault) if blame(cause, resolver) == Blame::OurResolver && !cause.culprit.is_ours() => {
+        Some(fault) if blame(cause, resolver) == Blame::OurResolver && !cause.cause.culprit().is_ours() => {
             format!("our own resolver fails: {fault}; {}", cause.reason)
         }
-        Some(_) | None => cause.reason.clone(),
-    }
-}
-
-fn lookup_failure(cause: &FailCause) -> Option<&LookupFailure> {
-    match cause {
-        FailCause::MxLookup(failure) | FailCause::AddressLookup(failure) | FailCause::TlsaLookup(failure) => {
-            Some(failure)
-        }
-        FailCause::InsecureMx
-        | FailCause::InsecureHost
-        | FailCause::NoSecureTlsa
-        | FailCause::NoUsableTlsa
-        | FailCause::NoMatchingTlsa
-        | FailCause::StarttlsNotOffered
-        | FailCause::StarttlsRefused
-        | FailCause::TlsHandshake(_)
-        | FailCause::NameMismatch
-        | FailCause::Expired
-        | FailCause::Untrusted => None,
+        Some(_) | None => cause.reason.to_string(),
     }
 }
 

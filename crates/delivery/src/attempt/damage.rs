@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use mail::EnhancedStatus;
-use policy::cause::Failure;
 use spool::{Damage, Lease};
 
 use super::pending::Pending;
 use super::{Attempted, Ending, RecipientResult};
-use crate::failure::SessionFailure;
+use crate::failure::damaged;
 use crate::record::HostRecord;
 
 impl<'a> Attempted<'a> {
@@ -25,6 +23,7 @@ impl<'a> Attempted<'a> {
         });
         Self {
             results: results.collect(),
+            sessions: Vec::new(),
             damage: Some(damage),
         }
     }
@@ -47,8 +46,5 @@ pub(super) fn end_all<'p, 'a: 'p>(
 }
 
 fn ending(damage: Damage) -> Ending {
-    Ending::Failed(Failure::outage(
-        EnhancedStatus::new(4, 3, 0),
-        SessionFailure::Damaged(damage).to_string(),
-    ))
+    Ending::Failed(Arc::new(damaged(damage)))
 }

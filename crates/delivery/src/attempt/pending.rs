@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mail::EnhancedStatus;
-use policy::cause::Failure;
+use mail::cause::{Cause, OurFault};
 use policy::conclude::conclude;
+use policy::failure::Failure;
 use spool::{Lease, LeasedRecipient, RecipientIndex};
 
 use super::{Ending, RecipientResult, SuccessReport};
@@ -25,7 +25,7 @@ pub(super) struct Pending<'a> {
 /// A failure with the host at which it happened.
 #[derive(Debug, Clone)]
 pub(super) struct RecipientFailure {
-    pub(super) failure: Failure,
+    pub(super) failure: Arc<Failure>,
     pub(super) record: Arc<HostRecord>,
 }
 
@@ -57,12 +57,12 @@ pub(super) fn open<'p, 'a>(
 /// Everybody who is not done has failed here.
 pub(super) fn fail_all<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
-    failure: &Failure,
+    failure: &Arc<Failure>,
     record: &Arc<HostRecord>,
 ) {
     for recipient in open {
         recipient.failed(RecipientFailure {
-            failure: failure.clone(),
+            failure: Arc::clone(failure),
             record: Arc::clone(record),
         });
     }
@@ -72,11 +72,11 @@ pub(super) fn fail_all<'p, 'a: 'p>(
 /// last speaks, and this one stands before all others.
 pub(super) fn fail_all_quietly<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
-    failure: &Failure,
+    failure: &Arc<Failure>,
     record: &Arc<HostRecord>,
 ) {
     for recipient in open {
-        let (failure, record) = (failure.clone(), Arc::clone(record));
+        let (failure, record) = (Arc::clone(failure), Arc::clone(record));
         let before = RecipientFailure { failure, record };
         recipient.failure = conclude(std::iter::once(before).chain(recipient.failure.take()));
     }
@@ -110,7 +110,7 @@ impl<'a> Pending<'a> {
             // Never so far; and if it were, no reason to give the message up.
             None => RecipientResult {
                 recipient: self.recipient,
-                ending: Ending::Failed(Failure::outage(EnhancedStatus::new(4, 4, 1), "no host was tried")),
+                ending: Ending::Failed(Arc::new(Cause::Ours(OurFault::NothingTried).into())),
                 record: Arc::new(HostRecord::none(route)),
             },
         }
@@ -118,15 +118,14 @@ impl<'a> Pending<'a> {
 
     /// Takes in what a server said.
     pub(super) fn take(&mut self, verdict: Verdict, round: &Round<'_>, taken: &Taken<'_>) {
-        let standing = round.standing(true);
         let ending = match verdict {
             Verdict::Accepted(reply) => Ending::Sent {
                 reply,
                 success_report: taken.success_report,
             },
             Verdict::Failed(failure) => {
-                let failure = failure.into_failure(standing);
-                if !failure.is_permanent() || failure.reply_code.is_none() {
+                let failure = Arc::new(failure.into_failure(round.cleared()));
+                if !failure.is_permanent() || failure.cause.reply_code().is_none() {
                     let record = Arc::clone(taken.record);
                     self.failed(RecipientFailure { failure, record });
                     return;
@@ -134,13 +133,16 @@ impl<'a> Pending<'a> {
                 Ending::Failed(failure)
             }
             // No further host may be tried now.
-            Verdict::Open(failure) => {
-                let mut failure = failure.into_failure(standing);
-                failure
-                    .reason
-                    .push_str("; the server may have taken the message all the same");
-                Ending::Failed(failure)
+            Verdict::Open(mut failure) => {
+                failure.reason = format!(
+                    "{}; the server may have taken the message all the same",
+                    failure.reason
+                )
+                .into();
+                Ending::Failed(Arc::new(failure.into_failure(round.cleared())))
             }
+            // That ends the attempt for everybody, whatever this server has to do with it.
+            Verdict::Damaged(_) => return,
         };
         self.done = Some(RecipientResult {
             recipient: self.recipient,

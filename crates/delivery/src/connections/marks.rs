@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mail::Cause;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -14,17 +15,17 @@ const HOSTS: usize = 10_000;
 
 /// Broken handshakes of the last 24 hours, by address.
 #[derive(Debug, Default)]
-pub(crate) struct HandshakeMarks(Mutex<HashMap<IpAddr, (String, Instant)>>);
+pub(crate) struct HandshakeMarks(Mutex<HashMap<IpAddr, (Cause, Instant)>>);
 
 impl HandshakeMarks {
     /// Remembers that the handshake with `address` broke in this way; true if it did so before.
-    pub(crate) fn mark(&self, address: IpAddr, way: &str) -> bool {
+    pub(crate) fn mark(&self, address: IpAddr, way: &Cause) -> bool {
         let mut marks = self.0.lock();
         if marks.len() >= HOSTS && !marks.contains_key(&address) {
             marks.clear();
         }
-        let before = marks.insert(address, (way.to_owned(), Instant::now()));
-        before.is_some_and(|(so, when)| so == way && when.elapsed() < MEMORY)
+        let before = marks.insert(address, (way.clone(), Instant::now()));
+        before.is_some_and(|(so, when)| so == *way && when.elapsed() < MEMORY)
     }
 
     /// Forgets all.
@@ -36,16 +37,20 @@ impl HandshakeMarks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mail::cause::{BrokenHandshake, TlsFault};
 
     #[test]
     fn only_the_same_way_counts() {
         let marks = HandshakeMarks::default();
+        let broken = |handshake| Cause::Tls(TlsFault::Handshake(handshake));
+        let not_tls = broken(BrokenHandshake::NotTls);
+        let alert = broken(BrokenHandshake::Alert("handshake_failure".to_owned()));
         let address = IpAddr::from([192, 0, 2, 1]);
-        assert!(!marks.mark(address, "not TLS"));
-        assert!(marks.mark(address, "not TLS"));
-        assert!(!marks.mark(address, "handshake_failure"));
-        assert!(!marks.mark(IpAddr::from([192, 0, 2, 2]), "handshake_failure"));
+        assert!(!marks.mark(address, &not_tls));
+        assert!(marks.mark(address, &not_tls));
+        assert!(!marks.mark(address, &alert));
+        assert!(!marks.mark(IpAddr::from([192, 0, 2, 2]), &alert));
         marks.clear();
-        assert!(!marks.mark(address, "handshake_failure"));
+        assert!(!marks.mark(address, &alert));
     }
 }

@@ -1,7 +1,7 @@
 //! Connections: from an address to a session that may send.
 //!
 //! 1. [`places`]: the right to have one connection open, in all and at one address; [`source`]: the local address.
-//! 2. [`opening`]: connection, greeting, EHLO, STARTTLS; [`wire`]: octets and replies; [`stage`]: where in a session.
+//! 2. [`opening`]: connection, greeting, EHLO, STARTTLS; [`wire`]: octets and replies.
 //! 3. [`tls`]: the handshake; [`clearance`]: what it achieved.
 //! 4. [`session`]: the states, of which only the last can send.
 //! 5. [`walk`]: all of this one after the other; [`marks`]: in which way handshakes broke, by which a session may go on in
@@ -13,7 +13,6 @@ mod opening;
 mod places;
 mod session;
 mod source;
-pub mod stage;
 mod tls;
 mod walk;
 mod wire;

@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use mail::DomainPart;
+use mail::cause::{Cause, SmtpFault, TlsFault};
+use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
 use smtp::{Command, Extension, Extensions, Reply};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::session::{Greeted, Secured};
-use super::stage::Stage;
 use super::tls::{Peer, TlsClient};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
@@ -59,7 +59,7 @@ impl Caller {
         address: SocketAddr,
         source: Option<IpAddr>,
     ) -> Result<TcpStream, SessionFailure> {
-        let unreachable = |error: std::io::Error| SessionFailure::Unreachable(describe(&error));
+        let unreachable = |error| SessionFailure::unreachable(&error);
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()
         } else {
@@ -71,7 +71,7 @@ impl Caller {
         }
         let stream = match timeout(self.timeouts.connect, socket.connect(address)).await {
             Ok(connected) => connected.map_err(unreachable)?,
-            Err(_) => return Err(SessionFailure::TimedOut(Stage::Connect)),
+            Err(_) => return Err(Cause::timed_out(Stage::Connect).into()),
         };
         // Commands are small and waited for: batching them in the kernel only delays.
         let _ = stream.set_nodelay(true);
@@ -82,7 +82,7 @@ impl Caller {
     async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
         if greeting.code.class() != 2 {
-            return Err(SessionFailure::Refused(Stage::Banner, greeting));
+            return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }
         let reply = hello(wire, &Command::Ehlo(&self.hostname)).await?;
         if reply.code.class() == 2 {
@@ -90,13 +90,13 @@ impl Caller {
         }
         let unknown = matches!(reply.code.get(), 500 | 502 | 504 | 550);
         if requirement != Requirement::Opportunistic || !unknown {
-            return Err(SessionFailure::Refused(Stage::Ehlo, reply));
+            return Err(SessionFailure::refused(Stage::Ehlo, &reply));
         }
         let reply = hello(wire, &Command::Helo(&self.hostname)).await?;
         if reply.code.class() == 2 {
             Ok(Extensions::none())
         } else {
-            Err(SessionFailure::Refused(Stage::Ehlo, reply))
+            Err(SessionFailure::refused(Stage::Ehlo, &reply))
         }
     }
 
@@ -112,7 +112,7 @@ impl Caller {
             return Ok(Secured::in_clear(greeted, fail));
         }
         if !greeted.extensions.offers(Extension::StartTls) {
-            return in_clear_or_fail(greeted, requirement, SessionFailure::StarttlsNotOffered).await;
+            return in_clear_or_fail(greeted, requirement, TlsFault::NotOffered.into()).await;
         }
         let began = Instant::now();
         let Greeted { wire, extensions } = &mut greeted;
@@ -121,17 +121,18 @@ impl Caller {
             .await?;
         if optional && reply.code.get() == 421 {
             // The session is over; whether a new one may go on in clear is a question of its own.
-            return Err(SessionFailure::Closed(Stage::Starttls));
+            return Err(Cause::closed(Stage::Starttls).into());
         }
         if reply.code.get() != 220 {
-            return in_clear_or_fail(greeted, requirement, SessionFailure::StarttlsRefused(reply)).await;
+            let refused = SessionFailure::starttls_refused(&reply);
+            return in_clear_or_fail(greeted, requirement, refused).await;
         }
         let stream = greeted.wire.into_plain()?;
         let shaking = self.tls.handshake(stream, peer, requirement);
         let left = self.timeouts.starttls.saturating_sub(began.elapsed());
         let handshaken = match timeout(left, shaking).await {
             Ok(handshaken) => handshaken?,
-            Err(_) => return Err(SessionFailure::TimedOut(Stage::Starttls)),
+            Err(_) => return Err(Cause::timed_out(Stage::Starttls).into()),
         };
         Secured::over_tls(handshaken, &self.hostname, self.timeouts.clone()).await
     }
@@ -148,7 +149,7 @@ async fn in_clear_or_fail(
     failure: SessionFailure,
 ) -> Result<Secured, SessionFailure> {
     if requirement == Requirement::Opportunistic {
-        return Ok(Secured::in_clear(greeted, failure.tlsfail()));
+        return Ok(Secured::in_clear(greeted, failure.cause.tlsfail()));
     }
     leave(greeted.wire, &failure).await;
     Err(failure)
@@ -156,30 +157,23 @@ async fn in_clear_or_fail(
 
 /// Ends a session politely where the server still listens.
 async fn leave(wire: Wire, failure: &SessionFailure) {
-    match failure {
-        SessionFailure::Refused(..)
-        | SessionFailure::StarttlsNotOffered
-        | SessionFailure::StarttlsRefused(_) => wire.quit().await,
-        SessionFailure::Unreachable(_)
-        | SessionFailure::TimedOut(_)
-        | SessionFailure::Closed(_)
-        | SessionFailure::Protocol(..)
-        | SessionFailure::ResponseInjection
-        | SessionFailure::Handshake(_)
-        | SessionFailure::Unauthenticated(_)
-        | SessionFailure::TooLarge(_)
-        | SessionFailure::No8BitMime
-        | SessionFailure::NoSmtpUtf8(_)
-        | SessionFailure::Content(_)
-        | SessionFailure::Damaged(_) => {}
-    }
-}
-
-/// The system's words without its error number.
-fn describe(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
+    match &failure.cause {
+        Cause::Smtp(SmtpFault::Refused { .. }) | Cause::Tls(TlsFault::NotOffered | TlsFault::Refused(_)) => {
+            wire.quit().await;
+        }
+        Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        | Cause::Tls(
+            TlsFault::DataBeforeHandshake
+            | TlsFault::TimedOut
+            | TlsFault::Closed
+            | TlsFault::Protocol(_)
+            | TlsFault::Handshake(_)
+            | TlsFault::Unproven(_),
+        )
+        | Cause::Ours(_)
+        | Cause::Dns(..)
+        | Cause::Destination(_)
+        | Cause::Policy(_)
+        | Cause::Connection(_) => {}
     }
 }

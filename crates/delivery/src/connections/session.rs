@@ -65,13 +65,13 @@
 
 use std::time::Duration;
 
-use mail::DomainPart;
+use mail::cause::{Cause, OurFault};
+use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
 use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
 use super::places::Places;
-use super::stage::Stage;
 use super::tls::{Handshaken, TlsFacts};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
@@ -135,7 +135,7 @@ impl Secured {
         let reply = wire.command(&hello, &Extensions::none(), Stage::Ehlo).await?;
         if reply.code.class() != 2 {
             wire.quit().await;
-            return Err(SessionFailure::Refused(Stage::Ehlo, reply));
+            return Err(SessionFailure::refused(Stage::Ehlo, &reply));
         }
         Ok(Self {
             wire,
@@ -152,8 +152,7 @@ impl Secured {
         places: Places,
     ) -> Result<ClearedSession, SessionFailure> {
         if !self.achieved.meets(requirement) {
-            let words = "the connection does not meet its requirement";
-            return Err(SessionFailure::Handshake(words.to_owned()));
+            return Err(Cause::Ours(OurFault::NoProof).into());
         }
         Ok(ClearedSession {
             wire: self.wire,

@@ -9,6 +9,7 @@ use dane::{
     VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
 };
 use mail::Domain;
+use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
 use parking_lot::Mutex;
 use policy::decision::Requirement;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -19,6 +20,11 @@ use tokio_rustls::client::TlsStream;
 
 use super::clearance::Achieved;
 use crate::failure::SessionFailure;
+
+/// A check that passed has to leave a proof.
+const NO_PROOF: Cause = Cause::Ours(OurFault::NoProof);
+/// Where the TLSA base domain cannot stand in a certificate, there is nobody to verify.
+const NO_REFERENCE: Cause = Cause::Tls(TlsFault::Unproven(Unproven::NoReference));
 
 /// What every handshake shares.
 #[derive(Clone)]
@@ -157,17 +163,14 @@ impl TlsClient {
         let webpki = self
             .webpki
             .as_ref()
-            .ok_or_else(|| SessionFailure::Handshake("no WebPKI roots".to_owned()))?;
-        let host = peer
-            .host
-            .ok_or_else(|| SessionFailure::Handshake("no host name to verify".to_owned()))?;
-        let name = usable_name(host)?;
+            .ok_or(Cause::Ours(OurFault::NoRoots))?;
+        let name = name_to_verify(peer)?;
         let verifier = PkixVerifier::new(webpki, name.clone());
         let stream = connect(stream, self.configs.pkix(&verifier), name)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
-        let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
+        let proof = verifier.proof(stream.get_ref().1).ok_or(NO_PROOF)?;
         let facts = TlsFacts {
             valid: Some(VerifyCode::OK),
             ..session_facts(stream.get_ref().1)
@@ -185,13 +188,14 @@ impl TlsClient {
         peer: &Peer<'_>,
         requirement: Requirement,
     ) -> Result<Handshaken, SessionFailure> {
-        let dane = peer.dane.ok_or_else(unproven)?;
+        let dane = peer.dane.ok_or(NO_REFERENCE)?;
         let verifier = self.dane_verifier(dane, peer, requirement)?;
-        let stream = connect(stream, self.configs.dane(&verifier), usable_name(&dane.base)?)
+        let name = server_name(dane.base.as_str()).map_err(|_| NO_REFERENCE)?;
+        let stream = connect(stream, self.configs.dane(&verifier), name)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
-        let proof = verifier.proof(stream.get_ref().1).ok_or_else(unproven)?;
+        let proof = verifier.proof(stream.get_ref().1).ok_or(NO_PROOF)?;
         let facts = TlsFacts {
             valid: Some(VerifyCode::OK),
             matched: Some(proof.matched().record.fingerprint().to_string()),
@@ -217,13 +221,12 @@ impl TlsClient {
         let webpki = self
             .webpki
             .as_ref()
-            .ok_or_else(|| SessionFailure::Handshake("no WebPKI roots".to_owned()))?;
-        let host = peer.host.ok_or_else(unproven)?;
+            .ok_or(Cause::Ours(OurFault::NoRoots))?;
         Ok(DaneVerifier::and_webpki(
             set,
             references,
             webpki,
-            usable_name(host)?,
+            name_to_verify(peer)?,
         ))
     }
 }
@@ -237,8 +240,10 @@ fn sni(peer: &Peer<'_>) -> ServerName<'static> {
     }
 }
 
-fn usable_name(name: &Domain) -> Result<ServerName<'static>, SessionFailure> {
-    server_name(name.as_str()).map_err(|error| SessionFailure::Handshake(error.to_string()))
+/// The name that a certificate of the WebPKI must bear.
+fn name_to_verify(peer: &Peer<'_>) -> Result<ServerName<'static>, Cause> {
+    let name = peer.host.and_then(|host| server_name(host.as_str()).ok());
+    name.ok_or(Cause::Policy(Demand::NoName))
 }
 
 async fn connect(
@@ -249,34 +254,30 @@ async fn connect(
     TlsConnector::from(config).connect(name, stream).await
 }
 
-fn unproven() -> SessionFailure {
-    SessionFailure::Handshake("the handshake proved nothing".to_owned())
-}
-
 fn refused_or_broken(refusal: Option<Refusal>, error: io::Error) -> SessionFailure {
-    refusal.map_or_else(|| broken(error), SessionFailure::Unauthenticated)
+    refusal.map_or_else(|| broken(error), SessionFailure::unproven)
 }
 
 /// The alert, or the error in a few words of ours.
 #[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
 fn broken(error: io::Error) -> SessionFailure {
-    let words = match error
+    let broken = match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        Some(rustls::Error::AlertReceived(alert)) => alert_name(*alert),
-        Some(rustls::Error::PeerIncompatible(_)) => "no common parameters".to_owned(),
-        Some(rustls::Error::InvalidMessage(_)) => "not TLS".to_owned(),
-        Some(rustls::Error::PeerMisbehaved(_)) => "protocol violation".to_owned(),
-        Some(_) => "handshake error".to_owned(),
+        Some(rustls::Error::AlertReceived(alert)) => BrokenHandshake::Alert(alert_name(*alert)),
+        Some(rustls::Error::PeerIncompatible(_)) => BrokenHandshake::NothingInCommon,
+        Some(rustls::Error::InvalidMessage(_)) => BrokenHandshake::NotTls,
+        Some(rustls::Error::PeerMisbehaved(_)) => BrokenHandshake::Misbehaved,
+        Some(_) => BrokenHandshake::Other("handshake error".to_owned()),
         None => match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                "connection closed".to_owned()
+                BrokenHandshake::Closed
             }
-            kind => kind.to_string(),
+            kind => BrokenHandshake::Other(kind.to_string()),
         },
     };
-    SessionFailure::Handshake(words)
+    TlsFault::Handshake(broken).into()
 }
 
 /// The name that TLS gives the alert (RFC 8446 §6): `HandshakeFailure` becomes `handshake_failure`.

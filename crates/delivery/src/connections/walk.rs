@@ -93,15 +93,15 @@ impl Connections {
             .await;
         let secured = match opened {
             Ok(secured) => secured,
-            Err(failure) if requirement == Requirement::Opportunistic && failure.broke_handshake() => {
+            Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);
                 };
-                let seen_before = self.marks.mark(peer.address(), &failure.to_string());
+                let seen_before = self.marks.mark(peer.address(), &failure.cause);
                 if !in_clear.is_allowed(seen_before) {
                     return Err(failure);
                 }
-                let avoid = Handshake::Avoid(failure.tlsfail());
+                let avoid = Handshake::Avoid(failure.cause.tlsfail());
                 self.caller.open(peer, source, requirement, avoid).await?
             }
             Err(failure) => return Err(failure),

@@ -6,15 +6,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use mail::Stage;
+use mail::cause::{Cause, TlsFault};
 use smtp::{Command, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::stage::Stage;
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
+
+/// What the reply to EHLO may take in memory, in octets: every keyword counts. It is held while it is read.
+const EHLO_KEPT: usize = 16 * 1024;
 
 /// A connection in clear or under TLS.
 pub(super) enum Stream {
@@ -101,7 +105,7 @@ impl Wire {
         match timeout(self.timeouts.of(stage), sending).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(SessionFailure::from_io(stage, &error)),
-            Err(_) => Err(SessionFailure::TimedOut(stage)),
+            Err(_) => Err(Cause::timed_out(stage).into()),
         }
     }
 
@@ -118,21 +122,21 @@ impl Wire {
     ) -> Result<Reply, SessionFailure> {
         match timeout(limit, self.read_reply(stage)).await {
             Ok(result) => result,
-            Err(_) => Err(SessionFailure::TimedOut(stage)),
+            Err(_) => Err(Cause::timed_out(stage).into()),
         }
     }
 
     async fn read_reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
-        self.replies.keep(stage.kept());
+        self.replies.keep(kept(stage));
         loop {
             match self.replies.parse(&mut self.input) {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) => {}
-                Err(error) => return Err(SessionFailure::Protocol(stage, error.to_string())),
+                Err(error) => return Err(Cause::protocol(stage, error.to_string()).into()),
             }
             self.input.reserve(1024);
             match self.stream.read_buf(&mut self.input).await {
-                Ok(0) => return Err(SessionFailure::Closed(stage)),
+                Ok(0) => return Err(Cause::closed(stage).into()),
                 Ok(_) => {}
                 Err(error) => return Err(SessionFailure::from_io(stage, &error)),
             }
@@ -158,7 +162,7 @@ impl Wire {
     pub(super) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
         match self.stream {
             Stream::Plain(stream) if self.input.is_empty() => Ok(stream),
-            Stream::Plain(_) | Stream::Tls(_) => Err(SessionFailure::ResponseInjection),
+            Stream::Plain(_) | Stream::Tls(_) => Err(TlsFault::DataBeforeHandshake.into()),
         }
     }
 
@@ -168,5 +172,22 @@ impl Wire {
             .command(&Command::Quit, &Extensions::none(), Stage::Quit)
             .await;
         let _ = timeout(self.timeouts.quit, self.stream.shutdown()).await;
+    }
+}
+
+/// How many octets of a reply at this stage are kept.
+fn kept(stage: Stage) -> usize {
+    match stage {
+        Stage::Ehlo => EHLO_KEPT,
+        Stage::Connect
+        | Stage::Banner
+        | Stage::Starttls
+        | Stage::Mail
+        | Stage::Rcpt
+        | Stage::Data
+        | Stage::Body
+        | Stage::FinalDot
+        | Stage::Rset
+        | Stage::Quit => smtp::reply::KEPT,
     }
 }

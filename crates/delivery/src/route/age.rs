@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use dns::{Answer, Lookup, Resolver};
 use jiff::civil::Date;
-use mail::{EnhancedStatus, NextHop};
+use mail::NextHop;
+use mail::cause::{Cause, NoWay, OurFault};
 use policy::Policy;
-use policy::cause::Failure;
 use policy::decision::Decision;
+use policy::failure::Failure;
 use tokio::time::Instant;
 
 use super::{Candidate, Route, RouteHost, find};
@@ -71,19 +72,12 @@ impl Route {
 
 /// The destination has changed between the look-ups.
 fn gone() -> Failure {
-    Failure::outage(
-        EnhancedStatus::new(4, 4, 4),
-        "the destination has no such host at this address any more",
-    )
+    Cause::Destination(NoWay::HostGone).into()
 }
 
 /// An attempt whose time is over.
 pub(crate) fn too_late() -> Failure {
-    let reason = format!(
-        "no connection could be begun within {} minutes of the look-ups; they are made again at the next attempt",
-        BEGIN_WITHIN.as_secs() / 60
-    );
-    Failure::outage(EnhancedStatus::new(4, 4, 5), reason)
+    Cause::Ours(OurFault::TooLate(BEGIN_WITHIN.as_secs() / 60)).into()
 }
 
 impl RouteHost {

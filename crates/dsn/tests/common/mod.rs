@@ -10,8 +10,9 @@
 
 use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
+use mail::cause::{Cause, DaneFlaw, TlsFault, Unproven};
 use mail::{
-    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
     QueueId, ReplyCode, Ret,
 };
 
@@ -90,7 +91,7 @@ pub fn refused() -> RecipientReport {
         diagnostic: Diagnostic::reply(ReplyCode::new(550).unwrap(), &texts),
         remote_mta: Some(DomainPart::parse("mx.example.com").unwrap()),
         verdict: DaneVerdict::Verify,
-        culprit: Culprit::Elsewhere,
+        cause: None,
         tlsa_base: Some(Domain::parse("mx.example.com").unwrap()),
         last_attempt: Some(now()),
     }
@@ -108,7 +109,7 @@ pub fn expired() -> RecipientReport {
         ),
         remote_mta: Some(DomainPart::parse("mail.example.net").unwrap()),
         verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
-        culprit: Culprit::Elsewhere,
+        cause: Some(Cause::Tls(TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)))),
         tlsa_base: Some(Domain::parse("mail.example.net").unwrap()),
         last_attempt: Some(now()),
     }
@@ -124,7 +125,7 @@ pub fn unreachable(action: Action) -> RecipientReport {
         diagnostic: Diagnostic::Relay("the MX look-up failed: timeout".to_owned()),
         remote_mta: None,
         verdict: DaneVerdict::NotReached,
-        culprit: Culprit::Elsewhere,
+        cause: None,
         tlsa_base: None,
         last_attempt: None,
     }

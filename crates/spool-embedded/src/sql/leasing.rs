@@ -144,7 +144,7 @@ fn noticed_recipients(connection: &Connection, id: QueueId) -> Result<Vec<Notice
                 status,
                 reply_code: reply_code.and_then(ReplyCode::new),
                 enhanced,
-                reason: text(id, row, 7)?.to_owned(),
+                reason: text(id, row, 7)?.into(),
             },
             notice,
         });

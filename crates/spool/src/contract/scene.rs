@@ -139,7 +139,7 @@ pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) 
         action,
         remote_mta: Some(mail::DomainPart::parse("mx.b.example").unwrap()),
         verdict: DaneVerdict::Verify,
-        culprit: mail::Culprit::Elsewhere,
+        cause: None,
         tlsa_base: Some("mx.b.example".parse().unwrap()),
         last_attempt: "2026-03-01T16:00:00.000001Z".parse().unwrap(),
     };

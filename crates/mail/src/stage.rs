@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Where in a session something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The TCP connection.
     Connect,
@@ -27,28 +30,6 @@ pub enum Stage {
     Rset,
     /// QUIT.
     Quit,
-}
-
-/// What the reply to EHLO may take in memory, in octets: every keyword counts. It is held while it is read.
-const EHLO_KEPT: usize = 16 * 1024;
-
-impl Stage {
-    /// How many octets of a reply at this stage are kept.
-    pub(super) fn kept(self) -> usize {
-        match self {
-            Self::Ehlo => EHLO_KEPT,
-            Self::Connect
-            | Self::Banner
-            | Self::Starttls
-            | Self::Mail
-            | Self::Rcpt
-            | Self::Data
-            | Self::Body
-            | Self::FinalDot
-            | Self::Rset
-            | Self::Quit => smtp::reply::KEPT,
-        }
-    }
 }
 
 impl fmt::Display for Stage {

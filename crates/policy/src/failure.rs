@@ -1,0 +1,243 @@
+//! A failure: its cause, how far the host had come by then, and what follows from both for the message and the log.
+
+use std::sync::Arc;
+
+use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault};
+use mail::{DaneVerdict, EnhancedStatus, SkipReason, Stage};
+
+use crate::requirement::Requirement;
+
+/// One failure, ready for the log, the queue and the DSN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub cause: Cause,
+    /// How far it had come.
+    pub standing: Standing,
+    /// In plain words, or the server's own; shared by all recipients to whom it applies.
+    pub reason: Arc<str>,
+}
+
+/// How far a host had come when it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody was connected to.
+    Apart,
+    /// It had not met its requirement.
+    Uncleared {
+        /// What the connection had to achieve.
+        requirement: Requirement,
+        /// What the log would have said on success.
+        planned: DaneVerdict,
+    },
+    /// It had: the log says what it would have said on success.
+    Cleared(DaneVerdict),
+}
+
+/// What a failure means for the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finality {
+    /// Trying again will not help.
+    Permanent,
+    /// An outage: try again.
+    Transient,
+    /// A security rule was not met: try again, and say so before anything else.
+    Security,
+}
+
+impl Failure {
+    /// What it means for the message. Nothing that is said before the requirement is met can fail it, but one: a 521
+    /// greeting where nothing had to be authenticated (RFC 7504 §3).
+    pub fn finality(&self) -> Finality {
+        match &self.cause {
+            Cause::Ours(OurFault::NoRoots | OurFault::NoProof) => Finality::Security,
+            Cause::Ours(
+                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+            )
+            | Cause::Connection(_)
+            | Cause::Destination(NoWay::HostGone) => Finality::Transient,
+            Cause::Dns(Lookup::Tlsa, _) => Finality::Security,
+            Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
+            Cause::Dns(Lookup::Mx | Lookup::Address, _) => Finality::Transient,
+            Cause::Destination(
+                NoWay::NullMx | NoWay::NoSuchDomain(_) | NoWay::OwnMx | NoWay::NoAddresses,
+            ) => Finality::Permanent,
+            Cause::Policy(_) | Cause::Tls(_) => Finality::Security,
+            Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
+            Cause::Smtp(_) => Finality::Transient,
+        }
+    }
+
+    fn is_final(&self, fault: &SmtpFault) -> bool {
+        match (&self.standing, fault) {
+            (
+                Standing::Uncleared { requirement, .. },
+                SmtpFault::Refused {
+                    stage: Stage::Banner,
+                    code,
+                    ..
+                },
+            ) => code.get() == 521 && *requirement == Requirement::Opportunistic,
+            (Standing::Apart | Standing::Uncleared { .. }, _) => false,
+            (
+                Standing::Cleared(_),
+                SmtpFault::Refused {
+                    stage,
+                    code,
+                    enhanced,
+                },
+            ) => match stage {
+                // "Too many recipients" in its old form (RFC 5321 §4.5.3.1.10).
+                Stage::Rcpt if code.get() == 552 => enhanced.is_some_and(EnhancedStatus::is_storage),
+                Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::FinalDot => code.is_permanent(),
+                Stage::Connect
+                | Stage::Banner
+                | Stage::Ehlo
+                | Stage::Starttls
+                | Stage::Rset
+                | Stage::Quit => false,
+            },
+            (
+                Standing::Cleared(_),
+                SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_),
+            ) => true,
+        }
+    }
+
+    /// A failure that ends the message, as opposed to one that defers it.
+    pub fn is_permanent(&self) -> bool {
+        self.finality() == Finality::Permanent
+    }
+
+    /// The status as it is reported: its class follows from whether the failure is permanent.
+    pub fn reported_status(&self) -> EnhancedStatus {
+        let class = if self.is_permanent() { 5 } else { 4 };
+        self.cause.enhanced().with_class(class)
+    }
+
+    /// The value of `dane=`. A requirement of DANE's that was not met is a failure of DANE; otherwise what DANE had to say
+    /// stands, unless the server had to prove itself and never got so far.
+    pub fn verdict(&self) -> DaneVerdict {
+        match &self.standing {
+            Standing::Apart => match self.cause {
+                Cause::Policy(Demand::AddressLiteral | Demand::AddressName) => {
+                    DaneVerdict::Skip(SkipReason::AddressLiteral)
+                }
+                Cause::Policy(_)
+                | Cause::Ours(_)
+                | Cause::Dns(..)
+                | Cause::Destination(_)
+                | Cause::Connection(_)
+                | Cause::Tls(_)
+                | Cause::Smtp(_) => self.dane_failed(),
+            },
+            Standing::Uncleared { planned, .. } => self.unmet(planned),
+            Standing::Cleared(planned) => planned.clone(),
+        }
+    }
+
+    fn unmet(&self, planned: &DaneVerdict) -> DaneVerdict {
+        match (planned, &self.cause) {
+            (DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable, _)
+            // `insecure_mx = "encrypt"` demands TLS because of the TLSA records, though it does not use them.
+            | (DaneVerdict::Skip(SkipReason::InsecureMx), Cause::Tls(_)) => self.dane_failed(),
+            (
+                DaneVerdict::NotReached
+                | DaneVerdict::Skip(_)
+                | DaneVerdict::Softfail(_)
+                | DaneVerdict::Fail(_),
+                Cause::Connection(ConnectionFault::Unreachable(_) | ConnectionFault::TimedOut(Stage::Connect)),
+            ) => DaneVerdict::NotReached,
+            (
+                DaneVerdict::NotReached
+                | DaneVerdict::Skip(_)
+                | DaneVerdict::Softfail(_)
+                | DaneVerdict::Fail(_),
+                _,
+            ) => planned.clone(),
+        }
+    }
+
+    fn dane_failed(&self) -> DaneVerdict {
+        self.cause.dane().map_or(DaneVerdict::NotReached, DaneVerdict::Fail)
+    }
+}
+
+impl From<Cause> for Failure {
+    /// Before a connection.
+    fn from(cause: Cause) -> Self {
+        Self {
+            reason: cause.to_string().into(),
+            standing: Standing::Apart,
+            cause,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mail::cause::TlsFault;
+    use mail::{FailCause, ReplyCode};
+
+    fn refused(stage: Stage, code: u16, enhanced: Option<&str>) -> Cause {
+        Cause::Smtp(SmtpFault::Refused {
+            stage,
+            code: ReplyCode::new(code).unwrap(),
+            enhanced: enhanced.map(|code| code.parse().unwrap()),
+        })
+    }
+
+    fn failure(cause: Cause, standing: Standing) -> Failure {
+        Failure {
+            standing,
+            ..Failure::from(cause)
+        }
+    }
+
+    fn uncleared(requirement: Requirement, planned: DaneVerdict) -> Standing {
+        Standing::Uncleared { requirement, planned }
+    }
+
+    #[test]
+    fn nothing_unauthenticated_fails_a_message() {
+        use Requirement::{Dane, Opportunistic};
+        let verify = || DaneVerdict::Verify;
+        let skip = || DaneVerdict::Skip(SkipReason::InsecureHost);
+        for (cause, standing, permanent) in [
+            (refused(Stage::Banner, 521, None), uncleared(Opportunistic, skip()), true),
+            (refused(Stage::Banner, 521, None), uncleared(Dane, verify()), false),
+            (refused(Stage::Banner, 554, None), uncleared(Opportunistic, skip()), false),
+            (refused(Stage::Ehlo, 550, None), uncleared(Opportunistic, skip()), false),
+            (refused(Stage::Rcpt, 550, None), Standing::Cleared(verify()), true),
+            (refused(Stage::Rcpt, 450, None), Standing::Cleared(verify()), false),
+            (refused(Stage::Rcpt, 552, None), Standing::Cleared(verify()), false),
+            (refused(Stage::Rcpt, 552, Some("5.2.2")), Standing::Cleared(verify()), true),
+            (refused(Stage::Rset, 500, None), Standing::Cleared(verify()), false),
+            (Cause::Smtp(SmtpFault::TooLarge(1)), Standing::Cleared(verify()), true),
+        ] {
+            assert_eq!(failure(cause.clone(), standing).is_permanent(), permanent, "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn dane_has_failed_where_its_requirement_was_not_met() {
+        let not_offered = || Cause::Tls(TlsFault::NotOffered);
+        let failed = DaneVerdict::Fail(FailCause::StarttlsNotOffered);
+        let verdict = |cause, planned| failure(cause, uncleared(Requirement::Encrypted, planned)).verdict();
+        for planned in [
+            DaneVerdict::Verify,
+            DaneVerdict::VerifyHostOnly,
+            DaneVerdict::EncryptNoUsable,
+            DaneVerdict::Skip(SkipReason::InsecureMx),
+        ] {
+            assert_eq!(verdict(not_offered(), planned.clone()), failed, "{planned}");
+        }
+        let skip = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
+        assert_eq!(verdict(not_offered(), skip.clone()), skip);
+        for planned in [DaneVerdict::Verify, skip] {
+            assert_eq!(verdict(Cause::timed_out(Stage::Connect), planned), DaneVerdict::NotReached);
+        }
+    }
+}
