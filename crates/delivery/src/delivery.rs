@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
 use mail::event::{Level, Value};
-use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Source, Status};
+use mail::{DomainPart, Event, EventLog, QueueId, ReversePath, Source, Status};
 use policy::Policy;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::time::Instant;
@@ -15,10 +15,10 @@ use crate::attempt::{Deliverer, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
-use crate::record::{Delays, DeliveryLine};
-use crate::reports::{DelaysAlone, Reporter, Telling};
 use crate::route::LookUps;
-use crate::settle::{Settled, Settler};
+use crate::settle::reports::{DelaysAlone, Reporter, Telling};
+use crate::settle::{Delays, DeliveryLine, Settled, Settler};
+use crate::when::Job;
 
 /// What deliveries need from outside.
 pub struct Surroundings<S> {
@@ -46,14 +46,6 @@ pub(crate) struct Delivery<S> {
     config: DeliveryConfig,
     deliverer: Deliverer,
     reporter: Reporter<S>,
-}
-
-/// What is to be delivered: a part of a message, and the time for which it stands in the schedule.
-#[derive(Debug, Clone)]
-pub(crate) struct Job {
-    pub(crate) id: QueueId,
-    pub(crate) next_hop: Arc<NextHop>,
-    pub(crate) due: Millis,
 }
 
 /// What is left to do after a delivery or a report.

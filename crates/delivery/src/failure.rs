@@ -8,10 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
-use mail::cause::{
-    Cause, ConnectionFault, DaneFlaw, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
-};
 use mail::Stage;
+use mail::cause::{Cause, ConnectionFault, DaneFlaw, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw};
 use policy::failure::{Failure, Standing};
 use smtp::Reply;
 use spool::Damage;

@@ -165,7 +165,8 @@ impl Prober {
             Err(failure) => {
                 probe.valid = failure.valid;
                 probe.unprotected = failure.cause.tlsfail();
-                probe.later_in_clear = requirement == Requirement::Opportunistic && failure.cause.broke_handshake();
+                probe.later_in_clear =
+                    requirement == Requirement::Opportunistic && failure.cause.broke_handshake();
                 probe.failure = Some(failure.into_failure(Standing::Uncleared {
                     requirement,
                     planned: verdict.clone(),

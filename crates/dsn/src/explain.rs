@@ -69,9 +69,10 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
         Cause::Dns(_, failure) if failure.culprit.is_ours() => {
             Some(BrokenRule::new(OUR_RESOLVER, Mender::OurSystem))
         }
-        Cause::Dns(lookup, failure) => {
-            Some(BrokenRule::new(looked_up(*lookup, failure), mender(&failure.cause)))
-        }
+        Cause::Dns(lookup, failure) => Some(BrokenRule::new(
+            looked_up(*lookup, failure),
+            mender(&failure.cause),
+        )),
         Cause::Policy(demand) => Some(of_policy(*demand)),
         Cause::Tls(fault) => Some(match verdict {
             DaneVerdict::Fail(_) => BrokenRule::new(promised(fault), Mender::Receiver),
@@ -220,9 +221,7 @@ fn mender(failure: &LookupFailure) -> Mender {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mail::cause::{
-        BrokenHandshake, ConnectionFault, NoWay, SmtpFault, WebPkiFlaw,
-    };
+    use mail::cause::{BrokenHandshake, ConnectionFault, NoWay, SmtpFault, WebPkiFlaw};
     use mail::{FailCause, SkipReason, Stage};
     use std::collections::HashSet;
 
@@ -248,7 +247,8 @@ mod tests {
         let mut causes: Vec<Cause> = failures
             .into_iter()
             .flat_map(|failure| {
-                [Lookup::Mx, Lookup::Address, Lookup::Tlsa].map(|lookup| Cause::Dns(lookup, failure.clone().into()))
+                [Lookup::Mx, Lookup::Address, Lookup::Tlsa]
+                    .map(|lookup| Cause::Dns(lookup, failure.clone().into()))
             })
             .collect();
         causes.extend(
@@ -271,7 +271,9 @@ mod tests {
             Cause::Tls(TlsFault::Refused(mail::ReplyCode::new(454).unwrap())),
             Cause::Tls(TlsFault::DataBeforeHandshake),
             Cause::Tls(TlsFault::TimedOut),
-            Cause::Tls(TlsFault::Handshake(BrokenHandshake::Alert("handshake_failure".to_owned()))),
+            Cause::Tls(TlsFault::Handshake(BrokenHandshake::Alert(
+                "handshake_failure".to_owned(),
+            ))),
         ]);
         causes
     }
@@ -311,7 +313,10 @@ mod tests {
         let expired = Unproven::WebPki(WebPkiFlaw::Expired, "certificate expired".to_owned());
         let verdict = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
         for (cause, words) in [
-            (Cause::Tls(TlsFault::NotOffered), "over encrypted connections only"),
+            (
+                Cause::Tls(TlsFault::NotOffered),
+                "over encrypted connections only",
+            ),
             (
                 Cause::Tls(TlsFault::Handshake(BrokenHandshake::NotTls)),
                 "over encrypted connections only",

@@ -80,7 +80,9 @@ fn with_reason(reason: &str) -> RecipientReport {
     RecipientReport {
         diagnostic: Diagnostic::Relay(reason.to_owned()),
         verdict: DaneVerdict::Fail(FailCause::TlsHandshake(reason.to_owned())),
-        cause: Some(Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(reason.to_owned())))),
+        cause: Some(Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(
+            reason.to_owned(),
+        )))),
         ..refused()
     }
 }

@@ -94,7 +94,9 @@ fn told(verdict: &DaneVerdict, culprit: Culprit) -> Option<Cause> {
         FailCause::Expired => unproven(DaneFlaw::Expired),
         FailCause::Untrusted => unproven(DaneFlaw::Untrusted),
         FailCause::StarttlsNotOffered => Cause::Tls(TlsFault::NotOffered),
-        FailCause::StarttlsRefused => Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(failed.to_string()))),
+        FailCause::StarttlsRefused => {
+            Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(failed.to_string())))
+        }
         FailCause::TlsHandshake(words) => {
             Cause::Tls(TlsFault::Handshake(BrokenHandshake::Other(words.clone())))
         }

@@ -48,7 +48,7 @@ fn outcome(status: Status, code: Option<u16>, enhanced: &str, reason: &str) -> O
         status,
         reply_code: code.map(|code| ReplyCode::new(code).unwrap()),
         enhanced: enhanced.parse().unwrap(),
-        reason: reason.to_owned(),
+        reason: reason.into(),
     }
 }
 

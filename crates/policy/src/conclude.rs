@@ -34,12 +34,15 @@ fn weight(finality: Finality) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mail::cause::{Cause, Lookup, NoWay};
     use mail::LookupFailure;
+    use mail::cause::{Cause, Lookup, NoWay};
 
     #[test]
     fn permanent_only_if_all_are() {
-        let all: Vec<Failure> = vec![Cause::Destination(NoWay::NoAddresses).into(), Cause::Destination(NoWay::NoAddresses).into()];
+        let all: Vec<Failure> = vec![
+            Cause::Destination(NoWay::NoAddresses).into(),
+            Cause::Destination(NoWay::NoAddresses).into(),
+        ];
         assert!(conclude(all).is_some_and(|failure| failure.is_permanent()));
         let one_outage: Vec<Failure> = vec![
             Cause::Dns(Lookup::Address, LookupFailure::Timeout.into()).into(),

@@ -8,8 +8,8 @@ use mail::cause::{Cause, Demand, Lookup, NoWay};
 use mail::{DaneVerdict, LookupFailure, Security, SkipReason};
 
 use crate::conclude::conclude;
-use crate::failure::Failure;
 use crate::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use crate::failure::Failure;
 pub use crate::requirement::Requirement;
 use crate::settings::{DaneMode, InsecureMx, ModeSource, TlsFloor};
 
@@ -113,7 +113,9 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
             (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
-            (true, Security::Secure, Security::Secure) | (false, _, _) => stop(Cause::Destination(NoWay::OwnMx)),
+            (true, Security::Secure, Security::Secure) | (false, _, _) => {
+                stop(Cause::Destination(NoWay::OwnMx))
+            }
         },
         Destination::ImplicitMx {
             security: Security::Insecure,
@@ -174,8 +176,12 @@ pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
         mta_sts: host.mta_sts,
     };
     match &host.findings {
-        HostFindings::AddressLiteral if mode == DaneMode::Strict => pass_over(Cause::Policy(Demand::AddressLiteral)),
-        HostFindings::AddressName if mode == DaneMode::Strict => pass_over(Cause::Policy(Demand::AddressName)),
+        HostFindings::AddressLiteral if mode == DaneMode::Strict => {
+            pass_over(Cause::Policy(Demand::AddressLiteral))
+        }
+        HostFindings::AddressName if mode == DaneMode::Strict => {
+            pass_over(Cause::Policy(Demand::AddressName))
+        }
         HostFindings::AddressLiteral | HostFindings::AddressName => {
             rules.without_dane(SkipReason::AddressLiteral)
         }
@@ -230,7 +236,9 @@ impl Rules<'_> {
             },
             // A host that was not asked about cannot be one without records: that would be a downgrade.
             Tlsa::NotAsked => HostDecision {
-                action: Action::PassOver(Cause::Dns(Lookup::Tlsa, LookupFailure::Indeterminate.into()).into()),
+                action: Action::PassOver(
+                    Cause::Dns(Lookup::Tlsa, LookupFailure::Indeterminate.into()).into(),
+                ),
                 soft_fail: self.soft_fail(),
             },
             Tlsa::Absent if strict => pass_over(Cause::Policy(Demand::NoSecureTlsa)),

@@ -89,7 +89,9 @@ impl Failure {
             ) => match stage {
                 // "Too many recipients" in its old form (RFC 5321 §4.5.3.1.10).
                 Stage::Rcpt if code.get() == 552 => enhanced.is_some_and(EnhancedStatus::is_storage),
-                Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::FinalDot => code.is_permanent(),
+                Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::FinalDot => {
+                    code.is_permanent()
+                }
                 Stage::Connect
                 | Stage::Banner
                 | Stage::Ehlo
@@ -159,7 +161,9 @@ impl Failure {
     }
 
     fn dane_failed(&self) -> DaneVerdict {
-        self.cause.dane().map_or(DaneVerdict::NotReached, DaneVerdict::Fail)
+        self.cause
+            .dane()
+            .map_or(DaneVerdict::NotReached, DaneVerdict::Fail)
     }
 }
 
@@ -206,18 +210,58 @@ mod tests {
         let verify = || DaneVerdict::Verify;
         let skip = || DaneVerdict::Skip(SkipReason::InsecureHost);
         for (cause, standing, permanent) in [
-            (refused(Stage::Banner, 521, None), uncleared(Opportunistic, skip()), true),
-            (refused(Stage::Banner, 521, None), uncleared(Dane, verify()), false),
-            (refused(Stage::Banner, 554, None), uncleared(Opportunistic, skip()), false),
-            (refused(Stage::Ehlo, 550, None), uncleared(Opportunistic, skip()), false),
+            (
+                refused(Stage::Banner, 521, None),
+                uncleared(Opportunistic, skip()),
+                true,
+            ),
+            (
+                refused(Stage::Banner, 521, None),
+                uncleared(Dane, verify()),
+                false,
+            ),
+            (
+                refused(Stage::Banner, 554, None),
+                uncleared(Opportunistic, skip()),
+                false,
+            ),
+            (
+                refused(Stage::Ehlo, 550, None),
+                uncleared(Opportunistic, skip()),
+                false,
+            ),
             (refused(Stage::Rcpt, 550, None), Standing::Cleared(verify()), true),
-            (refused(Stage::Rcpt, 450, None), Standing::Cleared(verify()), false),
-            (refused(Stage::Rcpt, 552, None), Standing::Cleared(verify()), false),
-            (refused(Stage::Rcpt, 552, Some("5.2.2")), Standing::Cleared(verify()), true),
-            (refused(Stage::Rset, 500, None), Standing::Cleared(verify()), false),
-            (Cause::Smtp(SmtpFault::TooLarge(1)), Standing::Cleared(verify()), true),
+            (
+                refused(Stage::Rcpt, 450, None),
+                Standing::Cleared(verify()),
+                false,
+            ),
+            (
+                refused(Stage::Rcpt, 552, None),
+                Standing::Cleared(verify()),
+                false,
+            ),
+            (
+                refused(Stage::Rcpt, 552, Some("5.2.2")),
+                Standing::Cleared(verify()),
+                true,
+            ),
+            (
+                refused(Stage::Rset, 500, None),
+                Standing::Cleared(verify()),
+                false,
+            ),
+            (
+                Cause::Smtp(SmtpFault::TooLarge(1)),
+                Standing::Cleared(verify()),
+                true,
+            ),
         ] {
-            assert_eq!(failure(cause.clone(), standing).is_permanent(), permanent, "{cause:?}");
+            assert_eq!(
+                failure(cause.clone(), standing).is_permanent(),
+                permanent,
+                "{cause:?}"
+            );
         }
     }
 
@@ -237,7 +281,10 @@ mod tests {
         let skip = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
         assert_eq!(verdict(not_offered(), skip.clone()), skip);
         for planned in [DaneVerdict::Verify, skip] {
-            assert_eq!(verdict(Cause::timed_out(Stage::Connect), planned), DaneVerdict::NotReached);
+            assert_eq!(
+                verdict(Cause::timed_out(Stage::Connect), planned),
+                DaneVerdict::NotReached
+            );
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 
 use mail::{LookupFailure, Security};
-use policy::failure::{Failure, Finality};
 use policy::decision::{Action, Decision, HostDecision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use policy::failure::{Failure, Finality};
 use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, ModeSource, TlsFloor};
 
 const MODES: [DaneMode; 4] = [

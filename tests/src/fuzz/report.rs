@@ -4,8 +4,8 @@ use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::cause::{BrokenHandshake, Cause, ConnectionFault, Demand, Lookup, TlsFault};
 use mail::{
-    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, FailedLookup, LookupFailure, MailParameters, Mailbox,
-    Outcome, QueueId, ReplyCode, Ret, SkipReason, Status,
+    BodyType, Culprit, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, FailedLookup,
+    LookupFailure, MailParameters, Mailbox, Outcome, QueueId, ReplyCode, Ret, SkipReason, Status,
 };
 
 use super::input::Input;

@@ -4,8 +4,8 @@ use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::cause::{Cause, DaneFlaw, Lookup, TlsFault, Unproven};
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure,
-    MailParameters, Mailbox, QueueId, ReplyCode,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, LookupFailure, MailParameters,
+    Mailbox, QueueId, ReplyCode,
 };
 
 /// A message of 7 bits.

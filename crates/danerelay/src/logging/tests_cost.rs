@@ -43,7 +43,7 @@ fn sample() -> Delivery {
             status: Status::Sent,
             reply_code: Some(ReplyCode::new(250).unwrap()),
             enhanced: "2.0.0".parse().unwrap(),
-            reason: "250 2.0.0 Ok: queued as 4XYZ".to_owned(),
+            reason: "250 2.0.0 Ok: queued as 4XYZ".into(),
         },
         mx: Some(Security::Secure),
         base: Some(Domain::parse("mx1.example.nl").unwrap()),

@@ -8,24 +8,22 @@ use std::sync::Arc;
 use spool::{Damage, Lease};
 
 use super::pending::Pending;
-use super::{Attempted, Ending, RecipientResult};
+use super::record::HostRecord;
+use super::result::{Attempted, Ending, RecipientResult};
 use crate::failure::damaged;
-use crate::record::HostRecord;
 
-impl<'a> Attempted<'a> {
-    /// Nobody was looked up or connected to, because the damage was known before.
-    pub(super) fn without_content(lease: &'a Lease, damage: Damage, record: HostRecord) -> Self {
-        let (ending, record) = (ending(damage), Arc::new(record));
-        let results = lease.recipients.iter().map(|recipient| RecipientResult {
-            recipient,
-            ending: ending.clone(),
-            record: Arc::clone(&record),
-        });
-        Self {
-            results: results.collect(),
-            sessions: Vec::new(),
-            damage: Some(damage),
-        }
+/// Nobody was looked up or connected to, because the damage was known before.
+pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord) -> Attempted<'_> {
+    let (ending, record) = (ending(damage), Arc::new(record));
+    let results = lease.recipients.iter().map(|recipient| RecipientResult {
+        recipient,
+        ending: ending.clone(),
+        record: Arc::clone(&record),
+    });
+    Attempted {
+        results: results.collect(),
+        sessions: Vec::new(),
+        damage: Some(damage),
     }
 }
 

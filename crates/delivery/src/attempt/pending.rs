@@ -8,9 +8,9 @@ use policy::conclude::conclude;
 use policy::failure::Failure;
 use spool::{Lease, LeasedRecipient, RecipientIndex};
 
-use super::{Ending, RecipientResult, SuccessReport};
-use crate::record::HostRecord;
-use crate::round::Round;
+use super::record::HostRecord;
+use super::result::{Ending, RecipientResult, SuccessReport};
+use super::target::Target;
 use crate::route::Route;
 use crate::transaction::Verdict;
 
@@ -117,14 +117,14 @@ impl<'a> Pending<'a> {
     }
 
     /// Takes in what a server said.
-    pub(super) fn take(&mut self, verdict: Verdict, round: &Round<'_>, taken: &Taken<'_>) {
+    pub(super) fn take(&mut self, verdict: Verdict, target: &Target<'_>, taken: &Taken<'_>) {
         let ending = match verdict {
             Verdict::Accepted(reply) => Ending::Sent {
                 reply,
                 success_report: taken.success_report,
             },
             Verdict::Failed(failure) => {
-                let failure = Arc::new(failure.into_failure(round.cleared()));
+                let failure = Arc::new(failure.into_failure(target.cleared()));
                 if !failure.is_permanent() || failure.cause.reply_code().is_none() {
                     let record = Arc::clone(taken.record);
                     self.failed(RecipientFailure { failure, record });
@@ -139,7 +139,7 @@ impl<'a> Pending<'a> {
                     failure.reason
                 )
                 .into();
-                Ending::Failed(Arc::new(failure.into_failure(round.cleared())))
+                Ending::Failed(Arc::new(failure.into_failure(target.cleared())))
             }
             // That ends the attempt for everybody, whatever this server has to do with it.
             Verdict::Damaged(_) => return,

@@ -160,10 +160,7 @@ impl TlsClient {
         stream: TcpStream,
         peer: &Peer<'_>,
     ) -> Result<Handshaken, SessionFailure> {
-        let webpki = self
-            .webpki
-            .as_ref()
-            .ok_or(Cause::Ours(OurFault::NoRoots))?;
+        let webpki = self.webpki.as_ref().ok_or(Cause::Ours(OurFault::NoRoots))?;
         let name = name_to_verify(peer)?;
         let verifier = PkixVerifier::new(webpki, name.clone());
         let stream = connect(stream, self.configs.pkix(&verifier), name)
@@ -218,10 +215,7 @@ impl TlsClient {
         if requirement != Requirement::DaneAndPkix {
             return Ok(DaneVerifier::new(set, references, self.configs.provider()));
         }
-        let webpki = self
-            .webpki
-            .as_ref()
-            .ok_or(Cause::Ours(OurFault::NoRoots))?;
+        let webpki = self.webpki.as_ref().ok_or(Cause::Ours(OurFault::NoRoots))?;
         Ok(DaneVerifier::and_webpki(
             set,
             references,

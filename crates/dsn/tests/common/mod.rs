@@ -12,8 +12,8 @@ use dsn::{Action, Diagnostic, RecipientReport, Report};
 use jiff::Timestamp;
 use mail::cause::{Cause, DaneFlaw, TlsFault, Unproven};
 use mail::{
-    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox,
-    QueueId, ReplyCode, Ret,
+    BodyType, DaneVerdict, Domain, DomainPart, EnhancedStatus, FailCause, MailParameters, Mailbox, QueueId,
+    ReplyCode, Ret,
 };
 
 pub const ORIGINAL: &[u8] = b"Received: from client.example.org ([192.0.2.7])\r\n\tby relay.example.nl with ESMTP id \

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Lookup, NoWay, OurFault, SmtpFault,
-    TlsFault, Unproven, WebPkiFlaw,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Lookup, NoWay, OurFault,
+    SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
-use crate::lookup::{Culprit, FailedLookup};
+use crate::lookup::Culprit;
 use crate::stage::Stage;
 use crate::status::{EnhancedStatus, ReplyCode};
 use crate::tls_result::TlsResult;
@@ -95,10 +95,7 @@ impl Cause {
             Self::Ours(OurFault::NoProof) => Some("the handshake proved nothing".to_owned()),
             Self::Policy(Demand::NoName) => Some("no host name to verify".to_owned()),
             Self::Ours(
-                OurFault::Content
-                | OurFault::DamagedContent
-                | OurFault::TooLate(_)
-                | OurFault::NothingTried,
+                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
             )
             | Self::Dns(..)
             | Self::Destination(_)
@@ -239,11 +236,13 @@ impl TlsFault {
             Self::Unproven(Unproven::Dane(DaneFlaw::Expired) | Unproven::WebPki(WebPkiFlaw::Expired, _)) => {
                 TlsResult::CertificateExpired
             }
-            Self::Unproven(Unproven::Dane(DaneFlaw::Untrusted) | Unproven::WebPki(WebPkiFlaw::Untrusted, _)) => {
-                TlsResult::CertificateNotTrusted
-            }
             Self::Unproven(
-                Unproven::Dane(DaneFlaw::NoMatch | DaneFlaw::UnsupportedKey) | Unproven::Key | Unproven::NoReference,
+                Unproven::Dane(DaneFlaw::Untrusted) | Unproven::WebPki(WebPkiFlaw::Untrusted, _),
+            ) => TlsResult::CertificateNotTrusted,
+            Self::Unproven(
+                Unproven::Dane(DaneFlaw::NoMatch | DaneFlaw::UnsupportedKey)
+                | Unproven::Key
+                | Unproven::NoReference,
             )
             | Self::Refused(_)
             | Self::DataBeforeHandshake

@@ -106,7 +106,7 @@ impl Record for Delivery {
         put("status", Value::Word(outcome.status.as_str()));
         put("enhanced", Value::Word(&outcome.enhanced.to_string()));
         put("port", Value::Integer(self.port.into()));
-        let reply = outcome.reply_code.map(|_| outcome.reason.as_str());
+        let reply = outcome.reply_code.map(|_| &*outcome.reason);
         put("reply", Value::quoted(reply));
         put("mx", Value::word(self.mx.map(Security::as_str)));
         put("base", Value::word(self.base.as_ref().map(Domain::as_str)));

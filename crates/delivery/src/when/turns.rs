@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mail::{NextHop, QueueId};
 
-use crate::delivery::Job;
+use super::job::Job;
 
 /// Jobs that are due and not begun yet, and how many are under way.
 pub(crate) struct Turns {

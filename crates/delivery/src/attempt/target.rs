@@ -9,9 +9,9 @@ use policy::failure::{Failure, Standing};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
+use super::record::Connection;
 use crate::connections::{ClearedSession, TlsFacts};
 use crate::failure::SessionFailure;
-use crate::record::Connection;
 use crate::route::{Route, RouteHost};
 
 /// Where to go on after one address.
@@ -48,22 +48,22 @@ pub(crate) struct Terms {
     pub(crate) requirement: Requirement,
     /// What the log says when it did.
     pub(crate) verdict: DaneVerdict,
-    /// In the second round of soft-fail: the verdict of the check that the host failed in the first.
+    /// Without DANE: the verdict of the check that the host failed with it.
     pub(crate) failed_check: Option<VerifyCode>,
 }
 
-/// Which of the two rounds a host is in.
-pub(crate) enum Pass {
-    /// In the first, under all that was decided.
-    First,
-    /// In the second round of soft-fail.
-    Second(DaneFailure),
+/// Under what a host is tried.
+pub(crate) enum Phase {
+    /// Under all that was decided.
+    AsDecided,
+    /// Under soft-fail once more, without DANE, which stood in the way for this cause.
+    WithoutDane(DaneFailure),
 }
 
-impl Pass {
-    /// What is asked of a host in this round; or why it is passed over.
+impl Phase {
+    /// What is asked of a host; or why it is passed over.
     pub(crate) fn terms(&self, decision: &HostDecision) -> Result<Terms, Failure> {
-        if let (Self::Second(failed), Some(requirement)) = (self, decision.soft_fail) {
+        if let (Self::WithoutDane(failed), Some(requirement)) = (self, decision.soft_fail) {
             return Ok(Terms {
                 requirement,
                 verdict: DaneVerdict::Softfail(failed.cause.clone()),
@@ -82,7 +82,7 @@ impl Pass {
 }
 
 /// One address of one host, and what is asked of it.
-pub(crate) struct Round<'a> {
+pub(crate) struct Target<'a> {
     /// The route that says so.
     pub(crate) route: &'a Route,
     pub(crate) host: &'a RouteHost,
@@ -90,7 +90,7 @@ pub(crate) struct Round<'a> {
     pub(crate) terms: Terms,
 }
 
-impl Round<'_> {
+impl Target<'_> {
     /// How far a host has come that has not met its requirement.
     pub(crate) fn uncleared(&self) -> Standing {
         Standing::Uncleared {

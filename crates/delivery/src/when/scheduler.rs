@@ -18,13 +18,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::job::Job;
+use super::schedule::Schedule;
+use super::turns::Turns;
+use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
-use crate::delivery::{Again, Delivery, Job, Left};
-use crate::reports::DelaysAlone;
-use crate::schedule::Schedule;
-use crate::turns::Turns;
-use crate::untold::Untold;
+use crate::delivery::{Again, Delivery, Left};
+use crate::settle::reports::DelaysAlone;
 
 /// The longest sleep: a clock that jumps is noticed this soon.
 const NAP: Duration = Duration::from_secs(30);

@@ -1,32 +1,31 @@
-//! One attempt: a leased message, the route to its next hop, and what every recipient got out of it.
+//! The walk: the hosts in order, of each host its addresses, and under `soft-fail` those once more at which DANE stood in the
+//! way.
 //!
 //! What the look-ups found holds as long as their answers do (RFC 6698 §8.2). Where an attempt waited longer than that
 //! before it could connect to a host, they are made again, and what they say then decides. Hosts that are new then are left
 //! to the next attempt.
-
-mod damage;
-mod pending;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use policy::failure::Failure;
 use mail::Stage;
 use mail::cause::{Cause, TlsFault};
 use policy::decision::{Action, Decision};
+use policy::failure::Failure;
 use smtp::Extension;
 use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
 use tokio::time::{Instant, timeout_at};
 
-use self::damage::end_all;
-use self::pending::{Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
+use super::damage::{end_all, without_content};
+use super::pending::{self, Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
+use super::record::HostRecord;
+use super::result::{Attempted, SuccessReport};
+use super::target::{DaneFailure, Next, Phase, Shown, Target};
 use crate::clock::Clock;
 use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness};
 use crate::failure::SessionFailure;
-use crate::record::HostRecord;
-use crate::round::{DaneFailure, Next, Pass, Round, Shown};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::transaction::{self, Judged, RECIPIENTS};
 
@@ -35,46 +34,6 @@ const CONNECTIONS: usize = 24;
 
 /// Somebody between this relay and the host meddles: no other address of it is tried.
 const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
-
-/// What one attempt came to.
-pub(crate) struct Attempted<'a> {
-    /// One for each recipient of the lease, in its order.
-    pub(crate) results: Vec<RecipientResult<'a>>,
-    /// Every connection that was tried, in order; at most [`CONNECTIONS`].
-    #[expect(dead_code, reason = "for TLS reports")]
-    pub(crate) sessions: Vec<Arc<HostRecord>>,
-    /// Why nothing could be sent, if that is so because the stored content is damaged.
-    pub(crate) damage: Option<Damage>,
-}
-
-/// What one attempt made of one recipient.
-#[derive(Debug, Clone)]
-pub(crate) struct RecipientResult<'a> {
-    pub(crate) recipient: &'a LeasedRecipient,
-    pub(crate) ending: Ending,
-    pub(crate) record: Arc<HostRecord>,
-}
-
-/// How it ended.
-#[derive(Debug, Clone)]
-pub(crate) enum Ending {
-    /// The next hop took responsibility.
-    Sent {
-        reply: smtp::Reply,
-        success_report: SuccessReport,
-    },
-    /// It did not; what that means is said in the failure.
-    Failed(Arc<Failure>),
-}
-
-/// Whose it is to report success to a sender who asked for that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SuccessReport {
-    /// The next hop offered DSN and was told who wants to hear what (RFC 3461 §5.2.1).
-    TheirAffair,
-    /// It did not (RFC 3461 §5.2.2).
-    Ours,
-}
 
 /// What all attempts share.
 pub(crate) struct Deliverer {
@@ -89,7 +48,8 @@ impl Deliverer {
     pub(crate) async fn attempt<'a>(&self, lease: &'a Lease, look_ups: &LookUps<'_>) -> Attempted<'a> {
         match lease.content {
             Content::Damaged(damage) => {
-                return Attempted::without_content(lease, damage, look_ups.not_made());
+                let (mode, port) = look_ups.not_made();
+                return without_content(lease, damage, HostRecord::without_route(mode, port));
             }
             Content::Inline(_) | Content::File(_) => {}
         }
@@ -141,7 +101,7 @@ impl Attempt<'_, '_> {
         let mut passed_over = Vec::new();
         for Candidate { host, decision } in candidates {
             let failed = match &decision.action {
-                Action::Connect { .. } => self.host(host, &Pass::First).await,
+                Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
                 Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
             };
             if let (Some(_), Some(failed)) = (decision.soft_fail, failed) {
@@ -149,13 +109,13 @@ impl Attempt<'_, '_> {
             }
         }
         for (host, failed) in passed_over {
-            self.host(host, &Pass::Second(failed)).await;
+            self.host(host, &Phase::WithoutDane(failed)).await;
         }
     }
 
     /// Tries the addresses of a host until one of them has had its say about every recipient. Says so if it was passed
     /// over for a cause that is DANE's.
-    async fn host(&mut self, host: &RouteHost, pass: &Pass) -> Option<DaneFailure> {
+    async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
             if self.is_done() || self.sessions.len() == CONNECTIONS {
@@ -166,7 +126,7 @@ impl Attempt<'_, '_> {
                 fail_all_quietly(pending::open(&mut self.pending), &Arc::new(too_late()), &record);
                 break;
             };
-            match self.address(host, *address, pass, places).await {
+            match self.address(host, *address, phase, places).await {
                 // The server has spoken about this message; another address of it would say the same.
                 Next::Host(dane) => return dane,
                 Next::Address(dane) => failed = dane.or(failed),
@@ -218,7 +178,7 @@ impl Attempt<'_, '_> {
         }
     }
 
-    async fn address(&mut self, host: &RouteHost, address: IpAddr, pass: &Pass, places: Places) -> Next {
+    async fn address(&mut self, host: &RouteHost, address: IpAddr, phase: &Phase, places: Places) -> Next {
         let route = Arc::clone(&self.newest);
         let Candidate { host, decision } = match route.standing(host, address) {
             Ok(standing) => standing,
@@ -227,15 +187,15 @@ impl Attempt<'_, '_> {
                 return Next::Address(self.pass_over(&failure, record));
             }
         };
-        let terms = match pass.terms(decision) {
+        let terms = match phase.terms(decision) {
             Ok(terms) => terms,
             Err(failure) => {
                 let record = HostRecord::passed_over(&route, host);
                 return Next::Host(self.pass_over(&failure, record));
             }
         };
-        self.round(
-            &Round {
+        self.connect(
+            &Target {
                 route: &route,
                 host,
                 address,
@@ -247,24 +207,24 @@ impl Attempt<'_, '_> {
     }
 
     /// One connection and what comes of it.
-    async fn round(&mut self, round: &Round<'_>, places: Places) -> Next {
+    async fn connect(&mut self, target: &Target<'_>, places: Places) -> Next {
         let (began, witness) = (Instant::now(), Witness::default());
-        let opened = self.open(round, places, &witness).await;
+        let opened = self.open(target, places, &witness).await;
         let shown = Shown {
             began,
             presented: witness.into_chain(),
         };
         let connection = match &opened {
-            Ok(session) => round.connection(session, shown),
-            Err(failure) => round.failed_connection(failure, shown),
+            Ok(session) => target.connection(session, shown),
+            Err(failure) => target.failed_connection(failure, shown),
         };
-        let record = Arc::new(HostRecord::connected(round.route, round.host, connection));
+        let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
         self.sessions.push(Arc::clone(&record));
         match opened {
-            Ok(session) => self.send(session, round, record).await,
+            Ok(session) => self.send(session, target, record).await,
             Err(failure) => {
                 let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
-                let failure = Arc::new(failure.into_failure(round.uncleared()));
+                let failure = Arc::new(failure.into_failure(target.uncleared()));
                 fail_all(pending::open(&mut self.pending), &failure, &record);
                 let dane = DaneFailure::new(&failure, valid);
                 if tampered {
@@ -278,14 +238,14 @@ impl Attempt<'_, '_> {
 
     async fn open(
         &self,
-        round: &Round<'_>,
+        target: &Target<'_>,
         places: Places,
         witness: &Witness,
     ) -> Result<ClearedSession, SessionFailure> {
         let peer = Peer {
-            host: round.host.name.as_ref(),
-            socket: SocketAddr::new(round.address, round.route.port),
-            dane: round.host.dane.as_ref(),
+            host: target.host.name.as_ref(),
+            socket: SocketAddr::new(target.address, target.route.port),
+            dane: target.host.dane.as_ref(),
             witness: Some(witness),
         };
         let in_clear = InClear {
@@ -296,14 +256,14 @@ impl Attempt<'_, '_> {
         };
         let connections = &self.deliverer.connections;
         connections
-            .open(&peer, round.terms.requirement, places, Some(&in_clear))
+            .open(&peer, target.terms.requirement, places, Some(&in_clear))
             .await
     }
 
     async fn send(
         &mut self,
         mut session: ClearedSession,
-        round: &Round<'_>,
+        target: &Target<'_>,
         record: Arc<HostRecord>,
     ) -> Next {
         let taken = Taken {
@@ -322,7 +282,7 @@ impl Attempt<'_, '_> {
             let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
             for Judged { recipient, verdict } in ended.judged {
                 if let Some(pending) = self.pending.get_mut(&recipient.index) {
-                    pending.take(verdict, round, &taken);
+                    pending.take(verdict, target, &taken);
                 }
             }
             if let Some(damage) = damage {
@@ -331,7 +291,7 @@ impl Attempt<'_, '_> {
                 end_all(
                     pending::open(&mut self.pending),
                     damage,
-                    HostRecord::none(round.route),
+                    HostRecord::none(target.route),
                 );
                 return Next::Host(None);
             }
@@ -339,7 +299,7 @@ impl Attempt<'_, '_> {
                 // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
                 // the middle of the content would be content.
                 let closed = SessionFailure::from(Cause::closed(Stage::Mail));
-                let failure = Arc::new(closed.into_failure(round.cleared()));
+                let failure = Arc::new(closed.into_failure(target.cleared()));
                 for recipient in groups.flatten() {
                     let (failure, record) = (Arc::clone(&failure), Arc::clone(&record));
                     if let Some(pending) = self.pending.get_mut(&recipient.index) {

@@ -10,9 +10,9 @@ use smtp::data::DotStuffer;
 use smtp::{Command, Extension, Reply};
 use spool::{Damage, Lease, LeasedRecipient, SpoolError};
 
+use super::original;
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
-use crate::original;
 
 /// Recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of pipelined
 /// commands, so that neither side waits for the other to read (RFC 2920 §3.1).
@@ -424,7 +424,9 @@ impl<'a> Ended<'a> {
             let Addressed { recipient, reply, .. } = addressed;
             let verdict = match (content, reply) {
                 (Some(content), Some(reply)) if reply.code.class() == 2 => content.clone(),
-                (Some(_) | None, Some(reply)) => Verdict::Failed(SessionFailure::refused(Stage::Rcpt, &reply)),
+                (Some(_) | None, Some(reply)) => {
+                    Verdict::Failed(SessionFailure::refused(Stage::Rcpt, &reply))
+                }
                 // Never so: who has no reply has a failure. If it were, nobody would know what became of the recipient.
                 (Some(_) | None, None) => Verdict::Failed(Cause::closed(Stage::Rcpt).into()),
             };

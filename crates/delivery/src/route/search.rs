@@ -1,14 +1,7 @@
-//! From a next hop to facts, a decision and the hosts that it speaks of.
-//!
-//! All look-ups of one destination run before the first connection: first MX, then the addresses of its hosts, eight at once,
-//! and behind each host's addresses its TLSA records.
+//! The search: all look-ups of one destination, and the facts that come of them.
 
-mod age;
-mod hosts;
+use std::net::IpAddr;
 
-use std::net::{IpAddr, SocketAddr};
-
-use dane::ReferenceIdentifiers;
 use dns::host::{self, HostSecurity, TlsaQuestion};
 use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
@@ -16,14 +9,16 @@ use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
 use mail::{Domain, NextHop, Security};
 use policy::Policy;
-use policy::decision::{Decision, decide};
+use policy::decision::decide;
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
 use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx};
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
-pub(crate) use self::age::{LookUps, too_late};
-pub use self::hosts::{Candidate, RouteHost};
+use super::found::Route;
+use super::hosts::{self, RouteHost};
+use super::origin::{Origin, reference_identifiers};
+use super::own::{known, listens_at};
 use crate::config::DeliveryConfig;
 use crate::connections::DanePeer;
 
@@ -34,21 +29,6 @@ const HOSTS: usize = 32;
 const HOSTS_AT_ONCE: usize = 8;
 /// Addresses of one host that are tried.
 const ADDRESSES: usize = 16;
-
-/// What is known and decided about a next hop.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// What the policy says.
-    pub policy: DestinationPolicy,
-    /// The decision, with all that is known of each host.
-    pub decision: Decision<RouteHost>,
-    /// The status of the MX (or NODATA) answer, where there was one.
-    pub mx: Option<Security>,
-    /// The port to connect to.
-    pub port: u16,
-    /// When the look-ups began.
-    pub(crate) begun: Instant,
-}
 
 /// Gathers facts and decides.
 pub async fn find(
@@ -102,22 +82,6 @@ struct Search<'a> {
 struct Exchanged {
     preference: u16,
     host: RouteHost,
-}
-
-/// How a host came to be one of the destination's.
-enum Origin<'a> {
-    /// By an MX record of this next-hop domain, whose fully expanded name is the second.
-    Mx(Security, &'a Domain, &'a Domain),
-    /// By the absence of MX records, or by configuration.
-    Itself(Security),
-}
-
-impl Origin<'_> {
-    fn security(&self) -> Security {
-        match self {
-            Self::Mx(security, ..) | Self::Itself(security) => *security,
-        }
-    }
 }
 
 impl Search<'_> {
@@ -341,56 +305,10 @@ impl Search<'_> {
     }
 }
 
-/// How securely a host's addresses are known. One that the MX record itself gives is known as that record is.
-fn known(findings: &HostFindings) -> Security {
-    match findings {
-        HostFindings::AddressLiteral | HostFindings::AddressName => Security::Secure,
-        HostFindings::Named { addresses, .. } => match addresses {
-            Addresses::Secure => Security::Secure,
-            Addresses::Absent(security) => *security,
-            Addresses::Insecure | Addresses::SecureAlias | Addresses::Unresolvable(_) => Security::Insecure,
-        },
-    }
-}
-
-/// Whether a listener bound to `listen` answers at `address` and `port`. One bound to every address answers at
-/// loopback for certain; its other addresses are named in `own_addresses`. Who connects to the unspecified address
-/// (0.0.0.0) comes to this machine too.
-fn listens_at(listen: SocketAddr, address: IpAddr, port: u16) -> bool {
-    let at = listen.ip().to_canonical();
-    let here = at == address || address.is_unspecified() || (at.is_unspecified() && address.is_loopback());
-    listen.port() == port && here
-}
-
 fn address_security(security: HostSecurity) -> Addresses {
     match security {
         HostSecurity::Insecure => Addresses::Insecure,
         HostSecurity::SecureAlias => Addresses::SecureAlias,
         HostSecurity::Secure => Addresses::Secure,
     }
-}
-
-/// The names that a certificate under a DANE-TA record may bear (RFC 7672 §3.2.2): the base domain; behind a secure
-/// MX also the next-hop domain and its expansion; without MX also the original name where the base is its expansion.
-/// `None` if the base domain cannot stand in a certificate.
-fn reference_identifiers(
-    base: &Domain,
-    name: &Domain,
-    expanded: Option<&Domain>,
-    origin: &Origin<'_>,
-) -> Option<ReferenceIdentifiers> {
-    let also: Vec<&Domain> = match origin {
-        Origin::Mx(Security::Secure, next_hop, expanded) => vec![next_hop, expanded],
-        Origin::Itself(_) if expanded == Some(base) => vec![name],
-        Origin::Itself(_) | Origin::Mx(Security::Insecure, ..) => Vec::new(),
-    };
-    let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
-    for name in also {
-        // A name that cannot stand in a certificate need not be looked for in one.
-        references = match references.clone().and(name.as_str()) {
-            Ok(more) => more,
-            Err(_) => references,
-        };
-    }
-    Some(references)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use mail::{NextHop, QueueId};
 use spool::Pending;
 
+use super::job::Job;
 use crate::clock::Millis;
-use crate::delivery::Job;
 
 /// So far a clock that is kept right may go back.
 const STEP: Duration = Duration::from_secs(1);

@@ -1,0 +1,17 @@
+//! One attempt: a leased message, the hosts of its next hop, and what every recipient got out of it.
+//!
+//! 1. [`walk`]: the hosts in order. `target`: one address of one host and what is asked of it; `record`: what the log says
+//!    about it.
+//! 2. `pending`: the recipients on their way; `result`: what became of them.
+//! 3. `damage`: a message whose stored content is damaged.
+
+mod damage;
+mod pending;
+mod record;
+mod result;
+mod target;
+mod walk;
+
+pub(crate) use self::record::HostRecord;
+pub(crate) use self::result::{Ending, RecipientResult, SuccessReport};
+pub(crate) use self::walk::Deliverer;

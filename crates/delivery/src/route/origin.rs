@@ -1,0 +1,46 @@
+//! How a host came to be one of the destination's, and what names it may go by because of that.
+
+use dane::ReferenceIdentifiers;
+use mail::{Domain, Security};
+
+/// How a host came to be one of the destination's.
+pub(super) enum Origin<'a> {
+    /// By an MX record of this next-hop domain, whose fully expanded name is the second.
+    Mx(Security, &'a Domain, &'a Domain),
+    /// By the absence of MX records, or by configuration.
+    Itself(Security),
+}
+
+impl Origin<'_> {
+    /// The status of the answer that named it.
+    pub(super) fn security(&self) -> Security {
+        match self {
+            Self::Mx(security, ..) | Self::Itself(security) => *security,
+        }
+    }
+}
+
+/// The names that a certificate under a DANE-TA record may bear (RFC 7672 §3.2.2): the base domain; behind a secure
+/// MX also the next-hop domain and its expansion; without MX also the original name where the base is its expansion.
+/// `None` if the base domain cannot stand in a certificate.
+pub(super) fn reference_identifiers(
+    base: &Domain,
+    name: &Domain,
+    expanded: Option<&Domain>,
+    origin: &Origin<'_>,
+) -> Option<ReferenceIdentifiers> {
+    let also: Vec<&Domain> = match origin {
+        Origin::Mx(Security::Secure, next_hop, expanded) => vec![next_hop, expanded],
+        Origin::Itself(_) if expanded == Some(base) => vec![name],
+        Origin::Itself(_) | Origin::Mx(Security::Insecure, ..) => Vec::new(),
+    };
+    let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
+    for name in also {
+        // A name that cannot stand in a certificate need not be looked for in one.
+        references = match references.clone().and(name.as_str()) {
+            Ok(more) => more,
+            Err(_) => references,
+        };
+    }
+    Some(references)
+}

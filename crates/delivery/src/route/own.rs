@@ -1,0 +1,27 @@
+//! Whether a host is this relay itself (D11).
+
+use std::net::{IpAddr, SocketAddr};
+
+use mail::Security;
+use policy::facts::{Addresses, HostFindings};
+
+/// How securely a host's addresses are known. One that the MX record itself gives is known as that record is.
+pub(super) fn known(findings: &HostFindings) -> Security {
+    match findings {
+        HostFindings::AddressLiteral | HostFindings::AddressName => Security::Secure,
+        HostFindings::Named { addresses, .. } => match addresses {
+            Addresses::Secure => Security::Secure,
+            Addresses::Absent(security) => *security,
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Unresolvable(_) => Security::Insecure,
+        },
+    }
+}
+
+/// Whether a listener bound to `listen` answers at `address` and `port`. One bound to every address answers at
+/// loopback for certain; its other addresses are named in `own_addresses`. Who connects to the unspecified address
+/// (0.0.0.0) comes to this machine too.
+pub(super) fn listens_at(listen: SocketAddr, address: IpAddr, port: u16) -> bool {
+    let at = listen.ip().to_canonical();
+    let here = at == address || address.is_unspecified() || (at.is_unspecified() && address.is_loopback());
+    listen.port() == port && here
+}

@@ -1,0 +1,11 @@
+//! What becomes of each recipient: for the spool, the ledger, the log and the sender.
+//!
+//! `settler`: the settlement; `line`: the line of the log; [`reports`]: what the sender is told of what failed, waits or was
+//! relayed.
+
+mod line;
+pub(crate) mod reports;
+mod settler;
+
+pub(crate) use self::line::{Delays, DeliveryLine};
+pub(crate) use self::settler::{Settled, Settler};
