@@ -95,15 +95,7 @@ impl Prober {
                 tries: self.addresses(host, port, *requirement, verdict).await,
             },
         };
-        let refused = probe.failures().find_map(|failure| match failure.verdict() {
-            DaneVerdict::Fail(cause) => Some(cause),
-            DaneVerdict::NotReached
-            | DaneVerdict::Verify
-            | DaneVerdict::VerifyHostOnly
-            | DaneVerdict::EncryptNoUsable
-            | DaneVerdict::Skip(_)
-            | DaneVerdict::Softfail(_) => None,
-        });
+        let refused = probe.failures().find_map(Failure::dane_failed);
         if let (Some(requirement), Some(cause)) = (decision.soft_fail, refused) {
             let verdict = DaneVerdict::Softfail(cause);
             let second = self.addresses(host, port, requirement, &verdict).await;

@@ -267,6 +267,28 @@ async fn replies_before_a_421_count() {
 }
 
 #[tokio::test]
+async fn a_refused_recipient_is_refused_though_the_server_hangs_up() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "gone").await;
+    for more in [vec![], vec![MailFault::NoPipelining]] {
+        let close_at = [Stage::RcptFor("c@gone.test".into()), Stage::Data];
+        for at in close_at {
+            let faults = vec![
+                reply_for("a@gone.test", "550 5.1.1 nobody"),
+                MailFault::Close(at.clone()),
+            ];
+            receiver.set_faults([faults, more.clone()].concat());
+            let recipients = ["a@gone.test", "b@gone.test", "c@gone.test"];
+            let lines = scene.send(&recipients, LETTER).await;
+            assert_line(&lines[0], &[BOUNCED, ("dsn", "550"), ("enhanced", "5.1.1")]);
+            for line in &lines[1..] {
+                assert_line(line, &[DEFERRED, ("dsn", "-"), ("enhanced", "4.4.2")]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refused_sender_is_refused_though_the_server_hangs_up() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let address = scripted(&scene, 2, |line| match line.get(..4) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault};
-use mail::{DaneVerdict, EnhancedStatus, SkipReason, Stage};
+use mail::{DaneVerdict, EnhancedStatus, FailCause, SkipReason, Stage};
 
 use crate::requirement::Requirement;
 
@@ -131,7 +131,7 @@ impl Failure {
                 | Cause::Destination(_)
                 | Cause::Connection(_)
                 | Cause::Tls(_)
-                | Cause::Smtp(_) => self.dane_failed(),
+                | Cause::Smtp(_) => self.fail_or_nothing(),
             },
             Standing::Uncleared { planned, .. } => self.unmet(planned),
             Standing::Cleared(planned) => planned.clone(),
@@ -142,7 +142,7 @@ impl Failure {
         match (planned, &self.cause) {
             (DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable, _)
             // `insecure_mx = "encrypt"` demands TLS because of the TLSA records, though it does not use them.
-            | (DaneVerdict::Skip(SkipReason::InsecureMx), Cause::Tls(_)) => self.dane_failed(),
+            | (DaneVerdict::Skip(SkipReason::InsecureMx), Cause::Tls(_)) => self.fail_or_nothing(),
             (
                 DaneVerdict::NotReached
                 | DaneVerdict::Skip(_)
@@ -160,10 +160,23 @@ impl Failure {
         }
     }
 
-    fn dane_failed(&self) -> DaneVerdict {
+    fn fail_or_nothing(&self) -> DaneVerdict {
         self.cause
             .dane()
             .map_or(DaneVerdict::NotReached, DaneVerdict::Fail)
+    }
+
+    /// What DANE found wrong, if DANE is what failed.
+    pub fn dane_failed(&self) -> Option<FailCause> {
+        match self.verdict() {
+            DaneVerdict::Fail(cause) => Some(cause),
+            DaneVerdict::NotReached
+            | DaneVerdict::Verify
+            | DaneVerdict::VerifyHostOnly
+            | DaneVerdict::EncryptNoUsable
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_) => None,
+        }
     }
 }
 
@@ -182,8 +195,8 @@ impl From<Cause> for Failure {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use mail::ReplyCode;
     use mail::cause::TlsFault;
-    use mail::{FailCause, ReplyCode};
 
     fn refused(stage: Stage, code: u16, enhanced: Option<&str>) -> Cause {
         Cause::Smtp(SmtpFault::Refused {

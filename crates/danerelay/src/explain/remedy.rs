@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use mail::{DaneVerdict, Domain, FailCause, NextHop};
+use mail::{Domain, FailCause, NextHop};
 use policy::facts::{Addresses, HostFindings};
 use policy::failure::Failure;
 use policy::settings::DaneMode;
@@ -23,7 +23,7 @@ pub(super) struct Remedy {
 
 /// What helps against this cause, which is not on our own side.
 pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
-    let DaneVerdict::Fail(fail) = &cause.verdict() else {
+    let Some(fail) = &cause.dane_failed() else {
         return Remedy {
             exception: None,
             notes: Vec::new(),

@@ -1,13 +1,13 @@
 //! What the log and the ledger say about the host behind an outcome.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use dane::TlsaRecord;
+use dane::{TlsaRecord, TlsaSet};
 use mail::{AddressFamily, Cause, DaneVerdict, DeliverySecurity, Domain, DomainPart, Security};
 use policy::decision::Requirement;
 use policy::facts::MtaSts;
 use policy::settings::DaneMode;
-use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use crate::connections::{DanePeer, TlsFacts};
@@ -37,9 +37,13 @@ pub(crate) struct Connection {
     /// What it had to achieve.
     pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
-    /// The certificates that the server showed, leaf first, whatever was found about them.
+    /// The TLSA records of the host, where there are secure ones.
     #[expect(dead_code, reason = "for TLS reports")]
-    pub(crate) presented: Vec<CertificateDer<'static>>,
+    pub(crate) published: Option<Arc<TlsaSet>>,
+    /// The record 3 1 1 that the server's certificate would need, whatever was found about it. Not the certificate: whoever
+    /// made it decides how large it is.
+    #[expect(dead_code, reason = "for TLS reports")]
+    pub(crate) presented: Option<TlsaRecord>,
     /// Why it did not meet its requirement.
     #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) failed: Option<Cause>,
@@ -222,7 +226,8 @@ mod tests {
                 tls,
                 requirement,
                 verdict,
-                presented: Vec::new(),
+                published: None,
+                presented: None,
                 failed: None,
                 began: now,
                 ready: now,

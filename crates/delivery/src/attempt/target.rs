@@ -1,16 +1,16 @@
 //! One address of one host: what is asked of it, and what it came to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use dane::VerifyCode;
+use dane::{MatchingType, Selector, TlsaRecord, Usage, VerifyCode};
 use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::failure::{Failure, Standing};
-use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use super::record::Connection;
-use crate::connections::{ClearedSession, TlsFacts};
+use crate::connections::{ClearedSession, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
 
@@ -31,15 +31,7 @@ pub(crate) struct DaneFailure {
 
 impl DaneFailure {
     pub(crate) fn new(failure: &Failure, valid: Option<VerifyCode>) -> Option<Self> {
-        match failure.verdict() {
-            DaneVerdict::Fail(cause) => Some(Self { cause, valid }),
-            DaneVerdict::NotReached
-            | DaneVerdict::Verify
-            | DaneVerdict::VerifyHostOnly
-            | DaneVerdict::EncryptNoUsable
-            | DaneVerdict::Skip(_)
-            | DaneVerdict::Softfail(_) => None,
-        }
+        failure.dane_failed().map(|cause| Self { cause, valid })
     }
 }
 
@@ -130,6 +122,7 @@ impl Target<'_> {
             tls,
             requirement: self.terms.requirement,
             verdict: self.terms.verdict.clone(),
+            published: self.host.dane.as_ref().map(|dane| Arc::clone(&dane.set)),
             presented: shown.presented,
             failed,
             began: shown.began,
@@ -141,6 +134,16 @@ impl Target<'_> {
 /// What a connection has shown, whatever came of it.
 pub(crate) struct Shown {
     pub(crate) began: Instant,
-    /// The server's certificates, leaf first.
-    pub(crate) presented: Vec<CertificateDer<'static>>,
+    /// The record 3 1 1 for the server's certificate.
+    pub(crate) presented: Option<TlsaRecord>,
+}
+
+impl Shown {
+    pub(crate) fn new(began: Instant, witness: Witness) -> Self {
+        let chain = witness.into_chain();
+        let presented = chain.first().and_then(|leaf| {
+            TlsaRecord::for_certificate(Usage::DaneEe, Selector::Spki, MatchingType::Sha256, leaf)
+        });
+        Self { began, presented }
+    }
 }

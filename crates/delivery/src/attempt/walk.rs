@@ -210,10 +210,7 @@ impl Attempt<'_, '_> {
     async fn connect(&mut self, target: &Target<'_>, places: Places) -> Next {
         let (began, witness) = (Instant::now(), Witness::default());
         let opened = self.open(target, places, &witness).await;
-        let shown = Shown {
-            began,
-            presented: witness.into_chain(),
-        };
+        let shown = Shown::new(began, witness);
         let connection = match &opened {
             Ok(session) => target.connection(session, shown),
             Err(failure) => target.failed_connection(failure, shown),
