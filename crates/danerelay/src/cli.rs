@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{config, dns, explain, flush, queue, tlsa};
+use crate::commands::{config, dns, explain, flush, queue, tlsa, user};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -106,6 +106,9 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 forgotten; 3 no relay answers.
     Flush(flush::FlushArguments),
+    /// Say who may authenticate by SMTP AUTH, in the file that `access.users_file` names.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Check, show or write the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),

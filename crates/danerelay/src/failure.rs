@@ -11,6 +11,7 @@ use spool::SpoolError;
 use crate::access::{self, Use, is_lasting};
 use crate::commands::client::AdminError;
 use crate::commands::tlsa::InputError;
+use crate::commands::user::UserError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::exit::{Verdict, of_spool};
@@ -56,6 +57,9 @@ pub(crate) enum Failure {
     /// The daemon did not do it.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The users could not be read or changed.
+    #[error(transparent)]
+    User(#[from] UserError),
     /// Standard output cannot be written.
     #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
@@ -85,7 +89,9 @@ impl Failure {
             {
                 Verdict::Bad
             }
-            Self::Config(_) | Self::Policy(_) | Self::Question(_) | Self::Input(_) => Verdict::Unusable,
+            Self::Config(_) | Self::Policy(_) | Self::Question(_) | Self::Input(_) | Self::User(_) => {
+                Verdict::Unusable
+            }
         }
     }
 }

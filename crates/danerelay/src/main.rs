@@ -69,6 +69,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Queue(command) => commands::queue::run(command, named),
         Command::Reload => commands::reload::run(named),
         Command::Flush(arguments) => commands::flush::run(arguments, named),
+        Command::User(command) => commands::user::run(command, named),
         Command::Config(command) => commands::config::run(command, named),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
     if let Some(remark) = host_name(config) {
         add("hostname", remark);
     }
-    if config.listen.smtp.is_empty() {
+    if config.listen.smtp.is_empty() && config.listen.smtps.is_empty() {
         let remark =
             "`listen.smtp` is empty: no mail is taken unless systemd passes sockets (danerelay.socket)";
         add("listen.smtp", remark.to_owned());

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use mail::{Alarm, EventLog, Pace};
 use spool::{Accepted, Spool};
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::connection::Connection;
+use crate::connections::{Excess, Standing};
 use crate::log;
 use crate::session::replies;
 use crate::shared::{Shared, stopped};
@@ -31,6 +32,15 @@ const FAILING: Pace = Pace {
     pause: Duration::from_mins(1),
 };
 
+/// How connections to a socket begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// In clear; STARTTLS may follow.
+    StartTls,
+    /// With a TLS handshake (RFC 8314 §3.3).
+    Implicit,
+}
+
 /// Takes mail from clients into a spool.
 pub struct Listener<S> {
     shared: Arc<Shared<S>>,
@@ -39,7 +49,7 @@ pub struct Listener<S> {
 impl<S: Spool> Listener<S> {
     /// A listener that puts messages into `spool`, writes its events to `log`, and calls `on_accepted` with each
     /// message that is durable, after its event and before the client is told. The hook must neither block nor
-    /// panic. New connections get the settings that `config` holds when they come.
+    /// panic. The settings that `config` holds apply to new connections, and to open ones from their next transaction on.
     pub fn new(
         spool: Arc<S>,
         config: watch::Receiver<Arc<ListenerConfig>>,
@@ -59,10 +69,11 @@ impl<S: Spool> Listener<S> {
     /// Serves clients on `sockets` until `shutdown` becomes true or its sender is gone, then lets sessions that
     /// are in the middle of a transaction finish it. Returns when the last session has ended; whoever will not
     /// wait for that drops the future, which ends them.
-    pub async fn run(&self, sockets: Vec<TcpListener>, shutdown: watch::Receiver<bool>) {
+    pub async fn run(&self, sockets: Vec<(TcpListener, Encryption)>, shutdown: watch::Receiver<bool>) {
         let mut loops = JoinSet::new();
-        for socket in sockets {
-            loops.spawn(accept_loop(Arc::clone(&self.shared), socket, shutdown.clone()));
+        for (socket, encryption) in sockets {
+            let shared = Arc::clone(&self.shared);
+            loops.spawn(accept_loop(shared, socket, encryption, shutdown.clone()));
         }
         while let Some(ended) = loops.join_next().await {
             self.shared.report_panic(ended);
@@ -73,6 +84,7 @@ impl<S: Spool> Listener<S> {
 async fn accept_loop<S: Spool>(
     shared: Arc<Shared<S>>,
     socket: TcpListener,
+    encryption: Encryption,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut sessions = JoinSet::new();
@@ -88,7 +100,9 @@ async fn accept_loop<S: Spool>(
                     if let Some(over) = failing.clear(Instant::now().into_std()) {
                         shared.log.write(&log::accepting(over));
                     }
-                    sessions.spawn(shared.admit(stream, peer, stop.clone()));
+                    // A socket for both families shows IPv4 clients as mapped addresses.
+                    let arrived = Arrived { stream, peer: peer.ip().to_canonical(), encryption };
+                    sessions.spawn(arrived.serve(Arc::clone(&shared), stop.clone()));
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -106,12 +120,6 @@ async fn accept_loop<S: Spool>(
     }
 }
 
-/// One line for a client for whom there is no place; a client that does not take it at once learns nothing.
-async fn turn_away(mut stream: TcpStream, config: &ListenerConfig) {
-    let line = replies::too_many_connections(&config.hostname);
-    let _ = tokio::time::timeout(BACK_OFF, stream.write_all(line.as_bytes())).await;
-}
-
 /// The client went away between its connection and our `accept`; the next one may be well.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -120,35 +128,55 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-impl<S: Spool> Shared<S> {
-    /// The life of a new connection: a session, or one line where there are too many.
-    fn admit(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        shutdown: watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let config = Arc::clone(&self.config.borrow());
-        // A socket for both families shows IPv4 clients as mapped addresses.
-        let client = peer.ip().to_canonical();
-        let admitted = self.connections.admit(client, &config.limits);
-        let shared = Arc::clone(self);
-        async move {
-            match admitted {
-                Ok(counted) => {
-                    // Only latency is lost where this fails.
-                    let _ = stream.set_nodelay(true);
-                    let (client, wire) = (Client::at(client), Wire::new(stream));
-                    Connection::new(shared, client, wire, shutdown).run().await;
-                    drop(counted);
-                }
-                Err(excess) => {
-                    shared.report_excess(client, excess);
-                    turn_away(stream, &config).await;
+/// A new connection.
+struct Arrived {
+    stream: TcpStream,
+    peer: IpAddr,
+    encryption: Encryption,
+}
+
+impl Arrived {
+    /// The life of a connection: a session, or one line where there are too many.
+    async fn serve<S: Spool>(self, shared: Arc<Shared<S>>, shutdown: watch::Receiver<bool>) {
+        let config = Arc::clone(&shared.config.borrow());
+        let mut wire = Wire::new(self.stream);
+        let mut counted = match shared.connections.admit(&config.limits) {
+            Ok(counted) => counted,
+            Err(excess) => return turn_away(&shared, self.peer, excess, wire).await,
+        };
+        let mut client = Client::at(self.peer);
+        if config.proxies.iter().any(|proxy| proxy.contains(&self.peer)) {
+            match wire.proxied().await {
+                Ok(Some(address)) => client = Client::at(address),
+                Ok(None) => {}
+                Err(reason) => {
+                    let event = log::not_begun(self.peer, "PROXY", reason.to_owned());
+                    return shared.log.write(&event);
                 }
             }
         }
+        let standing = Standing::of(&client, &config);
+        if let Err(excess) = counted.identify(client.address, standing, &config.limits) {
+            return turn_away(&shared, client.address, excess, wire).await;
+        }
+        if let (Encryption::Implicit, Some(tls)) = (self.encryption, &config.tls) {
+            match Box::pin(wire.secure(tls)).await {
+                Ok((secured, facts)) => {
+                    wire = secured;
+                    client.tls = Some(facts);
+                }
+                Err(reason) => return shared.log.write(&log::not_begun(client.address, "TLS", reason)),
+            }
+        }
+        Connection::new(shared, client, counted, shutdown).run(wire).await;
     }
+}
+
+/// One line for a client for whom there is no place; a client that does not take it at once learns nothing.
+async fn turn_away<S>(shared: &Shared<S>, client: IpAddr, excess: Excess, mut wire: Wire) {
+    shared.report_excess(client, excess);
+    let line = replies::too_many_connections(&shared.config.borrow().hostname);
+    let _ = wire.write(&mut BytesMut::from(line.as_str()), BACK_OFF).await;
 }
 
 impl<S> fmt::Debug for Listener<S> {

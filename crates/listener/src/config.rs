@@ -1,22 +1,57 @@
 //! What the administrator decides about the listener.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, Mailbox};
 use smtp::LongLines;
 
+use crate::key_digest::KeyDigest;
+use crate::tls::ServerTls;
+use crate::users::Users;
+
 /// The listener's settings. A transaction keeps those with which it began.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
     /// Our own name, in the greeting and in Received.
     pub hostname: Domain,
-    /// Clients that may relay; all others are refused each recipient.
+    /// Clients that may relay; all others are refused each recipient, unless they prove to be somebody who may.
     pub networks: Vec<IpNet>,
+    /// Users who may relay; without any, AUTH is not offered.
+    pub users: Option<Arc<Users>>,
+    /// Keys of client certificates that may relay.
+    pub client_keys: Vec<KeyDigest>,
+    /// The only domains that senders may have; any, if there is none. The null reverse-path is always taken.
+    pub senders: Vec<Domain>,
+    /// With it, STARTTLS is offered.
+    pub tls: Option<ServerTls>,
+    /// Whose connections begin with a header of the PROXY protocol, version 2.
+    pub proxies: Vec<IpNet>,
+    /// Who may use XCLIENT and XFORWARD.
+    pub xclient: Vec<IpNet>,
     /// Whom `RCPT TO:<Postmaster>` without a domain means.
     pub postmaster: Mailbox,
     /// How much is too much.
     pub limits: Limits,
+}
+
+impl ListenerConfig {
+    /// Settings that allow nothing to anybody, to be filled in.
+    pub fn new(hostname: Domain, postmaster: Mailbox) -> Self {
+        Self {
+            hostname,
+            networks: Vec::new(),
+            users: None,
+            client_keys: Vec::new(),
+            senders: Vec::new(),
+            tls: None,
+            proxies: Vec::new(),
+            xclient: Vec::new(),
+            postmaster,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// The bounds within which clients are served.

@@ -1,38 +1,37 @@
 //! One connection: a session, the wire that it speaks on, and the spool.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::QueueId;
-use smtp::MailFrom;
+use smtp::{Credentials, MailFrom};
 use spool::{Incoming, Spool, SpoolError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
-use crate::log;
+use crate::connections::Counted;
+use crate::log::{self, Arrived};
+use crate::logins::Login;
 use crate::session::{End, Finished, Session, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
-/// How long the reply to a message for which the spool has no place is kept back, so that a client that tries again at
-/// once does not spin. Only its own session waits.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
-
 /// A session that goes on is told of in the log after so long; what it is refused from then on is another line.
 const TOLD_AFTER: Duration = Duration::from_mins(1);
+
+/// The longest that a client may take which may not relay.
+const STRANGERS_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A client's connection.
 pub(crate) struct Connection<S> {
     shared: Arc<Shared<S>>,
     /// The settings in force; the session has those of its transaction.
     config: watch::Receiver<Arc<ListenerConfig>>,
-    client: Client,
     session: Session<Incoming>,
-    wire: Wire,
+    counted: Counted,
     pace: Pace,
     /// When what the session was refused is to be told, if it was refused anything.
     told_at: Option<Instant>,
@@ -71,6 +70,16 @@ impl Pace {
     }
 }
 
+/// How long the client may take. One that may not relay has nothing to say that takes long.
+fn patience(config: &ListenerConfig, client: &Client) -> Duration {
+    let limit = config.limits.timeout;
+    if client.may_relay(config) {
+        limit
+    } else {
+        limit.min(STRANGERS_PATIENCE)
+    }
+}
+
 impl From<Broken> for End {
     fn from(broken: Broken) -> Self {
         match broken {
@@ -84,7 +93,7 @@ impl<S: Spool> Connection<S> {
     pub(crate) fn new(
         shared: Arc<Shared<S>>,
         client: Client,
-        wire: Wire,
+        counted: Counted,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let mut settings = shared.config.clone();
@@ -92,26 +101,28 @@ impl<S: Spool> Connection<S> {
         Self {
             shared,
             config: settings,
-            pace: Pace::new(config.limits.timeout),
-            session: Session::new(config, client.clone()),
-            client,
-            wire,
+            pace: Pace::new(patience(&config, &client)),
+            session: Session::new(config, client),
+            counted,
             told_at: None,
             shutdown,
         }
     }
 
-    /// Serves the client until one side ends it.
-    pub(crate) async fn run(mut self) {
-        let Err(end) = self.converse().await;
+    /// Serves the client on this wire until one side ends it.
+    pub(crate) async fn run(mut self, wire: Wire) {
+        let (end, wire) = self.converse(wire).await;
         self.tell_refusals();
-        if end != End::Lost {
+        if let Some(wire) = wire
+            && end != End::Lost
+        {
             self.session.farewell(end);
-            self.wire.close(self.session.output()).await;
+            wire.close(self.session.output()).await;
         }
     }
 
-    async fn converse(&mut self) -> Result<Infallible, End> {
+    /// Why it ended, and the wire, if it can still be spoken on.
+    async fn converse(&mut self, mut wire: Wire) -> (End, Option<Wire>) {
         let mut step = Step::Flush;
         loop {
             self.notice_settings();
@@ -122,45 +133,108 @@ impl<S: Spool> Connection<S> {
                 self.pace.renew();
             }
             let next = match step {
-                Step::Go => None,
-                Step::Flush => {
-                    self.flush().await?;
-                    None
-                }
-                Step::Pause => {
-                    self.pause().await;
-                    self.flush().await?;
-                    None
-                }
-                Step::Read => {
-                    self.flush().await?;
-                    self.wait_for_command().await?;
-                    None
-                }
-                Step::ReadContent => {
-                    self.read_content().await?;
-                    None
-                }
-                Step::Begin(mail) => {
-                    let room = self.place(&mail).map(drop);
-                    self.report(room.as_ref().err());
-                    Some(self.session.begin(mail, room))
-                }
-                Step::Open(transaction) => {
-                    let place = self.place(&transaction.mail);
-                    self.report(place.as_ref().err());
-                    let birth = (QueueId::generate(), Timestamp::now());
-                    Some(self.session.open(transaction, place, birth))
-                }
-                Step::Store => {
-                    // Boxed, so that idle connections do not carry the size of its state.
-                    Box::pin(self.store()).await;
-                    None
-                }
-                Step::Commit(finished) => Some(Box::pin(self.commit(finished)).await),
-                Step::Close(end) => return Err(end),
+                Step::Close(end) => return (end, Some(wire)),
+                Step::StartTls => match Box::pin(self.secure(wire)).await {
+                    Some(secured) => {
+                        wire = secured;
+                        Ok(None)
+                    }
+                    None => return (End::Lost, None),
+                },
+                step => self.take(step, &mut wire).await,
             };
-            step = next.unwrap_or_else(|| self.session.step(&mut self.wire.input));
+            step = match next {
+                Ok(next) => next.unwrap_or_else(|| self.session.step(&mut wire.input)),
+                Err(end) => return (end, Some(wire)),
+            };
+        }
+    }
+
+    /// Does what a step asks for. What the session wants next, where it has said so already.
+    async fn take(&mut self, step: Step<Incoming>, wire: &mut Wire) -> Result<Option<Step<Incoming>>, End> {
+        let next = match step {
+            Step::Go => None,
+            Step::Flush => {
+                self.flush(wire).await?;
+                None
+            }
+            Step::Pause(pause) => {
+                self.pause(pause).await;
+                self.flush(wire).await?;
+                None
+            }
+            Step::Read => {
+                self.flush(wire).await?;
+                self.wait_for_command(wire).await?;
+                None
+            }
+            Step::ReadContent => {
+                self.flush(wire).await?;
+                self.pace.came(wire.read(CONTENT_READ, self.pace.deadline).await?);
+                None
+            }
+            Step::Begin(mail) => {
+                let room = self.place(&mail).map(drop);
+                self.report(room.as_ref().err());
+                Some(self.session.begin(mail, room))
+            }
+            Step::Open(transaction) => {
+                let place = self.place(&transaction.mail);
+                self.report(place.as_ref().err());
+                let birth = (QueueId::generate(), Timestamp::now());
+                Some(self.session.open(transaction, place, birth))
+            }
+            // Boxed, so that idle connections do not carry the size of their state.
+            Step::Store => {
+                Box::pin(self.store()).await;
+                None
+            }
+            Step::Commit(finished) => Some(Box::pin(self.commit(finished)).await),
+            Step::Check(credentials) => Some(Box::pin(self.check(credentials)).await),
+            Step::StartTls => None,
+            Step::Close(end) => return Err(end),
+        };
+        Ok(next)
+    }
+
+    /// Lets the replies leave, and makes the handshake.
+    async fn secure(&mut self, mut wire: Wire) -> Option<Wire> {
+        self.flush(&mut wire).await.ok()?;
+        let tls = self.session.config().tls.clone()?;
+        match wire.secure(&tls).await {
+            Ok((wire, facts)) => {
+                self.session.secured(facts);
+                self.settle_standing();
+                Some(wire)
+            }
+            Err(reason) => {
+                let address = self.session.client().address;
+                self.shared
+                    .log
+                    .write(&log::not_begun(address, "STARTTLS", reason));
+                None
+            }
+        }
+    }
+
+    /// Checks who the client says it is.
+    async fn check(&mut self, said: Credentials) -> Step<Incoming> {
+        let (address, name) = (self.session.client().address, said.user.clone());
+        let login = match &self.session.config().users {
+            Some(users) => self.shared.logins.check(users, address, said).await,
+            None => Login::Wrong,
+        };
+        let next = self.session.checked(login, name);
+        self.settle_standing();
+        next
+    }
+
+    /// What is due to the client, as far as is known who it is.
+    fn settle_standing(&mut self) {
+        let (config, client) = (self.session.config(), self.session.client());
+        self.pace.limit = patience(config, client);
+        if client.may_relay(config) {
+            self.counted.permit();
         }
     }
 
@@ -168,25 +242,25 @@ impl<S: Spool> Connection<S> {
     fn notice_settings(&mut self) {
         if self.config.has_changed().unwrap_or_default() && !self.session.is_in_transaction() {
             let config = Arc::clone(&self.config.borrow_and_update());
-            self.pace.limit = config.limits.timeout;
             self.session.configure(config);
+            self.settle_standing();
         }
     }
 
     /// Sends the replies that wait.
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
         let limit = self.pace.limit;
-        Ok(self.wire.write(self.session.output(), limit).await?)
+        Ok(wire.write(self.session.output(), limit).await?)
     }
 
     /// Reads more. Between transactions a shutdown ends the session. What it was refused is told on the way, when that is
     /// due.
-    async fn wait_for_command(&mut self) -> Result<(), End> {
+    async fn wait_for_command(&mut self, wire: &mut Wire) -> Result<(), End> {
         if self.told_at.is_none() && self.session.refused() == Some(Telling::Together) {
             self.told_at = Some(Instant::now() + TOLD_AFTER);
         }
         let due = self.told_at.filter(|due| *due < self.pace.deadline);
-        let reading = self.wire.read(COMMAND_READ, due.unwrap_or(self.pace.deadline));
+        let reading = wire.read(COMMAND_READ, due.unwrap_or(self.pace.deadline));
         let read = if self.session.is_in_transaction() {
             reading.await
         } else {
@@ -206,18 +280,12 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    async fn read_content(&mut self) -> Result<(), End> {
-        let octets = self.wire.read(CONTENT_READ, self.pace.deadline).await?;
-        self.pace.came(octets);
-        Ok(())
-    }
-
-    /// Waits [`REFUSAL_PAUSE`], less if we are stopping.
-    async fn pause(&mut self) {
+    /// Waits, less if we are stopping.
+    async fn pause(&mut self, pause: Duration) {
         tokio::select! {
             biased;
             () = stopped(&mut self.shutdown) => {}
-            () = sleep(REFUSAL_PAUSE) => {}
+            () = sleep(pause) => {}
         }
     }
 
@@ -252,8 +320,16 @@ impl<S: Spool> Connection<S> {
         match self.shared.spool.commit(place, message).await {
             Ok(accepted) => {
                 let id = accepted.id;
-                let event = log::accepted(&accepted, self.client.address, &from, recipients, message_id);
-                self.shared.log.write(&event);
+                let client = self.session.client();
+                let arrived = Arrived {
+                    client,
+                    identity: client.identity(self.session.config()),
+                    origin: self.session.origin(),
+                    from,
+                    recipients,
+                    message_id,
+                };
+                self.shared.log.write(&log::accepted(&accepted, arrived));
                 self.shared.report_room();
                 (self.shared.on_accepted)(accepted);
                 self.session.accepted(id)
@@ -267,7 +343,8 @@ impl<S: Spool> Connection<S> {
 
     fn report(&self, error: Option<&SpoolError>) {
         if let Some(error) = error {
-            self.shared.report_spool_error(self.client.address, error);
+            self.shared
+                .report_spool_error(self.session.client().address, error);
         }
     }
 

@@ -25,14 +25,22 @@ mod client;
 mod config;
 mod connection;
 mod connections;
+mod key_digest;
 mod log;
+mod logins;
+mod proxy;
 mod session;
 mod shared;
+mod tls;
+pub mod users;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use accept::Listener;
+pub use accept::{Encryption, Listener};
 pub use config::{Limits, ListenerConfig};
+pub use key_digest::{KeyDigest, NoDigest};
 pub use smtp::LongLines;
+pub use tls::{ClientCertificates, ServerTls};
+pub use users::Users;

@@ -4,27 +4,49 @@ use std::io;
 use std::net::IpAddr;
 
 use mail::event::Event;
-use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble};
+use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun};
 use mail::event::spool::Spool;
 use mail::{Over, ReversePath};
 use spool::SpoolError;
 use tokio::task::JoinError;
 
+use crate::client::{Client, Identity};
+use crate::session::Origin;
+
 /// A message is in the spool.
-pub(crate) fn accepted(
-    message: &spool::Accepted,
-    client: IpAddr,
-    from: &ReversePath,
-    recipients: usize,
-    message_id: Option<String>,
-) -> Event {
-    Event::Accepted(Accepted {
+pub(crate) fn accepted(message: &spool::Accepted, of: Arrived<'_>) -> Event {
+    let tls = of.client.tls.as_ref();
+    Event::Accepted(Box::new(Accepted {
         id: message.id,
-        client,
-        from: from.clone(),
-        recipients: recipients as u64,
+        client: of.client.address,
+        name: of.client.name.clone(),
+        from: of.from,
+        recipients: of.recipients as u64,
         size: message.size,
-        message_id,
+        message_id: of.message_id,
+        tls: tls.map(|tls| format!("{}:{}", tls.version, tls.cipher)),
+        auth: of.identity.map(|identity| identity.to_string()),
+        orig_client: of.origin.map(Origin::to_string),
+    }))
+}
+
+/// What is told of a message beside what the spool says.
+#[derive(Debug)]
+pub(crate) struct Arrived<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) origin: Option<&'a Origin>,
+    pub(crate) from: ReversePath,
+    pub(crate) recipients: usize,
+    pub(crate) message_id: Option<String>,
+}
+
+/// A handshake failed, or a proxy did not say whose connection it passes on.
+pub(crate) fn not_begun(client: IpAddr, command: &'static str, reason: String) -> Event {
+    Event::NotBegun(NotBegun {
+        client,
+        command,
+        reason,
     })
 }
 

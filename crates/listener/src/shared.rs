@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::config::ListenerConfig;
 use crate::connections::{Connections, Excess};
 use crate::log;
+use crate::logins::Logins;
 
 /// At most one shortage is told in this time, by two events, however many clients come.
 const SHORTAGE: Pace = Pace {
@@ -28,6 +29,7 @@ pub(crate) struct Shared<S> {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) config: watch::Receiver<Arc<ListenerConfig>>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) logins: Logins,
     /// The spool has no room. For want of what is no news: a queue at its limit has room for a moment after each delivery.
     shortage: Mutex<Alarm<()>>,
 }
@@ -45,6 +47,7 @@ impl<S> Shared<S> {
             log,
             config,
             connections: Arc::default(),
+            logins: Logins::default(),
             shortage: Mutex::new(Alarm::new(SHORTAGE)),
         }
     }
@@ -53,6 +56,7 @@ impl<S> Shared<S> {
         let limit = match excess {
             Excess::All => "limits.connections",
             Excess::Client => "limits.connections_per_client",
+            Excess::Strangers => "limits.connections/8",
         };
         self.log.write(&log::connection_refused(client, limit));
     }

@@ -1,16 +1,30 @@
 //! One connection as octets: what has come, what leaves, and the time that either may take.
 
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::server::TlsStream;
+
+use crate::proxy::{self, Header};
+use crate::tls::{ServerTls, TlsFacts, reason};
 
 /// How much is read at once while commands are expected: what an idle connection keeps in memory.
 pub(crate) const COMMAND_READ: usize = 2048;
 /// How much content is read at once.
 pub(crate) const CONTENT_READ: usize = 64 * 1024;
+
+/// How long a proxy may take for its header.
+const PROXY_HEADER: Duration = Duration::from_secs(10);
+
+/// How long a handshake may take, as a whole.
+const HANDSHAKE: Duration = Duration::from_mins(1);
 
 /// How long the last words of a session may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -24,11 +38,19 @@ pub(crate) enum Broken {
     TimedOut,
 }
 
+/// The connection below.
+enum Stream {
+    /// In clear.
+    Plain(TcpStream),
+    /// Under TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 /// A connection with what has come of it and is not used yet.
 pub(crate) struct Wire {
     /// To be taken from the front.
     pub(crate) input: BytesMut,
-    stream: TcpStream,
+    stream: Stream,
     /// What was asked for at the last read.
     room: usize,
 }
@@ -37,9 +59,52 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
             input: BytesMut::new(),
-            stream,
+            stream: Stream::Plain(stream),
             room: 0,
         }
+    }
+
+    /// Reads the header that a proxy sends first. The client's address, where it names one; else why the header is none.
+    pub(crate) async fn proxied(&mut self) -> Result<Option<IpAddr>, &'static str> {
+        let deadline = Instant::now() + PROXY_HEADER;
+        loop {
+            match proxy::header(&self.input) {
+                Header::Incomplete => {}
+                Header::Own { length } => {
+                    self.input.advance(length);
+                    return Ok(None);
+                }
+                Header::Client { length, address } => {
+                    self.input.advance(length);
+                    return Ok(Some(address));
+                }
+                Header::Invalid => return Err("no header of the PROXY protocol, version 2"),
+            }
+            let room = proxy::LONGEST.saturating_sub(self.input.len());
+            self.read(room, deadline).await.map_err(|broken| match broken {
+                Broken::Lost => "closed before the PROXY header was complete",
+                Broken::TimedOut => "the PROXY header takes too long",
+            })?;
+        }
+    }
+
+    /// Begins TLS. What has come in clear is forgotten (RFC 3207 §4.2); what still comes in clear is no handshake. Fails
+    /// with a reason for the log.
+    pub(crate) async fn secure(self, tls: &ServerTls) -> Result<(Self, TlsFacts), String> {
+        let Stream::Plain(stream) = self.stream else {
+            return Err("TLS within TLS".to_owned());
+        };
+        let shaken = timeout(HANDSHAKE, tls.accept(stream)).await;
+        let stream = shaken
+            .map_err(|_| "the handshake takes too long".to_owned())?
+            .map_err(|error| reason(&error))?;
+        let facts = TlsFacts::of(stream.get_ref().1);
+        let secured = Self {
+            input: BytesMut::new(),
+            stream: Stream::Tls(Box::new(stream)),
+            room: 0,
+        };
+        Ok((secured, facts))
     }
 
     /// Reads what is there, at least one octet, into a buffer with room for `room`. How much it was.
@@ -81,5 +146,37 @@ impl Wire {
             self.stream.shutdown().await
         })
         .await;
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }

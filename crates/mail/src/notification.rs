@@ -192,7 +192,7 @@ impl FromStr for OriginalRecipient {
 
 /// What xtext stands for (RFC 3461 §4): octets 33 to 126 but `+` and `=`, and `+` with two upper-case hexadecimal digits
 /// for any. `None` if it is none, or stands for octets beyond ASCII.
-fn decode_xtext(text: &str) -> Option<String> {
+pub fn decode_xtext(text: &str) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut octets = text.bytes();
     while let Some(octet) = octets.next() {

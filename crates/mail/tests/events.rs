@@ -8,13 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use mail::event::admin::{Admin, Done};
-use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, Rejected};
+use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
 use mail::event::delivery::{ClockWentBack, Delivery, ReportKind, ReportMade, Undeliverable};
 use mail::event::fault::Fault;
 use mail::event::log::{Library, LogTrouble, Throttled};
 use mail::event::resolver::{Finding, Resolver};
 use mail::event::service::{Listen, NotStarted, Recovery, SpoolTrouble, Started, Stopped, Stopping};
-use mail::event::settings::{PolicyLoaded, Refused, Subject, WaitsForRestart, Warning};
+use mail::event::settings::{ClientsLoaded, PolicyLoaded, Refused, Subject, WaitsForRestart, Warning};
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
 use mail::record::Level;
@@ -141,22 +141,35 @@ fn clients(all: &mut Vec<Event>) {
         recipients: 2,
         size: 10_240,
         message_id: Some("1@example.org".to_owned()),
+        name: None,
+        tls: None,
+        auth: None,
+        orig_client: None,
     };
-    all.push(Event::Accepted(accepted.clone()));
-    all.push(Event::Accepted(Accepted {
+    all.push(Event::Accepted(Box::new(accepted.clone())));
+    all.push(Event::Accepted(Box::new(Accepted {
+        name: Some("mta.example.org".to_owned()),
+        tls: Some("TLSv1.3:TLS_AES_256_GCM_SHA384".to_owned()),
+        auth: Some("user".to_owned()),
+        orig_client: Some("other.example.org [192.0.2.2]".to_owned()),
+        ..accepted.clone()
+    })));
+    all.push(Event::Accepted(Box::new(Accepted {
         client: "2001:db8::1".parse().unwrap(),
         from: ReversePath::Null,
         recipients: 1,
         message_id: None,
         ..accepted
-    }));
+    })));
     let rejected = Rejected {
         client: client(),
         from: Some(sender()),
         to: Some(recipient()),
         reply: "554 5.7.1 relay access denied".to_owned(),
         refused: 3,
+        name: None,
         command: None,
+        user: None,
         other: None,
     };
     all.push(Event::Rejected(Box::new(rejected.clone())));
@@ -165,8 +178,14 @@ fn clients(all: &mut Vec<Event>) {
         to: None,
         command: Some("MAIL FRM:<>".to_owned()),
         other: Some("501 5.5.4 syntax".to_owned()),
+        user: Some("user".to_owned()),
         ..rejected
     })));
+    all.push(Event::NotBegun(NotBegun {
+        client: client(),
+        command: "STARTTLS",
+        reason: "not TLS".to_owned(),
+    }));
     all.push(Event::ConnectionRefused(ConnectionRefused {
         client: client(),
         limit: "connections_per_client",
@@ -320,6 +339,7 @@ fn settings(all: &mut Vec<Event>) {
     }));
     let file = "built-in".to_owned();
     all.push(Event::PolicyLoaded(PolicyLoaded { file }));
+    all.push(Event::ClientsLoaded(ClientsLoaded));
 }
 
 fn admin(all: &mut Vec<Event>) {

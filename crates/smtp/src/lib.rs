@@ -30,5 +30,7 @@ pub use extensions::{Extension, Extensions};
 pub use line::{Line, LineReader};
 pub use refusal::Refusal;
 pub use reply::{Reply, ReplyError, ReplyParser};
-pub use request::{ForwardPath, MailFrom, RcptTo, Request};
+pub use request::{
+    Answer, Attribute, Attributes, Auth, Chunk, Credentials, Exchange, ForwardPath, MailFrom, RcptTo, Request,
+};
 pub use server::{Hello, Protocol, ServerState, Transaction};

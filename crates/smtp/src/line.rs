@@ -7,12 +7,15 @@ use bytes::{Buf, BytesMut};
 /// §5.4); the rest is room for clients that are generous with blanks.
 pub const COMMAND_LINE_LENGTH: usize = 2048;
 
+/// The longest line within an AUTH exchange, its CRLF included (RFC 4954 §4).
+pub const AUTH_LINE_LENGTH: usize = 12288;
+
 /// What stood up to the next CRLF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     /// A command, without its CRLF. It may hold any octets but that pair.
     Complete(BytesMut),
-    /// More than [`COMMAND_LINE_LENGTH`] octets; all of them are gone and were nothing (RFC 5321 §4.5.3.1.9).
+    /// More octets than the limit; all of them are gone and were nothing (RFC 5321 §4.5.3.1.9).
     TooLong,
 }
 
@@ -35,22 +38,27 @@ impl LineReader {
     /// The next line of `input`, whose start is where this reader stopped; `None` if more must be read first.
     /// Holds on to at most [`COMMAND_LINE_LENGTH`] octets of an unfinished line.
     pub fn next_line(&mut self, input: &mut BytesMut) -> Option<Line> {
+        self.next_line_within(input, COMMAND_LINE_LENGTH)
+    }
+
+    /// The same with another limit in octets, the CRLF included.
+    pub fn next_line_within(&mut self, input: &mut BytesMut, limit: usize) -> Option<Line> {
         let tail = input.get(self.searched..).unwrap_or_default();
         let Some(end) = memchr::memmem::find(tail, b"\r\n") else {
-            self.keep_unfinished(input);
+            self.keep_unfinished(input, limit);
             return None;
         };
         let mut line = input.split_to(self.searched + end + 2);
         self.searched = 0;
-        if std::mem::take(&mut self.skipping) || line.len() > COMMAND_LINE_LENGTH {
+        if std::mem::take(&mut self.skipping) || line.len() > limit {
             return Some(Line::TooLong);
         }
         line.truncate(line.len() - 2);
         Some(Line::Complete(line))
     }
 
-    fn keep_unfinished(&mut self, input: &mut BytesMut) {
-        if self.skipping || input.len() > COMMAND_LINE_LENGTH {
+    fn keep_unfinished(&mut self, input: &mut BytesMut, limit: usize) {
+        if self.skipping || input.len() > limit {
             self.skipping = true;
             // A CR at the very end may be half of the line's end.
             let keep = usize::from(input.last() == Some(&b'\r'));

@@ -67,4 +67,37 @@ pub enum Refusal {
     /// DATA without an accepted recipient.
     #[error("503 5.5.1 No valid recipients")]
     NoRecipients,
+    /// A command of a message whose chunks are still coming.
+    #[error("503 5.5.1 A message is coming in chunks: BDAT or RSET")]
+    WithinChunks,
+    /// `BDAT` without a length. What follows may be a chunk, and must not be read as commands: the session is to end.
+    #[error("501 5.5.4 Chunk size is not known; closing the connection")]
+    Chunk,
+    /// `STARTTLS` or `XCLIENT` where TLS is in use already.
+    #[error("503 5.5.1 TLS is in use already")]
+    AlreadySecure,
+    /// `AUTH` by a mechanism that we do not have.
+    #[error("504 5.5.4 Authentication mechanism not implemented")]
+    Mechanism,
+    /// `AUTH` in clear text (RFC 4954 §4).
+    #[error("538 5.7.11 Encryption required: STARTTLS first")]
+    EncryptionNeeded,
+    /// `AUTH` a second time.
+    #[error("503 5.5.1 Already authenticated")]
+    AlreadyAuthenticated,
+    /// A command that may only stand between transactions.
+    #[error("503 5.5.1 Not within a mail transaction")]
+    WithinTransaction,
+    /// A response that is not base64.
+    #[error("501 5.5.2 Cannot decode response: not base64")]
+    Base64,
+    /// The client has ended the exchange.
+    #[error("501 5.7.0 Authentication cancelled")]
+    AuthCancelled,
+    /// A response longer than [`crate::line::AUTH_LINE_LENGTH`].
+    #[error("500 5.5.6 Authentication exchange line is too long")]
+    AuthLineTooLong,
+    /// A response that holds no user and password, or wrong ones.
+    #[error("535 5.7.8 Authentication credentials invalid")]
+    Credentials,
 }

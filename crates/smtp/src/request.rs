@@ -5,9 +5,15 @@ use mail::{RecipientParameters, ReversePath};
 use crate::path::{self, Path};
 use crate::refusal::Refusal;
 
+mod attributes;
+mod auth;
+mod chunk;
 mod named;
 mod parameters;
 
+pub use self::attributes::{Attribute, Attributes};
+pub use self::auth::{Answer, Auth, Credentials, Exchange, Mechanism};
+pub use self::chunk::Chunk;
 pub use self::named::{ForwardPath, MailFrom, RcptTo};
 
 /// One command of a client.
@@ -33,6 +39,16 @@ pub enum Request {
     Vrfy,
     /// `HELP`.
     Help,
+    /// `STARTTLS` (RFC 3207 §4).
+    StartTls,
+    /// `AUTH` (RFC 4954 §4).
+    Auth(Auth),
+    /// `BDAT` (RFC 3030 §2).
+    Bdat(Chunk),
+    /// `XCLIENT` (Postfix's `XCLIENT_README`): who the client is, says a proxy in front of us.
+    XClient(Attributes),
+    /// `XFORWARD` (Postfix's `XFORWARD_README`): who a message came from, says a filter in front of us.
+    XForward(Attributes),
 }
 
 impl Request {
@@ -46,7 +62,10 @@ impl Request {
             return Err(Refusal::OtherProtocol);
         }
         let verb = Verb::find(verb).ok_or(Refusal::UnknownCommand)?;
-        let argument = argument(verb, rest)?;
+        let argument = match (verb, argument(verb, rest)) {
+            (Verb::Bdat, Err(_)) => Err(Refusal::Chunk),
+            (_, argument) => argument,
+        }?;
         match verb {
             Verb::Ehlo => hello(argument).map(Self::Ehlo),
             Verb::Helo => hello(argument).map(Self::Helo),
@@ -59,6 +78,11 @@ impl Request {
             Verb::Help => Ok(Self::Help),
             Verb::Vrfy if argument.is_empty() => Err(Refusal::Arguments),
             Verb::Vrfy => Ok(Self::Vrfy),
+            Verb::StartTls => alone(argument, Self::StartTls),
+            Verb::Auth => Auth::parse(argument).map(Self::Auth),
+            Verb::Bdat => Chunk::parse(argument).map(Self::Bdat),
+            Verb::XClient => Attributes::parse(argument).map(Self::XClient),
+            Verb::XForward => Attributes::parse(argument).map(Self::XForward),
             Verb::NotImplemented => Err(Refusal::NotImplemented),
         }
     }
@@ -76,10 +100,15 @@ enum Verb {
     Quit,
     Vrfy,
     Help,
+    StartTls,
+    Auth,
+    Bdat,
+    XClient,
+    XForward,
     NotImplemented,
 }
 
-const VERBS: [(&str, Verb); 21] = [
+const VERBS: [(&str, Verb); 23] = [
     ("MAIL", Verb::Mail),
     ("RCPT", Verb::Rcpt),
     ("DATA", Verb::Data),
@@ -91,9 +120,11 @@ const VERBS: [(&str, Verb); 21] = [
     ("VRFY", Verb::Vrfy),
     ("HELP", Verb::Help),
     ("EXPN", Verb::NotImplemented),
-    ("STARTTLS", Verb::NotImplemented),
-    ("AUTH", Verb::NotImplemented),
-    ("BDAT", Verb::NotImplemented),
+    ("STARTTLS", Verb::StartTls),
+    ("AUTH", Verb::Auth),
+    ("BDAT", Verb::Bdat),
+    ("XCLIENT", Verb::XClient),
+    ("XFORWARD", Verb::XForward),
     ("BURL", Verb::NotImplemented),
     ("ETRN", Verb::NotImplemented),
     ("ATRN", Verb::NotImplemented),
@@ -170,6 +201,7 @@ fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        submitter: None,
     };
     for (keyword, value) in parameters::split(parameters) {
         mail.parameter(keyword, value)?;

@@ -1,9 +1,11 @@
 //! Commands of a client.
 
 use bytes::BytesMut;
-use mail::BodyType;
+use data_encoding::BASE64;
+use mail::{BodyType, encode_xtext};
 use smtp::line::COMMAND_LINE_LENGTH;
-use smtp::{ForwardPath, Line, LineReader, MailFrom, RcptTo, Request};
+use smtp::request::Mechanism;
+use smtp::{Attribute, Attributes, Auth, ForwardPath, Line, LineReader, MailFrom, RcptTo, Request};
 
 use super::input::{Input, pieces};
 
@@ -71,7 +73,44 @@ fn written(request: &Request) -> String {
         Request::Quit => "quit".to_owned(),
         Request::Vrfy => "vrfy x".to_owned(),
         Request::Help => "help".to_owned(),
+        Request::StartTls => "starttls".to_owned(),
+        Request::Auth(auth) => authentication(auth),
+        Request::Bdat(chunk) => {
+            let last = if chunk.last { " last" } else { "" };
+            format!("bdat {}{last}", chunk.octets)
+        }
+        Request::XClient(said) => format!("xclient{}", attributes(said)),
+        Request::XForward(said) => format!("xforward{}", attributes(said)),
     }
+}
+
+fn authentication(auth: &Auth) -> String {
+    let mechanism = match auth.mechanism {
+        Mechanism::Plain => "plain",
+        Mechanism::Login => "login",
+    };
+    match auth.initial.as_deref() {
+        None => format!("auth {mechanism}"),
+        Some([]) => format!("auth {mechanism} ="),
+        Some(response) => format!("auth {mechanism} {}", BASE64.encode(response)),
+    }
+}
+
+fn attributes(said: &Attributes) -> String {
+    let written = said.0.iter().map(|(attribute, value)| {
+        let name = match attribute {
+            Attribute::Name => "name",
+            Attribute::Address => "addr",
+            Attribute::Helo => "helo",
+            Attribute::Login => "login",
+            Attribute::Other => "port",
+        };
+        let value = value.as_deref().map_or("[UNAVAILABLE]".to_owned(), |value| {
+            encode_xtext(value).expect("attributes are ASCII")
+        });
+        format!(" {name}={value}")
+    });
+    written.collect()
 }
 
 fn mail_from(mail: &MailFrom) -> String {
@@ -86,7 +125,10 @@ fn mail_from(mail: &MailFrom) -> String {
     let ret = mail.ret.map(|ret| format!(" ret={ret}")).unwrap_or_default();
     let id = mail.envelope_id.as_ref();
     let id = id.map(|id| format!(" envid={}", id.as_str())).unwrap_or_default();
-    format!("mail from:<{path}>{size}{body}{utf8}{ret}{id}")
+    let submitter = mail.submitter.as_deref();
+    let submitter = submitter.map(|text| format!(" auth={}", encode_xtext(text).expect("ASCII")));
+    let submitter = submitter.unwrap_or_default();
+    format!("mail from:<{path}>{size}{body}{utf8}{ret}{id}{submitter}")
 }
 
 fn rcpt_to(rcpt: &RcptTo) -> String {

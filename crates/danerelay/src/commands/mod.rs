@@ -13,4 +13,5 @@ mod output;
 pub(crate) mod queue;
 pub(crate) mod reload;
 pub(crate) mod tlsa;
+pub(crate) mod user;
 pub(crate) mod values;

@@ -10,38 +10,39 @@ use settings_file::forms;
 use settings_file::{Interval, Size};
 
 use super::key::{RELOAD, RESTART, section};
-use super::units::{DomainName, Network};
+use super::units::{ClientKey, DomainName, Network};
 use super::values::something;
 
 section! {
     /// Where mail comes in.
     pub(crate) struct Listen("listen") {
         /// Where clients connect, your Postfix or Exim for example: "ADDRESS:PORT". For all addresses of the machine write both
-        /// "0.0.0.0:25" and "[::]:25": each is of one family alone. Sockets that systemd passes take the place of these.
+        /// "0.0.0.0:25" and "[::]:25": each is of one family alone. Sockets that systemd passes take the place of these and of
+        /// smtps; one is for TLS from the first octet if its unit says FileDescriptorName=smtps.
         #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
         smtp: Vec<SocketAddr> = vec![
             SocketAddr::from((Ipv4Addr::LOCALHOST, 2525)),
             SocketAddr::from((Ipv6Addr::LOCALHOST, 2525)),
         ], "a mail server on the same machine, which has port 25 itself" => RESTART;
 
-        /// The same with TLS from the first octet (RFC 8314).
+        /// The same with TLS from the first octet (RFC 8314), port 465 for example.
         #[serde(deserialize_with = "forms::list::<SocketAddr, _>")]
-        smtps: Vec<SocketAddr> = Vec::new(), "none" => RESTART.later();
+        smtps: Vec<SocketAddr> = Vec::new(), "none" => RESTART;
 
-        /// PEM files; with both, STARTTLS is offered.
-        tls_certificate: PathBuf = PathBuf::new(), "none"
-            => RESTART.needed("clients would be served in clear text");
-        tls_key: PathBuf = PathBuf::new(), "none" => RESTART.needed("clients would be served in clear text");
+        /// PEM files: the certificate with its issuers behind it, and its key. With both, STARTTLS is offered (TLS 1.2 and 1.3).
+        /// They are read again when they change.
+        tls_certificate: PathBuf = PathBuf::new(), "none" => RELOAD;
+        tls_key: PathBuf = PathBuf::new(), "none" => RELOAD;
 
-        /// Networks whose connections start with a PROXY v2 header.
+        /// Networks whose connections start with a header of the PROXY protocol, version 2 (HAProxy's send-proxy-v2). The client
+        /// that it names is the one that [access] and [limits] are about; a connection without the header is closed.
         #[serde(deserialize_with = "forms::list::<Network, _>")]
-        proxy_protocol_from: Vec<Network> = Vec::new(), "none"
-            => RESTART.needed("every client would be judged by the proxy's address");
+        proxy_protocol_from: Vec<Network> = Vec::new(), "none" => RELOAD;
 
-        /// Networks that may use XCLIENT and XFORWARD.
+        /// Networks that may use XCLIENT and XFORWARD, Postfix's words for a proxy or filter to say whose mail it passes on. By
+        /// XCLIENT it can say that it is any client or user.
         #[serde(deserialize_with = "forms::list::<Network, _>")]
-        xclient_from: Vec<Network> = Vec::new(), "none"
-            => RESTART.needed("every client would be judged by the proxy's address");
+        xclient_from: Vec<Network> = Vec::new(), "none" => RELOAD;
     }
 }
 
@@ -56,15 +57,18 @@ section! {
             Network(IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))),
         ], "this machine alone" => RELOAD;
 
-        /// SMTP AUTH: lines of name:PHC-hash.
-        users_file: PathBuf = PathBuf::new(), "none" => RESTART.later();
+        /// SMTP AUTH (PLAIN and LOGIN), under TLS or from loopback: a file of lines NAME:HASH, which `danerelay user add NAME`
+        /// writes. Whoever is in it may relay. It is read again when it changes.
+        users_file: PathBuf = PathBuf::new(), "none" => RELOAD;
 
-        /// SHA-256 of the public keys of client certificates that may relay.
-        client_certificates: Vec<String> = Vec::new(), "none" => RESTART.later();
+        /// SHA-256 of the public keys of client certificates that may relay, in hexadecimal digits, colons allowed:
+        ///   openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256
+        #[serde(deserialize_with = "forms::list::<ClientKey, _>")]
+        client_certificates: Vec<ClientKey> = Vec::new(), "none" => RELOAD;
 
-        /// The only sender domains that may be used; empty means any.
+        /// The only domains that senders may have; empty means any. The null sender of reports (<>) is always taken.
         #[serde(deserialize_with = "forms::list::<DomainName, _>")]
-        senders: Vec<Domain> = Vec::new(), "any" => RESTART.needed("any sender domain would be let through");
+        senders: Vec<Domain> = Vec::new(), "any" => RELOAD;
     }
 }
 

@@ -23,7 +23,7 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Each wrong text, where the fault is, and words that the message must hold.
-const WRONG: [(&str, (usize, usize), &[&str]); 30] = [
+const WRONG: [(&str, (usize, usize), &[&str]); 33] = [
     (
         "[access]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
         (2, 12),
@@ -152,8 +152,27 @@ const WRONG: [(&str, (usize, usize), &[&str]); 30] = [
     ),
     (
         "[listen]\ntls_key = \"relay.key\"",
-        (2, 1),
-        &["`listen.tls_key`", "clear text"],
+        (2, 11),
+        &[
+            "`listen.tls_key`",
+            "`listen.tls_certificate` is missing",
+            "allowed: both",
+        ],
+    ),
+    (
+        "[listen]\nsmtps = [\"127.0.0.1:465\"]",
+        (2, 9),
+        &["`listen.smtps`", "there is no TLS"],
+    ),
+    (
+        "[access]\nclient_certificates = [\"00:11\"]",
+        (2, 24),
+        &["\"00:11\"", "allowed: the SHA-256"],
+    ),
+    (
+        "[listen]\nxclient_from = [\"0.0.0.0/0\"]",
+        (2, 16),
+        &["`listen.xclient_from`", "everybody on IPv4"],
     ),
     (
         "[log]\nfacility = \"post\"",
@@ -226,11 +245,11 @@ fn the_template_names_every_key_with_its_default() {
 
 #[test]
 fn what_does_not_exist_yet_is_a_warning() {
-    let text = "[listen]\nsmtps = [\"127.0.0.1:465\"]\n[delivery]\nreuse = 7\ndelay_warning = \"0\"\n\
-                [mta_sts]\nenabled = true\n[access]\nusers_file = \"users\"";
+    let text = "[listen]\nsmtp = [\"127.0.0.1:465\"]\n[delivery]\nreuse = 7\ndelay_warning = \"0\"\n\
+                [mta_sts]\nenabled = true\n[admin]\nhttp = \"127.0.0.1:8025\"";
     let loaded = read(text).unwrap();
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
-    assert_eq!(lines, [2, 4, 7, 9]);
+    assert_eq!(lines, [4, 7, 9]);
     for warning in &loaded.warnings {
         assert!(
             warning.to_string().contains("not available in this version"),

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
+use listener::KeyDigest;
 use mail::{Domain, Mailbox};
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,6 +17,10 @@ use settings_file::forms::{self, Form, Unfit};
 /// A network or a single address, `"192.0.2.0/24"`, `"::1"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network(pub(crate) IpNet);
+
+/// The key of a client certificate, by its SHA-256 in hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientKey(pub(crate) KeyDigest);
 
 /// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1:8853"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +155,17 @@ impl Form for Network {
     }
 }
 
+impl Form for ClientKey {
+    type Value = Self;
+
+    const ALLOWED: &'static str =
+        "the SHA-256 of a certificate's public key: 64 hexadecimal digits, with or without colons";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        text.parse().map(Self).map_err(|_| Unfit::Form)
+    }
+}
+
 impl Form for Server {
     type Value = Self;
 
@@ -200,7 +216,13 @@ macro_rules! by_form {
     };
 }
 
-by_form!(Network, Server);
+by_form!(ClientKey, Network, Server);
+
+impl Serialize for ClientKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
 
 impl Serialize for Network {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

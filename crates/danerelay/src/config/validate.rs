@@ -1,6 +1,7 @@
 //! What one key by itself cannot show: that keys and the members of lists agree.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use settings_file::{Document, FileError};
 
@@ -18,12 +19,7 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
         );
         faults.push(document.wrong_value("access.networks", reason));
     }
-    if let Some((one, other)) = same_socket(&config.listen.smtp) {
-        let reason = format!(
-            "{one} and {other} cannot both listen: one takes the connections to the other; allowed: each port once"
-        );
-        faults.push(document.wrong_value("listen.smtp", reason));
-    }
+    faults.extend(clients(document, config));
     if let Some(server) = trusted_from_afar(config) {
         let reason = format!(
             "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
@@ -32,6 +28,73 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
         faults.push(document.wrong_value("dns.servers", reason));
     }
     faults
+}
+
+/// What does not fit together in [listen] and [access].
+fn clients(document: &Document<'_>, config: &Config) -> Vec<FileError> {
+    let (listen, access) = (&config.listen, &config.access);
+    let mut faults = Vec::new();
+    let mut wrong = |key: &str, reason: String| faults.push(document.wrong_value(key, reason));
+    let addresses: Vec<SocketAddr> = listen.smtp.iter().chain(&listen.smtps).copied().collect();
+    if let Some((one, other)) = same_socket(&addresses) {
+        let key = if listen.smtp.contains(&other) {
+            "listen.smtp"
+        } else {
+            "listen.smtps"
+        };
+        let reason = format!(
+            "{one} and {other} cannot both listen: one takes the connections to the other; allowed: each port once"
+        );
+        wrong(key, reason);
+    }
+    let (has_certificate, has_key) = (is_set(&listen.tls_certificate), is_set(&listen.tls_key));
+    for (key, other, is_alone) in [
+        (
+            "listen.tls_certificate",
+            "listen.tls_key",
+            has_certificate && !has_key,
+        ),
+        (
+            "listen.tls_key",
+            "listen.tls_certificate",
+            has_key && !has_certificate,
+        ),
+    ] {
+        if is_alone {
+            wrong(key, format!("`{other}` is missing; allowed: both, or neither"));
+        }
+    }
+    for (key, is_used) in [
+        ("listen.smtps", !listen.smtps.is_empty()),
+        (
+            "access.client_certificates",
+            !access.client_certificates.is_empty(),
+        ),
+    ] {
+        if is_used && !has_certificate {
+            wrong(
+                key,
+                "there is no TLS; allowed with `listen.tls_certificate` and `listen.tls_key`".to_owned(),
+            );
+        }
+    }
+    for (key, networks) in [
+        ("listen.proxy_protocol_from", &listen.proxy_protocol_from),
+        ("listen.xclient_from", &listen.xclient_from),
+    ] {
+        if let Some(protocol) = networks::everybody(networks) {
+            let reason = format!(
+                "everybody on {protocol} could say that they are a client that may relay; allowed: the networks of your \
+                 own proxies, like \"192.0.2.1\""
+            );
+            wrong(key, reason);
+        }
+    }
+    faults
+}
+
+fn is_set(path: &Path) -> bool {
+    !path.as_os_str().is_empty()
 }
 
 /// A server named for trust-ad whose answers cross a network (RFC 4035 §4.9.3 asks for a secure channel).

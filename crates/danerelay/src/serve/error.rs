@@ -37,7 +37,9 @@ pub(crate) enum StartError {
     #[error("socket activation: {0}")]
     PassedSocket(#[from] PassedError),
     /// There is nowhere to listen.
-    #[error("there is no address to listen on: `listen.smtp` is empty, and systemd passes no sockets")]
+    #[error(
+        "there is no address to listen on: `listen.smtp` and `listen.smtps` are empty, and systemd passes no sockets"
+    )]
     NoAddress,
     /// What the settings name cannot be built.
     #[error(transparent)]

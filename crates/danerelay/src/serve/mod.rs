@@ -51,6 +51,8 @@ const GRACE: Duration = Duration::from_secs(30);
 const LAST_WRITES: Duration = Duration::from_secs(10);
 /// And the log's target this long to take what is left.
 const LAST_LINES: Duration = Duration::from_secs(3);
+/// How often certificate, key and users are looked at, which may change at any time.
+const FILE_CHECK: Duration = Duration::from_secs(10);
 /// How often the date is looked at, which begins and ends exceptions.
 const DATE_CHECK: Duration = Duration::from_mins(1);
 
@@ -129,8 +131,11 @@ impl<S: Store> Daemon<S> {
     async fn run(mut self, mut signals: Signals) -> Verdict {
         let mut date_check = tokio::time::interval(DATE_CHECK);
         date_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut file_check = tokio::time::interval(FILE_CHECK);
+        file_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let verdict = loop {
             tokio::select! {
+                _ = file_check.tick() => self.refresh_clients(),
                 _ = date_check.tick() => self.refresh_unvalidated(),
                 request = signals.next() => match request {
                     Request::Reload => tokio::select! {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use listener::Encryption;
 use listenfd::ListenFd;
 use mail::event::service::Listen;
 use mail::event::{Event, EventLog};
@@ -10,12 +11,21 @@ use socket2::SockRef;
 use tokio::net::TcpListener;
 
 use crate::access;
+use crate::config::Loaded;
 
 /// The first descriptor that systemd passes (`sd_listen_fds(3)`).
 const FIRST: usize = 3;
 
-/// Listening sockets and their addresses.
-pub(super) type Sockets = Vec<(TcpListener, SocketAddr)>;
+/// The name by which one is for TLS from the first octet (`FileDescriptorName=`).
+const IMPLICIT_TLS: &str = "smtps";
+
+/// A socket on which clients connect.
+pub(super) struct ListeningSocket {
+    pub(super) listening: TcpListener,
+    pub(super) address: SocketAddr,
+    /// How its connections begin.
+    pub(super) encryption: Encryption,
+}
 
 /// What systemd passes is not what it says: the administrator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +41,11 @@ pub(crate) enum PassedError {
         "the socket of descriptor {0} does not listen; allowed: ListenStream=, with Accept=no, in the socket unit"
     )]
     Deaf(usize),
+    /// A socket for TLS, and no certificate.
+    #[error(
+        "descriptor {0} has the name {IMPLICIT_TLS}, and there is no certificate; allowed with `listen.tls_certificate`"
+    )]
+    NoCertificate(usize),
     /// The system refuses its use.
     #[error("descriptor {number}: {}", access::words(cause))]
     System {
@@ -42,7 +57,7 @@ pub(crate) enum PassedError {
 }
 
 /// `sd_listen_fds(3)`.
-pub(super) fn passed(log: &dyn EventLog) -> Result<Sockets, PassedError> {
+pub(super) fn passed(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, PassedError> {
     let of = |name| {
         std::env::var(name)
             .ok()
@@ -54,10 +69,18 @@ pub(super) fn passed(log: &dyn EventLog) -> Result<Sockets, PassedError> {
     if let Some(process) = of("LISTEN_PID").filter(|process| *process != std::process::id().to_string()) {
         log.write(&Event::Listen(Listen::PassedToAnother(process)));
     }
+    let names = of("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    let has_certificate = !loaded.config.listen.tls_certificate.as_os_str().is_empty();
     let mut passed = ListenFd::from_env();
     let mut sockets = Vec::new();
     for index in 0..passed.len() {
         let number = FIRST + index;
+        let encryption = match names.next() {
+            Some(IMPLICIT_TLS) if !has_certificate => return Err(PassedError::NoCertificate(number)),
+            Some(IMPLICIT_TLS) => Encryption::Implicit,
+            Some(_) | None => Encryption::StartTls,
+        };
         let Some(socket) = passed
             .take_tcp_listener(index)
             .map_err(|_| PassedError::NoTcp(number))?
@@ -70,7 +93,11 @@ pub(super) fn passed(log: &dyn EventLog) -> Result<Sockets, PassedError> {
         }
         socket.set_nonblocking(true).map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        sockets.push((TcpListener::from_std(socket).map_err(refused)?, address));
+        sockets.push(ListeningSocket {
+            listening: TcpListener::from_std(socket).map_err(refused)?,
+            address,
+            encryption,
+        });
     }
     Ok(sockets)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dns::TrustAnchors;
 use listener::ListenerConfig;
 use mail::event::resolver::Resolver;
-use mail::event::settings::{PolicyLoaded, Refused, Subject, WaitsForRestart};
+use mail::event::settings::{ClientsLoaded, PolicyLoaded, Refused, Subject, WaitsForRestart};
 use mail::event::{Event, EventLog};
 use spool::Store;
 
@@ -16,6 +16,7 @@ use super::start::Daemon;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::logging;
+use crate::wiring::clients::Stamps;
 use crate::wiring::policy::LoadedPolicy;
 use crate::wiring::{self, resolver, settings};
 
@@ -29,6 +30,7 @@ impl<S: Store> Daemon<S> {
         match self.read().await {
             Ok((loaded, policy, settings)) => {
                 self.servers.notify_one();
+                self.stamps = Stamps::of(&loaded.config);
                 self.listener_config.send_replace(Arc::new(settings));
                 self.reopen_log(&loaded.config.log).await;
                 Ok(self.accept(loaded, policy))
@@ -101,6 +103,27 @@ impl<S: Store> Daemon<S> {
             self.log.write(&Event::Refused(Refused { about, reason }));
         }
         Refusal::new(RefusalKind::Configuration, faults)
+    }
+
+    /// Reads certificate, key and users again where one of their files has changed. What is wrong stays as it was, and the
+    /// log says so once.
+    pub(super) fn refresh_clients(&mut self) {
+        let stamps = Stamps::of(&self.loaded.config);
+        if stamps == self.stamps {
+            return;
+        }
+        self.stamps = stamps;
+        let event = match settings::listener(&self.loaded.config, &self.hostname) {
+            Ok(settings) => {
+                self.listener_config.send_replace(Arc::new(settings));
+                Event::ClientsLoaded(ClientsLoaded)
+            }
+            Err(error) => Event::Refused(Refused {
+                about: Subject::Clients,
+                reason: error.to_string(),
+            }),
+        };
+        self.log.write(&event);
     }
 
     async fn reopen_log(&self, settings: &config::schema::Log) {

@@ -3,13 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 
+use listener::Encryption;
 use mail::event::service::Listen;
 use mail::event::{Event, EventLog};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::error::StartError;
-use super::passed::{self, Sockets};
+use super::passed::{self, ListeningSocket};
 use crate::access::{self, lacks_family};
 use crate::config::Loaded;
 
@@ -17,8 +18,8 @@ use crate::config::Loaded;
 const BACKLOG: i32 = 4096;
 
 /// Takes the sockets that systemd passes, or else listens on the configured addresses.
-pub(super) fn open(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, StartError> {
-    let passed = passed::passed(log)?;
+pub(super) fn open(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, StartError> {
+    let passed = passed::passed(loaded, log)?;
     let sockets = if passed.is_empty() {
         bind(loaded, log)?
     } else {
@@ -30,12 +31,25 @@ pub(super) fn open(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, Start
     Ok(sockets)
 }
 
-fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Sockets, StartError> {
+fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, StartError> {
+    let listen_on = &loaded.config.listen;
+    let clear = listen_on
+        .smtp
+        .iter()
+        .map(|address| (address, Encryption::StartTls));
+    let implicit = listen_on
+        .smtps
+        .iter()
+        .map(|address| (address, Encryption::Implicit));
     let named = loaded.is_written("listen.smtp");
     let mut sockets = Vec::new();
-    for address in &loaded.config.listen.smtp {
+    for (address, encryption) in clear.chain(implicit) {
         match listen(*address) {
-            Ok(socket) => sockets.push(socket),
+            Ok((listening, address)) => sockets.push(ListeningSocket {
+                listening,
+                address,
+                encryption,
+            }),
             // Nobody asked for it on a machine without IPv6.
             Err(error) if !named && (lacks_family(&error) || lacks_address(&error)) => {
                 log.write(&Event::Listen(Listen::NoAddress {

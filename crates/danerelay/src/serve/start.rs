@@ -26,6 +26,7 @@ use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
 use crate::logging::Logger;
+use crate::wiring::clients::Stamps;
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::LoadedPolicy;
 use crate::wiring::resolver::mode_word;
@@ -49,6 +50,8 @@ pub(super) struct Daemon<S> {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     /// Who is shown in reports to senders.
     pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
+    /// The files with which clients are served, as they were when they were read.
+    pub(super) stamps: Stamps,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
     pub(super) spool: Arc<S>,
     /// Where administrators ask for a reload.
@@ -108,6 +111,7 @@ pub(super) async fn start(
         &*log,
     );
     let hostname = settings::hostname(config)?;
+    let stamps = Stamps::of(config);
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
     let unvalidated = unvalidated::today(&config.dns, &policy.policy);
@@ -117,7 +121,10 @@ pub(super) async fn start(
     let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
     let spool = open_spool(config, Arc::clone(&events)).await?;
     announce::recovery(&*spool, &*log);
-    let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?.into_iter().unzip();
+    let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?
+        .into_iter()
+        .map(|socket| ((socket.listening, socket.encryption), socket.address))
+        .unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
     let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
     let status = Arc::new(Status::new(listed(&addresses), &dns));
@@ -173,6 +180,7 @@ pub(super) async fn start(
         log,
         policy,
         postmaster,
+        stamps,
         listener_config,
         spool,
         reloads,

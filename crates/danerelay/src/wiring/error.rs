@@ -6,6 +6,7 @@ use dns::ResolverError;
 use mail::{AddressError, DomainError};
 use rustls::pki_types::pem;
 
+use super::clients::ClientsError;
 use super::resolver::ResolverPlanError;
 use super::tls::TlsError;
 use crate::access::{self, is_lasting};
@@ -40,6 +41,9 @@ pub(crate) enum WiringError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Clients cannot be served as configured.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
     /// The system has no threads or signals for us.
     #[error("the system does not let the daemon run: {}", access::words(.0))]
     System(io::Error),
@@ -51,6 +55,7 @@ impl WiringError {
         let lasts = match self {
             Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
             Self::Tls(cause) | Self::ResolverPlan(ResolverPlanError::Tls(cause)) => is_lasting_tls(cause),
+            Self::Clients(cause) => cause.is_lasting(),
             Self::System(_) => false,
             Self::NoHostname(_)
             | Self::Hostname { .. }

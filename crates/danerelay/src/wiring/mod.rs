@@ -4,9 +4,11 @@
 //! * [`resolver`]: who validates, behind which servers: those of the configuration or of [`resolv_conf`].
 //!   [`unvalidated`]: below which names no signatures are demanded today.
 //! * [`tls`]: whom the WebPKI trusts, and what every handshake shares.
+//! * [`clients`]: with which certificate and users clients are served.
 //! * [`policy`]: the policy with its lists. [`store`]: the spool.
 //! * [`descriptors`]: what the limit of file descriptors is divided into.
 
+pub(crate) mod clients;
 pub(crate) mod descriptors;
 mod error;
 pub(crate) mod policy;

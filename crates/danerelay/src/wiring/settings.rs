@@ -9,10 +9,12 @@ use dns::host::AddressFamily;
 use listener::ListenerConfig;
 use mail::{Domain, Mailbox};
 
+use super::clients;
 use super::descriptors::Descriptors;
 use super::error::WiringError;
 use crate::config::Config;
 use crate::config::schema;
+use crate::config::units::Network;
 
 /// Our own name: the configured one, or the system's.
 pub(crate) fn hostname(config: &Config) -> Result<Domain, WiringError> {
@@ -27,17 +29,27 @@ pub(crate) fn hostname(config: &Config) -> Result<Domain, WiringError> {
     })
 }
 
-/// What the listener is to know.
+/// What the listener is to know. Reads the files that are named for it.
 pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerConfig, WiringError> {
     let postmaster = match &config.delivery.postmaster.0 {
         Some(mailbox) => mailbox.clone(),
         None => Mailbox::parse(&format!("postmaster@{hostname}")).map_err(WiringError::Postmaster)?,
     };
     let limits = &config.limits;
+    let networks = |list: &[Network]| list.iter().map(|network| network.0).collect();
     Ok(ListenerConfig {
-        hostname: hostname.clone(),
-        networks: config.access.networks.iter().map(|network| network.0).collect(),
-        postmaster,
+        networks: networks(&config.access.networks),
+        users: clients::users(config)?,
+        client_keys: config
+            .access
+            .client_certificates
+            .iter()
+            .map(|key| key.0)
+            .collect(),
+        senders: config.access.senders.clone(),
+        tls: clients::server_tls(config)?,
+        proxies: networks(&config.listen.proxy_protocol_from),
+        xclient: networks(&config.listen.xclient_from),
         limits: listener::Limits {
             message_size: limits.message_size.0,
             recipients: count(limits.recipients),
@@ -49,6 +61,7 @@ pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
                 schema::LongLines::Refuse => listener::LongLines::Refuse,
             },
         },
+        ..ListenerConfig::new(hostname.clone(), postmaster)
     })
 }
 

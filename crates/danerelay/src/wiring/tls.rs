@@ -1,4 +1,4 @@
-//! TLS towards receiving servers: groups, versions, and whom the WebPKI trusts.
+//! TLS, and towards receiving servers in particular: groups, versions, and whom the WebPKI trusts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dane::{ClientConfigs, Group, MinimumVersion, SetupError, WebPki, WebPkiSetupError};
 use delivery::TlsClient;
 use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
@@ -44,10 +45,15 @@ pub(crate) enum TlsError {
     NameServers(rustls::Error),
 }
 
-/// What every handshake shares.
-pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
+/// The cryptography of every handshake, on both sides.
+pub(super) fn provider(settings: &Tls) -> Arc<CryptoProvider> {
     let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
-    let provider = Arc::new(dane::provider(&groups));
+    Arc::new(dane::provider(&groups))
+}
+
+/// What every handshake with a receiving server shares.
+pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
+    let provider = provider(settings);
     let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
     let minimum = match settings.minimum {
         TlsVersion::V12 => MinimumVersion::Tls12,
@@ -61,13 +67,12 @@ pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
 
 /// What verifies the name servers over TLS, by the same roots and with the same settings.
 pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientConfig>, TlsError> {
-    let groups: Vec<Group> = settings.groups.iter().map(|group| group_of(*group)).collect();
     let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
         TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::V13 => &[&rustls::version::TLS13],
     };
     let roots = roots(settings)?;
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(dane::provider(&groups)))
+    let builder = rustls::ClientConfig::builder_with_provider(provider(settings))
         .with_protocol_versions(versions)
         .map_err(TlsError::NameServers)?;
     Ok(Arc::new(

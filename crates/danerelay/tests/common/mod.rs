@@ -46,6 +46,17 @@ impl Relay {
         relay
     }
 
+    /// Starts with the configuration in this directory, whatever it listens on.
+    pub(crate) fn start_in_any(directory: TempDir) -> Self {
+        let relay = Self {
+            child: serve(directory.path()).spawn().unwrap(),
+            directory,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        relay.wait_for("event=started");
+        relay
+    }
+
     /// Starts it again after its end, with a new log.
     pub(crate) fn start_again(&mut self) {
         std::fs::remove_file(self.path("log")).unwrap();

@@ -65,6 +65,19 @@ impl<P> Arrival<P> {
         }
     }
 
+    /// The same of a message that comes in chunks.
+    pub(super) fn in_chunks(
+        transaction: Transaction,
+        birth: (QueueId, Timestamp),
+        place: P,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            decoder: DataDecoder::for_chunks(limits.message_size, limits.long_lines),
+            ..Self::new(transaction, birth, place, limits)
+        }
+    }
+
     /// Puts our own field in front of the content.
     pub(super) fn trace(&mut self, field: &str) {
         self.ready.extend_from_slice(field.as_bytes());
@@ -79,6 +92,28 @@ impl<P> Arrival<P> {
         self.ended = consumed.is_some();
         input.advance(consumed.unwrap_or(input.len()));
         self.judge();
+    }
+
+    /// Takes in a part of a chunk.
+    pub(super) fn push_chunk(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.decoder.push(octets, &mut self.decoded);
+            self.judge();
+        }
+    }
+
+    /// The last chunk is over.
+    pub(super) fn end_chunks(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            self.decoder.end(&mut self.decoded);
+            self.judge();
+        }
+    }
+
+    /// Whether it will not be accepted, whatever comes.
+    pub(super) fn has_failed(&self) -> bool {
+        self.place.is_err()
     }
 
     /// Whether the end of data has come.

@@ -38,6 +38,7 @@ mod tests {
                 smtputf8,
                 ret: None,
                 envelope_id: None,
+                submitter: None,
             },
             recipients: vec![Recipient {
                 address: Mailbox::parse(to).unwrap(),

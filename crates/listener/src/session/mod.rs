@@ -5,28 +5,29 @@
 //! knows which message it belongs to.
 
 mod arrival;
+mod content;
+mod ehlo;
 mod envelope;
 mod header;
 mod received;
 mod recipients;
 mod refusals;
 pub(crate) mod replies;
+mod security;
 mod step;
+mod transaction;
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
-use jiff::Timestamp;
 use mail::event::Event;
-use mail::{QueueId, Recipient, ReversePath};
-use smtp::{
-    ForwardPath, Hello, Line, LineReader, MailFrom, Protocol, RcptTo, Refusal, Request, ServerState,
-    Transaction,
-};
+use smtp::{Chunk, Exchange, Hello, Line, LineReader, Protocol, Refusal, Request, ServerState};
 use spool::SpoolError;
 
-use self::arrival::{Arrival, Rejection};
-use self::received::Received;
+use self::arrival::Arrival;
 use self::refusals::{Refusals, Subject};
 pub(crate) use self::step::{End, Finished, Step};
 use crate::client::Client;
@@ -34,6 +35,13 @@ use crate::config::ListenerConfig;
 
 /// So many refused commands since the last accepted message end a session (RFC 5321 §7.8).
 const ERROR_LIMIT: u32 = 100;
+
+/// So many commands a session has that may not relay.
+const STRANGERS_COMMANDS: u32 = 100;
+
+/// How long the reply to a message for which the spool has no place is kept back, so that a client that tries again at
+/// once does not spin. Only its own session waits.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// When the log is told what was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +52,46 @@ pub(crate) enum Telling {
     Together,
 }
 
+/// What the next octets are.
+#[derive(Debug)]
+enum Reading {
+    Commands,
+    /// A response within AUTH.
+    Response(Exchange),
+    /// Content behind DATA.
+    Data,
+    /// So much of a chunk.
+    Chunk(Chunk),
+    /// So much of a chunk that nobody wants, and why.
+    Swallow(u64, Swallowed),
+}
+
+/// Why a chunk is not wanted.
+#[derive(Debug, Clone, Copy)]
+enum Swallowed {
+    Refused(Refusal),
+    /// The spool does not take the message; the reply says why.
+    NoRoom(&'static str),
+}
+
+/// Whom a filter in front of us names as the sender of a message (XFORWARD).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) name: Option<String>,
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl fmt::Display for Origin {
+    /// As a client in the log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("unknown");
+        match self.address {
+            Some(address) => write!(f, "{name} [{address}]"),
+            None => write!(f, "{name} [unknown]"),
+        }
+    }
+}
+
 /// One client's session.
 #[derive(Debug)]
 pub(crate) struct Session<P> {
@@ -51,12 +99,18 @@ pub(crate) struct Session<P> {
     client: Client,
     state: ServerState,
     lines: LineReader,
+    reading: Reading,
     /// The message whose content is coming in. Boxed, so that idle sessions do not carry its size.
     arrival: Option<Box<Arrival<P>>>,
+    /// Where the next message came from.
+    origin: Option<Box<Origin>>,
     output: BytesMut,
     errors: u32,
+    /// Commands while the client may not relay.
+    idle_commands: u32,
+    wrong_logins: u32,
     refusals: Refusals,
-    /// The last MAIL was refused for want of room: what is pipelined behind it fails through no fault of its own.
+    /// The last MAIL was refused: what is pipelined behind it fails through no fault of its own.
     mail_refused: bool,
     /// What the recipients of the transaction take.
     recipient_octets: usize,
@@ -70,9 +124,13 @@ impl<P> Session<P> {
             client,
             state: ServerState::new(),
             lines: LineReader::new(),
+            reading: Reading::Commands,
             arrival: None,
+            origin: None,
             output: BytesMut::new(),
             errors: 0,
+            idle_commands: 0,
+            wrong_logins: 0,
             refusals: Refusals::default(),
             mail_refused: false,
             recipient_octets: 0,
@@ -87,25 +145,36 @@ impl<P> Session<P> {
         if self.errors >= ERROR_LIMIT {
             return Step::Close(End::TooManyErrors);
         }
-        if let Some(arrival) = &mut self.arrival {
-            arrival.push(input);
-            return if arrival.to_store().is_some() {
-                Step::Store
-            } else if arrival.has_ended() {
-                self.finish()
-            } else {
-                Step::ReadContent
-            };
-        }
-        match self.lines.next_line(input) {
-            Some(line) => self.command(&line),
-            None => Step::Read,
+        match self.reading {
+            Reading::Commands => match self.lines.next_line(input) {
+                Some(line) => self.command(&line),
+                None => Step::Read,
+            },
+            Reading::Response(_) => self.response(input),
+            Reading::Data => self.content(input),
+            Reading::Chunk(chunk) => self.chunk(chunk, input),
+            Reading::Swallow(left, why) => self.swallow(left, why, input),
         }
     }
 
     /// New settings; between transactions only.
     pub(crate) fn configure(&mut self, config: Arc<ListenerConfig>) {
         self.config = config;
+    }
+
+    /// The settings that hold now.
+    pub(crate) fn config(&self) -> &Arc<ListenerConfig> {
+        &self.config
+    }
+
+    /// Who the client is.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where the message under way came from, if a filter said so.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
     }
 
     /// The replies that wait to leave, to be taken out.
@@ -130,12 +199,6 @@ impl<P> Session<P> {
         }
     }
 
-    /// The octets that the client declares for its message (RFC 1870 §6.1 (1)), as far as they are to be believed.
-    pub(crate) fn declared(&self, mail: &MailFrom) -> u64 {
-        let declared = mail.size.filter(|_| self.client.may_relay(&self.config));
-        declared.unwrap_or(0)
-    }
-
     /// Whether something was refused that [`Session::take_refusals`] tells, and when it is to be told.
     pub(crate) fn refused(&self) -> Option<Telling> {
         let telling = if self.client.may_relay(&self.config) {
@@ -148,7 +211,7 @@ impl<P> Session<P> {
 
     /// What was refused since this was last asked.
     pub(crate) fn take_refusals(&mut self) -> Option<Event> {
-        self.refusals.take(self.client.address)
+        self.refusals.take(&self.client)
     }
 
     /// Adds the last words of a session.
@@ -186,10 +249,16 @@ impl<P> Session<P> {
     /// Tells the client that the spool does not take its message now. The refusals do not count it: the log gets a summary
     /// of all clients.
     pub(crate) fn refuse_for_spool(&mut self, error: &SpoolError) -> Step<P> {
-        self.answer(replies::spool_error(error), Step::Pause)
+        self.answer(replies::spool_error(error), Step::Pause(REFUSAL_PAUSE))
     }
 
     fn command(&mut self, line: &Line) -> Step<P> {
+        if !self.client.may_relay(&self.config) {
+            self.idle_commands = self.idle_commands.saturating_add(1);
+            if self.idle_commands > STRANGERS_COMMANDS {
+                return Step::Close(End::TooManyErrors);
+            }
+        }
         let request = match line {
             Line::Complete(line) => Request::parse(line),
             Line::TooLong => Err(Refusal::LineTooLong),
@@ -199,15 +268,20 @@ impl<P> Session<P> {
             Ok(Request::Helo(name)) => Ok(self.hello(Protocol::Smtp, name)),
             Ok(Request::MailFrom(mail)) => self.mail_from(mail),
             Ok(Request::RcptTo(rcpt)) => self.rcpt_to(rcpt),
-            Ok(Request::Data) => self.state.take_for_data().map(Step::Open),
+            Ok(Request::Data) => self.data(),
+            Ok(Request::Bdat(chunk)) => Ok(self.bdat(chunk)),
             Ok(Request::Rset) => {
-                self.state.reset();
+                self.end_transaction();
                 Ok(self.answer(replies::OK, Step::Go))
             }
             Ok(Request::Noop) => Ok(self.answer(replies::OK, Step::Flush)),
             Ok(Request::Vrfy) => Ok(self.answer(replies::CANNOT_VERIFY, Step::Flush)),
             Ok(Request::Help) => Ok(self.answer(replies::HELP, Step::Flush)),
             Ok(Request::Quit) => Ok(self.answer(replies::BYE, Step::Close(End::Said))),
+            Ok(Request::StartTls) => self.start_tls(),
+            Ok(Request::Auth(auth)) => self.auth(auth),
+            Ok(Request::XClient(said)) => self.xclient(&said),
+            Ok(Request::XForward(said)) => self.xforward(&said),
             Err(refusal) => Err(refusal),
         };
         answered.unwrap_or_else(|refusal| self.refuse_command(line, refusal))
@@ -216,7 +290,8 @@ impl<P> Session<P> {
     /// The reply to a command that is refused for its form or its place.
     fn refuse_command(&mut self, line: &Line, refusal: Refusal) -> Step<P> {
         let reply = refusal.to_string();
-        if refusal == Refusal::OtherProtocol {
+        if matches!(refusal, Refusal::OtherProtocol | Refusal::Chunk) {
+            // What follows may be no commands of this client's.
             self.refusals.add(Subject::default(), &reply);
             return self.answer(&reply, Step::Close(End::Said));
         }
@@ -234,128 +309,17 @@ impl<P> Session<P> {
     }
 
     fn hello(&mut self, protocol: Protocol, name: String) -> Step<P> {
-        let config = &self.config;
         let text = match protocol {
-            Protocol::Esmtp => replies::extended_hello(&config.hostname, config.limits.message_size),
-            Protocol::Smtp => replies::hello(&config.hostname),
+            Protocol::Esmtp => ehlo::reply(&self.config, &self.client),
+            Protocol::Smtp => replies::hello(&self.config.hostname),
         };
+        self.end_transaction();
         self.state.hello(Hello { protocol, name });
         self.answer(&text, Step::Flush)
     }
 
-    fn mail_from(&mut self, mail: MailFrom) -> Result<Step<P>, Refusal> {
-        self.state.may_begin()?;
-        self.mail_refused = false;
-        // Of a client that may not relay nothing is declared: RCPT refuses it, whatever it has to send.
-        if self.declared(&mail) > self.config.limits.message_size {
-            self.mail_refused = true;
-            self.refuse(Subject::message(Some(mail.reverse_path)), replies::TOO_LARGE);
-            return Ok(Step::Go);
-        }
-        // Asked before the client sends its content in vain; a place is only needed at DATA.
-        Ok(Step::Begin(mail))
-    }
-
-    /// Begins a transaction, if there is room for its message.
-    pub(crate) fn begin(&mut self, mail: MailFrom, room: Result<(), SpoolError>) -> Step<P> {
-        if let Err(error) = room {
-            self.mail_refused = true;
-            return self.refuse_for_spool(&error);
-        }
-        match self.state.begin(mail) {
-            Ok(()) => {
-                self.recipient_octets = 0;
-                self.answer(replies::SENDER_OK, Step::Go)
-            }
-            Err(refusal) => self.answer(&refusal.to_string(), Step::Flush),
-        }
-    }
-
-    fn rcpt_to(&mut self, rcpt: RcptTo) -> Result<Step<P>, Refusal> {
-        let may_relay = self.client.may_relay(&self.config);
-        let limits = &self.config.limits;
-        let (transaction, rcpt) = self.state.transaction_for(rcpt)?;
-        let address = match rcpt.path {
-            ForwardPath::Postmaster => self.config.postmaster.clone(),
-            ForwardPath::Mailbox(mailbox) => mailbox,
-        };
-        if !may_relay {
-            let subject = Subject {
-                from: Some(transaction.mail.reverse_path.clone()),
-                to: Some(address),
-                command: None,
-            };
-            self.refuse(subject, replies::RELAY_DENIED);
-            return Ok(Step::Flush);
-        }
-        let recipient = Recipient {
-            address,
-            parameters: rcpt.parameters,
-        };
-        let held = self.recipient_octets + recipients::weight(&recipient);
-        if transaction.recipients.len() >= limits.recipients || held > recipients::room(limits) {
-            return Ok(self.answer(replies::TOO_MANY_RECIPIENTS, Step::Go));
-        }
-        self.recipient_octets = held;
-        transaction.recipients.push(recipient);
-        Ok(self.answer(replies::RECIPIENT_OK, Step::Go))
-    }
-
-    /// Takes the place for the content of a message, or learns that there is none. The client may send it then.
-    pub(crate) fn open(
-        &mut self,
-        transaction: Transaction,
-        place: Result<P, SpoolError>,
-        birth: (QueueId, Timestamp),
-    ) -> Step<P> {
-        let place = match place {
-            Ok(place) => place,
-            Err(error) => return self.refuse_for_spool(&error),
-        };
-        let field = self.state.introduced().map(|hello| {
-            let received = Received {
-                hello,
-                client: self.client.address,
-                hostname: &self.config.hostname,
-                id: birth.0,
-                smtputf8: transaction.mail.smtputf8,
-                recipients: &transaction.recipients,
-                at: birth.1,
-            };
-            received.to_field()
-        });
-        let limits = &self.config.limits;
-        let mut arrival = Box::new(Arrival::new(transaction, birth, place, limits));
-        arrival.trace(&field.unwrap_or_default());
-        self.arrival = Some(arrival);
-        self.answer(replies::GO_ON, Step::Flush)
-    }
-
-    /// The end of data has come.
-    fn finish(&mut self) -> Step<P> {
-        let Some(arrival) = self.arrival.take() else {
-            return Step::Read;
-        };
-        let from = arrival.transaction().mail.reverse_path.clone();
-        match arrival.finish() {
-            Ok(finished) => Step::Commit(Box::new(finished)),
-            Err(rejection) => self.reject(from, &rejection),
-        }
-    }
-
-    fn reject(&mut self, from: ReversePath, rejection: &Rejection) -> Step<P> {
-        let reply = match rejection {
-            Rejection::Fault(fault) => replies::content_fault(*fault),
-            Rejection::Looping => replies::LOOPING,
-            Rejection::Spool(error) => return self.refuse_for_spool(error),
-        };
-        self.refuse(Subject::message(Some(from)), reply);
-        Step::Flush
-    }
-
-    /// A message is durable.
-    pub(crate) fn accepted(&mut self, id: QueueId) -> Step<P> {
-        self.errors = 0;
-        self.answer(&replies::queued(id), Step::Flush)
+    fn end_transaction(&mut self) {
+        self.state.reset();
+        self.arrival = None;
     }
 }

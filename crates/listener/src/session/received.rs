@@ -1,17 +1,17 @@
 //! The one trace field that we put on top of each message (RFC 5321 §4.4).
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::{Domain, DomainPart, QueueId, Recipient};
 use smtp::{Hello, Protocol};
 
+use crate::client::Client;
+
 /// What a Received field tells.
 #[derive(Debug)]
 pub(super) struct Received<'a> {
     pub(super) hello: &'a Hello,
-    pub(super) client: IpAddr,
+    pub(super) client: &'a Client,
     pub(super) hostname: &'a Domain,
     pub(super) id: QueueId,
     /// Whether the client used SMTPUTF8.
@@ -24,25 +24,41 @@ impl Received<'_> {
     /// The field with its line endings, folded behind the clauses; no line exceeds 998 octets.
     pub(super) fn to_field(&self) -> String {
         let from = sanitised(&self.hello.name);
-        let client = DomainPart::Literal(self.client);
-        // RFC 3848 §1; RFC 6531 §4.3.
-        let with = match self.hello.protocol {
+        let name = self
+            .client
+            .name
+            .as_deref()
+            .map_or("unknown".to_owned(), sanitised);
+        let address = DomainPart::Literal(self.client.address);
+        let mut clauses = vec![format!(
+            "by {} with {} id {}",
+            self.hostname,
+            self.with(),
+            self.id
+        )];
+        // With several recipients the clause would show each of them the others (RFC 5321 §7.2, §7.6).
+        if let [only] = self.recipients {
+            clauses.push(format!("for <{}>", only.address));
+        }
+        // RFC 8314 §4.3.
+        if let Some(facts) = &self.client.tls {
+            clauses.push(format!("tls {}", facts.suite));
+        }
+        let clauses = clauses.join("\r\n\t");
+        let date = date(self.at);
+        format!("Received: from {from} ({name} {address})\r\n\t{clauses};\r\n\t{date}\r\n")
+    }
+
+    /// The name of the protocol (RFC 3848 §1, RFC 6531 §4.3); there is none for HELO under TLS.
+    fn with(&self) -> String {
+        let base = match self.hello.protocol {
             _ if self.smtputf8 => "UTF8SMTP",
-            Protocol::Smtp => "SMTP",
+            Protocol::Smtp => return "SMTP".to_owned(),
             Protocol::Esmtp => "ESMTP",
         };
-        // With several recipients the clause would show each of them the others (RFC 5321 §7.2, §7.6).
-        let recipient = match self.recipients {
-            [only] => format!("\tfor <{}>;\r\n", only.address),
-            _ => String::new(),
-        };
-        let id_end = if recipient.is_empty() { ";" } else { "" };
-        format!(
-            "Received: from {from} (unknown {client})\r\n\tby {} with {with} id {}{id_end}\r\n{recipient}\t{}\r\n",
-            self.hostname,
-            self.id,
-            date(self.at),
-        )
+        let secure = if self.client.tls.is_some() { "S" } else { "" };
+        let authenticated = if self.client.user.is_some() { "A" } else { "" };
+        format!("{base}{secure}{authenticated}")
     }
 }
 
@@ -88,7 +104,7 @@ mod tests {
                 protocol,
                 name: name.into(),
             },
-            client: client.parse().unwrap(),
+            client: &Client::at(client.parse().unwrap()),
             hostname: &Domain::parse("relay.example").unwrap(),
             id: QueueId::from_bytes([0; 16]),
             recipients: &recipients,

@@ -1,10 +1,10 @@
 //! What a session was refused, for the log: one line of it, with a count.
 
-use std::net::IpAddr;
-
 use mail::event::Event;
 use mail::event::client::Rejected;
 use mail::{Mailbox, ReversePath};
+
+use crate::client::Client;
 
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
@@ -32,6 +32,8 @@ pub(super) struct Subject {
     pub(super) to: Option<Mailbox>,
     /// MAIL or RCPT as the client wrote it, where it makes no sense.
     pub(super) command: Option<String>,
+    /// The user whom the client says it is.
+    pub(super) user: Option<String>,
 }
 
 impl Subject {
@@ -39,6 +41,23 @@ impl Subject {
     pub(super) fn message(from: Option<ReversePath>) -> Self {
         Self {
             from,
+            ..Self::default()
+        }
+    }
+
+    /// A recipient of a message.
+    pub(super) fn recipient(from: ReversePath, to: Mailbox) -> Self {
+        Self {
+            from: Some(from),
+            to: Some(to),
+            ..Self::default()
+        }
+    }
+
+    /// Who could not prove to be this user.
+    pub(super) fn user(name: String) -> Self {
+        Self {
+            user: Some(name),
             ..Self::default()
         }
     }
@@ -53,8 +72,8 @@ impl Subject {
         let kept = line.get(..line.len().min(COMMAND)).unwrap_or_default();
         Self {
             from,
-            to: None,
             command: is_of_envelope.then(|| String::from_utf8_lossy(kept).into_owned()),
+            ..Self::default()
         }
     }
 }
@@ -86,16 +105,18 @@ impl Refusals {
     }
 
     /// The event that tells it.
-    pub(super) fn take(&mut self, client: IpAddr) -> Option<Event> {
+    pub(super) fn take(&mut self, client: &Client) -> Option<Event> {
         let refused = *self.0.take()?;
         let subject = refused.subject;
         Some(Event::Rejected(Box::new(Rejected {
-            client,
+            client: client.address,
+            name: client.name.clone(),
             from: subject.from,
             to: subject.to,
             reply: refused.reply,
             refused: refused.count,
             command: subject.command,
+            user: subject.user,
             other: refused.other,
         })))
     }

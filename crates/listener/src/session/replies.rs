@@ -9,11 +9,24 @@ pub(crate) const SENDER_OK: &str = "250 2.1.0 Ok";
 pub(crate) const RECIPIENT_OK: &str = "250 2.1.5 Ok";
 pub(crate) const OK: &str = "250 2.0.0 Ok";
 pub(crate) const CANNOT_VERIFY: &str = "252 2.0.0 Cannot VRFY user, but will take mail and try to deliver it";
-pub(crate) const HELP: &str = "214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT";
+pub(crate) const HELP: &str = "214-2.0.0 danerelay takes mail from clients that may relay, and sends it on under DANE\r\n\
+    214-2.0.0 Commands: EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n\
+    214 2.0.0 EHLO tells which of the extensions are offered here";
 pub(crate) const GO_ON: &str = "354 End data with <CR><LF>.<CR><LF>";
 pub(crate) const TOO_LARGE: &str = "552 5.3.4 Message size exceeds fixed limit";
 pub(crate) const TOO_MANY_RECIPIENTS: &str = "452 4.5.3 Too many recipients";
 pub(crate) const RELAY_DENIED: &str = "550 5.7.1 Relay access denied";
+pub(crate) const RELAY_DENIED_WITHOUT_AUTH: &str = "550 5.7.1 Relay access denied: authenticate first";
+pub(crate) const RELAY_DENIED_WITHOUT_TLS: &str =
+    "550 5.7.1 Relay access denied: STARTTLS and authenticate first";
+pub(crate) const SENDER_DENIED: &str = "550 5.7.1 Sender domain may not be used here";
+pub(crate) const READY_FOR_TLS: &str = "220 2.0.0 Ready to start TLS";
+pub(crate) const AUTHENTICATED: &str = "235 2.7.0 Authentication successful";
+pub(crate) const WRONG_LOGIN: &str = "535 5.7.8 Authentication credentials invalid";
+pub(crate) const TOO_MANY_LOGINS: &str =
+    "454 4.7.0 Too many failed logins from your address, try again later";
+pub(crate) const LOGIN_BUSY: &str = "454 4.7.0 Temporary authentication failure, try again later";
+pub(crate) const CHUNK_OK: &str = "250 2.0.0 Ok: chunk received";
 pub(crate) const LOOPING: &str = "554 5.4.6 Too many hops: 100 Received fields or more";
 pub(crate) const BYE: &str = "221 2.0.0 Bye";
 
@@ -58,14 +71,6 @@ pub(crate) fn greeting(hostname: &Domain) -> String {
 
 pub(crate) fn hello(hostname: &Domain) -> String {
     format!("250 {hostname}")
-}
-
-/// Exactly what works here; the lines but the last with their CRLF.
-pub(crate) fn extended_hello(hostname: &Domain, message_size: u64) -> String {
-    format!(
-        "250-{hostname}\r\n250-PIPELINING\r\n250-SIZE {message_size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n\
-         250 ENHANCEDSTATUSCODES"
-    )
 }
 
 pub(crate) fn too_many_connections(hostname: &Domain) -> String {

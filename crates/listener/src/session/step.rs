@@ -1,6 +1,8 @@
 //! What a session wants done next.
 
-use smtp::{MailFrom, Transaction};
+use std::time::Duration;
+
+use smtp::{Credentials, MailFrom, Transaction};
 use spool::NewMessage;
 
 /// What is due, in the order in which it is told.
@@ -11,7 +13,7 @@ pub(crate) enum Step<P> {
     /// The client waits for the replies so far.
     Flush,
     /// The same, but the replies are kept back for a while.
-    Pause,
+    Pause(Duration),
     /// All that came is used: the replies leave, and more is read.
     Read,
     /// The same within content.
@@ -25,6 +27,11 @@ pub(crate) enum Step<P> {
     /// A message is complete: it is to be made durable. [`super::Session::accepted`] or
     /// [`super::Session::refuse_for_spool`] takes the answer.
     Commit(Box<Finished<P>>),
+    /// The replies leave, and TLS begins; what else has come in clear is to be forgotten. [`super::Session::secured`]
+    /// takes what comes of it.
+    StartTls,
+    /// Is the client who it says it is? [`super::Session::checked`] takes the answer.
+    Check(Credentials),
     /// The session is over.
     Close(End),
 }

@@ -15,6 +15,8 @@ async fn greeting_and_hello() {
             "8BITMIME",
             "SMTPUTF8",
             "DSN",
+            "CHUNKING",
+            "LIMITS RCPTMAX=1000",
             "ENHANCEDSTATUSCODES"
         ]
     );
@@ -31,7 +33,7 @@ async fn each_command_has_its_reply() {
         .dialogue(&[
             // These work before EHLO.
             ("NOOP", "250 2.0.0"),
-            ("HELP", "214 2.0.0"),
+            ("HELP", "214-2.0.0"),
             ("VRFY x", "252 2.0.0"),
             ("EXPN x", "502 5.5.1"),
             ("RSET", "250 2.0.0"),
@@ -45,6 +47,9 @@ async fn each_command_has_its_reply() {
             ("mAiL fRoM:<a@b.example>", "250 2.1.0"),
             ("MAIL FROM:<a@b.example>", "503 5.5.1"),
             ("DATA", "503 5.5.1"),
+            ("XCLIENT ADDR=192.0.2.1", "502 5.5.1"),
+            ("XFORWARD ADDR=192.0.2.1", "502 5.5.1"),
+            ("AUTH PLAIN AHVzZXIAc2VjcmV0", "503 5.5.1"),
             ("RCPT TO:<c@d.example> RET=FULL", "555 5.5.4"),
             ("RCPT TO:<\u{e9}@d.example>", "553 5.6.7"),
             ("RCPT TO:<>", "501 5.1.3"),

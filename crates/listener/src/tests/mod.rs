@@ -6,12 +6,16 @@
     clippy::indexing_slicing
 )]
 
+mod chunks;
 mod commands;
 mod content;
 mod international;
 mod limits;
+mod logins;
+mod proxies;
 mod reports;
 mod shortage;
+mod tls;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -27,12 +31,12 @@ use spool::{
     Spool, SpoolError,
 };
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{Limits, Listener, ListenerConfig};
+use crate::{Encryption, Limits, Listener, ListenerConfig};
 
 /// Something that the spool does instead of its work.
 #[derive(Debug, Clone)]
@@ -150,14 +154,15 @@ struct World {
 }
 
 fn config() -> ListenerConfig {
+    let hostname = Domain::parse("relay.example").unwrap();
+    let postmaster = Mailbox::parse("postmaster@admin.example").unwrap();
     ListenerConfig {
-        hostname: Domain::parse("relay.example").unwrap(),
         networks: vec!["127.0.0.0/8".parse().unwrap()],
-        postmaster: Mailbox::parse("postmaster@admin.example").unwrap(),
         limits: Limits {
             message_size: 1_000_000,
             ..Limits::default()
         },
+        ..ListenerConfig::new(hostname, postmaster)
     }
 }
 
@@ -171,6 +176,10 @@ impl World {
     }
 
     async fn slow(settings: ListenerConfig, commit_time: Duration) -> Self {
+        Self::on(settings, commit_time, Encryption::StartTls).await
+    }
+
+    async fn on(settings: ListenerConfig, commit_time: Duration, encryption: Encryption) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let spool = Arc::new(MemorySpool {
@@ -191,7 +200,7 @@ impl World {
             move |accepted| hook.lock().unwrap().push(accepted.id),
         ));
         let serving = Arc::clone(&listener);
-        let running = tokio::spawn(async move { serving.run(vec![socket], stop).await });
+        let running = tokio::spawn(async move { serving.run(vec![(socket, encryption)], stop).await });
         Self {
             address,
             spool,
@@ -206,7 +215,7 @@ impl World {
 
     async fn connect(&self) -> Client {
         Client {
-            stream: TcpStream::connect(self.address).await.unwrap(),
+            stream: Box::new(TcpStream::connect(self.address).await.unwrap()),
             input: BytesMut::new(),
             parser: ReplyParser::new(),
         }
@@ -280,8 +289,13 @@ fn below_received(content: &[u8]) -> Vec<u8> {
         .concat()
 }
 
+/// In clear or under TLS.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
+
 struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     input: BytesMut,
     parser: ReplyParser,
 }
@@ -320,6 +334,12 @@ impl Client {
     async fn say(&mut self, line: &str) -> Reply {
         self.send(format!("{line}\r\n").as_bytes()).await;
         self.reply().await
+    }
+
+    /// The keywords of the reply to EHLO.
+    async fn keywords(&mut self) -> Vec<String> {
+        let reply = self.say("EHLO client.example").await;
+        reply.lines.iter().skip(1).map(ToString::to_string).collect()
     }
 
     async fn dialogue(&mut self, turns: &[(&str, &str)]) {

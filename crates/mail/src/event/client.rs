@@ -7,9 +7,14 @@ use crate::record::{Level, Put, Record, Value};
 use crate::source::Source;
 use crate::{Mailbox, QueueId, ReversePath};
 
-/// A client as Postfix writes it; the name would be that of a reverse look-up, which is not made.
+/// A client as Postfix writes it, of which only the address is known; we make no reverse look-ups.
 pub(super) fn client(address: IpAddr) -> String {
-    format!("unknown [{address}]")
+    named(None, address)
+}
+
+/// The same with a name, where somebody said it who may.
+fn named(name: Option<&str>, address: IpAddr) -> String {
+    format!("{} [{address}]", name.unwrap_or("unknown"))
 }
 
 /// A message is in the spool.
@@ -19,6 +24,8 @@ pub struct Accepted {
     pub id: QueueId,
     /// Whose it was.
     pub client: IpAddr,
+    /// The client's name, as a proxy said it.
+    pub name: Option<String>,
     /// Its reverse-path.
     pub from: ReversePath,
     /// The number of its recipients.
@@ -27,6 +34,12 @@ pub struct Accepted {
     pub size: u64,
     /// Its Message-ID without angle brackets, if it has one.
     pub message_id: Option<String>,
+    /// Version and cipher of TLS, if there was any.
+    pub tls: Option<String>,
+    /// As whom the client was authenticated, if it was.
+    pub auth: Option<String>,
+    /// Where the message came from before, as a filter said it.
+    pub orig_client: Option<String>,
 }
 
 impl Record for Accepted {
@@ -40,11 +53,20 @@ impl Record for Accepted {
 
     fn fields(&self, put: &mut Put<'_>) {
         put("id", Value::Word(&self.id.to_string()));
-        put("client", Value::Word(&client(self.client)));
+        put("client", Value::Word(&named(self.name.as_deref(), self.client)));
         put("from", Value::Path(self.from.as_str()));
         put("nrcpt", Value::Integer(self.recipients));
         put("size", Value::Integer(self.size));
         put("message-id", Value::path(self.message_id.as_deref()));
+        for (key, word) in [
+            ("tls", &self.tls),
+            ("auth", &self.auth),
+            ("orig_client", &self.orig_client),
+        ] {
+            if let Some(word) = word {
+                put(key, Value::Word(word));
+            }
+        }
     }
 }
 
@@ -53,6 +75,8 @@ impl Record for Accepted {
 pub struct Rejected {
     /// Who was refused.
     pub client: IpAddr,
+    /// The client's name, as a proxy said it.
+    pub name: Option<String>,
     /// The reverse-path of the transaction, if there is one.
     pub from: Option<ReversePath>,
     /// The recipient that was refused.
@@ -63,6 +87,8 @@ pub struct Rejected {
     pub refused: u64,
     /// MAIL or RCPT as the client wrote it, where it makes no sense.
     pub command: Option<String>,
+    /// The user that the client said it was.
+    pub user: Option<String>,
     /// The last reply that was another one than the first.
     pub other: Option<String>,
 }
@@ -81,7 +107,7 @@ impl Record for Rejected {
     }
 
     fn fields(&self, put: &mut Put<'_>) {
-        put("client", Value::Word(&client(self.client)));
+        put("client", Value::Word(&named(self.name.as_deref(), self.client)));
         put("from", Value::path(self.from.as_ref().map(ReversePath::as_str)));
         put("to", Value::path(self.to.as_ref().map(Mailbox::as_str)));
         put("reply", Value::Quoted(&self.reply));
@@ -89,9 +115,43 @@ impl Record for Rejected {
         if let Some(command) = &self.command {
             put("command", Value::Quoted(command));
         }
+        if let Some(user) = &self.user {
+            put("user", Value::Quoted(user));
+        }
         if let Some(other) = &self.other {
             put("other", Value::Quoted(other));
         }
+    }
+}
+
+/// A connection came to no session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotBegun {
+    /// Whose it was.
+    pub client: IpAddr,
+    /// What failed: `PROXY`, `TLS` or `STARTTLS`.
+    pub command: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+impl Record for NotBegun {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "rejected"
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(Source::client(self.client))
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("client", Value::Word(&client(self.client)));
+        put("command", Value::Quoted(self.command));
+        put("reason", Value::Quoted(&self.reason));
     }
 }
 

@@ -30,12 +30,12 @@ pub use loose::{Loose, Value};
 use crate::render::{Form, whole};
 use crate::source::Source;
 
-use self::client::{Accepted, ConnectionRefused, ListenerTrouble, Rejected};
+use self::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
 use self::delivery::{ClockWentBack, Delivery, ReportMade, Undeliverable};
 use self::fault::Fault;
 use self::log::{Library, LogTrouble, Throttled};
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
-use self::settings::{PolicyLoaded, Refused, WaitsForRestart, Warning};
+use self::settings::{ClientsLoaded, PolicyLoaded, Refused, WaitsForRestart, Warning};
 
 /// Where events go. Implementations neither wait for anything nor fail: a log that cannot be written is their concern.
 pub trait EventLog: Send + Sync {
@@ -60,9 +60,11 @@ pub enum Event {
     /// `clock`: the clock went back.
     ClockWentBack(ClockWentBack),
     /// `accepted`: a message is in the spool.
-    Accepted(Accepted),
+    Accepted(Box<Accepted>),
     /// `rejected`: what a session was refused.
     Rejected(Box<Rejected>),
+    /// `rejected`: a connection came to no session.
+    NotBegun(NotBegun),
     /// `connections`: a limit of connections was reached.
     ConnectionRefused(ConnectionRefused),
     /// `accept`, `session`: the listener cannot do its work.
@@ -83,6 +85,8 @@ pub enum Event {
     WaitsForRestart(WaitsForRestart),
     /// `policy`: the policy in force.
     PolicyLoaded(PolicyLoaded),
+    /// `clients`: certificate, key and users were read again.
+    ClientsLoaded(ClientsLoaded),
     /// `admin`: what administrators did.
     Admin(admin::Admin),
     /// `started`: the daemon serves.
@@ -115,8 +119,9 @@ impl Event {
             Self::Undeliverable(event) => event,
             Self::ReportMade(event) => event,
             Self::ClockWentBack(event) => event,
-            Self::Accepted(event) => event,
+            Self::Accepted(event) => &**event,
             Self::Rejected(event) => &**event,
+            Self::NotBegun(event) => event,
             Self::ConnectionRefused(event) => event,
             Self::Listener(event) => event,
             Self::Spool(event) => event,
@@ -127,6 +132,7 @@ impl Event {
             Self::Refused(event) => event,
             Self::WaitsForRestart(event) => event,
             Self::PolicyLoaded(event) => event,
+            Self::ClientsLoaded(event) => event,
             Self::Admin(event) => event,
             Self::Started(event) => &**event,
             Self::Recovery(event) => event,

@@ -5,6 +5,8 @@ use crate::record::{Level, Put, Record, Value};
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
+    /// With what clients are served: certificate, key and users.
+    Clients,
     /// The configuration.
     Config,
     /// The descriptors that this process has already.
@@ -21,6 +23,7 @@ impl Subject {
     /// The name of its events.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Clients => "clients",
             Self::Config => "config",
             Self::Descriptors => "descriptors",
             Self::Limits => "limits",
@@ -118,5 +121,23 @@ impl Record for PolicyLoaded {
     fn fields(&self, put: &mut Put<'_>) {
         put("status", Value::Word("loaded"));
         put("file", Value::Quoted(&self.file));
+    }
+}
+
+/// Certificate, key and users have come into force as they now are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientsLoaded;
+
+impl Record for ClientsLoaded {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        Subject::Clients.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word("loaded"));
     }
 }

@@ -17,6 +17,8 @@ pub struct MailFrom {
     pub ret: Option<Ret>,
     /// `ENVID=` (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
+    /// `AUTH=` (RFC 4954 §5), decoded: who is said to have submitted the message. Nobody vouches for it.
+    pub submitter: Option<String>,
 }
 
 /// The forward-path and parameters of `RCPT`.

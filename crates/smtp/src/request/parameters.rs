@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use mail::BodyType;
+use mail::notification::decode_xtext;
 
 use super::named::{MailFrom, RcptTo};
 use crate::refusal::Refusal;
@@ -28,6 +29,7 @@ impl MailFrom {
             () if keyword.eq_ignore_ascii_case("BODY") => set_once(&mut self.body, body(value)?),
             () if keyword.eq_ignore_ascii_case("RET") => set_once(&mut self.ret, parsed(value)?),
             () if keyword.eq_ignore_ascii_case("ENVID") => set_once(&mut self.envelope_id, parsed(value)?),
+            () if keyword.eq_ignore_ascii_case("AUTH") => set_once(&mut self.submitter, submitter(value)?),
             () if keyword.eq_ignore_ascii_case("SMTPUTF8") => {
                 // RFC 6531 §3.4: it has no value.
                 if value.is_some() || self.smtputf8 {
@@ -71,6 +73,14 @@ fn parsed<T: FromStr>(value: Option<&str>) -> Result<T, Refusal> {
 fn declared_size(value: &str) -> Option<u64> {
     let digits = (1..=20).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
     digits.then(|| value.parse().unwrap_or(u64::MAX))
+}
+
+/// `<>`, or a mailbox in xtext.
+fn submitter(value: Option<&str>) -> Result<String, Refusal> {
+    let decoded = value.and_then(decode_xtext);
+    decoded
+        .filter(|text| !text.is_empty() && !text.contains(char::is_control))
+        .ok_or(Refusal::Arguments)
 }
 
 fn body(value: Option<&str>) -> Result<BodyType, Refusal> {

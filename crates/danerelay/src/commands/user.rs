@@ -1,0 +1,234 @@
+//! `danerelay user`: who may authenticate, in the file that `access.users_file` names.
+
+use std::fs::Permissions;
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use listener::Users;
+use listener::users::{HashError, UsersError, hash_password, is_name};
+use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use tempfile::NamedTempFile;
+
+use super::output::write;
+use crate::access::{self, Use};
+use crate::config;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+
+/// What can be done with the users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user, or give a new password to one that there is.
+    ///
+    /// The password is asked for, twice, where standard input is a terminal; else it is the one line of standard input.
+    /// What is kept of it is its hash (argon2id). A running relay takes the change within seconds.
+    ///
+    /// Exit status: 0 done; 2 there is no `access.users_file`, it cannot be used, or the password is none.
+    Add(UserArguments),
+    /// Take a user away.
+    ///
+    /// Exit status: 0 done; 1 there is no such user; 2 there is no `access.users_file`, or it cannot be used.
+    Remove(UserArguments),
+    /// Print the users' names, one a line.
+    ///
+    /// Exit status: 0 done; 2 there is no `access.users_file`, or it cannot be used.
+    List,
+}
+
+/// Whom it is about.
+#[derive(Debug, Args)]
+pub(crate) struct UserArguments {
+    /// The user's name: no colon, no blanks, at most 255 octets. Often it is a mail address.
+    #[arg(value_parser = name)]
+    name: String,
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    let allowed = "allowed: a name without colon, blank or control character, at most 255 octets";
+    is_name(text).then(|| text.to_owned()).ok_or(allowed)
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UserError {
+    /// No file is named.
+    #[error("`access.users_file` is not set: name the file there in which users are to stand")]
+    NoFile,
+    /// The file cannot be read or written.
+    #[error("`access.users_file`: {}: {}", path.display(), access::explain(path, *purpose, cause))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was to be done.
+        purpose: Use,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A line is no user.
+    #[error("`access.users_file`: {}: {cause}", path.display())]
+    Users {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what is wrong.
+        cause: UsersError,
+    },
+    /// Nothing to read, or not one line.
+    #[error("the password is to be one line, not empty, on standard input")]
+    NoPassword,
+    /// Two different ones were typed.
+    #[error("the two passwords are not the same")]
+    Different,
+    /// Standard input or the terminal fails.
+    #[error("the password cannot be read: {}", access::words(.0))]
+    Input(#[source] io::Error),
+    /// It cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
+
+/// Does it.
+pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let loaded = config::load(named)?;
+    let path = &loaded.config.access.users_file;
+    if path.as_os_str().is_empty() {
+        return Err(UserError::NoFile.into());
+    }
+    let lines = lines(path)?;
+    match command {
+        UserCommand::Add(UserArguments { name }) => {
+            let line = format!("{name}:{}", hash_password(&password()?).map_err(UserError::from)?);
+            let mut kept = without(&lines, name);
+            let word = if kept.len() == lines.len() {
+                "added"
+            } else {
+                "changed"
+            };
+            kept.push(&line);
+            store(path, &loaded.path, &kept)?;
+            write(&format!("{word} {name}\n"))?;
+        }
+        UserCommand::Remove(UserArguments { name }) => {
+            let kept = without(&lines, name);
+            if kept.len() == lines.len() {
+                write(&format!("there is no user {name}\n"))?;
+                return Ok(Verdict::Bad);
+            }
+            store(path, &loaded.path, &kept)?;
+            write(&format!("removed {name}\n"))?;
+        }
+        UserCommand::List => {
+            let mut names: Vec<&str> = lines.iter().filter_map(|line| name_in(line)).collect();
+            names.sort_unstable();
+            write(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+/// The lines of the file, all of which are sound; none if there is no file yet.
+fn lines(path: &Path) -> Result<Vec<String>, UserError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(cause) => {
+            return Err(UserError::File {
+                path: path.to_owned(),
+                purpose: Use::Read,
+                cause,
+            });
+        }
+    };
+    Users::parse(&text).map_err(|cause| UserError::Users {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// The user whom a line is about; comments are about none.
+fn name_in(line: &str) -> Option<&str> {
+    let (name, _) = line.split_once(':')?;
+    is_name(name).then_some(name)
+}
+
+fn without<'a>(lines: &'a [String], name: &str) -> Vec<&'a str> {
+    let others = lines.iter().filter(|line| name_in(line) != Some(name));
+    others.map(String::as_str).collect()
+}
+
+/// Puts a new file in the place of the old one, with its owner and mode; a reader sees one or the other. The first one
+/// belongs to whom the configuration belongs: whoever may read that is to read this.
+fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserError> {
+    let failed = |cause| UserError::File {
+        path: path.to_owned(),
+        purpose: Use::Write,
+        cause,
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let mut file = NamedTempFile::new_in(directory).map_err(failed)?;
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let written = (|| {
+        file.write_all(text.as_bytes())?;
+        let old = std::fs::metadata(path);
+        let mode = old.as_ref().map_or(0o640, |old| old.mode() & 0o7777);
+        if let Ok(model) = old.or_else(|_| std::fs::metadata(configuration)) {
+            chown(file.path(), Some(model.uid()), Some(model.gid()))?;
+        }
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.as_file().sync_all()
+    })();
+    written.map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// From the terminal, unseen and twice; else the one line of standard input.
+fn password() -> Result<String, UserError> {
+    let input = io::stdin();
+    let password = if isatty(&input) {
+        let first = unseen("Password: ")?;
+        if first != unseen("Again: ")? {
+            return Err(UserError::Different);
+        }
+        first
+    } else {
+        let mut text = String::new();
+        input
+            .lock()
+            .take(MOST)
+            .read_to_string(&mut text)
+            .map_err(UserError::Input)?;
+        let mut lines = text.lines();
+        match (lines.next(), lines.next()) {
+            (Some(line), None) => line.to_owned(),
+            _ => return Err(UserError::NoPassword),
+        }
+    };
+    if password.is_empty() || password.contains('\0') {
+        return Err(UserError::NoPassword);
+    }
+    Ok(password)
+}
+
+/// The most octets that are read for a password.
+const MOST: u64 = 1024;
+
+/// One line from the terminal, which does not show it.
+fn unseen(prompt: &str) -> Result<String, UserError> {
+    let input = io::stdin();
+    let failed = |error: rustix::io::Errno| UserError::Input(error.into());
+    let shown = tcgetattr(&input).map_err(failed)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    eprint!("{prompt}");
+    tcsetattr(&input, OptionalActions::Flush, &hidden).map_err(failed)?;
+    let mut line = String::new();
+    let read = input.lock().read_line(&mut line);
+    let restored = tcsetattr(&input, OptionalActions::Flush, &shown);
+    eprintln!();
+    read.map_err(UserError::Input)?;
+    restored.map_err(failed)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

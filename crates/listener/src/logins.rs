@@ -1,0 +1,151 @@
+//! Checking passwords: off the runtime's threads, a few at a time, and not again and again for whoever guesses.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::source::Network;
+use parking_lot::Mutex;
+use smtp::Credentials;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use crate::users::Users;
+
+/// Checks at once: each takes a processor for tens of milliseconds, and 19 MiB.
+const AT_ONCE: usize = 2;
+/// How long a check may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// So many failures from one network within [`WINDOW`], and nothing of it is checked for the rest of that time.
+const FAILURES: u32 = 10;
+const WINDOW: Duration = Duration::from_mins(10);
+/// So many networks are remembered.
+const NETWORKS: usize = 10_000;
+
+/// Checks what clients say they are.
+#[derive(Debug)]
+pub(crate) struct Logins {
+    places: Arc<Semaphore>,
+    failed: Mutex<HashMap<Network, Failed>>,
+}
+
+/// Failures from one network.
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    since: Instant,
+    count: u32,
+}
+
+/// What comes of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// The client is this user.
+    User(Arc<str>),
+    /// Name or password is wrong.
+    Wrong,
+    /// Nothing was checked: the network has guessed too often.
+    TooMany,
+    /// Nothing was checked: there is too much to check.
+    Busy,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            failed: Mutex::default(),
+        }
+    }
+}
+
+impl Logins {
+    /// Checks whether this client knows the user's password.
+    pub(crate) async fn check(&self, users: &Arc<Users>, client: IpAddr, said: Credentials) -> Login {
+        let network = Network::of(client);
+        if self.has_guessed_too_often(network) {
+            return Login::TooMany;
+        }
+        let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await else {
+            return Login::Busy;
+        };
+        let users = Arc::clone(users);
+        let checked = tokio::task::spawn_blocking(move || {
+            let user = users.verify(&said.user, &said.password).then_some(said.user);
+            drop(place);
+            user
+        });
+        match checked.await {
+            Ok(Some(user)) => {
+                self.locked(|failed| failed.remove(&network));
+                Login::User(user.into())
+            }
+            Ok(None) => {
+                self.count(network);
+                Login::Wrong
+            }
+            Err(_) => Login::Busy,
+        }
+    }
+
+    fn has_guessed_too_often(&self, network: Network) -> bool {
+        let now = Instant::now();
+        self.locked(|failed| {
+            let recent = failed.get(&network).filter(|failed| now < failed.since + WINDOW);
+            recent.is_some_and(|failed| failed.count >= FAILURES)
+        })
+    }
+
+    fn count(&self, network: Network) {
+        let now = Instant::now();
+        self.locked(|failed| {
+            if failed.len() >= NETWORKS {
+                failed.retain(|_, failed| now < failed.since + WINDOW);
+            }
+            if failed.len() >= NETWORKS && !failed.contains_key(&network) {
+                return;
+            }
+            let entry = failed.entry(network).or_insert(Failed { since: now, count: 0 });
+            if now >= entry.since + WINDOW {
+                *entry = Failed { since: now, count: 0 };
+            }
+            entry.count = entry.count.saturating_add(1);
+        });
+    }
+
+    fn locked<T>(&self, action: impl FnOnce(&mut HashMap<Network, Failed>) -> T) -> T {
+        action(&mut self.failed.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::users::hash_password;
+
+    fn said(password: &str) -> Credentials {
+        Credentials {
+            user: "user".to_owned(),
+            password: password.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_guesses_is_not_checked_for_a_while() {
+        let users = Users::parse(&format!("user:{}", hash_password("right").unwrap())).unwrap();
+        let (users, logins) = (Arc::new(users), Logins::default());
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+        for _ in 0..FAILURES {
+            assert_eq!(logins.check(&users, one, said("wrong")).await, Login::Wrong);
+        }
+        assert_eq!(logins.check(&users, one, said("right")).await, Login::TooMany);
+        let user = Login::User("user".into());
+        assert_eq!(logins.check(&users, other, said("right")).await, user);
+        tokio::time::pause();
+        tokio::time::advance(WINDOW).await;
+        tokio::time::resume();
+        assert_eq!(logins.check(&users, one, said("right")).await, user);
+        assert_eq!(logins.check(&users, one, said("wrong")).await, Login::Wrong);
+    }
+}

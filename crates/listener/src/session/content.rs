@@ -1,0 +1,182 @@
+//! DATA and BDAT: content as it comes in, and its one verdict.
+
+use bytes::{Buf, BytesMut};
+use jiff::Timestamp;
+use mail::{QueueId, ReversePath};
+use smtp::{Chunk, Refusal, Transaction};
+use spool::SpoolError;
+
+use super::arrival::{Arrival, Rejection};
+use super::received::Received;
+use super::refusals::Subject;
+use super::step::Step;
+use super::{Reading, Session, Swallowed, replies};
+
+impl<P> Session<P> {
+    pub(super) fn data(&mut self) -> Result<Step<P>, Refusal> {
+        self.may_not_be_within_chunks()?;
+        let transaction = self.state.take_for_data()?;
+        self.reading = Reading::Data;
+        Ok(Step::Open(transaction))
+    }
+
+    /// The chunk follows at once, and is read whatever becomes of it (RFC 3030 §2): nothing in it is a command.
+    pub(super) fn bdat(&mut self, chunk: Chunk) -> Step<P> {
+        let left = chunk.octets;
+        self.reading = Reading::Chunk(chunk);
+        if self.arrival.is_some() {
+            return Step::Go;
+        }
+        match self.state.take_for_data() {
+            Ok(transaction) => Step::Open(transaction),
+            Err(refusal) => {
+                self.reading = Reading::Swallow(left, Swallowed::Refused(refusal));
+                Step::Go
+            }
+        }
+    }
+
+    /// Takes the place for the content of a message, or learns that there is none. The client may send it then.
+    pub(crate) fn open(
+        &mut self,
+        transaction: Transaction,
+        place: Result<P, SpoolError>,
+        birth: (QueueId, Timestamp),
+    ) -> Step<P> {
+        let place = match (place, &self.reading) {
+            (Ok(place), _) => place,
+            (Err(error), Reading::Chunk(chunk)) => {
+                self.reading =
+                    Reading::Swallow(chunk.octets, Swallowed::NoRoom(replies::spool_error(&error)));
+                return Step::Go;
+            }
+            (Err(error), _) => {
+                self.reading = Reading::Commands;
+                return self.refuse_for_spool(&error);
+            }
+        };
+        let trace = self.state.introduced().map(|hello| {
+            let received = Received {
+                hello,
+                client: &self.client,
+                hostname: &self.config.hostname,
+                id: birth.0,
+                smtputf8: transaction.mail.smtputf8,
+                recipients: &transaction.recipients,
+                at: birth.1,
+            };
+            received.to_field()
+        });
+        let (limits, is_chunk) = (&self.config.limits, matches!(self.reading, Reading::Chunk(_)));
+        let mut arrival = if is_chunk {
+            Arrival::in_chunks(transaction, birth, place, limits)
+        } else {
+            Arrival::new(transaction, birth, place, limits)
+        };
+        arrival.trace(&trace.unwrap_or_default());
+        self.arrival = Some(Box::new(arrival));
+        if is_chunk {
+            Step::Go
+        } else {
+            self.answer(replies::GO_ON, Step::Flush)
+        }
+    }
+
+    /// Content behind DATA.
+    pub(super) fn content(&mut self, input: &mut BytesMut) -> Step<P> {
+        let Some(arrival) = &mut self.arrival else {
+            self.reading = Reading::Commands;
+            return Step::Go;
+        };
+        arrival.push(input);
+        if arrival.to_store().is_some() {
+            Step::Store
+        } else if arrival.has_ended() {
+            self.finish()
+        } else {
+            Step::ReadContent
+        }
+    }
+
+    /// Content of a chunk of which so much is left.
+    pub(super) fn chunk(&mut self, mut chunk: Chunk, input: &mut BytesMut) -> Step<P> {
+        let Some(arrival) = &mut self.arrival else {
+            self.reading = Reading::Commands;
+            return Step::Go;
+        };
+        let taken = usize::try_from(chunk.octets)
+            .unwrap_or(usize::MAX)
+            .min(input.len());
+        arrival.push_chunk(&input.split_to(taken));
+        chunk.octets = chunk.octets.saturating_sub(taken as u64);
+        self.reading = Reading::Chunk(chunk);
+        if chunk.octets == 0 && chunk.last {
+            arrival.end_chunks();
+        }
+        if arrival.to_store().is_some() {
+            Step::Store
+        } else if chunk.octets > 0 {
+            Step::ReadContent
+        } else if chunk.last || arrival.has_failed() {
+            self.finish()
+        } else {
+            self.reading = Reading::Commands;
+            self.answer(replies::CHUNK_OK, Step::Go)
+        }
+    }
+
+    /// What is left of a chunk that nobody wants; then the reply to it.
+    pub(super) fn swallow(&mut self, left: u64, why: Swallowed, input: &mut BytesMut) -> Step<P> {
+        let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+        input.advance(taken);
+        let left = left.saturating_sub(taken as u64);
+        if left > 0 {
+            self.reading = Reading::Swallow(left, why);
+            return Step::ReadContent;
+        }
+        self.reading = Reading::Commands;
+        match why {
+            Swallowed::NoRoom(reply) => self.answer(reply, Step::Pause(super::REFUSAL_PAUSE)),
+            Swallowed::Refused(Refusal::NoMail) if self.mail_refused => {
+                self.answer(&Refusal::NoMail.to_string(), Step::Go)
+            }
+            Swallowed::Refused(refusal) => {
+                let open = self.state.transaction();
+                let from = open.map(|open| open.mail.reverse_path.clone());
+                self.refuse(Subject::message(from), &refusal.to_string());
+                Step::Flush
+            }
+        }
+    }
+
+    /// The content is over, or it makes no difference any more what it is.
+    fn finish(&mut self) -> Step<P> {
+        self.reading = Reading::Commands;
+        let Some(arrival) = self.arrival.take() else {
+            return Step::Go;
+        };
+        let from = arrival.transaction().mail.reverse_path.clone();
+        match arrival.finish() {
+            Ok(finished) => Step::Commit(Box::new(finished)),
+            Err(rejection) => self.reject(from, &rejection),
+        }
+    }
+
+    fn reject(&mut self, from: ReversePath, rejection: &Rejection) -> Step<P> {
+        let reply = match rejection {
+            Rejection::Fault(fault) => replies::content_fault(*fault),
+            Rejection::Looping => replies::LOOPING,
+            Rejection::Spool(error) => return self.refuse_for_spool(error),
+        };
+        self.origin = None;
+        self.refuse(Subject::message(Some(from)), reply);
+        Step::Flush
+    }
+
+    /// A message is durable.
+    pub(crate) fn accepted(&mut self, id: QueueId) -> Step<P> {
+        self.errors = 0;
+        self.origin = None;
+        self.answer(&replies::queued(id), Step::Flush)
+    }
+}

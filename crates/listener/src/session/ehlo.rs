@@ -1,0 +1,55 @@
+//! What is offered to a client, in this state and on this connection: nothing that would be refused.
+
+use crate::client::Client;
+use crate::config::ListenerConfig;
+
+/// Whether STARTTLS would be answered with 220 (RFC 3207 §4.2: not twice).
+pub(super) fn offers_tls(config: &ListenerConfig, client: &Client) -> bool {
+    config.tls.is_some() && client.tls.is_none()
+}
+
+/// Whether AUTH would be heard: there are users, and nobody could read the password (RFC 4954 §4).
+pub(super) fn offers_auth(config: &ListenerConfig, client: &Client) -> bool {
+    config.users.is_some() && client.is_private() && client.user.is_none()
+}
+
+/// Whether the other end may say who its clients are.
+pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
+    config
+        .xclient
+        .iter()
+        .any(|network| network.contains(&client.peer))
+}
+
+/// The reply to EHLO, its lines but the last with their CRLF.
+pub(super) fn reply(config: &ListenerConfig, client: &Client) -> String {
+    let limits = &config.limits;
+    let mut keywords = vec![
+        "PIPELINING".to_owned(),
+        format!("SIZE {}", limits.message_size),
+        "8BITMIME".to_owned(),
+        "SMTPUTF8".to_owned(),
+        "DSN".to_owned(),
+        "CHUNKING".to_owned(),
+        // RFC 9422 §4.2.
+        format!("LIMITS RCPTMAX={}", limits.recipients),
+    ];
+    if offers_tls(config, client) {
+        keywords.push("STARTTLS".to_owned());
+    }
+    if offers_auth(config, client) {
+        keywords.push("AUTH PLAIN LOGIN".to_owned());
+    }
+    if offers_xclient(config, client) {
+        keywords.push("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME".to_owned());
+        keywords.push("XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE".to_owned());
+    }
+    let mut reply = format!("250-{}\r\n", config.hostname);
+    for keyword in keywords {
+        reply.push_str("250-");
+        reply.push_str(&keyword);
+        reply.push_str("\r\n");
+    }
+    reply.push_str("250 ENHANCEDSTATUSCODES");
+    reply
+}

@@ -1,0 +1,167 @@
+//! Who the client is: STARTTLS, AUTH, and what proxies say of their clients.
+
+use std::time::Duration;
+
+use smtp::line::AUTH_LINE_LENGTH;
+use smtp::{Answer, Attribute, Attributes, Auth, Hello, Line, LineReader, Protocol, Refusal, ServerState};
+
+use super::ehlo::{offers_auth, offers_tls, offers_xclient};
+use super::refusals::Subject;
+use super::step::{End, Step};
+use super::{Reading, Session, replies};
+use crate::logins::Login;
+use crate::tls::TlsFacts;
+
+/// How long the reply to the first wrong password is kept back; each further one takes twice as long.
+const WRONG_PAUSE: Duration = Duration::from_secs(1);
+/// So many wrong passwords end a session (RFC 4954 §9 has at least three tried).
+const WRONG_LIMIT: u32 = 4;
+
+impl<P> Session<P> {
+    /// STARTTLS may stand anywhere: all that was said before it is void afterwards (RFC 3207 §4.2).
+    pub(super) fn start_tls(&mut self) -> Result<Step<P>, Refusal> {
+        if offers_tls(&self.config, &self.client) {
+            Ok(self.answer(replies::READY_FOR_TLS, Step::StartTls))
+        } else if self.client.tls.is_some() {
+            Err(Refusal::AlreadySecure)
+        } else {
+            Err(Refusal::NotImplemented)
+        }
+    }
+
+    /// TLS has begun: nothing that was said in clear counts any more (RFC 3207 §4.2).
+    pub(crate) fn secured(&mut self, facts: TlsFacts) {
+        self.client.tls = Some(facts);
+        self.forget();
+    }
+
+    /// The client stands where it stood behind the greeting.
+    fn forget(&mut self) {
+        self.state = ServerState::new();
+        self.lines = LineReader::new();
+        self.arrival = None;
+        self.origin = None;
+    }
+
+    pub(super) fn auth(&mut self, auth: Auth) -> Result<Step<P>, Refusal> {
+        if self.is_in_transaction() {
+            return Err(Refusal::WithinTransaction);
+        }
+        if !offers_auth(&self.config, &self.client) {
+            return Err(match &self.config.users {
+                None => Refusal::NotImplemented,
+                Some(_) if self.client.user.is_some() => Refusal::AlreadyAuthenticated,
+                Some(_) => Refusal::EncryptionNeeded,
+            });
+        }
+        if self.state.introduced().is_none() {
+            return Err(Refusal::NoHello);
+        }
+        auth.begin().map(|answer| self.go_on(answer))
+    }
+
+    fn go_on(&mut self, answer: Answer) -> Step<P> {
+        match answer {
+            Answer::Ask(exchange) => {
+                let challenge = exchange.challenge();
+                self.reading = Reading::Response(exchange);
+                self.answer(challenge, Step::Flush)
+            }
+            Answer::Complete(credentials) => Step::Check(credentials),
+        }
+    }
+
+    /// The client's next line within AUTH.
+    pub(super) fn response(&mut self, input: &mut bytes::BytesMut) -> Step<P> {
+        let Some(line) = self.lines.next_line_within(input, AUTH_LINE_LENGTH) else {
+            return Step::Read;
+        };
+        let Reading::Response(exchange) = std::mem::replace(&mut self.reading, Reading::Commands) else {
+            return Step::Go;
+        };
+        let answer = match line {
+            Line::Complete(line) => exchange.line(&line),
+            Line::TooLong => Err(Refusal::AuthLineTooLong),
+        };
+        match answer {
+            Ok(answer) => self.go_on(answer),
+            Err(refusal) => {
+                self.refuse(Subject::default(), &refusal.to_string());
+                Step::Flush
+            }
+        }
+    }
+
+    /// Takes what came of checking this name.
+    pub(crate) fn checked(&mut self, login: Login, name: String) -> Step<P> {
+        let reply = match login {
+            Login::User(user) => {
+                self.client.user = Some(user);
+                return self.answer(replies::AUTHENTICATED, Step::Flush);
+            }
+            Login::TooMany => replies::TOO_MANY_LOGINS,
+            Login::Busy => replies::LOGIN_BUSY,
+            Login::Wrong => replies::WRONG_LOGIN,
+        };
+        self.refuse(Subject::user(name), reply);
+        self.wrong_logins = self.wrong_logins.saturating_add(1);
+        if self.wrong_logins >= WRONG_LIMIT {
+            return Step::Close(End::TooManyErrors);
+        }
+        Step::Pause(WRONG_PAUSE * 2_u32.saturating_pow(self.wrong_logins.saturating_sub(1)))
+    }
+
+    /// A proxy says who the client is; the session begins anew with that one.
+    pub(super) fn xclient(&mut self, said: &Attributes) -> Result<Step<P>, Refusal> {
+        self.may_speak_for_others()?;
+        if let Some(address) = said.get(Attribute::Address) {
+            let address = address.and_then(address_of);
+            self.client.address = address.ok_or(Refusal::Arguments)?;
+        }
+        if let Some(name) = said.get(Attribute::Name) {
+            self.client.name = name.map(str::to_owned);
+        }
+        if let Some(login) = said.get(Attribute::Login) {
+            self.client.user = login.map(Into::into);
+        }
+        self.forget();
+        if let Some(Some(name)) = said.get(Attribute::Helo) {
+            self.state.hello(Hello {
+                protocol: Protocol::Smtp,
+                name: name.to_owned(),
+            });
+        }
+        let greeting = replies::greeting(&self.config.hostname);
+        Ok(self.answer(&greeting, Step::Flush))
+    }
+
+    /// A filter says who the next message came from, for the log.
+    pub(super) fn xforward(&mut self, said: &Attributes) -> Result<Step<P>, Refusal> {
+        self.may_speak_for_others()?;
+        let origin = self.origin.get_or_insert_default();
+        if let Some(name) = said.get(Attribute::Name) {
+            origin.name = name.map(str::to_owned);
+        }
+        if let Some(address) = said.get(Attribute::Address) {
+            origin.address = address.and_then(address_of);
+        }
+        Ok(self.answer(replies::OK, Step::Go))
+    }
+
+    fn may_speak_for_others(&self) -> Result<(), Refusal> {
+        if !offers_xclient(&self.config, &self.client) {
+            Err(Refusal::NotImplemented)
+        } else if self.is_in_transaction() {
+            Err(Refusal::WithinTransaction)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// An address as Postfix writes it: those of IPv6 with a tag.
+fn address_of(text: &str) -> Option<std::net::IpAddr> {
+    let tagged = text.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPV6:"));
+    let address: std::net::IpAddr = text.get(if tagged { 5 } else { 0 }..)?.parse().ok()?;
+    Some(address.to_canonical())
+}

@@ -1,0 +1,252 @@
+//! STARTTLS, implicit TLS, and client certificates.
+
+use super::*;
+use crate::users::hash_password;
+use crate::{ClientCertificates, KeyDigest, ServerTls, Users};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use tokio_rustls::TlsConnector;
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn certificate() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = CertificateParams::new(vec!["relay.example".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    (
+        certificate.der().clone(),
+        PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+    )
+}
+
+fn server(clients: ClientCertificates) -> ServerTls {
+    let (certificate, key) = certificate();
+    ServerTls::new(vec![certificate], key, &provider(), clients).unwrap()
+}
+
+/// Takes any server; the tests are about what the server does.
+#[derive(Debug)]
+struct Anybody;
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+impl Client {
+    /// The same client under TLS.
+    async fn shake_hands(self, identity: Option<Identity>) -> Self {
+        assert!(self.input.is_empty());
+        let builder = rustls::ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody));
+        let config = match identity {
+            Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        let name = ServerName::try_from("relay.example").unwrap();
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, self.stream)
+            .await
+            .unwrap();
+        Self {
+            stream: Box::new(stream),
+            ..self
+        }
+    }
+}
+
+fn with_tls() -> ListenerConfig {
+    ListenerConfig {
+        tls: Some(server(ClientCertificates::NotAsked)),
+        ..config()
+    }
+}
+
+#[tokio::test]
+async fn starttls_voids_all_that_was_said() {
+    let world = World::with(with_tls()).await;
+    let mut client = world.client().await;
+    assert!(client.keywords().await.contains(&"STARTTLS".to_owned()));
+    client
+        .dialogue(&[
+            ("STARTTLS now", "501 5.5.4"),
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("STARTTLS", "220 2.0.0"),
+        ])
+        .await;
+    let mut client = client.shake_hands(None).await;
+    client
+        .dialogue(&[
+            ("RCPT TO:<c@d.example>", "503 5.5.1"),
+            ("MAIL FROM:<a@b.example>", "503 5.5.1"),
+            ("STARTTLS", "503 5.5.1"),
+        ])
+        .await;
+    assert!(!client.keywords().await.contains(&"STARTTLS".to_owned()));
+    assert!(client.transaction(b".\r\n").await.is_positive());
+    let content = &world.contents_with_received()[0];
+    assert!(
+        content.contains("\tby relay.example with ESMTPS id "),
+        "{content}"
+    );
+    assert!(
+        content.contains("\tfor <c@d.example>\r\n\ttls TLS_AES_256_GCM_SHA384;\r\n\t"),
+        "{content}"
+    );
+    let line = &world.log_lines("event=accepted")[0];
+    assert!(line.contains(", tls=TLSv1.3:TLS_AES_256_GCM_SHA384, "), "{line}");
+}
+
+/// CVE-2011-0411: what was pipelined in clear is never read.
+#[tokio::test]
+async fn nothing_behind_starttls_reaches_the_protected_session() {
+    let world = World::with(with_tls()).await;
+    let mut client = world.client().await;
+    client
+        .send(b"STARTTLS\r\nEHLO injected\r\nMAIL FROM:<evil@x.example>\r\n")
+        .await;
+    client.expect("220").await;
+    let mut client = client.shake_hands(None).await;
+    client
+        .dialogue(&[("RCPT TO:<c@d.example>", "503 5.5.1 Need MAIL"), ("NOOP", "250")])
+        .await;
+}
+
+#[tokio::test]
+async fn a_broken_handshake_ends_the_connection_and_is_told() {
+    let world = World::with(with_tls()).await;
+    let mut client = world.client().await;
+    client.dialogue(&[("STARTTLS", "220")]).await;
+    client.send(b"MAIL FROM:<a@b.example>\r\n").await;
+    let mut rest = Vec::new();
+    let _ = client.stream.read_to_end(&mut rest).await;
+    assert!(
+        !rest.starts_with(b"2") && !rest.starts_with(b"5"),
+        "at most an alert"
+    );
+    let line = &world.rejected(1).await[0];
+    assert!(line.contains("command=\"STARTTLS\", reason=\""), "{line}");
+}
+
+#[tokio::test]
+async fn implicit_tls_begins_with_the_handshake() {
+    let world = World::on(with_tls(), Duration::ZERO, Encryption::Implicit).await;
+    let mut client = world.connect().await.shake_hands(None).await;
+    client.expect("220").await;
+    assert!(!client.keywords().await.contains(&"STARTTLS".to_owned()));
+    assert!(client.transaction(b".\r\n").await.is_positive());
+}
+
+#[tokio::test]
+async fn a_key_may_relay_that_is_named() {
+    let (known, unknown) = (certificate(), certificate());
+    let world = World::with(ListenerConfig {
+        networks: Vec::new(),
+        tls: Some(server(ClientCertificates::Asked)),
+        client_keys: vec![KeyDigest::of(&known.0).unwrap()],
+        ..config()
+    })
+    .await;
+    for (identity, reply) in [
+        (Some(known), "250"),
+        (Some(unknown), "550 5.7.1"),
+        (None, "550 5.7.1"),
+    ] {
+        let mut client = world.client().await;
+        client.dialogue(&[("STARTTLS", "220")]).await;
+        let mut client = client.shake_hands(identity).await;
+        client
+            .dialogue(&[
+                ("EHLO x", "250"),
+                ("MAIL FROM:<a@b.example>", "250"),
+                ("RCPT TO:<c@d.example>", reply),
+            ])
+            .await;
+        if reply == "250" {
+            client.dialogue(&[("DATA", "354"), (".", "250")]).await;
+        }
+    }
+    assert!(world.log_lines("event=accepted")[0].contains(", auth=key:"));
+}
+
+/// Whoever listens on the way gets no password.
+#[tokio::test]
+async fn passwords_are_taken_under_tls_only() {
+    let hash = hash_password("secret").unwrap();
+    // The client is not on loopback, says its proxy.
+    let world = World::with(ListenerConfig {
+        networks: Vec::new(),
+        xclient: vec!["127.0.0.1/32".parse().unwrap()],
+        users: Some(Arc::new(Users::parse(&format!("user:{hash}")).unwrap())),
+        ..with_tls()
+    })
+    .await;
+    let mut client = world.client().await;
+    client.dialogue(&[("XCLIENT ADDR=198.51.100.1", "220")]).await;
+    assert!(
+        !client
+            .keywords()
+            .await
+            .iter()
+            .any(|keyword| keyword.starts_with("AUTH"))
+    );
+    client
+        .dialogue(&[
+            ("AUTH PLAIN AHVzZXIAc2VjcmV0", "538 5.7.11"),
+            ("MAIL FROM:<a@b.example>", "250"),
+            (
+                "RCPT TO:<c@d.example>",
+                "550 5.7.1 Relay access denied: STARTTLS and authenticate first",
+            ),
+            ("STARTTLS", "220"),
+        ])
+        .await;
+    let mut client = client.shake_hands(None).await;
+    assert!(client.keywords().await.contains(&"AUTH PLAIN LOGIN".to_owned()));
+    client
+        .dialogue(&[("AUTH PLAIN AHVzZXIAc2VjcmV0", "235 2.7.0")])
+        .await;
+    assert!(client.transaction(b".\r\n").await.is_positive());
+    assert!(world.contents_with_received()[0].contains(" with ESMTPSA id "));
+}
