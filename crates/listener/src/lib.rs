@@ -25,6 +25,7 @@ mod client;
 mod config;
 mod connection;
 mod connections;
+pub mod fuzzing;
 mod key_digest;
 mod log;
 mod logins;

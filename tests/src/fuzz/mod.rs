@@ -13,6 +13,7 @@
 //! | [`resolv_conf`] | a resolv.conf | what concerns us is found beside anything else, and the rest is told in few printable words |
 //! | [`smtp_reply`] | what a server sends | replies do not depend on packets, are one line in the log and come back |
 //! | [`smtp_request`] | what a client sends | lines do not depend on packets, commands come back |
+//! | [`smtp_session`] | all that a client sends | packets make no difference; mail is taken whole, well formed, and only from whom it may be |
 //! | [`smtp_data`] | content on the wire | one end of data, stuffing undone, faults noticed |
 //! | [`policy_file`] | a policy file | errors name their place, what compiles answers every question |
 //! | [`policy_list`] | a list of domains | exactly the names written are found, each on its line |
@@ -33,6 +34,7 @@ mod reply;
 mod report;
 mod request;
 mod resolv_conf;
+mod session;
 mod tlsa;
 mod verifier;
 
@@ -46,6 +48,7 @@ pub use reply::smtp_reply;
 pub use report::dsn;
 pub use request::smtp_request;
 pub use resolv_conf::resolv_conf;
+pub use session::smtp_session;
 pub use tlsa::tlsa_rdata;
 pub use verifier::{Recipe, verifier, verifies};
 
@@ -53,7 +56,7 @@ pub use verifier::{Recipe, verifier, verifies};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
     ("dns_answer", dns_answer),
@@ -61,6 +64,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("resolv_conf", resolv_conf),
     ("smtp_reply", smtp_reply),
     ("smtp_request", smtp_request),
+    ("smtp_session", smtp_session),
     ("smtp_data", smtp_data),
     ("policy_file", policy_file),
     ("policy_list", policy_list),

@@ -6,9 +6,6 @@ use bytes::BytesMut;
 /// RFC 5322 §2.1.1).
 pub const TEXT_LINE_LENGTH: u64 = 998;
 
-/// The most octets of one character of UTF-8.
-const UTF8_LENGTH: usize = 4;
-
 /// Why content is refused once its end has come. One fault is kept, the first that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentFault {
@@ -175,20 +172,17 @@ impl DataDecoder {
         1
     }
 
-    /// Breaks a line that is too long, not within a character of UTF-8. How much of the text is used; `None` if it fits, or
-    /// if nothing is folded.
+    /// Breaks a line that is too long, wherever that is: which octets are one character nobody knows. How much of the text
+    /// is used; `None` if it fits, or if nothing is folded.
     fn fold(&mut self, text: &[u8], content: &mut BytesMut) -> Option<usize> {
         let room = usize::try_from(TEXT_LINE_LENGTH.saturating_sub(self.line)).unwrap_or_default();
         if self.long_lines == LongLines::Refuse || text.len() <= room {
             return None;
         }
-        let continues = |at: &usize| text.get(*at).is_some_and(|octet| octet & 0xC0 == 0x80);
-        let back = (0..UTF8_LENGTH).find(|back| !continues(&room.saturating_sub(*back)));
-        let taken = room.saturating_sub(back.unwrap_or_default());
-        self.store(text.get(..taken).unwrap_or_default(), content);
+        self.store(text.get(..room).unwrap_or_default(), content);
         self.store(b"\r\n ", content);
         self.line = 1;
-        Some(taken)
+        Some(room)
     }
 
     fn grow_line(&mut self, octets: usize) {
