@@ -3,9 +3,10 @@
 //! Evidence belongs to the server that gave it, and to the time when it was given: that an answer comes without AD says something
 //! only if its server validates, so the same server must have set AD on an answer to a question asked after it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use crate::NoAnswer;
@@ -95,7 +96,7 @@ impl Credit {
     }
 
     fn found_out(&self) -> MutexGuard<'_, Option<Fault>> {
-        self.found_out.lock().unwrap_or_else(PoisonError::into_inner)
+        self.found_out.lock()
     }
 
     pub(crate) fn losses(&self) -> usize {

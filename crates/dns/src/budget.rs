@@ -4,12 +4,13 @@
 //! for everybody. The other is that of a whole walk, all look-ups for one destination: what it has no room for may be looked up
 //! for another. What others asked and checked before, and is still known, costs nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RecordType};
 use mail::LookupFailure;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::NoAnswer;
 use crate::outage::Outage;
@@ -154,7 +155,7 @@ impl Work {
     }
 
     fn awaited_now(&self) -> MutexGuard<'_, Option<(Name, RecordType)>> {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+        self.awaited.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection over TLS to one server (RFC 7858), kept for the questions to come.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, select_ok};
@@ -11,6 +11,7 @@ use hickory_net::runtime::iocompat::AsyncIoTokioAsStd;
 use hickory_net::tcp::{TcpClientStream, TcpStream};
 use hickory_net::xfer::{DnsExchange, DnsHandle, DnsMultiplexer, FirstAnswer};
 use hickory_proto::op::{DnsRequest, DnsResponse};
+use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -93,7 +94,7 @@ impl Channel {
 
     /// Why there is no connection, if that is so.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        let obstacle = self.obstacle.lock().unwrap_or_else(PoisonError::into_inner);
+        let obstacle = self.obstacle.lock();
         obstacle.as_ref().map(|cause| {
             format!(
                 "tls://{}@{}: {cause}",
@@ -111,7 +112,7 @@ impl Channel {
         }
         let made = self.connect().await;
         let obstacle = made.as_ref().err().map(ToString::to_string);
-        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
+        *self.obstacle.lock() = obstacle;
         let made = made?;
         *open = Some(made.clone());
         Ok((made, true))

@@ -4,11 +4,12 @@
 //! takes a place before its own time begins, and has few sockets; what it has read of a large answer takes room of which there is
 //! little. Whoever waits for a place keeps nothing from others.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_net::NetError;
 use hickory_proto::op::DnsResponse;
+use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -152,8 +153,8 @@ impl Place {
         Ok(())
     }
 
-    fn room(&self) -> std::sync::MutexGuard<'_, Option<OwnedSemaphorePermit>> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    fn room(&self) -> parking_lot::MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.room.lock()
     }
 }
 

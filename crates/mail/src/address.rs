@@ -70,13 +70,6 @@ impl Domain {
         let (_, parent) = self.0.split_once('.')?;
         Some(Self(parent.into()))
     }
-
-    /// Whether this name lies below `ancestor` (a name is not below itself).
-    pub fn is_below(&self, ancestor: &Self) -> bool {
-        self.0
-            .strip_suffix(&*ancestor.0)
-            .is_some_and(|rest| rest.ends_with('.'))
-    }
 }
 
 fn check_labels(ascii: &str) -> Result<(), DomainError> {
@@ -427,14 +420,6 @@ mod tests {
             Domain::parse(&vec!["abcdefg"; 32].join(".")),
             Err(DomainError::TooLong)
         );
-    }
-
-    #[test]
-    fn below_means_strictly_below() {
-        let org = Domain::parse("example.org").unwrap();
-        assert!(Domain::parse("a.example.org").unwrap().is_below(&org));
-        assert!(!org.is_below(&org));
-        assert!(!Domain::parse("badexample.org").unwrap().is_below(&org));
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
 //!   [`alarm`]: what of trouble that lasts is told. [`render`]: it as a line of text or JSON, safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
 //!
-//! This crate does no I/O, knows no clock and makes no decision.
+//! This crate does no I/O and makes no decision. It reads no clock but for the name of a new message, which holds its time.
 
 pub mod address;
 pub mod alarm;

@@ -3,7 +3,9 @@
 use super::letter::{Letter, Recipient};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// A life of the relay: it is told a number at each start, and says it in EHLO.
 pub type Life = u64;
@@ -123,7 +125,7 @@ impl Ledger {
 
     /// Books are whole after each entry, so a panic elsewhere leaves nothing half-done.
     fn with<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.0.lock())
     }
 }
 

@@ -5,9 +5,10 @@ use super::faults::{Fault, Faults, Operation, Ruling, Trap};
 use super::file::{File, Tear};
 use super::tree::{Kind, Node, Tree};
 use fuser::Errno;
+use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::StdRng;
 use std::ffi::{OsStr, OsString};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Removed names after which what nobody can see any more is forgotten.
 const SWEEP_EVERY: u64 = 256;
@@ -121,7 +122,7 @@ impl Disk {
 
     /// The disk is whole between operations, so that a failed assertion elsewhere leaves nothing half-done.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -7,10 +7,10 @@ use fuser::{
     LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the kernel may believe what it was told: nobody else changes this disk.
@@ -40,7 +40,7 @@ impl Files {
     }
 
     fn told<T>(&self, act: impl FnOnce(&mut HashMap<u64, u64>) -> T) -> T {
-        act(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.told.lock())
     }
 
     /// A handle for a file that was opened.
@@ -51,7 +51,7 @@ impl Files {
     }
 
     fn listings<T>(&self, act: impl FnOnce(&mut HashMap<u64, Listing>) -> T) -> T {
-        act(&mut self.listings.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.listings.lock())
     }
 }
 

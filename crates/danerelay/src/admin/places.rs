@@ -5,9 +5,10 @@
 //! the daemon is doing something.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -133,7 +134,7 @@ impl Place {
     }
 
     fn enter(&self, next: State) -> Result<(), BrokenOff> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         match *state {
             State::GivenAway => Err(BrokenOff::GivenAway),
             State::Working | State::Waiting(..) => {
@@ -146,7 +147,7 @@ impl Place {
     /// The smaller, the sooner it is given away: first those who have not asked in time, then by the time since which
     /// they are waited for. `None` where the client is not waited for.
     fn rank(&self, now: Instant) -> Option<(bool, Instant)> {
-        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *self.state.lock() {
             State::Waiting(awaited, since) => {
                 let late = now.saturating_duration_since(since) >= ASKING;
                 Some((!(late && awaited == Awaited::Asking), since))
@@ -157,7 +158,7 @@ impl Place {
 
     /// False where its client is not waited for any more.
     fn give_away(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         match *state {
             State::Waiting(..) => {
                 *state = State::GivenAway;

@@ -1,10 +1,11 @@
 //! The way through the queue, a page at a time: between two pages nothing of the spool is held.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::vec;
 
 use mail::QueueId;
+use parking_lot::Mutex;
 use spool::{Inspect, QueuedMessage, SpoolError, Unreadable};
 
 use super::selectors::Selectors;
@@ -88,7 +89,7 @@ impl Walk {
 }
 
 fn lock<T, R>(page: &Mutex<Page<T>>, work: impl FnOnce(&mut Page<T>) -> R) -> R {
-    work(&mut page.lock().unwrap_or_else(PoisonError::into_inner))
+    work(&mut page.lock())
 }
 
 /// What was found so far.

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use testworld::dns::{Bogus, World};
 use testworld::mail::{Ca, Identity, MailFault, Receiver, Validity, free_port_on};
 use testworld::{RecordType, WorldError};
@@ -60,7 +60,7 @@ impl Stage {
     /// Whether the sender was told (RFC 3464), waiting for it.
     pub(super) async fn sender_was_told(&self, limit: Duration) -> bool {
         let arrived = || {
-            let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+            let servers = self.servers.lock();
             let origin = servers.get(&format!("mx1.{ORIGIN}"));
             origin.is_some_and(|origin| {
                 origin
@@ -129,7 +129,7 @@ impl Stage {
     }
 
     async fn serve(&self, host: &Host, name: &str, identity: &Identity) -> Result<SocketAddr, DemoError> {
-        let taken = self.servers.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let taken = self.servers.lock().len();
         let next = u8::try_from(taken)
             .ok()
             .and_then(|taken| taken.checked_add(1))
@@ -142,16 +142,13 @@ impl Stage {
         }
         let receiver = builder.start().await?;
         let address = receiver.address();
-        self.servers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), receiver);
+        self.servers.lock().insert(name.to_owned(), receiver);
         Ok(address)
     }
 
     /// What has arrived for `recipient`.
     pub(super) fn arrival(&self, recipient: &str, sent: &[u8]) -> Arrival {
-        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = self.servers.lock();
         let received = servers.values().flat_map(Receiver::messages);
         let mut found = received.filter(|message| message.recipients.iter().any(|one| one == recipient));
         match (found.next(), found.next()) {

@@ -33,7 +33,7 @@ mod writer;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,7 @@ use arc_swap::ArcSwap;
 use mail::event::log::LogTrouble;
 use mail::event::{Event, EventLog};
 use mail::record::{Level, Put, Record, Value};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::config::schema::Log;
@@ -130,7 +131,7 @@ impl Logger {
 
     /// Sends lines to this target from now on.
     fn switch(self: &Arc<Self>, target: Target, level: Level) -> io::Result<()> {
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         channels.retain(|channel| !channel.queue.is_finished());
         if channels.len() > UNFINISHED {
             return Err(io::Error::other(
@@ -156,7 +157,7 @@ impl Logger {
             self.put(&event);
         }
         let end = Instant::now() + patience;
-        let channels = self.channels().clone();
+        let channels = self.channels.lock().clone();
         for channel in channels {
             channel
                 .queue
@@ -201,11 +202,6 @@ impl Logger {
         for event in self.throttle.sweep(Instant::now()) {
             self.put(&event);
         }
-    }
-
-    /// A panic elsewhere while the lock was held leaves nothing half done.
-    fn channels(&self) -> MutexGuard<'_, Vec<Arc<Channel>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,8 +4,9 @@
 //! that writes takes all that is there at once. After it has written it dozes for a moment, so that under load nobody has
 //! to wake it and many lines leave with one call of the system.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 /// Octets that may wait. As much again may be with the thread that writes.
 pub(super) const ROOM: usize = 1 << 20;
@@ -72,7 +73,7 @@ pub(super) enum Taken {
 impl Queue {
     /// Puts a line at the end; one that finds no room is counted.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Closed> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(Closed);
         }
@@ -95,26 +96,20 @@ impl Queue {
 
     /// Takes all that waits into `batch`, which is empty; waits for it, but no longer than `nap`.
     pub(super) fn take(&self, batch: &mut Batch, nap: Option<Duration>) -> Taken {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_idle() {
             state.writer = Writer::Dozing;
             self.written.notify_all();
-            (state, _) = self
-                .filled
-                .wait_timeout(state, DOZE)
-                .unwrap_or_else(PoisonError::into_inner);
+            let _ = self.filled.wait_for(&mut state, DOZE);
         }
         if state.is_idle() {
             state.writer = Writer::Asleep;
-            state = match nap {
-                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            match nap {
+                None => self.filled.wait(&mut state),
                 Some(nap) => {
-                    self.filled
-                        .wait_timeout(state, nap)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    let _ = self.filled.wait_for(&mut state, nap);
                 }
-            };
+            }
         }
         state.writer = Writer::Busy;
         if !state.waiting.is_empty() || state.lost > 0 {
@@ -132,41 +127,33 @@ impl Queue {
 
     /// The thread waits before it tries to write once more. Whether the queue has been closed.
     pub(super) fn pause(&self, pause: Duration) -> bool {
-        let state = self.lock();
-        let waited = self.filled.wait_timeout(state, pause);
-        waited.unwrap_or_else(PoisonError::into_inner).0.closed
+        let mut state = self.state.lock();
+        let _ = self.filled.wait_for(&mut state, pause);
+        state.closed
     }
 
     /// No more lines come: what is there is written, and the thread ends.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.filled.notify_one();
     }
 
     /// Waits until all lines are written, but no longer than `patience`.
     pub(super) fn wait_until_written(&self, patience: Duration) {
         let end = Instant::now() + patience;
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while !state.is_written() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            (state, _) = self
-                .written
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            let _ = self.written.wait_for(&mut state, left);
         }
     }
 
     /// Whether it is closed, and its thread has ended.
     pub(super) fn is_finished(&self) -> bool {
-        self.lock().finished
-    }
-
-    /// A panic while the lock was held leaves nothing half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().finished
     }
 }
 

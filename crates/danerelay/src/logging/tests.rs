@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
-use std::sync::Condvar;
+
+use parking_lot::Condvar;
 
 use super::queue::ROOM;
 use super::stream::{Kind, Stream};
@@ -139,12 +140,12 @@ impl Taker {
     }
 
     fn give(&self, room: usize) {
-        self.0.0.lock().unwrap().room = room;
+        self.0.0.lock().room = room;
         self.0.1.notify_all();
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.0.lock().unwrap().content.clone()).unwrap()
+        String::from_utf8(self.0.0.lock().content.clone()).unwrap()
     }
 
     fn log(&self) -> Arc<Logger> {
@@ -159,10 +160,8 @@ impl Taker {
 impl Write for Taker {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let (lock, given) = &*self.0;
-        let taken = lock.lock().unwrap();
-        let mut taken = given
-            .wait_while(taken, |taken| taken.waits && taken.room == 0)
-            .unwrap();
+        let mut taken = lock.lock();
+        given.wait_while(&mut taken, |taken| taken.waits && taken.room == 0);
         let length = octets.len().min(taken.room);
         if length == 0 {
             return Err(io::ErrorKind::StorageFull.into());
@@ -250,7 +249,7 @@ async fn a_target_that_stalls_is_left_behind_by_a_reload() {
     }
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("id=B") && text.contains("id=C"), "{text}");
-    let channels = log.channels().clone();
+    let channels = log.channels.lock().clone();
     let open = channels.iter().filter(|channel| !channel.queue.is_finished());
     assert_eq!(open.count(), 2, "the one that stalls, and the last");
     reader.give(usize::MAX);

@@ -64,7 +64,7 @@ impl EventLog for Direct {
     fn write(&self, event: &Event) {
         let (format, kind) = (LogFormat::Text, Kind::File);
         let line = Frame::Line { format, kind }.of(event);
-        self.0.lock().unwrap().write_all(&line).unwrap();
+        self.0.lock().write_all(&line).unwrap();
     }
 }
 

@@ -9,12 +9,12 @@
 //! there is no place share one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mail::Source;
 use mail::event::Event;
 use mail::event::log::Throttled;
+use parking_lot::Mutex;
 
 /// What the table of sources may need, in octets.
 const TABLE: usize = 256 * 1024;
@@ -87,7 +87,7 @@ impl Pace {
 impl Throttle {
     /// `Some(n)`: the event is to be written, n before it were not. `None`: it was counted.
     pub(super) fn pass(&self, source: Source, now: Instant) -> Option<u64> {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         table.make_place(source, now);
         let Table {
             sources,
@@ -119,7 +119,7 @@ impl Throttle {
 
     /// What is to be told of sources that are quiet now. They are forgotten where they have all their lines again.
     pub(super) fn sweep(&self, now: Instant) -> Vec<Event> {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         let summaries = table.summaries(|bucket| bucket.is_due(now), now);
         table.forget(now);
         summaries
@@ -127,18 +127,13 @@ impl Throttle {
 
     /// All that was left out and not told yet.
     pub(super) fn rest(&self) -> Vec<Event> {
-        self.lock().summaries(|bucket| bucket.more > 0, Instant::now())
+        self.0.lock().summaries(|bucket| bucket.more > 0, Instant::now())
     }
 
     /// Whether there is nothing to sweep.
     pub(super) fn is_empty(&self) -> bool {
-        let table = self.lock();
+        let table = self.0.lock();
         table.sources.is_empty() && table.others.more == 0
-    }
-
-    /// A panic while the lock was held leaves nothing half done that matters.
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -303,7 +298,7 @@ mod tests {
         }
         assert!((200..=401).contains(&written), "{written}");
         {
-            let table = throttle.lock();
+            let table = throttle.0.lock();
             assert!(table.sources.len() <= SOURCES);
             let octets = table.sources.capacity() * (size_of::<(Source, Bucket)>() + 1);
             assert!(octets <= TABLE, "{octets}");

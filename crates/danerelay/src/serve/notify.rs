@@ -4,11 +4,11 @@
 //! say, and nothing waits for it but, for a moment, the daemon's end.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use mail::printable::Printable;
+use parking_lot::Mutex;
 use sd_notify::NotifyState;
 use tokio::sync::oneshot;
 
@@ -41,14 +41,14 @@ impl Status {
     }
 
     pub(super) fn text(&self) -> String {
-        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        let resolver = self.resolver.lock();
         // Some of these words are those of a name server.
         Printable(&format!("{}; {resolver}", self.listening)).to_string()
     }
 
     /// Shows at once how the resolver is.
     pub(super) fn set_resolver(&self, words: &str) {
-        words.clone_into(&mut self.resolver.lock().unwrap_or_else(PoisonError::into_inner));
+        words.clone_into(&mut self.resolver.lock());
         self.say(&[NotifyState::Status(&self.text())], None);
     }
 

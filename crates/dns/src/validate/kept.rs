@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::NoAnswer;
@@ -123,6 +123,6 @@ impl<V: Clone + Octets> Kept<V> {
     }
 
     fn failures(&self) -> MutexGuard<'_, HashMap<Name, (Instant, NoAnswer)>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.lock()
     }
 }

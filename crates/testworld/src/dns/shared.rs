@@ -1,9 +1,9 @@
 //! What all servers of one world share: the zones, the faults, and the questions so far.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hickory_proto::rr::{Name, RecordType};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::fault::{DnsFault, Scope};
 use super::tree::Tree;
@@ -81,11 +81,11 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn log_of_queries(&self) -> MutexGuard<'_, Vec<Query>> {
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queries.lock()
     }
 
     pub(super) fn count_handshake(&self) {
