@@ -11,9 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustls::pki_types::pem;
 
-/// Where the names of users and groups are looked for.
-const USERS: &str = "/etc/passwd";
-const GROUPS: &str = "/etc/group";
+use crate::accounts;
 
 /// What is to be done at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,17 +112,13 @@ impl Denied {
 
 /// `danerelay:mail`, with numbers where there are no names.
 pub(crate) fn owner(found: &Metadata) -> String {
-    let name = |id: u32, file: &str| {
-        let names = fs::read_to_string(file).unwrap_or_default();
-        name_of(id, &names).map_or_else(|| id.to_string(), str::to_owned)
-    };
-    format!("{}:{}", name(found.uid(), USERS), name(found.gid(), GROUPS))
+    let group = accounts::group(found.gid()).unwrap_or_else(|| found.gid().to_string());
+    format!("{}:{group}", user_name(found.uid()))
 }
 
 /// `danerelay (uid 990)`.
-pub(crate) fn user(uid: u32) -> String {
-    let users = fs::read_to_string(USERS).unwrap_or_default();
-    match name_of(uid, &users) {
+fn user(uid: u32) -> String {
+    match accounts::user(uid) {
         Some(name) => format!("{name} (uid {uid})"),
         None => format!("uid {uid}"),
     }
@@ -132,24 +126,7 @@ pub(crate) fn user(uid: u32) -> String {
 
 /// The name alone, or the number.
 pub(crate) fn user_name(uid: u32) -> String {
-    let users = fs::read_to_string(USERS).unwrap_or_default();
-    name_of(uid, &users).map_or_else(|| uid.to_string(), str::to_owned)
-}
-
-/// Whether there is a user of this name.
-pub(crate) fn is_user(name: &str) -> bool {
-    let users = fs::read_to_string(USERS).unwrap_or_default();
-    users.lines().any(|line| line.split(':').next() == Some(name))
-}
-
-/// The name with a number, in the lines of `passwd(5)` or `group(5)`.
-pub(crate) fn name_of(id: u32, lines: &str) -> Option<&str> {
-    lines.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let found: u32 = fields.nth(1)?.parse().ok()?;
-        (found == id).then_some(name)
-    })
+    accounts::user(uid).unwrap_or_else(|| uid.to_string())
 }
 
 /// What the system says about a use that failed, without its numbers, and what it does not say: whose the file is.
@@ -221,15 +198,6 @@ pub(crate) fn lacks_family(error: &io::Error) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_name_is_found_by_its_number() {
-        let users = "root:x:0:0:root:/root:/bin/sh\n\n+::::::\nbroken\nmail:x:8:8::/var/mail:/bin/false\n";
-        assert_eq!(name_of(0, users), Some("root"));
-        assert_eq!(name_of(8, users), Some("mail"));
-        assert_eq!(name_of(9, users), None);
-        assert_eq!(name_of(4, "adm:x:4:syslog\n"), Some("adm"));
-    }
 
     #[test]
     fn what_the_system_says_has_no_number() {

@@ -12,10 +12,11 @@
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the door;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`demo`]: the relay in a world of its own.
-//! * [`access`]: whose files are in the way; [`surroundings`]: where the configuration and the machine do not fit.
+//! * [`access`]: whose files are in the way; [`accounts`]: the names of users and groups; [`surroundings`]: where the configuration and the machine do not fit.
 //! * [`failure`]: why a command failed, and the exit status for it.
 
 mod access;
+mod accounts;
 mod admin;
 mod cli;
 mod commands;

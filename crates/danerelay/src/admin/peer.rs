@@ -1,29 +1,38 @@
 //! Who asks: the credentials that the system vouches for.
 
 use std::fmt;
-use std::fs;
 
 use tokio::net::UnixStream;
+use tokio::net::unix::UCred;
 
-use crate::access::name_of;
-
-/// Where the names of users are looked for.
-const USERS: &str = "/etc/passwd";
+use crate::accounts;
 
 /// The process at the other end of a connection, as it was when it connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Peer {
     uid: Option<u32>,
     pid: Option<i32>,
+    name: Option<String>,
 }
 
 impl Peer {
-    /// Whoever is at the other end.
+    /// Whoever is at the other end, without a name.
     pub(super) fn of(stream: &UnixStream) -> Self {
         let credentials = stream.peer_cred().ok();
         Self {
-            uid: credentials.as_ref().map(tokio::net::unix::UCred::uid),
-            pid: credentials.as_ref().and_then(tokio::net::unix::UCred::pid),
+            uid: credentials.as_ref().map(UCred::uid),
+            pid: credentials.as_ref().and_then(UCred::pid),
+            name: None,
+        }
+    }
+
+    /// The same with the user's name. It may be asked for elsewhere, so no other task waits behind it.
+    pub(super) async fn named(self) -> Self {
+        let Some(uid) = self.uid else { return self };
+        let name = tokio::task::spawn_blocking(move || accounts::user(uid)).await;
+        Self {
+            name: name.ok().flatten(),
+            ..self
         }
     }
 }
@@ -31,11 +40,10 @@ impl Peer {
 /// `root (uid 0, pid 4711)`.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("somebody");
         let Some(uid) = self.uid else {
-            return f.write_str("somebody");
+            return f.write_str(name);
         };
-        let users = fs::read_to_string(USERS).unwrap_or_default();
-        let name = name_of(uid, &users).unwrap_or("somebody");
         write!(f, "{name} (uid {uid}")?;
         if let Some(pid) = self.pid {
             write!(f, ", pid {pid}")?;

@@ -112,7 +112,7 @@ async fn attend<S: Manage>(
     };
     // Whoever does not hear the answer does not want it: each command has logged what it changed.
     let _ = match asked {
-        Ok(request) => answer(request, &office, &peer, &mut answers, stop).await,
+        Ok(request) => answer(request, &office, &peer.named().await, &mut answers, stop).await,
         Err(BrokenOff::Slow) => refuse(&mut answers, "no request came in time").await,
         Err(BrokenOff::GivenAway) => Err(answers.give_way()),
         Err(why @ (BrokenOff::Gone | BrokenOff::Stopping)) => Err(why),

@@ -295,7 +295,8 @@ pub(crate) fn make_absolute(section: &mut dyn Section, directory: &Path) {
     }
 }
 
-/// The dotted keys whose values differ and whose change waits for the next start.
+/// The dotted keys whose values differ and whose change waits for the next start. What this version does not have is not
+/// worth waiting for.
 pub(crate) fn waiting(before: &dyn Section, after: &dyn Section) -> Vec<String> {
     let before: HashMap<String, toml::Value> = rows(before)
         .into_iter()
@@ -303,7 +304,7 @@ pub(crate) fn waiting(before: &dyn Section, after: &dyn Section) -> Vec<String> 
         .collect();
     rows(after)
         .into_iter()
-        .filter(|row| row.key.rule.change == Change::Restart)
+        .filter(|row| row.key.rule.function == Function::Available && row.key.rule.change == Change::Restart)
         .filter(|row| before.get(&row.dotted()) != Some(&row.value.written()))
         .map(|row| row.dotted())
         .collect()

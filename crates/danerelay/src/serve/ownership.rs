@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use crate::access::{self, Denied, Use};
+use crate::accounts;
 
 /// The user that the unit runs as.
 const SERVICE: &str = "danerelay";
@@ -54,7 +55,7 @@ pub(super) fn examine(spool: &Path) -> Result<(), OwnershipError> {
                 user: access::user_name(found.uid()),
             });
         }
-        None if geteuid().is_root() && access::is_user(SERVICE) && is_reachable(spool) => {
+        None if geteuid().is_root() && accounts::is_user(SERVICE) && is_reachable(spool) => {
             return Err(OwnershipError::Unmade(spool.to_owned()));
         }
         Some(_) | None => {}

@@ -1,5 +1,6 @@
 //! Names by their hashes (RFC 5155 §5): which NSEC3 record matches a name, which covers it.
 
+use data_encoding::BASE32_DNSSEC;
 use hickory_proto::dnssec::rdata::NSEC3;
 use hickory_proto::rr::Name;
 
@@ -58,7 +59,7 @@ impl<'a> Hashes<'a> {
             let owner = String::from_utf8(label.to_ascii_lowercase()).ok()?;
             Some(Link {
                 owner,
-                next: base32hex(data.next_hashed_owner_name()),
+                next: BASE32_DNSSEC.encode(data.next_hashed_owner_name()),
                 data,
             })
         });
@@ -103,37 +104,13 @@ impl<'a> Hashes<'a> {
             .hash_algorithm()
             .hash(data.salt(), &name.to_lowercase(), data.iterations())
             .ok()?;
-        Some(base32hex(digest.as_ref()))
+        Some(BASE32_DNSSEC.encode(digest.as_ref()))
     }
-}
-
-/// Base32 with the extended hex alphabet, in lower case and without padding (RFC 4648 §7).
-fn base32hex(octets: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let (mut text, mut bits, mut held) = (String::new(), 0_u32, 0_u8);
-    for octet in octets {
-        bits = (bits << 8) | u32::from(*octet);
-        held += 8;
-        while held >= 5 {
-            held -= 5;
-            text.push(digit(ALPHABET, bits >> held));
-        }
-        bits &= (1 << held) - 1;
-    }
-    if held > 0 {
-        text.push(digit(ALPHABET, bits << (5 - held)));
-    }
-    text
-}
-
-fn digit(alphabet: &[u8; 32], bits: u32) -> char {
-    let index = usize::try_from(bits & 31).unwrap_or(0);
-    alphabet.get(index).map_or('0', |octet| char::from(*octet))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::base32hex;
+    use super::BASE32_DNSSEC;
 
     #[test]
     fn base32hex_is_that_of_rfc_4648() {
@@ -144,7 +121,7 @@ mod tests {
             ("foo", "cpnmu"),
             ("foobar", "cpnmuoj1e8"),
         ] {
-            assert_eq!(base32hex(plain.as_bytes()), coded);
+            assert_eq!(BASE32_DNSSEC.encode(plain.as_bytes()), coded);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE32_DNSSEC;
 use hickory_proto::dnssec::Nsec3HashAlgorithm;
 use hickory_proto::dnssec::rdata::{DNSSECRData, NSEC, NSEC3};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -148,7 +149,7 @@ impl Chain {
                 );
                 let owner = zone
                     .apex
-                    .prepend_label(base32hex(owner))
+                    .prepend_label(BASE32_DNSSEC.encode(owner))
                     .map_err(WorldError::signing)?;
                 (owner, DNSSECRData::NSEC3(nsec3))
             }
@@ -236,23 +237,4 @@ fn hash(name: &Name, iterations: u16) -> Result<Vec<u8>, WorldError> {
         .hash(&[], name, iterations)
         .map_err(WorldError::signing)?;
     Ok(digest.as_ref().to_vec())
-}
-
-/// Base 32 with the extended hex alphabet, without padding (RFC 4648 §7), as RFC 5155 §3.3 wants owner names.
-fn base32hex(octets: &[u8]) -> String {
-    let mut text = String::new();
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for octet in octets {
-        buffer = (buffer << 8) | u32::from(*octet);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.extend(char::from_digit((buffer >> bits) & 31, 32));
-        }
-        buffer &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        text.extend(char::from_digit((buffer << (5 - bits)) & 31, 32));
-    }
-    text
 }
