@@ -1,5 +1,7 @@
 //! `danerelay user`: who may authenticate, in the file that `access.users_file` names.
 
+mod error;
+
 use std::fs::Permissions;
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -7,15 +9,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use listener::Users;
-use listener::users::{HashError, UsersError, hash_password, is_name};
+use listener::users::{hash_password, is_name};
 use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
 use tempfile::NamedTempFile;
 
 use super::output::write;
-use crate::access::{self, Use};
+use crate::access::Use;
 use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
+pub(crate) use error::UserError;
 
 /// What can be done with the users.
 #[derive(Debug, Subcommand)]
@@ -48,44 +51,6 @@ pub(crate) struct UserArguments {
 fn name(text: &str) -> Result<String, &'static str> {
     let allowed = "allowed: a name without colon, blank or control character, at most 255 octets";
     is_name(text).then(|| text.to_owned()).ok_or(allowed)
-}
-
-/// Why nothing was done.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UserError {
-    /// No file is named.
-    #[error("`access.users_file` is not set: name the file there in which users are to stand")]
-    NoFile,
-    /// The file cannot be read or written.
-    #[error("`access.users_file`: {}: {}", path.display(), access::explain(path, *purpose, cause))]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was to be done.
-        purpose: Use,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// A line is no user.
-    #[error("`access.users_file`: {}: {cause}", path.display())]
-    Users {
-        /// The file.
-        path: PathBuf,
-        /// Where, and what is wrong.
-        cause: UsersError,
-    },
-    /// Nothing to read, or not one line.
-    #[error("the password is to be one line, not empty, on standard input")]
-    NoPassword,
-    /// Two different ones were typed.
-    #[error("the two passwords are not the same")]
-    Different,
-    /// Standard input or the terminal fails.
-    #[error("the password cannot be read: {}", access::words(.0))]
-    Input(#[source] io::Error),
-    /// It cannot be hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
 }
 
 /// Does it.

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::Logger;
+use super::logger::Logger;
 
 /// The longest text that is made of what a library has to say, in octets.
 const TEXT: usize = 1024;

@@ -1,17 +1,14 @@
 //! What is said of an event, in the form that a target wants.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use jiff::{Timestamp, Zoned};
-use mail::record::{Level, Record};
-use mail::render::{Form, fit};
+use jiff::Zoned;
+use mail::record::Record;
 
 use super::journald::entry;
+use super::message::{Now, add_message, severity};
 use super::stream::Kind;
 use crate::config::schema::{LogFacility, LogFormat};
-
-/// The longest line, in octets, with all that stands around it.
-pub(super) const LINE: usize = 2048;
 
 /// The form of lines.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +40,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    /// The line for an event of now, at most [`LINE`] octets long; of an entry of the journal, its message is.
+    /// The line for an event of now, at most [`LINE`](super::message::LINE) octets long; of an entry of the journal, its message is.
     pub(super) fn of(self, event: &dyn Record) -> Vec<u8> {
         match self {
             Self::Line { format, kind } => line(format, kind, event).into_bytes(),
@@ -89,33 +86,4 @@ fn record(format: LogFormat, facility: LogFacility, event: &dyn Record) -> Strin
     debug_assert!(begun.is_ok(), "writing to a string does not fail");
     add_message(&mut line, format, event);
     line
-}
-
-/// `key=value, key=value`, or one JSON object, so that the whole line and its newline are short enough. How many octets of
-/// each text were allowed for that.
-pub(super) fn add_message(line: &mut String, format: LogFormat, event: &dyn Record) -> usize {
-    let most = LINE.saturating_sub(line.len()).saturating_sub(1);
-    match format {
-        LogFormat::Text => fit(event, Form::Text, line, most),
-        LogFormat::Json => fit(event, Form::Json(&Now), line, most),
-    }
-}
-
-/// The severity of RFC 5424 §6.2.1.
-pub(super) fn severity(level: Level) -> u8 {
-    match level {
-        Level::Debug => 7,
-        Level::Info => 6,
-        Level::Warning => 4,
-        Level::Error => 3,
-    }
-}
-
-/// The time at which it is written: RFC 3339 in UTC with milliseconds.
-struct Now;
-
-impl fmt::Display for Now {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", Timestamp::now())
-    }
 }

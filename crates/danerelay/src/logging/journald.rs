@@ -8,7 +8,7 @@ use mail::printable::Printable;
 use mail::record::{Record, Value};
 use mail::render::cut;
 
-use super::frame::{add_message, severity};
+use super::message::{add_message, severity};
 use crate::config::schema::{LogFacility, LogFormat};
 
 /// The entry for an event. The journal adds time, process and unit.

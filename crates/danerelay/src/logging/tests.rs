@@ -2,15 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use parking_lot::Condvar;
+use mail::record::{Level, Value};
+use parking_lot::{Condvar, Mutex};
 
+use super::frame::Frame;
+use super::message::LINE;
 use super::queue::ROOM;
 use super::stream::{Kind, Stream};
+use super::target::Target;
 use super::tests_record::{Fields, event};
 use super::*;
-use crate::config::schema::{LogFormat, LogLevel, LogTarget};
+use crate::config::schema::{Log, LogFormat, LogLevel, LogTarget};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -358,7 +366,7 @@ fn libraries_are_heard_when_they_warn() {
     assert!(
         forged
             .iter()
-            .all(|line| line.len() < frame::LINE && line.contains("...cut")),
+            .all(|line| line.len() < LINE && line.contains("...cut")),
         "{text}"
     );
     assert!(

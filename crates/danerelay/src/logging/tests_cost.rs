@@ -6,18 +6,27 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mail::event::delivery::Delivery;
+use mail::event::{Event, EventLog};
+use mail::record::Level;
 use mail::{
     DaneVerdict, DeliverySecurity, Domain, Mailbox, Outcome, QueueId, ReplyCode, ReversePath, Security,
     Status,
 };
+use parking_lot::Mutex;
 
+use super::frame::Frame;
 use super::stream::Kind;
+use super::target::Target;
 use super::*;
-use crate::config::schema::{LogFormat, LogTarget};
+use crate::config::schema::{Log, LogFormat, LogTarget};
 
 const LINES: u32 = 200_000;
+/// For all of them to be written.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A line as most are.
 fn delivery(sample: &Delivery, number: u32) -> Event {
@@ -127,7 +136,7 @@ fn what_a_line_costs() {
             ..Log::default()
         };
         let log = Logger::open(&settings).unwrap();
-        measure("queue", threads, &*log, || log.finish(START));
+        measure("queue", threads, &*log, || log.finish(PATIENCE));
     }
     let (_reader, writer) = std::io::pipe().unwrap();
     let (format, kind) = (LogFormat::Text, Kind::File);

@@ -4,12 +4,18 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use mail::printable::Printable;
+use mail::record::{Level, Record, Value};
 use mail::render::{Form, whole};
 
+use super::frame::Frame;
 use super::stream::{Kind, Stream};
+use super::target::Target;
 use super::tests_record::{Fields, event};
 use super::*;
 use crate::config::schema::{LogFacility, LogFormat};

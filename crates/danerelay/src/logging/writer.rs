@@ -5,9 +5,9 @@ use std::time::Duration;
 use mail::event::log::LogTrouble;
 use mail::event::{Event, EventLog};
 
+use super::channel::Channel;
 use super::queue::{Batch, Taken};
 use super::target::Target;
-use super::{Channel, Logger};
 
 /// How long a target that fails is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -16,11 +16,19 @@ const LAST_TRIES: u32 = 20;
 /// How often it is looked for what has been left out, while there is something.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// The log whose lines are written.
+pub(super) trait Written: EventLog {
+    /// Whether something was left out that is still to be told.
+    fn has_left_out(&self) -> bool;
+    /// Tells of what was left out by sources that are quiet now.
+    fn tell_left_out(&self);
+}
+
 /// Writes what the channel's queue holds until that is closed.
-pub(super) fn run(logger: &Logger, channel: &Channel, mut target: Target) {
+pub(super) fn run(logger: &dyn Written, channel: &Channel, mut target: Target) {
     let mut batch = Batch::default();
     loop {
-        let nap = (!logger.throttle.is_empty()).then_some(SWEEP);
+        let nap = logger.has_left_out().then_some(SWEEP);
         match channel.queue.take(&mut batch, nap) {
             Taken::Lines { lost } => {
                 if lost > 0 {
@@ -32,12 +40,12 @@ pub(super) fn run(logger: &Logger, channel: &Channel, mut target: Target) {
             Taken::Nothing => {}
             Taken::Closed => return,
         }
-        logger.sweep();
+        logger.tell_left_out();
     }
 }
 
 /// Writes a batch, however often that takes.
-fn write(logger: &Logger, channel: &Channel, target: &mut Target, batch: &Batch) {
+fn write(logger: &dyn Written, channel: &Channel, target: &mut Target, batch: &Batch) {
     let mut written = 0;
     let mut has_complained = false;
     let mut tries = 0_u32;
