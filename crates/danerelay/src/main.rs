@@ -28,6 +28,7 @@ mod failure;
 mod json;
 mod logging;
 mod lookup_report;
+mod ownership;
 mod serve;
 mod surroundings;
 mod tlsa_records;

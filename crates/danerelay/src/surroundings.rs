@@ -13,6 +13,7 @@ use crate::access::words;
 use crate::config::remarks::Hello;
 use crate::config::schema::DnsMode;
 use crate::config::{Config, Loaded, LogTarget};
+use crate::ownership::{self, OwnershipError};
 use crate::wiring::settings;
 
 /// Sockets and files that the daemon has open besides its connections.
@@ -48,12 +49,8 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
             );
         }
     }
-    if loaded.is_written("spool.path") && !config.spool.path.exists() {
-        let path = config.spool.path.display();
-        add(
-            "spool.path",
-            format!("`spool.path`: {path} does not exist; `serve` makes it if its user may"),
-        );
+    if let Some(remark) = spool(loaded) {
+        add("spool.path", remark);
     }
     if let Some(remark) = room(config) {
         add("limits.spool_free", remark);
@@ -72,6 +69,24 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
         }
     }
     remarks
+}
+
+/// Why `serve` would not begin with this spool, or that there is none yet where one is named. Root, who only looks, is not told
+/// that it is another user's: so it should be.
+fn spool(loaded: &Loaded) -> Option<String> {
+    let path = &loaded.config.spool.path;
+    let shown = path.display();
+    match ownership::examine(path) {
+        Ok(()) | Err(OwnershipError::Unmade(_)) if path.exists() || !loaded.is_written("spool.path") => None,
+        Ok(()) | Err(OwnershipError::Unmade(_)) => Some(format!(
+            "`spool.path`: {shown} does not exist; `serve` makes it if its user may"
+        )),
+        Err(OwnershipError::Foreign { .. }) => None,
+        Err(cause @ OwnershipError::NoDirectory) => Some(format!("`spool.path`: {shown}: {cause}")),
+        Err(cause @ OwnershipError::Denied(_)) => Some(format!(
+            "`spool.path`: run by this user `serve` would end at once: {cause}"
+        )),
+    }
 }
 
 /// What is wrong with the system's name, where that is ours.

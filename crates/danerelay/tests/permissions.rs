@@ -54,29 +54,40 @@ impl Place {
         set_mode(&self.path(name), 0o644);
     }
 
-    /// `serve` as nobody, behind these words of a command line.
-    fn serve_behind(&self, words: &[&str]) -> End {
+    /// A command as nobody, behind these words of a command line.
+    fn run_behind(&self, words: &[&str], arguments: &[&str]) -> End {
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
         let mut command = words.iter().chain(&nobody);
-        let mut serve = Command::new(command.next().unwrap());
-        serve.args(command).arg(self.path("danerelay")).arg("serve");
-        End::of(&serve.arg("-c").arg(self.path("danerelay.toml")).output().unwrap())
+        let mut run = Command::new(command.next().unwrap());
+        run.args(command).arg(self.path("danerelay")).args(arguments);
+        End::of(&run.arg("-c").arg(self.path("danerelay.toml")).output().unwrap())
+    }
+
+    fn serve_behind(&self, words: &[&str]) -> End {
+        self.run_behind(words, &["serve"])
     }
 
     fn serve(&self) -> End {
         self.serve_behind(&[])
     }
 
-    fn serve_as_root(&self) -> End {
-        let mut serve = Command::new(self.path("danerelay"));
+    fn check(&self) -> End {
+        self.run_behind(&[], &["config", "check", "--strict"])
+    }
+
+    fn run_as_root(&self, arguments: &[&str]) -> End {
+        let mut run = Command::new(self.path("danerelay"));
         End::of(
-            &serve
-                .arg("serve")
+            &run.args(arguments)
                 .arg("-c")
                 .arg(self.path("danerelay.toml"))
                 .output()
                 .unwrap(),
         )
+    }
+
+    fn serve_as_root(&self) -> End {
+        self.run_as_root(&["serve"])
     }
 }
 
@@ -209,6 +220,48 @@ fn a_disk_that_is_full_may_be_mended_by_a_moment() {
     let end = place.serve_behind(&["unshare", "--mount", "sh", "-c", &mounted, "sh"]);
     assert_eq!(end.status, 1, "{}", end.stderr);
     assert!(end.stderr.contains("the spool "), "{}", end.stderr);
+}
+
+/// What ends `serve` is told before it is started.
+#[test]
+fn a_spool_that_cannot_be_used_is_found_by_the_check() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("");
+    let end = place.check();
+    assert_eq!(
+        (end.status, end.stderr.contains("spool.path")),
+        (0, false),
+        "{}",
+        end.stderr
+    );
+    // Another user's is as it should be, for root who only looks.
+    let end = place.run_as_root(&["config", "check", "--strict"]);
+    assert_eq!(
+        (end.status, end.stderr.contains("spool.path")),
+        (0, false),
+        "{}",
+        end.stderr
+    );
+    chown(place.path("spool"), Some(0), Some(0)).unwrap();
+    let end = place.check();
+    assert_eq!(end.status, 1, "{}", end.stderr);
+    for word in [
+        "run by this user `serve` would end at once",
+        "belongs to root:root",
+    ] {
+        assert!(end.stderr.contains(word), "{word:?} is not in: {}", end.stderr);
+    }
+    fs::remove_dir(place.path("spool")).unwrap();
+    place.write("spool", "");
+    let end = place.check();
+    assert_eq!(end.status, 1, "{}", end.stderr);
+    assert!(
+        end.stderr.contains("/spool: it is no directory"),
+        "{}",
+        end.stderr
+    );
 }
 
 /// What root makes there, its owner could not open: neither then nor at the next start.

@@ -23,7 +23,7 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Each wrong text, where the fault is, and words that the message must hold.
-const WRONG: [(&str, (usize, usize), &[&str]); 33] = [
+const WRONG: [(&str, (usize, usize), &[&str]); 35] = [
     (
         "[access]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
         (2, 12),
@@ -44,6 +44,22 @@ const WRONG: [(&str, (usize, usize), &[&str]); 33] = [
         &[
             "`listen.smtp` cannot be",
             "127.0.0.1:25 and 0.0.0.0:25 cannot both listen",
+        ],
+    ),
+    (
+        "[listen]\nsmtp = [\"[::ffff:127.0.0.1]:25\", \"[::]:25\"]",
+        (2, 8),
+        &[
+            "[::ffff:127.0.0.1]:25 is an IPv4 address in IPv6 form",
+            "allowed: \"127.0.0.1:25\"",
+        ],
+    ),
+    (
+        "[delivery]\nsource_addresses = [\"::ffff:192.0.2.1\"]",
+        (2, 20),
+        &[
+            "::ffff:192.0.2.1 is an IPv4 address in IPv6 form",
+            "allowed: \"192.0.2.1\"",
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! What one key by itself cannot show: that keys and the members of lists agree.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use settings_file::{Document, FileError};
@@ -20,6 +20,12 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
         faults.push(document.wrong_value("access.networks", reason));
     }
     faults.extend(clients(document, config));
+    for (key, address, plain) in in_ipv6_form(config) {
+        let reason = format!(
+            "{address} is an IPv4 address in IPv6 form, which no socket here takes; allowed: \"{plain}\""
+        );
+        faults.push(document.wrong_value(key, reason));
+    }
     if let Some(server) = trusted_from_afar(config) {
         let reason = format!(
             "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
@@ -95,6 +101,37 @@ fn clients(document: &Document<'_>, config: &Config) -> Vec<FileError> {
 
 fn is_set(path: &Path) -> bool {
     !path.as_os_str().is_empty()
+}
+
+/// IPv4 addresses of this machine that are written as IPv6 addresses (RFC 4291 §2.5.5.2), each with its key and its own form.
+fn in_ipv6_form(config: &Config) -> Vec<(&'static str, String, String)> {
+    let lists = [
+        ("listen.smtp", &config.listen.smtp),
+        ("listen.smtps", &config.listen.smtps),
+    ];
+    let listens = lists
+        .into_iter()
+        .flat_map(|(key, list)| list.iter().map(move |address| (key, address)));
+    let listens = listens.filter_map(|(key, address)| {
+        let plain = SocketAddr::new(mapped(address.ip())?, address.port());
+        Some((key, address.to_string(), plain.to_string()))
+    });
+    let sources = config.delivery.source_addresses.iter().filter_map(|address| {
+        let plain = mapped(*address)?;
+        Some((
+            "delivery.source_addresses",
+            address.to_string(),
+            plain.to_string(),
+        ))
+    });
+    listens.chain(sources).collect()
+}
+
+fn mapped(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => address.to_ipv4_mapped().map(IpAddr::V4),
+    }
 }
 
 /// A server named for trust-ad whose answers cross a network (RFC 4035 §4.9.3 asks for a secure channel).

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use spool::SpoolError;
 
 use super::lock_holder::Holder;
-use super::ownership::OwnershipError;
 use super::passed::PassedError;
 use crate::access::{self, Use, is_lasting, lacks_family};
 use crate::config::LogTarget;
 use crate::exit::{Verdict, of_spool};
+use crate::ownership::OwnershipError;
 use crate::wiring::WiringError;
 
 /// Why the daemon cannot start.

@@ -45,7 +45,7 @@ pub(crate) enum OwnershipError {
 }
 
 /// Looks at the spool without changing anything.
-pub(super) fn examine(spool: &Path) -> Result<(), OwnershipError> {
+pub(crate) fn examine(spool: &Path) -> Result<(), OwnershipError> {
     let found = fs::metadata(spool).ok();
     match &found {
         Some(found) if !found.is_dir() => return Err(OwnershipError::NoDirectory),
@@ -100,7 +100,7 @@ fn denied_within(spool: &Path) -> Option<Denied> {
 }
 
 /// What an administrator should know who runs this as root.
-pub(super) fn root() -> Option<&'static str> {
+pub(crate) fn root() -> Option<&'static str> {
     let warning = "this runs as root, which nothing here needs: run it as a user of its own (User= in the unit; systemd-sysusers \
                    makes danerelay), with CAP_NET_BIND_SERVICE for ports below 1024";
     geteuid().is_root().then_some(warning)
