@@ -19,13 +19,13 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
         );
         faults.push(document.wrong_value("access.networks", reason));
     }
-    faults.extend(clients(document, config));
     for (key, address, plain) in in_ipv6_form(config) {
         let reason = format!(
             "{address} is an IPv4 address in IPv6 form, which no socket here takes; allowed: \"{plain}\""
         );
         faults.push(document.wrong_value(key, reason));
     }
+    faults.extend(clients(document, config));
     if let Some(server) = trusted_from_afar(config) {
         let reason = format!(
             "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
