@@ -7,6 +7,7 @@
 //! 5. [`clients`]: who may hand mail to the relay.
 //! 6. [`reload`]: a policy that changes while mail waits.
 //! 7. [`reports`]: what senders are told, read by a mail client's parser.
+//! 8. [`smuggling`]: second messages hidden in the content of a first.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,4 +21,5 @@ mod judges;
 mod reload;
 mod reports;
 mod secured;
+mod smuggling;
 mod weaker;

@@ -1,0 +1,88 @@
+use danerelay_tests::arena;
+use danerelay_tests::make::Make;
+use danerelay_tests::process::{command, run};
+use danerelay_tests::relay::{DnsMode, HOST, PORT};
+use danerelay_tests::server::FRONT;
+use danerelay_tests::stage::{Cast, Stage};
+use danerelay_tests::world::GOOD;
+use std::fs;
+use std::path::Path;
+
+/// Every end of data that some server has believed in, with a second message behind it; then the true end in a chunk, where
+/// it is content. Only the last message may be taken, and be one.
+const SMUGGLER: &str = r#"
+import socket, sys
+front, host, port, recipient = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4].encode()
+second = b"MAIL FROM:<evil@example.test>\r\nRCPT TO:<" + recipient + b">\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
+ends = [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r.\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\r\n.\0\r\n"]
+client = socket.create_connection((host, port), source_address=(front, 0))
+replies = client.makefile("rb")
+def reply():
+    while True:
+        line = replies.readline()
+        if line[3:4] == b" ":
+            return line
+def say(octets, code):
+    client.sendall(octets)
+    said = reply()
+    assert said.startswith(code), (octets, said)
+def begin():
+    say(b"MAIL FROM:<a@example.test>\r\n", b"250")
+    say(b"RCPT TO:<" + recipient + b">\r\n", b"250")
+assert reply().startswith(b"220")
+say(b"EHLO front.test\r\n", b"250")
+for end in ends:
+    begin()
+    say(b"DATA\r\n", b"354")
+    say(b"Subject: first\r\n\r\nx" + end + second, b"550")
+    say(b"NOOP\r\n", b"250")
+begin()
+content = b"Subject: chunk\r\n\r\nx\r\n.\r\n" + second + b"..\r\n"
+client.sendall(b"BDAT %d LAST\r\n" % len(content) + content)
+assert reply().startswith(b"250 2.0.0 Ok: queued")
+say(b"QUIT\r\n", b"221")
+"#;
+
+#[test]
+fn no_second_message_reaches_a_postfix() {
+    arena::run("smuggling::no_second_message_reaches_a_postfix", |directory| {
+        smuggle(directory, Make::Postfix);
+    });
+}
+
+#[test]
+fn no_second_message_reaches_an_exim() {
+    arena::run("smuggling::no_second_message_reaches_an_exim", |directory| {
+        smuggle(directory, Make::Exim);
+    });
+}
+
+fn smuggle(directory: &Path, back: Make) {
+    let stage = Stage::set(
+        directory,
+        Cast {
+            front: Make::Exim,
+            back,
+            mode: DnsMode::TrustAd,
+        },
+    );
+    let recipient = format!("bob@{GOOD}");
+    let script = directory.join("smuggler.py");
+    fs::write(&script, SMUGGLER).unwrap();
+    let port = PORT.to_string();
+    run(command("python3")
+        .arg(script)
+        .args([FRONT, HOST, &port, &recipient]));
+    stage.relay.delivery(&recipient, "sent");
+    let arrived: Vec<Vec<u8>> = fs::read_dir(stage.world.back.maildir().join("new"))
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(arrived.len(), 1, "{:?}", stage.world.back.log());
+    let text = String::from_utf8_lossy(&arrived[0]).replace("\r\n", "\n");
+    assert!(text.contains("\nSubject: chunk\n"), "{text}");
+    assert!(
+        text.trim_end().ends_with("\nSubject: smuggled\n\nx\n.\n.."),
+        "{text}"
+    );
+}
