@@ -92,6 +92,19 @@ async fn the_floor_encrypt_never_goes_in_clear() {
 }
 
 #[tokio::test]
+async fn where_no_certificate_can_be_checked_nobody_else_is_blamed() {
+    let scene = Scene::new("version = 1\n[default]\ntls = \"verify\"\n").await;
+    let receiver = unsigned(&scene, "plain").await;
+    let reason = "a certificate of the WebPKI is required, and this machine trusts no certificate authority";
+    let ours = [DEFERRED, ("enhanced", "4.3.5"), ("reason", reason)];
+    // However old: it is never sent without the check.
+    let line = scene.send_aged("a@plain.test", Duration::from_hours(3)).await;
+    assert_line(&line, &ours);
+    assert_line(&line, &[("tls", "-"), ("tlsfail", "no WebPKI roots")]);
+    assert_eq!(receiver.count_of("MAIL"), 0);
+}
+
+#[tokio::test]
 async fn the_floor_verify_wants_the_name_of_the_host() {
     let policy = "version = 1\n[default]\ntls = \"verify\"\n";
     let setting = Setting {
@@ -112,7 +125,13 @@ async fn the_floor_verify_wants_the_name_of_the_host() {
         assert!(line["tlsvalid"].starts_with(number), "{line:?}");
     }
     // An address has no name that a certificate could bear.
-    scene.expect("a@[127.0.0.2]", &refused).await;
+    let line = scene.expect("a@[127.0.0.2]", &refused).await;
+    let reason =
+        "a certificate for the host's name is required, and the host has no name that can stand in one";
+    assert_line(
+        &line,
+        &[("reason", reason), ("tlsfail", "no host name to verify")],
+    );
     assert_eq!(receiver.count_of("MAIL"), 0);
     // Where DANE authenticates, it alone decides; unusable records fall back on the floor.
     let identity = scene.identity("elsewhere.test");
