@@ -104,7 +104,6 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         Destination::AddressLiteral(host) if strict => {
             Decision::Stop(Cause::Policy(Demand::AddressLiteral).into(), vec![host])
         }
-        Destination::AddressLiteral(host) => each(wanted, Named::Securely, vec![host]),
         Destination::MxFailed(failure) => stop(Cause::Dns(Lookup::Mx, failure)),
         Destination::NullMx(security) => stop_for_good(Cause::Destination(NoWay::NullMx), security, strict),
         Destination::NoSuchDomain { security, missing } => {
@@ -127,7 +126,9 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         } if strict => Decision::Stop(Cause::Policy(Demand::InsecureMx).into(), hosts),
         Destination::ImplicitMx { security, host } => each(wanted, security.into(), vec![host]),
         Destination::Mx { security, hosts } => each(wanted, security.into(), hosts),
-        Destination::Configured(host) => each(wanted, Named::Securely, vec![host]),
+        Destination::AddressLiteral(host) | Destination::Configured(host) => {
+            each(wanted, Named::Securely, vec![host])
+        }
     }
 }
 
@@ -155,7 +156,7 @@ fn each<H: AsRef<Host>>(wanted: &Wanted, named: Named, hosts: Vec<H>) -> Decisio
     for candidate in &candidates {
         match &candidate.decision.action {
             Action::PassOver(failure) if candidate.decision.soft_fail.is_none() => {
-                failures.push(failure.clone())
+                failures.push(failure.clone());
             }
             Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
         }

@@ -50,21 +50,22 @@ impl Failure {
     /// greeting where nothing had to be authenticated (RFC 7504 §3).
     pub fn finality(&self) -> Finality {
         match &self.cause {
-            Cause::Ours(OurFault::NoRoots | OurFault::NoProof) => Finality::Security,
-            Cause::Ours(
-                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
-            )
-            | Cause::Connection(_)
-            | Cause::Destination(NoWay::HostGone) => Finality::Transient,
-            Cause::Dns(Lookup::Tlsa, _) => Finality::Security,
+            Cause::Ours(OurFault::NoRoots | OurFault::NoProof)
+            | Cause::Dns(Lookup::Tlsa, _)
+            | Cause::Policy(_)
+            | Cause::Tls(_) => Finality::Security,
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
-            Cause::Dns(Lookup::Mx | Lookup::Address, _) => Finality::Transient,
+            Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
             Cause::Destination(
                 NoWay::NullMx | NoWay::NoSuchDomain(_) | NoWay::OwnMx | NoWay::NoAddresses,
             ) => Finality::Permanent,
-            Cause::Policy(_) | Cause::Tls(_) => Finality::Security,
-            Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
-            Cause::Smtp(_) => Finality::Transient,
+            Cause::Ours(
+                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+            )
+            | Cause::Dns(Lookup::Mx | Lookup::Address, _)
+            | Cause::Destination(NoWay::HostGone)
+            | Cause::Connection(_)
+            | Cause::Smtp(_) => Finality::Transient,
         }
     }
 

@@ -163,8 +163,8 @@ fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
     let route = found.route;
     match &found.probes {
         Some(probes) if !probes.is_empty() => {
-            let probed = probes.iter().map(|probe| HostReport::probed(probe, route.port));
-            probed.collect()
+            let reports = probes.iter().map(|one| HostReport::probed(one, route.port));
+            reports.collect()
         }
         Some(_) | None => {
             let hosts = route.decision.hosts();

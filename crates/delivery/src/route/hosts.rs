@@ -68,17 +68,16 @@ impl RouteHost {
             .iter()
             .filter_map(|(_, found)| found.as_ref().ok());
         let octets = found
-            .flat_map(|answer| answer.records())
+            .flat_map(dns::Answer::records)
             .map(|record| OF_RECORD + record.data.len());
-        match room.checked_sub(octets.sum()) {
-            Some(left) => *room = left,
-            None => {
-                self.dane = None;
-                self.answers.tlsa.clear();
-                if let HostFindings::Named { tlsa, .. } = &mut self.facts.findings {
-                    *tlsa = Tlsa::LookupFailed(too_much());
-                }
-            }
+        if let Some(left) = room.checked_sub(octets.sum()) {
+            *room = left;
+            return;
+        }
+        self.dane = None;
+        self.answers.tlsa.clear();
+        if let HostFindings::Named { tlsa, .. } = &mut self.facts.findings {
+            *tlsa = Tlsa::LookupFailed(too_much());
         }
     }
 
