@@ -1,4 +1,5 @@
 //! Waiting for another program: often enough to be quick, never for ever.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;

@@ -3,6 +3,7 @@
 //! `DANERELAY_FUZZ_SECONDS=60 cargo test -p danerelay-tests --test corpora` looks for that long in each target,
 //! and with `DANERELAY_FUZZ_SEED=7` elsewhere. An input that fails is printed and left in the directory for
 //! temporary files.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -3,7 +3,7 @@
 //! This crate is the shell around the others: it knows all of them, and none of them knows it. A tour:
 //!
 //! * [`cli`]: the command line and its help; [`commands`]: what the commands do; [`exit`]: the exit status.
-//! * [`config`]: `danerelay.toml`.
+//! * [`config`] reads `danerelay.toml`.
 //! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
 //! * [`wiring`]: what the settings name, built from them for the daemon and the commands alike.
 //! * [`admin`]: the daemon's door for commands.

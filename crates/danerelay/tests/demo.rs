@@ -1,4 +1,5 @@
 //! The demonstration as a newcomer runs it.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

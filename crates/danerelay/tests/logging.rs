@@ -1,5 +1,6 @@
 //! The log of a running daemon: who reads it may stall, and who is refused or answers wrongly may not fill it.
 
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,6 @@
 //! Servers that lie, stall or break off, at each stage: no message is lost, bounced without right or sent over less
 //! than it may be.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,8 @@
 //! Trouble that lasts: told when it begins, again while it lasts, and when it is over.
+#![allow(
+    clippy::disallowed_types,
+    reason = "who asks says what time it is, and need not have a runtime"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! How much memory a list of a million entries takes, and how long a look-up.
 //!
 //! `cargo run --release -p policy --example list_lookup [ENTRIES]`
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(clippy::cast_precision_loss)]
 
 use std::fmt::Write as _;

@@ -1,6 +1,7 @@
 //! How fast messages become durable, beside a file a message and beside what the disk alone can do.
 //!
 //! `cargo run --release -p spool-embedded --example commit_rate [DIRECTORY]`
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::error::Error;
 use std::fs::File;

@@ -3,6 +3,7 @@
 //! `cargo run --release -p spool-embedded --example recovery [DIRECTORY [MESSAGES...]]`
 //!
 //! Each size is filled once, and then measured in a process of its own that is started with `--measure`.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::error::Error;
 use std::io::Write;

@@ -1,4 +1,5 @@
 //! The name server goes wrong as it is told, exactly where it is told, and writes down what it was asked.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

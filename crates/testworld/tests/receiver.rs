@@ -1,4 +1,5 @@
 //! Each fault of the receiving server as a client sees it.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

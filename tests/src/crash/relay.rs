@@ -1,4 +1,5 @@
 //! The relay, one life after another.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use super::ledger::Life;
 use super::letter::DOMAINS;

@@ -1,4 +1,5 @@
 //! A trial: load, relay and sinks together, and the judgement.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use super::ledger::{Balance, Ledger};
 use super::load::Load;

@@ -10,6 +10,7 @@
 //!
 //! `DANERELAY_JUDGE_SEED` and `DANERELAY_JUDGE_CASES` ask for other cases and for more of them. A case that fails is
 //! written to a file that the judge can read again.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

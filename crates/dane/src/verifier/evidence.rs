@@ -1,4 +1,8 @@
 //! What one handshake has shown so far, and when that amounts to a proof.
+#![allow(
+    clippy::disallowed_types,
+    reason = "a crate for locks is not worth a dependency of this one"
+)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,8 @@
 //! Encryption without authentication, with a record of what was seen.
+#![allow(
+    clippy::disallowed_types,
+    reason = "a crate for locks is not worth a dependency of this one"
+)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
 //! DANE-TA(2): matching, path validation, constraints and names (RFC 7671 §5.2, RFC 7672 §3.1.2, §3.2).
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use dane::{TlsaRecord, Untrusted, VerifyFailure};
 use rcgen::{

@@ -53,11 +53,11 @@ impl Letter {
             Err(error) => (Header::default(), Some(error.to_string())),
         };
         Self {
+            message,
+            declared,
             expires,
             header,
             trouble,
-            message,
-            declared,
         }
     }
 }

@@ -5,7 +5,7 @@ mod error;
 use std::fs::Permissions;
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use listener::Users;
@@ -84,9 +84,10 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
             write(&format!("removed {name}\n"))?;
         }
         UserCommand::List => {
-            let mut names: Vec<&str> = lines.iter().filter_map(|line| name_in(line)).collect();
-            names.sort_unstable();
-            write(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+            let mut sorted: Vec<&str> = lines.iter().filter_map(|line| name_in(line)).collect();
+            sorted.sort_unstable();
+            sorted.push("");
+            write(&sorted.join("\n"))?;
         }
     }
     Ok(Verdict::Good)
@@ -133,7 +134,7 @@ fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserEr
     };
     let directory = path.parent().unwrap_or(Path::new("/"));
     let mut file = NamedTempFile::new_in(directory).map_err(failed)?;
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
     let written = (|| {
         file.write_all(text.as_bytes())?;
         let old = std::fs::metadata(path);

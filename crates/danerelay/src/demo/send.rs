@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &DemoSendArguments, named: Option<&Path>) -> 
     let recipient = arguments.address.as_str();
     let message = client::message(recipient, "Sent by hand", "Hello from the demonstration.");
     let id = client::send(*relay, recipient, &message).await?;
-    let line = log::first_line(&log, &id).await?;
+    let line = log::first_line(log, &id).await?;
     let written = report::write(&format!("{}\n", Paint::for_stdout().delivery_line(&line.text)));
     written.or_else(DemoError::unless_unread)?;
     Ok(match line.field("status") {

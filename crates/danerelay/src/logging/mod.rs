@@ -11,6 +11,10 @@
 //! A target that stalls or fails keeps its own thread waiting and nobody else. What it has not taken stays in the queue;
 //! when that is full, lines are lost, counted, and the count is written in their place once there is room again. What is
 //! in the queue when the process is killed is lost with it; an end in order waits for it, for a bounded time.
+#![allow(
+    clippy::disallowed_types,
+    reason = "the log's threads have no runtime, and outlive it"
+)]
 
 mod bridge;
 mod channel;

@@ -153,7 +153,7 @@ impl News {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     use dns::{ResolverConfig, TrustAnchors};
     use mail::event::Record as _;
@@ -168,7 +168,6 @@ mod tests {
         fn write(&self, event: &Event) {
             self.0
                 .lock()
-                .unwrap()
                 .push(format!("{} {}", event.level(), event.to_text()));
         }
     }
@@ -263,7 +262,7 @@ mod tests {
         tester.resolver.flush_all();
         tester.tell(&tester.test(None).await);
         assert_eq!(status.text(), "listening; DNS: validate, self-test passed");
-        let lines = lines.0.lock().unwrap();
+        let lines = lines.0.lock();
         let [failing, fine] = lines.as_slice() else {
             unreachable!("{lines:?}")
         };

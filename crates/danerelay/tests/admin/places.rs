@@ -1,4 +1,5 @@
 //! Places for the daemon's clients: nobody keeps others out, and nobody is ended as long as there is a place.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::io::{Read, Write};
 use std::process::Stdio;

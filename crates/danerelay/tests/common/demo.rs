@@ -1,4 +1,5 @@
 //! A demonstration, for tests.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

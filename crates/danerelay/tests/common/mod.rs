@@ -1,5 +1,6 @@
 //! A daemon, its clients and its commands, for tests.
 
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(dead_code, reason = "each test uses its part of it")]
 
 pub(crate) mod demo;

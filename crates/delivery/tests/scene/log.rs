@@ -1,7 +1,7 @@
 //! What the delivery side told, as text.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use mail::event::Record as _;
 use mail::record::Value;
@@ -13,14 +13,14 @@ pub struct Log(Mutex<Vec<Event>>);
 
 impl EventLog for Log {
     fn write(&self, event: &Event) {
-        self.0.lock().unwrap().push(event.clone());
+        self.0.lock().push(event.clone());
     }
 }
 
 impl Log {
     /// All events of this name so far.
     pub fn events(&self, name: &str) -> Vec<Line> {
-        let events = self.0.lock().unwrap();
+        let events = self.0.lock();
         events
             .iter()
             .filter(|event| event.name() == name)

@@ -1,8 +1,9 @@
 //! A queue in memory, and a clock that a test can move: for what takes days.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,7 +40,7 @@ impl VirtualClock {
 
     /// Goes forward or back, while no time passes for anything else.
     pub fn jump(&self, by: SignedDuration) {
-        *self.jumped.lock().unwrap() += by;
+        *self.jumped.lock() += by;
     }
 
     /// How long the machine has been awake.
@@ -51,7 +52,7 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.began.elapsed()).unwrap();
-        self.start + elapsed + *self.jumped.lock().unwrap()
+        self.start + elapsed + *self.jumped.lock()
     }
 }
 
@@ -158,7 +159,7 @@ impl MemorySpool {
 
     /// The attempts on a message so far.
     pub fn attempts(&self, id: QueueId) -> Vec<Attempt> {
-        let attempts = self.attempts.lock().unwrap();
+        let attempts = self.attempts.lock();
         attempts
             .iter()
             .filter(|attempt| attempt.id == id)
@@ -168,13 +169,13 @@ impl MemorySpool {
 
     /// The reports so far.
     pub fn reports(&self) -> Vec<NewMessage> {
-        let reports = self.reports.lock().unwrap();
+        let reports = self.reports.lock();
         reports.iter().map(|report| report.message.clone()).collect()
     }
 
     /// What they say.
     pub fn report_texts(&self) -> Vec<String> {
-        let reports = self.reports.lock().unwrap();
+        let reports = self.reports.lock();
         let text = |report: &Report| String::from_utf8_lossy(&report.content).into_owned();
         reports.iter().map(text).collect()
     }
@@ -225,7 +226,7 @@ impl MemorySpool {
     }
 
     fn stored(&self) -> MutexGuard<'_, Vec<Stored>> {
-        self.stored.lock().unwrap()
+        self.stored.lock()
     }
 }
 
@@ -317,7 +318,7 @@ impl Spool for MemorySpool {
         let mut stored = self.stored();
         let one = stored.iter_mut().find(|one| one.id == lease.id).unwrap();
         one.attempts += 1;
-        self.attempts.lock().unwrap().push(Attempt {
+        self.attempts.lock().push(Attempt {
             id: lease.id,
             outcome: settlement.outcome.clone(),
             notice: settlement.notice.clone(),
@@ -381,7 +382,7 @@ impl Spool for MemorySpool {
         let mut stored = self.stored();
         let one = stored.iter_mut().find(|one| one.id == notices.id).unwrap();
         one.notice = None;
-        self.reports.lock().unwrap().extend(report);
+        self.reports.lock().extend(report);
         Ok(Reported {
             pending: Vec::new(),
             message_done: one.done,

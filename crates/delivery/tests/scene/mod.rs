@@ -1,5 +1,6 @@
 //! A scene for delivery tests: a signed DNS tree, receiving servers, a spool on disk and the whole delivery side.
 
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(unreachable_pub, missing_docs, dead_code)]
 
 pub mod common;

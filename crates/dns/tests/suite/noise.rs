@@ -1,8 +1,9 @@
 //! Anything at all in place of what should be there: nothing panics, and without signatures nothing is secure.
 
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{Client, Scene, domain, parted, world};
@@ -178,8 +179,8 @@ fn a_changed_answer_is_never_insecure_and_secure_only_if_it_is_true() {
     let (asked, shared) = (Arc::new(Mutex::new(String::new())), Arc::clone(&changes));
     let name_asked = Arc::clone(&asked);
     let server = runtime.block_on(world.forger(move |query, message| {
-        if query.name().to_ascii() == *name_asked.lock().unwrap() && query.query_type() != RecordType::DS {
-            for change in &*shared.lock().unwrap() {
+        if query.name().to_ascii() == *name_asked.lock() && query.query_type() != RecordType::DS {
+            for change in &*shared.lock() {
                 apply(message, change);
             }
         }
@@ -190,8 +191,8 @@ fn a_changed_answer_is_never_insecure_and_secure_only_if_it_is_true() {
     runner(400)
         .run(&cases, |((question, truth), chosen)| {
             let (name, record_type) = parted(question);
-            *changes.lock().unwrap() = chosen;
-            *asked.lock().unwrap() = format!("{name}.");
+            *changes.lock() = chosen;
+            *asked.lock() = format!("{name}.");
             resolver.flush(&domain(name.trim_start_matches("_25._tcp.")));
             let told = runtime
                 .block_on(resolver.text(name, &record_type.to_string()))
@@ -226,7 +227,7 @@ fn noise_is_a_failure() {
             // ID, flags and question are those of a true answer; the counts and all that follows are not.
             let mut reply = buffer[..length.min(12)].to_vec();
             reply[2] |= 0x80;
-            let noise = octets.lock().unwrap().clone();
+            let noise = octets.lock().clone();
             let question = &buffer[12..length.saturating_sub(11).max(12)];
             reply[6..12].fill(0);
             reply[7] = noise.first().copied().unwrap_or_default() % 4;
@@ -238,7 +239,7 @@ fn noise_is_a_failure() {
     });
     runner(100)
         .run(&vec(any::<u8>(), 0..200), |octets| {
-            *noise.lock().unwrap() = octets;
+            *noise.lock() = octets;
             let resolver = impatient(&world, server, Duration::from_millis(200));
             let told = runtime.block_on(resolver.a(&domain("mx.secure.test")));
             prop_assert!(told.is_err(), "{:?}", told);

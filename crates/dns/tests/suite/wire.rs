@@ -1,8 +1,9 @@
 //! What is asked, which replies are taken, and how long they are kept.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{FORGED, MODES, Scene, domain, world};
@@ -37,7 +38,7 @@ async fn tap(
         loop {
             let (length, peer) = front.recv_from(&mut buffer).await.unwrap();
             let question = Message::from_vec(&buffer[..length]).unwrap();
-            kept.lock().unwrap().push((question, peer));
+            kept.lock().push((question, peer));
             behind.send(&buffer[..length]).await.unwrap();
             let length = behind.recv(&mut buffer).await.unwrap();
             for (reply, is_expected) in replies(Message::from_vec(&buffer[..length]).unwrap()) {
@@ -59,7 +60,7 @@ async fn every_question_wants_dnssec_and_fits_through_any_path() {
         let host = domain("mx.secure.test");
         dns::mx::discover(&resolver, &domain("secure.test")).await;
         dns::host::discover(&resolver, &host, 25, TlsaQuestion::Ask, AddressFamily::Any).await;
-        let seen = seen.lock().unwrap();
+        let seen = seen.lock();
         let asked: Vec<RecordType> = seen
             .iter()
             .map(|(message, _)| message.queries[0].query_type())
@@ -100,7 +101,7 @@ async fn ids_and_ports_are_not_to_be_guessed() {
     for number in 0..QUESTIONS {
         resolver.ask(&format!("n{number}.secure.test A")).await;
     }
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock();
     let ids: Vec<u16> = seen.iter().map(|(message, _)| message.metadata.id).collect();
     let ports: Vec<u16> = seen.iter().map(|(_, peer)| peer.port()).collect();
     for values in [ids, ports] {

@@ -94,7 +94,7 @@ async fn an_accepted_message_is_spooled_logged_and_handed_on() {
         .send(b"Message-ID: <m@x>\r\nSubject: s\r\n\r\n..dot\r\n.\r\n")
         .await;
     let reply = client.reply().await;
-    let id = world.hooked.lock().unwrap()[0];
+    let id = world.hooked.lock()[0];
     assert_eq!(reply.to_log(), format!("250 2.0.0 Ok: queued as {id}"));
     let envelope = &world.envelopes()[0];
     assert_eq!(envelope.reverse_path.as_str(), "");

@@ -217,7 +217,7 @@ async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
     busy.expect("421 4.3.2").await;
     busy.expect_end().await;
     world.running.await.unwrap();
-    assert_eq!(world.spool.messages.lock().unwrap().len(), 1);
+    assert_eq!(world.spool.messages.lock().len(), 1);
     assert!(TcpStream::connect(world.address).await.is_err());
 }
 

@@ -1,4 +1,5 @@
 //! AUTH.
+#![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use super::*;
 use crate::users::hash_password;

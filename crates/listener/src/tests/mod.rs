@@ -17,8 +17,9 @@ mod reports;
 mod shortage;
 mod tls;
 
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -72,7 +73,7 @@ struct MemorySpool {
 
 impl Spool for MemorySpool {
     fn create(&self) -> Result<Incoming, SpoolError> {
-        match &*self.trouble.lock().unwrap() {
+        match &*self.trouble.lock() {
             Some(Trouble::AtCreate(error)) => Err(error.clone()),
             Some(Trouble::Room(octets)) => Ok(Incoming::within(
                 Arc::from(self.directory.path()),
@@ -88,7 +89,7 @@ impl Spool for MemorySpool {
             Complete::Memory(bytes) => bytes.to_vec(),
             Complete::File(file) => std::fs::read(file.path()).unwrap(),
         };
-        let trouble = self.trouble.lock().unwrap().clone();
+        let trouble = self.trouble.lock().clone();
         match trouble {
             Some(Trouble::AtCommit(error)) => return Err(error),
             Some(Trouble::Panic) if message.envelope.recipients[0].address.local_part() == "panic" => {
@@ -101,7 +102,7 @@ impl Spool for MemorySpool {
             size: content.len() as u64,
             pending: Vec::new(),
         };
-        self.messages.lock().unwrap().push((message, content));
+        self.messages.lock().push((message, content));
         Ok(accepted)
     }
 
@@ -137,7 +138,7 @@ struct Lines(Mutex<Vec<String>>);
 
 impl EventLog for Lines {
     fn write(&self, event: &Event) {
-        self.0.lock().unwrap().push(event.to_text());
+        self.0.lock().push(event.to_text());
     }
 }
 
@@ -197,7 +198,7 @@ impl World {
             Arc::clone(&spool),
             settings,
             Arc::clone(&log) as Arc<dyn EventLog>,
-            move |accepted| hook.lock().unwrap().push(accepted.id),
+            move |accepted| hook.lock().push(accepted.id),
         ));
         let serving = Arc::clone(&listener);
         let running = tokio::spawn(async move { serving.run(vec![(socket, encryption)], stop).await });
@@ -231,7 +232,7 @@ impl World {
 
     /// Contents without our Received field.
     fn contents(&self) -> Vec<Vec<u8>> {
-        let messages = self.spool.messages.lock().unwrap();
+        let messages = self.spool.messages.lock();
         messages
             .iter()
             .map(|(_, content)| below_received(content))
@@ -239,7 +240,7 @@ impl World {
     }
 
     fn contents_with_received(&self) -> Vec<String> {
-        let messages = self.spool.messages.lock().unwrap();
+        let messages = self.spool.messages.lock();
         messages
             .iter()
             .map(|(_, content)| String::from_utf8(content.clone()).unwrap())
@@ -247,7 +248,7 @@ impl World {
     }
 
     fn envelopes(&self) -> Vec<Envelope> {
-        let messages = self.spool.messages.lock().unwrap();
+        let messages = self.spool.messages.lock();
         messages
             .iter()
             .map(|(message, _)| message.envelope.clone())
@@ -255,7 +256,7 @@ impl World {
     }
 
     fn log_lines(&self, word: &str) -> Vec<String> {
-        let lines = self.log.0.lock().unwrap();
+        let lines = self.log.0.lock();
         lines.iter().filter(|line| line.contains(word)).cloned().collect()
     }
 
@@ -271,7 +272,7 @@ impl World {
     }
 
     fn trouble(&self, trouble: Option<Trouble>) {
-        *self.spool.trouble.lock().unwrap() = trouble;
+        *self.spool.trouble.lock() = trouble;
     }
 
     fn spool_directory(&self) -> &Path {
