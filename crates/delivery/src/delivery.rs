@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
-use mail::event::{Level, Value};
-use mail::{DomainPart, Event, EventLog, QueueId, ReversePath, Source, Status};
+use mail::event::delivery::Undeliverable;
+use mail::{DomainPart, Event, EventLog, QueueId, ReversePath, Status, event};
 use policy::Policy;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::time::Instant;
@@ -251,17 +251,11 @@ impl<S: Spool> Delivery<S> {
 
     /// Tells the administrator what is wrong with the spool, and the way out where it is one message that is damaged.
     fn tell_trouble(&self, id: QueueId, error: &SpoolError) {
-        let mut event = Event::new(Level::Error, "spool")
-            .with("id", Value::Word(id.to_string()))
-            .with("error", Value::Quoted(error.to_string()));
-        if is_damage(error) {
-            let remedy = format!("danerelay queue delete --id {id}");
-            event = event.with("remedy", Value::Quoted(remedy));
-        } else {
-            // As long as it lasts, all that is due meets it.
-            event = event.caused_by(Source::Trouble("delivery from the spool"));
-        }
-        self.events.write(&event);
+        self.events.write(&Event::Spool(event::spool::Spool::Message {
+            id,
+            error: error.to_string(),
+            is_damaged: is_damage(error),
+        }));
     }
 }
 
@@ -324,15 +318,11 @@ fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<I
 fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settlement: &Settlement) -> Option<Event> {
     let outcome = &settlement.outcome;
     match (&lease.reverse_path, outcome.status) {
-        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(
-            Event::new(Level::Warning, "undeliverable")
-                .with("id", Value::Word(lease.id.to_string()))
-                .with("to", Value::Address(recipient.as_str().to_owned()))
-                .with("status", Value::Word(outcome.status.to_string()))
-                .with("enhanced", Value::Word(outcome.enhanced.to_string()))
-                .with("reason", Value::Quoted(outcome.reason.to_string()))
-                .with("dsn_sent", Value::Word("no".to_owned())),
-        ),
+        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(Event::Undeliverable(Undeliverable {
+            id: lease.id,
+            to: recipient.clone(),
+            outcome: outcome.clone(),
+        })),
         (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,
     }
 }

@@ -163,17 +163,6 @@ impl HostRecord {
             Requirement::Opportunistic | Requirement::Encrypted => DeliverySecurity::Clear,
         }
     }
-
-    /// `mx1.example.org [192.0.2.1]`, or the name alone where no connection was made.
-    pub(crate) fn relay(&self) -> Option<String> {
-        let address = self.connection.as_ref().map(|connection| connection.address);
-        match (&self.name, address) {
-            (Some(name), Some(address)) => Some(format!("{name} [{address}]")),
-            (Some(name), None) => Some(name.to_string()),
-            (None, Some(address)) => Some(format!("[{address}] [{address}]")),
-            (None, None) => None,
-        }
-    }
 }
 
 /// The records of a host, shortened: the usable ones, or all where none is.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mail::event::{Level, Value};
-use mail::{DaneVerdict, Event, QueueId, ReversePath, Status};
+use mail::event::delivery::Delivery;
+use mail::{Event, QueueId, ReversePath};
 use spool::{LeasedRecipient, Settlement};
 
 use crate::attempt::HostRecord;
@@ -28,72 +28,32 @@ pub(crate) struct Delays {
 }
 
 impl DeliveryLine<'_> {
-    /// The event; `to` to `dsn` stand in the order that existing log tooling reads.
+    /// The event.
     pub(crate) fn event(&self) -> Event {
-        let outcome = &self.settlement.outcome;
-        let tls = self.record.connection.as_ref().map(|connection| &connection.tls);
-        let mut event = Event::new(Level::Info, "delivery")
-            .with("id", Value::Word(self.id.to_string()))
-            .with("from", Value::Path(self.from.as_str().to_owned()))
-            .with("to", Value::Address(self.recipient.address.as_str().to_owned()))
-            .with("mode", Value::Word(format!("dane {}", self.record.mode)))
-            .with("dane", dane_value(&self.settlement.verdict))
-            .with("tls", Value::word(tls.and_then(|tls| tls.session.clone())))
-            .with(
-                "tlsvalid",
-                Value::quoted(tls.and_then(|tls| tls.valid).map(|code| code.to_string())),
-            )
-            .with("relay", Value::word(self.record.relay()))
-            .with(
-                "dsn",
-                Value::integer(outcome.reply_code.map(|code| u64::from(code.get()))),
-            )
-            .with("status", Value::Word(outcome.status.to_string()))
-            .with("enhanced", Value::Word(outcome.enhanced.to_string()))
-            .with("port", Value::Integer(u64::from(self.record.port)))
-            .with(
-                "reply",
-                Value::quoted(outcome.reply_code.map(|_| outcome.reason.to_string())),
-            )
-            .with(
-                "mx",
-                Value::word(self.record.mx.map(|security| security.to_string())),
-            )
-            .with(
-                "base",
-                Value::word(self.record.base.as_ref().map(ToString::to_string)),
-            )
-            .with("tlsa", Value::quoted(self.record.tlsa.clone()))
-            .with("sts", Value::Absent)
-            .with("delay", Value::Seconds(self.delays.total))
-            .with("delays", Value::Stages(self.delays.stages.to_vec()))
-            .with("attempt", Value::Integer(u64::from(self.recipient.attempts) + 1))
-            .with("size", Value::Integer(self.size));
-        if let Some(fail) = tls
-            .filter(|tls| tls.session.is_none())
-            .and_then(|tls| tls.fail.clone())
-        {
-            event = event.with("tlsfail", Value::Word(fail));
-        }
-        if outcome.reply_code.is_none() {
-            event = event.with("reason", Value::Quoted(outcome.reason.to_string()));
-        }
-        let is_told = self.settlement.notice.is_some();
-        match outcome.status {
-            Status::Bounced | Status::Expired => event.with("dsn_sent", yes_or_no(is_told)),
-            Status::Sent | Status::Deferred if is_told => event.with("dsn_sent", yes_or_no(true)),
-            Status::Sent | Status::Deferred => event,
-        }
-    }
-}
-
-fn yes_or_no(answer: bool) -> Value {
-    Value::Word(if answer { "yes" } else { "no" }.to_owned())
-}
-
-fn dane_value(verdict: &DaneVerdict) -> Value {
-    match verdict {
-        DaneVerdict::NotReached => Value::Absent,
-        verdict => Value::Quoted(verdict.to_string()),
+        let (record, connection) = (self.record, self.record.connection.as_ref());
+        let tls = connection.map(|connection| &connection.tls);
+        Event::Delivery(Box::new(Delivery {
+            id: self.id,
+            from: self.from.clone(),
+            to: self.recipient.address.clone(),
+            mode: record.mode.as_str(),
+            dane: self.settlement.verdict.clone(),
+            tls: tls.and_then(|tls| tls.session.clone()),
+            tls_fail: tls.and_then(|tls| tls.fail.clone()),
+            tls_valid: tls.and_then(|tls| tls.valid).map(|code| code.to_string()),
+            host: record.host().cloned(),
+            address: connection.map(|connection| connection.address),
+            port: record.port,
+            outcome: self.settlement.outcome.clone(),
+            mx: record.mx,
+            base: record.base.clone(),
+            tlsa: record.tlsa.clone(),
+            delay: self.delays.total,
+            delays: self.delays.stages,
+            attempt: self.recipient.attempts.saturating_add(1),
+            size: self.size,
+            is_told: self.settlement.notice.is_some(),
+            security: self.settlement.entry.security,
+        }))
     }
 }

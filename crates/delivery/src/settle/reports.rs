@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use dsn::{Action, RecipientReport, Report};
-use mail::event::{Level, Value};
+use mail::event::delivery::{ReportKind, ReportMade};
 use mail::{DomainPart, Event, EventLog, Mailbox, QueueId, Recipient, ReversePath};
 use spool::{Content, NewMessage, NoticedRecipient, Notices, Reported, Spool, SpoolError};
 
@@ -135,24 +135,25 @@ async fn beginning(content: &Content, wanted: usize) -> Result<Vec<u8>, SpoolErr
 
 /// The event that names the report on a message.
 fn made(notices: &Notices, report: &spool::Report) -> Event {
-    Event::new(Level::Info, "dsn")
-        .with("id", Value::Word(report.message.id.to_string()))
-        .with("about", Value::Word(notices.id.to_string()))
-        .with("to", Value::Address(notices.reverse_path.as_str().to_owned()))
-        .with("kind", Value::Word(kind(&notices.recipients).to_owned()))
+    Event::ReportMade(ReportMade {
+        id: report.message.id,
+        about: notices.id,
+        to: notices.reverse_path.clone(),
+        kind: kind(&notices.recipients),
+    })
 }
 
-/// What the report tells, in one word.
-fn kind(recipients: &[NoticedRecipient]) -> &'static str {
-    let mut words = recipients.iter().map(|recipient| match recipient.notice.action {
-        Action::Failed | Action::Expired => "failed",
-        Action::Delayed { .. } => "delayed",
-        Action::Relayed => "relayed",
+/// What the report tells.
+fn kind(recipients: &[NoticedRecipient]) -> ReportKind {
+    let mut kinds = recipients.iter().map(|recipient| match recipient.notice.action {
+        Action::Failed | Action::Expired => ReportKind::Failed,
+        Action::Delayed { .. } => ReportKind::Delayed,
+        Action::Relayed => ReportKind::Relayed,
     });
-    let first = words.next().unwrap_or("failed");
-    if words.all(|word| word == first) {
+    let first = kinds.next().unwrap_or(ReportKind::Failed);
+    if kinds.all(|kind| kind == first) {
         first
     } else {
-        "mixed"
+        ReportKind::Mixed
     }
 }

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::event::{Level, Value};
-use mail::{Event, EventLog, QueueId, Source};
+use mail::event::delivery::ClockWentBack;
+use mail::event::fault::Fault;
+use mail::{Event, EventLog, QueueId, event};
 use spool::{Pending, Spool, SpoolError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -214,12 +215,9 @@ impl<S: Spool> Scheduler<S> {
     fn mind_the_clock(&mut self, now: Millis) {
         let pulled = self.schedule.pull_in(now);
         if pulled > 0 {
-            let reason = "the clock went back; what waits is tried after the longest delay at the latest";
-            self.events.write(
-                &Event::new(Level::Warning, "clock")
-                    .with("messages", Value::integer(u64::try_from(pulled).ok()))
-                    .with("reason", Value::Quoted(reason.to_owned())),
-            );
+            let messages = u64::try_from(pulled).unwrap_or(u64::MAX);
+            self.events
+                .write(&Event::ClockWentBack(ClockWentBack { messages }));
         }
     }
 
@@ -326,12 +324,8 @@ impl<S: Spool> Scheduler<S> {
 
     /// A fault of ours: the message stays in the spool, and its turn comes again.
     fn fault(&self, id: QueueId, error: &JoinError) -> Left {
-        self.events.write(
-            &Event::new(Level::Error, "fault")
-                .with("id", Value::Word(id.to_string()))
-                .with("error", Value::Quoted(error.to_string()))
-                .caused_by(Source::Trouble("fault")),
-        );
+        let error = error.to_string();
+        self.events.write(&Event::Fault(Fault::Delivery { id, error }));
         Left {
             again: vec![Again::Deliver, Again::Report],
             ..Left::default()
@@ -368,6 +362,6 @@ async fn scan<S: Spool>(spool: Arc<S>, found: mpsc::Sender<Found>, events: Arc<d
 }
 
 async fn wait_for_the_spool(error: &SpoolError, events: &dyn EventLog) {
-    events.write(&Event::new(Level::Error, "spool").with("error", Value::Quoted(error.to_string())));
+    events.write(&Event::Spool(event::spool::Spool::Unread(error.to_string())));
     tokio::time::sleep(SPOOL_TROUBLE).await;
 }

@@ -17,16 +17,13 @@ pub mod client;
 pub mod delivery;
 pub mod fault;
 pub mod log;
-mod loose;
 pub mod resolver;
 pub mod service;
 pub mod settings;
 pub mod spool;
 pub mod store;
 
-pub use crate::record::{Level, Put, Record};
-pub use loose::{Loose, Value};
-
+pub use crate::record::{Level, Put, Record, Value};
 use crate::render::{Form, whole};
 use crate::source::Source;
 
@@ -107,8 +104,6 @@ pub enum Event {
     Throttled(Throttled),
     /// `library`: what a library reports.
     Library(Library),
-    /// What has no type yet.
-    Loose(Loose),
 }
 
 impl Event {
@@ -143,7 +138,6 @@ impl Event {
             Self::Log(event) => event,
             Self::Throttled(event) => event,
             Self::Library(event) => event,
-            Self::Loose(event) => event,
         }
     }
 
