@@ -153,7 +153,8 @@ impl<S: Spool> Connection<S> {
     /// Does what a step asks for. What the session wants next, where it has said so already.
     async fn take(&mut self, step: Step<Incoming>, wire: &mut Wire) -> Result<Option<Step<Incoming>>, End> {
         let next = match step {
-            Step::Go => None,
+            // TLS begins where the wire is owned.
+            Step::Go | Step::StartTls => None,
             Step::Flush => {
                 self.flush(wire).await?;
                 None
@@ -191,7 +192,6 @@ impl<S: Spool> Connection<S> {
             }
             Step::Commit(finished) => Some(Box::pin(self.commit(finished)).await),
             Step::Check(credentials) => Some(Box::pin(self.check(credentials)).await),
-            Step::StartTls => None,
             Step::Close(end) => return Err(end),
         };
         Ok(next)
@@ -297,7 +297,7 @@ impl<S: Spool> Connection<S> {
     }
 
     async fn store(&mut self) {
-        let Some((incoming, content)) = self.session.to_store() else {
+        let Some((incoming, content)) = self.session.unstored() else {
             return;
         };
         let stored = incoming.append(content).await;

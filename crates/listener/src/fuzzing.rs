@@ -45,7 +45,7 @@ pub fn play(settings: ListenerConfig, pieces: &[&[u8]]) -> Played {
                 Some(session.open(transaction, Ok(Vec::new()), birth))
             }
             Step::Store => {
-                if let Some((place, content)) = session.to_store() {
+                if let Some((place, content)) = session.unstored() {
                     place.extend_from_slice(content);
                     content.clear();
                 }

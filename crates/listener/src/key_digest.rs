@@ -41,7 +41,7 @@ impl FromStr for KeyDigest {
                 .collect()
         };
         let is_pair = |pair: &&str| pair.len() == 2 && pair.bytes().all(|octet| octet.is_ascii_hexdigit());
-        if !pairs.iter().all(|pair| is_pair(&pair)) || text.len() % 2 != usize::from(text.contains(':')) {
+        if !pairs.iter().all(is_pair) || text.len() % 2 != usize::from(text.contains(':')) {
             return Err(NoDigest);
         }
         let octets: Vec<u8> = pairs

@@ -1,5 +1,5 @@
 //! The header of the PROXY protocol, version 2, by which a proxy says whose connection it passes on
-//! (HAProxy's `proxy-protocol.txt`, §2.2).
+//! (`HAProxy`'s `proxy-protocol.txt`, §2.2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -122,7 +122,7 @@ impl<P> Arrival<P> {
     }
 
     /// What is to be stored now, and where; it is to be taken out of the buffer.
-    pub(super) fn to_store(&mut self) -> Option<(&mut P, &mut BytesMut)> {
+    pub(super) fn unstored(&mut self) -> Option<(&mut P, &mut BytesMut)> {
         match &mut self.place {
             Ok(place) if !self.ready.is_empty() => Some((place, &mut self.ready)),
             Ok(_) | Err(_) => None,

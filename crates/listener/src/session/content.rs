@@ -89,7 +89,7 @@ impl<P> Session<P> {
             return Step::Go;
         };
         arrival.push(input);
-        if arrival.to_store().is_some() {
+        if arrival.unstored().is_some() {
             Step::Store
         } else if arrival.has_ended() {
             self.finish()
@@ -113,7 +113,7 @@ impl<P> Session<P> {
         if chunk.octets == 0 && chunk.last {
             arrival.end_chunks();
         }
-        if arrival.to_store().is_some() {
+        if arrival.unstored().is_some() {
             Step::Store
         } else if chunk.octets > 0 {
             Step::ReadContent

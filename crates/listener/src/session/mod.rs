@@ -188,11 +188,11 @@ impl<P> Session<P> {
     }
 
     /// What is to be stored now, and where; it is to be taken out of the buffer.
-    pub(crate) fn to_store(&mut self) -> Option<(&mut P, &mut BytesMut)> {
-        self.arrival.as_mut()?.to_store()
+    pub(crate) fn unstored(&mut self) -> Option<(&mut P, &mut BytesMut)> {
+        self.arrival.as_mut()?.unstored()
     }
 
-    /// What [`Session::to_store`] gave could not be stored: the message is refused at its end.
+    /// What [`Session::unstored`] gave could not be stored: the message is refused at its end.
     pub(crate) fn store_failed(&mut self, error: SpoolError) {
         if let Some(arrival) = &mut self.arrival {
             arrival.fail(error);

@@ -22,7 +22,7 @@ pub(crate) enum Step<P> {
     Begin(MailFrom),
     /// A place in the spool is needed for this message; [`super::Session::open`] takes it.
     Open(Transaction),
-    /// Content is to be stored; [`super::Session::to_store`] has it.
+    /// Content is to be stored; [`super::Session::unstored`] has it.
     Store,
     /// A message is complete: it is to be made durable. [`super::Session::accepted`] or
     /// [`super::Session::refuse_for_spool`] takes the answer.

@@ -58,7 +58,7 @@ async fn users_may_relay() {
 async fn whatever_is_wrong_looks_the_same_and_comes_late() {
     let world = World::with(with_users()).await;
     let mut client = world.client().await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let wrong = client.say(WRONG).await.to_log();
     let nobody = client.say(NOBODY).await.to_log();
     assert_eq!(wrong, nobody);

@@ -230,7 +230,8 @@ fn long_lines_are_folded_in_every_chunking() {
 #[test]
 fn octets_that_are_no_utf8_are_folded_too() {
     let content = folded(&[&[0x80; 3000][..], b"\r\n.\r\n"].concat(), 5000);
-    assert_eq!(content.iter().filter(|octet| **octet == 0x80).count(), 3000);
+    let kept: Vec<u8> = content.iter().copied().filter(|octet| *octet == 0x80).collect();
+    assert_eq!(kept.len(), 3000);
     assert!(
         content
             .split(|octet| *octet == b'\n')
@@ -258,7 +259,7 @@ fn chunks_hold_content_as_it_is() {
             assert_eq!(decoder.push(chunk, &mut content), None);
         }
         decoder.end(&mut content);
-        let decoded = decoder.fault().map_or(Ok(&*content), Err);
-        assert_eq!(decoded, expected);
+        let held = decoder.fault().map_or(Ok(&*content), Err);
+        assert_eq!(held, expected);
     }
 }
