@@ -22,7 +22,7 @@ const ORDINARY: usize = 400;
 const LARGEST: u64 = 256;
 /// But so much may always be kept, in octets.
 const ALWAYS_FITS: u64 = 16 * 1024;
-/// How often what is over is looked for. Until then it is not given out any more, but still there.
+/// How often expired entries are removed. Until then they take memory, but are not given out.
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// What a value holds on the heap.

@@ -101,7 +101,7 @@ impl Mode {
     }
 }
 
-/// What `mode = "auto"` came to, and why. Whether the resolver really validates is for the self-test to see.
+/// What `mode = "auto"` chose, and why. Whether the resolver really validates is for the self-test to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     /// The mode.

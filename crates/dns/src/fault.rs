@@ -6,13 +6,13 @@ use thiserror::Error;
 /// What is wrong, in the words of the alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
-    /// There is nobody to ask.
+    /// No servers are configured.
     #[error("no DNS server is known")]
     NoServers,
-    /// Nobody answers.
+    /// No server answers.
     #[error("no DNS server answers ({0})")]
     Unreachable(LookupFailure),
-    /// Nobody answers, and this server's certificate or handshake is why.
+    /// No server answers, because of this server's certificate or handshake.
     #[error("no secure channel to the DNS server {0}")]
     NoChannel(String),
     /// The servers answer, and leave out the signatures that were asked for.

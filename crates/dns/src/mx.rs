@@ -6,7 +6,7 @@ use mail::{Domain, Security};
 
 use crate::{Data, Exchange, MxRecord, NoAnswer, Resolver};
 
-/// What the MX look-up of a domain came to.
+/// The result of the MX look-up of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MxFinding {
     /// No answer: the hosts are not known, and nothing else is tried in their place (RFC 7672 §2.1.2).

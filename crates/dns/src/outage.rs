@@ -32,7 +32,7 @@ pub(crate) enum Outage {
     Aliases(usize),
     /// More questions or signatures than one look-up may cost.
     TooMuchWork,
-    /// The look-up as a whole took this long and came to no end.
+    /// The look-up as a whole did not finish within this time.
     Overdue(Duration),
     /// So many look-ups were under way that this one had no turn within this time.
     NoTurn(Duration),
@@ -65,8 +65,8 @@ impl Outage {
             ),
             Self::TooManyRecords(most) => write!(f, "{asked} has more than {most} records"),
             Self::TooManyOctets(most) => write!(f, "the records of {asked} have more than {most} octets"),
-            Self::SeveralAliases => write!(f, "{server} has several aliases at once for {asked}"),
-            Self::UnreadableData => write!(f, "{asked} holds what is not valid for its type"),
+            Self::SeveralAliases => write!(f, "{server} gives several aliases for {asked}"),
+            Self::UnreadableData => write!(f, "{asked} has record data that is not valid for its type"),
             Self::Aliases(most) => write!(f, "more than {most} aliases in a row lead to {asked}"),
             Self::TooMuchWork => write!(
                 f,
@@ -83,7 +83,7 @@ impl Outage {
                 )
             }
             Self::SelfTest(fault) => write!(f, "{fault}"),
-            Self::NotYetTested => f.write_str("it has not been shown yet that it validates"),
+            Self::NotYetTested => f.write_str("the resolver has not shown yet that it validates"),
         }
     }
 }

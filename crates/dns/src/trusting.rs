@@ -306,7 +306,7 @@ impl Witness<'_> {
         self.server.obstacle()
     }
 
-    /// What the self-test came to.
+    /// How the self-test ended.
     pub(crate) fn judge(&self, fault: Option<Fault>) {
         self.server.credit.judge(fault);
     }

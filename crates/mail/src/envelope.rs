@@ -80,7 +80,7 @@ impl RecipientParameters {
 }
 
 impl From<Mailbox> for Recipient {
-    /// A recipient of whom nothing was asked.
+    /// A recipient without parameters.
     fn from(address: Mailbox) -> Self {
         Self {
             address,

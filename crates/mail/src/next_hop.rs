@@ -64,7 +64,7 @@ pub enum NextHopProblem {
 }
 
 impl NextHop {
-    /// The next hop of a recipient for whom no route is configured.
+    /// The next hop of a recipient without a configured route.
     pub fn of(recipient: &Mailbox) -> Self {
         match recipient.domain() {
             DomainPart::Name(domain) => Self::Domain {

@@ -148,7 +148,7 @@ impl FromStr for Notify {
     }
 }
 
-/// To whom the sender first addressed the message (`ORCPT`, RFC 3461 §4.2; with RFC 6533 §3 the type `utf-8`).
+/// The address to which the sender first sent the message (`ORCPT`, RFC 3461 §4.2; with RFC 6533 §3 the type `utf-8`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OriginalRecipient {
     text: Box<str>,

@@ -38,7 +38,7 @@ pub enum Command<'a> {
     Quit,
 }
 
-/// What goes with a recipient of whom nothing is asked.
+/// The parameters of a recipient for whom nothing is asked.
 const NOTHING_ASKED: &RecipientParameters = &RecipientParameters {
     notify: None,
     original: None,

@@ -44,7 +44,7 @@ pub(crate) struct Limits {
 }
 
 impl Shared {
-    /// `directory`: where the room on the disk is looked for.
+    /// `directory`: the directory whose file system must have room.
     pub(crate) fn new(
         directory: PathBuf,
         limits: Limits,

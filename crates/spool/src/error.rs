@@ -18,7 +18,7 @@ pub enum SpoolError {
     Full,
     /// The administrator: as many messages as `limits.queue_messages` allows are in the queue. Nothing was stored; the
     /// client is to try again later (452 4.3.1).
-    #[error("the queue has as many messages as it may have")]
+    #[error("the queue has reached its limit of messages")]
     TooManyMessages,
     /// The disk or the system: reading, writing or syncing failed. Nothing that was asked is promised to be stored.
     #[error("spool input or output failed: {0}")]
@@ -70,7 +70,7 @@ pub enum SpoolError {
     #[error("recipient {0} cannot be settled in this way under this lease")]
     WrongSettlement(u32),
     /// Our own: the store refuses what it is asked as wrong; the text is the store's, for the log.
-    #[error("the spool's store refuses a request of ours: {0}")]
+    #[error("internal error: the spool's store refuses a request: {0}")]
     Defect(Arc<str>),
     /// Our own: the spool has been closed.
     #[error("the spool is closed")]

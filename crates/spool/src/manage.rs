@@ -34,10 +34,10 @@ pub struct Selected {
     pub recipients: Vec<RecipientIndex>,
 }
 
-/// What an action came to. The numbers are recipients and add up to those selected.
+/// The result of an action. The numbers are recipients and add up to those selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Acted {
-    /// For whom it was done.
+    /// Recipients for which it was done.
     pub done: u64,
     /// Being delivered at this moment, and left alone for that.
     pub leased: u64,

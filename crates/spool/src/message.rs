@@ -142,13 +142,13 @@ pub struct Notices {
     pub size: u64,
     /// The content, damaged or not.
     pub content: Content,
-    /// Those of whom there is something to tell, in the order of the envelope; never empty.
+    /// The recipients to report on, in the order of the envelope; never empty.
     pub recipients: Vec<NoticedRecipient>,
     /// Frees the right when it is dropped.
     pub guard: LeaseGuard,
 }
 
-/// A recipient of whom there is something to tell.
+/// A recipient to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticedRecipient {
     /// Its place in the envelope.

@@ -158,7 +158,7 @@ pub enum BrokenHandshake {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unproven {
-    /// That it is whom the TLSA records mean.
+    /// That it is the server that the TLSA records describe.
     Dane(DaneFlaw),
     /// That a certificate of the WebPKI names it; in which way not.
     WebPki(WebPkiFlaw, String),

@@ -10,7 +10,7 @@ pub enum Admin {
     Deleted {
         /// The message.
         id: QueueId,
-        /// By whom.
+        /// Who deleted it.
         by: String,
     },
     /// A command has gone through the queue.
@@ -141,7 +141,7 @@ impl Record for Admin {
             }
             Self::SocketReplaced(socket) => {
                 let reason =
-                    format!("{socket} was left by a daemon that did not end in order, and is replaced");
+                    format!("{socket} was left behind by a daemon that did not shut down, and is replaced");
                 put("reason", Value::Quoted(&reason));
             }
             Self::NoSocket(error) => {

@@ -36,7 +36,7 @@ pub struct Accepted {
     pub message_id: Option<String>,
     /// Version and cipher of TLS, if there was any.
     pub tls: Option<String>,
-    /// As whom the client was authenticated, if it was.
+    /// The user that the client authenticated as, if it did.
     pub auth: Option<String>,
     /// Where the message came from before, as a filter said it.
     pub orig_client: Option<String>,
@@ -124,7 +124,7 @@ impl Record for Rejected {
     }
 }
 
-/// A connection came to no session.
+/// A connection that did not become a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotBegun {
     /// Whose it was.

@@ -231,7 +231,7 @@ impl Record for ClockWentBack {
 
     fn fields(&self, put: &mut Put<'_>) {
         put("messages", Value::Integer(self.messages));
-        let reason = "the clock went back; what waits is tried after the longest delay at the latest";
+        let reason = "the clock went back; waiting mail is tried again within the longest retry interval";
         put("reason", Value::Quoted(reason));
     }
 }

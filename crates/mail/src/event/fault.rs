@@ -46,7 +46,7 @@ impl Record for Fault {
             Self::PartEnded(part) => {
                 put(
                     "reason",
-                    Value::Quoted(&format!("the {part} has ended by itself")),
+                    Value::Quoted(&format!("the {part} has ended unexpectedly")),
                 );
             }
         }

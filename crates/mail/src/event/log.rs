@@ -29,10 +29,7 @@ impl Record for LogTrouble {
             }
             Self::Lost(lost) => {
                 put("lost", Value::Integer(*lost));
-                put(
-                    "reason",
-                    Value::Quoted("the log's target did not take them in time"),
-                );
+                put("reason", Value::Quoted("the log's target was too slow"));
             }
         }
     }
@@ -59,7 +56,10 @@ impl Record for Throttled {
     fn fields(&self, put: &mut Put<'_>) {
         put("source", Value::Quoted(&self.source));
         put("more", Value::Integer(self.more));
-        put("reason", Value::Quoted("so many more of its lines were left out"));
+        put(
+            "reason",
+            Value::Quoted("this many more of its lines were left out"),
+        );
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Event {
     Accepted(Box<Accepted>),
     /// `rejected`: what a session was refused.
     Rejected(Box<Rejected>),
-    /// `rejected`: a connection came to no session.
+    /// `rejected`: a connection that did not become a session.
     NotBegun(NotBegun),
     /// `connections`: a limit of connections was reached.
     ConnectionRefused(ConnectionRefused),

@@ -111,9 +111,7 @@ impl Record for Resolver {
             }
             Self::ServersRefused { file, error } => {
                 put("status", Value::Word("servers"));
-                let reason = format!(
-                    "{file} has changed: {error}; the servers from before are asked as long as that is so"
-                );
+                let reason = format!("{file} has changed: {error}; the previous servers stay in use");
                 put("reason", Value::Quoted(&reason));
             }
             Self::PassedOver { file, reason } => {
@@ -133,7 +131,7 @@ impl Record for Resolver {
 fn unvalidated(names: &[Domain], level: Level, put: &mut Put<'_>) {
     let list: Vec<&str> = names.iter().map(Domain::as_str).collect();
     let reason = if level == Level::Warning {
-        "without effect in trust-ad mode: with `mode = \"trust-ad\"` they belong into the resolver's configuration"
+        "no effect in trust-ad mode: configure them in the resolver that validates"
     } else {
         "dns.domain_insecure and exceptions of today"
     };

@@ -91,13 +91,13 @@ impl Record for Recovery {
             }
             Self::InDoubt(id) => {
                 put("id", Value::Word(&id.to_string()));
-                let reason = "its delivery was under way when the process before ended";
+                let reason = "its delivery was in progress when the previous process ended";
                 put("reason", Value::Quoted(reason));
             }
             Self::Vanished(vanished) => {
                 put("vanished", Value::Integer(*vanished));
                 let reason =
-                    "durable transactions have vanished from the spool: its disk or somebody has damaged it";
+                    "committed transactions are missing from the spool: its disk or somebody has damaged it";
                 put("reason", Value::Quoted(reason));
             }
         }
@@ -131,7 +131,7 @@ impl Record for Listen {
         match self {
             Self::PassedToAnother(process) => {
                 let reason = format!(
-                    "sockets are passed to process {process} (LISTEN_PID), and this is another: they are not used"
+                    "LISTEN_PID names process {process}, not this one: the sockets that are passed are not used"
                 );
                 put("reason", Value::Quoted(&reason));
             }
@@ -191,7 +191,7 @@ impl Record for Stopping {
             Self::BrokenOff => {
                 put(
                     "reason",
-                    Value::Quoted("transactions took too long and were broken off"),
+                    Value::Quoted("transactions took too long and were aborted"),
                 );
             }
         }
@@ -238,7 +238,10 @@ impl Record for Stopped {
             Self::SpoolOpen(SpoolTrouble::Late) => {
                 put("reason", Value::Quoted("the disk did not answer in time"));
             }
-            Self::AtOnce => put("reason", Value::Quoted("told twice to stop")),
+            Self::AtOnce => put(
+                "reason",
+                Value::Quoted("told twice to stop: not waiting for anything"),
+            ),
         }
     }
 }

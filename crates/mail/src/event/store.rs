@@ -106,7 +106,7 @@ impl Failed {
             Self::Reports => "messages are left out of the reports",
             Self::ScheduleOfMessage => "a message is left out of the schedule",
             Self::ScheduleOfRecipient => "a recipient is left out of the schedule",
-            Self::Reserve => "no space could be put aside in the spool",
+            Self::Reserve => "cannot reserve space in the spool",
             Self::NoteOfDoubt => "cannot note a delivery in doubt",
             Self::EndOfDoubt => "cannot clear a delivery that was in doubt",
             Self::ReadDurable => "cannot read how many transactions were durable",
@@ -123,19 +123,19 @@ impl Store {
     const fn words(&self) -> &'static str {
         match self {
             Self::Failed(what, _) => what.words(),
-            Self::NotRemoved { .. } => "cannot remove a delivered content",
+            Self::NotRemoved { .. } => "cannot remove the content of a delivered message",
             Self::LogKept => {
                 "the disk has failed: the spool's log is kept, and grows, until the disk works again"
             }
-            Self::LogCarriedOver => "the disk works: the spool's log is carried over",
+            Self::LogCarriedOver => "the disk works again: the spool's log is carried over",
             Self::DurableUnclear => "the number of durable transactions beside the database cannot be read",
             Self::Vanished { .. } => {
-                "committed transactions have vanished from the spool: its disk or somebody has damaged it, and mail that \
+                "committed transactions are missing from the spool: its disk or somebody has damaged it, and mail that \
                  was accepted may be lost, or may be sent again"
             }
             Self::CaretakerGone(Gone::Ended) => "the spool's caretaker has ended",
             Self::CaretakerGone(Gone::Panicked) => "the spool's caretaker has panicked",
-            Self::Swept(_) => "removed contents that no message names",
+            Self::Swept(_) => "removed contents that belong to no message",
             Self::Writable => "the spool can be written to again",
         }
     }

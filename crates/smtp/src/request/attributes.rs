@@ -13,7 +13,7 @@ pub enum Attribute {
     Address,
     /// What it called itself.
     Helo,
-    /// The user as whom it was authenticated.
+    /// The user that it authenticated as.
     Login,
     /// Others, which change nothing here: `PORT`, `PROTO`, `DESTADDR`, `DESTPORT`, `REVERSE_NAME`, `IDENT`, `SOURCE`.
     Other,

@@ -1,4 +1,4 @@
-//! Whom `MAIL` and `RCPT` name, with their parameters.
+//! The paths of `MAIL` and `RCPT`, with their parameters.
 
 use mail::{BodyType, EnvelopeId, Mailbox, RecipientParameters, Ret, ReversePath};
 
@@ -24,13 +24,13 @@ pub struct MailFrom {
 /// The forward-path and parameters of `RCPT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RcptTo {
-    /// Whom it names.
+    /// The path.
     pub path: ForwardPath,
     /// `NOTIFY=` and `ORCPT=` (RFC 3461 §4.1, §4.2).
     pub parameters: RecipientParameters,
 }
 
-/// Whom a `RCPT` names.
+/// The forward-path of a `RCPT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForwardPath {
     /// `<Postmaster>` without a domain, in any case (RFC 5321 §4.5.1): whoever looks after this relay.

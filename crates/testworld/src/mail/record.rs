@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::behaviour::Behaviour;
 use super::fault::MailFault;
 
-/// What TLS came to on one connection.
+/// The TLS session of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSeen {
     /// Version and cipher suite, such as `TLSv1_3 TLS13_AES_256_GCM_SHA384`.
@@ -44,7 +44,7 @@ pub struct Connection {
     pub commands: Vec<String>,
     /// How many of the commands came before TLS; all of them where there was none.
     pub in_clear: usize,
-    /// What TLS came to, none where it was not reached.
+    /// The TLS session, if there was one.
     pub tls: Option<TlsSeen>,
 }
 
