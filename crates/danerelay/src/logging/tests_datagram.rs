@@ -134,9 +134,9 @@ fn syslog_has_priority_local_time_and_process() {
 
 #[test]
 fn the_journal_gets_each_field() {
+    const STAGES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(1250)];
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
-    const STAGES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(1250)];
     let event = event(Level::Warning, "A")
         .with("message-id", Value::Path("a@b.example"))
         .with("reply", Value::Quoted("250 2.0.0\n\"Ok\"=\n"))
@@ -256,13 +256,13 @@ fn what_is_too_long_is_cut_and_marked() {
 
 #[test]
 fn json_stays_one_object_for_every_target() {
+    const HALF: [Duration; 1] = [Duration::from_millis(500)];
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::at(&directory.path().join("socket"));
     let file = directory.path().join("file");
     let stream = Stream::file(&file).unwrap();
     let stderr = std::fs::File::create(directory.path().join("stderr")).unwrap();
     let journal_stream = Stream::new(stderr);
-    const HALF: [Duration; 1] = [Duration::from_millis(500)];
     let event = Fields::new(Level::Info, "delivery")
         .with("id", Value::Word(HOSTILE))
         .with("to", Value::Address(HOSTILE))

@@ -8,7 +8,7 @@ pub(super) struct Fields<'a> {
     level: Level,
     name: &'static str,
     source: Option<Source>,
-    fields: Vec<(&'static str, Value<'a>)>,
+    put: Vec<(&'static str, Value<'a>)>,
 }
 
 /// One with an id.
@@ -22,12 +22,12 @@ impl<'a> Fields<'a> {
             level,
             name,
             source: None,
-            fields: Vec::new(),
+            put: Vec::new(),
         }
     }
 
     pub(super) fn with(mut self, key: &'static str, value: Value<'a>) -> Self {
-        self.fields.push((key, value));
+        self.put.push((key, value));
         self
     }
 
@@ -51,7 +51,7 @@ impl Record for Fields<'_> {
     }
 
     fn fields(&self, put: &mut Put<'_>) {
-        for (key, value) in &self.fields {
+        for (key, value) in &self.put {
             put(key, *value);
         }
     }
