@@ -120,7 +120,7 @@ section! {
         /// any, ipv4 or ipv6
         address_family: AddressFamily = AddressFamily::Any, "RFC 5321 §5.2" => RESTART;
 
-        /// The wait after each failed attempt, ±10 %; the last one repeats.
+        /// The wait after each failed attempt, lengthened by up to 20 %; the last one repeats.
         #[serde(deserialize_with = "forms::list::<Interval, _>")]
         retry: Vec<Interval> = [5, 10, 20, 40]
             .map(Interval::minutes)

@@ -8,6 +8,7 @@ use mail::{NextHop, QueueId};
 use spool::Pending;
 
 use super::job::Job;
+use super::retry::JITTER;
 use crate::clock::Millis;
 
 /// So far a clock that is kept right may go back.
@@ -162,7 +163,7 @@ impl Schedule {
     /// `due` itself, or the longest delay from now where it lies further ahead than that can be: by the jitter, and by the
     /// steps of a clock that is kept right.
     fn plausible(&self, due: Millis, now: Millis) -> Millis {
-        let slack = (self.longest / 10).saturating_add(STEP);
+        let slack = self.longest.mul_f64(JITTER).saturating_add(STEP);
         if due > now.plus(self.longest.saturating_add(slack)) {
             now.plus(self.longest)
         } else {
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn what_is_found_far_ahead_is_taken_up_after_the_longest_delay() {
         let mut schedule = schedule();
-        let just = 4 * HOUR + 24 * 60 + 1;
+        let just = 4 * HOUR + 48 * 60 + 1;
         schedule.insert(pending("a.example", at(just)), at(0).into());
         assert_eq!(schedule.until_next(at(0).into()), Some(Duration::from_secs(just)));
         let mut schedule = self::schedule();
