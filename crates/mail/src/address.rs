@@ -10,28 +10,28 @@ use thiserror::Error;
 
 /// The longest domain name in its text form without the trailing dot, in octets (RFC 1035 §2.3.4).
 pub const DOMAIN_LENGTH: usize = 253;
-/// The longest path without its angle brackets, in octets: what stands in `MAIL FROM:<>` in the longest command line that
-/// every server takes (RFC 5321 §4.5.3.1.4). The section asks for 254 and for local parts of 64, and would rather have no
-/// limits; VERP and tokens make longer ones.
+/// The longest path without its angle brackets, in octets: what fits into `MAIL FROM:<>` in the longest command line that
+/// every server accepts (RFC 5321 §4.5.3.1.4). The section requires only 254, and 64 for local parts, and would rather have
+/// no limits; VERP and tokens make longer ones.
 pub const PATH_LENGTH: usize = 512 - "MAIL FROM:<>\r\n".len();
 
 /// A domain name in lower-case A-labels without a trailing dot: the form that is compared and looked up.
 ///
-/// Underscores are let through, because names of hosts and TLSA owners carry them in practice.
+/// Underscores are accepted, because host names and TLSA owners contain them in practice.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Domain(Arc<str>);
 
-/// Why a text is no domain name.
+/// Why a text is not a domain name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DomainError {
-    /// There is nothing, or an empty label.
+    /// It is empty, or a label is.
     #[error("a label is empty")]
     EmptyLabel,
     /// Longer than [`DOMAIN_LENGTH`], or a label longer than 63 octets.
     #[error("longer than 253 octets, or a label longer than 63")]
     TooLong,
-    /// An octet that no host name has, or a U-label that IDNA forbids.
+    /// A character that a host name cannot have, or a U-label that IDNA forbids.
     #[error("a character that a domain name cannot have")]
     Forbidden,
     /// The root itself (`.`), which receives no mail.
@@ -60,7 +60,8 @@ impl Domain {
         &self.0
     }
 
-    /// Whether it is written like an IPv4 address, `192.0.2.1`. No name of the DNS is: whoever writes it means the address.
+    /// Whether it is written like an IPv4 address, `192.0.2.1`. No DNS name looks like that: whoever writes it means the
+    /// address.
     pub fn is_bare_address(&self) -> bool {
         self.0.parse::<Ipv4Addr>().is_ok()
     }
@@ -125,7 +126,7 @@ impl From<Domain> for String {
     }
 }
 
-/// What stands behind the `@`: a name, or an address literal (RFC 5321 §4.1.3).
+/// What follows the `@`: a name, or an address literal (RFC 5321 §4.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DomainPart {
@@ -190,7 +191,7 @@ impl fmt::Display for DomainPart {
     }
 }
 
-/// Why a text is no mailbox.
+/// Why a text is not a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
     /// No `@` outside a quoted string.
@@ -210,7 +211,7 @@ pub enum AddressError {
     TooLong,
 }
 
-/// A mailbox, `local-part@domain`: kept octet for octet as received, with its domain parsed beside it.
+/// A mailbox, `local-part@domain`: kept octet for octet as received, together with its parsed domain.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mailbox {
@@ -220,8 +221,8 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Parses a mailbox without angle brackets. Octets above 127 (RFC 6531) are accepted here; whether the
-    /// transaction allows them is the session's concern ([`Mailbox::is_ascii`]).
+    /// Parses a mailbox without angle brackets. Octets above 127 (RFC 6531) are accepted here; the session checks whether
+    /// the transaction allows them ([`Mailbox::is_ascii`]).
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if text.len() > PATH_LENGTH {
             return Err(AddressError::TooLong);
@@ -240,8 +241,9 @@ impl Mailbox {
         })
     }
 
-    /// The same of what a client wrote: dots where none may be, as in `a..b@example.org`, are taken, and put in quotes
-    /// (RFC 5321 §4.1.2 has such a local part only there). Japanese carriers gave such addresses out by the thousand.
+    /// The same for what a client wrote: misplaced dots, as in `a..b@example.org`, are accepted, and the local part is put
+    /// in quotes (RFC 5321 §4.1.2 allows such a local part only there). Japanese carriers gave out such addresses by the
+    /// thousand.
     pub fn from_client(text: &str) -> Result<Self, AddressError> {
         let local = text.split_once('@').map(|(local, _)| local);
         match local {
@@ -253,8 +255,8 @@ impl Mailbox {
         }
     }
 
-    /// The same mailbox with its domain in A-labels, for transactions without SMTPUTF8; `None` if the local part is beyond
-    /// ASCII, or if it becomes too long.
+    /// The same mailbox with its domain in A-labels, for transactions without SMTPUTF8; `None` if the local part is not
+    /// ASCII, or if the result is too long.
     pub fn to_ascii(&self) -> Option<Self> {
         if self.is_ascii() {
             return Some(self.clone());
@@ -284,7 +286,7 @@ impl Mailbox {
     }
 }
 
-/// Octet offset of the `@` that ends the local part.
+/// The octet offset of the `@` that ends the local part.
 fn local_part_end(text: &str) -> Result<usize, AddressError> {
     if text.starts_with('"') {
         return quoted_string_end(text);
@@ -301,7 +303,7 @@ fn local_part_end(text: &str) -> Result<usize, AddressError> {
     }
 }
 
-/// Whether it is made of atoms and dots, but no dot-string.
+/// Whether it consists of atoms and dots, but is not a dot-string.
 fn has_stray_dots(local: &str) -> bool {
     !local.is_empty() && local.chars().all(|c| c == '.' || is_atext(c)) && local.split('.').any(str::is_empty)
 }
@@ -363,7 +365,7 @@ impl From<Mailbox> for String {
 /// The reverse-path of an envelope: where reports go, or nowhere (RFC 5321 §4.5.5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ReversePath {
-    /// `<>`: no report may ever be sent.
+    /// `<>`: no report may ever be sent to it.
     Null,
     /// A mailbox.
     Mailbox(Mailbox),

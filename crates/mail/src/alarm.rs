@@ -1,4 +1,4 @@
-//! Trouble that lasts: told when it begins, again while it lasts, and when it is over.
+//! Lasting trouble: reported when it begins, again while it lasts, and when it is over.
 #![allow(
     clippy::disallowed_types,
     reason = "who asks says what time it is, and need not have a runtime"
@@ -6,30 +6,31 @@
 
 use std::time::{Duration, Instant};
 
-/// What the log knows of one kind of trouble. Whoever meets the trouble raises the alarm each time, whoever does not clears
-/// it; the alarm says what of that is to be told. Whoever reads the log never believes that all is well while it is not.
+/// What the log has been told about one kind of trouble. Whoever meets the trouble raises the alarm each time, and whoever
+/// succeeds clears it; the alarm decides which of that is logged, so that the log never suggests that all is well while it
+/// is not.
 ///
-/// `T` says what is wrong: another trouble of the kind is told at once.
+/// `T` says what is wrong: a different trouble of the same kind is reported at once.
 #[derive(Debug)]
 pub struct Alarm<T> {
     pace: Pace,
     standing: Option<Standing<T>>,
-    /// When an end was told last.
+    /// When an end was last reported.
     ended: Option<Instant>,
-    /// How often it was raised since an end was told.
+    /// How often it was raised since an end was last reported.
     raised: u64,
 }
 
-/// How often an alarm is told.
+/// How often an alarm is reported.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// The same trouble is told again after this time; never without it.
+    /// After this time the same trouble is reported again; without it, never.
     pub reminder: Option<Duration>,
-    /// The least time between one end that is told and the next. Trouble that comes and goes counts as one that lasts.
+    /// The least time between two ends that are reported. Trouble that comes and goes counts as one that lasts.
     pub pause: Duration,
 }
 
-/// What was told last.
+/// What was reported last.
 #[derive(Debug)]
 struct Standing<T> {
     trouble: T,
@@ -40,14 +41,14 @@ struct Standing<T> {
 /// An alarm that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over {
-    /// How often it was raised since an end was told last.
+    /// How often it was raised since an end was last reported.
     pub raised: u64,
-    /// From the first time that it was raised to its end.
+    /// The time from when it was first raised to its end.
     pub lasted: Duration,
 }
 
 impl<T: PartialEq> Alarm<T> {
-    /// All is well so far.
+    /// An alarm that has not been raised yet.
     pub const fn new(pace: Pace) -> Self {
         Self {
             pace,
@@ -57,7 +58,7 @@ impl<T: PartialEq> Alarm<T> {
         }
     }
 
-    /// There is trouble. Whether it is to be told: it is new, another one, or has not been told for long.
+    /// Raises the alarm. Returns whether to report it: it is new, different, or has not been reported for long.
     #[must_use]
     pub fn raise(&mut self, trouble: T, now: Instant) -> bool {
         self.raised = self.raised.saturating_add(1);
@@ -74,7 +75,7 @@ impl<T: PartialEq> Alarm<T> {
         true
     }
 
-    /// There is no trouble. What is to be told of its end, if that is.
+    /// Clears the alarm. Returns what to report of its end, if it is to be reported.
     #[must_use]
     pub fn clear(&mut self, now: Instant) -> Option<Over> {
         let is_early = |ended| now.saturating_duration_since(ended) < self.pace.pause;
@@ -147,7 +148,7 @@ mod tests {
         assert!(alarm.clear(at(2)).is_some());
         assert!(alarm.clear(at(3)).is_none(), "told already");
         assert!(alarm.raise("a", at(4)), "the log believed otherwise");
-        // It comes and goes: neither is told again for a while.
+        // It comes and goes: neither is reported again for a while.
         assert!(alarm.clear(at(5)).is_none());
         assert!(!alarm.raise("a", at(6)));
         assert!(alarm.raise("a", at(64)), "a reminder");
@@ -165,7 +166,7 @@ mod tests {
             counted += alarm.clear(now).map_or(0, |over| over.raised);
         }
         assert_eq!(begun, 11);
-        // Those since the last end are told with the next one.
+        // Those since the last reported end are counted in the next one.
         assert_eq!(counted, 541);
     }
 }

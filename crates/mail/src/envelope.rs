@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EnvelopeId, Mailbox, Notify, NotifyEvent, OriginalRecipient, Ret, ReversePath};
 
-/// What the content holds (RFC 6152), whatever the client declared.
+/// What the content contains (RFC 6152), whatever the client declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BodyType {
     /// No octet above 127.
@@ -18,19 +18,19 @@ pub enum BodyType {
 pub struct Envelope {
     /// Where reports go.
     pub reverse_path: ReversePath,
-    /// The forward-paths, in the order in which they were given; never empty once accepted.
+    /// The forward-paths, in the order given; never empty once accepted.
     pub recipients: Vec<Recipient>,
     /// What the message is, beyond its paths.
     pub parameters: MailParameters,
 }
 
-/// What goes with a message as a whole: what was declared of it, and what its sender wants of reports.
+/// What applies to a message as a whole: what the client declared about it, and which reports its sender wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailParameters {
     /// Whether the content may hold octets above 127.
     pub body: BodyType,
-    /// Whether it needs a server with SMTPUTF8 whoever it goes to (RFC 6531 §3.4): its client asked for it, and the
-    /// reverse-path or the header has characters beyond ASCII. What a recipient needs, its address says.
+    /// Whether it needs a server with SMTPUTF8 whatever its recipients are (RFC 6531 §3.4): its client asked for it, and the
+    /// reverse-path or the header has characters beyond ASCII. What a recipient needs is seen from its address.
     pub smtputf8: bool,
     /// `RET`.
     pub ret: Option<Ret>,
@@ -38,12 +38,12 @@ pub struct MailParameters {
     pub envelope_id: Option<EnvelopeId>,
 }
 
-/// One forward-path, and what its sender wants to hear of it.
+/// One forward-path, and what its sender wants to hear about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The forward-path.
     pub address: Mailbox,
-    /// What came with it.
+    /// The parameters given with it.
     pub parameters: RecipientParameters,
 }
 
@@ -57,7 +57,7 @@ pub struct RecipientParameters {
 }
 
 impl MailParameters {
-    /// Content of this kind, and nothing asked.
+    /// Content of this kind, and no further requests.
     pub fn of(body: BodyType) -> Self {
         Self {
             body,
@@ -69,7 +69,7 @@ impl MailParameters {
 }
 
 impl RecipientParameters {
-    /// Whether the sender is to hear of it. Without `NOTIFY` that is failure and delay (RFC 3461 §4.1, §5.2.5).
+    /// Whether the sender wants to hear of it. Without `NOTIFY` that is failure and delay (RFC 3461 §4.1, §5.2.5).
     pub fn wants(&self, event: NotifyEvent) -> bool {
         match (&self.notify, event) {
             (Some(notify), _) => notify.asks_for(event),

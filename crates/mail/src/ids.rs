@@ -1,4 +1,4 @@
-//! Identifiers that we give out.
+//! Identifiers that we assign.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use ulid::Ulid;
 #[serde(try_from = "String", into = "String")]
 pub struct QueueId(Ulid);
 
-/// The text is no ULID (26 characters of Crockford's base 32).
+/// The text is not a ULID (26 characters of Crockford's base 32).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a queue id has 26 characters of Crockford's base 32")]
 pub struct QueueIdError;
@@ -22,7 +22,7 @@ impl QueueId {
         Self(Ulid::generate())
     }
 
-    /// The 16 octets of the id, in an order that sorts by time.
+    /// The 16 octets of the id; they sort by time.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_bytes()
     }

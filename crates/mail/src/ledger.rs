@@ -1,4 +1,4 @@
-//! What is added to the ledger of deliveries, from which reports are made.
+//! The entries of the ledger of deliveries, from which reports are made.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::{DaneVerdict, Domain, NextHop, Status};
 
-/// One outcome of one recipient, as the ledger counts it. Outcomes that agree in all of it are one row with their number.
+/// One outcome of one recipient, as the ledger counts it. Outcomes that agree in all fields are one row with a count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LedgerEntry {
     /// The day in UTC on which it was settled.
@@ -15,13 +15,13 @@ pub struct LedgerEntry {
     pub next_hop: NextHop,
     /// The MX host that decided, if one was tried.
     pub host: Option<Domain>,
-    /// How that host was reached.
+    /// How we connected to that host.
     pub family: AddressFamily,
-    /// How the recipient came out.
+    /// How it ended for the recipient.
     pub status: Status,
-    /// What secured the connection over which it went.
+    /// What secured the connection that was used.
     pub security: DeliverySecurity,
-    /// What DANE had to say.
+    /// What DANE found.
     pub dane: DaneResult,
 }
 
@@ -50,13 +50,13 @@ impl From<IpAddr> for AddressFamily {
 pub enum DeliverySecurity {
     /// DANE, and secure MX records.
     Dane,
-    /// DANE of a host that an insecure MX record named.
+    /// DANE for a host that an insecure MX record named.
     DaneHostOnly,
     /// MTA-STS in mode enforce.
     MtaSts,
-    /// A certificate that is valid in the WebPKI, because the policy asked for it.
+    /// A valid WebPKI certificate, because the policy asked for it.
     Verified,
-    /// TLS with whoever answered.
+    /// TLS without authentication.
     Encrypted,
     /// Nothing.
     Clear,
@@ -64,7 +64,7 @@ pub enum DeliverySecurity {
     None,
 }
 
-/// What DANE had to say, without the particulars.
+/// What DANE found, without details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DaneResult {
     /// No host was reached.
@@ -77,7 +77,7 @@ pub enum DaneResult {
     Encrypt,
     /// DANE did not apply.
     Skip,
-    /// Failed, and delivered all the same.
+    /// Failed, but delivered anyway.
     Softfail,
     /// Failed.
     Fail,

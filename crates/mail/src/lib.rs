@@ -4,21 +4,24 @@
 //!
 //! * [`address`]: [`Domain`], [`Mailbox`], [`ReversePath`]: what stands in an envelope, parsed once.
 //! * [`envelope`]: [`Envelope`]: reverse-path, recipients and what the client declared about the content.
-//! * [`notification`]: [`Notify`], [`OriginalRecipient`], [`Ret`], [`EnvelopeId`]: what is asked of reports (RFC 3461).
+//! * [`notification`]: [`Notify`], [`OriginalRecipient`], [`Ret`], [`EnvelopeId`]: what is requested of reports (RFC 3461).
 //! * [`ids`]: [`QueueId`], by which a message is known in the queue, the log and the reply to its client.
 //! * [`next_hop`]: [`NextHop`]: where a recipient's mail goes next; recipients that share one share a transaction.
 //! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms; [`FailedLookup`]: a failure as it
 //!   is told.
 //! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
 //! * [`stage`]: [`Stage`]: where in a session something happened.
-//! * [`cause`]: [`Cause`]: why mail was not delivered, and all that is said of it; [`tls_result`]: what TLS reports call it.
+//! * [`cause`]: [`Cause`]: why mail was not delivered, and all that is said about it; [`tls_result`]: what TLS reports call
+//!   it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
-//! * [`notice`]: [`Notice`]: what its sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted of it.
+//! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
-//!   [`alarm`]: what of trouble that lasts is told. [`render`]: it as a line of text or JSON, safe against forged fields and lines, of bounded length. [`printable`]: foreign text in front of a terminal.
+//!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
+//!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
 //!
-//! This crate does no I/O and makes no decision. It reads no clock but for the name of a new message, which holds its time.
+//! This crate does no I/O and makes no decisions. It reads the clock only for the id of a new message, which contains the
+//! time.
 
 pub mod address;
 pub mod alarm;

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The status of an answer, of records and of their absence alike.
+/// The security status of an answer, whether records or a proof that there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Security {
-    /// Provably unsigned; an ordinary answer that proves nothing.
+    /// Provably unsigned: an ordinary answer that proves nothing.
     Insecure,
     /// Validated up to a trust anchor.
     Secure,
 }
 
 impl Security {
-    /// The status of a chain of which `self` and `other` are links: the weaker of the two (RFC 7672 §2.1.3).
+    /// The status of a chain with the links `self` and `other`: the weaker of the two (RFC 7672 §2.1.3).
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.min(other)
@@ -37,28 +37,28 @@ impl fmt::Display for Security {
     }
 }
 
-/// Why a look-up gave no answer. Never to be taken for "there is no such record" (RFC 7672 §2.1.2).
+/// Why a look-up gave no answer. Never to be taken as "there is no such record" (RFC 7672 §2.1.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookupFailure {
-    /// Signatures or proofs do not hold where they must (RFC 4035 §4.3).
+    /// Signatures or proofs that are required are invalid (RFC 4035 §4.3).
     Bogus,
-    /// What is needed to decide could not be fetched (RFC 4035 §4.3, not the sense of RFC 4033).
+    /// Something needed for the decision could not be fetched (as in RFC 4035 §4.3, not RFC 4033).
     Indeterminate,
     /// SERVFAIL with no sign of a validation failure.
     Servfail,
-    /// Any other RCODE that is no answer, by its mnemonic, for example `REFUSED`.
+    /// Any other RCODE that is not an answer, by its mnemonic, for example `REFUSED`.
     Rcode(String),
     /// No answer in time.
     Timeout,
-    /// An answer that cannot be parsed or does not fit the question.
+    /// An answer that cannot be parsed or does not match the question.
     Malformed,
-    /// Aliases that go round, or too many of them.
+    /// A loop of aliases, or too many of them.
     AliasLoop,
 }
 
 impl LookupFailure {
-    /// Whether it is a failed validation, as opposed to an outage.
+    /// Whether validation failed, as opposed to an outage.
     pub fn is_bogus(&self) -> bool {
         *self == Self::Bogus
     }
@@ -78,16 +78,16 @@ impl fmt::Display for LookupFailure {
     }
 }
 
-/// A look-up that failed, as it is told. What is decided rests on the cause alone, and two of the same cause are equal: the
-/// rest is for people.
+/// A failed look-up, as it is reported. Decisions depend on the cause alone, and two failures with the same cause are equal:
+/// the rest is for people.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailedLookup {
     /// The cause.
     pub cause: LookupFailure,
     /// Whose fault it is.
     pub culprit: Culprit,
-    /// The cause again with what failed, where; shared, for it is copied with the facts. Not stored: whoever keeps the
-    /// failure keeps the reason beside it.
+    /// The cause in words, with what failed and where; shared, because it is copied with the facts. Not stored: whoever
+    /// keeps the failure keeps the reason beside it.
     #[serde(skip)]
     words: Option<Arc<str>>,
 }
@@ -96,22 +96,22 @@ pub struct FailedLookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Culprit {
-    /// That of what was asked about, or of something between it and us.
+    /// Of the domain that was asked about, or of something between it and us.
     #[default]
     Elsewhere,
-    /// That of our own resolver: it could not have looked up anything.
+    /// Of our own resolver: it could not have looked up anything.
     OurResolver,
 }
 
 impl Culprit {
-    /// Whether nothing is at fault but our own resolver.
+    /// Whether only our own resolver is at fault.
     pub fn is_ours(&self) -> bool {
         *self == Self::OurResolver
     }
 }
 
 impl FailedLookup {
-    /// A failure and all that is known of it in words, which begin with the cause.
+    /// A failure with all that is known about it in words, which begin with the cause.
     pub fn new(cause: LookupFailure, culprit: Culprit, words: &str) -> Self {
         Self {
             cause,
@@ -120,7 +120,7 @@ impl FailedLookup {
         }
     }
 
-    /// Whether it is a failed validation, as opposed to an outage.
+    /// Whether validation failed, as opposed to an outage.
     pub fn is_bogus(&self) -> bool {
         self.cause.is_bogus()
     }

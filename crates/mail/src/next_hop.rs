@@ -11,19 +11,19 @@ use crate::{Domain, DomainError, DomainPart, Mailbox};
 
 /// The destination of a delivery. Recipients with the same next hop share facts, decision and transaction.
 ///
-/// The text form is that of Postfix's relayhost: `name`, `name:port` (MX look-up), `[name]`, `[name]:port` (none),
+/// The text form is that of Postfix's relayhost: `name`, `name:port` (with MX look-up), `[name]`, `[name]:port` (without),
 /// `[192.0.2.1]`, `[2001:db8::1]:port` (an address).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum NextHop {
-    /// MX records of this domain decide.
+    /// The MX records of this domain decide.
     Domain {
         /// The next-hop domain.
         domain: Domain,
         /// A port other than the configured one.
         port: Option<u16>,
     },
-    /// This very host, without MX look-up.
+    /// Exactly this host, without MX look-up.
     Host {
         /// The host.
         host: Domain,
@@ -39,7 +39,7 @@ pub enum NextHop {
     },
 }
 
-/// The text is no next hop.
+/// The text is not a next hop.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text:?} is no next hop: {problem}")]
 pub struct NextHopError {
@@ -49,16 +49,16 @@ pub struct NextHopError {
     pub problem: NextHopProblem,
 }
 
-/// Why a text is no next hop.
+/// Why a text is not a next hop.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NextHopProblem {
     /// It has none of the forms.
     #[error("allowed are name, name:port, [name], [name]:port, [address], [address]:port")]
     Form,
-    /// The name is none.
+    /// The name is not a domain name.
     #[error("{0}")]
     Name(DomainError),
-    /// An address without its brackets, which would be looked up as a name; with them it is this.
+    /// An address without brackets, which would be looked up as a name; this is the form with brackets.
     #[error("an address stands in brackets, \"{0}\", or it would be looked up as a name")]
     BareAddress(NextHop),
 }
@@ -78,8 +78,8 @@ impl NextHop {
         }
     }
 
-    /// Parses what an administrator has written. A bare address is refused here: it is meant as one, and would be looked
-    /// up as a name.
+    /// Parses what an administrator has written. A bare address is refused here: the administrator means an address, but it
+    /// would be looked up as a name.
     pub fn configured(text: &str) -> Result<Self, NextHopError> {
         let bare = text
             .parse::<SocketAddr>()
@@ -146,7 +146,7 @@ fn parse(text: &str) -> Result<NextHop, NextHopProblem> {
     if let Some(address) = tagged.or_else(|| inner.parse().ok()) {
         return Ok(NextHop::Address { address, port });
     }
-    // "192.0.2.1." would become a name that is written like an address, and read as one the next time.
+    // "192.0.2.1." would become a name written like an address, and would be read as an address the next time.
     let host = Domain::parse(inner).map_err(NextHopProblem::Name)?;
     match host.as_str().parse::<IpAddr>() {
         Ok(_) => Err(NextHopProblem::Form),

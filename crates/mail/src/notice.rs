@@ -8,24 +8,24 @@ use crate::cause::{BrokenHandshake, Cause, DaneFlaw, Demand, Lookup, TlsFault, U
 use crate::lookup::{Culprit, FailedLookup, LookupFailure};
 use crate::verdict::{DaneVerdict, FailCause};
 
-/// What was done about a recipient. Those values of RFC 3464 §2.3.3 that a relay can have, and the two ways to fail.
+/// What happened to a recipient: the values of RFC 3464 §2.3.3 that apply to a relay, with two kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It failed for good.
     Failed,
-    /// It was tried for as long as a message may wait, and given up.
+    /// It was tried for as long as a message may wait, and then given up.
     Expired,
     /// It waits for a further attempt.
     Delayed {
         /// When it will be given up.
         will_retry_until: Timestamp,
     },
-    /// It was handed to a server that will not report; to be told only to a sender who asked (RFC 3461 §5.2.3).
+    /// It was handed to a server that will not report; only a sender who asked is told (RFC 3461 §5.2.3).
     Relayed,
 }
 
-/// What is to be told of one recipient, beside its outcome.
+/// What to report about one recipient, beside its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Notice {
@@ -33,17 +33,18 @@ pub struct Notice {
     pub action: Action,
     /// The server that was last tried; `None` if no server was.
     pub remote_mta: Option<DomainPart>,
-    /// What DANE had to say about it.
+    /// What DANE found.
     pub verdict: DaneVerdict,
-    /// Why it failed; `None` where it did not.
+    /// Why it failed; `None` if it did not.
     pub cause: Option<Cause>,
-    /// Where its TLSA records are (RFC 7672 §2.2.2), if they played a part.
+    /// Where its TLSA records are (RFC 7672 §2.2.2), if they mattered.
     pub tlsa_base: Option<Domain>,
     /// When it was last tried.
     pub last_attempt: Timestamp,
 }
 
-/// A notice as it may stand in a queue. Those of earlier versions name no cause: what DANE found wrong tells most of it.
+/// A notice as it may be stored in a queue. Notices of earlier versions have no cause: what DANE found wrong gives most of
+/// it.
 #[derive(Deserialize)]
 struct Stored {
     action: Action,
@@ -71,7 +72,7 @@ impl From<Stored> for Notice {
     }
 }
 
-/// The cause, as far as a verdict tells it.
+/// The cause, as far as a verdict shows it.
 fn told(verdict: &DaneVerdict, culprit: Culprit) -> Option<Cause> {
     let DaneVerdict::Fail(failed) = verdict else {
         return None;
@@ -143,7 +144,7 @@ mod tests {
             let text = serde_json::to_string(&notice).unwrap();
             assert_eq!(serde_json::from_str::<Notice>(&text).unwrap(), notice, "{text}");
         }
-        // What a queue holds is read by later versions.
+        // Later versions must be able to read what a queue holds.
         let cause = Cause::Tls(TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)));
         let text = serde_json::to_string(&cause).unwrap();
         assert_eq!(text, r#"{"tls":{"unproven":{"dane":"no-match"}}}"#);

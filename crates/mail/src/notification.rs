@@ -1,16 +1,16 @@
-//! What a client asks of reports on its message (RFC 3461 §4): NOTIFY, ORCPT, RET and ENVID.
+//! What a client requests about reports on its message (RFC 3461 §4): NOTIFY, ORCPT, RET and ENVID.
 //!
-//! What is handed on to the next hop must be what was received (RFC 3461 §5.2.1), so each value keeps the text in which
-//! it came beside what it means.
+//! What is passed on to the next hop must be what was received (RFC 3461 §5.2.1), so each value keeps the received text
+//! beside its meaning.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Characters of an ENVID as it stands on the wire (RFC 3461 §4.4).
+/// The most characters of an ENVID on the wire (RFC 3461 §4.4).
 const ENVELOPE_ID_LENGTH: usize = 100;
-/// Characters of an ORCPT as it stands on the wire (RFC 3461 §4.2).
+/// The most characters of an ORCPT on the wire (RFC 3461 §4.2).
 const ORIGINAL_RECIPIENT_LENGTH: usize = 500;
 
 /// The value of a parameter is not what RFC 3461 §4 or RFC 6533 §3 allows.
@@ -48,7 +48,7 @@ impl fmt::Display for Ret {
     }
 }
 
-/// By what name the sender knows the transaction (`ENVID`, RFC 3461 §4.4): at most 100 characters of xtext.
+/// The sender's own name for the transaction (`ENVID`, RFC 3461 §4.4): at most 100 characters of xtext.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EnvelopeId(Box<str>);
 
@@ -58,7 +58,7 @@ impl EnvelopeId {
         &self.0
     }
 
-    /// What it stands for: printable ASCII.
+    /// The decoded value: printable ASCII.
     pub fn decoded(&self) -> String {
         decode_xtext(&self.0).unwrap_or_default()
     }
@@ -77,15 +77,15 @@ impl FromStr for EnvelopeId {
     }
 }
 
-/// Of what the sender wants to hear (`NOTIFY`, RFC 3461 §4.1). Without the parameter it is failure, and delay if the
-/// server likes.
+/// What the sender wants to be told about (`NOTIFY`, RFC 3461 §4.1). Without the parameter that is failure, and delay if the
+/// server chooses to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Notify {
     text: Box<str>,
     events: u8,
 }
 
-/// What can become of a recipient that a sender may want to hear of.
+/// The events that a sender may want to hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotifyEvent {
     /// Delivered, or relayed to a server that will not report.
@@ -190,8 +190,8 @@ impl FromStr for OriginalRecipient {
     }
 }
 
-/// What xtext stands for (RFC 3461 §4): octets 33 to 126 but `+` and `=`, and `+` with two upper-case hexadecimal digits
-/// for any. `None` if it is none, or stands for octets beyond ASCII.
+/// Decodes xtext (RFC 3461 §4): octets 33 to 126 except `+` and `=`, and `+` with two upper-case hexadecimal digits for any
+/// octet. `None` if it is not xtext, or if it encodes octets beyond ASCII.
 pub fn decode_xtext(text: &str) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut octets = text.bytes();
@@ -207,8 +207,8 @@ pub fn decode_xtext(text: &str) -> Option<String> {
     Some(decoded)
 }
 
-/// What `utf-8-addr-xtext` or `utf-8-addr-unitext` stands for (RFC 6533 §3): as xtext, with `\x{HEX}` for characters,
-/// and characters beyond ASCII for themselves.
+/// Decodes `utf-8-addr-xtext` or `utf-8-addr-unitext` (RFC 6533 §3): as xtext, with `\x{HEX}` for characters, and characters
+/// beyond ASCII as they are.
 fn decode_utf8_address(text: &str) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
@@ -257,7 +257,7 @@ fn is_printable(text: &str) -> bool {
     text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
 }
 
-/// Text in xtext (RFC 3461 §4); `None` where it has characters beyond ASCII.
+/// Encodes text as xtext (RFC 3461 §4); `None` if it has characters beyond ASCII.
 pub fn encode_xtext(text: &str) -> Option<String> {
     let mut encoded = String::with_capacity(text.len());
     for octet in text.bytes() {

@@ -11,7 +11,7 @@ use crate::{EnhancedStatus, ReplyCode};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// The next hop took responsibility.
+    /// The next hop took responsibility for it.
     Sent,
     /// It stays in the queue.
     Deferred,
@@ -22,7 +22,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether nothing more will be tried.
+    /// Whether it will not be tried again.
     pub fn is_final(self) -> bool {
         match self {
             Self::Sent | Self::Bounced | Self::Expired => true,
@@ -52,10 +52,10 @@ impl fmt::Display for Status {
 pub struct Outcome {
     /// What becomes of the recipient.
     pub status: Status,
-    /// The SMTP reply that decided, if a reply did.
+    /// The SMTP reply that decided, if there was one.
     pub reply_code: Option<ReplyCode>,
     /// The enhanced status: the server's, or our own where it gave none.
     pub enhanced: EnhancedStatus,
-    /// The server's reply, or our reason in plain words; shared by all to whom it applies.
+    /// The server's reply, or our reason in plain words; shared by all recipients it applies to.
     pub reason: Arc<str>,
 }

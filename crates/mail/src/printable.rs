@@ -1,14 +1,14 @@
-//! Foreign text in front of a terminal, in a log line or in JSON.
+//! Foreign text shown on a terminal, in a log line or in JSON.
 //!
-//! What a peer, a name server or a message says may hold characters that a terminal obeys, that turn the direction of
-//! writing, or that nobody sees. Wherever such text is shown, these are written out: as `\xHH`, octet by octet, in plain
+//! Text from a peer, a name server or a message may contain characters that control a terminal, change the direction of
+//! writing, or are invisible. Wherever such text is shown, these characters are escaped: as `\xHH`, octet by octet, in plain
 //! text ([`Printable`], [`PrintableLines`]), and as `\uHHHH` in JSON ([`json_escape`]).
 
 use std::fmt::{self, Write};
 
-/// What must not stand as itself in front of a reader: control characters of both sets, line and paragraph separators,
-/// and whatever is invisible or turns the direction of writing (in Unicode's terms: the general categories Cc, Cf, Zl
-/// and Zp, and what is ignorable by default).
+/// What must not be shown to a reader as it is: control characters of both sets, line and paragraph separators, and whatever
+/// is invisible or changes the direction of writing (in Unicode's terms: the general categories Cc, Cf, Zl and Zp, and what
+/// is ignorable by default).
 pub fn is_unprintable(c: char) -> bool {
     // Most text is ASCII.
     if c.is_ascii() {
@@ -29,7 +29,7 @@ pub fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// A text on one line, with `\xHH` for each octet of a character that is not to be shown.
+/// A text on one line, with `\xHH` for each octet of a character that must not be shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<'a>(pub &'a str);
 
@@ -39,7 +39,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// As [`Printable`], for a text of several lines: the newlines between them stay, and tabs do.
+/// Like [`Printable`], for a text of several lines: newlines and tabs are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct PrintableLines<'a>(pub &'a str);
 
@@ -50,7 +50,7 @@ impl fmt::Display for PrintableLines<'_> {
     }
 }
 
-/// The text as the inside of a JSON string (RFC 8259 §7), with a UTF-16 escape for each character that is not to be shown.
+/// The text as the inside of a JSON string (RFC 8259 §7), with a UTF-16 escape for each character that must not be shown.
 pub fn json_escape(output: &mut impl Write, text: &str) -> fmt::Result {
     write_runs(
         output,
@@ -69,7 +69,7 @@ pub(crate) fn escape_octets(output: &mut impl Write, c: char) -> fmt::Result {
     Ok(())
 }
 
-/// A character of a JSON string that does not stand there as itself.
+/// A character of a JSON string that must be escaped.
 pub(crate) fn json_character(output: &mut impl Write, c: char) -> fmt::Result {
     if matches!(c, '"' | '\\') {
         output.write_char('\\')?;
@@ -82,7 +82,7 @@ pub(crate) fn json_character(output: &mut impl Write, c: char) -> fmt::Result {
     Ok(())
 }
 
-/// Writes what is not `special` as it is, in runs, and each special character by `escape`.
+/// Writes what is not `special` unchanged, in runs, and each special character with `escape`.
 fn write_runs<W: Write>(
     output: &mut W,
     text: &str,

@@ -5,36 +5,36 @@ use std::time::Duration;
 
 use crate::source::Source;
 
-/// What is written to the log. What is to be written by which key belongs to the type.
+/// What is written to the log. Which key has which value is defined by the type.
 pub trait Record {
-    /// How loud it is.
+    /// How severe it is.
     fn level(&self) -> Level;
 
     /// `delivery`, `accepted`, `resolver`, `policy`, …
     fn name(&self) -> &'static str;
 
-    /// Who can cause it any number of times, so that the log takes only so many; `None` of what is always written.
+    /// Who can cause it any number of times, so that the log limits it; `None` if it is always written.
     fn source(&self) -> Option<Source> {
         None
     }
 
-    /// Hands over the fields in the order in which they are written.
+    /// Passes the fields on in the order in which they are written.
     fn fields(&self, put: &mut Put<'_>);
 }
 
-/// Takes a field: its key and its value.
+/// Receives a field: its key and its value.
 pub type Put<'a> = dyn FnMut(&'static str, Value<'_>) + 'a;
 
-/// How loud an event is.
+/// How severe an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For those who look for a fault.
+    /// For debugging.
     Debug,
-    /// The ordinary course of things.
+    /// Normal operation.
     Info,
     /// Something that the administrator should see.
     Warning,
-    /// Something that the administrator must mend.
+    /// Something that the administrator must fix.
     Error,
 }
 
@@ -49,14 +49,14 @@ impl fmt::Display for Level {
     }
 }
 
-/// The value of a field, by kind: escaping follows from that.
+/// The value of a field, by kind; the kind decides how it is escaped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
     /// `-` in text, `null` in JSON.
     Absent,
     /// Words of ours or names from DNS, written without quotes; what could end the field is escaped.
     Word(&'a str),
-    /// Anything, written in double quotes.
+    /// Any text, written in double quotes.
     Quoted(&'a str),
     /// A mailbox, written without quotes.
     Address(&'a str),
@@ -87,7 +87,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What the words of an enum are.
+/// A boolean as a word.
 pub(crate) fn yes_or_no(answer: bool) -> Value<'static> {
     Value::Word(if answer { "yes" } else { "no" })
 }

@@ -1,4 +1,4 @@
-//! An event as a line: what a value may look like, and how long it may become.
+//! An event as a line: how values are written, and how long the line may become.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::address::is_atext;
 use crate::printable::{escape_octets, is_unprintable, json_character};
 use crate::record::{Record, Value};
 
-/// In which form an event is written.
+/// The form in which an event is written.
 #[derive(Clone, Copy)]
 pub enum Form<'a> {
     /// `key=value, key=value`; all but deliveries end in `event=NAME`.
@@ -16,15 +16,15 @@ pub enum Form<'a> {
     Json(&'a dyn fmt::Display),
 }
 
-/// How many octets of each text are tried, one after the other, until a line is short enough.
+/// How many octets of each text are kept, tried one after the other until the line is short enough.
 const TRIED: [usize; 5] = [1024, 512, 192, 64, 16];
-/// Room for what ends a line: the mark of a cut, the event's name, a bracket.
+/// Room for the end of a line: the mark of a cut, the event's name, a bracket.
 const END: usize = 64;
-/// Stands where a text was cut; of characters that no kind of value escapes.
+/// Marks where a text was cut; its characters are not escaped in any kind of value.
 pub const CUT: &str = "...cut";
 
-/// Writes the event behind what `line` has already, in at most `most` octets: where it would be longer, long texts are
-/// cut and marked with [`CUT`]. Says how many octets of each text were allowed, escapes included.
+/// Appends the event to `line`, using at most `most` octets: if it would be longer, long texts are cut and marked with
+/// [`CUT`]. Returns how many octets of each text were allowed, escapes included.
 pub fn fit(event: &dyn Record, form: Form<'_>, line: &mut String, most: usize) -> usize {
     let start = line.len();
     let end = start.saturating_add(most);
@@ -34,20 +34,20 @@ pub fn fit(event: &dyn Record, form: Form<'_>, line: &mut String, most: usize) -
         }
         line.truncate(start);
     }
-    // More fields than any event has: those at the end are left out.
+    // More fields than any event has: the last ones are left out.
     let [.., least] = TRIED;
     let _ = write(event, form, line, (least, end));
     least
 }
 
-/// The whole event, however long.
+/// The whole event, however long it is.
 pub fn whole(event: &dyn Record, form: Form<'_>) -> String {
     let mut line = String::with_capacity(768);
     let _ = write(event, form, &mut line, (usize::MAX, usize::MAX));
     line
 }
 
-/// A text of which at most `room` octets are kept, marked where it was cut.
+/// A text cut to at most `room` octets, and marked if it was cut.
 pub fn cut(text: &str, room: usize) -> String {
     if text.len() <= room {
         return text.to_owned();
@@ -56,7 +56,7 @@ pub fn cut(text: &str, room: usize) -> String {
     format!("{kept}{CUT}")
 }
 
-/// `room` octets for each text, and nothing behind `end`.
+/// Allows `room` octets for each text, and writes nothing beyond `end`.
 fn write(event: &dyn Record, form: Form<'_>, line: &mut String, (room, end): (usize, usize)) -> fmt::Result {
     let start = line.len();
     if let Form::Json(timestamp) = form {
@@ -156,7 +156,7 @@ fn write_json(value: Value<'_>, line: &mut String, room: usize) -> fmt::Result {
     Ok(())
 }
 
-/// What stands in an address without quotes.
+/// What may appear in an address without quotes.
 fn is_of_address(c: char) -> bool {
     c.is_ascii() && (is_atext(c) || c == '.' || c == '@')
 }
@@ -186,7 +186,7 @@ fn write_seconds(line: &mut String, duration: Duration) -> fmt::Result {
     write!(line, "{}.{:02}", rounded.as_secs(), rounded.subsec_millis() / 10)
 }
 
-/// Writes what is `plain` as it is and all else by `escape`, at most `room` octets and no half of an escape.
+/// Writes what is `plain` unchanged and everything else with `escape`, at most `room` octets and never half an escape.
 fn write_cut(
     line: &mut String,
     text: &str,
@@ -195,7 +195,7 @@ fn write_cut(
     escape: impl Fn(&mut String, char) -> fmt::Result,
 ) -> fmt::Result {
     let end = line.len().saturating_add(room);
-    // Nearly all of them.
+    // The common case.
     if text.len() <= room
         && text
             .bytes()
@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    /// Texts that strangers choose, of characters that are escaped.
+    /// Texts that strangers choose, consisting of characters that are escaped.
     fn hostile(text: &str) -> Fields<'_> {
         let keys = [
             "id", "from", "to", "mode", "dane", "tls", "tlsvalid", "relay", "reply", "mx", "base", "tlsa",

@@ -1,20 +1,20 @@
-//! Who can cause lines of the log, so that nobody fills it.
+//! Who can cause log lines, so that nobody can flood the log.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Who or what can cause an event any number of times. The log counts by it.
+/// Who or what can cause an event any number of times. The log counts events by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A client.
     Client(Network),
-    /// A library, by the name of its crate: what it reports may be about anybody.
+    /// A library, by the name of its crate: its reports may be about anybody.
     Library(&'static str),
-    /// Trouble of our own, by its name, that is met again with each message or connection while it lasts.
+    /// Trouble of our own, by its name, which recurs with each message or connection while it lasts.
     Trouble(&'static str),
 }
 
-/// As much of an address as one stranger surely has: an IPv4 address, or the /64 of an IPv6 address (RFC 6177).
+/// The part of an address that one stranger is sure to have: an IPv4 address, or the /64 of an IPv6 address (RFC 6177).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
@@ -26,7 +26,7 @@ impl Source {
 }
 
 impl Network {
-    /// The network of this address; an IPv4 address in IPv6 form is one of IPv4.
+    /// The network of this address; an IPv4 address in IPv6 form counts as IPv4.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => address.into(),

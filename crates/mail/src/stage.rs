@@ -1,4 +1,4 @@
-//! The stages of a session, each with a time of its own (RFC 5321 §4.5.3.2).
+//! The stages of a session, each with its own time limit (RFC 5321 §4.5.3.2).
 
 use std::fmt;
 

@@ -30,7 +30,7 @@ impl From<ReplyCode> for u16 {
 }
 
 impl ReplyCode {
-    /// `None` outside 200 to 599 (RFC 5321 §4.2: such a reply means nothing).
+    /// `None` outside 200 to 599 (RFC 5321 §4.2: such a reply has no meaning).
     pub fn new(code: u16) -> Option<Self> {
         (200..600).contains(&code).then_some(Self(code))
     }
@@ -77,7 +77,7 @@ pub struct EnhancedStatus {
 }
 
 impl EnhancedStatus {
-    /// A code of our own making; `class` is 2, 4 or 5, the others at most 999.
+    /// A code that we assign; `class` is 2, 4 or 5, the others at most 999.
     pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
         Self {
             class,
@@ -86,7 +86,7 @@ impl EnhancedStatus {
         }
     }
 
-    /// Whether it speaks of a mailbox or a size (X.2.2, X.2.3, X.3.4).
+    /// Whether it is about a full mailbox or a size limit (X.2.2, X.2.3, X.3.4).
     pub fn is_storage(self) -> bool {
         matches!((self.subject, self.detail), (2, 2 | 3) | (3, 4))
     }
@@ -123,7 +123,7 @@ impl fmt::Display for EnhancedStatus {
     }
 }
 
-/// The text is not of the form `class.subject.detail` of RFC 3463 §2.
+/// The text does not have the form `class.subject.detail` of RFC 3463 §2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an enhanced status code is 2|4|5 . 0-999 . 0-999 without leading zeros")]
 pub struct EnhancedStatusError;

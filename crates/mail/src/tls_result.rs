@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a TLS report calls a failure (RFC 8460 §4.3), under the names that it uses.
+/// What a TLS report calls a failure (RFC 8460 §4.3), in its own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsResult {
@@ -20,15 +20,15 @@ pub enum TlsResult {
     ValidationFailure,
     /// No TLSA record is usable.
     TlsaInvalid,
-    /// A DNSSEC validation failed.
+    /// DNSSEC validation failed.
     DnssecInvalid,
-    /// DANE is demanded, and the records for it are missing or not signed.
+    /// DANE is demanded, but its records are missing or not signed.
     DaneRequired,
     /// The MTA-STS policy could not be fetched.
     StsPolicyFetchError,
     /// The MTA-STS policy is malformed.
     StsPolicyInvalid,
-    /// The MTA-STS policy's host did not prove itself.
+    /// The MTA-STS policy's host could not be authenticated.
     StsWebpkiInvalid,
 }
 

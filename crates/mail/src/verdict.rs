@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::LookupFailure;
 
-/// What DANE had to say about the last host tried.
+/// What DANE found for the last host tried.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DaneVerdict {
     /// No host was reached, so there is nothing to say: `-`.
     NotReached,
-    /// Secure MX (or a configured host), and the server proved itself.
+    /// Secure MX (or a configured host), and the server authenticated itself.
     Verify,
-    /// The server proved itself, but an insecure MX record named it (RFC 7672 §2.2.1).
+    /// The server authenticated itself, but an insecure MX record named it (RFC 7672 §2.2.1).
     VerifyHostOnly,
     /// Secure TLSA records, none usable: encrypted, not authenticated (RFC 7672 §2.2).
     EncryptNoUsable,
     /// DANE did not apply.
     Skip(SkipReason),
-    /// DANE failed and the policy said to deliver all the same (RFC 7672 §9.1).
+    /// DANE failed, but the policy said to deliver anyway (RFC 7672 §9.1).
     Softfail(FailCause),
     /// DANE failed, and nothing was delivered.
     Fail(FailCause),
@@ -32,7 +32,7 @@ pub enum SkipReason {
     InsecureHost,
     /// No TLSA records, or insecure ones.
     NoSecureTlsa,
-    /// The MX records are not secure and the policy ignores TLSA then.
+    /// The MX records are not secure, and the policy then ignores TLSA.
     InsecureMx,
     /// The destination is an address.
     AddressLiteral,
@@ -49,7 +49,7 @@ pub enum SkipReason {
     },
     /// A dated exception; the date is RFC 3339's full-date.
     Exception {
-        /// The last day on which it holds.
+        /// The last day on which it applies.
         until: String,
     },
 }
@@ -59,17 +59,17 @@ pub enum SkipReason {
 pub enum FailCause {
     /// The MX look-up gave no answer.
     MxLookup(LookupFailure),
-    /// Neither address family gave an answer that could be used.
+    /// Neither address family gave a usable answer.
     AddressLookup(LookupFailure),
     /// The TLSA look-up gave no answer.
     TlsaLookup(LookupFailure),
-    /// Insecure MX records where secure ones are demanded.
+    /// Insecure MX records although secure ones are demanded.
     InsecureMx,
-    /// Insecure addresses where secure ones are demanded.
+    /// Insecure addresses although secure ones are demanded.
     InsecureHost,
-    /// No secure TLSA records where they are demanded.
+    /// No secure TLSA records although they are demanded.
     NoSecureTlsa,
-    /// No usable TLSA records where they are demanded.
+    /// No usable TLSA records although they are demanded.
     NoUsableTlsa,
     /// The certificate matches no TLSA record.
     NoMatchingTlsa,
@@ -77,13 +77,13 @@ pub enum FailCause {
     StarttlsNotOffered,
     /// The server refused STARTTLS.
     StarttlsRefused,
-    /// The handshake broke; the alert or error in a few words.
+    /// The handshake failed; the alert or error in a few words.
     TlsHandshake(String),
     /// A trust anchor matched, but not the names.
     NameMismatch,
     /// A trust anchor matched, but a certificate is not valid now.
     Expired,
-    /// A trust anchor matched, but the path from it does not hold.
+    /// A trust anchor matched, but the path to it is not valid.
     Untrusted,
 }
 

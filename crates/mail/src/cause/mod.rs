@@ -1,7 +1,8 @@
-//! Why mail was not delivered, by whose affair it is: one type, from which everything that is said of a failure derives.
+//! Why mail was not delivered, grouped by whose fault it is: one type, from which everything that is said about a failure
+//! derives.
 //!
-//! The server's own words and the system's are not part of it: they stand beside it as the reason. So it is small enough to
-//! be kept with each recipient that a report is to tell of ([`crate::Notice`]); it is stored under these names.
+//! The words of the server and of the system are not part of it: they are kept beside it as the reason. So it is small
+//! enough to be kept with each recipient that a report has to mention ([`crate::Notice`]); it is stored under these names.
 
 mod views;
 
@@ -22,13 +23,13 @@ pub enum Cause {
     Dns(Lookup, FailedLookup),
     /// There is nowhere to deliver to.
     Destination(NoWay),
-    /// The policy demands what the receiving side does not promise.
+    /// The policy demands something that the receiving side does not offer.
     Policy(Demand),
-    /// The connection was not made, or did not last.
+    /// The connection could not be made, or was lost.
     Connection(ConnectionFault),
-    /// TLS, or the proof that it had to carry.
+    /// TLS failed, or the server did not authenticate itself.
     Tls(TlsFault),
-    /// A server that was spoken to did not take the message.
+    /// A server that we talked to did not accept the message.
     Smtp(SmtpFault),
 }
 
@@ -36,17 +37,17 @@ pub enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OurFault {
-    /// The content cannot be read from the spool now, or is not fit to be sent.
+    /// The content cannot be read from the spool now, or cannot be sent.
     Content,
     /// The stored content is not what was once written.
     DamagedContent,
-    /// A certificate of the WebPKI is demanded, and no roots are trusted here.
+    /// A WebPKI certificate is demanded, but no roots are trusted here.
     NoRoots,
-    /// A check passed and left no proof behind: a fault in this program.
+    /// A check passed but returned no proof: a fault in this program.
     NoProof,
-    /// No connection could be begun within so many minutes of the look-ups.
+    /// No connection could be started within so many minutes of the look-ups.
     TooLate(u64),
-    /// An attempt in which nothing was tried: a fault in this program.
+    /// An attempt that tried nothing: a fault in this program.
     NothingTried,
 }
 
@@ -68,7 +69,7 @@ pub enum Lookup {
 pub enum NoWay {
     /// D3.
     NullMx,
-    /// D4, with the name that does not exist where the domain is an alias of that.
+    /// D4; the name that does not exist, if the domain is an alias of it.
     NoSuchDomain(Option<Domain>),
     /// D11.
     OwnMx,
@@ -78,7 +79,7 @@ pub enum NoWay {
     HostGone,
 }
 
-/// What the policy demands in vain.
+/// Which demand of the policy was not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
@@ -96,21 +97,21 @@ pub enum Demand {
     NoUsableTlsa,
     /// The host matches no pattern of an enforced MTA-STS policy (RFC 8461 §4.1).
     MtaStsMismatch,
-    /// A certificate for the host's name is demanded, and it has none that can stand in one.
+    /// A certificate for the host's name is demanded, but the name cannot appear in one.
     NoName,
 }
 
-/// What became of a connection.
+/// What went wrong with a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionFault {
-    /// It was not made; the system's words.
+    /// It could not be made; the system's words.
     Unreachable(String),
     /// The stage took longer than it may.
     TimedOut(Stage),
-    /// It ended.
+    /// It was closed.
     Closed(Stage),
-    /// The server does not speak SMTP; in which way.
+    /// The server does not speak SMTP; what it did instead.
     Protocol(Stage, String),
 }
 
@@ -118,37 +119,37 @@ pub enum ConnectionFault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsFault {
-    /// It is demanded, and STARTTLS was not offered.
+    /// It is demanded, but STARTTLS was not offered.
     NotOffered,
-    /// It is demanded, and STARTTLS was refused.
+    /// It is demanded, but STARTTLS was refused.
     Refused(ReplyCode),
-    /// Octets in clear came in ahead of the handshake (RFC 3207 §6).
+    /// Clear-text octets arrived before the handshake (RFC 3207 §6).
     DataBeforeHandshake,
-    /// STARTTLS and the handshake took longer than they may.
+    /// STARTTLS and the handshake took longer than allowed.
     TimedOut,
-    /// The connection ended at STARTTLS.
+    /// The connection was closed at STARTTLS.
     Closed,
-    /// The server does not speak SMTP at STARTTLS; in which way.
+    /// The server does not speak SMTP at STARTTLS; what it did instead.
     Protocol(String),
-    /// The handshake broke.
+    /// The handshake failed.
     Handshake(BrokenHandshake),
-    /// The server did not prove that it is the right one.
+    /// The server did not authenticate itself.
     Unproven(Unproven),
 }
 
-/// How a handshake broke.
+/// How a handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BrokenHandshake {
-    /// The server sent this alert, by its name in RFC 8446 §6.
+    /// The server sent this alert, named as in RFC 8446 §6.
     Alert(String),
-    /// There is no version, cipher suite or group that both have.
+    /// Client and server have no version, cipher suite or group in common.
     NothingInCommon,
-    /// What came was not TLS.
+    /// What the server sent was not TLS.
     NotTls,
-    /// The server breaks the protocol.
+    /// The server violated the protocol.
     Misbehaved,
-    /// The connection ended.
+    /// The connection was closed.
     Closed,
     /// Something else; the system's words.
     Other(String),
@@ -160,15 +161,15 @@ pub enum BrokenHandshake {
 pub enum Unproven {
     /// That it is the server that the TLSA records describe.
     Dane(DaneFlaw),
-    /// That a certificate of the WebPKI names it; in which way not.
+    /// That a WebPKI certificate names it; what is wrong with the certificate.
     WebPki(WebPkiFlaw, String),
     /// That it has the private key of its certificate.
     Key,
-    /// Anything: the host's name cannot stand in a certificate.
+    /// Anything: the host's name cannot appear in a certificate.
     NoReference,
 }
 
-/// What is wrong under DANE.
+/// What DANE found wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DaneFlaw {
@@ -178,13 +179,13 @@ pub enum DaneFlaw {
     NameMismatch,
     /// A trust anchor matched, but a certificate has expired or is not valid yet.
     Expired,
-    /// A trust anchor matched, but the path from it does not hold.
+    /// A trust anchor matched, but the path to it is not valid.
     Untrusted,
-    /// A record matched, but with the key no handshake can be signed.
+    /// A record matched, but no handshake can be signed with the key.
     UnsupportedKey,
 }
 
-/// What is wrong under the WebPKI.
+/// What the WebPKI found wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WebPkiFlaw {
@@ -209,15 +210,15 @@ pub enum SmtpFault {
         /// The reply's enhanced code, if it has one.
         enhanced: Option<EnhancedStatus>,
     },
-    /// The content is larger than this, the most that it takes (RFC 1870 §6.2).
+    /// The content is larger than this, the server's limit (RFC 1870 §6.2).
     TooLarge(u64),
-    /// The content has octets above 127, and the server takes none (RFC 6152 §3).
+    /// The content has octets above 127, and the server does not accept them (RFC 6152 §3).
     No8BitMime,
-    /// The message needs a server that knows SMTPUTF8, and this one does not (RFC 6531 §3.2).
+    /// The message needs a server that supports SMTPUTF8, and this one does not (RFC 6531 §3.2).
     NoSmtpUtf8(BeyondAscii),
 }
 
-/// What of a message has characters beyond ASCII.
+/// Which part of a message has characters beyond ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BeyondAscii {

@@ -1,4 +1,4 @@
-//! One line a cause: all that derives from it.
+//! One line per cause: everything that derives from it.
 
 #![allow(clippy::unwrap_used)]
 

@@ -13,7 +13,7 @@ use crate::tls_result::TlsResult;
 use crate::verdict::FailCause;
 
 impl Cause {
-    /// Whose fault it is where that is a failed look-up.
+    /// Whose fault a failed look-up is, if it is one.
     pub fn culprit(&self) -> Culprit {
         match self {
             Self::Dns(_, failure) => failure.culprit,
@@ -52,7 +52,7 @@ impl Cause {
         }
     }
 
-    /// The reply that decided, if a reply did.
+    /// The reply that decided, if there was one.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match self {
             Self::Smtp(SmtpFault::Refused { code, .. }) | Self::Tls(TlsFault::Refused(code)) => Some(*code),
@@ -66,7 +66,7 @@ impl Cause {
         }
     }
 
-    /// What `dane=` says where DANE is what failed.
+    /// The value of `dane=`, if it is DANE that failed.
     pub fn dane(&self) -> Option<FailCause> {
         match self {
             Self::Dns(Lookup::Mx, failure) => Some(FailCause::MxLookup(failure.cause.clone())),
@@ -87,7 +87,7 @@ impl Cause {
         }
     }
 
-    /// The value of `tlsfail=`, where TLS was tried or missed.
+    /// The value of `tlsfail=`, if TLS was tried or was missing.
     pub fn tlsfail(&self) -> Option<String> {
         match self {
             Self::Tls(fault) => Some(fault.tlsfail()),
@@ -105,7 +105,7 @@ impl Cause {
         }
     }
 
-    /// What a TLS report calls it (RFC 8460 §4.3), where it is something for one.
+    /// What a TLS report calls it (RFC 8460 §4.3), if it belongs in one.
     pub fn tls_result(&self) -> Option<TlsResult> {
         match self {
             Self::Dns(_, failure) => failure.is_bogus().then_some(TlsResult::DnssecInvalid),
@@ -127,8 +127,8 @@ impl Cause {
         }
     }
 
-    /// Whether a handshake broke, or the connection in its place: where nothing demands TLS, the server may still be spoken
-    /// to in clear on a fresh connection.
+    /// Whether a handshake failed, or the connection was lost during it: if nothing demands TLS, the server may be tried in
+    /// clear on a fresh connection.
     pub fn broke_handshake(&self) -> bool {
         match self {
             Self::Tls(TlsFault::Handshake(_) | TlsFault::TimedOut | TlsFault::Closed) => true,
@@ -148,7 +148,7 @@ impl Cause {
         }
     }
 
-    /// A stage that took longer than it may.
+    /// A stage that took longer than allowed.
     pub fn timed_out(stage: Stage) -> Self {
         match stage {
             Stage::Starttls => Self::Tls(TlsFault::TimedOut),
@@ -156,7 +156,7 @@ impl Cause {
         }
     }
 
-    /// A connection that ended.
+    /// A connection that was closed.
     pub fn closed(stage: Stage) -> Self {
         match stage {
             Stage::Starttls => Self::Tls(TlsFault::Closed),
@@ -164,7 +164,7 @@ impl Cause {
         }
     }
 
-    /// A server that does not speak SMTP; in which way.
+    /// A server that does not speak SMTP; what it did instead.
     pub fn protocol(stage: Stage, words: String) -> Self {
         match stage {
             Stage::Starttls => Self::Tls(TlsFault::Protocol(words)),
@@ -253,7 +253,7 @@ impl TlsFault {
         }
     }
 
-    /// In a few words, as the log says it behind `TLS handshake:`.
+    /// In a few words, as the log says it after `TLS handshake:`.
     pub fn words(&self) -> String {
         match self {
             Self::NotOffered => "not offered".to_owned(),

@@ -1,9 +1,9 @@
-//! What administrators did, and the socket by which they did it.
+//! What administrators did, and the socket that they use for it.
 
 use crate::QueueId;
 use crate::record::{Level, Put, Record, Value};
 
-/// What administrators did. Who it was is said as the system knows them.
+/// What administrators did. The administrator is named as the system knows them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admin {
     /// A message was deleted.
@@ -13,29 +13,29 @@ pub enum Admin {
         /// Who deleted it.
         by: String,
     },
-    /// A command has gone through the queue.
+    /// A command has been applied to the queue.
     Acted {
         /// The command.
         action: &'static str,
-        /// Whose it was.
+        /// Who gave it.
         by: String,
-        /// What it was about.
+        /// Which messages it was for.
         selector: String,
         /// What was done.
         done: Done,
-        /// Why it did not come to its end.
+        /// Why it was not completed.
         trouble: Option<String>,
     },
-    /// Everything was read again.
+    /// Everything was reloaded.
     Reload {
-        /// On whose order.
+        /// Who ordered it.
         by: String,
-        /// Whether it came into force.
+        /// Whether it took effect.
         is_loaded: bool,
     },
-    /// What was learnt of a name was forgotten.
+    /// What was cached about a name was flushed.
     Flush {
-        /// On whose order.
+        /// Who ordered it.
         by: String,
         /// The name, or `--all`.
         selector: String,
@@ -49,31 +49,31 @@ pub enum Admin {
         /// Why it cannot be read.
         trouble: Option<String>,
     },
-    /// Servers are connected to for an explanation.
+    /// Servers are contacted for an explanation.
     Explain {
         /// The destination.
         selector: String,
         /// Who asked.
         by: String,
     },
-    /// The socket was left by a daemon that did not end in order.
+    /// The socket was left over from a daemon that did not end in order.
     SocketReplaced(String),
     /// The socket cannot be made.
     NoSocket(String),
-    /// No connection can be accepted at present.
+    /// No connection can be accepted at the moment.
     NotAccepting(String),
 }
 
 /// What a command has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Done {
-    /// Messages that it was about.
+    /// The messages that it was for.
     pub messages: u64,
     /// Recipients for which it was done.
     pub done: u64,
     /// Recipients that are being delivered to.
     pub leased: u64,
-    /// Recipients for which it makes no sense.
+    /// Recipients to which it does not apply.
     pub unsuitable: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What clients did, and what they were refused.
+//! What clients did, and what was refused.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::record::{Level, Put, Record, Value};
 use crate::source::Source;
 use crate::{Mailbox, QueueId, ReversePath};
 
-/// A client as Postfix writes it, of which only the address is known; we make no reverse look-ups.
+/// A client as Postfix writes it when only the address is known; we make no reverse look-ups.
 pub(super) fn client(address: IpAddr) -> String {
     named(None, address)
 }
 
-/// The same with a name, where somebody said it who may.
+/// The same with a name, if an authorised client gave one.
 fn named(name: Option<&str>, address: IpAddr) -> String {
     format!("{} [{address}]", name.unwrap_or("unknown"))
 }
@@ -22,9 +22,9 @@ fn named(name: Option<&str>, address: IpAddr) -> String {
 pub struct Accepted {
     /// The message.
     pub id: QueueId,
-    /// Whose it was.
+    /// The client that sent it.
     pub client: IpAddr,
-    /// The client's name, as a proxy said it.
+    /// The client's name, as given by a proxy.
     pub name: Option<String>,
     /// Its reverse-path.
     pub from: ReversePath,
@@ -38,7 +38,7 @@ pub struct Accepted {
     pub tls: Option<String>,
     /// The user that the client authenticated as, if it did.
     pub auth: Option<String>,
-    /// Where the message came from before, as a filter said it.
+    /// Where the message originally came from, as given by a filter.
     pub orig_client: Option<String>,
 }
 
@@ -70,12 +70,12 @@ impl Record for Accepted {
     }
 }
 
-/// What a session was refused: the first refusal, and how many there were.
+/// What was refused in a session: the first refusal, and how many there were.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejected {
     /// Who was refused.
     pub client: IpAddr,
-    /// The client's name, as a proxy said it.
+    /// The client's name, as given by a proxy.
     pub name: Option<String>,
     /// The reverse-path of the transaction, if there is one.
     pub from: Option<ReversePath>,
@@ -85,11 +85,11 @@ pub struct Rejected {
     pub reply: String,
     /// How many refusals there were.
     pub refused: u64,
-    /// MAIL or RCPT as the client wrote it, where it makes no sense.
+    /// MAIL or RCPT as the client wrote it, if it could not be parsed.
     pub command: Option<String>,
-    /// The user that the client said it was.
+    /// The user that the client claimed to be.
     pub user: Option<String>,
-    /// The last reply that was another one than the first.
+    /// The last reply that differed from the first.
     pub other: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl Record for Rejected {
 /// A connection that did not become a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotBegun {
-    /// Whose it was.
+    /// The client.
     pub client: IpAddr,
     /// What failed: `PROXY`, `TLS` or `STARTTLS`.
     pub command: &'static str,
@@ -186,11 +186,11 @@ impl Record for ConnectionRefused {
 /// The listener cannot do its work.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ListenerTrouble {
-    /// `accept`: no connection can be accepted at present.
+    /// `accept`: no connection can be accepted at the moment.
     Accept(String),
-    /// `accept`: connections are accepted again, after so long.
+    /// `accept`: connections are accepted again, after this time.
     AcceptOver(Duration),
-    /// `session`: a session ended by a fault of ours.
+    /// `session`: a session ended because of a fault of ours.
     Session(String),
 }
 
@@ -212,7 +212,7 @@ impl Record for ListenerTrouble {
     fn source(&self) -> Option<Source> {
         match self {
             Self::Session(_) => Some(Source::Trouble("session")),
-            // Told now and then only.
+            // Logged only now and then.
             Self::Accept(_) | Self::AcceptOver(_) => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     DaneVerdict, DeliverySecurity, Domain, Mailbox, Outcome, QueueId, ReversePath, Security, Status,
 };
 
-/// One attempt for one recipient. `to` to `dsn` stand in the order that existing log tooling reads.
+/// One attempt for one recipient. The fields from `to` to `dsn` come in the order that existing log tools expect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
     /// The message.
@@ -17,15 +17,15 @@ pub struct Delivery {
     pub from: ReversePath,
     /// The recipient.
     pub to: Mailbox,
-    /// How the policy wants DANE, in the word of the policy file.
+    /// The policy's DANE mode, as the policy file writes it.
     pub mode: &'static str,
-    /// What DANE had to say.
+    /// What DANE found.
     pub dane: DaneVerdict,
-    /// Version and cipher suite of the session, by OpenSSL's names: `TLSv1.3:TLS_AES_256_GCM_SHA384`.
+    /// Version and cipher suite of the session, in OpenSSL's names: `TLSv1.3:TLS_AES_256_GCM_SHA384`.
     pub tls: Option<String>,
-    /// Why there is no session where one was wanted.
+    /// Why there is no TLS session although one was wanted.
     pub tls_fail: Option<String>,
-    /// How the certificate was verified, by OpenSSL's number and words.
+    /// How the certificate was verified, in OpenSSL's number and words.
     pub tls_valid: Option<String>,
     /// The name of the host.
     pub host: Option<Domain>,
@@ -39,19 +39,19 @@ pub struct Delivery {
     pub mx: Option<Security>,
     /// The TLSA base domain.
     pub base: Option<Domain>,
-    /// The TLSA record that matched, or those that did not.
+    /// The TLSA record that matched, or those that did not match.
     pub tlsa: Option<String>,
-    /// From the message's arrival to now.
+    /// The time from the message's arrival until now.
     pub delay: Duration,
-    /// Before the queue manager, in the queue, connection set-up, transmission.
+    /// The time before the queue manager, in the queue, for connection set-up, and for transmission.
     pub delays: [Duration; 4],
     /// The number of the attempt, from 1.
     pub attempt: u32,
     /// The size of the content, in octets.
     pub size: u64,
-    /// Whether the sender is told by a report.
+    /// Whether a report tells the sender.
     pub is_told: bool,
-    /// What secured the delivery. It is counted, not written.
+    /// What secured the delivery. It is counted, not logged.
     pub security: DeliverySecurity,
 }
 
@@ -66,7 +66,7 @@ impl Delivery {
         }
     }
 
-    /// What is said of a report: always at the end of a recipient, else where there is one.
+    /// What the log says about a report: always for a recipient's final outcome, otherwise if there is one.
     fn report(&self) -> Option<bool> {
         match self.outcome.status {
             Status::Bounced | Status::Expired => Some(self.is_told),
@@ -128,12 +128,12 @@ impl Record for Delivery {
     }
 }
 
-/// A report that nobody can be given: whoever reads the log is the only one to know (RFC 5321 §6.1).
+/// A report that could not be delivered to anybody: only the reader of the log learns of it (RFC 5321 §6.1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undeliverable {
     /// The report.
     pub id: QueueId,
-    /// Whose it was to be.
+    /// Whom it was for.
     pub to: Mailbox,
     /// How it ended.
     pub outcome: Outcome,
@@ -167,11 +167,11 @@ pub struct ReportMade {
     pub about: QueueId,
     /// The sender of that message.
     pub to: ReversePath,
-    /// What it tells.
+    /// What it says.
     pub kind: ReportKind,
 }
 
-/// What a report tells.
+/// What a report says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportKind {
     /// Mail that failed for good.
@@ -213,10 +213,10 @@ impl Record for ReportMade {
     }
 }
 
-/// A clock that went back leaves what waits far ahead of it.
+/// The clock went back, so that waiting messages are now due far in the future.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClockWentBack {
-    /// How many transactions are to be tried earlier for it.
+    /// How many transactions are moved to an earlier time because of it.
     pub messages: u64,
 }
 

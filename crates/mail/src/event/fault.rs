@@ -1,20 +1,20 @@
-//! Mistakes of ours.
+//! Faults of this program.
 
 use crate::QueueId;
 use crate::record::{Level, Put, Record, Value};
 use crate::source::Source;
 
-/// A mistake of ours.
+/// A fault of this program.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// The delivery of a message broke off: it stays in the spool, and its turn comes again.
+    /// The delivery of a message broke off: it stays in the spool and will be tried again.
     Delivery {
         /// The message.
         id: QueueId,
         /// What went wrong.
         error: String,
     },
-    /// A panic, and where it was.
+    /// A panic, and where it happened.
     Panic(String),
     /// A part of the daemon that must run has ended.
     PartEnded(&'static str),

@@ -6,9 +6,9 @@ use crate::source::Source;
 /// Trouble of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogTrouble {
-    /// Its target cannot be opened anew; the log stays where it was.
+    /// Its target cannot be reopened; the log keeps writing where it did.
     Unopened(String),
-    /// Stands where so many lines are missing.
+    /// So many lines are missing at this point.
     Lost(u64),
 }
 
@@ -38,7 +38,7 @@ impl Record for LogTrouble {
 /// Events that were left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Throttled {
-    /// Who has caused them, in words.
+    /// Who caused them, in words.
     pub source: String,
     /// How many.
     pub more: u64,
@@ -66,13 +66,13 @@ impl Record for Throttled {
 /// What a library reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Library {
-    /// How loud it is.
+    /// How severe it is.
     pub level: Level,
     /// The name of the crate.
     pub library: &'static str,
     /// The module.
     pub module: String,
-    /// What it has to say.
+    /// What it says.
     pub message: String,
 }
 

@@ -1,16 +1,16 @@
-//! Log events: one event, one line, in which no foreign octet can forge a field or a line.
+//! Log events: one event, one line, in which no foreign text can forge a field or a line.
 //!
-//! Each event is a type: its fields are the keys of the line, its level and name belong to it ([`Record`]). [`Event`] is any of
-//! them. A tour, by who writes them:
+//! Each event is a type: its fields are the keys of the line, its level and name belong to it ([`Record`]). [`Event`] is the
+//! enum of all of them. A tour, by who writes them:
 //!
-//! * [`client`]: what clients did and were refused; [`delivery`]: what became of recipients.
-//! * [`spool`]: trouble with the queue as those see it who use it; [`store`]: what a store itself reports.
+//! * [`client`]: what clients did and what was refused; [`delivery`]: what became of recipients.
+//! * [`spool`]: trouble with the queue as its users see it; [`store`]: what a store itself reports.
 //! * [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
-//! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: mistakes of ours.
+//! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: faults of this program.
 //! * [`log`]: the log about itself, and what libraries report.
 //!
-//! [`Event::to_text`] writes `key=value, key=value`, [`Event::to_json`] one JSON object, and [`crate::render`] either within a
-//! bound. Where others can cause an event as often as they like, it says who ([`Source`]).
+//! [`Event::to_text`] writes `key=value, key=value`, [`Event::to_json`] one JSON object, and [`crate::render`] either within
+//! a length limit. An event that others can cause as often as they like names its [`Source`].
 
 pub mod admin;
 pub mod client;
@@ -34,9 +34,9 @@ use self::log::{Library, LogTrouble, Throttled};
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
 use self::settings::{ClientsLoaded, PolicyLoaded, Refused, WaitsForRestart, Warning};
 
-/// Where events go. Implementations neither wait for anything nor fail: a log that cannot be written is their concern.
+/// Where events go. Implementations neither block nor fail: a log that cannot be written is their problem.
 pub trait EventLog: Send + Sync {
-    /// Writes one event, unless it has a [`Source`] that has caused too many.
+    /// Writes one event, unless its [`Source`] has caused too many.
     fn write(&self, event: &Event);
 }
 
@@ -50,7 +50,7 @@ impl EventLog for () {
 pub enum Event {
     /// `delivery`: one attempt for one recipient.
     Delivery(Box<Delivery>),
-    /// `undeliverable`: a report that nobody can be given.
+    /// `undeliverable`: a report that could not be delivered to anybody.
     Undeliverable(Undeliverable),
     /// `dsn`: a report was made.
     ReportMade(ReportMade),
@@ -58,27 +58,27 @@ pub enum Event {
     ClockWentBack(ClockWentBack),
     /// `accepted`: a message is in the spool.
     Accepted(Box<Accepted>),
-    /// `rejected`: what a session was refused.
+    /// `rejected`: what was refused in a session.
     Rejected(Box<Rejected>),
     /// `rejected`: a connection that did not become a session.
     NotBegun(NotBegun),
-    /// `connections`: a limit of connections was reached.
+    /// `connections`: a connection limit was reached.
     ConnectionRefused(ConnectionRefused),
-    /// `accept`, `session`: the listener cannot do its work.
+    /// `accept`, `session`: the listener cannot work.
     Listener(ListenerTrouble),
     /// `spool`: trouble with the queue.
     Spool(spool::Spool),
     /// `spool`: what a store reports.
     Store(store::Store),
-    /// `fault`: a mistake of ours.
+    /// `fault`: a fault of this program.
     Fault(Fault),
     /// `resolver`: whether DNS can be trusted.
     Resolver(resolver::Resolver),
     /// `config`, `policy`, `limits`: a warning.
     Warning(Warning),
-    /// `config`, `policy`, `resolver`: what was read is not taken.
+    /// `config`, `policy`, `resolver`: what was read is invalid and not used.
     Refused(Refused),
-    /// `config`: what takes effect at the next start.
+    /// `config`: changes that take effect at the next start.
     WaitsForRestart(WaitsForRestart),
     /// `policy`: the policy in force.
     PolicyLoaded(PolicyLoaded),
@@ -86,21 +86,21 @@ pub enum Event {
     ClientsLoaded(ClientsLoaded),
     /// `admin`: what administrators did.
     Admin(admin::Admin),
-    /// `started`: the daemon serves.
+    /// `started`: the daemon is serving.
     Started(Box<Started>),
-    /// `recovery`: what the process before has left.
+    /// `recovery`: what the previous process left.
     Recovery(Recovery),
-    /// `listen`: an address that is not served.
+    /// `listen`: an address that is not listened on.
     Listen(Listen),
-    /// `not-started`: the daemon ends before it has served.
+    /// `not-started`: the daemon ends before serving.
     NotStarted(NotStarted),
-    /// `stopping`: no new work is begun.
+    /// `stopping`: no new work is started.
     Stopping(Stopping),
     /// `stopped`: the daemon ends.
     Stopped(Stopped),
     /// `log`: the log about itself.
     Log(LogTrouble),
-    /// `throttled`: events that were left out.
+    /// `throttled`: events that were suppressed.
     Throttled(Throttled),
     /// `library`: what a library reports.
     Library(Library),

@@ -3,35 +3,35 @@
 use crate::Domain;
 use crate::record::{Level, Put, Record, Value};
 
-/// How the resolver is, and what has changed about it.
+/// The state of the resolver, and what has changed about it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resolver {
-    /// The self-test passed, or has found a fault.
+    /// The self-test passed, or found a fault.
     Tested {
-        /// Who validates, in the word of the configuration.
+        /// Who validates, as the configuration writes it.
         dns: &'static str,
-        /// Why it is they, or what is wrong.
+        /// Why this one, or what is wrong.
         finding: Finding,
         /// The servers that are asked.
         servers: String,
     },
-    /// The system names other servers, which are asked from now on.
+    /// The system names other servers, which are used from now on.
     Servers {
-        /// Who validates, in the word of the configuration.
+        /// Who validates, as the configuration writes it.
         dns: &'static str,
         /// The file that names them.
         file: String,
         /// The servers.
         servers: String,
     },
-    /// The system names other servers that cannot be used.
+    /// The system names other servers, but they cannot be used.
     ServersRefused {
         /// The file that names them.
         file: String,
         /// What is wrong with them.
         error: String,
     },
-    /// Servers that the system names and that are not asked.
+    /// Servers that the system names but that are not used.
     PassedOver {
         /// The file that names them.
         file: String,
@@ -40,24 +40,24 @@ pub enum Resolver {
     },
     /// Names below which signatures are not demanded.
     Unvalidated {
-        /// The names of today.
+        /// The names at present.
         names: Vec<Domain>,
-        /// Whether that has an effect: it is we who validate.
+        /// Whether that has an effect, that is, whether we validate.
         has_effect: bool,
     },
     /// The trust anchors in force.
     TrustAnchors {
-        /// Where they are from.
+        /// Where they come from.
         file: String,
         /// How many there are.
         anchors: usize,
     },
 }
 
-/// What a self-test has found.
+/// What a self-test found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The resolver validates; why it is the one.
+    /// The resolver validates; why it was chosen.
     Fine(String),
     /// What is wrong with it.
     Failing(String),

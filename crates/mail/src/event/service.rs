@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use crate::QueueId;
 use crate::record::{Level, Put, Record, Value};
 
-/// The daemon serves, and with what.
+/// The daemon is serving, and with what settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Started {
     /// The version of the program.
     pub version: &'static str,
     /// Where clients connect.
     pub listen: String,
-    /// Who validates, in the word of the configuration.
+    /// Who validates, as the configuration writes it.
     pub dns: &'static str,
-    /// Why it is they.
+    /// Why it was chosen.
     pub reason: String,
     /// The DNS servers that are asked.
     pub servers: String,
@@ -47,10 +47,10 @@ impl Record for Started {
     }
 }
 
-/// What the process before has left.
+/// What the previous process left.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// What is in the queue, and what is in doubt.
+    /// What is in the queue, and which deliveries are in doubt.
     Found {
         /// Messages in the queue.
         messages: u64,
@@ -61,7 +61,7 @@ pub enum Recovery {
     },
     /// A message whose delivery was under way.
     InDoubt(QueueId),
-    /// Durable transactions that are not there any more.
+    /// Durable transactions that are missing now.
     Vanished(u64),
 }
 
@@ -143,7 +143,7 @@ impl Record for Listen {
     }
 }
 
-/// The daemon ends before it has served.
+/// The daemon ends before serving.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotStarted {
     /// Why.
@@ -164,12 +164,12 @@ impl Record for NotStarted {
     }
 }
 
-/// The daemon is on its way to its end.
+/// The daemon is shutting down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopping {
-    /// No new work is begun.
+    /// No new work is started.
     Begun,
-    /// Transactions took too long.
+    /// Transactions took too long and were aborted.
     BrokenOff,
 }
 
@@ -205,14 +205,14 @@ pub enum Stopped {
     InOrder,
     /// The spool was not closed.
     SpoolOpen(SpoolTrouble),
-    /// It was told twice, and does not wait for anything.
+    /// It was told to stop twice, and does not wait for anything.
     AtOnce,
 }
 
 /// Why the spool was not closed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpoolTrouble {
-    /// What it says.
+    /// What the error says.
     Failed(String),
     /// Its disk did not answer in time.
     Late,

@@ -5,13 +5,13 @@ use crate::record::{Level, Put, Record, Value};
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// With what clients are served: certificate, key and users.
+    /// What clients are served with: certificate, key and users.
     Clients,
     /// The configuration.
     Config,
-    /// The descriptors that this process has already.
+    /// The file descriptors that this process already has.
     Descriptors,
-    /// The limits of the system for what is configured.
+    /// The system's limits, compared with what is configured.
     Limits,
     /// The policy and its lists.
     Policy,
@@ -33,7 +33,7 @@ impl Subject {
     }
 }
 
-/// Something that the administrator should know of.
+/// Something that the administrator should know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Warning {
     /// What it is about.
@@ -56,7 +56,7 @@ impl Record for Warning {
     }
 }
 
-/// A fault in what was read: all that was in force stays so.
+/// An error in what was read: everything that was in force stays in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// Where the fault is.
@@ -102,10 +102,10 @@ impl Record for WaitsForRestart {
     }
 }
 
-/// A policy has come into force.
+/// A policy has taken effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyLoaded {
-    /// Where it is from.
+    /// Where it comes from.
     pub file: String,
 }
 
@@ -124,7 +124,7 @@ impl Record for PolicyLoaded {
     }
 }
 
-/// Certificate, key and users have come into force as they now are.
+/// The current certificate, key and users have taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientsLoaded;
 

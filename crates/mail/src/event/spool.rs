@@ -1,4 +1,4 @@
-//! Trouble with the queue, as those see it who use it. What a store itself reports is in [`store`](super::store).
+//! Trouble with the queue, as its users see it. What a store itself reports is in [`store`](super::store).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::source::Source;
 pub enum Spool {
     /// It failed to take a message.
     Failed {
-        /// Whose message it was.
+        /// The client that sent it.
         client: IpAddr,
         /// What went wrong.
         error: String,
     },
-    /// It has no room: from now on clients are told to come again.
+    /// It has no room: from now on clients are told to try again later.
     Full {
-        /// Whose message it was.
+        /// The client that sent the message.
         client: IpAddr,
         /// What there is no room for.
         error: String,
     },
     /// It takes messages again.
     Accepting {
-        /// Messages refused since that was told last.
+        /// Messages refused since that was last logged.
         refused: u64,
         /// From the first refusal to the first message taken again.
         lasted: Duration,
     },
-    /// It cannot hand a message out, or take its outcome.
+    /// It cannot give out a message, or record its outcome.
     Message {
         /// The message.
         id: QueueId,
@@ -41,7 +41,7 @@ pub enum Spool {
         /// Whether what is stored of it is damaged, so that it can only be deleted.
         is_damaged: bool,
     },
-    /// What waits in it cannot be read.
+    /// The waiting messages cannot be read.
     Unread(String),
     /// A command could not read some messages.
     Unreadable {
@@ -49,7 +49,7 @@ pub enum Spool {
         action: &'static str,
         /// How many they are.
         messages: u64,
-        /// The first of them, where it is known.
+        /// The first of them, if it is known.
         id: Option<QueueId>,
         /// What is wrong with it.
         error: String,
@@ -74,7 +74,7 @@ impl Record for Spool {
     fn source(&self) -> Option<Source> {
         match self {
             Self::Failed { .. } => Some(Source::Trouble("spool")),
-            // As long as it lasts, all that is due meets it.
+            // As long as it lasts, everything that is due runs into it.
             Self::Message {
                 is_damaged: false, ..
             } => Some(Source::Trouble("delivery from the spool")),
@@ -133,7 +133,7 @@ fn refusal(status: &str, address: IpAddr, error: &str, put: &mut Put<'_>) {
     put("reason", Value::Quoted(error));
 }
 
-/// The way out where one message is damaged.
+/// What the administrator can do about a damaged message.
 fn remedy(id: QueueId) -> String {
     format!("danerelay queue delete --id {id}")
 }

@@ -8,37 +8,37 @@ use crate::source::Source;
 /// What a store reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Store {
-    /// Something failed that is done again or can be done without.
+    /// Something failed that will be retried or is not essential.
     Failed(Failed, String),
-    /// A content whose message has left the spool cannot be removed.
+    /// The content of a message that has left the spool cannot be removed.
     NotRemoved {
         /// The file.
         path: PathBuf,
         /// Why.
         error: String,
     },
-    /// The disk has failed, and the log is not carried over until it works again.
+    /// The disk has failed, and the write-ahead log is not checkpointed until it works again.
     LogKept,
-    /// The disk works, and the log is carried over.
+    /// The disk works, and the write-ahead log has been checkpointed.
     LogCarriedOver,
-    /// The note of how many transactions were durable makes no sense.
+    /// The record of how many transactions were durable is unreadable.
     DurableUnclear,
-    /// Committed transactions are not there any more.
+    /// Committed transactions are missing.
     Vanished {
-        /// Transactions that were durable.
+        /// Transactions that were known to be durable.
         durable: u64,
-        /// Transactions that there are.
+        /// Transactions that were found.
         found: u64,
     },
     /// The thread for chores has ended, or panicked.
     CaretakerGone(Gone),
-    /// Contents that no message names were removed.
+    /// Contents that belong to no message were removed.
     Swept(u64),
     /// It can be written to again.
     Writable,
 }
 
-/// How a thread is gone.
+/// How a thread ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
     /// It has ended.
@@ -52,31 +52,31 @@ pub enum Gone {
 pub enum Failed {
     /// Any write.
     Write,
-    /// A message in the reading of those of which senders are to be told.
+    /// Reading one message while looking for senders who must be told.
     ReportOfOne,
-    /// The rest of those.
+    /// Reading the rest of those.
     Reports,
-    /// A message in the reading of what waits.
+    /// Reading one message while building the schedule.
     ScheduleOfMessage,
-    /// A recipient in that.
+    /// Reading one recipient while building it.
     ScheduleOfRecipient,
-    /// Space put aside for bad times.
+    /// The disk space kept in reserve.
     Reserve,
-    /// A note that a delivery is under way.
+    /// Recording that a delivery is under way.
     NoteOfDoubt,
-    /// Its end.
+    /// Recording its end.
     EndOfDoubt,
     /// Reading how many transactions were durable.
     ReadDurable,
-    /// Writing it.
+    /// Writing that number.
     NoteDurable,
     /// A checkpoint.
     Checkpoint,
-    /// A new beginning of the log.
+    /// Restarting the log.
     NewLog,
-    /// Sweeping contents that no message names.
+    /// Removing contents that belong to no message.
     Sweep,
-    /// Tidying up before the end.
+    /// Cleaning up before the end.
     Tidy,
 }
 
@@ -160,7 +160,7 @@ impl Record for Store {
         "spool"
     }
 
-    /// Each is met again with each message while its cause lasts.
+    /// Each of these is met again with every message while its cause lasts.
     fn source(&self) -> Option<Source> {
         Some(Source::Trouble(self.words()))
     }
