@@ -4,9 +4,9 @@ use hickory_proto::dnssec::Algorithm;
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::rr::RData;
 
-/// Whether signatures of an algorithm prove anything here. Others are as good as none, and a zone that has only such is unsigned
-/// (RFC 4035 §5.2, RFC 6840 §5.2). Besides what the library cannot check these are the two with SHA-1: RFC 9905 §2 has those
-/// who run a validator treat them as unsupported.
+/// Whether signatures of an algorithm prove anything here. Other signatures are ignored, and a zone that has only those is
+/// unsigned (RFC 4035 §5.2, RFC 6840 §5.2). Excluded are the algorithms that the library cannot check and the two with
+/// SHA-1: RFC 9905 §2 lets those who run a validator treat them as unsupported.
 pub(crate) fn counts(algorithm: Algorithm) -> bool {
     /// RSASHA1 and RSASHA1-NSEC3-SHA1.
     const WITH_SHA1: [u8; 2] = [5, 7];

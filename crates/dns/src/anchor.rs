@@ -1,4 +1,4 @@
-//! Trust anchors: the keys at which validation ends (RFC 4035 §4.4), from zone-file lines or Unbound's autotrust file.
+//! Trust anchors: the keys at which validation ends (RFC 4035 §4.4), read from zone-file lines or Unbound's autotrust file.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use crate::algorithm;
 use crate::anchor_lines::{Unbalanced, entries};
 use crate::digest::is_named;
 
-/// The root's key-signing keys in force: KSK-2017 and KSK-2024, as IANA publishes them (RFC 9718).
+/// The root's key-signing keys in use: KSK-2017 and KSK-2024, as IANA publishes them (RFC 9718).
 const ROOT: &str = "\
 . IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D
 . IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16
 ";
 
-/// A set of keys that are trusted without further proof, each for one zone.
+/// A set of keys, each trusted without further proof for one zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustAnchors(Vec<Anchor>);
 
@@ -35,10 +35,10 @@ pub(crate) enum AnchorKey {
     Dnskey(DNSKEY),
 }
 
-/// A line that is no trust anchor. Nothing of the file is used then: half a set would look whole.
+/// A line that is not a trust anchor. Then nothing of the file is used: half a set would look complete.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct AnchorError {
-    /// Where the record begins, from 1; nothing where the file as a whole is meant.
+    /// Where the record begins, counted from 1; `None` if the error concerns the file as a whole.
     pub line: Option<usize>,
     /// What is wrong with it.
     pub problem: AnchorProblem,
@@ -77,7 +77,7 @@ pub enum AnchorProblem {
     /// The fields behind the type.
     #[error("the record data cannot be read")]
     Data,
-    /// The algorithm or digest cannot be used, so this anchor would never match.
+    /// The algorithm or digest is not supported, so this anchor would never match.
     #[error("the algorithm or digest type is not supported")]
     Unsupported,
     /// A digest that no key can have.
@@ -90,7 +90,7 @@ pub enum AnchorProblem {
         /// The length that it must have.
         expected: usize,
     },
-    /// A parenthesis without its other half, or one within another.
+    /// A parenthesis without its counterpart, or nested parentheses.
     #[error("the parentheses do not match")]
     Parentheses,
     /// Not one anchor in the whole file.
@@ -99,13 +99,13 @@ pub enum AnchorProblem {
 }
 
 impl TrustAnchors {
-    /// The root's own: both key-signing keys.
+    /// The root's own anchors: both key-signing keys.
     pub fn root() -> Self {
         Self::parse(ROOT).unwrap_or(Self(Vec::new()))
     }
 
-    /// Reads DS and DNSKEY records in zone-file form, with `;` comments; parentheses may stretch one over several lines. In a file
-    /// as Unbound keeps it (RFC 5011) only keys in state 2, VALID, count.
+    /// Reads DS and DNSKEY records in zone-file form, with `;` comments; a record in parentheses may span several lines. In
+    /// a file kept by Unbound (RFC 5011) only keys in state 2, VALID, count.
     pub fn parse(text: &str) -> Result<Self, AnchorError> {
         let mut anchors = Vec::new();
         for entry in entries(text)? {
@@ -141,7 +141,7 @@ impl TrustAnchors {
         self.0.iter()
     }
 
-    /// Whether one of them is this key of the zone, or its digest.
+    /// Whether one of the anchors is this key of the zone, or its digest.
     pub(crate) fn vouch_for(&self, zone: &Name, key: &DNSKEY) -> bool {
         self.iter()
             .filter(|anchor| anchor.zone == *zone)
@@ -154,12 +154,12 @@ impl TrustAnchors {
             })
     }
 
-    /// Whether there are any for this very zone.
+    /// Whether there are any for exactly this zone.
     pub(crate) fn are_for(&self, zone: &Name) -> bool {
         self.iter().any(|anchor| anchor.zone == *zone)
     }
 
-    /// The deepest anchored zone at or above a name. Below none, nothing can be secure (RFC 4033 §5, "indeterminate").
+    /// The deepest anchored zone at or above a name. Without one, nothing can be secure (RFC 4033 §5, "indeterminate").
     pub(crate) fn zone_above(&self, name: &Name) -> Option<&Name> {
         let zones = self.0.iter().map(|anchor| &anchor.zone);
         zones
@@ -184,7 +184,7 @@ fn parse_record(line: &str) -> Result<Anchor, AnchorProblem> {
         .ok_or(AnchorProblem::Owner)?
         .to_lowercase();
     zone.set_fqdn(true);
-    // TTL and class may stand in either order or be left out (RFC 1035 §5.1).
+    // TTL and class may come in either order or be omitted (RFC 1035 §5.1).
     let mut record_type = fields.next().ok_or(AnchorProblem::Type)?;
     loop {
         let is_ttl = record_type.bytes().all(|octet| octet.is_ascii_digit());
@@ -228,7 +228,7 @@ fn parse_ds(data: &str) -> Result<DS, AnchorProblem> {
     }
 }
 
-/// In octets; nothing for a type that cannot be computed here.
+/// In octets; `None` for a type that cannot be computed here.
 fn digest_length(digest_type: DigestType) -> Option<usize> {
     match digest_type {
         DigestType::SHA1 => Some(20),

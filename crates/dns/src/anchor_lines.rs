@@ -1,21 +1,21 @@
-//! The records of a file in zone-file form, each in one piece (RFC 1035 §5.1).
+//! Splits a file in zone-file form into records (RFC 1035 §5.1).
 
-/// One record, which parentheses may stretch over several lines.
+/// One record; in parentheses it may span several lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Where it begins, from 1.
     pub(crate) line: usize,
     /// Its fields, without parentheses.
     pub(crate) record: String,
-    /// What stands behind `;` on its lines.
+    /// The comments (after `;`) on its lines.
     pub(crate) comment: String,
 }
 
-/// A parenthesis without its other half, or one within another, in the record that begins at this line.
+/// A parenthesis without its counterpart, or nested parentheses, in the record that begins at this line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unbalanced(pub(crate) usize);
 
-/// Cuts a file into records. Lines without one are left out.
+/// Splits a file into records. Lines without a record are skipped.
 pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, Unbalanced> {
     let mut entries = Vec::new();
     let (mut open, mut is_open) = (Entry::default(), false);

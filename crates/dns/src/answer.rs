@@ -1,4 +1,4 @@
-//! What a look-up gives: three kinds of answers, each with its DNSSEC status, or a failure.
+//! The result of a look-up: one of three kinds of answers with its DNSSEC status, or a failure.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,30 +7,30 @@ use mail::{Domain, Security};
 
 use crate::NoAnswer;
 
-/// How every look-up ends. A failure is never "no such record" (RFC 7672 §2.1.2).
+/// The result of every look-up. A failure never means "no such record" (RFC 7672 §2.1.2).
 pub type Lookup<T> = Result<Answer<T>, NoAnswer>;
 
-/// An answer with its status. Copies share what they hold: whoever asks for what is known already costs no memory.
+/// An answer with its status. Copies share their data, so an answer from the cache costs no memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
     /// The weakest status of all hops: one insecure alias makes everything after it insecure (RFC 7672 §2.1.3).
     pub security: Security,
-    /// Records, or the kind of their absence.
+    /// Records, or why there are none.
     pub data: Data<T>,
     /// The aliases followed, in order.
     pub aliases: Arc<[Alias]>,
-    /// How long the whole may be kept, in seconds from now; the shortest of all hops.
+    /// How long the whole answer may be kept, in seconds from now; the shortest of all hops.
     pub ttl: u32,
 }
 
-/// What was found at the end of the aliases.
+/// What was found at the end of the chain of aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data<T> {
     /// At least one record.
     Records(Arc<[T]>),
-    /// The name exists without records of the type.
+    /// The name exists, but has no records of the type.
     NoData,
-    /// The name does not exist. With aliases it is the last target that does not (RFC 6604 §3).
+    /// The name does not exist. With aliases, the last target does not exist (RFC 6604 §3).
     NxDomain,
 }
 
@@ -41,7 +41,7 @@ pub struct Alias {
     pub from: Domain,
     /// Where it leads.
     pub to: Domain,
-    /// The status of this alias alone: what the extra CNAME query of RFC 7672 §2.2.2 asks for.
+    /// The status of this alias alone: the result of the extra CNAME query of RFC 7672 §2.2.2.
     pub security: Security,
 }
 
@@ -61,14 +61,14 @@ pub enum Exchange {
     Name(Domain),
     /// `.`: there is no mail service (RFC 7505).
     Root,
-    /// An address written where a name belongs.
+    /// An address in place of a name.
     Address(IpAddr),
-    /// Something that is no host name, in its presentation form.
+    /// Something that is not a host name, in its presentation form.
     Invalid(String),
 }
 
 impl<T> Answer<T> {
-    /// The records; none if they are absent.
+    /// The records; empty if there are none.
     pub fn records(&self) -> &[T] {
         match &self.data {
             Data::Records(records) => records,
@@ -82,7 +82,7 @@ impl<T> Answer<T> {
         self.aliases.last().map_or(asked, |alias| &alias.to).clone()
     }
 
-    /// The same answer with its records converted, if they can be.
+    /// The same answer with its records converted; fails if one cannot be.
     pub(crate) fn try_convert<U>(self, convert: impl Fn(&[T]) -> Result<Vec<U>, NoAnswer>) -> Lookup<U> {
         let data = match self.data {
             Data::Records(records) => Data::Records(convert(&records)?.into()),

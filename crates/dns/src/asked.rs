@@ -1,4 +1,4 @@
-//! What can be asked for, in which form it is answered, and how much of an answer is kept.
+//! What can be asked for, in which form the answer is given, and how much of an answer is kept.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use crate::outage::Outage;
 use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
 use crate::{Answer, Lookup, MxRecord, NoAnswer};
 
-/// MX records or addresses of one name that are used at most: the first, in their order. Nobody needs more.
+/// The most MX records or addresses of one name that are used: the first ones, in their order. Nobody needs more.
 const RECORDS: usize = 100;
-/// TLSA records of one name at most. Which of them to leave out is nobody's to say: with more the look-up fails.
+/// The most TLSA records of one name. Nobody could say which of them to leave out, so with more the look-up fails.
 const TLSA_RECORDS: usize = 100;
-/// And octets of their data, for the same reason: room for ten certificates in full, where the digests of 100 take seven thousand.
+/// The most octets of their data, for the same reason: room for ten whole certificates, while 100 digests take seven
+/// thousand.
 const TLSA_OCTETS: usize = 16 * 1024;
 
-/// A question, and the form in which its answer is wanted: what an answer is kept under. Copies share what they hold.
+/// A question, and the form in which its answer is wanted: the key of the cache. Copies share their data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Asked {
     Mx(Domain),
@@ -27,11 +28,11 @@ pub(crate) enum Asked {
     Cname(Domain),
     /// At a port of a base domain.
     Tlsa(u16, Domain),
-    /// Any type, with its records as they are.
+    /// Any type, with its records unchanged.
     Any(Arc<(Name, RecordType)>),
 }
 
-/// What was found, in that form. Copies share what they hold.
+/// An answer in that form. Copies share their data.
 #[derive(Debug, Clone)]
 pub(crate) enum Found {
     Mx(Answer<MxRecord>),
@@ -41,7 +42,7 @@ pub(crate) enum Found {
     Any(Answer<RData>),
 }
 
-/// TLSA records, and what each of them is good for.
+/// TLSA records, and the usability of each.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsaFound {
     pub(crate) answer: Answer<dane::TlsaRecord>,
@@ -68,7 +69,7 @@ impl Asked {
         })
     }
 
-    /// An answer in the form that was wanted. What does not fit it fails the whole.
+    /// An answer in the requested form. A record that does not fit the form fails the whole answer.
     pub(crate) fn read(&self, answer: Answer<RData>) -> Result<Found, NoAnswer> {
         Ok(match self {
             Self::Mx(_) => Found::Mx(answer.try_convert(exchanges)?),
@@ -188,7 +189,7 @@ impl Found {
     }
 }
 
-/// Never: each question is answered in its own form.
+/// This never happens: each question is answered in its own form.
 fn other_form() -> NoAnswer {
     LookupFailure::Malformed.into()
 }

@@ -1,7 +1,7 @@
-//! What each server that is to be believed has shown, and what raises a doubt.
+//! What each trusted server (one whose AD bit is believed) has shown, and what raises doubts about it.
 //!
-//! Evidence belongs to the server that gave it, and to the time when it was given: that an answer comes without AD says something
-//! only if its server validates, so the same server must have set AD on an answer to a question asked after it.
+//! Evidence belongs to the server that gave it, and to the time when it was given. An answer without AD means something only
+//! if its server validates, so the same server must have set AD on the answer to a question asked later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,32 +13,33 @@ use crate::NoAnswer;
 use crate::fault::Fault;
 use crate::flight::Flights;
 
-/// So many failures without an answer in between are the resolver's rather than those of the names.
+/// After this many failures in a row, the resolver is suspected rather than the names.
 const DOUBTFUL: usize = 5;
 
-/// A moment in what passes between us and one server. Later ones are greater.
+/// A point in the order of our exchanges with one server. Later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// Why a server has not shown that it validates.
+/// Why a server has not proved that it validates.
 #[derive(Debug, Clone)]
 pub(crate) enum Unproved {
-    /// It answers for the signed root without AD.
+    /// It answers for the signed root without setting AD.
     DoesNotValidate,
     /// It gives no answer.
     Failed(NoAnswer),
 }
 
-/// What one server has shown of its validation.
+/// What one server has shown about its validation.
 pub(crate) struct Credit {
     clock: AtomicU64,
-    /// When the last question that it answered with AD was asked; 0: it has shown nothing, or shown since that it does not.
+    /// When the last question that it answered with AD was asked. 0 if it has shown nothing, or has since shown that it does
+    /// not validate.
     shown: AtomicU64,
-    /// What a self-test found that no validating resolver does.
+    /// A fault found by a self-test that no validating resolver has.
     found_out: Mutex<Option<Fault>>,
-    /// How often it lost the belief that it had.
+    /// How often it lost our trust.
     losses: AtomicUsize,
-    /// The question by which it shows that it validates. Who needs that meanwhile shares it.
+    /// The question by which it shows that it validates. Look-ups that need this at the same time share it.
     pub(crate) proving: Flights<(), Result<Moment, Unproved>>,
 }
 
@@ -54,17 +55,17 @@ impl Credit {
         }
     }
 
-    /// Now, which is after everything before.
+    /// The present moment, which is later than everything before.
     pub(crate) fn now(&self) -> Moment {
         Moment(self.clock.fetch_add(1, Ordering::SeqCst).saturating_add(1))
     }
 
-    /// It has set AD on the answer to a question asked at that moment.
+    /// Records that it set AD on the answer to a question asked at that moment.
     pub(crate) fn show(&self, asked: Moment) {
         self.shown.fetch_max(asked.0, Ordering::SeqCst);
     }
 
-    /// Whether it has ever set AD since it was last seen not to.
+    /// Whether it has set AD since it was last seen not to.
     pub(crate) fn has_shown(&self) -> bool {
         self.shown.load(Ordering::SeqCst) > 0
     }
@@ -74,14 +75,14 @@ impl Credit {
         self.shown.load(Ordering::SeqCst) >= moment.0
     }
 
-    /// It has shown that it does not validate.
+    /// Records that it has shown that it does not validate.
     pub(crate) fn lose(&self) {
         if self.shown.swap(0, Ordering::SeqCst) > 0 {
             self.losses.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// What a self-test found that no validating resolver does; nothing if it found no such thing.
+    /// Records a fault found by a self-test that no validating resolver has; `None` if there was no such fault.
     pub(crate) fn judge(&self, fault: Option<Fault>) {
         let mut found_out = self.found_out();
         if fault.is_some() && found_out.is_none() {
@@ -90,7 +91,7 @@ impl Credit {
         *found_out = fault;
     }
 
-    /// Why nothing that it says counts, if that is so.
+    /// Why none of its answers count, if that is so.
     pub(crate) fn distrust(&self) -> Option<Fault> {
         self.found_out().clone()
     }
@@ -104,7 +105,7 @@ impl Credit {
     }
 }
 
-/// The first self-tests that are still to come. Look-ups wait for them.
+/// The initial self-tests that are still to come. Look-ups wait for them.
 #[derive(Clone)]
 pub(crate) struct Expectations(Arc<watch::Sender<usize>>);
 
@@ -119,15 +120,15 @@ impl Expectations {
         Expected(self.clone())
     }
 
-    /// Ends when nothing more is to come.
+    /// Returns when no more of them are to come.
     pub(crate) async fn met(&self) {
-        // It cannot fail: the other end is ours.
+        // This cannot fail: we own the other end.
         let _ = self.0.subscribe().wait_for(|expected| *expected == 0).await;
     }
 }
 
-/// A self-test that is about to begin. Look-ups wait for it, each within its deadline, until this is dropped: by whoever has
-/// made the test, or has failed to.
+/// A self-test that is about to begin. Look-ups wait for it, each within its deadline, until this is dropped after the test
+/// was made or could not be made.
 #[must_use = "look-ups wait as long as it lives"]
 pub struct Expected(Expectations);
 
@@ -177,7 +178,7 @@ mod tests {
         assert!(credit.has_shown() && !credit.has_shown_since(answered));
         credit.show(credit.now());
         assert!(credit.has_shown_since(answered));
-        // An older question that is answered late takes nothing back.
+        // An older question that is answered late does not lower the value.
         credit.show(before);
         assert!(credit.has_shown_since(answered));
         credit.lose();

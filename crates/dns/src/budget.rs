@@ -1,8 +1,10 @@
-//! What a look-up may cost. Whoever answers decides how much there is to ask and to check; how much of it is done is decided here.
+//! Limits on the cost of a look-up. Whoever answers decides how much there is to ask and to check; these limits decide how
+//! much of it we do.
 //!
-//! Two limits hold at once. One is that of a single look-up, with its aliases and the keys on its way: what exceeds it would do so
-//! for everybody. The other is that of a whole walk, all look-ups for one destination: what it has no room for may be looked up
-//! for another. What others asked and checked before, and is still known, costs nothing.
+//! Two limits apply at once. One is for a single look-up, with its aliases and the keys on its way: a look-up that exceeds
+//! it would exceed it for everybody. The other is for a whole walk, that is, all look-ups for one destination: what exceeds
+//! only this one can still be looked up for another destination. Results that others asked for and checked before, and that
+//! are still cached, cost nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,28 +17,28 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::NoAnswer;
 use crate::outage::Outage;
 
-/// Questions of one look-up. Twelve aliases, each into a zone of its own of which nothing is known, take eighty.
+/// Questions per look-up. Twelve aliases, each into its own zone that is not cached, take eighty.
 const QUESTIONS: usize = 256;
-/// Questions of a walk. 32 hosts, each in a zone of its own of which nothing is known, take two hundred.
+/// Questions per walk. 32 hosts, each in its own zone that is not cached, take two hundred.
 const QUESTIONS_OF_WALK: usize = 768;
-/// Checks of one look-up. The costliest signatures take a third of a millisecond each.
+/// Signature checks per look-up. The costliest signatures take a third of a millisecond each.
 const CHECKS: usize = 256;
-/// Checks of a walk. 32 hosts as above take three hundred.
+/// Signature checks per walk. 32 hosts as above take three hundred.
 const CHECKS_OF_WALK: usize = 768;
 
-/// What so many records cost to read weighs as much as a question.
+/// Reading this many records costs as much as a question.
 const RECORDS: usize = 64;
-/// Over so many octets a signature is checked for the price of one; what is longer takes more.
+/// A signature over up to this many octets counts as one check; a longer one counts as more.
 const OCTETS: usize = 4096;
-/// So many rounds of a hash take as long as a signature.
+/// This many rounds of a hash take as long as checking a signature.
 const ROUNDS: usize = 256;
 
 /// What look-ups have cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
-    /// Questions sent to servers; an answer of very many records counts as several.
+    /// Questions sent to servers; an answer with very many records counts as several.
     pub questions: usize,
-    /// Signatures checked, and other work of validation that takes as long; a very long record set counts as several.
+    /// Signatures checked, and other validation work that takes as long; a very long record set counts as several.
     pub checks: usize,
 }
 
@@ -59,7 +61,7 @@ impl Spent {
     }
 }
 
-/// All look-ups for one destination. Clones share it.
+/// The limits for all look-ups for one destination. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Walk(Arc<Spent>);
 
@@ -77,7 +79,7 @@ impl Walk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMuch;
 
-/// Without what is left out nothing can be decided (RFC 4035 §4.3, "indeterminate").
+/// Without the work that is left undone nothing can be decided (RFC 4035 §4.3, "indeterminate").
 impl From<TooMuch> for NoAnswer {
     fn from(TooMuch: TooMuch) -> Self {
         Self::new(LookupFailure::Indeterminate, Outage::TooMuchWork)
@@ -122,12 +124,12 @@ impl Work {
         self.spend(|spent| &spent.questions, records / RECORDS)
     }
 
-    /// To be called before a signature over so many octets is checked.
+    /// Must be called before a signature over so many octets is checked.
     pub(crate) fn check(&self, octets: usize) -> Result<(), TooMuch> {
         self.spend(|spent| &spent.checks, 1 + octets / OCTETS)
     }
 
-    /// To be called before a name is hashed for NSEC3, so many times in all.
+    /// Must be called before names are hashed for NSEC3, with the total number of rounds.
     pub(crate) fn hash(&self, rounds: usize) -> Result<(), TooMuch> {
         self.spend(|spent| &spent.checks, rounds / ROUNDS)
     }
@@ -139,12 +141,12 @@ impl Work {
         if self.is_over() { Err(TooMuch) } else { Ok(()) }
     }
 
-    /// Notes what is waited for, until it [goes on](Self::goes_on).
+    /// Notes what is waited for, until [`goes_on`](Self::goes_on) is called.
     pub(crate) fn awaits(&self, name: &Name, record_type: RecordType) {
         *self.awaited_now() = Some((name.clone(), record_type));
     }
 
-    /// What was waited for is there, or will not come.
+    /// The wait is over: what was waited for has arrived, or will not arrive.
     pub(crate) fn goes_on(&self) {
         *self.awaited_now() = None;
     }

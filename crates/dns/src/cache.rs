@@ -1,8 +1,8 @@
-//! A map that forgets: by time, and when what it holds takes too much memory.
+//! A map that forgets entries: when they expire, and when they take too much memory.
 //!
-//! Whoever answers decides how large an answer is, so that not their number is bounded but their octets. The map below is
-//! `quick_cache`: it drops what is not asked for again before what is, so that a flood of answers that nobody needs twice does not
-//! drive out the others.
+//! Whoever answers decides how large an answer is, so the limit is on octets, not on the number of answers. The map below is
+//! `quick_cache`: it drops entries that were not asked for again before those that were, so that a flood of answers that
+//! nobody needs twice does not push out the others.
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,16 @@ use quick_cache::{OptionsBuilder, Weighter};
 use std::hash::RandomState;
 use tokio::time::Instant;
 
-/// What an entry takes beside what its key and value hold on the heap, in octets: its place in the map, the room with which
-/// the map grows, and what an allocator adds to a few small pieces.
+/// What an entry takes beside what its key and value hold on the heap, in octets: its place in the map, the spare room of a
+/// growing map, and the allocator's overhead for a few small pieces.
 const ENTRY: usize = 160;
-/// What an ordinary entry takes: it tells the map how many entries to expect.
+/// What an ordinary entry takes: this tells the map how many entries to expect.
 const ORDINARY: usize = 400;
-/// The part of a cache that one entry may take at most. What is larger is not kept: it would drive out too many others.
+/// One entry may take at most this fraction of a cache. Larger ones are not kept: they would push out too many others.
 const LARGEST: u64 = 256;
-/// But so much may always be kept, in octets.
+/// An entry of up to this size is always kept, in octets.
 const ALWAYS_FITS: u64 = 16 * 1024;
-/// How often expired entries are removed. Until then they take memory, but are not given out.
+/// How often expired entries are removed. Until then they take memory, but are not returned.
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// What a value holds on the heap.
@@ -31,14 +31,14 @@ pub(crate) trait Octets {
     fn octets(&self) -> usize;
 }
 
-/// Values with an end of their life each, at most so many octets of them. A value is copied for each who asks, so it should be
-/// one that shares what it holds.
+/// Values that each expire at their own time, at most so many octets in all. Each caller gets a copy of a value, so it
+/// should be a type that shares its data.
 #[derive(Debug)]
 pub(crate) struct TimedCache<K, V> {
     entries: Cache<K, Kept<V>, Scales, RandomState, DefaultLifecycle<K, Kept<V>>>,
     largest: u64,
     begun: Instant,
-    /// When what is over was looked for last, in seconds since the beginning.
+    /// When expired entries were last removed, in seconds since the start.
     swept: AtomicU64,
 }
 
@@ -59,21 +59,21 @@ impl<K, V> Weighter<K, Kept<V>> for Scales {
 }
 
 impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
-    /// At most `octets` in all; 0 keeps nothing.
+    /// A cache of at most `octets` in all; 0 keeps nothing.
     pub(crate) fn new(octets: usize) -> Self {
         let capacity = octets as u64;
         let mut options = OptionsBuilder::new();
         let options = options
             .estimated_items_capacity(octets / ORDINARY)
             .weight_capacity(capacity)
-            // Of entries that are gone only a few are remembered: that takes memory, too.
+            // Only a few of the removed entries are remembered, because that takes memory too.
             .ghost_allocation(0.1)
             .build();
         let entries = match options {
             Ok(options) => {
                 Cache::with_options(options, Scales, RandomState::new(), DefaultLifecycle::default())
             }
-            // Only if one of the two capacities were missing.
+            // This happens only if one of the two capacities is missing.
             Err(_) => Cache::with(0, 0, Scales, RandomState::new(), DefaultLifecycle::default()),
         };
         Self {
@@ -84,7 +84,7 @@ impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
         }
     }
 
-    /// The value and the rest of its life.
+    /// The value and its remaining lifetime.
     pub(crate) fn get(&self, key: &K) -> Option<(V, Duration)> {
         let kept = self.entries.get(key)?;
         let rest = kept
@@ -109,7 +109,7 @@ impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
         self.entries.insert(key, Kept { end, weight, value });
     }
 
-    /// Keeps only the entries for which `keep` says so.
+    /// Keeps only the entries for which `keep` returns true.
     pub(crate) fn retain(&self, keep: impl Fn(&K, &V) -> bool) {
         self.entries.retain(|key, kept| keep(key, &kept.value));
     }
@@ -122,12 +122,12 @@ impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
         self.entries.clear();
     }
 
-    /// Drops what is over, once in a while.
+    /// Drops expired entries from time to time.
     fn sweep(&self, now: Instant) {
         let seconds = now.saturating_duration_since(self.begun).as_secs();
         let last = self.swept.load(Ordering::Relaxed);
         let due = seconds.saturating_sub(last) >= SWEEP.as_secs();
-        // One of those who come at this time does it.
+        // Only one of the threads that get here at this time does it.
         let ours = due
             && self
                 .swept
@@ -143,7 +143,7 @@ impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
 mod tests {
     use super::*;
 
-    /// Something that says of itself how many octets it holds.
+    /// A value that states how many octets it holds.
     #[derive(Debug, Clone, PartialEq, Eq)]
     struct Load(usize);
 

@@ -1,4 +1,4 @@
-//! A connection over TLS to one server (RFC 7858), kept for the questions to come.
+//! A TLS connection to one server (RFC 7858), kept open for later questions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,20 +18,20 @@ use tokio_rustls::TlsConnector;
 
 use crate::server::TlsServer;
 
-/// The most questions under way on one connection.
+/// The most questions in progress on one connection.
 const QUESTIONS: usize = 4096;
 
-/// The way to one server. Questions share a connection (RFC 7858 §3.4); one that the server has closed is made again.
+/// The channel to one server. Questions share a connection (RFC 7858 §3.4); if the server has closed it, a new one is made.
 pub(crate) struct Channel {
     server: TlsServer,
     open: tokio::sync::Mutex<Option<Connection>>,
     /// Why the last handshake failed.
     obstacle: Mutex<Option<String>>,
-    /// The longest that one question may take, a handshake included.
+    /// The longest that one question may take, including a handshake.
     patience: Duration,
 }
 
-/// Clones share one connection, which lasts as long as one of them.
+/// Clones share one connection, which stays open as long as one of them exists.
 #[derive(Clone)]
 struct Connection {
     exchange: DnsExchange<TokioRuntimeProvider>,
@@ -65,8 +65,8 @@ impl Channel {
         }
     }
 
-    /// One question. A connection that was open already may be dead without our having heard of it: where nothing came over it
-    /// for half of the time, the question is asked over a new one too.
+    /// Asks one question. A connection that was already open may be dead without our knowing: if nothing arrived on it
+    /// during the first half of the time, the question is also asked over a new one.
     pub(crate) async fn ask(&self, request: DnsRequest) -> Result<DnsResponse, NetError> {
         let (connection, is_new) = self.connection().await?;
         if is_new {
@@ -77,7 +77,7 @@ impl Channel {
         match timeout(self.patience / 2, &mut answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => self.ask_anew(&connection, request).await,
-            // Others were answered: it is the question that takes long.
+            // Others were answered, so it is this question that takes long.
             Err(_) if connection.answers() != before => answer.await,
             Err(_) => {
                 let again: BoxFuture<'_, _> = Box::pin(self.ask_anew(&connection, request));
@@ -104,7 +104,7 @@ impl Channel {
         })
     }
 
-    /// The open connection, or a new one and true. Who asks meanwhile waits for the one handshake.
+    /// The open connection, or a new one and `true`. Concurrent callers wait for the same handshake.
     async fn connection(&self) -> Result<(Connection, bool), NetError> {
         let mut open = self.open.lock().await;
         if let Some(connection) = &*open {
@@ -118,7 +118,7 @@ impl Channel {
         Ok((made, true))
     }
 
-    /// Asks nothing more over a connection. Who waits for an answer there still may.
+    /// Sends nothing more over a connection. Those waiting for an answer on it may go on waiting.
     async fn forget(&self, dead: &Connection) {
         let mut open = self.open.lock().await;
         if open.as_ref().is_some_and(|connection| connection.is(dead)) {
@@ -139,7 +139,7 @@ impl Channel {
             .with_timeout(self.patience)
             .with_max_active_requests(QUESTIONS);
         let (exchange, background) = DnsExchange::from_stream(questions);
-        // It ends with the connection or with the last who may ask.
+        // It ends with the connection or when the last handle for asking is dropped.
         tokio::spawn(background);
         Ok(Connection {
             exchange,

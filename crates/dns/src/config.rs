@@ -1,4 +1,4 @@
-//! How look-ups are made, and who decides it where the administrator does not.
+//! How look-ups are made, and who validates if the administrator does not say.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,9 +13,9 @@ use crate::{Server, TrustAnchors};
 /// Who validates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// This process, up to its trust anchors, behind any upstream that passes DNSSEC records on.
+    /// This process validates, up to its trust anchors; any upstream that passes DNSSEC records on will do.
     Validate,
-    /// A resolver on loopback or over TLS whose AD bit is believed (RFC 4035 §4.9.3).
+    /// A resolver on loopback or over TLS validates, and its AD bit is believed (RFC 4035 §4.9.3).
     TrustAd,
 }
 
@@ -24,33 +24,33 @@ pub enum Mode {
 pub struct ResolverConfig {
     /// Who validates.
     pub mode: Mode,
-    /// The servers to ask, in order. Where there are none, all look-ups fail.
+    /// The servers to ask, in order. If there are none, all look-ups fail.
     pub servers: Vec<Server>,
     /// Where validation ends. Not used with [`Mode::TrustAd`].
     pub trust_anchors: TrustAnchors,
-    /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say,
-    /// except below a trust anchor that is closer.
-    /// Not used with [`Mode::TrustAd`]: there the resolver has its own.
+    /// Negative trust anchors (RFC 7646): these names and all below them are insecure whatever their signatures say, except
+    /// below a closer trust anchor. Not used with [`Mode::TrustAd`]: there the resolver has its own.
     pub domain_insecure: Vec<Domain>,
-    /// The deadline of one look-up, with all aliases and all keys on the way.
+    /// The deadline of one look-up, including all aliases and all keys on the way.
     pub timeout: Duration,
-    /// For how many answers there is room: [`OCTETS_OF_ENTRY`] for each, keys and delegations included, and 1 MiB in all at
-    /// least. Large answers take the room of several. 0: nothing is kept.
+    /// How many answers fit into the cache: [`OCTETS_OF_ENTRY`] for each, keys and delegations included, and at least 1 MiB
+    /// in all. A large answer takes the room of several. 0: nothing is kept.
     pub cache_entries: usize,
-    /// The most UDP and TCP sockets that look-ups may have open at once, three each; further look-ups wait for their turn. What
-    /// tests of the servers and connections over TLS need is not among them: three sockets, and two a server.
+    /// The most UDP and TCP sockets that look-ups may have open at once, three each; further look-ups wait for their turn.
+    /// Not included are the sockets for tests of the servers and for connections over TLS: three sockets, and two per
+    /// server.
     pub sockets: usize,
 }
 
 /// The room for one answer of ordinary size, in octets.
 pub const OCTETS_OF_ENTRY: usize = 200;
-/// The least room that is of any use.
+/// The smallest cache that is of any use.
 const LEAST_OCTETS: usize = 1024 * 1024;
 
-/// Why a resolver cannot be made: the administrator's to mend.
+/// Why a resolver cannot be made: the administrator must fix it.
 #[derive(Debug, Clone, Error)]
 pub enum ResolverError {
-    /// Believing the AD bit needs a channel that nobody else can write to (RFC 4035 §4.9.3).
+    /// The AD bit may be believed only over a channel that nobody else can write to (RFC 4035 §4.9.3).
     #[error(
         "trust-ad believes {0}, which is neither on loopback nor reached over TLS; use a validating resolver there, or mode = \"validate\""
     )]
@@ -87,8 +87,8 @@ impl ResolverConfig {
 }
 
 impl Mode {
-    /// Whether these servers may be asked in this mode. One that cannot be trusted voids the whole list: it is asked when the
-    /// others are silent.
+    /// Whether these servers may be used in this mode. One that cannot be trusted makes the whole list unusable, because it
+    /// would be asked when the others do not answer.
     pub(crate) fn check(self, servers: &[Server]) -> Result<(), ResolverError> {
         let stranger = match self {
             Self::Validate => None,
@@ -101,7 +101,7 @@ impl Mode {
     }
 }
 
-/// What `mode = "auto"` chose, and why. Whether the resolver really validates is for the self-test to see.
+/// What `mode = "auto"` chose, and why. Whether the resolver really validates is checked by the self-test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     /// The mode.
@@ -115,13 +115,13 @@ pub struct Choice {
 pub enum Reason {
     /// `options trust-ad` is set and every server is on loopback.
     TrustAdOnLoopback,
-    /// The system's own statement that its resolver may be believed is missing.
+    /// There is no `options trust-ad`, the system's own statement that its resolver may be believed.
     NoTrustAdOption,
     /// There are no servers.
     NoServers,
     /// This server is elsewhere.
     NotLoopback(IpAddr),
-    /// This address is known for forwarders that do not validate by themselves.
+    /// This address is known to belong to forwarders that do not validate themselves.
     Forwarder(IpAddr),
 }
 
@@ -145,7 +145,7 @@ const FORWARDERS: [Ipv4Addr; 3] = [
 ];
 
 impl Mode {
-    /// What `auto` means on a system with this `resolv.conf`.
+    /// What `auto` chooses on a system with this `resolv.conf`.
     pub fn choose(resolv_conf: &ResolvConf) -> Choice {
         let servers = resolv_conf
             .name_servers

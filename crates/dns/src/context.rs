@@ -1,4 +1,4 @@
-//! Where a look-up failed: at which question, in which zone, at which server.
+//! Where a look-up failed: for which question, in which zone, at which server.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const NAME: usize = 100;
 pub(crate) struct Context {
     /// The name and type that were asked for.
     pub(crate) question: Option<(Name, RecordType)>,
-    /// The zone whose keys or proofs it is about.
+    /// The zone whose keys or proofs are concerned.
     pub(crate) zone: Option<Name>,
     /// Who was asked.
     pub(crate) server: Option<Arc<str>>,
@@ -35,7 +35,7 @@ impl Context {
         server.map_or_else(|| "the DNS server".to_owned(), shortened)
     }
 
-    /// The zone, in a sentence that names the question.
+    /// The zone, for a sentence that names the question.
     pub(crate) fn zone(&self) -> String {
         match (&self.zone, &self.question) {
             (Some(zone), Some((name, _))) if zone == name => "the zone".to_owned(),
@@ -44,7 +44,7 @@ impl Context {
         }
     }
 
-    /// The zone, in a sentence that does not.
+    /// The zone, for a sentence that does not name the question.
     pub(crate) fn zone_alone(&self) -> String {
         match (&self.zone, &self.question) {
             (Some(zone), _) => named(zone),
@@ -62,7 +62,7 @@ fn named(zone: &Name) -> String {
     }
 }
 
-/// A name without its final dot; of a very long one the beginning and the end.
+/// A name without its final dot; if very long, only its beginning and end.
 pub(crate) fn shown(name: &Name) -> String {
     let text = written(name);
     shortened(text.strip_suffix('.').unwrap_or("."))

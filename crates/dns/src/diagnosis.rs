@@ -1,4 +1,4 @@
-//! What failed when a look-up failed, and where: for people to read. Nothing is decided by it.
+//! What failed in a look-up, and where: for people to read. No decision depends on it.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use crate::extended::ExtendedError;
 use crate::flaw::Flaw;
 use crate::outage::Outage;
 
-/// What failed, at which question, in which zone, at which server, as far as each is known. Its words are printable ASCII and at
-/// most a few hundred octets long.
+/// What failed, for which question, in which zone, at which server, as far as each is known. The text is printable ASCII and
+/// at most a few hundred octets long.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnosis {
     pub(crate) problem: Option<Problem>,
     pub(crate) context: Context,
     /// What that server said.
     pub(crate) extended: Option<ExtendedError>,
-    /// Whether the fault is on our own side.
+    /// Whether the fault is ours.
     pub(crate) is_ours: bool,
 }
 

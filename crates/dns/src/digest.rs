@@ -1,13 +1,13 @@
-//! Which key a DS record is about (RFC 4034 §5).
+//! Which key a DS record refers to (RFC 4034 §5).
 
 use hickory_proto::dnssec::Verifier as _;
 use hickory_proto::dnssec::rdata::{DNSKEY, DS};
 use hickory_proto::rr::Name;
 
-/// The most digests that are compared for one key.
+/// The most digests that are compared with one key.
 const DIGESTS_OF_KEY: usize = 4;
 
-/// Whether one of the DS records is about this key.
+/// Whether one of the DS records refers to this key.
 pub(crate) fn is_named<'a>(key: &DNSKEY, zone: &Name, delegation: impl IntoIterator<Item = &'a DS>) -> bool {
     let Ok(tag) = key.calculate_key_tag() else {
         return false;

@@ -9,7 +9,7 @@ use hickory_proto::rr::rdata::opt::EdnsOption;
 const EXTENDED_ERROR: u16 = 15;
 /// Its codes for failed validation: bogus, expired, not yet valid, DNSKEY missing, RRSIGs missing; NSEC missing.
 const VALIDATION_FAILED: [u16; 6] = [6, 7, 8, 9, 10, 12];
-/// Its codes for servers that cannot be reached: no reachable authority, network error.
+/// Its codes for unreachable servers: no reachable authority, network error.
 const OUT_OF_REACH: [u16; 2] = [22, 23];
 /// The most characters of a server's text that are passed on.
 const TEXT: usize = 100;
@@ -43,7 +43,7 @@ const MEANINGS: [&str; 25] = [
     "Invalid Data",
 ];
 
-/// An Extended DNS Error (RFC 8914). Nothing vouches for it (its §6), so it decides nothing but how a SERVFAIL is called.
+/// An Extended DNS Error (RFC 8914). It is not authenticated (its §6), so it only decides how a SERVFAIL is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtendedError {
     code: u16,
@@ -52,17 +52,17 @@ pub struct ExtendedError {
 }
 
 impl ExtendedError {
-    /// The first of a message that has any.
+    /// The first one in a message, if there is any.
     pub(crate) fn of(message: &Message) -> Option<Self> {
         options(message).next()
     }
 
-    /// Whether any in a message says that those who know were not reached.
+    /// Whether one in a message says that the authoritative servers were not reached.
     pub(crate) fn says_out_of_reach(message: &Message) -> bool {
         options(message).any(|error| OUT_OF_REACH.contains(&error.code))
     }
 
-    /// Whether any in a message says that validation failed.
+    /// Whether one in a message says that validation failed.
     pub(crate) fn says_bogus(message: &Message) -> bool {
         options(message).any(|error| VALIDATION_FAILED.contains(&error.code))
     }

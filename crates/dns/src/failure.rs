@@ -1,4 +1,4 @@
-//! Why a look-up gave no answer: the cause, and behind it what failed, where.
+//! Why a look-up gave no answer: the cause, and in detail what failed and where.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::diagnosis::{Diagnosis, Problem};
 use crate::extended::ExtendedError;
 use crate::flaw::Flaw;
 
-/// Why a look-up gave no answer. What is decided rests on the cause alone, and two of the same cause are equal: the rest is for
-/// people.
+/// Why a look-up gave no answer. Decisions depend on the cause alone, and two failures with the same cause are equal: the
+/// rest is for people.
 #[derive(Debug, Clone)]
 pub struct NoAnswer {
     /// The cause.
     pub cause: LookupFailure,
-    /// What failed, as far as it is known. Shared, for failures are kept and copied.
+    /// What failed, as far as it is known. Shared, because failures are cached and copied.
     diagnosis: Option<Arc<Diagnosis>>,
 }
 
@@ -29,24 +29,24 @@ impl NoAnswer {
         }
     }
 
-    /// A failed validation and what failed.
+    /// A failed validation with what was wrong.
     pub(crate) fn bogus(flaw: Flaw) -> Self {
         Self::new(LookupFailure::Bogus, flaw)
     }
 
-    /// The same problem under another cause.
+    /// The same problem with another cause.
     pub(crate) fn called(self, cause: LookupFailure) -> Self {
         Self { cause, ..self }
     }
 
-    /// Another cause and problem in the same place.
+    /// Another cause and problem at the same place.
     pub(crate) fn because(self, cause: LookupFailure, problem: impl Into<Problem>) -> Self {
         let problem = problem.into();
         self.with(|diagnosis| diagnosis.problem = Some(problem))
             .called(cause)
     }
 
-    /// Says which question it was. Who is nearer to the problem has said it already, and that stands.
+    /// Adds which question it was. If code closer to the problem has already said so, that is kept.
     pub(crate) fn about(self, name: &Name, record_type: RecordType) -> Self {
         self.with(|diagnosis| {
             diagnosis
@@ -56,14 +56,14 @@ impl NoAnswer {
         })
     }
 
-    /// Says in which zone it was; likewise.
+    /// Adds which zone it was; likewise.
     pub(crate) fn in_zone(self, zone: &Name) -> Self {
         self.with(|diagnosis| {
             diagnosis.context.zone.get_or_insert_with(|| zone.clone());
         })
     }
 
-    /// Says which server it was; likewise.
+    /// Adds which server it was; likewise.
     pub(crate) fn at_server(self, server: &Arc<str>) -> Self {
         self.with(|diagnosis| {
             let known = &mut diagnosis.context.server;
@@ -76,7 +76,7 @@ impl NoAnswer {
         self.with(|diagnosis| diagnosis.extended = diagnosis.extended.take().or(extended))
     }
 
-    /// The fault is on our own side: whatever was asked about is not to be blamed.
+    /// The fault is ours: the name that was asked about is not to blame.
     pub(crate) fn ours(self) -> Self {
         self.with(|diagnosis| diagnosis.is_ours = true)
     }
@@ -90,19 +90,19 @@ impl NoAnswer {
         }
     }
 
-    /// What failed, where: plain words in printable ASCII, not long. Nothing where there is no more to say than the cause does.
+    /// What failed and where: a short text in printable ASCII. `None` if the cause says it all.
     pub fn reason(&self) -> Option<&Diagnosis> {
         self.diagnosis
             .as_deref()
             .filter(|diagnosis| diagnosis.says_something())
     }
 
-    /// What the server that refused said about it, where it did.
+    /// What the refusing server said about it, if it did.
     pub fn extended(&self) -> Option<&ExtendedError> {
         self.diagnosis.as_ref()?.extended.as_ref()
     }
 
-    /// Whether our own resolver is at fault rather than what was asked about.
+    /// Whether our own resolver is at fault rather than the name that was asked about.
     pub fn is_ours(&self) -> bool {
         self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.is_ours)
     }

@@ -3,7 +3,7 @@
 use mail::{Domain, LookupFailure};
 use thiserror::Error;
 
-/// What is wrong, in the words of the alarm.
+/// What is wrong, worded as in the alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
     /// No servers are configured.
@@ -15,7 +15,7 @@ pub enum Fault {
     /// No server answers, because of this server's certificate or handshake.
     #[error("no secure channel to the DNS server {0}")]
     NoChannel(String),
-    /// The servers answer, and leave out the signatures that were asked for.
+    /// The servers answer, but without the signatures that were requested.
     #[error(
         "the DNS servers leave out DNSSEC signatures: nothing can be validated behind them; use other servers"
     )]
@@ -23,12 +23,12 @@ pub enum Fault {
     /// The root is not secure for the resolver that is to be believed.
     #[error("the resolver does not validate: it answers for the signed root without the AD bit")]
     NotValidating,
-    /// The root's signatures are there and do not lead to the trust anchor.
+    /// The root's signatures are there, but do not validate up to the trust anchor.
     #[error(
         "the root does not validate up to the trust anchor ({0}): wrong anchor, wrong clock, or somebody in between"
     )]
     Root(LookupFailure),
-    /// A name that should be secure is answered otherwise.
+    /// A name that should be secure is answered as insecure.
     #[error("{0} should be secure and is insecure")]
     Insecure(Domain),
     /// A name that should be secure is not answered.
@@ -53,7 +53,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether no look-up can succeed because of it, whatever is asked for.
+    /// Whether every look-up fails because of it.
     pub fn stops_everything(&self) -> bool {
         match self {
             Self::NoServers
@@ -64,13 +64,13 @@ impl Fault {
             | Self::Root(_)
             | Self::Insecure(_)
             | Self::BogusAnswered(_) => true,
-            // Those names may be at fault, and other servers are asked.
+            // The names themselves may be at fault, and other servers are asked.
             Self::Failed { .. } | Self::OfOne { .. } => false,
         }
     }
 
-    /// Whether answers come that validation would have refused or marked. If it is another that validates, nothing that it says
-    /// can be used; if it is we, its consequences are in the status of each answer already.
+    /// Whether we get answers that a validator would have refused or marked. If another host validates, none of its answers
+    /// can be used; if we validate, the status of each answer already reflects this.
     pub fn refutes(&self) -> bool {
         match self {
             Self::NotValidating | Self::Insecure(_) | Self::BogusAnswered(_) => true,

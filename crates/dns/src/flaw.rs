@@ -12,33 +12,33 @@ pub(crate) enum Flaw {
     Expired(Timestamp),
     /// A signature begins then.
     NotYetValid(Timestamp),
-    /// A signature does not fit what is signed.
+    /// A signature does not match what is signed.
     WrongSignature {
-        /// The key that made it, or is said to have.
+        /// The key that made it, or is claimed to have made it.
         key_tag: u16,
     },
-    /// A signature by a key that is not among the zone's.
+    /// A signature by a key that the zone does not have.
     NoSuchKey {
         /// Which key that would be.
         key_tag: u16,
     },
-    /// No signature where there must be one.
+    /// A required signature is missing.
     NoSignature,
-    /// No key of the zone has a digest that its DS records give.
+    /// No key of the zone has a digest that its DS records list.
     NoKeyMatchesDs,
     /// No key of the zone is one that the trust anchor names.
     NoKeyMatchesAnchor,
-    /// The key that the DS records or the anchor name did not sign the key set.
+    /// The key named by the DS records or the anchor did not sign the key set.
     KeysNotSigned,
-    /// That something is absent is not proved.
+    /// A claimed absence is not proved.
     NoProofOfAbsence,
-    /// What is said to be absent is proved to be there.
+    /// What is claimed to be absent is proved to exist.
     ProvedToExist,
-    /// That nothing closer than the wildcard exists is not proved.
+    /// There is no proof that nothing closer than the wildcard exists.
     NoProofOfWildcard,
-    /// NSEC3 with more iterations than are computed.
+    /// NSEC3 with more iterations than we compute.
     TooManyIterations,
-    /// The server that is believed to validate refuses, and has the data when it is asked not to validate.
+    /// The server that validates for us refuses, but has the data when asked not to validate.
     RefusedByServer,
 }
 
@@ -102,7 +102,7 @@ impl Flaw {
     }
 }
 
-/// The moment within 68 years of `now` that a serial number of seconds means.
+/// The time within 68 years of `now` that a serial number in seconds stands for.
 pub(crate) fn nearest(now: i64, serial: u32) -> Option<Timestamp> {
     let low = u32::try_from(now.rem_euclid(1 << 32)).ok()?;
     // The difference modulo 2^32, read as a signed number.

@@ -1,4 +1,4 @@
-//! Questions under way: who asks the same meanwhile waits for the one answer.
+//! Questions in progress: callers that ask the same question share one answer.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,7 +17,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         Self(Mutex::default())
     }
 
-    /// Runs `ask`, or waits for the one who already does. If that one gives up, the next waiter asks in its place.
+    /// Runs `ask`, or waits for the caller that already does. If that one gives up, the next waiter asks instead.
     pub(crate) async fn share<F: Future<Output = V>>(&self, key: &K, ask: impl FnOnce() -> F) -> V {
         let cell = Arc::clone(self.under_way().entry(key.clone()).or_default());
         let seat = Seat {
@@ -33,7 +33,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     }
 }
 
-/// One asker. With an answer, or with the last asker, the question is no longer under way.
+/// One caller. Once there is an answer, or the last caller is gone, the question is no longer in progress.
 struct Seat<'a, K: Hash + Eq + Clone, V: Clone> {
     flights: &'a Flights<K, V>,
     key: &'a K,
@@ -46,7 +46,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Drop for Seat<'_, K, V> {
         let ours = under_way
             .get(self.key)
             .is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        // Two owners are the map and this seat.
+        // The two owners are the map and this seat.
         if ours && (self.cell.initialized() || Arc::strong_count(&self.cell) <= 2) {
             under_way.remove(self.key);
         }

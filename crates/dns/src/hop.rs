@@ -1,4 +1,4 @@
-//! One question and what stands at exactly the name asked about.
+//! One question and the records at exactly the name asked about.
 
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, Query, ResponseCode};
@@ -9,7 +9,7 @@ use crate::NoAnswer;
 use crate::extended::ExtendedError;
 use crate::outage::Outage;
 
-/// What one name holds, with its status. Aliases are followed by the caller, one hop at a time.
+/// The records of one name, with their status. The caller follows aliases, one hop at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Hop {
     pub(crate) security: Security,
@@ -27,8 +27,8 @@ pub(crate) enum Finding {
     NxDomain,
 }
 
-/// Reads a NOERROR or NXDOMAIN message. Only records at the name asked for count; whatever else the message carries about
-/// other names is not looked at (RFC 7672 §2.1.3: the target is asked about by itself).
+/// Reads a NOERROR or NXDOMAIN message. Only records at the name asked for count; whatever the message says about other
+/// names is ignored (RFC 7672 §2.1.3: the target is asked about separately).
 pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32), NoAnswer> {
     let records = at_owner(message, question.name(), question.query_type());
     if !records.is_empty() {
@@ -48,7 +48,7 @@ pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32)
                 ..
             },
         ] => return Ok((Finding::Alias(target.0.clone()), *ttl)),
-        // A name has one alias at most (RFC 2181 §10.1).
+        // A name has at most one alias (RFC 2181 §10.1).
         _ => {
             let several = NoAnswer::new(LookupFailure::Malformed, Outage::SeveralAliases);
             return Err(several.about(question.name(), question.query_type()));
@@ -67,11 +67,11 @@ pub(crate) fn at_owner<'a>(message: &'a Message, name: &Name, record_type: Recor
     message.answers.iter().filter(here).collect()
 }
 
-/// How long an absence may be kept (RFC 2308 §5), in seconds; at most three hours as its §5 advises.
+/// How long an absence may be cached (RFC 2308 §5), in seconds; at most three hours, as its §5 advises.
 pub(crate) fn negative_ttl(message: &Message, name: &Name) -> u32 {
     const LONGEST: u32 = 3 * 3600;
     let proofs = message.authorities.iter().filter(|record| {
-        // The proof may end before the SOA does (RFC 9077 §3).
+        // The proof may expire before the SOA does (RFC 9077 §3).
         matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3)
     });
     let proofs = proofs.map(|record| record.ttl).min().unwrap_or(LONGEST);
@@ -82,8 +82,8 @@ pub(crate) fn negative_ttl(message: &Message, name: &Name) -> u32 {
     soa.unwrap_or(0).min(proofs).min(LONGEST)
 }
 
-/// Whether the types at a name say that it does not exist: NXNAME, and beside it none but those of the denial itself
-/// (RFC 9824 §2).
+/// Whether the types at a name say that it does not exist: NXNAME, and otherwise only the types of the denial itself (RFC
+/// 9824 §2).
 pub(crate) fn says_no_name(types: &RecordTypeSet) -> bool {
     const NXNAME: u16 = 128;
     let beside = [RecordType::NSEC, RecordType::RRSIG];
@@ -94,8 +94,8 @@ pub(crate) fn says_no_name(types: &RecordTypeSet) -> bool {
             .all(|known| known == nxname || beside.contains(&known))
 }
 
-/// Whether a message that is secure as a whole says by the record of the name itself that it does not exist, though with the
-/// RCODE of one that does (RFC 9824 §2).
+/// Whether a message that is secure as a whole says, by the record of the name itself, that the name does not exist,
+/// although its RCODE is that of an existing name (RFC 9824 §2).
 pub(crate) fn is_denied_compactly(message: &Message, name: &Name) -> bool {
     message.authorities.iter().any(|record| match &record.data {
         RData::DNSSEC(DNSSECRData::NSEC(nsec)) => record.name == *name && says_no_name(nsec.type_set()),
@@ -103,10 +103,10 @@ pub(crate) fn is_denied_compactly(message: &Message, name: &Name) -> bool {
     })
 }
 
-/// What a message means that is no answer.
+/// The failure that a message without an answer stands for.
 pub(crate) fn failure_of(message: &Message) -> NoAnswer {
     let (cause, outage) = match u16::from(message.metadata.response_code) {
-        // A referral: the server neither knows nor asks those who do.
+        // A referral: the server does not know the answer and does not ask those who do.
         0 => (LookupFailure::Malformed, Outage::Referral),
         2 => (LookupFailure::Servfail, Outage::Refused("SERVFAIL".to_owned())),
         number => {
@@ -117,7 +117,7 @@ pub(crate) fn failure_of(message: &Message) -> NoAnswer {
     NoAnswer::new(cause, outage).said(ExtendedError::of(message))
 }
 
-/// The names of the codes as IANA registers them (RFC 6895 §2.3, RFC 7873 §8).
+/// The names of the codes as registered by IANA (RFC 6895 §2.3, RFC 7873 §8).
 fn mnemonic(code: u16) -> Option<&'static str> {
     Some(match code {
         1 => "FORMERR",
@@ -141,7 +141,7 @@ fn mnemonic(code: u16) -> Option<&'static str> {
     })
 }
 
-/// Whether the message answers the question, as opposed to refusing to or to naming others who might.
+/// Whether the message answers the question, rather than refusing it or referring to other servers.
 pub(crate) fn is_answer(message: &Message, question: &Query) -> bool {
     match message.metadata.response_code {
         ResponseCode::NoError => !is_referral(message, question),
@@ -150,8 +150,8 @@ pub(crate) fn is_answer(message: &Message, question: &Query) -> bool {
     }
 }
 
-/// Whether a message points to the servers of a zone and says nothing itself: it has an NS RRset and no SOA beside it, where
-/// NODATA has both or neither or the SOA alone (RFC 2308 §2.2). A resolver that is asked to find the answer owes no such.
+/// Whether a message is only a referral to a zone's servers: it has an NS RRset and no SOA beside it, while NODATA has both,
+/// neither, or only the SOA (RFC 2308 §2.2). A resolver that is asked to find the answer should not send one.
 fn is_referral(message: &Message, question: &Query) -> bool {
     let has = |wanted| {
         message

@@ -10,7 +10,7 @@ use mail::{Domain, Security};
 use crate::asked::TlsaFound;
 use crate::{Answer, Lookup, NoAnswer, Resolver};
 
-/// Whether TLSA records matter at all; with DANE off they are not asked for.
+/// Whether TLSA records are needed at all; with DANE off they are not asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsaQuestion {
     /// Ask where the addresses allow it.
@@ -30,7 +30,7 @@ pub enum AddressFamily {
     Ipv6,
 }
 
-/// What is known of a host before any connection.
+/// What is known about a host before any connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostFindings {
     /// Its addresses.
@@ -41,27 +41,27 @@ pub struct HostFindings {
     pub answers: Answers,
 }
 
-/// Each answer that was waited for, in the order of the questions. Nothing is decided by them: they are for people to read.
+/// Each answer that was waited for, in the order of the questions. No decision depends on them: they are for people to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answers {
-    /// IPv6 addresses, where they are wanted.
+    /// IPv6 addresses, if they are wanted.
     pub ipv6: Option<Lookup<IpAddr>>,
-    /// IPv4 addresses, where they are wanted.
+    /// IPv4 addresses, if they are wanted.
     pub ipv4: Option<Lookup<IpAddr>>,
-    /// TLSA records, at each candidate for the base domain that was asked.
+    /// TLSA records, for each candidate for the base domain that was asked about.
     pub tlsa: Vec<(Domain, Lookup<dane::TlsaRecord>)>,
 }
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
-    /// No family gave addresses and at least one look-up failed.
+    /// Neither family has addresses, and at least one look-up failed.
     Unresolvable(NoAnswer),
-    /// There are none. Secure only if the absence is secure for each family asked for.
+    /// There are no addresses. Secure only if the absence is secure for each family asked for.
     Absent(Security),
     /// At least one.
     Found {
-        /// The families in turn, IPv6 first, as long as there are of both (RFC 8305 §4), each in the order received.
+        /// The two families alternate, IPv6 first, as long as both have some (RFC 8305 §4); each is in the order received.
         addresses: Vec<IpAddr>,
         /// How securely they are known.
         security: HostSecurity,
@@ -70,12 +70,12 @@ pub enum Addresses {
     },
 }
 
-/// How securely a host's addresses are known, as far as TLSA records depend on it. Ordered: the later, the more secure.
+/// How secure a host's addresses are, as far as TLSA records depend on it. Ordered: later means more secure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostSecurity {
     /// Not at all: TLSA records are not asked for.
     Insecure,
-    /// The addresses are insecure and were reached through an alias that itself is secure: the name before it may have records.
+    /// The addresses are insecure, but were reached through a secure alias: the name before it may have records.
     SecureAlias,
     /// At least one family is secure all the way.
     Secure,
@@ -84,22 +84,22 @@ pub enum HostSecurity {
 /// The TLSA records of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tlsa {
-    /// Not wanted, or the addresses did not allow it.
+    /// Not wanted, or ruled out by the addresses.
     NotAsked,
-    /// A look-up gave no answer: the host must not be connected to (RFC 7672 §2.1.2).
+    /// The look-up gave no answer: the host must not be connected to (RFC 7672 §2.1.2).
     Failed(NoAnswer),
     /// None, or insecure ones only.
     Absent,
     /// Secure ones.
     Found {
-        /// The TLSA base domain: the candidate that had them, also where `_<port>._tcp` there is an alias.
+        /// The TLSA base domain: the candidate that had the records, even if `_<port>._tcp` there is an alias.
         base: Domain,
-        /// The records, at least one, and what each is good for. Shared with all others who asked.
+        /// The records, at least one, and the usability of each. Shared with all others who asked.
         set: Arc<TlsaSet>,
     },
 }
 
-/// Looks up a host: addresses first, of both families at once, and TLSA records only after them (RFC 7672 §2.2.2).
+/// Looks up a host: first the addresses of both families at once, and only then the TLSA records (RFC 7672 §2.2.2).
 pub async fn discover(
     resolver: &Resolver,
     host: &Domain,
@@ -138,7 +138,7 @@ impl Answers {
     }
 }
 
-/// Puts the families together: one that failed does not spoil the other.
+/// Combines the families: if one failed, the other can still be used.
 fn gather(host: &Domain, answers: &Answers) -> Addresses {
     let (mut found, mut absence, mut failure) = (Vec::new(), Security::Secure, None::<NoAnswer>);
     for answer in [&answers.ipv6, &answers.ipv4].into_iter().flatten() {
@@ -149,7 +149,7 @@ fn gather(host: &Domain, answers: &Answers) -> Addresses {
             Err(_) => {}
         }
     }
-    // The most secure family speaks for the host: every address is then tried under what its TLSA records demand.
+    // The most secure family decides for the host: its TLSA records then apply to every address.
     let Some(best) = found.iter().copied().max_by_key(|answer| host_security(answer)) else {
         return failure.map_or(Addresses::Absent(absence), Addresses::Unresolvable);
     };
@@ -160,7 +160,7 @@ fn gather(host: &Domain, answers: &Answers) -> Addresses {
     }
 }
 
-/// One address of each family, then the next of each: whoever tries only the first few tries both families.
+/// Alternates between the families, so that trying only the first few addresses tries both families.
 fn in_turn(families: &[&[IpAddr]]) -> Vec<IpAddr> {
     let longest = families.iter().map(|family| family.len()).max().unwrap_or(0);
     let each = |position| families.iter().filter_map(move |family| family.get(position));
@@ -176,7 +176,7 @@ fn host_security(answer: &Answer<IpAddr>) -> HostSecurity {
     }
 }
 
-/// The TLSA base domains to try, in order (RFC 7672 §2.2.3): never a name in the middle of a chain of aliases.
+/// The TLSA base domains to try, in order (RFC 7672 §2.2.3); never a name in the middle of a chain of aliases.
 fn base_candidates(host: &Domain, addresses: &Addresses) -> Vec<Domain> {
     let Addresses::Found {
         security, expanded, ..
@@ -192,7 +192,7 @@ fn base_candidates(host: &Domain, addresses: &Addresses) -> Vec<Domain> {
     }
 }
 
-/// The first candidate with secure records is the base domain; the others are not consulted.
+/// The first candidate with secure records is the base domain; the others are not asked about.
 async fn search(resolver: &Resolver, port: u16, candidates: Vec<Domain>, answers: &mut Answers) -> Tlsa {
     if candidates.is_empty() {
         return Tlsa::NotAsked;
@@ -208,7 +208,7 @@ async fn search(resolver: &Resolver, port: u16, candidates: Vec<Domain>, answers
             {
                 return Tlsa::Found { base, set };
             }
-            // Insecure records mean as much as none: the next candidate.
+            // Insecure records count as none: the next candidate is tried.
             Ok(_) => {}
         }
     }

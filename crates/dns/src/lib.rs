@@ -1,8 +1,8 @@
 //! DNS look-ups, each with its DNSSEC status.
 //!
-//! A relay that enforces DANE must know of every answer whether it is secure, insecure or none at all (RFC 7672 §2.1). This
-//! crate turns the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security) and
-//! [`LookupFailure`](mail::LookupFailure) at one place; a [`NoAnswer`] adds what failed, where. A tour:
+//! A relay that enforces DANE must know for every answer whether it is secure, insecure or missing (RFC 7672 §2.1). This
+//! crate translates the statuses of the DNS library, or of a validating resolver nearby, into [`Security`](mail::Security)
+//! and [`LookupFailure`](mail::LookupFailure) in one place; a [`NoAnswer`] adds what failed and where. A tour:
 //!
 //! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), what the system says of them
 //!    ([`resolv_conf`]), where validation ends ([`anchor`]).
@@ -12,13 +12,14 @@
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong (`fault`). A server whose AD bit is
 //!    to be believed must show it before its first answer counts, and after each that comes without the bit (`belief`).
 //!
-//! Inside, `lookups` is the way of one look-up: its `cache`, its hops; `state` is what may change meanwhile. `asked` says in which form an answer is
-//! wanted and how much of it is used, `weight` what it takes in memory. Each hop is one question: `hop` reads
-//! what stands at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD bit; `upstream`
-//! asks the servers, over a `channel` those with TLS. `places` bounds how much of this is under way at once, with the `sockets` of
-//! each look-up. `algorithm` says which signatures count, `digest` which key a DS record is about, `question` which
-//! types can be asked for, `presentation` how names and data are written. Why there is no answer is said in a `diagnosis`: a
-//! `flaw` of signatures and proofs, or an `outage`, where it was (`context`), and what the server wrote (`extended`).
+//! Inside, `lookups` makes one look-up with its `cache` and its hops; `state` is what may change meanwhile. `asked` says in
+//! which form an answer is wanted and how much of it is used, `weight` how much memory it takes. Each hop is one question:
+//! `hop` reads what exists at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD
+//! bit; `upstream` asks the servers, those with TLS over a `channel`. `places` limits how much of this is in progress at
+//! once, together with the `sockets` of each look-up. `algorithm` says which signatures count, `digest` which key a DS
+//! record refers to, `question` which types can be asked for, `presentation` how names and data are written. A `diagnosis`
+//! says why there is no answer: a `flaw` of signatures and proofs, or an `outage`, with where it was (`context`) and what
+//! the server wrote (`extended`).
 //!
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 

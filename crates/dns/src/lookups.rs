@@ -1,4 +1,4 @@
-//! The way of one look-up: the cache, the gate, aliases followed hop by hop, and one deadline around everything.
+//! One look-up: the cache, the limit on concurrent look-ups, aliases followed hop by hop, and one deadline for everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,32 +30,33 @@ use crate::{
 
 /// More aliases than this in a row are taken for a loop (RFC 7672 §2.1.3 asks for a limit and names none).
 const MAX_ALIASES: usize = 12;
-/// How long a failed look-up is not made again (RFC 2308 §7.1 allows five minutes; a mended zone shall be seen at once).
+/// For how long a failed look-up is not repeated (RFC 2308 §7.1 allows five minutes; a repaired zone shall be noticed at
+/// once).
 const FAILURE_LIFE: Duration = Duration::from_secs(5);
-/// The longest that an answer is kept, however long its TTL.
+/// The longest time that an answer is kept, however long its TTL.
 const ANSWER_LIFE: Duration = Duration::from_hours(24);
 
-/// How an answer is kept and handed out.
+/// What is cached and returned.
 type Kept = Result<Found, NoAnswer>;
 
-/// A look-up made for several at once.
+/// A look-up made for several callers at once.
 #[derive(Clone)]
 struct Made {
     answer: Kept,
-    /// It failed because the walk of whoever made it was over, and says nothing for others.
+    /// It failed because its caller's walk had used up its budget, which means nothing for other callers.
     is_over: bool,
 }
 
 /// Everything behind a [`crate::Resolver`].
 pub(crate) struct Lookups {
     state: ArcSwap<State>,
-    /// The self-tests for which look-ups wait.
+    /// The self-tests that look-ups wait for.
     expectations: Expectations,
     answers: TimedCache<Asked, Kept>,
     under_way: Flights<Asked, Made>,
     places: Places,
     doubt: Doubt,
-    /// What the last self-test found, if it was such that nothing can be looked up.
+    /// What the last self-test found, if it means that nothing can be looked up.
     fault: ArcSwapOption<Fault>,
     config: ResolverConfig,
 }
@@ -78,7 +79,7 @@ impl Lookups {
         self.state.load().mode
     }
 
-    /// Answers do not outlive the validator that they came from.
+    /// Answers are dropped together with the validator that they came from.
     pub(crate) fn set_mode(&self, mode: Mode) -> Result<(), ResolverError> {
         mode.check(&self.state.load().servers)?;
         let before = self.state.rcu(|state| State {
@@ -91,7 +92,7 @@ impl Lookups {
         Ok(())
     }
 
-    /// Nothing is kept that other servers said or showed.
+    /// Everything that other servers said or showed is dropped.
     pub(crate) fn set_servers(&self, mode: Mode, servers: Vec<Server>) -> Result<(), ResolverError> {
         let config = ResolverConfig {
             mode,
@@ -119,7 +120,7 @@ impl Lookups {
         self.state.load().trusting.clone()
     }
 
-    /// Forgets all answers where a server has lost the belief that it had; whether that is so.
+    /// Drops all answers if a server has lost our trust; returns whether it did.
     pub(crate) fn forget_what_the_refuted_said(&self) -> bool {
         let lost = self.state.load().upstream.take_losses();
         if lost {
@@ -141,7 +142,7 @@ impl Lookups {
         }
     }
 
-    /// Whether they are others than before. Nothing that was found with those is kept.
+    /// Returns whether they differ from the previous ones. Then everything found with those is dropped.
     pub(crate) fn set_trust_anchors(&self, anchors: &TrustAnchors) -> bool {
         if self.state.load().validator.anchors() == anchors {
             return false;
@@ -176,7 +177,7 @@ impl Lookups {
         self.state.load().validator.flush(&trees);
     }
 
-    /// The hosts that the MX records of a name lead to, as far as an answer is kept.
+    /// The hosts that the MX records of a name lead to, if an answer is cached.
     fn known_exchangers(&self, name: &Name) -> Vec<Name> {
         let asked = to_domain(name).map(Asked::Mx);
         let known = asked.ok().and_then(|asked| self.answers.get(&asked));
@@ -189,7 +190,7 @@ impl Lookups {
             .filter_map(|record| match &record.exchange {
                 Exchange::Name(host) => to_name(host).ok(),
                 Exchange::Invalid(written) => absolute(written),
-                // A null MX (RFC 7505) names no host, and all names are below the root.
+                // A null MX (RFC 7505) names no host, and every name is below the root.
                 Exchange::Root | Exchange::Address(_) => None,
             });
         hosts.collect()
@@ -208,7 +209,7 @@ impl Lookups {
                 }
                 return known;
             }
-            // In a box: whoever finds the answer kept, which is most, does without the room for making it.
+            // Boxed, so that the usual case, a cached answer, does not need the space for a whole look-up.
             let asking = || Box::pin(self.make(&asked, walk));
             let made = self.under_way.share(&asked, asking).await;
             if !made.is_over || walk.is_over() {
@@ -248,7 +249,7 @@ impl Lookups {
             Err(_) => FAILURE_LIFE,
         };
         self.answers.insert(asked.clone(), result.clone(), life);
-        // Looked at after the insertion: whoever changes the state changes it first and clears the cache then.
+        // Checked after the insertion: whoever changes the state changes it first and clears the cache afterwards.
         if !Arc::ptr_eq(&state, &self.state.load()) || state.upstream.losses() != losses {
             self.answers.remove(asked);
         }
@@ -258,10 +259,10 @@ impl Lookups {
         result
     }
 
-    /// A failure while our own resolver is known to fail is put down to that.
+    /// While our own resolver is known to fail, failures are attributed to it.
     fn attributed(&self, failure: NoAnswer) -> NoAnswer {
         match &*self.fault.load() {
-            // That the root is the first to fail says less.
+            // That the root fails first says less.
             Some(fault) => {
                 let cause = failure.cause.clone();
                 let fault = Outage::SelfTest(Box::new(Fault::clone(fault)));
@@ -284,7 +285,7 @@ impl Lookups {
             .map_err(|failure| failure.about(&question.0, question.1))
     }
 
-    /// The status of the root where we validate; secure where no anchor is above it, for then it shows nothing.
+    /// The status of the root if we validate; secure if there is no anchor for it, because then it shows nothing.
     pub(crate) async fn validated_root(&self) -> Result<Security, NoAnswer> {
         if !self.state.load().validator.reaches(&Name::root()) {
             return Ok(Security::Secure);
@@ -293,7 +294,7 @@ impl Lookups {
         Ok(answer.security)
     }
 
-    /// The answer as we validate it, whatever the mode, past cache and expectations.
+    /// The answer as we validate it, whatever the mode, bypassing cache and expectations.
     pub(crate) async fn validated(&self, name: &Name, record_type: RecordType) -> Lookup<RData> {
         let state = State {
             mode: Mode::Validate,
@@ -322,7 +323,7 @@ impl Lookups {
         has_signatures(&reply, &question)
     }
 
-    /// Follows aliases to the end. Each hop is looked up by itself, so each has its own status.
+    /// Follows aliases to the end. Each hop is looked up separately, so each has its own status.
     async fn follow(
         &self,
         state: &State,
@@ -397,7 +398,7 @@ impl Lookups {
     }
 }
 
-/// So many others are under way that there is no place for this one.
+/// Too many other look-ups are in progress for this one to get a place.
 fn no_turn(asked: &Asked) -> NoAnswer {
     let failure = NoAnswer::new(LookupFailure::Timeout, Outage::NoTurn(TURN)).ours();
     match asked.question() {
@@ -406,9 +407,9 @@ fn no_turn(asked: &Asked) -> NoAnswer {
     }
 }
 
-/// Names that nobody is asked about, because nothing in the DNS can stand there: `.onion` (RFC 7686 §2), `.invalid` (RFC 6761
-/// §6.4) and `localhost` (§6.3). The last does not lead to this machine either: as the host of a stranger's MX record, where it
-/// often says that there is no mail service, it would have us deliver to ourselves.
+/// Names that no server is asked about, because they cannot exist in the DNS: `.onion` (RFC 7686 §2), `.invalid` (RFC 6761
+/// §6.4) and `localhost` (§6.3). `localhost` is not resolved to this machine either: it is often the host in a stranger's MX
+/// record, to say that there is no mail service, and we would deliver to ourselves.
 fn is_not_in_dns(name: &Name) -> bool {
     const OUTSIDE: [&[u8]; 3] = [b"onion", b"invalid", b"localhost"];
     name.iter()

@@ -9,18 +9,18 @@ use crate::{Data, Exchange, MxRecord, NoAnswer, Resolver};
 /// The result of the MX look-up of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MxFinding {
-    /// No answer: the hosts are not known, and nothing else is tried in their place (RFC 7672 §2.1.2).
+    /// There was no answer: the hosts are not known, and nothing else is tried instead (RFC 7672 §2.1.2).
     Failed(NoAnswer),
-    /// The domain says that it takes no mail (RFC 7505).
+    /// The domain says that it accepts no mail (RFC 7505).
     NullMx(Security),
-    /// The domain does not exist, or the name to which its aliases lead (RFC 6604 §3).
+    /// The domain, or the name that its aliases lead to, does not exist (RFC 6604 §3).
     NxDomain {
         /// The status of that absence.
         security: Security,
         /// The name that does not exist.
         missing: Domain,
     },
-    /// No MX records: the domain itself, unexpanded, is the host (RFC 5321 §5.1).
+    /// There are no MX records: the domain itself, unexpanded, is the host (RFC 5321 §5.1).
     NoData {
         /// The status of that absence.
         security: Security,
@@ -29,7 +29,7 @@ pub enum MxFinding {
     Records {
         /// The status of the records and of all aliases on the way.
         security: Security,
-        /// The next-hop domain with all aliases followed, a reference identifier of its own (RFC 7672 §3.2.2).
+        /// The next-hop domain with all aliases followed, which is a reference identifier too (RFC 7672 §3.2.2).
         expanded: Domain,
         /// By preference; equal preferences in the order received. Shared with all others who asked.
         exchanges: Arc<[MxRecord]>,
@@ -63,7 +63,8 @@ pub async fn discover(resolver: &Resolver, domain: &Domain) -> MxFinding {
     }
 }
 
-/// The records that name a host, if any does. A "." beside real hosts breaks RFC 7505 §3; the hosts are what the domain must mean.
+/// The records that name a host, if there are any. A "." beside real hosts violates RFC 7505 §3; the domain must mean the
+/// hosts.
 fn hosts(exchanges: Arc<[MxRecord]>) -> Option<Arc<[MxRecord]>> {
     let is_host = |record: &&MxRecord| record.exchange != Exchange::Root;
     match exchanges.iter().filter(is_host).count() {

@@ -1,4 +1,4 @@
-//! What can stand between a question and an answer.
+//! What can come between a question and an answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,33 +12,33 @@ use crate::fault::Fault;
 pub(crate) enum Outage {
     /// Nothing came within this time.
     NoReply(Duration),
-    /// The server cannot be spoken to; the words are the system's or the TLS library's.
+    /// The server cannot be reached; the words are those of the system or the TLS library.
     NoConnection(String),
-    /// A response code that is no answer, by its name.
+    /// A response code that is not an answer, by its name.
     Refused(String),
-    /// What came cannot be read, or is about something else.
+    /// The response cannot be read, or is about something else.
     Unreadable,
-    /// What came points to other servers.
+    /// The response refers to other servers.
     Referral,
-    /// More records than this, of which none may be left out.
+    /// More records than this limit, and none may be left out.
     TooManyRecords(usize),
-    /// Records of more octets than this, of which none may be left out.
+    /// Records of more octets than this limit, and none may be left out.
     TooManyOctets(usize),
     /// Several aliases at one name.
     SeveralAliases,
-    /// Data that does not have the form of its type.
+    /// Data that does not have the format of its type.
     UnreadableData,
-    /// More aliases in a row than are followed.
+    /// More aliases in a row than we follow.
     Aliases(usize),
-    /// More questions or signatures than one look-up may cost.
+    /// The look-up would cost more questions or signature checks than allowed.
     TooMuchWork,
-    /// The look-up as a whole did not finish within this time.
+    /// The look-up as a whole did not finish in this time.
     Overdue(Duration),
-    /// So many look-ups were under way that this one had no turn within this time.
+    /// So many look-ups were in progress that this one could not start in this time.
     NoTurn(Duration),
     /// What the test of our own resolver found.
     SelfTest(Box<Fault>),
-    /// Nothing is known yet of the resolver that is to be believed.
+    /// The resolver that is to be believed has not been tested yet.
     NotYetTested,
 }
 
@@ -88,7 +88,7 @@ impl Outage {
     }
 }
 
-/// In seconds, with a decimal where it is needed.
+/// In seconds, with a decimal where needed.
 fn seconds(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;
     match tenths % 10 {

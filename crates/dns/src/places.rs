@@ -1,8 +1,8 @@
-//! How much may be under way at once: look-ups, the sockets of each, and large answers in hand.
+//! Limits on what is in progress at once: look-ups, the sockets of each, and large answers in memory.
 //!
-//! Strangers decide how many names there are to look up, how long their servers take, and how much these answer. So each look-up
-//! takes a place before its own time begins, and has few sockets; what it has read of a large answer takes room of which there is
-//! little. Whoever waits for a place keeps nothing from others.
+//! Strangers decide how many names there are to look up, how long their servers take, and how large the answers are. So each
+//! look-up takes a place before its own time starts, and has only a few sockets; a large answer needs room in memory, of
+//! which there is little. Whoever waits for a place holds nothing that others need.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// The sockets that one look-up may have open at once: for a question, for the same once more where no answer comes, and for a key
+/// The sockets that one look-up may have open at once: for a question, for its repetition if no answer comes, and for a key
 /// that is needed meanwhile.
 const SOCKETS: usize = 3;
-/// How long a look-up waits for its place.
+/// How long a look-up waits for a place.
 pub(crate) const TURN: Duration = Duration::from_secs(30);
-/// TCP connections at once, so many of the sockets: each may bring an answer of 64 KiB, which takes some twenty times as much once
-/// it is read.
+/// The most TCP connections at once (they count as sockets too): each may bring an answer of 64 KiB, which takes some twenty
+/// times as much once it is parsed.
 const STREAMS: usize = 16;
-/// An answer of more octets is large. With signatures and proofs, ordinary ones take up to 4 KiB.
+/// An answer of more octets is large. Ordinary ones take up to 4 KiB, with signatures and proofs.
 const LARGE: usize = 8 * 1024;
-/// How much of large answers is in hand at once, in KiB as they came: eight of the largest.
+/// How much of large answers may be parsed at once, in KiB as received: eight of the largest.
 const ROOM: usize = 512;
-/// Large answers that wait for room, as they came: 4 MiB of the largest. What comes beyond them is lost.
+/// The most large answers that wait for room, unparsed: 4 MiB of the largest. Answers beyond that are dropped.
 const WAITING: usize = 64;
 
 const NO_ROOM: NetError = NetError::Message("no room for a large answer");
@@ -40,7 +40,7 @@ pub(crate) struct Places {
     shared: Arc<Shared>,
 }
 
-/// What look-ups share beside their number.
+/// What look-ups share beside their limit.
 struct Shared {
     streams: Semaphore,
     room: Arc<Semaphore>,
@@ -57,7 +57,7 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    /// For look-ups with at most `sockets` sockets together.
+    /// For look-ups with at most `sockets` sockets in all.
     pub(crate) fn new(sockets: usize) -> Self {
         Self {
             look_ups: Arc::new(Semaphore::new((sockets / SOCKETS).max(1))),
@@ -65,7 +65,7 @@ impl Places {
         }
     }
 
-    /// A place, once one is free; nothing if that takes longer than [`TURN`].
+    /// A place, once one is free; `None` if that takes longer than [`TURN`].
     pub(crate) async fn enter(&self) -> Option<Place> {
         let permit = timeout(TURN, Arc::clone(&self.look_ups).acquire_owned()).await;
         let permit = permit.ok()?.ok()?;
@@ -93,8 +93,7 @@ impl Place {
         }
     }
 
-    /// A place beside all others, for questions of our own: however many look-ups there are, it can be seen whether the servers
-    /// answer.
+    /// An extra place, for our own questions: however many look-ups there are, we can check whether the servers answer.
     pub(crate) fn aside() -> Self {
         Self::new(&Arc::default(), None)
     }
@@ -104,7 +103,7 @@ impl Place {
         PLACE.scope(Arc::new(self), task).await
     }
 
-    /// The place in which this task is, if it is in one.
+    /// The place that this task holds, if any.
     pub(crate) fn here() -> Option<Arc<Self>> {
         PLACE.try_with(Arc::clone).ok()
     }
@@ -114,19 +113,19 @@ impl Place {
         Arc::clone(&self.sockets)
     }
 
-    /// Does something with a TCP connection, one of few at a time.
+    /// Does something with a TCP connection, of which there are only a few at a time.
     pub(crate) async fn with_stream<F: Future>(&self, task: F) -> F::Output {
-        // None only if the semaphore were closed, which never happens.
+        // `None` only if the semaphore were closed, which never happens.
         let _stream = self.shared.streams.acquire().await.ok();
         task.await
     }
 
-    /// Takes an answer in hand. If it is large, there must be room first, which it takes to the end of the look-up.
+    /// Accepts an answer for parsing. If it is large, it first needs room, which it keeps until the look-up ends.
     pub(crate) async fn take(&self, answer: DnsResponse) -> Result<DnsResponse, NetError> {
         if answer.as_buffer().len() <= LARGE {
             return Ok(answer);
         }
-        // It waits as it came, which is by far the smaller form.
+        // It waits unparsed, which is by far the smaller form.
         let octets = answer.into_buffer();
         let kib = u32::try_from(octets.len().div_ceil(1024)).unwrap_or(u32::MAX);
         {
@@ -138,7 +137,7 @@ impl Place {
 
     async fn make_room(&self, kib: u32) -> Result<(), NetError> {
         let all = Arc::clone(&self.shared.room);
-        // Who has room already does not wait for more: others with some may do the same.
+        // Whoever already has room does not wait for more: others who have some might do the same.
         let more = if self.room().is_some() {
             all.try_acquire_many_owned(kib).map_err(|_| NO_ROOM)?
         } else {
@@ -195,7 +194,7 @@ mod tests {
         let late = places.enter().await.unwrap();
         assert!(late.take(answer(LARGE)).now_or_never().unwrap().is_ok());
         assert!(late.take(answer(LARGE + 1)).now_or_never().is_none());
-        // With one large answer in hand nobody waits for room for another.
+        // While only one large answer is in progress, nobody waits for room for another.
         let holder = full.pop().unwrap();
         let another = holder.take(answer(LARGE + 1)).now_or_never();
         assert!(another.unwrap().is_err());

@@ -23,7 +23,7 @@ pub(crate) fn presented(data: &RData) -> String {
     }
 }
 
-/// A name whose labels may have any octet: what is not printable as the number of the octet in decimal digits.
+/// A name whose labels may contain any octet: an unprintable one is written as its number in decimal digits.
 pub(crate) fn written(name: &Name) -> String {
     let mut text = String::new();
     for label in name {
@@ -63,7 +63,7 @@ fn quoted(octets: &[u8]) -> String {
     text
 }
 
-/// Data of a type without a form of its own (RFC 3597 §5).
+/// Data of a type that has no presentation form of its own (RFC 3597 §5).
 fn generic(octets: &[u8]) -> String {
     let mut text = format!("\\# {}", octets.len());
     for (index, octet) in octets.iter().enumerate() {

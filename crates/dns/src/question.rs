@@ -3,7 +3,7 @@
 use hickory_proto::rr::RecordType;
 use thiserror::Error;
 
-/// A question that cannot be asked: the user's mistake.
+/// A question that cannot be asked: a mistake of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuestionError {
     /// Not a domain name.
@@ -12,7 +12,8 @@ pub enum QuestionError {
     /// Not a record type.
     #[error("`{0}` is no record type")]
     Type(String),
-    /// A type that asks for several record sets at once, or for what has no signature of its own: no answer could have a status.
+    /// A type that asks for several record sets at once, or for something that is never signed: no answer could have a
+    /// status.
     #[error("`{0}` cannot be looked up: only types whose records are signed can")]
     Unsigned(String),
 }
@@ -26,7 +27,7 @@ pub(crate) fn to_type(text: &str) -> Result<RecordType, QuestionError> {
     });
     let wanted = match (number, name.as_str()) {
         (Some(number), _) => RecordType::from(number),
-        // Kinds of questions that no record is of.
+        // Question types for which there are no records.
         (None, "IXFR" | "OPT") => return Err(QuestionError::Unsigned(text.to_owned())),
         (None, name) => name.parse().map_err(|_| QuestionError::Type(text.to_owned()))?,
     };
@@ -37,8 +38,8 @@ pub(crate) fn to_type(text: &str) -> Result<RecordType, QuestionError> {
     }
 }
 
-/// Whether records of the type can have a signature: not signatures themselves (RFC 4034 §3), and not types that exist in
-/// questions or messages only (RFC 6895 §3.1).
+/// Whether records of the type can be signed. That excludes signatures themselves (RFC 4034 §3), and types that exist only
+/// in questions or messages (RFC 6895 §3.1).
 fn is_signed(record_type: RecordType) -> bool {
     let signatures = [RecordType::SIG, RecordType::RRSIG];
     let unreal = matches!(u16::from(record_type), 0 | 41 | 128..=255);

@@ -1,4 +1,4 @@
-//! The library's names and record data into ours, at one place.
+//! Converts the library's names and record data into ours, in one place.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ pub(crate) fn to_name(domain: &Domain) -> Result<Name, LookupFailure> {
     absolute(domain.as_str()).ok_or(LookupFailure::Malformed)
 }
 
-/// The names that can be asked about; no other can be looked up anyway.
+/// The names that can be asked about; no others can be looked up anyway.
 pub(crate) fn to_names(domains: &[Domain]) -> Vec<Name> {
     domains.iter().filter_map(|domain| to_name(domain).ok()).collect()
 }
@@ -25,7 +25,7 @@ pub(crate) fn absolute(text: &str) -> Option<Name> {
     Some(name)
 }
 
-/// A name as a domain. What is no domain name cannot be asked about, compared or logged safely.
+/// A name as a domain. Anything that is not a domain name cannot safely be asked about, compared or logged.
 pub(crate) fn to_domain(name: &Name) -> Result<Domain, LookupFailure> {
     Domain::parse(&name.to_ascii()).map_err(|_| LookupFailure::Malformed)
 }

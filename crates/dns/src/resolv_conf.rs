@@ -1,22 +1,22 @@
-//! resolv.conf, read as the C library does (resolv.conf(5), glibc's `res_init`): what it does not know is passed over, and so
-//! are words behind an address, octets that are no text, and name servers after the third.
+//! resolv.conf, read as the C library does (resolv.conf(5), glibc's `res_init`): unknown entries are skipped, and so are
+//! words after an address, octets that are not text, and name servers after the third.
 //!
-//! A server that is missing in its list would stop all mail, so nothing here is an error; what was passed over is told.
+//! A server missing from the list could stop all mail, so nothing here is an error; what was skipped is reported.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many name servers count (glibc's MAXNS).
 const NAME_SERVERS: usize = 3;
-/// How much of what was passed over is told: so many places, and of each so many characters.
+/// How much of what was skipped is reported: this many places, and this many characters of each.
 const TOLD: usize = 4;
 const CHARACTERS: usize = 40;
 /// The longest name of a network interface, in octets (Linux's IFNAMSIZ, less its end).
 const INTERFACE: usize = 15;
 
-/// Directives that concern search lists and the like: known, and of no meaning for mail.
+/// Directives for search lists and the like: known, but irrelevant for mail.
 const OTHER_DIRECTIVES: [&str; 3] = ["domain", "search", "sortlist"];
-/// Options of the C library's own resolver. Those that end in a colon have a number behind it.
+/// Options of the C library's own resolver. Those that end in a colon are followed by a number.
 const OTHER_OPTIONS: [&str; 14] = [
     "attempts:",
     "debug",
@@ -35,12 +35,12 @@ const OTHER_OPTIONS: [&str; 14] = [
 ];
 const MORE_OPTIONS: [&str; 4] = ["single-request-reopen", "timeout:", "use-vc", "strict-error"];
 
-/// What a resolv.conf says, as far as it concerns us.
+/// The parts of a resolv.conf that concern us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResolvConf {
     /// The name servers, in order, three at most.
     pub name_servers: Vec<NameServer>,
-    /// Whether `options trust-ad` is there: the system's own statement that these servers may be believed.
+    /// Whether there is `options trust-ad`: the system's own statement that these servers may be believed.
     pub trust_ad: bool,
     /// What was passed over.
     pub passed_over: PassedOver,
@@ -55,7 +55,7 @@ pub struct NameServer {
     pub scope: Option<String>,
 }
 
-/// What was passed over: the first few places in words, and how many there are.
+/// What was skipped: the first few places in words, and how many there are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PassedOver {
     told: Vec<String>,
@@ -141,8 +141,8 @@ fn interface(name: &str) -> Option<String> {
     is_name.then(|| name.to_owned())
 }
 
-/// An IPv4 address in any form that `inet_aton` takes: one to four numbers, decimal, octal or hexadecimal, of which the last
-/// fills the octets that are left.
+/// An IPv4 address in any form that `inet_aton` accepts: one to four numbers, decimal, octal or hexadecimal, the last of
+/// which fills the remaining octets.
 fn ipv4(word: &str) -> Option<Ipv4Addr> {
     let numbers: Vec<u32> = word.split('.').map(number).collect::<Option<_>>()?;
     let (last, octets) = numbers.split_last()?;
@@ -163,7 +163,7 @@ fn number(text: &str) -> Option<u32> {
         None if text.len() > 1 && text.starts_with('0') => (text, 8),
         None => (text, 10),
     };
-    // A sign is a digit to nobody but Rust.
+    // Only Rust accepts a sign before the digits.
     let first = digits.chars().next()?;
     first
         .is_digit(radix)

@@ -1,4 +1,4 @@
-//! The questions that can be asked, and what of the resolver can be changed while it runs.
+//! The questions that can be asked, and what can be changed about the resolver while it runs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,20 +21,21 @@ use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Ser
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///
-/// With [`Mode::TrustAd`] each server is believed for what it has shown itself. Before it is asked anything, and after each answer
-/// that comes without AD, it must set AD on the signed root; otherwise answers without AD could not be told from insecure
-/// ones. Where no server shows that, and from one that a [self-test](crate::self_test) has found out, every look-up fails as
-/// [`Indeterminate`](mail::LookupFailure::Indeterminate): mail waits and is not sent unprotected.
+/// With [`Mode::TrustAd`] each server is believed only for what it has shown itself. Before it is asked anything, and after
+/// each answer that comes without AD, it must set AD on the signed root; otherwise answers without AD could not be told from
+/// insecure ones. If no server shows that, every look-up fails as [`Indeterminate`](mail::LookupFailure::Indeterminate), and
+/// so does a look-up at a server in which a [self-test](crate::self_test) found a fault: mail waits and is not sent
+/// unprotected.
 ///
-/// There may be no servers, as where the system does not name any yet: then all look-ups fail, until [`Self::set_servers`]
-/// names some.
+/// There may be no servers, for example while the system does not name any yet: then all look-ups fail until
+/// [`Self::set_servers`] names some.
 ///
-/// What its look-ups may cost is limited, each by itself. Those that belong together, because one destination leads to them all, are
-/// to be made with one [`Self::for_one_destination`]: then they have a limit together, too.
+/// The cost of each look-up is limited. Look-ups that belong together, because they are for one destination, should be made
+/// with one [`Self::for_one_destination`]: then a common limit applies as well.
 #[derive(Clone)]
 pub struct Resolver {
     lookups: Arc<Lookups>,
-    /// Nothing where each look-up is by itself.
+    /// `None` if each look-up stands alone.
     walk: Option<Walk>,
 }
 
@@ -48,9 +49,9 @@ impl Resolver {
         })
     }
 
-    /// The same resolver for all look-ups to which one destination leads: its MX records, and of each host the addresses and TLSA
-    /// records. However its zones are made, no more is asked and checked for them all than is reasonable for one destination; what
-    /// exceeds that fails as [`Indeterminate`](mail::LookupFailure::Indeterminate).
+    /// The same resolver for all look-ups for one destination: its MX records, and the addresses and TLSA records of each
+    /// host. However its zones are set up, no more is asked and checked for all of them than is reasonable for one
+    /// destination; what exceeds that fails as [`Indeterminate`](mail::LookupFailure::Indeterminate).
     #[must_use]
     pub fn for_one_destination(&self) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl Resolver {
         }
     }
 
-    /// What the look-ups for the destination have cost so far; nothing is counted where each is by itself.
+    /// What the look-ups for the destination have cost so far; nothing is counted if each look-up stands alone.
     pub fn cost(&self) -> Cost {
         self.walk.as_ref().map(Walk::cost).unwrap_or_default()
     }
@@ -74,20 +75,22 @@ impl Resolver {
         self.lookups.mode()
     }
 
-    /// Has another validate from now on. What was learnt from the one before is forgotten; where nothing changes, nothing is.
+    /// Changes who validates. What was learnt from the previous validator is dropped; if nothing changes, nothing is
+    /// dropped.
     pub fn set_mode(&self, mode: Mode) -> Result<(), ResolverError> {
         self.lookups.set_mode(mode)
     }
 
-    /// Replaces the negative trust anchors (RFC 7646) of [`ResolverConfig::domain_insecure`]. Answers at or below a name that is
-    /// new or no longer among them are forgotten, and those that came there over an alias. With [`Mode::TrustAd`] they have no
-    /// effect but a [doubt](Self::doubted) of the mode.
+    /// Replaces the negative trust anchors (RFC 7646) of [`ResolverConfig::domain_insecure`]. Answers at or below a name
+    /// that was added or removed are dropped, including those that led there through an alias. With [`Mode::TrustAd`] they
+    /// only raise a [doubt](Self::doubted) about the mode.
     pub fn set_domain_insecure(&self, names: &[Domain]) {
         self.lookups.set_domain_insecure(&to_names(names));
     }
 
-    /// Replaces the trust anchors of [`ResolverConfig::trust_anchors`], and tells whether they are others than before: then
-    /// all that was found with those is forgotten; what is under way ends as it began, and is not kept. An empty set is refused.
+    /// Replaces the trust anchors of [`ResolverConfig::trust_anchors`], and returns whether they differ from the previous
+    /// ones: then everything found with those is dropped; look-ups in progress finish with the old ones and are not cached.
+    /// An empty set is refused.
     pub fn set_trust_anchors(&self, anchors: &TrustAnchors) -> Result<bool, ResolverError> {
         if anchors.is_empty() {
             return Err(ResolverError::NoTrustAnchors);
@@ -95,12 +98,12 @@ impl Resolver {
         Ok(self.lookups.set_trust_anchors(anchors))
     }
 
-    /// Asks other servers from now on, in this mode. Nothing is kept that those before said or showed.
+    /// Uses other servers from now on, in this mode. Everything that the previous ones said or showed is dropped.
     pub fn set_servers(&self, mode: Mode, servers: Vec<Server>) -> Result<(), ResolverError> {
         self.lookups.set_servers(mode, servers)
     }
 
-    /// Has look-ups wait, each within its deadline, for a self-test that is about to begin, until the value is dropped.
+    /// Makes look-ups wait, each within its deadline, for a self-test that is about to begin, until the value is dropped.
     pub fn expect_self_test(&self) -> Expected {
         self.lookups.expect_self_test()
     }
@@ -110,17 +113,17 @@ impl Resolver {
         self.lookups.has_domain_insecure()
     }
 
-    /// Ends when many look-ups in a row have failed, or something else calls for a self-test. For one task to wait on.
+    /// Returns when many look-ups in a row have failed, or something else calls for a self-test. For a single waiting task.
     pub async fn doubted(&self) {
         self.lookups.doubted().await;
     }
 
-    /// Why a server over TLS could not be spoken to when that was last tried, with its name: for people to read.
+    /// Why the last attempt to reach a server over TLS failed, with its name: for people to read.
     pub fn obstacle(&self) -> Option<String> {
         self.lookups.obstacle()
     }
 
-    /// The servers that are asked, in their order: for people to read.
+    /// The servers in use, in their order: for people to read.
     pub fn servers(&self) -> Vec<String> {
         self.lookups.servers()
     }
@@ -151,17 +154,17 @@ impl Resolver {
         Ok(self.tlsa_found(port, base).await?.answer)
     }
 
-    /// The same, and what each record is good for.
+    /// The same, with the usability of each record.
     pub(crate) async fn tlsa_found(&self, port: u16, base: &Domain) -> Result<TlsaFound, NoAnswer> {
         self.lookup(Asked::Tlsa(port, base.clone())).await?.tlsa()
     }
 
-    /// Any type at any name, the root (`.`) included, with the records in their presentation form. Types are named by their
+    /// Any type at any name, including the root (`.`), with the records in their presentation form. Types are given by their
     /// mnemonics or as `TYPE` with a number (RFC 3597 §5), in any case.
     pub async fn text(&self, name: &str, record_type: &str) -> Result<Lookup<String>, QuestionError> {
         let owner = match Domain::parse(name) {
             Ok(domain) => absolute(domain.as_str()),
-            // What is no name at all must not become the root by what is added to it.
+            // A text that is not a name must not become the root through the dot that is added.
             Err(_) if name.is_empty() => None,
             Err(_) => absolute(name),
         };
@@ -173,8 +176,8 @@ impl Resolver {
             .and_then(|answer| answer.try_convert(|data| Ok(data.iter().map(presented).collect()))))
     }
 
-    /// Forgets all answers about a name and the names below it, those about the hosts that its MX records name, and the keys on
-    /// the way to them.
+    /// Drops all cached answers about a name and the names below it, those about the hosts that its MX records name, and the
+    /// keys on the way to them.
     pub fn flush(&self, name: &Domain) {
         self.flush_each(std::slice::from_ref(name));
     }
@@ -189,18 +192,18 @@ impl Resolver {
         self.lookups.flush(&[Name::root()]);
     }
 
-    /// The status of the root where we validate, past the cache. Below an anchor elsewhere the root proves nothing, and counts as
-    /// secure.
+    /// The status of the root if we validate, bypassing the cache. If the only anchor is elsewhere, the root proves nothing,
+    /// and counts as secure.
     pub(crate) async fn validated_root(&self) -> Result<Security, NoAnswer> {
         self.lookups.validated_root().await
     }
 
-    /// The SOA at a name where we validate, past the cache.
+    /// The SOA at a name if we validate, bypassing the cache.
     pub(crate) async fn validated_soa(&self, name: &Domain) -> Lookup<RData> {
         self.lookups.validated(&to_name(name)?, RecordType::SOA).await
     }
 
-    /// The algorithms with which the zone of this name is signed, as its DS records say that are secure.
+    /// The algorithms with which the zone of this name is signed, according to its secure DS records.
     pub(crate) async fn algorithms(&self, zone: &Domain) -> Result<Vec<Algorithm>, NoAnswer> {
         let answer = self.lookups.validated(&to_name(zone)?, RecordType::DS).await?;
         Ok(match answer.security {
@@ -214,7 +217,7 @@ impl Resolver {
         self.lookups.signatures_arrive().await
     }
 
-    /// What the last self-test found; nothing if it passed. Failures are put down to it as long as it stands.
+    /// What the last self-test found; `None` if it passed. Failures are attributed to it as long as it stands.
     pub(crate) fn note_fault(&self, fault: Option<&Fault>) {
         self.lookups.note_fault(fault);
     }
@@ -228,7 +231,7 @@ impl Resolver {
         self.lookups.trusting()
     }
 
-    /// Forgets all answers where a server has lost the belief that it had.
+    /// Drops all answers if a server has lost our trust.
     pub(crate) fn forget_what_the_refuted_said(&self) {
         let _ = self.lookups.forget_what_the_refuted_said();
     }

@@ -1,7 +1,7 @@
-//! Does the resolver do what everything here rests on? Asked at start, every few minutes, and after failures.
+//! Checks that the resolver does what everything here depends on. Run at start, every few minutes, and after failures.
 //!
-//! A resolver that does not validate, or an upstream that strips signatures, must raise an alarm that says exactly that: it
-//! defers mail (RFC 7672 §2.1.1), and must never be mended by switching DANE off.
+//! If a resolver does not validate, or an upstream strips signatures, an alarm must say exactly that: mail is deferred (RFC
+//! 7672 §2.1.1), and the remedy must never be to switch DANE off.
 
 use futures_util::future::join_all;
 use mail::{Domain, Security};
@@ -14,19 +14,19 @@ use crate::hop::Finding;
 use crate::trusting::Witness;
 use crate::{Data, Mode, NoAnswer, Resolver};
 
-/// The names to test with, besides the root. One that is found as it should be is enough of each kind: another may have been
-/// changed by its owner, or its servers may be down, and the resolver has shown what it can.
+/// The names to test with, besides the root. One name of each kind that behaves as it should is enough: another may have
+/// been changed by its owner, or its servers may be down, and the resolver has shown what it can do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
-    /// Names in signed zones: whatever is found at them must be secure.
+    /// Names in signed zones: all their records must be secure.
     pub secure: Vec<Domain>,
-    /// Names that are broken on purpose: they must not be answered. One shows nothing that has ceased to exist, as a signed zone
-    /// above it proves, or whose zone is signed with no algorithm that has to count (RFC 9905 §2).
+    /// Names that are broken on purpose: they must not be answered. A name proves nothing if it has ceased to exist, as a
+    /// signed zone above it proves, or if its zone is signed only with algorithms that need not be supported (RFC 9905 §2).
     pub bogus: Vec<Domain>,
 }
 
 impl Names {
-    /// Names that their owners keep up for such tests in the public DNS; of no use below a private trust anchor.
+    /// Names that their owners maintain for such tests in the public DNS; of no use below a private trust anchor.
     pub fn well_known() -> Self {
         let parse = |names: &[&str]| names.iter().filter_map(|name| Domain::parse(name).ok()).collect();
         Self {
@@ -36,20 +36,20 @@ impl Names {
     }
 }
 
-/// Tests the resolver, past its cache, in the mode that it is in; the first fault found.
+/// Tests the resolver in its current mode, bypassing the cache; returns the first fault found.
 pub async fn run(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
     run_as(resolver, resolver.mode(), names).await
 }
 
-/// Tests whether the resolver could work in this mode, whatever mode it is in. As [`Mode::TrustAd`] each server is tested, for
-/// each may be the next to answer a look-up; one that is silent now spoils nothing as long as another answers. What comes of
-/// it stays with the servers: none is believed that was found out.
+/// Tests whether the resolver could work in this mode, whatever its current mode is. For [`Mode::TrustAd`] each server is
+/// tested, because each may be the next to answer a look-up; a server that does not answer now is no problem as long as
+/// another does. The result is kept with the servers: one in which a fault was found is not believed.
 pub async fn run_as(resolver: &Resolver, mode: Mode, names: &Names) -> Result<(), Fault> {
     let result = match mode {
         Mode::TrustAd => believing(resolver, names).await,
         Mode::Validate => validating(resolver, names).await,
     };
-    // In another mode than its own it may fail as it likes.
+    // Failure in a mode other than the current one has no consequences.
     if result.is_ok() || resolver.mode() == mode {
         resolver.note_fault(result.as_ref().err());
     }
@@ -79,15 +79,15 @@ async fn believing(resolver: &Resolver, names: &Names) -> Result<(), Fault> {
     if good { Ok(()) } else { Err(silent) }
 }
 
-/// One server, which is judged by what it does.
+/// Tests one server; the result depends on what it does.
 async fn examine<'a>(witness: &'a Witness<'a>, names: &Names) -> (&'a Witness<'a>, Result<(), Fault>) {
     let result = question(witness, names).await;
     match &result {
         Ok(()) => witness.judge(None),
-        // By its root it is judged at each question.
+        // Its answer for the root is checked with each question.
         Err(Fault::NotValidating) => {}
         Err(fault) if fault.refutes() => witness.judge(Some(fault.clone())),
-        // Silence says nothing about validation: what was known of it stays so.
+        // No answer says nothing about validation: what was known about it remains.
         Err(_) => {}
     }
     (witness, result)
@@ -153,7 +153,8 @@ impl Asked<'_> {
 }
 
 impl Asked<'_> {
-    /// Whether the zone of a name is signed, and with nothing that counts here: another validator may take it for unsigned, too.
+    /// Whether the zone of a name is signed, but only with algorithms that do not count here: another validator may take it
+    /// for unsigned, too.
     async fn has_no_algorithm_that_counts(&self, zone: &Domain) -> bool {
         let algorithms = match self {
             Self::Ourselves(resolver) => resolver.algorithms(zone).await,
@@ -169,7 +170,7 @@ struct Found {
     exists: bool,
 }
 
-/// One secure name is enough. Where there is none, an insecure one says more than one without an answer.
+/// One secure name is enough. If there is none, an insecure one says more than one without an answer.
 async fn secure(names: &[Domain], asked: &Asked<'_>) -> Result<(), Fault> {
     let mut fault = Ok(());
     for name in names {

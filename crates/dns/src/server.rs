@@ -1,4 +1,4 @@
-//! The servers that can be asked, and the way to each.
+//! The servers that can be asked, and how to reach each.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,11 +16,11 @@ pub enum Server {
     Tls(TlsServer),
 }
 
-/// A name server that is spoken to over TLS only. Its certificate must be valid for its name; without that nothing is asked
-/// there, and nothing in clear instead (RFC 8310 §5, "strict").
+/// A name server that is contacted over TLS only. Its certificate must be valid for its name; otherwise nothing is asked
+/// there, not even in clear text (RFC 8310 §5, "strict").
 #[derive(Debug, Clone)]
 pub struct TlsServer {
-    /// Where it listens. The address comes with the configuration: no look-up is needed to reach it.
+    /// Where it listens. The address is in the configuration: no look-up is needed to reach it.
     pub address: SocketAddr,
     /// The name in its certificate (RFC 8310 §8.1).
     pub name: DnsName<'static>,
@@ -37,7 +37,7 @@ impl Server {
         }
     }
 
-    /// Whether nobody else can write its answers: what RFC 4035 §4.9.3 asks for before an AD bit is believed.
+    /// Whether nobody else can forge its answers, which RFC 4035 §4.9.3 requires before an AD bit is believed.
     pub(crate) fn is_secure_channel(&self) -> bool {
         match self {
             Self::Plain(address) => address.ip().to_canonical().is_loopback(),

@@ -1,4 +1,4 @@
-//! Sockets that are counted: each holds one of a number of permits as long as it is open.
+//! Counted sockets: each holds a permit as long as it is open.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Opens sockets for the library, and waits for a permit before each.
+/// Opens sockets for the library, and waits for a permit before opening each.
 #[derive(Clone)]
 pub(crate) struct Counted {
     permits: Arc<Semaphore>,
@@ -34,7 +34,7 @@ impl Counted {
     }
 
     async fn permit(permits: Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
-        // It fails only if the semaphore were closed, which never happens.
+        // This fails only if the semaphore were closed, which never happens.
         permits.acquire_owned().await.map_err(io::Error::other)
     }
 }

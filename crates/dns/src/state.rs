@@ -9,14 +9,15 @@ use crate::upstream::Upstream;
 use crate::validate::Validator;
 use crate::{Mode, ResolverConfig, Server, TrustAnchors};
 
-/// Who is asked, who validates, and what is exempt from it. What was looked up with another state is not kept.
+/// Which servers are asked, who validates, and which names are exempt from validation. Results of look-ups made with an
+/// older state are not cached.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) mode: Mode,
     pub(crate) servers: Vec<Server>,
     pub(crate) insecure: Vec<Name>,
     pub(crate) upstream: Arc<Upstream>,
-    /// One way and the other over the same servers: what these have shown does not depend on the mode.
+    /// The two ways of asking the same servers: what the servers have shown does not depend on the mode.
     pub(crate) trusting: Trusting,
     pub(crate) validator: Arc<Validator>,
 }
@@ -38,8 +39,8 @@ impl State {
         }
     }
 
-    /// Whether nothing is validated at a name: the closest anchor above it, of those that there are, is a negative one. As in
-    /// Unbound, so that an island can be trusted below a zone that is not, and a zone below one that is be exempt.
+    /// Whether nothing is validated at a name: the closest anchor at or above it, if there is one, is a negative one. As in
+    /// Unbound, an island can be trusted below an exempt zone, and a zone below a trusted one can be exempt.
     pub(crate) fn is_exempt(&self, name: &Name) -> bool {
         let above = self.insecure.iter().filter(|zone| zone.zone_of(name));
         let negative = above.map(Name::num_labels).max();
@@ -47,7 +48,7 @@ impl State {
         negative.is_some() && negative >= positive
     }
 
-    /// The same with other trust anchors. Keys, delegations and verdicts on signatures stay with those of before.
+    /// The same with other trust anchors. Keys, delegations and verdicts on signatures stay with the old state.
     pub(crate) fn anchored(&self, anchors: TrustAnchors, octets: usize) -> Self {
         let validator = Validator::new(Arc::clone(&self.upstream), anchors, octets);
         Self {

@@ -1,10 +1,10 @@
-//! Many names at once, each with all that is below it.
+//! Many names at once, each with everything below it.
 
 use std::collections::HashSet;
 
 use hickory_proto::rr::Name;
 
-/// Some names, with those below and those above them.
+/// Some names, with everything below and above them.
 pub(crate) struct Subtrees {
     tops: HashSet<Name>,
     above: HashSet<Name>,
@@ -29,7 +29,7 @@ impl Subtrees {
     }
 }
 
-/// The name itself and all above it, the root included.
+/// The name itself and all names above it, including the root.
 fn with_ancestors(name: &Name) -> impl Iterator<Item = Name> {
     (0..=name.iter().count()).map(|labels| name.trim_to(labels))
 }

@@ -1,10 +1,10 @@
-//! Belief in validating resolvers on loopback or over TLS: the AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
+//! Relies on validating resolvers on loopback or over TLS: the AD bit is the status (RFC 4035 §4.9.3, RFC 6840 §5.8).
 //!
-//! A bit that is set speaks for itself: no server may set it on what it has not found authentic (RFC 4035 §3.2.3), and over a
-//! channel that nobody else can write to it comes from the server. A bit that is clear does not: a server that has ceased to
-//! validate, or never did, leaves it clear on everything. So an answer without it, be it records or an absence, counts once
-//! the same server has set the bit on the signed root, asked about after that answer came. Nothing that one server has shown
-//! counts for another.
+//! A set bit can be relied on: no server may set it on data that it has not found authentic (RFC 4035 §3.2.3), and over a
+//! channel that nobody else can write to it comes from the server. A clear bit cannot: a server that no longer validates, or
+//! never did, leaves it clear on everything. So an answer without it, whether records or an absence, counts only once the
+//! same server has set the bit on the signed root in reply to a question asked after that answer came. What one server has
+//! shown does not count for another.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) struct Trusting {
     upstream: Arc<Upstream>,
 }
 
-/// What one server says, before it is known whether that counts.
+/// What one server says, before it is known whether it counts.
 struct Heard {
     hop: Hop,
     /// When it was there.
@@ -41,7 +41,7 @@ struct Heard {
 enum Passed {
     /// Another may know more.
     On(NoAnswer),
-    /// The server has validated, and refuses: no other overrules that.
+    /// The server has validated and refuses: no other server overrules that.
     Final(NoAnswer),
 }
 
@@ -58,7 +58,7 @@ impl Trusting {
         Self { upstream }
     }
 
-    /// What stands at a name, as the first server says that answers and can be believed.
+    /// The records at a name, according to the first server that answers and can be believed.
     pub(crate) async fn hop(&self, name: &Name, record_type: RecordType) -> Result<Hop, NoAnswer> {
         let mut failure = self.upstream.nobody();
         for (place, server) in self.upstream.in_order() {
@@ -74,7 +74,7 @@ impl Trusting {
         Err(failure)
     }
 
-    /// Each server by itself, for the self-test.
+    /// Each server separately, for the self-test.
     pub(crate) fn witnesses(&self) -> Vec<Witness<'_>> {
         let servers = self.upstream.in_order();
         servers
@@ -86,12 +86,12 @@ impl Trusting {
     }
 
     async fn hop_at(&self, server: &Source, name: &Name, record_type: RecordType) -> Result<Hop, Passed> {
-        // Before the first question: what a server says that has shown nothing yet is not even asked for.
+        // Before the first question: a server that has shown nothing yet is not even asked.
         if !server.credit.has_shown() {
             self.show(server, server.credit.now()).await?;
         }
         let hop = self.answer(server, name, record_type).await?;
-        // Looked at last: a self-test may have found it out meanwhile.
+        // Checked last: a self-test may have found a fault meanwhile.
         match server.credit.distrust() {
             Some(fault) => Err(Passed::On(not_believed(server, fault))),
             None => Ok(hop),
@@ -103,8 +103,8 @@ impl Trusting {
             .hear(server, &Query::query(name.clone(), record_type))
             .await?;
         let heard = match (&heard.hop.finding, heard.hop.security) {
-            // AD speaks for the whole message. Where it is clear, the alias itself may be secure all the same and only its
-            // target insecure: the alias is asked about by itself (RFC 7672 §2.1.3, §2.2.2).
+            // AD is about the whole message. If it is clear, the alias itself may still be secure and only its target
+            // insecure: so the alias is asked about separately (RFC 7672 §2.1.3, §2.2.2).
             (Finding::Alias(_), Security::Insecure) => self.alias(server, name).await?,
             (Finding::Alias(_) | Finding::Records(_) | Finding::NoData | Finding::NxDomain, _) => heard,
         };
@@ -135,7 +135,7 @@ impl Trusting {
             },
             Finding::Alias(_) | Finding::NoData | Finding::NxDomain => None,
         };
-        // The server gave an alias before and gives none now.
+        // The server gave an alias before, but gives none now.
         let target = target.ok_or_else(|| Passed::On(unreadable(server, &question)))?;
         heard.hop.finding = Finding::Alias(target);
         Ok(heard)
@@ -176,10 +176,10 @@ impl Trusting {
         })
     }
 
-    /// Ends well if the server has set AD on the answer to a question asked since that moment.
+    /// Succeeds if the server has set AD on the answer to a question asked since that moment.
     async fn proof(&self, server: &Source, since: Moment) -> Result<(), Unproved> {
         while !server.credit.has_shown_since(since) {
-            // One that is under way may have been asked too early, and then the next counts, which begins after it.
+            // A question in progress may have been asked too early; then the next one counts, which begins after it.
             let proving = server.credit.proving.share(&(), || self.prove(server));
             if proving.await? >= since {
                 break;
@@ -188,7 +188,7 @@ impl Trusting {
         Ok(())
     }
 
-    /// Whether the server validates: the root is signed, so its SOA comes with AD, or the bit means nothing.
+    /// Whether the server validates: the root is signed, so its SOA comes with AD, or else the bit means nothing.
     async fn prove(&self, server: &Source) -> Result<Moment, Unproved> {
         let question = Query::query(Name::root(), RecordType::SOA);
         let asked = server.credit.now();
@@ -197,7 +197,7 @@ impl Trusting {
         if !is_answer(&reply.message, &question) {
             return Err(Unproved::Failed(
                 match self.refusal(server, &question, &reply).await {
-                    // That the root is bogus is no statement about the name.
+                    // A bogus root says nothing about the name.
                     Passed::Final(failure) if failure.cause.is_bogus() => {
                         failure.ours().called(LookupFailure::Indeterminate)
                     }
@@ -217,8 +217,8 @@ impl Trusting {
         }
     }
 
-    /// A refusal, which no other server overrules if it is SERVFAIL and this server shows that it validates: it may have found
-    /// the data bogus and not say so. One that says that it reaches nobody has found nothing.
+    /// A refusal. If it is SERVFAIL and this server shows that it validates, no other server overrules it: it may have found
+    /// the data bogus without saying so. A server that says that it reaches no other server has found nothing.
     async fn overruled_by_none(
         &self,
         server: &Source,
@@ -238,8 +238,9 @@ impl Trusting {
         }
     }
 
-    /// SERVFAIL may be an outage or a failed validation: an extended error tells, or else whether the data is there when the
-    /// same server is asked not to validate. That data is not used. Where silence follows, nobody overrules the server.
+    /// SERVFAIL may be an outage or a failed validation: an extended error tells which, or else whether the data is there
+    /// when the same server is asked not to validate. That data is not used. If there is no answer to that, no other server
+    /// overrules this one.
     async fn refusal(&self, server: &Source, question: &Query, reply: &Reply) -> Passed {
         let refusal = reply.failure(question);
         if reply.message.metadata.response_code != ResponseCode::ServFail {
@@ -275,14 +276,14 @@ impl Witness<'_> {
         self.trusting.proof(self.server, self.server.credit.now()).await
     }
 
-    /// The SOA at a name, whatever is believed of the server.
+    /// The SOA at a name, whether or not the server is believed.
     pub(crate) async fn soa(&self, name: &Domain) -> Result<Hop, NoAnswer> {
         let name = to_name(name)?;
         let answer = self.trusting.answer(self.server, &name, RecordType::SOA).await;
         answer.map_err(Passed::into_failure)
     }
 
-    /// The algorithms with which the zone of this name is signed, as its DS records say that are secure here.
+    /// The algorithms with which the zone of this name is signed, according to its secure DS records.
     pub(crate) async fn algorithms(&self, zone: &Domain) -> Result<Vec<Algorithm>, NoAnswer> {
         let name = to_name(zone)?;
         let answer = self.trusting.answer(self.server, &name, RecordType::DS).await;
@@ -293,7 +294,7 @@ impl Witness<'_> {
         })
     }
 
-    /// Whether it passes the root's signatures on.
+    /// Whether it passes on the root's signatures.
     pub(crate) async fn passes_signatures_on(&self) -> Result<bool, NoAnswer> {
         let question = signed_question();
         let upstream = &self.trusting.upstream;
@@ -301,7 +302,7 @@ impl Witness<'_> {
         has_signatures(&reply, &question)
     }
 
-    /// Why it cannot be spoken to over TLS, if that is so.
+    /// Why it cannot be reached over TLS, if that is so.
     pub(crate) fn obstacle(&self) -> Option<String> {
         self.server.obstacle()
     }
@@ -326,7 +327,8 @@ pub(crate) fn has_signatures(reply: &Reply, question: &Query) -> Result<bool, No
     Ok(answers.any(|record| record.record_type() == RecordType::RRSIG))
 }
 
-/// The worse of two failures in what is told: a refusal says more than silence, and the first of either more than the second.
+/// The more informative of two failures: a refusal says more than no answer, and otherwise the first says more than the
+/// second.
 fn graver(first: NoAnswer, second: NoAnswer) -> NoAnswer {
     if first.cause == LookupFailure::Timeout
         && (second.cause != LookupFailure::Timeout || first.reason().is_none())

@@ -1,4 +1,5 @@
-//! The servers that are asked, over UDP and then TCP or else over TLS. Nothing here knows DNSSEC beyond setting its bits.
+//! The servers that are asked, over UDP and then TCP, or over TLS. This module only sets DNSSEC's bits; it knows nothing
+//! else of DNSSEC.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -26,34 +27,34 @@ use crate::places::Place;
 use crate::sockets::Counted;
 use crate::{NoAnswer, Server};
 
-/// The UDP payload that fits through any path without fragments, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
+/// The UDP payload that fits any path without fragmentation, in octets (RFC 6891 §6.2.5; DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 
-/// The longest time that a record can say it may be kept, in seconds; what is longer counts as none (RFC 2181 §8).
+/// The largest valid TTL, in seconds; a larger one counts as zero (RFC 2181 §8).
 const LONGEST_TTL: u32 = u32::MAX >> 1;
 
-/// After this long without an answer a datagram may have been lost, in milliseconds; a resolver at work often takes as long.
+/// After this long without an answer a datagram may have been lost, in milliseconds; a busy resolver often takes that long.
 const RESEND_AFTER: u64 = 1000;
 
-/// Whether the resolver is to validate. DO is always set: by it a resolver owes us AD and signatures (RFC 4035 §3.2). AD never is:
-/// a server that only copies what it does not understand would seem to have validated.
+/// Whether the resolver is to validate. DO is always set: it obliges a resolver to send AD and signatures (RFC 4035 §3.2).
+/// AD is never set: a server that only copies what it does not understand would seem to have validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
-    /// CD clear: the resolver shall validate and say so.
+    /// CD clear: the resolver is to validate and say so.
     Validated,
-    /// CD set: the data as it is; the validation is ours (RFC 4035 §4.9.2).
+    /// CD set: the data as it is; we validate (RFC 4035 §4.9.2).
     Unchecked,
 }
 
 /// The servers in their order.
 pub(crate) struct Upstream {
     servers: Vec<Source>,
-    /// The server that answered last: a dead one before it costs its time-out once, not for each question.
+    /// The server that answered last: so a dead one before it costs its time-out only once, not for each question.
     preferred: AtomicUsize,
-    /// The longest that one server may take for one question, TCP included.
+    /// The longest that one server may take for one question, including TCP.
     patience: Duration,
     provider: TokioRuntimeProvider,
-    /// How many losses of belief in a server have had their consequences.
+    /// How many losses of trust in a server have been acted on.
     losses_taken: AtomicUsize,
     /// For questions outside look-ups.
     aside: Arc<Place>,
@@ -61,15 +62,15 @@ pub(crate) struct Upstream {
 
 /// A server.
 pub(crate) struct Source {
-    /// What it is called in messages for people.
+    /// Its name in messages for people.
     pub(crate) name: Arc<str>,
-    /// What it has shown of its validation.
+    /// What it has shown about its validation.
     pub(crate) credit: Credit,
     way: Way,
 }
 
 impl Source {
-    /// Why it cannot be spoken to over TLS.
+    /// Why it cannot be reached over TLS.
     pub(crate) fn obstacle(&self) -> Option<String> {
         match &self.way {
             Way::Plain(_) => None,
@@ -78,7 +79,7 @@ impl Source {
     }
 }
 
-/// What a server sent, be it an answer or a refusal.
+/// What a server sent, whether an answer or a refusal.
 pub(crate) struct Reply {
     pub(crate) message: Message,
     /// The server, for people to read.
@@ -86,7 +87,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// What the reply means if it is no answer.
+    /// The failure that the reply stands for if it is not an answer.
     pub(crate) fn failure(&self, question: &Query) -> NoAnswer {
         failure_of(&self.message)
             .about(question.name(), question.query_type())
@@ -101,7 +102,7 @@ enum Way {
 }
 
 impl Upstream {
-    /// `deadline` is that of a whole look-up: even if the last server is the only one alive there is time for its answer.
+    /// `deadline` is that of a whole look-up: there is time for an answer even if only the last server is alive.
     pub(crate) fn new(servers: Vec<Server>, deadline: Duration) -> Self {
         let parts = u32::try_from(servers.len())
             .unwrap_or(u32::MAX)
@@ -126,7 +127,7 @@ impl Upstream {
         }
     }
 
-    /// Asks one server after the other until one answers. Where none does, a refusal or referral counts more than silence.
+    /// Asks one server after the other until one answers. If none does, a refusal or referral counts more than no answer.
     pub(crate) async fn exchange(&self, question: &Query, asking: Asking) -> Result<Reply, NoAnswer> {
         let mut best = Err(self.nobody());
         for (place, server) in self.in_order() {
@@ -149,19 +150,19 @@ impl Upstream {
         best
     }
 
-    /// The servers with their places, the preferred one first.
+    /// The servers with their positions, the preferred one first.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (usize, &Source)> {
         let first = self.preferred.load(Ordering::Relaxed);
         let servers = self.servers.iter().enumerate();
         servers.cycle().skip(first).take(self.servers.len())
     }
 
-    /// The server at this place gave an answer that counts.
+    /// The server at this position gave an answer that counts.
     pub(crate) fn prefer(&self, place: usize) {
         self.preferred.store(place, Ordering::Relaxed);
     }
 
-    /// What comes of a question before anybody was asked.
+    /// The result of a question if no server was asked.
     pub(crate) fn nobody(&self) -> NoAnswer {
         if self.servers.is_empty() {
             let fault = Outage::SelfTest(Box::new(Fault::NoServers));
@@ -170,12 +171,12 @@ impl Upstream {
         LookupFailure::Timeout.into()
     }
 
-    /// How often a server has lost the belief that it had.
+    /// How often a server has lost our trust.
     pub(crate) fn losses(&self) -> usize {
         self.servers.iter().map(|server| server.credit.losses()).sum()
     }
 
-    /// Whether that has happened since this was asked last.
+    /// Whether that has happened since the last call.
     pub(crate) fn take_losses(&self) -> bool {
         let losses = self.losses();
         self.losses_taken.swap(losses, Ordering::SeqCst) != losses
@@ -189,7 +190,7 @@ impl Upstream {
             .collect()
     }
 
-    /// Why a server over TLS cannot be spoken to.
+    /// Why a server cannot be reached over TLS.
     pub(crate) fn obstacle(&self) -> Option<String> {
         self.servers.iter().find_map(Source::obstacle)
     }
@@ -234,7 +235,7 @@ impl Upstream {
                 record.ttl = 0;
             }
         }
-        // An RRset has no record twice (RFC 2181 §5); a server that went round a loop of aliases repeats them.
+        // An RRset never contains a record twice (RFC 2181 §5); a server that followed a loop of aliases repeats them.
         let mut seen = HashSet::new();
         let all = message.answers.iter();
         let is_new: Vec<bool> = all
@@ -245,7 +246,7 @@ impl Upstream {
         Ok(message)
     }
 
-    /// An answer that came and cannot be read is malformed; everything else is an answer that did not come.
+    /// A response that cannot be read is malformed; all other errors mean that there was no response.
     fn failure(&self, error: &NetError) -> NoAnswer {
         match error {
             NetError::Proto(_) => unreadable(),
@@ -316,8 +317,8 @@ fn request(question: &Query, asking: Asking) -> DnsRequest {
     DnsRequest::new(message, DnsRequestOptions::default())
 }
 
-/// RFC 5452 §9.1: whether a message is a whole answer to this question. Addresses, ports and IDs are checked below us. Records
-/// of another class (RFC 1035 §3.2.4) were not asked for, and are no part of an answer to anything that was.
+/// RFC 5452 §9.1: whether a message is a whole answer to this question. Addresses, ports and IDs are checked by the layer
+/// below. Records of another class (RFC 1035 §3.2.4) were not asked for, and cannot be part of an answer.
 fn fits(message: &Message, question: &Query) -> bool {
     let metadata = &message.metadata;
     let mut records = message.answers.iter().chain(&message.authorities);

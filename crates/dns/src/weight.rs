@@ -1,4 +1,4 @@
-//! How much memory answers hold, in octets: what the caches go by.
+//! How much memory answers hold, in octets: the basis for the caches' limits.
 
 use dane::TlsaRecord;
 use hickory_proto::dnssec::PublicKey as _;
@@ -11,13 +11,13 @@ use crate::asked::{Asked, Found, TlsaFound};
 use crate::cache::Octets;
 use crate::{Alias, Answer, Exchange, NoAnswer};
 
-/// What an allocator adds to a piece of memory, and reference counts to what is shared.
+/// The allocator's overhead for one allocation, and for the reference counts of shared data.
 const PIECE: usize = 32;
-/// What a failure holds at most: its words are of bounded length.
+/// The most that a failure holds: its text is of bounded length.
 const FAILURE: usize = 1024;
 /// What one entry of an ordered set takes.
 const OF_SET: usize = 16;
-/// So many times its length on the wire may data of rare types take that is made of many small pieces.
+/// Data of rare types that consists of many small pieces may take up to this many times its length on the wire.
 const PIECES: usize = 32;
 
 impl Octets for Asked {
@@ -45,7 +45,7 @@ impl Octets for Result<Found, NoAnswer> {
             Ok(Found::Alias(answer)) => of_answer(answer, of_domain),
             Ok(Found::Tlsa(TlsaFound { answer, set })) => {
                 let records = of_answer(answer, |record| PIECE + record.data.len());
-                // The set has each record once more.
+                // The set holds each record a second time.
                 records + PIECE + set.len() * size_of::<TlsaRecord>() + records
             }
             Ok(Found::Any(answer)) => of_answer(answer, of_data),
@@ -119,7 +119,7 @@ fn of_data(data: &RData) -> usize {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    //! The weights are held against what the process takes, with each kind of load in a cache of its own.
+    //! The computed weights are compared with what the process really takes, with each kind of load in a cache of its own.
     #![allow(clippy::unwrap_used, clippy::panic)]
     use std::time::Duration;
 
@@ -160,7 +160,7 @@ pub(crate) mod tests {
         Record::from_bytes(&record).unwrap().data
     }
 
-    /// Fills a cache far beyond its room; what it then takes, in its own octets.
+    /// Fills a cache far beyond its capacity; returns what it then takes, by its own count.
     pub(crate) fn filled<K: std::hash::Hash + Eq + Octets, V: Clone + Octets>(
         number: usize,
         room: usize,

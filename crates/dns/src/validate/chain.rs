@@ -1,4 +1,5 @@
-//! The way from a trust anchor down to a name, cut by cut. Each cut is proved by the zone above it, and only by that.
+//! The way from a trust anchor down to a name, zone cut by zone cut. Each cut is proved by the zone above it, and only by
+//! that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +27,15 @@ use super::proof::{Proven, is_own, is_redirected, rounds, rrset};
 use super::prune::pruned;
 use super::signature::{Keys, now};
 
-/// Where a name stands in the tree of signed zones.
+/// The position of a name in the tree of signed zones.
 pub(super) enum Standing {
-    /// Below a proven unsigned delegation, or below no trust anchor at all.
+    /// Below a proven unsigned delegation, or not below any trust anchor.
     Unsigned,
     /// In this signed zone.
     Signed(Arc<Keys>),
 }
 
-/// What stands between a zone and a name below it.
+/// What lies between a zone and a name below it.
 #[derive(Debug, Clone)]
 enum Cut {
     /// A delegation, with the DS records that count.
@@ -68,7 +69,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// At most so many octets of keys and delegations are kept.
+    /// Keeps at most so many octets of keys and delegations.
     pub(super) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, octets: usize) -> Self {
         Self {
             upstream,
@@ -87,7 +88,7 @@ impl Chain {
         self.cuts.flush(trees);
     }
 
-    /// One question to the servers themselves, its answer pruned.
+    /// Asks the servers one question, and prunes the answer.
     pub(super) async fn ask(&self, question: &Query, work: &Work) -> Result<Message, NoAnswer> {
         let about = |failure: NoAnswer| failure.about(question.name(), question.query_type());
         work.ask().map_err(|limit| about(limit.into()))?;
@@ -100,8 +101,8 @@ impl Chain {
         }
     }
 
-    /// Walks from the deepest trust anchor above a name down to it. What could not be fetched on the way leaves all below undecided
-    /// (RFC 4035 §4.3).
+    /// Walks from the deepest trust anchor above a name down to it. If something on the way could not be fetched, everything
+    /// below it is undecided (RFC 4035 §4.3).
     pub(super) async fn descend(&self, name: &Name, work: &Work) -> Result<Standing, NoAnswer> {
         self.walk(name, work).await.map_err(|failure| {
             if failure.cause.is_bogus() {
@@ -130,8 +131,8 @@ impl Chain {
         Ok(Standing::Signed(zone))
     }
 
-    /// A zone that turned out bogus may just be changing its keys: it is looked at afresh. What is above it is proved without it,
-    /// and stays; so do keys that a trust anchor vouches for.
+    /// A zone that turned out bogus may just be changing its keys: it is fetched again. What is above it is proved without
+    /// it, and is kept; so are keys that a trust anchor vouches for.
     pub(super) fn doubt(&self, zone: &Name) {
         if !self.anchors.are_for(zone) {
             self.zones.forget(zone);
@@ -142,7 +143,7 @@ impl Chain {
     async fn anchored(&self, apex: &Name, work: &Work) -> Result<Arc<Keys>, NoAnswer> {
         let find = || self.find_anchored(apex, work);
         let found = self.zones.get(apex, work, find).await;
-        // Without the root nothing can be validated; that says nothing of the name, unless it is this look-up that goes too far.
+        // Without the root nothing can be validated; that is not the name's fault, unless this look-up exceeds its budget.
         let is_ours = apex.is_root() && !work.is_over();
         let (keys, _) = found.map_err(|failure| if is_ours { failure.ours() } else { failure })?;
         Ok(keys)
@@ -170,7 +171,7 @@ impl Chain {
         Ok(keys)
     }
 
-    /// The keys of a zone that these DS records name, for as long as those hold.
+    /// The keys of a zone that these DS records name, valid as long as the DS records are.
     async fn find_delegated(&self, apex: &Name, by: (&[DS], Duration), work: &Work) -> Found<Arc<Keys>> {
         let message = self
             .ask(&Query::query(apex.clone(), RecordType::DNSKEY), work)
@@ -184,7 +185,7 @@ impl Chain {
         Ok((keys, own.min(life)))
     }
 
-    /// What the zone says of a name below it, and for how long.
+    /// What the zone says about a name below it, and for how long that holds.
     async fn cut(&self, zone: &Keys, below: &Name, work: &Work) -> Found<Cut> {
         let find = || self.find_cut(zone, below, work);
         self.cuts.get(below, work, find).await
@@ -219,7 +220,7 @@ impl Chain {
     }
 }
 
-/// The outcome of a proof of keys as that of a look-up. `unnamed` is what is wrong where no key is named.
+/// Converts the result of proving keys into that of a look-up. `unnamed` is the flaw to report if no key is named.
 fn proved(
     proof: Result<Result<(Keys, u32), Option<Flaw>>, TooMuch>,
     apex: &Name,
@@ -239,18 +240,18 @@ fn proved(
     }
 }
 
-/// What an answer about DS records says, by its marks; else what is missing.
+/// What an answer about DS records says, according to its marks; otherwise what is missing.
 fn cut_in(message: &Message, question: &Query, zone: &Name) -> Result<Cut, Flaw> {
     let below = question.name();
     let unless_bogus = |proven: Proven| match proven {
         Proven::Status(Security::Secure) => Ok(Cut::None),
-        // An unsigned delegation may be there as well.
+        // There may be an unsigned delegation as well.
         Proven::Status(Security::Insecure) | Proven::TooCostly(_) => Ok(Cut::Unsigned),
         Proven::NoName => Ok(Cut::NoName),
         Proven::Nothing(flaw) => Err(flaw),
     };
     if is_own(message, below, RecordType::DS) {
-        // RFC 4035 §5.2, RFC 6840 §5.2: a delegation that only uses what we do not know is an unsigned one.
+        // RFC 4035 §5.2, RFC 6840 §5.2: a delegation that uses only what we do not know is unsigned.
         let named = delegation(message, below);
         return Ok(if named.is_empty() {
             Cut::Unsigned
@@ -258,14 +259,14 @@ fn cut_in(message: &Message, question: &Query, zone: &Name) -> Result<Cut, Flaw>
             Cut::Signed(named.into())
         });
     }
-    // From a wildcard no zone is delegated (RFC 4592 §4.2, §4.6), and an alias stands alone (RFC 2181 §10.1).
+    // A wildcard cannot delegate a zone (RFC 4592 §4.2, §4.6), and an alias stands alone (RFC 2181 §10.1).
     for record_type in [RecordType::DS, RecordType::CNAME] {
         if !at_owner(message, below, record_type).is_empty() && !is_redirected(message, below) {
             return unless_bogus(rrset(message, below, record_type));
         }
     }
     if is_redirected(message, below) {
-        // RFC 6672 §2.4: nothing is below a DNAME.
+        // RFC 6672 §2.4: there is nothing below a DNAME.
         return Ok(Cut::None);
     }
     let evidence = Evidence::collect(message, below, Some(zone));
@@ -328,7 +329,7 @@ mod tests {
                 };
                 (zone(number), cut)
             });
-            // What the one before gave back is used again.
+            // Memory that the previous one freed is reused.
             assert!(share < 1.15, "{count}: {share}");
         }
     }

@@ -1,7 +1,7 @@
 //! Denial of existence: what validated NSEC (RFC 4035 §5.4) and NSEC3 records (RFC 5155 §8) prove.
 //!
-//! Signatures are checked before; here only records that are secure count, and only those of *one* signer: proofs of different
-//! zones cannot be put together, and those from above a zone cut say nothing about names below it (RFC 6840 §4.1).
+//! Signatures are checked beforehand; here only secure records count, and only those of *one* signer: proofs of different
+//! zones cannot be combined, and those from above a zone cut say nothing about names below it (RFC 6840 §4.1).
 
 use hickory_proto::dnssec::Proof;
 use hickory_proto::dnssec::rdata::{DNSSECRData, NSEC, NSEC3, RRSIG};
@@ -17,13 +17,13 @@ use crate::hop::says_no_name;
 pub(super) enum Verdict {
     /// Neither the name nor a wildcard for it exists.
     NoName,
-    /// The name does not exist, as its own record says (RFC 9824 §2): the RCODE may be that of a name that does.
+    /// The name does not exist, as its own record says (RFC 9824 §2): the RCODE may be that of an existing name.
     NoSuchName,
-    /// The name, or the wildcard for it, exists without the type.
+    /// The name, or the wildcard for it, exists without records of the type.
     NoType(Cut),
-    /// Only unsigned delegations can be there (RFC 5155 §6): no statement about what exists.
+    /// Only unsigned delegations may exist there (RFC 5155 §6): this says nothing about what exists.
     OptOut,
-    /// More NSEC3 iterations than are worth computing: RFC 9276 §3.2 has it treated as unsigned.
+    /// More NSEC3 iterations than we compute: RFC 9276 §3.2 lets us treat it as unsigned.
     TooManyIterations,
     /// So many that it counts as broken.
     FarTooManyIterations,
@@ -44,7 +44,7 @@ impl From<Unfit> for Verdict {
 /// Whether the name that lacks the type is a delegation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// There is an NS RRset and no DS: everything below is unsigned (RFC 6840 §4.4).
+    /// There is an NS RRset but no DS: everything below is unsigned (RFC 6840 §4.4).
     Unsigned,
     None,
 }
@@ -61,7 +61,7 @@ enum Links<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    /// The records of the deepest signer at or above the name; with `signer` only those of that zone.
+    /// The records of the deepest signer at or above the name; with `signer`, only those of that zone.
     pub(super) fn collect(message: &'a Message, name: &Name, signer: Option<&Name>) -> Option<Self> {
         let secure: Vec<(&Record, Name)> = message
             .authorities
@@ -112,8 +112,8 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether they prove that a wildcard of `labels` labels was rightly expanded to the name: that neither the name nor a
-    /// closer wildcard exists (RFC 4035 §5.3.4, RFC 5155 §8.8). Insecure where an unsigned delegation might hide there.
+    /// Whether they prove that a wildcard of `labels` labels was correctly expanded to the name: that neither the name nor a
+    /// closer wildcard exists (RFC 4035 §5.3.4, RFC 5155 §8.8). Insecure if an unsigned delegation might exist there.
     pub(super) fn expansion(&self, name: &Name, labels: u8) -> Option<Security> {
         let encloser = name.trim_to(usize::from(labels));
         match &self.links {
@@ -190,7 +190,7 @@ fn about_nsec3(hashes: &Hashes<'_>, question: &Query) -> Verdict {
             next_closer = encloser;
             continue;
         };
-        // RFC 5155 §8.3: what lies below a delegation or a DNAME is not this zone's to deny.
+        // RFC 5155 §8.3: this zone cannot deny what lies below a delegation or a DNAME.
         if found.is_ancestor_delegation() {
             return Verdict::Unproven;
         }
@@ -215,13 +215,13 @@ fn about_next_closer(hashes: &Hashes<'_>, question: &Query, encloser: &Name, nex
         (None, None) => Verdict::Unproven,
     };
     match verdict {
-        // RFC 5155 §9.2: an unsigned delegation may stand where the next closer name would.
+        // RFC 5155 §9.2: there may be an unsigned delegation at the next closer name.
         Verdict::NoName | Verdict::NoType(_) if cover.opt_out() => Verdict::OptOut,
         other => other,
     }
 }
 
-/// What the types at the very name say.
+/// What the types at exactly this name say.
 fn at_itself(types: &RecordTypeSet, question: &Query) -> Verdict {
     if says_no_name(types) {
         Verdict::NoSuchName
@@ -230,10 +230,10 @@ fn at_itself(types: &RecordTypeSet, question: &Query) -> Verdict {
     }
 }
 
-/// What the types at a name (or its wildcard) say about one that was asked for.
+/// What the types at a name (or its wildcard) say about a type that was asked for.
 fn lacks(types: &RecordTypeSet, question: &Query) -> Verdict {
     let wanted = question.query_type();
-    // RFC 6840 §4.3: where there is an alias, the right answer was the alias.
+    // RFC 6840 §4.3: if there is an alias, it would have been the right answer.
     if types.contains(wanted) || types.contains(RecordType::CNAME) {
         return Verdict::Unproven;
     }
@@ -246,7 +246,7 @@ fn lacks(types: &RecordTypeSet, question: &Query) -> Verdict {
     Verdict::NoType(if cut && !apex { Cut::Unsigned } else { Cut::None })
 }
 
-/// The NSEC between whose names the name would stand (RFC 4034 §6.1), unless it is from above a cut or DNAME on the way to it.
+/// The NSEC that covers the name (RFC 4034 §6.1), unless it is from above a cut or DNAME on the way to the name.
 fn covering<'a>(links: &[(&'a Name, &'a NSEC)], zone: &Name, name: &Name) -> Option<(&'a Name, &'a NSEC)> {
     links.iter().copied().find(|(owner, nsec)| {
         let next = nsec.next_domain_name();
@@ -256,7 +256,7 @@ fn covering<'a>(links: &[(&'a Name, &'a NSEC)], zone: &Name, name: &Name) -> Opt
     })
 }
 
-/// The longest ancestor of a name that exists, by the NSEC that covers the name: one that it shares with either end.
+/// The longest existing ancestor of a name, according to the NSEC that covers the name: one that it shares with either end.
 fn closest_encloser(name: &Name, owner: &Name, nsec: &NSEC) -> Name {
     let mut encloser = name.base_name();
     while !encloser.is_root() && !encloser.zone_of(owner) && !encloser.zone_of(nsec.next_domain_name()) {
@@ -277,7 +277,7 @@ mod tests {
         NSEC3::new(hash, false, iterations, salt, vec![next; 20], [RecordType::A])
     }
 
-    /// How many names are hashed for a denial of the deepest name that there can be, by these records.
+    /// How many names are hashed to check a denial of the deepest possible name with these records.
     fn hashed(owner: &str, link: &NSEC3) -> usize {
         let zone = Name::from_ascii("test.").unwrap();
         let owner = Name::from_ascii(format!("{owner}.test.")).unwrap();
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn each_ancestor_of_a_name_is_hashed_once_and_no_more() {
-        // A record that matches nothing: all the way up to the zone.
+        // A record that matches nothing: the search goes all the way up to the zone.
         let nothing = "0".repeat(32);
         assert!((100..=126).contains(&hashed(&nothing, &link(150, 0x55))));
     }

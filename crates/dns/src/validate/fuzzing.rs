@@ -1,7 +1,7 @@
-//! The judgement on one message by itself, whatever octets it is made of: an entrance for fuzzers, no part of the interface.
+//! Judges a single message, whatever octets it consists of: an entry point for fuzzers, not part of the interface.
 //!
-//! What the validation of signatures would have found is given by the caller, as marks on the records. So everything that
-//! follows from the marks can be looked at without keys.
+//! The caller supplies the result of checking signatures as marks on the records. So everything that follows from the marks
+//! can be tested without keys.
 
 use hickory_proto::dnssec::Proof;
 use hickory_proto::op::{Message, Query};
@@ -12,26 +12,26 @@ use super::proof::{Proven, proven};
 use super::prune::pruned;
 use crate::hop::{is_answer, read};
 
-/// An answer to its own question, cut down to what that is about.
+/// An answer to its own question, pruned to what the question is about.
 #[derive(Debug, Clone)]
 pub struct Received {
     message: Message,
     question: Query,
 }
 
-/// What an answer comes to before anything is known of the zones above.
+/// The result for an answer before anything is known about the zones above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
     /// It cannot be read as an answer to the question.
     Failed(LookupFailure),
     /// It proves its own status.
     Decided(Security),
-    /// It proves nothing: whether it is insecure or bogus follows from the zones above.
+    /// It proves nothing: the zones above decide whether it is insecure or bogus.
     Open,
 }
 
 impl Received {
-    /// Nothing where the octets are no message, or one that a look-up would not take for an answer.
+    /// `None` if the octets are not a message, or one that a look-up would not accept as an answer.
     pub fn read(octets: &[u8]) -> Option<Self> {
         let message = Message::from_vec(octets).ok()?;
         let [question] = message.queries.as_slice() else {
@@ -45,7 +45,8 @@ impl Received {
         })
     }
 
-    /// Marks those records as secure for which `is_secure` says so, and all others as not: answers first, each section in order.
+    /// Marks the records as secure for which `is_secure` returns true, and all others as not secure: answers first, each
+    /// section in order.
     pub fn mark(&mut self, mut is_secure: impl FnMut() -> bool) {
         for record in self
             .message
@@ -63,7 +64,7 @@ impl Received {
         records.filter(|record| is_marked(record)).count()
     }
 
-    /// Drops all denials, and signatures over them, that are not marked.
+    /// Drops all unmarked denials and their signatures.
     pub fn drop_unmarked_denials(&mut self) {
         self.message.authorities.retain(is_marked);
     }

@@ -14,17 +14,18 @@ use crate::cache::{Octets, TimedCache};
 use crate::flight::Flights;
 use crate::subtrees::Subtrees;
 
-/// How long what gave no answer is not asked again: long enough to spare the server, short enough to see it mended.
+/// How long something that gave no answer is not asked for again: long enough to spare the server, short enough to notice
+/// the repair.
 const FAILURE_LIFE: Duration = Duration::from_secs(2);
 /// The longest that anything is kept, however long its TTL.
 const LONGEST: Duration = Duration::from_hours(1);
-/// How many failures are remembered; beyond that the old ones go.
+/// How many failures are remembered; beyond that the oldest are dropped.
 const FAILURES: usize = 1024;
 
 /// Something and how long it holds.
 pub(super) type Found<V> = Result<(V, Duration), NoAnswer>;
 
-/// What follows from the records of one type at many names.
+/// What follows from the records of one type, for many names.
 pub(super) struct Kept<V> {
     record_type: RecordType,
     known: TimedCache<Name, V>,
@@ -35,7 +36,7 @@ pub(super) struct Kept<V> {
 #[derive(Clone)]
 struct Failed {
     cause: NoAnswer,
-    /// It was not for whoever asked to do more, and says nothing about what was asked.
+    /// It failed because its caller's budget was used up, which says nothing about what was asked.
     is_over: bool,
 }
 
@@ -50,7 +51,7 @@ impl<V: Clone + Octets> Kept<V> {
         }
     }
 
-    /// What is known about a name and for how long, or what `find` says about it.
+    /// What is known about a name and for how long; otherwise calls `find`.
     pub(super) async fn get<F: Future<Output = Found<V>>>(
         &self,
         name: &Name,
@@ -83,7 +84,7 @@ impl<V: Clone + Octets> Kept<V> {
                 // The limit was another's.
                 Err(failed) if failed.is_over && !work.is_over() => {}
                 Err(failed) => {
-                    // What is wrong may be put right the next moment; it is silence that costs time.
+                    // A wrong answer may be corrected the next moment; only servers that do not answer cost time.
                     if !failed.is_over && !failed.cause.cause.is_bogus() {
                         self.note_failure(name, &failed.cause);
                     }
@@ -97,7 +98,7 @@ impl<V: Clone + Octets> Kept<V> {
         self.known.remove(name);
     }
 
-    /// Drops everything about these names, what is above and what is below them, and all failures.
+    /// Drops everything about these names, the names above and below them, and all failures.
     pub(super) fn flush(&self, trees: &Subtrees) {
         let concerns = |owner: &Name| trees.reach_down_to(owner) || trees.reach_up_to(owner);
         self.known.retain(|owner, _| !concerns(owner));

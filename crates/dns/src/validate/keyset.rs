@@ -1,8 +1,8 @@
-//! The keys of a zone: what makes them its keys.
+//! The keys of a zone, and what proves that they are its keys.
 //!
-//! A key is not the zone's because a DS record has its digest, but because the set that it stands in is signed, at this time, by
-//! a key which the delegation or a trust anchor names (RFC 4035 §5.2). Then all keys of the set are. A set without such a
-//! signature holds no keys here.
+//! A key belongs to the zone not because a DS record has its digest, but because the key set that contains it is currently
+//! signed by a key which the delegation or a trust anchor names (RFC 4035 §5.2). Then all keys of the set belong to the
+//! zone. A set without such a signature has no keys here.
 
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
 use hickory_proto::dnssec::{DigestType, PublicKey as _, Verifier as _};
@@ -16,15 +16,15 @@ use crate::hop::at_owner;
 
 use super::signature::{Keys, Rrset};
 
-/// The most keys that a set may be signed by as far as we look; a zone has one or two, and while it changes them twice as many.
+/// The most signing keys of a set that are considered; a zone has one or two, and twice as many while it changes them.
 const NAMED_KEYS: usize = 4;
-/// The longest key that can be used, in octets: RSA with 8192 bits and an exponent of any length that makes sense.
+/// The longest key that can be used, in octets: RSA with 8192 bits and an exponent of any sensible length.
 const KEY: usize = 1200;
-/// The most octets of keys of one zone that are kept. No zone has so many, and a set of them is no answer to a datagram.
+/// The most octets of keys of one zone that are kept. No zone has that many, and such a set would not fit a datagram.
 const KEYS: usize = 16_384;
 
-/// The DS records of a zone that name keys of it. Those with SHA-1 are left out where there is a stronger digest: whoever can
-/// find a key with the same SHA-1 must gain nothing by it (RFC 4509 §3).
+/// The DS records of a zone that name its keys. Those with SHA-1 are ignored if there is a stronger digest: an attacker who
+/// finds a key with the same SHA-1 must gain nothing by it (RFC 4509 §3).
 pub(super) fn delegation(message: &Message, zone: &Name) -> Vec<DS> {
     let mut all: Vec<DS> = at_owner(message, zone, RecordType::DS)
         .into_iter()
@@ -41,8 +41,8 @@ pub(super) fn delegation(message: &Message, zone: &Name) -> Vec<DS> {
     all
 }
 
-/// The keys in a message, and for how many seconds they may be kept, if one of those that `vouched` accepts has signed the set; else
-/// what is wrong with that signature, or nothing if there is no such key.
+/// The keys in a message, and for how many seconds they may be kept, if a key that `vouched` accepts has signed the set.
+/// Otherwise what is wrong with that signature, or `None` if there is no such key.
 pub(super) fn prove(
     message: &Message,
     apex: &Name,

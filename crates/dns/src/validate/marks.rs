@@ -1,6 +1,6 @@
 //! Marks on the records of a message: which of them a zone has signed.
 //!
-//! What follows from the marks is read off them elsewhere ([`proof`](super::proof), [`denial`](super::denial)).
+//! What follows from the marks is worked out elsewhere ([`proof`](super::proof), [`denial`](super::denial)).
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,8 @@ pub(super) struct Marker<'a> {
 }
 
 impl Marker<'_> {
-    /// Marks what is about the question: the records or the alias at the name, DNAMEs above it, and where these do not say all
-    /// the denials. Tells what is wrong where a signature is; one that is missing may be in its right.
+    /// Marks what concerns the question: the records or the alias at the name, DNAMEs above it, and, if these are not
+    /// enough, all denials. Returns what is wrong with a signature, if something is; a missing one may be legitimate.
     pub(super) fn mark(&self, message: &mut Message, question: &Query) -> Result<Flaw, TooMuch> {
         let name = question.name();
         let mut flaw = Flaw::NoSignature;
@@ -74,7 +74,7 @@ impl Marker<'_> {
     }
 }
 
-/// The names and types in a section of which `wanted` accepts a record.
+/// The names and types of the records in a section that `wanted` accepts.
 fn sets(section: &[Record], wanted: impl Fn(&Record) -> bool) -> BTreeSet<(Name, RecordType)> {
     let records = section.iter().filter(|record| wanted(record));
     records
@@ -82,7 +82,7 @@ fn sets(section: &[Record], wanted: impl Fn(&Record) -> bool) -> BTreeSet<(Name,
         .collect()
 }
 
-/// Whether the answer section proves its content by itself: signed, and for this very name.
+/// Whether the answer section is proof by itself: signed, and for exactly this name.
 fn is_enough(message: &Message, question: &Query) -> bool {
     let name = question.name();
     message.answers.iter().any(|record| {

@@ -1,7 +1,7 @@
 //! Validation in this process, up to the trust anchors.
 //!
-//! An answer is secure if its records, or the denials in their place, are signed by the zone that the name stands in, and that
-//! zone's keys are reached from a trust anchor. In this order:
+//! An answer is secure if its records, or the denials in their place, are signed by the zone that the name belongs to, and a
+//! chain of keys leads from a trust anchor to that zone. In this order:
 //!
 //! 1. The servers are asked; of what they say only what is about the question is looked at ([`prune`]).
 //! 2. From the deepest trust anchor above it the signer is descended to, cut by cut ([`chain`]); what was found out on the way
@@ -11,9 +11,9 @@
 //! 4. What the marks prove is read off them: an RRset, for a wildcard's also that nothing closer exists, or an absence ([`proof`],
 //!    [`denial`], [`nsec3`]).
 //!
-//! Everything else is insecure only if the way down to the name proves an unsigned delegation; otherwise it is bogus (RFC 4035
-//! §4.3), or indeterminate where something on the way could not be fetched. Work that servers can make us do ends at the limits of
-//! [`budget`](crate::budget).
+//! Everything else is insecure only if the way down to the name proves an unsigned delegation; otherwise it is bogus (RFC
+//! 4035 §4.3), or indeterminate if something on the way could not be fetched. [`budget`](crate::budget) limits the work that
+//! servers can cause.
 
 mod chain;
 mod denial;
@@ -44,7 +44,7 @@ use marks::Marker;
 use proof::{Proven, proven, rounds};
 use signature::{Keys, as_signature, now};
 
-/// The most signers of one answer whose keys are looked for. A right one has one.
+/// The most signers of one answer whose keys are fetched. A correct answer has one.
 const SIGNERS: usize = 3;
 
 /// A validating resolver behind any upstream that passes DNSSEC records on.
@@ -53,7 +53,7 @@ pub(crate) struct Validator {
 }
 
 impl Validator {
-    /// At most so many octets of keys and delegations are kept.
+    /// Keeps at most so many octets of keys and delegations.
     pub(crate) fn new(upstream: Arc<Upstream>, anchors: TrustAnchors, octets: usize) -> Self {
         let chain = Chain::new(upstream, anchors, octets);
         Self { chain }
@@ -83,7 +83,7 @@ impl Validator {
         })
     }
 
-    /// What stands at a name below a negative trust anchor (RFC 7646): no signature is looked at.
+    /// The records at a name below a negative trust anchor (RFC 7646): no signature is looked at.
     pub(crate) async fn unvalidated(
         &self,
         name: &Name,
@@ -123,13 +123,14 @@ impl Validator {
         for signer in signers(message, question) {
             let zone = match self.chain.descend(&signer, work).await? {
                 Standing::Signed(zone) if zone.apex == signer => zone,
-                // It is no zone; or it is unsigned, which says nothing where a trust anchor lies between it and the name.
+                // It is not a zone; or it is unsigned, which proves nothing if there is a trust anchor between it and the
+                // name.
                 Standing::Signed(_) | Standing::Unsigned => continue,
             };
             match proven_by(&zone, message, question, finding, work)? {
                 Proven::Status(security) => return Ok(Proved::Status(security)),
                 Proven::NoName => return Ok(Proved::NoName),
-                // The zone that the name stands in, and no other above it, is known to need too many iterations.
+                // Exactly the zone that the name belongs to, not one above it, is known to need too many iterations.
                 Proven::TooCostly(zone) => match self.chain.descend(&place(question), work).await? {
                     Standing::Signed(keys) if keys.apex != zone => {}
                     Standing::Signed(_) | Standing::Unsigned => {
@@ -151,7 +152,7 @@ impl Validator {
     }
 }
 
-/// What a message proves by what one zone has signed.
+/// What the records that one zone has signed prove.
 fn proven_by(
     zone: &Keys,
     message: &mut Message,
@@ -177,14 +178,14 @@ fn proven_by(
     })
 }
 
-/// What is known of an answer in the end.
+/// The final result for an answer.
 enum Proved {
     Status(Security),
     /// The name does not exist, whatever the RCODE says.
     NoName,
 }
 
-/// The name whose zone answers a question: a DS RRset is the parent's (RFC 4035 §3.1.4.1).
+/// The name whose zone answers a question: a DS RRset belongs to the parent (RFC 4035 §3.1.4.1).
 fn place(question: &Query) -> Name {
     match question.query_type() {
         RecordType::DS => question.name().base_name(),
@@ -192,7 +193,7 @@ fn place(question: &Query) -> Name {
     }
 }
 
-/// Who signed something in a message, the deepest first, as far as it is for them to sign it.
+/// The signers in a message that are entitled to sign, deepest first.
 fn signers(message: &Message, question: &Query) -> Vec<Name> {
     let place = place(question);
     let records = message.answers.iter().chain(&message.authorities);
@@ -208,7 +209,7 @@ fn signers(message: &Message, question: &Query) -> Vec<Name> {
     all
 }
 
-/// What is missing where nothing is signed.
+/// What is missing if nothing is signed.
 fn unsigned(finding: &Finding) -> Flaw {
     match finding {
         Finding::Records(_) | Finding::Alias(_) => Flaw::NoSignature,
@@ -216,7 +217,7 @@ fn unsigned(finding: &Finding) -> Flaw {
     }
 }
 
-/// What a look-up that ran out of time was waiting for: keys or a delegation on the way, without which all is undecided.
+/// What a look-up that ran out of time was waiting for: keys or a delegation on the way, without which nothing is decided.
 pub(crate) fn overdue(late: NoAnswer, work: &Work) -> NoAnswer {
     match work.awaited() {
         Some((name, record_type)) => late

@@ -1,14 +1,15 @@
-//! Names by their hashes (RFC 5155 §5): which NSEC3 record matches a name, which covers it.
+//! Hashed names (RFC 5155 §5): which NSEC3 record matches a name, and which covers it.
 
 use data_encoding::BASE32_DNSSEC;
 use hickory_proto::dnssec::rdata::NSEC3;
 use hickory_proto::rr::Name;
 
-/// Beyond this many additional iterations a zone counts as unsigned (RFC 9276 §3.2), beyond the second as broken.
+/// With more additional iterations than this a zone counts as unsigned (RFC 9276 §3.2), with more than the second limit as
+/// broken.
 pub(super) const ITERATIONS_INSECURE: u16 = 150;
 const ITERATIONS_BOGUS: u16 = 500;
 
-/// Why NSEC3 records are not looked at.
+/// Why NSEC3 records are not considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfit {
     /// There are none, or their parameters differ: they prove nothing.
@@ -23,7 +24,7 @@ pub(super) enum Unfit {
 pub(super) struct Hashes<'a> {
     pub(super) zone: &'a Name,
     links: Vec<Link<'a>>,
-    /// How many names were hashed: what whoever answers would like to be many.
+    /// How many names were hashed: an attacker would like this to be many.
     #[cfg(test)]
     pub(super) made: std::cell::Cell<usize>,
 }
@@ -80,7 +81,7 @@ impl<'a> Hashes<'a> {
             .map(|link| link.data)
     }
 
-    /// The record between whose hashes the name's own would stand: the name does not exist.
+    /// The record that covers the name's hash: the name does not exist.
     pub(super) fn covering(&self, name: &Name) -> Option<&'a NSEC3> {
         let hash = self.hash(name)?;
         let covers = |link: &&Link<'_>| {

@@ -1,4 +1,4 @@
-//! What a message proves by the marks on its records, before anything is known of the zones above.
+//! What the marked records of a message prove, before anything is known about the zones above.
 
 use hickory_proto::dnssec::Proof;
 use hickory_proto::dnssec::rdata::DNSSECRData;
@@ -41,8 +41,8 @@ pub(super) fn proven(message: &Message, question: &Query, finding: &Finding) -> 
     }
 }
 
-/// `fits`: whether the verdict says the same as the RCODE. A server that gives NXDOMAIN for a name that exists is wrong
-/// (RFC 8020 §3.1), and not to be believed.
+/// `fits`: whether the verdict agrees with the RCODE. A server that gives NXDOMAIN for an existing name is wrong (RFC 8020
+/// §3.1), and is not believed.
 fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) -> Proven {
     let Some(evidence) = Evidence::collect(message, question.name(), None) else {
         return Proven::Nothing(Flaw::NoProofOfAbsence);
@@ -60,7 +60,7 @@ fn absence(message: &Message, question: &Query, fits: impl Fn(Verdict) -> bool) 
     }
 }
 
-/// The status of an RRset, which is expanded from a wildcard where its signature has fewer labels than its name.
+/// The status of an RRset. It was expanded from a wildcard if its signature has fewer labels than its name.
 pub(super) fn rrset(message: &Message, name: &Name, record_type: RecordType) -> Proven {
     let records = at_owner(message, name, record_type);
     let Some(rrsig) = records
@@ -83,7 +83,7 @@ pub(super) fn rrset(message: &Message, name: &Name, record_type: RecordType) -> 
         .map_or(Proven::Nothing(Flaw::NoProofOfWildcard), Proven::Status)
 }
 
-/// Whether an RRset at a name is signed as that name's own, with no wildcard in between.
+/// Whether an RRset at a name is signed under that name, not expanded from a wildcard.
 pub(super) fn is_own(message: &Message, name: &Name, record_type: RecordType) -> bool {
     let records = at_owner(message, name, record_type);
     !records.is_empty() && records.iter().all(|record| is_own_record(message, record))
@@ -94,8 +94,8 @@ fn is_own_record(message: &Message, record: &Record) -> bool {
         .is_some_and(|rrsig| rrsig.input().num_labels >= record.name.num_labels())
 }
 
-/// The secure DNAMEs above a name. One that was itself expanded from a wildcard does not count: RFC 6672 §3.3 advises against
-/// those.
+/// The secure DNAMEs above a name. A DNAME that was itself expanded from a wildcard does not count: RFC 6672 §3.3 advises
+/// against those.
 fn dnames<'a>(message: &'a Message, name: &'a Name) -> impl Iterator<Item = &'a Record> {
     message.answers.iter().filter(move |record| {
         record.record_type() == RecordType::DNAME
@@ -105,12 +105,12 @@ fn dnames<'a>(message: &'a Message, name: &'a Name) -> impl Iterator<Item = &'a 
     })
 }
 
-/// Whether a secure DNAME above a name leads everything at it elsewhere.
+/// Whether a secure DNAME above a name redirects everything at it.
 pub(super) fn is_redirected(message: &Message, name: &Name) -> bool {
     dnames(message, name).next().is_some()
 }
 
-/// Whether an alias follows from a secure DNAME, by which it then counts as signed (RFC 4035 §4.8, RFC 6672 §5.3.1).
+/// Whether an alias follows from a secure DNAME, so that it counts as signed (RFC 4035 §4.8, RFC 6672 §5.3.1).
 fn by_dname(message: &Message, name: &Name, target: &Name) -> bool {
     dnames(message, name).any(|record| {
         let RData::Unknown { rdata, .. } = &record.data else {
@@ -127,7 +127,7 @@ fn by_dname(message: &Message, name: &Name, target: &Name) -> bool {
     })
 }
 
-/// How often a hash is made, at most, to read the NSEC3 records about a name: once for each label between it and the zone, and for
+/// The most hashes needed to read the NSEC3 records about a name: one for each label between it and the zone, and one for
 /// the wildcard.
 pub(super) fn rounds(message: &Message, name: &Name) -> usize {
     let marked = message

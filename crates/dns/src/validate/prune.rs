@@ -1,9 +1,9 @@
-//! What of an answer reaches the validation: what the question is about, and no more signatures than are worth checking.
+//! Which parts of an answer are validated: those that concern the question, with no more signatures than are worth checking.
 //!
-//! Checking a signature is the costliest thing that a message can make us do, and whoever answers decides how many there are.
-//! A zone being rolled to another algorithm and another key at once has four on each RRset. With the limits here a message
-//! costs at most [`SIGNATURES_OF_MESSAGE`] signatures, each tried with no more than two keys of the same tag; what would only
-//! validate beyond them fails.
+//! Checking a signature is the costliest thing that a message can make us do, and whoever answers decides how many there
+//! are. A zone that changes its algorithm and its key at the same time has four signatures on each RRset. With these limits
+//! a message costs at most [`SIGNATURES_OF_MESSAGE`] signatures, each tried with at most two keys of the same tag; an answer
+//! that would need more fails.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,13 +13,14 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use crate::algorithm;
 
-/// The most signatures of one RRset that are looked at; the others of it are dropped.
+/// The most signatures of one RRset that are checked; its others are dropped.
 const SIGNATURES_OF_RRSET: usize = 8;
-/// And of one message: an RRset with an expanded alias, and denials for several wildcards on the way.
+/// The most per message: an RRset with an expanded alias, and denials for several wildcards on the way.
 const SIGNATURES_OF_MESSAGE: usize = 32;
 
-/// Cuts a message down to what can matter: in the answer what stands at the name itself and DNAMEs above it, in the authority
-/// section denials and the SOA of a zone above the name. Nothing else is validated, so nobody can make us fetch keys for it.
+/// Prunes a message to what can matter: in the answer section the records at the name itself and DNAMEs above it, in the
+/// authority section denials and the SOA of a zone above the name. Nothing else is validated, so nobody can make us fetch
+/// keys for it.
 pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
     let name = question.name();
     message.answers.retain(|record| {
@@ -33,7 +34,8 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
             _ => false,
         }
     });
-    // An RRset has no record twice, and none is signed as if it had (RFC 4034 §6.3). Denials of two names on one way may be the same.
+    // An RRset never contains a record twice, and is not signed as if it did (RFC 4034 §6.3). Denials of two names may be
+    // the same.
     let mut seen = HashSet::new();
     message
         .authorities
@@ -42,7 +44,7 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
     let mut left = SIGNATURES_OF_MESSAGE;
     limit_signatures(&mut message.answers, &mut left);
     limit_signatures(&mut message.authorities, &mut left);
-    // Denials that nobody signed prove nothing, and each is looked at as a set of its own.
+    // Unsigned denials prove nothing, and each would be processed as a separate set.
     let signed: HashSet<(Name, RecordType)> = message
         .authorities
         .iter()
@@ -55,8 +57,8 @@ pub(super) fn pruned(mut message: Message, question: &Query) -> Message {
     message
 }
 
-/// Keeps the first signatures of each RRset, as long as `left` lasts. Those of algorithms that do not count here go before (RFC
-/// 4035 §5.3.1 has us ignore them).
+/// Keeps the first signatures of each RRset, as long as `left` allows. Those of algorithms that do not count here are
+/// removed first (RFC 4035 §5.3.1 requires us to ignore them).
 fn limit_signatures(section: &mut Vec<Record>, left: &mut usize) {
     let mut kept: HashMap<(Name, RecordType), usize> = HashMap::new();
     section.retain(|record| {
@@ -78,7 +80,7 @@ fn limit_signatures(section: &mut Vec<Record>, left: &mut usize) {
     });
 }
 
-/// The type of a record, or for a signature the type that it signs.
+/// The type of a record, or, for a signature, the type that it covers.
 fn covered_type(record: &Record) -> RecordType {
     signature(record).map_or(record.record_type(), |rrsig| rrsig.input().type_covered)
 }

@@ -10,17 +10,18 @@ use crate::algorithm;
 use crate::budget::{TooMuch, Work};
 use crate::flaw::{Flaw, nearest};
 
-/// The most keys of one tag that a signature is tried with. A tag is a sum of 16 bits, which two keys may share by chance.
+/// The most keys with the same tag that a signature is tried with. A tag is a 16-bit sum, which two keys may share by
+/// chance.
 const KEYS_OF_TAG: usize = 2;
 
-/// What clocks may be wrong, in seconds: a tenth of the time that a signature is good for, within these. The values are those that
-/// Unbound has by default.
+/// The tolerated clock error, in seconds: a tenth of the signature's validity, within these limits. The values are Unbound's
+/// defaults.
 const SKEW: (u32, u32) = (3600, 86_400);
 
-/// How long a signature counts that has run out, but for the clock's error, in seconds.
+/// How long an expired signature still counts, apart from the clock's error, in seconds.
 const GRACE: u32 = 60;
 
-/// Keys by which signatures are checked, all of one zone.
+/// The keys of one zone, used to check signatures.
 #[derive(Debug)]
 pub(super) struct Keys {
     pub(super) apex: Name,
@@ -44,7 +45,7 @@ pub(super) struct Good {
     pub(super) ttl: u32,
 }
 
-/// How much a flaw says of why an RRset is not proved, beside those of its other signatures.
+/// How much a flaw says about why an RRset is not proved, compared with those of its other signatures.
 fn weight(flaw: &Flaw) -> u8 {
     match flaw {
         Flaw::NoSignature => 0,
@@ -92,7 +93,7 @@ pub(super) fn as_signature(record: &Record) -> Option<&RRSIG> {
 }
 
 impl<'a> Rrset<'a> {
-    /// What a section has of one name and type.
+    /// The records of one name and type in a section.
     pub(super) fn of(section: &'a [Record], name: &'a Name, record_type: RecordType) -> Self {
         let here = |record: &&Record| record.name == *name && record.record_type() == record_type;
         Self {
@@ -103,7 +104,7 @@ impl<'a> Rrset<'a> {
         }
     }
 
-    /// The first good signature; or what is wrong with them.
+    /// The first good signature; otherwise what is wrong with them.
     pub(super) fn check(&self, keys: &Keys, now: i64, work: &Work) -> Result<Result<Good, Flaw>, TooMuch> {
         let mut flaw = Flaw::NoSignature;
         for (index, rrsig) in self.signatures.iter().enumerate() {
@@ -158,9 +159,9 @@ impl<'a> Rrset<'a> {
         Ok(Err(flaw))
     }
 
-    /// Whether a signature with so many labels may be one of this RRset. Fewer than the name has mean that a wildcard was expanded,
-    /// which must stand in the zone itself, and of types that only stand where a zone is made none can be (RFC 4035 §5.3.4).
-    /// Where a DS or an alias was, it is looked at by whoever makes use of it.
+    /// Whether a signature with so many labels may belong to this RRset. Fewer than in the name mean that a wildcard was
+    /// expanded. The wildcard must be in the zone itself, and types that exist only at a zone's apex cannot come from one
+    /// (RFC 4035 §5.3.4). Whoever uses a DS or an alias checks its origin.
     fn has_fitting_labels(&self, labels: u8, apex: &Name) -> bool {
         const NEVER_EXPANDED: [RecordType; 5] = [
             RecordType::DNSKEY,
@@ -187,7 +188,8 @@ impl<'a> Rrset<'a> {
     }
 }
 
-/// A DNAME in its canonical form (RFC 4034 §6.2), which the library does not know: the lengths in a name are no letters.
+/// A DNAME in its canonical form (RFC 4034 §6.2), which the library does not support: the length octets in a name are not
+/// letters.
 fn lower_case(record: &Record) -> Record {
     let mut lowered = record.clone();
     if let RData::Unknown { code, rdata } = &record.data {
@@ -197,7 +199,7 @@ fn lower_case(record: &Record) -> Record {
     lowered
 }
 
-/// For how many seconds a signature will be good, in the arithmetic of RFC 1982 (RFC 4034 §3.1.5).
+/// For how many more seconds a signature is valid, in the arithmetic of RFC 1982 (RFC 4034 §3.1.5).
 fn time_left(inception: u32, expiration: u32, now: i64) -> Result<u32, Flaw> {
     let period = expiration.wrapping_sub(inception);
     let (from, until) = (nearest(now, inception), nearest(now, expiration));
@@ -206,7 +208,7 @@ fn time_left(inception: u32, expiration: u32, now: i64) -> Result<u32, Flaw> {
     };
     let skew = i64::from((period / 10).clamp(SKEW.0, SKEW.1));
     let rest = until.as_second().saturating_sub(now);
-    // One that ends before it begins was never good.
+    // One that ends before it begins was never valid.
     if rest < -skew || until < from {
         Err(Flaw::Expired(until))
     } else if from.as_second().saturating_sub(now) > skew {
@@ -223,10 +225,10 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 86_400;
-    /// From here on the times of signatures have their 32 bits from the beginning again (RFC 4034 §3.1.5).
+    /// At this point the 32-bit times of signatures start from zero again (RFC 4034 §3.1.5).
     const WRAP: i64 = 1 << 32;
 
-    /// The seconds left, or the moment that is in the way.
+    /// The seconds left, or the time that prevents validity.
     fn left(from: i64, until: i64, now: i64) -> Result<u32, (&'static str, i64)> {
         let last_bits = |time: i64| u32::try_from(time % WRAP).unwrap();
         time_left(last_bits(from), last_bits(until), now).map_err(|flaw| match flaw {
@@ -279,7 +281,7 @@ mod tests {
         for (owner, labels, as_address, as_denial) in [
             ("a.b.zone.test.", 4, true, true),
             ("a.b.zone.test.", 5, false, false),
-            // From a wildcard, at most from that of the zone itself and from none above it.
+            // From a wildcard: at most that of the zone itself, none above it.
             ("a.b.zone.test.", 3, true, false),
             ("a.b.zone.test.", 2, true, false),
             ("a.b.zone.test.", 1, false, false),
@@ -295,7 +297,7 @@ mod tests {
                 assert_eq!(fits(owner, never, labels), as_denial, "{owner} {never} {labels}");
             }
         }
-        // The name of an NSEC3 record is a hash right below the zone (RFC 5155 §3).
+        // The name of an NSEC3 record is a hash directly below the zone (RFC 5155 §3).
         assert!(fits("hash.zone.test.", RecordType::NSEC3, 3));
         assert!(!fits("hash.b.zone.test.", RecordType::NSEC3, 4));
         assert!(!fits("hash.zone.test.", RecordType::NSEC3, 2));
