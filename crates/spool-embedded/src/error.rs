@@ -1,4 +1,4 @@
-//! What can go wrong inside the store, and what the other crates are told of it.
+//! The errors inside the store, and how they are reported to the other crates.
 
 use std::io;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use thiserror::Error;
 /// The result of everything that touches the database.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// Why something could not be done, as it is known inside. Outside it is a [`SpoolError`].
+/// Why something failed, as known inside the store. Outside it becomes a [`SpoolError`].
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     /// What `SQLite` says.
     #[error("{}", told(.0))]
     Sql(#[from] rusqlite::Error),
-    /// What has nothing to do with `SQLite`, or was said already.
+    /// Not related to `SQLite`, or already converted.
     #[error(transparent)]
     Spool(#[from] SpoolError),
 }
@@ -30,7 +30,7 @@ impl Error {
         }
     }
 
-    /// Whether what is stored is not what was once written, in a row or in a page of the database.
+    /// Whether stored data, in a row or in a page of the database, is not what was written.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Sql(error) => matches!(told(error), SpoolError::Corrupt { .. }),
@@ -59,7 +59,7 @@ pub(crate) fn is_malformed(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
-/// What `SQLite` says, by culprit: the only place where its errors become ours.
+/// Converts `SQLite`'s errors into ours, by culprit; the only place that does so.
 pub(crate) fn told(error: &rusqlite::Error) -> SpoolError {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,

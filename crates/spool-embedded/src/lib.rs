@@ -1,12 +1,12 @@
 //! The embedded store: `SQLite` in write-ahead mode, with large contents in files beside it.
 //!
-//! Each of these uses only what stands below it:
+//! Each of these uses only those listed after it:
 //!
-//! * [`store`]: [`EmbeddedSpool`]. [`managing`]: the administrator's side of it. [`read_only`]: [`ReadOnlySpool`], to look
-//!   into a spool without being its daemon.
-//! * [`start`]: what is looked at before anything is accepted. [`opened`]: what everybody has of a spool then.
-//! * [`writer`]: the one thread that writes, in groups, and a second one for what nothing waits for.
-//! * [`shared`]: what the writer and the callers both see.
+//! * [`store`]: [`EmbeddedSpool`]. [`managing`]: the administrator's side of it. [`read_only`]: [`ReadOnlySpool`], to
+//!   inspect a spool without being its daemon.
+//! * [`start`]: what is checked before anything is accepted. [`opened`]: the parts of an open spool that all callers use.
+//! * [`writer`]: the one thread that writes, in groups, and a second thread for work that nothing waits for.
+//! * [`shared`]: what the writer and the callers share.
 //! * [`reading`]: connections that only read, and what was just accepted.
 //! * [`log`]: `SQLite`'s log, and how it is carried over into the database.
 //! * [`sql`]: the tables, and every statement.

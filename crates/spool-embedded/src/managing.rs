@@ -1,4 +1,4 @@
-//! The administrator's side of the store, and what reports read.
+//! The administrator's side of the store, and reading the ledger.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
@@ -84,7 +84,7 @@ impl Manage for EmbeddedSpool {
     }
 
     async fn discard(&self, id: QueueId) -> Result<Acted, SpoolError> {
-        // An error of the writer would keep all others waiting until the database is whole again.
+        // An error in the writer would make everyone else wait until the database is whole again.
         let readers = &self.opened.readers;
         readers
             .read(move |connection| pages::check(connection, id))

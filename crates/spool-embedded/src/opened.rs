@@ -1,4 +1,4 @@
-//! An open spool, on the side of those who ask it for something.
+//! An open spool, as its callers use it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::sql::new_message::{Body, Stored};
 use crate::writer::job::{Job, Reply};
 
-/// An open spool. The writer ends when the last of these is dropped.
+/// An open spool. The writer ends when the last clone is dropped.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) jobs: mpsc::Sender<Job>,
@@ -37,21 +37,21 @@ impl Opened {
         Ok(())
     }
 
-    /// Whether a new message would be refused at this moment, and why: because the spool is closed, too full or broken.
-    /// Cheap enough for every transaction.
+    /// Whether a new message would be refused now, and why: because the spool is closed, too full or broken. Cheap enough to
+    /// call for every transaction.
     pub(crate) fn accepting(&self) -> Result<(), SpoolError> {
         self.check_open()?;
         self.shared.accepting()
     }
 
-    /// Hands a job over that has room for the reply, and waits for that.
+    /// Hands over a job with a channel for the reply, and waits for the reply.
     pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, SpoolError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(job(reply)).await.map_err(|_| SpoolError::Closed)?;
         answer.await.unwrap_or(Err(SpoolError::Closed))
     }
 
-    /// Puts content where it stays, so that its message can be committed.
+    /// Moves content to its final place, so that its message can be committed.
     pub(crate) async fn put(&self, id: QueueId, incoming: Incoming) -> Result<Body, SpoolError> {
         let (size, sum) = (incoming.size(), incoming.checksum());
         let stored = match incoming.complete().await? {

@@ -3,8 +3,8 @@
 /// What may be set.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The most messages in the queue, 0 for as many as the disk holds; beyond that, nothing is accepted. Our own
-    /// reports are queued all the same.
+    /// The most messages in the queue, 0 for as many as fit on the disk; beyond that, nothing is accepted. Our own reports
+    /// are queued anyway.
     pub queue_messages: u64,
     /// Octets that must stay free on the disk; below that, nothing is accepted.
     pub spool_free: u64,

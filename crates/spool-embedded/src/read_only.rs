@@ -1,4 +1,4 @@
-//! Looking into a spool without being its daemon.
+//! Inspecting a spool without being its daemon.
 
 use std::io;
 use std::ops::{ControlFlow, RangeInclusive};
@@ -23,8 +23,8 @@ use crate::telling::Teller;
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
 
-/// A spool that is only looked at: of a stopped daemon, or beside a running one. Which recipients are leased cannot
-/// be seen from here.
+/// A spool opened only for reading: that of a stopped daemon, or beside a running one. It cannot show which recipients are
+/// leased.
 #[derive(Debug)]
 pub struct ReadOnlySpool {
     connection: Arc<Mutex<Connection>>,
@@ -32,11 +32,11 @@ pub struct ReadOnlySpool {
 }
 
 impl ReadOnlySpool {
-    /// Opens the spool in the directory `path`; neither makes nor migrates one. Waits for the disk.
+    /// Opens the spool in the directory `path`; neither creates nor migrates one. Blocks on the disk.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SpoolError> {
         let directory = path.as_ref();
         let database = directory.join(DATABASE);
-        // Asked without opening it: to close it again would take away the locks that this process may have on it.
+        // Checked without opening the file: closing it would release the locks that this process may have on it.
         match rustix::fs::access(&database, Access::READ_OK).map_err(io::Error::from) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -48,7 +48,7 @@ impl ReadOnlySpool {
             }
         }
         let connection = match checked(connections::open_reader(&database, CACHE_BYTES), &database) {
-            // Without its log, nothing can change it and nothing of it is elsewhere.
+            // Without a log, nothing can change the database, and all of its data is in this file.
             Err(SpoolError::Io(_)) if !directory.join(format!("{DATABASE}-wal")).exists() => {
                 checked(connections::open_immutable(&database), &database)
             }

@@ -1,4 +1,4 @@
-//! What the writer and the callers' side both see.
+//! What the writer and the callers share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::telling::Teller;
 /// The state of the spool in this process.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Writing failed and has not been found to work again.
+    /// Set when writing has failed and is not yet known to work again.
     pub(crate) broken: AtomicBool,
     pub(crate) checkpoints: Checkpoints,
     /// Messages in the queue.
     pub(crate) messages: AtomicU64,
-    /// Transactions known to be durable since the spool was made.
+    /// Transactions known to be durable since the spool was created.
     pub(crate) commits: AtomicU64,
     /// The most messages, or 0.
     pub(crate) queue_messages: u64,
@@ -80,7 +80,7 @@ impl Shared {
         self.space.check()
     }
 
-    /// Whether there is no room for one more beside so many messages.
+    /// Whether one more message would exceed the limit, with so many messages.
     pub(crate) fn is_too_many(&self, messages: u64) -> bool {
         self.queue_messages != 0 && messages >= self.queue_messages
     }

@@ -1,4 +1,4 @@
-//! How a spool is opened, and what is looked at before anything is accepted.
+//! How a spool is opened, and what is checked before anything is accepted.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -32,19 +32,19 @@ use crate::writer::complaint::Complaint;
 use crate::writer::database::Database;
 use crate::writer::inbox::Inbox;
 
-/// Steps that may wait for the writer before callers wait to hand theirs over.
+/// Steps that may wait for the writer before callers must wait to hand theirs over.
 const INBOX: usize = 256;
-/// How many messages with deliveries in doubt are remembered by name.
+/// How many messages with deliveries in doubt are remembered by id.
 const DOUBTS_NAMED: usize = 1000;
 
-/// Opens the spool in this directory, or makes one there. Waits for the disk.
+/// Opens the spool in this directory, or creates one there. Blocks on the disk.
 pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Opened> {
     let directories = Directories::of(path, teller.clone());
     directories.make(path)?;
     let lock = Lock::take(path)?;
     let database = path.join(DATABASE);
     let connection = connections::open_writer(&database, options.cache_bytes)?;
-    // `SQLite` ignores it if the names of the files that it makes cannot be made durable.
+    // `SQLite` does not report it if the names of the files it creates cannot be made durable.
     sync_directory(path)?;
     directories.clear_incoming()?;
     let counters = messages::counters(&connection)?;
@@ -76,7 +76,7 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
         shared: Arc::clone(&shared),
     };
     let caretaker = Caretaker::start(&database, ward, directories.stored()?)?;
-    // A process that was killed has left its log behind, and one that is killed again and again would add to it for ever.
+    // A killed process leaves its log behind, and one that is killed again and again would keep adding to it.
     caretaker.ask(Chore::Checkpoint);
     let (jobs, coming) = mpsc::channel(INBOX);
     let place = (database, options.cache_bytes);
@@ -104,8 +104,8 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
     })
 }
 
-/// How many transactions that were durable are not in the database. What is left is served all the same: to refuse it
-/// would bring nothing back.
+/// How many durable transactions are missing from the database. What is left is served anyway: refusing would not bring
+/// anything back.
 fn vanished(commits: &CommitsFile, counters: Counters, teller: &Teller) -> u64 {
     let durable = commits.read(teller).unwrap_or(0);
     let found = counters.commits;
@@ -116,7 +116,7 @@ fn vanished(commits: &CommitsFile, counters: Counters, teller: &Teller) -> u64 {
     vanished
 }
 
-/// Which deliveries of the last process may be repeated: those of messages that still wait.
+/// Which deliveries of the last process may be repeated: those of messages that are still waiting.
 fn in_doubt(connection: &Connection, before: Vec<Doubt>) -> Result<InDoubt> {
     let mut found = InDoubt::default();
     let mut named = HashSet::new();

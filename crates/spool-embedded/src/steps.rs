@@ -1,4 +1,4 @@
-//! The steps between which a process can die and a write can fail; tests make them.
+//! The steps between which a process can die and a write can fail; tests trigger these.
 
 #[cfg(test)]
 use std::{collections::VecDeque, sync::Arc};
@@ -19,21 +19,21 @@ pub(crate) enum Place {
     SyncDirectory,
     /// Before anything is written to the database.
     Begin,
-    /// With everything written but the end of the transaction.
+    /// After everything but the end of the transaction is written.
     Commit,
-    /// With the transaction durable, and nobody knowing.
+    /// When the transaction is durable, but nobody knows.
     Committed,
     /// Before a content without its message is removed.
     Remove,
     /// Before the log is carried over.
     Checkpoint,
-    /// Before a log that was kept is carried over.
+    /// Before a kept log is checkpointed.
     Renew,
-    /// While the database is opened again.
+    /// While the database is being reopened.
     Reopen,
 }
 
-/// Errors to come, which tests order: the first one first, each at a place of its own.
+/// Errors that tests have ordered: they occur in this order, each at its own place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults {
     #[cfg(test)]
@@ -42,7 +42,7 @@ pub(crate) struct Faults {
 
 #[cfg(not(test))]
 impl Faults {
-    /// Tests let the process die here, or order an error for this place.
+    /// Tests let the process die here, or order an error at this place.
     #[expect(
         clippy::unused_self,
         clippy::unnecessary_wraps,
@@ -72,7 +72,7 @@ impl Faults {
         }
     }
 
-    /// Orders these, after those that are still to come.
+    /// Orders these errors, after those already ordered.
     pub(crate) fn order(&self, faults: &[(Place, ErrorCode)]) {
         self.ordered.lock().extend(faults);
     }
@@ -87,7 +87,7 @@ impl Faults {
 #[cfg(not(test))]
 pub(crate) fn reach(_: Place) {}
 
-/// Dies without any tidying up when the place is reached for the n-th time that `SPOOL_DIES_AT` names, as `Commit 3`.
+/// Dies without cleaning up when the place is reached for the n-th time, as `SPOOL_DIES_AT` says, for example `Commit 3`.
 #[cfg(test)]
 pub(crate) fn reach(place: Place) {
     use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! The store: what is asked of it goes to the writer, or is read beside that.
+//! The store: requests go to the writer, or are read beside it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
 
 /// The spool of one daemon in one directory. Cheap to clone; all clones are the same spool.
 ///
-/// Dropping the last clone ends it as [`Running::close`] does, but nobody learns when.
+/// Dropping the last clone closes it as [`Running::close`] does, but nobody learns when.
 #[derive(Debug, Clone)]
 pub struct EmbeddedSpool {
     pub(crate) opened: Arc<Opened>,
 }
 
 impl EmbeddedSpool {
-    /// Opens the spool in the directory `path`, or makes one there. What it has to report goes to `events`.
+    /// Opens the spool in the directory `path`, or creates one there. What it has to report goes to `events`.
     pub async fn open(
         path: impl Into<PathBuf>,
         options: Options,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mail::event::store::{Failed, Store};
 use mail::{Event, EventLog};
 
-/// The way to the log. Clones lead to the same one.
+/// The way to the log. Clones lead to the same log.
 #[derive(Clone)]
 pub(crate) struct Teller(Arc<dyn EventLog>);
 
@@ -16,7 +16,7 @@ impl Teller {
         Self(events)
     }
 
-    /// To nobody: of those who only look, and have nothing to tell.
+    /// Writes to no log: for those who only inspect a spool, and have nothing to report.
     pub(crate) fn nobody() -> Self {
         Self(Arc::new(()))
     }

@@ -160,7 +160,7 @@ impl<'a> Rrset<'a> {
     }
 
     /// Whether a signature with so many labels may belong to this RRset. Fewer than in the name mean that a wildcard was
-    /// expanded. The wildcard must be in the zone itself, and types that exist only at a zone's apex cannot come from one
+    /// expanded. The wildcard must be in the zone itself, and records that describe the zone cannot come from one
     /// (RFC 4035 §5.3.4). Whoever uses a DS or an alias checks its origin.
     fn has_fitting_labels(&self, labels: u8, apex: &Name) -> bool {
         const NEVER_EXPANDED: [RecordType; 5] = [

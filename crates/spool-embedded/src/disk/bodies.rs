@@ -1,4 +1,4 @@
-//! Large contents, each in a file of its own below `bodies/`, in 256 directories by the last octet of the id.
+//! Large contents, each in its own file below `bodies/`, in 256 directories named by the last octet of the id.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -22,7 +22,7 @@ pub(crate) struct Directories {
     teller: Teller,
 }
 
-/// A content in its final place whose message is not yet known to be durable. Dropped, it is removed.
+/// A content in its final place whose message is not yet known to be durable. Dropping this removes it.
 #[derive(Debug)]
 pub(crate) struct Published {
     path: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct Published {
 }
 
 impl Directories {
-    /// The directories below `spool`, not touched.
+    /// The directories below `spool`; nothing on the disk is touched.
     pub(crate) fn of(spool: &Path, teller: Teller) -> Self {
         Self {
             bodies: spool.join("bodies").into(),
@@ -68,7 +68,7 @@ impl Directories {
         self.bodies.join(format!("{last:02x}"))
     }
 
-    /// Syncs a file, moves it to its final place and syncs that. Waits for the disk.
+    /// Syncs a file, moves it to its final place and syncs that. Blocks on the disk.
     pub(crate) fn publish(&self, id: QueueId, file: NamedTempFile) -> Result<Published, SpoolError> {
         reach(Place::Sync);
         file.as_file().sync_data()?;
@@ -95,7 +95,7 @@ impl Directories {
         remove(path, &self.teller);
     }
 
-    /// Removes contents that were being received when the last process ended.
+    /// Removes contents that were still being received when the last process ended.
     pub(crate) fn clear_incoming(&self) -> Result<(), SpoolError> {
         for entry in fs::read_dir(&self.incoming)? {
             fs::remove_file(entry?.path())?;
@@ -113,7 +113,7 @@ impl Directories {
             }
             for entry in fs::read_dir(shard)? {
                 let name = entry?.file_name();
-                // Names that are no ids are not ours to remove.
+                // Files whose names are not ids are not ours to remove.
                 found.extend(name.to_str().and_then(|name| name.parse::<QueueId>().ok()));
             }
         }
@@ -122,7 +122,7 @@ impl Directories {
 }
 
 impl Published {
-    /// The message is durable, or may be: the file stays.
+    /// The message is durable, or may be: the file is kept.
     pub(crate) fn keep(&mut self) {
         self.kept = true;
     }
@@ -136,7 +136,8 @@ impl Drop for Published {
     }
 }
 
-/// Removes a content whose message has left the spool. What cannot be removed now is an orphan, swept at start.
+/// Removes a content whose message has left the spool. One that cannot be removed now is an orphan, removed at the next
+/// start.
 fn remove(path: &Path, teller: &Teller) {
     reach(Place::Remove);
     match fs::remove_file(path) {
@@ -152,7 +153,7 @@ fn remove(path: &Path, teller: &Teller) {
 fn make_directory(path: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| match error.kind() {
-        // A file, or a link that leads nowhere.
+        // A file, or a dangling link.
         io::ErrorKind::AlreadyExists => {
             let named = format!("{} is not a directory", path.display());
             io::Error::new(io::ErrorKind::NotADirectory, named)

@@ -1,8 +1,8 @@
 //! How many transactions were known to be durable, kept beside the database.
 //!
-//! Damage in the middle of the write-ahead log makes `SQLite` end its recovery there without a word, and a database that
-//! was replaced by an older copy looks as good as any. The number in this file is never ahead of what was synced, so a
-//! database that counts fewer has lost some.
+//! If the write-ahead log is damaged in the middle, `SQLite` ends its recovery there without an error, and a database that
+//! was replaced by an older copy looks like any other. The number in this file is never higher than what was synced, so a
+//! database with a lower count has lost transactions.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ impl CommitsFile {
         number
     }
 
-    /// Writes the number, durably and as a whole.
+    /// Writes the number, durably and atomically.
     pub(crate) fn write(&self, commits: u64) -> io::Result<()> {
         let new = self.directory.join("commits.new");
         let mut file = OpenOptions::new()

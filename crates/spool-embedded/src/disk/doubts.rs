@@ -1,9 +1,9 @@
-//! Deliveries of which it would not be known after a crash whether they took place.
+//! Deliveries that may or may not have taken place if the process crashes now.
 //!
-//! They are noted in a file, so that the next start can say how many there were and which.
+//! They are noted in a file, so that the next start can say how many there were, and which.
 //!
-//! The notes are written, but never synced: they outlive the process, which is what ends most often, at the cost of a
-//! copy into the kernel's memory. A power loss may lose them; nothing but the count depends on them.
+//! The notes are written, but never synced: they survive the end of the process, which is the most frequent case, and cost
+//! only a copy into the kernel's memory. A power loss may lose them; nothing but the count depends on them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ const SLOTS: u32 = 65_536;
 pub(crate) struct DoubtsFile {
     file: File,
     slots: Mutex<Slots>,
-    /// So many slots at the front are those of the last process, until somebody was told of them.
+    /// This many slots at the front belong to the last process, until somebody has been told of them.
     before: AtomicU32,
     teller: Teller,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Doubt {
 }
 
 impl DoubtsFile {
-    /// Opens the file, and returns what it held; that stays until [`DoubtsFile::told`].
+    /// Opens the file, and returns what it contained; that is kept until [`DoubtsFile::told`].
     pub(crate) fn open(path: &Path, teller: Teller) -> io::Result<(Self, Vec<Doubt>)> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -84,7 +84,7 @@ impl DoubtsFile {
         Ok((doubts, found))
     }
 
-    /// What the file held at first is known now, and goes.
+    /// The initial contents of the file have been reported, and are removed.
     pub(crate) fn told(&self) {
         for slot in 0..self.before.swap(0, Ordering::Relaxed) {
             self.clear(slot);
@@ -168,7 +168,7 @@ mod tests {
         let (doubts, found) = DoubtsFile::open(&path, Teller::nobody()).unwrap();
         let expected = [(again, 1), (ids[2], 7)].map(|(id, recipients)| Doubt { id, recipients });
         assert_eq!(found, expected);
-        // New notes keep clear of the old ones until these are told.
+        // New notes do not overwrite the old ones until these are reported.
         let new = doubts.note(QueueId::generate(), 1).unwrap();
         doubts.clear(new);
         assert_eq!(DoubtsFile::open(&path, Teller::nobody()).unwrap().1, expected);

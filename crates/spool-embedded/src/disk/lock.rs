@@ -1,4 +1,4 @@
-//! The lock file that keeps a second daemon away.
+//! The lock file that keeps out a second daemon.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,12 +9,12 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use spool::SpoolError;
 
-/// An exclusive lock on a spool directory, held as long as this lives and never longer than the process.
+/// An exclusive lock on a spool directory, held as long as this value lives, and never longer than the process.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "open, it holds the lock")] File);
 
 impl Lock {
-    /// Takes the lock, and writes our process id into the file for whoever meets it.
+    /// Takes the lock, and writes our process id into the file, so that others can see it.
     pub(crate) fn take(spool: &Path) -> Result<Self, SpoolError> {
         let path = spool.join("lock");
         let opened = OpenOptions::new()

@@ -1,10 +1,10 @@
 //! The files beside the database.
 //!
-//! * [`lock`]: one daemon a spool.
+//! * [`lock`]: one daemon per spool.
 //! * [`bodies`]: large contents.
-//! * [`space`]: whether the disk has room for more. [`reserve`]: space put aside for when it has not.
+//! * [`space`]: whether the disk has room for more. [`reserve`]: space kept for when it does not.
 //! * [`commits`]: how many transactions must be in the database.
-//! * [`doubts`]: deliveries of which a crash leaves open whether they took place.
+//! * [`doubts`]: deliveries that may or may not have taken place when the process crashed.
 
 pub(crate) mod bodies;
 pub(crate) mod commits;

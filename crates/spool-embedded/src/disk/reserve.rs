@@ -1,4 +1,4 @@
-//! Space put aside, so that outcomes can still be recorded when the disk is full.
+//! Space kept in reserve, so that outcomes can still be recorded when the disk is full.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,10 +10,10 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::space::Space;
 use crate::telling::Teller;
 
-/// Octets put aside: thousands of outcomes.
+/// The size of the reserve in octets: enough for thousands of outcomes.
 const SIZE: u64 = 8 << 20;
 
-/// A file whose only use is to be removed.
+/// A file whose only purpose is to be removed.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     path: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Makes it, if the disk has room and the file system can.
+    /// Creates it, if the disk has room and the file system supports it.
     pub(crate) fn make(spool: &Path, teller: Teller) -> Self {
         let reserve = Self {
             path: spool.join("reserve"),
@@ -46,13 +46,13 @@ impl Reserve {
         }
     }
 
-    /// Frees the space; false if there is none any more.
+    /// Frees the space; false if there is none left.
     pub(crate) fn give_back(&mut self) -> bool {
         self.given_back = true;
         fs::remove_file(&self.path).is_ok()
     }
 
-    /// Puts space aside anew, if it was given back and the disk has room again.
+    /// Reserves space again, if it was given back and the disk has room again.
     pub(crate) fn renew(&mut self, space: &Space) {
         if self.given_back && space.has_room_beyond(SIZE) {
             self.given_back = false;

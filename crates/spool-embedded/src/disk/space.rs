@@ -8,7 +8,7 @@ use spool::SpoolError;
 use spool::incoming::Room;
 use tokio::time::Instant;
 
-/// How long an answer of the file system is believed, less what was taken since.
+/// How long an answer of the file system is used, minus what was taken since.
 const FRESH: Duration = Duration::from_secs(1);
 /// Fewer free inodes than this count as none: large messages, the write-ahead log and the lock need some.
 const INODES_FREE: u64 = 256;
@@ -25,7 +25,7 @@ pub(crate) struct Space {
 #[derive(Debug, Clone, Copy)]
 struct Answer {
     at: Instant,
-    /// Octets beyond those that must stay free, less those taken since; `None` below the limits.
+    /// The free octets above the limit, minus those taken since; `None` below the limits.
     room: Option<u64>,
 }
 
@@ -44,7 +44,7 @@ impl Space {
         self.has(0)
     }
 
-    /// Remembers that a write has just failed for want of space.
+    /// Remembers that a write has just failed for lack of space.
     pub(crate) fn found_full(&self) {
         let mut last = self.last.lock();
         *last = Some(Answer {
@@ -53,13 +53,13 @@ impl Space {
         });
     }
 
-    /// Whether there is room for this many octets more than must stay free. Asks the file system each time.
+    /// Whether there is room for this many octets above the limit. Asks the file system each time.
     pub(crate) fn has_room_beyond(&self, octets: u64) -> bool {
         let room = self.ask().ok().and_then(|answer| answer.room);
         room.is_some_and(|room| room >= octets)
     }
 
-    /// What is left once so many octets more are taken, by an answer that is still believed.
+    /// What is left after taking this many more octets, according to an answer that is still used.
     fn left(&self, last: &mut Option<Answer>, octets: u64) -> Result<u64, SpoolError> {
         let answer = match *last {
             Some(answer) if answer.at.elapsed() < FRESH => answer,
@@ -73,7 +73,7 @@ impl Space {
     fn ask(&self) -> Result<Answer, SpoolError> {
         let found = rustix::fs::statvfs(&self.path).map_err(std::io::Error::from)?;
         let bytes = found.f_bavail.saturating_mul(found.f_frsize);
-        // File systems that make inodes as needed report none in all.
+        // File systems that create inodes as needed report a total of none.
         let inodes = found.f_files == 0 || found.f_favail >= INODES_FREE;
         Ok(Answer {
             at: Instant::now(),
@@ -81,7 +81,7 @@ impl Space {
         })
     }
 
-    /// Lets tests say what the file system has just answered; it is believed for a minute.
+    /// Lets tests set what the file system has just answered; it is used for a minute.
     #[cfg(test)]
     pub(crate) fn assume(&self, room: u64) {
         *self.last.lock() = Some(Answer {
@@ -91,7 +91,7 @@ impl Space {
     }
 }
 
-/// The file system is asked once in [`FRESH`]: in between, what is taken is counted against its last answer.
+/// The file system is asked once per [`FRESH`]: in between, what is taken is counted against its last answer.
 impl Room for Space {
     fn has(&self, octets: u64) -> Result<(), SpoolError> {
         let mut last = self.last.lock();
@@ -138,7 +138,7 @@ mod tests {
         space.take(60).unwrap();
         assert!(is_full(space.has(41)));
         assert!(!is_full(space.has(40)));
-        // What did not fit has taken nothing, either.
+        // What did not fit has not been counted, either.
         assert!(is_full(space.take(41)));
         assert!(!is_full(space.take(40)));
         assert!(!is_full(space.check()));
@@ -171,7 +171,7 @@ mod tests {
         let fits = |declared| !is_full(spool.create().unwrap().fits(declared));
         assert!(!fits(40 * MIB));
         assert!(!fits(u64::MAX));
-        // Each for itself: nobody has sent anything.
+        // Each separately: nobody has sent anything.
         assert!(fits(8 * MIB));
         assert!(fits(8 * MIB));
 
@@ -183,7 +183,7 @@ mod tests {
         assert!(!fits(8 * MIB));
         assert!(fits(6 * MIB));
 
-        // So little is judged when it has come.
+        // This little is checked only when it has arrived.
         spool.shared().space.assume(100);
         let little = INLINE_LIMIT as u64;
         assert!(fits(little));

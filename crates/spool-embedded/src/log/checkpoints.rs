@@ -1,4 +1,4 @@
-//! Carrying the log over into the database, as long as that is safe.
+//! Checkpoints: copying the write-ahead log into the database, as long as that is safe.
 
 use std::fs::File;
 use std::io;
@@ -21,15 +21,15 @@ const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 
 /// How long after that was in vain.
 const LONG_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
-/// How the log is carried over, and whether it may be. One thread at a time does it.
+/// How checkpoints are made, and whether they may be. Only one thread at a time does it.
 ///
-/// `SQLite` syncs the database only in a checkpoint after which the whole log is in it. Those that commits overtake are
-/// synced here: so the last one, for which commits wait, finds little to sync.
+/// `SQLite` syncs the database only in a checkpoint that completes the log. Checkpoints overtaken by commits are synced
+/// here, so that the last one, which makes commits wait, has little left to sync.
 ///
-/// When a sync fails, the system may have dropped the pages that it was to write. `SQLite` would not write those of
-/// earlier checkpoints again, and would let the log, which has them, start anew. So after a checkpoint that the disk made
-/// fail there is no other one: the log is kept until it can be carried over from its beginning ([`Checkpoints::start_anew`]),
-/// by this process or by the next.
+/// When a sync fails, the system may have dropped the pages it was to write. `SQLite` would not write pages of earlier
+/// checkpoints again, and would restart the log, which still contains them. So after a checkpoint that failed because of the
+/// disk, no other one is made: the log is kept until it can be checkpointed from its beginning
+/// ([`Checkpoints::start_anew`]), by this process or by the next.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     database: PathBuf,
@@ -40,25 +40,25 @@ pub(crate) struct Checkpoints {
 
 #[derive(Debug)]
 struct Carrier {
-    /// Open as long as the writer's, and while the writer opens its own anew.
+    /// Open as long as the writer's connection, and while the writer reopens its own.
     connection: Option<Connection>,
-    /// The database. It stays open as long as any connection of this process: to close it would take away their locks.
+    /// The database file. It stays open as long as any connection of this process: closing it would release their locks.
     file: Option<File>,
-    /// When it is to be tried to carry over the log, where it is kept.
+    /// When to try again to checkpoint a log that is kept.
     kept: Option<Instant>,
 }
 
-/// What a checkpoint does where others stand in its way.
+/// What a checkpoint does if others are in its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// It goes as far as it can without anybody waiting for it.
+    /// It goes as far as it can without making anybody wait.
     Possible,
-    /// It waits for those who read, and leaves an empty log.
+    /// It waits for readers, and leaves an empty log.
     Whole,
 }
 
 impl Checkpoints {
-    /// Those of a database that is there already.
+    /// For a database that already exists.
     pub(crate) fn of(database: &Path, faults: Faults, teller: Teller) -> Result<Self> {
         let mut carrier = Carrier {
             connection: None,
@@ -86,7 +86,7 @@ impl Checkpoints {
         self.carrier.lock().keep_log(PAUSE);
     }
 
-    /// Opens the connection, where it is not open any more.
+    /// Opens the connection, if it is not open.
     pub(crate) fn open(&self) -> Result<()> {
         let mut carrier = self.carrier.lock();
         match carrier.connection {
@@ -95,8 +95,8 @@ impl Checkpoints {
         }
     }
 
-    /// One checkpoint: how far it went in the log as it found it. `None` while another one is under way, or where the log is
-    /// kept.
+    /// Makes one checkpoint: returns how far it got in the log as it found it. `None` while another one is in progress, or
+    /// while the log is kept.
     pub(crate) fn carry_over(&self, extent: Extent) -> Result<Option<Log>> {
         let Some(mut carrier) = self.carrier.try_lock() else {
             return Ok(None);
@@ -115,7 +115,7 @@ impl Checkpoints {
         Ok(Some(log?))
     }
 
-    /// Carries a log over that is kept, from its beginning, while nothing here has the database open. If that fails, the
+    /// Checkpoints a kept log from its beginning, while nothing in this process has the database open. If that fails, the
     /// log is kept for another while.
     pub(crate) fn start_anew(&self) -> Result<()> {
         let mut carrier = self.carrier.lock();
@@ -130,7 +130,7 @@ impl Checkpoints {
         done
     }
 
-    /// Closes the last connection; with it the log goes, if it may.
+    /// Closes the last connection; the log is removed with it, if allowed.
     pub(crate) fn end(&self, log_may_go: bool) -> Result<()> {
         let mut carrier = self.carrier.lock();
         if log_may_go && let Some(connection) = &carrier.connection {
@@ -143,12 +143,12 @@ impl Checkpoints {
 }
 
 impl Carrier {
-    /// Opens the connection, before the writer's or with nothing written yet.
+    /// Opens the connection, before the writer's or before anything is written.
     fn open(&mut self, database: &Path) -> Result<()> {
         let connection = connections::open_caretaker(database)?;
         let log = Log::of(&connection)?;
         log.make_durable(&connection, database)?;
-        // Somebody else had it open when a process here ended, which may have kept the log.
+        // Somebody else had it open when one of our processes ended, which may have kept the log.
         if log.carried > 0 {
             self.keep_log(PAUSE);
         }
@@ -167,12 +167,12 @@ fn carry_over(connection: &Connection, database: &File, extent: Extent) -> rusql
         Extent::Whole => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     let log = Log::told_by(connection, statement)?;
-    // Nothing says whether a commit has overtaken it.
+    // There is no sign of whether a commit has overtaken it.
     database.sync_data().map_err(|error| not_synced(&error))?;
     Ok(log)
 }
 
-/// Carries the whole log over, whatever was carried over before, and leaves none. An error where somebody else has the
+/// Checkpoints the whole log, whatever was checkpointed before, and leaves it empty. An error if somebody else has the
 /// database open.
 fn carry_over_alone(database: &Path) -> Result<()> {
     let connection = connections::open_alone(database)?;
@@ -184,13 +184,13 @@ fn carry_over_alone(database: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The error that `SQLite` has for this.
+/// `SQLite`'s error for this.
 fn not_synced(error: &io::Error) -> rusqlite::Error {
     let code = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
     rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
 }
 
-/// A full disk that refuses a page drops none.
+/// A full disk that refuses a page does not drop any.
 fn is_of_the_disk(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }

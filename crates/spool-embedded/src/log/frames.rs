@@ -1,4 +1,4 @@
-//! The write-ahead log: how long it is, and what of it is on the disk.
+//! The write-ahead log: how long it is, and how much of it is on the disk.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,7 +16,7 @@ const FRAME_HEADER: u64 = 24;
 /// Octets written at a time.
 const PART: u64 = 1 << 20;
 
-/// Frames, that is pages, of the log.
+/// The number of frames, that is pages, in the log.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Log {
     /// In the log.
@@ -31,7 +31,7 @@ impl Log {
         Self::told_by(connection, "PRAGMA wal_checkpoint(NOOP)")
     }
 
-    /// What a checkpoint says of the log, as long as it was at its beginning.
+    /// What a checkpoint reports about the log, as long as the log was at its beginning.
     pub(crate) fn told_by(connection: &Connection, checkpoint: &str) -> rusqlite::Result<Self> {
         connection.prepare_cached(checkpoint)?.query_row([], |row| {
             Ok(Self {
@@ -41,11 +41,11 @@ impl Log {
         })
     }
 
-    /// Writes the log again as it is, and syncs it; for the first connection that is open, before anything is added.
+    /// Writes the log again as it is, and syncs it; used by the first connection to be opened, before anything is added.
     ///
-    /// What a failed sync left behind is in the system's memory and not on the disk. The connections that were open then do
-    /// not count it as a part of the log, and their next commit takes its place. The first one to be opened later takes it
-    /// for committed, and commits would follow it that a loss of power would cut off together with it.
+    /// After a failed sync, the written data is in the system's memory but not on the disk. The connections open at the time
+    /// do not count it as part of the log, and their next commit overwrites it. But the first connection opened later takes
+    /// it for committed; further commits would follow it, and a power loss would cut them off together with it.
     pub(crate) fn make_durable(self, connection: &Connection, database: &Path) -> Result<()> {
         let frames = u64::try_from(self.frames).unwrap_or(0);
         if frames == 0 {

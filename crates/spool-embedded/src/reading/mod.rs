@@ -1,5 +1,5 @@
-//! Reading beside the writer: [`pool`], connections that only read, away from the runtime's threads; [`recent`], what was
-//! just accepted, so that most deliveries read nothing.
+//! Reading beside the writer: [`pool`], read-only connections, used outside the runtime's threads; [`recent`], the messages
+//! just accepted, so that most deliveries read nothing from the disk.
 
 pub(crate) mod pool;
 pub(crate) mod recent;

@@ -1,4 +1,4 @@
-//! Connections that only read, used away from the runtime's threads.
+//! Read-only connections, used outside the runtime's threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::error;
 use crate::sql::connections;
 
-/// How many read at once; more would only wait for each other on the same disk.
+/// How many read at once; more would only wait for one another on the same disk.
 const CONNECTIONS: usize = 4;
 /// Cache of each, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -23,12 +23,12 @@ pub(crate) struct Readers {
     database: PathBuf,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
-    /// Shared by those who have a connection in use.
+    /// Held shared by everyone who is using a connection.
     in_use: RwLock<()>,
 }
 
 impl Readers {
-    /// A pool for this database, still without connections.
+    /// A pool for this database, with no connections yet.
     pub(crate) fn new(database: PathBuf) -> Self {
         Self {
             database,
@@ -38,7 +38,7 @@ impl Readers {
         }
     }
 
-    /// Reads. A connection on which that failed is not used again.
+    /// Runs a read. A connection on which it failed is not used again.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Connection) -> error::Result<T> + Send + 'static,
@@ -69,7 +69,7 @@ impl Readers {
         self.idle.lock().clear();
     }
 
-    /// Closes all connections, and lets none be opened as long as what is returned lives.
+    /// Closes all connections, and prevents new ones as long as the returned guard lives.
     pub(crate) fn pause(&self) -> RwLockWriteGuard<'_, ()> {
         let none_in_use = self.in_use.write();
         self.idle.lock().clear();

@@ -1,4 +1,4 @@
-//! Messages that were just accepted: most are delivered at once, and need not be read from the disk for that.
+//! Messages just accepted: most are delivered at once, and need not be read from the disk for that.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use spool::{Content, Lease, LeasedRecipient, RecipientIndex};
 
 use crate::sql::new_message::{MessageRows, Stored};
 
-/// Octets kept; beyond that the oldest go.
+/// The octets kept; beyond that the oldest are dropped.
 const LIMIT: usize = 8 << 20;
-/// About what an entry and each recipient take beside the content.
+/// Roughly what an entry and each recipient take beside the content.
 const OVERHEAD: usize = 256;
 
-/// Small messages to one next hop that have not been leased so far, oldest first: ids sort by time.
+/// Small messages to a single next hop that have not been leased yet, oldest first: ids sort by time.
 ///
-/// An entry is made before its message is durable, while nobody knows of it, and given away at the first lease. So
-/// it is never older than the tables, which alone know how things stand afterwards.
+/// An entry is added before its message is durable, while nobody knows of it, and handed out at the first lease. So it is
+/// never older than the tables, and afterwards only the tables are used.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<Kept>);
 
@@ -40,7 +40,7 @@ struct Entry {
 }
 
 impl Recent {
-    /// Keeps a message that is about to become durable.
+    /// Keeps a message that is about to be made durable.
     pub(crate) fn keep(&self, message: &MessageRows) {
         let ([next_hop], Stored::Inline(content)) = (&message.next_hops[..], &message.body.stored) else {
             return;
@@ -66,12 +66,12 @@ impl Recent {
         self.0.lock().insert(message.id, entry);
     }
 
-    /// Forgets a message that did not become durable, or that the administrator has taken in hand.
+    /// Forgets a message that did not become durable, or that the administrator has acted on.
     pub(crate) fn forget(&self, id: QueueId) {
         self.0.lock().remove(id);
     }
 
-    /// The first lease of a message, or the guard back if it is to be read from the disk.
+    /// The first lease of a message; or the guard back, if the message must be read from the disk.
     pub(crate) fn lease(
         &self,
         id: QueueId,

@@ -1,4 +1,4 @@
-//! What the administrator does with recipients. All of it runs inside a transaction of the writer.
+//! What the administrator does with recipients. All of it runs inside one of the writer's transactions.
 
 use jiff::Timestamp;
 use mail::QueueId;
@@ -18,7 +18,7 @@ const DELETE_ALL: &str = "DELETE FROM recipient WHERE message_id = ?1";
 const UPDATE_ACCEPTED: &str =
     "UPDATE message SET accepted = accepted - ?2, remaining = remaining - ?2 WHERE id = ?1";
 
-/// The next hop of a recipient that an action is for; `None` where there is no such recipient, or it is in another state.
+/// The next hop of a recipient that an action applies to; `None` if there is no such recipient, or it is in another state.
 pub(crate) fn suitable(
     connection: &Connection,
     action: Action,
@@ -37,7 +37,7 @@ pub(crate) fn suitable(
         .map(|(_, next_hop)| next_hop))
 }
 
-/// Whether an action is for recipients in this state.
+/// Whether an action applies to recipients in this state.
 fn suits(action: Action, state: State) -> bool {
     match action {
         Action::Retry | Action::Hold => state.waits(),
@@ -46,7 +46,7 @@ fn suits(action: Action, state: State) -> bool {
     }
 }
 
-/// Does it to one recipient that it is for.
+/// Applies it to one suitable recipient.
 pub(crate) fn change(
     connection: &Connection,
     action: Action,
@@ -73,7 +73,7 @@ pub(crate) fn change(
     Ok(())
 }
 
-/// So many recipients of a message were deleted that were not final.
+/// This many non-final recipients of a message were deleted.
 pub(crate) fn count_deleted(connection: &Connection, id: QueueId, recipients: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(UPDATE_ACCEPTED)?
@@ -81,7 +81,7 @@ pub(crate) fn count_deleted(connection: &Connection, id: QueueId, recipients: u6
     Ok(())
 }
 
-/// The distinct next hops of a message, as far as they can be read.
+/// The distinct next hops of a message, as far as they are readable.
 pub(crate) fn next_hops(connection: &Connection, id: QueueId) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare_cached(NEXT_HOPS)?;
     let mut rows = statement.query([id.to_bytes()])?;
@@ -92,7 +92,7 @@ pub(crate) fn next_hops(connection: &Connection, id: QueueId) -> rusqlite::Resul
     Ok(found)
 }
 
-/// Deletes all recipients of a message, whatever their rows say; how many there were.
+/// Deletes all recipients of a message, whatever their rows contain; returns how many there were.
 pub(crate) fn delete_recipients(connection: &Connection, id: QueueId) -> rusqlite::Result<usize> {
     connection.prepare_cached(DELETE_ALL)?.execute([id.to_bytes()])
 }

@@ -1,4 +1,4 @@
-//! Between our types and the columns.
+//! Conversions between our types and the columns.
 
 use jiff::Timestamp;
 use mail::{BodyType, QueueId, Ret};
@@ -48,7 +48,7 @@ pub(crate) fn time(id: QueueId, column: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(column).map_err(|_| corrupt(id, "a time out of range"))
 }
 
-/// The time as the spool will give it back.
+/// The time with the precision that the spool stores.
 pub(crate) fn whole_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
@@ -58,7 +58,7 @@ pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<QueueId> {
     Ok(QueueId::from_bytes(row.get(column)?))
 }
 
-/// A text column of the message `id` that parses as a `T`.
+/// A text column of the message `id`, parsed as a `T`.
 pub(crate) fn parse<T: std::str::FromStr>(id: QueueId, text: &str, what: &'static str) -> Result<T> {
     text.parse().map_err(|_| corrupt(id, what))
 }
@@ -84,7 +84,7 @@ pub(crate) fn optional_text<'row>(
     }
 }
 
-/// A number column of the message `id` that fits `T`.
+/// A numeric column of the message `id`, as a `T`.
 pub(crate) fn number<T: TryFrom<i64>>(id: QueueId, column: i64) -> Result<T> {
     T::try_from(column).map_err(|_| corrupt(id, "a number out of range"))
 }

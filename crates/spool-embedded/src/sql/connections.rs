@@ -15,8 +15,8 @@ use crate::error::Result;
 /// The database's name in the spool directory.
 pub(crate) const DATABASE: &str = "queue.db";
 
-/// Octets to which the log is cut when it starts again after it was longer. Usually it is shorter, and is written over in
-/// place: then a commit changes no metadata of the file.
+/// Octets to which the log is truncated when it restarts after having been longer. Usually it is shorter, and is overwritten
+/// in place: then a commit changes no file metadata.
 const LOG_KEPT: i64 = 128 << 20;
 
 /// The connection of the writer: creates or migrates the database.
@@ -27,7 +27,7 @@ pub(crate) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection> {
     connection.busy_timeout(Duration::from_secs(10))?;
     check_owner(&connection, path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: the log is synced at each commit. The checkpoints are the caretaker's.
+    // FULL: the log is synced at each commit. The caretaker makes the checkpoints.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
@@ -38,9 +38,9 @@ pub(crate) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Makes the file, if it is missing, so that nobody else may read the mail in it, whoever may enter the directory.
-/// `SQLite` gives the log the same mode. A file that is there is not opened: to close it would take away the locks
-/// that other connections of this process have on it.
+/// Creates the file if it is missing, so that nobody else can read the mail in it, whoever can enter the directory. `SQLite`
+/// gives the log the same mode. An existing file is not opened: closing it would release the locks that other connections of
+/// this process have on it.
 fn make_private(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
@@ -53,7 +53,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A second connection that writes nothing but checkpoints.
+/// A second connection that is used only for checkpoints.
 pub(crate) fn open_caretaker(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -68,8 +68,8 @@ pub(crate) fn open_caretaker(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection to a database that nobody else has open; an error where somebody has. What was carried over of the log
-/// before counts for nothing in it, because it has no part in the memory where that is noted.
+/// A connection to a database that nobody else has open; an error if somebody does. It ignores how much of the log was
+/// checkpointed before, because it does not use the shared memory where that is noted.
 pub(crate) fn open_alone(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -81,13 +81,13 @@ pub(crate) fn open_alone(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// `SQLite` would carry the log over when the last connection closes; it waits until that is allowed.
+/// `SQLite` would checkpoint the log when the last connection closes; this postpones it until it is allowed.
 fn keep_log_at_close(connection: &Connection) -> Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }
 
-/// Allows this connection, where it is the last one to close, to carry the log over and remove it.
+/// Allows this connection, if it is the last one to close, to checkpoint and remove the log.
 pub(crate) fn carry_over_at_close(connection: &Connection) -> Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(())
@@ -103,7 +103,7 @@ pub(crate) fn open_reader(path: &Path, cache_bytes: u32) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection to the database of a daemon that ended in order, where not even the directory may be written.
+/// A connection to the database of a daemon that ended in order, for use even if the directory is not writable.
 pub(crate) fn open_immutable(path: &Path) -> Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
@@ -118,14 +118,15 @@ pub(crate) fn open_immutable(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Plans each statement once, whatever is bound to it. Where values may change the plan, a cached statement is compiled
-/// again for each use, which takes several times as long as most of ours run, and would find the same plan.
+/// Plans each statement only once, whatever values are bound to it. If values could change the plan, a cached statement
+/// would be compiled again for each use; that takes several times as long as most of our statements run, and would give the
+/// same plan.
 fn keep_plans(connection: &Connection) -> Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
-/// `SQLite` takes a negative page count as a size in KiB.
+/// `SQLite` interprets a negative page count as a size in KiB.
 fn cache_kib(bytes: u32) -> i64 {
     -i64::from(bytes / 1024)
 }

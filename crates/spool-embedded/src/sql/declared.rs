@@ -1,4 +1,4 @@
-//! What clients declared of a message.
+//! What clients declared about a message.
 
 use mail::{BodyType, QueueId};
 use rusqlite::{Connection, OptionalExtension};
@@ -13,7 +13,7 @@ const DECLARED_RECIPIENTS: &str = "SELECT notify, original FROM recipient WHERE 
 const DECLARED_RECIPIENTS_OF_VERSION_1: &str =
     "SELECT NULL, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 
-/// What was declared of a message, in a database of this schema version.
+/// What was declared about a message, in a database of this schema version.
 pub(crate) fn declared(connection: &mut Connection, id: QueueId, version: i32) -> Result<Option<Declared>> {
     let (message, recipients) = if version < 2 {
         (DECLARED_OF_VERSION_1, DECLARED_RECIPIENTS_OF_VERSION_1)

@@ -1,4 +1,4 @@
-//! What a delivery or a report needs of one message, and which messages have something to report.
+//! What a delivery or a report needs to know about one message, and which messages have something to report.
 
 use mail::event::store::Failed;
 use mail::{EnhancedStatus, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReplyCode};
@@ -20,7 +20,7 @@ const NOTICED_RECIPIENTS: &str = "SELECT idx, address, notify, original, state, 
 const UNREPORTED: &str =
     "SELECT DISTINCT message_id FROM recipient WHERE notice IS NOT NULL ORDER BY message_id";
 
-/// The lease that `guard` stands for, or `None` if nothing waits there.
+/// The lease that `guard` stands for, or `None` if nothing is waiting there.
 pub(crate) fn lease(
     connection: &Connection,
     directories: &Directories,
@@ -28,7 +28,7 @@ pub(crate) fn lease(
     guard: LeaseGuard,
 ) -> Result<Option<Lease>> {
     let (id, next_hop) = key;
-    // One view of both tables; dropped at the end, it only ends the reading.
+    // One consistent view of both tables; dropping it only ends the reading.
     let view = connection.unchecked_transaction()?;
     let recipients = leased_recipients(&view, id, &next_hop)?;
     if recipients.is_empty() {
@@ -49,7 +49,7 @@ pub(crate) fn lease(
     }))
 }
 
-/// What is to be told, with the right to tell it that `guard` stands for; `None` if there is nothing.
+/// What the sender is to be told, with the right to do so that `guard` stands for; `None` if there is nothing.
 pub(crate) fn notices(
     connection: &Connection,
     directories: &Directories,

@@ -1,4 +1,4 @@
-//! The ledger's table: outcomes counted by day, destination and how they were secured.
+//! The ledger's table: outcomes counted by day, destination and security.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
@@ -21,7 +21,7 @@ const READ: &str = "SELECT day, next_hop, host, family, status, security, dane, 
 const FIRST_DAY: Date = date(1970, 1, 1);
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Counts one outcome, inside a transaction of the writer.
+/// Counts one outcome, inside one of the writer's transactions.
 pub(crate) fn add(connection: &Connection, entry: &LedgerEntry) -> rusqlite::Result<()> {
     connection.prepare_cached(ADD)?.execute(params![
         day(entry.day),
@@ -57,7 +57,7 @@ pub(crate) fn read(
     Ok(unreadable)
 }
 
-/// `None` if it is not what was once written.
+/// `None` if it is not as it was written.
 fn tally(row: &Row<'_>) -> Option<Tally> {
     let text = |column| row.get_ref(column).ok()?.as_str().ok();
     let number = |column| row.get_ref(column).ok()?.as_i64().ok();

@@ -1,4 +1,4 @@
-//! The list of the queue that the administrator is shown.
+//! The list of the queue for the administrator.
 
 use std::ops::ControlFlow;
 
@@ -17,15 +17,15 @@ const MESSAGES: &str =
 const ONE_MESSAGE: &str = "SELECT id, reverse_path, size, created FROM message WHERE id = ?1 LIMIT ?2";
 const LOST: &str = "SELECT EXISTS (SELECT 1 FROM recipient WHERE message_id = ?1)";
 
-/// Messages read in one transaction while listing: a longer one would keep the log from starting again.
+/// Messages read in one transaction while listing: a longer one would prevent the log from restarting.
 const PAGE: usize = 500;
-/// Recipients after which a page ends, whatever the number of messages.
+/// A page ends after this many recipients, whatever the number of messages.
 const PAGE_RECIPIENTS: usize = 5000;
-/// Messages in a page that is read by the recipients.
+/// Messages in a page that is read by way of the recipients.
 const PAGE_BY_RECIPIENTS: usize = 50;
 
-/// Shows messages in the order of their ids, in pages, until `visit` has seen enough; only this one, if one is given.
-/// Those that are damaged are passed over, so that they do not hide the others, and counted.
+/// Shows messages in the order of their ids, page by page, until `visit` breaks off; only this one, if an id is given.
+/// Damaged messages are skipped, so that they do not hide the others, and counted.
 pub(crate) fn list(
     connection: &mut Connection,
     leases: &LeaseTable,
@@ -45,7 +45,7 @@ pub(crate) fn list(
     Ok(unreadable)
 }
 
-/// What is left of a message without its row, if anything is.
+/// What is left of a message that has lost its row, if anything.
 fn lost(connection: &Connection, id: QueueId) -> Result<Unreadable> {
     let left: bool = connection
         .prepare_cached(LOST)?
@@ -57,7 +57,7 @@ fn lost(connection: &Connection, id: QueueId) -> Result<Unreadable> {
     })
 }
 
-/// Shows the messages whose ids come after this one, likewise.
+/// Shows the messages with ids after this one, likewise.
 pub(crate) fn list_after(
     connection: &mut Connection,
     leases: &LeaseTable,
@@ -86,7 +86,7 @@ fn walk(
     }
 }
 
-/// Shows messages until `visit` has seen enough, and counts those up to there that cannot be read.
+/// Shows messages until `visit` breaks off, and counts the unreadable ones up to there.
 fn show(
     messages: Shown,
     unreadable: &mut Unreadable,
@@ -101,17 +101,17 @@ fn show(
     })
 }
 
-/// Messages in their order, the damaged ones in their place.
+/// Messages in order, with the damaged ones in their places.
 type Shown = Vec<std::result::Result<QueuedMessage, Unreadable>>;
 
 #[derive(Default)]
 struct Page {
     messages: Shown,
-    /// The id of the last row, shown or not; `None` after the end.
+    /// The id of the last row, shown or not; `None` at the end.
     last: Option<Vec<u8>>,
 }
 
-/// A page of the list. Where one of the database is malformed, the recipients tell which messages are on that.
+/// A page of the list. If a page of the database is malformed, the recipients table tells which messages are on it.
 fn page(connection: &mut Connection, leased: &Leased, after: &[u8]) -> Result<Page> {
     let view = connection.transaction()?;
     match read_page(&view, leased, MESSAGES, after) {
@@ -142,7 +142,7 @@ fn read_page(view: &Connection, leased: &Leased, statement: &str, after: &[u8]) 
     Ok(page)
 }
 
-/// The messages to which the next recipients belong, each by itself.
+/// The messages that the next recipients belong to, each read separately.
 fn page_by_recipients(view: &Connection, leased: &Leased, after: &[u8]) -> Result<Page> {
     let mut page = Page::default();
     let reached = each_id(view, Table::Recipients, after, |stored, id| {
@@ -163,7 +163,7 @@ fn page_by_recipients(view: &Connection, leased: &Leased, after: &[u8]) -> Resul
     }
 }
 
-/// One message; nothing if there is no such row.
+/// One message; `None` if there is no such row.
 fn one_message(view: &Connection, leased: &Leased, id: QueueId) -> Result<Shown> {
     match read_page(view, leased, ONE_MESSAGE, &id.to_bytes()) {
         Err(error) if error.is_damage() => Ok(vec![Err(damaged(Some(id), error))]),

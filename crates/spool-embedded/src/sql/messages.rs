@@ -1,4 +1,4 @@
-//! Messages are inserted and deleted, and counted. All of it runs inside a transaction of the writer.
+//! Inserting, deleting and counting messages. All of it runs inside one of the writer's transactions.
 
 use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,7 +14,7 @@ const INSERT_RECIPIENT: &str = "INSERT INTO recipient \
     (message_id, idx, address, next_hop, state, attempts, next_attempt, notify, original) \
     VALUES (?1, ?2, ?3, ?4, ?8, 0, ?5, ?6, ?7)";
 const INSERT_BODY: &str = "INSERT INTO body (seq, content) VALUES (?1, ?2)";
-// What is counted in the message must agree with the rows before mail is thrown away.
+// The count in the message must agree with the rows before mail is deleted.
 const IS_DONE: &str = "SELECT remaining <= 0 AND NOT EXISTS \
     (SELECT 1 FROM recipient WHERE message_id = ?1 AND (state <= ?2 OR notice IS NOT NULL)) \
     FROM message WHERE id = ?1";
@@ -27,13 +27,13 @@ const UPDATE_COUNTERS: &str = "UPDATE counters SET commits = ?1, messages = ?2";
 /// The row of the table of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Transactions since the spool was made.
+    /// Transactions since the spool was created.
     pub(crate) commits: u64,
     /// Messages in the queue.
     pub(crate) messages: u64,
 }
 
-/// What became of a message's content when the message was deleted.
+/// What happened to a message's content when the message was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deleted {
     /// There was no such message.
@@ -68,7 +68,7 @@ pub(crate) fn write_counters(connection: &Connection, counters: Counters) -> rus
     Ok(())
 }
 
-/// Inserts a message; false, and nothing is inserted, if its id is taken.
+/// Inserts a message; returns false, and inserts nothing, if its id is taken.
 pub(crate) fn insert(connection: &Connection, message: &MessageRows, body: i64) -> rusqlite::Result<bool> {
     let id = message.id.to_bytes();
     let created = message.created.as_millisecond();
@@ -121,7 +121,8 @@ fn insert_recipients(connection: &Connection, message: &MessageRows) -> rusqlite
     Ok(())
 }
 
-/// Deletes a message of which all is final and told; `None` if it is not. One that is not there is done, too.
+/// Deletes a message if all its recipients are final and reported; `None` if not. A message that does not exist counts as
+/// done.
 pub(crate) fn delete_if_done(connection: &Connection, id: QueueId) -> rusqlite::Result<Option<Deleted>> {
     let done: Option<bool> = connection
         .prepare_cached(IS_DONE)?
@@ -134,7 +135,7 @@ pub(crate) fn delete_if_done(connection: &Connection, id: QueueId) -> rusqlite::
     }
 }
 
-/// Deletes a message with its recipients and its content where that is a row.
+/// Deletes a message with its recipients, and its content if that is in a row.
 pub(crate) fn delete(connection: &Connection, id: QueueId) -> rusqlite::Result<Deleted> {
     let id = id.to_bytes();
     let body: Option<Option<i64>> = connection

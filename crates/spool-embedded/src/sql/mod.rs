@@ -1,5 +1,5 @@
-//! The database: its tables, and every statement that is put to it. Nothing here knows of threads, leases or the queue
-//! of jobs: each function takes a connection, and those that write run inside somebody's transaction.
+//! The database: its tables, and every statement that is run on it. Nothing here knows about threads, leases or the queue of
+//! jobs: each function takes a connection, and those that write run inside the caller's transaction.
 //!
 //! * [`schema`]: the tables and their versions. [`connections`]: how a connection is set up.
 //! * [`columns`]: between our types and the columns. [`state`]: the states of a recipient.

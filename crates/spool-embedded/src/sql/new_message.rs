@@ -41,17 +41,17 @@ pub(crate) enum Stored {
     File(Published),
 }
 
-/// Octets of a row, and of the pages that a step touches, as they weigh in the log.
+/// The estimated octets in the log for a row, and for the pages that a step touches.
 const ROW: usize = 256;
 const PAGES: usize = 4096;
 
-/// About how many octets a step adds to the log that touches so many rows.
+/// Roughly how many octets a step that touches so many rows adds to the log.
 pub(crate) fn weight_of_rows(rows: usize) -> usize {
     PAGES.saturating_add(rows.saturating_mul(ROW))
 }
 
 impl MessageRows {
-    /// About how many octets it adds to the log.
+    /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
         let body = match &self.body.stored {
             Stored::Inline(bytes) => bytes.len(),
@@ -72,7 +72,7 @@ impl Body {
     }
 }
 
-/// The rows of a new message and what its commit will return, or why it cannot be one.
+/// The rows of a new message and what its commit will return, or why it cannot be queued.
 pub(crate) fn plan(message: NewMessage, body: Body) -> Result<(MessageRows, Accepted), SpoolError> {
     let NewMessage {
         id,
@@ -102,12 +102,12 @@ pub(crate) fn plan(message: NewMessage, body: Body) -> Result<(MessageRows, Acce
     Ok((rows, Accepted { id, size, pending }))
 }
 
-/// The rows of a report and what is to be delivered of it.
+/// The rows of a report and its pending deliveries.
 pub(crate) fn plan_report(report: Report) -> Result<(MessageRows, Accepted), SpoolError> {
     plan(report.message, Body::inline(report.content))
 }
 
-/// Gathers recipients by next hop, in the order in which the next hops first appear.
+/// Groups recipients by next hop, in the order in which the next hops first appear.
 fn group(
     id: QueueId,
     due: Timestamp,

@@ -1,7 +1,6 @@
-//! Outcomes, and what is told of them. All of it runs inside a transaction of the writer.
+//! Outcomes, and what is reported about them. All of it runs inside one of the writer's transactions.
 //!
-//! Doing any of it twice is the same as doing it once, so that it may be written again after a commit of which it is not
-//! known whether it took place.
+//! All of it is idempotent, so that it can be written again after a commit that may or may not have taken place.
 
 use jiff::Timestamp;
 use mail::{Action, DaneVerdict, Notice, QueueId, Status};
@@ -12,11 +11,12 @@ use super::ledger;
 use super::messages::{self, Deleted};
 use super::state::State;
 
-/// The longest reason that is kept, in octets. Deliveries shorten a peer's reply to less, and mark that they did.
+/// The longest reason that is stored, in octets. Deliveries shorten a peer's reply to less than this, and mark that they
+/// did.
 const REASON_LENGTH: usize = 4096;
 
-// The number of attempts tells an outcome that is written for the second time. A later failure takes the place of a
-// delay that was not told yet, and so does a success; a further delay does not.
+// The number of attempts shows whether an outcome is written for the second time. A later failure replaces a delay that was
+// not reported yet, and so does a success; a further delay does not.
 const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = :state, attempts = :attempts + 1, \
     next_attempt = coalesce(:next, next_attempt), reply_code = :code, enhanced = :enhanced, reason = :reason, \
     dane = :dane, \
@@ -33,7 +33,7 @@ const NOTICES_LEFT: &str =
 const NOTICE: &str = "SELECT notice FROM recipient WHERE message_id = ?1 AND idx = ?2 AND notice IS NOT NULL";
 const FORGET_NOTICE: &str = "UPDATE recipient SET notice = NULL WHERE message_id = ?1 AND idx = ?2";
 
-/// How a message stands after a step.
+/// The state of a message after a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum After {
     /// It has left the spool.
@@ -45,7 +45,7 @@ pub(crate) enum After {
     },
 }
 
-/// Records outcomes of what is leased. `now` decides what else of the message is due.
+/// Records the outcomes of a lease. `now` decides which other recipients of the message are due.
 pub(crate) fn settle(
     connection: &Connection,
     lease: &Lease,
@@ -82,7 +82,7 @@ pub(crate) fn settle(
     }
 }
 
-/// Whether these settlements end the whole message, and nothing is to be told: then its rows need not be changed first.
+/// Whether these settlements end the whole message with nothing to report: then its rows need not be updated first.
 fn is_all_there_is(lease: &Lease, settlements: &[Settlement]) -> bool {
     let finals = settlements
         .iter()
@@ -91,7 +91,7 @@ fn is_all_there_is(lease: &Lease, settlements: &[Settlement]) -> bool {
     u32::try_from(finals).is_ok_and(|finals| finals == lease.accepted_recipients)
 }
 
-/// Records one outcome; false if it was recorded before.
+/// Records one outcome; false if it was already recorded.
 fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> rusqlite::Result<bool> {
     let attempts = lease
         .recipients
@@ -122,7 +122,7 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
     Ok(changed > 0)
 }
 
-/// What DANE found wrong, in the words of the log.
+/// What DANE found wrong, in the log's words.
 fn found_wrong(verdict: &DaneVerdict) -> Option<String> {
     match verdict {
         DaneVerdict::Fail(_) | DaneVerdict::Softfail(_) => Some(verdict.to_string()),
@@ -173,7 +173,7 @@ pub(crate) fn told(connection: &Connection, notices: &Notices) -> rusqlite::Resu
     }
 }
 
-/// Forgets one notice, unless another has taken its place since it was read.
+/// Removes one notice, unless another has replaced it since it was read.
 fn forget_notice(connection: &Connection, id: QueueId, told: &NoticedRecipient) -> rusqlite::Result<()> {
     let key = params![id.to_bytes(), told.index.0];
     let stored: Option<String> = connection
@@ -181,7 +181,7 @@ fn forget_notice(connection: &Connection, id: QueueId, told: &NoticedRecipient) 
         .query_row(key, |row| row.get(0))
         .optional()?;
     let same = stored.is_some_and(|text| {
-        // Compared by what it means: another version of this program may have written it in another form.
+        // Compared by meaning: another version of this program may have written it in another form.
         serde_json::from_str::<Notice>(&text).is_ok_and(|notice| notice == told.notice)
     });
     if same {

@@ -1,4 +1,4 @@
-//! How reading goes on where a page of the database is malformed: whose rows were on it is known to another table.
+//! How reading continues when a page of the database is malformed: another table tells whose rows were on it.
 
 use std::ops::ControlFlow;
 
@@ -29,14 +29,14 @@ pub(crate) enum Table {
 /// Where a walk over ids has come.
 #[derive(Debug)]
 pub(crate) enum Reached {
-    /// To the end, or as far as was wanted.
+    /// To the end, or until `visit` broke off.
     Goal,
-    /// To what cannot be read. Whoever goes on after the last id meets it at once.
+    /// Up to something that cannot be read. A caller who continues after the last id meets it at once.
     Unreadable(Error),
 }
 
-/// Goes to the messages after this one by their ids alone, as this table has them, until `visit` breaks off. It is given
-/// each id as it is stored, and as one of ours where it is one.
+/// Visits the messages after this one by their ids alone, as this table has them, until `visit` breaks off. `visit` gets
+/// each id as stored, and as a queue id if it is one.
 pub(crate) fn each_id(
     view: &Connection,
     table: Table,
@@ -60,7 +60,7 @@ pub(crate) fn each_id(
     }
 }
 
-/// Fails where a page that has a part of this message is malformed, or cannot be read now.
+/// Fails if a page with a part of this message is malformed, or cannot be read now.
 pub(crate) fn check(connection: &mut Connection, id: QueueId) -> Result<()> {
     let view = connection.transaction()?;
     for statement in PARTS {
@@ -77,7 +77,7 @@ pub(crate) fn check(connection: &mut Connection, id: QueueId) -> Result<()> {
     Ok(())
 }
 
-/// The error, which says of which message it is.
+/// The error, with the message it concerns.
 pub(crate) fn of_message(id: QueueId, error: Error) -> SpoolError {
     match error.into() {
         SpoolError::Corrupt { id: None, what } => SpoolError::Corrupt { id: Some(id), what },

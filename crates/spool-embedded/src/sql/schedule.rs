@@ -32,7 +32,7 @@ pub(crate) fn pending(
     teller: &Teller,
 ) -> Result<Vec<Pending>> {
     let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
-    // A page of one of the tables may be malformed; whose messages are on it is known to the other.
+    // A page of one of the tables may be malformed; the other table tells whose messages are on it.
     page(connection, &after, limit, teller)
         .or_else(|error| one_by_one(connection, (Table::Messages, &after), limit, error, teller))
         .or_else(|error| one_by_one(connection, (Table::Recipients, &after), limit, error, teller))
@@ -48,7 +48,8 @@ fn page(connection: &Connection, after: &[u8], limit: usize, teller: &Teller) ->
     Ok(parts(rows, limit, teller)?)
 }
 
-/// After a malformed page: what waits of each of these messages by itself, so that only those on that page are left out.
+/// After a malformed page: reads what is waiting for each of these messages separately, so that only those on that page are
+/// left out.
 fn one_by_one(
     connection: &Connection,
     (table, after): (Table, &[u8]),
@@ -99,11 +100,11 @@ pub(crate) fn waiting(
     parts(rows, usize::MAX, teller)
 }
 
-/// Gathers recipients by message and next hop until `limit` is reached at the end of a message. A damaged row is left
-/// out: it must not keep the others back.
+/// Groups recipients by message and next hop until `limit` is reached at the end of a message. A damaged row is left out: it
+/// must not block the others.
 fn parts(mut rows: Rows<'_>, limit: usize, teller: &Teller) -> rusqlite::Result<Vec<Pending>> {
     let mut page: Vec<Pending> = Vec::with_capacity(limit.min(4096));
-    // Where the parts of the message at hand are in the page, by the text of their next hop.
+    // Where the parts of the current message are in the page, by the text of their next hop.
     let mut places: HashMap<String, usize> = HashMap::new();
     while let Some(row) = rows.next()? {
         let (id, next_hop, due) = match waiting_recipient(row) {
@@ -150,7 +151,7 @@ fn waiting_part(row: &Row<'_>, (id, next_hop, due): (QueueId, &str, Timestamp)) 
     })
 }
 
-/// Whether recipients of a message wait, as far as that can be read.
+/// Whether recipients of a message are waiting, as far as that can be read.
 pub(crate) fn waits(connection: &Connection, id: QueueId) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached(WAITS)?;
     let key = named_params! {

@@ -12,7 +12,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
 pub(crate) const KNOWN_VERSION: i32 = 3;
-/// Each entry leads from the version that is its place in the list to the next one.
+/// Each entry migrates from the version given by its index to the next one.
 pub(crate) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -86,7 +86,7 @@ const VERSION_3: &str = "
     ALTER TABLE recipient ADD COLUMN dane TEXT;
 ";
 
-/// Refuses databases of other programs, and of versions that are newer than this one.
+/// Refuses databases of other programs, and of newer versions.
 pub(crate) fn check_owner(connection: &Connection, path: &Path) -> Result<()> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found = version(connection)?;
@@ -107,7 +107,7 @@ pub(crate) fn version(connection: &Connection) -> Result<i32> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-/// Brings the database to the newest version.
+/// Migrates the database to the newest version.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
     let found = version(connection)?;
     let steps = MIGRATIONS.get(usize::try_from(found).unwrap_or(usize::MAX)..);

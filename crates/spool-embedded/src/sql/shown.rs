@@ -1,4 +1,4 @@
-//! One message as the administrator is shown it.
+//! One message as it is shown to the administrator.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attemp
 const RECIPIENTS_BEFORE_VERSION_3: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, \
     reason, idx, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 
-/// The parts of messages that are leased, at one moment.
+/// The leased parts of messages, at one moment.
 pub(crate) type Leased = HashMap<QueueId, Vec<NextHop>>;
 
 /// A message that cannot be read.
@@ -86,7 +86,7 @@ fn recipients(
     Ok(recipients)
 }
 
-/// The state to show, where these parts of the message are leased.
+/// The state to show, if these parts of the message are leased.
 pub(crate) fn with_lease(
     stored: RecipientState,
     leased: Option<&[NextHop]>,

@@ -1,4 +1,4 @@
-//! The states of a recipient, and the numbers that stand for them in the tables: nothing else knows these.
+//! The states of a recipient, and their numbers in the tables, which only this module knows.
 
 use mail::{QueueId, Status};
 use rusqlite::ToSql;
@@ -8,7 +8,7 @@ use spool::RecipientState;
 use super::columns::corrupt;
 use crate::error::Result;
 
-/// Where a recipient stands. 1 was once to be "leased", which is not stored.
+/// The state of a recipient. Number 1 was once meant for "leased", which is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum State {
@@ -27,7 +27,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// The numbers above that of this state are those of final ones.
+    /// States with higher numbers than this one are final.
     pub(crate) const LAST_OPEN: Self = Self::Held;
 
     const ALL: [Self; 6] = [
@@ -54,7 +54,7 @@ impl State {
         i64::from(self as u8)
     }
 
-    /// Back from [`State::number`]; `None` for a number that is none of ours.
+    /// Converts back from [`State::number`]; `None` for an unknown number.
     pub(crate) fn of(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.number() == number)
     }
@@ -64,7 +64,7 @@ impl State {
         Self::of(number).ok_or_else(|| corrupt(id, "an unknown recipient state"))
     }
 
-    /// How the last attempt ended, if there was one; whoever was held since had been deferred.
+    /// How the last attempt ended, if there was one; a held recipient had been deferred before.
     pub(crate) fn last_status(self) -> Option<Status> {
         match self {
             Self::Queued => None,

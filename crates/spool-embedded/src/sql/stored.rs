@@ -1,4 +1,4 @@
-//! The reading statements of what is stored of a message beside its recipients: its parameters and its content.
+//! Statements that read what is stored about a message beside its recipients: its parameters and its content.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub(crate) fn content(
         flaw: Flaw::Missing, ..
     })) = found
     {
-        // The message may have gone meanwhile, and its file with it.
+        // The message may have been deleted meanwhile, and its file with it.
         found = find()?;
     }
     match found {
@@ -61,7 +61,7 @@ pub(crate) fn is_in_file(connection: &Connection, id: QueueId) -> Result<bool> {
     Ok(statement.query_row([id.to_bytes()], |row| row.get(0))?)
 }
 
-/// What is stored of a message beside its recipients.
+/// What is stored about a message beside its recipients.
 pub(crate) struct StoredMessage {
     pub(crate) created: Timestamp,
     pub(crate) reverse_path: ReversePath,
@@ -69,11 +69,11 @@ pub(crate) struct StoredMessage {
     pub(crate) size: u64,
     /// Recipients it was accepted for.
     pub(crate) accepted: u32,
-    /// Damaged or not: whose message it is can be told all the same.
+    /// Damaged or not: even then it is known whose message it is.
     pub(crate) content: Content,
 }
 
-/// A message of which there are recipients.
+/// Reads a message that has recipients.
 pub(crate) fn message(
     connection: &Connection,
     directories: &Directories,
@@ -108,7 +108,7 @@ fn stored_message(row: &Row<'_>, directories: &Directories, id: QueueId) -> Resu
     })
 }
 
-/// Damage is something to tell of the content; that a disk cannot be read now is not.
+/// Damage becomes a property of the content; a disk that cannot be read now is an error.
 fn even_if_damaged(id: QueueId, error: Error) -> Result<Content> {
     if error.is_damage() {
         Ok(Content::Damaged(Flaw::Unreadable.of(id)))
@@ -117,8 +117,8 @@ fn even_if_damaged(id: QueueId, error: Error) -> Result<Content> {
     }
 }
 
-/// The content from the columns size, body, content and `body_sum`, checked as far as it is at hand; seen to be damaged,
-/// it says so.
+/// The content from the columns size, body, content and `body_sum`, checked as far as possible without reading a file;
+/// marked as damaged if it is.
 fn stored_content(row: &Row<'_>, directories: &Directories, id: QueueId) -> Result<Content> {
     let size: u64 = number(id, row.get(0)?)?;
     let in_row: Option<i64> = row.get(1)?;

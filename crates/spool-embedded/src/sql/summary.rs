@@ -1,4 +1,4 @@
-//! The summary of the queue that the administrator is shown.
+//! The summary of the queue for the administrator.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ const TOTALS: &str = "SELECT count(*), coalesce(sum(size), 0), min(created) FROM
 const ALL_RECIPIENTS: &str = "SELECT message_id, state, next_hop FROM recipient ORDER BY message_id, idx";
 const CREATED: &str = "SELECT created FROM message WHERE id = ?1";
 
-/// What is counted for one next hop while the recipients go by in the order of their messages.
+/// What is counted for one next hop while reading the recipients in the order of their messages.
 struct Count {
     messages: u64,
     recipients: u64,
@@ -27,7 +27,7 @@ struct Count {
     last: QueueId,
 }
 
-/// See [`spool::Inspect::summary`]. One walk over the recipients; holds a few dozen octets for each next hop.
+/// See [`spool::Inspect::summary`]. One pass over the recipients; needs a few dozen octets for each next hop.
 pub(crate) fn summary(
     connection: &mut Connection,
     leases: &LeaseTable,
@@ -45,7 +45,7 @@ pub(crate) fn summary(
     while let Some(row) = rows.next()? {
         if let Err(error) = count(row, &parts, &mut counts, &mut hops) {
             let id = id(row, 0).ok();
-            // The recipients of one message follow each other.
+            // The recipients of one message come one after the other.
             if last != Some(id) {
                 unreadable.add(damaged(id, error));
             }

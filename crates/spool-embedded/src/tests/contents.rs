@@ -1,4 +1,4 @@
-//! Contents that are damaged: what is seen of it before the lease, and what while they are read.
+//! Damaged contents: what is noticed before the lease, and what while reading.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use crate::disk::bodies::Directories;
 use crate::sql::connections::DATABASE;
 use crate::telling::Teller;
 
-/// What is seen to be wrong with content without reading it.
+/// The damage that is noticed without reading the content.
 fn damage(content: &Content) -> Option<&'static str> {
     match content {
         Content::Damaged(damage) => Some(damage.flaw.words()),
@@ -31,7 +31,7 @@ fn damage(content: &Content) -> Option<&'static str> {
     }
 }
 
-/// Everything up to the first error, and that.
+/// Everything up to the first error, and the error.
 async fn read_until_error(content: &Content) -> (Vec<u8>, Option<SpoolError>) {
     let mut found = Vec::new();
     let mut reader = match content.reader().await {
@@ -91,7 +91,7 @@ async fn a_damaged_content_in_a_row_is_leased_and_not_read() {
                 assert!(spool::contract::read(&lease).await == octets(10));
             }
         }
-        // Whoever looks at it is told, as before.
+        // An administrator who looks at it is told, as before.
         let shown = Inspect::content(&spool, ids[1]).await;
         assert!(matches!(shown, Err(SpoolError::Damaged(_))), "{shown:?}");
         spool.close().await.unwrap();
@@ -177,7 +177,7 @@ async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() 
     fs::remove_file(&file).unwrap();
     let what = corruption(&before.content, part.id).await;
     assert_eq!(what, "its content is missing");
-    // Links in a circle stand for a disk that has an error for an answer.
+    // A circle of links stands for a disk that answers with an error.
     std::os::unix::fs::symlink(&file, &file).unwrap();
     let (_, error) = read_until_error(&before.content).await;
     assert!(matches!(error, Some(SpoolError::Io(_))), "{error:?}");
@@ -189,7 +189,7 @@ async fn a_file_that_is_gone_is_damage_and_one_that_cannot_be_read_now_is_not() 
     let gone = take(&spool, &part).await;
     assert_eq!(damage(&gone.content), Some("its content is missing"));
     spool.release(gone);
-    // Put back from a copy, it is delivered.
+    // Restored from a copy, it is delivered.
     fs::write(&file, octets(INLINE_LIMIT + 1)).unwrap();
     let restored = take(&spool, &part).await;
     assert!(spool::contract::read(&restored).await == octets(INLINE_LIMIT + 1));

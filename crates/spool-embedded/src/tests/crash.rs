@@ -1,4 +1,4 @@
-//! Killed processes, and sessions that go away.
+//! Killed processes, and sessions that are abandoned.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use spool::{Running, Spool};
 
 use super::open;
 
-/// Not a test by itself: the process that the next test kills.
+/// Not a test itself: the process that the next test kills.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by a_killed_process_loses_nothing"]
 async fn child_that_commits() {
@@ -68,13 +68,13 @@ async fn a_killed_process_loses_nothing() {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         for line in lines.map_while(Result::ok) {
-            // The test runner's own words may stand before ours on the first line.
+            // The test runner's own words may come before ours on the first line.
             if let Some((_, said)) = line.split_once("id ") {
                 let (id, size) = said.split_once(' ').unwrap();
                 told.push((id.parse::<QueueId>().unwrap(), size.parse::<usize>().unwrap()));
             }
             if told.len() == round * 150 {
-                // SIGKILL, in the middle of whatever it does; what it says until then counts too.
+                // SIGKILL, in the middle of whatever it is doing; what it says until then counts too.
                 child.kill().unwrap();
             }
         }
@@ -103,7 +103,7 @@ async fn a_message_whose_session_went_away_is_withdrawn() {
     let mut incoming = spool.create().unwrap();
     incoming.append(b"x").await.unwrap();
     let gone = spool.commit(incoming, message(&["a@b.example"]));
-    // Polled once, it has handed the message over; then nobody waits for the answer.
+    // After one poll it has handed over the message; then nobody waits for the answer.
     tokio::select! {
         biased;
         _ = gone => {}

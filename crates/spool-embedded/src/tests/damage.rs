@@ -1,4 +1,4 @@
-//! A damaged message must not be delivered, nor keep the others back; what is known of it is used.
+//! A damaged message must neither be delivered nor block the others; what is known about it is used.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ use crate::sql::connections::DATABASE;
 use crate::sql::state::State;
 use crate::telling::Teller;
 
-/// A spool with three messages of this size whose middle one is damaged by this statement.
+/// A spool with three messages of this size, the middle one damaged by this statement.
 pub(super) async fn damaged(statement: &str, size: usize) -> (TempDir, [QueueId; 3]) {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_damaged_row_does_not_keep_the_others_back() {
     }
 }
 
-/// A spool of 300 messages in which the page is malformed that has the 151st one's id and this.
+/// A spool of 300 messages in which the page with the 151st message's id and this is malformed.
 async fn with_malformed_page(neighbour: &[u8]) -> (TempDir, Vec<QueueId>) {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
@@ -83,7 +83,7 @@ async fn with_malformed_page(neighbour: &[u8]) -> (TempDir, Vec<QueueId>) {
     (directory, ids)
 }
 
-/// Destroys the page of the database that has both of these.
+/// Destroys the page of the database that contains both of these.
 fn destroy_page(database: &Path, both: [&[u8]; 2]) {
     let mut octets = fs::read(database).unwrap();
     let has = |page: &[u8], part: &[u8]| page.windows(part.len()).any(|octets| octets == part);

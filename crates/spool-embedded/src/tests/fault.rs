@@ -38,7 +38,7 @@ async fn ids(spool: &EmbeddedSpool) -> Vec<QueueId> {
 async fn a_message_whose_write_fails_is_refused_and_not_there() {
     for place in [Place::Begin, Place::Commit, Place::Committed] {
         for code in [ErrorCode::SystemIoFailure, ErrorCode::DiskFull] {
-            // A full disk is known before the transaction is durable.
+            // A full disk is noticed before the transaction is durable.
             if (place, code) == (Place::Committed, ErrorCode::DiskFull) {
                 continue;
             }
@@ -127,7 +127,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
     }
 }
 
-/// How often the ledger has each status.
+/// How often the ledger contains each status.
 fn ledger(path: &Path) -> Vec<(i64, i64)> {
     let connection = Connection::open(path.join(DATABASE)).unwrap();
     let mut statement = connection
@@ -149,7 +149,7 @@ async fn a_whole_message_that_is_settled_twice_is_counted_once() {
             .unwrap();
         let part = &accepted.pending[0];
         let lease = take(&spool, part).await;
-        // The first time it is durable, and nobody knows.
+        // The first time it is durable, but nobody knows.
         order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
         let sent = vec![settlement(0, Status::Sent, None)];
         assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
@@ -208,7 +208,7 @@ async fn an_action_that_fails_leaves_the_part_free() {
         order(&spool, &[(place, ErrorCode::SystemIoFailure)]);
         let hold = spool.act(spool::Action::Hold, selected.clone(), now()).await;
         assert!(matches!(hold, Err(SpoolError::Io(_))), "{hold:?}");
-        // Whether it took place is not known to who asked; doing it again is safe, and it can be undone.
+        // The caller does not know whether it took place; doing it again is safe, and it can be undone.
         let _ = spool
             .act(spool::Action::Hold, selected.clone(), now())
             .await
@@ -245,11 +245,11 @@ async fn the_administrator_can_act_on_a_full_disk() {
     order(&spool, &[full]);
     let held = spool.act(spool::Action::Hold, selected.clone(), now()).await;
     assert_eq!(held.unwrap().done, 1);
-    // The reserve was given back for it. Put aside anew, it is another file.
+    // The reserve was given back for it. Reserved again, it is another file.
     spool.close().await.unwrap();
     assert_ne!(fs::read(&reserve).unwrap(), b"the first");
 
-    // Once there is no reserve any more, whoever asks is told, and does not wait for ever.
+    // Once the reserve is used up, callers get an error and do not wait for ever.
     let spool = open(directory.path()).await.unwrap();
     fs::remove_file(&reserve).unwrap();
     order(&spool, &[full]);

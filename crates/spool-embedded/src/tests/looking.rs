@@ -1,4 +1,4 @@
-//! What the administrator is shown, beside a daemon and without one.
+//! What the administrator is shown, with and without a running daemon.
 
 #![allow(
     clippy::unwrap_used,
@@ -74,7 +74,7 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
         lines(&ReadOnlySpool::open(directory.path()).unwrap()).await,
         [expected]
     );
-    // Looking changes nothing: the daemon comes back.
+    // Inspecting changes nothing: the daemon starts again.
     open(directory.path()).await.unwrap().close().await.unwrap();
 }
 

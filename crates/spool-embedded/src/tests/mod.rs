@@ -1,4 +1,4 @@
-//! The contract, and what is particular to this store.
+//! The contract, and the tests specific to this store.
 
 #![allow(
     clippy::unwrap_used,
@@ -208,7 +208,7 @@ async fn what_is_written_counts_against_the_room_found() {
     assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
     assert_eq!(spool.messages(), 2);
 
-    // A large content is refused on its way, and those beside it count.
+    // A large content is refused while it is received, counting others received at the same time.
     spool.shared().space.assume(1 << 20);
     let (mut first, mut second) = (spool.create().unwrap(), spool.create().unwrap());
     let part = octets(INLINE_LIMIT + 1);

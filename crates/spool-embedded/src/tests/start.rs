@@ -1,4 +1,4 @@
-//! What a start finds: older databases, limits, vanished transactions.
+//! What a start may find: older databases, limits, missing transactions.
 
 #![allow(
     clippy::unwrap_used,
@@ -165,7 +165,7 @@ async fn no_more_messages_than_the_administrator_allows() {
 
     let spool = open_for(directory.path(), 2).await;
     assert!(matches!(spool.create(), Err(SpoolError::TooManyMessages)));
-    // What we owe a sender is queued all the same, and there is room again when one has gone.
+    // A report that we owe a sender is queued anyway, and there is room again when a message has left.
     let lease = take(&spool, &first.pending[0]).await;
     let failed = vec![noticed(0, Status::Bounced, None)];
     spool.settle(lease, failed, now()).await.unwrap();

@@ -1,4 +1,4 @@
-//! A process that dies at every step of everything that is written, one step after the other.
+//! A process that dies at every write step, one after the other.
 
 #![allow(
     clippy::unwrap_used,
@@ -66,7 +66,7 @@ async fn report(spool: &EmbeddedSpool, number: u8, about: u8) {
     spool.report(notices, Some(report)).await.unwrap();
 }
 
-/// Everything that can be done; says when each step is done.
+/// Does everything that can be done; says when each step is done.
 async fn script(spool: &EmbeddedSpool, mut done: impl FnMut()) {
     let sent = |index| settlement(index, Status::Sent, None);
     let later = now() + jiff::SignedDuration::from_mins(5);
@@ -106,7 +106,7 @@ async fn script(spool: &EmbeddedSpool, mut done: impl FnMut()) {
     spool.close().await.unwrap();
 }
 
-/// All that the tables say, but for the times of attempts.
+/// Everything in the tables, except the times of attempts.
 fn state(path: &Path) -> Vec<String> {
     let connection = Connection::open(path.join(DATABASE)).unwrap();
     let mut found = Vec::new();
@@ -136,7 +136,7 @@ fn state(path: &Path) -> Vec<String> {
     found
 }
 
-/// Not a test by itself: the process that dies.
+/// Not a test itself: the process that dies.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by a_death_at_any_step_leaves_the_spool_before_or_after_it"]
 async fn child_that_does_everything() {
@@ -150,7 +150,7 @@ async fn child_that_does_everything() {
     script(&spool, say).await;
 }
 
-/// Runs the child; how many steps it said were done, and whether it came to its end.
+/// Runs the child; returns how many steps it said were done, and whether it finished.
 fn run(path: &Path, place: Place, time: usize) -> (usize, bool) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -196,7 +196,8 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
     assert!(deaths > 50, "{deaths}");
 }
 
-/// Lets processes die when they reach this place for the first time, for the second, and so on; how many there were.
+/// Lets processes die when they reach this place for the first time, for the second, and so on; returns how often it was
+/// reached.
 async fn deaths_at(place: Place, expected: Arc<Vec<Vec<String>>>) -> usize {
     for time in 1.. {
         let directory = tempfile::tempdir().unwrap();
@@ -215,7 +216,7 @@ async fn deaths_at(place: Place, expected: Arc<Vec<Vec<String>>>) -> usize {
             found == *before || found == *after,
             "{place:?} {time}, {done} done: {found:#?}"
         );
-        // A death at the end of a step is not before it.
+        // A death at the end of a step does not count as one before it.
         if place == Place::Committed && !survived {
             assert_eq!(found, *after, "{place:?} {time}");
         }

@@ -13,10 +13,10 @@ use crate::shared::Shared;
 use crate::sql::messages::{self, Deleted};
 use crate::sql::{actions, schedule};
 
-/// What an action has its hands on until it is durable: nobody can lease it meanwhile.
+/// What an action has locked until it is durable: nobody can lease it meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct Hands {
-    /// Each part by message and next hop: held by us, or by a delivery.
+    /// Each part by message and next hop: locked by us, or leased by a delivery.
     parts: HashMap<(QueueId, String), Hold>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Hands {
 enum Hold {
     /// Ours until this is dropped.
     Ours(#[expect(dead_code, reason = "kept, it holds the part")] LeaseGuard),
-    /// Nobody can lease what has no next hop that can be read; it can only be deleted.
+    /// Its next hop cannot be read, so nobody can lease it; it can only be deleted.
     Unreadable,
     /// A delivery is under way.
     Leased,
@@ -62,7 +62,7 @@ pub(super) fn act(
     Ok((acted, hands))
 }
 
-/// Deletes a message by its id, whatever its rows say, unless somebody delivers a part of it.
+/// Deletes a message by its id, whatever its rows contain, unless a part of it is being delivered.
 fn discard(
     connection: &Connection,
     id: QueueId,
@@ -70,7 +70,7 @@ fn discard(
     (acted, written): (&mut Acted, &mut Written<'_>),
 ) -> rusqlite::Result<()> {
     let mut free = true;
-    // A next hop that cannot be read is nobody's to lease.
+    // A part whose next hop cannot be read cannot be leased by anybody.
     for next_hop in actions::next_hops(connection, id)? {
         free &= hands.take(shared, id, next_hop);
     }
@@ -90,7 +90,7 @@ fn discard(
     Ok(())
 }
 
-/// Acts on recipients of one message; for how many it was done.
+/// Acts on recipients of one message; returns for how many it was done.
 fn act_on_message(
     connection: &Connection,
     (job, selected): (&ActJob, &Selected),
@@ -114,7 +114,7 @@ fn act_on_message(
 }
 
 impl Hands {
-    /// Takes a part so that nobody else can; false if a delivery has it.
+    /// Locks a part against everyone else; false if a delivery has it.
     fn take(&mut self, shared: &Shared, id: QueueId, next_hop: String) -> bool {
         let hold = self
             .parts
@@ -125,7 +125,7 @@ impl Hands {
                 };
                 match shared.leases.take(*id, &next_hop) {
                     Some(guard) => {
-                        // The next lease is to see what is changed here.
+                        // The next lease must see what is changed here.
                         shared.recent.forget(*id);
                         Hold::Ours(guard)
                     }

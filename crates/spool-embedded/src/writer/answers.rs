@@ -1,4 +1,4 @@
-//! What those are told whose steps are durable.
+//! The replies to callers whose steps are durable.
 
 use mail::QueueId;
 use spool::{Reported, Settled, SpoolError};
@@ -8,18 +8,18 @@ use super::job::{CommitJob, ReportJob, SettleJob, rest};
 use crate::sql::new_message::Stored;
 use crate::sql::outcomes::After;
 
-/// Answers one; the message that is queued without anybody left who could be told, if it is one.
+/// Answers one step; returns the message if it is queued but nobody is left to be told.
 pub(super) fn answer(step: Step) -> Option<QueueId> {
     match step {
         Step::Commit(job, Some(insertion)) => return answer_commit(*job, insertion),
         Step::Settle(job, Some(after)) => answer_settle(*job, after),
         Step::Report(job, Some(after)) => answer_report(*job, after),
         Step::Act(job, Some((acted, hands))) => {
-            // Free before anyone can know that it is done.
+            // Released before anyone can know that it is done.
             drop(hands);
             let _ = job.reply.send(Ok(acted));
         }
-        // What was written has a result; who waits for a reply that is dropped is told that the spool is closed.
+        // What was written has a result; if a reply is dropped, the caller is told that the spool is closed.
         Step::Commit(_, None) | Step::Settle(_, None) | Step::Report(_, None) | Step::Act(_, None) => {}
     }
     None
@@ -48,7 +48,7 @@ fn answer_settle(job: SettleJob, after: After) {
         reply,
     } = job;
     let pending = rest(&lease, &settlements);
-    // The lease is free before anyone can know that it was settled.
+    // The lease is released before anyone can know that it was settled.
     lease.guard.settled();
     let (message_done, report_due) = state(after);
     let _ = reply.send(Ok(Settled {
@@ -73,7 +73,7 @@ fn answer_report(job: ReportJob, after: After) {
     }));
 }
 
-/// Whether the message is done, and whether there is something to tell.
+/// Whether the message is done, and whether there is something to report.
 fn state(after: After) -> (bool, bool) {
     match after {
         After::Gone(_) => (true, false),

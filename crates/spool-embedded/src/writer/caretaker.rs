@@ -1,4 +1,4 @@
-//! The thread that does what no commit is to wait for: checkpoints, removal of files, the sweep at start.
+//! The thread for work that no commit should wait for: checkpoints, removal of files, the sweep at start.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,19 +19,19 @@ use crate::sql::connections;
 use crate::sql::stored::is_in_file;
 use crate::telling::Teller;
 
-/// Frames (pages) in the log above which it is to start again from its beginning: 64 MiB of pages of 4 KiB.
+/// If the log has more frames (pages) than this, it should restart from its beginning: 64 MiB of pages of 4 KiB.
 const LOG_LIMIT: i64 = 16_384;
-/// Frames above which it must start again, whatever that costs: 192 MiB.
+/// If it has more than this, it must restart, whatever that costs: 192 MiB.
 const LOG_BOUND: i64 = 3 * LOG_LIMIT;
-/// Few enough frames for the writer to carry over by itself between two commits.
+/// Few enough frames for the writer to checkpoint by itself between two commits.
 const FEW: i64 = 512;
-/// How often a checkpoint follows another at once to get down to [`FEW`].
+/// How often a checkpoint follows another immediately, to get down to [`FEW`].
 const ROUNDS: u32 = 8;
 
 /// Octets of database pages in memory for the sweep.
 const SWEEP_CACHE_BYTES: u32 = 512 << 10;
 
-/// How often the number of durable transactions is written while there are few.
+/// How often the number of durable transactions is written while there are few of them.
 const COMMITS_EVERY: Duration = Duration::from_mins(1);
 
 /// What the thread takes care of, beside the log.
@@ -45,9 +45,9 @@ pub(crate) struct Ward {
 /// What there is to do.
 #[derive(Debug)]
 pub(crate) enum Chore {
-    /// Carry the log over into the database.
+    /// Checkpoint the log.
     Checkpoint,
-    /// Remove a content whose message is durably gone.
+    /// Remove a content whose message has been durably deleted.
     Remove(PathBuf),
 }
 
@@ -55,15 +55,15 @@ pub(crate) enum Chore {
 #[derive(Debug)]
 pub(crate) struct Caretaker {
     chores: mpsc::Sender<Chore>,
-    /// The log is long and nearly carried over: the writer is to do the rest, so that it can start again.
+    /// The log is long and mostly checkpointed: the writer should do the rest, so that it can restart.
     finish: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
     teller: Teller,
 }
 
 impl Caretaker {
-    /// Starts the thread, which first sweeps: `stored` are the contents in files that were there before anything
-    /// new was accepted.
+    /// Starts the thread, which first does the sweep: `stored` are the contents in files that existed before anything new
+    /// was accepted.
     pub(crate) fn start(database: &Path, ward: Ward, stored: Vec<QueueId>) -> Result<Self> {
         let connection = connections::open_reader(database, SWEEP_CACHE_BYTES)?;
         let finish = Arc::new(AtomicBool::new(false));
@@ -89,14 +89,14 @@ impl Caretaker {
         })
     }
 
-    /// Hands over a chore. Without the thread, which nothing but a defect ends, it is left for the next start.
+    /// Hands over a chore. If the thread is gone, which only a defect can cause, the chore is left for the next start.
     pub(crate) fn ask(&self, chore: Chore) {
         if self.chores.send(chore).is_err() {
             self.teller.tell(Store::CaretakerGone(Gone::Ended));
         }
     }
 
-    /// Whether the writer is to carry over the rest of the log now; asked and answered once for each time.
+    /// Whether the writer should checkpoint the rest of the log now; each request is returned only once.
     pub(crate) fn wants_finish(&self) -> bool {
         self.finish.swap(false, Ordering::Relaxed)
     }
@@ -116,7 +116,7 @@ impl Ward {
         loop {
             match inbox.recv_timeout(COMMITS_EVERY) {
                 Ok(Chore::Remove(path)) => self.directories.remove(&path),
-                // The writer is to have the last of the log.
+                // The writer should do the last part of the log.
                 Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
                     match catch_up(&self.shared.checkpoints) {
@@ -133,7 +133,7 @@ impl Ward {
         self.note_commits(&mut written);
     }
 
-    /// Writes how many transactions are durable, if that is not what the file says.
+    /// Writes how many transactions are durable, if the file says something else.
     fn note_commits(&self, written: &mut u64) {
         let commits = self.shared.commits.load(Ordering::Relaxed);
         if commits == *written {
@@ -146,10 +146,10 @@ impl Ward {
     }
 }
 
-/// A checkpoint; where the log is long, further ones until little is left. Whether the log is to start again.
+/// Makes a checkpoint; if the log is long, further ones until little is left. Returns whether the log should restart.
 ///
-/// What a checkpoint reports is how long the log was when it began, so what is left after it is told by how much the next
-/// one finds.
+/// A checkpoint reports how long the log was when it began, so what is left after it is known from how much the next one
+/// finds.
 fn catch_up(checkpoints: &Checkpoints) -> Result<bool> {
     let mut log = checkpoints.carry_over(Extent::Possible)?.unwrap_or_default();
     for _ in 0..ROUNDS {
@@ -162,11 +162,11 @@ fn catch_up(checkpoints: &Checkpoints) -> Result<bool> {
             return Ok(true);
         }
     }
-    // More than a few frames come while a checkpoint runs, and all commits would wait for them: perhaps the next time.
+    // More than a few frames are added while a checkpoint runs, and all commits would wait for them: perhaps the next time.
     Ok(log.frames > LOG_BOUND)
 }
 
-/// Removes contents that no message names, and says how many: their commit did not take place, or their removal did not.
+/// Removes contents that belong to no message, and returns how many: their commit, or their removal, did not take place.
 fn sweep(connection: &Connection, directories: &Directories, stored: Vec<QueueId>) -> Result<u64> {
     let mut swept = 0_u64;
     for id in stored {

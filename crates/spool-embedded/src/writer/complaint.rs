@@ -1,4 +1,4 @@
-//! What the log is told of writes that fail.
+//! Logging of failed writes.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use crate::telling::Teller;
 
-/// A failure that lasts is reported again after this time; one that comes and goes is not called over more often.
+/// A lasting failure is logged again after this time; one that comes and goes is not reported as over more often than this.
 const REMINDER: Duration = Duration::from_mins(1);
 
-/// What the log was told of writes that fail.
+/// What has been logged about failed writes.
 #[derive(Debug)]
 pub(crate) struct Complaint {
-    /// Why a write fails may differ from one to the next: that is no news.
+    /// The reason may differ from one failed write to the next: that is not worth logging.
     alarm: Alarm<()>,
     teller: Teller,
 }
@@ -32,14 +32,14 @@ impl Complaint {
         }
     }
 
-    /// Says that writing fails: at once if the log believes otherwise, else as a reminder.
+    /// Reports that writing fails: at once if the log does not say so yet, otherwise as a reminder.
     pub(super) fn failed(&mut self, error: &SpoolError) {
         if self.alarm.raise((), Instant::now().into_std()) {
             self.teller.failed(Failed::Write, error);
         }
     }
 
-    /// Says that writing works again, if the log believes otherwise.
+    /// Reports that writing works again, if the log says that it fails.
     pub(super) fn succeeded(&mut self) {
         if self.alarm.clear(Instant::now().into_std()).is_some() {
             self.teller.tell(Store::Writable);

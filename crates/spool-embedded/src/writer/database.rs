@@ -1,4 +1,4 @@
-//! The connection with which the writer writes.
+//! The connection that the writer uses.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use crate::sql::connections;
 use crate::sql::messages::{self, Counters};
 use crate::steps::Place;
 
-/// The connection with which the writer writes, and what it knows of the database.
+/// The connection that the writer uses, and what it knows about the database.
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
     cache_bytes: u32,
     directories: Directories,
     shared: Arc<Shared>,
-    /// `None` only while it is being opened anew.
+    /// `None` only while it is being reopened.
     connection: Option<Connection>,
     next_body: i64,
     counters: Counters,
 }
 
 impl Database {
-    /// With this connection to the database at `path`, which is never opened but with a cache of so many octets.
+    /// With this connection to the database at `path`, which is always opened with a cache of so many octets.
     pub(crate) fn new(
         connection: Connection,
         (path, cache_bytes): (PathBuf, u32),
@@ -50,8 +50,7 @@ impl Database {
         })
     }
 
-    /// Makes a group durable, each step with what came of it, or changes nothing. What is returned are files whose messages
-    /// are gone.
+    /// Makes a group durable, each step with its result, or changes nothing. Returns the files whose messages are gone.
     pub(super) fn write(
         &mut self,
         withdrawn: &[QueueId],
@@ -74,13 +73,13 @@ impl Database {
         Ok(gone)
     }
 
-    /// Opens it anew after an error and checks it.
+    /// Reopens it after an error and checks it.
     pub(super) fn recover(&mut self) -> Result<()> {
-        // No handle that saw the error is used again: the kernel may have dropped what it could not write.
+        // No file handle that saw the error is used again: the kernel may have dropped what it could not write.
         self.close();
         self.shared.faults.at(Place::Reopen)?;
         let connection = self.connect()?;
-        // What the log holds must reach the database, and the database must be whole, before more is written.
+        // Before more is written, the contents of the log must reach the database, and the database must be whole.
         self.shared.checkpoints.carry_over(Extent::Possible)?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
@@ -90,7 +89,7 @@ impl Database {
         self.take_up(connection)
     }
 
-    /// Closes the connection until it is opened again.
+    /// Closes the connection until it is reopened.
     pub(super) fn close(&mut self) {
         self.connection = None;
     }
@@ -102,7 +101,7 @@ impl Database {
     }
 
     fn connect(&self) -> Result<Connection> {
-        // Before the writer's, so that what stands in the log is on the disk before more is added.
+        // Opened before the writer's connection, so that the contents of the log are on the disk before more is added.
         self.shared.checkpoints.open()?;
         connections::open_writer(&self.path, self.cache_bytes)
     }
@@ -115,7 +114,7 @@ impl Database {
         Ok(())
     }
 
-    /// Tidies up and carries the log over, for the end; `None` where the log is kept.
+    /// Cleans up and checkpoints the log before the end; `None` if the log is kept.
     pub(super) fn tidy(&self) -> Result<Option<Log>> {
         let Some(connection) = &self.connection else {
             return Err(SpoolError::Closed.into());

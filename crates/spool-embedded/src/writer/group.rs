@@ -12,7 +12,7 @@ use crate::sql::messages;
 use crate::sql::outcomes::{self, After};
 use crate::steps::Place;
 
-/// The jobs that can share a group, each with what came of it once it is written.
+/// The jobs that can share a group, each with its result once it is written.
 #[derive(Debug)]
 pub(super) enum Step {
     Commit(Box<CommitJob>, Option<Insertion>),
@@ -27,11 +27,11 @@ pub(super) enum Insertion {
     Done,
     /// Its id is taken.
     Duplicate,
-    /// There are as many messages as there may be.
+    /// The limit of messages is reached.
     TooMany,
 }
 
-/// Writes a group and makes it durable, or changes nothing. `withdrawn` are messages to be deleted first.
+/// Writes a group and makes it durable, or changes nothing. `withdrawn` are messages that are deleted first.
 pub(super) fn transact(
     connection: &Connection,
     shared: &Shared,
@@ -58,7 +58,7 @@ pub(super) fn transact(
     };
     let done = fill().and_then(commit);
     if done.is_err() {
-        // Some errors have rolled back by themselves, then this one fails and means nothing.
+        // Some errors roll back by themselves; then this fails, which can be ignored.
         let _ = connection.execute_batch("ROLLBACK");
     }
     done
@@ -87,7 +87,7 @@ fn apply(
         }
         Step::Report(job, done) => {
             if let Some((report, _)) = &job.report {
-                // Already there when this is written for the second time.
+                // It already exists if this is written for the second time.
                 written.insert(connection, report)?;
             }
             let after = outcomes::told(connection, &job.notices)?;

@@ -11,12 +11,12 @@ use super::job::{Job, Reply};
 use crate::options::Options;
 use crate::sql::new_message::Stored;
 
-/// What waits to be written, in the order in which it came.
+/// What is waiting to be written, in order of arrival.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     coming: mpsc::Receiver<Job>,
     waiting: VecDeque<Job>,
-    /// Messages whose clients were not told that they are queued, though they may be: to be deleted.
+    /// Messages that may be queued although their clients were not told so: to be deleted.
     withdrawn: Vec<QueueId>,
     group_messages: usize,
     group_bytes: usize,
@@ -34,7 +34,7 @@ impl Inbox {
         }
     }
 
-    /// Waits for work; false when nobody can send any more.
+    /// Waits for work; false when no senders are left.
     pub(super) fn gather(&mut self) -> bool {
         let room = self.group_messages.saturating_sub(self.waiting.len());
         let mut taken = Vec::with_capacity(room);
@@ -53,7 +53,7 @@ impl Inbox {
         true
     }
 
-    /// Takes a request to close that nothing waits in front of.
+    /// Takes a request to close if nothing is waiting in front of it.
     pub(super) fn closer(&mut self) -> Option<Reply<()>> {
         if !self.withdrawn.is_empty() {
             return None;
@@ -67,7 +67,7 @@ impl Inbox {
         }
     }
 
-    /// What is to be committed together, and about how many octets it adds to the log.
+    /// The next steps to commit together, and roughly how many octets they add to the log.
     pub(super) fn next_group(&mut self) -> (Vec<Step>, usize) {
         let mut group = Vec::with_capacity(self.waiting.len());
         let mut weight = 0_usize;
@@ -76,12 +76,12 @@ impl Inbox {
         {
             weight = weight.saturating_add(job.weight());
             match job {
-                // Nobody waits for it any more: the client has gone.
+                // Nobody waits for it any more: the client is gone.
                 Job::Commit(job) if job.reply.is_closed() => {}
                 Job::Commit(job) => group.push(Step::Commit(job, None)),
                 Job::Settle(job) => group.push(Step::Settle(job, None)),
                 Job::Report(job) => group.push(Step::Report(job, None)),
-                // The last of its group: the next one may want what this one has its hands on.
+                // This ends its group: the next step may need what this one has locked.
                 Job::Act(job) => {
                     group.push(Step::Act(job, None));
                     break;
@@ -95,7 +95,7 @@ impl Inbox {
         (group, weight)
     }
 
-    /// The messages that are to be deleted with the next group.
+    /// The messages to be deleted with the next group.
     pub(super) fn withdrawn(&self) -> &[QueueId] {
         &self.withdrawn
     }
@@ -105,19 +105,19 @@ impl Inbox {
         self.withdrawn.clear();
     }
 
-    /// Has a message deleted whose client was not told that it is queued.
+    /// Marks a message for deletion whose client was not told that it is queued.
     pub(super) fn withdraw(&mut self, id: QueueId) {
         self.withdrawn.push(id);
     }
 
-    /// The clients of a failed group are told at once; outcomes wait again, in front, because they cannot be had again. On
-    /// a full disk the administrator's actions are kept, too: they are what makes room.
+    /// The clients of a failed group are told at once; outcomes are put back in front, because they cannot be obtained
+    /// again. On a full disk the administrator's actions are kept, too, because they make room.
     pub(super) fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
         for step in group.into_iter().rev() {
             match step {
                 Step::Commit(mut job, _) => {
                     if !matches!(error, SpoolError::Full) {
-                        // It may be durable all the same: then the row must not miss its file until both go.
+                        // It may be durable anyway: then the row must not lose its file until both are deleted.
                         self.withdrawn.push(job.message.id);
                         if let Stored::File(published) = &mut job.message.body.stored {
                             published.keep();
@@ -139,14 +139,14 @@ impl Inbox {
         }
     }
 
-    /// Whether something waits that a full disk must not keep back: outcomes, and the administrator, who may be about to
-    /// make room.
+    /// Whether something is waiting that a full disk must not hold up: outcomes, or actions of the administrator, who may be
+    /// making room.
     pub(super) fn must_write(&self) -> bool {
         let must = |job: &Job| matches!(job, Job::Settle(_) | Job::Report(_) | Job::Act(_));
         !self.withdrawn.is_empty() || self.waiting.iter().any(must)
     }
 
-    /// Refuses the clients and the administrator as long as nothing can be written.
+    /// Refuses requests of clients and the administrator as long as nothing can be written.
     pub(super) fn refuse_new(&mut self, error: &SpoolError) {
         while let Ok(job) = self.coming.try_recv() {
             self.waiting.push_back(job);
@@ -165,7 +165,7 @@ impl Inbox {
         self.coming.is_closed() || self.waiting.iter().any(|job| matches!(job, Job::Close(_)))
     }
 
-    /// Tells all who still wait that the spool is closed, but those who asked for that.
+    /// Tells all who are still waiting that the spool is closed, except those who asked to close it.
     pub(super) fn end(mut self) -> Vec<Reply<()>> {
         self.coming.close();
         while let Ok(job) = self.coming.try_recv() {

@@ -26,7 +26,7 @@ pub(crate) enum Job {
     Report(Box<ReportJob>),
     /// Do what the administrator asks.
     Act(Box<ActJob>),
-    /// Write what was handed over before, tidy up and end.
+    /// Write what was handed over before, clean up and end.
     Close(Reply<()>),
 }
 
@@ -54,19 +54,19 @@ pub(crate) struct ReportJob {
     pub(crate) reply: Reply<Reported>,
 }
 
-/// Something that the administrator asks.
+/// A request of the administrator.
 #[derive(Debug)]
 pub(crate) struct ActJob {
     pub(crate) action: Action,
     pub(crate) selected: Vec<Selected>,
-    /// A damaged message to be deleted, whatever its rows say.
+    /// A damaged message to be deleted, whatever its rows contain.
     pub(crate) discarded: Option<QueueId>,
     pub(crate) now: Timestamp,
     pub(crate) reply: Reply<Acted>,
 }
 
 impl Job {
-    /// About how many octets it adds to the log.
+    /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Commit(job) => job.message.weight(),
@@ -81,7 +81,7 @@ impl Job {
     }
 }
 
-/// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if deferred.
+/// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if it is deferred.
 pub(crate) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), SpoolError> {
     let mut leased: HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
     for settlement in settlements {
@@ -93,7 +93,7 @@ pub(crate) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), Spo
     Ok(())
 }
 
-/// What still waits under this lease after these settlements.
+/// What is still waiting under this lease after these settlements.
 pub(crate) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
     let settled: HashMap<_, _> = settlements
         .iter()

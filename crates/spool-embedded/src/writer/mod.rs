@@ -1,4 +1,4 @@
-//! The one thread that writes: it takes whatever waits and commits it as a group.
+//! The one thread that writes: it takes whatever is waiting and commits it as a group.
 //!
 //! * [`job`]: what is handed to it. [`inbox`]: what waits, and makes up the next group.
 //! * [`group`]: one group in one transaction of the [`database`]. [`written`]: how things stand with it. [`acting`]: what
@@ -40,7 +40,7 @@ use job::Reply;
 use recovery::recover;
 use renewal::renew_if_due;
 
-/// Octets written to the log after which a checkpoint is asked for.
+/// A checkpoint is requested after this many octets were written to the log.
 const CHECKPOINT_EVERY: usize = 8 << 20;
 
 /// All that the thread owns.
@@ -53,15 +53,15 @@ pub(crate) struct Writer {
     pub(crate) directories: Directories,
     pub(crate) reserve: Reserve,
     pub(crate) shared: Arc<Shared>,
-    /// About how many octets were written to the log since a checkpoint was asked for.
+    /// Roughly how many octets were written to the log since a checkpoint was requested.
     pub(crate) unchecked: usize,
     pub(crate) complaint: Complaint,
-    /// Held until nothing is written any more.
+    /// Held until nothing more is written.
     pub(crate) lock: Lock,
 }
 
 impl Writer {
-    /// Works until the spool is closed or forgotten.
+    /// Runs until the spool is closed or dropped.
     pub(crate) fn start(self) -> std::io::Result<()> {
         thread::Builder::new()
             .name("spool-writer".into())
@@ -88,7 +88,7 @@ impl Writer {
         self.end(closer, failure);
     }
 
-    /// Writes what waits, and a log that was kept.
+    /// Writes what is waiting, and checkpoints a kept log if that is due.
     fn turn(&mut self) -> Result<(), SpoolError> {
         let (group, weight) = self.inbox.next_group();
         self.unchecked = self.unchecked.saturating_add(weight);
@@ -97,7 +97,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a group durable and answers. After an error what is not refused waits again, in front.
+    /// Makes a group durable and replies. After an error, what is not refused is put back in front.
     fn write(&mut self, mut group: Vec<Step>) -> Result<(), SpoolError> {
         if group.is_empty() && self.inbox.withdrawn().is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl Writer {
         }
     }
 
-    /// Carries the log over, unless a failure makes it end, and gives everything back; who still waits is told.
+    /// Checkpoints the log, unless it ends because of a failure, and releases everything; those still waiting are told.
     fn end(mut self, closer: Option<Reply<()>>, failure: Option<SpoolError>) {
         let mut closers = Vec::from_iter(closer);
         closers.extend(self.inbox.end());
@@ -153,7 +153,7 @@ impl Writer {
         if let Err(error) = &tidied {
             self.shared.teller.failed(Failed::Tidy, error);
         }
-        // Whoever waits may open it again at once.
+        // Whoever waits may reopen it at once.
         drop(self.lock);
         for closer in closers {
             let _ = closer.send(tidied.clone());

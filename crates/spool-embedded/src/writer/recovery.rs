@@ -14,8 +14,8 @@ use crate::shared::Shared;
 /// How long to wait before a disk that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After a failed write: makes room, or opens the database anew and checks it, until that helps; false if the spool is
-/// to end before it does.
+/// After a failed write: makes room, or reopens the database and checks it, until that helps; false if the spool is to end
+/// before it does.
 pub(super) fn recover(
     error: &SpoolError,
     database: &mut Database,
@@ -25,7 +25,7 @@ pub(super) fn recover(
 ) -> bool {
     if matches!(error, SpoolError::Full) {
         shared.space.found_full();
-        // The reserve is for what cannot be refused.
+        // The reserve is only for what cannot be refused.
         if inbox.must_write() && !reserve.give_back() {
             pause(inbox, error);
             return !inbox.is_closing();
@@ -43,7 +43,7 @@ pub(super) fn recover(
     true
 }
 
-/// Waits a little, and refuses the clients that came meanwhile.
+/// Waits a little, and refuses the clients that arrived meanwhile.
 fn pause(inbox: &mut Inbox, error: &SpoolError) {
     thread::sleep(PAUSE);
     inbox.refuse_new(error);

@@ -1,4 +1,4 @@
-//! A log that was kept because the disk failed is carried over from its beginning, once the disk works.
+//! A log that was kept because the disk failed is checkpointed from its beginning once the disk works.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::error::Result;
 use crate::reading::pool::Readers;
 use crate::shared::Shared;
 
-/// Carries a log over that has been kept for a while, from its beginning: all connections are closed for it, because
-/// `SQLite` remembers, as long as one is open, how much it has carried over.
+/// Checkpoints, from its beginning, a log that has been kept for a while. All connections are closed for it, because
+/// `SQLite` remembers how much it has checkpointed as long as one is open.
 ///
-/// Commits wait for it. An error where the database cannot be opened again; what else fails leaves the log kept for
-/// another while.
+/// Commits wait for it. An error if the database cannot be reopened; after any other failure the log is kept for another
+/// while.
 pub(super) fn renew_if_due(
     shared: &Shared,
     database: &mut Database,

@@ -1,4 +1,4 @@
-//! How the spool stands with a group written, which is not durable yet.
+//! The state of the spool after a group is written, but not yet durable.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::sql::messages::{self, Counters, Deleted};
 use crate::sql::new_message::MessageRows;
 use crate::sql::outcomes::After;
 
-/// How the spool stands with a group written, which is not durable yet.
+/// The state of the spool after a group is written, but not yet durable.
 #[derive(Debug)]
 pub(super) struct Written<'a> {
     directories: &'a Directories,
@@ -36,7 +36,7 @@ impl<'a> Written<'a> {
         if deleted != Deleted::Nothing {
             self.counters.messages = self.counters.messages.saturating_sub(1);
         }
-        // Without a row there may be a file of which nobody knew whether its message is durable.
+        // Without a row, there may be a file left over because it was unclear whether its message was durable.
         if deleted != Deleted::Row {
             self.gone.push(self.directories.body(id));
         }

@@ -1,4 +1,4 @@
-//! Checkpoints that fail, and logs that are kept for it.
+//! Failed checkpoints, and logs that are kept because of them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ async fn accept(spool: &EmbeddedSpool) -> Accepted {
     commit(spool, message(&["a@b.example"]), b"x").await.unwrap()
 }
 
-/// A spool with one message in which a checkpoint has failed like this, be it the one at the start.
+/// A spool with one message in which a checkpoint has failed like this, possibly the one at the start.
 async fn failed(directory: &Path, failure: ErrorCode) -> EmbeddedSpool {
     let spool = open(directory).await.unwrap();
     accept(&spool).await;
@@ -72,7 +72,7 @@ async fn a_log_that_was_kept_is_carried_over_once_the_disk_works() {
         "a reader is open"
     );
 
-    // The disk does not let it be carried over the first time.
+    // The disk prevents the first checkpoint.
     order(&spool, Place::Renew, ErrorCode::SystemIoFailure);
     let mut accepted = 1;
     while is_ordered(&spool) {
@@ -105,7 +105,7 @@ async fn a_full_disk_keeps_no_log() {
     assert_eq!(log(directory.path()), None);
 }
 
-/// A connection of which the spool knows nothing, and which goes on to read the one message that it has found.
+/// A connection that the spool does not know of, and which keeps reading the one message that it found.
 fn somebody_else(directory: &Path) -> Connection {
     let other = connections::open_reader(&directory.join("queue.db"), 1 << 20).unwrap();
     other.execute_batch("BEGIN").unwrap();
