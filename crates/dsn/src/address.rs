@@ -1,11 +1,11 @@
-//! The forms in which an address stands in a report (RFC 3464 §2.1.2, RFC 6533 §3).
+//! The forms of an address in a report (RFC 3464 §2.1.2, RFC 6533 §3).
 
 use std::fmt::Write as _;
 
 use mail::printable::is_unprintable;
 use mail::{Mailbox, OriginalRecipient};
 
-/// How what is not ASCII is written in the fields for machines (RFC 6533 §3).
+/// How non-ASCII characters are written in the machine-readable fields (RFC 6533 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `utf-8-addr-xtext`: the only form for `message/delivery-status` and for seven bits.
@@ -14,7 +14,7 @@ pub(crate) enum Form {
     Utf8,
 }
 
-/// An envelope's address with its type: `rfc822` (RFC 3461 §6.3), or `utf-8` for what is not ASCII (RFC 6533 §3).
+/// An envelope address with its type: `rfc822` (RFC 3461 §6.3), or `utf-8` if it is not ASCII (RFC 6533 §3).
 pub(crate) fn typed(mailbox: &Mailbox, form: Form) -> String {
     let address = mailbox.as_str();
     match form {
@@ -24,8 +24,8 @@ pub(crate) fn typed(mailbox: &Mailbox, form: Form) -> String {
     }
 }
 
-/// ORCPT with its type. Addresses of the type `utf-8` are put in the form that the part demands (RFC 6533 §3, §4.1);
-/// all others have no more than ASCII.
+/// ORCPT with its type. Addresses of the type `utf-8` are converted to the form that the part requires (RFC 6533 §3, §4.1);
+/// all others contain only ASCII.
 pub(crate) fn original(recipient: &OriginalRecipient, form: Form) -> String {
     let decoded = recipient.decoded();
     let Some((kind, address)) = decoded.split_once(';') else {
@@ -38,7 +38,7 @@ pub(crate) fn original(recipient: &OriginalRecipient, form: Form) -> String {
     }
 }
 
-/// An address for people: as it is, but for what could not be seen or would move the text around it.
+/// An address for people: as it is, except for characters that are invisible or would move the text around them.
 pub(crate) fn readable(address: &str) -> String {
     escaped(address, is_unprintable)
 }
@@ -47,8 +47,8 @@ fn xtext(address: &str) -> String {
     escaped(address, |c| is_special(c) || !c.is_ascii())
 }
 
-/// The address itself. With something in it that cannot be seen, or a backslash, which would look like an escape, it is
-/// `utf-8-addr-unitext`, which is allowed wherever the address itself is (§3).
+/// The address itself. If it contains invisible characters, or a backslash, which would look like an escape, it is written
+/// as `utf-8-addr-unitext`, which is allowed wherever the address itself is (§3).
 fn utf8(address: &str) -> String {
     if address.contains(|c| c == '\\' || is_unprintable(c)) {
         escaped(address, |c| is_special(c) || is_unprintable(c))
@@ -57,12 +57,12 @@ fn utf8(address: &str) -> String {
     }
 }
 
-/// What is no QUCHAR (RFC 6533 §3), though it is ASCII.
+/// ASCII characters that are not a QUCHAR (RFC 6533 §3).
 fn is_special(c: char) -> bool {
     matches!(c, '\0'..=' ' | '+' | '=' | '\\' | '\u{7f}')
 }
 
-/// With `\x{HEX}` for each character of a kind (RFC 6533 §3, `EmbeddedUnicodeChar`).
+/// With `\x{HEX}` for each character that `kind` selects (RFC 6533 §3, `EmbeddedUnicodeChar`).
 fn escaped(text: &str, kind: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

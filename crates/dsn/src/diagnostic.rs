@@ -1,4 +1,4 @@
-//! The words that decided about a recipient.
+//! The words that decided the outcome for a recipient.
 
 use mail::{Outcome, ReplyCode};
 
@@ -19,12 +19,12 @@ pub enum Diagnostic {
     Relay(String),
 }
 
-/// A reply, line for line with the code in front as on the wire, in printable ASCII and of bounded length.
+/// A reply, line by line with the code in front as on the wire, in printable ASCII and of bounded length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyLines(Vec<String>);
 
 impl Diagnostic {
-    /// A server's reply, given as its code and the texts of its lines without the code.
+    /// A server's reply, given by its code and the texts of its lines without the code.
     pub fn reply<T: AsRef<str>>(code: ReplyCode, texts: &[T]) -> Self {
         let last = texts.len().saturating_sub(1);
         let lines = texts.iter().enumerate().map(|(position, text)| {
@@ -34,8 +34,8 @@ impl Diagnostic {
         Self::Smtp(ReplyLines::new(lines))
     }
 
-    /// What an outcome tells. Its reason is taken for a reply if it begins with the reply code; then it is the reply
-    /// in one line, `550-first 550 second`, and the lines are taken apart again where the code stands between them.
+    /// The words of an outcome. Its reason is taken for a reply if it begins with the reply code; then it is the reply in
+    /// one line, `550-first 550 second`, and is split into lines again where the code separates them.
     pub fn from_outcome(outcome: &Outcome) -> Self {
         outcome
             .reply_code
@@ -46,7 +46,7 @@ impl Diagnostic {
             )
     }
 
-    /// The same in at most so many octets, but for the marks where something was cut off.
+    /// The same in at most so many octets, not counting the marks where something was cut off.
     pub(crate) fn within(&self, length: usize) -> Self {
         match self {
             Self::Smtp(reply) => Self::Smtp(ReplyLines::within(reply.0.iter().cloned(), length)),
@@ -68,7 +68,7 @@ impl ReplyLines {
         Self::within(lines, LENGTH)
     }
 
-    /// The first lines, and the last one, in which many servers come to the point.
+    /// The first lines, and the last one, in which many servers give the actual reason.
     fn within(lines: impl IntoIterator<Item = String>, length: usize) -> Self {
         let mut lines: Vec<String> = lines.into_iter().collect();
         let last = lines.pop().map(|last| {
@@ -101,7 +101,7 @@ fn bounded(text: &str, limit: usize) -> String {
     line
 }
 
-/// The lines of a reply that was written in one line; `None` if it is no such reply.
+/// The lines of a reply that was written in one line; `None` if it is not such a reply.
 fn split_reply(code: ReplyCode, text: &str) -> Option<Vec<String>> {
     let code = code.to_string();
     let is_line = |text: &str| {
@@ -113,7 +113,7 @@ fn split_reply(code: ReplyCode, text: &str) -> Option<Vec<String>> {
     }
     let mut lines = Vec::new();
     let mut rest = text;
-    // Only a line with a hyphen behind its code has another one after it (RFC 5321 §4.2.1).
+    // Only a line with a hyphen after its code is followed by another one (RFC 5321 §4.2.1).
     while rest.get(code.len()..).is_some_and(|rest| rest.starts_with('-')) {
         let next = rest
             .match_indices(' ')

@@ -1,8 +1,8 @@
-//! Octets that fit the way: as they are, or as quoted-printable text (RFC 2045 §6).
+//! Octets encoded for the way they take: unchanged, or as quoted-printable text (RFC 2045 §6).
 
 use std::fmt::Write as _;
 
-/// The longest line that may go out as it is, in octets without its end (RFC 5322 §2.1.1).
+/// The longest line that may be sent as it is, in octets without its end (RFC 5322 §2.1.1).
 const LINE: usize = 998;
 /// The longest line of quoted-printable text, in octets (RFC 2045 §6.7).
 const ENCODED_LINE: usize = 76;
@@ -10,7 +10,7 @@ const ENCODED_LINE: usize = 76;
 /// What the way back to the sender can carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Seven bits; more is not known of it.
+    /// Seven bits; nothing more is known about it.
     SevenBit,
     /// SMTPUTF8, and with it 8BITMIME (RFC 6531 §3.1).
     International,
@@ -25,8 +25,8 @@ pub(crate) struct Encoded {
     pub(crate) octets: Vec<u8>,
 }
 
-/// Lines, given without their ends, in the least encoding with which they pass. Control characters are never sent as
-/// they are.
+/// Lines, given without their ends, in the simplest encoding with which they get through. Control characters are never sent
+/// as they are.
 pub(crate) fn encode<L: AsRef<[u8]>>(lines: &[L], way: Way) -> Encoded {
     let all = |test: fn(&[u8]) -> bool| lines.iter().all(|line| test(line.as_ref()));
     let name = match way {
@@ -52,8 +52,8 @@ pub(crate) fn encode_text(text: &str, way: Way) -> Encoded {
     encode(&text.split("\r\n").collect::<Vec<_>>(), way)
 }
 
-/// The name of the encoding of content that must not be encoded, such as a whole message within a message (RFC 2046
-/// §5.2.1): `None` if it does not pass as it is.
+/// The name of the encoding for content that must not be encoded, such as a whole message within a message (RFC 2046
+/// §5.2.1): `None` if it cannot be sent as it is.
 pub(crate) fn identity(content: &[u8], way: Way) -> Option<&'static str> {
     let mut name = "7bit";
     for line in content.split_inclusive(|octet| *octet == b'\n') {
@@ -71,12 +71,12 @@ pub(crate) fn identity(content: &[u8], way: Way) -> Option<&'static str> {
     }
 }
 
-/// Whether a line can go out anywhere as it is.
+/// Whether a line can be sent anywhere as it is.
 fn is_plain(line: &[u8]) -> bool {
     line.is_ascii() && is_plain_8bit(line)
 }
 
-/// Whether it can where eight bits can.
+/// Whether it can be sent as it is over an 8-bit way.
 fn is_plain_8bit(line: &[u8]) -> bool {
     let is_plain = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t' | 0x80..);
     line.len() <= LINE && line.iter().all(is_plain)

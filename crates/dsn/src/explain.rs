@@ -1,14 +1,14 @@
-//! A sentence for each security rule that can hold up mail: what was not as it must be, and who can mend it.
+//! One sentence for each security rule that can hold up mail: what was wrong, and who can fix it.
 
 use mail::cause::{Cause, DaneFlaw, Demand, Lookup, OurFault, TlsFault, Unproven};
 use mail::{DaneVerdict, FailedLookup, LookupFailure};
 
 use crate::report::RecipientReport;
 
-/// The rule that was not met, for people.
+/// The rule that was not met, explained for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenRule {
-    /// What was not as it must be; whole sentences.
+    /// What was wrong; whole sentences.
     pub sentences: String,
     /// Who can mend it.
     pub mender: Mender,
@@ -21,7 +21,7 @@ pub enum Mender {
     Receiver,
     /// Those who run this relay or its resolver, and nobody else.
     OurSystem,
-    /// Those who run our resolver, the network, or the receiving side's DNS: an outage looks the same wherever it is.
+    /// Those who run our resolver, the network, or the receiving side's DNS: an outage looks the same wherever it happens.
     ResolverOrReceiver,
     /// The receiving side, by offering TLS with a valid certificate, or whoever made the rule.
     ReceiverOrPolicy,
@@ -29,20 +29,20 @@ pub enum Mender {
     OurPolicy,
 }
 
-/// What is said where our own resolver fails.
+/// The text for a failure of our own resolver.
 const OUR_RESOLVER: &str = "This mail system could not look up in the DNS where the message is to go, because its own \
      resolver does not work as it must. Mail is not sent on the strength of records that may be missing or forged.";
 
-/// What is said where a certificate cannot be checked here.
+/// The text for a certificate that cannot be checked here.
 const OUR_CHECK: &str = "This mail system has been told to send mail to the domain only to servers that show a \
      certificate valid for their name, and could not check that, because it is not set up for it as it must be.";
 
-/// What is said where a certificate is demanded, by no TLSA records.
+/// The text for a certificate that is demanded, but not by TLSA records.
 const CERTIFICATE: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
      (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. Nothing was \
      sent to a server that did not.";
 
-/// What is said where encryption is demanded, by no TLSA records.
+/// The text for encryption that is demanded, but not by TLSA records.
 const ENCRYPTION: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
      (MTA-STS), to send mail to the domain over encrypted connections only. Nothing was sent in clear.";
 
@@ -55,12 +55,12 @@ impl BrokenRule {
     }
 }
 
-/// The rule that held up mail for a recipient. `None` where it was no rule, but a refusal or an outage.
+/// The rule that held up mail for a recipient. `None` if it was not a rule, but a refusal or an outage.
 pub(crate) fn rule_of(recipient: &RecipientReport) -> Option<BrokenRule> {
     broken_rule(recipient.cause.as_ref()?, &recipient.verdict)
 }
 
-/// The rule behind a failure; the verdict tells whether DANE is what made it. `None` where there was none.
+/// The rule behind a failure; the verdict tells whether DANE caused it. `None` if there was none.
 pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
     match cause {
         Cause::Ours(OurFault::NoRoots | OurFault::NoProof) => {
@@ -92,7 +92,7 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
     }
 }
 
-/// A look-up that has to give an answer.
+/// A look-up that must give an answer.
 fn looked_up(lookup: Lookup, failure: &FailedLookup) -> String {
     let clause = lookup_sentence(&failure.cause);
     match lookup {
@@ -170,7 +170,7 @@ fn promised(fault: &TlsFault) -> String {
     }
 }
 
-/// What is demanded of TLS without TLSA records.
+/// What is demanded of TLS, but not by TLSA records.
 fn demanded_tls(fault: &TlsFault) -> &'static str {
     match fault {
         TlsFault::Unproven(_) => CERTIFICATE,
@@ -206,7 +206,7 @@ fn lookup_sentence(failure: &LookupFailure) -> String {
     }
 }
 
-/// Who can mend a look-up that failed.
+/// Who can fix a look-up that failed.
 fn mender(failure: &LookupFailure) -> Mender {
     match failure {
         LookupFailure::Bogus | LookupFailure::Malformed | LookupFailure::AliasLoop => Mender::Receiver,
@@ -233,7 +233,7 @@ mod tests {
         Cause::Tls(TlsFault::Unproven(Unproven::Dane(flaw)))
     }
 
-    /// Those for which DANE is what failed.
+    /// The causes for which DANE is what failed.
     fn of_dane() -> Vec<Cause> {
         let failures = [
             LookupFailure::Bogus,

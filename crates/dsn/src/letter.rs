@@ -1,4 +1,4 @@
-//! The part for people: what happened, for whom, why, and who can mend it.
+//! The part for people: what happened, to whom, why, and who can fix it.
 
 use jiff::Timestamp;
 use mail::Action;
@@ -10,11 +10,12 @@ use crate::report::{RecipientReport, Report, rank};
 use crate::returned::Extent;
 use crate::text::{Prose, date};
 
-/// How far the lines about one recipient are set in.
+/// The indentation of the lines about one recipient.
 const INDENT: usize = 4;
-/// How far the words that decided are set in.
+/// The indentation of the words that decided.
 const QUOTE: usize = 8;
-/// The octets of a letter from which on recipients are only named: who reads further has the part for machines.
+/// Beyond this many octets of the letter recipients are only named: whoever wants to know more has the machine-readable
+/// part.
 const FULL_STORIES: usize = 64 * 1024;
 
 /// The letter, with CRLF line ends; only addresses may have characters beyond ASCII.
@@ -56,7 +57,7 @@ fn what_is_attached(extent: Extent) -> &'static str {
     }
 }
 
-/// Recipients of one fate: it is told once, then what there is to tell of each recipient.
+/// Recipients with the same outcome: it is told once, followed by the details of each recipient.
 fn add_group(prose: &mut Prose, report: &Report, recipients: &[&RecipientReport], now: Timestamp) {
     let Some(first) = recipients.first() else {
         return;
@@ -84,7 +85,7 @@ fn add_group(prose: &mut Prose, report: &Report, recipients: &[&RecipientReport]
     }
 }
 
-/// The recipients sorted by what there is to tell, so that many at one server that fails are told of once.
+/// The recipients grouped by their details, so that many at one failing server are told together.
 fn by_story<'a>(recipients: &[&'a RecipientReport]) -> Vec<Vec<&'a RecipientReport>> {
     let mut stories: Vec<Vec<&RecipientReport>> = Vec::new();
     for recipient in recipients {
@@ -131,7 +132,7 @@ fn fate(report: &Report, action: Action, recipients: &str, now: Timestamp) -> St
     }
 }
 
-/// Recipients of whom the same is to be told.
+/// Recipients with the same details.
 fn add_story(prose: &mut Prose, report: &Report, alike: &[&RecipientReport]) {
     let Some(recipient) = alike.first() else {
         return;
@@ -185,7 +186,7 @@ fn addressee(recipient: &RecipientReport) -> String {
     }
 }
 
-/// The security rule, and who can mend what is wrong.
+/// The security rule, and who can fix the problem.
 fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
     let Some(rule) = rule_of(recipient) else {
         return;
@@ -231,7 +232,7 @@ fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
     prose.paragraph(INDENT, &advice);
 }
 
-/// A length of time in the largest unit of which it has at least two.
+/// A duration in the largest unit of which it has at least two.
 fn span(from: Timestamp, until: Timestamp) -> String {
     let seconds = until.as_second().saturating_sub(from.as_second()).max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600, seconds / 60);

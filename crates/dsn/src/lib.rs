@@ -1,4 +1,4 @@
-//! Delivery status notifications (RFC 3464): what the sender is told of mail that failed, waits or was relayed.
+//! Delivery status notifications (RFC 3464): what the sender is told about mail that failed, is waiting or was relayed.
 //!
 //! A tour, in the order in which a report comes about:
 //!

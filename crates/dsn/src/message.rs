@@ -25,8 +25,8 @@ impl Report {
     }
 }
 
-/// Everything that the builder would make up by itself, from a clock or from chance, is given to it here: the date,
-/// the message-id and the boundary.
+/// Everything that the builder would otherwise generate itself, from a clock or at random, is passed in here: the date, the
+/// message-id and the boundary.
 fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u8> {
     let recipients = report.sorted();
     let returned = Returned::new(report, original);
@@ -56,7 +56,7 @@ fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u
         .subject(subject(report))
         .date(Date::new(now.as_second()))
         .message_id(format!("{id}@{}", report.reporting_mta))
-        // Answers to a message, not messages of a schedule, and never to be answered themselves (RFC 3834 §5.2).
+        // These are answers to a message, not scheduled messages, and must never be answered themselves (RFC 3834 §5.2).
         .header("Auto-Submitted", Raw::new("auto-replied"));
     if let Some(message_id) = returned.message_id {
         message = message.in_reply_to(message_id.clone()).references(message_id);
@@ -66,13 +66,13 @@ fn build(report: &Report, original: &[u8], id: QueueId, now: Timestamp) -> Vec<u
     content
 }
 
-/// A letter with nothing but ASCII is declared as such, which every reader knows.
+/// A letter in pure ASCII is declared as such, which every reader understands.
 fn letter_type(letter: &str) -> ContentType<'static> {
     let charset = if letter.is_ascii() { "us-ascii" } else { "utf-8" };
     ContentType::new("text/plain").attribute("charset", charset)
 }
 
-/// The parts, which are in their transfer encoding already. What has an 8-bit part is itself 8-bit (RFC 2045 §6.4).
+/// The parts, already in their transfer encoding. A multipart with an 8-bit part is itself 8-bit (RFC 2045 §6.4).
 fn multipart(parts: Vec<(ContentType<'static>, Encoded)>, id: QueueId) -> MimePart<'static> {
     let bodies: Vec<&[u8]> = parts.iter().map(|(_, body)| &*body.octets).collect();
     let content_type = ContentType::new("multipart/report")
@@ -106,9 +106,9 @@ fn subject(report: &Report) -> &'static str {
     }
 }
 
-/// A boundary that occurs in none of the parts (RFC 2046 §5.1.1). It is made of the report's id, which nobody could
-/// know when the original was written, and is lengthened until it occurs nowhere all the same. Quoted-printable text
-/// never has `=_`.
+/// A boundary that occurs in none of the parts (RFC 2046 §5.1.1). It is made from the report's id, which nobody could know
+/// when the original was written; should it occur anyway, it is lengthened until it does not. Quoted-printable text never
+/// contains `=_`.
 fn boundary(id: QueueId, parts: &[&[u8]]) -> String {
     let mut boundary = format!("=_{id}");
     let mut number = 0_u64;

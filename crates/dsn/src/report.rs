@@ -1,4 +1,4 @@
-//! What there is to tell, and to whom.
+//! What to report, and to whom.
 
 use jiff::Timestamp;
 use mail::{
@@ -14,20 +14,20 @@ use crate::encoding::Way;
 pub struct Report {
     /// Our name, at which postmaster is reached (RFC 3461 §9.3).
     pub reporting_mta: DomainPart,
-    /// Who is shown in `From`; by default, or if the address is not ASCII, `postmaster@` our name.
+    /// The address shown in `From`; by default, or if the address is not ASCII, `postmaster@` our name.
     pub postmaster: Option<Mailbox>,
     /// The reverse-path of the original, to which the report goes.
     pub original_sender: Mailbox,
-    /// What went with the original: `ENVID` and `RET`, and whether it is 8-bit or needed SMTPUTF8.
+    /// The parameters of the original: `ENVID` and `RET`, and whether it is 8-bit or needed SMTPUTF8.
     pub parameters: MailParameters,
     /// Octets of the original's content.
     pub size: u64,
-    /// The name of the original in our queue.
+    /// The id of the original in our queue.
     pub queue_id: QueueId,
     /// When we accepted the original.
     pub arrived: Timestamp,
-    /// The recipients that the sender is to hear of, and no others: a report that named the rest would show one
-    /// blind recipient to another's reader.
+    /// The recipients that the sender is to be told about, and no others: a report that named the rest would reveal blind
+    /// recipients.
     pub recipients: Vec<RecipientReport>,
 }
 
@@ -48,16 +48,16 @@ pub struct RecipientReport {
     pub remote_mta: Option<DomainPart>,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
-    /// Why it failed; `None` where it did not, or where nothing is known of that.
+    /// Why it failed; `None` if it did not, or if nothing is known about that.
     pub cause: Option<Cause>,
-    /// Where its TLSA records are, without port and protocol (RFC 7672 §2.2.2), if they played a part.
+    /// Where its TLSA records are, without port and protocol (RFC 7672 §2.2.2), if they mattered.
     pub tlsa_base: Option<Domain>,
     /// When it was last tried.
     pub last_attempt: Option<Timestamp>,
 }
 
 impl RecipientReport {
-    /// What is to be told of a recipient whose last attempt ended in `outcome`.
+    /// What to report about a recipient whose last attempt ended in `outcome`.
     pub fn new(recipient: Recipient, outcome: &Outcome, notice: Notice) -> Self {
         Self {
             address: recipient.address,
@@ -75,8 +75,8 @@ impl RecipientReport {
 }
 
 impl Report {
-    /// The envelope under which the report is to be sent: from the null reverse-path, so that nothing ever answers it
-    /// (RFC 3464 §2, RFC 5321 §4.5.5), and itself not to be reported on (RFC 3461 §6.1).
+    /// The envelope under which the report is to be sent: from the null reverse-path, so that it is never answered (RFC 3464
+    /// §2, RFC 5321 §4.5.5), and without reports about itself (RFC 3461 §6.1).
     pub fn envelope(&self) -> Envelope {
         let recipient = Recipient {
             address: self.return_address(),
@@ -99,19 +99,19 @@ impl Report {
         }
     }
 
-    /// Where the report goes: to the sender, in ASCII if the domain's A-labels (RFC 5890 §2.3.2.1) make it so. Then it
-    /// needs no SMTPUTF8, which the way back may not have.
+    /// Where the report goes: to the sender, in ASCII if converting the domain to A-labels (RFC 5890 §2.3.2.1) is enough.
+    /// Then it does not need SMTPUTF8, which the way back may not support.
     pub(crate) fn return_address(&self) -> Mailbox {
         let sender = &self.original_sender;
         if sender.is_ascii() || !sender.local_part().is_ascii() {
             return sender.clone();
         }
-        // With A-labels it may have become too long for a path.
+        // With A-labels it may be too long for a path.
         Mailbox::parse(&format!("{}@{}", sender.local_part(), sender.domain()))
             .unwrap_or_else(|_| sender.clone())
     }
 
-    /// What the way back to the sender can carry. Where the address is ASCII nobody knows of more than seven bits.
+    /// What the way back to the sender can carry. If the address is ASCII, only seven bits are certain.
     pub(crate) fn way(&self) -> Way {
         if self.return_address().is_ascii() {
             Way::SevenBit
@@ -120,7 +120,7 @@ impl Report {
         }
     }
 
-    /// Whether the sender wants all of the original back, and is told of a failure (RFC 3461 §4.3).
+    /// Whether the sender wants the whole original back, and is being told of a failure (RFC 3461 §4.3).
     pub(crate) fn asks_for_all(&self) -> bool {
         let failed = |recipient: &RecipientReport| match recipient.action {
             Action::Failed | Action::Expired => true,
@@ -129,7 +129,7 @@ impl Report {
         self.parameters.ret == Some(Ret::Full) && self.recipients.iter().any(failed)
     }
 
-    /// The recipients, those of one fate together, the worst first.
+    /// The recipients, grouped by outcome, the worst first.
     pub(crate) fn sorted(&self) -> Vec<&RecipientReport> {
         let mut recipients: Vec<&RecipientReport> = self.recipients.iter().collect();
         recipients.sort_by_key(|recipient| rank(recipient.action));

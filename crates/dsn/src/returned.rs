@@ -1,28 +1,28 @@
-//! What is returned of the original (RFC 3461 §6.2, RFC 6522 §3): its header, or all of it where its sender asked for
-//! that. Without having been asked we keep the body, so that a forged reverse-path does not make us send a stranger
-//! other people's mail.
+//! What is returned of the original (RFC 3461 §6.2, RFC 6522 §3): its header, or all of it if its sender asked for that.
+//! Unless asked, we do not return the body, so that a forged reverse-path does not make us send other people's mail to a
+//! stranger.
 
 use mail::BodyType;
 
 use crate::encoding::{Encoded, Way, encode, identity};
 use crate::report::Report;
 
-/// The most octets of a header that are returned. No header that people or their programs write comes near it.
+/// The most octets of a header that are returned. No header written by people or their programs comes near this.
 const HEADER: usize = 64 * 1024;
-/// The most octets of a message that is returned whole: a letter with a small picture. RFC 3461 §6.2 leaves the number
-/// to us; this one is common among mail systems, and bounds what a report takes in the queue.
+/// The most octets of a message that is returned whole: a letter with a small picture. RFC 3461 §6.2 leaves the number to
+/// us; this one is common among mail systems, and limits what a report takes in the queue.
 const MESSAGE: u64 = 100 * 1024;
 /// The longest message-id that is referred to, in octets.
 const MESSAGE_ID: usize = 250;
 
-/// What is returned, and what the report has to know of the original.
+/// What is returned, and what the report must know about the original.
 #[derive(Debug)]
 pub(crate) struct Returned {
     /// The last part of the report; `None` if there is nothing to return.
     pub(crate) part: Option<Part>,
     /// How much of the original the part holds.
     pub(crate) extent: Extent,
-    /// The original's message-id without its brackets, if it has a sound one.
+    /// The original's message-id without its brackets, if it has a valid one.
     pub(crate) message_id: Option<String>,
 }
 
@@ -47,13 +47,13 @@ pub(crate) enum Extent {
 }
 
 impl Report {
-    /// How many octets of the original's beginning are needed to build this: never more than 100 KiB.
+    /// How many octets from the start of the original are needed to build this: never more than 100 KiB.
     pub fn wanted(&self) -> usize {
         wanted(self)
     }
 }
 
-/// How many octets of the original are needed: all where it is to be returned whole, else what its header may have.
+/// How many octets of the original are needed: all if it is to be returned whole, otherwise as many as its header may have.
 fn wanted(report: &Report) -> usize {
     let limit = u64::try_from(HEADER).unwrap_or(u64::MAX);
     let wanted = if may_return_all(report) {
@@ -64,7 +64,7 @@ fn wanted(report: &Report) -> usize {
     usize::try_from(wanted).unwrap_or(HEADER)
 }
 
-/// Whether it was asked for, is not too large, and can pass as it is.
+/// Whether it was asked for, is not too large, and can be sent as it is.
 fn may_return_all(report: &Report) -> bool {
     let passes = match (report.parameters.body, report.way()) {
         (BodyType::SevenBit, Way::SevenBit | Way::International)
@@ -75,7 +75,7 @@ fn may_return_all(report: &Report) -> bool {
 }
 
 impl Returned {
-    /// `content` is the beginning of the original, as much of it as is at hand.
+    /// `content` is the start of the original, as much of it as is available.
     pub(crate) fn new(report: &Report, content: &[u8]) -> Self {
         let header = Header::read(content, report.size);
         let message_id = message_id(&header.lines);
@@ -114,12 +114,12 @@ fn whole(report: &Report, content: &[u8], header: &Header<'_>) -> Option<Part> {
     Some(Part { content_type, body })
 }
 
-/// The header alone: `text/rfc822-headers` (RFC 6522 §4), or `message/global-headers` (RFC 6533 §4.3) if it is that of an
-/// SMTPUTF8 message and has UTF-8 in it. Either may be quoted-printable, where the way back has seven bits (§4.5).
+/// The header alone: `text/rfc822-headers` (RFC 6522 §4), or `message/global-headers` (RFC 6533 §4.3) if it belongs to an
+/// SMTPUTF8 message and contains UTF-8. Either may be quoted-printable, if the way back has seven bits (§4.5).
 fn header_part(report: &Report, header: &Header<'_>) -> Part {
     let (content_type, way) = match header.characters() {
         Characters::Utf8 if needed_smtputf8(report) => ("message/global-headers", report.way()),
-        // Which characters the octets mean nobody knows: they are returned without being declared as any.
+        // Nobody knows which characters the octets stand for: they are returned without declaring a character set.
         Characters::Ascii | Characters::Utf8 | Characters::Other => ("text/rfc822-headers", Way::SevenBit),
     };
     Part {
@@ -128,7 +128,7 @@ fn header_part(report: &Report, header: &Header<'_>) -> Part {
     }
 }
 
-/// Whether the original came with SMTPUTF8 and had use for it: nobody else has such recipients. Our own trace field may
+/// Whether the original came with SMTPUTF8 and needed it: only then can it have such recipients. Our own trace field may
 /// name one.
 fn needed_smtputf8(report: &Report) -> bool {
     let mut recipients = report.recipients.iter();
@@ -147,14 +147,14 @@ enum Characters {
 struct Header<'a> {
     /// Its lines without their ends.
     lines: Vec<&'a [u8]>,
-    /// Whether fields are missing at its end.
+    /// Whether fields are missing at the end.
     is_cut: bool,
 }
 
 impl<'a> Header<'a> {
-    /// Reads the header of a message of `size` octets, of whose beginning `content` is at hand. It is cut between two
-    /// fields: half a field could mean something else. It ends at the first line that is no part of a field, blank or
-    /// not: what follows may be the body.
+    /// Reads the header of a message of `size` octets, of which `content` is the available start. It is cut between two
+    /// fields: half a field could mean something else. It ends at the first line that is not part of a field, blank or not:
+    /// what follows may be the body.
     fn read(content: &'a [u8], size: u64) -> Self {
         let within = content.get(..HEADER).unwrap_or(content);
         let is_cut = u64::try_from(within.len()).is_ok_and(|length| length < size);
@@ -186,7 +186,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Whether a field begins here: its name and a colon (RFC 5322 §2.2), with blanks between them at most (§4.5.8).
+/// Whether a field begins here: its name and a colon (RFC 5322 §2.2), with nothing but blanks between them (§4.5.8).
 fn begins_field(line: &[u8]) -> bool {
     let mut parts = line.splitn(2, |octet| *octet == b':');
     let name = parts.next().unwrap_or_default().trim_ascii_end();
@@ -197,7 +197,7 @@ fn is_continuation(line: &[u8]) -> bool {
     line.starts_with(b" ") || line.starts_with(b"\t")
 }
 
-/// The message-id, to which the report refers (RFC 3834 §3.1.5). Only a sound one: it goes into our own header.
+/// The message-id that the report refers to (RFC 3834 §3.1.5). Only a valid one, because it goes into our own header.
 fn message_id(lines: &[&[u8]]) -> Option<String> {
     let mut lines = lines.iter().skip_while(|line| !is_message_id(line));
     let first = lines.next()?.splitn(2, |octet| *octet == b':').nth(1)?;
@@ -245,7 +245,7 @@ mod tests {
             (b"Subject: a", "Subject: a"),
             (b"", ""),
             (b"\r\nbody", ""),
-            // Without a blank line it ends where there is no field any more.
+            // Without a blank line the header ends where the fields end.
             (b"Subject: x\r\nSecret body\r\nTo: c\r\n", "Subject: x"),
             (b"Subject: x\r\nS\xe9cret: body\r\n", "Subject: x"),
             (b"Subject: x\r\n: secret\r\n", "Subject: x"),
@@ -273,7 +273,7 @@ mod tests {
     fn a_header_that_was_not_read_to_its_end_is_cut() {
         let header = Header::read(b"A: b\r\nC: d\r\n", 100);
         assert_eq!((header.lines, header.is_cut), (vec![&b"A: b"[..]], true));
-        // What the next octets would make of the last line nobody knows.
+        // Nobody knows how the next octets would continue the last line.
         let header = Header::read(b"A: b\r\nC", 100);
         assert_eq!((header.lines, header.is_cut), (vec![&b"A: b"[..]], true));
     }

@@ -10,12 +10,12 @@ use crate::encoding::Way;
 use crate::report::{RecipientReport, Report};
 use crate::text::{Fields, date};
 
-/// The type of a diagnostic of ours. Names that begin with `X-` are nobody's to register (RFC 3464 §2.1.2); fields of
-/// ours begin with `X-` and our name (§2.4).
+/// The type of our own diagnostics. Names beginning with `X-` need no registration (RFC 3464 §2.1.2); our own fields begin
+/// with `X-` and our name (§2.4).
 const OWN_DIAGNOSTIC: &str = "X-danerelay";
 
-/// The octets that the diagnostics of all recipients may take together; with more, each gets its even share. A message
-/// may have a thousand recipients, and servers must not make a report of some KiB one of megabytes.
+/// The octets that the diagnostics of all recipients may take together; if they need more, each gets an equal share. A
+/// message may have a thousand recipients, and servers must not be able to inflate a report from some KiB to megabytes.
 const DIAGNOSTICS: usize = 128 * 1024;
 
 /// The part's type and its text.
@@ -27,8 +27,8 @@ pub(crate) struct DeliveryStatus {
 
 /// The group about the message, then one for each recipient, with a blank line between groups.
 ///
-/// On a 7-bit way every address has a 7-bit form, with which the older type loses nothing (RFC 6533 §4.4); so the newer
-/// one is needed on the other way only, and there only for an address that is not ASCII.
+/// On a 7-bit way every address has a 7-bit form, with which the older type loses nothing (RFC 6533 §4.4); so the newer type
+/// is needed only on an 8-bit way, and there only for an address that is not ASCII.
 pub(crate) fn delivery_status(report: &Report, recipients: &[&RecipientReport]) -> DeliveryStatus {
     let is_ascii = recipients.iter().all(|recipient| is_ascii(recipient));
     let (content_type, form) = match report.way() {
@@ -53,7 +53,7 @@ pub(crate) fn delivery_status(report: &Report, recipients: &[&RecipientReport]) 
     }
 }
 
-/// The type `dns` is for a whole domain name or an address; a machine that knows no more than its own name says so (RFC
+/// The type `dns` is for a fully qualified domain name or an address; a machine that knows only its short name says so (RFC
 /// 3461 §6.3(b), §9.3).
 fn reporting_mta(name: &DomainPart) -> String {
     match name {
@@ -104,7 +104,7 @@ fn diagnostic_share(recipients: &[&RecipientReport]) -> usize {
     DIAGNOSTICS.checked_div(recipients.len()).unwrap_or(DIAGNOSTICS)
 }
 
-/// The type stands before the first line; the lines of a reply follow one another as RFC 3461 §9.2 shows.
+/// The type comes before the first line; the lines of a reply follow as RFC 3461 §9.2 shows.
 fn add_diagnostic(fields: &mut Fields, diagnostic: &Diagnostic) {
     let diagnostic_type = match diagnostic {
         Diagnostic::Smtp(_) => "smtp",

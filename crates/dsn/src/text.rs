@@ -8,7 +8,7 @@ const FIELD_LINE: usize = 900;
 /// The length, in characters, to which text for people is wrapped where its words allow.
 const PROSE_LINE: usize = 74;
 
-/// The text with everything but printable ASCII made `?`, and tabs made spaces: no line ends, no escape sequences,
+/// The text with everything except printable ASCII replaced by `?`, and tabs by spaces: no line ends, no escape sequences,
 /// no 8-bit octets.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
@@ -35,8 +35,8 @@ impl Fields {
         self.add_lines(name, [value]);
     }
 
-    /// Adds a field whose value is an address in one of the forms of [`crate::address`], which may have printable
-    /// characters beyond ASCII. What is too long for a line is folded, though no address of an envelope is.
+    /// Adds a field whose value is an address in one of the forms of [`crate::address`], which may contain printable
+    /// characters beyond ASCII. A value too long for a line is folded, though no envelope address is that long.
     pub(crate) fn add_address(&mut self, name: &str, address: &str) {
         self.0.push_str(name);
         self.0.push(':');
@@ -50,14 +50,14 @@ impl Fields {
         for line in lines {
             self.push_folded(&printable(line));
         }
-        // A field without any line still has to end.
+        // A field without any line must still be ended.
         if !self.0.ends_with("\r\n") {
             self.0.push_str("\r\n");
         }
     }
 
-    /// Writes one line, in pieces if it is too long. A piece of nothing but spaces is left out, for a reader might
-    /// take it for the blank line that ends a group of fields.
+    /// Writes one line, in pieces if it is too long. A piece of only spaces is left out, because a reader might take it for
+    /// the blank line that ends a group of fields.
     fn push_folded(&mut self, line: &str) {
         let mut rest = line;
         while !rest.is_empty() {
@@ -87,7 +87,7 @@ impl Fields {
 pub(crate) struct Prose(String);
 
 impl Prose {
-    /// Adds a paragraph, wrapped at spaces and set in by `indent` spaces, and a blank line behind it.
+    /// Adds a paragraph, wrapped at spaces and indented by `indent` spaces, followed by a blank line.
     pub(crate) fn paragraph(&mut self, indent: usize, words: &str) {
         let words = printable(words);
         let mut column = 0;
@@ -109,7 +109,7 @@ impl Prose {
         self.0.push_str("\r\n\r\n");
     }
 
-    /// Adds lines that have addresses in their [readable](crate::address::readable) form, and a blank line behind them.
+    /// Adds lines with addresses in their [readable](crate::address::readable) form, followed by a blank line.
     pub(crate) fn addresses(&mut self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
             self.0.push_str(&line);
@@ -118,7 +118,7 @@ impl Prose {
         self.0.push_str("\r\n");
     }
 
-    /// Adds lines as they are, set in by `indent` spaces, and a blank line behind them.
+    /// Adds lines unchanged, indented by `indent` spaces, followed by a blank line.
     pub(crate) fn verbatim<'a>(&mut self, indent: usize, lines: impl IntoIterator<Item = &'a str>) {
         for line in lines {
             self.0.extend(std::iter::repeat_n(' ', indent));

@@ -1,4 +1,4 @@
-//! Work that waits for the disk, away from the runtime's threads.
+//! Work that blocks on the disk, kept off the runtime's threads.
 
 use crate::error::SpoolError;
 
@@ -6,8 +6,8 @@ use crate::error::SpoolError;
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
 ) -> Result<T, SpoolError> {
-    // The pool refuses work only while the runtime shuts down; a panic in `work` is a defect of ours that must not
-    // spread to the session that asked.
+    // The pool refuses work only while the runtime shuts down; a panic in `work` is a defect of ours that must not affect
+    // the session that asked.
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or(Err(SpoolError::Closed))

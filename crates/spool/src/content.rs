@@ -15,14 +15,14 @@ use crate::error::SpoolError;
 /// The largest chunk that [`ContentReader::next`] gives, in octets.
 pub const CHUNK: usize = 64 * 1024;
 
-/// Where the content of a leased message is. Cheap to clone.
+/// Where the content of a leased message is stored. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// In memory: small messages.
     Inline(Bytes),
-    /// In a file of its own, never held in memory whole, and checked while it is read.
+    /// In a file of its own, never wholly in memory, and checked while it is read.
     File(BodyFile),
-    /// Seen not to be what was once written: there is nothing to read.
+    /// Known not to be what was written: there is nothing to read.
     Damaged(Damage),
 }
 
@@ -40,7 +40,7 @@ pub struct Expected {
     pub id: QueueId,
     /// Octets.
     pub size: u64,
-    /// Their CRC-32 (that of ISO 3309); `None` for what an earlier version stored, which kept none.
+    /// Their CRC-32 (that of ISO 3309); `None` for content stored by an earlier version, which kept none.
     pub sum: Option<u32>,
 }
 
@@ -60,8 +60,8 @@ impl BodyFile {
 }
 
 impl Content {
-    /// Begins to read from the first octet; any number of readers may be at work. Content that is damaged or missing ends
-    /// in [`SpoolError::Damaged`]; a disk that cannot be read now in [`SpoolError::Io`].
+    /// Starts reading at the first octet; any number of readers may be active. Content that is damaged or missing gives
+    /// [`SpoolError::Damaged`]; a disk that cannot be read now gives [`SpoolError::Io`].
     pub async fn reader(&self) -> Result<ContentReader, SpoolError> {
         match self {
             Self::Inline(bytes) => Ok(ContentReader::Inline(bytes.clone())),
@@ -81,16 +81,16 @@ impl Content {
 /// Reads content from its beginning to its end.
 #[derive(Debug)]
 pub enum ContentReader {
-    /// What is left of content in memory.
+    /// The rest of content in memory.
     Inline(Bytes),
     /// Content in a file.
     File(FileReader),
 }
 
-/// Reads a file ahead by a few chunks, away from the runtime's threads.
+/// Reads a file a few chunks ahead, off the runtime's threads.
 #[derive(Debug)]
 pub struct FileReader {
-    /// `None` while a read is under way, and for good after an error or the end.
+    /// `None` while a read is in progress, and for good after an error or the end.
     source: Option<Source>,
     ready: Bytes,
 }
@@ -110,8 +110,8 @@ struct Check {
 }
 
 impl ContentReader {
-    /// The next chunk, never empty and at most [`CHUNK`] octets; `None` at the end. Content in a file that is not what
-    /// was once written ends in [`SpoolError::Damaged`] before its last octets are given.
+    /// The next chunk, never empty and at most [`CHUNK`] octets; `None` at the end. If content in a file is not what was
+    /// written, this gives [`SpoolError::Damaged`] before the last octets are returned.
     pub async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
         let ready = match self {
             Self::Inline(rest) => rest,
@@ -155,7 +155,7 @@ impl Source {
         Ok(Self { file, check })
     }
 
-    /// The next octets, checked if they are the last ones; none at the end.
+    /// The next octets, checked if they are the last; empty at the end.
     fn read(&mut self) -> Result<Bytes, SpoolError> {
         let mut buffer = BytesMut::zeroed(4 * CHUNK);
         let mut filled = 0;

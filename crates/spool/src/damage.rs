@@ -22,7 +22,7 @@ pub enum Flaw {
     OtherSize,
     /// It has other octets.
     Altered,
-    /// What is stored of it, or of where it is, makes no sense.
+    /// What is stored of it, or of where it is, is unreadable.
     Unreadable,
 }
 

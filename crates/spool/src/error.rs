@@ -9,29 +9,29 @@ use thiserror::Error;
 
 use crate::damage::Damage;
 
-/// Why the spool could not do what was asked. Cheap to clone: one failed commit answers many waiters.
+/// Why the spool could not do what was asked. Cheap to clone: one failed commit is reported to many callers.
 #[derive(Debug, Clone, Error)]
 pub enum SpoolError {
-    /// The disk: less space or fewer inodes left than the administrator wants kept free. Nothing was stored;
-    /// the client is to try again later (452 4.3.1).
+    /// The disk: less space or fewer inodes are left than the administrator wants kept free. Nothing was stored; the client
+    /// should try again later (452 4.3.1).
     #[error("the spool has too little space or too few inodes left")]
     Full,
-    /// The administrator: as many messages as `limits.queue_messages` allows are in the queue. Nothing was stored; the
-    /// client is to try again later (452 4.3.1).
+    /// The administrator: the queue holds as many messages as `limits.queue_messages` allows. Nothing was stored; the client
+    /// should try again later (452 4.3.1).
     #[error("the queue has reached its limit of messages")]
     TooManyMessages,
-    /// The disk or the system: reading, writing or syncing failed. Nothing that was asked is promised to be stored.
+    /// The disk or the system: reading, writing or syncing failed. There is no guarantee that anything was stored.
     #[error("spool input or output failed: {0}")]
     Io(#[from] Arc<io::Error>),
-    /// The stored data is not what was once written.
+    /// The stored data is not what was written.
     #[error("the spool is damaged{}: {what}", .id.map(|id| format!(" at message {id}")).unwrap_or_default())]
     Corrupt {
-        /// The message concerned, where it is one.
+        /// The message concerned, if it is a single one.
         id: Option<QueueId>,
         /// What does not fit.
         what: &'static str,
     },
-    /// The stored content of one message is not what was once written.
+    /// The stored content of one message is not what was written.
     #[error(transparent)]
     Damaged(#[from] Damage),
     /// The administrator: this directory was written by a newer version of this program.
@@ -56,23 +56,23 @@ pub enum SpoolError {
     /// The administrator: there is no spool in this directory.
     #[error("there is no spool in {0}")]
     Missing(PathBuf),
-    /// Our own: a message with this id is already there.
+    /// Ours: a message with this id already exists.
     #[error("a message {0} is already in the spool")]
     Duplicate(QueueId),
-    /// Our own: a message without recipients cannot be queued.
+    /// Ours: a message without recipients cannot be queued.
     #[error("a message without recipients cannot be queued")]
     NoRecipients,
-    /// Our own: content whose last `append` failed or was given up half-way cannot be used any more.
+    /// Ours: the last `append` to this content failed or was abandoned half-way, so that it cannot be used any more.
     #[error("the content was not written whole")]
     Incomplete,
-    /// Our own: a settlement names a recipient twice or one that the lease does not hold, or its next attempt is
-    /// missing or superfluous.
+    /// Ours: a settlement names a recipient twice or one that the lease does not hold, or its next attempt is missing or
+    /// superfluous.
     #[error("recipient {0} cannot be settled in this way under this lease")]
     WrongSettlement(u32),
-    /// Our own: the store refuses what it is asked as wrong; the text is the store's, for the log.
+    /// Ours: the store rejects the request as invalid; the text is the store's, for the log.
     #[error("internal error: the spool's store refuses a request: {0}")]
     Defect(Arc<str>),
-    /// Our own: the spool has been closed.
+    /// Ours: the spool has been closed.
     #[error("the spool is closed")]
     Closed,
 }

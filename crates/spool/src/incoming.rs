@@ -1,4 +1,4 @@
-//! Content on its way in: in memory while it is small, in a temporary file beyond that.
+//! Content being received: in memory while it is small, in a temporary file beyond that.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,27 +10,27 @@ use tempfile::NamedTempFile;
 use crate::blocking::blocking;
 use crate::error::SpoolError;
 
-/// Content up to this many octets is kept in memory and stored beside its envelope; more goes to a file.
+/// Content of up to this many octets is kept in memory and stored beside its envelope; larger content goes to a file.
 pub const INLINE_LIMIT: usize = 128 * 1024;
 
-/// How much is gathered before it is written to the file.
+/// How much is collected before it is written to the file.
 const WRITE_SIZE: usize = 256 * 1024;
 
-/// Says how much may still be written.
+/// Tells how much may still be written.
 pub trait Room: std::fmt::Debug + Send + Sync {
-    /// [`SpoolError::Full`] if so many octets may not be written now. Nothing is counted, and none of those who ask is
-    /// promised anything. Cheap directly after [`crate::Spool::create`]; else it may wait for the disk.
+    /// [`SpoolError::Full`] if so many octets may not be written now. This counts nothing and reserves nothing for the
+    /// caller. Cheap directly after [`crate::Spool::create`]; otherwise it may block on the disk.
     fn has(&self, octets: u64) -> Result<(), SpoolError>;
 
-    /// Counts so many octets as written from now on, or [`SpoolError::Full`]. Waits for the disk.
+    /// Counts so many octets as written from now on, or fails with [`SpoolError::Full`]. Blocks on the disk.
     fn take(&self, octets: u64) -> Result<(), SpoolError>;
 }
 
-/// The content of a message that is being received. Dropping it leaves nothing behind.
+/// The content of a message being received. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct Incoming {
     directory: Arc<Path>,
-    /// What bounds the file; `None` for the disk alone.
+    /// What limits the file; `None` if only the disk does.
     room: Option<Arc<dyn Room>>,
     size: u64,
     sum: crc32fast::Hasher,
@@ -51,12 +51,12 @@ enum Place {
 pub enum Complete {
     /// At most [`INLINE_LIMIT`] octets.
     Memory(Bytes),
-    /// More than that, written but not synced.
+    /// Larger content, written but not synced.
     File(NamedTempFile),
 }
 
 impl Incoming {
-    /// Content that is to go to `directory` where it is large.
+    /// Content that goes to `directory` if it is large.
     pub fn new(directory: Arc<Path>) -> Self {
         Self {
             directory,
@@ -68,7 +68,7 @@ impl Incoming {
         }
     }
 
-    /// As [`Incoming::new`], with [`SpoolError::Full`] as soon as the file would take more than there is room for.
+    /// Like [`Incoming::new`], but fails with [`SpoolError::Full`] as soon as the file would exceed the room there is.
     pub fn within(directory: Arc<Path>, room: Arc<dyn Room>) -> Self {
         Self {
             room: Some(room),
@@ -76,11 +76,12 @@ impl Incoming {
         }
     }
 
-    /// [`SpoolError::Full`] if content of as many octets as its client declares cannot be taken in now, beside what others
-    /// have sent so far. To be asked directly after [`crate::Spool::create`].
+    /// [`SpoolError::Full`] if content of the size that its client declares cannot be accepted now, counting what others
+    /// have sent so far. To be called directly after [`crate::Spool::create`].
     ///
-    /// No room is kept for it: who declares much and sends nothing holds up nobody. Up to [`INLINE_LIMIT`] nothing is
-    /// asked: so little is not sent in vain, and costs most transactions nothing.
+    /// No room is reserved for it: a client that declares much and sends nothing does not hold up others. Up to
+    /// [`INLINE_LIMIT`] nothing is checked: sending so little in vain does no harm, and most transactions are spared the
+    /// check.
     pub fn fits(&self, declared: u64) -> Result<(), SpoolError> {
         match &self.room {
             Some(room) if declared > INLINE_LIMIT as u64 => room.has(declared),
@@ -98,7 +99,7 @@ impl Incoming {
         self.sum.clone().finalize()
     }
 
-    /// Adds octets. After an error, or when its future was dropped before it was ready, the content is
+    /// Appends octets. After an error, or if its future was dropped before it was ready, the content is
     /// [`SpoolError::Incomplete`].
     pub async fn append(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
         let keep = match &self.place {

@@ -1,4 +1,4 @@
-//! Who delivers or reports what: in the memory of this process, so that the leases of a dead process are free at once.
+//! Who delivers or reports what: kept in the memory of this process, so that the leases of a dead process are free at once.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,15 +7,16 @@ use std::sync::{Arc, OnceLock};
 use mail::{NextHop, QueueId};
 use parking_lot::Mutex;
 
-/// Where a store notes deliveries in doubt, so that the next start finds those that the end of the process left there.
+/// Where a store records deliveries in doubt, so that the next start finds those that were interrupted by the end of the
+/// process.
 ///
-/// Between the last octet of a message and the moment at which its outcome is durable, the next hop may have taken it
-/// while our queue does not know. A crash in between makes it go out twice (RFC 5321 §4.1.1.4 accepts that).
+/// Between the last octet of a message and the moment when its outcome is durable, the next hop may have accepted it while
+/// our queue does not know. After a crash in between it is sent twice (RFC 5321 §4.1.1.4 accepts that).
 pub trait Doubts: fmt::Debug + Send + Sync {
-    /// Notes a delivery for so many recipients; `None` if that is not possible, which must not stop it.
+    /// Notes a delivery to so many recipients; `None` if that is not possible, which must not prevent the delivery.
     fn note(&self, id: QueueId, recipients: u32) -> Option<u32>;
 
-    /// The outcome of the delivery with this note is known.
+    /// The outcome of the delivery with this note is known; removes the note.
     fn clear(&self, note: u32);
 }
 
@@ -24,7 +25,7 @@ pub trait Doubts: fmt::Debug + Send + Sync {
 enum Key {
     /// The recipients of a message at one next hop.
     Part(QueueId, NextHop),
-    /// What is to be told to the sender of a message.
+    /// What the sender of a message is to be told.
     Report(QueueId),
 }
 
@@ -43,12 +44,12 @@ struct Table {
 pub struct LeaseGuard {
     table: LeaseTable,
     key: Key,
-    /// Where it is noted that the delivery is in doubt.
+    /// The note that the delivery is in doubt.
     doubt: OnceLock<Option<u32>>,
 }
 
 impl LeaseTable {
-    /// A table whose deliveries in doubt are noted here.
+    /// A table that records deliveries in doubt here.
     pub fn noting(doubts: Arc<dyn Doubts>) -> Self {
         Self(Arc::new(Table {
             keys: Mutex::default(),
@@ -56,12 +57,12 @@ impl LeaseTable {
         }))
     }
 
-    /// Takes an entry for a part of a message, unless it is taken.
+    /// Takes an entry for a part of a message, if it is free.
     pub fn take(&self, id: QueueId, next_hop: &NextHop) -> Option<LeaseGuard> {
         self.insert(Key::Part(id, next_hop.clone()))
     }
 
-    /// Takes the entry for the report of a message, unless it is taken.
+    /// Takes the entry for the report of a message, if it is free.
     pub fn take_report(&self, id: QueueId) -> Option<LeaseGuard> {
         self.insert(Key::Report(id))
     }
@@ -90,9 +91,9 @@ impl LeaseTable {
 }
 
 impl LeaseGuard {
-    /// Notes that from now on it is in doubt whether the next hop has taken the message for this many recipients. The
-    /// note goes once the outcome is known ([`LeaseGuard::settled`]); it outlives a guard that is just dropped, as by
-    /// the end of the process.
+    /// Notes that from now on it is in doubt whether the next hop has accepted the message for this many recipients. The
+    /// note is removed once the outcome is known ([`LeaseGuard::settled`]); it remains if the guard is just dropped, for
+    /// example by the end of the process.
     pub fn in_doubt(&self, recipients: u32) {
         let (Some(doubts), Key::Part(id, _)) = (&self.table.0.doubts, &self.key) else {
             return;
@@ -100,7 +101,7 @@ impl LeaseGuard {
         self.doubt.get_or_init(|| doubts.note(*id, recipients));
     }
 
-    /// Gives the lease back; there is no doubt any more.
+    /// Returns the lease; the outcome is known.
     pub fn settled(mut self) {
         if let (Some(Some(slot)), Some(doubts)) = (self.doubt.take(), &self.table.0.doubts) {
             doubts.clear(slot);

@@ -1,4 +1,4 @@
-//! What settlements have counted, for reports.
+//! Outcomes counted when deliveries are settled, for reports.
 
 use std::future::Future;
 use std::ops::{ControlFlow, RangeInclusive};
@@ -8,7 +8,7 @@ use mail::LedgerEntry;
 
 use crate::error::SpoolError;
 
-/// Outcomes that agree in all that the ledger knows of them.
+/// Outcomes that are the same in everything that the ledger records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// What they agree in.
@@ -17,12 +17,12 @@ pub struct Tally {
     pub count: u64,
 }
 
-/// A ledger that can be read. It is written by [`crate::Spool::settle`].
+/// A ledger that can be read. [`crate::Spool::settle`] writes it.
 pub trait Ledger: Send + Sync + 'static {
-    /// Shows what was counted on these days (UTC), both ends included, until `visit` breaks off: in the order of the days,
-    /// and of one day in that of the next hops. Holds one at a time in memory.
+    /// Shows what was counted on these days (UTC), both ends included, until `visit` breaks off: ordered by day, and within
+    /// a day by next hop. Holds one entry at a time in memory.
     ///
-    /// What cannot be read is passed over; how many of them there were up to there is returned.
+    /// Unreadable entries are skipped; returns how many there were up to that point.
     fn tallies(
         &self,
         days: RangeInclusive<Date>,

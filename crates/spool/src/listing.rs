@@ -1,4 +1,4 @@
-//! What `queue list` shows: one object a message.
+//! What `queue list` shows: one object per message.
 
 use jiff::Timestamp;
 use mail::QueueId;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::error::SpoolError;
 use crate::message::RecipientIndex;
 
-/// Writes a time as all answers have it: RFC 3339 in UTC, with three digits of milliseconds whatever they are.
+/// Writes a time as in all answers: RFC 3339 in UTC, always with three digits of milliseconds.
 pub fn in_milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
 }
@@ -20,7 +20,7 @@ fn in_milliseconds_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S
     }
 }
 
-/// A message in the queue. Serialised, it is a line of `queue list --json`; times are RFC 3339 in UTC.
+/// A message in the queue. Serialised, it is one line of `queue list --json`; times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedMessage {
     /// Its name.
@@ -32,7 +32,7 @@ pub struct QueuedMessage {
     /// When it was accepted.
     #[serde(serialize_with = "in_milliseconds")]
     pub created: Timestamp,
-    /// The attempts of the recipient that has most.
+    /// The number of attempts for the recipient that has most.
     pub attempts: u32,
     /// The earliest next attempt of its recipients; `None` while none is deferred.
     #[serde(serialize_with = "in_milliseconds_if_any")]
@@ -44,7 +44,7 @@ pub struct QueuedMessage {
 /// One recipient of a [`QueuedMessage`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedRecipient {
-    /// Its place in the envelope, which stays its own when others are deleted.
+    /// Its position in the envelope, which does not change when others are deleted.
     #[serde(skip)]
     pub index: RecipientIndex,
     /// The forward-path.
@@ -55,28 +55,28 @@ pub struct QueuedRecipient {
     pub next_hop: String,
     /// Attempts that have ended.
     pub attempts: u32,
-    /// When the next one is due; given while deferred.
+    /// When the next one is due; set while deferred.
     #[serde(serialize_with = "in_milliseconds_if_any")]
     pub next_attempt: Option<Timestamp>,
-    /// The SMTP reply that decided the last attempt, if one did.
+    /// The SMTP reply that decided the last attempt, if there was one.
     pub reply_code: Option<u16>,
     /// The enhanced status of the last attempt.
     pub enhanced: Option<String>,
-    /// What DANE found wrong in the last attempt, as the log says it in `dane=`; nothing where it found nothing wrong.
+    /// What DANE found wrong in the last attempt, as in the log's `dane=`; `None` if it found nothing wrong.
     #[serde(default)]
     pub dane: Option<String>,
     /// The reply of the last attempt, or our reason.
     pub reason: Option<String>,
 }
 
-/// Messages that were passed over, because what is stored of them cannot be read.
+/// Messages that were skipped, because their stored data cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// How many.
     pub messages: u64,
     /// The first of them, where its id can be read.
     pub id: Option<QueueId>,
-    /// What is wrong with that one; empty where there is none.
+    /// What is wrong with that one; empty if there is none.
     pub error: String,
 }
 
@@ -86,7 +86,7 @@ impl Unreadable {
         self.messages == 0
     }
 
-    /// Adds those that were passed over later.
+    /// Adds messages that were skipped later.
     pub fn add(&mut self, later: Self) {
         let messages = self.messages.saturating_add(later.messages);
         if self.is_none() {
@@ -105,7 +105,7 @@ impl Unreadable {
     }
 }
 
-/// What the client declared of a message, beside its paths.
+/// What the client declared about a message, beside its paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
     /// Whether there are octets above 127 in the content: `BODY=8BITMIME`.
@@ -116,11 +116,11 @@ pub struct Declared {
     pub ret: Option<String>,
     /// `ENVID`.
     pub envid: Option<String>,
-    /// Of each recipient, in the order of the envelope.
+    /// For each recipient, in the order of the envelope.
     pub recipients: Vec<DeclaredRecipient>,
 }
 
-/// What the client declared of one recipient.
+/// What the client declared about one recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredRecipient {
     /// `NOTIFY`.
@@ -135,7 +135,7 @@ pub struct DeclaredRecipient {
 pub enum RecipientState {
     /// Not tried yet.
     Queued,
-    /// Being delivered now. Only the process that holds the lease knows; others see the state before.
+    /// Being delivered now. Only the process that holds the lease knows this; others see the previous state.
     Leased,
     /// Tried, and to be tried again.
     Deferred,
@@ -147,7 +147,7 @@ pub enum RecipientState {
     Failed,
 }
 
-/// What `queue summary` shows; serialised, it is that of `queue summary --json`.
+/// What `queue summary` shows; serialised, it is the output of `queue summary --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Messages in the queue.
@@ -161,9 +161,9 @@ pub struct Summary {
     pub oldest_age: Option<u64>,
     /// Recipients by state.
     pub recipients: StateCounts,
-    /// The next hops with most messages that are not done there, most first.
+    /// The next hops with the most messages still to be delivered there, most first.
     pub destinations: Vec<DestinationCount>,
-    /// Messages of which recipients could not be counted.
+    /// Messages whose recipients could not be counted.
     #[serde(default, skip_serializing_if = "Unreadable::is_none")]
     pub unreadable: Unreadable,
 }
@@ -179,18 +179,18 @@ pub struct StateCounts {
     pub deferred: u64,
     /// Kept back.
     pub held: u64,
-    /// Taken by the next hop; their message waits for other recipients.
+    /// Accepted by the next hop; the message still waits for other recipients.
     pub sent: u64,
     /// Given up, likewise.
     pub failed: u64,
 }
 
-/// One next hop and what waits for it.
+/// One next hop and what is waiting for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationCount {
     /// Where the mail goes.
     pub next_hop: String,
-    /// Messages with recipients there that are not final.
+    /// Messages with non-final recipients there.
     pub messages: u64,
     /// Those recipients.
     pub recipients: u64,

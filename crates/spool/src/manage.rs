@@ -15,13 +15,13 @@ use crate::message::{Pending, RecipientIndex};
 /// What the administrator can do with recipients in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Try those that wait for their time now.
+    /// Try deferred recipients now.
     Retry,
     /// Keep back those that wait.
     Hold,
-    /// Let those go that are kept back, and try them now.
+    /// Release held recipients, and try them now.
     Release,
-    /// Take those that wait or are kept back out of the queue; nobody is told.
+    /// Remove deferred or held recipients from the queue; nobody is told.
     Delete,
 }
 
@@ -34,56 +34,56 @@ pub struct Selected {
     pub recipients: Vec<RecipientIndex>,
 }
 
-/// The result of an action. The numbers are recipients and add up to those selected.
+/// The result of an action. The numbers count recipients and add up to those selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Acted {
     /// Recipients for which it was done.
     pub done: u64,
-    /// Being delivered at this moment, and left alone for that.
+    /// Being delivered at the moment, and therefore left alone.
     pub leased: u64,
-    /// In a state that the action is not for: final, gone, held or not held.
+    /// In a state that the action does not apply to: final, gone, held or not held.
     pub unsuitable: u64,
-    /// The messages in which something was done.
+    /// The messages in which something was changed.
     #[serde(skip)]
     pub messages: Vec<QueueId>,
-    /// What waits in the parts of messages that were touched, now or for its time. They could not be leased meanwhile,
-    /// so all of it is to be put into the schedule again.
+    /// What is waiting in the touched parts of messages, due now or later. These parts could not be leased meanwhile, so all
+    /// of it must be put into the schedule again.
     #[serde(skip)]
     pub pending: Vec<Pending>,
 }
 
 /// A queue that can be looked at.
 pub trait Inspect: Send + Sync + 'static {
-    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory.
-    /// Messages with this id only, if one is given. What cannot be read is passed over and counted.
+    /// Shows every message in the order of acceptance until `visit` breaks off; holds a few hundred in memory. Only the
+    /// message with this id, if one is given. Unreadable messages are skipped and counted.
     fn list(
         &self,
         id: Option<QueueId>,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> impl Future<Output = Result<Unreadable, SpoolError>> + Send;
 
-    /// Shows the messages accepted after this one, likewise; it need not be in the queue any more. Whoever shows what
-    /// it finds to somebody slow goes on in this way, and keeps nothing meanwhile.
+    /// Shows the messages accepted after this one, likewise; it need not be in the queue any more. A caller who shows the
+    /// results to somebody slow continues this way, and holds nothing open meanwhile.
     fn list_after(
         &self,
         after: QueueId,
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> impl Future<Output = Result<Unreadable, SpoolError>> + Send;
 
-    /// Counts by state, octets, the oldest message, and the `destinations` next hops with most messages.
+    /// Counts by state, octets, the oldest message, and the `destinations` next hops with the most messages.
     fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
 
-    /// What was declared of a message; `None` if there is no such message.
+    /// What was declared about a message; `None` if there is no such message.
     fn declared(&self, id: QueueId) -> impl Future<Output = Result<Option<Declared>, SpoolError>> + Send;
 
     /// The content of a message; `None` if there is no such message.
     fn content(&self, id: QueueId) -> impl Future<Output = Result<Option<Content>, SpoolError>> + Send;
 }
 
-/// A queue that can be taken in hand.
+/// A queue that can be changed.
 pub trait Manage: Inspect {
-    /// Does something with recipients in one atomic step; durable when this returns `Ok`. What is leased is left alone,
-    /// and nothing of it can be leased meanwhile. At most some thousand recipients at a time.
+    /// Applies an action to recipients in one atomic step; durable when this returns `Ok`. What is leased is left alone, and
+    /// what is being changed cannot be leased meanwhile. At most some thousand recipients at a time.
     fn act(
         &self,
         action: Action,
@@ -91,10 +91,10 @@ pub trait Manage: Inspect {
         now: Timestamp,
     ) -> impl Future<Output = Result<Acted, SpoolError>> + Send;
 
-    /// Deletes a message of which something cannot be read, by its id alone, with its recipients and its content; nobody
-    /// is told. Durable when this returns `Ok`. While a part of it is being delivered, it is left alone.
+    /// Deletes a message with unreadable data, by its id alone, together with its recipients and its content; nobody is
+    /// told. Durable when this returns `Ok`. While a part of it is being delivered, it is left alone.
     ///
-    /// Fails with [`SpoolError::Corrupt`], and changes nothing, where a page of the database that has a part of it is
-    /// malformed: nothing could be written to such a page.
+    /// Fails with [`SpoolError::Corrupt`], and changes nothing, if a page of the database with a part of it is malformed:
+    /// nothing can be written to such a page.
     fn discard(&self, id: QueueId) -> impl Future<Output = Result<Acted, SpoolError>> + Send;
 }

@@ -1,4 +1,4 @@
-//! The states of a message in the spool, as types: what goes in, what waits, what is leased, what comes back.
+//! The states of a message in the spool, as types: what is committed, what is waiting, what is leased, and the results.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use mail::{
 use crate::content::Content;
 use crate::leases::LeaseGuard;
 
-/// What the listener knows about a message once its content is complete.
+/// What the listener knows about a message when its content is complete.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
     /// The name it will have.
@@ -21,25 +21,25 @@ pub struct NewMessage {
     pub created: Timestamp,
 }
 
-/// A message that is durable: 250 may be said.
+/// A message that is durable: the client may be told 250.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// Its name.
     pub id: QueueId,
     /// Octets of content.
     pub size: u64,
-    /// What there is to deliver, one for each distinct next hop, in the order of the recipients.
+    /// The parts to deliver, one for each distinct next hop, in the order of the recipients.
     pub pending: Vec<Pending>,
 }
 
-/// The recipients of one message that share a next hop and still wait: what the scheduler keeps in memory.
+/// The waiting recipients of one message that share a next hop: what the scheduler keeps in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     /// The message.
     pub id: QueueId,
     /// Where it goes.
     pub next_hop: NextHop,
-    /// The earliest time at which one of the recipients is to be tried.
+    /// The earliest time at which one of the recipients is due.
     pub due: Timestamp,
     /// How many recipients wait.
     pub recipients: u32,
@@ -47,14 +47,14 @@ pub struct Pending {
     pub size: u64,
 }
 
-/// A recipient's place in the envelope of its message, from 0.
+/// A recipient's position in the envelope of its message, from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecipientIndex(pub u32);
 
-/// The exclusive right to deliver the waiting recipients of one message at one next hop.
+/// The exclusive right to deliver to the waiting recipients of one message at one next hop.
 ///
-/// It ends by [`crate::Spool::settle`], [`crate::Spool::release`] or by being dropped; the latter two change
-/// nothing in the spool.
+/// It ends with [`crate::Spool::settle`], with [`crate::Spool::release`] or by being dropped; the latter two change nothing
+/// in the spool.
 #[derive(Debug)]
 pub struct Lease {
     /// The message.
@@ -65,13 +65,13 @@ pub struct Lease {
     pub created: Timestamp,
     /// Where reports go.
     pub reverse_path: ReversePath,
-    /// What goes with the message as a whole.
+    /// The parameters of the message as a whole.
     pub parameters: MailParameters,
     /// Octets of content.
     pub size: u64,
-    /// All recipients at this next hop that are not final, in the order of the envelope; never empty.
+    /// All non-final recipients at this next hop, in the order of the envelope; never empty.
     pub recipients: Vec<LeasedRecipient>,
-    /// How many recipients the message was accepted for, all next hops together.
+    /// How many recipients the message was accepted for, at all next hops together.
     pub accepted_recipients: u32,
     /// The content, damaged or not.
     pub content: Content,
@@ -86,17 +86,17 @@ pub struct LeasedRecipient {
     pub index: RecipientIndex,
     /// The forward-path.
     pub address: Mailbox,
-    /// What its sender wants to hear of it.
+    /// What its sender wants to hear about it.
     pub parameters: RecipientParameters,
-    /// Attempts that have ended, 0 for a new message.
+    /// Finished attempts, 0 for a new message.
     pub attempts: u32,
-    /// When it was to be tried: the time of acceptance, or the last settlement's next attempt.
+    /// When it was due: the time of acceptance, or the next attempt given by the last settlement.
     pub due: Timestamp,
-    /// Whether its sender is told, or about to be told, that it is late.
+    /// Whether its sender has been told, or is about to be told, that it is late.
     pub delay_noticed: bool,
 }
 
-/// What one attempt made of one recipient.
+/// The result of one attempt for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The recipient.
@@ -105,9 +105,9 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
-    /// When to try again; given exactly when the outcome is deferred.
+    /// When to try again; present exactly if the outcome is deferred.
     pub next_attempt: Option<Timestamp>,
-    /// What the sender is to be told of it; kept with the recipient until a report has told it.
+    /// What the sender is to be told about it; kept with the recipient until a report has told it.
     pub notice: Option<Notice>,
     /// What the ledger is to count; counted once, however often the settlement is written.
     pub entry: LedgerEntry,
@@ -116,18 +116,19 @@ pub struct Settlement {
 /// What is left after a settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// What still waits for this next hop.
+    /// What is still waiting for this next hop.
     pub pending: Option<Pending>,
-    /// Whether the sender is to be told something now: there are notices, and nothing of the message is due that could
-    /// bring more of them. So a message makes one report for all that failed in one round.
+    /// Whether the sender is to be told something now: there are notices, and no other recipient of the message is due who
+    /// could add more. So there is one report per message for all that failed in one round.
     pub report_due: bool,
-    /// Whether the message has left the spool: every recipient is final, and there is nothing to tell.
+    /// Whether the message has left the spool: every recipient is final, and there is nothing to report.
     pub message_done: bool,
 }
 
-/// All that is to be told to the sender of one message: the right to report it, as a [`Lease`] is that to deliver.
+/// Everything that the sender of one message is to be told, and the right to report it, as a [`Lease`] is the right to
+/// deliver.
 ///
-/// It ends by [`crate::Spool::report`] or by being dropped, which changes nothing in the spool.
+/// It ends with [`crate::Spool::report`] or by being dropped, which changes nothing in the spool.
 #[derive(Debug)]
 pub struct Notices {
     /// The message.
@@ -136,7 +137,7 @@ pub struct Notices {
     pub created: Timestamp,
     /// Where reports go.
     pub reverse_path: ReversePath,
-    /// What goes with the message as a whole.
+    /// The parameters of the message as a whole.
     pub parameters: MailParameters,
     /// Octets of content.
     pub size: u64,
@@ -155,7 +156,7 @@ pub struct NoticedRecipient {
     pub index: RecipientIndex,
     /// The forward-path.
     pub address: Mailbox,
-    /// What its sender wants to hear of it.
+    /// What its sender wants to hear about it.
     pub parameters: RecipientParameters,
     /// How its last attempt ended.
     pub outcome: Outcome,
@@ -168,7 +169,7 @@ pub struct NoticedRecipient {
 pub struct Report {
     /// Its name, envelope and time.
     pub message: NewMessage,
-    /// Its content: bounded by its maker, for it is stored beside its envelope whatever its size.
+    /// Its content: its maker limits the size, because it is stored beside its envelope whatever its size.
     pub content: Bytes,
 }
 
@@ -179,7 +180,7 @@ pub struct Reported {
     pub pending: Vec<Pending>,
     /// Whether the message that it is about has left the spool.
     pub message_done: bool,
-    /// Whether there is something more to tell: it came while this report was made.
+    /// Whether there is more to report, which was added while this report was made.
     pub notices_left: bool,
 }
 
@@ -188,9 +189,9 @@ pub struct Reported {
 pub enum Leasing {
     /// The right to deliver.
     Leased(Box<Lease>),
-    /// Nothing waits there: it was delivered, held or deleted.
+    /// Nothing is waiting there: it was delivered, held or deleted.
     Nothing,
-    /// Somebody has it, a delivery or the administrator, and may give it back as it was.
+    /// A delivery or the administrator has it, and may return it unchanged.
     Taken,
 }
 
@@ -205,9 +206,9 @@ impl Leasing {
 }
 
 impl Lease {
-    /// Says that from now on the next hop may have taken the message although we do not know it: to be called just
-    /// before the last octets of the content go out. If the process ends before the settlement is durable, the next
-    /// start counts this delivery among those that may be repeated.
+    /// States that from now on the next hop may have accepted the message without our knowing: to be called just before the
+    /// last octets of the content are sent. If the process ends before the settlement is durable, the next start counts this
+    /// delivery among those that may be repeated.
     pub fn in_doubt(&self) {
         let recipients = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
         self.guard.in_doubt(recipients);

@@ -1,4 +1,4 @@
-//! A spool that a daemon has open: what its start has found, and its end.
+//! A spool that a daemon has open: what was found at its start, and its end.
 
 use std::future::Future;
 
@@ -6,12 +6,12 @@ use mail::QueueId;
 
 use crate::error::SpoolError;
 
-/// The deliveries in doubt of messages that still wait.
+/// The deliveries in doubt of messages that are still waiting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InDoubt {
     /// How many there are.
     pub deliveries: u64,
-    /// How many recipients they have: so many duplicates are possible.
+    /// How many recipients they have: this many duplicates are possible.
     pub recipients: u64,
     /// Their messages, each once; at most the first thousand.
     pub messages: Vec<QueueId>,
@@ -22,18 +22,18 @@ pub trait Running: Send + Sync + 'static {
     /// Messages in the queue.
     fn messages(&self) -> u64;
 
-    /// The deliveries that were under way when the last process ended, so that they may take place twice.
+    /// The deliveries that were in progress when the last process ended, and may therefore be repeated.
     fn in_doubt_at_start(&self) -> &InDoubt;
 
-    /// Somebody has been told of [`Running::in_doubt_at_start`]. Until then the next start tells of them, too, so that
-    /// one that fails half-way keeps nothing secret.
+    /// [`Running::in_doubt_at_start`] has been reported. Until this is called the next start reports them, too, so that a
+    /// start that fails half-way hides nothing.
     fn doubts_told(&self);
 
-    /// How many durable transactions had vanished from the store when it was opened: 0, unless the disk or somebody has
+    /// How many durable transactions were missing from the store when it was opened: 0, unless the disk or somebody has
     /// damaged it.
     fn vanished_at_start(&self) -> u64;
 
-    /// Writes what was handed over before, tidies up and gives the spool free for another process. Whatever is asked of
-    /// it afterwards fails with [`SpoolError::Closed`].
+    /// Writes what was handed over before, cleans up and releases the spool for another process. All later requests fail
+    /// with [`SpoolError::Closed`].
     fn close(&self) -> impl Future<Output = Result<(), SpoolError>> + Send;
 }

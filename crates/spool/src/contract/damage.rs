@@ -1,4 +1,4 @@
-//! A message whose stored content is lost: it cannot be delivered, but given up, and its sender can be told.
+//! A message whose stored content is lost: it cannot be delivered, but it can be given up, and its sender can be told.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     }
 }
 
-/// Whether there is nothing to read, and the error says of which message.
+/// Whether there is nothing to read, and the error names the message.
 async fn is_damaged(content: &Content, id: QueueId) -> bool {
     let error = content.reader().await.err();
     matches!(content, Content::Damaged(_))

@@ -51,7 +51,7 @@ async fn outcomes_are_counted_with_the_settlement<H: Harness>(harness: &H) {
     deliver(&*store, first, again).await;
     deliver(&*store, second, vec![settlement(2, Status::Bounced, None)]).await;
     deliver(&*store, first, vec![settlement(1, Status::Sent, None)]).await;
-    // A message that goes at once, and whole.
+    // A message that is delivered at once, to all recipients.
     let accepted = commit(&*store, message(&["a@b.example"]), b"x").await.unwrap();
     deliver(
         &*store,
@@ -74,7 +74,7 @@ async fn outcomes_are_counted_with_the_settlement<H: Harness>(harness: &H) {
     drop(view);
 }
 
-/// Settles one message with these entries, a recipient each.
+/// Settles one message with these entries, one per recipient.
 async fn count<S: Spool>(store: &S, entries: &[LedgerEntry]) {
     let recipients: Vec<String> = (0..entries.len()).map(|at| format!("r{at}@b.example")).collect();
     let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();

@@ -114,7 +114,7 @@ async fn a_retry_is_due_now<H: Harness>(harness: &H) {
     deliver(&*store, &accepted.pending[0], settlements).await;
     let acted = act(&*store, Action::Retry, new.id, &[0, 1, 7]).await;
     assert_eq!(counts(&acted), (1, 0, 2));
-    // The part that was not touched is in the schedule as it was.
+    // The untouched part is in the schedule as before.
     assert_eq!(acted.pending.len(), 1);
     assert_eq!(
         scan(&*store).await,
@@ -144,7 +144,7 @@ async fn what_is_deleted_is_gone<H: Harness>(harness: &H) {
     assert!(listed(&*store, Some(small.id)).await.is_empty());
     assert_eq!(states(&*store, large.id).await, [Queued, Queued]);
 
-    // What is left ends as if the others had never been.
+    // The rest ends as if the others had never existed.
     let lease = take(&*store, &accepted.pending[0]).await;
     assert_eq!((lease.recipients.len(), lease.accepted_recipients), (1, 2));
     store.release(lease);
@@ -191,7 +191,7 @@ async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
         let acted = act(&*store, action, new.id, &[0, 1]).await;
         assert_eq!(counts(&acted), (1, 1, 0));
     }
-    // Only what is held can be released, leased or not.
+    // Only held recipients can be released, leased or not.
     assert_eq!(
         counts(&act(&*store, Action::Release, new.id, &[0, 1]).await),
         (1, 0, 1)
@@ -276,7 +276,7 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
     drop(lease);
     deliver(&*store, &parts[0], vec![settlement(0, Status::Sent, None)]).await;
     assert_eq!(states(&*store, *id).await, [Sent, Queued]);
-    // What DANE found wrong is shown, and nothing where it did not.
+    // Shows what DANE found wrong, and nothing if it found nothing wrong.
     let failed = Settlement {
         verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
         ..settlement(1, Status::Deferred, Some(now() + 5.minutes()))

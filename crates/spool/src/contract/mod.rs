@@ -1,7 +1,7 @@
-//! What every store must do, told as a test suite: call [`everything`] with a [`Harness`] for the store.
+//! What every store must do, as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
-//! It asks for nothing but what the traits of this crate have. `way`: messages on their way through the queue. `reports`:
-//! what their senders are told. `damage`: when what was stored is lost. `ledger`: what is counted. `managing`: the administrator's side. `running`:
+//! It uses only the traits of this crate. `way`: messages on their way through the queue. `reports`: what their senders are
+//! told. `damage`: stored data that is lost. `ledger`: what is counted. `managing`: the administrator's side. `running`:
 //! from one start to the next. `scene`: the harness, and what all of these share.
 
 #![allow(
@@ -27,7 +27,7 @@ pub use scene::{
 
 /// Runs the whole suite; `fresh` gives a harness with an empty store each time.
 pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
-    // Side by side: each has stores of its own, and mostly waits for the disk.
+    // In parallel: each has its own stores, and mostly waits for the disk.
     tokio::join!(
         way::everything(&fresh),
         reports::everything(&fresh),

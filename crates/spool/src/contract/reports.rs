@@ -53,7 +53,7 @@ async fn what_the_sender_asked_is_kept<H: Harness>(harness: &H) {
         .iter()
         .map(|recipient| recipient.parameters.clone())
         .collect();
-    // Once as it was just accepted, and once as it is read from the disk.
+    // Once as just accepted, and once as read from the disk.
     for _ in 0..2 {
         let lease = take(&*store, &accepted.pending[0]).await;
         assert_eq!(lease.parameters, new.envelope.parameters);
@@ -179,7 +179,7 @@ async fn a_delay_is_told_once<H: Harness>(harness: &H) {
     let part = &accepted.pending[0];
     let settled = deliver(&*store, part, vec![noticed(0, Status::Deferred, Some(later))]).await;
     assert!(settled.report_due && settled.pending.is_some());
-    // A further delay does not undo what is still to be told.
+    // A further delay does not cancel what is still to be reported.
     let settled = deliver(&*store, part, vec![settlement(0, Status::Deferred, Some(later))]).await;
     assert!(settled.report_due);
     close(store).await;

@@ -53,7 +53,7 @@ async fn deliveries_in_doubt_are_named_at_the_next_start<H: Harness>(harness: &H
     let sent = || vec![settlement(0, Status::Sent, None)];
     store.settle(settled, sent(), now()).await.unwrap();
     store.release(given_back);
-    // As a process that ends drops them.
+    // As when the process ends.
     drop((under_way, repeated, not_begun));
     let again = take(&*store, &accepted[3]).await;
     store.settle(again, sent(), now()).await.unwrap();
@@ -67,7 +67,7 @@ async fn deliveries_in_doubt_are_named_at_the_next_start<H: Harness>(harness: &H
     let store = Arc::new(harness.open().await);
     assert_eq!(*store.in_doubt_at_start(), expected);
     close(store).await;
-    // As long as nobody was told, it is not forgotten.
+    // As long as nobody has been told, it is not forgotten.
     let store = Arc::new(harness.open().await);
     assert_eq!(*store.in_doubt_at_start(), expected);
     store.doubts_told();

@@ -17,15 +17,15 @@ use crate::{
     Settlement, Spool, SpoolError, Store, Unreadable,
 };
 
-/// Opens the store under test, again and again; opening it after it was closed finds what was there.
+/// Opens the store under test, repeatedly; reopened after it was closed, it contains what it did before.
 pub trait Harness {
     /// The store.
     type Store: Store;
-    /// Opens the one store of this harness.
+    /// Opens this harness's one store.
     fn open(&self) -> impl Future<Output = Self::Store>;
-    /// Opens it to look only, beside the one that is open or without it.
+    /// Opens it only for inspection, whether or not it is also open otherwise.
     fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger>;
-    /// Destroys the stored content of a message, and nothing else. The store is closed.
+    /// Destroys the stored content of a message, and nothing else. The store is closed at that time.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
 
@@ -50,7 +50,7 @@ pub fn message(recipients: &[&str]) -> NewMessage {
     }
 }
 
-/// Content that differs at every place, in chunks of odd sizes.
+/// Content that differs at every position, in chunks of odd sizes.
 pub fn octets(length: usize) -> Vec<u8> {
     (0..length)
         .map(|place| (place * 31 + place / 251).to_le_bytes()[0])
@@ -87,14 +87,14 @@ pub async fn whole(content: &Content) -> Vec<u8> {
     whole
 }
 
-/// What is shown of the queue, or of one message, and what of that cannot be read.
+/// What is shown of the queue, or of one message, and what of it cannot be read.
 pub async fn listed<S: Inspect>(store: &S, id: Option<QueueId>) -> (Vec<QueuedMessage>, Unreadable) {
     let (found, visit) = gathered();
     let unreadable = store.list(id, visit).await.unwrap();
     (std::mem::take(&mut found.lock()), unreadable)
 }
 
-/// What is shown, and a visitor who puts it there.
+/// What is shown, and a visitor that collects it.
 pub(super) fn gathered<T: Send + 'static>() -> (
     Arc<Mutex<Vec<T>>>,
     impl FnMut(T) -> ControlFlow<()> + Send + 'static,
@@ -125,7 +125,7 @@ pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp
     }
 }
 
-/// The same, of which the sender is to be told.
+/// The same, with a notice for the sender.
 pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
     let action = match status {
         Status::Sent => Action::Relayed,
@@ -149,7 +149,7 @@ pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) 
     }
 }
 
-/// What the ledger is to count of an outcome.
+/// What the ledger is to count for an outcome.
 pub fn entry(status: Status) -> LedgerEntry {
     LedgerEntry {
         day: "2026-03-01".parse().unwrap(),
@@ -162,7 +162,7 @@ pub fn entry(status: Status) -> LedgerEntry {
     }
 }
 
-/// When messages are settled here: some minutes after they were accepted.
+/// When messages are settled in these tests: some minutes after they were accepted.
 pub fn now() -> Timestamp {
     "2026-03-01T12:03:00Z".parse().unwrap()
 }

@@ -108,7 +108,7 @@ async fn recipients_have_states_of_their_own<H: Harness>(harness: &H) {
         )
         .await
         .unwrap();
-    // The fourth was not settled and waits as before.
+    // The fourth was not settled and is still waiting.
     let expected = Pending {
         recipients: 2,
         ..accepted.pending[0].clone()
