@@ -1,4 +1,4 @@
-//! A server's certificate chain: how long it may be, how its certificates are read, and what authenticated it.
+//! A server's certificate chain: its maximum length, how its certificates are read, and what authenticated it.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
@@ -6,8 +6,8 @@ use x509_parser::certificate::X509Certificate;
 use crate::failure::{PkixFailure, Untrusted};
 use crate::tlsa::TlsaRecord;
 
-/// Longest chain, leaf included, that path building looks at. Real chains have two to five certificates;
-/// the bound keeps a hostile server from making the search long.
+/// The longest chain, leaf included, that path building considers. Real chains have two to five certificates; the limit
+/// keeps a hostile server from making the search long.
 pub(crate) const MAX_CHAIN: usize = 16;
 
 /// The record that authenticated a server.
@@ -15,12 +15,12 @@ pub(crate) const MAX_CHAIN: usize = 16;
 pub struct Match {
     /// The record.
     pub record: TlsaRecord,
-    /// Place on the verified path: 0 is the leaf, 1 its issuer, and so on. For a trust anchor that was not
-    /// sent it is the number of certificates below it.
+    /// Position on the verified path: 0 is the leaf, 1 its issuer, and so on. For a trust anchor that was not sent it is the
+    /// number of certificates below it.
     pub depth: usize,
 }
 
-/// The chain as it stood in the handshake, leaf first.
+/// The chain as sent in the handshake, leaf first.
 pub(crate) fn whole_chain<'a>(
     end_entity: &'a CertificateDer<'_>,
     intermediates: &'a [CertificateDer<'_>],

@@ -1,11 +1,10 @@
-//! OpenSSL's numbers and words, because log tooling for mail reads them.
+//! OpenSSL's numbers and words, because mail log tools read them.
 
 use std::fmt;
 
 use rustls::CipherSuite;
 
-/// A verification result as OpenSSL counts and words it; `Display` gives `65 (no matching DANE TLSA
-/// records)`.
+/// A verification result in OpenSSL's numbers and words; `Display` gives `65 (no matching DANE TLSA records)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VerifyCode {
     number: u16,

@@ -1,7 +1,7 @@
-//! Client configurations: one prepared base, one cheap copy per connection.
+//! Client configurations: one prepared base, and a cheap copy for each connection.
 //!
-//! A resumed session never calls a verifier, so resumption is off in every configuration made here; and
-//! since the configurations come from here, no caller can forget it.
+//! A resumed session never calls a verifier, so resumption is off in every configuration made here; and since all
+//! configurations come from here, no caller can forget to switch it off.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -61,7 +61,7 @@ impl Group {
     }
 }
 
-/// The lowest TLS version to accept. Older ones than 1.2 are not implemented (RFC 9325 §3.1.1).
+/// The lowest TLS version to accept. Versions before 1.2 are not implemented (RFC 9325 §3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinimumVersion {
     /// TLS 1.2, and 1.3 preferred.
@@ -70,7 +70,7 @@ pub enum MinimumVersion {
     Tls13,
 }
 
-/// The settings make no working client.
+/// No working client can be made from the settings.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SetupError {
     /// rustls refuses the combination, for example an empty list of groups.
@@ -89,7 +89,7 @@ pub fn provider(groups: &[Group]) -> CryptoProvider {
     }
 }
 
-/// Makes the `ClientConfig` of each connection. Build it once and again when settings change.
+/// Makes the `ClientConfig` of each connection. Build it once, and again when settings change.
 #[derive(Clone, Debug)]
 pub struct ClientConfigs {
     base: ClientConfig,
@@ -102,7 +102,7 @@ impl ClientConfigs {
             MinimumVersion::Tls12 => &[&TLS13, &TLS12][..],
             MinimumVersion::Tls13 => &[&TLS13],
         };
-        // Without roots the base by itself trusts nobody.
+        // Without roots the base itself trusts nobody.
         let mut base = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)?
             .with_root_certificates(RootCertStore::empty())
@@ -138,8 +138,7 @@ impl ClientConfigs {
     }
 }
 
-/// The name to connect to under DANE and MTA-STS, sent as SNI (RFC 7672 §8.1). Fails for names that cannot
-/// stand in SNI.
+/// The name to connect to under DANE and MTA-STS, sent as SNI (RFC 7672 §8.1). Fails for names that cannot be used in SNI.
 pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidName> {
     let plain = host.strip_suffix('.').unwrap_or(host);
     match ServerName::try_from(plain) {
@@ -148,8 +147,8 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidName> {
     }
 }
 
-/// The name to connect to where nothing is authenticated. A host name that cannot stand in SNI is replaced
-/// by the peer's address, with which no SNI is sent (RFC 6066 §3): an odd name is no reason for clear text.
+/// The name to connect to if nothing is authenticated. A host name that cannot be used in SNI is replaced by the peer's
+/// address, with which no SNI is sent (RFC 6066 §3): an odd name is no reason for clear text.
 pub fn opportunistic_server_name(host: &str, peer: IpAddr) -> ServerName<'static> {
     server_name(host).unwrap_or_else(|_| ServerName::IpAddress(peer.into()))
 }

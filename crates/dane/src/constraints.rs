@@ -19,8 +19,8 @@ use crate::chain::parse;
 use crate::failure::{PkixFailure, Untrusted, VerifyFailure};
 use crate::names::general_names;
 
-/// Checks a path that is otherwise valid. `anchor` is the certificate of the trust anchor, absent where a
-/// bare key is the anchor.
+/// Checks a path that is otherwise valid. `anchor` is the certificate of the trust anchor, or `None` if a bare key is the
+/// anchor.
 pub(crate) fn check(
     path: &VerifiedPath<'_>,
     anchor: Option<&[u8]>,
@@ -36,7 +36,7 @@ pub(crate) fn check(
         let certificate = parse(&der)?;
         can_be_read(&certificate)?;
         may_sign_certificates(&certificate)?;
-        // For the anchor's own constraint self-issued certificates do not count (RFC 5280 §4.2.1.9).
+        // Self-issued certificates do not count for the anchor's own constraint (RFC 5280 §4.2.1.9).
         if certificate.issuer() != certificate.subject() {
             below_anchor = below_anchor.saturating_add(1);
         }
@@ -78,9 +78,8 @@ fn check_anchor(certificate: &X509Certificate<'_>, below: u32, now: UnixTime) ->
     }
 }
 
-/// The extensions that are understood must be well formed, critical or not: RFC 5280 §4.2 has them processed,
-/// and what cannot be read might have forbidden the use. Key identifiers are among them, though they decide
-/// nothing else.
+/// The extensions that are understood must be well formed, critical or not: RFC 5280 §4.2 requires them to be processed, and
+/// an unreadable one might have forbidden the use. This includes key identifiers, which otherwise decide nothing.
 fn can_be_read(certificate: &X509Certificate<'_>) -> Result<(), VerifyFailure> {
     let understood = [
         OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER,
@@ -138,8 +137,8 @@ fn check_dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), V
     }
 }
 
-/// CA:TRUE with enough path length. A self-issued version 1 certificate has no place to say so; naming it
-/// in a TLSA record says it (RFC 5280 §6.1.4 (k), "out-of-band means").
+/// CA:TRUE with sufficient path length. A self-issued version 1 certificate cannot say so; naming it in a TLSA record says
+/// it (RFC 5280 §6.1.4 (k), "out-of-band means").
 fn check_ca(certificate: &X509Certificate<'_>, below: u32) -> Result<(), VerifyFailure> {
     if certificate.version() == X509Version::V1 && certificate.issuer() == certificate.subject() {
         return Ok(());

@@ -1,8 +1,7 @@
-//! The little of X.509 that DANE-EE needs: where the issuer, the subject and the key stand.
+//! The small part of X.509 that DANE-EE needs: where the issuer, the subject and the key are.
 //!
-//! Nothing but the order of the fields is looked at, because RFC 7671 §5.1 gives no meaning to the rest of
-//! a leaf certificate that a DANE-EE(3) record matches: its version, dates, names and extensions may be
-//! anything.
+//! Only the order of the fields is checked, because RFC 7671 §5.1 gives no meaning to the rest of a leaf certificate that a
+//! DANE-EE(3) record matches: its version, dates, names and extensions may be anything.
 
 const BIT_STRING: u8 = 0x03;
 const INTEGER: u8 = 0x02;
@@ -21,7 +20,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None` if `der` is not laid out as an RFC 5280 §4.1 certificate.
+    /// `None` if `der` does not have the layout of an RFC 5280 §4.1 certificate.
     pub(crate) fn read(der: &'a [u8]) -> Option<Self> {
         let mut outer = Reader(der);
         let mut certificate = outer.contents(SEQUENCE)?;

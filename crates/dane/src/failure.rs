@@ -6,30 +6,30 @@ use crate::key::UnsupportedKey;
 /// Why no TLSA record authenticates the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyFailure {
-    /// No usable record matched a certificate that its usage applies to.
+    /// No usable record matched a certificate to which its usage applies.
     #[error("no matching TLSA records")]
     NoMatch,
-    /// No record matched, and the server's own certificate is missing or not a certificate at all.
+    /// No record matched, and the server's own certificate is missing or cannot be parsed.
     #[error("no matching TLSA records: the server's certificate cannot be read")]
     BadCertificate,
-    /// A DANE-TA(2) record matched; the leaf bears none of the reference identifiers (RFC 7672 §3.2.2).
+    /// A DANE-TA(2) record matched, but the leaf has none of the reference identifiers (RFC 7672 §3.2.2).
     #[error("the certificate under the matching trust anchor names another host")]
     NameMismatch,
-    /// A DANE-TA(2) record matched; a certificate of the path has expired.
+    /// A DANE-TA(2) record matched, but a certificate of the path has expired.
     #[error("a certificate under the matching trust anchor has expired")]
     Expired,
-    /// A DANE-TA(2) record matched; a certificate of the path is not valid yet.
+    /// A DANE-TA(2) record matched, but a certificate of the path is not valid yet.
     #[error("a certificate under the matching trust anchor is not yet valid")]
     NotYetValid,
-    /// A DANE-TA(2) record matched; the path to it does not hold for another reason.
+    /// A DANE-TA(2) record matched, but the path to it is invalid for another reason.
     #[error("no valid path to the matching trust anchor: {0}")]
     Untrusted(Untrusted),
-    /// A record matched, and no handshake can be signed with the key of the server's certificate.
+    /// A record matched, but no handshake can be signed with the key of the server's certificate.
     #[error("a TLSA record matches, but {0}")]
     UnsupportedKey(UnsupportedKey),
 }
 
-/// Why a certification path does not hold (RFC 5280 §6).
+/// Why a certification path is invalid (RFC 5280 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// The certificates sent do not lead from the leaf to the trust anchor.
@@ -44,7 +44,7 @@ pub enum Untrusted {
     /// A certificate's signature is wrong.
     #[error("a certificate's signature is wrong")]
     Signature,
-    /// An issuer is no CA, or the leaf is one.
+    /// An issuer is not a CA, or the leaf is one.
     #[error("a certificate is used against its basic constraints")]
     InvalidCa,
     /// More intermediates than a CA allows below it.
@@ -56,7 +56,7 @@ pub enum Untrusted {
     /// An issuer's key usage excludes signing certificates.
     #[error("an issuer may not sign certificates")]
     KeyCertSign,
-    /// A critical extension that is not understood here.
+    /// A critical extension that is not supported here.
     #[error("unknown critical extension")]
     CriticalExtension,
     /// The leaf's names are outside the name constraints of an issuer.
@@ -85,7 +85,7 @@ pub enum PkixFailure {
     /// A certificate of the path is not valid yet.
     #[error("certificate not yet valid")]
     NotYetValid,
-    /// The path to a trusted root does not hold for another reason.
+    /// The path to a trusted root is invalid for another reason.
     #[error("certificate not trusted: {0}")]
     Untrusted(Untrusted),
     /// No handshake can be signed with the leaf's key.

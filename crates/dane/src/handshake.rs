@@ -1,7 +1,7 @@
 //! The handshake's signature, checked with the bare key of the server's certificate.
 //!
-//! The certificate around the key is not looked at again: under DANE-EE(3) it may be of a kind that a
-//! certificate parser refuses (RFC 7671 §5.1). A right chain with the wrong private key fails here.
+//! The rest of the certificate is not checked again: under DANE-EE(3) it may be of a kind that a certificate parser refuses
+//! (RFC 7671 §5.1). A correct chain with the wrong private key fails here.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -24,8 +24,8 @@ pub(crate) fn verify_tls13(
 
 /// Verifies the TLS 1.2 `ServerKeyExchange` signature.
 ///
-/// In TLS 1.2 an ECDSA scheme does not name the curve (RFC 8446 §4.2.3), so each algorithm that the
-/// provider has for the scheme is tried until one suits the key.
+/// In TLS 1.2 an ECDSA scheme does not name the curve (RFC 8446 §4.2.3), so each algorithm that the provider has for the
+/// scheme is tried until one fits the key.
 pub(crate) fn verify_tls12(
     message: &[u8],
     certificate: &CertificateDer<'_>,

@@ -1,4 +1,4 @@
-//! Who issued a certificate, for those who make records.
+//! Who issued a certificate; for tools that make records.
 
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::{ALL_VERIFICATION_ALGS, RawPublicKeyEntity};
@@ -7,10 +7,10 @@ use crate::chain::parse;
 use crate::der::Fields;
 use crate::key::{UnsupportedKey, supported};
 
-/// Whether `issuer` is named as the issuer of `certificate` and signed it (RFC 5280 §6.1.3 (a) (1) and (4)).
-/// Dates and constraints are not looked at.
+/// Whether `issuer` is named as the issuer of `certificate` and signed it (RFC 5280 §6.1.3 (a) (1) and (4)). Dates and
+/// constraints are not checked.
 ///
-/// Fails for an issuer that is named and whose signatures cannot be verified.
+/// Fails if the named issuer's signatures cannot be verified.
 pub fn is_issued_by(
     certificate: &CertificateDer<'_>,
     issuer: &CertificateDer<'_>,

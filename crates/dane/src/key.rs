@@ -1,15 +1,14 @@
-//! Which keys a server can prove itself with: those whose signatures a handshake made here verifies.
+//! Which keys a server can authenticate with: those whose handshake signatures we can verify.
 //!
-//! A record that matches a certificate with another key is right and of no use: no handshake is ever
-//! completed. The check of the chain says so, before a wrong signature would have to be named as the cause.
+//! A record that matches a certificate with another key is correct but useless: no handshake is ever completed. The check of
+//! the chain reports this, so that it is not reported as a wrong signature later.
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 
 use crate::der::{Fields, PublicKey};
 
-/// Bits of an RSA key (RFC 9325 §4.5 on the least of them; above the most, no algorithm of the provider
-/// verifies).
+/// Bits of an RSA key (RFC 9325 §4.5 for the minimum; above the maximum, no algorithm of the provider can verify).
 const SHORTEST_RSA: usize = 2048;
 const LONGEST_RSA: usize = 8192;
 /// Contents of the `AlgorithmIdentifier` `rsaEncryption` with its NULL (RFC 3279 §2.3.1).
@@ -30,7 +29,7 @@ pub enum UnsupportedKey {
         /// The length of its modulus.
         bits: usize,
     },
-    /// Another algorithm or curve than those supported.
+    /// An algorithm or curve that is not supported.
     #[error(
         "the certificate's key is of a kind that is not supported: RSA (rsaEncryption), ECDSA on P-256, P-384 and \
          P-521, Ed25519 and ML-DSA are"
@@ -75,7 +74,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
-    /// The subject's key in a certificate with nothing else of interest.
+    /// The subject's key in a certificate that contains nothing else of interest.
     fn with_key(algorithm: &[u8], key: &[u8]) -> Result<(), UnsupportedKey> {
         let element = |tag: u8, contents: &[u8]| {
             let [high, low] = u16::try_from(contents.len()).unwrap().to_be_bytes();

@@ -1,4 +1,4 @@
-//! Reference identifiers (RFC 7672 §3.2.2) and how a leaf certificate's names are matched to them (§3.2.3).
+//! Reference identifiers (RFC 7672 §3.2.2) and how the names of a leaf certificate are matched to them (§3.2.3).
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use x509_parser::extensions::GeneralName;
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// The names of which a certificate under a DANE-TA(2) trust anchor must bear one. The TLSA base domain
-/// comes first. Under DANE-EE(3) names are not looked at (RFC 7672 §3.1.1).
+/// The names of which a certificate under a DANE-TA(2) trust anchor must contain one. The TLSA base domain comes first.
+/// Under DANE-EE(3) names are not checked (RFC 7672 §3.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferenceIdentifiers {
     names: Vec<String>,
@@ -23,14 +23,14 @@ pub struct ReferenceIdentifiers {
 pub struct InvalidName(pub String);
 
 impl ReferenceIdentifiers {
-    /// Starts with the TLSA base domain. Names are A-labels; case and a final dot do not matter.
+    /// Starts with the TLSA base domain. Names are A-labels; case and a final dot are ignored.
     pub fn new(base_domain: &str) -> Result<Self, InvalidName> {
         Ok(Self {
             names: vec![canonical(base_domain)?],
         })
     }
 
-    /// Adds a further acceptable name: the next-hop domain and its expansion behind a secure MX.
+    /// Adds another acceptable name: the next-hop domain and its expansion behind a secure MX.
     pub fn and(mut self, name: &str) -> Result<Self, InvalidName> {
         let name = canonical(name)?;
         if !self.names.contains(&name) {
@@ -67,12 +67,11 @@ fn canonical(name: &str) -> Result<String, InvalidName> {
     }
 }
 
-/// Whether a presented identifier stands for the reference identifier.
+/// Whether a presented identifier matches the reference identifier.
 ///
-/// `*` is accepted as the whole first label, for exactly one label, and above at least two more (RFC 7672
-/// §3.2.3; RFC 6125 §7.2 on wildcards as wide as a public suffix); not for names with an underscore, which
-/// are no host names. A final dot belongs to the notation of the DNS, not to a name in a certificate
-/// (RFC 5280 §4.2.1.6).
+/// `*` is accepted as the whole first label, for exactly one label, and above at least two more (RFC 7672 §3.2.3; RFC 6125
+/// §7.2 on wildcards as wide as a public suffix); not for names with an underscore, which are not host names. A final dot
+/// belongs to DNS notation, not to a name in a certificate (RFC 5280 §4.2.1.6).
 fn name_matches(presented: &str, reference: &str) -> bool {
     let Some(parent) = presented.strip_prefix("*.") else {
         return presented.eq_ignore_ascii_case(reference);
@@ -88,15 +87,15 @@ fn name_matches(presented: &str, reference: &str) -> bool {
 pub(crate) enum CommonName {
     /// Considered if the certificate has no `dNSName` at all (RFC 7672 §3.2.3).
     Fallback,
-    /// Never: name constraints are on the path, and they bind DNS names in the SAN only, so that a CN could
-    /// escape them.
+    /// Never: there are name constraints on the path, and they restrict only DNS names in the SAN, so that a CN could evade
+    /// them.
     Ignored,
 }
 
 /// The subject alternative names are malformed, or one of them is of a kind that does not exist.
 pub(crate) struct UnreadableNames;
 
-/// The subject alternative names, none where there is no such extension.
+/// The subject alternative names; empty if there is no such extension.
 pub(crate) fn general_names<'a, 'c>(
     certificate: &'c X509Certificate<'a>,
 ) -> Result<&'c [GeneralName<'a>], UnreadableNames> {
@@ -112,8 +111,8 @@ pub(crate) fn general_names<'a, 'c>(
     }
 }
 
-/// Whether the leaf bears one of the reference identifiers. Names that cannot be read might be DNS names, so
-/// that the CN does not stand in for them, and what else is there is not believed either.
+/// Whether the leaf has one of the reference identifiers. Unreadable names might be DNS names, so then the CN is not used
+/// instead of them, and the other names are not believed either.
 pub(crate) fn leaf_matches(
     leaf: &X509Certificate<'_>,
     references: &ReferenceIdentifiers,

@@ -1,4 +1,4 @@
-//! A certificate as the server presented it, with what TLSA records compare computed at most once.
+//! A certificate as the server presented it; what TLSA records are compared with is computed at most once.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -36,13 +36,13 @@ impl<'a> Presented<'a> {
         }
     }
 
-    /// Whether selector, matching type and data fit this certificate (RFC 6698 §2.1).
+    /// Whether selector, matching type and data match this certificate (RFC 6698 §2.1).
     pub(crate) fn matches(&self, record: &TlsaRecord) -> bool {
         self.association_data(record.selector, record.matching)
             .is_some_and(|data| *data == *record.data)
     }
 
-    /// The octets that a matching record carries; `None` for unknown field values or an unreadable key.
+    /// The octets that a matching record contains; `None` for unknown field values or an unreadable key.
     pub(crate) fn association_data(
         &self,
         selector: Selector,
@@ -87,8 +87,8 @@ impl TlsaRecord {
         })
     }
 
-    /// Whether the record's selector, matching type and data fit `certificate`. Says nothing about usage,
-    /// dates or names: that is [`crate::verify_chain`].
+    /// Whether the record's selector, matching type and data match `certificate`. Says nothing about usage, dates or names:
+    /// see [`crate::verify_chain`].
     pub fn matches(&self, certificate: &CertificateDer<'_>) -> bool {
         Presented::new(certificate).matches(self)
     }

@@ -1,4 +1,4 @@
-//! What a certificate says of itself, for people to read. Nothing is decided by it.
+//! What a certificate says about itself, for people to read. No decision depends on it.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
@@ -6,21 +6,21 @@ use x509_parser::prelude::X509Certificate;
 
 use crate::chain::parse;
 
-/// The most characters of one name that are passed on; whoever makes a certificate writes what he likes.
+/// The most characters of one name that are passed on; whoever makes a certificate can write anything.
 const NAME: usize = 200;
 /// The most names of a leaf that are passed on.
 const NAMES: usize = 8;
 
-/// What a certificate says of itself.
+/// What a certificate says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateSummary {
-    /// Whose it is, as `CN=…, O=…`; may be empty, and may have any character.
+    /// The subject, as `CN=…, O=…`; may be empty, and may contain any character.
     pub subject: String,
     /// Who made it, likewise.
     pub issuer: String,
-    /// The first DNS names that it is for.
+    /// The first DNS names that it is valid for.
     pub names: Vec<String>,
-    /// When it begins to be valid, in seconds since 1970.
+    /// When its validity begins, in seconds since 1970.
     pub not_before: i64,
     /// When it ends, likewise.
     pub not_after: i64,

@@ -9,7 +9,7 @@ use crate::tlsa::{TlsaField, TlsaRecord, TlsaSyntaxError};
 /// Octets of association data that [`TlsaRecord::fingerprint`] shows.
 const FINGERPRINT_OCTETS: usize = 4;
 
-/// What stands before RDATA in the form of RFC 3597 §5.
+/// What precedes RDATA in the form of RFC 3597 §5.
 const GENERIC: &str = "\\#";
 /// RFC 7218 §2.1.
 const USAGES: &[(&str, u8)] = &[
@@ -94,7 +94,7 @@ impl FromStr for TlsaRecord {
     }
 }
 
-/// RDATA in the form for types that a zone file's reader does not know: its length, and its octets in hex.
+/// RDATA in the form for unknown types: its length, and its octets in hex.
 fn from_generic<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<TlsaRecord, TlsaSyntaxError> {
     let length = words.next().ok_or(TlsaSyntaxError::MissingField)?;
     let rdata = parse_hex(words.flat_map(str::bytes))?;

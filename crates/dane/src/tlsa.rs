@@ -1,8 +1,7 @@
 //! The TLSA record (RFC 6698 §2): its fields, its wire form and its use as data.
 //!
-//! Unknown field values are kept, not refused: whether a record can be *used* is a question for
-//! [`crate::usability`], and a record that cannot be used still has a meaning (RFC 7672 §2.2: TLS is
-//! required).
+//! Unknown field values are kept, not refused: whether a record can be *used* is decided in [`crate::usability`], and a
+//! record that cannot be used still has a meaning (RFC 7672 §2.2: TLS is required).
 
 /// Certificate usage, RFC 6698 §2.1.1. Made with `Usage::from(u8)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,7 +108,7 @@ impl From<MatchingType> for u8 {
     }
 }
 
-/// One TLSA record. Its text form is `Display` and `FromStr`.
+/// One TLSA record. Its text form is given by `Display` and `FromStr`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TlsaRecord {
     /// What the record says about the certificate that it matches.
@@ -128,7 +127,7 @@ pub enum TlsaSyntaxError {
     /// RDATA needs three octets before the association data.
     #[error("TLSA RDATA is shorter than three octets")]
     ShortRdata,
-    /// The text ends before usage, selector, matching type and data were all seen.
+    /// The text ends before usage, selector, matching type and data.
     #[error("a TLSA record has four fields: usage, selector, matching type, data in hex")]
     MissingField,
     /// Neither a number from 0 to 255 nor an acronym of RFC 7218.
@@ -137,7 +136,7 @@ pub enum TlsaSyntaxError {
     /// The data is not hexadecimal, or has an odd number of digits.
     #[error("the association data is not an even number of hexadecimal digits")]
     Hex,
-    /// In the form of RFC 3597 §5 the length and the octets disagree.
+    /// In the form of RFC 3597 §5 the length does not match the octets.
     #[error("after \\# come the number of octets and as many octets in hexadecimal digits")]
     GenericLength,
 }
@@ -174,8 +173,7 @@ impl TlsaRecord {
         }
     }
 
-    /// A record from RDATA (RFC 6698 §2.1). Empty association data is kept: it is well formed on the wire
-    /// and unusable.
+    /// A record from RDATA (RFC 6698 §2.1). Empty association data is accepted: it is well formed on the wire, but unusable.
     pub fn from_rdata(rdata: &[u8]) -> Result<Self, TlsaSyntaxError> {
         let [usage, selector, matching, data @ ..] = rdata else {
             return Err(TlsaSyntaxError::ShortRdata);

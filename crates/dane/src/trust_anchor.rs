@@ -56,9 +56,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Verifies the leaf by the DANE-TA(2) records among `records`. `issuers` are the other certificates sent:
-/// only they can match, because usage 2 is about issuers, not about the server's own certificate
-/// (RFC 6698 §2.1.1).
+/// Verifies the leaf by the DANE-TA(2) records among `records`. `issuers` are the other certificates sent: only they can
+/// match, because usage 2 is about issuers, not about the server's own certificate (RFC 6698 §2.1.1).
 pub(crate) fn verify<'a>(
     records: &'a [TlsaRecord],
     leaf: &Presented<'a>,
@@ -112,8 +111,8 @@ impl<'a> Anchors<'a> {
         }
     }
 
-    /// A certificate as an anchor, sent or published as `2 0 0` (RFC 7671 §5.2.2: the only kind that works
-    /// without being sent).
+    /// A certificate as an anchor, sent or published as `2 0 0` (RFC 7671 §5.2.2: the only kind that works without being
+    /// sent).
     fn add(&mut self, record: &'a TlsaRecord, certificate: &'a CertificateDer<'a>, source: Source<'a>) {
         match anchor_from_trusted_cert(certificate) {
             Ok(anchor) => self.push(anchor, Origin { record, source }),
@@ -121,8 +120,8 @@ impl<'a> Anchors<'a> {
         }
     }
 
-    /// `2 1 0` keys that no issuer in the chain has. A key has no name, so it is tried as the issuer of
-    /// each certificate sent (RFC 7671 §5.2.3).
+    /// `2 1 0` keys that no issuer in the chain has. A key has no name, so it is tried as the issuer of each certificate
+    /// sent (RFC 7671 §5.2.3).
     fn add_bare_keys(&mut self, records: &[&'a TlsaRecord], leaf: &Presented<'a>, issuers: &[Presented<'a>]) {
         let mut names: Vec<&'a [u8]> = std::iter::once(leaf)
             .chain(issuers)
@@ -221,9 +220,9 @@ fn verify_path(
 
 /// Chooses the failure to report.
 ///
-/// Anchors that are in DNS alone are tried without evidence that they concern this chain: if nothing links
-/// the two, no record matched. And a wrong name comes before a wrong date, because renewing the certificate
-/// would not help against the former.
+/// Anchors that are only in DNS are tried without evidence that they belong to this chain: if nothing links the two, the
+/// result is that no record matched. A wrong name comes before a wrong date, because renewing the certificate would not help
+/// against a wrong name.
 fn rank(
     failure: VerifyFailure,
     anchors: &Anchors<'_>,

@@ -21,13 +21,13 @@ pub enum Unusable {
     /// A matching type above 2.
     #[error("unknown matching type")]
     UnknownMatchingType,
-    /// The digest is known but switched off by the caller's [`DigestOrder`].
+    /// The digest is known, but disabled by the caller's [`DigestOrder`].
     #[error("digest algorithm switched off")]
     DigestDisabled,
     /// No association data at all.
     #[error("no association data")]
     Empty,
-    /// The data is not as long as its digest is.
+    /// The data does not have the length of its digest.
     #[error("the digest has the wrong length")]
     DigestLength,
     /// Matching type Full(0) whose data is not a certificate.
@@ -121,7 +121,7 @@ fn full_data(record: &TlsaRecord) -> Result<(), Unusable> {
     }
 }
 
-/// A TLSA RRset sorted by what each record is good for.
+/// A TLSA RRset, sorted by usability.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TlsaSet {
     usable: Vec<TlsaRecord>,
@@ -137,10 +137,9 @@ impl TlsaSet {
 
     /// Sorts an RRset by the caller's order of digests.
     ///
-    /// First the unusable records are set aside. Then, for each pair of usage and selector on its own, only
-    /// the records with the strongest digest present and those with matching type Full(0) are kept
-    /// (RFC 7671 §9), so that a publisher can move to a stronger digest and clients no longer depend on the
-    /// weaker one.
+    /// First the unusable records are set aside. Then, separately for each pair of usage and selector, only the records with
+    /// the strongest digest present and those with matching type Full(0) are kept (RFC 7671 §9), so that a publisher can
+    /// move to a stronger digest and clients no longer depend on the weaker one.
     pub fn with_digests(records: Vec<TlsaRecord>, order: &DigestOrder) -> Self {
         let mut set = Self::default();
         let mut candidates = Vec::with_capacity(records.len());
@@ -174,7 +173,7 @@ impl TlsaSet {
         &self.usable
     }
 
-    /// Usable records passed over because their group has a stronger digest.
+    /// Usable records that are ignored because their group has a stronger digest.
     pub fn outranked(&self) -> &[TlsaRecord] {
         &self.outranked
     }

@@ -13,12 +13,12 @@ use crate::usability::TlsaSet;
 
 /// Checks a server's certificate chain, leaf first, against the usable records of `set` at the time `now`.
 ///
-/// DANE-EE(3) records are tried first, against the leaf alone: names, dates, extensions and issuers play no
-/// part (RFC 7672 §3.1.1). Failing that, DANE-TA(2) records provide the trust anchors of an otherwise
-/// normal path validation, names included (RFC 7672 §3.1.2, §3.2.2). One matching record is enough.
+/// DANE-EE(3) records are tried first, against the leaf alone: names, dates, extensions and issuers do not matter (RFC 7672
+/// §3.1.1). Failing that, DANE-TA(2) records provide the trust anchors of an otherwise normal path validation, names
+/// included (RFC 7672 §3.1.2, §3.2.2). One matching record is enough.
 ///
-/// The leaf's key must be one that a handshake can be signed with ([`crate::supported_key`]); under
-/// DANE-EE(3), too, a server with another key is never authenticated.
+/// The leaf's key must be one that a handshake can be signed with ([`crate::supported_key`]), under DANE-EE(3) too; a server
+/// with any other key is never authenticated.
 ///
 /// This says nothing about who holds the private key: the handshake's signature shows that, and
 /// [`crate::DaneVerifier`] checks both.
@@ -31,7 +31,7 @@ pub fn verify_chain(
     let Some((leaf, others)) = chain.split_first() else {
         return Err(VerifyFailure::BadCertificate);
     };
-    // Sent a second time, the leaf is still not its own issuer.
+    // Even if sent a second time, the leaf is not its own issuer.
     let issuers: Vec<_> = others
         .iter()
         .filter(|certificate| *certificate != leaf)

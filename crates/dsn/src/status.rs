@@ -10,7 +10,7 @@ use crate::encoding::Way;
 use crate::report::{RecipientReport, Report};
 use crate::text::{Fields, date};
 
-/// The type of our own diagnostics. Names beginning with `X-` need no registration (RFC 3464 §2.1.2); our own fields begin
+/// The type of our own diagnostics. Names beginning with `X-` are never registered (RFC 3464 §2.1.2); our own fields begin
 /// with `X-` and our name (§2.4).
 const OWN_DIAGNOSTIC: &str = "X-danerelay";
 

@@ -8,7 +8,7 @@ use mail::{BodyType, DomainPart, MailParameters, Mailbox, RecipientParameters, R
 
 use crate::{Extension, Extensions};
 
-/// A command to a server. Its parts are parsed values: none of them can hold a line ending.
+/// A command to a server. Its parts are parsed values: none of them can contain a line ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command<'a> {
     /// `EHLO` with our name or address literal (RFC 5321 §4.1.1.1).
@@ -38,7 +38,7 @@ pub enum Command<'a> {
     Quit,
 }
 
-/// The parameters of a recipient for whom nothing is asked.
+/// The parameters of a recipient without requests.
 const NOTHING_ASKED: &RecipientParameters = &RecipientParameters {
     notify: None,
     original: None,
@@ -89,7 +89,7 @@ impl<'a> Command<'a> {
 }
 
 fn mail_parameters(parameters: &MailParameters, extensions: &Extensions, out: &mut BytesMut) -> fmt::Result {
-    // 7BIT is what a server assumes by itself (RFC 6152 §2).
+    // 7BIT is a server's default (RFC 6152 §2).
     if parameters.body == BodyType::EightBitMime && extensions.offers(Extension::EightBitMime) {
         out.write_str(" BODY=8BITMIME")?;
     }

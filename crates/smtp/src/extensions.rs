@@ -37,8 +37,8 @@ const KEYWORDS: [(&str, Extension); 9] = [
     ("REQUIRETLS", Extension::RequireTls),
 ];
 
-/// The extensions offered in the latest EHLO reply. After STARTTLS the former set is void (RFC 3207 §4.2): parse
-/// the new reply into a new value.
+/// The extensions offered in the latest EHLO reply. After STARTTLS the previous set is void (RFC 3207 §4.2): parse the new
+/// reply into a new value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extensions {
     offered: u16,
@@ -51,13 +51,13 @@ impl Extensions {
         Self::default()
     }
 
-    /// Reads the keyword lines of a positive reply to EHLO: every line but the first. Keywords match without
-    /// regard to case, unknown ones are ignored.
+    /// Reads the keyword lines of a positive reply to EHLO: every line but the first. Keywords are case-insensitive, unknown
+    /// ones are ignored.
     pub fn from_ehlo(reply: &Reply) -> Self {
         let mut extensions = Self::none();
         for line in reply.lines.iter().skip(1) {
             let mut words = line.split_ascii_whitespace();
-            // Some old servers write the parameter of SIZE behind an equals sign.
+            // Some old servers write the parameter of SIZE after an equals sign.
             let keyword = words.next().unwrap_or_default();
             let (keyword, joined) = match keyword.split_once('=') {
                 Some((keyword, value)) => (keyword, Some(value)),
@@ -80,7 +80,7 @@ impl Extensions {
         self.offered & bit(extension) != 0
     }
 
-    /// The largest message in octets that the server takes, where it says so (RFC 1870 §4; 0 means no limit).
+    /// The largest message in octets that the server accepts, if it says so (RFC 1870 §4; 0 means no limit).
     pub fn size_limit(&self) -> Option<u64> {
         self.size_limit
     }
@@ -90,7 +90,7 @@ fn bit(extension: Extension) -> u16 {
     1 << extension as u16
 }
 
-/// Twenty digits at most (RFC 1870 §4); anything else says nothing.
+/// At most twenty digits (RFC 1870 §4); anything else is ignored.
 fn size_limit(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits

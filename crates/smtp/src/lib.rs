@@ -11,7 +11,7 @@
 //! * [`request`]: [`Request`]: what a client asked, or the [`Refusal`] that is the reply to it.
 //! * [`server`]: [`ServerState`]: which command may follow which.
 //!
-//! Every function is pure but for the buffers given to it. None knows a socket, a clock or a policy; none panics,
+//! All functions are pure except for the buffers given to them. None uses a socket, a clock or a policy; none panics,
 //! whatever the octets, and each holds a bounded amount of what a peer sends.
 
 pub mod client;

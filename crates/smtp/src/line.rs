@@ -2,30 +2,30 @@
 
 use bytes::{Buf, BytesMut};
 
-/// The longest command line in octets, its CRLF included. RFC 5321 §4.5.3.1.4 asks for 512, and the extensions for 26
-/// (SIZE), 17 (BODY), 10 (SMTPUTF8) and about 125 (RET, ENVID) more at MAIL and for 1036 in all at RCPT (RFC 3461
-/// §5.4); the rest is room for clients that are generous with blanks.
+/// The longest command line in octets, including its CRLF. RFC 5321 §4.5.3.1.4 asks for 512, and the extensions for 26
+/// (SIZE), 17 (BODY), 10 (SMTPUTF8) and about 125 (RET, ENVID) more at MAIL and for 1036 in all at RCPT (RFC 3461 §5.4); the
+/// rest is room for clients that send many blanks.
 pub const COMMAND_LINE_LENGTH: usize = 2048;
 
-/// The longest line within an AUTH exchange, its CRLF included (RFC 4954 §4).
+/// The longest line within an AUTH exchange, including its CRLF (RFC 4954 §4).
 pub const AUTH_LINE_LENGTH: usize = 12288;
 
 /// What stood up to the next CRLF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// A command, without its CRLF. It may hold any octets but that pair.
+    /// A command, without its CRLF. It may contain any octets except that pair.
     Complete(BytesMut),
-    /// More octets than the limit; all of them are gone and were nothing (RFC 5321 §4.5.3.1.9).
+    /// More octets than the limit; all of them were discarded (RFC 5321 §4.5.3.1.9).
     TooLong,
 }
 
-/// Splits what a client sends into command lines. Only CRLF ends a line (RFC 5321 §2.3.8): what stands behind a
-/// lone LF is the rest of that line and never a command of its own.
+/// Splits what a client sends into command lines. Only CRLF ends a line (RFC 5321 §2.3.8): what follows a lone LF is the
+/// rest of that line and never a new command.
 #[derive(Debug, Default)]
 pub struct LineReader {
-    /// Within a line that is too long, whose end is still to come.
+    /// Inside a line that is too long and whose end is still to come.
     skipping: bool,
-    /// How much of the buffer holds no line ending, as found before.
+    /// How much of the buffer is already known to contain no line ending.
     searched: usize,
 }
 
@@ -35,8 +35,8 @@ impl LineReader {
         Self::default()
     }
 
-    /// The next line of `input`, whose start is where this reader stopped; `None` if more must be read first.
-    /// Holds on to at most [`COMMAND_LINE_LENGTH`] octets of an unfinished line.
+    /// The next line of `input`, which must start where this reader stopped; `None` if more must be read first. Keeps at
+    /// most [`COMMAND_LINE_LENGTH`] octets of an unfinished line.
     pub fn next_line(&mut self, input: &mut BytesMut) -> Option<Line> {
         self.next_line_within(input, COMMAND_LINE_LENGTH)
     }
@@ -60,7 +60,7 @@ impl LineReader {
     fn keep_unfinished(&mut self, input: &mut BytesMut, limit: usize) {
         if self.skipping || input.len() > limit {
             self.skipping = true;
-            // A CR at the very end may be half of the line's end.
+            // A CR at the very end may be half of the line ending.
             let keep = usize::from(input.last() == Some(&b'\r'));
             input.advance(input.len() - keep);
         }

@@ -1,8 +1,8 @@
-//! Paths, in angle brackets (RFC 5321 §4.1.2) or as appliances write them.
+//! Paths, in angle brackets (RFC 5321 §4.1.2) or as some appliances write them.
 
 use mail::{AddressError, DomainError, DomainPart, Mailbox};
 
-/// What stands between angle brackets, or where they should be.
+/// The path between angle brackets, or in their place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Nothing.
@@ -13,9 +13,9 @@ pub(crate) enum Path {
     Mailbox(Mailbox),
 }
 
-/// Splits `FROM:<path> parameters` into the path without its brackets and the rest. Blanks behind the colon are
-/// tolerated, though RFC 5321 §3.3 warns of them: many scripts write them, and nothing becomes ambiguous. Neither does it
-/// where there are no brackets at all: such a path ends at a blank, and cannot be empty.
+/// Splits `FROM:<path> parameters` into the path without its brackets and the rest. Blanks after the colon are accepted,
+/// though RFC 5321 §3.3 warns against them: many scripts write them, and nothing becomes ambiguous. A missing pair of
+/// brackets is accepted too: such a path ends at a blank, and cannot be empty.
 pub(crate) fn split<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (head, rest) = argument.split_at_checked(keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
@@ -51,7 +51,7 @@ fn unquoted(text: &str, wanted: char) -> Option<usize> {
     None
 }
 
-/// Parses what stands between the brackets, or in their place.
+/// Parses the path between the brackets, or in their place.
 pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
     if path.is_empty() {
         return Ok(Path::Null);
@@ -62,13 +62,13 @@ pub(crate) fn parse(path: &str) -> Result<Path, AddressError> {
     Mailbox::from_client(without_route(path)?).map(Path::Mailbox)
 }
 
-/// Takes off a source route, `@a,@b:`, whose domains must be well formed but mean nothing (RFC 5321 §3.6.1,
-/// appendix C). They are ASCII: source routes were obsolete before domains beyond it came.
+/// Removes a source route, `@a,@b:`, whose domains must be well formed but are ignored (RFC 5321 §3.6.1, appendix C). They
+/// are ASCII: source routes were obsolete before non-ASCII domains existed.
 fn without_route(path: &str) -> Result<&str, AddressError> {
     if !path.starts_with('@') {
         return Ok(path);
     }
-    // No domain of a route has a colon but an address literal, which ends in a bracket.
+    // The only domain in a route that can contain a colon is an address literal, which ends in a bracket.
     let mut rest = path;
     loop {
         let hop = rest.strip_prefix('@').ok_or(AddressError::NoDomain)?;

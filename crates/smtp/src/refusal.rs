@@ -17,8 +17,8 @@ pub enum Refusal {
     /// A command that we know and do not offer.
     #[error("502 5.5.1 Command not implemented")]
     NotImplemented,
-    /// A method of HTTP: the client was led here by somebody else, a web page for example, and what follows may be
-    /// commands of theirs. The session is to end (RFC 5321 §3.8 has 421 for that).
+    /// A method of HTTP: somebody else, for example a web page, made the client connect here, and what follows may be their
+    /// commands. The session must end (RFC 5321 §3.8 has 421 for that).
     #[error("421 4.7.0 This is SMTP, not HTTP")]
     OtherProtocol,
     /// A control character, lone CR and LF included.
@@ -27,19 +27,19 @@ pub enum Refusal {
     /// Missing, superfluous or malformed arguments.
     #[error("501 5.5.4 Syntax error in arguments")]
     Arguments,
-    /// Nothing behind EHLO or HELO, or something unprintable.
+    /// EHLO or HELO without a name, or with an unprintable one.
     #[error("501 Syntax: EHLO or HELO followed by your host name")]
     HelloName,
     /// The reverse-path is neither `<>` nor a mailbox in brackets.
     #[error("501 5.1.7 Bad sender address syntax")]
     ReversePath,
-    /// The forward-path is no mailbox in brackets.
+    /// The forward-path is not a mailbox in brackets.
     #[error("501 5.1.3 Bad recipient address syntax")]
     ForwardPath,
     /// The domain of the forward-path is an address without brackets (RFC 5321 §4.1.3), which would be looked up as a name.
     #[error("501 5.1.3 An address stands in brackets: u@[192.0.2.1]")]
     BareAddress,
-    /// Octets that are not UTF-8 where an address stands.
+    /// Octets in place of an address that are not UTF-8.
     #[error("501 5.5.2 Addresses must be ASCII or UTF-8")]
     NotUtf8,
     /// A reverse-path beyond ASCII without SMTPUTF8 (RFC 6531 §3.5 has 550 for MAIL).
@@ -49,10 +49,10 @@ pub enum Refusal {
     /// RCPT).
     #[error("553 5.6.7 Recipient address is not ASCII, and MAIL had no SMTPUTF8")]
     InternationalizedRecipient,
-    /// A parameter that no extension offered here has.
+    /// A parameter that belongs to no extension offered here.
     #[error("555 5.5.4 Parameter not recognized")]
     UnknownParameter,
-    /// A known parameter with a value that no extension offered here has.
+    /// A known parameter with a value that belongs to no extension offered here.
     #[error("504 5.5.4 Parameter value not implemented")]
     ParameterValue,
     /// MAIL before EHLO or HELO.
@@ -67,16 +67,16 @@ pub enum Refusal {
     /// DATA without an accepted recipient.
     #[error("503 5.5.1 No valid recipients")]
     NoRecipients,
-    /// A command of a message whose chunks are still coming.
+    /// A command other than BDAT while the chunks of a message are still coming.
     #[error("503 5.5.1 A message is coming in chunks: BDAT or RSET")]
     WithinChunks,
-    /// `BDAT` without a length. What follows may be a chunk, and must not be read as commands: the session is to end.
+    /// `BDAT` without a length. What follows may be a chunk, and must not be read as commands: the session must end.
     #[error("501 5.5.4 Chunk size is not known; closing the connection")]
     Chunk,
     /// `STARTTLS` or `XCLIENT` where TLS is in use already.
     #[error("503 5.5.1 TLS is in use already")]
     AlreadySecure,
-    /// `AUTH` by a mechanism that we do not have.
+    /// `AUTH` with a mechanism that we do not support.
     #[error("504 5.5.4 Authentication mechanism not implemented")]
     Mechanism,
     /// `AUTH` in clear text (RFC 4954 §4).
@@ -85,19 +85,19 @@ pub enum Refusal {
     /// `AUTH` a second time.
     #[error("503 5.5.1 Already authenticated")]
     AlreadyAuthenticated,
-    /// A command that may only stand between transactions.
+    /// A command that is only allowed between transactions.
     #[error("503 5.5.1 Not within a mail transaction")]
     WithinTransaction,
     /// A response that is not base64.
     #[error("501 5.5.2 Cannot decode response: not base64")]
     Base64,
-    /// The client has ended the exchange.
+    /// The client has cancelled the exchange.
     #[error("501 5.7.0 Authentication cancelled")]
     AuthCancelled,
     /// A response longer than [`crate::line::AUTH_LINE_LENGTH`].
     #[error("500 5.5.6 Authentication exchange line is too long")]
     AuthLineTooLong,
-    /// A response that holds no user and password, or wrong ones.
+    /// A response without user and password, or with wrong ones.
     #[error("535 5.7.8 Authentication credentials invalid")]
     Credentials,
 }

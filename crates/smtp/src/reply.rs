@@ -16,24 +16,24 @@ pub const LINES: usize = 128;
 pub const REPLY_LENGTH: usize = 64 * 1024;
 /// How many octets of one reply are kept unless [`ReplyParser::keep`] says otherwise.
 pub const KEPT: usize = 2048;
-/// What a line takes in memory beside its text: a short one counts for no less.
+/// The memory that a line takes beside its text: even a short line counts for this much.
 const OF_LINE: usize = 32;
 
 /// One reply: its code and the text of each line without the code. Copies share the lines.
 ///
-/// The texts are the server's own: without line endings, but otherwise with whatever it sent; octets that are no
-/// UTF-8 became U+FFFD. Who shows them escapes them.
+/// The texts are the server's own: without line endings, but otherwise whatever it sent; octets that are not UTF-8 became
+/// U+FFFD. Whoever shows them must escape them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The code, the same on every line.
     pub code: ReplyCode,
     /// The text of each line; never empty, though a line's text may be.
     pub lines: Arc<[String]>,
-    /// What of a longer reply was not kept.
+    /// What was not kept of a longer reply.
     pub cut: Cut,
 }
 
-/// Where a reply was longer than what is kept of it.
+/// Where a reply that was too long was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// Nowhere.
@@ -44,10 +44,10 @@ pub enum Cut {
     AtEnd,
 }
 
-/// What a server sent is no reply. Always the peer's fault; nothing more can be understood on that connection.
+/// What a server sent is not a reply. Always the peer's fault; nothing more can be understood on that connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ReplyError {
-    /// Not three digits, or something other than `-`, a space or the line's end behind them.
+    /// Not three digits, or followed by something other than `-`, a space or the end of the line.
     #[error("not an SMTP reply")]
     Malformed,
     /// The first digit is not 2 to 5 (RFC 5321 §4.2).
@@ -81,7 +81,7 @@ pub struct ReplyParser {
 #[derive(Debug)]
 struct Kept {
     lines: Vec<String>,
-    /// For the whole, and what is left of that.
+    /// The limit for the whole reply, and what is left of it.
     most: usize,
     room: usize,
     cut: Cut,
@@ -104,8 +104,8 @@ impl ReplyParser {
         Self::default()
     }
 
-    /// Keeps at most so many octets of each reply whose first line is still to come. Of a longer one the beginning is kept and
-    /// the last line, in which many servers come to the point.
+    /// Keeps at most so many octets of each reply that has not begun yet. Of a longer one the beginning and the last line
+    /// are kept, because many servers give the actual reason in the last line.
     pub fn keep(&mut self, octets: usize) {
         if self.code.is_none() {
             self.kept = Kept::new(octets);
@@ -177,7 +177,7 @@ impl Kept {
         }
     }
 
-    /// Keeps a line, as long as there is room, and of the first for which there is none the beginning.
+    /// Keeps a line while there is room; of the first line that does not fit, only the beginning.
     fn line(&mut self, text: &str) {
         if self.cut != Cut::Nowhere {
             return;
@@ -196,7 +196,7 @@ impl Kept {
         self.room = 0;
     }
 
-    /// The last line is kept where it is not very long, and what stands before it goes for it.
+    /// Keeps the last line unless it is very long, in place of what precedes it.
     fn last_line(&mut self, text: &str) {
         let cost = text.len() + OF_LINE;
         let fits = self.cut == Cut::Nowhere && cost <= self.room;
@@ -234,16 +234,15 @@ fn split_code(line: &[u8]) -> Result<(ReplyCode, &[u8]), ReplyError> {
 }
 
 impl Reply {
-    /// The enhanced status code (RFC 2034 §4) at the start of the first line. `None` if there is none or its class
-    /// is not the code's. Means something only where ENHANCEDSTATUSCODES was offered.
+    /// The enhanced status code (RFC 2034 §4) at the start of the first line. `None` if there is none or its class differs
+    /// from the code's. Meaningful only if ENHANCEDSTATUSCODES was offered.
     pub fn enhanced(&self) -> Option<EnhancedStatus> {
         let first = self.lines.first()?;
         let (status, _) = split_enhanced(first, self.code)?;
         Some(status)
     }
 
-    /// The whole reply in one line, in the way Postfix logs it: `550-5.7.1 first 550 5.7.1 second`. Where lines are missing
-    /// stands `...`.
+    /// The whole reply in one line, as Postfix logs it: `550-5.7.1 first 550 5.7.1 second`. `...` marks missing lines.
     pub fn to_log(&self) -> String {
         self.to_string()
     }
@@ -254,7 +253,7 @@ impl Reply {
     }
 }
 
-/// The enhanced status and the text behind it.
+/// The enhanced status and the text after it.
 fn split_enhanced(line: &str, code: ReplyCode) -> Option<(EnhancedStatus, &str)> {
     let (token, rest) = line.split_once(' ').unwrap_or((line, ""));
     let status: EnhancedStatus = token.parse().ok()?;
@@ -385,7 +384,7 @@ mod tests {
         }
         let fits = long(b"5.7.1 a word", 20, "5.7.1 the point");
         assert!(fits.cut == Cut::Nowhere && fits.lines.len() == 21);
-        // A last line that is as long as the rest is no point to come to.
+        // A last line that is as long as the rest is not kept as the reason.
         let endless = long(b"5.7.1 x", 1, &"y".repeat(2040));
         assert!(
             endless.cut == Cut::AtEnd && endless.to_log().ends_with("yyy..."),

@@ -1,4 +1,4 @@
-//! The commands that we take as a server, parsed strictly (RFC 5321 §4.1.1).
+//! The commands that we accept as a server, parsed strictly (RFC 5321 §4.1.1).
 
 use mail::{RecipientParameters, ReversePath};
 
@@ -19,7 +19,7 @@ pub use self::named::{ForwardPath, MailFrom, RcptTo};
 /// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// `EHLO` with what the client calls itself: printable ASCII, never empty, and not to be believed.
+    /// `EHLO` with the client's name for itself: printable ASCII, never empty, and not to be trusted.
     Ehlo(String),
     /// `HELO`, likewise.
     Helo(String),
@@ -31,11 +31,11 @@ pub enum Request {
     Data,
     /// `RSET`.
     Rset,
-    /// `NOOP`; its argument means nothing (RFC 5321 §4.1.1.9).
+    /// `NOOP`; its argument is ignored (RFC 5321 §4.1.1.9).
     Noop,
     /// `QUIT`.
     Quit,
-    /// `VRFY`, whose argument nobody needs: every address gets the same answer.
+    /// `VRFY`, whose argument is ignored: every address gets the same answer.
     Vrfy,
     /// `HELP`.
     Help,
@@ -45,15 +45,15 @@ pub enum Request {
     Auth(Auth),
     /// `BDAT` (RFC 3030 §2).
     Bdat(Chunk),
-    /// `XCLIENT` (Postfix's `XCLIENT_README`): who the client is, says a proxy in front of us.
+    /// `XCLIENT` (Postfix's `XCLIENT_README`): a proxy in front of us says who the client is.
     XClient(Attributes),
-    /// `XFORWARD` (Postfix's `XFORWARD_README`): who a message came from, says a filter in front of us.
+    /// `XFORWARD` (Postfix's `XFORWARD_README`): a filter in front of us says who sent a message.
     XForward(Attributes),
 }
 
 impl Request {
-    /// Parses a command line without its CRLF. Verbs match without regard to case; blanks and tabs at the end are
-    /// tolerated (RFC 5321 §4.1.1), other control characters nowhere.
+    /// Parses a command line without its CRLF. Verbs are case-insensitive; blanks and tabs at the end are accepted (RFC 5321
+    /// §4.1.1), other control characters nowhere.
     pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
         let line = without_blanks_at_end(line);
         let verb = line.iter().take_while(|octet| **octet != b' ').count();
@@ -151,8 +151,8 @@ fn without_blanks_at_end(line: &[u8]) -> &[u8] {
     line.get(..last.map_or(0, |last| last + 1)).unwrap_or_default()
 }
 
-/// The argument as text without control characters, without the blanks before it. Beyond ASCII it may go where an
-/// address stands (RFC 6531 §3.2); whether the transaction has SMTPUTF8 is judged by the command.
+/// The argument as text without control characters, and without leading blanks. It may contain non-ASCII characters where an
+/// address is expected (RFC 6531 §3.2); the command checks whether the transaction has SMTPUTF8.
 fn argument(verb: Verb, rest: &[u8]) -> Result<&str, Refusal> {
     let is_hello = matches!(verb, Verb::Ehlo | Verb::Helo);
     let has_address = matches!(verb, Verb::Mail | Verb::Rcpt | Verb::Vrfy);
@@ -178,7 +178,7 @@ fn alone(argument: &str, request: Request) -> Result<Request, Refusal> {
     }
 }
 
-/// Anything printable will do: a name that does not fit is no reason to refuse mail (RFC 5321 §4.1.4).
+/// Anything printable is accepted: a wrong name is no reason to refuse mail (RFC 5321 §4.1.4).
 fn hello(argument: &str) -> Result<String, Refusal> {
     if argument.is_empty() {
         Err(Refusal::HelloName)
@@ -206,7 +206,7 @@ fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {
     for (keyword, value) in parameters::split(parameters) {
         mail.parameter(keyword, value)?;
     }
-    // The parameter that permits such a path stands behind it.
+    // The parameter that permits such a path comes after it.
     if let ReversePath::Mailbox(mailbox) = &mail.reverse_path
         && !mail.smtputf8
     {

@@ -5,7 +5,7 @@ use mail::Recipient;
 use crate::refusal::Refusal;
 use crate::request::{MailFrom, RcptTo};
 
-/// By which protocol the client introduced itself; the `with` clause of Received (RFC 3848).
+/// The protocol with which the client introduced itself; the `with` clause of Received (RFC 3848).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// HELO.
@@ -19,7 +19,7 @@ pub enum Protocol {
 pub struct Hello {
     /// EHLO or HELO.
     pub protocol: Protocol,
-    /// What it calls itself: printable ASCII, not to be believed.
+    /// The client's name for itself: printable ASCII, not to be trusted.
     pub name: String,
 }
 
@@ -32,7 +32,7 @@ pub struct Transaction {
     pub recipients: Vec<Recipient>,
 }
 
-/// Where a session stands. A refused command leaves it as it was.
+/// The state of a session. A refused command does not change it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerState {
     hello: Option<Hello>,
@@ -56,7 +56,7 @@ impl ServerState {
         self.hello.as_ref()
     }
 
-    /// Whether MAIL may come now; asked before its parameters are judged.
+    /// Whether MAIL is allowed now; asked before its parameters are checked.
     pub fn may_begin(&self) -> Result<(), Refusal> {
         match (&self.hello, &self.transaction) {
             (None, _) => Err(Refusal::NoHello),
@@ -75,7 +75,7 @@ impl ServerState {
         Ok(())
     }
 
-    /// RCPT: the transaction to which this one may add, and what may be added: without SMTPUTF8 a domain is in A-labels.
+    /// RCPT: the transaction that this adds to, and what to add: without SMTPUTF8 a domain is in A-labels.
     pub fn transaction_for(&mut self, rcpt: RcptTo) -> Result<(&mut Transaction, RcptTo), Refusal> {
         let transaction = self.transaction.as_mut().ok_or(Refusal::NoMail)?;
         let rcpt = if transaction.mail.smtputf8 {
@@ -86,17 +86,17 @@ impl ServerState {
         Ok((transaction, rcpt))
     }
 
-    /// The transaction under way, if there is one.
+    /// The current transaction, if there is one.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.transaction.as_ref()
     }
 
-    /// Whether a transaction is under way.
+    /// Whether there is a current transaction.
     pub fn is_in_transaction(&self) -> bool {
         self.transaction.is_some()
     }
 
-    /// DATA: hands the transaction out; whatever becomes of its content, it is over (RFC 5321 §4.1.1.4).
+    /// DATA: returns the transaction; it is over, whatever becomes of its content (RFC 5321 §4.1.1.4).
     pub fn take_for_data(&mut self) -> Result<Transaction, Refusal> {
         match self.transaction.take() {
             Some(transaction) if transaction.recipients.is_empty() => {

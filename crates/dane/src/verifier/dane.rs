@@ -34,12 +34,12 @@ pub struct DaneProof {
 }
 
 impl DaneProof {
-    /// The record that matched, and where.
+    /// The record that matched, and its position.
     pub fn matched(&self) -> &Match {
         &self.matched
     }
 
-    /// The proof of the WebPKI, where the verifier was made with [`DaneVerifier::and_webpki`].
+    /// The WebPKI proof, if the verifier was made with [`DaneVerifier::and_webpki`].
     pub fn pkix(&self) -> Option<&PkixProof> {
         self.pkix.as_ref()
     }
@@ -61,8 +61,8 @@ impl DaneVerifier {
         })
     }
 
-    /// A verifier that demands the WebPKI for `host` in addition, for an MTA-STS policy in force where the
-    /// MX records are not secure (RFC 8461 §2). Both must pass.
+    /// A verifier that also demands the WebPKI for `host`, for an MTA-STS policy in force if the MX records are not secure
+    /// (RFC 8461 §2). Both must pass.
     pub fn and_webpki(
         set: impl Into<Arc<TlsaSet>>,
         references: ReferenceIdentifiers,
@@ -96,7 +96,7 @@ impl DaneVerifier {
         self.evidence.refusal()
     }
 
-    /// The certificates of a server that was refused, leaf first; its own alone where its key did not sign the handshake.
+    /// The certificates of a refused server, leaf first; only its own if its key did not sign the handshake.
     pub fn refused(&self) -> Vec<CertificateDer<'static>> {
         self.evidence.refused()
     }

@@ -1,4 +1,4 @@
-//! What one handshake has shown so far, and when that amounts to a proof.
+//! What a handshake has shown so far, and when that amounts to a proof.
 #![allow(
     clippy::disallowed_types,
     reason = "a crate for locks is not worth a dependency of this one"
@@ -40,7 +40,7 @@ impl<T> Evidence<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The verdict on the chain. Only the first one counts: a verifier is for one connection.
+    /// The verdict on the chain. Only the first one counts: a verifier is for a single connection.
     pub(super) fn chain(
         &self,
         chain: &[CertificateDer<'_>],
@@ -55,7 +55,7 @@ impl<T> Evidence<T> {
                 *state = State::Chain(leaf.clone().into_owned(), finding);
                 Ok(())
             }
-            // Nobody accepts a chain without a certificate.
+            // A chain without a certificate is never accepted.
             (Ok(_), None) => Err(CertificateError::ApplicationVerificationFailure.into()),
             (Err(refusal), _) => {
                 let shown = chain.iter().map(|certificate| certificate.clone().into_owned());
@@ -88,8 +88,8 @@ impl<T> Evidence<T> {
         Ok(valid)
     }
 
-    /// Takes the finding, once, if both checks passed and `connection` is a completed full handshake with
-    /// the certificate that was checked. A resumed session was not checked, whatever it resumes.
+    /// Takes the finding, once, if both checks passed and `connection` is a completed full handshake with the certificate
+    /// that was checked. A resumed session was not checked, whatever it resumes.
     pub(super) fn take(&self, connection: &ClientConnection) -> Option<T> {
         let full = match connection.handshake_kind()? {
             HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => true,
@@ -115,7 +115,7 @@ impl<T> Evidence<T> {
         }
     }
 
-    /// The certificates of a server that was refused.
+    /// The certificates of a refused server.
     pub(super) fn refused(&self) -> Vec<CertificateDer<'static>> {
         match &*self.state() {
             State::Refused(_, shown) => shown.clone(),

@@ -1,5 +1,5 @@
-//! Three verifiers for rustls, three types, so that the one that checks nothing cannot take the place of
-//! one that authenticates.
+//! Three verifiers for rustls, of three different types, so that the one that checks nothing cannot be used in place of one
+//! that authenticates.
 //!
 //! Each is made for one connection. [`DaneVerifier`] and [`PkixVerifier`] hand out a proof once the
 //! handshake is complete; [`RecordingVerifier`] hands out what it saw and has no proof to give.

@@ -119,7 +119,7 @@ impl WebPki {
     }
 }
 
-/// Tells self-signed certificates from other untrusted ones, as OpenSSL's numbers do.
+/// Distinguishes self-signed certificates from other untrusted ones, as OpenSSL's numbers do.
 fn self_signed_or(error: &webpki::Error, chain: &[CertificateDer<'_>]) -> PkixFailure {
     let self_issued = |certificate: &CertificateDer<'_>| {
         Fields::read(certificate.as_ref()).is_some_and(|fields| fields.issuer == fields.subject)
@@ -167,7 +167,7 @@ impl PkixVerifier {
         self.evidence.refusal()
     }
 
-    /// The certificates of a server that was refused, leaf first; its own alone where its key did not sign the handshake.
+    /// The certificates of a refused server, leaf first; only its own if its key did not sign the handshake.
     pub fn refused(&self) -> Vec<CertificateDer<'static>> {
         self.evidence.refused()
     }

@@ -15,12 +15,11 @@ use super::pkix::{HostCheck, WebPki};
 use crate::chain::whole_chain;
 use crate::failure::PkixFailure;
 
-/// Accepts any server: for opportunistic TLS (RFC 7435) and for TLSA RRsets of which nothing is usable
-/// (RFC 7672 §2.2). It has no proof to give.
+/// Accepts any server: for opportunistic TLS (RFC 7435) and for TLSA RRsets without usable records (RFC 7672 §2.2). It never
+/// gives a proof.
 ///
-/// Handshake signatures are not verified and SHA-1 schemes are offered after all others: whoever sits in
-/// the middle could present a certificate of their own anyway, and refusing a handshake here would mean
-/// clear text, not more security.
+/// Handshake signatures are not verified, and SHA-1 schemes are offered after all others: an attacker in the middle could
+/// present a certificate of their own anyway, and refusing a handshake here would mean clear text, not more security.
 #[derive(Debug)]
 pub struct RecordingVerifier {
     schemes: Vec<SignatureScheme>,
@@ -31,9 +30,9 @@ pub struct RecordingVerifier {
 /// What an unauthenticated handshake showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// The certificates, leaf first, as sent; nothing about them was required.
+    /// The certificates, leaf first, as sent; nothing was required of them.
     pub chain: Vec<CertificateDer<'static>>,
-    /// What the WebPKI would have said about the chain and the host name, where roots were given.
+    /// What the WebPKI would have said about the chain and the host name, if roots were given.
     pub webpki: Option<Result<(), PkixFailure>>,
 }
 
@@ -43,7 +42,7 @@ impl RecordingVerifier {
         Self::build(provider, None)
     }
 
-    /// As [`RecordingVerifier::new`], and notes what the WebPKI would have said for `host`.
+    /// Like [`RecordingVerifier::new`], but also notes what the WebPKI would have said for `host`.
     pub fn with_webpki(provider: &CryptoProvider, webpki: &WebPki, host: ServerName<'static>) -> Arc<Self> {
         Self::build(provider, Some(webpki.for_host(host)))
     }

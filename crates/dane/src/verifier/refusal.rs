@@ -2,7 +2,7 @@
 
 use crate::failure::{PkixFailure, VerifyFailure};
 
-/// What made a verifier refuse the server.
+/// Why a verifier refused the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The chain does not satisfy the TLSA records.
@@ -11,7 +11,7 @@ pub enum Refusal {
     /// The chain does not satisfy the WebPKI.
     #[error(transparent)]
     Pkix(#[from] PkixFailure),
-    /// The chain is right, but the server did not prove that it holds the private key.
+    /// The chain is valid, but the server did not prove that it has the private key.
     #[error("the handshake is not signed by the certificate's key")]
     Signature,
 }

@@ -1,4 +1,4 @@
-//! Wire to content: strict end of data, dots taken off, faults noted, long lines folded.
+//! From the wire to content: strict end of data, stuffed dots removed, faults noted, long lines folded.
 
 use bytes::BytesMut;
 
@@ -6,24 +6,24 @@ use bytes::BytesMut;
 /// RFC 5322 §2.1.1).
 pub const TEXT_LINE_LENGTH: u64 = 998;
 
-/// Why content is refused once its end has come. One fault is kept, the first that was met.
+/// Why content is refused after its end. Only the first fault is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentFault {
     /// A CR without LF or a LF without CR (RFC 5321 §2.3.8).
     LoneLineEnding,
-    /// A NUL octet. Neither 7-bit nor 8-bit content has one (RFC 2045 §2.7, §2.8), and a server that drops them
-    /// could be made to see an end of data that is none.
+    /// A NUL octet. Neither 7-bit nor 8-bit content may contain one (RFC 2045 §2.7, §2.8), and a server that drops them
+    /// could be made to see a false end of data.
     Nul,
-    /// A line longer than [`TEXT_LINE_LENGTH`], where such lines are not folded.
+    /// A line longer than [`TEXT_LINE_LENGTH`], if such lines are not folded.
     LineTooLong,
     /// More octets than the limit.
     TooLarge,
 }
 
-/// What becomes of a line longer than [`TEXT_LINE_LENGTH`]. It cannot be passed on as it is.
+/// What is done with a line longer than [`TEXT_LINE_LENGTH`]. It cannot be passed on as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LongLines {
-    /// It is broken by CRLF and a blank, as Postfix does. That breaks a signature over it.
+    /// It is broken with CRLF and a blank, as Postfix does. That breaks a signature over it.
     Fold,
     /// The content is refused.
     Refuse,
@@ -32,16 +32,16 @@ pub enum LongLines {
 /// How content stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// Behind DATA: with stuffed dots, up to CRLF.CRLF (RFC 5321 §4.5.2).
+    /// After DATA: with stuffed dots, up to CRLF.CRLF (RFC 5321 §4.5.2).
     Dots,
-    /// In chunks of announced lengths, as it is (RFC 3030 §2).
+    /// In chunks of announced lengths, unchanged (RFC 3030 §2).
     Chunks,
 }
 
 /// Reads content from the wire, piece by piece, until the one true end of data, CRLF.CRLF, or in chunks.
 ///
-/// Whatever is wrong with the content, it is read to that end: what follows is then the next command and nothing
-/// else ever is. From the first fault on nothing is stored.
+/// Whatever is wrong with the content, it is read to that end: only what follows it is the next command. After the first
+/// fault nothing more is stored.
 #[derive(Debug)]
 pub struct DataDecoder {
     framing: Framing,
@@ -54,23 +54,23 @@ pub struct DataDecoder {
     fault: Option<ContentFault>,
 }
 
-/// Where in the grammar the next octet stands.
+/// The position of the next octet in the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Behind CRLF (or DATA's own).
     LineStart,
-    /// Behind a dot at the start of a line, not yet stored.
+    /// After a dot at the start of a line, not yet stored.
     Dot,
     /// Behind such a dot and CR.
     DotCr,
     /// Anywhere else.
     InLine,
-    /// Behind a CR within a line, already stored.
+    /// After a CR within a line, already stored.
     AfterCr,
 }
 
 impl DataDecoder {
-    /// A decoder behind the 354 reply; `limit` is the largest content in octets.
+    /// A decoder for what follows the 354 reply; `limit` is the largest content in octets.
     pub fn new(limit: u64, long_lines: LongLines) -> Self {
         Self {
             framing: Framing::Dots,
@@ -84,7 +84,8 @@ impl DataDecoder {
         }
     }
 
-    /// A decoder for what chunks hold: whoever reads them knows where each ends, and calls [`DataDecoder::end`] at the last.
+    /// A decoder for the contents of chunks: the caller knows where each chunk ends, and calls [`DataDecoder::end`] after
+    /// the last.
     pub fn for_chunks(limit: u64, long_lines: LongLines) -> Self {
         Self {
             framing: Framing::Chunks,
@@ -92,7 +93,7 @@ impl DataDecoder {
         }
     }
 
-    /// The last chunk is over. Its last line is ended where the client did not (RFC 5321 §4.1.1.4 has it ended).
+    /// Call this after the last chunk. Its last line is ended if the client did not do so (RFC 5321 §4.1.1.4 has it ended).
     pub fn end(&mut self, content: &mut BytesMut) {
         match self.place {
             Place::LineStart => {}
@@ -102,8 +103,8 @@ impl DataDecoder {
         self.place = Place::LineStart;
     }
 
-    /// Appends the content found in `input` to `content`. `Some(n)`: the end of data was the last of the first
-    /// `n` octets, what follows is not ours. `None`: all was consumed and the end is still to come.
+    /// Appends the content found in `input` to `content`. `Some(n)`: the end of data is the last of the first `n` octets;
+    /// what follows is not ours. `None`: everything was consumed and the end is still to come.
     pub fn push(&mut self, input: &[u8], content: &mut BytesMut) -> Option<usize> {
         content.reserve(input.len());
         let mut rest = input;
@@ -113,7 +114,7 @@ impl DataDecoder {
                 (Place::Dot, b'\r') => self.hold(Place::DotCr),
                 (Place::DotCr, b'\n') => return Some(input.len() - rest.len() + 1),
                 (Place::DotCr, _) => {
-                    // The dot is dropped, its CR is content again, and a lone one.
+                    // The dot is dropped; its CR is content again, and a lone one.
                     self.refuse(ContentFault::LoneLineEnding);
                     self.place = Place::InLine;
                     0
@@ -136,7 +137,7 @@ impl DataDecoder {
         1
     }
 
-    /// Stores text up to and with the next CR or LF, which leaves the place to be judged by what follows.
+    /// Stores text up to and including the next CR or LF; what follows decides about that one.
     fn text(&mut self, rest: &[u8], content: &mut BytesMut) -> usize {
         self.place = Place::InLine;
         let found = memchr::memchr2(b'\r', b'\n', rest);
@@ -150,7 +151,7 @@ impl DataDecoder {
             return rest.len();
         };
         if rest.get(end..end + 2) == Some(b"\r\n") {
-            // The whole line at once: the way of all ordinary content.
+            // The whole line at once: the usual case.
             self.store(rest.get(..end + 2).unwrap_or_default(), content);
             self.place = Place::LineStart;
             self.line = 0;
@@ -172,7 +173,7 @@ impl DataDecoder {
         1
     }
 
-    /// Breaks a line that is too long, wherever that is: which octets are one character nobody knows. How much of the text
+    /// Breaks a line that is too long, at any octet, because the character encoding is unknown. Returns how much of the text
     /// is used; `None` if it fits, or if nothing is folded.
     fn fold(&mut self, text: &[u8], content: &mut BytesMut) -> Option<usize> {
         let room = usize::try_from(TEXT_LINE_LENGTH.saturating_sub(self.line)).unwrap_or_default();
@@ -223,7 +224,7 @@ impl DataDecoder {
         self.size
     }
 
-    /// Whether an octet above 127 was met.
+    /// Whether there was an octet above 127.
     pub fn is_eight_bit(&self) -> bool {
         self.eight_bit
     }

@@ -1,16 +1,16 @@
-//! Content to wire: dots doubled, CRLF.CRLF at the end.
+//! From content to the wire: dots doubled, CRLF.CRLF at the end.
 
 use bytes::BytesMut;
 use thiserror::Error;
 
 /// The content holds a CR without LF or a LF without CR, and so cannot be sent by DATA.
 ///
-/// A message that came in through [`DataDecoder`](super::DataDecoder) never does; it means a damaged store.
+/// A message received through [`DataDecoder`](super::DataDecoder) never does; this means a damaged store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the content holds a lone CR or LF")]
 pub struct LoneLineEnding;
 
-/// Turns content into what follows a 354 reply, chunk by chunk. Chunks may be cut anywhere.
+/// Converts content into what follows a 354 reply, chunk by chunk. Chunks may be cut anywhere.
 #[derive(Debug, Default)]
 pub struct DotStuffer {
     place: Place,
@@ -30,12 +30,12 @@ impl DotStuffer {
         Self::default()
     }
 
-    /// Appends the wire form of `content` to `out`: at most twice its length. After an error nothing more may
-    /// be sent but the end of the connection, because the server would take what it has for the whole message.
+    /// Appends the wire form of `content` to `out`: at most twice its length. After an error nothing more may be sent and
+    /// the connection must be closed, because the server would take what it has for the whole message.
     pub fn push(&mut self, content: &[u8], out: &mut BytesMut) -> Result<(), LoneLineEnding> {
         out.reserve(content.len().saturating_add(content.len() / 64));
         let mut rest = content;
-        // What is copied as it is, up to the next dot to be doubled.
+        // What is copied unchanged, up to the next dot to be doubled.
         let mut plain = 0_usize;
         while let Some(first) = rest.first() {
             if self.place == Place::LineStart && *first == b'.' {
@@ -51,7 +51,7 @@ impl DotStuffer {
         Ok(())
     }
 
-    /// The length of what belongs to this line, its CRLF included.
+    /// The length of what belongs to this line, including its CRLF.
     fn next_line(&mut self, rest: &[u8]) -> Result<usize, LoneLineEnding> {
         if self.place == Place::AfterCr {
             self.place = Place::LineStart;

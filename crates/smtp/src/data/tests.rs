@@ -9,7 +9,7 @@ struct Decoded {
     content: Vec<u8>,
     fault: Option<ContentFault>,
     eight_bit: bool,
-    /// What stood behind the end of data; `None` if the end never came.
+    /// What followed the end of data; `None` if the end never came.
     rest: Option<Vec<u8>>,
 }
 
@@ -55,7 +55,7 @@ fn dots_come_off_and_the_end_is_found() {
     }
 }
 
-/// Every end of data that some server somewhere has believed in, and that is none.
+/// False ends of data, each of which some server somewhere has accepted.
 const SMUGGLED_ENDS: &[&[u8]] = &[
     b"\n.\n",
     b"\n.\r\n",
@@ -180,7 +180,7 @@ proptest! {
         prop_assert_eq!(whole.fault, pieced.fault);
         if whole.fault.is_none() {
             prop_assert_eq!(&whole.content, &pieced.content);
-            // What was taken in can always be sent on.
+            // What was accepted can always be sent on.
             let mut out = BytesMut::new();
             let mut stuffer = DotStuffer::new();
             if whole.rest.is_some() {
@@ -210,7 +210,7 @@ fn long_lines_are_folded_in_every_chunking() {
         (x(999), format!("{}\r\n x", x(998))),
         (x(998 + 997), format!("{}\r\n {}", x(998), x(997))),
         (x(998 + 998), format!("{}\r\n {}\r\n x", x(998), x(997))),
-        // A dot behind the break is no stuffed one.
+        // A dot after the break is not a stuffed one.
         (format!("{}.y", x(998)), format!("{}\r\n .y", x(998))),
     ] {
         let wire = format!("a\r\n{line}\r\n{line}\r\n.\r\n");

@@ -33,7 +33,7 @@ const ATTRIBUTES: [(&str, Attribute); 11] = [
     ("SOURCE", Attribute::Other),
 ];
 
-/// All that one command says, in its order; no value where the proxy does not know it.
+/// Everything that one command says, in order; no value if the proxy does not know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes(pub Vec<(Attribute, Option<String>)>);
 
@@ -47,7 +47,7 @@ impl Attributes {
         Ok(Self(attributes))
     }
 
-    /// What is said of this one; the last word counts. The outer `None` is nothing at all.
+    /// The value of this attribute; the last one counts. The outer `None` means that it was not given.
     pub fn get(&self, wanted: Attribute) -> Option<Option<&str>> {
         let mut said = self.0.iter().rev();
         let found = said.find(|(attribute, _)| *attribute == wanted)?;

@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 
 use crate::refusal::Refusal;
 
-/// How a client proves who it is. Both send the password itself.
+/// How a client authenticates. Both mechanisms send the password itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// User and password in one response.
@@ -24,14 +24,14 @@ pub struct Auth {
     pub initial: Option<Vec<u8>>,
 }
 
-/// An exchange in which the client is to speak.
+/// An exchange in which it is the client's turn.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Exchange {
     /// All that PLAIN needs is to come.
     Plain,
     /// The user's name is to come.
     LoginUser,
-    /// The password of this user is to come.
+    /// The password of this user is expected next.
     LoginPassword(String),
 }
 
@@ -44,10 +44,10 @@ pub enum Answer {
     Complete(Credentials),
 }
 
-/// A user's name and password as a client says them; nothing of the password is ever shown.
+/// A user's name and password as sent by a client; the password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The name: not empty, without control characters, and not to be believed yet.
+    /// The name: not empty, without control characters, and not to be trusted yet.
     pub user: String,
     /// The password.
     pub password: String,
@@ -118,7 +118,7 @@ impl Exchange {
     }
 }
 
-/// `[authzid] NUL authcid NUL passwd`. Nobody may speak for others here: the first is left out, or the same as the second.
+/// `[authzid] NUL authcid NUL passwd`. Nobody may act for others here: the first is empty, or the same as the second.
 fn plain(text: &str) -> Result<Credentials, Refusal> {
     let mut parts = text.split('\0');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -139,7 +139,7 @@ fn user(name: &str) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
-/// Strict: padding where it belongs, and nothing in it (RFC 4954 §4).
+/// Strict: padding where it belongs, with no data in it (RFC 4954 §4).
 fn decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
     BASE64.decode(text).map_err(|_| Refusal::Base64)
 }

@@ -1,8 +1,8 @@
-//! `BDAT`: content by announced lengths (RFC 3030 §2).
+//! `BDAT`: content in chunks of announced length (RFC 3030 §2).
 
 use crate::refusal::Refusal;
 
-/// One chunk of content, which follows the command's CRLF at once.
+/// One chunk of content, which directly follows the command's CRLF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
     /// Its length.
@@ -12,7 +12,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Whatever is wrong is [`Refusal::Chunk`]: where the chunk ends, and the next command begins, nobody knows then.
+    /// Every error is [`Refusal::Chunk`], because then nobody knows where the chunk ends and the next command begins.
     pub(super) fn parse(argument: &str) -> Result<Self, Refusal> {
         let mut words = argument.split(' ').filter(|word| !word.is_empty());
         let octets = words.next().and_then(length).ok_or(Refusal::Chunk)?;

@@ -17,7 +17,7 @@ pub struct MailFrom {
     pub ret: Option<Ret>,
     /// `ENVID=` (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
-    /// `AUTH=` (RFC 4954 §5), decoded: who is said to have submitted the message. Nobody vouches for it.
+    /// `AUTH=` (RFC 4954 §5), decoded: who is said to have submitted the message. It is not verified.
     pub submitter: Option<String>,
 }
 
@@ -33,15 +33,15 @@ pub struct RcptTo {
 /// The forward-path of a `RCPT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForwardPath {
-    /// `<Postmaster>` without a domain, in any case (RFC 5321 §4.5.1): whoever looks after this relay.
+    /// `<Postmaster>` without a domain, in any case (RFC 5321 §4.5.1): whoever runs this relay.
     Postmaster,
-    /// A mailbox; of a source route only the end is left (RFC 5321 §3.3).
+    /// A mailbox; a source route is reduced to its final address (RFC 5321 §3.3).
     Mailbox(Mailbox),
 }
 
 impl RcptTo {
-    /// The same for a transaction without SMTPUTF8: a domain becomes A-labels. `None` if anything else is beyond ASCII
-    /// (RFC 6531 §3.3).
+    /// The same for a transaction without SMTPUTF8: the domain is converted to A-labels. `None` if anything else is not
+    /// ASCII (RFC 6531 §3.3).
     pub(crate) fn into_ascii(self) -> Option<Self> {
         let path = match self.path {
             ForwardPath::Postmaster => ForwardPath::Postmaster,

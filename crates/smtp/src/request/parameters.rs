@@ -1,4 +1,4 @@
-//! The parameters of `MAIL` and `RCPT`, each given once at most and within what its RFC allows.
+//! The parameters of `MAIL` and `RCPT`, each given at most once and within the limits of its RFC.
 
 use std::str::FromStr;
 
@@ -54,7 +54,7 @@ impl RcptTo {
     }
 }
 
-/// A parameter given twice says two things; neither is believed (RFC 3461 §4.5).
+/// A parameter given twice contradicts itself; it is refused (RFC 3461 §4.5).
 fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Refusal> {
     if place.is_some() {
         return Err(Refusal::Arguments);
@@ -69,7 +69,7 @@ fn parsed<T: FromStr>(value: Option<&str>) -> Result<T, Refusal> {
         .ok_or(Refusal::Arguments)
 }
 
-/// 1 to 20 digits (RFC 1870 §3); what does not fit 64 bits is larger than any limit.
+/// 1 to 20 digits (RFC 1870 §3); what does not fit into 64 bits is larger than any limit.
 fn declared_size(value: &str) -> Option<u64> {
     let digits = (1..=20).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
     digits.then(|| value.parse().unwrap_or(u64::MAX))

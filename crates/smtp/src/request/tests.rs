@@ -135,7 +135,7 @@ fn reports_are_asked_for_octet_for_octet() {
 
 #[test]
 fn addresses_beyond_ascii() {
-    // The parameter stands behind the path that it permits.
+    // The parameter comes after the path that it permits.
     let sender = mail("MAIL FROM:<\u{fc}ber@b\u{fc}cher.example> SMTPUTF8");
     assert_eq!(sender.reverse_path.as_str(), "\u{fc}ber@b\u{fc}cher.example");
     assert_eq!(

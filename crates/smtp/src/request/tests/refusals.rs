@@ -3,7 +3,7 @@
 use super::*;
 use Refusal as R;
 
-/// Each of the lines gets this refusal.
+/// Each of these lines is refused like this.
 fn refused(refusal: Refusal, lines: &[&str]) {
     for line in lines {
         assert_eq!(parse(line), Err(refusal), "{line:?}");
@@ -83,7 +83,7 @@ fn reverse_paths_that_are_no_address() {
     );
 }
 
-/// They would be looked up as names; as a sender, it is only where reports would go.
+/// They would be looked up as names; a sender's domain only matters for reports.
 #[test]
 fn recipients_at_a_bare_address() {
     refused(
