@@ -1,6 +1,6 @@
-//! A place of its own for each test: namespaces, a directory, a resolver configuration.
+//! A separate environment for each test: namespaces, a directory, a resolver configuration.
 //!
-//! [`run`] plays a story in network, mount and process [`namespaces`] of its own. The story's processes end with these
+//! [`run`] runs a story in its own network, mount and process [`namespaces`]. The story's processes end with these
 //! namespaces, however the test ends.
 
 use crate::exim;
@@ -29,10 +29,10 @@ pub const PROGRAMS: [(&str, &str); 12] = [
 /// The name of the machine that all of this runs on.
 pub const HOSTNAME: &str = "relay.test";
 
-/// Plays `story` in an arena of its own; `test` is the name of the calling test function.
+/// Runs `story` in its own arena; `test` is the name of the calling test function.
 ///
 /// # Panics
-/// When the story fails, and when root rights or programs are missing.
+/// If the story fails, or if root rights or programs are missing.
 pub fn run(test: &str, story: fn(&Path)) {
     if !namespaces::are_own() {
         if std::env::var_os("DANERELAY_SKIP_PEERS").is_some_and(|value| value == "1") {
@@ -53,11 +53,11 @@ pub fn run(test: &str, story: fn(&Path)) {
     });
 }
 
-/// Inside: an own loopback interface, an own host name and an own `/etc/resolv.conf`.
+/// Inside the namespaces: sets up loopback, the host name and `/etc/resolv.conf`.
 fn prepare(directory: &Path) {
     fs::write("/proc/sys/kernel/hostname", HOSTNAME).unwrap();
     run_to_end(command("ip").args(["link", "set", "lo", "up"]));
-    // Postfix insists on addresses that an interface has by name, not by netmask.
+    // Postfix insists on addresses that an interface lists individually, not by netmask.
     for address in [FRONT, BACK] {
         run_to_end(command("ip").args(["address", "add", address, "dev", "lo"]));
     }

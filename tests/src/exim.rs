@@ -1,8 +1,8 @@
 //! Exim instances of their own: configuration, spool, log and port, nothing of the system's.
 //!
-//! Debian's packages of Exim and Postfix exclude each other, so `tests/run` unpacks Exim's below the target
-//! directory. Exim knows its account by name from the day it was compiled, and it drops root's rights where its
-//! configuration lies elsewhere than it was told then. So the arena gets that account, and port 25 without root.
+//! Debian's packages of Exim and Postfix exclude each other, so `tests/run` unpacks Exim's below the target directory. Exim
+//! has its account's name compiled in, and it drops root's rights if its configuration is not at the compiled-in place. So
+//! the arena gets that account, and port 25 without root.
 
 use crate::letter::Letter;
 use crate::process::{Daemon, command, find, run};
@@ -40,7 +40,7 @@ pub struct Exim {
 }
 
 impl Exim {
-    /// A submitting instance, without a daemon: who gives it a message starts the delivery to `host` and `port`.
+    /// A submitting instance, without a daemon: handing it a message starts the delivery to `host` and `port`.
     pub fn front(directory: &Path, host: &str, port: u16) -> Self {
         let settings = format!(
             "trusted_users = root\nlocal_from_check = false\n\
@@ -171,7 +171,7 @@ fn add_account(directory: &Path) {
     ];
     for (name, line) in added {
         let [system, own] = [Path::new("/etc"), directory].map(|place| place.join(name));
-        // In front, where it comes before an account of the system's.
+        // At the beginning, where it precedes an account of the system's.
         fs::write(&own, line + &fs::read_to_string(&system).unwrap()).unwrap();
         run(command("mount").arg("--bind").arg(own).arg(system));
     }

@@ -1,7 +1,7 @@
-//! Playing one test in namespaces of its own.
+//! Runs one test in its own namespaces.
 //!
-//! The test function calls [`run`] with its own name. That starts the same test program once more below
-//! `unshare`, asking for this one test; the second time [`run`] finds itself inside and plays the story.
+//! The test function calls [`run`] with its own name. That starts the same test program again below `unshare`, for this one
+//! test; the second time [`run`] finds itself inside and runs the story.
 
 use crate::process::command;
 use std::fs;

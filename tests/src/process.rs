@@ -1,4 +1,4 @@
-//! Running programs, to their end or beside the test.
+//! Running programs, to completion or in the background of a test.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Waiting for another program: often enough to be quick, never for ever.
+//! Waiting for another program: polling often enough to be quick, and never for ever.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::net::{SocketAddr, TcpStream};

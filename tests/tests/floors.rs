@@ -51,7 +51,7 @@ const LEVEL: [(&str, &str); 2] = [("spool-embedded", "spool"), ("spool-postgres"
 /// The stores.
 const STORES: [&str; 2] = ["spool-embedded", "spool-postgres"];
 
-/// The highest floor that the test world may use.
+/// The highest floor that the test world may depend on.
 const WORLD_RESTS_ON: u8 = 2;
 
 #[test]
@@ -79,7 +79,7 @@ fn arrows_point_down() {
     assert!(arrows > 0, "no arrows found: the test looks at the wrong things");
 }
 
-/// Which store keeps the queue is known where it is built from the settings, and to tests.
+/// Only the wiring, which builds the store from the settings, and tests know which store keeps the queue.
 #[test]
 fn nothing_but_the_wiring_names_a_store() {
     let metadata = workspace();
@@ -196,7 +196,7 @@ fn place(name: &str) -> Option<Place> {
         .map(|(_, place)| *place)
 }
 
-/// The members on which a member rests when it is built for use; tests may reach for anything.
+/// The members that a member depends on when it is built for use; tests may use anything.
 fn siblings(package: &Package) -> Vec<String> {
     let dependencies = package.dependencies.iter();
     dependencies

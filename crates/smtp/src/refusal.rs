@@ -67,7 +67,7 @@ pub enum Refusal {
     /// DATA without an accepted recipient.
     #[error("503 5.5.1 No valid recipients")]
     NoRecipients,
-    /// A command other than BDAT while the chunks of a message are still coming.
+    /// A command that is not allowed while the chunks of a message are still coming.
     #[error("503 5.5.1 A message is coming in chunks: BDAT or RSET")]
     WithinChunks,
     /// `BDAT` without a length. What follows may be a chunk, and must not be read as commands: the session must end.

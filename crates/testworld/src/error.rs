@@ -1,12 +1,12 @@
-//! What can go wrong while a world is set up.
+//! What can go wrong when a world is set up.
 
 use hickory_proto::rr::RecordType;
 
-/// Why a part of the world could not be made. One variant a culprit; answers to peers never fail with these, a query that
+/// Why a part of the world could not be made. One variant per culprit; answers to peers never fail with these: a query that
 /// cannot be answered gets SERVFAIL.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
-    /// The caller gave something that is no domain name.
+    /// The caller gave something that is not a domain name.
     #[error("`{0}` is not a domain name")]
     Name(String),
     /// The caller gave record data that the type does not have.

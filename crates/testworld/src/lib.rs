@@ -1,6 +1,6 @@
-//! A whole world for mail on loopback: a private signed DNS tree and receiving servers with every fault, in process.
+//! A complete world for mail on loopback: a private signed DNS tree and receiving servers with every fault, in process.
 //!
-//! `danerelay demo` and the tests of other crates play in it; nothing leaves the machine and no privileges are needed.
+//! `danerelay demo` and the tests of other crates use it; nothing leaves the machine and no privileges are needed.
 //! A tour:
 //!
 //! 1. [`dns`]: [`World`](dns::World) is one name server for a signed root and all zones below it. Zones are signed, unsigned
@@ -35,7 +35,7 @@ use std::time::Duration;
 pub use error::WorldError;
 pub use hickory_proto::rr::{Name, RecordType};
 
-/// The wait after an accept that failed, so that a lack of file descriptors does not become a busy loop.
+/// The pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 fn must_be_loopback(ip: IpAddr) -> Result<(), WorldError> {

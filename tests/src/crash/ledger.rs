@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// A life of the relay: it is told a number at each start, and says it in EHLO.
+/// One life of the relay: it gets a number at each start, and says it in EHLO.
 pub type Life = u64;
 
-/// The books of a trial. Clones are the same ledger.
+/// The records of a trial. Clones are the same ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Mutex<Books>>);
 
@@ -35,7 +35,7 @@ struct Books {
 }
 
 impl Ledger {
-    /// A client saw 250 and this queue id.
+    /// Records that a client saw 250 and this queue id.
     pub fn acknowledge(&self, letter: &Letter, id: &str) {
         self.with(|books| {
             for recipient in &letter.recipients {
@@ -53,7 +53,7 @@ impl Ledger {
         self.with(|books| books.refused.entry(code).or_default().insert(letter.number));
     }
 
-    /// A sink has taken a message, or is about to say so; `None` where it was not whole.
+    /// Records that a sink has accepted a message, or is about to say so; `None` if it was not whole.
     pub fn deliver(&self, number: Option<u64>, recipients: &[Recipient], life: Life) {
         self.with(|books| {
             books.transactions += 1;
@@ -64,7 +64,8 @@ impl Ledger {
         });
     }
 
-    /// A sink has taken a report that the message was not delivered to these recipients, or is about to say so.
+    /// Records that a sink has accepted a report that the message was not delivered to these recipients, or is about to say
+    /// so.
     pub fn report(&self, number: u64, recipients: &[Recipient], life: Life) {
         self.with(|books| {
             books.transactions += 1;
@@ -73,7 +74,7 @@ impl Ledger {
         });
     }
 
-    /// How many recipients of acknowledged messages wait for them.
+    /// How many recipients of acknowledged messages are still waiting for them.
     pub fn waiting(&self) -> usize {
         self.with(|books| books.waiting.len())
     }
@@ -83,7 +84,7 @@ impl Ledger {
         self.with(|books| books.acknowledged.len())
     }
 
-    /// How many transactions were taken so far.
+    /// How many transactions were accepted so far.
     pub fn transactions(&self) -> u64 {
         self.with(|books| books.transactions)
     }
@@ -123,7 +124,7 @@ impl Ledger {
         })
     }
 
-    /// Books are whole after each entry, so a panic elsewhere leaves nothing half-done.
+    /// The records are consistent after each entry, so a panic elsewhere leaves nothing half-done.
     fn with<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
         act(&mut self.0.lock())
     }
@@ -137,9 +138,9 @@ fn count(refused: &BTreeMap<u16, HashSet<u64>>) -> BTreeMap<u16, usize> {
 }
 
 impl Books {
-    /// A message, or the report about it, has come to where it belongs.
+    /// A message, or the report about it, has arrived where it belongs.
     fn enter(&mut self, number: u64, recipients: &[Recipient], life: Life) {
-        // A sink that answers late may be heard after the next life has repeated its message.
+        // A sink that answers late may be recorded after the next life has repeated its message.
         let mut repeated = None;
         for recipient in recipients {
             let key = (number, *recipient);
@@ -164,15 +165,15 @@ pub struct Balance {
     pub acknowledged: usize,
     /// Messages that were refused, by reply code.
     pub refused: BTreeMap<u16, usize>,
-    /// Messages that were refused and delivered all the same.
+    /// Messages that were refused but delivered anyway.
     pub refused_but_delivered: usize,
     /// Transactions that the sinks took.
     pub transactions: u64,
     /// How many of them brought a report of a message that a sink had rejected.
     pub reports: u64,
-    /// Transactions that repeated one of an earlier life of the relay.
+    /// Transactions that repeated one from an earlier life of the relay.
     pub repeated: u64,
-    /// The most of them that repeated one and the same life.
+    /// The most transactions that repeated those of a single life.
     pub most_repeated: u64,
     /// Transactions that repeated one of the same life.
     pub repeated_alive: u64,

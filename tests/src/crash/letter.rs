@@ -17,7 +17,7 @@ const PHASES: u64 = 2999;
 /// Lines in the smallest of the large messages, which is above 128 KiB.
 const LARGE: usize = 1700;
 
-/// One in so many messages is wanted by no sink.
+/// One in so many messages is rejected by every sink.
 const UNWANTED: u64 = 17;
 
 /// Where reports about messages go.
@@ -107,7 +107,7 @@ impl Letter {
         number.is_multiple_of(UNWANTED)
     }
 
-    /// The number of a message that was received, without its final dot; `None` where it is not whole.
+    /// The number of a received message, given without its final dot; `None` if it is not whole.
     pub fn recognise(content: &[u8]) -> Option<u64> {
         let (header, _) = std::str::from_utf8(content).ok()?.split_once("\r\n\r\n")?;
         let (number, lines) = identify(header)?;

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// How soon a client tries again to connect.
+/// How soon a client tries to connect again.
 const AGAIN: Duration = Duration::from_millis(10);
 /// How soon a client that was refused sends its next message.
 const REFUSED: Duration = Duration::from_millis(30);
-/// Deliveries that may wait before the clients do.
+/// So many deliveries may be waiting before the clients pause.
 const BACKLOG: usize = 300;
 /// How long a client waits for a reply.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ impl Load {
         }
     }
 
-    /// Lets each client end the message that it sends.
+    /// Lets each client finish the message that it is sending.
     pub async fn end(&mut self) {
         self.stop.send_replace(true);
         while self.sessions.join_next().await.is_some() {}
@@ -120,7 +120,7 @@ impl Reply {
 }
 
 impl Connection {
-    /// Sends one message and gives the reply that decided it.
+    /// Sends one message and returns the reply that decided it.
     async fn submit(&mut self, letter: &Letter) -> io::Result<Reply> {
         let mut envelope = format!("MAIL FROM:<{SENDER}>\r\n");
         for recipient in &letter.recipients {
@@ -141,7 +141,7 @@ impl Connection {
                 self.send(&letter.to_data()).await?;
                 self.reply().await
             }
-            // Some recipients were refused: neither a part of the message nor the session is of use.
+            // Some recipients were refused: neither the partial message nor the session is of any use.
             (Some(_), 354) => Err(io::Error::other("a part of the recipients")),
             (refusal, _) => {
                 self.send(b"RSET\r\n").await?;
@@ -170,7 +170,7 @@ impl Connection {
             if timeout(PATIENCE, self.0.read_line(&mut line)).await?? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // Half a line is what a relay leaves that dies while it says it.
+            // A relay that dies while it speaks leaves half a line.
             let Some(line) = line.strip_suffix("\r\n") else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             };

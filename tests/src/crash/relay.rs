@@ -119,7 +119,7 @@ impl Relay {
         self.daemon = None;
     }
 
-    /// Everything that it wrote to its log in all its lives.
+    /// Everything that it wrote to its log during all its lives.
     pub fn log(&self) -> String {
         fs::read_to_string(self.place.join("relay.log")).unwrap_or_default()
     }

@@ -74,7 +74,7 @@ impl Sinks {
         }
     }
 
-    /// From now on every message is taken at once.
+    /// From now on every message is accepted at once.
     pub fn be_kind(&self) {
         self.0.kind.store(true, Ordering::Relaxed);
     }
@@ -144,7 +144,7 @@ impl Sinks {
         Ok(())
     }
 
-    /// Enters what was received, unless nobody wants it.
+    /// Records what was received, unless the message is one that every sink rejects.
     fn take(&self, session: &Session, content: &[u8]) -> io::Result<&'static str> {
         let ledger = &self.0.ledger;
         if session.is_report {
@@ -186,7 +186,7 @@ impl Session {
         Ok(())
     }
 
-    /// The next command. Replies to those before it are sent once no other command is there.
+    /// The next command. Replies to earlier ones are sent once no other command is waiting.
     async fn line(&mut self) -> io::Result<String> {
         let line = self.until(b"\r\n").await?;
         String::from_utf8(line.to_vec()).map_err(io::Error::other)
@@ -199,7 +199,7 @@ impl Session {
         Ok(content)
     }
 
-    /// What comes before `end`, which is taken away.
+    /// The text before `end`, which is removed.
     async fn until(&mut self, end: &[u8]) -> io::Result<BytesMut> {
         let mut searched = 0;
         loop {
@@ -253,7 +253,7 @@ fn recipient(line: &str) -> io::Result<Recipient> {
         .ok_or_else(|| io::Error::other(format!("no recipient in {line:?}")))
 }
 
-/// The name that a life of the relay gives itself.
+/// The name that a life of the relay uses in EHLO.
 pub fn name_of(life: Life) -> String {
     format!("life-{life}.relay.test")
 }

@@ -1,4 +1,4 @@
-//! A trial: load, relay and sinks together, and the judgement.
+//! A trial: load, relay and sinks together, and the verdict.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use super::ledger::{Balance, Ledger};
@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 const SESSIONS: u64 = 8;
 /// How long the relay may take to deliver what is left at the end.
 const DRAIN: Duration = Duration::from_mins(1);
-/// From the next on the system gives ports to outgoing connections.
+/// The system gives higher ports to outgoing connections.
 const LAST_PORT: u16 = 32_767;
 
 /// Everything that runs in a trial.
@@ -28,7 +28,7 @@ pub struct Trial {
     pub sinks: Sinks,
     /// The books.
     pub ledger: Ledger,
-    /// Chance, from the seed in `DANERELAY_SEED` or a new one.
+    /// Random numbers, from the seed in `DANERELAY_SEED` or a new one.
     pub chance: StdRng,
     name: &'static str,
     load: Load,
@@ -75,7 +75,7 @@ impl Trial {
         within(limit, || self.ledger.acknowledged() >= wanted)
     }
 
-    /// Ends the load, has the living relay deliver what is left, and kills it.
+    /// Ends the load, lets the living relay deliver what is left, and kills it.
     pub fn settle(&mut self) -> Verdict {
         self.settle_within(DRAIN)
     }
@@ -117,8 +117,8 @@ impl Verdict {
         }
     }
 
-    /// Panics unless everything that was acknowledged was delivered, whole, after messages came through at all, and
-    /// no life repeated what it had delivered itself.
+    /// Panics unless messages came through at all, everything acknowledged was delivered whole, and no life repeated what it
+    /// had delivered itself.
     pub fn assert_nothing_lost(&self) {
         let balance = &self.balance;
         assert!(balance.acknowledged > 0, "nothing was acknowledged");

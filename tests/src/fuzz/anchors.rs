@@ -5,7 +5,7 @@ use dns::{AnchorProblem, TrustAnchors};
 const ONE_MORE: &str =
     "\n; one more\n. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
 
-/// A file is used whole or not at all; an error names a line of it; another anchor behind it is one more.
+/// A file is used whole or not at all; an error names one of its lines; appending another anchor adds one.
 pub fn trust_anchors(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     let lines = text.lines().count();

@@ -57,14 +57,14 @@ fn from_wire(wire: &[u8], sizes: u8, limit: u64) {
     let whole = decode(&[wire], limit);
     let pieced = decode(&pieces(wire, sizes), limit);
     assert_eq!(whole.end, pieced.end);
-    // Of two faults in one line either may be met first.
+    // If one line has two faults, either may be found first.
     assert_eq!(whole.fault.is_some(), pieced.fault.is_some());
     assert_eq!(whole.size, pieced.size);
     assert_eq!(whole.eight_bit, pieced.eight_bit);
     if whole.fault.is_none() {
         assert_eq!(whole.content, pieced.content);
     }
-    // DATA's own CRLF stands before the first line.
+    // DATA's own CRLF precedes the first line.
     let behind_data = [b"\r\n", wire].concat();
     let found = behind_data.windows(5).position(|window| window == b"\r\n.\r\n");
     assert_eq!(whole.end, found.map(|start| start + 3));
@@ -92,7 +92,7 @@ fn content_as_expected(stuffed: &[u8], decoded: &Decoded, limit: u64) {
     }
 }
 
-/// What was stuffed decodes to itself; what has a lone line end never leaves.
+/// Stuffed content decodes to itself; content with a lone line end is never sent.
 fn to_wire_and_back(content: &[u8], sizes: u8) {
     let wire = stuff(&[content]);
     assert_eq!(wire, stuff(&pieces(content, sizes)));

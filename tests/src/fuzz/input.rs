@@ -1,9 +1,9 @@
-//! What a fuzzer gives, octets, taken apart into what a target needs.
+//! A fuzzer's octets, split into what a target needs.
 
 /// Ends a [text](Input::text): an octet that no UTF-8 has.
 const TEXT_END: u8 = 0xFF;
 
-/// The octets that are left. Where they are at an end, everything further is zero or empty.
+/// The octets that are left. Once they are used up, everything further is zero or empty.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

@@ -1,6 +1,6 @@
 //! A simple mutator, for compilers without a fuzzer. It sees no coverage, but it always comes along.
 
-/// What the grammars under test hang on.
+/// Tokens that matter to the grammars under test.
 const TOKENS: [&[u8]; 30] = [
     b"\r\n",
     b"\r",

@@ -90,7 +90,7 @@ fn replies(octets: &[u8], wire: &[u8]) {
 }
 
 fn messages(played: &Played, rights: u8) {
-    // Nobody may relay who has no right, and can claim none.
+    // A client without the right to relay, and without a way to get it, relays nothing.
     assert!(rights & 7 != 0 || played.messages.is_empty());
     for (envelope, content) in &played.messages {
         assert!(!envelope.recipients.is_empty());
@@ -104,7 +104,7 @@ fn messages(played: &Played, rights: u8) {
             let line = line.strip_suffix(b"\r").expect(&text);
             assert!(!line.contains(&b'\r') && line.len() <= 998, "{text}");
         }
-        // Whatever the content begins with, it is no more of our field.
+        // Whatever the content begins with does not become part of our field.
         let below = lines.iter().skip(1).find(|line| !line.starts_with(b"\t"));
         assert!(below.is_none_or(|line| !line.starts_with(b" ")), "{text}");
     }

@@ -46,7 +46,7 @@ fn sorted_as_expected(record: &TlsaRecord, fields: [u8; 3]) {
         ([0 | 1, ..], _) => assert_eq!(verdict, Err(Unusable::PkixUsage)),
         (_, 0) => assert!(verdict.is_err()),
         ([_, _, 1], 32) | ([_, _, 2], 64) => assert_eq!(verdict.is_ok(), known),
-        // A whole object is usable if it can be read; `verifier` looks at what then becomes of it.
+        // A whole object is usable if it can be read; `verifier` tests what then becomes of it.
         ([_, _, 0], _) if known => {}
         _ => assert!(verdict.is_err()),
     }

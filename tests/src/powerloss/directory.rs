@@ -1,4 +1,4 @@
-//! The names in a directory: as they are seen, and as they are durable.
+//! The names in a directory: as processes see them, and as they are durable.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -62,7 +62,7 @@ impl Directory {
         }
     }
 
-    /// What is found after a loss of power before the change `horizon`, and is durable then.
+    /// The state found after a loss of power before the change `horizon`; it is durable then.
     pub(super) fn survivor(mut self, horizon: u64) -> Self {
         for change in self.unsynced {
             if change.sequence < horizon {

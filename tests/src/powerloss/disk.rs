@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-/// Removed names after which what nobody can see any more is forgotten.
+/// After so many removals, what nobody can see any more is dropped.
 const SWEEP_EVERY: u64 = 256;
 /// How the names of files end that processes map into their memory: `SQLite`'s index of its log.
 const MAPPED: &str = "-shm";
@@ -74,7 +74,7 @@ impl Disk {
         self.lock().faults.set_off(true);
     }
 
-    /// Gives the power back: only what was synced is there, and some of the rest. Nobody may use the disk meanwhile.
+    /// Restores the power: only what was synced is there, and some of the rest. Nobody may use the disk meanwhile.
     pub fn lose_power(&self, tear: Tear, chance: &mut StdRng) {
         let mut state = self.lock();
         let sequence = state.sequence;
@@ -83,7 +83,7 @@ impl Disk {
         state.faults = Faults::default();
     }
 
-    /// Goes on after [`Disk::cut`] or a [`Trap`] as if the power had never been away.
+    /// Continues after [`Disk::cut`] or a [`Trap`] as if the power had never been lost.
     pub fn go_on(&self) {
         self.lock().faults.set_off(false);
     }

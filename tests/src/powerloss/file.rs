@@ -1,4 +1,4 @@
-//! The content of a file: as it is seen, and as it is durable.
+//! The content of a file: as processes see it, and as it is durable.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -71,8 +71,8 @@ impl File {
         }
     }
 
-    /// A sync that fails: what waited for it is given up, and no later sync brings it to the disk. So does Linux, which
-    /// takes the pages for clean once it has told of the failure.
+    /// A sync that fails: the data waiting for it is given up, and no later sync writes it to the disk. Linux does the same:
+    /// it takes the pages for clean once it has reported the failure.
     pub(super) fn fail_sync(&mut self) {
         self.unsynced.clear();
         self.failed_syncs += 1;
@@ -83,7 +83,7 @@ impl File {
         self.failed_syncs
     }
 
-    /// What is found after a loss of power, and is durable then.
+    /// The state found after a loss of power; it is durable then.
     pub(super) fn survivor(mut self, tear: Tear, chance: &mut StdRng) -> Self {
         let mut kept = || chance.random_bool(tear.kept);
         for change in self.unsynced {

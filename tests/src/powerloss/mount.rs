@@ -90,7 +90,7 @@ impl Drop for Mounted {
             // Whoever was answering as the connection was aborted calls that an error.
             let _ = session.join();
         }
-        // A test that fails already is not to fail for this as well.
+        // A test that is already failing must not fail because of this as well.
         assert!(
             ended || std::thread::panicking(),
             "cannot end the disk: {aborted:?}, {}",

@@ -1,4 +1,4 @@
-//! The modules of a crate and what each uses of the others, as the sources say it.
+//! The modules of a crate, and what each uses of the others, according to the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -82,7 +82,7 @@ impl Modules {
         })
     }
 
-    /// The file that a path leads to, and the name that is meant there.
+    /// The file that a path leads to, and the name it refers to there.
     fn resolve(&self, module: &[String], path: &[String], depth: usize) -> Option<(usize, String)> {
         let mut here: ModulePath = Vec::new();
         let mut rest = path;

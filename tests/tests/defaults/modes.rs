@@ -1,4 +1,4 @@
-//! Each `dns.mode` through a day with its resolver: it comes up late, stops validating, loses all signatures, and is mended.
+//! Each `dns.mode` through a day with its resolver: it comes up late, stops validating, loses all signatures, and is fixed.
 
 use danerelay_tests::arena;
 use danerelay_tests::letter::Letter;
@@ -140,7 +140,7 @@ fn play(directory: &Path, case: &Case) {
         story.relay.command(&["flush", "--all"]);
         story.goes_on(&format!("{resolver:?}-{}", story.letters.len()), mail);
     }
-    // Whatever waited has gone out by now, and what no server may have never left.
+    // Everything that was waiting has been sent by now, and what no server may receive was never sent.
     for letter in &story.letters {
         letter.assert_same(&story.world.back.receive(letter));
     }

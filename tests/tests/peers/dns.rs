@@ -21,8 +21,8 @@ fn a_bogus_domain_waits_by_validating() {
     });
 }
 
-/// Where the resolver is to be believed and shows that it does not validate, its answers are not taken for insecure
-/// ones: all mail waits, and an alarm says why.
+/// If the resolver is to be believed but shows that it does not validate, its answers are not taken for insecure ones: all
+/// mail waits, and an alarm says why.
 #[test]
 fn a_resolver_that_does_not_validate_is_not_believed() {
     arena::run(
@@ -82,7 +82,7 @@ fn a_restart_does_not_believe_it_either() {
     });
 }
 
-/// Where DNSSEC says that an answer is forged, no server is asked at all.
+/// If DNSSEC says that an answer is forged, no server is contacted at all.
 fn a_bogus_domain_waits(directory: &Path, mode: DnsMode) {
     let stage = Stage::set(directory, Cast::both(Make::Exim, mode));
     let before = stage.world.back.connections();

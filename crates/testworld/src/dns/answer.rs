@@ -10,10 +10,10 @@ use super::tree::Tree;
 use super::zone::{Denial, Status, Zone};
 use crate::WorldError;
 
-/// Aliases followed in one answer, as resolvers set a limit too.
+/// The most aliases followed in one answer; resolvers have a limit too.
 const MAX_ALIASES: usize = 12;
 
-/// What a correct validator would think of an answer. Ordered: an answer is as good as its worst hop.
+/// What a correct validator would conclude about an answer. Ordered: an answer is only as good as its worst hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Security {
     Bogus,
@@ -53,7 +53,7 @@ impl Answer {
         Self { code, ..self }
     }
 
-    /// Not what the zone says: bogus to a validator, unless the zone is insecure anyway.
+    /// Differs from the zone's data: bogus to a validator, unless the zone is insecure anyway.
     pub(crate) fn forged(self) -> Self {
         let security = match self.security {
             Security::Secure | Security::Bogus => Security::Bogus,
@@ -63,8 +63,8 @@ impl Answer {
     }
 }
 
-/// Answers from all zones as a recursive resolver would: aliases are followed from zone to zone. A chain without end is given
-/// out as far as it was followed, without an error, as some resolvers do.
+/// Answers from all zones as a recursive resolver would: aliases are followed from zone to zone. An endless chain is
+/// returned as far as it was followed, without an error, as some resolvers do.
 pub(crate) fn respond(tree: &Tree, name: &Name, record_type: RecordType) -> Result<Answer, WorldError> {
     let mut answer = Answer::new();
     let mut name = name.to_lowercase();
@@ -89,7 +89,7 @@ pub(crate) fn respond(tree: &Tree, name: &Name, record_type: RecordType) -> Resu
     Ok(answer)
 }
 
-/// NODATA with no proof but the SOA of some other zone: what a forger can say who owns an unsigned zone.
+/// NODATA whose only proof is the SOA of some other zone: what a forger can say who owns an unsigned zone.
 pub(crate) fn soa_of(tree: &Tree, zone: &Name) -> Result<Answer, WorldError> {
     let zone = tree
         .zone(zone)
@@ -99,8 +99,8 @@ pub(crate) fn soa_of(tree: &Tree, zone: &Name) -> Result<Answer, WorldError> {
     Ok(answer.forged())
 }
 
-/// The wildcard beside `name`, validly signed, given out as if it were the name's own and without the proof that the name
-/// does not exist (RFC 4035 §5.3.4 is what makes a validator refuse it).
+/// The wildcard beside `name`, validly signed, returned as if it were the name's own and without the proof that the name
+/// does not exist (RFC 4035 §5.3.4 makes a validator refuse it).
 pub(crate) fn replay_wildcard(
     tree: &Tree,
     name: &Name,
@@ -213,7 +213,7 @@ impl Hop<'_> {
         Ok(None)
     }
 
-    /// The record set stored at `owner`, given out as that of `name`; none if there is neither the type nor an alias.
+    /// The record set stored at `owner`, returned as that of `name`; `None` if there is neither the type nor an alias.
     fn answered(&self, owner: &Name, name: &Name, answer: &mut Answer) -> Result<Option<Step>, WorldError> {
         let mut step = Step::Done;
         let mut rrset = self.tree.rrset(self.zone, owner, self.record_type)?;
@@ -230,7 +230,7 @@ impl Hop<'_> {
             }
         }
         let mut records = self.signed(rrset)?;
-        // Signed under the wildcard's own name, given out under the name asked for (RFC 4035 §3.1.3.3).
+        // Signed under the wildcard's own name, returned under the name asked for (RFC 4035 §3.1.3.3).
         for record in &mut records {
             record.name = name.clone();
         }

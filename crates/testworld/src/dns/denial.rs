@@ -22,10 +22,10 @@ pub(crate) enum Chain {
     Compact(BTreeMap<Name, Vec<RecordType>>),
 }
 
-/// The type that a name has which does not exist (RFC 9824 §2).
+/// The type listed at a name that does not exist (RFC 9824 §2).
 const NXNAME: u16 = 128;
 
-/// What is to be proved about a name that has no such record.
+/// What must be proved about a name that has no such record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Claim<'a> {
     /// The name exists and does not have the type.
@@ -66,7 +66,7 @@ impl Chain {
         }
     }
 
-    /// Whether a proof of `claim` rests on an opt-out span, under which an unsigned delegation may hide: such an answer is
+    /// Whether a proof of `claim` relies on an opt-out span, in which there may be an unsigned delegation: such an answer is
     /// not authenticated (RFC 5155 §9.2).
     pub(crate) fn is_uncertain(&self, name: &Name, claim: Claim<'_>) -> Result<bool, WorldError> {
         Ok(match (self, claim) {
@@ -86,7 +86,7 @@ impl Chain {
         })
     }
 
-    /// The records that prove `claim` about `name`, unsigned and without repetition.
+    /// The records that prove `claim` about `name`, unsigned and without duplicates.
     pub(crate) fn prove(
         &self,
         zone: &Zone,

@@ -9,14 +9,14 @@ use super::shared::Shared;
 use super::zone::{Algorithm, Bogus, Denial, Keys, Signing, Span, Status, Validity, Zone};
 use crate::WorldError;
 
-/// A zone under description. Nothing happens before [`Domain::add`].
+/// A zone being described. Nothing happens before [`Domain::add`].
 #[must_use = "nothing happens before `add`"]
 pub struct Domain<'a> {
     shared: &'a Shared,
     name: String,
     signing: Signing,
     records: Vec<(String, RecordType, String)>,
-    /// Host and port that a TLSA record is for: the last one named.
+    /// Host and port that a TLSA record is for: the last host named.
     host: Option<(String, u16)>,
     mistake: Option<WorldError>,
 }
@@ -33,7 +33,7 @@ impl<'a> Domain<'a> {
         }
     }
 
-    /// Signed: the default, said for the reader.
+    /// Signed: the default, stated for the reader.
     pub fn signed(self) -> Self {
         self.status(Status::Signed)
     }
@@ -71,7 +71,7 @@ impl<'a> Domain<'a> {
         self
     }
 
-    /// Denying with NSEC3 in place of NSEC.
+    /// Uses NSEC3 instead of NSEC.
     pub fn nsec3(self, iterations: u16, span: Span) -> Self {
         self.denial(Denial::Nsec3 { iterations, span })
     }
@@ -95,7 +95,7 @@ impl<'a> Domain<'a> {
         self.record(&name, RecordType::MX, &rdata).host(host, server)
     }
 
-    /// The address of a host, which following [`Domain::tlsa`] calls are about.
+    /// The address of a host, which the following [`Domain::tlsa`] calls refer to.
     pub fn host(mut self, host: &str, server: SocketAddr) -> Self {
         self.host = Some((host.to_owned(), server.port()));
         let record_type = match server.ip() {
@@ -126,7 +126,7 @@ impl<'a> Domain<'a> {
         self
     }
 
-    /// Puts zone and records into the tree. A zone that exists gets new keys and the state described here.
+    /// Adds zone and records to the tree. An existing zone gets new keys and the state described here.
     pub fn add(self) -> Result<(), WorldError> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);

@@ -15,21 +15,21 @@ pub enum DnsFault {
     NotImp,
     /// No answer at all.
     Silence,
-    /// The right answer, this much later.
+    /// The right answer, delayed by this much.
     Delay(Duration),
-    /// NXDOMAIN in place of NODATA: what broken servers say about an empty non-terminal.
+    /// NXDOMAIN instead of NODATA, as broken servers answer for an empty non-terminal.
     NxDomain,
     /// The answer without RRSIG, NSEC and NSEC3, whatever was asked for.
     StripDnssec,
     /// One bit of each signature is wrong.
     BadSignature,
-    /// The authority section left out: no denial and no proof of a wildcard's right.
+    /// The authority section is left out: no denial, and no proof that a wildcard applies.
     NoProof,
-    /// NOERROR without records, and for authority only the unsigned SOA of this zone of the world.
+    /// NOERROR without records, and with only the unsigned SOA of this zone of the world as authority.
     ForgedNoData(String),
     /// NXDOMAIN in the same manner.
     ForgedNxDomain(String),
-    /// The validly signed records of the wildcard beside the name, given out for the name, although the name exists.
+    /// The validly signed records of the wildcard beside the name, returned for the name although it exists.
     ReplayedWildcard,
     /// Over UDP only the truncation flag; TCP answers properly.
     Truncate,

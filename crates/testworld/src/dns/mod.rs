@@ -1,9 +1,9 @@
 //! A private signed DNS tree behind one loopback name server.
 //!
 //! [`World::start`] gives a signed root and a server that answers for everything below it over UDP and TCP, as an upstream
-//! resolver would. [`World::domain`] adds zones, records are set, replaced and removed at any time (signatures and denials
-//! are made for each answer, so nothing is ever stale), and [`World::break_dns`] makes chosen questions go wrong.
-//! Every question is logged, so that a test can assert that one was never asked.
+//! resolver would. [`World::domain`] adds zones, records can be set, replaced and removed at any time (signatures and
+//! denials are made for each answer, so nothing is ever stale), and [`World::break_dns`] makes chosen questions fail. Every
+//! question is logged, so that a test can assert that one was never asked.
 
 mod answer;
 mod denial;
@@ -35,7 +35,7 @@ use rdata::{parse_name, parse_rdata};
 use shared::Shared;
 use zone::{Signing, Zone};
 
-/// TTL of all records unless [`World::set_ttl`] says otherwise, in seconds: what a test changes is seen soon.
+/// TTL of all records unless [`World::set_ttl`] sets another, in seconds: what a test changes is soon seen.
 pub const DEFAULT_TTL: u32 = 2;
 
 /// A running server over TLS.
@@ -46,7 +46,7 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// Closes all connections, as a server does with those that are idle.
+    /// Closes all connections, as a server does with idle ones.
     pub fn hang_up(&self) {
         self.hang_up.notify_one();
     }
@@ -57,7 +57,7 @@ impl TlsServer {
     }
 }
 
-/// The running tree. Clones share it; its tasks end with the last one.
+/// The running tree. Clones share it; its tasks end when the last one is dropped.
 #[derive(Clone)]
 pub struct World {
     shared: Arc<Shared>,
@@ -78,14 +78,14 @@ impl World {
         Self::serve(shared, ip).await
     }
 
-    /// One more server for the same tree, with the same faults and the same log, on another port of the same address: for
-    /// clients that have several upstreams. It ends with the handle returned.
+    /// Another server for the same tree, with the same faults and the same log, on another port of the same address: for
+    /// clients that have several upstreams. It ends with the returned handle.
     pub async fn another_server(&self) -> Result<Self, WorldError> {
         Self::serve(Arc::clone(&self.shared), self.address.ip()).await
     }
 
-    /// A server for the same tree over TLS (RFC 7858), on a free port of the same address. What other servers are asked in
-    /// clear it is asked there. It ends with the handle returned.
+    /// A server for the same tree over TLS (RFC 7858), on a free port of the same address. It behaves like the clear-text
+    /// servers. It ends with the returned handle.
     pub async fn server_over_tls(&self, identity: &Identity) -> Result<TlsServer, WorldError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -108,7 +108,7 @@ impl World {
         })
     }
 
-    /// How many TLS handshakes were finished.
+    /// How many TLS handshakes were completed.
     pub fn handshakes(&self) -> usize {
         self.shared.handshakes()
     }
@@ -149,7 +149,7 @@ impl World {
         Domain::new(&self.shared, name)
     }
 
-    /// Replaces the record set at a name. Data in presentation form with absolute names, or `\# length hex` for octets as they are.
+    /// Replaces the record set at a name. Data in presentation form with absolute names, or `\# length hex` for raw octets.
     pub fn set(&self, name: &str, record_type: RecordType, rdata: &[&str]) -> Result<(), WorldError> {
         let name = parse_name(name)?;
         let rrset = rdata
@@ -194,7 +194,7 @@ impl World {
         self.shared.state().role = role;
     }
 
-    /// Makes questions go wrong. Where several faults meet one question the latest counts.
+    /// Makes questions fail. If several faults apply to a question, the latest counts.
     pub fn break_dns(&self, questions: &Questions, fault: DnsFault) -> Result<(), WorldError> {
         let scope = Scope::parse(questions)?;
         let mut state = self.shared.state();
@@ -203,7 +203,7 @@ impl World {
         Ok(())
     }
 
-    /// Takes back what [`World::break_dns`] did for the same questions.
+    /// Undoes what [`World::break_dns`] did for the same questions.
     pub fn mend_dns(&self, questions: &Questions) -> Result<(), WorldError> {
         let scope = Scope::parse(questions)?;
         self.shared.state().faults.retain(|(known, _)| *known != scope);

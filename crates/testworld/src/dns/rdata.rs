@@ -1,4 +1,4 @@
-//! Names and record data as one writes them in a zone file.
+//! Names and record data as written in a zone file.
 
 use hickory_proto::rr::rdata::NULL;
 use hickory_proto::rr::{Name, RData, RecordType};

@@ -1,4 +1,4 @@
-//! From a query's octets to the reply's, with the faults on the way.
+//! From the octets of a query to those of the reply, with the faults in between.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Reply {
 }
 
 impl Shared {
-    /// Answers one message; none where silence is right or wanted.
+    /// Answers one message; `None` if there should be no answer, or a fault asks for silence.
     pub(super) fn reply(&self, octets: &[u8], transport: Transport) -> Option<Reply> {
         let query = Message::from_vec(octets).ok()?;
         let question = query.queries.first()?;
@@ -117,7 +117,7 @@ impl Shared {
         answer.unwrap_or_else(|_| Answer::bare(ResponseCode::ServFail))
     }
 
-    /// Header and EDNS as a forwarder gives them, or as a validating resolver does.
+    /// Header and EDNS as sent by a forwarder, or by a validating resolver.
     fn message(&self, query: &Message, answer: Answer) -> Message {
         let mut message = Message::response(query.metadata.id, query.metadata.op_code);
         message.metadata = Metadata::response_from_request(&query.metadata);
@@ -149,7 +149,7 @@ impl Shared {
     }
 }
 
-/// The message in octets, or its truncated form where it does not fit a datagram (RFC 2181 §9).
+/// The message in octets, or its truncated form if it does not fit into a datagram (RFC 2181 §9).
 fn fit(message: &Message, accepted_payload: u16) -> Option<Vec<u8>> {
     let octets = message.to_vec().ok()?;
     if octets.len() <= usize::from(accepted_payload.min(UDP_PAYLOAD)) {
@@ -162,7 +162,7 @@ fn wants_dnssec(query: &Message) -> bool {
     query.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok)
 }
 
-/// Flips one bit of a signature, leaving its length and everything else right.
+/// Flips one bit of a signature, leaving its length and everything else unchanged.
 fn spoil(record: &mut Record) {
     if let RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) = &record.data {
         let mut signature = rrsig.sig().to_vec();

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::shared::{Shared, Transport};
 
-/// A TCP client that says nothing for this long is let go.
+/// A TCP client that sends nothing for this long is disconnected.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// One port, free for UDP and TCP alike.
@@ -45,7 +45,7 @@ pub(crate) async fn serve_udp(shared: Arc<Shared>, socket: UdpSocket) {
         let socket = Arc::clone(&socket);
         let answer = async move {
             reply.wait().await;
-            // A client that is gone needs no answer.
+            // A client that has gone needs no answer.
             let _ = socket.send_to(&reply.octets, peer).await;
         };
         answers.spawn(answer);
@@ -65,7 +65,7 @@ pub(crate) async fn serve_tcp(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-/// Framed as over TCP, behind a handshake (RFC 7858 §3.3).
+/// Framed as over TCP, after a handshake (RFC 7858 §3.3).
 pub(crate) async fn serve_tls(
     shared: Arc<Shared>,
     listener: TcpListener,

@@ -35,7 +35,7 @@ pub struct Query {
 /// What the server pretends to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {
-    /// Hands out data and signatures; validation is the client's work.
+    /// Returns data and signatures; validation is up to the client.
     #[default]
     Forwarder,
     /// A validating resolver: sets AD on secure answers, SERVFAIL with an extended error on bogus ones unless CD is set.

@@ -10,8 +10,8 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use super::zone::{Denial, Zone};
 use crate::WorldError;
 
-/// The records of all zones in one map. Which zone a record belongs to follows from the cuts alone, so zones and records
-/// may be added in any order.
+/// The records of all zones in one map. Which zone a record belongs to follows from the cuts alone, so zones and records may
+/// be added in any order.
 pub(crate) struct Tree {
     zones: BTreeMap<Name, Zone>,
     records: BTreeMap<Name, BTreeMap<RecordType, Vec<RData>>>,
@@ -168,7 +168,7 @@ impl Tree {
             .collect())
     }
 
-    /// What every zone has at its apex without being told.
+    /// What every zone has at its apex by default.
     fn apex_rrset(&self, zone: &Zone, record_type: RecordType) -> Vec<RData> {
         match record_type {
             RecordType::SOA => vec![self.soa(zone)],

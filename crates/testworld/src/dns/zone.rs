@@ -1,4 +1,4 @@
-//! One zone: its keys, how it is signed, and what is wrong with that.
+//! One zone: its keys, how it is signed, and how its signing is broken.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,8 +35,8 @@ pub enum Denial {
         /// Whether unsigned delegations are left out of the chain (RFC 5155 §6).
         span: Span,
     },
-    /// Compact denial (RFC 9824): one NSEC for each answer, made for the name asked about, and NOERROR also where that name does
-    /// not exist. What a wildcard gives is signed as the name's own.
+    /// Compact denial (RFC 9824): one NSEC for each answer, made for the name asked about, and NOERROR even if that name
+    /// does not exist. Records from a wildcard are signed as the name's own.
     Compact,
 }
 
@@ -46,13 +46,14 @@ pub enum Keys {
     /// One that signs everything.
     #[default]
     Combined,
-    /// A key-signing key, which the parent's DS names and which alone signs the key set, and a zone-signing key for all else.
+    /// A key-signing key, which the parent's DS names and which signs only the key set, and a zone-signing key for
+    /// everything else.
     Split,
-    /// The same, and the zone-signing key signs the key set as well.
+    /// The same, but the zone-signing key also signs the key set.
     SplitBothSign,
 }
 
-/// From when to when signatures are good, in seconds from the moment of the answer; what is before it is negative.
+/// When signatures are valid, in seconds from the moment of the answer; negative means earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
     /// The inception.
@@ -101,7 +102,7 @@ pub enum Bogus {
     WrongKey,
     /// The parent's DS belongs to a key that the zone does not have.
     DsMismatch,
-    /// The signatures ran out two days ago, longer than any clock may be wrong.
+    /// The signatures expired two days ago, longer than any tolerated clock error.
     Expired,
     /// The parent has a DS, the zone has no signatures at all.
     NoSignatures,
@@ -115,9 +116,9 @@ pub(crate) struct Zone {
     validity: Validity,
     /// The key that the parent's DS names.
     key: ZoneKey,
-    /// The zone-signing key, where it is another, and whether it signs the key set too.
+    /// The zone-signing key, if it is a different one, and whether it also signs the key set.
     data_key: Option<(ZoneKey, bool)>,
-    /// A key that the zone does not publish, for the ways of being bogus that need one.
+    /// A key that the zone does not publish, for the kinds of bogus zone that need one.
     other_key: ZoneKey,
 }
 
@@ -169,7 +170,7 @@ impl Zone {
         std::iter::once(&self.key.dnskey).chain(other)
     }
 
-    /// The DS that the parent publishes, none for an unsigned zone.
+    /// The DS that the parent publishes; `None` for an unsigned zone.
     pub(crate) fn ds(&self) -> Result<Option<RData>, WorldError> {
         let key = match self.status {
             Status::Unsigned => return Ok(None),
@@ -182,7 +183,7 @@ impl Zone {
         Ok(Some(RData::DNSSEC(DNSSECRData::DS(ds))))
     }
 
-    /// The DS of the key that the zone really has: for the root, the trust anchor.
+    /// The DS of the zone's real key: for the root, the trust anchor.
     pub(crate) fn own_ds(&self) -> Result<DS, WorldError> {
         self.key.ds(&self.apex)
     }

@@ -1,4 +1,4 @@
-//! How a server behaves: what it is called, offers and does wrong.
+//! How a server behaves: its name, what it offers and what it does wrong.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fault::MailFault;
 use super::identity::Identity;
 use crate::WorldError;
 
-/// How a server behaves towards the connections that come from now on.
+/// How a server behaves towards connections from now on.
 #[derive(Clone)]
 pub(super) struct Behaviour {
     pub(super) hostname: String,
@@ -20,7 +20,8 @@ pub(super) struct Behaviour {
 }
 
 impl Behaviour {
-    /// The TLS side; none without an identity. The key is not compared with the certificate, as some faults want.
+    /// The TLS side; `None` without an identity. The key is not compared with the certificate, because some faults need a
+    /// mismatch.
     pub(super) fn tls_config(&self) -> Result<Option<Arc<ServerConfig>>, WorldError> {
         let Some(identity) = &self.identity else {
             return Ok(None);

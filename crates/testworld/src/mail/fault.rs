@@ -31,12 +31,12 @@ pub enum Stage {
     Quit,
 }
 
-/// One way of misbehaving. A server may have several at once; the first that applies counts.
+/// One fault. A server may have several at once; the first that applies counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailFault {
     /// This reply, without line end, in place of the server's own; refused recipients and messages are not kept.
     Reply(Stage, String),
-    /// As [`MailFault::Reply`], for so many times; then the server behaves.
+    /// Like [`MailFault::Reply`], for so many times; then the server behaves normally.
     ReplyTimes(Stage, usize, String),
     /// The connection is closed in place of a reply. At [`Stage::Content`] the message is lost after the final dot.
     Close(Stage),
@@ -69,7 +69,7 @@ pub enum MailFault {
 }
 
 impl MailFault {
-    /// Whether this fault takes the place of the server's reply at this stage.
+    /// Whether this fault replaces the server's reply at this stage.
     pub(super) fn is_at(&self, now: &Stage) -> bool {
         match self {
             Self::Reply(at, _)
@@ -93,7 +93,7 @@ impl MailFault {
 }
 
 impl Stage {
-    /// Whether a fault at this stage is for the dialogue at `now`.
+    /// Whether a fault at this stage applies at the stage `now`.
     fn meets(&self, now: &Self) -> bool {
         match (self, now) {
             (Self::RcptFor(wanted), Self::RcptFor(recipient)) => wanted.eq_ignore_ascii_case(recipient),

@@ -1,4 +1,4 @@
-//! Who a server is: a certificate chain, a private key, and the TLSA records that match them (RFC 6698 §2.1).
+//! A server's identity: a certificate chain, a private key, and the TLSA records that match them (RFC 6698 §2.1).
 
 use aws_lc_rs::digest;
 use rcgen::{
@@ -167,8 +167,8 @@ impl Identity {
         Self::builder(names).self_signed()
     }
 
-    /// This chain with the private key of another identity: what someone has who copied the public chain.
-    /// The keys must be of one kind, or the handshake finds no common scheme.
+    /// This chain with the private key of another identity: what an attacker has who copied the public chain. The keys must
+    /// be of one kind, or the handshake finds no common scheme.
     #[must_use]
     pub fn with_key_of(mut self, other: &Self) -> Self {
         self.key.clone_from(&other.key);
@@ -192,9 +192,9 @@ impl Identity {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
     }
 
-    /// The data of a TLSA record. Usages 0 and 2 speak of the last certificate of the chain, 1 and 3 of the leaf; selector 0
-    /// is the certificate, anything else its public key; matching types 1 and 2 are SHA-256 and SHA-512, anything else
-    /// gives the full data, so that unusable records can be made too.
+    /// The data of a TLSA record. Usages 0 and 2 refer to the last certificate of the chain, 1 and 3 to the leaf; selector 0
+    /// is the certificate, anything else its public key; matching types 1 and 2 are SHA-256 and SHA-512, anything else gives
+    /// the full data, so that unusable records can be made too.
     pub fn tlsa(&self, usage: u8, selector: u8, matching: u8) -> String {
         let anchor = matches!(usage, 0 | 2);
         let certificate = if anchor {

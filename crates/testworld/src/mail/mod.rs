@@ -1,9 +1,9 @@
-//! Receiving SMTP servers that keep what they get and fail as they are told, and the certificates they show.
+//! Receiving SMTP servers that keep what they receive and fail as told, and the certificates that they present.
 //!
-//! [`Receiver::builder`] describes a server, [`Receiver::start`](ReceiverBuilder::start) puts it on a loopback address.
-//! Its faults and its identity may change while it runs; each connection keeps what was in force when it came.
-//! [`Receiver::messages`] is the mail it took responsibility for, [`Receiver::connections`] every command of every
-//! connection, in order, with what was said before and after TLS.
+//! [`Receiver::builder`] describes a server, [`Receiver::start`](ReceiverBuilder::start) starts it on a loopback address.
+//! Its faults and its identity may change while it runs; each connection keeps those in force when it was made.
+//! [`Receiver::messages`] is the mail that it took responsibility for, [`Receiver::connections`] every command of every
+//! connection, in order, showing what was said before and after TLS.
 //!
 //! A relay has one port for all hosts, so receivers of one scene share a port on different addresses:
 //! [`free_port_on`] finds it.

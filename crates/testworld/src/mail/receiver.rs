@@ -1,4 +1,4 @@
-//! The server's outside: how it is set up, changed and looked at.
+//! The server's interface: how it is set up, changed and inspected.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -21,13 +21,13 @@ pub struct ReceiverBuilder {
 }
 
 impl ReceiverBuilder {
-    /// Listens here; 127.0.0.1 and a free port without this.
+    /// The address to listen on; by default 127.0.0.1 and a free port.
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         Self { address, ..self }
     }
 
-    /// Shows this identity; without one, STARTTLS is not offered.
+    /// Presents this identity; without one, STARTTLS is not offered.
     #[must_use]
     pub fn identity(mut self, identity: &Identity) -> Self {
         self.behaviour.identity = Some(identity.clone());
@@ -50,7 +50,7 @@ impl ReceiverBuilder {
 
     /// Listens and serves until the last clone of the handle is dropped.
     pub async fn start(self) -> Result<Receiver, WorldError> {
-        // A key that TLS cannot use is the caller's mistake: say so now.
+        // A key that TLS cannot use is the caller's mistake: report it now.
         self.behaviour.tls_config()?;
         crate::must_be_loopback(self.address.ip())?;
         let listener = TcpListener::bind(self.address).await?;
@@ -107,12 +107,12 @@ impl Receiver {
         self.address
     }
 
-    /// Replaces its faults for the connections to come; an empty list mends it.
+    /// Replaces its faults for later connections; an empty list removes them.
     pub fn set_faults(&self, faults: Vec<MailFault>) {
         self.shared.behaviour().faults = faults;
     }
 
-    /// Replaces its identity for the connections to come.
+    /// Replaces its identity for later connections.
     pub fn set_identity(&self, identity: &Identity) {
         self.shared.behaviour().identity = Some(identity.clone());
     }
@@ -142,7 +142,7 @@ impl Receiver {
             .count()
     }
 
-    /// Waits until it has taken this many messages; false if that did not come within `limit`.
+    /// Waits until it has accepted this many messages; false if that takes longer than `limit`.
     pub async fn wait_for_messages(&self, count: usize, limit: Duration) -> bool {
         let enough = async {
             loop {

@@ -1,4 +1,4 @@
-//! What a server has seen: its connections and messages, as its sessions write them down.
+//! What a server has seen: its connections and messages, as recorded by its sessions.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl Shared {
     }
 }
 
-/// What a session writes down about itself.
+/// What a session records about itself.
 pub(super) struct Recorder {
     shared: Arc<Shared>,
     /// Counted from the start of the server.
@@ -138,7 +138,7 @@ impl Recorder {
         self.shared.news.notify_waiters();
     }
 
-    /// Takes one use of a fault that ends by itself; false if none is left. Other connections take from the same stock.
+    /// Uses up one occurrence of a limited fault; false if none is left. All connections share the same count.
     pub(super) fn use_up(&self, fault: &MailFault) -> bool {
         let mut behaviour = self.shared.behaviour();
         let mut alike = behaviour
@@ -162,7 +162,7 @@ impl Recorder {
     }
 }
 
-/// Whether two such faults are the same but for the count.
+/// Whether two such faults are the same except for the count.
 fn same_countdown(one: &MailFault, other: &MailFault) -> bool {
     match (one, other) {
         (MailFault::ReplyTimes(stage, _, reply), MailFault::ReplyTimes(other_stage, _, other_reply)) => {

@@ -9,10 +9,10 @@ use super::fault::{MailFault, Stage};
 use super::record::{Received, Recorder, TlsSeen};
 use super::wire::{Next, Wire, handshake};
 
-/// Most content taken, in octets, and the SIZE that is announced.
+/// The most content accepted, in octets, and the SIZE that is announced.
 const MAX_CONTENT: usize = 52_428_800;
 
-/// Serves one connection to its end. How it ends is in the record; a broken connection is nothing to report.
+/// Serves one connection to its end. How it ended is in the record; a broken connection is not an error.
 pub(super) async fn run(stream: TcpStream, record: Recorder) {
     let _ = serve(stream, record).await;
 }
@@ -34,7 +34,7 @@ async fn serve(mut stream: TcpStream, mut record: Recorder) -> io::Result<()> {
     if dialogue.converse(tls.is_some()).await? == Next::Close {
         return Ok(());
     }
-    // What the client sent ahead of the handshake goes with the buffer.
+    // Whatever the client sent ahead of the handshake is dropped with the buffer.
     drop(dialogue);
     let Some(config) = tls else { return Ok(()) };
     let Some(stream) = handshake(stream, config, &behaviour).await? else {
@@ -219,7 +219,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
         self.wire.pause(&Stage::Content).await;
         let plan = self.wire.plan(&Stage::Content, "250 2.0.0 Taken");
         let Transaction { from, recipients } = std::mem::take(&mut self.transaction);
-        // Kept before it is said, so that who reads the 250 finds the message.
+        // Stored before replying, so that whoever reads the 250 finds the message.
         if plan.accepts() {
             let (envelope_from, mail_parameters) = from.unwrap_or_default();
             let tls = self.wire.record.tls.as_ref();

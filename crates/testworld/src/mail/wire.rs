@@ -1,6 +1,6 @@
-//! Lines in, replies out, and the faults that sit between: what every command has in common.
+//! Lines in, replies out, and the faults in between: what all commands have in common.
 //!
-//! Line reading is deliberately simple; being strict about a peer's SMTP is not this server's business.
+//! Line reading is deliberately simple; this server does not check a peer's SMTP strictly.
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::record::Recorder;
 
 /// Longest line taken, in octets.
 const MAX_LINE: u64 = 65_536;
-/// A client that says nothing for this long is let go.
+/// A client that sends nothing for this long is disconnected.
 const IDLE: Duration = Duration::from_mins(5);
 
 /// What follows a reply.
