@@ -1,8 +1,8 @@
-//! The fuzz targets in the ordinary run: over their corpora, and over mutations of these.
+//! The fuzz targets as part of the ordinary tests: run over their corpora, and over mutations of these.
 //!
-//! `DANERELAY_FUZZ_SECONDS=60 cargo test -p danerelay-tests --test corpora` looks for that long in each target,
-//! and with `DANERELAY_FUZZ_SEED=7` elsewhere. An input that fails is printed and left in the directory for
-//! temporary files.
+//! `DANERELAY_FUZZ_SECONDS=60 cargo test -p danerelay-tests --test corpora` runs each target for that long, and
+//! `DANERELAY_FUZZ_SEED=7` chooses other mutations. An input that fails is printed and left in the directory for temporary
+//! files.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use rcgen::{
     PKCS_ED25519,
 };
 
-/// Mutations that are tried of each target where no time is set.
+/// How many mutations each target is tried with if no time is set.
 const MUTATIONS: usize = 300;
 /// The most octets of all corpora together: they are part of every clone.
 const ALL_CORPORA: u64 = 200 * 1024;
@@ -53,7 +53,7 @@ fn mutations_of_the_corpora_hold() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// The file of the first mutation that does not hold.
+/// The file of the first mutation that fails.
 fn failing_mutation(name: &str, target: Target, time: Option<Duration>, seed: u64) -> Option<PathBuf> {
     let corpus: Vec<_> = corpus(name).into_iter().map(|(_, octets)| octets).collect();
     let mut chance = Chance::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -119,7 +119,7 @@ fn the_corpora_stay_small() {
     assert!(all <= ALL_CORPORA, "{all} octets");
 }
 
-/// Whether the target lets these octets through; its panic has been printed otherwise.
+/// Whether the target accepts these octets; otherwise its panic has been printed.
 fn holds(target: Target, octets: &[u8]) -> bool {
     catch_unwind(|| target(octets)).is_ok()
 }

@@ -21,7 +21,7 @@ const SAMPLE: &str = "# -----------------\n# DNS problems: dropped queries\n## S
                       Casa.EXAMPLE\ndotted.example.  # since 2019\nb\u{fc}cher.example\nno domain at all\n\
                       last.example\n";
 
-/// The lists of danefail.org themselves: every line of them is understood.
+/// The real lists of danefail.org: every line of them is understood.
 #[test]
 fn the_published_lists_are_read() {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(PUBLISHED);
@@ -44,7 +44,7 @@ fn the_published_lists_are_read() {
     );
 }
 
-/// What is no domain is skipped and named with its line; the rest of the list holds.
+/// What is not a domain is skipped and reported with its line; the rest of the list is used.
 #[test]
 fn a_list_of_the_same_form_is_read() {
     let directory = tempfile::tempdir().unwrap();

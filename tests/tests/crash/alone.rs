@@ -1,4 +1,4 @@
-//! The disk, whatever else the machine does.
+//! The disk is not affected by whatever else the machine does.
 
 use danerelay_tests::powerloss::{Disk, Disks, Mounted, with_disks};
 use danerelay_tests::process::{Daemon, command};
@@ -12,7 +12,7 @@ fn mounted(disks: &Disks) -> (TempDir, Mounted) {
     (place, mounted)
 }
 
-/// Whoever makes a mount namespace elsewhere gets no copy of the mount.
+/// A mount namespace made elsewhere gets no copy of the mount.
 #[test]
 fn nobody_else_has_the_disk() {
     with_disks("alone::nobody_else_has_the_disk", |disks| {
@@ -29,7 +29,7 @@ fn nobody_else_has_the_disk() {
     });
 }
 
-/// Even a namespace that has a copy does not keep the disk from its end.
+/// Even a namespace that has a copy does not keep the disk alive.
 #[test]
 fn a_disk_ends_while_a_copy_of_its_mount_lives() {
     with_disks("alone::a_disk_ends_while_a_copy_of_its_mount_lives", |disks| {

@@ -15,7 +15,7 @@ const FAILURES: u64 = 15;
 const KILLS_AFTER_FAILURES: u64 = 4;
 /// Losses of power on a disk that lies.
 const LIES: u64 = 4;
-/// How long, in milliseconds, until the relay has carried a log over that a failed disk made it keep.
+/// The time, in milliseconds, until the relay has checkpointed a log that it kept because of a failed disk.
 const RENEWAL: u64 = 7000;
 /// How long the relay may take to accept a hundred messages.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -51,8 +51,8 @@ fn cut_under_load(machine: &mut Machine<'_>) {
     verdict.assert_nothing_lost();
 }
 
-/// The disk fails for a while, in any way, and the power is lost meanwhile or soon after; what a failed sync left behind
-/// never reaches the disk.
+/// The disk fails for a while, in any way, and the power is lost during that time or soon after; what a failed sync left
+/// behind never reaches the disk.
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power_of_a_failing_disk() {
     with_machine(
@@ -93,7 +93,7 @@ fn cut_while_the_disk_fails(machine: &mut Machine<'_>) {
     machine.trial.settle().assert_nothing_lost();
 }
 
-/// What a sync that failed left in the memory of the system is found there by the next process, and is not on the disk.
+/// What a failed sync left in the system's memory is found there by the next process, but is not on the disk.
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power_after_a_disk_failed_and_the_relay_was_killed() {
     with_machine(
@@ -128,7 +128,7 @@ fn cut_after_a_kill(machine: &mut Machine<'_>) {
     machine.trial.settle().assert_nothing_lost();
 }
 
-/// A disk that says it has synced contents and has not loses mail, and this is noticed.
+/// A disk that claims to have synced contents but has not loses mail, and this is noticed.
 #[test]
 fn a_disk_that_lies_about_contents_is_found_out() {
     with_machine("cuts::a_disk_that_lies_about_contents_is_found_out", |machine| {
@@ -136,7 +136,7 @@ fn a_disk_that_lies_about_contents_is_found_out() {
     });
 }
 
-/// So does one that lies about names: large contents are in files of their own.
+/// So does a disk that lies about names: large contents are in files of their own.
 #[test]
 fn a_disk_that_lies_about_names_is_found_out() {
     with_machine("cuts::a_disk_that_lies_about_names_is_found_out", |machine| {
@@ -144,12 +144,12 @@ fn a_disk_that_lies_about_names_is_found_out() {
     });
 }
 
-/// Something is lost if these syncs do nothing.
+/// Mail is lost if these syncs do nothing.
 fn assert_lies_lose_mail(machine: &mut Machine<'_>, syncs: &'static [Operation]) {
     for _ in 0..LIES {
         machine.trial.relay.start();
         machine.trial.relay.wait_until_ready();
-        // The directories are there: only what is made from now on is at stake.
+        // The directories already exist: only what is created from now on is at risk.
         machine.disk.inject(Fault {
             operations: syncs,
             nth: 1,

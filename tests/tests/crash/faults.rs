@@ -17,10 +17,10 @@ const WRITES: &[Operation] = &[Operation::Write];
 
 /// How long the disk fails.
 const TROUBLE: Duration = Duration::from_millis(1500);
-/// How long the relay may take until it accepts again: half a minute passes before it reads again what it could not
+/// How long the relay may take until it accepts mail again: it waits half a minute before it reads again what it could not
 /// read, and the clients wait while there is much to deliver.
 const RECOVERY: Duration = Duration::from_mins(1);
-/// Messages or transactions that show that something goes on.
+/// Messages or transactions that show that work goes on.
 const SOME: usize = 20;
 
 /// What the clients must notice.
@@ -39,14 +39,14 @@ enum Deliveries {
     MayStop,
 }
 
-/// What the load must show of a time in which the disk fails.
+/// What must happen under load while the disk fails.
 #[derive(Clone, Copy)]
 struct Expected {
     clients: Clients,
     deliveries: Deliveries,
 }
 
-/// Runs the load through a time in which the disk fails, in the test of this name.
+/// Runs the load while the disk fails and afterwards, in the test of this name.
 fn live_through(test: &'static str, harm: impl Fn(&Disk), clients: Clients, deliveries: Deliveries) {
     with_machine(test, |machine| {
         live(machine, harm, Expected { clients, deliveries });
@@ -91,7 +91,7 @@ fn live(machine: &mut Machine<'_>, harm: impl Fn(&Disk), expected: Expected) {
     assert_eq!(verdict.balance.refused_but_delivered, 0);
 }
 
-/// A relay that can do nothing with its spool ends and says why; afterwards it starts as if nothing had been.
+/// A relay that can do nothing with its spool ends and says why; afterwards it starts as if nothing had happened.
 #[test]
 fn a_spool_that_cannot_be_opened_is_named() {
     with_machine(

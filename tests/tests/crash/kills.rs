@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Kills in an ordinary run; `DANERELAY_KILLS` asks for more.
 const KILLS: u64 = 200;
 
-/// Octets to which the write-ahead log may grow: no life is long enough to carry over what all of them write.
+/// Octets to which the write-ahead log may grow: no life is long enough to checkpoint what all of them write.
 const LOG_LIMIT: u64 = 128 << 20;
 
 #[test]

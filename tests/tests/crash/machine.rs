@@ -11,8 +11,8 @@ pub(crate) struct Machine<'a> {
     mounted: Option<Mounted>,
 }
 
-/// Plays `story` with a machine, the relay not yet started. Where that cannot be done, it says why and does nothing.
-/// `test` is the name of the calling test function.
+/// Runs `story` with a machine whose relay is not yet started. If that is not possible, it says why and does nothing. `test`
+/// is the name of the calling test function.
 pub(crate) fn with_machine(test: &'static str, story: impl FnOnce(&mut Machine<'_>)) {
     with_disks(test, |disks| {
         let mut machine = Machine {
@@ -27,13 +27,13 @@ pub(crate) fn with_machine(test: &'static str, story: impl FnOnce(&mut Machine<'
 }
 
 impl Machine<'_> {
-    /// Takes the power away, now, and gives it back: the relay is dead, and the disk has lost what chance decides.
+    /// Cuts the power now, and restores it: the relay is dead, and the disk has lost what chance decides.
     pub(crate) fn lose_power(&mut self) {
         let tear = Tear::any(&mut self.trial.chance);
         self.lose_power_with(tear);
     }
 
-    /// As [`Machine::lose_power`], with a say in what is lost.
+    /// Like [`Machine::lose_power`], but the caller decides what is lost.
     pub(crate) fn lose_power_with(&mut self, tear: Tear) {
         self.disk.cut();
         self.trial.relay.kill();

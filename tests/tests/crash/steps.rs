@@ -1,4 +1,4 @@
-//! The relay dies at one step after the other of all by which it changes its disk: while it starts, commits, settles.
+//! The relay dies at each of the steps by which it changes its disk, one after the other: at start, commit and settlement.
 
 use crate::machine::{Machine, with_machine};
 use danerelay_tests::crash::trial::{number, within};
@@ -11,7 +11,7 @@ const DEATHS: u64 = 160;
 /// Steps that are taken one by one, for each way to die; the others are chosen from all up to [`LAST`].
 const IN_ORDER: u64 = 12;
 const LAST: u64 = 600;
-/// How long the relay may take to come to its step.
+/// How long the relay may take to reach its step.
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Chance that can be repeated: the same seed gives the same cases.
+//! Repeatable random numbers: the same seed gives the same cases.
 
 /// `SplitMix64`: small, and good enough to choose faults with.
 pub(crate) struct Chance(u64);

@@ -1,4 +1,4 @@
-//! What can be wrong with a certificate, or only unusual.
+//! What can be wrong with a certificate, or merely unusual.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) const NOW: u64 = 1_790_000_000;
 /// The TLSA base domain of most cases.
 pub(crate) const HOST: &str = "mx1.example.com";
 
-/// One departure from an ordinary certificate. Some are allowed.
+/// One deviation from an ordinary certificate. Some are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Expired,

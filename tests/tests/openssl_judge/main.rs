@@ -47,7 +47,7 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// The cases of this seed, each by a chance of its own, so that one can be made again without the others.
+/// The cases of this seed, each with its own random numbers, so that one can be made again without the others.
 fn cases(count: u64) -> impl Iterator<Item = (String, Case)> {
     let seed = setting("DANERELAY_JUDGE_SEED", SEED);
     let keys = factory::keys();
@@ -91,8 +91,8 @@ fn random_cases() {
     check_balance(&tally);
 }
 
-/// The cases must be worth asking about: neither side always says the same, and reasons agree where both had to look at
-/// the same anchor.
+/// The cases must be meaningful: neither side always says the same, and the reasons agree if both had to look at the same
+/// anchor.
 fn check_balance(tally: &BTreeMap<Comparison, usize>) {
     let count = |wanted: &dyn Fn(&Comparison) -> bool| -> usize {
         tally
@@ -108,7 +108,7 @@ fn check_balance(tally: &BTreeMap<Comparison, usize>) {
     for part in [by_anchor, by_leaf, refused] {
         assert!(part * 10 > all, "{part} of {all}");
     }
-    // OpenSSL says "no match" of every path that reaches no anchor, whatever else is wrong with it.
+    // OpenSSL says "no match" for every path that reaches no anchor, whatever else is wrong with it.
     let at_anchor =
         |kind: &Comparison| matches!(kind, Comparison::Refused(theirs, _) if *theirs != Class::NoMatch);
     let alike = |kind: &Comparison| matches!(kind, Comparison::Refused(theirs, ours) if theirs == ours);

@@ -1,4 +1,4 @@
-//! An anchor published as `2 0 0`, with one octet changed after another.
+//! An anchor published as `2 0 0`, with each of its octets changed in turn.
 
 use std::ops::Range;
 

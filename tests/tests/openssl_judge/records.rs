@@ -25,7 +25,7 @@ pub(crate) fn some(chance: &mut Chance, pki: &Pki<'_>) -> Vec<TlsaRecord> {
 fn one(chance: &mut Chance, pki: &Pki<'_>) -> TlsaRecord {
     let usage = chance.weighted(&USAGES);
     let (selector, matching) = (chance.weighted(&SELECTORS), chance.weighted(&MATCHING));
-    // What an unknown selector or matching type would have as data, nobody knows.
+    // Nobody knows what the data for an unknown selector or matching type would be.
     let certificate = about(chance, pki, usage);
     let mut record = certificate.record(usage, selector % 2, matching % 3);
     if chance.percent(18) {

@@ -1,4 +1,4 @@
-//! One random case: a small PKI, what its server sends of it, and the names that it is asked for.
+//! One random case: a small PKI, what its server sends of it, and the names that are asked for.
 
 use rcgen::{DistinguishedName, DnType, DnValue, KeyPair};
 use rustls::pki_types::CertificateDer;

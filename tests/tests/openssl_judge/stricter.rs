@@ -1,4 +1,4 @@
-//! Each reason for which this crate refuses what OpenSSL accepts, on a case made for it.
+//! Each reason why this crate refuses what OpenSSL accepts, with a case made for it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ fn authority(name: &str, fault: Fault) -> Draft {
     fault.apply(Draft::authority(name))
 }
 
-/// Every reason with its case, and what this crate says.
+/// Every reason with its case, and this crate's verdict.
 fn shown(keys: &[KeyPair], reason: Stricter) -> (Question, Untrusted) {
     let root = Draft::authority("root").self_signed(&keys[0]);
     match reason {

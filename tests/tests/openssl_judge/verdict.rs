@@ -1,4 +1,4 @@
-//! The two verdicts beside each other.
+//! Comparison of the two verdicts.
 //!
 //! Where both refuse, their reasons may differ, because a case can have several faults and each side stops at the first
 //! that it meets.
@@ -31,7 +31,7 @@ pub(crate) enum Comparison {
     NothingUsable,
     /// Both refuse: OpenSSL for the first reason, this crate for the second.
     Refused(Class, Class),
-    /// Only OpenSSL verifies, or only OpenSSL takes a record for useless.
+    /// Only OpenSSL verifies, or only OpenSSL considers a record unusable.
     Stricter(Stricter),
     /// OpenSSL went one way from the leaf and failed there; this crate found another. OpenSSL verifies it too when only
     /// the certificates of that way are sent.
@@ -87,7 +87,7 @@ pub(crate) enum Stricter {
     NonsenseInFullData,
 }
 
-/// Reasons, as far apart as the log tells them apart.
+/// Reasons, as finely as the log distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     NoMatch,
@@ -112,7 +112,7 @@ pub(crate) fn ours(question: &Question) -> Ours {
     }
 }
 
-/// Compares, and says in words what must not be.
+/// Compares, and describes a result that must not occur.
 pub(crate) fn compare(
     judge: &mut Judge,
     case: &Case,

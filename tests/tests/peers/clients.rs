@@ -30,7 +30,7 @@ fn strangers_may_not_relay() {
     });
 }
 
-/// swaks, which speaks for itself and no queue, hands over a message that arrives whole.
+/// swaks, an SMTP client without a queue, hands over a message that arrives whole.
 #[test]
 fn swaks_may_relay() {
     arena::run("clients::swaks_may_relay", |directory| {

@@ -10,7 +10,7 @@ use danerelay_tests::wait;
 use danerelay_tests::world::{AUTHORITY, GOOD, WRONG, World};
 use std::path::Path;
 
-/// The world itself is sound: Postfix's own DANE client finds in it what the relay is to find.
+/// The test world itself is sound: Postfix's own DANE client gets the results that the relay should get.
 #[test]
 fn postfix_agrees_about_the_world() {
     arena::run("judges::postfix_agrees_about_the_world", |directory| {

@@ -1,4 +1,4 @@
-//! The relay between real programs. The library's tour shows how they stand to each other.
+//! The relay between real programs. The library's tour shows how they are connected.
 //!
 //! 1. [`judges`]: Postfix's own DANE client and OpenSSL find in this small internet what the relay is to find.
 //! 2. [`secured`]: destinations with TLSA records, right and wrong, with each make of server on each side.

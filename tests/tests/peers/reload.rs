@@ -4,7 +4,7 @@ use danerelay_tests::relay::DnsMode;
 use danerelay_tests::stage::{Cast, Stage, letter_to};
 use danerelay_tests::world::WRONG;
 
-/// A list that is shortened takes effect on the next attempt for a message that waits already.
+/// A shortened list takes effect at the next attempt for a message that is already waiting.
 #[test]
 fn a_changed_list_takes_effect_on_sighup() {
     arena::run("reload::a_changed_list_takes_effect_on_sighup", |directory| {
@@ -35,7 +35,7 @@ fn a_changed_list_takes_effect_on_sighup() {
     });
 }
 
-/// A policy that is wrong is refused whole, with the place of the fault, and the old one holds.
+/// An invalid policy is refused as a whole, with the place of the fault, and the old one stays in force.
 #[test]
 fn a_broken_policy_is_refused_on_sighup() {
     arena::run("reload::a_broken_policy_is_refused_on_sighup", |directory| {

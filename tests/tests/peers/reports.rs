@@ -33,7 +33,7 @@ fn a_refusal_by_exim_is_reported() {
     });
 }
 
-/// The sender is told who refused what, in the server's words, and gets its own name of the message back.
+/// The sender is told who refused what, in the server's words, and gets back its own name for the message.
 fn a_refusal_is_reported(directory: &Path, cast: Cast) {
     let stage = Stage::set(directory, cast);
     let letter = Letter::new("refused-letter", &format!("bob@{REFUSED}"));

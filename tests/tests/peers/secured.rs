@@ -103,7 +103,7 @@ fn good_records_verify(directory: &Path, cast: Cast) {
     }
 }
 
-/// A wrong record holds the message up, shows nothing of it to the server, and loses nothing.
+/// A wrong record holds up the message, reveals nothing of it to the server, and loses nothing.
 fn a_wrong_record_is_mended(directory: &Path, cast: Cast) {
     let mut stage = Stage::set(directory, cast);
     let letter = letter_to(WRONG);
@@ -127,7 +127,7 @@ fn a_wrong_record_is_mended(directory: &Path, cast: Cast) {
     let mended = stage.world.certificates.end_entity.clone();
     stage.world.publish(WRONG, &mended);
     letter.assert_same(&stage.world.back.receive(&letter));
-    // Else its silence above meant nothing.
+    // Otherwise its silence above would mean nothing.
     assert!(stage.world.back.has_seen_mail(), "{}", stage.world.back.log());
     let line = stage.relay.delivery(&letter.recipient, "sent");
     assert_eq!(line.get("dane"), "Verify (Secure TLSA RRs found)");

@@ -19,7 +19,7 @@ fn weaker_domains_by_validating() {
     });
 }
 
-/// What DANE does not protect arrives too, and the log does not claim more than is true.
+/// Mail that DANE does not protect arrives too, and the log does not claim more than is true.
 fn weaker_domains(directory: &Path, cast: Cast) {
     let stage = Stage::set(directory, cast);
     let expected = [

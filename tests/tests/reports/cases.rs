@@ -83,7 +83,7 @@ pub(crate) fn expired() -> RecipientReport {
     }
 }
 
-/// No server was reached, for the domain's records cannot be had.
+/// No server was reached, because the domain's records could not be looked up.
 pub(crate) fn delayed() -> RecipientReport {
     RecipientReport {
         address: mailbox("\"d d\"@example.info"),

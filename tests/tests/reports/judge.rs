@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::cases::{INTERNATIONAL, PLAIN, built, delayed, mailbox, refused, refused_international, report};
 
-/// The way on which a report is to travel.
+/// The kind of way that a report is to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     SevenBit,
     Smtputf8,
 }
 
-/// What was found in a sound report; `Err` says what is wrong with another.
+/// What was found in a valid report; `Err` says what is wrong with an invalid one.
 pub(crate) fn judge(content: &[u8], way: Way) -> Result<Value, String> {
     let way = match way {
         Way::SevenBit => "7bit",
@@ -36,7 +36,7 @@ pub(crate) fn judge(content: &[u8], way: Way) -> Result<Value, String> {
     }
 }
 
-/// As [`judge`], and the report must be sound.
+/// Like [`judge`], but the report must be valid.
 pub(crate) fn sound(content: &[u8], way: Way) -> Value {
     judge(content, way).unwrap_or_else(|wrong| panic!("{wrong}\n{}", String::from_utf8_lossy(content)))
 }
