@@ -7,12 +7,12 @@
 //! * [`start`]: what is checked before anything is accepted. [`opened`]: the parts of an open spool that all callers use.
 //! * [`writer`]: the one thread that writes, in groups, and a second thread for work that nothing waits for.
 //! * [`shared`]: what the writer and the callers share.
-//! * [`reading`]: connections that only read, and what was just accepted.
-//! * [`log`]: `SQLite`'s log, and how it is carried over into the database.
-//! * [`sql`]: the tables, and every statement.
+//! * [`reading`]: read-only connections, and the messages just accepted.
+//! * [`log`]: `SQLite`'s write-ahead log, and how it is copied into the database.
+//! * [`sql`]: the tables, and all statements.
 //! * [`disk`]: the files beside the database.
-//! * [`options`]: what may be set. [`error`]: what can go wrong. [`steps`]: where a process can die and a write can fail.
-//!   [`telling`]: what the log is told.
+//! * [`options`]: what can be configured. [`error`]: what can go wrong. [`steps`]: where a process can die and a write can
+//!   fail. [`telling`]: how events reach the log.
 
 mod disk;
 mod error;

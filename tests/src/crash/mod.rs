@@ -1,4 +1,4 @@
-//! The relay under load, while it is killed, its power is cut, or its disk fails.
+//! The relay under load while it is killed, its power is cut, or its disk fails.
 //!
 //! ```text
 //!  clients ──► danerelay, killed and started again ──► two sinks, one for each domain

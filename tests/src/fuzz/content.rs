@@ -6,8 +6,8 @@ use smtp::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding, LongLines};
 
 use super::input::{Input, pieces};
 
-/// The first octet says in which pieces the rest comes, the second how large the content may be. The rest is read
-/// twice: as what stands on the wire, and as content to be put there.
+/// The first octet says how the rest is split into pieces, the second how large the content may be. The rest is read twice:
+/// as data on the wire, and as content to be sent.
 pub fn smtp_data(octets: &[u8]) {
     let mut input = Input::new(octets);
     let sizes = input.octet();

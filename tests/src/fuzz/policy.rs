@@ -12,8 +12,8 @@ use policy::{Policy, PolicyError, Sources, Text, Warning};
 
 const TODAY: Date = date(2026, 11, 22);
 
-/// A file that is refused says where and why in one line each; one that compiles has an answer for every
-/// destination, and nothing but an exception takes back what a strict list demands.
+/// A refused file says where and why in one line per error; one that compiles has an answer for every destination, and only
+/// an exception can undo what a strict list demands.
 pub fn policy_file(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     let lines = text.lines().count() + 1;

@@ -8,8 +8,8 @@ use smtp::{Extensions, Reply, ReplyError, ReplyParser};
 use super::input::{Input, pieces};
 use super::record::{Field, Fields};
 
-/// The first octet says in which pieces the rest comes: that must make no difference. A reply is bounded, one
-/// line in the log, and parses to itself when it is sent once more.
+/// The first octet says how the rest is split into pieces, which must make no difference. A reply is bounded, is one line in
+/// the log, and parses to itself when it is sent again.
 pub fn smtp_reply(octets: &[u8]) {
     let mut input = Input::new(octets);
     let sizes = input.octet();

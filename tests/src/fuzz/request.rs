@@ -9,8 +9,8 @@ use smtp::{Attribute, Attributes, Auth, ForwardPath, Line, LineReader, MailFrom,
 
 use super::input::{Input, pieces};
 
-/// The first octet says in which pieces the rest comes: that must make no difference. A command parses to the same
-/// when it is written once more, and a refusal is one reply.
+/// The first octet says how the rest is split into pieces, which must make no difference. A command parses to the same when
+/// it is written again, and a refusal is one reply.
 pub fn smtp_request(octets: &[u8]) {
     let mut input = Input::new(octets);
     let sizes = input.octet();

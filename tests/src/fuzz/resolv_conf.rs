@@ -2,7 +2,8 @@
 
 use dns::resolv_conf::ResolvConf;
 
-/// Whatever stands in it, what concerns us is found beside it, and what is told of the rest is short and printable.
+/// Whatever else it contains, the entries that concern us are found, and what is reported about the rest is short and
+/// printable.
 pub fn resolv_conf(octets: &[u8]) {
     let read = ResolvConf::parse(octets);
     assert!(read.name_servers.len() <= 3);
@@ -28,7 +29,7 @@ pub fn resolv_conf(octets: &[u8]) {
     assert!(more.trust_ad);
     assert!(more.name_servers.starts_with(&read.name_servers));
     assert_eq!(more.name_servers.len(), (read.name_servers.len() + 1).min(3));
-    // And neither do lines that nobody knows.
+    // Nor do unknown lines.
     let junk = ResolvConf::parse(&[b"frobnicate \xff\n", octets].concat());
     assert_eq!(
         (&junk.name_servers, junk.trust_ad),
