@@ -1,4 +1,4 @@
-//! From the policy file as written to the policy in force.
+//! Compiles the policy file, as written, into the policy in force.
 
 use std::io;
 use std::path::Path;
@@ -18,23 +18,23 @@ use crate::schema::{self, ExceptionsFile, PolicyFile};
 use crate::settings::MtaStsMode;
 use crate::warning::{Remark, Warning};
 
-/// On this port a server speaks TLS from the first octet (RFC 8314 §3.3), which deliveries cannot yet.
+/// On this port servers speak TLS from the first octet (RFC 8314 §3.3), which deliveries do not support yet.
 const IMPLICIT_TLS: u16 = 465;
 
-/// What a policy is made of. The caller reads the files: this crate touches no disk itself.
+/// What a policy is compiled from. The caller reads the files: this crate never accesses the disk itself.
 pub struct Sources<'a> {
     /// The policy file.
     pub policy: Text<'a>,
-    /// The exceptions that commands have added: `[[exception]]` tables only.
+    /// The exceptions added by commands: `[[exception]]` tables only.
     pub added: Option<Text<'a>>,
-    /// Reads a list; a relative path is made relative to the policy file first.
+    /// Reads a list; the caller resolves a relative path against the policy file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// The day on which exceptions are to be of use; the policy itself holds on every day.
+    /// The day on which exceptions must be of use; the compiled policy itself can be asked about any day.
     pub today: Date,
 }
 
 impl Policy {
-    /// Makes a policy of a policy file. All of its errors are reported together.
+    /// Compiles a policy file into a policy. All errors are reported together.
     pub fn compile(sources: &Sources<'_>) -> Result<(Self, Vec<Warning>), PolicyError> {
         compile(sources)
     }
@@ -94,7 +94,7 @@ fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
     }
 }
 
-/// MTA-STS is not available yet: what would raise security is refused, the rest accepted with a warning.
+/// MTA-STS is not available yet: settings that would raise security are refused, the others accepted with a warning.
 fn mta_sts(written: Option<&Spanned<MtaStsMode>>, notes: &mut Notes<'_>) -> Option<MtaStsMode> {
     let written = written?;
     let mode = *written.get_ref();
@@ -107,7 +107,7 @@ fn mta_sts(written: Option<&Spanned<MtaStsMode>>, notes: &mut Notes<'_>) -> Opti
     Some(mode)
 }
 
-/// Waivers are not honoured yet: a relay told to ignore them does, one told to honour them is stricter than that.
+/// Waivers are not honoured yet: a relay told to ignore them does so, one told to honour them is stricter than asked.
 fn waiver(written: Option<&Spanned<bool>>, notes: &mut Notes<'_>) -> Option<bool> {
     let written = written?;
     if *written.get_ref() {
@@ -170,7 +170,7 @@ fn limits_of_hosts(written: &[Spanned<schema::MxRule>], notes: &mut Notes<'_>) {
     }
 }
 
-/// Limits by destination and by host are not available yet, and do not touch security.
+/// Limits by destination and by host are not available yet; they do not affect security.
 fn limits<T>(connections: Option<&Spanned<T>>, per_minute: Option<&Spanned<T>>, notes: &mut Notes<'_>) {
     for (key, written) in [("connections", connections), ("messages_per_minute", per_minute)] {
         if let Some(written) = written {

@@ -1,4 +1,4 @@
-//! Adds the exceptions that a policy file has, and remarks on those that do nothing.
+//! Adds the exceptions of a policy file, and warns about those that have no effect.
 
 use jiff::civil::Date;
 use mail::Domain;
@@ -13,7 +13,7 @@ use crate::schema::Exception;
 use crate::settings::{DaneMode, ExceptionEntry};
 use crate::warning::Remark;
 
-/// Adds an exception behind those that the policy has; its rules and lists are there already.
+/// Adds an exception after those the policy already has; the policy's rules and lists are already complete.
 pub(crate) fn add(written: &Spanned<Exception>, to: &mut Policy, today: Date, notes: &mut Notes<'_>) {
     let span = written.span();
     let exception = written.get_ref();
@@ -68,7 +68,7 @@ pub(crate) fn add(written: &Spanned<Exception>, to: &mut Policy, today: Date, no
     }
 }
 
-/// What the exception is about, and whether that are receiving hosts.
+/// The names the exception applies to, and whether they are receiving hosts.
 fn subject(exception: &Exception) -> Option<(&Pattern, bool)> {
     match (&exception.domain, &exception.mx) {
         (Some(domain), None) => Some((domain.get_ref(), false)),
@@ -77,7 +77,7 @@ fn subject(exception: &Exception) -> Option<(&Pattern, bool)> {
     }
 }
 
-/// Why an exception by destination changes nothing today.
+/// Why an exception by destination has no effect today.
 fn idle_for_domain(
     pattern: &Pattern,
     exception: &DaneException,
@@ -89,7 +89,7 @@ fn idle_for_domain(
     }
     let name = match pattern {
         Pattern::Exactly(name) => name.clone(),
-        // One that no more specific rule is about.
+        // A name that no more specific rule matches.
         Pattern::Below(parent) => Domain::parse(&format!("_.{parent}")).ok()?,
     };
     let (mode, by) = policy.mode_by_rules_and_lists(&name);
@@ -101,7 +101,7 @@ fn idle_for_domain(
     }
 }
 
-/// The same for an exception by receiving host, as far as it can be told without knowing who is served there.
+/// The same for an exception by receiving host, as far as can be told without knowing which domains use the host.
 fn idle_for_mx(pattern: &Pattern, exception: &DaneException, policy: &Policy, today: Date) -> Option<Remark> {
     exception
         .shadowed(policy.exceptions.same_mx(pattern), today)

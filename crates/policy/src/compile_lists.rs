@@ -1,4 +1,4 @@
-//! Loads the lists that a policy file names, and remarks on where they contradict each other or the rules.
+//! Loads the lists that a policy file names, and warns where they contradict each other or the rules.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use crate::schema::{DomainRule, List, ListKind};
 use crate::settings::DaneMode;
 use crate::warning::{Remark, Warning};
 
-/// More names that stay strict against one list than this are counted, not named.
+/// At most this many names that stay strict despite one list are named; the rest are only counted.
 const NAMES_SHOWN: usize = 20;
 
-/// Loads all lists, strict ones first, then soft-fail, then danefail: the order in which they are asked.
+/// Loads all lists, strict ones first, then soft-fail, then danefail: the order in which they are consulted.
 pub(crate) fn load(
     written: &[Spanned<List>],
     directory: &Path,
@@ -96,7 +96,7 @@ fn load_file(
     })
 }
 
-/// What an entry means; a danefail entry by itself: no DANE.
+/// The mode that an entry stands for; for danefail, unless the list says otherwise: no DANE.
 fn meaning(list: &List) -> DaneMode {
     match list.kind {
         ListKind::Strict => DaneMode::Strict,
@@ -108,7 +108,7 @@ fn meaning(list: &List) -> DaneMode {
     }
 }
 
-/// Lists by URL are not available yet: without a strict one security would be lower, without another it is not.
+/// Lists by URL are not available yet: without a strict list security would be lower, without any other it is not.
 fn check_url(list: &List, url: &Spanned<String>, notes: &mut Notes<'_>) {
     if !url.get_ref().starts_with("https://") {
         notes.refuse(&url.span(), &Mistake::NotHttps);
@@ -139,7 +139,7 @@ fn remark_on_lines(path: &Path, bad: BadLines, notes: &mut Notes<'_>) {
     }
 }
 
-/// Remarks on lists and rules that take back what is strict; it stays strict.
+/// Warns about lists and rules that would weaken what is strict; it stays strict.
 pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut Notes<'_>) {
     let (strict, weaker): (Vec<_>, Vec<_>) = policy
         .lists
@@ -172,7 +172,7 @@ pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut
     }
 }
 
-/// Names the names that are on both lists, at their place on the strict one.
+/// Warns about each name that is on both lists, at its line in the strict one.
 fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
     let kind = weaker.kind;
     let list = weaker.names.source();
@@ -221,7 +221,7 @@ fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut N
     }
 }
 
-/// A rule that makes strict what a weaker list has.
+/// A rule that makes a name strict although a weaker list has it.
 fn remark_on_strict_rule(weaker: &LoadedList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
     if rule.get_ref().dane != Some(DaneMode::Strict) {
         return;

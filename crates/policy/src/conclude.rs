@@ -1,9 +1,10 @@
-//! What becomes of a message when every host has failed.
+//! What happens to a message when every host has failed.
 
 use crate::failure::{Failure, Finality};
 
-/// Draws the conclusion from the failures of all hosts, in the order in which they happened: permanent only if all
-/// of them are; else the last security cause speaks for them, and without one the last transient cause.
+/// Picks the failure that speaks for the message from those of all hosts, in the order in which they happened. The
+/// result is permanent only if all of them are; otherwise it is the last security failure, or if there is none the last
+/// transient one.
 ///
 /// `None` if there are no failures.
 pub fn conclude<F: AsRef<Failure>>(failures: impl IntoIterator<Item = F>) -> Option<F> {
@@ -22,7 +23,7 @@ impl AsRef<Failure> for Failure {
     }
 }
 
-/// Which cause speaks for the message.
+/// How strongly a cause counts: the heaviest speaks for the message.
 fn weight(finality: Finality) -> u8 {
     match finality {
         Finality::Permanent => 0,

@@ -1,8 +1,8 @@
 //! The decision: from facts to what each connection must achieve, before the first connection.
 //!
 //! [`decide`] is pure and total. It has two halves: [`decide`] itself for the destination (rows D1 to D11) and
-//! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). Their whole table stands in
-//! `tests/golden/decision.txt`, one line a case.
+//! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). The whole table is in `tests/golden/decision.txt`, one
+//! line per case.
 
 use mail::cause::{Cause, Demand, Lookup, NoWay};
 use mail::{DaneVerdict, LookupFailure, Security, SkipReason};
@@ -18,9 +18,9 @@ use crate::settings::{DaneMode, InsecureMx, ModeSource, TlsFloor};
 pub enum Decision<H = Host> {
     /// Try the hosts in order, each as decided.
     Try(Vec<Candidate<H>>),
-    /// Every host is passed over for good; the failure speaks for all of them.
+    /// Every host must be skipped for good; the failure speaks for all of them.
     PassOver(Failure, Vec<Candidate<H>>),
-    /// The destination itself is the obstacle, whatever its hosts are like.
+    /// The destination itself is the problem, whatever its hosts are like.
     Stop(Failure, Vec<H>),
 }
 
@@ -38,8 +38,8 @@ pub struct Candidate<H = Host> {
 pub struct HostDecision {
     /// The first round.
     pub action: Action,
-    /// The second round, entered only when no host took the message: the requirement that this host would have
-    /// with `dane = "off"`, where the mode is `soft-fail` and DANE may have been what stood in the way.
+    /// The second round, used only if no host took the message: the requirement that this host would have with `dane =
+    /// "off"`, if the mode is `soft-fail` and DANE may have been the obstacle.
     pub soft_fail: Option<Requirement>,
 }
 
@@ -50,7 +50,7 @@ pub enum Action {
     Connect {
         /// What the connection must achieve.
         requirement: Requirement,
-        /// What the log says when it did.
+        /// What the log says once the requirement is met.
         verdict: DaneVerdict,
     },
     /// Never connect (RFC 7672 §2.1.2).
@@ -76,8 +76,8 @@ impl From<Security> for Named {
 }
 
 impl<H> Decision<H> {
-    /// The hosts in the order of the facts, each with what is decided about it, unless the destination itself is the
-    /// obstacle.
+    /// The hosts in the order of the facts, each with the decision about it; no decision if the destination itself is
+    /// the problem.
     pub fn hosts(&self) -> impl Iterator<Item = (&H, Option<&HostDecision>)> {
         let (candidates, untried) = match self {
             Self::Try(candidates) | Self::PassOver(_, candidates) => (candidates.as_slice(), [].as_slice()),
@@ -87,7 +87,7 @@ impl<H> Decision<H> {
         decided.chain(untried.iter().map(|host| (host, None)))
     }
 
-    /// Why there is nobody to connect to, if that is so.
+    /// Why there is no host to connect to, if there is none.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Try(_) => None,
@@ -136,7 +136,7 @@ fn stop<H>(cause: Cause) -> Decision<H> {
     Decision::Stop(cause.into(), Vec::new())
 }
 
-/// D3 and D4 end a message, under `strict` only where the answer is secure: a forged one must not bounce mail.
+/// D3 and D4 end a message; under `strict` only if the answer is secure, because a forged answer must not bounce mail.
 fn stop_for_good<H>(cause: Cause, security: Security, strict: bool) -> Decision<H> {
     if strict && security == Security::Insecure {
         stop(Cause::Policy(Demand::InsecureMx))
@@ -145,7 +145,7 @@ fn stop_for_good<H>(cause: Cause, security: Security, strict: bool) -> Decision<
     }
 }
 
-/// Each host by itself. Where none of them may ever be connected to, that is the end.
+/// Decides for each host separately. If no host may ever be connected to, the destination fails.
 fn each<H: AsRef<Host>>(wanted: &Wanted, named: Named, hosts: Vec<H>) -> Decision<H> {
     let candidates = hosts.into_iter().map(|host| Candidate {
         decision: decide_host(wanted, named, host.as_ref()),
@@ -190,7 +190,7 @@ pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
     }
 }
 
-/// What holds for one host besides its own findings.
+/// What applies to one host besides its own findings.
 struct Rules<'a> {
     mode: DaneMode,
     source: &'a ModeSource,
@@ -235,7 +235,8 @@ impl Rules<'_> {
                 action: Action::PassOver(Cause::Dns(Lookup::Tlsa, failure.clone()).into()),
                 soft_fail: self.soft_fail(),
             },
-            // A host that was not asked about cannot be one without records: that would be a downgrade.
+            // A host whose TLSA records were not looked up must not count as one without records: that would be a
+            // downgrade.
             Tlsa::NotAsked => HostDecision {
                 action: Action::PassOver(
                     Cause::Dns(Lookup::Tlsa, LookupFailure::Indeterminate.into()).into(),
@@ -279,7 +280,7 @@ impl Rules<'_> {
         }
     }
 
-    /// DANE's requirement, and an enforced MTA-STS policy's in addition.
+    /// DANE's requirement, plus that of an enforced MTA-STS policy.
     fn apply(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
         let requirement = match (self.mta_sts, requirement) {
             (Some(MtaSts::EnforceMismatch), _) => return pass_over(Cause::Policy(Demand::MtaStsMismatch)),
@@ -295,7 +296,7 @@ impl Rules<'_> {
         self.apply_alone(requirement, verdict)
     }
 
-    /// DANE does not apply: an enforced MTA-STS policy decides, else the floor.
+    /// DANE does not apply: an enforced MTA-STS policy decides, otherwise the floor.
     fn without_dane(&self, reason: SkipReason) -> HostDecision {
         match self.off_requirement() {
             Some(requirement) => HostDecision {
@@ -341,7 +342,7 @@ fn pass_over(cause: Cause) -> HostDecision {
     }
 }
 
-/// Why DANE is off, from where it was switched off.
+/// The reason logged for DANE being off, according to what switched it off.
 fn skip_reason(source: &ModeSource) -> SkipReason {
     match source {
         ModeSource::Danefail { source, line } => SkipReason::Danefail {

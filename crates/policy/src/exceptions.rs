@@ -15,7 +15,7 @@ pub(crate) struct DaneException {
 }
 
 impl DaneException {
-    /// The first of those before it, about the very same names, that holds wherever this one could.
+    /// The first earlier exception for the very same names that applies whenever this one could.
     pub(crate) fn shadowed<'a>(&self, before: &'a [Self], today: Date) -> Option<&'a ExceptionEntry> {
         let holds =
             |other: &&Self| today <= other.entry.until && (other.override_strict || !self.override_strict);
@@ -23,12 +23,12 @@ impl DaneException {
     }
 }
 
-/// A dated negative trust anchor (RFC 7646): the name and all below count as unsigned.
+/// A dated negative trust anchor (RFC 7646): the name and everything below it count as unsigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NegativeTrustAnchor {
     /// The name.
     pub name: Domain,
-    /// Where it stands, until when it holds, and why.
+    /// Where it is written, the last day on which it applies, and why.
     pub entry: ExceptionEntry,
 }
 
@@ -49,12 +49,12 @@ impl Exceptions {
         self.by_mx.insert(pattern, exception);
     }
 
-    /// Those about the very same destinations.
+    /// The exceptions for the very same destinations.
     pub(crate) fn same_domain(&self, pattern: &Pattern) -> &[DaneException] {
         self.by_domain.same(pattern)
     }
 
-    /// Those about the very same receiving hosts.
+    /// The exceptions for the very same receiving hosts.
     pub(crate) fn same_mx(&self, pattern: &Pattern) -> &[DaneException] {
         self.by_mx.same(pattern)
     }
@@ -63,7 +63,7 @@ impl Exceptions {
         self.anchors.push(anchor);
     }
 
-    /// What holds for a destination whose mode would otherwise be `mode`.
+    /// What applies to a destination whose mode would otherwise be `mode`.
     pub(crate) fn for_domain(
         &self,
         name: &Domain,
@@ -73,7 +73,7 @@ impl Exceptions {
         in_force(self.by_domain.matching(name), mode, today)
     }
 
-    /// What holds for a receiving host of a destination whose mode is `mode`.
+    /// What applies to a receiving host of a destination whose mode is `mode`.
     pub(crate) fn for_mx(
         &self,
         host: &Domain,

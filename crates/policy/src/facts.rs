@@ -1,14 +1,15 @@
 //! What is known about a destination before the first connection to it.
 //!
-//! Facts are plain data: gathered by others, in any order, and complete when [`crate::decision::decide`] sees them.
+//! Facts are plain data: others gather them, in any order, and they are complete when [`crate::decision::decide`] gets
+//! them.
 //! The row numbers (D1, H3, T2, …) are those of the decision table in `docs/decision-table.md`.
 
 use mail::{Domain, FailedLookup, Security};
 
 use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
 
-/// Everything that the decision for one next hop rests on. `H` is a host: [`Host`] itself, or whatever else is known of one
-/// together with that.
+/// Everything that the decision for one next hop depends on. `H` is a host: [`Host`] itself, or a type that holds a
+/// [`Host`] and more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts<H = Host> {
     /// What the administrator wants for this destination.
@@ -17,27 +18,27 @@ pub struct Facts<H = Host> {
     pub destination: Destination<H>,
 }
 
-/// What the administrator wants for this destination: the part of the policy that the decision looks at.
+/// What the administrator wants for this destination: the part of the policy that the decision uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The mode for the rows D1 to D11.
     pub dane: DaneMode,
-    /// What TLSA records are worth behind an insecure MX answer (D8).
+    /// What TLSA records count for after an insecure MX answer (D8).
     pub insecure_mx: InsecureMx,
     /// The floor where neither DANE nor MTA-STS applies.
     pub tls: TlsFloor,
 }
 
-/// The destination, by what the MX look-up found.
+/// The destination, by the result of the MX look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination<H = Host> {
     /// D1: an address literal.
     AddressLiteral(H),
-    /// D2: the MX look-up gave no answer.
+    /// D2: the MX look-up failed.
     MxFailed(FailedLookup),
     /// D3: the domain takes no mail (RFC 7505).
     NullMx(Security),
-    /// D4: there is no such domain.
+    /// D4: the domain does not exist.
     NoSuchDomain {
         /// The status of that answer.
         security: Security,
@@ -58,13 +59,13 @@ pub enum Destination<H = Host> {
         /// The hosts in the order in which they are to be tried.
         hosts: Vec<H>,
     },
-    /// D10: a configured host, without MX look-up.
+    /// D10: a configured host, without an MX look-up.
     Configured(H),
-    /// D11: nothing is left once this relay and all worse preferences are taken off the MX list.
+    /// D11: no host is left once this relay and all worse preferences are removed from the MX list.
     OwnMx {
         /// The status of the MX (or NODATA) answer.
         mx: Security,
-        /// How securely the host is known to be this relay: by its name, or by its addresses.
+        /// How securely the host was identified as this relay: by its name, or by its addresses.
         host: Security,
     },
 }
@@ -72,11 +73,11 @@ pub enum Destination<H = Host> {
 /// One host that may receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// What the administrator wants for this host: H- and T-rows use it, D-rows the destination's mode.
+    /// What the administrator wants for this host: the H and T rows use it, the D rows use the destination's mode.
     pub policy: HostPolicy,
     /// What DNS says about it.
     pub findings: HostFindings,
-    /// What the destination's MTA-STS policy says of it, where there is one.
+    /// What the destination's MTA-STS policy says about it, if there is one.
     pub mta_sts: Option<MtaSts>,
 }
 
@@ -99,9 +100,9 @@ pub enum HostFindings {
 /// The addresses of a host (rows H1 to H6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
-    /// H1: neither family gave addresses, and at least one look-up failed.
+    /// H1: neither address family gave an address, and at least one look-up failed.
     Unresolvable(FailedLookup),
-    /// H2: there are none.
+    /// H2: there are no addresses.
     Absent(Security),
     /// H3: insecure.
     Insecure,
@@ -114,26 +115,26 @@ pub enum Addresses {
 /// The TLSA records of a host (rows T1 to T4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tlsa {
-    /// Nobody asked, because nothing depends on them.
+    /// Not looked up, because nothing depends on them.
     NotAsked,
-    /// T1: the look-up at one of the candidates gave no answer.
+    /// T1: the look-up at one of the candidates failed.
     LookupFailed(FailedLookup),
-    /// T2: none, or insecure ones only.
+    /// T2: there are none, or only insecure ones.
     Absent,
-    /// T3: secure ones, none of them usable.
+    /// T3: there are secure ones, but none is usable.
     Unusable,
-    /// T4: secure ones, at least one usable.
+    /// T4: there are secure ones, and at least one is usable.
     Usable,
 }
 
-/// What an MTA-STS policy says of a host (RFC 8461 §4.1).
+/// What an MTA-STS policy says about a host (RFC 8461 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MtaSts {
-    /// `mode: testing`: nothing but the report depends on it.
+    /// `mode: testing`: only the report depends on it.
     Testing,
     /// `mode: enforce`, and the host matches one of the `mx` patterns.
     EnforceMatch,
-    /// `mode: enforce`, and the host matches none.
+    /// `mode: enforce`, and the host matches none of them.
     EnforceMismatch,
 }
 

@@ -1,4 +1,4 @@
-//! A failure: its cause, how far the host had come by then, and what follows from both for the message and the log.
+//! A failure: its cause, how far the host had got, and what follows from both for the message and the log.
 
 use std::sync::Arc;
 
@@ -12,25 +12,25 @@ use crate::requirement::Requirement;
 pub struct Failure {
     /// Why.
     pub cause: Cause,
-    /// How far it had come.
+    /// How far the host had got.
     pub standing: Standing,
-    /// In plain words, or the server's own; shared by all recipients to whom it applies.
+    /// In plain words, or the server's own text; shared by all recipients to whom it applies.
     pub reason: Arc<str>,
 }
 
-/// How far a host had come when it failed.
+/// How far a host had got when it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody was connected to.
+    /// There was no connection.
     Apart,
-    /// It had not met its requirement.
+    /// The connection had not met its requirement.
     Uncleared {
         /// What the connection had to achieve.
         requirement: Requirement,
         /// What the log would have said on success.
         planned: DaneVerdict,
     },
-    /// It had: the log says what it would have said on success.
+    /// The connection had met its requirement: this is what the log would have said on success.
     Cleared(DaneVerdict),
 }
 
@@ -41,13 +41,13 @@ pub enum Finality {
     Permanent,
     /// An outage: try again.
     Transient,
-    /// A security rule was not met: try again, and say so before anything else.
+    /// A security rule was not met: try again, and report this before any other cause.
     Security,
 }
 
 impl Failure {
-    /// What it means for the message. Nothing that is said before the requirement is met can fail it, but one: a 521
-    /// greeting where nothing had to be authenticated (RFC 7504 §3).
+    /// What it means for the message. Before the requirement is met, only one reply can fail the message for good: a
+    /// 521 greeting where no authentication was required (RFC 7504 §3).
     pub fn finality(&self) -> Finality {
         match &self.cause {
             Cause::Ours(OurFault::NoRoots | OurFault::NoProof)
@@ -107,19 +107,19 @@ impl Failure {
         }
     }
 
-    /// A failure that ends the message, as opposed to one that defers it.
+    /// Whether the failure ends the message instead of deferring it.
     pub fn is_permanent(&self) -> bool {
         self.finality() == Finality::Permanent
     }
 
-    /// The status as it is reported: its class follows from whether the failure is permanent.
+    /// The status as reported: its class depends on whether the failure is permanent.
     pub fn reported_status(&self) -> EnhancedStatus {
         let class = if self.is_permanent() { 5 } else { 4 };
         self.cause.enhanced().with_class(class)
     }
 
-    /// The value of `dane=`. A requirement of DANE's that was not met is a failure of DANE; otherwise what DANE had to say
-    /// stands, unless the server had to prove itself and never got so far.
+    /// The value of `dane=`. If a requirement set by DANE was not met, DANE failed; otherwise the planned verdict
+    /// stands, unless the server had to authenticate and never got that far.
     pub fn verdict(&self) -> DaneVerdict {
         match &self.standing {
             Standing::Apart => match self.cause {
@@ -142,7 +142,8 @@ impl Failure {
     fn unmet(&self, planned: &DaneVerdict) -> DaneVerdict {
         match (planned, &self.cause) {
             (DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable, _)
-            // `insecure_mx = "encrypt"` demands TLS because of the TLSA records, though it does not use them.
+            // `insecure_mx = "encrypt"` requires TLS because of the TLSA records, although it does not check against
+            // them.
             | (DaneVerdict::Skip(SkipReason::InsecureMx), Cause::Tls(_)) => self.fail_or_nothing(),
             (
                 DaneVerdict::NotReached
@@ -182,7 +183,7 @@ impl Failure {
 }
 
 impl From<Cause> for Failure {
-    /// Before a connection.
+    /// A failure before any connection.
     fn from(cause: Cause) -> Self {
         Self {
             reason: cause.to_string().into(),

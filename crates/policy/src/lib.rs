@@ -2,22 +2,23 @@
 //!
 //! The first half makes the policy:
 //!
-//! * [`schema`]: `policy.toml`, version 1, as it is written; `settings-file` reads it and says what is wrong with it
-//!   and where.
-//! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception is about.
-//! * [`Policy::compile`] makes one unchanging [`Policy`] of them, or refuses them whole ([`PolicyError`]);
-//!   [`Warning`]s name what the administrator should know all the same.
-//! * [`Policy::for_destination`] and [`Policy::for_mx_host`] answer in [`settings`]: the order in which exceptions,
-//!   rules, lists and defaults are asked stands there and nowhere else.
+//! * [`schema`]: `policy.toml`, version 1, as written; `settings-file` reads it and reports what is wrong and where.
+//! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception matches.
+//! * [`Policy::compile`] turns them into one immutable [`Policy`], or refuses them as a whole ([`PolicyError`]);
+//!   [`Warning`]s are problems that do not prevent this.
+//! * [`Policy::for_destination`] and [`Policy::for_mx_host`] answer in [`settings`]: they alone define the order in
+//!   which exceptions, rules, lists and defaults are consulted.
 //!
 //! The second half decides:
 //!
 //! * [`facts`]: everything that is known about a destination before the first connection.
-//! * [`decision`]: from facts to what each connection must achieve ([`requirement`]), or why there is none to make.
-//! * [`failure`]: a cause, how far the host had come, and what follows for the message; [`conclude`]: what becomes of a message when every host has failed.
+//! * [`decision`]: from facts to what each connection must achieve ([`requirement`]), or why there must be no
+//!   connection.
+//! * [`failure`]: a cause, how far the host had got, and what follows for the message; [`conclude`]: what happens to a
+//!   message when every host has failed.
 //!
-//! This crate opens no socket and no file, and knows no clock and no environment: lists are read through a closure of
-//! the caller, and today's date is an argument.
+//! This crate opens no socket or file, and reads no clock or environment: a closure of the caller reads the lists, and
+//! today's date is an argument.
 
 mod compile;
 mod compile_exceptions;

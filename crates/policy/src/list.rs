@@ -1,7 +1,7 @@
-//! Lists of domains in the form of danefail.org: one domain a line, `#` starts a comment.
+//! Lists of domains in the format of danefail.org: one domain per line, `#` starts a comment.
 //!
-//! A list may have a million entries. So the names stand end to end in one text, each with its line, and a table of
-//! entry numbers (open addressing) finds them by hash: 32 to 48 octets an entry besides the name itself, and one
+//! A list may have a million entries. So the names are stored back to back in one text, each with its line number, and
+//! a hash table of entry numbers (open addressing) finds them: 32 to 48 octets per entry plus the name itself, and one
 //! look-up touches three places in memory.
 
 use std::hash::{BuildHasher, RandomState};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use mail::{Domain, DomainError};
 
-/// More bad lines of one list than this are counted, not kept.
+/// At most this many bad lines of one list are kept; the rest are only counted.
 pub const BAD_LINES_KEPT: usize = 20;
 
-/// A place in the table without an entry.
+/// An empty slot of the table.
 const FREE: Slot = Slot {
     tag: 0,
     number: u32::MAX,
@@ -25,18 +25,18 @@ pub struct DomainList {
     names: String,
     entries: Vec<Entry>,
     table: Vec<Slot>,
-    /// Keyed at random, so that nobody who writes a list can aim at collisions; what is found does not depend on it.
+    /// Keyed at random, so that nobody who writes a list can provoke collisions; the results do not depend on the key.
     hasher: RandomState,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Where the name ends in `names`; it begins where the one before ends.
+    /// Where the name ends in `names`; it begins where the previous one ends.
     end: usize,
     line: usize,
 }
 
-/// A place in the table: an entry's number, with a part of its hash that spares most comparisons of other names.
+/// A slot of the table: an entry's number, and part of its hash, which avoids most comparisons with other names.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     tag: u32,
@@ -45,20 +45,20 @@ struct Slot {
 
 /// Where a search ends.
 enum Search {
-    /// At the entry of this number.
+    /// At the entry with this number.
     Found(usize),
-    /// At a free place: the name is not on the list, and this is where it belongs.
+    /// At a free slot: the name is not on the list, and this is where it belongs.
     Free { tag: u32, place: usize },
-    /// Every place is taken by others, which a table half full never comes to.
+    /// Every slot is taken by other names, which cannot happen in a table that is at most half full.
     Nowhere,
 }
 
-/// A line that is no domain. It is skipped.
+/// A line that is not a domain. It is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
     /// The line, from 1.
     pub line: usize,
-    /// Why it is no domain.
+    /// Why it is not a domain.
     pub error: DomainError,
 }
 
@@ -71,17 +71,17 @@ pub struct BadLines {
     pub more: usize,
 }
 
-/// What a file is that is no list of domains.
+/// What a file is instead of a list of domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoList {
-    /// A page of the web: its address led to an error, a login or a directory.
+    /// A web page: the address led to an error, a login or a directory.
     Page,
     /// Something without a single domain in it.
     Other,
 }
 
 impl NoList {
-    /// What a text is, if it is no list: `bad` lines and no domain, or a page.
+    /// What a text is, if it is not a list: one with `bad` lines and no domain, or a web page.
     pub(crate) fn of(text: &str, list: &DomainList, bad: &BadLines) -> Option<Self> {
         let begin = text.trim_start_matches('\u{feff}').trim_start();
         if begin.starts_with('<') {
@@ -91,7 +91,7 @@ impl NoList {
         }
     }
 
-    /// For a sentence that begins with the file.
+    /// For a sentence whose subject is the file.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Page => " is an HTML page and no list of domains",
@@ -101,8 +101,8 @@ impl NoList {
 }
 
 impl DomainList {
-    /// Reads a list. `source` is the name by which the log shall call it. Case and a trailing dot do not matter,
-    /// U-labels are converted, a name that comes twice keeps its first line.
+    /// Reads a list. `source` is what the log calls it. Case and a trailing dot do not matter, U-labels are converted,
+    /// and a repeated name keeps its first line.
     pub fn parse(source: &str, text: &str) -> (Self, BadLines) {
         let mut bad = BadLines::default();
         let mut list = Self {
@@ -134,7 +134,7 @@ impl DomainList {
         (list, bad)
     }
 
-    /// Fills the table, at most half full, so that every search ends soon.
+    /// Fills the table to at most half, so that every search is short.
     fn index(&mut self) {
         let places = self.entries.len().saturating_mul(2).next_power_of_two();
         self.table = vec![FREE; places];
@@ -150,7 +150,7 @@ impl DomainList {
         }
     }
 
-    /// Looks for `name` from the place that its hash names onwards, until it or a free place is found.
+    /// Looks for `name`, starting at the slot given by its hash, until it or a free slot is found.
     fn search(&self, name: &str) -> Search {
         let places = self.table.len();
         let mask = places.wrapping_sub(1);
@@ -181,7 +181,7 @@ impl DomainList {
         self.names.get(start..end).unwrap_or_default()
     }
 
-    /// The line of `domain`, if it is on the list. The domain itself is meant, not what lies below it.
+    /// The line of `domain`, if it is on the list. Only the domain itself counts, not subdomains.
     pub fn line_of(&self, domain: &Domain) -> Option<usize> {
         match self.search(domain.as_str()) {
             Search::Found(index) => self.entries.get(index).map(|entry| entry.line),
@@ -189,7 +189,7 @@ impl DomainList {
         }
     }
 
-    /// The name by which the log calls the list.
+    /// What the log calls the list.
     pub fn source(&self) -> &Arc<str> {
         &self.source
     }
@@ -199,7 +199,7 @@ impl DomainList {
         self.entries.len()
     }
 
-    /// Whether there is no entry.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -212,7 +212,7 @@ impl DomainList {
             .map(|(index, entry)| (self.name(index), entry.line))
     }
 
-    /// Octets of memory that the list occupies.
+    /// The memory that the list takes, in octets.
     pub fn memory(&self) -> usize {
         self.names.capacity()
             + self.entries.capacity() * size_of::<Entry>()

@@ -1,4 +1,4 @@
-//! What a policy file may not say, although each key and value of it is known.
+//! What a policy file may not say although every key and value in it is valid by itself.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::list::NoList;
 
-/// One such thing.
+/// One such mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Mistake {
     #[error(
@@ -49,7 +49,7 @@ pub(crate) enum Mistake {
     Clash { key: &'static str, line: usize },
 }
 
-/// The policy is refused, whole.
+/// The policy is refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", joined(.errors))]
 pub struct PolicyError {

@@ -1,4 +1,4 @@
-//! What is noted of one file while it is compiled: errors and warnings, each with its place.
+//! Errors and warnings noted for one file while it is compiled, each with its place.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,10 +8,10 @@ use settings_file::fault::{Fault, FileError, position};
 use crate::mistake::Mistake;
 use crate::warning::{Remark, Warning};
 
-/// A file and what it says.
+/// A file and its text.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
-    /// Its path, by which errors call it.
+    /// Its path, as errors show it.
     pub file: &'a Path,
     /// Its content.
     pub text: &'a str,
@@ -51,7 +51,7 @@ impl<'a> Notes<'a> {
         position(self.text, span.start).0
     }
 
-    /// Joins the faults of reading and those found since, in the order of the file.
+    /// Merges the faults found while reading with those found since, in the order of the file.
     pub(crate) fn finish(mut self, faults: Vec<FileError>) -> (Vec<FileError>, Vec<Warning>) {
         self.errors.sort_by_key(|(start, _)| *start);
         let mut errors = faults;

@@ -1,4 +1,4 @@
-//! Which names a rule or an exception is about.
+//! Which names a rule or an exception matches.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use mail::{Domain, DomainError};
 use serde::{Deserialize, Deserializer};
 use settings_file::forms::{self, Form, Unfit};
 
-/// One name, or all names below one.
+/// One name, or all names below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// `xs4all.nl`: this name alone.
     Exactly(Domain),
-    /// `.nl`: every name below, but not the name itself.
+    /// `.nl`: every name below `nl`, but not `nl` itself.
     Below(Domain),
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Things found by name: the most specific pattern first, and in their order under the same pattern.
+/// Values looked up by name: the most specific pattern first, and in insertion order for the same pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct PatternMap<T> {
     exactly: HashMap<String, Vec<T>>,
@@ -70,7 +70,7 @@ impl<T> Default for PatternMap<T> {
 }
 
 impl<T> PatternMap<T> {
-    /// Adds a thing after those that the pattern has already.
+    /// Adds a value after those the pattern already has.
     pub(crate) fn insert(&mut self, pattern: &Pattern, thing: T) {
         let (map, domain) = match pattern {
             Pattern::Exactly(domain) => (&mut self.exactly, domain),
@@ -79,7 +79,7 @@ impl<T> PatternMap<T> {
         map.entry(domain.as_str().to_owned()).or_default().push(thing);
     }
 
-    /// What stands under the very same pattern.
+    /// The values stored under the very same pattern.
     pub(crate) fn same(&self, pattern: &Pattern) -> &[T] {
         let found = match pattern {
             Pattern::Exactly(domain) => self.exactly.get(domain.as_str()),
@@ -88,7 +88,7 @@ impl<T> PatternMap<T> {
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// Everything that matches, the most specific first.
+    /// Every value whose pattern matches, the most specific first.
     pub(crate) fn matching<'a>(&'a self, name: &'a Domain) -> impl Iterator<Item = &'a T> {
         let ancestors = std::iter::successors(parent(name.as_str()), |name| parent(name));
         let below = ancestors

@@ -1,4 +1,4 @@
-//! The compiled policy, and the order in which its parts are asked.
+//! The compiled policy, and the order in which its parts are consulted.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::rules::{Defaults, Rules};
 use crate::schema::ListKind;
 use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, ModeSource};
 
-/// A policy in force. It is never changed: a reload makes another.
+/// A policy in force. It never changes: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub(crate) defaults: Defaults,
@@ -23,7 +23,7 @@ pub struct Policy {
     pub(crate) file: Option<Arc<str>>,
 }
 
-/// A list with its meaning.
+/// A list and what its entries mean.
 #[derive(Debug, Clone)]
 pub struct LoadedList {
     /// Its kind.
@@ -46,22 +46,22 @@ impl LoadedList {
 }
 
 impl Policy {
-    /// The policy that holds where there is no policy file.
+    /// The policy that applies if there is no policy file.
     pub fn builtin() -> Self {
         Self::default()
     }
 
-    /// The policy file, as it was named; `None` for the built-in policy.
+    /// The path of the policy file as given; `None` for the built-in policy.
     pub fn file(&self) -> Option<&str> {
         self.file.as_deref()
     }
 
-    /// What holds for a destination, before its route is followed. `next_hop` is that of the recipient
-    /// ([`NextHop::of`]); an address matches no rule.
+    /// What applies to a destination, before its route is followed. `next_hop` is the recipient's ([`NextHop::of`]); an
+    /// address literal matches no rule.
     ///
-    /// Each key comes from the first that sets it: exception, `[[domain]]` rule (the most specific first), strict
-    /// list, soft-fail list, danefail list, default. Nothing takes `strict` back but an exception with
-    /// `override_strict`: see [`Policy::mode_by_rules_and_lists`].
+    /// Each key comes from the first of these that sets it: exception, `[[domain]]` rule (the most specific first),
+    /// strict list, soft-fail list, danefail list, default. Only an exception with `override_strict` can weaken
+    /// `strict`: see [`Policy::mode_by_rules_and_lists`].
     pub fn for_destination(&self, next_hop: &NextHop, today: Date) -> DestinationPolicy {
         let name = match next_hop {
             NextHop::Domain { domain, .. } => domain,
@@ -109,8 +109,8 @@ impl Policy {
         }
     }
 
-    /// The mode of a destination, exceptions apart. A strict list stands against a weaker rule, and a strict default
-    /// against the weaker lists: only who dates and reasons it may take `strict` back. A rule replaces the default.
+    /// The mode of a destination, without exceptions. A strict list wins over a weaker rule, and a strict default over
+    /// the weaker lists: only a dated exception with a reason may weaken `strict`. A rule replaces the default.
     pub(crate) fn mode_by_rules_and_lists(&self, name: &Domain) -> (DaneMode, ModeSource) {
         let rule = self.rules.find(name, |rule| {
             let source = ModeSource::Rule { line: rule.line };
@@ -127,14 +127,14 @@ impl Policy {
         }
     }
 
-    /// The first list that has the name.
+    /// The first list that contains the name.
     fn entry(&self, name: &Domain) -> Option<(DaneMode, ModeSource)> {
         self.lists
             .iter()
             .find_map(|list| Some((list.dane, list.source_of(list.names.line_of(name)?))))
     }
 
-    /// What holds for one receiving host of a destination: the destination's mode, or an exception for this host.
+    /// What applies to one receiving host of a destination: the destination's mode, or an exception for this host.
     pub fn for_mx_host(&self, destination: &DestinationPolicy, mx: &Domain, today: Date) -> HostPolicy {
         let (dane, dane_source) = self
             .exceptions
@@ -148,7 +148,7 @@ impl Policy {
         self.exceptions.anchors(today)
     }
 
-    /// The lists in force, in the order in which they are asked.
+    /// The lists in force, in the order in which they are consulted.
     pub fn lists(&self) -> &[LoadedList] {
         &self.lists
     }

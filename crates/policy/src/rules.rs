@@ -1,11 +1,11 @@
-//! `[default]` and `[[domain]]`, each key on its own.
+//! `[default]` and `[[domain]]`, each key by itself.
 
 use mail::{Domain, NextHop};
 
 use crate::pattern::{Pattern, PatternMap};
 use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
 
-/// What holds where nothing else says otherwise.
+/// What applies unless something else sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) dane: DaneMode,
@@ -30,7 +30,7 @@ impl Default for Defaults {
     }
 }
 
-/// One `[[domain]]`: what it sets, and nothing else.
+/// One `[[domain]]` table: only the keys that it sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
     /// The line on which it begins, from 1.
@@ -44,7 +44,7 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// Whether it says nothing about what it matches.
+    /// Whether it sets no key.
     pub(crate) fn sets_nothing(&self) -> bool {
         let Self {
             line: _,
@@ -63,7 +63,7 @@ impl Rule {
             && route.is_none()
     }
 
-    /// The first key that both set: which of them should hold could not be told.
+    /// The first key that both set: it would be unclear which one applies.
     fn clash(&self, other: &Self) -> Option<&'static str> {
         [
             ("dane", self.dane.is_some() && other.dane.is_some()),
@@ -84,7 +84,7 @@ impl Rule {
     }
 }
 
-/// Two rules that say different things about the same pattern.
+/// Two rules that set the same key differently for the same pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Clash {
     pub(crate) key: &'static str,
@@ -119,7 +119,7 @@ impl Rules {
         clashes
     }
 
-    /// The first of the rules about `name`, the most specific first, that sets what `key` looks for.
+    /// The value from the first rule for `name`, the most specific first, that sets the key read by `key`.
     pub(crate) fn find<T>(&self, name: &Domain, key: impl Fn(&Rule) -> Option<T>) -> Option<T> {
         self.by_name
             .matching(name)

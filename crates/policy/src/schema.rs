@@ -1,4 +1,4 @@
-//! `policy.toml`, version 1, as it is written. What it means is made of it by [`crate::compile`].
+//! `policy.toml`, version 1, as written. [`crate::compile`] works out what it means.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -20,16 +20,16 @@ use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyFile {
-    /// The version of this form.
+    /// The version of the format.
     #[serde(default)]
     pub version: Version,
-    /// What holds where nothing else says otherwise.
+    /// What applies unless something else sets it.
     #[serde(default)]
     pub default: Defaults,
     /// Rules by destination.
     #[serde(default)]
     pub domain: Vec<Spanned<DomainRule>>,
-    /// Rules by receiving host; they never change security.
+    /// Rules by receiving host; they never affect security.
     #[serde(default)]
     pub mx: Vec<Spanned<MxRule>>,
     /// Lists of destinations.
@@ -40,11 +40,11 @@ pub struct PolicyFile {
     pub exception: Vec<Spanned<Exception>>,
 }
 
-/// The file of exceptions that commands add: the same form, with nothing but exceptions in it.
+/// The file of exceptions that commands add: the same format, but with exceptions only.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExceptionsFile {
-    /// The version of this form.
+    /// The version of the format.
     #[serde(default)]
     pub version: Version,
     /// Dated decisions.
@@ -72,7 +72,7 @@ pub struct Defaults {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainRule {
-    /// The destinations that it is about.
+    /// The destinations that it matches.
     #[serde(rename = "match")]
     pub matches: Patterns,
     /// See [`DaneMode`].
@@ -87,9 +87,9 @@ pub struct DomainRule {
     pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
     pub route: Option<Formed<Route>>,
-    /// Connections at a time.
+    /// Simultaneous connections.
     pub connections: Option<Spanned<Formed<NonZeroU32>>>,
-    /// Messages in any minute.
+    /// Messages per minute, in any minute.
     pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
 }
 
@@ -97,12 +97,12 @@ pub struct DomainRule {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MxRule {
-    /// The receiving hosts that it is about.
+    /// The receiving hosts that it matches.
     #[serde(rename = "match")]
     pub matches: Patterns,
-    /// Connections at a time.
+    /// Simultaneous connections.
     pub connections: Option<Spanned<Formed<NonZeroU32>>>,
-    /// Messages in any minute.
+    /// Messages per minute, in any minute.
     pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
 }
 
@@ -112,14 +112,14 @@ pub struct MxRule {
 pub enum ListKind {
     /// DANE is mandatory for them.
     Strict,
-    /// Failures are recorded and delivered.
+    /// DANE failures are recorded, and the mail is delivered.
     SoftFail,
     /// Their DANE is known to be broken.
     Danefail,
 }
 
 impl ListKind {
-    /// The word of the policy file.
+    /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -135,7 +135,7 @@ impl fmt::Display for ListKind {
     }
 }
 
-/// How far a danefail entry or an exception takes DANE back.
+/// How far a danefail entry or an exception weakens DANE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weakening {
@@ -158,13 +158,13 @@ impl From<Weakening> for DaneMode {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
-    /// What its names have in common.
+    /// What the names on it have in common.
     pub kind: ListKind,
     /// A file, relative to the policy file.
     pub file: Option<Spanned<PathBuf>>,
     /// An HTTPS address.
     pub url: Option<Spanned<String>>,
-    /// How often the address is asked.
+    /// How often the address is fetched.
     pub refresh: Option<Spanned<Formed<Duration>>>,
     /// How old a copy may become.
     pub max_age: Option<Spanned<Formed<Duration>>>,
@@ -176,28 +176,28 @@ pub struct List {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// The destinations that it is about; or `mx`.
+    /// The destinations that it applies to; either this or `mx`.
     pub domain: Option<Spanned<Pattern>>,
-    /// The receiving hosts that it is about; or `domain`.
+    /// The receiving hosts that it applies to; either this or `domain`.
     pub mx: Option<Spanned<Pattern>>,
-    /// How much DANE counts meanwhile.
+    /// How much DANE counts while the exception applies.
     pub dane: Option<Weakening>,
     /// `off`: a negative trust anchor (RFC 7646).
     pub dnssec: Option<Spanned<DnssecOff>>,
-    /// Whether it holds against a strict rule or list.
+    /// Whether it also applies against a strict rule or list.
     #[serde(default)]
     pub override_strict: bool,
-    /// The last day on which it holds.
+    /// The last day on which it applies.
     pub until: Spanned<Until>,
-    /// Why.
+    /// The reason for it.
     pub reason: Spanned<String>,
 }
 
-/// `dnssec` has no other value.
+/// `off` is the only value of `dnssec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DnssecOff {
-    /// What lies below the name counts as unsigned.
+    /// The name and everything below it counts as unsigned.
     Off,
 }
 
@@ -206,7 +206,7 @@ pub enum DnssecOff {
 #[serde(transparent)]
 pub struct Until(#[serde(deserialize_with = "forms::date")] pub Date);
 
-/// A next hop that is named instead of a destination's MX records.
+/// A next hop that replaces a destination's MX records.
 #[derive(Debug)]
 pub enum Route {}
 

@@ -1,4 +1,4 @@
-//! What the policy says about one destination and one receiving host, ready for the decision.
+//! What the policy says about one destination and one receiving host, as input for the decision.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 pub enum DaneMode {
     /// No TLSA look-ups; MX and address look-ups still validate.
     Off,
-    /// As [`DaneMode::Opportunistic`], but a failure is recorded and the mail delivered all the same
+    /// As [`DaneMode::Opportunistic`], but a failure is only recorded and the mail is still delivered
     /// (RFC 7672 §9.1, "audit only").
     SoftFail,
-    /// RFC 7672 §2.2: where secure TLSA records are found they bind.
+    /// RFC 7672 §2.2: secure TLSA records are binding if there are any.
     Opportunistic,
-    /// RFC 7672 §6: mandatory, only an authenticated host is given mail.
+    /// RFC 7672 §6: mandatory; only an authenticated host gets mail.
     Strict,
 }
 
 impl DaneMode {
-    /// The word of the policy file and the log.
+    /// The word used in the policy file and the log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -44,16 +44,16 @@ impl fmt::Display for DaneMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InsecureMx {
-    /// Its secure TLSA records bind, although success does not count as secure delivery to the domain.
+    /// Its secure TLSA records are binding, although success does not count as secure delivery to the domain.
     Dane,
-    /// Its secure TLSA records demand TLS, without authentication.
+    /// Its secure TLSA records require TLS, without authentication.
     Encrypt,
     /// Its TLSA records are ignored.
     May,
 }
 
 impl InsecureMx {
-    /// The word of the policy file.
+    /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dane => "dane",
@@ -69,11 +69,11 @@ impl fmt::Display for InsecureMx {
     }
 }
 
-/// The floor of transport security where neither DANE nor MTA-STS applies, from lowest to highest.
+/// The minimum of transport security if neither DANE nor MTA-STS applies, from lowest to highest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsFloor {
-    /// TLS where it is offered (RFC 3207, RFC 7435).
+    /// TLS if it is offered (RFC 3207, RFC 7435).
     May,
     /// TLS, unauthenticated.
     Encrypt,
@@ -82,7 +82,7 @@ pub enum TlsFloor {
 }
 
 impl TlsFloor {
-    /// The word of the policy file.
+    /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::May => "may",
@@ -98,20 +98,20 @@ impl fmt::Display for TlsFloor {
     }
 }
 
-/// The most that is made of a destination's MTA-STS policy (RFC 8461 §5).
+/// How far a destination's MTA-STS policy (RFC 8461 §5) is used at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MtaStsMode {
-    /// Not looked at.
+    /// Ignored.
     Off,
-    /// Looked at and reported, never binding.
+    /// Evaluated and reported, never binding.
     Testing,
-    /// Binding where the destination's own policy says `enforce`.
+    /// Binding if the destination's own policy says `enforce`.
     Enforce,
 }
 
 impl MtaStsMode {
-    /// The word of the policy file.
+    /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -163,14 +163,14 @@ pub enum ModeSource {
     Exception(ExceptionEntry),
 }
 
-/// Where a dated exception stands, and why. Lines count from 1.
+/// Where a dated exception is written, and its reason. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExceptionEntry {
-    /// The file that has it.
+    /// The file that contains it.
     pub file: Arc<str>,
     /// The line on which it begins.
     pub line: usize,
-    /// The last day on which it holds.
+    /// The last day on which it applies.
     pub until: Date,
     /// The administrator's reason.
     pub reason: Arc<str>,
@@ -205,19 +205,19 @@ impl fmt::Display for ModeSource {
 /// What the policy says about one destination: the answer of [`Policy::for_destination`](crate::Policy::for_destination).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationPolicy {
-    /// How much DANE counts; a receiving host may have an exception, see
+    /// How much DANE counts; there may be an exception for a receiving host, see
     /// [`Policy::for_mx_host`](crate::Policy::for_mx_host).
     pub dane: DaneMode,
     /// What set `dane`.
     pub dane_source: ModeSource,
-    /// What to demand of hosts that an insecure MX record names.
+    /// What is required of hosts that an insecure MX record names.
     pub insecure_mx: InsecureMx,
     /// The floor where neither DANE nor MTA-STS applies.
     pub tls: TlsFloor,
-    /// The most that is made of the destination's MTA-STS policy.
+    /// How far the destination's MTA-STS policy is used at most.
     pub mta_sts: MtaStsMode,
-    /// Whether a message may waive requirements with `TLS-Required: No` (RFC 8689 §4.2.2). It never waives
-    /// [`DaneMode::Strict`]; that is the decision's to see to.
+    /// Whether a message may waive requirements with `TLS-Required: No` (RFC 8689 §4.2.2). It can never waive
+    /// [`DaneMode::Strict`]; the decision must ensure that.
     pub honor_tls_required_no: bool,
     /// Where the mail goes instead of the next-hop domain itself.
     pub route: Option<NextHop>,

@@ -1,4 +1,4 @@
-//! What the administrator should know about a policy that is nevertheless in force.
+//! What the administrator should know about a policy that is in force all the same.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::list::NoList;
 use crate::schema::ListKind;
 use crate::settings::{DaneMode, ExceptionEntry, ModeSource};
 
-/// One remark, with its place.
+/// One warning, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file}:{line}: {remark}")]
 pub struct Warning {
@@ -19,23 +19,23 @@ pub struct Warning {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What about it.
+    /// What it says.
     pub remark: Remark,
 }
 
-/// What to know.
+/// The content of a warning.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Remark {
-    /// A key whose function does not exist yet.
+    /// A key whose function is not available yet.
     #[error("{0}: not available in this version")]
     NotAvailable(&'static str),
-    /// A line of a list that is no domain.
+    /// A line of a list that is not a domain.
     #[error("skipped: {0}")]
     BadLine(DomainError),
     /// More such lines than are shown.
     #[error("{0} further bad lines were skipped")]
     BadLines(usize),
-    /// A list takes back what another demands.
+    /// A list would weaken what another list makes strict.
     #[error("{name:?} is also on the {kind} list {list} (line {line}); it stays strict")]
     StaysStrict {
         /// The name.
@@ -57,7 +57,7 @@ pub enum Remark {
         /// The other list.
         list: Arc<str>,
     },
-    /// A rule names less than a strict list demands.
+    /// A rule is weaker than a strict list requires.
     #[error(
         "dane = \"{mode}\" has no effect on {name:?}, which is on the strict list {list} (line {line}); only an \
          exception with override_strict = true has"
@@ -72,45 +72,45 @@ pub enum Remark {
         /// The line there.
         line: usize,
     },
-    /// The default is strict, which no list takes back.
+    /// The default is strict, and no list can weaken it.
     #[error("a {0} list has no effect while the default is strict")]
     UnderStrictDefault(ListKind),
-    /// An exception that is over.
+    /// An exception that has expired.
     #[error("this exception has expired on {0} and has no effect: take it out, or give it another date")]
     Expired(Date),
-    /// An exception from what is strict.
+    /// An exception to what is strict, without `override_strict`.
     #[error(
         "this exception has no effect: {name:?} is strict ({by}), which only override_strict = true takes back"
     )]
     StrictStands {
-        /// What it is about.
+        /// The name it applies to.
         name: String,
         /// What makes it strict.
         by: ModeSource,
     },
-    /// An exception that says what holds without it.
+    /// An exception that says what applies without it anyway.
     #[error("this exception has no effect: dane = \"{mode}\" holds for {name:?} without it ({by})")]
     NothingExcepted {
-        /// What it is about.
+        /// The name it applies to.
         name: String,
         /// The mode.
         mode: DaneMode,
         /// What sets it.
         by: ModeSource,
     },
-    /// An exception behind another about the same names.
+    /// An exception after another one for the same names.
     #[error("this exception has no effect while that at {}:{} holds, which is about the same names", .0.file, .0.line)]
     Shadowed(ExceptionEntry),
-    /// A rule without a word about what it matches.
+    /// A rule that sets no key.
     #[error("this rule sets nothing for what it matches")]
     SetsNothing,
-    /// A route to a server that waits for TLS.
+    /// A route to a port where servers expect TLS from the start.
     #[error(
         "servers on port 465 speak TLS from the first octet, and route_tls = \"implicit\" is not available in this \
          version: mail will wait; use port 587 or 25"
     )]
     ImplicitTls,
-    /// A list with nobody on it.
+    /// A list without entries.
     #[error("there is no domain on the {kind} list {}", path.display())]
     EmptyList {
         /// Its kind.
@@ -118,7 +118,7 @@ pub enum Remark {
         /// Its file.
         path: PathBuf,
     },
-    /// A list that cannot be read, and whose loss makes nothing less secure.
+    /// A list that cannot be read; security is not lower without it.
     #[error("the {kind} list cannot be read, and nobody counts as being on it: {}: {error}", path.display())]
     Unreadable {
         /// Its kind.
@@ -128,23 +128,23 @@ pub enum Remark {
         /// What the system says.
         error: String,
     },
-    /// A file that is no list, and whose loss makes nothing less secure.
+    /// A file that is not a list; security is not lower without it.
     #[error("{}{}; nobody counts as being on this {kind} list; allowed: one domain a line", path.display(), found.words())]
     NoList {
         /// Its kind.
         kind: ListKind,
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What the file is instead.
         found: NoList,
     },
-    /// A key that means nothing beside the others.
+    /// A key that has no effect without `url`.
     #[error("{0} has no effect here: it is for lists with a url")]
     OnlyWithUrl(&'static str),
 }
 
 impl Remark {
-    /// Whether a list is missing from the policy. A daemon that has it yet had better keep it.
+    /// Whether a list is missing from the policy. A daemon that still has it should keep it.
     pub fn loses_a_list(&self) -> bool {
         match self {
             Self::Unreadable { .. } | Self::NoList { .. } => true,

@@ -1,4 +1,4 @@
-//! The place of each key in the text of a configuration file.
+//! The place of every key in the text of a configuration file.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub struct Document<'text> {
     root: Spanned<DeTable<'text>>,
 }
 
-/// Where a key and its value stand.
+/// Where a key and its value are.
 #[derive(Default)]
 struct Place {
     key: Range<usize>,
@@ -23,44 +23,44 @@ struct Place {
 }
 
 impl<'text> Document<'text> {
-    /// The tables of a TOML text; where the text is not TOML, those that can be made out.
+    /// Finds the tables of a TOML text; if the text is not valid TOML, those that can be recognized.
     pub fn new(path: &'text Path, text: &'text str) -> Self {
         let (root, _) = DeTable::parse_recoverable(text);
         Self { path, text, root }
     }
 
-    /// A remark at a dotted key; at the start of the file where the key is not written.
+    /// A fault reported at a dotted key, or at the start of the file if the key is not in the file.
     pub fn remark_at(&self, dotted: &str, message: String) -> FileError {
         let place = self.find(dotted).unwrap_or_default();
         self.at(&place.key, Fault::Wrong(message))
     }
 
-    /// A value of another form than `allowed`.
+    /// A value that does not have the form `allowed`.
     pub fn other_form(&self, dotted: &str, allowed: &str) -> FileError {
         let (value, span) = self.value(dotted);
         let (key, allowed) = (dotted.to_owned(), allowed.to_owned());
         self.at(&span, Fault::Form { key, value, allowed })
     }
 
-    /// A value with something else wrong; `reason` also says what is allowed.
+    /// A value with another fault; `reason` also says what is allowed.
     pub fn wrong_value(&self, dotted: &str, reason: String) -> FileError {
         let (value, span) = self.value(dotted);
         let key = dotted.to_owned();
         self.at(&span, Fault::Value { key, value, reason })
     }
 
-    /// A path as it is meant in this file.
+    /// Resolves a path relative to this file.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("/")).join(path)
     }
 
-    /// The line of a dotted key, from 1, where it is written.
+    /// The line of a dotted key, from 1, if it is in the file.
     pub fn line_of(&self, dotted: &str) -> Option<usize> {
         self.find(dotted)
             .map(|place| position(self.text, place.key.start).0)
     }
 
-    /// Whether a dotted key is written in the file.
+    /// Whether a dotted key is in the file.
     pub fn has(&self, dotted: &str) -> bool {
         self.find(dotted).is_some()
     }

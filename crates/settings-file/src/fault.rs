@@ -1,6 +1,6 @@
-//! What is wrong in a configuration file, where, and what would be right.
+//! What is wrong in a configuration file, where it is, and what would be right.
 //!
-//! Shared by every TOML file of the relay, so that all of them complain in the same words:
+//! Shared by all TOML files of the relay, so that their faults are worded alike:
 //! `policy.toml:12:1: unknown key "dnae", did you mean "dane"? allowed here: "dane", "match", …`;
 //! ``danerelay.toml:7:9: `delivery.port` cannot be 0; allowed: a port from 1 to 65535, without quotes``.
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-/// One fault in a file. It is the administrator's to mend.
+/// One fault in a file. The administrator has to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file}:{line}:{column}: {fault}")]
 pub struct FileError {
@@ -26,32 +26,32 @@ pub struct FileError {
 /// What is wrong. Keys are dotted from the top of the file; values are as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// A key that has no meaning in its table.
+    /// A key that does not exist in its table.
     UnknownKey {
         /// The key as written, without its table.
         key: String,
-        /// The keys that have one.
+        /// The keys that do exist.
         allowed: Vec<String>,
     },
-    /// A value that is none of the words allowed.
+    /// A value that is none of the allowed words.
     UnknownWord {
         /// The key.
         key: String,
         /// The value.
         word: String,
-        /// The words that are.
+        /// The allowed words.
         allowed: Vec<String>,
     },
-    /// A value of another form.
+    /// A value that does not have the right form.
     Form {
         /// The key.
         key: String,
-        /// The value; empty where there is none.
+        /// The value; empty if there is none.
         value: String,
         /// The form, in words.
         allowed: String,
     },
-    /// A value with something else wrong.
+    /// A value with another fault.
     Value {
         /// The key.
         key: String,
@@ -62,23 +62,23 @@ pub enum Fault {
     },
     /// A key that its table must have.
     MissingKey(String),
-    /// A key that is there already.
+    /// A key that is set twice.
     Duplicate {
         /// The key.
         key: String,
-        /// The line where it comes first.
+        /// The line where it is set first.
         line: usize,
     },
-    /// Text that is no TOML; the words say why.
+    /// The text is not valid TOML; the string says why.
     NotToml(String),
-    /// What goes beyond one key; the words say what.
+    /// A fault that concerns more than one key; the string says what is wrong.
     Wrong(String),
-    /// The file has so many faults that the rest is not shown.
+    /// The file has so many faults that the rest are not shown.
     More,
 }
 
 impl FileError {
-    /// Names the place of `span` (octet offsets) in `source`.
+    /// A fault at `span` (octet offsets) in `source`, with its line and column.
     pub fn at(file: &str, source: &str, span: &Range<usize>, fault: Fault) -> Self {
         let (line, column) = position(source, span.start);
         Self {
@@ -110,7 +110,7 @@ pub fn position(source: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The first line of a text, shortened, with nothing in it that a terminal would obey.
+/// The first line of a text, shortened, without anything that a terminal would interpret.
 pub fn one_line(text: &str) -> String {
     /// In characters: enough to find it again.
     const SHOWN: usize = 60;
@@ -122,7 +122,7 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Control characters of both sets, and those that turn the direction of writing, are escaped.
+/// Escapes C0 and C1 control characters, and characters that change the direction of writing.
 fn visible(character: char) -> impl Iterator<Item = char> {
     let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let (plain, escaped) = if turns || character.is_control() {
@@ -188,15 +188,15 @@ fn quoted(words: &[String]) -> String {
         .join(", ")
 }
 
-/// The word most like `found`, if any is like it at all.
+/// The word most similar to `found`, if any is similar enough.
 pub fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this share of common letters a suggestion is a distraction.
+    /// Below this share of common letters a suggestion would only distract.
     const ALIKE: f64 = 0.5;
     words
         .into_iter()
         .map(|word| (strsim::normalized_damerau_levenshtein(found, word), word))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        // The first of those that are equally like it.
+        // If several are equally similar, the first one.
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, word)| word)
 }

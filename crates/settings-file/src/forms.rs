@@ -1,7 +1,7 @@
-//! Values that are written as one text in a form of their own.
+//! Values that are written as one string with a form of their own.
 //!
-//! A type says once what a form is ([`Form`]): most for themselves, some for the value of another crate. Whatever else
-//! stands there is refused with these words.
+//! A type describes its form once ([`Form`]): most types for themselves, some for a type of another crate. Any other
+//! value is refused with that description.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,37 +11,37 @@ use std::num::{NonZeroU16, NonZeroU32};
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-/// How [`date`] asks the reader for a date, which is the only value in our files that is neither text nor number.
+/// How [`date`] asks the reader for a date, the only value in our files that is neither a string nor a number.
 pub(crate) const DATE: &str = "date";
 
-/// A form in which a value is written.
+/// A form in which a value may be written.
 pub trait Form {
-    /// What is read from it.
+    /// The type of the value.
     type Value;
 
-    /// The form, with an example as it is written in the file.
+    /// A description of the form, with an example as written in the file.
     const ALLOWED: &'static str;
 
-    /// Reads a text without its quotes.
+    /// Reads a string, given without its quotes.
     fn read(text: &str) -> Result<Self::Value, Unfit>;
 
-    /// Reads a bare number, where one is allowed.
+    /// Reads a bare number, if one is allowed.
     fn read_number(_: i64) -> Option<Self::Value> {
         None
     }
 }
 
-/// Why a text is not of a form.
+/// Why a string does not have the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfit {
-    /// The words of [`Form::ALLOWED`] say all.
+    /// [`Form::ALLOWED`] says it all.
     Form,
-    /// For this reason besides.
+    /// There is a more specific reason.
     Because(String),
 }
 
 impl Unfit {
-    /// A reason that is better told than kept.
+    /// A reason given as text instead of the error itself.
     pub fn because(reason: impl fmt::Display) -> Self {
         Self::Because(reason.to_string())
     }
@@ -54,7 +54,7 @@ impl Unfit {
     }
 }
 
-/// A value with a form, for the fields of a schema that are not of its type alone.
+/// A value with a form, for schema fields whose type alone does not determine the form.
 pub struct Formed<F: Form>(pub F::Value);
 
 impl<F: Form<Value: fmt::Debug>> fmt::Debug for Formed<F> {
@@ -79,7 +79,7 @@ pub fn list<'de, F: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<F
     deserializer.deserialize_any(List(PhantomData::<F>))
 }
 
-/// For a value that an empty text leaves out.
+/// For an optional value: an empty string means none.
 pub fn optional<'de, F: Form, D: Deserializer<'de>>(deserializer: D) -> Result<Option<F::Value>, D::Error> {
     deserializer.deserialize_any(Optional(PhantomData::<F>))
 }
@@ -89,7 +89,7 @@ pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error
     deserializer.deserialize_newtype_struct(DATE, DateVisitor)
 }
 
-/// Reads a text, for visitors that take other things as well.
+/// Reads a string, for visitors that also accept other types.
 pub fn read<F: Form, E: Error>(text: &str) -> Result<F::Value, E> {
     F::read(text).map_err(|unfit| unfit.refuse(F::ALLOWED))
 }

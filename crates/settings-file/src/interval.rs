@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::forms::{self, Form, Unfit};
 
-/// The units and their seconds, the largest first. A day has 24 hours.
+/// The units in seconds, the largest first. A day has 24 hours.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// A length of time, in whole seconds, that may be `0` or `"0"`.
+/// A length of time in whole seconds; `0` and `"0"` are allowed, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Interval(pub Duration);
 
@@ -21,7 +21,7 @@ pub struct Interval(pub Duration);
 #[error("{0:?} is no duration: allowed are a whole number and one of s, m, h, d, like \"30s\" or \"5d\"")]
 pub struct DurationError(String);
 
-/// A whole number and its unit, without anything between them.
+/// A whole number and its unit, with nothing in between.
 fn parse(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -33,7 +33,7 @@ fn parse(text: &str) -> Option<Duration> {
     number.checked_mul(*seconds).map(Duration::from_secs)
 }
 
-/// A duration that needs a unit even where it is none at all, `"0s"`.
+/// A duration that needs a unit even if it is zero: `"0s"`.
 impl Form for Duration {
     type Value = Self;
 
@@ -72,22 +72,22 @@ impl FromStr for Interval {
 }
 
 impl Interval {
-    /// An interval of so many seconds.
+    /// An interval of this many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// An interval of so many minutes.
+    /// An interval of this many minutes.
     pub const fn minutes(minutes: u64) -> Self {
         Self::seconds(minutes * 60)
     }
 
-    /// An interval of so many hours.
+    /// An interval of this many hours.
     pub const fn hours(hours: u64) -> Self {
         Self::minutes(hours * 60)
     }
 
-    /// An interval of so many days.
+    /// An interval of this many days.
     pub const fn days(days: u64) -> Self {
         Self::hours(days * 24)
     }

@@ -1,16 +1,16 @@
-//! Reads a TOML file of settings into a serde schema and reports every fault of it at once, each with line, column and
+//! Reads a TOML settings file into a serde schema and reports all of its faults at once, each with line, column and
 //! what is allowed.
 //!
 //! * [`read`]: from the text to the schema's value. serde stops at the first fault, so the text becomes a tree that
-//!   knows the place of each value (`node`), the schema reads the tree (`reader`), what it stumbles over is noted
-//!   (`refusal`) and taken out, and it reads again until it succeeds. `syntax` names what is not TOML, and keys that
+//!   knows the place of every value (`node`) and the schema reads the tree (`reader`). What it refuses is noted
+//!   (`refusal`) and removed, and it reads again until it succeeds. `syntax` reports what is not TOML, and keys that
 //!   are set twice.
-//! * [`fault`]: what is wrong and where, in the words that an administrator sees, with the nearest known key.
-//! * [`Document`]: where each key stands, for what is found wrong later, when keys are looked at together.
-//! * [`forms`]: values that are written as one text in a form of their own; [`Interval`], [`Size`] and
-//!   [`Version`] are some of them.
+//! * [`fault`]: what is wrong and where, in the words that the administrator sees, with the most similar known key.
+//! * [`Document`]: where each key is, for faults found later, when keys are checked together.
+//! * [`forms`]: values that are written as one string with a form of their own; [`Interval`], [`Size`] and [`Version`]
+//!   are examples.
 //!
-//! This crate knows no key and opens no file.
+//! This crate knows no particular key and opens no file.
 
 mod document;
 pub mod fault;

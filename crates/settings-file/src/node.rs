@@ -1,11 +1,11 @@
-//! A TOML text as a tree in which everything knows its place.
+//! A TOML text as a tree in which every value knows its place.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value and where it stands, in octets of the text. A table that a header opens stands at its header.
+/// A value and its place, in octet offsets. The place of a table opened by a header is that header.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) span: Range<usize>,
@@ -21,7 +21,7 @@ pub(crate) enum Value {
     Date(String),
     List(Vec<Node>),
     Table(Vec<Entry>),
-    /// What no key takes: fractions, times of day, numbers beyond 64 bits, and what is no TOML value at all.
+    /// What no key accepts: fractions, times of day, numbers beyond 64 bits, and text that is not a TOML value at all.
     Other,
 }
 
@@ -61,7 +61,7 @@ impl Node {
         Self { span, value }
     }
 
-    /// Turns the single value around `at` into one that no key takes; its place, if there is such a value.
+    /// Replaces the single value around `at` by one that no key accepts; returns its place, if there is such a value.
     pub(crate) fn spoil(&mut self, at: &Range<usize>) -> Option<Range<usize>> {
         match &mut self.value {
             Value::Table(entries) => entries.iter_mut().find_map(|entry| entry.node.spoil(at)),
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// Takes the smallest entry around `at` out of the tree.
+    /// Removes the smallest entry around `at` from the tree.
     pub(crate) fn take_out(&mut self, at: &Range<usize>) -> Option<Taken> {
         let span = self.span.clone();
         match &mut self.value {
@@ -84,7 +84,7 @@ impl Node {
         }
     }
 
-    /// Takes the member around `at` out of a list, if others are left then.
+    /// Removes the item around `at` from a list, unless it is the only one.
     fn take_out_item(&mut self, at: &Range<usize>) -> bool {
         let Value::List(items) = &mut self.value else {
             return false;
@@ -96,7 +96,7 @@ impl Node {
         items.len() < before
     }
 
-    /// Drops the members of lists of tables in which something was wrong.
+    /// Drops the items of lists of tables in which something was wrong.
     pub(crate) fn drop_unsound(&mut self, taken: &[Taken]) {
         let Value::Table(entries) = &mut self.value else {
             return;
@@ -118,11 +118,11 @@ fn entries(table: DeTable<'_>) -> Vec<Entry> {
     table.into_iter().map(entry).collect()
 }
 
-/// What was taken out of the tree: a key of a table, or a whole member of a list of tables.
+/// What was removed from the tree: a key of a table, or a whole item of a list of tables.
 pub(crate) struct Taken {
     /// The table's place.
     pub(crate) table: Range<usize>,
-    /// The key; empty where all of the table was taken.
+    /// The key; empty if the whole table was removed.
     pub(crate) key: String,
 }
 
@@ -130,7 +130,7 @@ fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
-/// A header does not enclose the entries that follow it in the text, so every table is looked into.
+/// A header does not enclose the entries that follow it in the text, so every table is searched.
 fn take_out_of_table(entries: &mut Vec<Entry>, span: Range<usize>, at: &Range<usize>) -> Option<Taken> {
     let mut guilty = None;
     for (index, entry) in entries.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! serde's way through the tree. What a schema asks for and does not find is refused in plain words here, so that no
-//! type of it need know any.
+//! Lets serde read the tree. If the tree does not have what the schema asks for, the refusal is worded here, so that no
+//! type of the schema needs words of its own.
 
 use std::slice;
 
@@ -53,7 +53,7 @@ impl Reader<'_> {
     }
 }
 
-/// Methods for whole numbers, by the bounds of their types.
+/// Methods for whole numbers, with the bounds of their types.
 macro_rules! numbers {
     ($($method:ident $low:expr, $high:expr;)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {

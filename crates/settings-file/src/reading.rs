@@ -1,4 +1,4 @@
-//! Reads a file as often as it takes, and notes what is wrong.
+//! Reads a file as many times as needed, and notes what is wrong.
 
 use std::ops::Range;
 
@@ -9,21 +9,21 @@ use crate::node::{Node, Taken};
 use crate::reader::Reader;
 use crate::syntax;
 
-/// More faults than this are not shown: the file is of another kind.
+/// At most this many faults are shown: with more, it is probably a different kind of file.
 const MOST_FAULTS: usize = 50;
 
-/// What came of reading.
+/// The result of reading.
 #[derive(Debug)]
 pub struct Reading<T> {
-    /// The file without what is wrong in it, and without those members of lists of tables that had something wrong.
-    /// Unless `faults` is empty, it serves only to look for further faults. `None` if too much is wrong for that.
+    /// The file without the faulty values, and without those items of lists of tables that had a fault. Unless `faults`
+    /// is empty, it serves only to look for further faults. `None` if too much is wrong for that.
     pub value: Option<T>,
     /// Everything that is wrong, in the order of the file.
     pub faults: Vec<FileError>,
 }
 
 impl<T> Reading<T> {
-    /// The value of a file without fault.
+    /// The value of a file without faults.
     pub fn into_result(self) -> Result<T, Vec<FileError>> {
         match self.value {
             Some(value) if self.faults.is_empty() => Ok(value),
@@ -32,7 +32,7 @@ impl<T> Reading<T> {
     }
 }
 
-/// Reads `source`; `file` is the name that faults carry.
+/// Reads `source`; faults show `file` as its name.
 pub fn read<T: DeserializeOwned>(file: &str, source: &str) -> Reading<T> {
     let parsed = syntax::parse(file, source, MOST_FAULTS);
     let mut tree = parsed.root;
@@ -49,7 +49,7 @@ pub fn read<T: DeserializeOwned>(file: &str, source: &str) -> Reading<T> {
     }
     let mut faults = found.faults;
     if let Some((broken, _)) = parsed.faults.first() {
-        // What stands behind a place that is no TOML may belong elsewhere.
+        // What comes after text that is not TOML may belong to another table.
         faults.retain(|(at, _)| at.start < *broken && parsed.unreadable.contains(at));
         value = None;
     }
@@ -69,7 +69,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Reads the tree as often as it takes, less what is wrong.
+    /// Reads the tree as many times as needed, each time without what was found wrong.
     fn read<T: DeserializeOwned>(&mut self, tree: &mut Node) -> Option<T> {
         loop {
             let refusal = match T::deserialize(Reader(tree)) {
@@ -90,7 +90,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether a key is missing only because its value was wrong and taken out.
+    /// Whether a key is missing only because its value was wrong and has been removed.
     fn follows(&self, fault: &Fault, at: &Range<usize>) -> bool {
         match fault {
             Fault::MissingKey(key) => self

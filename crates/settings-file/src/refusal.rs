@@ -1,4 +1,4 @@
-//! Why a schema does not take a tree.
+//! Why a schema refuses a tree.
 
 use std::fmt;
 use std::ops::Range;
@@ -22,21 +22,21 @@ enum What {
         allowed: &'static [&'static str],
     },
     MissingKey(&'static str),
-    /// A word that is none of these.
+    /// The value is none of these words.
     Word(&'static [&'static str]),
-    /// A value of another form.
+    /// The value does not have this form.
     Form(String),
-    /// A value that has the form, and something else wrong with it.
+    /// The value has the right form, but something else is wrong with it.
     Reason(String),
 }
 
 impl Refusal {
-    /// Something of the form `allowed` should be there.
+    /// A value of the form `allowed` was expected.
     pub(crate) fn form(allowed: impl Into<String>) -> Self {
         Self::new(What::Form(allowed.into()))
     }
 
-    /// One of the words should be there.
+    /// One of these words was expected.
     pub(crate) fn word(allowed: &'static [&'static str]) -> Self {
         Self::new(What::Word(allowed))
     }
@@ -49,19 +49,19 @@ impl Refusal {
         }
     }
 
-    /// Gives it this place, if it has none yet.
+    /// Sets its place, if it has none yet.
     pub(crate) fn at(mut self, span: &Range<usize>) -> Self {
         self.span.get_or_insert_with(|| span.clone());
         self
     }
 
-    /// Puts a key in front of those that lead to it.
+    /// Prepends a key to those that lead to the place.
     pub(crate) fn under(mut self, key: &str) -> Self {
         self.keys.insert(0, key.to_owned());
         self
     }
 
-    /// The fault that it is in `source`, and its place there.
+    /// Turns it into a fault in `source`, with its place.
     pub(crate) fn into_fault(self, source: &str) -> (Range<usize>, Fault) {
         let span = self.span.unwrap_or_default();
         let key = self.keys.join(".");

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::forms::{self, Form, Unfit};
 
-/// The units and their octets, the largest first.
+/// The units in octets, the largest first.
 const UNITS: [(&str, u64); 5] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -26,7 +26,7 @@ pub struct Size(pub u64);
 #[error("{0:?} is no size: allowed is {allowed}", allowed = Size::ALLOWED)]
 pub struct SizeError(String);
 
-/// The octets; `None` where the text has another form or there are too many.
+/// The octets; `None` if the text has another form or the number is too large.
 fn parse(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;

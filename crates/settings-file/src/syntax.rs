@@ -1,4 +1,4 @@
-//! What is no TOML: which value, which key that is there twice, or else where.
+//! Reports what is not TOML: which value, which key that is set twice, or at least where.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use toml::de::{self, DeTable};
 use crate::fault::{Fault, FileError, one_line, position};
 use crate::node::Node;
 
-/// A text as far as it can be made out.
+/// A text, as far as it can be parsed.
 pub(crate) struct Parsed {
     pub(crate) root: Node,
-    /// Values that are none. They are faults of their keys, which know what would be right.
+    /// Values that are not TOML. They are reported as faults of their keys, which know what would be right.
     pub(crate) unreadable: Vec<Range<usize>>,
-    /// What is wrong between the values, each with its offset: at most one fault a line.
+    /// Faults outside values, each with its offset: at most one per line.
     pub(crate) faults: Vec<(usize, FileError)>,
 }
 
-/// Parses the text, at most `most` faults of it.
+/// Parses the text and reports at most `most` faults.
 pub(crate) fn parse(file: &str, source: &str, most: usize) -> Parsed {
     let (tree, mut errors) = DeTable::parse_recoverable(source);
     errors.sort_by_key(|error| span_of(error).start);
@@ -53,7 +53,7 @@ fn span_of(error: &de::Error) -> Range<usize> {
     error.span().unwrap_or_default()
 }
 
-/// The parser says what it met and what could stand there instead.
+/// The parser says what it found and what was expected instead.
 fn words(message: &str) -> String {
     match message.split_once(", expected ") {
         Some((met, "nothing")) => met.to_owned(),
@@ -62,11 +62,11 @@ fn words(message: &str) -> String {
     }
 }
 
-/// Whether the key at this place is there already: with another name it would be no error, and beside it would stand
-/// one of this name.
+/// Whether the key at this place is set twice: with a new name it would not be an error, and next to it there would be
+/// another key with the old name.
 fn second(source: &str, at: &Range<usize>) -> Option<Fault> {
     let written = source.get(at.clone()).filter(|written| !written.is_empty())?;
-    // As many names as the text has octets cannot all be in it.
+    // The text cannot contain as many names as it has octets, so one of these is new.
     let fresh = (0..=source.len())
         .map(|number| format!("renamed-{number}"))
         .find(|name| !source.contains(name))?;
@@ -91,7 +91,7 @@ fn second(source: &str, at: &Range<usize>) -> Option<Fault> {
     })
 }
 
-/// The path of the table that has both keys, and where the second of them stands.
+/// The path of the table that has both keys, and where the second one is.
 fn beside(table: &DeTable<'_>, one: &str, other: &str) -> Option<(Vec<String>, Range<usize>)> {
     if table.contains_key(one) {
         let (key, _) = table.get_key_value(other)?;

@@ -1,4 +1,4 @@
-//! The version of a file's form.
+//! The version of a file's format.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
