@@ -23,10 +23,10 @@ use crate::session::replies;
 use crate::shared::{Shared, stopped};
 use crate::wire::Wire;
 
-/// How long to wait after an error of `accept` that does not concern one connection alone.
+/// How long to wait after an error of `accept` that does not concern a single connection only.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
-/// For want of file descriptors each attempt fails, and one now and then succeeds.
+/// Without file descriptors most attempts fail, and one succeeds now and then.
 const FAILING: Pace = Pace {
     reminder: Some(Duration::from_mins(1)),
     pause: Duration::from_mins(1),
@@ -35,21 +35,22 @@ const FAILING: Pace = Pace {
 /// How connections to a socket begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
-    /// In clear; STARTTLS may follow.
+    /// In plain text; STARTTLS may follow.
     StartTls,
     /// With a TLS handshake (RFC 8314 §3.3).
     Implicit,
 }
 
-/// Takes mail from clients into a spool.
+/// Accepts mail from clients into a spool.
 pub struct Listener<S> {
     shared: Arc<Shared<S>>,
 }
 
 impl<S: Spool> Listener<S> {
-    /// A listener that puts messages into `spool`, writes its events to `log`, and calls `on_accepted` with each
-    /// message that is durable, after its event and before the client is told. The hook must neither block nor
-    /// panic. The settings that `config` holds apply to new connections, and to open ones from their next transaction on.
+    /// A listener that stores messages in `spool`, writes its events to `log`, and calls `on_accepted` with each
+    /// message that is durable, after its event has been logged and before the client gets its reply. The hook must
+    /// neither block nor panic. New settings in `config` apply to new connections, and to open ones from their next
+    /// transaction.
     pub fn new(
         spool: Arc<S>,
         config: watch::Receiver<Arc<ListenerConfig>>,
@@ -66,9 +67,9 @@ impl<S: Spool> Listener<S> {
         self.shared.connections.all()
     }
 
-    /// Serves clients on `sockets` until `shutdown` becomes true or its sender is gone, then lets sessions that
-    /// are in the middle of a transaction finish it. Returns when the last session has ended; whoever will not
-    /// wait for that drops the future, which ends them.
+    /// Serves clients on `sockets` until `shutdown` becomes true or its sender is dropped, then lets sessions that are
+    /// in the middle of a transaction finish it. Returns when the last session has ended; to stop earlier, drop the
+    /// future, which ends all sessions.
     pub async fn run(&self, sockets: Vec<(TcpListener, Encryption)>, shutdown: watch::Receiver<bool>) {
         let mut loops = JoinSet::new();
         for (socket, encryption) in sockets {
@@ -120,7 +121,7 @@ async fn accept_loop<S: Spool>(
     }
 }
 
-/// The client went away between its connection and our `accept`; the next one may be well.
+/// The client disconnected before our `accept`; the next connection may be fine.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -136,7 +137,7 @@ struct Arrived {
 }
 
 impl Arrived {
-    /// The life of a connection: a session, or one line where there are too many.
+    /// Handles the connection: a session, or a single line if there are too many connections.
     async fn serve<S: Spool>(self, shared: Arc<Shared<S>>, shutdown: watch::Receiver<bool>) {
         let config = Arc::clone(&shared.config.borrow());
         let mut wire = Wire::new(self.stream);
@@ -172,7 +173,7 @@ impl Arrived {
     }
 }
 
-/// One line for a client for whom there is no place; a client that does not take it at once learns nothing.
+/// Sends one line to a client that exceeds a limit; a client that does not read it at once is not told.
 async fn turn_away<S>(shared: &Shared<S>, client: IpAddr, excess: Excess, mut wire: Wire) {
     shared.report_excess(client, excess);
     let line = replies::too_many_connections(&shared.config.borrow().hostname);

@@ -8,22 +8,22 @@ use crate::config::ListenerConfig;
 use crate::key_digest::KeyDigest;
 use crate::tls::TlsFacts;
 
-/// What is known of a client.
+/// What is known about a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
-    /// The other end of the connection, or whom a proxy's header names: who may say more by XCLIENT.
+    /// The other end of the connection, or the client named in a proxy's header. It decides whether XCLIENT is allowed.
     pub(crate) peer: IpAddr,
-    /// Where the client is: the same, or what was said by XCLIENT.
+    /// The client's address: the same, or the one given by XCLIENT.
     pub(crate) address: IpAddr,
-    /// Its name, as somebody said who may use XCLIENT; we make no reverse look-ups.
+    /// Its name, if given by XCLIENT; we make no reverse look-ups.
     pub(crate) name: Option<String>,
-    /// What is known of the connection, if it is under TLS.
+    /// The facts of TLS, if the connection uses it.
     pub(crate) tls: Option<TlsFacts>,
-    /// The user that it has proved to be.
+    /// The user as which it has authenticated.
     pub(crate) user: Option<Arc<str>>,
 }
 
-/// By what a client may relay, beside its address.
+/// What a client may relay by, other than its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// A user.
@@ -33,7 +33,7 @@ pub(crate) enum Identity {
 }
 
 impl Client {
-    /// A client of which nothing but the address is known.
+    /// A client of which only the address is known.
     pub(crate) fn at(address: IpAddr) -> Self {
         Self {
             peer: address,
@@ -50,7 +50,7 @@ impl Client {
         networks.any(|network| network.contains(&self.address)) || self.identity(config).is_some()
     }
 
-    /// By whose right it may relay, whatever its address.
+    /// The identity that lets it relay, regardless of its address.
     pub(crate) fn identity(&self, config: &ListenerConfig) -> Option<Identity> {
         if let Some(user) = &self.user {
             return Some(Identity::User(Arc::clone(user)));
@@ -59,7 +59,7 @@ impl Client {
         config.client_keys.contains(&key).then_some(Identity::Key(key))
     }
 
-    /// Whether nobody on the way can read what it says.
+    /// Whether nobody on the network path can read what it sends.
     pub(crate) fn is_private(&self) -> bool {
         self.tls.is_some() || self.address.is_loopback()
     }

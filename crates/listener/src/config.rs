@@ -1,4 +1,4 @@
-//! What the administrator decides about the listener.
+//! The settings of the listener.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,33 +11,33 @@ use crate::key_digest::KeyDigest;
 use crate::tls::ServerTls;
 use crate::users::Users;
 
-/// The listener's settings. A transaction keeps those with which it began.
+/// The listener's settings. A transaction keeps those it began with.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
-    /// Our own name, in the greeting and in Received.
+    /// Our own name, used in the greeting and in Received.
     pub hostname: Domain,
-    /// Clients that may relay; all others are refused each recipient, unless they prove to be somebody who may.
+    /// Clients that may relay; all others have every recipient refused, unless they authenticate.
     pub networks: Vec<IpNet>,
     /// Users who may relay; without any, AUTH is not offered.
     pub users: Option<Arc<Users>>,
     /// Keys of client certificates that may relay.
     pub client_keys: Vec<KeyDigest>,
-    /// The only domains that senders may have; any, if there is none. The null reverse-path is always taken.
+    /// The only domains that senders may have; if empty, any. The null reverse-path is always accepted.
     pub senders: Vec<Domain>,
-    /// With it, STARTTLS is offered.
+    /// If set, STARTTLS is offered.
     pub tls: Option<ServerTls>,
-    /// Whose connections begin with a header of the PROXY protocol, version 2.
+    /// Proxies whose connections begin with a PROXY protocol header, version 2.
     pub proxies: Vec<IpNet>,
-    /// Who may use XCLIENT and XFORWARD.
+    /// Clients that may use XCLIENT and XFORWARD.
     pub xclient: Vec<IpNet>,
-    /// Whom `RCPT TO:<Postmaster>` without a domain means.
+    /// The mailbox that `RCPT TO:<Postmaster>` without a domain stands for.
     pub postmaster: Mailbox,
-    /// How much is too much.
+    /// The limits for clients.
     pub limits: Limits,
 }
 
 impl ListenerConfig {
-    /// Settings that allow nothing to anybody, to be filled in.
+    /// Settings that allow nobody to relay, to be filled in.
     pub fn new(hostname: Domain, postmaster: Mailbox) -> Self {
         Self {
             hostname,
@@ -54,20 +54,20 @@ impl ListenerConfig {
     }
 }
 
-/// The bounds within which clients are served.
+/// The limits within which clients are served.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest content in octets, announced as SIZE.
     pub message_size: u64,
-    /// The most recipients of one transaction.
+    /// The maximum number of recipients in one transaction.
     pub recipients: usize,
-    /// The most connections in all.
+    /// The maximum number of connections in total.
     pub connections: usize,
-    /// The most connections from one address.
+    /// The maximum number of connections from one address.
     pub connections_per_client: usize,
     /// How long a client may take for a command, or for 64 KiB of content.
     pub timeout: Duration,
-    /// What becomes of lines of text that are too long to be passed on.
+    /// What to do with lines of text that are too long to be passed on.
     pub long_lines: LongLines,
 }
 

@@ -1,4 +1,4 @@
-//! One connection: a session, the wire that it speaks on, and the spool.
+//! One connection: a session, its wire, and the spool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,26 +19,26 @@ use crate::session::{End, Finished, Session, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
-/// A session that goes on is told of in the log after so long; what it is refused from then on is another line.
+/// Refusals are logged after this long if the session is still open; later refusals get another line.
 const TOLD_AFTER: Duration = Duration::from_mins(1);
 
-/// The longest that a client may take which may not relay.
+/// The maximum time for a client that may not relay.
 const STRANGERS_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A client's connection.
 pub(crate) struct Connection<S> {
     shared: Arc<Shared<S>>,
-    /// The settings in force; the session has those of its transaction.
+    /// The settings in force; the session uses those of its transaction.
     config: watch::Receiver<Arc<ListenerConfig>>,
     session: Session<Incoming>,
     counted: Counted,
     pace: Pace,
-    /// When what the session was refused is to be told, if it was refused anything.
+    /// When to log the refusals of the session, if there are any.
     told_at: Option<Instant>,
     shutdown: watch::Receiver<bool>,
 }
 
-/// Until when the client must have said its next command, or sent its next block of content.
+/// The deadline for the client's next command, or its next block of content.
 #[derive(Debug)]
 struct Pace {
     limit: Duration,
@@ -61,7 +61,7 @@ impl Pace {
         self.octets = 0;
     }
 
-    /// Each block of [`CONTENT_READ`] octets must come within the time, however small its pieces are.
+    /// Each block of [`CONTENT_READ`] octets must arrive in time, however small its pieces are.
     fn came(&mut self, octets: usize) {
         self.octets = self.octets.saturating_add(octets);
         if self.octets >= CONTENT_READ {
@@ -70,7 +70,7 @@ impl Pace {
     }
 }
 
-/// How long the client may take. One that may not relay has nothing to say that takes long.
+/// How long the client may take. Nothing that a client without permission to relay may send takes long.
 fn patience(config: &ListenerConfig, client: &Client) -> Duration {
     let limit = config.limits.timeout;
     if client.may_relay(config) {
@@ -109,7 +109,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Serves the client on this wire until one side ends it.
+    /// Serves the client on this wire until one side closes it.
     pub(crate) async fn run(mut self, wire: Wire) {
         let (end, wire) = self.converse(wire).await;
         self.tell_refusals();
@@ -121,7 +121,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Why it ended, and the wire, if it can still be spoken on.
+    /// Why the session ended, and the wire, if it can still be used.
     async fn converse(&mut self, mut wire: Wire) -> (End, Option<Wire>) {
         let mut step = Step::Flush;
         loop {
@@ -150,10 +150,10 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Does what a step asks for. What the session wants next, where it has said so already.
+    /// Does what a step asks for. Returns the step that the session wants next, if it has already said so.
     async fn take(&mut self, step: Step<Incoming>, wire: &mut Wire) -> Result<Option<Step<Incoming>>, End> {
         let next = match step {
-            // TLS begins where the wire is owned.
+            // TLS starts in the caller, which owns the wire.
             Step::Go | Step::StartTls => None,
             Step::Flush => {
                 self.flush(wire).await?;
@@ -197,7 +197,7 @@ impl<S: Spool> Connection<S> {
         Ok(next)
     }
 
-    /// Lets the replies leave, and makes the handshake.
+    /// Sends the replies, then does the TLS handshake.
     async fn secure(&mut self, mut wire: Wire) -> Option<Wire> {
         self.flush(&mut wire).await.ok()?;
         let tls = self.session.config().tls.clone()?;
@@ -217,7 +217,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Checks who the client says it is.
+    /// Checks the client's credentials.
     async fn check(&mut self, said: Credentials) -> Step<Incoming> {
         let (address, name) = (self.session.client().address, said.user.clone());
         let login = match &self.session.config().users {
@@ -229,7 +229,7 @@ impl<S: Spool> Connection<S> {
         next
     }
 
-    /// What is due to the client, as far as is known who it is.
+    /// Applies the limits for the client, given what is known about it.
     fn settle_standing(&mut self) {
         let (config, client) = (self.session.config(), self.session.client());
         self.pace.limit = patience(config, client);
@@ -238,7 +238,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// New settings hold from the next transaction on.
+    /// New settings apply from the next transaction.
     fn notice_settings(&mut self) {
         if self.config.has_changed().unwrap_or_default() && !self.session.is_in_transaction() {
             let config = Arc::clone(&self.config.borrow_and_update());
@@ -247,14 +247,13 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Sends the replies that wait.
+    /// Sends the pending replies.
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
         let limit = self.pace.limit;
         Ok(wire.write(self.session.output(), limit).await?)
     }
 
-    /// Reads more. Between transactions a shutdown ends the session. What it was refused is told on the way, when that is
-    /// due.
+    /// Reads more. Between transactions, a shutdown ends the session. Meanwhile, refusals are logged when that is due.
     async fn wait_for_command(&mut self, wire: &mut Wire) -> Result<(), End> {
         if self.told_at.is_none() && self.session.refused() == Some(Telling::Together) {
             self.told_at = Some(Instant::now() + TOLD_AFTER);
@@ -280,7 +279,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Waits, less if we are stopping.
+    /// Waits; less long if we are shutting down.
     async fn pause(&mut self, pause: Duration) {
         tokio::select! {
             biased;
@@ -289,7 +288,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// A place in the spool for this message, if there is room for as much as its client declares (RFC 1870 §6.1 (1)).
+    /// A place in the spool for this message, if there is room for the size its client declares (RFC 1870 §6.1 (1)).
     fn place(&self, mail: &MailFrom) -> Result<Incoming, SpoolError> {
         let incoming = self.shared.spool.create()?;
         incoming.fits(self.session.declared(mail))?;
@@ -308,7 +307,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Makes a message durable, and tells everybody.
+    /// Makes a message durable, logs it and calls the hook.
     async fn commit(&mut self, finished: Box<Finished<Incoming>>) -> Step<Incoming> {
         let Finished {
             place,
@@ -348,7 +347,7 @@ impl<S: Spool> Connection<S> {
         }
     }
 
-    /// Writes what the session was refused so far, if anything.
+    /// Logs the session's refusals so far, if any.
     fn tell_refusals(&mut self) {
         self.told_at = None;
         if let Some(event) = self.session.take_refusals() {

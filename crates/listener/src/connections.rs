@@ -1,4 +1,4 @@
-//! How many connections there are, in all, from one address, and of clients that may not relay.
+//! Limits on connections: in total, from one address, and of clients that may not relay.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::client::Client;
 use crate::config::{Limits, ListenerConfig};
 
-/// Clients that may not relay have at most this part of all connections: whoever may comes first.
+/// Clients that may not relay get at most this fraction of all connections: those that may relay have priority.
 const STRANGERS_PART: usize = 8;
 
 /// Counts open connections.
@@ -25,7 +25,7 @@ struct Counts {
     by_client: HashMap<IpAddr, usize>,
 }
 
-/// Whether a client may relay, as far as is known.
+/// Whether a client may relay, as far as is known so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     MayRelay,
@@ -42,7 +42,7 @@ impl Standing {
     }
 }
 
-/// One counted connection; dropping it ends the count.
+/// One counted connection; dropping it removes it from the count.
 #[derive(Debug)]
 pub(crate) struct Counted {
     connections: Arc<Connections>,
@@ -62,7 +62,7 @@ impl Connections {
         self.locked(|counts| counts.all)
     }
 
-    /// Counts one more connection, unless that would be too many.
+    /// Counts one more connection, unless that would exceed a limit.
     pub(crate) fn admit(self: &Arc<Self>, limits: &Limits) -> Result<Counted, Excess> {
         self.locked(|counts| {
             if counts.all >= limits.connections {
@@ -83,7 +83,7 @@ impl Connections {
 }
 
 impl Counted {
-    /// Counts the connection as one of this client's, unless that would be too many.
+    /// Counts the connection as one of this client's, unless that would exceed a limit.
     pub(crate) fn identify(
         &mut self,
         client: IpAddr,
@@ -188,7 +188,7 @@ mod tests {
         let second = stranger().unwrap();
         assert_eq!(stranger().unwrap_err(), Excess::Strangers);
         let _known = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
-        // Who proves that it may relay makes room, once.
+        // A client that proves that it may relay frees its place, once.
         first.permit();
         first.permit();
         let third = stranger().unwrap();

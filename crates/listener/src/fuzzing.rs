@@ -1,4 +1,4 @@
-//! A session without sockets, clock and disk, for a fuzzer and for tests that want many of them.
+//! A session without sockets, clock and disk, for a fuzzer and for tests that run many sessions.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::config::ListenerConfig;
 use crate::logins::Login;
 use crate::session::{Finished, Session, Step};
 
-/// What came of a session.
+/// The result of a session.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Played {
     /// All replies, in order.
     pub replies: Vec<u8>,
     /// The messages that were accepted, with their content.
     pub messages: Vec<(Envelope, Vec<u8>)>,
-    /// The most octets of input that were kept unread when more was asked for.
+    /// The maximum of unread input, in octets, when more was requested.
     pub kept: usize,
 }
 
-/// Plays a client on loopback that sends these pieces, one after the other. Of users there is `user`, with any password.
-/// TLS is not begun: the session ends there.
+/// Plays a client on loopback that sends these pieces, one after the other. The only user is `user`, with any password.
+/// TLS is not started: the session ends there.
 pub fn play(settings: ListenerConfig, pieces: &[&[u8]]) -> Played {
     let client = Client::at(std::net::Ipv4Addr::LOCALHOST.into());
     let mut session: Session<Vec<u8>> = Session::new(Arc::new(settings), client);

@@ -1,4 +1,4 @@
-//! A public key by its SHA-256, as administrators write it.
+//! A public key, identified by its SHA-256 as administrators write it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use webpki::EndEntityCert;
 /// Octets of a digest.
 const LENGTH: usize = 32;
 
-/// SHA-256 of a certificate's public key, its `SubjectPublicKeyInfo` in DER: what `3 1 1` is in a TLSA record.
+/// SHA-256 of a certificate's public key, its `SubjectPublicKeyInfo` in DER: the same as `3 1 1` in a TLSA record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyDigest([u8; LENGTH]);
 
-/// The text is no SHA-256 in hexadecimal digits.
+/// The text is not a SHA-256 in hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a SHA-256: 64 hexadecimal digits, with or without colons between each two")]
 pub struct NoDigest;

@@ -1,24 +1,23 @@
-//! The SMTP server side: who may relay, and into the spool.
+//! The SMTP server side: decides who may relay, and puts messages into the spool.
 //!
-//! A tour, in the order in which a connection meets the parts:
+//! An overview, in the order in which a connection passes through the parts:
 //!
-//! * [`Listener`] accepts connections on sockets that were bound for it, counts them (`connections`) and gives
-//!   each a task of its own. Nothing a client does, and no error of `accept`, ends it.
-//! * `connection` joins a client's session, the wire that it speaks on and the spool. Only when the spool says that a
-//!   message is durable is 250 said.
-//! * `wire` is the octets: what has come, what leaves, and the time that either may take.
-//! * `session` decides, without I/O: it reads commands (the grammar is `smtp`'s) and answers them in order; replies to
-//!   pipelined commands leave together. Its rooms: `replies` holds the words; `arrival` takes in what follows DATA, through
-//!   the decoder, past the header scanner (`header`), behind our own Received field (`received`), with its `envelope`;
-//!   `refusals` tells the log what a session was refused, in one line.
-//! * `client` is who a client is, and whether it may relay.
-//! * [`ListenerConfig`] and [`Limits`] are what the administrator decides.
+//! * [`Listener`] accepts connections on sockets bound by the caller, counts them (`connections`) and gives each its
+//!   own task. Nothing a client does, and no error of `accept`, stops it.
+//! * `connection` connects a client's session, its wire and the spool. The client gets its 250 only after the spool has
+//!   reported that the message is durable.
+//! * `wire` handles the octets: input, output, and the time limits for both.
+//! * `session` decides, without I/O: it reads commands (the grammar is in `smtp`) and answers them in order; replies to
+//!   pipelined commands are sent together. Its parts: `replies` has the wording; `arrival` takes in what follows DATA:
+//!   through the decoder, past the header scanner (`header`), behind our own Received field (`received`), with its
+//!   `envelope`; `refusals` logs what a session was refused, in one line.
+//! * `client` knows who a client is, and whether it may relay.
+//! * [`ListenerConfig`] and [`Limits`] are the administrator's settings.
 //!
-//! What it never does: change anything in a message below its own Received field (but to put the blank line in front of
-//! content that has no header, to make a field of a left-over line of a mailbox file, or to break a line that is too long
-//! to be passed on), resolve names, or hold content
-//! in memory whole. The client's name in the log and in Received is `unknown`, because no reverse look-up is made and what
-//! the client calls itself proves nothing.
+//! What it never does: change anything in a message below its own Received field (except to put the blank line in front
+//! of content that has no header, to turn a left-over line of a mailbox file into a field, or to break a line that is
+//! too long to be passed on), resolve names, or hold the whole content in memory. The client's name in the log and in
+//! Received is `unknown`, because no reverse look-up is made and what the client calls itself proves nothing.
 
 mod accept;
 mod client;

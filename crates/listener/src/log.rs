@@ -1,4 +1,4 @@
-//! The events that the listener writes, but those of what sessions are refused.
+//! The events that the listener logs, except refusals in sessions.
 
 use std::io;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ pub(crate) fn accepted(message: &spool::Accepted, of: Arrived<'_>) -> Event {
     }))
 }
 
-/// What is told of a message beside what the spool says.
+/// What is logged about a message besides what the spool reports.
 #[derive(Debug)]
 pub(crate) struct Arrived<'a> {
     pub(crate) client: &'a Client,
@@ -41,7 +41,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) message_id: Option<String>,
 }
 
-/// A handshake failed, or a proxy did not say whose connection it passes on.
+/// A handshake failed, or a proxy did not say whose connection it forwards.
 pub(crate) fn not_begun(client: IpAddr, command: &'static str, reason: String) -> Event {
     Event::NotBegun(NotBegun {
         client,
@@ -50,19 +50,19 @@ pub(crate) fn not_begun(client: IpAddr, command: &'static str, reason: String) -
     })
 }
 
-/// The spool failed to take a message.
+/// The spool failed to store a message.
 pub(crate) fn spool_failed(client: IpAddr, error: &SpoolError) -> Event {
     let error = error.to_string();
     Event::Spool(Spool::Failed { client, error })
 }
 
-/// The spool has no room: from now on clients are told to come again.
+/// The spool has no room: from now on clients are told to try again later.
 pub(crate) fn spool_full(client: IpAddr, error: &SpoolError) -> Event {
     let error = error.to_string();
     Event::Spool(Spool::Full { client, error })
 }
 
-/// The spool takes messages again.
+/// The spool accepts messages again.
 pub(crate) fn spool_accepting(shortage: Over) -> Event {
     Event::Spool(Spool::Accepting {
         refused: shortage.raised,
@@ -70,22 +70,22 @@ pub(crate) fn spool_accepting(shortage: Over) -> Event {
     })
 }
 
-/// There are too many connections by this limit.
+/// This connection limit has been exceeded.
 pub(crate) fn connection_refused(client: IpAddr, limit: &'static str) -> Event {
     Event::ConnectionRefused(ConnectionRefused { client, limit })
 }
 
-/// No connection can be accepted at present.
+/// Connections cannot be accepted at present.
 pub(crate) fn accept_failed(error: &io::Error) -> Event {
     Event::Listener(ListenerTrouble::Accept(error.to_string()))
 }
 
-/// Connections are accepted again.
+/// Connections are being accepted again.
 pub(crate) fn accepting(over: Over) -> Event {
     Event::Listener(ListenerTrouble::AcceptOver(over.lasted))
 }
 
-/// A session ended by a fault of ours.
+/// A session ended because of a bug of ours.
 pub(crate) fn session_failed(error: &JoinError) -> Event {
     Event::Listener(ListenerTrouble::Session(error.to_string()))
 }

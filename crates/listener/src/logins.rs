@@ -1,4 +1,4 @@
-//! Checking passwords: off the runtime's threads, a few at a time, and not again and again for whoever guesses.
+//! Checks passwords: outside the runtime's threads, a few at a time, and with a limit for clients that guess.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,17 +13,18 @@ use tokio::time::{Instant, timeout};
 
 use crate::users::Users;
 
-/// Checks at once: each takes a processor for tens of milliseconds, and 19 MiB.
+/// Simultaneous checks: each takes a processor for tens of milliseconds, and 19 MiB.
 const AT_ONCE: usize = 2;
 /// How long a check may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So many failures from one network within [`WINDOW`], and nothing of it is checked for the rest of that time.
+/// After this many failures from one network within [`WINDOW`], none of its logins is checked for the rest of that
+/// time.
 const FAILURES: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(10);
-/// So many networks are remembered.
+/// The maximum number of networks remembered.
 const NETWORKS: usize = 10_000;
 
-/// Checks what clients say they are.
+/// Checks the credentials that clients send.
 #[derive(Debug)]
 pub(crate) struct Logins {
     places: Arc<Semaphore>,
@@ -37,16 +38,16 @@ struct Failed {
     count: u32,
 }
 
-/// What comes of a check.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Login {
-    /// The client is this user.
+    /// The client has authenticated as this user.
     User(Arc<str>),
     /// Name or password is wrong.
     Wrong,
-    /// Nothing was checked: the network has guessed too often.
+    /// Not checked: there were too many failures from this network.
     TooMany,
-    /// Nothing was checked: there is too much to check.
+    /// Not checked: too many checks are waiting.
     Busy,
 }
 

@@ -1,13 +1,13 @@
-//! The header of the PROXY protocol, version 2, by which a proxy says whose connection it passes on
-//! (`HAProxy`'s `proxy-protocol.txt`, §2.2).
+//! The header of the PROXY protocol, version 2, in which a proxy says whose connection it forwards (`HAProxy`'s
+//! `proxy-protocol.txt`, §2.2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What each header begins with.
+/// The beginning of every header.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Octets before the addresses.
 const FIXED: usize = 16;
-/// The longest header that is taken; addresses and all the extensions that proxies send fit in.
+/// The longest header accepted; it has room for addresses and all the extensions that proxies send.
 pub(crate) const LONGEST: usize = 2048;
 
 /// What a header says.
@@ -15,23 +15,23 @@ pub(crate) const LONGEST: usize = 2048;
 pub(crate) enum Header {
     /// More octets are needed.
     Incomplete,
-    /// The connection is the proxy's own, a health check for example, or of a kind without addresses.
+    /// The connection is the proxy's own, such as a health check, or of a kind without addresses.
     Own {
-        /// Octets of the header.
+        /// The header's length in octets.
         length: usize,
     },
     /// The connection is this client's.
     Client {
-        /// Octets of the header.
+        /// The header's length in octets.
         length: usize,
         /// The client's address.
         address: IpAddr,
     },
-    /// There is no such header, or a broken one.
+    /// There is no header, or it is malformed.
     Invalid,
 }
 
-/// Reads the header in front of what has come.
+/// Reads the header at the start of the input.
 pub(crate) fn header(input: &[u8]) -> Header {
     let begun = input.get(..SIGNATURE.len()).unwrap_or(input);
     if !SIGNATURE.starts_with(begun) {
@@ -49,7 +49,7 @@ pub(crate) fn header(input: &[u8]) -> Header {
         return Header::Incomplete;
     };
     match (version_and_command, family_and_transport) {
-        // LOCAL, whatever it says of addresses; PROXY without addresses.
+        // LOCAL, whatever addresses it gives; PROXY without addresses.
         (0x20, _) | (0x21, 0x00) => Header::Own { length },
         // TCP over IPv4: two addresses and two ports.
         (0x21, 0x11) => match addresses

@@ -1,4 +1,4 @@
-//! What all sessions share, and what is said of them together.
+//! What all sessions share, and what is logged about all of them together.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::connections::{Connections, Excess};
 use crate::log;
 use crate::logins::Logins;
 
-/// At most one shortage is told in this time, by two events, however many clients come.
+/// At most one shortage is logged in this time, with two events, however many clients connect.
 const SHORTAGE: Pace = Pace {
     reminder: None,
     pause: Duration::from_mins(1),
@@ -30,7 +30,8 @@ pub(crate) struct Shared<S> {
     pub(crate) config: watch::Receiver<Arc<ListenerConfig>>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) logins: Logins,
-    /// The spool has no room. For want of what is no news: a queue at its limit has room for a moment after each delivery.
+    /// The spool has no room. Which resource is short is not news: a queue at its limit has room for a moment after
+    /// each delivery.
     shortage: Mutex<Alarm<()>>,
 }
 
@@ -61,7 +62,7 @@ impl<S> Shared<S> {
         self.log.write(&log::connection_refused(client, limit));
     }
 
-    /// The spool did not take a message. Clients try again soon, so that a shortage gets one event when it begins.
+    /// The spool did not accept a message. Clients retry soon, so only the beginning of a shortage is logged.
     pub(crate) fn report_spool_error(&self, client: IpAddr, error: &SpoolError) {
         if matches!(error, SpoolError::Full | SpoolError::TooManyMessages) {
             let is_news = self.shortage.lock().raise((), Instant::now().into_std());
@@ -73,7 +74,7 @@ impl<S> Shared<S> {
         }
     }
 
-    /// The spool took a message; if there was a shortage, it is over.
+    /// The spool accepted a message; if there was a shortage, it is over.
     pub(crate) fn report_room(&self) {
         let over = self.shortage.lock().clear(Instant::now().into_std());
         if let Some(over) = over {
@@ -81,7 +82,7 @@ impl<S> Shared<S> {
         }
     }
 
-    /// A task that panicked took its own connection with it and nothing else.
+    /// A task that panicked ended its own connection and nothing else.
     pub(crate) fn report_panic(&self, ended: Result<(), JoinError>) {
         if let Err(error) = ended {
             self.log.write(&log::session_failed(&error));
@@ -89,8 +90,8 @@ impl<S> Shared<S> {
     }
 }
 
-/// Ready once the daemon is stopping.
+/// Ready once the daemon is shutting down.
 pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that nobody is left who could say so.
+    // An error means that the sender is gone, and nobody can send the signal.
     let _ = shutdown.wait_for(|stop| *stop).await;
 }

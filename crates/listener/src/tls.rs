@@ -1,4 +1,4 @@
-//! TLS towards clients: one certificate, TLS 1.2 and 1.3, and the keys of clients that show a certificate.
+//! TLS towards clients: one certificate, TLS 1.2 and 1.3, and the keys of clients that present a certificate.
 
 use std::fmt;
 use std::io;
@@ -19,20 +19,20 @@ use tokio_rustls::server::TlsStream;
 
 use crate::key_digest::KeyDigest;
 
-/// Certificate and key, as clients are shown them.
+/// Certificate and key presented to clients.
 #[derive(Clone)]
 pub struct ServerTls(TlsAcceptor);
 
 /// Whether clients are asked for a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// They are not asked: some clients stumble over the question.
+    /// They are not asked: some clients cannot handle the request.
     NotAsked,
-    /// They are asked, and may do without. Any certificate will do; which keys may relay is decided later.
+    /// They are asked, but need not have one. Any certificate is accepted; which keys may relay is decided later.
     Asked,
 }
 
-/// What is known of a connection under TLS.
+/// What is known about a TLS connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFacts {
     /// `TLSv1.3`.
@@ -41,12 +41,12 @@ pub(crate) struct TlsFacts {
     pub(crate) cipher: &'static str,
     /// The registered name of the cipher suite (RFC 8446 §B.4).
     pub(crate) suite: String,
-    /// The key that the client has proved to have.
+    /// The key that the client has proved to own.
     pub(crate) client_key: Option<KeyDigest>,
 }
 
 impl ServerTls {
-    /// Serves with this certificate, its issuers behind it, and this key. Fails where they do not fit together.
+    /// Serves with this certificate, followed by those of its issuers, and this key. Fails if they do not match.
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -65,7 +65,7 @@ impl ServerTls {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// Makes the handshake.
+    /// Does the handshake.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.0.accept(stream).await
     }
@@ -105,8 +105,8 @@ fn registered_name(suite: CipherSuite) -> String {
     }
 }
 
-/// Takes any certificate whose key the client proves to have: the key is what counts, and whether it may relay is
-/// looked up where its message comes.
+/// Accepts any certificate if the client proves that it has the key: only the key counts, and whether it may relay is
+/// looked up when a message arrives.
 #[derive(Debug)]
 struct AnyKey(Arc<CryptoProvider>);
 
@@ -153,7 +153,7 @@ impl ClientCertVerifier for AnyKey {
     }
 }
 
-/// Why a handshake failed, in the words of the log.
+/// Why a handshake failed, as worded in the log.
 pub(crate) fn reason(error: &io::Error) -> String {
     let inner = error
         .get_ref()

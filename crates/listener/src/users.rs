@@ -15,39 +15,39 @@ pub struct Users {
     hashes: HashMap<Box<str>, Box<str>>,
 }
 
-/// Why a line is no user.
+/// Why a line does not define a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UserProblem {
-    /// There is no colon, or the name cannot be one.
+    /// There is no colon, or the name is invalid.
     #[error(
         "a line is NAME:HASH, and a name has no colon, blank or control character and at most 255 octets"
     )]
     Form,
-    /// The hash is none that can be checked.
+    /// The hash is not one that can be checked.
     #[error("the hash is no PHC string of argon2id, as `danerelay user add` writes it")]
     Hash,
-    /// The name stands there twice.
+    /// The name is already defined.
     #[error("the name stands there twice")]
     Twice,
 }
 
-/// A line that is no user.
+/// A line that does not define a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct UsersError {
-    /// Its number, from 1.
+    /// Its line number, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub problem: UserProblem,
 }
 
-/// The system gave no random salt.
+/// The system did not provide a random salt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the password cannot be hashed")]
 pub struct HashError;
 
 impl Users {
-    /// Reads lines `name:PHC-hash`; empty lines, and those that begin with `#`, are none.
+    /// Reads lines `name:PHC-hash`; empty lines and those that begin with `#` are skipped.
     pub fn parse(text: &str) -> Result<Self, UsersError> {
         let mut hashes = HashMap::new();
         for (line, user) in (1..).zip(text.lines()) {
@@ -70,13 +70,13 @@ impl Users {
         Ok(Self { hashes })
     }
 
-    /// Whether there is nobody.
+    /// Whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
     }
 
-    /// Whether this is the password of this user. Takes tens of milliseconds of a processor, for a user who does not
-    /// exist as well, so that nobody learns who does.
+    /// Whether this is the password of this user. Takes tens of milliseconds of processor time, even for users who do
+    /// not exist, so that nobody can find out which users exist.
     pub(crate) fn verify(&self, name: &str, password: &str) -> bool {
         let found = self.hashes.get(name);
         let Some(hash) = found.or_else(|| self.hashes.values().next()) else {
@@ -102,7 +102,7 @@ fn is_hash(text: &str) -> bool {
     PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some())
 }
 
-/// The hash of a password, as it stands in the file: argon2id with a random salt.
+/// The hash of a password as written in the file: argon2id with a random salt.
 pub fn hash_password(password: &str) -> Result<String, HashError> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|_| HashError)

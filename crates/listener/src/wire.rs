@@ -1,4 +1,4 @@
-//! One connection as octets: what has come, what leaves, and the time that either may take.
+//! One connection as octets: input, output, and the time limits for both.
 
 use std::io;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use crate::proxy::{self, Header};
 use crate::tls::{ServerTls, TlsFacts, reason};
 
-/// How much is read at once while commands are expected: what an idle connection keeps in memory.
+/// How much is read at once while commands are expected: the memory taken by an idle connection.
 pub(crate) const COMMAND_READ: usize = 2048;
 /// How much content is read at once.
 pub(crate) const CONTENT_READ: usize = 64 * 1024;
@@ -26,10 +26,10 @@ const PROXY_HEADER: Duration = Duration::from_secs(10);
 /// How long a handshake may take, as a whole.
 const HANDSHAKE: Duration = Duration::from_mins(1);
 
-/// How long the last words of a session may take to leave.
+/// How long sending the final reply of a session may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Why nothing more comes or leaves.
+/// Why reading or writing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// The client is gone, or does not take our replies.
@@ -38,20 +38,20 @@ pub(crate) enum Broken {
     TimedOut,
 }
 
-/// The connection below.
+/// The underlying connection.
 enum Stream {
-    /// In clear.
+    /// In plain text.
     Plain(TcpStream),
-    /// Under TLS.
+    /// Over TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection with what has come of it and is not used yet.
+/// A connection with its input that has not been used yet.
 pub(crate) struct Wire {
-    /// To be taken from the front.
+    /// To be consumed from the front.
     pub(crate) input: BytesMut,
     stream: Stream,
-    /// What was asked for at the last read.
+    /// How much was requested at the last read.
     room: usize,
 }
 
@@ -64,7 +64,8 @@ impl Wire {
         }
     }
 
-    /// Reads the header that a proxy sends first. The client's address, where it names one; else why the header is none.
+    /// Reads the header that a proxy sends first. Returns the client's address, if the header gives one, or why the
+    /// header is invalid.
     pub(crate) async fn proxied(&mut self) -> Result<Option<IpAddr>, &'static str> {
         let deadline = Instant::now() + PROXY_HEADER;
         loop {
@@ -88,8 +89,8 @@ impl Wire {
         }
     }
 
-    /// Begins TLS. What has come in clear is forgotten (RFC 3207 §4.2); what still comes in clear is no handshake. Fails
-    /// with a reason for the log.
+    /// Starts TLS. Input received in plain text so far is discarded (RFC 3207 §4.2); any that still arrives is not a
+    /// valid handshake. Fails with a reason for the log.
     pub(crate) async fn secure(self, tls: &ServerTls) -> Result<(Self, TlsFacts), String> {
         let Stream::Plain(stream) = self.stream else {
             return Err("TLS within TLS".to_owned());
@@ -107,10 +108,10 @@ impl Wire {
         Ok((secured, facts))
     }
 
-    /// Reads what is there, at least one octet, into a buffer with room for `room`. How much it was.
+    /// Reads what is available, at least one octet, into a buffer with room for `room`. Returns how much it was.
     pub(crate) async fn read(&mut self, room: usize, deadline: Instant) -> Result<usize, Broken> {
         if room < self.room {
-            // A fresh buffer for what has come gives back the room that content needed.
+            // A new buffer for the input frees the memory that content needed.
             self.input = BytesMut::from(&*self.input);
         }
         self.room = room;
@@ -122,7 +123,8 @@ impl Wire {
         }
     }
 
-    /// Sends octets, and forgets them in any case. A client that does not take them cannot be told anything either.
+    /// Sends octets, and discards them in any case. A client that does not read them cannot be told anything else
+    /// either.
     pub(crate) async fn write(&mut self, output: &mut BytesMut, limit: Duration) -> Result<(), Broken> {
         if output.is_empty() {
             return Ok(());
@@ -139,7 +141,7 @@ impl Wire {
         }
     }
 
-    /// Says the last words and closes. RFC 5321 §3.8 wants them said; whether they arrive changes nothing any more.
+    /// Sends the final reply and closes. RFC 5321 §3.8 requires the reply; whether it arrives no longer matters.
     pub(crate) async fn close(mut self, last_words: &[u8]) {
         let _ = timeout(FAREWELL, async {
             self.stream.write_all(last_words).await?;

@@ -1,4 +1,4 @@
-//! A message whose content is coming in: decoded, judged, and put ready for the spool.
+//! A message whose content is being received: decoded, checked, and made ready for the spool.
 
 use bytes::{Buf, BytesMut};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use super::header::{Beginning, HeaderScanner};
 use super::step::Finished;
 use crate::config::Limits;
 
-/// Why a message is not accepted.
+/// Why a message is refused.
 #[derive(Debug)]
 pub(super) enum Rejection {
     Fault(ContentFault),
@@ -19,7 +19,7 @@ pub(super) enum Rejection {
     Spool(SpoolError),
 }
 
-/// A message from the reply to DATA to its end of data.
+/// A message, from the reply to DATA until the end of data.
 #[derive(Debug)]
 pub(super) struct Arrival<P> {
     id: QueueId,
@@ -29,21 +29,21 @@ pub(super) struct Arrival<P> {
     header: HeaderScanner,
     /// What the content begins with, once that is known.
     beginning: Option<Beginning>,
-    /// Decoded content that is not judged yet.
+    /// Decoded content that has not been checked yet.
     decoded: BytesMut,
-    /// What is to be stored next.
+    /// Content to be stored next.
     ready: BytesMut,
-    /// The end of data has come.
+    /// The end of data has been received.
     ended: bool,
-    /// Where it is stored, or why it is nothing any more.
+    /// Where the message is stored, or why it will be refused.
     place: Result<P, Rejection>,
 }
 
-/// The field that a line of a mailbox file becomes, as Postfix names it.
+/// The field that the line of a mailbox file is turned into, named as in Postfix.
 const MAILBOX_LINE: &[u8] = b"X-Mailbox-Line: ";
 
 impl<P> Arrival<P> {
-    /// A message without content so far, of this name and time, whose place is empty.
+    /// A message without content so far, with this name and time, whose place is empty.
     pub(super) fn new(
         transaction: Transaction,
         birth: (QueueId, Timestamp),
@@ -65,7 +65,7 @@ impl<P> Arrival<P> {
         }
     }
 
-    /// The same of a message that comes in chunks.
+    /// The same for a message that arrives in chunks.
     pub(super) fn in_chunks(
         transaction: Transaction,
         birth: (QueueId, Timestamp),
@@ -83,7 +83,7 @@ impl<P> Arrival<P> {
         self.ready.extend_from_slice(field.as_bytes());
     }
 
-    /// Takes in what has come, up to the end of data, whatever the content is worth: what follows is the next command.
+    /// Takes in the input up to the end of data, even if the message will be refused: what follows is the next command.
     pub(super) fn push(&mut self, input: &mut BytesMut) {
         if self.ended || input.is_empty() {
             return;
@@ -102,7 +102,7 @@ impl<P> Arrival<P> {
         }
     }
 
-    /// The last chunk is over.
+    /// The last chunk is complete.
     pub(super) fn end_chunks(&mut self) {
         if !self.ended {
             self.ended = true;
@@ -111,17 +111,17 @@ impl<P> Arrival<P> {
         }
     }
 
-    /// Whether it will not be accepted, whatever comes.
+    /// Whether it will be refused whatever follows.
     pub(super) fn has_failed(&self) -> bool {
         self.place.is_err()
     }
 
-    /// Whether the end of data has come.
+    /// Whether the end of data has been received.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// What is to be stored now, and where; it is to be taken out of the buffer.
+    /// What is to be stored now, and where; the caller removes it from the buffer.
     pub(super) fn unstored(&mut self) -> Option<(&mut P, &mut BytesMut)> {
         match &mut self.place {
             Ok(place) if !self.ready.is_empty() => Some((place, &mut self.ready)),
@@ -129,20 +129,20 @@ impl<P> Arrival<P> {
         }
     }
 
-    /// It cannot be stored.
+    /// The message could not be stored.
     pub(super) fn fail(&mut self, error: SpoolError) {
         self.place = Err(Rejection::Spool(error));
         self.ready.clear();
     }
 
-    /// The verdict, once the end of data has come.
+    /// The verdict, once the end of data has been received.
     pub(super) fn finish(self) -> Result<Finished<P>, Rejection> {
         let place = self.place?;
         if let Some(fault) = self.decoder.fault() {
             return Err(Rejection::Fault(fault));
         }
-        // What is in the content counts, not what was said of it: many clients declare 8BITMIME of plain ASCII, which
-        // every server takes (RFC 6152 §3).
+        // The content decides, not what the client declared: many clients declare 8BITMIME for plain ASCII, which every
+        // server accepts (RFC 6152 §3).
         let body = if self.decoder.is_eight_bit() {
             BodyType::EightBitMime
         } else {
@@ -159,12 +159,12 @@ impl<P> Arrival<P> {
         })
     }
 
-    /// Whose message it is.
+    /// The transaction of the message.
     pub(super) fn transaction(&self) -> &Transaction {
         &self.transaction
     }
 
-    /// Puts decoded content ready to be stored, as long as the message can still be accepted.
+    /// Checks decoded content and makes it ready to be stored, as long as the message can still be accepted.
     fn judge(&mut self) {
         if self.decoder.fault().is_none() && !self.is_separated() {
             return;
@@ -184,10 +184,11 @@ impl<P> Arrival<P> {
         self.decoded.clear();
     }
 
-    /// Puts the blank line in front of content that is a body only (RFC 5322 §2.1): without it a folded first line would be
-    /// more of our Received field, and any other a broken field behind it. `false` while more of that line must come. No
-    /// signature is lost by it: one is a field of a header (RFC 6376 §3.5), and this content has none. The line of a mailbox
-    /// file becomes a field, so that the header behind it stays one.
+    /// Puts the blank line in front of content that consists of a body only (RFC 5322 §2.1): without it a folded first
+    /// line would continue our Received field, and any other first line would be a broken field after it. `false` while
+    /// more of that line is needed. No signature is lost: a signature is a header field (RFC 6376 §3.5), and this
+    /// content has none. The line of a mailbox file is turned into a field, so that the header after it remains a
+    /// header.
     fn is_separated(&mut self) -> bool {
         if self.beginning.is_none() {
             self.beginning = Beginning::of(&self.decoded);

@@ -1,4 +1,4 @@
-//! DATA and BDAT: content as it comes in, and its one verdict.
+//! DATA and BDAT: receives content and gives one verdict on it.
 
 use bytes::{Buf, BytesMut};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ impl<P> Session<P> {
         Ok(Step::Open(transaction))
     }
 
-    /// The chunk follows at once, and is read whatever becomes of it (RFC 3030 §2): nothing in it is a command.
+    /// The chunk follows at once, and is read whether it is accepted or not (RFC 3030 §2): nothing in it is a command.
     pub(super) fn bdat(&mut self, chunk: Chunk) -> Step<P> {
         let left = chunk.octets;
         self.reading = Reading::Chunk(chunk);
@@ -36,7 +36,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Takes the place for the content of a message, or learns that there is none. The client may send it then.
+    /// Gets the place for a message's content, or the reason why there is none. If there is one, the client may send.
     pub(crate) fn open(
         &mut self,
         transaction: Transaction,
@@ -82,7 +82,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Content behind DATA.
+    /// Content after DATA.
     pub(super) fn content(&mut self, input: &mut BytesMut) -> Step<P> {
         let Some(arrival) = &mut self.arrival else {
             self.reading = Reading::Commands;
@@ -98,7 +98,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Content of a chunk of which so much is left.
+    /// Content of a chunk, with what is left of it.
     pub(super) fn chunk(&mut self, mut chunk: Chunk, input: &mut BytesMut) -> Step<P> {
         let Some(arrival) = &mut self.arrival else {
             self.reading = Reading::Commands;
@@ -125,7 +125,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// What is left of a chunk that nobody wants; then the reply to it.
+    /// Reads the rest of a chunk that is discarded, then replies to it.
     pub(super) fn swallow(&mut self, left: u64, why: Swallowed, input: &mut BytesMut) -> Step<P> {
         let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
         input.advance(taken);
@@ -149,7 +149,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// The content is over, or it makes no difference any more what it is.
+    /// The content is complete, or the rest no longer matters.
     fn finish(&mut self) -> Step<P> {
         self.reading = Reading::Commands;
         let Some(arrival) = self.arrival.take() else {

@@ -1,4 +1,4 @@
-//! What is offered to a client, in this state and on this connection: nothing that would be refused.
+//! What is offered to a client in this state and on this connection: nothing that would be refused.
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
@@ -8,12 +8,12 @@ pub(super) fn offers_tls(config: &ListenerConfig, client: &Client) -> bool {
     config.tls.is_some() && client.tls.is_none()
 }
 
-/// Whether AUTH would be heard: there are users, and nobody could read the password (RFC 4954 §4).
+/// Whether AUTH would be accepted: there are users, and nobody could read the password (RFC 4954 §4).
 pub(super) fn offers_auth(config: &ListenerConfig, client: &Client) -> bool {
     config.users.is_some() && client.is_private() && client.user.is_none()
 }
 
-/// Whether the other end may say who its clients are.
+/// Whether the other end may name its own clients.
 pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
     config
         .xclient
@@ -21,7 +21,7 @@ pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
         .any(|network| network.contains(&client.peer))
 }
 
-/// The reply to EHLO, its lines but the last with their CRLF.
+/// The reply to EHLO; every line except the last one has its CRLF.
 pub(super) fn reply(config: &ListenerConfig, client: &Client) -> String {
     let limits = &config.limits;
     let mut keywords = vec![

@@ -1,12 +1,13 @@
-//! The envelope as it goes into the spool: what it needs of the next server follows from what it holds.
+//! The envelope as stored in the spool: its content decides which extensions the next server must support.
 
 use mail::{BodyType, Envelope, MailParameters};
 use smtp::Transaction;
 
-/// The envelope of a transaction whose content has come.
+/// The envelope of a transaction whose content has been received.
 ///
-/// A client may say SMTPUTF8 of plain ASCII. That is not carried on (RFC 6531 §3.4): no message fails for want of an
-/// extension that it does not need. Nor does one recipient's address make the others need it.
+/// A client may give SMTPUTF8 for plain ASCII. It is not passed on then (RFC 6531 §3.4): no message should fail because
+/// a server lacks an extension that the message does not need. Nor does one recipient's address make the others need
+/// it.
 pub(super) fn envelope(transaction: Transaction, body: BodyType, header_is_ascii: bool) -> Envelope {
     let Transaction { mail, recipients } = transaction;
     let is_ascii = header_is_ascii && mail.reverse_path.as_str().is_ascii();
@@ -57,7 +58,7 @@ mod tests {
             ("a@b", "a@xn--bcher-kva.example", true, false),
             ("a@b", "a@b", false, true),
             ("\u{e9}@b", "a@b", true, true),
-            // A recipient needs it for itself alone.
+            // Only this recipient needs it.
             ("a@b", "a@b\u{fc}cher.example", true, false),
         ] {
             let asked = envelope(
@@ -67,7 +68,7 @@ mod tests {
             );
             assert_eq!(asked.parameters.smtputf8, needed, "{from} {to} {header_is_ascii}");
         }
-        // 8-bit octets in a header do not make up for what the client did not say.
+        // 8-bit octets in a header do not replace the parameter that the client did not give.
         let silent = envelope(
             transaction("a@b", "a@b", None, false),
             BodyType::EightBitMime,

@@ -1,30 +1,31 @@
-//! What the listener reads in a header while the content passes by: whether there is one, trace fields, the message-id, and
-//! whether it is ASCII.
+//! What the listener reads in the header as the content passes through: whether there is one, trace fields, the
+//! message-id, and whether it is ASCII.
 
-/// The most Received fields with which a message is taken (RFC 5321 §6.3: at least 100 for a mere count).
+/// The maximum number of Received fields (RFC 5321 §6.3: at least 100 for a mere count).
 pub(super) const RECEIVED_LIMIT: u32 = 100;
 
-/// The most octets of one field that are looked at.
+/// At most this many octets of a field are examined.
 const FIELD_LENGTH: usize = 2000;
 
-/// The most octets of a left-over line of a mailbox file: far more than any has, and far less than a line may have.
+/// The maximum length of a left-over line of a mailbox file, in octets: far longer than any real one, and far shorter
+/// than a line may be.
 const MAILBOX_LINE_LENGTH: usize = 500;
 
 /// What content begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beginning {
-    /// A field of its header, or the blank line behind a header without fields.
+    /// A header field, or the blank line after a header without fields.
     Header,
-    /// The line that stands before each message in a mailbox file (RFC 4155), left over; the header may follow.
+    /// The line in front of each message in a mailbox file (RFC 4155), left over; the header may follow.
     MailboxLine,
-    /// A line that is no part of a header: there is a body only.
+    /// A line that is not part of a header: there is only a body.
     Body,
 }
 
 impl Beginning {
-    /// Reads it from what has come of the content; `None` while more of the first line is needed.
+    /// Determines it from the content received so far; `None` while more of the first line is needed.
     pub(super) fn of(content: &[u8]) -> Option<Self> {
-        // A folded line belongs to a field before it (RFC 5322 §2.2.3), and there is none.
+        // A folded line belongs to the field before it (RFC 5322 §2.2.3), and there is none.
         if matches!(content.first()?, b' ' | b'\t') {
             return Some(Self::Body);
         }
@@ -45,24 +46,24 @@ impl Beginning {
     }
 }
 
-/// Whether it can be made a field, without a character beyond ASCII and within the length of a line.
+/// Whether it can be turned into a field: it is ASCII and not too long for a line.
 fn is_mailbox_line(line: &[u8]) -> bool {
     (line.starts_with(b"From ") || line.starts_with(b">From "))
         && line.is_ascii()
         && line.len() <= MAILBOX_LINE_LENGTH
 }
 
-/// Follows the header of one message. Content may come in pieces of any size.
+/// Scans the header of one message. Content may arrive in pieces of any size.
 #[derive(Debug, Default)]
 pub(super) struct HeaderScanner {
     received: u32,
-    /// The start of a line whose end is still to come.
+    /// The start of a line whose end has not arrived yet.
     line: Vec<u8>,
-    /// The body of the first Message-ID field, as far as it has come.
+    /// The body of the first Message-ID field, as far as it has arrived.
     message_id: Option<Vec<u8>>,
-    /// An octet above 127 was seen in a line of the header.
+    /// A line of the header contained an octet above 127.
     eight_bit: bool,
-    /// One was seen in the line that has begun.
+    /// The current line contained one.
     eight_bit_line: bool,
     place: Place,
 }
@@ -76,7 +77,7 @@ enum Place {
 }
 
 impl HeaderScanner {
-    /// Looks at the next piece of content; free once the header is over.
+    /// Scans the next piece of content; costs nothing once the header is complete.
     pub(super) fn scan(&mut self, mut content: &[u8]) {
         while self.place != Place::Body {
             let Some(end) = memchr::memchr(b'\n', content) else {
@@ -137,7 +138,7 @@ impl HeaderScanner {
         }
     }
 
-    /// Whether the message has gone round too often.
+    /// Whether the message has too many Received fields, so that it must be in a loop.
     pub(super) fn is_looping(&self) -> bool {
         self.received >= RECEIVED_LIMIT
     }
@@ -159,8 +160,8 @@ impl HeaderScanner {
     }
 }
 
-/// Name and body of the field that begins with this line. A line that begins none ends the header, blank line or not
-/// (RFC 5322 §2.2, §4.5.8).
+/// Name and body of the field that begins with this line. A line that does not begin a field ends the header, whether
+/// blank or not (RFC 5322 §2.2, §4.5.8).
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, body) = line.split_at_checked(memchr::memchr(b':', line)?)?;
     let name = name.trim_ascii_end();

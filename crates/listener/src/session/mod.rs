@@ -1,8 +1,8 @@
 //! A client's session without I/O: octets in, replies and decisions out.
 //!
-//! Whoever drives a session calls [`Session::step`] with what has come, does what the [`Step`] asks for, and sends what
-//! [`Session::output`] holds. A session knows no socket, clock or disk; `P` is a place in the spool, of which it only
-//! knows which message it belongs to.
+//! The driver calls [`Session::step`] with the input, does what the [`Step`] asks for, and sends what is in
+//! [`Session::output`]. A session has no access to sockets, clock or disk; `P` is a place in the spool, of which the
+//! session knows only which message it belongs to.
 
 mod arrival;
 mod content;
@@ -33,22 +33,22 @@ pub(crate) use self::step::{End, Finished, Step};
 use crate::client::Client;
 use crate::config::ListenerConfig;
 
-/// So many refused commands since the last accepted message end a session (RFC 5321 §7.8).
+/// This many refused commands since the last accepted message end a session (RFC 5321 §7.8).
 const ERROR_LIMIT: u32 = 100;
 
-/// So many commands a session has that may not relay.
+/// The number of commands allowed to a client that may not relay.
 const STRANGERS_COMMANDS: u32 = 100;
 
-/// How long the reply to a message for which the spool has no place is kept back, so that a client that tries again at
-/// once does not spin. Only its own session waits.
+/// How long the reply to a message for which the spool has no room is delayed, so that a client that retries at once
+/// does not spin. Only its own session waits.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// When the log is told what was refused.
+/// When to log what was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Telling {
-    /// At once, each for itself: somebody will ask what became of this mail.
+    /// At once, each refusal by itself: somebody will ask what happened to this mail.
     AtOnce,
-    /// All of a session together: clients that may not relay are counted only.
+    /// All refusals of a session together: clients that may not relay are only counted.
     Together,
 }
 
@@ -58,23 +58,23 @@ enum Reading {
     Commands,
     /// A response within AUTH.
     Response(Exchange),
-    /// Content behind DATA.
+    /// Content after DATA.
     Data,
-    /// So much of a chunk.
+    /// The rest of this chunk.
     Chunk(Chunk),
-    /// So much of a chunk that nobody wants, and why.
+    /// This many octets of a chunk that is discarded, and why.
     Swallow(u64, Swallowed),
 }
 
-/// Why a chunk is not wanted.
+/// Why a chunk is discarded.
 #[derive(Debug, Clone, Copy)]
 enum Swallowed {
     Refused(Refusal),
-    /// The spool does not take the message; the reply says why.
+    /// The spool does not accept the message; the reply says why.
     NoRoom(&'static str),
 }
 
-/// Whom a filter in front of us names as the sender of a message (XFORWARD).
+/// The origin of a message, as named by a filter in front of us (XFORWARD).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) name: Option<String>,
@@ -82,7 +82,7 @@ pub(crate) struct Origin {
 }
 
 impl fmt::Display for Origin {
-    /// As a client in the log.
+    /// In the form in which the log shows a client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.as_deref().unwrap_or("unknown");
         match self.address {
@@ -100,24 +100,24 @@ pub(crate) struct Session<P> {
     state: ServerState,
     lines: LineReader,
     reading: Reading,
-    /// The message whose content is coming in. Boxed, so that idle sessions do not carry its size.
+    /// The message whose content is being received. Boxed, so that idle sessions do not carry its size.
     arrival: Option<Box<Arrival<P>>>,
     /// Where the next message came from.
     origin: Option<Box<Origin>>,
     output: BytesMut,
     errors: u32,
-    /// Commands while the client may not relay.
+    /// The number of commands while the client may not relay.
     idle_commands: u32,
     wrong_logins: u32,
     refusals: Refusals,
-    /// The last MAIL was refused: what is pipelined behind it fails through no fault of its own.
+    /// The last MAIL was refused: commands pipelined after it fail through no fault of their own.
     mail_refused: bool,
-    /// What the recipients of the transaction take.
+    /// The memory taken by the recipients of the transaction.
     recipient_octets: usize,
 }
 
 impl<P> Session<P> {
-    /// A session that begins with our greeting. Input that comes before it is tolerated.
+    /// A session, which begins with our greeting. Input that arrives before the greeting is tolerated.
     pub(crate) fn new(config: Arc<ListenerConfig>, client: Client) -> Self {
         let mut session = Self {
             config,
@@ -140,7 +140,7 @@ impl<P> Session<P> {
         session
     }
 
-    /// Goes one step on with what has come, and takes what it used from the front of `input`.
+    /// Processes the input by one step, and removes what it used from the front of `input`.
     pub(crate) fn step(&mut self, input: &mut BytesMut) -> Step<P> {
         if self.errors >= ERROR_LIMIT {
             return Step::Close(End::TooManyErrors);
@@ -157,12 +157,12 @@ impl<P> Session<P> {
         }
     }
 
-    /// New settings; between transactions only.
+    /// Sets new settings; only between transactions.
     pub(crate) fn configure(&mut self, config: Arc<ListenerConfig>) {
         self.config = config;
     }
 
-    /// The settings that hold now.
+    /// The settings in force.
     pub(crate) fn config(&self) -> &Arc<ListenerConfig> {
         &self.config
     }
@@ -172,34 +172,34 @@ impl<P> Session<P> {
         &self.client
     }
 
-    /// Where the message under way came from, if a filter said so.
+    /// Where the current message came from, if a filter said so.
     pub(crate) fn origin(&self) -> Option<&Origin> {
         self.origin.as_deref()
     }
 
-    /// The replies that wait to leave, to be taken out.
+    /// The pending replies; the caller removes them.
     pub(crate) fn output(&mut self) -> &mut BytesMut {
         &mut self.output
     }
 
-    /// Whether a transaction is under way.
+    /// Whether a transaction is in progress.
     pub(crate) fn is_in_transaction(&self) -> bool {
         self.arrival.is_some() || self.state.is_in_transaction()
     }
 
-    /// What is to be stored now, and where; it is to be taken out of the buffer.
+    /// What is to be stored now, and where; the caller removes it from the buffer.
     pub(crate) fn unstored(&mut self) -> Option<(&mut P, &mut BytesMut)> {
         self.arrival.as_mut()?.unstored()
     }
 
-    /// What [`Session::unstored`] gave could not be stored: the message is refused at its end.
+    /// What [`Session::unstored`] returned could not be stored: the message is refused at its end.
     pub(crate) fn store_failed(&mut self, error: SpoolError) {
         if let Some(arrival) = &mut self.arrival {
             arrival.fail(error);
         }
     }
 
-    /// Whether something was refused that [`Session::take_refusals`] tells, and when it is to be told.
+    /// Whether [`Session::take_refusals`] has refusals to log, and when to log them.
     pub(crate) fn refused(&self) -> Option<Telling> {
         let telling = if self.client.may_relay(&self.config) {
             Telling::AtOnce
@@ -209,12 +209,12 @@ impl<P> Session<P> {
         (!self.refusals.is_empty()).then_some(telling)
     }
 
-    /// What was refused since this was last asked.
+    /// What was refused since the last call.
     pub(crate) fn take_refusals(&mut self) -> Option<Event> {
         self.refusals.take(&self.client)
     }
 
-    /// Adds the last words of a session.
+    /// Adds the final reply of a session.
     pub(crate) fn farewell(&mut self, end: End) {
         let hostname = &self.config.hostname;
         let words = match end {
@@ -226,7 +226,7 @@ impl<P> Session<P> {
         self.reply(&words);
     }
 
-    /// Puts a reply, without its CRLF, behind those that wait to leave.
+    /// Appends a reply, given without its CRLF, to the pending ones.
     fn reply(&mut self, text: &str) {
         self.output.extend_from_slice(text.as_bytes());
         self.output.extend_from_slice(b"\r\n");
@@ -237,7 +237,7 @@ impl<P> Session<P> {
         next
     }
 
-    /// Counts an error and answers it; the last one allowed gets the session's farewell instead.
+    /// Counts an error and replies to it; at the last one allowed, the session's farewell is sent instead.
     fn refuse(&mut self, subject: Subject, reply: &str) {
         self.refusals.add(subject, reply);
         self.errors = self.errors.saturating_add(1);
@@ -246,8 +246,8 @@ impl<P> Session<P> {
         }
     }
 
-    /// Tells the client that the spool does not take its message now. The refusals do not count it: the log gets a summary
-    /// of all clients.
+    /// Tells the client that the spool does not accept its message now. The refusals do not count it: the log gets one
+    /// summary for all clients.
     pub(crate) fn refuse_for_spool(&mut self, error: &SpoolError) -> Step<P> {
         self.answer(replies::spool_error(error), Step::Pause(REFUSAL_PAUSE))
     }
@@ -287,11 +287,11 @@ impl<P> Session<P> {
         answered.unwrap_or_else(|refusal| self.refuse_command(line, refusal))
     }
 
-    /// The reply to a command that is refused for its form or its place.
+    /// The reply to a command refused for its syntax or because it is out of sequence.
     fn refuse_command(&mut self, line: &Line, refusal: Refusal) -> Step<P> {
         let reply = refusal.to_string();
         if matches!(refusal, Refusal::OtherProtocol | Refusal::Chunk) {
-            // What follows may be no commands of this client's.
+            // What follows may not be commands of this client.
             self.refusals.add(Subject::default(), &reply);
             return self.answer(&reply, Step::Close(End::Said));
         }

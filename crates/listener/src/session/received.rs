@@ -1,4 +1,4 @@
-//! The one trace field that we put on top of each message (RFC 5321 §4.4).
+//! The one trace field that we put at the top of each message (RFC 5321 §4.4).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use smtp::{Hello, Protocol};
 
 use crate::client::Client;
 
-/// What a Received field tells.
+/// The content of a Received field.
 #[derive(Debug)]
 pub(super) struct Received<'a> {
     pub(super) hello: &'a Hello,
@@ -21,7 +21,7 @@ pub(super) struct Received<'a> {
 }
 
 impl Received<'_> {
-    /// The field with its line endings, folded behind the clauses; no line exceeds 998 octets.
+    /// The field with its line endings, folded after the clauses; no line exceeds 998 octets.
     pub(super) fn to_field(&self) -> String {
         let from = sanitised(&self.hello.name);
         let name = self
@@ -36,7 +36,7 @@ impl Received<'_> {
             self.with(),
             self.id
         )];
-        // With several recipients the clause would show each of them the others (RFC 5321 §7.2, §7.6).
+        // With several recipients the clause would reveal them to each other (RFC 5321 §7.2, §7.6).
         if let [only] = self.recipients {
             clauses.push(format!("for <{}>", only.address));
         }
@@ -62,8 +62,8 @@ impl Received<'_> {
     }
 }
 
-/// The client's own name, if it is a name or an address literal; else with every other octet made `?`, so that it
-/// can neither open a comment nor end the field.
+/// The client's own name, if it is a name or an address literal; otherwise with every other octet replaced by `?`, so
+/// that it can neither open a comment nor end the field.
 fn sanitised(name: &str) -> String {
     if let Ok(valid) = DomainPart::parse(name) {
         return valid.to_string();
@@ -83,7 +83,7 @@ fn sanitised(name: &str) -> String {
 /// RFC 5322 §3.3, in UTC with a numeric offset.
 fn date(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
-    // Fails only outside the years 0 to 9999, where the other form will do as well.
+    // Fails only outside the years 0 to 9999, for which the other format is good enough.
     jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| at.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! What the recipients of one transaction may take.
+//! How much memory the recipients of one transaction may take.
 
 use std::mem::size_of;
 
@@ -6,10 +6,10 @@ use mail::Recipient;
 
 use crate::config::Limits;
 
-/// Octets that the recipients of a transaction may take in memory, whatever their number. A hundred of the longest
+/// The memory in octets that the recipients of a transaction may take, whatever their number. A hundred of the longest
 /// paths, each with the longest ORCPT that fits a command line, take less (RFC 5321 §4.5.3.1.8 asks for a hundred).
 const OCTETS: usize = 256 * 1024;
-/// Octets for each of them where more than usual are allowed.
+/// Octets per recipient if more recipients than usual are allowed.
 const EACH: usize = 256;
 
 /// The octets that the recipients of one transaction may take.

@@ -1,4 +1,4 @@
-//! What a session was refused, for the log: one line of it, with a count.
+//! Logs what a session was refused: one line with a count.
 
 use mail::event::Event;
 use mail::event::client::Rejected;
@@ -9,7 +9,7 @@ use crate::client::Client;
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
 
-/// What a session was refused since it was last told.
+/// What a session was refused since the last log line.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Option<Box<Refused>>);
 
@@ -18,7 +18,7 @@ pub(super) struct Refusals(Option<Box<Refused>>);
 struct Refused {
     subject: Subject,
     reply: String,
-    /// The last reply that was another one than the first.
+    /// The last reply that differs from the first.
     other: Option<String>,
     count: u64,
 }
@@ -30,14 +30,14 @@ pub(super) struct Subject {
     pub(super) from: Option<ReversePath>,
     /// The recipient.
     pub(super) to: Option<Mailbox>,
-    /// MAIL or RCPT as the client wrote it, where it makes no sense.
+    /// MAIL or RCPT as the client wrote it, if it could not be parsed.
     pub(super) command: Option<String>,
-    /// The user whom the client says it is.
+    /// The user as which the client tried to log in.
     pub(super) user: Option<String>,
 }
 
 impl Subject {
-    /// A message, or what its client said before it had a sender.
+    /// A message, or what its client said before it gave a sender.
     pub(super) fn message(from: Option<ReversePath>) -> Self {
         Self {
             from,
@@ -54,7 +54,7 @@ impl Subject {
         }
     }
 
-    /// Who could not prove to be this user.
+    /// A client that failed to log in as this user.
     pub(super) fn user(name: String) -> Self {
         Self {
             user: Some(name),
@@ -62,8 +62,8 @@ impl Subject {
         }
     }
 
-    /// A command that was refused for its form. Other commands than MAIL and RCPT are not shown: a client may have tried to
-    /// say its password.
+    /// A command that was refused for its syntax. Commands other than MAIL and RCPT are not shown: the client may have
+    /// been trying to send its password.
     pub(super) fn command(line: &[u8], from: Option<ReversePath>) -> Self {
         let verb = line.get(..4).unwrap_or_default();
         let is_of_envelope = [b"MAIL", b"RCPT"]
@@ -99,12 +99,12 @@ impl Refusals {
         }
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether nothing was refused.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The event that tells it.
+    /// The event to log.
     pub(super) fn take(&mut self, client: &Client) -> Option<Event> {
         let refused = *self.0.take()?;
         let subject = refused.subject;

@@ -1,4 +1,4 @@
-//! Replies that are not refusals of the grammar, without their CRLF. Each 2yz, 4yz and 5yz has an enhanced code but
+//! Replies other than refusals by the grammar, without their CRLF. Each 2yz, 4yz and 5yz has an enhanced code, except
 //! those to EHLO and HELO (RFC 2034 §4).
 
 use mail::{Domain, QueueId};

@@ -1,4 +1,4 @@
-//! Who the client is: STARTTLS, AUTH, and what proxies say of their clients.
+//! Who the client is: STARTTLS, AUTH, and what proxies say about their clients.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::{Reading, Session, replies};
 use crate::logins::Login;
 use crate::tls::TlsFacts;
 
-/// How long the reply to the first wrong password is kept back; each further one takes twice as long.
+/// How long the reply to the first wrong password is delayed; the delay doubles with each further one.
 const WRONG_PAUSE: Duration = Duration::from_secs(1);
-/// So many wrong passwords end a session (RFC 4954 §9 has at least three tried).
+/// This many wrong passwords end a session (RFC 4954 §9 asks for at least three attempts).
 const WRONG_LIMIT: u32 = 4;
 
 impl<P> Session<P> {
-    /// STARTTLS may stand anywhere: all that was said before it is void afterwards (RFC 3207 §4.2).
+    /// STARTTLS is allowed anywhere: everything said before it is void afterwards (RFC 3207 §4.2).
     pub(super) fn start_tls(&mut self) -> Result<Step<P>, Refusal> {
         if offers_tls(&self.config, &self.client) {
             Ok(self.answer(replies::READY_FOR_TLS, Step::StartTls))
@@ -29,13 +29,13 @@ impl<P> Session<P> {
         }
     }
 
-    /// TLS has begun: nothing that was said in clear counts any more (RFC 3207 §4.2).
+    /// TLS has started: nothing that was said in plain text counts any more (RFC 3207 §4.2).
     pub(crate) fn secured(&mut self, facts: TlsFacts) {
         self.client.tls = Some(facts);
         self.forget();
     }
 
-    /// The client stands where it stood behind the greeting.
+    /// Resets the session to its state after the greeting.
     fn forget(&mut self) {
         self.state = ServerState::new();
         self.lines = LineReader::new();
@@ -71,7 +71,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// The client's next line within AUTH.
+    /// The client's next line during AUTH.
     pub(super) fn response(&mut self, input: &mut bytes::BytesMut) -> Step<P> {
         let Some(line) = self.lines.next_line_within(input, AUTH_LINE_LENGTH) else {
             return Step::Read;
@@ -92,7 +92,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Takes what came of checking this name.
+    /// Handles the result of checking this name's password.
     pub(crate) fn checked(&mut self, login: Login, name: String) -> Step<P> {
         let reply = match login {
             Login::User(user) => {
@@ -111,7 +111,7 @@ impl<P> Session<P> {
         Step::Pause(WRONG_PAUSE * 2_u32.saturating_pow(self.wrong_logins.saturating_sub(1)))
     }
 
-    /// A proxy says who the client is; the session begins anew with that one.
+    /// A proxy says who the client is; the session restarts with that client.
     pub(super) fn xclient(&mut self, said: &Attributes) -> Result<Step<P>, Refusal> {
         self.may_speak_for_others()?;
         if let Some(address) = said.get(Attribute::Address) {
@@ -135,7 +135,7 @@ impl<P> Session<P> {
         Ok(self.answer(&greeting, Step::Flush))
     }
 
-    /// A filter says who the next message came from, for the log.
+    /// A filter says where the next message came from, for the log.
     pub(super) fn xforward(&mut self, said: &Attributes) -> Result<Step<P>, Refusal> {
         self.may_speak_for_others()?;
         let origin = self.origin.get_or_insert_default();
@@ -159,7 +159,7 @@ impl<P> Session<P> {
     }
 }
 
-/// An address as Postfix writes it: those of IPv6 with a tag.
+/// An address in Postfix's notation: IPv6 addresses have a tag.
 fn address_of(text: &str) -> Option<std::net::IpAddr> {
     let tagged = text.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPV6:"));
     let address: std::net::IpAddr = text.get(if tagged { 5 } else { 0 }..)?.parse().ok()?;

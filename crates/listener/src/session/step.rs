@@ -1,47 +1,47 @@
-//! What a session wants done next.
+//! What a session wants the driver to do next.
 
 use std::time::Duration;
 
 use smtp::{Credentials, MailFrom, Transaction};
 use spool::NewMessage;
 
-/// What is due, in the order in which it is told.
+/// The next action.
 #[derive(Debug)]
 pub(crate) enum Step<P> {
     /// A command was answered; replies may wait for those of the next commands (RFC 2920 §3.2).
     Go,
-    /// The client waits for the replies so far.
+    /// The client is waiting for the replies so far.
     Flush,
-    /// The same, but the replies are kept back for a while.
+    /// The same, but the replies are delayed for a while.
     Pause(Duration),
-    /// All that came is used: the replies leave, and more is read.
+    /// All input is used up: send the replies, and read more.
     Read,
-    /// The same within content.
+    /// The same during content.
     ReadContent,
-    /// Is there room in the spool for this message? [`super::Session::begin`] takes the answer.
+    /// Is there room in the spool for this message? Pass the answer to [`super::Session::begin`].
     Begin(MailFrom),
-    /// A place in the spool is needed for this message; [`super::Session::open`] takes it.
+    /// Get a place in the spool for this message and pass it to [`super::Session::open`].
     Open(Transaction),
-    /// Content is to be stored; [`super::Session::unstored`] has it.
+    /// Store the content given by [`super::Session::unstored`].
     Store,
-    /// A message is complete: it is to be made durable. [`super::Session::accepted`] or
-    /// [`super::Session::refuse_for_spool`] takes the answer.
+    /// A message is complete: make it durable, then call [`super::Session::accepted`] or
+    /// [`super::Session::refuse_for_spool`] with the result.
     Commit(Box<Finished<P>>),
-    /// The replies leave, and TLS begins; what else has come in clear is to be forgotten. [`super::Session::secured`]
-    /// takes what comes of it.
+    /// Send the replies and start TLS; discard all other input received in plain text. Then call
+    /// [`super::Session::secured`].
     StartTls,
-    /// Is the client who it says it is? [`super::Session::checked`] takes the answer.
+    /// Is the password right? Pass the answer to [`super::Session::checked`].
     Check(Credentials),
     /// The session is over.
     Close(End),
 }
 
-/// A message whose content has come whole and without fault.
+/// A message whose content has been received completely and without fault.
 #[derive(Debug)]
 pub(crate) struct Finished<P> {
     /// Where its content is.
     pub(crate) place: P,
-    /// What the spool is to know of it.
+    /// What the spool must know about it.
     pub(crate) message: NewMessage,
     /// Its message-id without brackets, if it has one.
     pub(crate) message_id: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Finished<P> {
 /// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Its last reply says it all.
+    /// Its last reply has already been written.
     Said,
     /// The client is gone, or does not take our replies.
     Lost,
@@ -58,6 +58,6 @@ pub(crate) enum End {
     TimedOut,
     /// Too many refused commands.
     TooManyErrors,
-    /// We are stopping.
+    /// We are shutting down.
     Shutdown,
 }

@@ -9,7 +9,7 @@ use super::step::Step;
 use super::{Session, ehlo, recipients, replies};
 
 impl<P> Session<P> {
-    /// The octets that the client declares for its message (RFC 1870 §6.1 (1)), as far as they are to be believed.
+    /// The size in octets that the client declares for its message (RFC 1870 §6.1 (1)), as far as it is to be believed.
     pub(crate) fn declared(&self, mail: &MailFrom) -> u64 {
         let declared = mail.size.filter(|_| self.client.may_relay(&self.config));
         declared.unwrap_or(0)
@@ -19,7 +19,7 @@ impl<P> Session<P> {
         self.may_not_be_within_chunks()?;
         self.state.may_begin()?;
         self.mail_refused = false;
-        // Of a client that may not relay nothing is judged: RCPT refuses it, whatever it has to send.
+        // Clients that may not relay are refused at RCPT, so their parameters are not checked here.
         let reply = if self.declared(&mail) > self.config.limits.message_size {
             Some(replies::TOO_LARGE)
         } else {
@@ -30,11 +30,11 @@ impl<P> Session<P> {
             self.refuse(Subject::message(Some(mail.reverse_path)), reply);
             return Ok(Step::Go);
         }
-        // Asked before the client sends its content in vain; a place is only needed at DATA.
+        // Asked now, so that the client does not send its content in vain; the place itself is needed only at DATA.
         Ok(Step::Begin(mail))
     }
 
-    /// Whether the sender's domain is none of those that may be used.
+    /// Whether the sender's domain is not one of those allowed.
     fn has_foreign_sender(&self, mail: &MailFrom) -> bool {
         let allowed = &self.config.senders;
         match &mail.reverse_path {
@@ -47,7 +47,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Begins a transaction, if there is room for its message.
+    /// Begins a transaction if there is room for its message.
     pub(crate) fn begin(&mut self, mail: MailFrom, room: Result<(), SpoolError>) -> Step<P> {
         if let Err(error) = room {
             self.mail_refused = true;
@@ -101,7 +101,7 @@ impl<P> Session<P> {
         }
     }
 
-    /// Between the chunks of a message only chunks, and what ends it (RFC 3030 §2).
+    /// Between the chunks of a message, only chunks and commands that end it are allowed (RFC 3030 §2).
     pub(super) fn may_not_be_within_chunks(&self) -> Result<(), Refusal> {
         match self.arrival {
             Some(_) => Err(Refusal::WithinChunks),

@@ -14,7 +14,7 @@ async fn a_message_in_chunks_is_one_message() {
     client.dialogue(&BEGIN).await;
     client.send(b"BDAT 12\r\nSubject: s\r\n").await;
     client.expect("250 2.0.0").await;
-    // Dots mean nothing, and no end of data is one.
+    // Dots have no meaning, and an end of data does not end anything.
     client
         .send(b"BDAT 27 LAST\r\n\r\n.\r\n..\r\n.\r\nMAIL FROM:<x>\r\nNOOP\r\n")
         .await;
@@ -58,7 +58,7 @@ async fn pipelined_chunks_of_any_size_in_any_pieces() {
     }
 }
 
-/// Whatever becomes of a chunk, it is read, and nothing in it is a command.
+/// A chunk is read whether it is accepted or not, and nothing in it is a command.
 #[tokio::test]
 async fn refused_chunks_are_swallowed() {
     let world = World::new().await;
@@ -72,7 +72,7 @@ async fn refused_chunks_are_swallowed() {
     client.send(b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n").await;
     client.expect("503 5.5.1 No valid recipients").await;
     client.expect("250 2.0.0").await;
-    // After the last one there is none without a new transaction.
+    // After the last chunk there can be none without a new transaction.
     client.dialogue(&BEGIN[1..]).await;
     client
         .send(b"BDAT 3 LAST\r\nx\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n")
@@ -114,7 +114,7 @@ async fn within_chunks_only_chunks_and_what_ends_them() {
     assert_eq!(world.contents(), [b"\r\nx\r\n"]);
 }
 
-/// Where a chunk ends nobody knows then, so that nothing behind it may be read.
+/// Nobody knows then where the chunk ends, so nothing after it may be read.
 #[tokio::test]
 async fn a_chunk_without_a_length_ends_the_session() {
     for command in [
@@ -159,11 +159,11 @@ async fn faults_and_sizes_are_judged_as_behind_data() {
             } else {
                 client.expect(reply).await;
             }
-            // The message is gone with it.
+            // The message is discarded as well.
             client.dialogue(&[("BDAT 0 LAST", "503 5.5.1")]).await;
         }
     }
-    // A CRLF may be split between chunks, and the last line may have none.
+    // A CRLF may be split between chunks, and the last line may lack one.
     client.dialogue(&BEGIN).await;
     client.send(b"BDAT 2\r\na\rBDAT 2 LAST\r\n\nb").await;
     client.expect("250").await;

@@ -106,7 +106,7 @@ async fn an_accepted_message_is_spooled_logged_and_handed_on() {
             .collect::<Vec<_>>(),
         ["\"A b\"@D.example", "postmaster@admin.example"]
     );
-    // Plain ASCII, whatever BODY said.
+    // Plain ASCII, whatever BODY declared.
     assert_eq!(envelope.parameters.body, mail::BodyType::SevenBit);
     let content = &world.contents_with_received()[0];
     assert!(
@@ -278,7 +278,7 @@ async fn commands_behind_a_request_of_http_are_never_read() {
     assert!(world.envelopes().is_empty());
 }
 
-/// What appliances write is taken, and goes on in its correct form (RFC 5321 §4.1.2).
+/// What appliances write is accepted, and passed on in its correct form (RFC 5321 §4.1.2).
 #[tokio::test]
 async fn odd_addresses_are_taken_and_written_correctly() {
     let world = World::new().await;

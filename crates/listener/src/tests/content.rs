@@ -21,7 +21,7 @@ async fn no_variant_of_the_end_of_data_smuggles_a_message() {
         );
         let reply = client.transaction(wire.as_bytes()).await;
         assert!(reply.is_permanent_failure(), "{end:?}: {}", reply.to_log());
-        // Nothing but the true end was an end: the session is in step.
+        // Only the true end of data counted as one: the session is in sync.
         client.dialogue(&[("NOOP", "250 2.0.0")]).await;
     }
     assert!(world.contents().is_empty());
@@ -53,7 +53,7 @@ async fn too_much_is_swallowed_then_refused() {
     client
         .dialogue(&[("MAIL FROM:<a@b.example> SIZE=1001", "552 5.3.4")])
         .await;
-    // The declared size is no promise, and never where the data ends.
+    // The declared size is not binding, and never determines where the data ends.
     client
         .dialogue(&[
             ("MAIL FROM:<a@b.example> SIZE=10", "250"),
@@ -101,7 +101,7 @@ async fn no_content_becomes_a_part_of_our_received_field() {
         ("no field\r\nSubject: x\r\n\r\nbody\r\n", "\r\n"),
         ("body\r\n", "\r\n"),
         ("From a@b 2026\r\nSubject: x\r\n\r\nbody\r\n", "X-Mailbox-Line: "),
-        // No header, so no character of a header is beyond ASCII.
+        // There is no header, so no character of a header is beyond ASCII.
         (" caf\u{e9}\r\n", "\r\n"),
     ] {
         let wire = format!("{content}.\r\n");

@@ -47,14 +47,14 @@ async fn a_message_beyond_ascii_comes_through() {
     assert!(world.log_lines("event=accepted")[0].contains("from=<\\xC3\\xBCber@b\\xC3\\xBCcher.example>"));
 }
 
-/// What does not need the extension goes on without it (RFC 6531 §3.4).
+/// A message that does not need the extension is passed on without it (RFC 6531 §3.4).
 #[tokio::test]
 async fn the_extension_is_carried_on_only_where_it_is_needed() {
     let world = World::new().await;
     let mut client = world.client().await;
     for (parameter, content, needed, with) in [
         ("", "Subject: x\r\n\r\nx", false, "ESMTP"),
-        // The client did not say so; the content goes as 8-bit content always did.
+        // The client did not give the parameter; 8-bit content is passed on as ever.
         ("", "Subject: caf\u{e9}\r\n\r\nx", false, "ESMTP"),
         (" SMTPUTF8", "Subject: x\r\n\r\nx", false, "UTF8SMTP"),
         (" SMTPUTF8", "Subject: x\r\n\r\ncaf\u{e9}", false, "UTF8SMTP"),
@@ -75,7 +75,7 @@ async fn the_extension_is_carried_on_only_where_it_is_needed() {
     }
 }
 
-/// One recipient's address makes the others' servers need nothing.
+/// One recipient's address does not make the other recipients' servers need the extension.
 #[tokio::test]
 async fn recipients_beyond_ascii_need_it_for_themselves() {
     let world = World::new().await;
@@ -120,7 +120,7 @@ async fn only_a_transaction_with_the_parameter_may_have_such_addresses() {
         .await;
 }
 
-/// A domain is the same in A-labels, so that no message fails for want of the parameter.
+/// A domain can be converted to A-labels, so no message fails because the parameter is missing.
 #[tokio::test]
 async fn domains_alone_become_a_labels_without_the_parameter() {
     let world = World::new().await;

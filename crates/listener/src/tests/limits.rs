@@ -27,7 +27,7 @@ async fn surplus_recipients_are_put_off() {
     assert_eq!(world.envelopes()[0].recipients.len(), 100);
 }
 
-/// What they take is bounded, not only their number; and a hundred are taken however long they are.
+/// Their memory is bounded, not only their number; and a hundred are accepted however long they are.
 #[tokio::test]
 async fn recipients_with_much_behind_them_are_put_off_before_their_number_is_reached() {
     let world = World::new().await;
@@ -45,7 +45,7 @@ async fn recipients_with_much_behind_them_are_put_off_before_their_number_is_rea
         }
     }
     assert!((100..300).contains(&taken), "{taken} recipients");
-    // Of one that takes little there may be room yet; and the next transaction has all of it again.
+    // There may still be room for a short one; and the next transaction has the full limit again.
     client
         .dialogue(&[("RSET", "250"), ("MAIL FROM:<a@b.example>", "250")])
         .await;
@@ -70,7 +70,7 @@ async fn a_hundred_errors_end_a_session_and_three_do_not() {
     client.expect_end().await;
 }
 
-/// A session gets no more of them than of other errors.
+/// Refused messages count against the same limit as other errors.
 #[tokio::test]
 async fn refused_messages_are_errors() {
     let world = World::new().await;
@@ -221,7 +221,7 @@ async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
     assert!(TcpStream::connect(world.address).await.is_err());
 }
 
-/// Open sessions take them, too, but none in the middle of a transaction.
+/// Open sessions use them, too, but not in the middle of a transaction.
 #[tokio::test]
 async fn new_settings_hold_from_the_next_transaction_on() {
     let world = World::new().await;
@@ -257,7 +257,7 @@ async fn each_refusal_of_a_client_that_may_relay_is_told_at_once() {
             ("RCPT TO:<c@d.example> X=y", "555 5.5.4"),
         ])
         .await;
-    // A password does not get into the log.
+    // Passwords are not logged.
     assert_eq!(
         world.log_lines("event=rejected"),
         [

@@ -5,7 +5,7 @@ use super::*;
 use crate::users::hash_password;
 use crate::{Users, users};
 
-/// "user" with the password "secret", and nobody by address.
+/// "user" with the password "secret"; no client may relay by its address.
 fn with_users() -> ListenerConfig {
     let hash = hash_password("secret").unwrap();
     assert!(users::is_name("user"));

@@ -39,18 +39,18 @@ use tokio::task::JoinHandle;
 
 use crate::{Encryption, Limits, Listener, ListenerConfig};
 
-/// Something that the spool does instead of its work.
+/// What the spool does instead of its work.
 #[derive(Debug, Clone)]
 enum Trouble {
     AtCreate(SpoolError),
-    /// There is room for so many octets, of each message anew.
+    /// There is room for this many octets, for each message anew.
     Room(u64),
     AtCommit(SpoolError),
     /// Panics on a recipient whose local part is `panic`.
     Panic,
 }
 
-/// Room for so many octets, whatever was taken before.
+/// Room for this many octets, regardless of earlier messages.
 #[derive(Debug)]
 struct Octets(u64);
 
@@ -142,7 +142,7 @@ impl EventLog for Lines {
     }
 }
 
-/// A listener on loopback with its surroundings.
+/// A listener on loopback with its environment.
 struct World {
     address: std::net::SocketAddr,
     spool: Arc<MemorySpool>,
@@ -222,7 +222,7 @@ impl World {
         }
     }
 
-    /// A client behind greeting and EHLO.
+    /// A client after greeting and EHLO.
     async fn client(&self) -> Client {
         let mut client = self.connect().await;
         client.expect("220 relay.example ESMTP").await;
@@ -230,7 +230,7 @@ impl World {
         client
     }
 
-    /// Contents without our Received field.
+    /// The contents without our Received field.
     fn contents(&self) -> Vec<Vec<u8>> {
         let messages = self.spool.messages.lock();
         messages
@@ -260,7 +260,7 @@ impl World {
         lines.iter().filter(|line| line.contains(word)).cloned().collect()
     }
 
-    /// What sessions were refused, once so many have ended.
+    /// What sessions were refused, once this many sessions have ended.
     async fn rejected(&self, sessions: usize) -> Vec<String> {
         loop {
             let lines = self.log_lines("event=rejected");
@@ -280,7 +280,7 @@ impl World {
     }
 }
 
-/// Takes off the first field with its continuation lines.
+/// Removes the first field with its continuation lines.
 fn below_received(content: &[u8]) -> Vec<u8> {
     let mut lines = content.split_inclusive(|octet| *octet == b'\n');
     assert!(lines.next().unwrap().starts_with(b"Received: from "));
@@ -290,7 +290,7 @@ fn below_received(content: &[u8]) -> Vec<u8> {
         .concat()
 }
 
-/// In clear or under TLS.
+/// In plain text or over TLS.
 trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
@@ -350,7 +350,7 @@ impl Client {
         }
     }
 
-    /// A whole transaction whose content is given as it goes over the wire.
+    /// A whole transaction, with the content as it is sent over the wire.
     async fn transaction(&mut self, wire: &[u8]) -> Reply {
         self.dialogue(&[
             ("MAIL FROM:<a@b.example>", "250 2.1.0"),

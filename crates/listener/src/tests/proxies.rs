@@ -46,7 +46,7 @@ async fn a_proxy_without_a_header_is_not_served() {
     assert!(world.rejected(1).await[0].contains("command=\"PROXY\""));
 }
 
-/// Without the setting the octets of a header are commands like any others, and refused.
+/// Without the setting, a header is read as commands like any other input, and refused.
 #[tokio::test]
 async fn nobody_else_may_send_a_header() {
     let world = World::new().await;
@@ -94,7 +94,7 @@ async fn xclient_names_the_client_and_begins_anew() {
             ("RCPT TO:<c@d.example>", "250"),
             ("DATA", "354"),
             (".", "250 2.0.0"),
-            // And again, by the right of the connection's other end.
+            // And once more, because the connection's other end may use it.
             (
                 "XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 LOGIN=someone",
                 "220",

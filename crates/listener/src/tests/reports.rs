@@ -1,4 +1,4 @@
-//! What clients ask of reports (RFC 3461).
+//! What clients request about reports (RFC 3461).
 
 use super::*;
 use mail::{Ret, notification::OriginalRecipient};
@@ -47,7 +47,7 @@ async fn what_is_asked_reaches_the_spool_octet_for_octet() {
     );
 }
 
-/// RFC 3461 §5.1: valid values change no reply, others are refused and leave the transaction as it was.
+/// RFC 3461 §5.1: valid values change no reply; invalid ones are refused and leave the transaction as it was.
 #[tokio::test]
 async fn wrong_values_are_refused_and_the_transaction_goes_on() {
     let world = World::new().await;
@@ -118,7 +118,7 @@ async fn pipelined() {
     }
     let envelopes = world.envelopes();
     assert!(envelopes[0].parameters.envelope_id.is_some());
-    // Nothing of one transaction is left in the next.
+    // Nothing carries over from one transaction to the next.
     assert_eq!(envelopes[1].parameters.envelope_id, None);
     assert_eq!(
         envelopes[1].recipients[0].parameters,

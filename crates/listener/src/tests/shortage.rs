@@ -4,7 +4,7 @@ use super::*;
 use std::io;
 use std::time::Instant;
 
-/// So many refusals are kept back for as many seconds, whatever else the machine does.
+/// This many refusals are delayed for as many seconds, however busy the machine is.
 const MANY: usize = 20;
 
 fn io_error() -> SpoolError {
@@ -23,7 +23,7 @@ async fn trouble_of_the_spool_is_temporary() {
         world.trouble(Some(Trouble::AtCommit(trouble.clone())));
         let answer = client.transaction(b"x\r\n.\r\n").await.to_log();
         assert!(answer.starts_with(reply), "{answer}");
-        // Room that is gone between MAIL and DATA.
+        // The room runs out between MAIL and DATA.
         world.trouble(None);
         client
             .dialogue(&[
@@ -33,7 +33,7 @@ async fn trouble_of_the_spool_is_temporary() {
             .await;
         world.trouble(Some(Trouble::AtCreate(trouble.clone())));
         client.dialogue(&[("DATA", reply)]).await;
-        // Known beforehand, it is said beforehand, and there is no transaction.
+        // If it is known beforehand, the client is told beforehand, and there is no transaction.
         client
             .dialogue(&[
                 ("MAIL FROM:<a@b.example>", reply),
@@ -47,7 +47,8 @@ async fn trouble_of_the_spool_is_temporary() {
     assert_eq!(world.hooked.lock().len(), 3);
 }
 
-/// RFC 1870 §6.1: what does not fit now is put off before it is sent, what never fits is refused for good.
+/// RFC 1870 §6.1: a message that does not fit now is deferred before it is sent; one that can never fit is refused for
+/// good.
 #[tokio::test]
 async fn a_declared_size_that_does_not_fit_is_put_off_at_mail() {
     let world = World::new().await;
@@ -64,7 +65,7 @@ async fn a_declared_size_that_does_not_fit_is_put_off_at_mail() {
         ])
         .await;
     assert_eq!(world.log_lines("status=full").len(), 1);
-    // What fits, and what nobody knows the size of, goes on.
+    // A message that fits, or whose size is not known, is accepted.
     for parameter in [" SIZE=500000", ""] {
         client
             .dialogue(&[
@@ -154,7 +155,7 @@ async fn other_failures_are_told() {
     );
 }
 
-/// One who tries again at once is slowed, and nobody else.
+/// A client that retries at once is slowed down, and no other.
 #[tokio::test]
 async fn refusals_wait_and_hold_up_no_other_session() {
     let world = World::new().await;
@@ -194,7 +195,7 @@ async fn a_pipelined_group_is_refused_whole_and_the_session_stays_in_step() {
     assert_eq!(world.contents(), [b"\r\nx\r\n"]);
 }
 
-/// What is pipelined behind a MAIL for which there is no room is no error of the client's.
+/// Commands pipelined after a MAIL for which there is no room do not count as errors of the client.
 #[tokio::test]
 async fn a_large_group_is_refused_without_its_session() {
     let world = World::new().await;
@@ -215,7 +216,7 @@ async fn a_large_group_is_refused_without_its_session() {
         }
     }
     assert!(client.transaction(b"x\r\n.\r\n").await.is_positive());
-    // Behind no refused MAIL it is.
+    // They do count when no MAIL was refused before them.
     for _ in 0..99 {
         client.dialogue(&[("DATA", "503 5.5.1")]).await;
     }

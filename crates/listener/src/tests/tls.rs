@@ -29,7 +29,7 @@ fn server(clients: ClientCertificates) -> ServerTls {
     ServerTls::new(vec![certificate], key, &provider(), clients).unwrap()
 }
 
-/// Takes any server; the tests are about what the server does.
+/// Accepts any server; the tests are about what the server does.
 #[derive(Debug)]
 struct Anybody;
 
@@ -71,7 +71,7 @@ impl ServerCertVerifier for Anybody {
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 impl Client {
-    /// The same client under TLS.
+    /// The same client over TLS.
     async fn shake_hands(self, identity: Option<Identity>) -> Self {
         assert!(self.input.is_empty());
         let builder = rustls::ClientConfig::builder_with_provider(provider())
@@ -138,7 +138,7 @@ async fn starttls_voids_all_that_was_said() {
     assert!(line.contains(", tls=TLSv1.3:TLS_AES_256_GCM_SHA384, "), "{line}");
 }
 
-/// CVE-2011-0411: what was pipelined in clear is never read.
+/// CVE-2011-0411: commands pipelined in plain text are never executed.
 #[tokio::test]
 async fn nothing_behind_starttls_reaches_the_protected_session() {
     let world = World::with(with_tls()).await;
@@ -210,11 +210,11 @@ async fn a_key_may_relay_that_is_named() {
     assert!(world.log_lines("event=accepted")[0].contains(", auth=key:"));
 }
 
-/// Whoever listens on the way gets no password.
+/// Nobody who listens on the network gets a password.
 #[tokio::test]
 async fn passwords_are_taken_under_tls_only() {
     let hash = hash_password("secret").unwrap();
-    // The client is not on loopback, says its proxy.
+    // According to its proxy, the client is not on loopback.
     let world = World::with(ListenerConfig {
         networks: Vec::new(),
         xclient: vec!["127.0.0.1/32".parse().unwrap()],
