@@ -1,7 +1,8 @@
-//! What time it is, and how far what was written at another time may be believed.
+//! The present time, and how far stored times can be trusted.
 //!
-//! Everything that is kept or compared with what was kept goes by one [`Clock`]. It may stand wrong, jump in both
-//! directions or stop while the machine sleeps: nothing here may then lose a message, give it up early or forget it.
+//! Everything that is stored, or compared with something stored, uses one [`Clock`]. It may be wrong, jump in both
+//! directions or stop while the machine sleeps: this must never make the relay lose a message, give it up early or
+//! forget it.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// Tells the time of day. It need not be steady.
+/// Tells the time of day. It need not be monotonic.
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;
@@ -25,17 +26,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// The date in the system's time zone, by which the dates of a policy are meant.
+/// The date in the system's time zone, which is the one meant by the dates of a policy.
 pub(crate) fn local_date(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::system()).date()
 }
 
-/// `time` plus `duration`, at the end of time at the latest.
+/// `time` plus `duration`, limited to the end of time.
 pub(crate) fn later(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// The time from one to the other; none if the second comes first.
+/// The time from one to the other; zero if the second comes first.
 pub(crate) fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
@@ -48,13 +49,13 @@ impl Millis {
     /// The end of time.
     pub(crate) const NEVER: Self = Self(i64::MAX);
 
-    /// So much later, at the end of time at the latest.
+    /// This much later, limited to the end of time.
     pub(crate) fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// How long it is until `other`; none if that has come.
+    /// How long it is until `other`; zero if `other` has passed.
     pub(crate) fn until(self, other: Self) -> Duration {
         let millis = other.0.saturating_sub(self.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or_default())

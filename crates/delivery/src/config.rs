@@ -1,4 +1,4 @@
-//! What the administrator says about deliveries (`[delivery]` and `[tls]` of `danerelay.toml`).
+//! The administrator's settings for deliveries (`[delivery]` and `[tls]` of `danerelay.toml`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,43 +8,43 @@ use arc_swap::ArcSwapOption;
 use dns::host::AddressFamily;
 use mail::{Domain, Mailbox, Stage};
 
-/// The settings of the delivery side. Defaults stand in the configuration, not here.
+/// The settings for deliveries. Their defaults are in the configuration, not here.
 #[derive(Debug, Clone)]
 pub struct DeliveryConfig {
     /// The name given in EHLO.
     pub hostname: String,
     /// The port of MX hosts.
     pub port: u16,
-    /// Local addresses to connect from, rotated within the family of the receiver; empty: the system chooses.
+    /// Local addresses to connect from, rotated within the receiver's address family; if empty, the system chooses.
     pub source_addresses: Vec<IpAddr>,
-    /// Connections open at once, in all.
+    /// The maximum number of open connections in total.
     pub connections: usize,
-    /// Deliveries under way at once to one next hop.
+    /// The maximum number of simultaneous deliveries to one next hop.
     pub connections_per_destination: usize,
-    /// Connections open at once to one receiving address.
+    /// The maximum number of open connections to one receiving address.
     pub connections_per_host: usize,
-    /// Names by which MX records may mean this relay (D11).
+    /// Names that mean this relay in MX records (D11).
     pub own_names: Vec<Domain>,
-    /// Addresses by which MX records may mean this relay (D11).
+    /// Addresses that mean this relay in MX records (D11).
     pub own_addresses: Vec<IpAddr>,
-    /// Where this relay listens; an MX host at such an address *and* port is this relay (D11).
+    /// Where this relay listens; an MX host with such an address *and* port is this relay (D11).
     pub listen: Vec<SocketAddr>,
     /// Which addresses are used.
     pub address_family: AddressFamily,
     /// When a deferred recipient is tried again.
     pub retry: RetrySchedule,
-    /// The age at which a sender is told that a message waits; `None`: nobody is told.
+    /// The age at which a sender is told that a message is delayed; `None`: the sender is not told.
     pub delay_warning: Option<Duration>,
     /// How long each stage of a session may take.
     pub timeouts: Timeouts,
-    /// Who is shown in `From` of reports to senders; none: postmaster at `hostname`. It may change at any time.
+    /// The `From` address of reports to senders; if none, postmaster at `hostname`. It may change at any time.
     pub postmaster: Arc<ArcSwapOption<Mailbox>>,
 }
 
-/// How much may be under way at once. It can change while deliveries run.
+/// How many connections and deliveries may run at once. The limits can change while deliveries run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
-    /// Connections, in all.
+    /// Connections in total.
     pub connections: usize,
     /// Deliveries to one next hop.
     pub per_destination: usize,
@@ -53,7 +53,7 @@ pub struct Windows {
 }
 
 impl DeliveryConfig {
-    /// How much may be under way at once.
+    /// The limits on simultaneous connections and deliveries.
     pub fn windows(&self) -> Windows {
         Windows {
             connections: self.connections,
@@ -63,18 +63,19 @@ impl DeliveryConfig {
     }
 }
 
-/// The retry schedule: the first delays one by one, the last of them for ever, until `max_age`.
+/// The retry schedule: the delays in order, the last one repeated until `max_age`.
 #[derive(Debug, Clone)]
 pub struct RetrySchedule {
     /// The delays; never empty.
     pub delays: Vec<Duration>,
-    /// The age at which a message is given up. See [`RetrySchedule::least_attempts`] for what must have happened too.
+    /// The age at which a message is given up. [`RetrySchedule::least_attempts`] says how many attempts must have been
+    /// made as well.
     pub max_age: Duration,
     /// The age at which a message with the null reverse-path is given up.
     pub bounce_max_age: Duration,
 }
 
-/// How long each stage of a session may take: the whole stage, not one read (RFC 5321 §4.5.3.2).
+/// The time limit of each stage of a session: for the whole stage, not for one read (RFC 5321 §4.5.3.2).
 #[derive(Debug, Clone)]
 pub struct Timeouts {
     /// TCP connection.
@@ -102,7 +103,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The time of a stage.
+    /// The time limit of a stage.
     pub fn of(&self, stage: Stage) -> Duration {
         match stage {
             Stage::Connect => self.connect,

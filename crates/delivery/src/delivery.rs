@@ -1,4 +1,4 @@
-//! The way of one due message: lease, route, attempt, settlement, report.
+//! The steps for one due message: lease, route, attempt, settlement, report.
 
 use std::sync::Arc;
 
@@ -26,17 +26,17 @@ pub struct Surroundings<S> {
     pub spool: Arc<S>,
     /// DNS.
     pub resolver: Resolver,
-    /// The policy in force; a new one is swapped in whole.
+    /// The policy in force; a new one replaces it as a whole.
     pub policy: Arc<ArcSwap<Policy>>,
     /// TLS.
     pub tls: TlsClient,
     /// The log.
     pub events: Arc<dyn EventLog>,
-    /// The time by which mail is scheduled and given up: [`crate::SystemClock`] but in tests.
+    /// The clock by which mail is scheduled and given up: [`crate::SystemClock`] except in tests.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Delivers one due message at a time; any number of them at once.
+/// Delivers due messages; any number of deliveries can run at once.
 pub(crate) struct Delivery<S> {
     spool: Arc<S>,
     resolver: Resolver,
@@ -48,31 +48,31 @@ pub(crate) struct Delivery<S> {
     reporter: Reporter<S>,
 }
 
-/// What is left to do after a delivery or a report.
+/// What remains to be done after a delivery or a report.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// What is to be delivered, each at its time.
+    /// What is still to be delivered, each part at its time.
     pub(crate) pending: Vec<Pending>,
     /// What could not be done now.
     pub(crate) again: Vec<Again>,
-    /// Whether that is so because the message's envelope, as it is stored, is damaged.
+    /// Whether the reason is that the message's stored envelope is damaged.
     pub(crate) damaged: bool,
 }
 
-/// What is to be done once more.
+/// What is to be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// The delivery, when the spool may work again.
+    /// The delivery, when the spool may be working again.
     Deliver,
-    /// The delivery, when whoever has the part in hand may have given it back.
+    /// The delivery, when the other holder of the lease may have released it.
     Taken,
-    /// The report on the message, when the spool may work again.
+    /// The report on the message, when the spool may be working again.
     Report,
-    /// The report on the message, when more may be late.
+    /// The report on the message, when more recipients may be late.
     Gathered,
 }
 
-/// When the parts of an attempt began.
+/// When each phase of an attempt began.
 struct Began {
     due: Timestamp,
     leased: Timestamp,
@@ -110,17 +110,17 @@ impl<S: Spool> Delivery<S> {
         self.deliverer.connections.resize(windows);
     }
 
-    /// Forgets what was learnt about receiving hosts.
+    /// Forgets what was learned about receiving hosts.
     pub(crate) fn forget_hosts(&self) {
         self.deliverer.connections.forget_hosts();
     }
 
-    /// One attempt, and the report if it brought something to tell.
+    /// Makes one attempt, and the report if there is something to report.
     pub(crate) async fn deliver(&self, job: Job) -> Left {
         let lease = match self.spool.lease(job.id, &job.next_hop).await {
             Ok(Leasing::Leased(lease)) => *lease,
             Ok(Leasing::Nothing) => return Left::default(),
-            // Whoever has it tells what is left, but not if what was to be done to it fails.
+            // The holder of the lease reports what is left, but not if an action on it fails.
             Ok(Leasing::Taken) => {
                 return Left {
                     again: vec![Again::Taken],
@@ -167,7 +167,7 @@ impl<S: Spool> Delivery<S> {
         self.settle(lease, settlements, events, now).await
     }
 
-    /// Makes the report on a message, if there is something to tell.
+    /// Makes the report on a message, if there is something to report.
     pub(crate) async fn report(&self, about: QueueId, alone: DelaysAlone) -> Left {
         let mut left = Left::default();
         loop {
@@ -193,7 +193,7 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
-    /// What becomes of each recipient.
+    /// The outcome for each recipient.
     fn settled<'a>(
         &self,
         lease: &Lease,
@@ -208,7 +208,7 @@ impl<S: Spool> Delivery<S> {
             next_hop: &lease.next_hop,
             now,
         };
-        // One for all of them, so that they stay together.
+        // The same jitter for all of them, so that they stay together.
         let jitter = rand::random_range(0.0..=1.0);
         let results = results.into_iter();
         results.map(|result| settler.settle(result, jitter)).collect()
@@ -239,7 +239,7 @@ impl<S: Spool> Delivery<S> {
         left
     }
 
-    /// The spool cannot hand a message out or take an outcome: the message waits, and the administrator is told.
+    /// The spool cannot lease a message or store an outcome: the message waits, and the administrator is told.
     fn trouble(&self, id: QueueId, again: Again, error: &SpoolError) -> Left {
         self.tell_trouble(id, error);
         Left {
@@ -249,7 +249,7 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
-    /// Tells the administrator what is wrong with the spool, and the way out where it is one message that is damaged.
+    /// Tells the administrator what is wrong with the spool, and what to do if a single message is damaged.
     fn tell_trouble(&self, id: QueueId, error: &SpoolError) {
         self.events.write(&Event::Spool(event::spool::Spool::Message {
             id,
@@ -259,7 +259,7 @@ impl<S: Spool> Delivery<S> {
     }
 }
 
-/// Whether what is stored of one message is damaged.
+/// Whether a single message is damaged in the spool.
 fn is_damage(error: &SpoolError) -> bool {
     matches!(
         error,
@@ -267,14 +267,14 @@ fn is_damage(error: &SpoolError) -> bool {
     )
 }
 
-/// Whether what is leased was put off, after its entry in the schedule was made, to a time that is still to come.
+/// Whether the leased part was put off to a time in the future after its entry in the schedule was made.
 fn is_put_off(due: Timestamp, job: &Job, now: Timestamp) -> bool {
     let due = Millis::from(due);
     due > job.due && due > Millis::from(now)
 }
 
-/// What stands for it from now on. Most often there is such an entry already, and the schedule keeps one of the two; not
-/// so where the recipient for which the old entry stood was held or deleted.
+/// The entry that replaces it. Usually the schedule already has one for the later time, and keeps one of the two; but
+/// not if the recipient that the old entry was for has been held or deleted.
 fn put_off(lease: &Lease, due: Timestamp) -> Pending {
     Pending {
         id: lease.id,
@@ -285,7 +285,7 @@ fn put_off(lease: &Lease, due: Timestamp) -> Pending {
     }
 }
 
-/// Before the queue manager, in the queue, connection set-up (look-ups included), transmission.
+/// Before the queue manager, in the queue, connection set-up (including look-ups), transmission.
 fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> Delays {
     let before = since(created, began.due);
     let queued = since(began.due, began.leased);
@@ -299,7 +299,7 @@ fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> De
     }
 }
 
-/// The line of a recipient, and one more where a report cannot be delivered.
+/// The log line of a recipient, and a second one if a report cannot be delivered.
 fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<Item = Event> {
     let Settled { result, settlement } = settled;
     let line = DeliveryLine {
@@ -314,7 +314,7 @@ fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<I
     std::iter::once(line.event()).chain(undeliverable(lease, &result.recipient.address, settlement))
 }
 
-/// A report that cannot be delivered ends here: nobody is told of it but whoever reads the log (RFC 5321 §6.1).
+/// A report that cannot be delivered ends here: nobody is told, except in the log (RFC 5321 §6.1).
 fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settlement: &Settlement) -> Option<Event> {
     let outcome = &settlement.outcome;
     match (&lease.reverse_path, outcome.status) {

@@ -1,7 +1,7 @@
-//! What went wrong in a session: its cause, in words as well, and what the certificate check said.
+//! What went wrong in a session: its cause, a description, and the result of the certificate check.
 //!
-//! This is where the errors of the system, of TLS and of the server become ours. What follows from them is said by
-//! [`Cause`] and, for the message, by [`Failure`].
+//! Errors of the system, of TLS and of the server are converted into ours here. [`Cause`] says what follows from them
+//! and [`Failure`] what they mean for the message.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use policy::failure::{Failure, Standing};
 use smtp::Reply;
 use spool::Damage;
 
-/// Octets of a server's reply that are kept: with words of ours in front it is within the 2048 of a report.
+/// The maximum length kept of a server's reply, in octets: with our own words before it, it fits the 2048 of a report.
 const REPLY_SHOWN: usize = 1_980;
 
 /// What went wrong with one connection.
@@ -22,9 +22,9 @@ const REPLY_SHOWN: usize = 1_980;
 pub struct SessionFailure {
     /// Why.
     pub cause: Cause,
-    /// In plain words, or the server's own.
+    /// In plain words, or the server's own text.
     pub reason: Arc<str>,
-    /// The value of `tlsvalid=`, where a check was made and failed.
+    /// The value of `tlsvalid=`, if a check was made and failed.
     pub valid: Option<VerifyCode>,
 }
 
@@ -56,12 +56,12 @@ impl SessionFailure {
         .into()
     }
 
-    /// The connection was not made.
+    /// The connection failed.
     pub(crate) fn unreachable(error: &io::Error) -> Self {
         Cause::Connection(ConnectionFault::Unreachable(system_words(error))).into()
     }
 
-    /// A reply that ends the stage.
+    /// A reply that ends its stage.
     pub(crate) fn refused(stage: Stage, reply: &Reply) -> Self {
         Self {
             cause: Cause::Smtp(SmtpFault::Refused {
@@ -74,7 +74,7 @@ impl SessionFailure {
         }
     }
 
-    /// STARTTLS is needed and was refused.
+    /// STARTTLS is required and was refused.
     pub(crate) fn starttls_refused(reply: &Reply) -> Self {
         let cause = Cause::Tls(TlsFault::Refused(reply.code));
         Self {
@@ -101,7 +101,7 @@ impl SessionFailure {
         }
     }
 
-    /// The content cannot be read from the spool now, or is not fit to be sent.
+    /// The content cannot be read from the spool at present, or cannot be sent as it is.
     pub(crate) fn content(error: impl fmt::Display) -> Self {
         let cause = Cause::Ours(OurFault::Content);
         Self {
@@ -121,7 +121,7 @@ impl SessionFailure {
     }
 }
 
-/// The stored content is not what was once written.
+/// The stored content differs from what was written.
 pub(crate) fn damaged(damage: Damage) -> Failure {
     let cause = Cause::Ours(OurFault::DamagedContent);
     Failure {
@@ -149,7 +149,7 @@ fn web_pki_flaw(failure: PkixFailure) -> WebPkiFlaw {
     }
 }
 
-/// The system's words without its error number.
+/// The system's error text without its number.
 fn system_words(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -158,8 +158,8 @@ fn system_words(error: &io::Error) -> String {
     }
 }
 
-/// The reply in one line, of a length that a log and a queue with many recipients can bear. Of a longer one the
-/// beginning is kept and the last line, in which many servers come to the point, with `...` for what is between.
+/// The reply on one line, short enough for the log and for a queue with many recipients. Of a longer reply the
+/// beginning is kept, and the last line, where many servers get to the point, with `...` for what is left out.
 pub(crate) fn shortened(reply: &Reply) -> String {
     let line = reply.to_log();
     if line.len() <= REPLY_SHOWN {

@@ -1,22 +1,23 @@
 //! Delivery: from a queued message to its next hop.
 //!
-//! The rooms, in the order in which a message meets them:
+//! The parts, in the order in which a message passes through them:
 //!
-//! 1. [`when`]: what is done when, and when it is tried again.
-//! 2. [`route`]: all look-ups of a destination, and what is decided about each of its hosts.
-//! 3. `attempt`: the hosts in order, and what each recipient got.
-//! 4. [`connections`]: from an address to a session that may send. Only a session that has met its requirement can.
+//! 1. [`when`]: when to deliver, and when to try again.
+//! 2. [`route`]: all look-ups for a destination, and the decision about each of its hosts.
+//! 3. `attempt`: the hosts in order, and the result for each recipient.
+//! 4. [`connections`]: from an address to a session that can send, which only a session that has met its requirement
+//!    can.
 //! 5. [`transaction`]: MAIL, RCPT, DATA and the content.
-//! 6. `settle`: what becomes of each recipient; the line of the log; the report to the sender.
+//! 6. `settle`: the outcome for each recipient; the line in the log; the report to the sender.
 //!
-//! `delivery` leads through 2 to 6. [`clock`]: the time by which all of this goes; [`config`]: what the administrator says.
-//! [`failure`]: what went wrong in a session; what follows from that derives from its cause ([`mail::cause`]).
+//! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
+//! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
 //!
-//! [`probe`] goes as far as `connections` does and turns back: for looking at a destination without sending.
+//! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
 //!
-//! What it never does: connect to a host that the decision passed over; send over a connection that does not meet its
-//! requirement; take a reply for final that somebody unauthenticated gave where authentication was required; hold a
-//! connection's place while it looks up names, unless what it knew grew old in waiting for that place.
+//! What it never does: connect to a host that the decision ruled out; send over a connection that does not meet its
+//! requirement; take a reply as final if authentication was required and the server was not authenticated; keep a
+//! connection's place during look-ups, unless its information became too old while it waited for that place.
 
 mod attempt;
 pub mod clock;
@@ -46,11 +47,11 @@ pub use connections::TlsClient;
 pub use delivery::Surroundings;
 pub use when::scheduler::SchedulerHandle;
 
-/// Deliveries under way get this long to end once the daemon is told to stop.
+/// Deliveries in progress get this long to finish once the daemon is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// Starts delivering what is in the spool, and what the handle is told of, until `stop` turns true. The task ends when
-/// everything under way has ended, at most [`GRACE`] later.
+/// Starts delivering what is in the spool and what is passed to the handle, until `stop` turns true. The task ends when
+/// all deliveries in progress have ended, at most [`GRACE`] later.
 ///
 /// Fails if `config.hostname` is neither a domain name nor an address literal.
 pub fn start<S: Spool>(

@@ -1,4 +1,4 @@
-//! A look at the hosts of a route: sessions are opened as for a delivery, and left again before anything is sent.
+//! Probes the hosts of a route: sessions are opened as for a delivery, and closed before anything is sent.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,18 +13,18 @@ use crate::config::DeliveryConfig;
 use crate::connections::{Connections, Peer, TlsClient, Witness};
 use crate::route::{Candidate, Route, RouteHost};
 
-/// What became of one host.
+/// The result for one host.
 #[derive(Debug, Clone)]
 pub struct HostProbe<'a> {
-    /// The host, and what is decided about it.
+    /// The host, and the decision about it.
     pub candidate: &'a Candidate,
     /// Why it was not connected to in the first round.
     pub passed_over: Option<Failure>,
-    /// Its addresses in order, and once more for the second round of soft-fail where the first failed DANE.
+    /// Its addresses in order, and again for the second round of soft-fail if the first one failed DANE.
     pub tries: Vec<Probe>,
 }
 
-/// What became of one address.
+/// The result for one address.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// The address.
@@ -33,19 +33,20 @@ pub struct Probe {
     pub requirement: Requirement,
     /// What the log would say after a delivery.
     pub verdict: DaneVerdict,
-    /// Version and cipher suite, where TLS came about.
+    /// Version and cipher suite, if TLS was established.
     pub session: Option<String>,
-    /// Why TLS did not come about, as the log says it (`tlsfail=`).
+    /// Why TLS was not established, as shown in the log (`tlsfail=`).
     pub unprotected: Option<String>,
-    /// The verdict of the certificate check, where one was made.
+    /// The verdict of the certificate check, if there was one.
     pub valid: Option<VerifyCode>,
     /// The TLSA record that matched.
     pub matched: Option<String>,
-    /// The server's certificates, leaf first, whatever was found about them; none where no handshake got as far.
+    /// The server's certificates, leaf first, whatever the check found; none if no handshake got that far.
     pub chain: Vec<CertificateDer<'static>>,
     /// Why the requirement was not met.
     pub failure: Option<Failure>,
-    /// Whether a message that waits on this failure goes in clear once it is older than the first step of `retry`.
+    /// Whether a message deferred by this failure is sent in plain text once it is older than the first step of
+    /// `retry`.
     pub later_in_clear: bool,
 }
 
@@ -63,15 +64,15 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Fails if `config.hostname` cannot be said in EHLO.
+    /// Fails if `config.hostname` cannot be used in EHLO.
     pub fn new(config: &DeliveryConfig, tls: &TlsClient) -> Result<Self, AddressError> {
         Ok(Self {
             connections: Connections::new(config, DomainPart::parse(&config.hostname)?, tls.clone()),
         })
     }
 
-    /// Tries every address of every host that the route would connect to, the hosts side by side; the result has one
-    /// entry a host. A route that leads nowhere gives none.
+    /// Tries every address of every host that the route would connect to, all hosts in parallel; the result has one
+    /// entry per host, and none if the route leads nowhere.
     pub async fn probe<'a>(&self, route: &'a Route) -> Vec<HostProbe<'a>> {
         match &route.decision {
             Decision::PassOver(..) | Decision::Stop(..) => Vec::new(),

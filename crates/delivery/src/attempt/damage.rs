@@ -1,7 +1,8 @@
-//! A message whose stored content is damaged: no attempt can send it, wherever it goes. It is deferred like any other that
-//! could not be sent, for the content may yet be restored, and given up when its time is over, so that its sender is told.
+//! A message whose stored content is damaged: no attempt can send it to any next hop. It is deferred like any other
+//! message that could not be sent, because the content may yet be restored, and given up when it gets too old, so that
+//! its sender is told.
 //!
-//! No server is to blame, so none is named: neither to the sender, nor in the ledger, nor in the log.
+//! No server is at fault, so none is named: neither to the sender, nor in the ledger, nor in the log.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::record::HostRecord;
 use super::result::{Attempted, Ending, RecipientResult};
 use crate::failure::damaged;
 
-/// Nobody was looked up or connected to, because the damage was known before.
+/// No look-up or connection was made, because the damage was already known.
 pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord) -> Attempted<'_> {
     let (ending, record) = (ending(damage), Arc::new(record));
     let results = lease.recipients.iter().map(|recipient| RecipientResult {
@@ -27,7 +28,8 @@ pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord)
     }
 }
 
-/// Ends the attempt for everybody who is not done: what this host or an earlier one said of them does not matter any more.
+/// Ends the attempt for all recipients that are not done: what this host or an earlier one said about them no longer
+/// matters.
 pub(super) fn end_all<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
     damage: Damage,

@@ -1,8 +1,8 @@
-//! One attempt: a leased message, the hosts of its next hop, and what every recipient got out of it.
+//! One attempt: a leased message, the hosts of its next hop, and the result for each recipient.
 //!
-//! 1. [`walk`]: the hosts in order. `target`: one address of one host and what is asked of it; `record`: what the log says
-//!    about it.
-//! 2. `pending`: the recipients on their way; `result`: what became of them.
+//! 1. [`walk`]: the hosts in order. `target`: one address of one host and what is required of it; `record`: what the
+//!    log says about it.
+//! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
 //! 3. `damage`: a message whose stored content is damaged.
 
 mod damage;

@@ -1,4 +1,4 @@
-//! The recipients of an attempt on their way through the hosts, and what is kept of each failure until the end.
+//! The recipients of an attempt as it goes through the hosts, and what is kept of each failure until the end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,22 +14,23 @@ use super::target::Target;
 use crate::route::Route;
 use crate::transaction::Verdict;
 
-/// A recipient on its way through the hosts.
+/// A recipient during the attempt.
 pub(super) struct Pending<'a> {
     pub(super) recipient: &'a LeasedRecipient,
-    /// The failure that speaks for all so far. A server's words may be long, and its hosts many: no other is kept.
+    /// The failure to report, as of now. A server's reply may be long and there may be many hosts, so only this one is
+    /// kept.
     failure: Option<RecipientFailure>,
     pub(super) done: Option<RecipientResult<'a>>,
 }
 
-/// A failure with the host at which it happened.
+/// A failure and the host at which it happened.
 #[derive(Debug, Clone)]
 pub(super) struct RecipientFailure {
     pub(super) failure: Arc<Failure>,
     pub(super) record: Arc<HostRecord>,
 }
 
-/// What holds for all recipients over one session.
+/// What is the same for all recipients over one session.
 pub(super) struct Taken<'a> {
     pub(super) success_report: SuccessReport,
     pub(super) record: &'a Arc<HostRecord>,
@@ -41,20 +42,20 @@ impl AsRef<Failure> for RecipientFailure {
     }
 }
 
-/// All recipients of a lease, each by its place in the envelope.
+/// All recipients of a lease, by their index in the envelope.
 pub(super) fn all(lease: &Lease) -> BTreeMap<RecipientIndex, Pending<'_>> {
     let recipients = lease.recipients.iter();
     recipients.map(|one| (one.index, Pending::new(one))).collect()
 }
 
-/// Those who are not done.
+/// The recipients that are not done.
 pub(super) fn open<'p, 'a>(
     pending: &'p mut BTreeMap<RecipientIndex, Pending<'a>>,
 ) -> impl Iterator<Item = &'p mut Pending<'a>> {
     pending.values_mut().filter(|recipient| recipient.done.is_none())
 }
 
-/// Everybody who is not done has failed here.
+/// All recipients that are not done have failed at this host.
 pub(super) fn fail_all<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
     failure: &Arc<Failure>,
@@ -68,8 +69,8 @@ pub(super) fn fail_all<'p, 'a: 'p>(
     }
 }
 
-/// The same, for a cause that speaks only where there is no other that is not permanent: of causes of equal weight the
-/// last speaks, and this one stands before all others.
+/// The same, for a cause that is reported only if there is no other that is not permanent: of causes with equal weight
+/// the last is reported, and this one is placed before all others.
 pub(super) fn fail_all_quietly<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
     failure: &Arc<Failure>,
@@ -91,12 +92,12 @@ impl<'a> Pending<'a> {
         }
     }
 
-    /// It has failed here, and is tried elsewhere.
+    /// The recipient failed at this host, and is tried at another.
     pub(super) fn failed(&mut self, failure: RecipientFailure) {
         self.failure = conclude(self.failure.take().into_iter().chain([failure]));
     }
 
-    /// What came of it.
+    /// The result for the recipient.
     pub(super) fn finish(self, route: &Route) -> RecipientResult<'a> {
         if let Some(done) = self.done {
             return done;
@@ -107,7 +108,7 @@ impl<'a> Pending<'a> {
                 ending: Ending::Failed(failure),
                 record,
             },
-            // Never so far; and if it were, no reason to give the message up.
+            // This cannot happen; if it did, it would be no reason to give the message up.
             None => RecipientResult {
                 recipient: self.recipient,
                 ending: Ending::Failed(Arc::new(Cause::Ours(OurFault::NothingTried).into())),
@@ -116,7 +117,7 @@ impl<'a> Pending<'a> {
         }
     }
 
-    /// Takes in what a server said.
+    /// Records what a server said.
     pub(super) fn take(&mut self, verdict: Verdict, target: &Target<'_>, taken: &Taken<'_>) {
         let ending = match verdict {
             Verdict::Accepted(reply) => Ending::Sent {
@@ -132,7 +133,7 @@ impl<'a> Pending<'a> {
                 }
                 Ending::Failed(failure)
             }
-            // No further host may be tried now.
+            // No other host may be tried now.
             Verdict::Open(mut failure) => {
                 failure.reason = format!(
                     "{}; the server may have taken the message all the same",
@@ -141,7 +142,7 @@ impl<'a> Pending<'a> {
                 .into();
                 Ending::Failed(Arc::new(failure.into_failure(target.cleared())))
             }
-            // That ends the attempt for everybody, whatever this server has to do with it.
+            // This ends the attempt for all recipients, not just for this server.
             Verdict::Damaged(_) => return,
         };
         self.done = Some(RecipientResult {

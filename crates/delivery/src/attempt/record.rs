@@ -1,4 +1,4 @@
-//! What the log and the ledger say about the host behind an outcome.
+//! What the log and the ledger say about the host that an outcome comes from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::connections::{DanePeer, TlsFacts};
 use crate::route::{Route, RouteHost};
 
-/// TLSA records that a line names where none of them matched.
+/// The maximum number of TLSA records shown in a line if none of them matched.
 const RECORDS: usize = 4;
 
 /// What the log says about one host and the connection to it.
@@ -29,7 +29,7 @@ pub(crate) struct HostRecord {
     pub(crate) connection: Option<Connection>,
 }
 
-/// One connection: what the log says about it, and what TLS reports will.
+/// One connection, for the log and for TLS reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     pub(crate) address: IpAddr,
@@ -37,24 +37,24 @@ pub(crate) struct Connection {
     /// What it had to achieve.
     pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
-    /// The TLSA records of the host, where there are secure ones.
+    /// The TLSA records of the host, if there are secure ones.
     #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) published: Option<Arc<TlsaSet>>,
-    /// The record 3 1 1 that the server's certificate would need, whatever was found about it. Not the certificate: whoever
-    /// made it decides how large it is.
+    /// The 3 1 1 record that would match the server's certificate, whatever the check found. Not the certificate
+    /// itself: whoever made it decides how large it is.
     #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) presented: Option<TlsaRecord>,
     /// Why it did not meet its requirement.
     #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) failed: Option<Cause>,
-    /// When the connection was begun.
+    /// When the connection was started.
     pub(crate) began: Instant,
-    /// When it could send, or had failed.
+    /// When the connection could send, or had failed.
     pub(crate) ready: Instant,
 }
 
 impl HostRecord {
-    /// No host at all.
+    /// No host.
     pub(crate) fn none(route: &Route) -> Self {
         Self {
             mx: route.mx,
@@ -62,7 +62,7 @@ impl HostRecord {
         }
     }
 
-    /// Nothing was looked up: what is known without that.
+    /// No look-up was made: only what is known without one.
     pub(crate) fn without_route(mode: DaneMode, port: u16) -> Self {
         Self {
             mode,
@@ -100,7 +100,7 @@ impl HostRecord {
         }
     }
 
-    /// When the connection was begun and when it could send.
+    /// When the connection was started and when it could send.
     pub(crate) fn times(&self) -> Option<(Instant, Instant)> {
         self.connection
             .as_ref()
@@ -114,12 +114,12 @@ impl HostRecord {
         Some(self.name.clone().map_or(literal, DomainPart::Name))
     }
 
-    /// The TLSA base domain, where there are secure records.
+    /// The TLSA base domain, if there are secure records.
     pub(crate) fn base(&self) -> Option<&Domain> {
         self.base.as_ref()
     }
 
-    /// What the log says when the message went through.
+    /// What the log says if the message was delivered.
     pub(crate) fn verdict(&self) -> DaneVerdict {
         self.connection
             .as_ref()
@@ -131,14 +131,14 @@ impl HostRecord {
         self.name.as_ref()
     }
 
-    /// How it was reached.
+    /// The address family of the connection.
     pub(crate) fn family(&self) -> AddressFamily {
         self.connection
             .as_ref()
             .map_or(AddressFamily::None, |connection| connection.address.into())
     }
 
-    /// What secured mail that went over the connection: what it had to achieve, and for the rest what was there.
+    /// What secured mail sent over the connection: what it had to achieve, otherwise what was available.
     pub(crate) fn security(&self) -> DeliverySecurity {
         let Some(connection) = &self.connection else {
             return DeliverySecurity::None;
@@ -165,7 +165,7 @@ impl HostRecord {
     }
 }
 
-/// The records of a host, shortened: the usable ones, or all where none is.
+/// The records of a host, shortened: the usable ones, or all if none is usable.
 fn published(dane: &DanePeer) -> String {
     let usable = dane.set.usable().iter();
     let unusable = dane.set.unusable().iter().map(|(record, _)| record);
@@ -190,7 +190,7 @@ fn published(dane: &DanePeer) -> String {
 mod tests {
     use super::*;
 
-    /// What secured mail over a connection with this requirement and verdict.
+    /// What secured mail sent over a connection with this requirement and verdict.
     fn security(
         requirement: Requirement,
         verdict: DaneVerdict,

@@ -1,4 +1,4 @@
-//! What one attempt came to.
+//! The result of one attempt.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use spool::{Damage, LeasedRecipient};
 
 use super::record::HostRecord;
 
-/// What one attempt came to.
+/// The result of one attempt.
 pub(crate) struct Attempted<'a> {
     /// One for each recipient of the lease, in its order.
     pub(crate) results: Vec<RecipientResult<'a>>,
-    /// Every connection that was tried, in order; a bounded number.
+    /// All connections that were tried, in order; their number is bounded.
     #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) sessions: Vec<Arc<HostRecord>>,
-    /// Why nothing could be sent, if that is so because the stored content is damaged.
+    /// Why nothing could be sent, if the stored content is damaged.
     pub(crate) damage: Option<Damage>,
 }
 
-/// What one attempt made of one recipient.
+/// The result of one attempt for one recipient.
 #[derive(Debug, Clone)]
 pub(crate) struct RecipientResult<'a> {
     pub(crate) recipient: &'a LeasedRecipient,
@@ -26,7 +26,7 @@ pub(crate) struct RecipientResult<'a> {
     pub(crate) record: Arc<HostRecord>,
 }
 
-/// How it ended.
+/// How the attempt ended for a recipient.
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
     /// The next hop took responsibility.
@@ -34,15 +34,15 @@ pub(crate) enum Ending {
         reply: smtp::Reply,
         success_report: SuccessReport,
     },
-    /// It did not; what that means is said in the failure.
+    /// It did not; the failure says what that means.
     Failed(Arc<Failure>),
 }
 
-/// Whose it is to report success to a sender who asked for that.
+/// Who has to report success to a sender who asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SuccessReport {
-    /// The next hop offered DSN and was told who wants to hear what (RFC 3461 §5.2.1).
+    /// The next hop: it offers DSN and was told who wants which reports (RFC 3461 §5.2.1).
     TheirAffair,
-    /// It did not (RFC 3461 §5.2.2).
+    /// We do, because it does not (RFC 3461 §5.2.2).
     Ours,
 }

@@ -1,4 +1,4 @@
-//! One address of one host: what is asked of it, and what it came to.
+//! One address of one host: what is required of it, and the result.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::connections::{ClearedSession, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
 
-/// Where to go on after one address.
+/// Where to continue after one address.
 pub(crate) enum Next {
-    /// At the next address of the host.
+    /// With the next address of the host.
     Address(Option<DaneFailure>),
-    /// At the next host.
+    /// With the next host.
     Host(Option<DaneFailure>),
 }
 
-/// Why DANE passed a host over.
+/// Why DANE ruled out a host.
 pub(crate) struct DaneFailure {
     pub(crate) cause: FailCause,
-    /// The verdict of the check, where one was made.
+    /// The verdict of the check, if there was one.
     pub(crate) valid: Option<VerifyCode>,
 }
 
@@ -35,25 +35,25 @@ impl DaneFailure {
     }
 }
 
-/// What is asked of a host.
+/// What is required of a host.
 pub(crate) struct Terms {
     pub(crate) requirement: Requirement,
-    /// What the log says when it did.
+    /// What the log says when the requirement is met.
     pub(crate) verdict: DaneVerdict,
-    /// Without DANE: the verdict of the check that the host failed with it.
+    /// Without DANE: the verdict of the check that the host failed with DANE.
     pub(crate) failed_check: Option<VerifyCode>,
 }
 
-/// Under what a host is tried.
+/// The round in which a host is tried.
 pub(crate) enum Phase {
-    /// Under all that was decided.
+    /// With everything that was decided.
     AsDecided,
-    /// Under soft-fail once more, without DANE, which stood in the way for this cause.
+    /// The second round of soft-fail, without DANE, which failed for this cause.
     WithoutDane(DaneFailure),
 }
 
 impl Phase {
-    /// What is asked of a host; or why it is passed over.
+    /// What is required of a host, or why it is skipped.
     pub(crate) fn terms(&self, decision: &HostDecision) -> Result<Terms, Failure> {
         if let (Self::WithoutDane(failed), Some(requirement)) = (self, decision.soft_fail) {
             return Ok(Terms {
@@ -73,9 +73,9 @@ impl Phase {
     }
 }
 
-/// One address of one host, and what is asked of it.
+/// One address of one host, and what is required of it.
 pub(crate) struct Target<'a> {
-    /// The route that says so.
+    /// The route to which the host belongs.
     pub(crate) route: &'a Route,
     pub(crate) host: &'a RouteHost,
     pub(crate) address: IpAddr,
@@ -83,7 +83,7 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// How far a host has come that has not met its requirement.
+    /// The standing of a host that has not met its requirement.
     pub(crate) fn uncleared(&self) -> Standing {
         Standing::Uncleared {
             requirement: self.terms.requirement,
@@ -91,12 +91,12 @@ impl Target<'_> {
         }
     }
 
-    /// How far one has come that has.
+    /// The standing of a host that has met it.
     pub(crate) fn cleared(&self) -> Standing {
         Standing::Cleared(self.terms.verdict.clone())
     }
 
-    /// A connection that can send from now on.
+    /// A connection that can now send.
     pub(crate) fn connection(&self, session: &ClearedSession, shown: Shown) -> Connection {
         let mut tls = session.tls().clone();
         tls.valid = self.terms.failed_check.or(tls.valid);
@@ -106,7 +106,7 @@ impl Target<'_> {
         }
     }
 
-    /// One that has just failed.
+    /// A connection that has just failed.
     pub(crate) fn failed_connection(&self, failure: &SessionFailure, shown: Shown) -> Connection {
         let tls = TlsFacts {
             valid: failure.valid,
@@ -131,7 +131,7 @@ impl Target<'_> {
     }
 }
 
-/// What a connection has shown, whatever came of it.
+/// What the server presented on a connection, whatever the result.
 pub(crate) struct Shown {
     pub(crate) began: Instant,
     /// The record 3 1 1 for the server's certificate.

@@ -1,9 +1,9 @@
-//! The walk: the hosts in order, of each host its addresses, and under `soft-fail` those once more at which DANE stood in the
-//! way.
+//! Goes through the hosts in order, and the addresses of each, and with `soft-fail` once more through the hosts that
+//! DANE ruled out.
 //!
-//! What the look-ups found holds as long as their answers do (RFC 6698 §8.2). Where an attempt waited longer than that
-//! before it could connect to a host, they are made again, and what they say then decides. Hosts that are new then are left
-//! to the next attempt.
+//! The results of the look-ups are valid as long as their answers (RFC 6698 §8.2). If an attempt had to wait longer
+//! than that before it could connect to a host, the look-ups are repeated, and the new results decide. Hosts that
+//! appear only then are left to the next attempt.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -29,16 +29,16 @@ use crate::failure::SessionFailure;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::transaction::{self, Judged, RECIPIENTS};
 
-/// Connections that one attempt makes at most, however many hosts and addresses a destination names.
+/// The maximum number of connections of one attempt, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
 
-/// Somebody between this relay and the host meddles: no other address of it is tried.
+/// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
 const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
 
 /// What all attempts share.
 pub(crate) struct Deliverer {
     pub(crate) connections: Connections,
-    /// Below this age a message waits for TLS to work again before it goes in clear.
+    /// A message younger than this waits for TLS to work again before it is sent in plain text.
     pub(crate) first_delay: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -79,19 +79,19 @@ impl Deliverer {
     }
 }
 
-/// One attempt on its way: by `'a` the lease, by `'d` the rest.
+/// One attempt in progress; `'a` is for the lease, `'d` for everything else.
 struct Attempt<'a, 'd> {
     deliverer: &'d Deliverer,
     lease: &'a Lease,
     look_ups: &'d LookUps<'d>,
-    /// When it may begin its last connection.
+    /// When it may start its last connection.
     last_begin: Instant,
-    /// What holds: what the first look-ups found, until they are made again.
+    /// The route in force: the first one found, until the look-ups are repeated.
     newest: Arc<Route>,
     pending: BTreeMap<RecipientIndex, Pending<'a>>,
-    /// Every connection that it has tried to make, and what came of it.
+    /// Every connection that it has tried to make, and the result.
     sessions: Vec<Arc<HostRecord>>,
-    /// The content was found damaged while it was sent.
+    /// The content was found to be damaged while it was being sent.
     damage: Option<Damage>,
 }
 
@@ -113,8 +113,8 @@ impl Attempt<'_, '_> {
         }
     }
 
-    /// Tries the addresses of a host until one of them has had its say about every recipient. Says so if it was passed
-    /// over for a cause that is DANE's.
+    /// Tries the addresses of a host until one of them has replied about every recipient. Returns the failure if DANE
+    /// ruled out the host.
     async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
@@ -127,7 +127,7 @@ impl Attempt<'_, '_> {
                 break;
             };
             match self.address(host, *address, phase, places).await {
-                // The server has spoken about this message; another address of it would say the same.
+                // The server has replied about this message; another address of it would say the same.
                 Next::Host(dane) => return dane,
                 Next::Address(dane) => failed = dane.or(failed),
             }
@@ -152,15 +152,17 @@ impl Attempt<'_, '_> {
         DaneFailure::new(failure, None)
     }
 
-    /// Waits for the places of a connection, and looks again at what grew old meanwhile. `None` if it is too late then.
+    /// Waits for the connection's places, and repeats look-ups that became too old meanwhile. `None` if it is too late
+    /// then.
     async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places> {
         let connections = &self.deliverer.connections;
-        // The place at the host is kept to the end: after another wait for it the answers would be old again.
+        // The place at the host is kept until the end: after another wait for it the answers would be too old again.
         let host_place = timeout_at(self.last_begin, connections.place_at(address))
             .await
             .ok()?;
         loop {
-            // Only now: whoever waits for one host, or for look-ups, keeps no place from those who go to others.
+            // Only now: an attempt that waits for one host, or for look-ups, must not take a place from those that
+            // connect to others.
             let place = timeout_at(self.last_begin, connections.place()).await.ok()?;
             let standing = self.newest.standing(host, address);
             let is_old = standing.is_ok_and(|standing| self.newest.is_old(&standing.host));
@@ -206,7 +208,7 @@ impl Attempt<'_, '_> {
         .await
     }
 
-    /// One connection and what comes of it.
+    /// One connection and its result.
     async fn connect(&mut self, target: &Target<'_>, places: Places) -> Next {
         let (began, witness) = (Instant::now(), Witness::default());
         let opened = self.open(target, places, &witness).await;
@@ -283,7 +285,7 @@ impl Attempt<'_, '_> {
                 }
             }
             if let Some(damage) = damage {
-                // Whoever else is asked would get no more of it.
+                // No other server would get more of it.
                 self.damage = Some(damage);
                 end_all(
                     pending::open(&mut self.pending),
@@ -293,7 +295,7 @@ impl Attempt<'_, '_> {
                 return Next::Host(None);
             }
             if !ended.usable {
-                // Whoever was still to come has lost this address as well. Nothing more can be said here: a QUIT in
+                // The remaining recipients have lost this address as well. No command can be sent any more: a QUIT in
                 // the middle of the content would be content.
                 let closed = SessionFailure::from(Cause::closed(Stage::Mail));
                 let failure = Arc::new(closed.into_failure(target.cleared()));
@@ -306,7 +308,7 @@ impl Attempt<'_, '_> {
                 return Next::Address(None);
             }
         }
-        // What was said is to be recorded before anything else (RFC 5321 §4.2.5): nobody waits for the farewell.
+        // The replies are to be recorded before anything else (RFC 5321 §4.2.5): nothing waits for QUIT.
         tokio::spawn(session.quit());
         Next::Host(None)
     }

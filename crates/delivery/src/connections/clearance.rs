@@ -1,13 +1,13 @@
 //! What a connection has achieved, and whether that is enough.
 //!
-//! What was achieved never leaves the session in which it was achieved: it is made beside the stream that it speaks of
-//! ([`super::tls`]) and is from then on a private part of the session's state ([`super::session`]).
+//! What was achieved never leaves its session: it is created next to the stream to which it applies ([`super::tls`]),
+//! and from then on is a private part of the session's state ([`super::session`]).
 
 use dane::{DaneProof, PkixProof};
 use policy::decision::Requirement;
 
-/// What a connection has achieved. What says that the server is the right one can be made only from a proof that a
-/// verifier of crate `dane` gave out for that handshake.
+/// What a connection has achieved. The variants that say that the server is the right one can be made only from a proof
+/// that a verifier of crate `dane` issued for this handshake.
 #[derive(Debug)]
 pub(super) enum Achieved {
     Clear,

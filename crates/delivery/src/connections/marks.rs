@@ -1,4 +1,4 @@
-//! What is remembered about hosts between messages: in which way their handshakes broke.
+//! What is remembered about hosts between messages: how their handshakes broke.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// How long a broken handshake is remembered.
 const MEMORY: Duration = Duration::from_hours(24);
-/// How many hosts are remembered; beyond that the memory starts anew.
+/// How many hosts are remembered; beyond that everything is forgotten.
 const HOSTS: usize = 10_000;
 
 /// Broken handshakes of the last 24 hours, by address.
@@ -18,7 +18,7 @@ const HOSTS: usize = 10_000;
 pub(crate) struct HandshakeMarks(Mutex<HashMap<IpAddr, (Cause, Instant)>>);
 
 impl HandshakeMarks {
-    /// Remembers that the handshake with `address` broke in this way; true if it did so before.
+    /// Remembers that the handshake with `address` broke in this way; true if it broke in the same way before.
     pub(crate) fn mark(&self, address: IpAddr, way: &Cause) -> bool {
         let mut marks = self.0.lock();
         if marks.len() >= HOSTS && !marks.contains_key(&address) {
@@ -28,7 +28,7 @@ impl HandshakeMarks {
         before.is_some_and(|(so, when)| so == *way && when.elapsed() < MEMORY)
     }
 
-    /// Forgets all.
+    /// Forgets everything.
     pub(crate) fn clear(&self) {
         self.0.lock().clear();
     }

@@ -1,11 +1,11 @@
-//! Connections: from an address to a session that may send.
+//! Connections: from an address to a session that can send.
 //!
-//! 1. `places`: the right to have one connection open, in all and at one address; `source`: the local address.
+//! 1. `places`: the limits on open connections, in total and to one address; `source`: the local address.
 //! 2. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
 //! 3. `tls`: the handshake; `clearance`: what it achieved.
-//! 4. [`session`]: the states, of which only the last can send.
-//! 5. `walk`: all of this one after the other; `marks`: in which way handshakes broke, by which a session may go on in
-//!    clear.
+//! 4. [`session`]: the states; only the last one can send.
+//! 5. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
+//!    in plain text.
 
 mod clearance;
 mod marks;

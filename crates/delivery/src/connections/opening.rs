@@ -15,7 +15,7 @@ use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 
-/// What every session shares.
+/// What all sessions share.
 pub(super) struct Caller {
     /// The name given in EHLO.
     pub(super) hostname: DomainPart,
@@ -23,16 +23,16 @@ pub(super) struct Caller {
     pub(super) tls: TlsClient,
 }
 
-/// Whether a session may begin a handshake, where TLS is not demanded.
+/// Whether a session starts a handshake if TLS is not required.
 pub(super) enum Handshake {
     /// If STARTTLS is offered.
     IfOffered,
-    /// No: it broke a moment ago, as `tlsfail=` is to say.
+    /// No: it has just broken, for the reason shown as `tlsfail=`.
     Avoid(Option<String>),
 }
 
 impl Caller {
-    /// Connects and goes as far as `requirement` asks, or says why that is not possible.
+    /// Connects and continues as far as `requirement` demands, or says why that is not possible.
     pub(super) async fn open(
         &self,
         peer: &Peer<'_>,
@@ -73,12 +73,12 @@ impl Caller {
             Ok(connected) => connected.map_err(unreachable)?,
             Err(_) => return Err(Cause::timed_out(Stage::Connect).into()),
         };
-        // Commands are small and waited for: batching them in the kernel only delays.
+        // Commands are small and each is waited for: batching them in the kernel would only cause delay.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
 
-    /// Greeting and EHLO; HELO where EHLO is unknown and nothing is demanded (RFC 5321 §3.2).
+    /// Greeting and EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
     async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
         if greeting.code.class() != 2 {
@@ -120,7 +120,7 @@ impl Caller {
             .command(&Command::StartTls, extensions, Stage::Starttls)
             .await?;
         if optional && reply.code.get() == 421 {
-            // The session is over; whether a new one may go on in clear is a question of its own.
+            // The session is over; whether a new one may continue in plain text is decided separately.
             return Err(Cause::closed(Stage::Starttls).into());
         }
         if reply.code.get() != 220 {
@@ -142,7 +142,7 @@ async fn hello(wire: &mut Wire, command: &Command<'_>) -> Result<Reply, SessionF
     wire.command(command, &Extensions::none(), Stage::Ehlo).await
 }
 
-/// Goes on in clear where TLS is not demanded.
+/// Continues in plain text if TLS is not required.
 async fn in_clear_or_fail(
     greeted: Greeted,
     requirement: Requirement,
@@ -155,7 +155,7 @@ async fn in_clear_or_fail(
     Err(failure)
 }
 
-/// Ends a session politely where the server still listens.
+/// Ends a session politely if the server is still listening.
 async fn leave(wire: Wire, failure: &SessionFailure) {
     match &failure.cause {
         Cause::Smtp(SmtpFault::Refused { .. }) | Cause::Tls(TlsFault::NotOffered | TlsFault::Refused(_)) => {

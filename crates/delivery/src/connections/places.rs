@@ -1,4 +1,4 @@
-//! How many connections are open at once: in all, and at one receiving address.
+//! Limits on open connections: in total, and to one receiving address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A number of places, which can change while some of them are taken.
+/// A limited number of places; the limit can change while places are taken.
 #[derive(Debug)]
 pub(crate) struct Window {
     free: Arc<Semaphore>,
@@ -17,15 +17,15 @@ pub(crate) struct Window {
 #[derive(Debug)]
 struct Size {
     limit: usize,
-    /// Places taken that are not to be free again, because the window became smaller.
+    /// Taken places that must not become free again, because the limit was lowered.
     beyond: usize,
 }
 
-/// A place in a window; it is given back when dropped.
+/// A place in a window; dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Place {
     window: Arc<Window>,
-    /// `None` only where the semaphore was closed, which never happens.
+    /// `None` only if the semaphore is closed, which never happens.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -46,7 +46,8 @@ impl Window {
         Place { window, permit }
     }
 
-    /// Changes the number of places, one at least. Nobody is turned out: a smaller window waits until enough have left.
+    /// Changes the number of places, at least one. No place is revoked: after the limit is lowered, it takes effect as
+    /// places are given back.
     pub(crate) fn resize(&self, limit: usize) {
         let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
         let mut size = self.size.lock();
@@ -72,7 +73,7 @@ impl Drop for Place {
     }
 }
 
-/// A window for each receiving address.
+/// A window for every receiving address.
 #[derive(Debug)]
 pub(crate) struct HostWindows(Arc<Mutex<Hosts>>);
 
@@ -82,12 +83,12 @@ struct Hosts {
     windows: HashMap<IpAddr, Arc<Window>>,
 }
 
-/// A place at one address; it is given back when dropped.
+/// A place at one address; dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct HostPlace {
     address: IpAddr,
     hosts: Arc<Mutex<Hosts>>,
-    /// Given back before the window is looked at, for what holds a place holds the window.
+    /// Given back before the window is checked, because a place holds a reference to its window.
     place: Option<Place>,
 }
 
@@ -130,7 +131,7 @@ impl Drop for HostPlace {
     fn drop(&mut self) {
         self.place = None;
         let mut hosts = self.hosts.lock();
-        // Nobody inside and nobody waiting: the map itself holds the only reference.
+        // No place is taken and nobody is waiting: the map itself holds the only reference.
         if hosts
             .windows
             .get(&self.address)
@@ -141,7 +142,7 @@ impl Drop for HostPlace {
     }
 }
 
-/// The places that one connection takes.
+/// The places that one connection needs.
 #[derive(Debug)]
 pub(crate) struct Places {
     /// At the receiving address.
@@ -151,7 +152,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Gives back all but the place at the receiving address.
+    /// Gives back all except the place at the receiving address.
     pub(super) fn at_host(self) -> HostPlace {
         let Self { host, connection } = self;
         drop(connection);
@@ -179,7 +180,7 @@ mod tests {
         assert!(windows.0.lock().windows.is_empty());
     }
 
-    /// How many places can be taken.
+    /// How many places are free.
     async fn free(window: &Arc<Window>) -> usize {
         let mut taken = Vec::new();
         while let Ok(place) = tokio::time::timeout(SOON, window.enter()).await {
@@ -194,7 +195,7 @@ mod tests {
         let (first, second) = (window.enter().await, window.enter().await);
         window.resize(4);
         assert_eq!(free(&window).await, 2);
-        // Smaller than what is taken: whoever leaves first makes no room.
+        // Smaller than the number taken: the first place given back does not become free.
         window.resize(1);
         assert_eq!(free(&window).await, 0);
         drop(first);

@@ -1,7 +1,7 @@
-//! The states of a session: greeted, secured, cleared. Each is made from the one before and ends it.
+//! The states of a session: greeted, secured, cleared. Each is made from the previous one and consumes it.
 //!
-//! What a session has achieved is a private part of its state, so it can neither be made up nor be shown for another
-//! session. Nothing is sent but over a [`ClearedSession`]:
+//! What a session has achieved is a private part of its state, so it can neither be forged nor be used for another
+//! session. Mail is sent only over a [`ClearedSession`]:
 //!
 //! ```
 //! use delivery::connections::ClearedSession;
@@ -12,7 +12,7 @@
 //! }
 //! ```
 //!
-//! A session that has come as far as TLS, but has not been held against its requirement, sends nothing:
+//! A session that has got as far as TLS, but has not been checked against its requirement, cannot send anything:
 //!
 //! ```compile_fail,E0308
 //! use delivery::connections::Secured;
@@ -23,7 +23,7 @@
 //! }
 //! ```
 //!
-//! One that has only been greeted does not either:
+//! Nor can one that has only been greeted:
 //!
 //! ```compile_fail,E0308
 //! use delivery::connections::Greeted;
@@ -34,7 +34,7 @@
 //! }
 //! ```
 //!
-//! Two sessions can change places, each with all that it has achieved:
+//! Two sessions can be swapped, each with all that it has achieved:
 //!
 //! ```
 //! use delivery::connections::ClearedSession;
@@ -44,7 +44,7 @@
 //! }
 //! ```
 //!
-//! What one has achieved cannot be given to another:
+//! What one session has achieved cannot be given to another:
 //!
 //! ```compile_fail,E0616
 //! use delivery::connections::ClearedSession;
@@ -77,13 +77,13 @@ use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 
-/// A server that has answered EHLO, in clear.
+/// A server that has answered EHLO, in plain text.
 pub struct Greeted {
     pub(super) wire: Wire,
     pub(super) extensions: Extensions,
 }
 
-/// A session that has come as far as it goes: over TLS, or in clear where that was all that was to be had.
+/// A session that is as secure as it gets: over TLS, or in plain text if that was all there was.
 pub struct Secured {
     wire: Wire,
     extensions: Extensions,
@@ -91,8 +91,8 @@ pub struct Secured {
     achieved: Achieved,
 }
 
-/// A session that has met its requirement: the only thing that can send. It keeps the places of its connection until it is
-/// dropped.
+/// A session that has met its requirement: the only type that can send. It keeps the places of its connection until it
+/// is dropped.
 pub struct ClearedSession {
     wire: Wire,
     extensions: Extensions,
@@ -101,12 +101,12 @@ pub struct ClearedSession {
     achieved: Achieved,
     requirement: Requirement,
     places: Places,
-    /// A transaction was begun and has not come to the reply to its final dot.
+    /// A transaction was started and has not yet had the reply to its final dot.
     unfinished: bool,
 }
 
 impl Secured {
-    /// A server that is spoken to in clear, with the reason in the words of `tlsfail=` if there is one.
+    /// A session in plain text, with the reason as shown in `tlsfail=`, if there is one.
     pub(super) fn in_clear(greeted: Greeted, fail: Option<String>) -> Self {
         Self {
             wire: greeted.wire,
@@ -119,7 +119,7 @@ impl Secured {
         }
     }
 
-    /// A completed handshake, and the EHLO after it: everything learned in clear is forgotten (RFC 3207 §4.2).
+    /// A completed handshake, and the EHLO after it: everything learned in plain text is forgotten (RFC 3207 §4.2).
     pub(super) async fn over_tls(
         handshaken: Handshaken,
         hostname: &DomainPart,
@@ -145,7 +145,7 @@ impl Secured {
         })
     }
 
-    /// The session if it meets `requirement`, which was demanded of it all along.
+    /// The session if it meets `requirement`, the one with which it was opened.
     pub(super) fn clear(
         self,
         requirement: Requirement,
@@ -172,7 +172,7 @@ impl ClearedSession {
         self.extensions.offers(extension)
     }
 
-    /// The most octets of content that it takes, if it says so.
+    /// The maximum size of content in octets, if the server announced one.
     pub(crate) fn size_limit(&self) -> Option<u64> {
         self.extensions.size_limit()
     }
@@ -182,7 +182,7 @@ impl ClearedSession {
         &self.tls
     }
 
-    /// What it had to achieve, and has.
+    /// What the session had to achieve, and has achieved.
     pub(crate) fn requirement(&self) -> Requirement {
         self.requirement
     }
@@ -192,17 +192,17 @@ impl ClearedSession {
         self.wire.timeouts()
     }
 
-    /// Whether a transaction was begun and has not come to its end.
+    /// Whether a transaction was started and has not yet ended.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unfinished
     }
 
-    /// A transaction begins.
+    /// Starts a transaction.
     pub(crate) fn begin(&mut self) {
         self.unfinished = true;
     }
 
-    /// It has come to the reply to its final dot.
+    /// The transaction has had the reply to its final dot.
     pub(crate) fn finish(&mut self) {
         self.unfinished = false;
     }
@@ -217,7 +217,7 @@ impl ClearedSession {
         self.wire.flush(stage).await
     }
 
-    /// Sends octets of the content; each call is a block with a time of its own.
+    /// Sends octets of the content; each call is a block with its own time limit.
     pub(crate) async fn write(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
         self.wire.write(octets, stage).await
     }
@@ -227,7 +227,7 @@ impl ClearedSession {
         self.wire.reply(stage).await
     }
 
-    /// Reads one reply that is worth waiting for only so long.
+    /// Reads one reply, with its own time limit.
     pub(crate) async fn reply_within(
         &mut self,
         stage: Stage,
@@ -245,8 +245,8 @@ impl ClearedSession {
         self.wire.command(command, &self.extensions, stage).await
     }
 
-    /// Says QUIT and closes. Others that wait for a connection, to whatever host, need not wait for that; the receiving
-    /// address itself counts this one to its end.
+    /// Sends QUIT and closes. Deliveries that wait for a connection to any host do not have to wait for that; only the
+    /// limit of the receiving address counts this connection until it is closed.
     pub(crate) async fn quit(self) {
         let Self { wire, places, .. } = self;
         let _place = places.at_host();

@@ -21,7 +21,7 @@ impl SourceAddresses {
         }
     }
 
-    /// The next address of the receiver's family; `None` leaves the choice to the system.
+    /// The next address of the receiver's family; with `None` the system chooses.
     pub(crate) fn next(&self, receiver: IpAddr) -> Option<IpAddr> {
         let family = if receiver.is_ipv4() {
             &self.ipv4

@@ -1,4 +1,4 @@
-//! The handshake: one requirement in, a clearance or a failure out.
+//! The handshake: takes one requirement, returns a clearance or a failure.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,35 +21,35 @@ use tokio_rustls::client::TlsStream;
 use super::clearance::Achieved;
 use crate::failure::SessionFailure;
 
-/// A check that passed has to leave a proof.
+/// A check that passed must leave a proof.
 const NO_PROOF: Cause = Cause::Ours(OurFault::NoProof);
-/// Where the TLSA base domain cannot stand in a certificate, there is nobody to verify.
+/// If the TLSA base domain cannot occur in a certificate, there is no name to verify.
 const NO_REFERENCE: Cause = Cause::Tls(TlsFault::Unproven(Unproven::NoReference));
 
-/// What every handshake shares.
+/// What all handshakes share.
 #[derive(Clone)]
 pub struct TlsClient {
     configs: ClientConfigs,
     webpki: Option<WebPki>,
 }
 
-/// Whom a handshake is with.
+/// The peer of a handshake.
 pub(crate) struct Peer<'a> {
-    /// The MX host; `None` where the peer is known by its address alone.
+    /// The MX host; `None` if only the address of the peer is known.
     pub(crate) host: Option<&'a Domain>,
     pub(crate) socket: SocketAddr,
-    /// What DNS says about its keys, where it says something.
+    /// What DNS says about its keys, if anything.
     pub(crate) dane: Option<&'a DanePeer>,
-    /// Where its certificates are noted, if somebody wants to see them.
+    /// Records its certificates, if they are wanted.
     pub(crate) witness: Option<&'a Witness>,
 }
 
-/// What a server showed in a handshake, whatever came of that.
+/// The certificates that a server presented in a handshake, whatever its result.
 #[derive(Debug, Default)]
 pub(crate) struct Witness(Mutex<Vec<CertificateDer<'static>>>);
 
 impl Witness {
-    /// The certificates, leaf first; none where the handshake did not get as far.
+    /// The certificates, leaf first; none if the handshake did not get that far.
     pub(crate) fn into_chain(self) -> Vec<CertificateDer<'static>> {
         self.0.into_inner()
     }
@@ -64,14 +64,14 @@ impl Peer<'_> {
         self.socket.ip()
     }
 
-    /// Notes the certificates of a server that was refused.
+    /// Records the certificates of a server that was refused.
     fn refused(&self, chain: impl FnOnce() -> Vec<CertificateDer<'static>>) {
         if let Some(witness) = self.witness {
             witness.note(chain());
         }
     }
 
-    /// Notes the certificates of a server with which the handshake is complete.
+    /// Records the certificates of a server with which the handshake is complete.
     fn shown(&self, connection: &ClientConnection) {
         if let (Some(witness), Some(chain)) = (self.witness, connection.peer_certificates()) {
             witness.note(chain.iter().map(|one| one.clone().into_owned()).collect());
@@ -94,7 +94,7 @@ pub(crate) struct DanePeer {
 pub(crate) struct TlsFacts {
     /// `TLSv1.3:TLS_AES_256_GCM_SHA384`.
     pub(crate) session: Option<String>,
-    /// OpenSSL's number and words for the check that was made.
+    /// OpenSSL's number and text for the result of the check.
     pub(crate) valid: Option<VerifyCode>,
     /// Why there is no session.
     pub(crate) fail: Option<String>,
@@ -110,12 +110,12 @@ pub(super) struct Handshaken {
 }
 
 impl TlsClient {
-    /// `webpki` is `None` where the machine trusts nobody: then nothing can be verified by name.
+    /// `webpki` is `None` if the machine trusts no certification authority: then nothing can be verified by name.
     pub fn new(configs: ClientConfigs, webpki: Option<WebPki>) -> Self {
         Self { configs, webpki }
     }
 
-    /// Makes the handshake and meets `requirement` with it, or fails.
+    /// Does the handshake and meets `requirement` with it, or fails.
     pub(super) async fn handshake(
         &self,
         stream: TcpStream,
@@ -225,7 +225,7 @@ impl TlsClient {
     }
 }
 
-/// Without authentication SNI is a courtesy, and an odd name no reason for clear text.
+/// Without authentication SNI is a courtesy; a name that cannot be sent is no reason for plain text.
 fn sni(peer: &Peer<'_>) -> ServerName<'static> {
     let name = peer.dane.map(|dane| &dane.base).or(peer.host);
     match name {
@@ -234,7 +234,7 @@ fn sni(peer: &Peer<'_>) -> ServerName<'static> {
     }
 }
 
-/// The name that a certificate of the WebPKI must bear.
+/// The name that a WebPKI certificate must have.
 fn name_to_verify(peer: &Peer<'_>) -> Result<ServerName<'static>, Cause> {
     let name = peer.host.and_then(|host| server_name(host.as_str()).ok());
     name.ok_or(Cause::Policy(Demand::NoName))
@@ -252,7 +252,7 @@ fn refused_or_broken(refusal: Option<Refusal>, error: io::Error) -> SessionFailu
     refusal.map_or_else(|| broken(error), SessionFailure::unproven)
 }
 
-/// The alert, or the error in a few words of ours.
+/// The alert, or the error in a few words of our own.
 #[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
 fn broken(error: io::Error) -> SessionFailure {
     let broken = match error
@@ -274,7 +274,7 @@ fn broken(error: io::Error) -> SessionFailure {
     TlsFault::Handshake(broken).into()
 }
 
-/// The name that TLS gives the alert (RFC 8446 §6): `HandshakeFailure` becomes `handshake_failure`.
+/// The alert's name in TLS (RFC 8446 §6): `HandshakeFailure` becomes `handshake_failure`.
 fn alert_name(alert: AlertDescription) -> String {
     let camel = alert.as_str().unwrap_or("unknown alert");
     let mut name = String::with_capacity(camel.len() + 4);

@@ -1,4 +1,4 @@
-//! The walk to a session that may send, the same for a delivery and for a look at a host.
+//! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub(crate) struct Connections {
     all: Arc<Window>,
 }
 
-/// When a message may go in clear because the handshake broke: once it is older than the first delay, or where the host's
-/// handshake broke the same way before; and as long as connections may be begun.
+/// When a message may be sent in plain text because the handshake broke: once it is older than the first delay, or if
+/// the host's handshake broke in the same way before; and only as long as the attempt may start connections.
 pub(crate) struct InClear<'a> {
     pub(crate) accepted: Timestamp,
     pub(crate) clock: &'a dyn Clock,
@@ -69,7 +69,7 @@ impl Connections {
         self.all.enter().await
     }
 
-    /// Waits for both.
+    /// Waits for both places.
     pub(crate) async fn places(&self, address: IpAddr) -> Places {
         Places {
             host: self.place_at(address).await,
@@ -77,8 +77,8 @@ impl Connections {
         }
     }
 
-    /// Connects and meets `requirement`, or says why not. Where nothing demands TLS and the handshake broke, it goes on in
-    /// clear on a fresh connection if `in_clear` allows that.
+    /// Connects and meets `requirement`, or says why not. If TLS is not required and the handshake broke, continues in
+    /// plain text on a new connection, provided that `in_clear` allows it.
     pub(crate) async fn open(
         &self,
         peer: &Peer<'_>,
@@ -109,13 +109,13 @@ impl Connections {
         secured.clear(requirement, places)
     }
 
-    /// Changes how many connections may be open at once, in all and at each address.
+    /// Changes how many connections may be open at once, in total and to each address.
     pub(crate) fn resize(&self, windows: Windows) {
         self.all.resize(windows.connections);
         self.hosts.resize(windows.per_host);
     }
 
-    /// Forgets what was learnt about receiving hosts.
+    /// Forgets what was learned about receiving hosts.
     pub(crate) fn forget_hosts(&self) {
         self.marks.clear();
     }

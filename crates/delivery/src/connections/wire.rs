@@ -1,4 +1,4 @@
-//! One connection as octets and replies: reading, writing and the time that each stage may take.
+//! One connection as octets and replies: reading, writing and the time limits of the stages.
 
 use std::io;
 use std::pin::Pin;
@@ -17,14 +17,14 @@ use tokio_rustls::client::TlsStream;
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 
-/// What the reply to EHLO may take in memory, in octets: every keyword counts. It is held while it is read.
+/// The memory limit for the reply to EHLO, in octets: every keyword matters. It applies while the reply is read.
 const EHLO_KEPT: usize = 16 * 1024;
 
-/// A connection in clear or under TLS.
+/// A connection in plain text or over TLS.
 pub(super) enum Stream {
-    /// In clear.
+    /// In plain text.
     Plain(TcpStream),
-    /// Under TLS.
+    /// Over TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -60,7 +60,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A connection that speaks in commands and replies, each within the time of its stage.
+/// A connection that exchanges commands and replies, each within the time limit of its stage.
 pub(super) struct Wire {
     stream: Stream,
     timeouts: Timeouts,
@@ -96,7 +96,7 @@ impl Wire {
         self.write(&output, stage).await
     }
 
-    /// Sends octets of the content; each call is a block with a time of its own.
+    /// Sends octets of the content; each call is a block with its own time limit.
     pub(super) async fn write(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
         let sending = async {
             self.stream.write_all(octets).await?;
@@ -109,12 +109,12 @@ impl Wire {
         }
     }
 
-    /// Reads one reply; the time limit is for the whole of it, so that no drip of octets stretches it.
+    /// Reads one reply; the time limit is for the whole reply, so a slow trickle of octets cannot extend it.
     pub(super) async fn reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
         self.reply_within(stage, self.timeouts.of(stage)).await
     }
 
-    /// Reads one reply in a time of its own.
+    /// Reads one reply with its own time limit.
     pub(super) async fn reply_within(
         &mut self,
         stage: Stage,
@@ -157,8 +157,8 @@ impl Wire {
             .await
     }
 
-    /// Gives up the clear connection for a handshake. Octets that arrived ahead of it are somebody's attempt to
-    /// slip replies into the protected session (RFC 3207 §6): they fail the host.
+    /// Turns the plain-text connection over to a handshake. Octets that arrived before it are an attempt to slip
+    /// replies into the protected session (RFC 3207 §6): they fail the host.
     pub(super) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
         match self.stream {
             Stream::Plain(stream) if self.input.is_empty() => Ok(stream),
@@ -166,7 +166,7 @@ impl Wire {
         }
     }
 
-    /// Says QUIT and closes; nothing that happens now changes anything (RFC 5321 §4.1.1.10).
+    /// Sends QUIT and closes; the result no longer matters (RFC 5321 §4.1.1.10).
     pub(super) async fn quit(mut self) {
         let _ = self
             .command(&Command::Quit, &Extensions::none(), Stage::Quit)
@@ -175,7 +175,7 @@ impl Wire {
     }
 }
 
-/// How many octets of a reply at this stage are kept.
+/// How many octets of a reply are kept at this stage.
 fn kept(stage: Stage) -> usize {
     match stage {
         Stage::Ehlo => EHLO_KEPT,

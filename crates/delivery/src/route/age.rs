@@ -1,4 +1,4 @@
-//! How long what is known of a host holds.
+//! How long the findings about a host are valid.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use dns::{Answer, Lookup};
 
 use super::hosts::RouteHost;
 
-/// Answers with a shorter TTL, 0 included, hold this long: they are made to be used for what was under way when they were
-/// asked for (RFC 1035 §3.2.1), and the cache gives them out with what is left of their time.
+/// Answers with a shorter TTL, including 0, are valid this long: they are meant to be used for the transaction for
+/// which they were requested (RFC 1035 §3.2.1), and the cache returns answers with their remaining time.
 const SHORTEST_LIFE: Duration = Duration::from_secs(30);
 
 impl RouteHost {
-    /// How long what is known of it holds: the shortest TTL of its answers. `None`: it was not looked up, or no look-up
-    /// gave an answer.
+    /// How long the findings about the host are valid: the shortest TTL of its answers. `None` if it was not looked up,
+    /// or if no look-up returned an answer.
     pub(super) fn life(&self) -> Option<Duration> {
         let answers = &self.answers;
         let families = [&answers.ipv6, &answers.ipv4].into_iter().flatten();

@@ -9,37 +9,37 @@ use policy::facts::{Host, HostFindings, Tlsa};
 
 use crate::connections::DanePeer;
 
-/// Octets that the TLSA records of all hosts of a destination may take. Whoever writes them decides how large they are, and they
-/// are held as long as an attempt lasts: 32 hosts with ten digests each need half of it.
+/// The memory limit for the TLSA records of all hosts of a destination, in octets. Whoever publishes them decides how
+/// large they are, and they are kept as long as an attempt lasts: 32 hosts with ten digests each need half of it.
 pub(super) const ROOM_FOR_TLSA: usize = 64 * 1024;
-/// What one record takes besides its data.
+/// The memory that one record takes besides its data.
 const OF_RECORD: usize = 64;
 
-/// A host of a route and what is decided about it.
+/// A host of a route and the decision about it.
 pub type Candidate = policy::decision::Candidate<RouteHost>;
 
-/// A host: what the decision rests on, and what a connection needs.
+/// A host: the facts for the decision, and what a connection needs.
 #[derive(Debug, Clone)]
 pub struct RouteHost {
-    /// What the policy and DNS say of it.
+    /// What the policy and DNS say about it.
     pub facts: Host,
-    /// Its name; `None` where it is known by its address alone.
+    /// Its name; `None` if only its address is known.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
-    /// The answers of DNS behind all this.
+    /// The DNS answers that this is based on.
     pub(crate) answers: Answers,
-    /// What an MX record has in the place of a name, and is none.
+    /// What an MX record has in place of a name, if that is not a valid name.
     pub(crate) no_name: Option<String>,
 }
 
 impl RouteHost {
-    /// Its name; `None` where it is known by its address alone.
+    /// Its name; `None` if only its address is known.
     pub fn name(&self) -> Option<&Domain> {
         self.name.as_ref()
     }
 
-    /// What an MX record has in the place of a name although it is none, as it is written there.
+    /// What an MX record has in place of a name, as written there, if that is not a valid name.
     pub fn no_name(&self) -> Option<&str> {
         self.no_name.as_deref()
     }
@@ -49,18 +49,18 @@ impl RouteHost {
         &self.addresses
     }
 
-    /// The TLSA base domain and its records, where secure ones were found.
+    /// The TLSA base domain and its records, if secure ones were found.
     pub fn tlsa(&self) -> Option<(&Domain, &TlsaSet)> {
         self.dane.as_ref().map(|dane| (&dane.base, &*dane.set))
     }
 
-    /// Each answer of DNS about it.
+    /// All DNS answers about it.
     pub fn answers(&self) -> &Answers {
         &self.answers
     }
 
-    /// Takes its TLSA records out of the room that is left for those of all hosts. Where they do not fit they are not known, as if
-    /// their look-up had failed: the host is not connected to.
+    /// Deducts its TLSA records from the room left for those of all hosts. If they do not fit, they count as unknown,
+    /// as if their look-up had failed: the host is not connected to.
     pub(super) fn fit_into(&mut self, room: &mut usize) {
         let found = self
             .answers
@@ -81,7 +81,7 @@ impl RouteHost {
         }
     }
 
-    /// Known by its address alone.
+    /// A host of which only the address is known.
     pub(super) fn address(address: IpAddr, facts: Host) -> Self {
         Self {
             addresses: vec![address],
@@ -89,7 +89,7 @@ impl RouteHost {
         }
     }
 
-    /// Nothing is known of it but the facts.
+    /// A host of which only the facts are known.
     pub(super) fn unknown(facts: Host) -> Self {
         Self {
             facts,
@@ -118,13 +118,13 @@ impl AsRef<Host> for RouteHost {
     }
 }
 
-/// Whether a name means the machine that it is used on (RFC 6761 §6.3).
+/// Whether a name stands for the machine on which it is used (RFC 6761 §6.3).
 pub(super) fn is_localhost(name: &Domain) -> bool {
     let name = name.as_str();
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The addresses of this machine that only itself can reach.
+/// The addresses of this machine that can be reached only from the machine itself.
 pub(super) fn loopback(family: AddressFamily) -> Vec<IpAddr> {
     let (ipv4, ipv6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
     match family {

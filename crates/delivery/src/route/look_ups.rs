@@ -10,7 +10,7 @@ use super::found::Route;
 use super::search::find;
 use crate::config::DeliveryConfig;
 
-/// The look-ups of one attempt, which may have to be made more than once.
+/// The look-ups of one attempt, which may have to be repeated.
 pub(crate) struct LookUps<'a> {
     pub(crate) next_hop: &'a NextHop,
     pub(crate) policy: &'a Policy,
@@ -20,12 +20,12 @@ pub(crate) struct LookUps<'a> {
 }
 
 impl LookUps<'_> {
-    /// Makes them. Each has the resolver's own deadline.
+    /// Makes the look-ups. Each has the resolver's own deadline.
     pub(crate) async fn make(&self) -> Route {
         find(self.next_hop, self.policy, self.resolver, self.config, self.today).await
     }
 
-    /// What is known of the destination where they are not made: its mode and its port.
+    /// What is known about the destination without look-ups: its mode and its port.
     pub(crate) fn not_made(&self) -> (DaneMode, u16) {
         let policy = self.policy.for_destination(self.next_hop, self.today);
         let target = policy.route.as_ref().unwrap_or(self.next_hop);

@@ -1,12 +1,12 @@
-//! From a next hop to a decision and the hosts that it speaks of.
+//! From a next hop to a decision and the hosts that it is about.
 //!
-//! All look-ups of one destination run before the first connection: first MX, then the addresses of its hosts, eight at once,
-//! and behind each host's addresses its TLSA records.
+//! All look-ups of one destination run before the first connection: first MX, then the addresses of its hosts, eight
+//! hosts at a time, and after each host's addresses its TLSA records.
 //!
 //! 1. [`search`]: the look-ups, the facts, and the decision of crate `policy` about them. `own`: whether a host is this
-//!    relay; `origin`: how it came to be one of the destination's.
-//! 2. [`hosts`]: [`RouteHost`], all that is known of a host; [`Candidate`]: with what is decided about it.
-//! 3. [`found`]: [`Route`]; `age`: how long it holds; `look_ups`: how it is found anew.
+//!    relay; `origin`: how it became one of the destination's hosts.
+//! 2. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
+//! 3. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
 
 mod age;
 pub mod found;

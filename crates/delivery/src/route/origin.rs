@@ -1,13 +1,13 @@
-//! How a host came to be one of the destination's, and what names it may go by because of that.
+//! How a host became one of the destination's, and which names its certificate may have because of that.
 
 use dane::ReferenceIdentifiers;
 use mail::{Domain, Security};
 
-/// How a host came to be one of the destination's.
+/// How a host became one of the destination's.
 pub(super) enum Origin<'a> {
-    /// By an MX record of this next-hop domain, whose fully expanded name is the second.
+    /// Through an MX record of this next-hop domain (the first name), whose fully expanded name is the second.
     Mx(Security, &'a Domain, &'a Domain),
-    /// By the absence of MX records, or by configuration.
+    /// Through the absence of MX records, or by configuration.
     Itself(Security),
 }
 
@@ -20,9 +20,9 @@ impl Origin<'_> {
     }
 }
 
-/// The names that a certificate under a DANE-TA record may bear (RFC 7672 §3.2.2): the base domain; behind a secure
-/// MX also the next-hop domain and its expansion; without MX also the original name where the base is its expansion.
-/// `None` if the base domain cannot stand in a certificate.
+/// The names that a certificate under a DANE-TA record may have (RFC 7672 §3.2.2): the base domain; after a secure MX
+/// also the next-hop domain and its expansion; without MX also the original name if the base is its expansion. `None`
+/// if the base domain cannot occur in a certificate.
 pub(super) fn reference_identifiers(
     base: &Domain,
     name: &Domain,
@@ -36,7 +36,7 @@ pub(super) fn reference_identifiers(
     };
     let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
     for name in also {
-        // A name that cannot stand in a certificate need not be looked for in one.
+        // A name that cannot occur in a certificate need not be looked for.
         references = match references.clone().and(name.as_str()) {
             Ok(more) => more,
             Err(_) => references,

@@ -1,4 +1,4 @@
-//! The search: all look-ups of one destination, and the facts that come of them.
+//! The search: all look-ups of one destination, and the resulting facts.
 
 use std::net::IpAddr;
 
@@ -22,15 +22,15 @@ use super::own::{known, listens_at};
 use crate::config::DeliveryConfig;
 use crate::connections::DanePeer;
 
-/// MX hosts that are looked at; the rest of a longer list is not (RFC 5321 §5.1 asks for at least two).
+/// The maximum number of MX hosts; the rest of a longer list is ignored (RFC 5321 §5.1 asks for at least two).
 const HOSTS: usize = 32;
-/// Hosts that are looked up at once: two look-ups each, of which all destinations together have a limited number. Longer lists
-/// have names that lead nowhere more often than servers that are needed.
+/// Hosts looked up at once: two look-ups each, and all destinations together have a limited number of look-ups. Longer
+/// lists more often contain useless names than servers that are needed.
 const HOSTS_AT_ONCE: usize = 8;
-/// Addresses of one host that are tried.
+/// The maximum number of addresses tried per host.
 const ADDRESSES: usize = 16;
 
-/// Gathers facts and decides.
+/// Gathers the facts and decides.
 pub async fn find(
     next_hop: &NextHop,
     policy: &Policy,
@@ -68,7 +68,7 @@ pub async fn find(
     }
 }
 
-/// What the parts of one search share.
+/// What the steps of one search share.
 struct Search<'a> {
     policy: &'a Policy,
     destination_policy: &'a DestinationPolicy,
@@ -99,7 +99,7 @@ impl Search<'_> {
         }
     }
 
-    /// A route to `localhost` leads to this machine, without a question to anybody (RFC 6761 §6.3). What is not in DNS is not
+    /// A route to `localhost` leads to this machine, without any look-up (RFC 6761 §6.3). What is not in DNS is not
     /// secure.
     fn this_machine(&self, name: &Domain) -> Destination<RouteHost> {
         let facts = Host {
@@ -159,7 +159,7 @@ impl Search<'_> {
             one
         });
         let mut found: Vec<Exchanged> = found.collect().await;
-        // This relay, and every host of equal or worse preference, is no way forward (RFC 5321 §5.1).
+        // This relay and all hosts of equal or worse preference must not be used (RFC 5321 §5.1).
         let own = found
             .iter()
             .find_map(|one| Some((one.preference, self.own(&one.host)?)));
@@ -188,7 +188,7 @@ impl Search<'_> {
         }
     }
 
-    /// A name that cannot be looked up has no addresses, and the answer that gave it vouches for that.
+    /// A name that cannot be looked up has no addresses, which is as secure as the answer that contained the name.
     fn no_host(&self, text: &str, origin: &Origin<'_>) -> RouteHost {
         let facts = self.unnamed(HostFindings::Named {
             addresses: Addresses::Absent(origin.security()),
@@ -200,7 +200,7 @@ impl Search<'_> {
         }
     }
 
-    /// The facts about a host without a name: for it the destination's policy holds.
+    /// The facts about a host without a name: the destination's policy applies to it.
     fn unnamed(&self, findings: HostFindings) -> Host {
         Host {
             policy: HostPolicy {
@@ -243,7 +243,8 @@ impl Search<'_> {
                 } else {
                     Tlsa::Unusable
                 };
-                // Without reference identifiers there is nobody to verify: the handshake then fails, and is not done without.
+                // Without reference identifiers there is no name to verify: the handshake then fails; it is not made
+                // without authentication.
                 let references = reference_identifiers(&base, name, expanded, origin);
                 (
                     tlsa,
@@ -281,7 +282,7 @@ impl Search<'_> {
     }
 
     /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
-    /// host is known to be us.
+    /// host was identified as us.
     fn own(&self, host: &RouteHost) -> Option<Security> {
         let config = self.config;
         let by_name = host

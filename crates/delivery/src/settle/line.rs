@@ -19,8 +19,7 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) delays: Delays,
 }
 
-/// Where the time went, as Postfix tells it: before the queue manager, in the queue, connection set-up,
-/// transmission.
+/// The delays in Postfix's format: before the queue manager, in the queue, connection set-up, transmission.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delays {
     pub(crate) total: Duration,

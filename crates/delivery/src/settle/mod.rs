@@ -1,7 +1,7 @@
-//! What becomes of each recipient: for the spool, the ledger, the log and the sender.
+//! The outcome for each recipient: for the spool, the ledger, the log and the sender.
 //!
-//! `settler`: the settlement; `line`: the line of the log; [`reports`]: what the sender is told of what failed, waits or was
-//! relayed.
+//! `settler`: the settlement; `line`: the line of the log; [`reports`]: what the sender is told about failed, delayed
+//! or relayed recipients.
 
 mod line;
 pub(crate) mod reports;

@@ -1,8 +1,8 @@
-//! The report to a sender (RFC 3461 §5.2, RFC 5321 §6.1): a durable step of its own behind the settlement that made it
+//! The report to a sender (RFC 3461 §5.2, RFC 5321 §6.1): a durable step of its own after the settlement that made it
 //! due.
 //!
-//! What is to be told stays in the spool until the report that tells it is queued. So a crash in between makes the
-//! report late and never doubles or loses it, and one report tells of all recipients that failed in one round.
+//! What is to be reported stays in the spool until the report is queued. So a crash in between delays the report but
+//! never duplicates or loses it, and one report covers all recipients that failed in one round.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,29 +16,29 @@ use spool::{Content, NewMessage, NoticedRecipient, Notices, Reported, Spool, Spo
 
 use crate::clock::Clock;
 
-/// Warnings that mail is late wait at most this long for others of the same message.
+/// Delay warnings wait at most this long for others of the same message.
 const GATHERED: Duration = Duration::from_mins(20);
 
-/// How long a warning that mail is late waits for those of the message's other next hops, which are tried at other times:
-/// not so long that it matters beside the age at which mail counts as late.
+/// How long a delay warning waits for those of the message's other next hops, which are tried at other times: short
+/// compared with the age at which mail counts as delayed.
 pub(crate) fn delays_gathered(delay_warning: Option<Duration>) -> Duration {
     delay_warning.map_or(Duration::ZERO, |warning| (warning / 12).min(GATHERED))
 }
 
-/// Whether a report is made that would tell of nothing but delays.
+/// Whether to make a report that would contain only delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DelaysAlone {
-    /// It is.
+    /// Make it.
     Told,
-    /// It is made later, in the hope that it will tell of more.
+    /// Make it later, when it may contain more.
     Gathered,
 }
 
-/// What came of a report.
+/// The result of reporting.
 pub(crate) enum Telling {
-    /// There is nothing to tell, or somebody else is about to.
+    /// There is nothing to report, or another task is about to do it.
     Nothing,
-    /// There are delays alone, to be told later.
+    /// There are only delays, to be reported later.
     Later,
     /// It is queued.
     Told(Reported),
@@ -51,12 +51,12 @@ pub(crate) struct Reporter<S> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Our name.
     pub(crate) reporting_mta: DomainPart,
-    /// Who is shown in `From` now; none: postmaster at our name.
+    /// The current `From` address; if none, postmaster at our name.
     pub(crate) postmaster: Arc<ArcSwapOption<Mailbox>>,
 }
 
 impl<S: Spool> Reporter<S> {
-    /// Tells the sender of a message what there is to tell.
+    /// Sends a message's sender a report about everything that is to be reported.
     pub(crate) async fn report(&self, about: QueueId, alone: DelaysAlone) -> Result<Telling, SpoolError> {
         let Some(notices) = self.spool.notices(about).await? else {
             return Ok(Telling::Nothing);
@@ -73,8 +73,7 @@ impl<S: Spool> Reporter<S> {
         Ok(Telling::Told(reported))
     }
 
-    /// `None` where nobody may be told: never is there a report on a message with the null reverse-path (RFC 5321
-    /// §4.5.5).
+    /// `None` if nobody may be told: there is never a report on a message with the null reverse-path (RFC 5321 §4.5.5).
     async fn write(&self, notices: &Notices) -> Option<spool::Report> {
         let ReversePath::Mailbox(original_sender) = &notices.reverse_path else {
             return None;
@@ -89,8 +88,8 @@ impl<S: Spool> Reporter<S> {
             arrived: notices.created,
             recipients: notices.recipients.iter().map(recipient).collect(),
         };
-        // A report without the original's header is better than none, and than one that returns what the sender
-        // never wrote.
+        // A report without the original's header is better than no report, and better than one that returns what the
+        // sender never wrote.
         let original = beginning(&notices.content, report.wanted())
             .await
             .unwrap_or_default();
@@ -120,8 +119,8 @@ fn recipient(noticed: &NoticedRecipient) -> RecipientReport {
     RecipientReport::new(recipient, &noticed.outcome, noticed.notice.clone())
 }
 
-/// The first octets of the content, at least so many where it has them. They are read to the end, which alone shows
-/// whether they are what was once written.
+/// The beginning of the content, at least this many octets if it has them. The content is read to its end, because only
+/// that shows whether it is what was written.
 async fn beginning(content: &Content, wanted: usize) -> Result<Vec<u8>, SpoolError> {
     let mut reader = content.reader().await?;
     let mut beginning = Vec::new();
@@ -143,7 +142,7 @@ fn made(notices: &Notices, report: &spool::Report) -> Event {
     })
 }
 
-/// What the report tells.
+/// What kind of report it is.
 fn kind(recipients: &[NoticedRecipient]) -> ReportKind {
     let mut kinds = recipients.iter().map(|recipient| match recipient.notice.action {
         Action::Failed | Action::Expired => ReportKind::Failed,

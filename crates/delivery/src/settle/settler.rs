@@ -1,5 +1,5 @@
-//! From what an attempt made of a recipient to what the spool is told, the ledger counts, the sender hears and the log
-//! says.
+//! From the result of an attempt for a recipient to what the spool stores, the ledger counts, the sender is told and
+//! the log says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::clock::since;
 use crate::config::RetrySchedule;
 use crate::failure::shortened;
 
-/// By what a message is settled.
+/// What is needed to settle a message.
 pub(crate) struct Settler<'a> {
     pub(crate) retry: &'a RetrySchedule,
     pub(crate) delay_warning: Option<Duration>,
@@ -27,24 +27,24 @@ pub(crate) struct Settler<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// A recipient, what an attempt made of it, and what the spool is told.
+/// A recipient, its result of an attempt, and its outcome for the spool.
 pub(crate) struct Settled<'a> {
     pub(crate) result: RecipientResult<'a>,
     pub(crate) settlement: Settlement,
 }
 
-/// What an attempt means for one recipient.
+/// What the result of an attempt means for one recipient.
 struct Conclusion {
     outcome: Outcome,
     verdict: DaneVerdict,
     cause: Option<Cause>,
     next_attempt: Option<Timestamp>,
-    /// What may be told of it, and to whom who asks for what.
+    /// The event that can be reported, if the recipient's NOTIFY asks for it.
     news: Option<(NotifyEvent, Action)>,
 }
 
 impl Settler<'_> {
-    /// Decides what becomes of a recipient. `jitter` lies in 0..=1.
+    /// Decides the outcome for a recipient. `jitter` is in 0..=1.
     pub(crate) fn settle<'a>(&self, result: RecipientResult<'a>, jitter: f64) -> Settled<'a> {
         let recipient = result.recipient;
         let concluded = self.conclude(&result, jitter);
@@ -87,7 +87,7 @@ impl Settler<'_> {
                     verdict: result.record.verdict(),
                     cause: None,
                     next_attempt: None,
-                    // A next hop that knows the extension has been told what the sender asked for (RFC 3461 §5.2.2).
+                    // A next hop that supports the extension has been told what the sender asked for (RFC 3461 §5.2.2).
                     news: match success_report {
                         SuccessReport::TheirAffair => None,
                         SuccessReport::Ours => Some((NotifyEvent::Success, Action::Relayed)),
@@ -134,12 +134,13 @@ impl Settler<'_> {
         }
     }
 
-    /// Whether the sender is to be told, for the first time, that a recipient waits.
+    /// Whether to tell the sender, for the first time, that a recipient is delayed.
     fn is_late(&self, recipient: &LeasedRecipient, age: Duration) -> bool {
         !recipient.delay_noticed && self.delay_warning.is_some_and(|warning| age >= warning)
     }
 
-    /// A report goes to whoever asked for it, and never about a message with the null reverse-path (RFC 5321 §4.5.5).
+    /// Reports go to senders that asked for them, and never about a message with the null reverse-path (RFC 5321
+    /// §4.5.5).
     fn is_told(&self, recipient: &LeasedRecipient, event: NotifyEvent) -> bool {
         match self.reverse_path {
             ReversePath::Null => false,

@@ -12,8 +12,8 @@ use super::verdict::Verdict;
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
-/// Whether server and client still agree on what comes next: after a clear refusal of DATA or of the whole content,
-/// and not where the content was broken off.
+/// Whether server and client still agree on what comes next: they do after a clear refusal of DATA or of the whole
+/// content, but not if the content was cut short.
 pub(super) fn is_in_step(failure: &SessionFailure) -> bool {
     match failure.cause {
         Cause::Smtp(SmtpFault::Refused {
@@ -31,8 +31,8 @@ pub(super) fn is_in_step(failure: &SessionFailure) -> bool {
     }
 }
 
-/// 354 with no recipient accepted: the end of the content and nothing before it (RFC 2920 §3.1). The verdict is about
-/// nobody; any reply means that the session can go on.
+/// 354 with no recipient accepted: send only the end of the content (RFC 2920 §3.1). The verdict concerns no recipient;
+/// any reply means that the session can continue.
 pub(super) async fn empty_body(session: &mut ClearedSession) -> Verdict {
     let written = session.write(b".\r\n", Stage::Body).await;
     let replied = match written {
@@ -42,9 +42,9 @@ pub(super) async fn empty_body(session: &mut ClearedSession) -> Verdict {
     replied.map_or_else(Verdict::Failed, Verdict::Accepted)
 }
 
-/// The content, and the reply to its end.
+/// Sends the content, and reads the reply to its end.
 pub(super) async fn body(session: &mut ClearedSession, lease: &Lease) -> Verdict {
-    // Each block that makes progress has its time, and the whole a floor of 1 KB/s.
+    // Each block that makes progress has its own time limit, and the whole must keep up at least 1 KB/s.
     let floor = session
         .timeouts()
         .body
@@ -62,7 +62,7 @@ pub(super) async fn body(session: &mut ClearedSession, lease: &Lease) -> Verdict
     }
 }
 
-/// Why the content did not go out whole.
+/// Why the content was not sent completely.
 enum Stopped {
     Session(SessionFailure),
     Damaged(Damage),
@@ -74,8 +74,8 @@ impl From<SessionFailure> for Stopped {
     }
 }
 
-/// Sends the content and the final dot. If it cannot be read to its end, or is not what was once written, the dot is never
-/// sent and the connection given up, by which the server cancels the transaction (RFC 5321 §3.8).
+/// Sends the content and the final dot. If it cannot be read to its end, or differs from what was written, the dot is
+/// never sent and the connection is closed, which makes the server cancel the transaction (RFC 5321 §3.8).
 async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(), Stopped> {
     let unreadable = |error: SpoolError| match error {
         SpoolError::Damaged(damage) => Stopped::Damaged(damage),
@@ -85,7 +85,7 @@ async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(
     let mut reader = lease.content.reader().await.map_err(unreadable)?;
     let mut stuffer = DotStuffer::new();
     let mut block = BytesMut::new();
-    // One block is held back, so that the end of the content leaves together with the last of it.
+    // One block is held back, so that the end of the content is sent together with the last block.
     while let Some(chunk) = reader.next().await.map_err(unreadable)? {
         if !block.is_empty() {
             session.write(&block, Stage::Body).await?;
@@ -94,7 +94,7 @@ async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(
         stuffer.push(&chunk, &mut block).map_err(unfit)?;
     }
     stuffer.finish(&mut block).map_err(unfit)?;
-    // Once the final dot is out, a crash leaves it open whether the message has arrived.
+    // Once the final dot has been sent, a crash leaves it uncertain whether the message has arrived.
     lease.in_doubt();
     session.write(&block, Stage::Body).await?;
     Ok(())

@@ -10,7 +10,7 @@ use super::original;
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
-/// A recipient in a transaction: what goes with it, and the reply to its RCPT once there is one.
+/// A recipient in a transaction: its parameters, and the reply to its RCPT once there is one.
 pub(super) struct Addressed<'a> {
     pub(super) recipient: &'a LeasedRecipient,
     parameters: Cow<'a, RecipientParameters>,
@@ -30,21 +30,21 @@ impl<'a> Addressed<'a> {
         Command::RcptTo(&self.recipient.address, &self.parameters)
     }
 
-    /// Whether the server takes the message for it.
+    /// Whether the server accepts the message for this recipient.
     pub(super) fn is_accepted(&self) -> bool {
         self.reply.as_ref().is_some_and(|reply| reply.code.class() == 2)
     }
 }
 
-/// What the envelope came to.
+/// The result of the envelope.
 pub(super) enum Envelope {
-    /// MAIL was refused; `usable` says whether the session is good for another transaction.
+    /// MAIL was refused; `usable` says whether the session can be used for another transaction.
     SenderRefused { reply: Reply, usable: bool },
-    /// MAIL was accepted; each recipient has its reply, and this is that to DATA.
+    /// MAIL was accepted; each recipient has its reply, and `data` is the reply to DATA.
     Answered { data: Option<Reply> },
 }
 
-/// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that do not come any more.
+/// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that are still missing.
 fn cut_short(recipients: &mut [Addressed<'_>], last: Reply) -> Envelope {
     for addressed in recipients.iter_mut().filter(|one| one.reply.is_none()) {
         addressed.reply = Some(last.clone());
@@ -67,7 +67,7 @@ pub(super) async fn pipelined(
     let mail = session.reply(Stage::Mail).await?;
     if mail.code.class() != 2 {
         let over = mail.code.get() == 421;
-        // The refusal stands, whatever becomes of the replies behind it.
+        // The refusal stands, whatever happens to the replies after it.
         let usable = !over && after_refusal(session, recipients.len()).await.is_ok();
         return Ok(Envelope::SenderRefused { reply: mail, usable });
     }
@@ -82,8 +82,8 @@ pub(super) async fn pipelined(
     Ok(Envelope::Answered { data })
 }
 
-/// Reads what is left of a group whose MAIL was refused. A server that yet says 354 waits for content: it gets none
-/// but the end (RFC 2920 §3.1).
+/// Reads the remaining replies of a group whose MAIL was refused. A server that says 354 anyway waits for content: it
+/// gets only the end of the content (RFC 2920 §3.1).
 async fn after_refusal(session: &mut ClearedSession, recipients: usize) -> Result<(), SessionFailure> {
     for _ in 0..recipients {
         session.reply(Stage::Rcpt).await?;
@@ -96,7 +96,7 @@ async fn after_refusal(session: &mut ClearedSession, recipients: usize) -> Resul
     Ok(())
 }
 
-/// Each command once the one before has its reply.
+/// Sends each command after the reply to the previous one.
 pub(super) async fn one_by_one(
     session: &mut ClearedSession,
     mail: &Command<'_>,

@@ -1,4 +1,4 @@
-//! The transaction as a whole: who can be named in it, its envelope, its content, and what each recipient got.
+//! The transaction as a whole: who can be named in it, its envelope, its content, and the result for each recipient.
 
 use mail::cause::{BeyondAscii, Cause, SmtpFault};
 use mail::{MailParameters, Stage};
@@ -12,12 +12,12 @@ use super::verdict::{Ended, Judged, Verdict};
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
-/// Recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of pipelined
-/// commands, so that neither side waits for the other to read (RFC 2920 §3.1).
+/// The maximum number of recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of
+/// pipelined commands, so that neither side waits for the other to read (RFC 2920 §3.1).
 pub(crate) const RECIPIENTS: usize = 100;
 
-/// Sends a message to some recipients of its lease, at most 100. Only a session that has met its requirement can be given
-/// one: see [`crate::connections::session`].
+/// Sends a message to some recipients of its lease, at most 100. Only a session that has met its requirement can be
+/// passed to it: see [`crate::connections::session`].
 pub async fn send<'a>(
     session: &mut ClearedSession,
     lease: &Lease,
@@ -42,7 +42,7 @@ pub async fn send<'a>(
     ended
 }
 
-/// The transaction with those for whom the server is fit.
+/// The transaction with those recipients that the server can serve.
 async fn exchange<'a>(
     session: &mut ClearedSession,
     lease: &Lease,
@@ -80,7 +80,7 @@ async fn exchange<'a>(
     }
 }
 
-/// Ends what is left of the transaction before (RFC 5321 §4.1.1.5): a second MAIL within it would be refused.
+/// Ends an unfinished previous transaction (RFC 5321 §4.1.1.5): a second MAIL within it would be refused.
 async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
     let reply = session.command(&Command::Rset, Stage::Rset).await?;
     if reply.code.class() == 2 {
@@ -90,7 +90,7 @@ async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
     }
 }
 
-/// What the server has said cannot be sent at all, or not to this recipient.
+/// Why the message cannot be sent at all, or not to this recipient, given what the server has announced.
 fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
     let offers = |extension| session.offers(extension);
     let fault = |fault| Some(SessionFailure::from(Cause::Smtp(fault)));
@@ -113,7 +113,7 @@ fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -
     None
 }
 
-/// Whether a recipient can be named in a transaction with SMTPUTF8 only. An ORCPT goes to servers with DSN only.
+/// Whether a recipient needs a transaction with SMTPUTF8. ORCPT is sent only to servers with DSN.
 fn needs_smtputf8(session: &ClearedSession, recipient: &LeasedRecipient) -> bool {
     !recipient.address.is_ascii()
         || session.offers(Extension::Dsn) && original::needs_smtputf8(&recipient.parameters)
@@ -144,7 +144,7 @@ async fn content<'a>(
 }
 
 impl<'a> Ended<'a> {
-    /// The content was never asked for. Who was refused before that stays refused.
+    /// DATA was never accepted. Recipients refused before that stay refused.
     fn without_content(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
         let judged = recipients.into_iter().map(|addressed| match addressed.reply {
             Some(reply) if reply.code.class() != 2 => {
@@ -158,7 +158,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// Joins the reply that each recipient got with what became of the content.
+    /// Combines the reply that each recipient got with the result of the content.
     fn answered(recipients: Vec<Addressed<'a>>, content: Option<&Verdict>, usable: bool) -> Self {
         let judged = recipients.into_iter().map(|addressed| {
             let Addressed { recipient, reply, .. } = addressed;
@@ -167,7 +167,8 @@ impl<'a> Ended<'a> {
                 (Some(_) | None, Some(reply)) => {
                     Verdict::Failed(SessionFailure::refused(Stage::Rcpt, &reply))
                 }
-                // Never so: who has no reply has a failure. If it were, nobody would know what became of the recipient.
+                // This cannot happen: a recipient without a reply has a failure. If it did, the outcome would be
+                // unknown.
                 (Some(_) | None, None) => Verdict::Failed(Cause::closed(Stage::Rcpt).into()),
             };
             Judged { recipient, verdict }

@@ -1,6 +1,7 @@
-//! One transaction: MAIL, RCPT, DATA and the content, and what it made of each recipient.
+//! One transaction: MAIL, RCPT, DATA and the content, and the result for each recipient.
 //!
-//! [`exchange`]: the whole; `envelope` and `content`: its parts; `original`: what goes with RCPT; [`verdict`]: what came of it.
+//! [`exchange`]: the whole; `envelope` and `content`: its parts; `original`: the parameters of RCPT; [`verdict`]: the
+//! result.
 
 mod content;
 mod envelope;

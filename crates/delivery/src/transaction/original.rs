@@ -1,12 +1,12 @@
-//! What goes with a recipient to the next hop: what came with it, in a form that the transaction can carry.
+//! The parameters passed on with a recipient: those it came with, in a form that the transaction can carry.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use mail::{OriginalRecipient, RecipientParameters};
 
-/// The parameters as they came (RFC 3461 §5.2.1). The one exception is an `ORCPT` of characters beyond ASCII in a
-/// transaction without SMTPUTF8: there it takes its other form, `utf-8-addr-xtext` (RFC 6533 §3).
+/// The parameters as received (RFC 3461 §5.2.1). The one exception is an `ORCPT` with characters beyond ASCII in a
+/// transaction without SMTPUTF8: it is converted to its other form, `utf-8-addr-xtext` (RFC 6533 §3).
 pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Cow<'_, RecipientParameters> {
     match &parameters.original {
         Some(original) if !smtputf8 && !original.as_str().is_ascii() => Cow::Owned(RecipientParameters {
@@ -17,14 +17,14 @@ pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Co
     }
 }
 
-/// Whether there is something that only a transaction with SMTPUTF8 can carry.
+/// Whether there is something that requires a transaction with SMTPUTF8.
 pub(crate) fn needs_smtputf8(parameters: &RecipientParameters) -> bool {
     let original = parameters.original.as_ref();
     original.is_some_and(|original| !original.as_str().is_ascii() && in_ascii(original).is_none())
 }
 
-/// Characters beyond ASCII stand for themselves in one form and as `\x{HEX}` in the other; all else is the same. `None`
-/// if that is longer than the parameter may be.
+/// Characters beyond ASCII are written as they are in one form and as `\x{HEX}` in the other; everything else is the
+/// same. `None` if the result is longer than the parameter may be.
 fn in_ascii(original: &OriginalRecipient) -> Option<OriginalRecipient> {
     let mut text = String::with_capacity(original.as_str().len().saturating_mul(2));
     for character in original.as_str().chars() {

@@ -1,26 +1,25 @@
-//! What a transaction made of its recipients.
+//! The results of a transaction for its recipients.
 
 use smtp::Reply;
 use spool::{Damage, LeasedRecipient};
 
 use crate::failure::SessionFailure;
 
-/// What a transaction made of one recipient.
+/// The result of a transaction for one recipient.
 #[derive(Debug, Clone)]
 pub enum Verdict {
     /// The server took responsibility, with this reply to the final dot.
     Accepted(Reply),
     /// It did not.
     Failed(SessionFailure),
-    /// It was sent the whole content, and this came instead of a reply that says what became of it: it may have taken
-    /// the message.
+    /// It was sent the whole content, but its reply did not say what happened to it: it may have accepted the message.
     Open(SessionFailure),
-    /// Nobody can be sent the content: what is stored of it is damaged.
+    /// The content cannot be sent to anybody: it is damaged in the spool.
     Damaged(Damage),
 }
 
 impl Verdict {
-    /// What is wrong with the content, if that is why it failed.
+    /// What is wrong with the content, if that is why the transaction failed.
     pub(crate) fn damage(&self) -> Option<Damage> {
         match self {
             Self::Damaged(damage) => Some(*damage),
@@ -29,21 +28,21 @@ impl Verdict {
     }
 }
 
-/// A recipient and what a transaction made of it.
+/// A recipient and its result of a transaction.
 #[derive(Debug)]
 pub struct Judged<'a> {
     /// The recipient.
     pub recipient: &'a LeasedRecipient,
-    /// What became of it.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// What a transaction made of its recipients.
+/// The results of a transaction.
 #[derive(Debug)]
 pub struct Ended<'a> {
-    /// Each recipient once, in no order.
+    /// Each recipient once, in no particular order.
     pub judged: Vec<Judged<'a>>,
-    /// Whether the session is good for another transaction.
+    /// Whether the session can be used for another transaction.
     pub usable: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is to be done when.
+//! What is to be done, and when.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use mail::{NextHop, QueueId};
 
 use crate::clock::Millis;
 
-/// What is to be delivered: a part of a message, and the time for which it stands in the schedule.
+/// What is to be delivered: a part of a message, and the due time that its entry in the schedule was made for.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) id: QueueId,

@@ -1,8 +1,8 @@
-//! What is done when.
+//! When deliveries and reports are made.
 //!
-//! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: what waits for its time; `turns`: what is
-//! due, by destination; `untold`: whose sender is told when; `retry`: when a recipient is tried again, and when it is given
-//! up.
+//! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: what waits for its time; `turns`: what
+//! is due, by destination; `untold`: when each sender is to be told; `retry`: when a recipient is tried again, and when
+//! it is given up.
 
 mod job;
 mod retry;

@@ -14,17 +14,17 @@ pub(super) const JITTER: f64 = 0.2;
 /// How long one message is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Term {
-    /// When it was accepted, as far as that can be believed.
+    /// When it was accepted, as far as that can be trusted.
     pub(crate) accepted: Timestamp,
     /// When it has waited long enough.
     pub(crate) expiry: Timestamp,
-    /// The attempts that must have ended before it is given up.
+    /// The number of attempts that must have ended before it is given up.
     pub(crate) least_attempts: u32,
 }
 
 impl RetrySchedule {
-    /// How long a message is tried that was accepted at `created`, as it looks at `now` after `attempts` attempts. What was
-    /// accepted in the future was accepted when one of the two clocks was wrong: it is as old as its attempts show.
+    /// How long to try a message accepted at `created`, judged at `now` after `attempts` attempts. If it was accepted
+    /// in the future, one of the two clock readings was wrong: then its age is derived from its attempts.
     pub(crate) fn term(
         &self,
         created: Timestamp,
@@ -45,8 +45,8 @@ impl RetrySchedule {
         }
     }
 
-    /// When a message that waits is given up, as it looks at `now` after `attempts` attempts: at the end of its term, or
-    /// where it was hardly tried until then, after the attempts that it must have had.
+    /// When a waiting message is given up, judged at `now` after `attempts` attempts: at the end of its term, or if it
+    /// was hardly tried until then, after the minimum number of attempts.
     pub fn gives_up(
         &self,
         created: Timestamp,
@@ -60,7 +60,7 @@ impl RetrySchedule {
         term.expiry.max(later(now, needed.saturating_sub(spent)))
     }
 
-    /// The time that so many attempts take, each with the delay behind it.
+    /// The time that this many attempts take, each with the delay after it.
     fn time_of(&self, attempts: u32) -> Duration {
         let listed: Duration = self
             .delays
@@ -79,9 +79,9 @@ impl RetrySchedule {
         }
     }
 
-    /// The fewest attempts after which a message may be given up, however old it is: as many as there are listed delays
-    /// that fit into `max_age` one after the other, at least one. A clock that was wrong, or a machine that slept,
-    /// makes mail look old that was hardly tried.
+    /// The minimum number of attempts before a message may be given up, however old it is: as many as there are listed
+    /// delays that fit into `max_age` one after the other, at least one. A clock that was wrong, or a machine that
+    /// slept, can make mail look old that was hardly tried.
     pub fn least_attempts(&self, max_age: Duration) -> u32 {
         let fitting = self
             .delays
@@ -94,9 +94,9 @@ impl RetrySchedule {
         u32::try_from(fitting).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The time of the next attempt after `attempts` attempts (at least one), or `None` when the message is given up.
-    /// `jitter` lies in 0..=1 and lengthens the delay by up to [`JITTER`]; never does it shorten it, for a receiver that puts off
-    /// who is unknown to it wants its time waited (RFC 6647). The last attempt falls on the expiry itself, so that no
+    /// The time of the next attempt after `attempts` attempts (at least one), or `None` if the message is given up.
+    /// `jitter` is in 0..=1 and lengthens the delay by up to [`JITTER`]. It never shortens it: a receiver that greylists
+    /// refuses a client that comes back too early (RFC 6647). The last attempt is made at the expiry itself, so that no
     /// message is given up without having been tried until then.
     pub(crate) fn next_attempt(
         &self,
@@ -126,7 +126,7 @@ impl RetrySchedule {
         self.delays.first().copied().unwrap_or_default()
     }
 
-    /// The longest delay: nothing waits longer for its next attempt, but for the jitter.
+    /// The longest delay: nothing waits longer for its next attempt, except for the jitter.
     pub(crate) fn longest_delay(&self) -> Duration {
         self.delays.iter().max().copied().unwrap_or_default()
     }
@@ -215,7 +215,7 @@ mod tests {
         let days = |days: u64| at(days * 24 * 60 * MINUTE);
         assert_eq!(gives_up(at(0), 0, at(0)), days(5));
         assert_eq!(gives_up(at(0), 9, days(1)), days(5));
-        // A machine slept, or a clock was wrong: two attempts, five minutes apart.
+        // The machine slept, or the clock was wrong: two attempts, five minutes apart.
         assert_eq!(
             gives_up(at(0), 0, days(9)),
             later(days(9), Duration::from_mins(5))

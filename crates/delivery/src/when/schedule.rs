@@ -1,4 +1,4 @@
-//! What waits for its time, as small as it can be: a million messages are nothing unusual.
+//! What waits for its time, in as little memory as possible: a million messages are nothing unusual.
 
 use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use super::job::Job;
 use super::retry::JITTER;
 use crate::clock::Millis;
 
-/// So far a clock that is kept right may go back.
+/// A clock that is kept right may go back this far.
 const STEP: Duration = Duration::from_secs(1);
 
-/// One part of a message that waits. Ordered by the time at which it is taken up.
+/// One waiting part of a message. Ordered by the time at which it is taken up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     /// When it is taken up.
     wake: Millis,
     /// The message: [`QueueId::to_bytes`], which needs no alignment.
     id: [u8; 16],
-    /// Shared by all that goes there.
+    /// Shared by all entries for this next hop.
     next_hop: Arc<NextHop>,
-    /// The time for which it stands: what the spool said when the entry was made.
+    /// The due time in the spool when the entry was made.
     due: Millis,
 }
 
-/// A part of a message: its message as in [`Entry`], and its next hop.
+/// A part of a message: its id as in [`Entry`], and its next hop.
 type Part = ([u8; 16], Arc<NextHop>);
 
-/// When an entry is taken up, and the time for which it stands.
+/// When an entry is taken up, and its due time in the spool.
 type Times = (Millis, Millis);
 
 impl Entry {
@@ -41,13 +41,13 @@ impl Entry {
 
 /// What waits for its time.
 ///
-/// Of each part of a message there is one entry, the earliest of those it was told of: one that was put off by somebody
-/// else may have kept its old time. Whoever takes an entry up finds out (see [`Job::due`]).
+/// Each part of a message has one entry, the earliest of those inserted: if another task put the part off, the entry
+/// may still have the old time. Whoever takes an entry up finds out (see [`Job::due`]).
 pub(crate) struct Schedule {
     entries: BTreeSet<Entry>,
     /// The times of each part's entry.
     times: HashMap<Part, Times>,
-    /// The next hops of all entries, and of all jobs that were handed out.
+    /// The next hops of all entries, and of all jobs in progress.
     next_hops: HashSet<Arc<NextHop>>,
     /// The longest time for which anything is ever put off, without jitter.
     longest: Duration,
@@ -76,7 +76,7 @@ impl Schedule {
         });
     }
 
-    /// Takes up once more at `wake` what could not be done, for the time for which it stands.
+    /// Takes up at `wake` what could not be done, keeping its due time.
     pub(crate) fn insert_again(&mut self, job: Job, wake: Millis) {
         self.keep_earlier(Entry {
             wake,
@@ -86,7 +86,7 @@ impl Schedule {
         });
     }
 
-    /// Adds an entry in the place of a later one of the same part.
+    /// Adds an entry, which replaces a later one for the same part.
     fn keep_earlier(&mut self, entry: Entry) {
         let times = (entry.wake, entry.due);
         match self.times.entry(entry.part()) {
@@ -106,7 +106,7 @@ impl Schedule {
         self.entries.insert(entry);
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     fn remove(&mut self, entry: &Entry) {
         self.entries.remove(entry);
         self.times.remove(&entry.part());
@@ -132,22 +132,22 @@ impl Schedule {
         })
     }
 
-    /// Ends a job. Its next hop is forgotten with the last of what goes there.
+    /// Ends a job. Its next hop is forgotten if nothing else is left for it.
     pub(crate) fn forget(&mut self, job: Job) {
         let next_hop = job.next_hop;
-        // One reference is ours here, one that of the set.
+        // One reference is ours here, the other is in the set.
         if Arc::strong_count(&next_hop) <= 2 {
             self.next_hops.remove(&next_hop);
         }
     }
 
-    /// How long it is until something is due; `None` if nothing waits.
+    /// How long until something is due; `None` if nothing is waiting.
     pub(crate) fn until_next(&self, now: Millis) -> Option<Duration> {
         self.entries.first().map(|entry| now.until(entry.wake))
     }
 
-    /// Brings closer what lies further ahead than anything is ever put off: the clock went back after it was put off, and
-    /// it would sleep until the clock catches up. Says how many there were.
+    /// Moves up entries that are further ahead than anything is ever put off: the clock went back after they were made,
+    /// and they would wait until it has caught up. Returns how many there were.
     pub(crate) fn pull_in(&mut self, now: Millis) -> usize {
         let mut pulled = 0;
         while let Some(last) = self.entries.last()
@@ -160,8 +160,8 @@ impl Schedule {
         pulled
     }
 
-    /// `due` itself, or the longest delay from now where it lies further ahead than that can be: by the jitter, and by the
-    /// steps of a clock that is kept right.
+    /// `due` itself, or the longest delay from now if `due` is further ahead than is possible, allowing for the jitter
+    /// and for the steps of a clock that is kept right.
     fn plausible(&self, due: Millis, now: Millis) -> Millis {
         let slack = self.longest.mul_f64(JITTER).saturating_add(STEP);
         if due > now.plus(self.longest.saturating_add(slack)) {
@@ -222,7 +222,7 @@ mod tests {
         schedule.insert(pending("a.example", at(days)), at(days - HOUR).into());
         let near = pending("b.example", at(2 * HOUR));
         schedule.insert(near.clone(), at(0).into());
-        // Ten days back, so that one lies far ahead; the other is where it was.
+        // Ten days back, so that one entry is far ahead; the other is where it was.
         assert_eq!(schedule.pull_in(at(0).into()), 1);
         assert_eq!(schedule.pull_in(at(60).into()), 0);
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
         );
         assert!(schedule.take_due(at(4 * HOUR - 1).into()).is_none());
         let pulled = schedule.take_due(at(4 * HOUR).into()).unwrap();
-        // It still stands for what the spool says.
+        // Its due time is still that of the spool.
         assert_eq!(pulled.due, at(days).into());
     }
 
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(taken.len(), 3_000);
         assert!(taken.iter().all(|job| job.due == at(91).into()));
         assert_eq!((schedule.entries.len(), schedule.times.len()), (1, 1));
-        // What was taken up waits again when it is told of again.
+        // A part that was taken up waits again if it is inserted again.
         schedule.insert(parts[0].clone(), at(91).into());
         assert_eq!(schedule.entries.len(), 2);
     }

@@ -1,11 +1,12 @@
-//! What is done when.
+//! Starts deliveries and reports when they are due.
 //!
-//! The schedule lives in memory and is rebuilt at start by one scan of the spool, during which new mail is already
-//! accepted and delivered. One task owns it; deliveries are tasks of their own, and none of them can end it.
+//! The schedule is in memory and is rebuilt at start by one scan of the spool; meanwhile new mail is already accepted
+//! and delivered. One task owns the schedule; deliveries run in tasks of their own, and none of them can end it.
 //!
-//! A part of a message may be told of more than once: found by the scan and told of by the listener, or waiting for a later
-//! time and tried earlier at the administrator's word. It stands at most once in the schedule and once among what is due.
-//! Only one delivery of it can hold the lease, and one that comes upon a part put off by another leaves it for its time.
+//! A part of a message may be announced more than once: found by the scan and also announced by the listener, or
+//! waiting for a later time and tried earlier on the administrator's command. It is at most once in the schedule and at
+//! most once among what is due. Only one delivery of it can hold the lease, and a delivery that finds a part put off by
+//! another one leaves it until its time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,33 +29,34 @@ use crate::config::Windows;
 use crate::delivery::{Again, Delivery, Left};
 use crate::settle::reports::DelaysAlone;
 
-/// The longest sleep: a clock that jumps is noticed this soon.
+/// The longest sleep: this is how soon a jump of the clock is noticed.
 const NAP: Duration = Duration::from_secs(30);
-/// How long what the spool could not do waits before it is tried again.
+/// How long to wait after an error of the spool before trying again.
 const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
-/// Messages that one page of the scan at start holds.
+/// The maximum number of messages in one page of the scan at start.
 const PAGE: usize = 1_000;
-/// Pages that are read ahead.
+/// The number of pages read ahead.
 const PAGES: usize = 2;
-/// What becomes due in one go: after a jump of the clock it may be everything, and others want to run, too.
+/// The maximum number of entries taken up at once: after a jump of the clock everything may be due, and other tasks
+/// must run, too.
 const BATCH: usize = 10_000;
-/// Deliveries under way for each connection that may be open: the others look up names.
+/// Deliveries in progress per connection that may be open: those without a connection are doing look-ups.
 const LOOKING_UP: usize = 4;
 
-/// How a scheduler is told about mail. Without a scheduler the daemon is going down: what it was told of is in the spool
-/// and found at the next start.
+/// Announces mail to a scheduler. If there is no scheduler, the daemon is shutting down: the mail is in the spool and
+/// is found at the next start.
 #[derive(Debug, Clone)]
 pub struct SchedulerHandle(mpsc::UnboundedSender<Message>);
 
 #[derive(Debug)]
 enum Message {
-    /// Each at its time.
+    /// Schedule these, each at its time.
     Schedule(Vec<Pending>),
-    /// What there is to tell of these messages.
+    /// Report what is to be reported about these messages.
     Report(Vec<QueueId>),
-    /// What was learnt about hosts is to be forgotten.
+    /// Forget what was learned about hosts.
     ForgetHosts,
-    /// More or less may be under way at once.
+    /// Change how much may run at once.
     Resize(Windows),
 }
 
@@ -70,24 +72,24 @@ impl SchedulerHandle {
         self.tell(Message::Schedule(pending));
     }
 
-    /// Schedules what the administrator's hands left waiting ([`spool::Acted::pending`]), whatever was done: what was
-    /// retried or released is due now by what the spool says, and what was beside it as before.
+    /// Schedules what an administrator's action left waiting ([`spool::Acted::pending`]), whatever the action was: what
+    /// was retried or released is due now according to the spool, and everything else when it was due before.
     pub fn retry(&self, pending: Vec<Pending>) {
         self.tell(Message::Schedule(pending));
     }
 
-    /// Tells the senders of these messages what there is to tell. For messages of which the administrator held or deleted
-    /// something ([`spool::Acted::messages`]): a report may have waited for that.
+    /// Reports to the senders of these messages what is to be reported. For messages of which the administrator held or
+    /// deleted a part ([`spool::Acted::messages`]): a report may have been waiting for that.
     pub fn report(&self, messages: Vec<QueueId>) {
         self.tell(Message::Report(messages));
     }
 
-    /// Forgets what was learnt about receiving hosts: in which way their handshakes broke.
+    /// Forgets what was learned about receiving hosts: how their handshakes broke.
     pub fn forget_hosts(&self) {
         self.tell(Message::ForgetHosts);
     }
 
-    /// Lets more or less be under way at once. What is under way goes on.
+    /// Changes how much may run at once. Deliveries in progress continue.
     pub fn resize(&self, windows: Windows) {
         self.tell(Message::Resize(windows));
     }
@@ -103,7 +105,7 @@ pub(crate) struct Limits {
     pub(crate) windows: Windows,
     /// The longest delay between two attempts, without jitter.
     pub(crate) longest_delay: Duration,
-    /// How long the news that a message is late waits for more of its kind.
+    /// How long a delay warning waits for others of the same message.
     pub(crate) delays_gathered: Duration,
 }
 
@@ -118,22 +120,22 @@ pub(crate) struct Scheduler<S> {
     schedule: Schedule,
     turns: Turns,
     untold: Untold,
-    /// How long messages wait whose stored envelope is damaged; twice as long after each attempt. They can be
-    /// neither tried nor given up.
+    /// How long messages with a damaged envelope wait; doubled after each attempt. They can be neither tried nor given
+    /// up.
     damaged: HashMap<QueueId, Duration>,
     running: JoinSet<Left>,
     /// What each running task does.
     tasks: HashMap<Id, Task>,
 }
 
-/// What a task does.
+/// What a task is doing.
 enum Task {
     Deliver(Job),
     Report(QueueId),
 }
 
 impl<S: Spool> Scheduler<S> {
-    /// A scheduler that begins with what is in `spool`.
+    /// A scheduler that starts with what is in `spool`.
     pub(crate) fn new(
         delivery: Arc<Delivery<S>>,
         spool: Arc<S>,
@@ -161,7 +163,7 @@ impl<S: Spool> Scheduler<S> {
         (scheduler, SchedulerHandle(outbox))
     }
 
-    /// Runs until `stop` turns true and what is under way has ended, or `grace` has passed.
+    /// Runs until `stop` turns true and all tasks have ended, or `grace` has passed.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, grace: Duration) {
         while !*stop.borrow_and_update() {
             let now = Millis::from(self.clock.now());
@@ -183,7 +185,7 @@ impl<S: Spool> Scheduler<S> {
             }
         }
         let finish = async { while self.running.join_next().await.is_some() {} };
-        // What is cut off is still in the spool: its lease ends with its task.
+        // A task that is cut off loses nothing: its message is still in the spool, and its lease ends with it.
         let _ = tokio::time::timeout(grace, finish).await;
         self.running.abort_all();
     }
@@ -211,7 +213,7 @@ impl<S: Spool> Scheduler<S> {
         }
     }
 
-    /// A clock that went back leaves what waits far ahead of it.
+    /// After the clock went back, moves up entries that are now too far ahead.
     fn mind_the_clock(&mut self, now: Millis) {
         let pulled = self.schedule.pull_in(now);
         if pulled > 0 {
@@ -230,7 +232,7 @@ impl<S: Spool> Scheduler<S> {
         delivery.min(report).min(NAP)
     }
 
-    /// Moves what has become due to its destination, and starts as much as the limits allow.
+    /// Moves what has become due to its destination, and starts as many deliveries as the limits allow.
     fn start_due(&mut self, now: Millis) {
         for _ in 0..BATCH {
             let Some(job) = self.schedule.take_due(now) else {
@@ -296,7 +298,7 @@ impl<S: Spool> Scheduler<S> {
             self.turns.ended(&job);
             let wake = Millis::from(self.clock.now()).plus(wait);
             if left.again.contains(&Again::Deliver) {
-                // Whatever the spool says of its time by then.
+                // Whatever its due time in the spool is by then.
                 let due = Millis::NEVER;
                 self.schedule.insert_again(Job { due, ..job }, wake);
             } else if left.again.contains(&Again::Taken) {
@@ -307,7 +309,7 @@ impl<S: Spool> Scheduler<S> {
         }
     }
 
-    /// How long what could not be done for a message waits. A disk may work again at any time; what is damaged hardly ever
+    /// How long to wait after a message could not be handled. A disk may work again at any time; damage hardly ever
     /// heals.
     fn wait(&mut self, message: QueueId, damaged: bool) -> Duration {
         if !damaged {
@@ -322,7 +324,7 @@ impl<S: Spool> Scheduler<S> {
         now
     }
 
-    /// A fault of ours: the message stays in the spool, and its turn comes again.
+    /// A bug of ours: the message stays in the spool, and is tried again.
     fn fault(&self, id: QueueId, error: &JoinError) -> Left {
         let error = error.to_string();
         self.events.write(&Event::Fault(Fault::Delivery { id, error }));
@@ -333,8 +335,8 @@ impl<S: Spool> Scheduler<S> {
     }
 }
 
-/// Reads the spool once: what waits, in order, page by page; then of what senders are still to be told. Trouble is told
-/// and tried again.
+/// Reads the spool once: first what waits, in order, page by page; then which senders are still to be told. Errors are
+/// logged, and reading is tried again.
 async fn scan<S: Spool>(spool: Arc<S>, found: mpsc::Sender<Found>, events: Arc<dyn EventLog>) {
     let mut after = None;
     loop {
@@ -352,7 +354,7 @@ async fn scan<S: Spool>(spool: Arc<S>, found: mpsc::Sender<Found>, events: Arc<d
     loop {
         match spool.unreported().await {
             Ok(messages) => {
-                // Nobody there: the daemon is going down.
+                // Nobody is receiving: the daemon is shutting down.
                 let _ = found.send(Found::Unreported(messages)).await;
                 return;
             }

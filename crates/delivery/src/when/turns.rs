@@ -1,4 +1,4 @@
-//! Whose turn it is: what is due, by destination, so that a slow one does not keep the others waiting.
+//! Whose turn it is: what is due, by destination, so that a slow destination does not delay the others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use mail::{NextHop, QueueId};
 
 use super::job::Job;
 
-/// Jobs that are due and not begun yet, and how many are under way.
+/// Jobs that are due and have not started, and how many are in progress.
 pub(crate) struct Turns {
-    /// Jobs under way at once to one destination.
+    /// Simultaneous jobs for one destination.
     limit: usize,
-    /// Destinations of which something is due or under way.
+    /// Destinations with jobs that are due or in progress.
     destinations: HashMap<Arc<NextHop>, Destination>,
     /// Destinations that have a job waiting and room for it, in turn.
     ready: VecDeque<Arc<NextHop>>,
@@ -21,9 +21,9 @@ pub(crate) struct Turns {
 struct Destination {
     active: usize,
     waiting: VecDeque<Job>,
-    /// The messages of those, none of them twice.
+    /// The messages in the queue, none of them twice.
     messages: HashSet<QueueId>,
-    /// Whether it stands in `ready`.
+    /// Whether the destination is in `ready`.
     in_turn: bool,
 }
 
@@ -36,7 +36,7 @@ impl Turns {
         }
     }
 
-    /// Changes how many jobs may be under way at once to one destination.
+    /// Changes how many jobs for one destination may run at once.
     pub(crate) fn resize(&mut self, limit: usize) {
         self.limit = limit.max(1);
         let waiting: Vec<Arc<NextHop>> = self.destinations.keys().cloned().collect();
@@ -45,7 +45,7 @@ impl Turns {
         }
     }
 
-    /// Adds a job at the end of its destination's row, unless it stands there already.
+    /// Adds a job at the end of its destination's queue, unless it is already in it.
     pub(crate) fn push(&mut self, job: Job) {
         let next_hop = Arc::clone(&job.next_hop);
         let destination = self.destinations.entry(Arc::clone(&next_hop)).or_default();
@@ -55,7 +55,7 @@ impl Turns {
         self.offer_turn(&next_hop);
     }
 
-    /// The next job that may begin; it counts as under way until [`Turns::ended`].
+    /// The next job that may start; it counts as in progress until [`Turns::ended`].
     pub(crate) fn next(&mut self) -> Option<Job> {
         while let Some(next_hop) = self.ready.pop_front() {
             let Some(destination) = self.destinations.get_mut(&next_hop) else {
@@ -76,7 +76,7 @@ impl Turns {
         None
     }
 
-    /// A job has ended: its destination has room for another.
+    /// A job has ended: its destination has room for another one.
     pub(crate) fn ended(&mut self, job: &Job) {
         if let Some(destination) = self.destinations.get_mut(&job.next_hop) {
             destination.active = destination.active.saturating_sub(1);
@@ -127,7 +127,7 @@ mod tests {
         }
         let begun: Vec<Job> = std::iter::from_fn(|| turns.next()).collect();
         assert_eq!(begun.len(), 2);
-        // It is under way; told of once more, it comes once more.
+        // It is in progress; if it is pushed again, it gets another turn.
         turns.push(one.clone());
         assert_eq!(turns.next().map(|job| job.id), Some(one.id));
     }
@@ -141,7 +141,7 @@ mod tests {
         let begun: Vec<Job> = std::iter::from_fn(|| turns.next()).collect();
         let order: Vec<String> = begun.iter().map(|job| job.next_hop.to_string()).collect();
         assert_eq!(order, ["a.example", "b.example", "a.example"]);
-        // The fourth begins when one of its destination has ended.
+        // The fourth starts when one for its destination has ended.
         turns.ended(&begun[1]);
         assert!(turns.next().is_none());
         turns.ended(&begun[0]);
@@ -166,7 +166,7 @@ mod tests {
         turns.ended(&first);
         assert!(turns.next().is_none());
         turns.ended(&begun[0]);
-        // It had its turn already when the window became narrower.
+        // It already had its turn when the limit was lowered.
         turns.resize(1);
         assert!(turns.next().is_none());
         turns.resize(2);

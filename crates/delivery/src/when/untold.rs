@@ -1,11 +1,11 @@
-//! When which message's sender is to be told.
+//! When to tell each message's sender.
 
 use std::collections::{BTreeSet, HashMap};
 
 use mail::QueueId;
 use tokio::time::Instant;
 
-/// Reports to be made, by a time that no clock can change; one for each message.
+/// Reports to be made, by a clock that nobody can set; one per message.
 #[derive(Default)]
 pub(crate) struct Untold {
     times: BTreeSet<(Instant, QueueId)>,
@@ -13,7 +13,7 @@ pub(crate) struct Untold {
 }
 
 impl Untold {
-    /// A report on this message is to be made at `at`, unless one is to be made earlier.
+    /// Schedules a report on this message at `at`, unless it already has an earlier one.
     pub(crate) fn insert(&mut self, at: Instant, id: QueueId) {
         if self.messages.get(&id).is_some_and(|known| *known <= at) {
             return;
@@ -24,12 +24,12 @@ impl Untold {
         self.times.insert((at, id));
     }
 
-    /// The time of the first.
+    /// The time of the first report.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.times.first().map(|(at, _)| *at)
     }
 
-    /// A message whose time has come.
+    /// A message whose report is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<QueueId> {
         self.times.first().filter(|(at, _)| *at <= now)?;
         let (_, id) = self.times.pop_first()?;
