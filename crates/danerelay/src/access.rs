@@ -1,4 +1,4 @@
-//! Why a file cannot be used, in terms of owners and modes, and whether another try may mend that.
+//! Why a file cannot be used, in terms of owners and modes, and whether trying again may help.
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -13,14 +13,14 @@ use rustls::pki_types::pem;
 
 use crate::accounts;
 
-/// What is to be done at a path.
+/// What is to be done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// To read a file.
+    /// Read a file.
     Read,
-    /// To write a file, or to make it in its directory.
+    /// Write a file, or create it in its directory.
     Write,
-    /// To keep files in a directory, or to make it in its own.
+    /// Keep files in a directory, or create the directory in its parent.
     Keep,
 }
 
@@ -33,7 +33,7 @@ impl Use {
         }
     }
 
-    /// What the user must be able to do, and a mode that would let it.
+    /// The permission that the user needs, and a mode that would grant it.
     fn needed(self) -> (&'static str, &'static str) {
         match self {
             Self::Read => ("read it", "its group and mode 0640"),
@@ -43,7 +43,7 @@ impl Use {
     }
 }
 
-/// Owner and mode of what stands in the way.
+/// Owner and mode of the path that denies access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Denied {
     path: PathBuf,
@@ -73,7 +73,7 @@ impl fmt::Display for Denied {
     }
 }
 
-/// What stands in the way of this use, if owners and modes do. The directories above come first.
+/// The path that denies this use, if owners and modes are the reason. The topmost directory is reported first.
 pub(crate) fn denied(path: &Path, purpose: Use) -> Option<Denied> {
     let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
     above.reverse();
@@ -88,7 +88,7 @@ pub(crate) fn denied(path: &Path, purpose: Use) -> Option<Denied> {
             let denied = rustix::fs::access(path, purpose.wanted()).is_err();
             denied.then(|| Denied::of(path, &found, purpose.needed()))
         }
-        // To be made, in the nearest directory that there is.
+        // It has to be created, in the nearest directory that exists.
         Err(_) if purpose != Use::Read => {
             let directory = path.ancestors().skip(1).find(|directory| directory.exists())?;
             denied(directory, Use::Keep)
@@ -110,7 +110,7 @@ impl Denied {
     }
 }
 
-/// `danerelay:mail`, with numbers where there are no names.
+/// `danerelay:mail`, with numbers if there are no names.
 pub(crate) fn owner(found: &Metadata) -> String {
     let group = accounts::group(found.gid()).unwrap_or_else(|| found.gid().to_string());
     format!("{}:{group}", user_name(found.uid()))
@@ -124,12 +124,12 @@ fn user(uid: u32) -> String {
     }
 }
 
-/// The name alone, or the number.
+/// The name only, or the number.
 pub(crate) fn user_name(uid: u32) -> String {
     accounts::user(uid).unwrap_or_else(|| uid.to_string())
 }
 
-/// What the system says about a use that failed, without its numbers, and what it does not say: whose the file is.
+/// The system's error text for a use that failed, without its number, plus what it leaves out: who owns the file.
 pub(crate) fn explain(path: &Path, purpose: Use, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => match denied(path, purpose) {
@@ -160,7 +160,7 @@ pub(crate) fn explain_pem(path: &Path, error: &pem::Error) -> String {
     }
 }
 
-/// What the system says, without its number.
+/// The system's error text without its number.
 pub(crate) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
@@ -170,8 +170,8 @@ pub(crate) fn words(error: &io::Error) -> String {
     }
 }
 
-/// Whether it stays so until somebody acts: wrong paths, owners and modes. The rest may be mended by another try: a full
-/// or failing disk, too many open files.
+/// Whether the error lasts until somebody acts: wrong paths, owners and modes. For the others trying again may help: a
+/// full or failing disk, too many open files.
 pub(crate) fn is_lasting(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -189,7 +189,7 @@ pub(crate) fn is_lasting(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the system does not have that family at all.
+/// Whether the system does not support that address family at all.
 pub(crate) fn lacks_family(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }

@@ -1,5 +1,5 @@
-//! The names of users and groups, wherever the system keeps them: in its files, or in a directory elsewhere, which may take
-//! its time.
+//! The names of users and groups, wherever the system keeps them: in local files, or in a remote directory, which may
+//! take a while to answer.
 
 use nix::unistd::{Gid, Group, Uid, User};
 

@@ -1,4 +1,4 @@
-//! Commands that change something; the log says who asked for each.
+//! Commands that change something; the log says who sent each of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, word};
 use super::selectors::Selectors;
 use super::walk::Walk;
 
-/// Recipients that are enough for one atomic step of the spool.
+/// The maximum number of recipients in one atomic step of the spool.
 const STEP: usize = 500;
 
-/// Why an action did not come to its end.
+/// Why an action was not completed.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error(transparent)]
@@ -31,20 +31,20 @@ enum Trouble {
     BrokenOff(#[from] BrokenOff),
 }
 
-/// An action under way.
+/// An action in progress.
 struct Work<'a, S> {
     office: &'a Office<S>,
     action: Action,
     by: String,
     acts: Acts,
-    /// What could not be read.
+    /// The messages that could not be read.
     unreadable: Unreadable,
 }
 
 /// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
 ///
-/// Where the client goes away, the step at hand is finished, and no other begins. The turn is held while something is
-/// done, not while the client reads what has been.
+/// If the client disconnects, the current step is completed, and no other is started. The turn is held while the action
+/// works, but not while the client reads the results.
 pub(super) async fn act<S: Manage>(
     office: &Office<S>,
     (action, selectors): (Action, Selectors),
@@ -57,10 +57,10 @@ pub(super) async fn act<S: Manage>(
     }
     answers.hurry();
     let turn = office.actions.acquire().await;
-    // Whoever went away while waiting for the turn wants nothing done any more.
+    // If the client disconnected while it waited for its turn, nothing is to be done any more.
     answers.progress(Acts::default())?;
     if action == Action::Retry {
-        // What was mended in the receiving hosts is to be seen.
+        // Receiving hosts may have been fixed, so what is remembered about them is forgotten.
         office.surroundings.scheduler.forget_hosts();
     }
     let mut work = Work {
@@ -100,7 +100,7 @@ impl<S: Manage> Work<'_, S> {
                 self.follow_up(acted);
                 answers.progress(self.acts)?;
             }
-            // A page may be without any step.
+            // There may be pages without any step.
             answers.progress(self.acts)?;
         }
         self.unreadable = walk.unreadable().clone();
@@ -110,7 +110,7 @@ impl<S: Manage> Work<'_, S> {
         Ok(())
     }
 
-    /// Deletes messages that cannot be read: who asks for them by their ids need not know what is in them.
+    /// Deletes messages that cannot be read, which is allowed only for those named by their ids.
     async fn discard(&mut self, damaged: &[QueueId], answers: &mut Answers) -> Result<(), Trouble> {
         for id in damaged {
             let acted = self.office.surroundings.spool.discard(*id).await?;
@@ -118,22 +118,22 @@ impl<S: Manage> Work<'_, S> {
             self.follow_up(acted);
             answers.progress(self.acts)?;
         }
-        // Each of them is accounted for.
+        // Each of them has been counted.
         self.unreadable = Unreadable::default();
         Ok(())
     }
 
-    /// What is to happen outside of the spool.
+    /// What has to happen outside the spool.
     fn follow_up(&self, acted: Acted) {
         let surroundings = &self.office.surroundings;
         match self.action {
             Action::Retry => {
-                // What was mended there is to be seen.
+                // The destinations' DNS may have been fixed, so what is cached about it is forgotten.
                 let next_hops = acted.pending.iter().map(|one| &one.next_hop);
                 surroundings.resolver.flush_each(&names(next_hops));
             }
             Action::Release => {}
-            // A report on those who have failed may have waited for these.
+            // A report about failed recipients may have been waiting for these.
             Action::Hold => surroundings.scheduler.report(acted.messages),
             Action::Delete => {
                 for id in &acted.messages {
@@ -166,7 +166,7 @@ impl<S: Manage> Work<'_, S> {
     }
 }
 
-/// The next messages with as many recipients as one step is for; `None` at the end.
+/// The next messages, with as many recipients as fit into one step; `None` at the end.
 fn next_step(page: &mut vec::IntoIter<Selected>) -> Option<Vec<Selected>> {
     let (mut step, mut recipients) = (Vec::new(), 0_usize);
     while recipients < STEP
@@ -178,7 +178,7 @@ fn next_step(page: &mut vec::IntoIter<Selected>) -> Option<Vec<Selected>> {
     (!step.is_empty()).then_some(step)
 }
 
-/// The names that these next hops are looked up by.
+/// The names that are looked up for these next hops.
 fn names<'a>(next_hops: impl Iterator<Item = &'a NextHop>) -> Vec<Domain> {
     let names: BTreeSet<&Domain> = next_hops
         .filter_map(|next_hop| match next_hop {
@@ -190,7 +190,7 @@ fn names<'a>(next_hops: impl Iterator<Item = &'a NextHop>) -> Vec<Domain> {
     names.into_iter().cloned().collect()
 }
 
-/// `reload`: by the same way as SIGHUP.
+/// `reload`: in the same way as SIGHUP.
 pub(super) async fn reload<S: Manage>(
     office: &Office<S>,
     peer: &Peer,
@@ -213,8 +213,8 @@ pub(super) async fn reload<S: Manage>(
     }
 }
 
-/// `flush`: what was learnt of a name and all below it, or of all names; and of all receiving hosts, which are
-/// remembered by address.
+/// `flush`: forgets what was learned about a name and everything below it, or about all names; and about all receiving
+/// hosts, which are remembered by address.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
     what: Flushed,

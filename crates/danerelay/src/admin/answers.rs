@@ -1,4 +1,4 @@
-//! What is written back, to a client that may be slow, gone, or in the way of the daemon's end.
+//! Writes answers to a client, which may be slow or gone, or may delay the daemon's shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use super::places::{Awaited, BrokenOff, Place};
 use super::protocol::{Acts, Line, Nothing, Refusal};
 use crate::json;
 
-/// How long a client may take to read on: somebody may be looking at a list page by page. Where that keeps others out,
-/// they get its place sooner.
+/// How long a client may take to continue reading: somebody may be reading a list page by page. If that keeps other
+/// clients out, they get its place sooner.
 const PATIENCE: Duration = Duration::from_hours(1);
-/// How long where nobody has anything to look at: the few lines that an action ends with.
+/// The same if there is nothing to read page by page: for the few lines at the end of an action.
 const SHORT_PATIENCE: Duration = Duration::from_secs(5);
-/// Between two lines that say how far an action is.
+/// The time between two progress lines of an action.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// What a connection may hold, in octets, when its last words are said; the system may allow less.
+/// How much of the final line may be buffered in a connection, in octets; the system may allow less.
 const LAST_WORDS: usize = 1 << 20;
 
-/// What is said to one client.
+/// The answers to one client.
 pub(super) struct Answers {
     way: Way,
     buffer: Vec<u8>,
-    /// When it was said how far an action is.
+    /// When the last progress line was sent.
     told: Option<Instant>,
 }
 
-/// The way to one client.
+/// The connection to one client.
 struct Way {
     stream: OwnedWriteHalf,
     place: Arc<Place>,
@@ -41,7 +41,7 @@ struct Way {
 }
 
 impl Answers {
-    /// To the client in this place, until `stop` turns true.
+    /// For the client with this place, until `stop` turns true.
     pub(super) fn new(stream: OwnedWriteHalf, place: Arc<Place>, stop: watch::Receiver<bool>) -> Self {
         let way = Way {
             stream,
@@ -56,34 +56,34 @@ impl Answers {
         }
     }
 
-    /// Puts a line behind those that wait to be written.
+    /// Appends a line to those that wait to be written.
     pub(super) fn add(&mut self, line: &impl Serialize) {
         let before = self.buffer.len();
         match json::write(&mut self.buffer, line) {
             Ok(()) => self.buffer.push(b'\n'),
-            // Nothing that we write has keys that are no text; half a line would be worse than none.
+            // All that we write has strings as keys; half a line would be worse than none.
             Err(_) => self.buffer.truncate(before),
         }
     }
 
-    /// Writes a line, and all that waits.
+    /// Writes a line, and all that waits before it.
     pub(super) async fn line(&mut self, line: &impl Serialize) -> Result<(), BrokenOff> {
         self.add(line);
         self.flush().await
     }
 
-    /// Waits for this client a short time only, from here on.
+    /// From here on, waits for this client only a short time.
     pub(super) fn hurry(&mut self) {
         self.way.patience = SHORT_PATIENCE;
     }
 
-    /// Says how far an action is, once a second, to a client that reads: nobody is waited for.
+    /// Reports an action's progress once a second, if the client is reading; never waits for it.
     pub(super) fn progress(&mut self, acts: Acts) -> Result<(), BrokenOff> {
         if self.told.is_some_and(|told| told.elapsed() < PROGRESS) {
             return Ok(());
         }
         self.told = Some(Instant::now());
-        // Half a line may be left of the time before.
+        // Half of the previous line may still be unwritten.
         self.push()?;
         if self.buffer.is_empty() {
             self.add(&Line::<Nothing, Nothing>::Progress(acts));
@@ -92,7 +92,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Writes what can be written at once of what waits.
+    /// Writes as much of the buffer as is possible without waiting.
     fn push(&mut self) -> Result<(), BrokenOff> {
         while !self.buffer.is_empty() {
             match self.way.stream.try_write(&self.buffer) {
@@ -104,8 +104,8 @@ impl Answers {
         Ok(())
     }
 
-    /// Writes octets that are no line. In the midst of them a client that must give way is told nothing: it would take
-    /// that for more of them.
+    /// Writes octets that are not a line. In the middle of them a client that loses its place is not told: it would
+    /// take the message for more of them.
     pub(super) async fn octets(&mut self, octets: &[u8]) -> Result<(), BrokenOff> {
         self.flush().await?;
         let mut left = octets;
@@ -121,12 +121,12 @@ impl Answers {
         self.line(&Line::<Nothing, _>::End(end)).await
     }
 
-    /// Writes the last line of an answer that is none, or not whole.
+    /// Ends the answer with a refusal, because there is no result or only a part of it.
     pub(super) async fn refuse(&mut self, refusal: Refusal) -> Result<(), BrokenOff> {
         self.line(&Line::<Nothing, Nothing>::Error(refusal)).await
     }
 
-    /// Writes all that waits.
+    /// Writes everything that waits.
     pub(super) async fn flush(&mut self) -> Result<(), BrokenOff> {
         while !self.buffer.is_empty() {
             match self.way.write(&self.buffer).await {
@@ -138,13 +138,13 @@ impl Answers {
         Ok(())
     }
 
-    /// Says to a client that others needed its place, behind the line that was begun, and without waiting for it.
+    /// Tells a client that its place was needed by others, after the line that was being written, and without waiting.
     pub(super) fn give_way(&mut self) -> BrokenOff {
         let begun = self.buffer.iter().position(|octet| *octet == b'\n');
         self.buffer.truncate(begun.map_or(0, |end| end.saturating_add(1)));
         self.add(&Line::<Nothing, Nothing>::Error(Refusal::given_away()));
-        // As the client does not read, its connection is full: it is made to hold a little more. What does not fit even
-        // then the client learns from the end of the connection.
+        // As the client does not read, the connection's buffer is full: it is enlarged a little. If the line does not
+        // fit even then, the client sees only that the connection ends.
         let socket = SockRef::from(self.way.stream.as_ref());
         let _ = socket.set_send_buffer_size(LAST_WORDS);
         let _ = socket.send(&self.buffer);
@@ -153,7 +153,7 @@ impl Answers {
 }
 
 impl Way {
-    /// Writes the first of these octets as soon as the client makes room for any, and says how many.
+    /// Writes the first of these octets as soon as there is room for any, and returns how many.
     async fn write(&mut self, octets: &[u8]) -> Result<usize, BrokenOff> {
         loop {
             match self.stream.try_write(octets) {
@@ -164,14 +164,14 @@ impl Way {
         }
     }
 
-    /// Waits for the client to read on. Nothing is written here, so that it is known to the octet what was when the
-    /// place is given away.
+    /// Waits until the client continues to read. Nothing is written here, so that it is known exactly what has been
+    /// written when the place is given away.
     async fn room(&mut self) -> Result<(), BrokenOff> {
         let reading = (Awaited::Reading, self.patience);
         tokio::select! {
             biased;
             room = self.place.wait(reading, self.stream.writable()) => room,
-            // Without a sender the daemon is ending, too.
+            // If the sender is gone, the daemon is shutting down, too.
             _ = self.stop.wait_for(|stop| *stop) => Err(BrokenOff::Stopping),
         }
     }
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(answers.progress(Acts::default()), Err(BrokenOff::Gone));
     }
 
-    /// What the client hears when it reads on after its place was given away in the midst of `answers`.
+    /// What the client reads if it continues after its place was given away during `answers`.
     async fn heard_after(speak: impl AsyncFnOnce(&mut Answers) -> Result<(), BrokenOff>) -> String {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);

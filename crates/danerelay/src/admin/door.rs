@@ -14,21 +14,21 @@ use tokio::time::timeout;
 use super::protocol::Greeting;
 use crate::access::{self, Use};
 
-/// Owner and group may talk to the daemon.
+/// Owner and group may connect to the daemon.
 const MODE: u32 = 0o660;
-/// The directory, where it has to be made: its group may look for the socket.
+/// The mode of the directory, if it has to be created: its group may access the socket.
 const DIRECTORY_MODE: u32 = 0o750;
-/// Whoever listens on a socket lets a connection in at once, and a daemon says who it is.
+/// A process that listens on a socket accepts connections at once, and a daemon sends its greeting.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The longest line that is taken for a daemon's greeting, in octets.
+/// The maximum length of a daemon's greeting, in octets.
 const GREETING: u64 = 64 << 10;
 
-/// A listening socket; its file goes with this value.
+/// A listening socket; dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Door {
     path: PathBuf,
     listener: UnixListener,
-    /// Device and inode of the file, by which it is known to be ours still.
+    /// Device and inode of the file, which show whether it is still ours.
     file: (u64, u64),
     replaced: bool,
 }
@@ -36,16 +36,16 @@ pub(crate) struct Door {
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DoorError {
-    /// Another daemon answers there.
+    /// Another daemon is listening there.
     #[error("another daemon listens on {}", .0.display())]
     InUse(PathBuf),
-    /// Somebody else does.
+    /// Another program is listening there.
     #[error("another program listens on {}, and no danerelay: `admin.socket` needs a path of its own", .0.display())]
     OtherProgram(PathBuf),
-    /// Somebody does who says nothing.
+    /// Something is listening there that sends nothing.
     #[error("whoever listens on {} does not answer: a daemon that hangs, or another program", .0.display())]
     Silent(PathBuf),
-    /// Something else is there, and it is not ours to remove.
+    /// Something else is there that we must not remove.
     #[error("{} is {found} and no socket: move it away, or name another path in `admin.socket`", path.display())]
     Foreign {
         /// The path.
@@ -64,8 +64,8 @@ pub(crate) enum DoorError {
 }
 
 impl Door {
-    /// Makes the socket, and its directory where that is missing. What a daemon left behind that ended by force is
-    /// replaced; the socket of a living one is not.
+    /// Creates the socket, and its directory if that is missing. The socket left by a daemon that was killed is
+    /// replaced; the socket of a running one is not.
     pub(crate) async fn open(path: &Path) -> Result<Self, DoorError> {
         let failed = |cause| DoorError::Io {
             path: path.to_owned(),
@@ -80,7 +80,7 @@ impl Door {
         if replaced {
             is_stale(path).await?;
         }
-        // Nobody may come in before the mode is right: so it is set under another name first.
+        // Nobody may connect before the mode is right: so it is created under another name first.
         let mut aside = path.as_os_str().to_owned();
         aside.push(".new");
         let aside = PathBuf::from(aside);
@@ -97,7 +97,7 @@ impl Door {
         })
     }
 
-    /// Whether the socket of a daemon was there that did not end in order.
+    /// Whether there was a socket left by a daemon that had not shut down properly.
     pub(crate) fn has_replaced_another(&self) -> bool {
         self.replaced
     }
@@ -111,7 +111,7 @@ impl Door {
 impl Drop for Door {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.file) {
-            // One that stays behind is replaced at the next start.
+            // A file left behind is replaced at the next start.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -129,7 +129,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-/// Whether there is a socket; nothing is `false`, anything else an error.
+/// Whether there is a socket; `false` if there is nothing, an error if there is anything else.
 fn is_socket(path: &Path) -> Result<bool, DoorError> {
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
@@ -154,13 +154,13 @@ fn is_socket(path: &Path) -> Result<bool, DoorError> {
     Err(DoorError::Foreign { path, found })
 }
 
-/// Nothing, if nobody listens on the socket any more; else who does.
+/// Succeeds if nobody listens on the socket any more; otherwise says who does.
 async fn is_stale(path: &Path) -> Result<(), DoorError> {
     let path = path.to_owned();
     let stream = match timeout(PATIENCE, UnixStream::connect(&path)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(()),
-        // Of datagrams, say.
+        // For example, a datagram socket.
         Ok(Err(error)) if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => {
             return Err(DoorError::OtherProgram(path));
         }
@@ -203,14 +203,14 @@ mod tests {
     async fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("admin.sock");
-        // Dropped without being removed, as by a kill.
+        // Dropped without removing the file, as after a kill.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let door = Door::open(&path).await.unwrap();
         assert!(door.has_replaced_another());
-        // One that hangs says nothing.
+        // A process that hangs sends nothing.
         assert!(matches!(Door::open(&path).await, Err(DoorError::Silent(_))));
         let greet = async {
-            // The one before has gone away.
+            // The previous connection has been closed.
             door.accept().await.unwrap();
             let mut stream = door.accept().await.unwrap();
             let greeting = Greeting::Hello(Hello {

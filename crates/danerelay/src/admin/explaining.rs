@@ -13,12 +13,12 @@ use super::places::BrokenOff;
 use super::protocol::{Acts, Refusal, RefusalKind};
 use crate::explain::{Inquiry, Report, Whose};
 
-/// The longest that an explanation may take, the wait for its turn included.
+/// The time limit for an explanation, including the wait for its turn.
 const LONGEST: Duration = Duration::from_mins(4);
-/// How often it is seen whether the client is still there.
+/// How often to check whether the client is still connected.
 const PRESENCE: Duration = Duration::from_secs(1);
 
-/// Explains, as long as somebody waits for it.
+/// Explains, as long as the client waits for it.
 pub(super) async fn explain<S>(
     office: &Office<S>,
     inquiry: &Inquiry,
@@ -48,10 +48,10 @@ pub(super) async fn explain<S>(
 }
 
 async fn find_out<S>(office: &Office<S>, inquiry: &Inquiry, peer: &Peer) -> Result<Report, Refusal> {
-    // It is never closed.
+    // The semaphore is never closed.
     let _turn = office.explanations.acquire().await;
     if inquiry.connect {
-        // Others hear of it.
+        // It makes connections that other servers notice.
         office.log(&Event::Admin(Admin::Explain {
             selector: String::from(inquiry.destination.clone()),
             by: peer.to_string(),

@@ -1,4 +1,4 @@
-//! One message with all that is known of it: what `queue show` shows.
+//! One message with everything known about it: what `queue show` shows.
 
 use delivery::RetrySchedule;
 use jiff::Timestamp;
@@ -6,28 +6,28 @@ use mail::ReversePath;
 use serde::{Deserialize, Serialize};
 use spool::{Content, Declared, QueuedMessage, SpoolError};
 
-/// Octets of content that are searched for header fields.
+/// How much of the content is searched for header fields, in octets.
 const HEADER_LIMIT: usize = 256 << 10;
 
-/// A message, what is to become of it, and what it calls itself. Serialised, it is `queue show --json`.
+/// A message, when it is given up, and its header. Serialised, it is the output of `queue show --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Letter {
     /// The message as `queue list` shows it.
     #[serde(flatten)]
     pub(crate) message: QueuedMessage,
-    /// What its client declared beside its paths.
+    /// What its client declared besides its paths.
     pub(crate) declared: Declared,
     /// When it is given up.
     #[serde(serialize_with = "spool::in_milliseconds")]
     pub(crate) expires: Timestamp,
     /// Fields of its header.
     pub(crate) header: Header,
-    /// Why its content cannot be read, where that is so; the header is empty then.
+    /// Why its content cannot be read, if that is so; the header is empty then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<String>,
 }
 
-/// The fields by which people know a message: the first of each, unfolded, as written otherwise.
+/// The header fields that identify a message to people: the first of each, unfolded, otherwise as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) from: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Header {
 }
 
 impl Letter {
-    /// Reads the header of the content. Who sent a message to whom can be told whatever became of the content.
+    /// Reads the header of the content. Sender and recipients can be shown even if the content cannot be read.
     pub(crate) async fn read(
         message: QueuedMessage,
         (declared, content): (Declared, Result<Content, SpoolError>),
@@ -64,14 +64,14 @@ impl Letter {
 
 /// When the last of the recipients is given up.
 pub(super) fn expires(message: &QueuedMessage, retry: &RetrySchedule, now: Timestamp) -> Timestamp {
-    // What is in a queue has been a reverse-path before.
+    // Everything in a queue has had a valid reverse-path.
     let sender = ReversePath::parse(&message.sender).unwrap_or(ReversePath::Null);
     let attempts = message.recipients.iter().map(|recipient| recipient.attempts);
     let fewest = attempts.min().unwrap_or(message.attempts);
     retry.gives_up(message.created, &sender, fewest, now)
 }
 
-/// The content up to the end of its header, or as much as is searched.
+/// The content up to the end of its header, or up to the search limit.
 async fn beginning(content: &Content) -> Result<Vec<u8>, SpoolError> {
     let mut reader = content.reader().await?;
     let mut octets: Vec<u8> = Vec::new();
@@ -98,7 +98,7 @@ impl Header {
                 continue;
             };
             let mut body = first.to_owned();
-            // Folding (RFC 5322 §2.2.3); what white space it was does not matter here.
+            // Folding (RFC 5322 §2.2.3); which white space it was does not matter here.
             while let Some(more) = lines.next_if(|next| next.starts_with([' ', '\t'])) {
                 body.push(' ');
                 body.push_str(more.trim_start());
@@ -121,7 +121,7 @@ impl Header {
         }
     }
 
-    /// The fields that are there, by name.
+    /// The fields that are present, by name.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
             ("From", &self.from),
@@ -188,7 +188,7 @@ mod tests {
             };
             let after = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
             assert_eq!(expires(&message, &retry, after(0)), after(age));
-            // What was never tried is not given up however old it is.
+            // A message that was never tried is not given up, however old it is.
             assert_eq!(expires(&message, &retry, after(50)), after(50));
         }
     }

@@ -1,4 +1,4 @@
-//! Commands that look and change nothing.
+//! Commands that only read.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
 use super::walk::Walk;
 
-/// Next hops in a summary.
+/// The number of next hops in a summary.
 pub(crate) const DESTINATIONS: usize = 20;
 
 /// `queue list`.
@@ -37,7 +37,7 @@ pub(super) async fn list<S: Inspect>(
             office.lists.acquire().await.ok()
         };
         let page = walk.next(&*office.surroundings.spool, fitting.clone()).await;
-        // The client may read for as long as it likes: others have their turn meanwhile.
+        // The client may read for as long as it likes: meanwhile others get their turn.
         drop(turn);
         match page {
             Ok(Some(page)) => {
@@ -69,7 +69,7 @@ pub(super) async fn show<S: Inspect>(
     }
 }
 
-/// All that is known of the message of this id.
+/// Everything known about the message with this id.
 pub(crate) async fn letter_of<S: Inspect>(
     spool: &S,
     id: QueueId,
@@ -91,7 +91,7 @@ pub(super) async fn export<S: Inspect>(
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    // It changes nothing, but somebody reads another's mail.
+    // It changes nothing, but it means that somebody reads other people's mail.
     let event = |trouble| {
         let by = peer.to_string();
         Event::Admin(Admin::Export { id, by, trouble })
@@ -119,7 +119,7 @@ pub(super) async fn export<S: Inspect>(
             Ok(None) => return answers.end(&Nothing {}).await,
             Err(error) => {
                 office.log(&event(Some(error.to_string())));
-                // There is no place in the midst of content to say so: the client misses the rest.
+                // An error cannot be reported in the middle of content: the client notices that the rest is missing.
                 return match left {
                     0 => answers.refuse(error.into()).await,
                     _ => Ok(()),
@@ -133,7 +133,7 @@ pub(super) async fn export<S: Inspect>(
 async fn open<S: Inspect>(spool: &S, id: QueueId) -> Result<(u64, ContentReader), Refusal> {
     let message = find(spool, id).await?;
     let content = spool.content(id).await?.ok_or_else(|| Refusal::unknown(id))?;
-    // Read to its end first: in the midst of content there is no place to say that it is damaged.
+    // It is read to its end first: damage cannot be reported in the middle of content.
     let mut reader = content.reader().await?;
     while reader.next().await?.is_some() {}
     Ok((message.size, content.reader().await?))
@@ -150,7 +150,7 @@ pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answer
     }
 }
 
-/// With the age of the oldest message.
+/// The summary with the age of the oldest message.
 pub(crate) fn aged(summary: Summary, now: Timestamp) -> Summary {
     let age = |oldest: Timestamp| u64::try_from(now.duration_since(oldest).as_secs()).unwrap_or(0);
     Summary {
@@ -159,7 +159,7 @@ pub(crate) fn aged(summary: Summary, now: Timestamp) -> Summary {
     }
 }
 
-/// The message of this id.
+/// The message with this id.
 async fn find<S: Inspect>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refusal> {
     let selectors = Selectors {
         id: vec![id],
@@ -171,7 +171,7 @@ async fn find<S: Inspect>(spool: &S, id: QueueId) -> Result<QueuedMessage, Refus
     message.ok_or_else(|| missing(id, walk.unreadable()))
 }
 
-/// Why a message is not to be had: it cannot be read, or there is none.
+/// Why a message cannot be shown: it cannot be read, or there is none.
 fn missing(id: QueueId, unreadable: &Unreadable) -> Refusal {
     if unreadable.is_none() {
         Refusal::unknown(id)

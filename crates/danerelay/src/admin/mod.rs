@@ -1,15 +1,15 @@
-//! The administrator's door into the running daemon: a Unix stream socket, `admin.socket`.
+//! The administrator's access to the running daemon: a Unix stream socket, `admin.socket`.
 //!
-//! * [`protocol`]: what is said through it, a line of JSON at a time. [`selectors`]: whom a command is about.
-//!   [`letter`]: one message with all that is known of it.
-//! * [`door`]: the socket in the file system. [`server`]: who comes in. [`places`]: how many, and who makes room for whom.
-//!   [`peer`]: who it is.
-//! * [`office`]: what all connections share. [`answers`]: what is written back. [`walk`]: the way through the queue. [`looking`]: commands that change
-//!   nothing. [`explaining`]: what is done for a destination. [`acting`]: commands that change something; each of these is
-//!   logged with who asked.
+//! * [`protocol`]: the messages, one line of JSON each. [`selectors`]: which messages a command applies to. [`letter`]:
+//!   one message with everything known about it.
+//! * [`door`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
+//!   one has to leave for another. [`peer`]: who the client is.
+//! * [`office`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
+//!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`acting`]: commands that
+//!   change something; each of these is logged with who sent it.
 //!
-//! Whoever may open the socket may do everything. Nothing that comes in through it ends the daemon, and nobody who
-//! reads slowly or goes away keeps anything from others.
+//! Whoever may open the socket may do everything. Nothing received through it can end the daemon, and a client that
+//! reads slowly or disconnects does not hold up others.
 
 mod acting;
 mod answers;

@@ -1,4 +1,4 @@
-//! What all connections share: what commands work on, and how many of a kind may be under way.
+//! What all connections share: what commands work on, and how many commands of a kind may run at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,26 +13,27 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::protocol::{Refusal, Reloaded};
 use crate::explain::Explainer;
 
-/// Lists that may read a page at once, each with one of the spool's few readers; while a client reads, it has none.
+/// Lists that may read a page at once, each with one of the spool's few readers; while its client reads, a list has
+/// none.
 const LISTS: usize = 2;
-/// Actions that may be under way at once: one after the other, so that their counts are plain.
+/// Actions that may run at once: one after the other, so that their counts are clear.
 const ACTIONS: usize = 1;
 
-/// Explanations that may be under way at once: each may connect to all hosts of a destination.
+/// Explanations that may run at once: each may connect to all hosts of a destination.
 const EXPLANATIONS: usize = 2;
 
-/// Asks the daemon to read everything again, and wants to know what came of it.
+/// Asks the daemon to read everything again, and to send back the result.
 pub(crate) type ReloadOrder = oneshot::Sender<Result<Reloaded, Refusal>>;
 
 /// What commands work on.
 pub(crate) struct Surroundings<S> {
     /// The queue.
     pub(crate) spool: Arc<S>,
-    /// Where the queue is: by this a client knows that it talks to the daemon it means.
+    /// Where the queue is: this tells a client that it has reached the right daemon.
     pub(crate) spool_path: PathBuf,
-    /// Told of what is to be delivered now.
+    /// Is told what to deliver now.
     pub(crate) scheduler: SchedulerHandle,
-    /// Forgets answers.
+    /// Its cached answers can be flushed.
     pub(crate) resolver: Resolver,
     /// Explains what is done for a destination.
     pub(crate) explainer: Explainer,
@@ -40,11 +41,11 @@ pub(crate) struct Surroundings<S> {
     pub(crate) retry: RetrySchedule,
     /// The log.
     pub(crate) log: Arc<dyn EventLog>,
-    /// Where a reload is asked for.
+    /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<ReloadOrder>,
 }
 
-/// All that a connection shares with the others.
+/// Everything that a connection shares with the others.
 pub(super) struct Office<S> {
     pub(super) surroundings: Surroundings<S>,
     pub(super) lists: Semaphore,
@@ -66,7 +67,7 @@ impl<S> Office<S> {
         self.surroundings.log.write(event);
     }
 
-    /// Says once for a command how many messages it could not read, and what to do about the first of them.
+    /// Logs once per command how many messages it could not read, and what to do about the first of them.
     pub(super) fn log_unreadable(&self, command: &'static str, unreadable: &Unreadable) {
         if unreadable.is_none() {
             return;

@@ -1,4 +1,4 @@
-//! Who asks: the credentials that the system vouches for.
+//! Who the client is: the credentials guaranteed by the system.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Whoever is at the other end, without a name.
+    /// The process at the other end, without the user's name.
     pub(super) fn of(stream: &UnixStream) -> Self {
         let credentials = stream.peer_cred().ok();
         Self {
@@ -26,7 +26,7 @@ impl Peer {
         }
     }
 
-    /// The same with the user's name. It may be asked for elsewhere, so no other task waits behind it.
+    /// The same with the user's name. The look-up may involve another machine, so it must not block other tasks.
     pub(super) async fn named(self) -> Self {
         let Some(uid) = self.uid else { return self };
         let name = tokio::task::spawn_blocking(move || accounts::user(uid)).await;

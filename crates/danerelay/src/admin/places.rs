@@ -1,8 +1,8 @@
-//! Who has a place, and who gives it up when somebody else needs one.
+//! Which clients have a place, and which one has to give it up when another client needs one.
 //!
-//! A client may take its time: whoever pages through a long list holds up nobody. Only when all places are taken and
-//! one more client comes does the one give its place up that has let the daemon wait longest. Nobody is ended for whom
-//! the daemon is doing something.
+//! A client may take its time: paging through a long list holds up nobody. Only if all places are taken and one more
+//! client connects, the client for which the daemon has waited longest loses its place. A client is never cut off while
+//! the daemon is working for it.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// A client that means well has asked after a fraction of this.
+/// A well-behaved client has sent its request after a fraction of this.
 const ASKING: Duration = Duration::from_secs(1);
 
 /// The places that are taken.
@@ -23,7 +23,7 @@ pub(super) struct Places {
     taken: Vec<Weak<Place>>,
 }
 
-/// One client's place. It is free when this is dropped.
+/// One client's place. Dropping it frees it.
 #[derive(Debug)]
 pub(super) struct Place {
     state: Mutex<State>,
@@ -32,42 +32,42 @@ pub(super) struct Place {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// The daemon does something for the client.
+    /// The daemon is working for the client.
     Working,
-    /// The client has not taken the next step since then.
+    /// The daemon has been waiting for the client's next step since then.
     Waiting(Awaited, Instant),
-    /// Somebody else has the place.
+    /// Another client has the place.
     GivenAway,
 }
 
-/// What a client is to do next.
+/// What the client has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
-    /// Say what it wants.
+    /// Send its request.
     Asking,
-    /// Read what it wanted.
+    /// Read its answer.
     Reading,
 }
 
-/// Why nothing more is written.
+/// Why writing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BrokenOff {
-    /// Nobody reads any more.
+    /// The client has disconnected.
     #[error("the client went away")]
     Gone,
     /// The client takes too long.
     #[error("the client stopped reading")]
     Slow,
-    /// The client took long, and others needed its place.
+    /// The client was slow, and another one needed its place.
     #[error("others needed the place of this client")]
     GivenAway,
-    /// The daemon is about to end.
+    /// The daemon is shutting down.
     #[error("the daemon was told to stop")]
     Stopping,
 }
 
 impl Places {
-    /// For so many clients at once.
+    /// For this many clients at once.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -75,7 +75,8 @@ impl Places {
         }
     }
 
-    /// A place for one more client, that of another if need be; none if the daemon is at work for all of them.
+    /// A place for one more client, taken from another client if necessary; none if the daemon is working for all of
+    /// them.
     pub(super) fn take(&mut self) -> Option<Arc<Place>> {
         self.taken.retain(|place| place.strong_count() > 0);
         if self.taken.len() >= self.most {
@@ -86,7 +87,7 @@ impl Places {
         Some(place)
     }
 
-    /// Ends the client for whom it is the least loss.
+    /// Takes the place of the client with the lowest rank.
     fn give_away(&mut self) -> Option<()> {
         let now = Instant::now();
         loop {
@@ -96,7 +97,7 @@ impl Places {
             });
             let (_, index) = waiting.min()?;
             let place = self.taken.get(index)?.upgrade();
-            // It may have gone on in the meantime.
+            // The client may have continued in the meantime.
             if place.is_none_or(|place| place.give_away()) {
                 self.taken.swap_remove(index);
                 return Some(());
@@ -113,8 +114,8 @@ impl Place {
         }
     }
 
-    /// Waits for what the client is to do: for this time at most, and as long as nobody else needs its place. What it has
-    /// done at the moment when its place is given away is lost.
+    /// Waits for the client's next step: for this time at most, and as long as no other client needs its place. What it
+    /// did just when its place was given away is lost.
     pub(super) async fn wait<T>(
         &self,
         (awaited, patience): (Awaited, Duration),
@@ -145,8 +146,8 @@ impl Place {
         }
     }
 
-    /// The smaller, the sooner it is given away: first those who have not asked in time, then by the time since which
-    /// they are waited for. `None` where the client is not waited for.
+    /// The smaller, the sooner the place is given away: first clients that have not asked in time, then in the order in
+    /// which the daemon began to wait for them. `None` if the daemon is not waiting for the client.
     fn rank(&self, now: Instant) -> Option<(bool, Instant)> {
         match *self.state.lock() {
             State::Waiting(awaited, since) => {
@@ -157,7 +158,7 @@ impl Place {
         }
     }
 
-    /// False where its client is not waited for any more.
+    /// False if the daemon is no longer waiting for the client.
     fn give_away(&self) -> bool {
         let mut state = self.state.lock();
         match *state {
@@ -195,7 +196,7 @@ mod tests {
         Some(place)
     }
 
-    /// So many places, with the daemon at work for all of them.
+    /// This many places, with the daemon working for all of them.
     fn full(most: usize) -> (Places, Vec<Arc<Place>>) {
         let mut places = Places::new(most);
         let taken = (0..most).map(|_| working(&mut places).unwrap()).collect();
@@ -269,7 +270,7 @@ mod tests {
             place.wait(short, pending::<io::Result<()>>()).await,
             Err(BrokenOff::Slow)
         );
-        // At work again.
+        // Working again.
         assert!(places.take().is_none());
         let waiting = place.wait(reading, pending::<io::Result<()>>());
         let coming = async {

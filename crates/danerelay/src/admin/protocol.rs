@@ -1,8 +1,8 @@
-//! What is said through the admin socket: one JSON object a line.
+//! The protocol of the admin socket: one JSON object per line.
 //!
 //! The daemon begins with a [`Hello`]; the client sends one [`Request`]; the daemon answers with any number of
 //! [`Line::Result`] and [`Line::Progress`] and closes after one [`Line::End`] or [`Line::Error`]. The content of a
-//! message follows its result line as so many octets, which are not JSON.
+//! message follows its result line as that many octets, which are not JSON.
 
 use mail::{Domain, QueueId};
 use serde::{Deserialize, Serialize};
@@ -11,20 +11,20 @@ use spool::{Action, Unreadable};
 use super::selectors::Selectors;
 use crate::explain::Inquiry;
 
-/// The longest request in octets, its newline included: some ten thousand ids.
+/// The maximum length of a request in octets, including its newline: some ten thousand ids.
 pub(crate) const REQUEST_LIMIT: u64 = 1 << 20;
 
-/// Who answers.
+/// The first line from the daemon.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Greeting {
-    /// A daemon that listens.
+    /// The daemon is ready for a request.
     Hello(Hello),
-    /// A daemon that has no time.
+    /// The daemon is too busy.
     Error(Refusal),
 }
 
-/// The daemon's name for itself.
+/// How the daemon identifies itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// Its version.
@@ -33,71 +33,71 @@ pub(crate) struct Hello {
     pub(crate) spool: String,
 }
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Request {
-    /// The messages that are selected; a [`spool::QueuedMessage`] each, then [`Listed`].
+    /// The selected messages: a [`spool::QueuedMessage`] each, then [`Listed`].
     List {
-        /// Which.
+        /// Which messages.
         #[serde(default)]
         selectors: Selectors,
     },
-    /// All of one message: a [`super::letter::Letter`] at the end.
+    /// Everything about one message: a [`super::letter::Letter`] at the end.
     Show {
-        /// Which.
+        /// Which message.
         id: QueueId,
     },
-    /// The content of one message: [`Contents`] and so many octets, then [`Nothing`].
+    /// The content of one message: [`Contents`] and that many octets, then [`Nothing`].
     Export {
-        /// Which.
+        /// Which message.
         id: QueueId,
     },
     /// Counts: a [`spool::Summary`] at the end.
     Summary,
     /// [`Action::Retry`]: [`Acts`] at the end.
     Retry {
-        /// Whom.
+        /// Which messages and recipients.
         selectors: Selectors,
     },
-    /// [`Action::Hold`]: likewise.
+    /// [`Action::Hold`]: [`Acts`] at the end.
     Hold {
-        /// Whom.
+        /// Which messages and recipients.
         selectors: Selectors,
     },
-    /// [`Action::Release`]: likewise.
+    /// [`Action::Release`]: [`Acts`] at the end.
     Release {
-        /// Whom.
+        /// Which messages and recipients.
         selectors: Selectors,
     },
-    /// [`Action::Delete`]: likewise.
+    /// [`Action::Delete`]: [`Acts`] at the end.
     Delete {
-        /// Whom.
+        /// Which messages and recipients.
         selectors: Selectors,
     },
     /// What the daemon would do for a destination: a [`Report`](crate::explain::Report) at the end.
     Explain(Inquiry),
-    /// To read configuration and policy again: [`Reloaded`] at the end.
+    /// Read configuration and policy again: [`Reloaded`] at the end.
     Reload,
-    /// To forget what was learnt of a name and all below it, or of all names: [`Nothing`] at the end.
+    /// Forget what was learned about a name and everything below it, or about all names: [`Nothing`] at the end.
     Flush {
-        /// Which.
+        /// What to forget.
         what: Flushed,
     },
 }
 
-/// What is to be forgotten. Everything is said in so many words: a name that is missing is none.
+/// What to forget. It must be stated explicitly: a missing name does not mean all names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Flushed {
-    /// What was learnt of this name and all below it.
+    /// What was learned about this name and everything below it.
     Name(Domain),
-    /// What was learnt of any name.
+    /// What was learned about all names.
     All,
 }
 
 impl Request {
-    /// The request to act on whom the selectors fit.
+    /// The request to perform the action on everything that the selectors match.
     pub(crate) fn act(action: Action, selectors: Selectors) -> Self {
         match action {
             Action::Retry => Self::Retry { selectors },
@@ -108,7 +108,7 @@ impl Request {
     }
 }
 
-/// The command's word for an action.
+/// The command's name for an action.
 pub(crate) fn word(action: Action) -> &'static str {
     match action {
         Action::Retry => "retry",
@@ -118,28 +118,28 @@ pub(crate) fn word(action: Action) -> &'static str {
     }
 }
 
-/// A line of an answer, with results and an end of the command's own.
+/// A line of an answer; results and end have types that depend on the command.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Line<R, E> {
-    /// One of the things asked for.
+    /// One of the requested items.
     Result(R),
-    /// How far it is.
+    /// The progress so far.
     Progress(Acts),
-    /// It is done.
+    /// The command is done.
     End(E),
-    /// It is not done, or not all of it.
+    /// The command failed, or was not completed.
     Error(Refusal),
 }
 
-/// Where a command has no results, or nothing to say at the end.
+/// For commands that have no results, or nothing to report at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Nothing {}
 
 /// The end of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Listed {
-    /// Messages that are not in it because they cannot be read; they may be some that were not selected.
+    /// Messages that are missing because they cannot be read; some of them may not have been selected.
     #[serde(default, skip_serializing_if = "Unreadable::is_none")]
     pub(crate) unreadable: Unreadable,
 }
@@ -151,18 +151,18 @@ pub(crate) struct Contents {
     pub(crate) size: u64,
 }
 
-/// What an action has come to. `done`, `leased` and `unsuitable` are recipients and add up to those selected.
+/// The result of an action. `done`, `leased` and `unsuitable` count recipients and add up to those selected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Acts {
-    /// Messages in which something was done.
+    /// Messages that were changed.
     pub(crate) messages: u64,
-    /// For whom it was done.
+    /// Recipients for which the action was done.
     pub(crate) done: u64,
-    /// Being delivered at that moment, and left alone for that.
+    /// Recipients that were left alone because they were just being delivered.
     pub(crate) leased: u64,
-    /// In a state that the action is not for.
+    /// Recipients whose state does not allow the action.
     pub(crate) unsuitable: u64,
-    /// Messages that cannot be read, so that nobody knows whether the selectors fit.
+    /// Messages that cannot be read, so that it is not known whether the selectors match.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) unreadable: u64,
 }
@@ -173,7 +173,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Acts {
-    /// Adds what a further part has come to.
+    /// Adds the result of a further part.
     pub(crate) fn add(&mut self, acted: &spool::Acted) {
         self.messages = self.messages.saturating_add(acted.messages.len() as u64);
         self.done = self.done.saturating_add(acted.done);
@@ -181,7 +181,7 @@ impl Acts {
         self.unsuitable = self.unsuitable.saturating_add(acted.unsuitable);
     }
 
-    /// Those that the selectors fitted.
+    /// The recipients that the selectors matched.
     pub(crate) fn selected(&self) -> u64 {
         self.done
             .saturating_add(self.leased)
@@ -189,21 +189,21 @@ impl Acts {
     }
 }
 
-/// What a reload has come to.
+/// The result of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reloaded {
     /// What the administrator should know although it is no error.
     pub(crate) warnings: Vec<String>,
-    /// Keys whose change takes effect at the next start only.
+    /// Keys whose change takes effect only at the next start.
     pub(crate) waiting: Vec<String>,
 }
 
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {
-    /// Whose it is to mend.
+    /// Who has to fix it.
     pub(crate) kind: RefusalKind,
-    /// For people; a line each fault.
+    /// For people; one line per fault.
     pub(crate) message: String,
 }
 
@@ -211,15 +211,15 @@ pub(crate) struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RefusalKind {
-    /// The client: this is no request.
+    /// The client: this is not a valid request.
     Request,
     /// Nobody: there is no such message.
     Unknown,
-    /// The administrator: configuration or policy is wrong.
+    /// The administrator: the configuration or the policy is wrong.
     Configuration,
-    /// The daemon has too much to do, or is about to end.
+    /// The daemon is too busy, or is shutting down.
     Busy,
-    /// The spool cannot do it.
+    /// The spool reports an error.
     Spool,
 }
 
@@ -240,7 +240,7 @@ impl Refusal {
         )
     }
 
-    /// Somebody else has the place of this client.
+    /// Another client has got this client's place.
     pub(crate) fn given_away() -> Self {
         Self::new(
             RefusalKind::Busy,
@@ -248,7 +248,7 @@ impl Refusal {
         )
     }
 
-    /// The daemon is about to end.
+    /// The daemon is shutting down.
     pub(crate) fn stopping() -> Self {
         Self::new(RefusalKind::Busy, "the daemon is stopping")
     }

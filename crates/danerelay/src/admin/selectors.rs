@@ -1,4 +1,4 @@
-//! Selectors: whom in the queue a command is about.
+//! Selectors: which messages and recipients in the queue a command applies to.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,36 +9,36 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use settings_file::Interval;
 use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
 
-/// What was selected by: each selector given must fit. Some look at messages, and then mean all of their recipients;
+/// The selectors given: all of them must match. Some look at messages, and then apply to all of their recipients;
 /// `recipient_domain` and `reason` look at each recipient.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Selectors {
-    /// All that is in the queue, in so many words.
+    /// Everything in the queue, requested explicitly.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) all: bool,
-    /// These messages; empty: any.
+    /// These messages; if empty, any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) id: Vec<QueueId>,
     /// Recipients at this domain or address literal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recipient_domain: Option<DomainPart>,
-    /// Messages with this reverse-path in upper or lower case: an address without angle brackets, or [`NULL_PATH`].
+    /// Messages with this reverse-path, ignoring case: an address without angle brackets, or [`NULL_PATH`].
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "sender")]
     pub(crate) sender: Option<String>,
     /// Messages accepted longer ago than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) older_than: Option<Interval>,
-    /// Recipients of whose last attempt this is told, in upper or lower case: in the codes, in what DANE found wrong, or in the
-    /// reason.
+    /// Recipients whose last attempt's result contains this text, ignoring case: in the codes, in what DANE found
+    /// wrong, or in the reason.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "reason")]
     pub(crate) reason: Option<String>,
 }
 
-/// The null reverse-path, which is that of reports (RFC 5321 §4.5.5).
+/// The null reverse-path, used by reports (RFC 5321 §4.5.5).
 pub(crate) const NULL_PATH: &str = "<>";
 
-/// A text that would mean more than somebody who has an empty variable in a script thinks of.
+/// A text that would match more than is meant by somebody with an empty variable in a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EmptyText {
     /// As a sender.
@@ -84,12 +84,12 @@ fn checked<'de, D: Deserializer<'de>>(
 }
 
 impl Selectors {
-    /// Whether none is given, not even `all`.
+    /// Whether no selector is given, not even `all`.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether messages are meant by their ids and by nothing else.
+    /// Whether messages are selected by their ids only.
     pub(crate) fn are_ids_alone(&self) -> bool {
         let ids = Self {
             id: self.id.clone(),
@@ -98,7 +98,7 @@ impl Selectors {
         !self.id.is_empty() && *self == ids
     }
 
-    /// The messages to look at: these, each once, or with `None` the whole queue.
+    /// The messages to look at: each of these once, or with `None` the whole queue.
     pub(crate) fn sources(&self) -> Vec<Option<QueueId>> {
         if self.id.is_empty() {
             return vec![None];
@@ -107,13 +107,13 @@ impl Selectors {
         ids.into_iter().map(Some).collect()
     }
 
-    /// Whether the message is one of those meant.
+    /// Whether the message is selected.
     pub(crate) fn fit(&self, message: &QueuedMessage, now: Timestamp) -> bool {
         self.fit_message(message, now)
             && (!self.look_at_recipients() || message.recipients.iter().any(|one| self.fit_recipient(one)))
     }
 
-    /// The recipients of the message that are meant; those that are final are out of anybody's hand.
+    /// The selected recipients of the message; those whose outcome is final can no longer be selected.
     pub(crate) fn select(&self, message: &QueuedMessage, now: Timestamp) -> Option<Selected> {
         if !self.fit_message(message, now) {
             return None;
@@ -189,13 +189,13 @@ fn is_final(state: RecipientState) -> bool {
     }
 }
 
-/// The reverse-path as a message has it.
+/// The reverse-path in the form in which messages have it.
 fn path(sender: &str) -> &str {
     if sender == NULL_PATH { "" } else { sender }
 }
 
-/// In upper or lower case alike. Local parts might differ in nothing else (RFC 5321 §2.4), but who looks for a sender
-/// does not mean to miss one.
+/// Compares without regard to case. Local parts could differ in case only (RFC 5321 §2.4), but a search for a sender
+/// should not miss any.
 fn is_same_path(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
@@ -213,7 +213,7 @@ fn is_older(message: &QueuedMessage, interval: Interval, now: Timestamp) -> bool
     SignedDuration::try_from(interval.0).is_ok_and(|interval| age > interval)
 }
 
-/// Whether the text is in what is told of the last attempt, or in one of the parts of which that is made.
+/// Whether the text occurs in the last attempt's result as shown, or in one of its parts.
 fn has_reason(recipient: &QueuedRecipient, text: &str) -> bool {
     let text = text.to_lowercase();
     let told = told(recipient);
@@ -223,8 +223,8 @@ fn has_reason(recipient: &QueuedRecipient, text: &str) -> bool {
         .any(|part| part.to_lowercase().contains(&text))
 }
 
-/// Why the last attempt ended, in one line: the codes, what DANE found wrong, and the reason. Where the reason is the server's
-/// reply, its codes stand in it already.
+/// The result of the last attempt on one line: the codes, what DANE found wrong, and the reason. If the reason is the
+/// server's reply, it already contains the codes.
 pub(crate) fn told(recipient: &QueuedRecipient) -> String {
     let code = recipient.reply_code.map(|code| code.to_string());
     let has_codes = match (&recipient.reason, &code) {
@@ -278,7 +278,7 @@ mod tests {
                     RecipientState::Deferred,
                     "No matching TLSA RRs",
                 ),
-                // One between them has been deleted.
+                // A recipient between them has been deleted.
                 recipient(3, "z@two.example", RecipientState::Held, "greylisted"),
                 recipient(
                     4,
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(found("expired"), [1]);
         assert_eq!(found("4.0.0"), [2]);
         assert_eq!(found("450"), [2]);
-        // What is printed of one is found as a whole.
+        // Everything printed about a recipient can be searched for as a whole.
         for (number, recipient) in queue.iter().enumerate() {
             assert_eq!(found(&told(recipient)), [number]);
         }

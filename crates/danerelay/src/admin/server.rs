@@ -1,4 +1,4 @@
-//! Who comes in, and what is done for each.
+//! Accepts clients, and serves each of them.
 
 use std::io;
 use std::sync::Arc;
@@ -25,20 +25,20 @@ use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Requ
 use super::{acting, explaining, looking};
 use crate::json;
 
-/// Clients that are served at once.
+/// The maximum number of clients served at once.
 const CONNECTIONS: usize = 32;
-/// How long a client may take to say what it wants.
+/// How long a client may take to send its request.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-/// After a connection could not be accepted, for want of file descriptors mostly.
+/// The pause after a connection could not be accepted, mostly because there were no file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Told once; the next command that is served is its end.
+/// Logged once; the next command that is served ends it.
 const FAILING: Pace = Pace {
     reminder: None,
     pause: Duration::ZERO,
 };
 
-/// Serves clients until `stop` turns true, and then until each has had what is under way for it.
+/// Serves clients until `stop` turns true, and then until each command in progress has ended.
 pub(crate) async fn serve<S: Manage>(
     door: Door,
     surroundings: Surroundings<S>,
@@ -53,7 +53,7 @@ pub(crate) async fn serve<S: Manage>(
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = door.accept() => accepted,
         };
-        // A panic in one of them has been logged where it happened.
+        // A panic in one of them has already been logged.
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok(stream) => {
@@ -81,7 +81,7 @@ fn complain<S>(office: &Office<S>, error: &io::Error) {
     office.log(&Event::Admin(Admin::NotAccepting(error.to_string())));
 }
 
-/// Tells a client that there are too many. What does not fit into the connection's buffer at once is not worth waiting.
+/// Tells a client that there are too many. If this does not fit into the connection's buffer at once, it is dropped.
 fn turn_away(stream: &UnixStream) {
     let refusal = Refusal::new(RefusalKind::Busy, "too many connections");
     if let Ok(mut line) = json::line(&Greeting::Error(refusal)) {
@@ -90,7 +90,7 @@ fn turn_away(stream: &UnixStream) {
     }
 }
 
-/// Serves one client in its place.
+/// Serves one client, which has this place.
 async fn attend<S: Manage>(
     (stream, place): (UnixStream, Arc<Place>),
     office: Arc<Office<S>>,
@@ -110,7 +110,7 @@ async fn attend<S: Manage>(
         asked = read(reader, &place) => asked,
         _ = stop.wait_for(|stop| *stop) => return,
     };
-    // Whoever does not hear the answer does not want it: each command has logged what it changed.
+    // A client that does not read the answer does not need it: each command has logged what it changed.
     let _ = match asked {
         Ok(request) => answer(request, &office, &peer.named().await, &mut answers, stop).await,
         Err(BrokenOff::Slow) => refuse(&mut answers, "no request came in time").await,
@@ -119,7 +119,7 @@ async fn attend<S: Manage>(
     };
 }
 
-/// The line that a client sends.
+/// Reads the line that a client sends.
 async fn read(stream: OwnedReadHalf, place: &Place) -> Result<Vec<u8>, BrokenOff> {
     let mut line = Vec::new();
     let mut stream = BufReader::new(stream.take(REQUEST_LIMIT));
@@ -168,7 +168,7 @@ async fn answer<S: Manage>(
     }
 }
 
-/// Does what leaves nothing half done when it is broken off.
+/// Runs work that can be interrupted without leaving anything half done.
 async fn until(
     mut stop: watch::Receiver<bool>,
     work: impl Future<Output = Result<(), BrokenOff>>,

@@ -1,4 +1,4 @@
-//! The way through the queue, a page at a time: between two pages nothing of the spool is held.
+//! Goes through the queue a page at a time: between two pages nothing of the spool is held.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use spool::{Inspect, QueuedMessage, SpoolError, Unreadable};
 
 use super::selectors::Selectors;
 
-/// A page has so many messages at most.
+/// The maximum number of messages in a page.
 const MESSAGES: usize = 500;
-/// Recipients after which a page is full, whatever the number of messages.
+/// The number of recipients after which a page is full, however few messages it has.
 const RECIPIENTS: usize = 5000;
-/// Messages looked at for one page: a selector that seldom fits is to notice now and then that nobody waits any more.
+/// The number of messages examined for one page: with a selector that seldom matches, it must be noticed now and then
+/// that the client has gone.
 const LOOKED_AT: usize = 20_000;
 
-/// Where somebody is in the queue.
+/// A position in the queue.
 pub(crate) struct Walk {
     sources: vec::IntoIter<Option<QueueId>>,
-    /// In the midst of the whole queue: the last message looked at.
+    /// When going through the whole queue: the last message examined.
     after: Option<QueueId>,
     by_id: bool,
     unreadable: Unreadable,
@@ -28,7 +29,7 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// At the beginning of the messages at which the selectors look.
+    /// At the beginning of the messages that the selectors look at.
     pub(crate) fn new(selectors: &Selectors) -> Self {
         Self {
             sources: selectors.sources().into_iter(),
@@ -39,22 +40,22 @@ impl Walk {
         }
     }
 
-    /// What was passed over so far because it cannot be read, whether the selectors would have fitted or not.
+    /// Messages skipped so far because they cannot be read, whether the selectors would have matched or not.
     pub(crate) fn unreadable(&self) -> &Unreadable {
         &self.unreadable
     }
 
-    /// Those of it that were asked for by their ids.
+    /// Those of the skipped messages that were requested by their ids.
     pub(crate) fn damaged(&self) -> &[QueueId] {
         &self.damaged
     }
 
-    /// Whether it goes to single messages, which is quick.
+    /// Whether it visits single messages, which is quick.
     pub(crate) fn is_by_id(&self) -> bool {
         self.by_id
     }
 
-    /// What `pick` takes of the next messages, perhaps nothing; `None` at the end.
+    /// What `pick` selects from the next messages, perhaps nothing; `None` at the end.
     pub(crate) async fn next<S: Inspect, T: Send + 'static>(
         &mut self,
         spool: &S,

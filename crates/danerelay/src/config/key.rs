@@ -1,9 +1,9 @@
-//! What each key of `danerelay.toml` declares, once: its type and default, where the default comes from, what more than
-//! its type it demands, when a change takes effect, whether this version has its function, and its comment in the
+//! What each key of `danerelay.toml` declares, in one place: its type and default, where the default comes from, what
+//! else its value must satisfy, when a change takes effect, whether this version supports it, and its comment in the
 //! template.
 //!
-//! A section of the file is a struct that [`section!`] makes of such a table. Reading and checking, the template, what
-//! `config show` prints, what a reload says, and the table in `docs/configuration.md` all come from it.
+//! A section of the file is a struct that [`section!`] makes from such a table. Reading and checking, the template, the
+//! output of `config show` and of a reload, and the table in `docs/configuration.md` are all based on it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,18 +17,18 @@ pub(crate) struct Key {
     pub(crate) comment: &'static [&'static str],
     /// Where the default comes from.
     pub(crate) origin: &'static str,
-    /// What holds for it beside its type.
+    /// Its rules besides its type.
     pub(crate) rule: Rule,
 }
 
-/// What holds for a key beside its type.
+/// The rules for a key besides its type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     /// When a change takes effect.
     pub(crate) change: Change,
-    /// What its value must be.
+    /// What the value must satisfy.
     pub(crate) demand: Demand,
-    /// What this version makes of it.
+    /// Whether this version supports it.
     pub(crate) function: Function,
 }
 
@@ -41,25 +41,25 @@ pub(crate) enum Change {
     Restart,
 }
 
-/// What a value must be, beside of its type.
+/// What a value must satisfy besides its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Demand {
-    /// Nothing more.
+    /// No further requirement.
     Anything,
     /// More than zero, and if it is a list, not empty: otherwise all mail would stop.
     NotZero,
-    /// Not empty, in these words.
+    /// Not empty; the text says what is expected.
     Given(&'static str),
 }
 
-/// Whether this version does what a key asks for.
+/// Whether this version supports what a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     /// It does.
     Available,
-    /// It does not, and that is no worse than the key's absence: a warning.
+    /// It does not, and that is no worse than leaving the key out: a warning.
     Later,
-    /// It does not, and to ignore the key would do harm, in these words: an error.
+    /// It does not, and ignoring the key would do harm, which the text describes: an error.
     Needed(&'static str),
 }
 
@@ -110,10 +110,10 @@ impl Rule {
     }
 }
 
-/// How much a value is.
+/// Whether a value is empty or zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Amount {
-    /// A list, text or path with nothing in it.
+    /// An empty list, text or path.
     Empty,
     /// Zero, off, or a list with a zero in it.
     Zero,
@@ -121,18 +121,18 @@ pub(crate) enum Amount {
     Some,
 }
 
-/// A type that values have.
+/// A type of values.
 pub(crate) trait Value: serde::Serialize {
-    /// How much it is.
+    /// Whether it is empty or zero.
     fn amount(&self) -> Amount;
 
-    /// Reads relative paths in it as beginning at this directory.
+    /// Resolves relative paths in it against this directory.
     fn make_absolute(&mut self, _: &Path) {}
 }
 
 /// A value, whatever its type.
 pub(crate) trait Setting {
-    /// As the file has it.
+    /// The value as it is written in the file.
     fn written(&self) -> toml::Value;
     /// See [`Value::amount`].
     fn amount(&self) -> Amount;
@@ -142,7 +142,7 @@ pub(crate) trait Setting {
 
 impl<T: Value> Setting for T {
     fn written(&self) -> toml::Value {
-        // Values are made of tables, texts, numbers and arrays only, all of which TOML has.
+        // Values consist only of tables, texts, numbers and arrays, all of which TOML has.
         toml::Value::try_from(self).unwrap_or_else(|_| toml::Value::String(String::new()))
     }
 
@@ -155,7 +155,7 @@ impl<T: Value> Setting for T {
     }
 }
 
-/// A section of the file; the whole of it is one, too.
+/// A section of the file; the whole file is one, too.
 pub(crate) trait Section {
     /// Its dotted name; empty for the whole file.
     fn place(&self) -> &'static str;
@@ -167,7 +167,7 @@ pub(crate) trait Section {
     fn own_mut(&mut self) -> Vec<&mut dyn Setting>;
     /// The sections below it.
     fn below(&self) -> Vec<&dyn Section>;
-    /// The same.
+    /// The same, mutable.
     fn below_mut(&mut self) -> Vec<&mut dyn Section>;
 }
 
@@ -285,7 +285,7 @@ pub(crate) fn rows(section: &dyn Section) -> Vec<Row<'_>> {
     own.chain(section.below().into_iter().flat_map(rows)).collect()
 }
 
-/// Reads every relative path in a section as beginning at this directory.
+/// Resolves all relative paths in a section against this directory.
 pub(crate) fn make_absolute(section: &mut dyn Section, directory: &Path) {
     for setting in section.own_mut() {
         setting.make_absolute(directory);
@@ -295,8 +295,8 @@ pub(crate) fn make_absolute(section: &mut dyn Section, directory: &Path) {
     }
 }
 
-/// The dotted keys whose values differ and whose change waits for the next start. What this version does not have is not
-/// worth waiting for.
+/// The dotted keys whose values differ and whose change takes effect at the next start. Keys that this version does not
+/// support are left out.
 pub(crate) fn waiting(before: &dyn Section, after: &dyn Section) -> Vec<String> {
     let before: HashMap<String, toml::Value> = rows(before)
         .into_iter()

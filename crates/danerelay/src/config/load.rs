@@ -1,4 +1,4 @@
-//! From a file to settings that hold together.
+//! From a file to settings that are consistent.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::schema::Config;
 use super::{key, remarks, review, validate};
 use crate::access::{self, Use};
 
-/// Where the configuration is looked for when none is named.
+/// Where the configuration is looked for if no file is named.
 pub(crate) const DEFAULT_PATH: &str = "/etc/danerelay/danerelay.toml";
 
-/// Why there is no configuration. Always the administrator's to mend.
+/// Why the configuration cannot be loaded. The administrator always has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// A file that was named, or that exists, cannot be read.
@@ -24,7 +24,7 @@ pub(crate) enum ConfigError {
         /// What the system says.
         cause: io::Error,
     },
-    /// The file is wrong in these places; never empty.
+    /// The file has these faults; never empty.
     #[error("{}", lines(.0))]
     Faults(Vec<FileError>),
 }

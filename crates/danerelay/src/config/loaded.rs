@@ -6,18 +6,18 @@ use settings_file::{Document, FileError};
 
 use super::schema::Config;
 
-/// A configuration with the text that it was read from.
+/// A configuration and the text from which it was read.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     /// The settings, with absolute paths.
     pub(crate) config: Config,
-    /// What the administrator should know although it is no error.
+    /// What the administrator should know although it is not an error.
     pub(crate) warnings: Vec<FileError>,
-    /// The file, or where it would have been.
+    /// The path of the file, whether it exists or not.
     pub(crate) path: PathBuf,
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub(crate) found: bool,
-    /// The text of the file; empty where there is none.
+    /// The text of the file; empty if it does not exist.
     pub(crate) text: String,
 }
 
@@ -27,7 +27,7 @@ impl Loaded {
         self.document().has(dotted)
     }
 
-    /// A remark on a dotted key, with its place where the file has it.
+    /// A remark about a dotted key, with its place if the file has the key.
     pub(crate) fn remark(&self, dotted: &str, message: &str) -> String {
         let document = self.document();
         if document.has(dotted) {
@@ -37,7 +37,7 @@ impl Loaded {
         }
     }
 
-    /// Where each key stands.
+    /// Where each key is.
     pub(super) fn document(&self) -> Document<'_> {
         Document::new(&self.path, &self.text)
     }

@@ -1,14 +1,14 @@
-//! `danerelay.toml`: from the text to settings that hold together.
+//! `danerelay.toml`: from the text to settings that are consistent.
 //!
 //! 1. [`schema`], [`incoming`], [`outgoing`] and [`log`] are the table of all keys, section by section. What a key
-//!    declares there ([`key`]) is said nowhere else: its type and default, what it demands, when a change takes effect,
-//!    whether this version has its function, its comment. [`values`] and [`units`] are the types.
-//! 2. [`load`] reads the file and makes every path absolute. [`review`] holds each value against what its key declares;
-//!    [`validate`] looks at what one key alone cannot show, [`remarks`] at what works, but hardly as meant; [`networks`]
-//!    knows where strangers are.
+//!    declares there ([`key`]) is defined nowhere else: its type and default, what its value must satisfy, when a
+//!    change takes effect, whether this version supports it, its comment. [`values`] and [`units`] are the types.
+//! 2. [`load`] reads the file and makes every path absolute. [`review`] checks each value against what its key
+//!    declares; [`validate`] checks what concerns more than one key, [`remarks`] finds what works but is hardly meant;
+//!    [`networks`] knows which networks have strangers in them.
 //! 3. [`template`] writes the commented file, and the settings in force, each with its origin.
 //!
-//! Nothing here opens a socket or asks the DNS.
+//! Nothing here opens a socket or makes a DNS look-up.
 
 mod incoming;
 mod key;

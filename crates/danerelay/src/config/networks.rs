@@ -1,4 +1,4 @@
-//! Which networks are so large that strangers are in them.
+//! Which networks are so large that they include strangers.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::units::Network;
 
-/// IPv4 networks from which no stranger comes: of the machine or the site itself (RFC 1918, RFC 6598, loopback,
-/// link-local), and what is no host's address (RFC 6890, RFC 5771).
+/// IPv4 networks that no stranger can connect from: those of the machine or the site itself (RFC 1918, RFC 6598,
+/// loopback, link-local), and addresses that no host has (RFC 6890, RFC 5771).
 const NOBODY_V4: [Ipv4Net; 8] = [
     Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8),
     Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -18,14 +18,14 @@ const NOBODY_V4: [Ipv4Net; 8] = [
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
     Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
-/// All that is routed on the IPv6 internet (RFC 4291 §2.4).
+/// All addresses routed on the IPv6 internet (RFC 4291 §2.4).
 const PUBLIC_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// A public network with a shorter prefix is larger than almost any site.
 const WIDE_V4: u8 = 16;
 const WIDE_V6: u8 = 32;
 
-/// The protocol every host of which is in one of the networks, if there is such a one.
+/// The IP version of which every host is in one of the networks, if there is one.
 pub(super) fn everybody(networks: &[Network]) -> Option<&'static str> {
     let mut four: Vec<Ipv4Net> = NOBODY_V4.to_vec();
     let mut six: Vec<Ipv6Net> = Vec::new();
@@ -80,7 +80,7 @@ mod tests {
             &["128.0.0.0/1", "64.0.0.0/2", "0.0.0.0/3", "32.0.0.0/3"],
             &["::ffff:0:0/96"],
             &["::ffff:0.0.0.0/97", "128.0.0.0/1"],
-            // All but what is nobody's or the site's own.
+            // All except special-purpose addresses and those of the site itself.
             &["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
         ] {
             assert_eq!(everybody(&networks(list)), Some("IPv4"), "{list:?}");

@@ -1,14 +1,15 @@
-//! What works, but hardly as meant.
+//! Finds settings that work but are hardly meant.
 
 use settings_file::{Document, FileError};
 
 use super::networks;
 use super::schema::{Config, DnsMode};
 
-/// The longest path of a socket, in octets: 107 (`unix(7)`), less what it is called before it is ready.
+/// The maximum length of a socket's path, in octets: 107 (`unix(7)`), minus what is added to its name until it is
+/// ready.
 const SOCKET_PATH: usize = 103;
 
-/// What the administrator should look at again.
+/// What the administrator should check again.
 pub(super) fn remarks(document: &Document<'_>, config: &Config) -> Vec<FileError> {
     let mut remarks = Vec::new();
     let mut remark = |key: &str, message: String| remarks.push(document.remark_at(key, message));
@@ -69,17 +70,17 @@ pub(super) fn remarks(document: &Document<'_>, config: &Config) -> Vec<FileError
     remarks
 }
 
-/// What is wrong with a name to greet other servers with. Many of them refuse such names (RFC 5321 §2.3.5 asks for a
+/// What is wrong with a name to be used in EHLO. Many servers refuse such names (RFC 5321 §2.3.5 asks for a
 /// fully-qualified one).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Hello {
     /// An address.
     #[error("an address: other servers want a name that resolves to it")]
     Address,
-    /// `localhost`, in any domain.
+    /// `localhost`, alone or within a domain.
     #[error("the name of every machine: other servers want one that resolves to this machine alone")]
     Localhost,
-    /// One label.
+    /// A single label.
     #[error(
         "a name without a domain: other servers want a full one, like \"mail.example.nl\", that resolves to this machine"
     )]

@@ -1,7 +1,8 @@
-//! What a key declares beside its type, held against its value: what it demands, and whether this version has its function.
+//! Checks values against what their keys declare besides the type: what the value must satisfy, and whether this
+//! version supports the key.
 //!
-//! A key whose function does not exist yet is accepted with a warning, so that one file serves several versions, unless
-//! leaving out what it asks for would lower security or lose data: then it is an error.
+//! A key that is not supported yet is accepted with a warning, so that one file serves several versions, unless
+//! ignoring it would lower security or lose data: then it is an error.
 
 use settings_file::{Document, FileError};
 
@@ -10,14 +11,14 @@ use super::schema::{Config, Store};
 
 const NOT_AVAILABLE: &str = "not available in this version";
 
-/// What is found.
+/// The findings.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) errors: Vec<FileError>,
     pub(super) warnings: Vec<FileError>,
 }
 
-/// Looks at every key by itself.
+/// Checks every key by itself.
 pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
     let mut findings = Findings::default();
     for row in config.rows() {
@@ -48,7 +49,7 @@ pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
     findings
 }
 
-/// What should stand there instead, if the key demands something else.
+/// What the value should be, if it does not satisfy its key.
 fn demanded(row: &Row<'_>) -> Option<&'static str> {
     match (row.key.rule.demand, row.value.amount()) {
         (Demand::Anything, _) | (_, Amount::Some) | (Demand::Given(_), Amount::Zero) => None,

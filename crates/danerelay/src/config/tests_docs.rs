@@ -1,5 +1,5 @@
-//! What is written from the table of keys: the template, and the table in `docs/configuration.md`. After a change that is
-//! meant, `UPDATE_GOLDEN=1 cargo test -p danerelay config` writes both anew.
+//! What is generated from the table of keys: the template, and the table in `docs/configuration.md`. After an intended
+//! change, `UPDATE_GOLDEN=1 cargo test -p danerelay config` writes both again.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -81,7 +81,7 @@ fn takes_effect(row: &Row<'_>) -> &'static str {
     }
 }
 
-/// What the reader says where there is no value.
+/// What the reader says if there is no value.
 fn allowed(row: &Row<'_>) -> String {
     let text = match row.place {
         "" => format!("{} =\n", row.key.name),

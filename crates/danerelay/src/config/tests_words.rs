@@ -1,4 +1,5 @@
-//! Every key is given what it cannot take: each complaint names place, key, value and what is allowed, in plain words.
+//! Gives each key values that it cannot accept: each error must name place, key, value and what is allowed, in plain
+//! words.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -9,7 +10,7 @@ use settings_file::FileError;
 use super::load::parse;
 use super::*;
 
-/// Values of every kind that TOML has, and some that are no TOML at all. No key takes them all.
+/// Values of every kind that TOML has, and some that are not TOML at all. No key accepts all of them.
 const VALUES: [&str; 14] = [
     "true",
     "-5",
@@ -27,7 +28,7 @@ const VALUES: [&str; 14] = [
     "{ wrong = 1 }",
 ];
 
-/// What belongs to the program's insides, and has no place in front of an administrator.
+/// Implementation details that an administrator must never see.
 const INSIDES: [&str; 31] = [
     "invalid type",
     "invalid value",

@@ -1,7 +1,7 @@
-//! Values of the configuration that have a form of their own: networks, name servers, domains, mailboxes.
+//! Configuration values that have a form of their own: networks, name servers, domains, mailboxes.
 //!
-//! Each is parsed when the file is read, so that an error names the line, and is written back in the form in which an
-//! administrator would have written it.
+//! Each is parsed when the file is read, so that an error names the line, and is written back as an administrator would
+//! have written it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -25,9 +25,9 @@ pub(crate) struct ClientKey(pub(crate) KeyDigest);
 /// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1:8853"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Server {
-    /// In clear, on port 53 unless another is given.
+    /// In plain text, on port 53 unless another one is given.
     Plain(SocketAddr),
-    /// Over TLS, on port 853 unless another is given (RFC 7858 §3.1).
+    /// Over TLS, on port 853 unless another one is given (RFC 7858 §3.1).
     Tls {
         /// The name in its certificate.
         name: DnsName<'static>,
@@ -36,7 +36,7 @@ pub(crate) enum Server {
     },
 }
 
-/// A text that is none of what is allowed here.
+/// A text that has none of the allowed forms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} cannot be read; allowed: {allowed}")]
 pub(crate) struct UnitError {
@@ -53,18 +53,18 @@ impl UnitError {
     }
 }
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NetworkError {
-    /// It has another form.
+    /// It does not have the right form.
     #[error("neither ADDRESS nor ADDRESS/BITS")]
     Form,
-    /// An address within the network that is meant, or the address alone.
+    /// Host bits are set: either the network is meant, or the single address.
     #[error("bits are set behind the prefix: write \"{}\" for the network, or \"{}\" for the address", .0.trunc(), .0.addr())]
     HostBits(IpNet),
 }
 
-/// IPv4 addresses written as IPv6 ones, `::ffff:192.0.2.0/120`, are those of IPv4 clients: nobody else has them.
+/// IPv4 addresses in IPv6 form, `::ffff:192.0.2.0/120`, mean IPv4 clients: nobody else has such addresses.
 fn canonical(network: IpNet) -> IpNet {
     const MAPPED: u8 = 96;
     match (network.addr().to_canonical(), network) {

@@ -1,4 +1,4 @@
-//! What one key by itself cannot show: that keys and the members of lists agree.
+//! Checks what concerns more than one key: that keys, and the items of lists, are consistent.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::networks;
 use super::schema::{Config, DnsMode};
 use super::units::Server;
 
-/// What makes the file unusable.
+/// Faults that make the file unusable.
 pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError> {
     let mut faults = Vec::new();
     if let Some(protocol) = networks::everybody(&config.access.networks) {
@@ -36,7 +36,7 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
     faults
 }
 
-/// What does not fit together in [listen] and [access].
+/// What is inconsistent in [listen] and [access].
 fn clients(document: &Document<'_>, config: &Config) -> Vec<FileError> {
     let (listen, access) = (&config.listen, &config.access);
     let mut faults = Vec::new();
@@ -103,7 +103,8 @@ fn is_set(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }
 
-/// IPv4 addresses of this machine that are written as IPv6 addresses (RFC 4291 §2.5.5.2), each with its key and its own form.
+/// IPv4 addresses of this machine that are written as IPv6 addresses (RFC 4291 §2.5.5.2), each with its key and its
+/// IPv4 form.
 fn in_ipv6_form(config: &Config) -> Vec<(&'static str, String, String)> {
     let lists = [
         ("listen.smtp", &config.listen.smtp),
@@ -134,7 +135,7 @@ fn mapped(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// A server named for trust-ad whose answers cross a network (RFC 4035 §4.9.3 asks for a secure channel).
+/// A trust-ad server whose answers cross a network (RFC 4035 §4.9.3 asks for a secure channel).
 fn trusted_from_afar(config: &Config) -> Option<&Server> {
     match config.dns.mode {
         DnsMode::Auto | DnsMode::Validate => None,
@@ -145,7 +146,7 @@ fn trusted_from_afar(config: &Config) -> Option<&Server> {
     }
 }
 
-/// Two addresses of which one is the other, or all of its family.
+/// Two addresses that are the same, or of which one includes the other because it means all addresses of its family.
 fn same_socket(addresses: &[SocketAddr]) -> Option<(SocketAddr, SocketAddr)> {
     let clash = |one: &SocketAddr, other: &SocketAddr| {
         let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();

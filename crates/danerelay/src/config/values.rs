@@ -1,4 +1,4 @@
-//! The types of the values: how much they are, and which of them are paths.
+//! The types of the values: whether a value is empty or zero, and which types are paths.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use super::units::{ClientKey, Network, Server};
 /// A TCP port that can be connected to.
 pub(crate) type Port = NonZeroU16;
 
-/// A value that an empty text leaves out.
+/// An optional value: an empty string means none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Optional<T>(pub(crate) Option<T>);
 
@@ -74,7 +74,7 @@ impl Value for String {
     }
 }
 
-/// An empty path names nothing.
+/// An empty path means none.
 impl Value for PathBuf {
     fn amount(&self) -> Amount {
         if self.as_os_str().is_empty() {
@@ -110,7 +110,7 @@ macro_rules! quantities {
 
 quantities!(u32, u64, Interval, Size);
 
-/// What is never nothing.
+/// Types that are never empty or zero.
 macro_rules! something {
     ($($type:ty),*) => {
         $(impl $crate::config::key::Value for $type {
