@@ -1,4 +1,4 @@
-//! The command line: what can be said, and what each exit status means.
+//! The command line: its commands and options, and the meaning of each exit status.
 //!
 //! Its help texts are the source of the manual pages.
 
@@ -123,7 +123,7 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 
-    /// What belongs to the program's insides, and has no place in front of a user.
+    /// Implementation details that a user must never see.
     const INSIDES: [&str; 9] = [
         "invalid digit",
         "too large to fit",
@@ -136,7 +136,7 @@ mod tests {
         "ParseIntError",
     ];
 
-    /// Every option and argument that takes a value, with the words that lead to its command.
+    /// Every option and argument that has a value, with the words that lead to its command.
     fn collect(command: &clap::Command, words: &[String], found: &mut Vec<(Vec<String>, clap::Arg)>) {
         for argument in command
             .get_arguments()

@@ -6,7 +6,7 @@ use spool::SpoolError;
 
 use crate::access::is_lasting;
 
-/// The end of a command that came to one.
+/// The result of a command that has finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Done, or what was checked is good.
@@ -30,7 +30,7 @@ impl From<Verdict> for ExitCode {
     }
 }
 
-/// Damage and failing disks are findings; the rest is the administrator's to set right.
+/// Damage and failing disks are findings; the rest is for the administrator to fix.
 pub(crate) fn of_spool(error: &SpoolError) -> Verdict {
     match error {
         SpoolError::Io(error) if is_lasting(error) => Verdict::Unusable,

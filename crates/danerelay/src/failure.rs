@@ -1,4 +1,4 @@
-//! Why a command came to no end, by culprit, and the exit status that follows.
+//! Why a command failed, by who has to fix it, and the resulting exit status.
 
 use std::fs;
 use std::io;
@@ -22,39 +22,39 @@ use crate::wiring::policy::PolicyFileError;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The administrator's: the configuration file.
+    /// For the administrator: the configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The administrator's: the policy file.
+    /// For the administrator: the policy file.
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
-    /// What the settings name cannot be built.
+    /// Something that the settings ask for cannot be set up.
     #[error(transparent)]
     Wiring(#[from] WiringError),
     /// The daemon cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The user's: a question that the DNS cannot be asked.
+    /// For the user: a question that cannot be asked in the DNS.
     #[error(transparent)]
     Question(#[from] QuestionError),
-    /// The user's: certificates, records or names.
+    /// For the user: certificates, records or names.
     #[error(transparent)]
     Input(#[from] InputError),
     /// The queue cannot be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// The spool cannot be opened to look at it.
+    /// The spool cannot be opened for reading.
     #[error("the spool {}: {}", path.display(), unopened(path, cause))]
     Unopened {
         /// Its directory.
         path: PathBuf,
-        /// What it says.
+        /// The spool's error.
         cause: SpoolError,
     },
-    /// The demonstration came to no end.
+    /// The demonstration failed.
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// The daemon did not do it.
+    /// The daemon did not do what was asked.
     #[error(transparent)]
     Admin(#[from] AdminError),
     /// The users could not be read or changed.
@@ -63,18 +63,18 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
-    /// A file that was named for output cannot be written.
+    /// An output file that was named cannot be written.
     #[error("{}: {}", path.display(), access::explain(path, Use::Write, cause))]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
 impl Failure {
-    /// What the exit status says of it.
+    /// The exit status for it.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::Output(_) | Self::File { .. } => Verdict::Bad,
@@ -96,7 +96,7 @@ impl Failure {
     }
 }
 
-/// What stands in the way of looking.
+/// What prevents reading the spool.
 fn unopened(path: &Path, cause: &SpoolError) -> String {
     match cause {
         SpoolError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {

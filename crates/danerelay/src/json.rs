@@ -1,4 +1,5 @@
-//! JSON as `serde_json` writes it, but that whatever a reader's terminal would obey, or nobody would see, is escaped.
+//! JSON as `serde_json` writes it, except that characters that a terminal would interpret, or that are invisible, are
+//! escaped.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ pub(crate) fn line(value: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(octets).map_err(|error| serde_json::Error::io(io::Error::other(error)))
 }
 
-/// The compact form; what `serde_json` does not escape by itself and we do is.
+/// The compact format, which also escapes what `serde_json` by itself does not.
 struct Plain;
 
 impl Formatter for Plain {

@@ -1,4 +1,4 @@
-//! One look-up for people and for programs: how it ended, what was found, and why there is no answer where there is none.
+//! One look-up for people and for programs: its status, what was found, and if there is no answer, why.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(crate) enum LookupStatus {
 }
 
 impl LookupStatus {
-    /// The word of the table and of JSON.
+    /// The word used in the table and in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Secure => "secure",
@@ -29,7 +29,7 @@ impl LookupStatus {
         }
     }
 
-    /// Whether nothing can be said of what was asked about: it could not be looked up or not be decided.
+    /// Whether nothing is known about the name: the look-up failed, or its security could not be determined.
     pub(crate) fn is_undecided(self) -> bool {
         match self {
             Self::Secure | Self::Insecure | Self::Bogus => false,
@@ -61,7 +61,7 @@ impl From<&LookupFailure> for LookupStatus {
     }
 }
 
-/// What there is at the name.
+/// What exists at the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Found {
@@ -71,7 +71,7 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// The word of the table and of JSON.
+    /// The word used in the table and in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Records => "records",
@@ -81,11 +81,11 @@ impl Found {
     }
 }
 
-/// What a look-up came to.
+/// The result of a look-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LookupReport {
     pub(crate) status: LookupStatus,
-    /// Nothing where the look-up failed.
+    /// `None` if the look-up failed.
     pub(crate) answer: Option<Found>,
     pub(crate) records: Vec<String>,
     pub(crate) aliases: Vec<AliasHop>,
@@ -93,9 +93,9 @@ pub(crate) struct LookupReport {
     pub(crate) ttl: Option<u32>,
     /// `bogus`, `indeterminate`, `servfail`, `rcode NAME`, `timeout`, `malformed` or `alias loop`.
     pub(crate) cause: Option<String>,
-    /// What failed, where, in plain words.
+    /// What failed and where, in plain words.
     pub(crate) reason: Option<String>,
-    /// What the server that refused said about it (RFC 8914).
+    /// What the refusing server said about it (RFC 8914).
     pub(crate) extended_error: Option<String>,
 }
 
@@ -124,7 +124,7 @@ impl fmt::Display for AliasHop {
 }
 
 impl LookupReport {
-    /// `words` writes a record.
+    /// `words` formats a record.
     pub(crate) fn new<T>(lookup: &Lookup<T>, words: impl Fn(&T) -> String) -> Self {
         match lookup {
             Ok(answer) => Self::of_answer(answer, words),

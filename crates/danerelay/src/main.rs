@@ -1,18 +1,19 @@
-//! danerelay: an SMTP relay that delivers under DANE.
+//! danerelay: an SMTP relay that delivers mail with DANE.
 //!
-//! This crate is the shell around the others: it knows all of them, and none of them knows it. A tour:
+//! This crate is the shell around the others: it knows all of them, and none of them knows it. An overview:
 //!
 //! * [`cli`]: the command line and its help; [`commands`]: what the commands do; [`exit`]: the exit status.
 //! * [`config`] reads `danerelay.toml`.
-//! * [`serve`]: the daemon: opens what is needed, puts it together, and keeps it running until it is told to end.
-//! * [`wiring`]: what the settings name, built from them for the daemon and the commands alike.
-//! * [`admin`]: the daemon's door for commands.
+//! * [`serve`]: the daemon: opens what it needs, connects the parts, and runs until it is told to stop.
+//! * [`wiring`]: sets up what the settings ask for, for the daemon and the commands alike.
+//! * [`admin`]: the daemon's socket for commands.
 //! * [`logging`]: the one log that everything writes to.
-//! * [`json`]: JSON that any reader can be shown.
-//! * [`explain`]: what the relay would do for a destination, asked on the command line or through the door;
+//! * [`json`]: JSON that is safe to show on any terminal.
+//! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
-//! * [`demo`]: the relay in a world of its own.
-//! * [`access`]: whose files are in the way; [`accounts`]: the names of users and groups; [`surroundings`]: where the configuration and the machine do not fit.
+//! * [`demo`]: the relay in a private world of its own.
+//! * [`access`]: which files' owners and modes are in the way; [`accounts`]: the names of users and groups;
+//!   [`surroundings`]: where the configuration does not fit the machine.
 //! * [`failure`]: why a command failed, and the exit status for it.
 
 mod access;
@@ -44,16 +45,16 @@ use cli::{Cli, Command};
 use exit::Verdict;
 use failure::Failure;
 
-/// How long the daemon waits for standard error to take its last words.
+/// How long the daemon waits for standard error to accept its last message.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A daemon ends, whether or not somebody reads what it says last.
+    // A daemon must end, whether or not anybody reads its last message.
     let patience = matches!(cli.command, Command::Serve).then_some(LAST_WORDS);
     let verdict = run(&cli).unwrap_or_else(|failure| {
         let words = failure.to_string();
-        // Where standard error is closed, the exit status still tells.
+        // If standard error is closed, there is still the exit status.
         logging::say(&format!("danerelay: {}\n", PrintableLines(&words)), patience);
         failure.verdict()
     });

@@ -1,7 +1,7 @@
-//! Before anything is opened: whether the spool can be used, and whether its owner still could after us.
+//! Checks, before anything is opened, whether the spool can be used, and whether its owner could still use it after us.
 //!
-//! Postfix and Unbound begin as root and become another user. This daemon never is root under systemd; by hand it easily
-//! is, and each file that root makes is one that the service cannot open at its next start.
+//! Postfix and Unbound start as root and switch to another user. Under systemd this daemon is never root; when started
+//! by hand it easily is, and each file created by root is one that the service cannot open at its next start.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,19 +12,19 @@ use rustix::process::geteuid;
 use crate::access::{self, Denied, Use};
 use crate::accounts;
 
-/// The user that the unit runs as.
+/// The user as which the unit runs.
 const SERVICE: &str = "danerelay";
 
-/// Why nothing is opened: the administrator's to mend.
+/// Why nothing is opened: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OwnershipError {
     /// Owners and modes are in the way.
     #[error("{0}")]
     Denied(Box<Denied>),
-    /// There is something else in its place.
+    /// There is something else in place of the directory.
     #[error("it is no directory")]
     NoDirectory,
-    /// It is another user's, and we are root.
+    /// It belongs to another user, and we are root.
     #[error(
         "it belongs to {owner}, who could not open what root makes in it; run this as that user: `systemctl start \
          danerelay`, or `sudo -u {user} danerelay serve`"
@@ -35,7 +35,7 @@ pub(crate) enum OwnershipError {
         /// The user, for a command.
         user: String,
     },
-    /// It is not there, and we are root.
+    /// It does not exist, and we are root.
     #[error(
         "it does not exist, and the user {SERVICE} could not open what root makes there; make it first: `install -d -o \
          {SERVICE} -g {SERVICE} -m 0750 {}`",
@@ -44,7 +44,7 @@ pub(crate) enum OwnershipError {
     Unmade(PathBuf),
 }
 
-/// Looks at the spool without changing anything.
+/// Checks the spool without changing anything.
 pub(crate) fn examine(spool: &Path) -> Result<(), OwnershipError> {
     let found = fs::metadata(spool).ok();
     match &found {
@@ -63,7 +63,7 @@ pub(crate) fn examine(spool: &Path) -> Result<(), OwnershipError> {
     denied_within(spool).map_or(Ok(()), |denied| Err(OwnershipError::Denied(Box::new(denied))))
 }
 
-/// Whether users other than root can come there.
+/// Whether users other than root can reach the path.
 fn is_reachable(path: &Path) -> bool {
     const OTHERS_ENTER: u32 = 0o001;
     let above = path
@@ -75,10 +75,10 @@ fn is_reachable(path: &Path) -> bool {
         .all(|found| found.permissions().mode() & OTHERS_ENTER != 0)
 }
 
-/// What in the spool its user cannot use: the directory itself, its files, and the directories in it and in those.
-/// Messages are not looked at; there may be many.
+/// What its user cannot use in the spool: the directory itself, its files, and the directories in it and in those.
+/// Messages are not checked; there may be many.
 fn denied_within(spool: &Path) -> Option<Denied> {
-    /// The spool, and two floors of directories.
+    /// The spool, and two levels of directories.
     const FLOORS: usize = 3;
     let mut floor = vec![spool.to_owned()];
     for depth in 0..FLOORS {
@@ -99,7 +99,7 @@ fn denied_within(spool: &Path) -> Option<Denied> {
     None
 }
 
-/// What an administrator should know who runs this as root.
+/// A warning for an administrator who runs this as root.
 pub(crate) fn root() -> Option<&'static str> {
     let warning = "this runs as root, which nothing here needs: run it as a user of its own (User= in the unit; systemd-sysusers \
                    makes danerelay), with CAP_NET_BIND_SERVICE for ports below 1024";

@@ -1,4 +1,4 @@
-//! What the machine says to a configuration: where the two do not fit, although the file is sound.
+//! Where a configuration does not fit the machine, although the file itself is valid.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -16,10 +16,10 @@ use crate::config::{Config, Loaded, LogTarget};
 use crate::ownership::{self, OwnershipError};
 use crate::wiring::settings;
 
-/// Sockets and files that the daemon has open besides its connections.
+/// Sockets and files that the daemon has open in addition to its connections.
 const OTHER_DESCRIPTORS: u64 = 300;
 
-/// Everything that does not fit, before the daemon is started.
+/// Everything that does not fit, checked without starting the daemon.
 pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
     let config = &loaded.config;
     let mut remarks = Vec::new();
@@ -71,8 +71,8 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
     remarks
 }
 
-/// Why `serve` would not begin with this spool, or that there is none yet where one is named. Root, who only looks, is not told
-/// that it is another user's: so it should be.
+/// Why `serve` would not start with this spool, or that a spool that was named does not exist yet. Root, who only
+/// checks, is not warned that it belongs to another user: it should.
 fn spool(loaded: &Loaded) -> Option<String> {
     let path = &loaded.config.spool.path;
     let shown = path.display();
@@ -89,7 +89,7 @@ fn spool(loaded: &Loaded) -> Option<String> {
     }
 }
 
-/// What is wrong with the system's name, where that is ours.
+/// What is wrong with the system's host name, if we use it.
 pub(crate) fn host_name(config: &Config) -> Option<String> {
     if config.hostname.0.is_some() {
         return None;
@@ -102,7 +102,7 @@ pub(crate) fn host_name(config: &Config) -> Option<String> {
     ))
 }
 
-/// What cannot be served at a time with so many open files.
+/// What cannot be served at once with this many open files.
 pub(crate) fn descriptors(config: &Config, most: u64) -> Option<String> {
     let connections = u64::from(config.limits.connections) + u64::from(config.delivery.connections);
     let needed = connections + OTHER_DESCRIPTORS;
@@ -118,7 +118,7 @@ fn is_ours(address: IpAddr) -> io::Result<()> {
     UdpSocket::bind((address, 0)).map(drop)
 }
 
-/// Whether the disk is smaller than what must stay free on it, or has less left now.
+/// Whether the disk is smaller than the space that must stay free on it, or has less free space now.
 fn room(config: &Config) -> Option<String> {
     let disk = statvfs(&config.spool.path).ok()?;
     let octets = |blocks: u64| Size(blocks.saturating_mul(disk.f_frsize));

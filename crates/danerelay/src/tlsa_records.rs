@@ -1,4 +1,4 @@
-//! A TLSA record set for people and for programs: each record with what it is good for.
+//! A TLSA record set for people and for programs: each record, and whether it is usable.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RecordReport {
     /// In zone-file form.
     pub(crate) record: String,
-    /// Whether it is one of those of which one must match.
+    /// Whether it is usable, so that it counts among those of which one must match.
     pub(crate) usable: bool,
-    /// Why it is not.
+    /// Why it is not usable.
     pub(crate) reason: Option<String>,
 }
 

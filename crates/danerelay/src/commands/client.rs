@@ -13,29 +13,29 @@ use crate::admin::protocol::{Greeting, Line, Refusal, RefusalKind, Request};
 use crate::config::Config;
 use crate::exit::Verdict;
 
-/// How long the daemon may take for its next line. Looking through a million messages takes a part of that.
+/// How long the daemon may take for its next line. Searching a million messages takes only a part of that.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The longest line that is taken for an answer, in octets.
+/// The maximum length of an answer's line, in octets.
 const LINE_LIMIT: u64 = 64 << 20;
 
-/// Why the daemon did not do what it was asked for.
+/// Why the daemon did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdminError {
-    /// The administrator: there is to be no socket.
+    /// For the administrator: no socket is configured.
     #[error("`admin.socket` is empty: the daemon cannot be talked to")]
     NotConfigured,
-    /// Nobody listens.
+    /// No daemon is listening.
     #[error("no daemon answers at {}: {}", socket.display(), absence(cause))]
     NoDaemon {
         /// The socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The user: the socket is for others.
+    /// For the user: this user may not use the socket.
     #[error("{}: permission denied; run this as the relay's user or as a member of its group", .0.display())]
     Forbidden(PathBuf),
-    /// The administrator: this is the socket of another relay.
+    /// For the administrator: this is the socket of another relay.
     #[error("the daemon at {} has another spool: {spool}", socket.display())]
     OtherSpool {
         /// The socket.
@@ -43,15 +43,15 @@ pub(crate) enum AdminError {
         /// The spool of that daemon.
         spool: String,
     },
-    /// The connection ended before the answer did.
+    /// The connection ended before the answer was complete.
     #[error("the daemon at {} broke off: {cause}", socket.display())]
     BrokenOff {
         /// The socket.
         socket: PathBuf,
-        /// How.
+        /// The error.
         cause: io::Error,
     },
-    /// Perhaps the daemon is of another version.
+    /// The answer is invalid; the daemon may be of another version.
     #[error("the daemon at {} says what is not understood here: {cause}", socket.display())]
     Garbled {
         /// The socket.
@@ -59,13 +59,13 @@ pub(crate) enum AdminError {
         /// What is wrong with it.
         cause: serde_json::Error,
     },
-    /// The daemon says why.
+    /// The daemon refused, and says why.
     #[error("{}", .0.message)]
     Refused(Refusal),
 }
 
 impl AdminError {
-    /// What the exit status says of it.
+    /// The exit status for it.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::NotConfigured | Self::Forbidden(_) | Self::OtherSpool { .. } | Self::Garbled { .. } => {
@@ -89,7 +89,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects to the daemon that this configuration is of.
+    /// Connects to the daemon that uses this configuration.
     pub(super) fn connect(config: &Config) -> Result<Self, AdminError> {
         let socket = &config.admin.socket;
         if socket.as_os_str().is_empty() {
@@ -123,14 +123,14 @@ impl Client {
         }
     }
 
-    /// Says what is wanted.
+    /// Sends the request.
     pub(super) fn ask(&mut self, request: &Request) -> Result<(), AdminError> {
         let mut line = serde_json::to_vec(request).map_err(|cause| self.garbled(cause))?;
         line.push(b'\n');
         let Err(cause) = self.stream.get_mut().write_all(&line) else {
             return Ok(());
         };
-        // The daemon may have said why it does not listen any more.
+        // The daemon may have said why it stopped listening.
         match self.read::<Line<Value, Value>>() {
             Ok(Line::Error(refusal)) => Err(AdminError::Refused(refusal)),
             Ok(Line::Result(_) | Line::Progress(_) | Line::End(_)) | Err(_) => Err(self.broken_off(cause)),
@@ -147,7 +147,7 @@ impl Client {
         }
     }
 
-    /// The end of an answer that has nothing else to say.
+    /// The end of an answer that has no other lines.
     pub(super) fn end<E: DeserializeOwned>(&mut self) -> Result<E, AdminError> {
         loop {
             match self.next::<Value, E>()? {
@@ -157,7 +157,7 @@ impl Client {
         }
     }
 
-    /// Hands on so many octets of content, a part at a time.
+    /// Passes on this many octets of content, part by part.
     pub(super) fn octets<F>(
         &mut self,
         size: u64,
@@ -190,7 +190,7 @@ impl Client {
         serde_json::from_slice(&line).map_err(|cause| self.garbled(cause))
     }
 
-    /// The connection ended in the midst of this, where the daemon cannot say why.
+    /// The connection ended in the middle of this, where the daemon cannot say why.
     fn cut_short(&self, what: &str) -> AdminError {
         let why = format!(
             "the {what} is not whole; the daemon ended, or others needed the place of this client, which was slow"
@@ -213,7 +213,7 @@ impl Client {
     }
 }
 
-/// What it means that nobody answers.
+/// What it means if nobody answers.
 fn absence(cause: &io::Error) -> String {
     match cause.kind() {
         io::ErrorKind::NotFound => {
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
     use crate::admin::protocol::Nothing;
 
-    /// A client, and what it talks to.
+    /// A client and the other end of its connection.
     fn client() -> (Client, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let client = Client {

@@ -49,13 +49,14 @@ pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdi
     Ok(verdict)
 }
 
-/// The settings in force: where the system's name stands for ours, that.
+/// The settings in force; if the system's host name is used, it is shown.
 fn show(mut loaded: Loaded) -> Result<String, Failure> {
     loaded.config.hostname = Optional(Some(wiring::settings::hostname(&loaded.config)?));
     Ok(config::show(&loaded))
 }
 
-/// Looks at everything that the daemon would read at its start, and says what is good. Warnings are bad if `strict`.
+/// Checks everything that the daemon would read at its start, and reports what is fine. With `strict`, warnings count
+/// as bad.
 fn check(loaded: &Loaded, strict: bool) -> Result<(String, Verdict), Failure> {
     warn(&loaded.warnings);
     let policy = wiring::policy::load(loaded)?;
@@ -84,7 +85,7 @@ fn check(loaded: &Loaded, strict: bool) -> Result<(String, Verdict), Failure> {
     Ok((config + &policy, verdict))
 }
 
-/// Warnings are notices: they go to standard error, where nothing can be done if that fails.
+/// Warnings are notices: they go to standard error; if that fails, nothing can be done.
 pub(crate) fn warn<T: std::fmt::Display>(warnings: &[T]) {
     for warning in warnings {
         let _ = writeln!(io::stderr(), "warning: {}", PrintableLines(&warning.to_string()));

@@ -34,7 +34,7 @@ pub(crate) struct DnsArguments {
     dns: DnsOptions,
 }
 
-/// Looks it up and prints what was found.
+/// Makes the look-up and prints what was found.
 pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verd
     Ok(verdict_of(found.report.status))
 }
 
-/// What the exit status says of a look-up.
+/// The exit status for a look-up.
 pub(super) fn verdict_of(status: LookupStatus) -> Verdict {
     match status {
         LookupStatus::Secure | LookupStatus::Insecure => Verdict::Good,
@@ -62,12 +62,12 @@ pub(super) fn verdict_of(status: LookupStatus) -> Verdict {
     }
 }
 
-/// What a look-up found, and what was in its way.
+/// What a look-up found, and what hindered it.
 #[derive(Debug, Serialize)]
 struct Found {
     #[serde(flatten)]
     report: LookupReport,
-    /// Why a name server over TLS could not be spoken to. Another may have answered.
+    /// Why a name server over TLS could not be used. Another one may have answered.
     obstacle: Option<String>,
 }
 

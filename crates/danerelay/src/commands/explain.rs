@@ -1,7 +1,7 @@
 //! `danerelay explain`: what this relay would do for a destination, and why.
 //!
-//! The running daemon is asked, which answers with the resolver and the policy that its deliveries use. Where none runs, or DNS
-//! options are given, the command [does the same](crate::explain) with a resolver of its own.
+//! The running daemon is asked, which answers with the resolver and the policy used by its deliveries. If none is
+//! running, or DNS options are given, the command [does the same](crate::explain) with its own resolver.
 
 mod table;
 
@@ -43,7 +43,7 @@ pub(crate) struct ExplainArguments {
     dns: DnsOptions,
 }
 
-/// Looks, or has the daemon look, and prints.
+/// Explains, or has the daemon explain, and prints the answer.
 pub(crate) fn run(arguments: &ExplainArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let inquiry = Inquiry {
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &ExplainArguments, named: Option<&Path>) -> Result<
     Ok(verdict(&report))
 }
 
-/// What the exit status says: an outage is no finding about the destination.
+/// The exit status: an outage is not a finding about the destination.
 fn verdict(report: &Report) -> Verdict {
     match (report.would, report.outage) {
         (Would::Deliver, _) => Verdict::Good,
@@ -75,14 +75,14 @@ fn verdict(report: &Report) -> Verdict {
     }
 }
 
-/// Asks the daemon that this configuration is of.
+/// Asks the daemon that uses this configuration.
 fn ask(config: &Config, inquiry: &Inquiry) -> Result<Report, AdminError> {
     let mut client = Client::connect(config)?;
     client.ask(&Request::Explain(inquiry.clone()))?;
     client.end()
 }
 
-/// Why the daemon does not answer for itself. What is not as it should be is said aloud as well.
+/// Why the daemon does not answer. Anything abnormal is also printed as a notice.
 fn because(trouble: &AdminError) -> String {
     match trouble {
         AdminError::NotConfigured => trouble.to_string(),
@@ -110,7 +110,7 @@ fn is_absence(error: &io::Error) -> bool {
     )
 }
 
-/// The same by this command itself, as a daemon would find it that started now.
+/// The same by this command itself, with the result that a daemon started now would have.
 fn explain(
     arguments: &ExplainArguments,
     mut loaded: Loaded,

@@ -1,4 +1,4 @@
-//! `danerelay flush`: what was learnt of a name is forgotten.
+//! `danerelay flush`: forgets what was learned about a name.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(crate) struct FlushArguments {
     all: bool,
 }
 
-/// Has the daemon forget.
+/// Makes the daemon forget.
 pub(crate) fn run(arguments: &FlushArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let mut client = Client::connect(&loaded.config)?;

@@ -1,4 +1,4 @@
-//! What every command that asks the DNS shares: the options that override `[dns]`, and the resolver that follows from them.
+//! What all commands that make DNS look-ups share: the options that override `[dns]`, and the resulting resolver.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ enum ModeOption {
 }
 
 impl DnsOptions {
-    /// Whether any is given.
+    /// Whether any of them is given.
     pub(super) fn are_given(&self) -> bool {
         let Self {
             servers,
@@ -52,7 +52,7 @@ impl DnsOptions {
         !servers.is_empty() || mode.is_some() || trust_anchor.is_some()
     }
 
-    /// Puts what was given in the place of what the configuration says.
+    /// Replaces the configured settings by those given.
     pub(super) fn apply(&self, settings: &mut Dns) {
         if !self.servers.is_empty() {
             settings.servers.clone_from(&self.servers);
@@ -70,21 +70,22 @@ impl DnsOptions {
     }
 }
 
-/// The resolver of a relay with these settings today, dated negative trust anchors of the policy included (RFC 7646).
+/// The resolver that a relay with these settings has today, including dated negative trust anchors of the policy (RFC
+/// 7646).
 pub(super) fn resolver(config: &Config, policy: &Policy) -> Result<Resolver, WiringError> {
     Ok(Resolver::new(
         plan(config, &unvalidated::today(&config.dns, policy))?.config,
     )?)
 }
 
-/// Runs a command's one task to its end.
+/// Runs a command's single task.
 pub(super) fn block_on<F: Future>(task: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(WiringError::System)?;
     let output = runtime.block_on(task);
-    // What is still under way changes nothing any more.
+    // Tasks still running no longer matter.
     runtime.shutdown_background();
     Ok(output)
 }

@@ -1,7 +1,7 @@
-//! The commands but for the daemon and the demonstration, one module each; their arguments stand beside them.
+//! The commands except the daemon and the demonstration, one module each, with their arguments.
 //!
-//! [`client`] talks to the running daemon, [`look_up`] has the options and the resolver of commands that ask the DNS,
-//! [`output`] writes, [`values`] reads arguments.
+//! [`client`] talks to the running daemon, [`look_up`] has the options and the resolver for commands that make DNS
+//! look-ups, [`output`] writes, [`values`] parses arguments.
 
 pub(crate) mod client;
 pub(crate) mod config;

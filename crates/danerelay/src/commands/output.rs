@@ -1,4 +1,4 @@
-//! What commands write: text that a terminal can be trusted with, to a standard output that may end early.
+//! The output of commands: text that is safe for a terminal, to a standard output that may be closed early.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,12 +9,12 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::json;
 
-/// Writes a command's whole answer to standard output: lines, in which nothing is left that a terminal would obey.
+/// Writes a command's complete answer to standard output, without anything that a terminal would interpret.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     match write!(output, "{}", PrintableLines(text)).and_then(|()| output.flush()) {
         Ok(()) => Ok(()),
-        // Whoever reads has seen enough, as `head` has.
+        // The reader has seen enough, as `head` has.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::Output(error)),
     }
@@ -27,17 +27,17 @@ pub(super) fn write_json(answer: &impl Serialize) -> Result<(), Failure> {
     write(&text)
 }
 
-/// Tells the user something that is no part of the answer. Where standard error is closed, nobody wants to know.
+/// Tells the user something that is not part of the answer. If standard error is closed, nobody wants to know.
 pub(super) fn notice(text: &str) {
     let _ = writeln!(io::stderr(), "danerelay: {}", PrintableLines(text));
 }
 
-/// The text on one line, without anything that a terminal would obey.
+/// The text on one line, without anything that a terminal would interpret.
 pub(super) fn printable(text: &str) -> String {
     Printable(text).to_string()
 }
 
-/// Octets of a message as a terminal may be shown them: line by line, and without anything that it would obey.
+/// Octets of a message in a form that is safe for a terminal: line by line, without anything that it would interpret.
 pub(super) fn for_terminal(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
     for chunk in octets.utf8_chunks() {

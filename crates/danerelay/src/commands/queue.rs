@@ -1,9 +1,9 @@
-//! `danerelay queue`: what is in the queue, and what is to become of it.
+//! `danerelay queue`: shows what is in the queue, and acts on it.
 //!
-//! * [`list`], [`show`], [`export`] and [`summary`] look: through the daemon where one answers ([`source`]), else in the
-//!   spool itself. [`table`] is the queue for people.
+//! * [`list`], [`show`], [`export`] and [`summary`] read: through the daemon if one answers ([`source`]), otherwise
+//!   from the spool itself. [`table`] formats the queue for people.
 //! * [`act`] retries, holds, releases and deletes; that needs the daemon.
-//! * [`select`] is whom all of these are about.
+//! * [`select`] has the selectors for all of these.
 
 mod act;
 mod export;

@@ -1,4 +1,4 @@
-//! `danerelay reload`: configuration and policy are read again.
+//! `danerelay reload`: makes the daemon read configuration and policy again.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 
-/// Has the daemon read everything again, and says what came of it.
+/// Makes the daemon read everything again, and prints the result.
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let mut client = Client::connect(&loaded.config)?;

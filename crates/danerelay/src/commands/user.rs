@@ -53,7 +53,7 @@ fn name(text: &str) -> Result<String, &'static str> {
     is_name(text).then(|| text.to_owned()).ok_or(allowed)
 }
 
-/// Does it.
+/// Runs the command.
 pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let path = &loaded.config.access.users_file;
@@ -93,7 +93,7 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
     Ok(Verdict::Good)
 }
 
-/// The lines of the file, all of which are sound; none if there is no file yet.
+/// The lines of the file, all of which are valid; none if the file does not exist yet.
 fn lines(path: &Path) -> Result<Vec<String>, UserError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -113,7 +113,7 @@ fn lines(path: &Path) -> Result<Vec<String>, UserError> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// The user whom a line is about; comments are about none.
+/// The user that a line defines; comments define none.
 fn name_in(line: &str) -> Option<&str> {
     let (name, _) = line.split_once(':')?;
     is_name(name).then_some(name)
@@ -124,8 +124,8 @@ fn without<'a>(lines: &'a [String], name: &str) -> Vec<&'a str> {
     others.map(String::as_str).collect()
 }
 
-/// Puts a new file in the place of the old one, with its owner and mode; a reader sees one or the other. The first one
-/// belongs to whom the configuration belongs: whoever may read that is to read this.
+/// Replaces the file by a new one with the same owner and mode; a reader sees one or the other. A new file gets the
+/// owner of the configuration: whoever may read that may read this.
 fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserError> {
     let failed = |cause| UserError::File {
         path: path.to_owned(),
@@ -150,7 +150,7 @@ fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserEr
     Ok(())
 }
 
-/// From the terminal, unseen and twice; else the one line of standard input.
+/// From the terminal, without echo and twice; otherwise the one line of standard input.
 fn password() -> Result<String, UserError> {
     let input = io::stdin();
     let password = if isatty(&input) {
@@ -178,10 +178,10 @@ fn password() -> Result<String, UserError> {
     Ok(password)
 }
 
-/// The most octets that are read for a password.
+/// At most this many octets are read for a password.
 const MOST: u64 = 1024;
 
-/// One line from the terminal, which does not show it.
+/// One line from the terminal, without echo.
 fn unseen(prompt: &str) -> Result<String, UserError> {
     let input = io::stdin();
     let failed = |error: rustix::io::Errno| UserError::Input(error.into());

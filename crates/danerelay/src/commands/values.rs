@@ -1,4 +1,4 @@
-//! Values of options, refused in the words of the configuration files.
+//! Values of options; errors are worded as for the configuration files.
 
 use std::num::NonZeroU16;
 
@@ -16,7 +16,7 @@ pub(super) fn ttl(text: &str) -> Result<u32, &'static str> {
     ttl.ok_or("allowed: a whole number of seconds from 0 to 2147483647")
 }
 
-/// A value with a form of its own, as the configuration files have it.
+/// A value with a form of its own, as in the configuration files.
 pub(crate) fn formed<F: Form>(text: &str) -> Result<F::Value, String> {
     F::read(text).map_err(|unfit| match unfit {
         Unfit::Form => format!("allowed: {}", F::ALLOWED),

@@ -102,7 +102,7 @@ section! {
     }
 }
 
-/// What becomes of lines that are longer than SMTP allows.
+/// What to do with lines that are longer than SMTP allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LongLines {

@@ -97,17 +97,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The quietest events that are still written.
+/// The lowest level of events that are still written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogLevel {
     /// Everything.
     Debug,
-    /// The ordinary course of things, and what is louder.
+    /// Normal operation, and all higher levels.
     Info,
     /// What the administrator should see.
     Warning,
-    /// What the administrator must mend.
+    /// What the administrator must fix.
     Error,
 }
 

@@ -61,11 +61,11 @@ section! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DnsMode {
-    /// The resolver where that is plain from its configuration, else we.
+    /// The resolver if that is clear from its configuration, otherwise we do.
     Auto,
     /// The resolver.
     TrustAd,
-    /// We.
+    /// We do.
     Validate,
 }
 

@@ -1,5 +1,5 @@
-//! The sections of `danerelay.toml`: the whole file, and what has to do with the queue, the administrator and reports.
-//! [`incoming`](super::incoming) and [`outgoing`](super::outgoing) have those of mail that comes and goes.
+//! The sections of `danerelay.toml`: the whole file, and those for the queue, the administrator and reports.
+//! [`incoming`](super::incoming) and [`outgoing`](super::outgoing) have the sections for incoming and outgoing mail.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

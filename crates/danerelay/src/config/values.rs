@@ -97,7 +97,7 @@ impl Value for bool {
     }
 }
 
-/// What may be zero, and what is then equal to its default.
+/// Types that can be zero, which is also their default.
 macro_rules! quantities {
     ($($type:ty),*) => {
         $(impl Value for $type {

@@ -1,4 +1,4 @@
-//! A mail gateway's part: handing a message to the relay.
+//! Hands a message to the relay, as a mail gateway would.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 
 use super::error::DemoError;
 
-/// What stands before the queue id in the reply to a message.
+/// The text before the queue id in the reply to a message.
 const QUEUED: &str = "queued as ";
 
-/// A message, lines ending in CRLF.
+/// A message, with lines ending in CRLF.
 pub(super) fn message(recipient: &str, subject: &str, text: &str) -> Vec<u8> {
     let text = format!(
         "From: Demo <sender@origin.demo>\r\nTo: {recipient}\r\nSubject: {subject}\r\n\r\n{text}\r\n.\r\nA line that began with a dot is above.\r\n",

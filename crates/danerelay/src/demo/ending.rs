@@ -1,4 +1,4 @@
-//! What ends a demonstration before its end: a signal, or that nobody reads it any more.
+//! What ends a demonstration early: a signal, or that nobody reads its output any more.
 
 use std::future::pending;
 use std::io;
@@ -7,13 +7,14 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Watches for the end. From its making on, the signals do not end the program by themselves.
+/// Watches for an early end. Once this exists, the signals no longer end the program by themselves.
 pub(super) struct Ending {
     interrupt: Signal,
     terminate: Signal,
-    /// A terminal that is closed sends it.
+    /// Sent when a terminal is closed.
     hang_up: Signal,
-    /// Standard output, opened a second time, if it is a pipe. Of other outputs only the next write tells.
+    /// Standard output, opened a second time, if it is a pipe. With other outputs only the next write shows that it is
+    /// closed.
     output: Option<pipe::Sender>,
 }
 
@@ -38,7 +39,7 @@ impl Ending {
     }
 }
 
-/// Waits until nobody can read any more what is written there.
+/// Waits until nobody can read any more what is written to the pipe.
 async fn closed(output: Option<&pipe::Sender>) {
     if let Some(output) = output
         && output.ready(Interest::ERROR).await.is_ok()

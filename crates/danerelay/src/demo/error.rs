@@ -1,4 +1,4 @@
-//! Why the demonstration came to no end.
+//! Why the demonstration failed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,16 +7,16 @@ use testworld::WorldError;
 
 use crate::exit::Verdict;
 
-/// Why the demonstration came to no end; none of it is a finding about the relay.
+/// Why the demonstration failed; none of these is a finding about the relay.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// The world could not be built.
+    /// The private DNS tree or a server could not be set up.
     #[error("the demonstration's world: {0}")]
     World(#[from] WorldError),
-    /// The system did not let the demonstration do something.
+    /// The system refused something that the demonstration needs.
     #[error("the demonstration: {0}")]
     System(io::Error),
-    /// The relay did not start, or ended.
+    /// The relay did not start, or ended early.
     #[error("the relay did not start; its log says:\n{0}")]
     NoRelay(String),
     /// The relay refused a message.
@@ -27,13 +27,13 @@ pub(crate) enum DemoError {
     NoLine {
         /// The queue id.
         id: String,
-        /// The whole log.
+        /// The complete log.
         log: String,
     },
     /// Standard output cannot be written.
     #[error("standard output: {0}")]
     Output(io::Error),
-    /// The user: no kept demonstration was named.
+    /// User error: no kept demonstration was named.
     #[error(
         "`demo send` needs the configuration of a demonstration that `demo --keep` left running: \
          danerelay -c FILE demo send ADDRESS, where FILE is what `demo --keep` printed"
@@ -42,15 +42,15 @@ pub(crate) enum DemoError {
     /// The demonstration has ended.
     #[error("no demonstration answers at {address}: {cause}")]
     Ended {
-        /// Where it accepted mail.
+        /// The address at which it accepted mail.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
 impl DemoError {
-    /// No error where nobody reads standard output any more: who did has seen enough, as `head` has.
+    /// It is not an error if standard output has been closed: its reader has seen enough, as `head` has.
     pub(super) fn unless_unread(self) -> Result<(), Self> {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -58,7 +58,7 @@ impl DemoError {
         }
     }
 
-    /// What the exit status says of it.
+    /// The exit status for it.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::World(_)

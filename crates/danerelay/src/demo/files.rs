@@ -14,7 +14,7 @@ pub(super) const CONFIGURATION: &str = "danerelay.toml";
 pub(super) const POLICY: &str = "policy.toml";
 /// The log file.
 pub(super) const LOG: &str = "relay.log";
-/// The name of the relay, by which its configuration is known for that of a demonstration.
+/// The name of the relay, which identifies its configuration as that of a demonstration.
 pub(super) const HOSTNAME: &str = "relay.origin.demo";
 
 /// Writes them all into the directory.

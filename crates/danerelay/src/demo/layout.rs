@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 
 use mail::printable::Printable;
 
-/// Columns of a line.
+/// The width of a line in columns.
 const WIDTH: usize = 80;
-/// What stands before each line of a paragraph.
+/// The indentation of a paragraph.
 const INDENT: &str = "    ";
-/// The fields of a delivery line that are made to stand out.
+/// The fields of a delivery line that are highlighted.
 const HIGHLIGHTED: [&str; 2] = ["dane=", "status="];
 
 /// How some words are shown.
@@ -20,14 +20,14 @@ pub(super) enum Look {
     Bad,
 }
 
-/// Whether words can be made to stand out.
+/// Whether words can be highlighted.
 #[derive(Clone, Copy)]
 pub(super) struct Paint {
     colours: bool,
 }
 
 impl Paint {
-    /// For standard output: only a terminal obeys, and only one whose user did not set `NO_COLOR` (no-color.org).
+    /// For standard output: only if it is a terminal, and its user has not set `NO_COLOR` (no-color.org).
     pub(super) fn for_stdout() -> Self {
         Self {
             colours: colours(io::stdout().is_terminal(), |name| {
@@ -49,7 +49,7 @@ impl Paint {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// A delivery line, broken between its fields where that is possible. Nothing in it is left that a terminal would obey.
+    /// A delivery line, broken between its fields where possible, without anything that a terminal would interpret.
     pub(super) fn delivery_line(self, line: &str) -> String {
         let line = Printable(line).to_string();
         let pieces = fields(&line).into_iter().flat_map(|field| {
@@ -82,7 +82,7 @@ pub(super) fn paragraph(text: &str) -> String {
     })
 }
 
-/// A command to type, as a shell reads it; its parts stay whole where there is more than one line.
+/// A command to type, quoted for a shell; if it needs more than one line, its parts stay whole.
 pub(super) fn command(parts: &[&[&str]]) -> String {
     let mut text = String::new();
     let mut line = String::new();
@@ -91,7 +91,7 @@ pub(super) fn command(parts: &[&[&str]]) -> String {
         let words = words.join(" ");
         if line.is_empty() {
             line = format!("{INDENT}{words}");
-        // A space and a backslash may come behind it.
+        // A space and a backslash may follow it.
         } else if columns(&line) + 1 + columns(&words) + 2 <= WIDTH {
             line = format!("{line} {words}");
         } else {
@@ -102,7 +102,7 @@ pub(super) fn command(parts: &[&[&str]]) -> String {
     text + &line
 }
 
-/// The word as a shell takes it for one.
+/// The word, quoted for a shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-=+:@%,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -112,7 +112,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// The fields of a log line, each with the comma behind it; a comma in quotes ends none.
+/// The fields of a log line, each with the comma after it; a comma in quotes does not end a field.
 fn fields(line: &str) -> Vec<&str> {
     let (mut fields, mut start) = (Vec::new(), 0);
     let (mut quoted, mut escaped, mut comma) = (false, false, false);
@@ -129,7 +129,7 @@ fn fields(line: &str) -> Vec<&str> {
     fields
 }
 
-/// Puts words into lines.
+/// Breaks words into lines.
 fn fill<'a, L: Copy>(words: impl Iterator<Item = (&'a str, L)>, show: impl Fn(&str, L) -> String) -> String {
     let mut lines = String::new();
     let mut column = 0;
@@ -152,7 +152,7 @@ fn fill<'a, L: Copy>(words: impl Iterator<Item = (&'a str, L)>, show: impl Fn(&s
     lines
 }
 
-/// Nothing here is wider or narrower than one column a character.
+/// Every character used here is exactly one column wide.
 fn columns(text: &str) -> usize {
     text.chars().count()
 }

@@ -1,4 +1,4 @@
-//! Reading the delivery log, as any log tool would.
+//! Reads the delivery log, as any log tool would.
 
 use std::fs;
 use std::path::Path;
@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep};
 
 use super::error::DemoError;
 
-/// How often the log file is looked at.
+/// How often the log file is checked.
 const GLANCE: Duration = Duration::from_millis(20);
-/// How long the relay may take with one message.
+/// How long the relay may take for one message.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One delivery line.
 #[derive(Debug, Clone)]
 pub(super) struct DeliveryLine {
-    /// The message part of the line, as the relay wrote it.
+    /// The message part of the line, as written by the relay.
     pub(super) text: String,
 }
 
@@ -41,12 +41,12 @@ impl DeliveryLine {
     }
 }
 
-/// The first delivery line in the log file `log` for the message with this queue id, once it is there.
+/// The first delivery line in the log file `log` for the message with this queue id; waits for it.
 pub(super) async fn first_line(log: &Path, id: &str) -> Result<DeliveryLine, DemoError> {
     let began = Instant::now();
     loop {
         let text = fs::read_to_string(log).unwrap_or_default();
-        // A line counts once it is whole.
+        // A line counts once it is complete.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         if let Some(line) = whole.lines().find_map(|line| DeliveryLine::find(line, id)) {
             return Ok(line);

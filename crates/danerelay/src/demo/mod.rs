@@ -1,15 +1,15 @@
-//! `danerelay demo`: the relay in a world of its own, and a guided tour through it.
+//! `danerelay demo`: the relay in a private world of its own, and a guided tour.
 //!
 //! 1. [`stage`]: a private signed DNS tree and receiving servers, in process, on loopback.
-//! 2. [`scenes`]: what is shown: for each scene the domain with its faults, and the end that it must come to.
+//! 2. [`scenes`]: what is shown: for each scene the domain with its faults, and the expected outcome.
 //! 3. [`relay`]: the relay itself: this very program, started as `danerelay serve` with [`files`] of its own.
-//! 4. [`client`]: hands messages to the relay over SMTP, as a mail gateway would; [`log`] reads what became of them.
+//! 4. [`client`]: hands messages to the relay over SMTP, as a mail gateway would; [`log`] reads the result of each.
 //! 5. [`report`]: the tour as text, in the [`layout`] of a terminal, or as JSON.
-//! 6. [`ending`]: what ends all of it early; the relay and its files go in any case.
+//! 6. [`ending`]: what ends the demonstration early; the relay and its files are removed in any case.
 //! 7. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
 //!
-//! Nothing is short-circuited: each message goes through the relay's listener and spool, its validating resolver, and
-//! a TLS handshake with a real server.
+//! Nothing is simulated: each message goes through the relay's listener and spool, its validating resolver, and a TLS
+//! handshake with a real server.
 
 pub(crate) mod arguments;
 mod client;
@@ -43,10 +43,10 @@ use stage::Stage;
 
 /// How long a report to the sender may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a signal may take that was sent to all processes of the job.
+/// How long a signal that was sent to all processes of the job may take to arrive.
 const MOMENT: Duration = Duration::from_millis(200);
 
-/// Runs the tour, or talks to one that was kept.
+/// Runs the tour, or uses one that was kept.
 pub(crate) fn run(arguments: &DemoArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,13 +58,13 @@ pub(crate) fn run(arguments: &DemoArguments, named: Option<&Path>) -> Result<Ver
     }
 }
 
-/// How far the tour has come.
+/// How far the tour has got.
 struct Progress {
     relay: Option<Relay>,
     verdict: Verdict,
 }
 
-/// Runs the tour. Good if every message came to the expected end, undecided if it was ended before that.
+/// Runs the tour. Good if every message had the expected outcome, undecided if the tour was ended early.
 async fn tour(arguments: &DemoArguments) -> Result<Verdict, DemoError> {
     let mut ending = pin!(Ending::watch().map_err(DemoError::System)?.come());
     let mut progress = Progress {
@@ -75,7 +75,7 @@ async fn tour(arguments: &DemoArguments) -> Result<Verdict, DemoError> {
         end = guide(arguments, &mut progress) => end,
         () = &mut ending => Ok(()),
     };
-    // A relay that is just being started belongs to the same job, and may have had the signal first.
+    // A relay that is just being started belongs to the same job, and may have received the signal first.
     if end.is_err() && timeout(MOMENT, ending).await.is_ok() {
         end = Ok(());
     }

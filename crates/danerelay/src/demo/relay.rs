@@ -17,18 +17,18 @@ use super::files::{CONFIGURATION, LOG, write_files};
 use super::scenes::Scene;
 use super::stage::Stage;
 
-/// How often the port is looked at.
+/// How often the port is checked.
 const GLANCE: Duration = Duration::from_millis(20);
 /// How long the relay may take to start and to stop.
 const START: Duration = Duration::from_secs(10);
-/// What the relay says before it has its log.
+/// The file for what the relay prints before it has its log.
 const STDERR: &str = "stderr";
 
 /// A running relay.
 ///
-/// [`Relay::stop`] ends it in order. Without that it is killed, and its files are removed, with this value.
+/// [`Relay::stop`] shuts it down in order. Dropping this value without that kills it and removes its files.
 pub(super) struct Relay {
-    // In this order they end.
+    // They are dropped in this order.
     process: Child,
     directory: TempDir,
     program: PathBuf,
@@ -68,7 +68,7 @@ impl Relay {
         })
     }
 
-    /// Waits until it accepts mail.
+    /// Waits until the relay accepts mail.
     pub(super) async fn wait_until_it_listens(&mut self) -> Result<(), DemoError> {
         let began = Instant::now();
         while TcpStream::connect(self.address).await.is_err() {
@@ -81,32 +81,32 @@ impl Relay {
         Ok(())
     }
 
-    /// Where it accepts mail.
+    /// The address at which it accepts mail.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The program.
+    /// The path of the program.
     pub(super) fn program(&self) -> &Path {
         &self.program
     }
 
-    /// One of its files.
+    /// The path of one of its files.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Everything that it said.
+    /// Everything that it printed and logged.
     fn words(&self) -> String {
         let read = |name| fs::read_to_string(self.file(name)).unwrap_or_default();
         read(STDERR) + &read(LOG)
     }
 
-    /// Stops it as systemd would, waits for its end, and removes its files.
+    /// Stops it as systemd would, waits until it has ended, and removes its files.
     pub(super) async fn stop(mut self) -> Result<(), DemoError> {
         let id = self.process.id().and_then(|id| i32::try_from(id).ok());
         if let Some(pid) = id.and_then(Pid::from_raw) {
-            // It may have ended by itself; then there is nobody to tell.
+            // It may have ended by itself; then there is no process to signal.
             let _ = kill_process(pid, Signal::TERM);
         }
         if timeout(START, self.process.wait()).await.is_err() {

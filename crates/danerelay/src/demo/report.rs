@@ -1,4 +1,4 @@
-//! The tour as a person reads it, or as JSON, one object a scene.
+//! The tour as text for people, or as JSON, one object per scene.
 
 use std::io::{self, Write};
 
@@ -12,13 +12,13 @@ use super::relay::Relay;
 use super::scenes::{Arrival, Scene};
 use super::stage::Stage;
 
-/// What became of one message.
+/// The result of one message.
 pub(super) struct Performance {
     /// The delivery line of its first attempt.
     pub(super) line: DeliveryLine,
-    /// What the receiving servers have of it.
+    /// What the receiving servers got of it.
     pub(super) arrival: Arrival,
-    /// Whether a sender who is to be told of a failure was told.
+    /// Whether a sender who should be told about a failure was told.
     pub(super) told: bool,
 }
 use crate::json;
@@ -52,7 +52,7 @@ impl Report {
         ))
     }
 
-    /// Reports one scene; true if it came to the expected end.
+    /// Reports one scene; true if it had the expected outcome.
     pub(super) fn scene(
         &self,
         number: usize,
@@ -97,7 +97,7 @@ impl Report {
         })
     }
 
-    /// What to type while everything keeps running.
+    /// Prints the commands that can be used while everything keeps running.
     pub(super) fn how_to_talk(&self, stage: &Stage, relay: &Relay) -> Result<(), DemoError> {
         let [configuration, log, policy] =
             [CONFIGURATION, LOG, POLICY].map(|name| relay.file(name).display().to_string());
@@ -121,7 +121,7 @@ impl Report {
             address = relay.address(),
         );
         if self.json {
-            // The objects on standard output stay whole.
+            // Standard output has only JSON objects.
             return io::stderr().write_all(talk.as_bytes()).map_err(DemoError::Output);
         }
         write(&talk)
@@ -159,8 +159,8 @@ fn comes_to_its_end(scene: &Scene, performance: &Performance) -> bool {
         && performance.arrival == expected.arrival
 }
 
-/// Writes to standard output at once: whoever watches sees each scene when it is over. What others wrote of it is escaped
-/// already, and our own colours stay.
+/// Writes to standard output at once, so that each scene is seen when it is over. Text from other sources has already
+/// been escaped, and our own colours are kept.
 pub(super) fn write(text: &str) -> Result<(), DemoError> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())

@@ -1,9 +1,9 @@
 //! The scenes of the tour.
 
-/// What the receiving servers have of a message.
+/// What the receiving servers got of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// It arrived, octet for octet below the relay's trace header.
+    /// It arrived unchanged, octet for octet, below the relay's trace header.
     Whole,
     /// It arrived and was changed.
     Changed,
@@ -11,7 +11,7 @@ pub(super) enum Arrival {
     Nowhere,
 }
 
-/// One scene: a domain, one message to it, and the end that it must come to.
+/// One scene: a domain, one message to it, and the expected outcome.
 pub(super) struct Scene {
     /// The label of the domain below `demo`.
     pub(super) label: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Scene {
 pub(super) enum Zone {
     Signed,
     Unsigned,
-    /// With signatures that do not hold.
+    /// With invalid signatures.
     Bogus,
 }
 
@@ -39,18 +39,18 @@ pub(super) enum Zone {
 pub(super) struct Host {
     pub(super) certificate: Certificate,
     pub(super) records: Records,
-    /// An attacker takes STARTTLS out of its greeting.
+    /// An attacker removes STARTTLS from its reply to EHLO.
     pub(super) strips_starttls: bool,
 }
 
-/// What the server shows in the handshake.
+/// The certificate that the server presents in the handshake.
 #[derive(Clone, Copy)]
 pub(super) enum Certificate {
     /// A valid certificate for its name, from a private issuer.
     Issued,
     /// A self-signed certificate that has expired.
     Expired,
-    /// The right chain, copied by somebody who does not have its private key.
+    /// The right chain, copied by somebody who does not have the private key.
     ReplayedWithAnotherKey,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Records {
     Key,
     /// `3 1 1` of a key that it no longer has.
     Stale,
-    /// `3 1 1` of this key and of the one that comes next.
+    /// `3 1 1` of this key and of the next one.
     CurrentAndNext,
     /// `3 1 1` of a former key, and `2 1 1` of its issuer.
     StaleAndIssuer,
@@ -81,10 +81,10 @@ pub(super) enum Rule {
     Danefail,
 }
 
-/// The end that the message must come to.
+/// The expected outcome of the message.
 pub(super) struct Expected {
     pub(super) status: &'static str,
-    /// How `dane=` begins; `None` for `-`.
+    /// The beginning of `dane=`; `None` for `-`.
     pub(super) dane: Option<&'static str>,
     pub(super) arrival: Arrival,
 }
@@ -144,7 +144,7 @@ fn deferred(dane: &'static str) -> Expected {
     }
 }
 
-/// The four classic demonstrations, then the attacks, then what policies and publishers do.
+/// The four classic demonstrations, then the attacks, then the effects of policies and of publishers' choices.
 pub(super) fn all() -> Vec<Scene> {
     let mut scenes = classics();
     scenes.extend(attacks());

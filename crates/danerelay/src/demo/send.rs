@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// Sends the message and prints the delivery line of its first attempt. Good if it was delivered.
 pub(super) async fn run(arguments: &DemoSendArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
-    // The relay that the default configuration is of is not one to play with.
+    // The relay of the default configuration is not one to experiment with.
     let named = named.ok_or(DemoError::NotNamed)?;
     let config = config::load(Some(named))?.config;
     let (Some(relay), LogTarget::File(log)) = (config.listen.smtp.first(), &config.log.target) else {

@@ -1,4 +1,4 @@
-//! The stage: DNS and receiving servers on loopback.
+//! The environment: DNS and receiving servers on loopback.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,20 +13,20 @@ use testworld::{RecordType, WorldError};
 use super::error::DemoError;
 use super::scenes::{Arrival, Certificate, Host, Records, Scene, Zone};
 
-/// The top-level domain in which everything plays.
+/// The top-level domain of all domains in the demonstration.
 const TLD: &str = "demo";
-/// The domain of the sender of all messages.
+/// The sender domain of all messages.
 const ORIGIN: &str = "origin.demo";
-/// A digest of no certificate.
+/// A record whose digest matches no certificate.
 const STALE: &str = "3 1 1 0000000000000000000000000000000000000000000000000000000000000000";
-/// The most servers that the scenes need.
+/// The maximum number of servers that the scenes need.
 const SERVERS: u8 = 40;
 
 /// A world with its servers.
 pub(super) struct Stage {
     pub(super) world: World,
     pub(super) ca: Ca,
-    /// The port of all receiving servers, in place of 25, which needs a privilege.
+    /// The port of all receiving servers, used instead of 25, which needs a privilege.
     pub(super) port: u16,
     servers: Mutex<HashMap<String, Receiver>>,
 }
@@ -58,7 +58,7 @@ impl Stage {
         Ok(domain.tlsa(identity.tlsa_3_1_1()).add()?)
     }
 
-    /// Whether the sender was told (RFC 3464), waiting for it.
+    /// Whether the sender was told (RFC 3464); waits for it.
     pub(super) async fn sender_was_told(&self, limit: Duration) -> bool {
         let arrived = || {
             let servers = self.servers.lock();
@@ -165,7 +165,7 @@ fn address(last: u8) -> IpAddr {
     IpAddr::from([127, 0, 1, last])
 }
 
-/// The content below the one Received field that the relay puts on top.
+/// The content below the one Received field that the relay puts at the top.
 fn without_trace(content: &[u8]) -> &[u8] {
     let Some(mut rest) = content.strip_prefix(b"Received:") else {
         return content;

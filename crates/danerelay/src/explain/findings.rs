@@ -1,4 +1,4 @@
-//! The single look-ups behind a route, with the status of each.
+//! The individual look-ups that a route is based on, with the status of each.
 
 use std::net::IpAddr;
 
@@ -42,8 +42,8 @@ impl StepType {
     }
 }
 
-/// The look-up of the MX records, where there is one. It comes from the resolver's cache, which has just answered the
-/// same question.
+/// The look-up of the MX records, if there is one. The answer comes from the resolver's cache, which has just answered
+/// the same question.
 pub(super) async fn mx(target: &NextHop, resolver: &Resolver) -> Option<Step> {
     let domain = match target {
         NextHop::Domain { domain, .. } => domain,
@@ -67,7 +67,7 @@ fn mx_words(record: &MxRecord) -> String {
     format!("{} {host}", record.preference)
 }
 
-/// The look-ups behind a host, as far as their answers were needed. The route itself was told them: nothing is asked again.
+/// The look-ups for a host, as far as they were needed. They are taken from the route: nothing is looked up again.
 pub(super) fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
     let Some(name) = host.name() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! One host of a destination: what is known of it, what it must achieve, and what became of a try.
+//! One host of a destination: what is known about it, what it must achieve, and the result of connecting to it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::tlsa_records::{self, RecordReport};
 /// One host, for people and for programs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct HostReport {
-    /// Nothing where it is known by its address alone; also what stands in the place of a name and is none.
+    /// `None` if only its address is known; also used for text in place of a name that is not a valid name.
     pub(crate) name: Option<String>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) address_status: AddressStatus,
@@ -29,23 +29,23 @@ pub(crate) struct HostReport {
     pub(crate) tlsa: TlsaReport,
     pub(crate) action: HostAction,
     pub(crate) requirement: Option<Must>,
-    /// What `dane=` will say if the requirement is met, or says of the host that is passed over.
+    /// What `dane=` will say if the requirement is met, or what it says about a host that is skipped.
     pub(crate) dane: Option<String>,
-    /// Why the host is passed over.
+    /// Why the host is skipped.
     pub(crate) reason: Option<String>,
     /// With soft-fail: the requirement of the second round.
     pub(crate) soft_fail: Option<Must>,
-    /// With `--connect`: what came of it.
+    /// With `--connect`: the results.
     pub(crate) connections: Option<Vec<ConnectionReport>>,
 }
 
-/// How the addresses of a host are known.
+/// How securely the addresses of a host are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AddressStatus {
     Secure,
     Insecure,
-    /// Insecure addresses behind a secure alias.
+    /// Insecure addresses through a secure alias.
     SecureAlias,
     None,
     Failed,
@@ -58,7 +58,7 @@ pub(crate) enum AddressStatus {
 pub(crate) enum HostAction {
     Connect,
     PassOver,
-    /// The destination itself is the obstacle.
+    /// The destination itself is the problem.
     NotTried,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct TlsaReport {
     pub(crate) records: Vec<RecordReport>,
 }
 
-/// What the TLSA records of a host are good for.
+/// How the TLSA records of a host can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TlsaStatus {
@@ -103,25 +103,25 @@ pub(crate) struct ConnectionReport {
     pub(crate) requirement: Must,
     pub(crate) met: bool,
     pub(crate) dane: String,
-    /// Version and cipher suite; nothing in clear.
+    /// Version and cipher suite; `None` in plain text.
     pub(crate) tls: Option<String>,
-    /// Why TLS did not come about.
+    /// Why TLS was not established.
     pub(crate) tlsfail: Option<String>,
-    /// OpenSSL's number and words for the check of the certificate.
+    /// OpenSSL's number and text for the result of the certificate check.
     pub(crate) tlsvalid: Option<String>,
     /// The record that matched.
     pub(crate) matched: Option<String>,
-    /// The certificates that the server showed, its own first.
+    /// The certificates that the server presented, its own first.
     pub(crate) presented: Vec<CertificateReport>,
-    /// The published records, each with the certificate that it fits.
+    /// The published records, each with the certificate that it matches.
     pub(crate) published: Vec<PublishedRecord>,
     pub(crate) reason: Option<String>,
-    /// Whether a message that waits because of this goes in clear once it is older than the first step of `retry`.
+    /// Whether a message deferred by this is sent in plain text once it is older than the first step of `retry`.
     pub(crate) later_in_clear: bool,
 }
 
 impl HostReport {
-    /// `decision` is missing where the destination itself is the obstacle.
+    /// `decision` is missing if the destination itself is the problem.
     pub(super) fn new(host: &RouteHost, decision: Option<&HostDecision>, port: u16) -> Self {
         let (action, requirement, dane, reason) = match decision.map(|decision| &decision.action) {
             None => (HostAction::NotTried, None, None, None),
@@ -137,7 +137,7 @@ impl HostReport {
             }
         };
         let policy = match &host.facts.findings {
-            // The destination's own, which is told already.
+            // The mode is the destination's own, which has already been reported.
             HostFindings::AddressLiteral => None,
             HostFindings::AddressName | HostFindings::Named { .. } => Some(&host.facts.policy),
         };
@@ -162,7 +162,7 @@ impl HostReport {
         }
     }
 
-    /// With what came of its connections.
+    /// A host with the results of its connections.
     pub(super) fn probed(probe: &HostProbe<'_>, port: u16) -> Self {
         let Candidate { host, decision } = probe.candidate;
         let tries = probe.tries.iter();
@@ -186,7 +186,7 @@ fn address_status(findings: &HostFindings) -> AddressStatus {
     }
 }
 
-/// What a connection must achieve, as one word for programs and in words for people.
+/// What a connection must achieve, as one word for programs and as text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Must {

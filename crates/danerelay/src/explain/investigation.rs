@@ -1,4 +1,4 @@
-//! What a report is made of.
+//! The information that a report is made from.
 
 use delivery::probe::HostProbe;
 use delivery::route::Route;
@@ -15,14 +15,14 @@ pub(super) struct Investigation<'a> {
     pub(super) policy: &'a Policy,
     pub(super) today: Date,
     pub(super) route: &'a Route,
-    /// The look-up of the MX records, where there is one.
+    /// The look-up of the MX records, if there is one.
     pub(super) mx: Option<Step>,
     pub(super) probes: Option<Vec<HostProbe<'a>>>,
     pub(super) resolver: ResolverReport,
 }
 
 impl Investigation<'_> {
-    /// The next hop after the policy's own routes.
+    /// The next hop, with the policy's own routes applied.
     pub(super) fn target(&self) -> &NextHop {
         target(self.destination, self.route)
     }
@@ -33,7 +33,7 @@ impl Investigation<'_> {
     }
 }
 
-/// The next hop of a destination after the policy's own routes.
+/// The next hop of a destination, with the policy's own routes applied.
 pub(super) fn target<'a>(destination: &'a NextHop, route: &'a Route) -> &'a NextHop {
     route.policy.route.as_ref().unwrap_or(destination)
 }

@@ -1,13 +1,14 @@
-//! What this relay would do for a destination, and why: looked up, decided and tried by the code that delivers.
+//! What this relay would do for a destination, and why: the code that delivers mail does the look-ups, decides and
+//! connects.
 //!
-//! The daemon answers for itself through its [admin socket](crate::admin); a command without a daemon does the same with a
-//! resolver of its own. In order:
+//! The daemon explains its own behaviour through its [admin socket](crate::admin); without a daemon, a command does the
+//! same with its own resolver. In order:
 //!
-//! 1. [`resolver`]: our own side is tested. Where that fails, nobody else is blamed, and nothing is proposed.
-//! 2. [`delivery::route::find`] looks everything up and decides, as it does for a message.
-//! 3. With `connect`, [`delivery::probe`] opens a session with each host and leaves it again.
-//! 4. [`report`] tells what was found: each look-up ([`findings`]), each host ([`hosts`]), what its servers showed
-//!    ([`presented`]), and what can be written into the policy until it is mended ([`remedy`]).
+//! 1. [`resolver`]: our own resolver is tested. If that fails, nobody else is blamed, and no exception is proposed.
+//! 2. [`delivery::route::find`] makes all look-ups and decides, as it does for a message.
+//! 3. With `connect`, [`delivery::probe`] opens a session with each host and closes it again.
+//! 4. [`report`] says what was found: each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
+//!    ([`presented`]), and what can be written into the policy until the destination is fixed ([`remedy`]).
 
 mod findings;
 mod hosts;
@@ -40,14 +41,14 @@ pub(crate) use resolver::Whose;
 
 use investigation::{Investigation, target};
 
-/// The longest that is waited for one step of a session.
+/// The time limit for one step of a session.
 const STAGE: Duration = Duration::from_secs(30);
 
 /// What somebody wants to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Inquiry {
-    /// The destination, before the policy's routes.
+    /// The destination, before the policy's routes are applied.
     pub(crate) destination: Destination,
     /// Whether to open a session with each host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -59,13 +60,13 @@ pub(crate) struct Inquiry {
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Destination(pub(crate) NextHop);
 
-/// Why a text is no destination.
+/// Why a text is not a destination.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DestinationError {
     /// It is neither an address nor a domain.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// An IP address without its brackets; with them it is this.
+    /// An IP address without brackets; with them it would be this next hop.
     #[error("an address stands in brackets, {0}, or it would be looked up as a name")]
     Bare(NextHop),
 }
@@ -101,19 +102,19 @@ impl From<Destination> for String {
     }
 }
 
-/// What an explanation is made with.
+/// What is needed to explain.
 pub(crate) struct Explainer {
     pub(crate) resolver: Resolver,
-    /// The names by which the resolver is tested.
+    /// The names used to test the resolver.
     pub(crate) names: Names,
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     pub(crate) delivery: DeliveryConfig,
-    /// Needed for connecting alone.
+    /// Needed only for connecting.
     pub(crate) tls: Option<TlsClient>,
 }
 
 impl Explainer {
-    /// Looks, decides and tells. Fails if our own name cannot be said in EHLO.
+    /// Makes the look-ups, decides and reports. Fails if our own name cannot be used in EHLO.
     pub(crate) async fn explain(&self, inquiry: &Inquiry, whose: Whose) -> Result<Report, AddressError> {
         let resolver = resolver::examine(&self.resolver, &self.names, whose).await;
         let (policy, today) = (self.policy.load_full(), Zoned::now().date());
@@ -139,7 +140,7 @@ impl Explainer {
     }
 }
 
-/// Whoever asks for an explanation does not wait as long as mail does.
+/// Somebody who asks for an explanation does not wait as long as mail does.
 fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
     let mut config = config.clone();
     let stages = &mut config.timeouts;

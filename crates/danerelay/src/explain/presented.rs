@@ -1,35 +1,35 @@
-//! What a server showed in its handshake, beside what is published for it.
+//! What a server presented in its handshake, compared with what is published for it.
 
 use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
-/// The most certificates of a chain that are told of.
+/// The maximum number of certificates reported from a chain.
 const CERTIFICATES: usize = 8;
 
 /// One certificate of the chain, for people and for programs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CertificateReport {
-    /// Empty where the certificate cannot be read, and perhaps where it names nobody.
+    /// Empty if the certificate cannot be read or has no subject.
     pub(crate) subject: String,
     pub(crate) issuer: String,
-    /// The DNS names that it is for.
+    /// The DNS names in it.
     pub(crate) names: Vec<String>,
-    /// Nothing where the certificate cannot be read, or has a date that is none.
+    /// `None` if the certificate cannot be read, or has an invalid date.
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) not_after: Option<Timestamp>,
     /// The TLSA record to publish for it, in zone-file form: `3 1 1` for the server's own, `2 0 1` for an issuer's.
     pub(crate) record: Option<String>,
 }
 
-/// A published record and whether what the server showed fits it.
+/// A published record, and which certificate of the server it matches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PublishedRecord {
     /// In zone-file form.
     pub(crate) record: String,
     pub(crate) usable: bool,
-    /// The place in the chain of the certificate that it is about, from 0 for the server's own.
+    /// The position in the chain of the matching certificate, from 0 for the server's own.
     pub(crate) matches: Option<usize>,
 }
 
@@ -64,7 +64,7 @@ fn certificate_report(depth: usize, certificate: &CertificateDer<'_>) -> Certifi
     }
 }
 
-/// Each published record, usable or not, with the certificate that it is about.
+/// Each published record, usable or not, with the certificate that it matches.
 pub(super) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<PublishedRecord> {
     let usable = set.usable().iter().map(|record| (record, true));
     let outranked = set.outranked().iter().map(|record| (record, false));
@@ -80,7 +80,7 @@ pub(super) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<Publ
         .collect()
 }
 
-/// The server's own certificate under the usages that are about it, the others under the rest (RFC 6698 §2.1.1).
+/// Usages for the server's own certificate are compared with that one, the others with the rest (RFC 6698 §2.1.1).
 fn place_in(chain: &[CertificateDer<'_>], record: &TlsaRecord) -> Option<usize> {
     let mut numbered = chain.iter().enumerate();
     let (depth, _) = match record.usage {

@@ -1,4 +1,4 @@
-//! What the administrator can do until a destination is mended: an exception to write into the policy, dated and reasoned.
+//! What the administrator can do until a destination is fixed: an exception for the policy, with a date and a reason.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -10,18 +10,18 @@ use policy::settings::DaneMode;
 use super::investigation::Investigation;
 use super::resolver::ModeWord;
 
-/// For how many days an exception is proposed.
+/// For how many days an exception is proposed to last.
 const DAYS: i32 = 30;
 
-/// The ways on.
+/// What can be done.
 pub(super) struct Remedy {
     /// `[[exception]]` tables for the policy file, ready to paste.
     pub(super) exception: Option<String>,
-    /// What else there is to know.
+    /// Further information.
     pub(super) notes: Vec<String>,
 }
 
-/// What helps against this cause, which is not on our own side.
+/// What helps with this cause, which is not on our own side.
 pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
     let Some(fail) = &cause.dane_failed() else {
         return Remedy {
@@ -42,13 +42,14 @@ pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
     }
 }
 
-/// What kind of exception lets mail pass that fails for this cause.
+/// The kind of exception that lets mail through in spite of this cause.
 enum Way {
-    /// DANE is what stands in the way: recorded as a failure, it no longer does. Switched off, its healing would not be seen.
+    /// DANE is the obstacle: with soft-fail its failure is only recorded. With DANE off, nobody would see when it is
+    /// fixed.
     SoftFail,
-    /// There is no destination to deliver to as long as signatures are demanded (RFC 7646).
+    /// As long as signatures are required, there is no destination to deliver to (RFC 7646).
     WithoutDnssec,
-    /// An outage passes by itself, and what our own policy demands is its to change.
+    /// An outage ends by itself, and a requirement of our own policy has to be changed there.
     None,
 }
 
@@ -74,7 +75,8 @@ fn way(cause: &FailCause) -> Way {
     }
 }
 
-/// About the one host that fails if it is another's and so may serve other domains as well; else about the destination.
+/// For the one host that fails if it belongs to another domain and so may serve other domains as well; otherwise for
+/// the destination.
 fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
     let destination = name_of(found.destination)?;
     let hosts: Vec<&Domain> = found.host_names().collect();
@@ -148,7 +150,7 @@ fn has_bogus_addresses(findings: &HostFindings) -> bool {
     }
 }
 
-/// The name by which the policy knows a destination.
+/// The name of a destination in the policy.
 fn name_of(destination: &NextHop) -> Option<&Domain> {
     match destination {
         NextHop::Domain { domain, .. } => Some(domain),
@@ -162,7 +164,7 @@ pub(super) fn is_at_or_below(name: &Domain, zone: &Domain) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// What an exception is about.
+/// An exception.
 struct Exception<'a> {
     /// `domain` or `mx`.
     key: &'static str,

@@ -1,4 +1,4 @@
-//! The whole answer, for people and for programs.
+//! The complete answer, for people and for programs.
 
 use delivery::probe::HostProbe;
 use delivery::route::Route;
@@ -19,27 +19,27 @@ use crate::lookup_report::LookupStatus;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) destination: String,
-    /// The resolver behind all this, which was tested first.
+    /// The resolver that was used, which was tested first.
     pub(crate) resolver: ResolverReport,
     pub(crate) policy: PolicyReport,
-    /// The file behind the policy; nothing for the built-in one.
+    /// The policy file; `None` for the built-in policy.
     pub(crate) policy_file: Option<String>,
-    /// Where the policy sends the mail instead.
+    /// The next hop to which the policy sends the mail instead.
     pub(crate) route: Option<String>,
     pub(crate) port: u16,
-    /// Nothing where no MX records are asked for.
+    /// `None` if no MX records are looked up.
     pub(crate) mx: Option<Step>,
     /// In the order in which they would be tried.
     pub(crate) hosts: Vec<HostReport>,
     pub(crate) would: Would,
-    /// Whether DNS, the network or our own resolver is what stands in the way: no finding about the destination.
+    /// Whether DNS, the network or our own resolver is the problem: then this is not a finding about the destination.
     pub(crate) outage: bool,
-    /// The enhanced status code where nothing would be delivered.
+    /// The enhanced status code, if nothing would be delivered.
     pub(crate) enhanced: Option<String>,
-    /// What `dane=` would say then.
+    /// What `dane=` would say in that case.
     pub(crate) dane: Option<String>,
     pub(crate) reason: Option<String>,
-    /// What to write into the policy file until the destination is mended, in its form.
+    /// What to write into the policy file until the destination is fixed, in the file's format.
     pub(crate) exception: Option<String>,
     /// What the administrator should know.
     pub(crate) notes: Vec<String>,
@@ -56,15 +56,15 @@ pub(crate) struct PolicyReport {
     pub(crate) honor_tls_required_no: bool,
 }
 
-/// The end of a message for this destination.
+/// What would happen to a message for this destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Would {
-    /// At least one host may be given it.
+    /// At least one host may receive it.
     Deliver,
-    /// It waits.
+    /// It would wait.
     Defer,
-    /// It goes back.
+    /// It would be returned.
     Fail,
 }
 
@@ -112,14 +112,14 @@ impl Report {
     }
 }
 
-/// On whose side the obstacle is.
+/// Who is responsible for the problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Blame {
-    /// That of the destination, or our own policy's.
+    /// The destination, or our own policy.
     Destination,
-    /// Nobody can tell: DNS or the network failed.
+    /// It cannot be determined: DNS or the network failed.
     Outage,
-    /// Our own resolver's.
+    /// Our own resolver.
     OurResolver,
 }
 
@@ -136,7 +136,7 @@ fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
     }
 }
 
-/// Why nothing would be delivered. Where our own resolver fails, that comes first.
+/// Why nothing would be delivered. If our own resolver fails, that is mentioned first.
 fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
     match &resolver.fault {
         Some(fault) if blame(cause, resolver) == Blame::OurResolver && !cause.cause.culprit().is_ours() => {
@@ -146,7 +146,7 @@ fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
     }
 }
 
-/// Why nothing would be delivered; nothing where at least one host may be given the message.
+/// Why nothing would be delivered; `None` if at least one host may receive the message.
 fn obstacle(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<Failure> {
     if let Some(failure) = route.decision.failure() {
         return Some(failure.clone());
@@ -175,7 +175,7 @@ fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
     }
 }
 
-/// What is wrong with our own side, which exceptions from DNSSEC are in force for the names at hand, and what else helps.
+/// What is wrong on our own side, which exceptions from DNSSEC apply to the names involved, and other advice.
 fn notes(found: &Investigation<'_>, more: Vec<String>) -> Vec<String> {
     let fault = found.resolver.fault.iter();
     let mut notes: Vec<String> = fault

@@ -1,4 +1,4 @@
-//! Which resolver was asked, and whether it does what everything rests on.
+//! Which resolver was used, and whether it works as everything else requires.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use dns::self_test::{self, Names};
 use dns::{Mode, Resolver};
 use serde::{Deserialize, Serialize};
 
-/// The resolver behind an explanation.
+/// The resolver used for an explanation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ResolverReport {
     #[serde(flatten)]
     pub(crate) whose: Whose,
     pub(crate) mode: ModeWord,
     pub(crate) servers: Vec<String>,
-    /// What its self-test found wrong a moment ago.
+    /// The fault that its self-test has just found.
     pub(crate) fault: Option<String>,
-    /// Why a name server over TLS could not be spoken to. Another may have answered.
+    /// Why a name server over TLS could not be used. Another one may have answered.
     pub(crate) obstacle: Option<String>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct ResolverReport {
 pub(crate) enum Whose {
     /// The running daemon's.
     Daemon,
-    /// One that the command made for itself, for this reason.
+    /// One that the command created for itself, for this reason.
     Command(String),
 }
 
@@ -46,7 +46,7 @@ impl From<Mode> for ModeWord {
     }
 }
 
-/// Tests it, past its cache.
+/// Tests it, bypassing its cache.
 pub(super) async fn examine(resolver: &Resolver, names: &Names, whose: Whose) -> ResolverReport {
     let tested = self_test::run(resolver, names).await;
     ResolverReport {

@@ -1,5 +1,6 @@
-//! What libraries report through `tracing`, as events of the log: warnings and errors, each of bounded length, and only so
-//! many of each library, since what they report may be a stranger's doing. What is not written is not put into words either.
+//! Logs what libraries report through `tracing`: warnings and errors, each of bounded length, and only a limited number
+//! from each library, because a stranger may be able to cause them. Events that are not written are not formatted
+//! either.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::logger::Logger;
 
-/// The longest text that is made of what a library has to say, in octets.
+/// The maximum length of a library's message, in octets.
 const TEXT: usize = 1024;
 
-/// Sends the warnings and errors of libraries to the log from now on.
+/// From now on, sends the warnings and errors of libraries to the log.
 ///
 /// A second call has no effect: the first log stays.
 pub(crate) fn forward_tracing(log: Arc<Logger>) {
@@ -68,7 +69,7 @@ fn level(level: tracing::Level) -> Level {
     }
 }
 
-/// Text that ends, with a mark, where it becomes too long: what is not wanted is not written out first.
+/// Text that is cut off, with a mark, when it becomes too long: the rest is not even formatted.
 #[derive(Default)]
 struct Bounded(String);
 
@@ -82,19 +83,19 @@ impl fmt::Write for Bounded {
         let kept = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
         self.0.push_str(kept);
         self.0.push_str(CUT);
-        // This ends the writing, whoever writes.
+        // This stops whatever is formatting.
         Err(fmt::Error)
     }
 }
 
-/// The value in the words of its `Debug`, or as much as there is room for.
+/// The value as formatted by its `Debug`, or as much of it as there is room for.
 fn words(value: &dyn fmt::Debug) -> String {
     let mut words = Bounded::default();
     let _ = write!(words, "{value:?}");
     words.0
 }
 
-/// The message, and the other fields behind it.
+/// The message, followed by the other fields.
 #[derive(Default)]
 struct Words {
     message: String,

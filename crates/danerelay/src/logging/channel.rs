@@ -1,4 +1,4 @@
-//! The way to one open target.
+//! The connection to one open target.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::queue::Queue;
 use super::target::Target;
 
-/// The lines on their way to one target.
+/// The lines for one target.
 pub(super) struct Channel {
     pub(super) level: Level,
     pub(super) frame: Frame,

@@ -1,4 +1,4 @@
-//! Datagrams to a daemon on this machine that may end and start anew at any time: syslog or the journal.
+//! Datagrams to a local daemon that may stop and restart at any time: syslog or the journal.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -9,19 +9,19 @@ use rustix::io::Errno;
 
 use super::queue::Batch;
 
-/// How long a datagram waits for room before that counts as a failure. Few fit into the queue of a socket
-/// (`net.unix.max_dgram_qlen`: often 10), so that a burst of lines needs some patience.
+/// How long a datagram waits for room before this counts as a failure. A socket's queue holds few of them
+/// (`net.unix.max_dgram_qlen`: often 10), so a burst of lines needs some patience.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The way to the daemon behind one socket.
+/// The connection to the daemon behind one socket.
 pub(super) struct Datagrams {
     path: PathBuf,
-    /// None until the first datagram, and after the daemon was lost.
+    /// `None` until the first datagram, and after the connection was lost.
     socket: Option<UnixDatagram>,
 }
 
 impl Datagrams {
-    /// Nothing is opened before there is something to send: the daemon may come up later than this one.
+    /// Nothing is opened before there is something to send: the daemon may start later than this one.
     pub(super) fn to(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -29,17 +29,17 @@ impl Datagrams {
         }
     }
 
-    /// Where they go.
+    /// The path of the socket.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Sends the lines of the batch from `written` on, a datagram each, as far as it goes.
+    /// Sends the lines of the batch from `written` on, one datagram each, as far as possible.
     pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
         while let Some(line) = batch.line_at(*written) {
             match self.send(line) {
                 Ok(()) => {}
-                // A socket with next to no buffer: no second try makes it larger.
+                // A socket with almost no buffer: trying again would not make it larger.
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) => {}
                 Err(error) => return Err(error),
             }
@@ -48,7 +48,7 @@ impl Datagrams {
         Ok(())
     }
 
-    /// Sends one datagram, whole or not at all. A connection that has died is made anew, once.
+    /// Sends one datagram, completely or not at all. If the connection is dead, reconnects once.
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
         let was_connected = self.socket.is_some();
         match self.send_once(datagram) {

@@ -1,4 +1,4 @@
-//! What is said of an event, in the form that a target wants.
+//! Formats an event as a target requires.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::message::{Now, add_message, severity};
 use super::stream::Kind;
 use crate::config::schema::{LogFacility, LogFormat};
 
-/// The form of lines.
+/// The format of lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Frame {
     /// Lines of text: `2026-11-22T09:41:44.123Z info key=value, key=value`, or one JSON object. The journal has a clock
@@ -18,7 +18,7 @@ pub(super) enum Frame {
     Line {
         /// Text or JSON.
         format: LogFormat,
-        /// Where they go.
+        /// What the stream leads to.
         kind: Kind,
     },
     /// Messages to the syslog daemon, in the form in which syslog(3) sends them:
@@ -27,20 +27,21 @@ pub(super) enum Frame {
     Syslog {
         /// Text or JSON.
         format: LogFormat,
-        /// Under which facility.
+        /// The facility.
         facility: LogFacility,
     },
     /// Entries of the systemd journal.
     Journald {
         /// Text or JSON.
         format: LogFormat,
-        /// Under which facility.
+        /// The facility.
         facility: LogFacility,
     },
 }
 
 impl Frame {
-    /// The line for an event of now, at most [`LINE`](super::message::LINE) octets long; of an entry of the journal, its message is.
+    /// The line for an event at the present time, at most [`LINE`](super::message::LINE) octets long; for a journal
+    /// entry, this limit applies to its message.
     pub(super) fn of(self, event: &dyn Record) -> Vec<u8> {
         match self {
             Self::Line { format, kind } => line(format, kind, event).into_bytes(),
@@ -49,7 +50,7 @@ impl Frame {
         }
     }
 
-    /// What takes such lines.
+    /// The name of the target.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Line { .. } => "the log file",

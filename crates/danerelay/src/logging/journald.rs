@@ -1,7 +1,7 @@
 //! Entries for the systemd journal, in its native protocol: the message, and each field of the event as a field of the
 //! entry, so that `journalctl DANERELAY_TO=info@example.nl` finds it.
 //!
-//! The protocol is that of <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: a datagram is an entry, and a field is
+//! The protocol is described at <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: a datagram is an entry, and a field is
 //! `NAME=value` and a newline. A value with a newline in it would need another form: ours have none.
 
 use mail::printable::Printable;
@@ -24,8 +24,8 @@ pub(super) fn entry(format: LogFormat, facility: LogFacility, event: &dyn Record
     entry
 }
 
-/// `DANERELAY_EVENT` and the fields without quotes, so many octets of each text. What must not reach a terminal is escaped
-/// here, too: `journalctl --output=verbose` shows it.
+/// `DANERELAY_EVENT` and the fields without quotes, with at most `room` octets of each text. What must not reach a
+/// terminal is escaped here, too: `journalctl --output=verbose` shows it.
 fn put_fields(entry: &mut Vec<u8>, event: &dyn Record, room: usize) {
     put(entry, "DANERELAY_EVENT", event.name());
     event.fields(&mut |key, value| {
@@ -35,13 +35,13 @@ fn put_fields(entry: &mut Vec<u8>, event: &dyn Record, room: usize) {
     });
 }
 
-/// The journal allows capital letters, digits and underscores.
+/// The journal allows only capital letters, digits and underscores.
 fn field_name(key: &str) -> String {
     let key = key.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     format!("DANERELAY_{}", key.to_ascii_uppercase())
 }
 
-/// The value by itself; none where it is absent.
+/// The value as text; `None` if it is absent.
 fn text_of(value: Value<'_>, room: usize) -> Option<String> {
     match value {
         Value::Absent => None,

@@ -1,4 +1,4 @@
-//! The log itself: takes events from everywhere, and changes its target.
+//! The log itself: accepts events from all parts, and can switch its target.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,18 +19,18 @@ use super::throttle::Throttle;
 use super::writer::{self, Written};
 use crate::config::schema::Log;
 
-/// How long a target may take to open when the daemon starts: a file on a disk of another machine may be slow.
+/// How long a target may take to open when the daemon starts: a file on another machine's disk may be slow.
 const START: Duration = Duration::from_secs(10);
-/// How long a reload waits for the target to open. What takes longer is used when it has.
+/// How long a reload waits for the target to open. If it takes longer, the target is used once it is open.
 const REOPENING: Duration = Duration::from_secs(2);
-/// Targets of before that may still have lines to take when another one is opened.
+/// The maximum number of previous targets that may still have lines to write when another one is opened.
 const UNFINISHED: usize = 3;
 
 /// The log of the daemon.
 pub(crate) struct Logger {
-    /// Where lines go at present.
+    /// The target to which lines go at present.
     pub(super) current: ArcSwap<Channel>,
-    /// All whose lines may not be written yet.
+    /// All targets that may still have lines to write.
     pub(super) channels: Mutex<Vec<Arc<Channel>>>,
     throttle: Throttle,
     /// Whether a target is being opened.
@@ -42,7 +42,7 @@ impl Logger {
     pub(crate) fn open(settings: &Log) -> io::Result<Arc<Self>> {
         let wanted = settings.clone();
         let (sender, opened) = mpsc::sync_channel(1);
-        // Nobody may be left to take it.
+        // The receiver may be gone.
         spawn(move || drop(sender.send(Target::open(&wanted))))?;
         let target = opened.recv_timeout(START).unwrap_or_else(|_| Err(silent()))?;
         Self::start(target, settings.level.into())
@@ -62,8 +62,8 @@ impl Logger {
         Ok(logger)
     }
 
-    /// Opens the target anew, perhaps another one; where that fails, the old one stays in use. Where it takes long, the
-    /// new one is used when it is open, or else the log says why not.
+    /// Reopens the target, or opens another one; if that fails, the old one stays in use. If it takes long, the new one
+    /// is used once it is open, or else the log says why not.
     pub(crate) async fn reopen(self: &Arc<Self>, settings: &Log) -> io::Result<()> {
         if self.opening.swap(true, Ordering::AcqRel) {
             return Err(io::Error::other("the one before is still being opened"));
@@ -89,7 +89,7 @@ impl Logger {
         }
     }
 
-    /// Sends lines to this target from now on.
+    /// From now on, sends lines to this target.
     fn switch(self: &Arc<Self>, target: Target, level: Level) -> io::Result<()> {
         let mut channels = self.channels.lock();
         channels.retain(|channel| !channel.queue.is_finished());
@@ -102,7 +102,7 @@ impl Logger {
         let (logger, new) = (Arc::clone(self), Arc::clone(&channel));
         let before = self.current.load_full();
         spawn(move || {
-            // Where it is the same file, lines stay in order.
+            // If it is the same file, lines stay in order.
             before.queue.wait_until_written(REOPENING);
             writer::run(&*logger, &new, target);
         })?;
@@ -111,7 +111,7 @@ impl Logger {
         Ok(())
     }
 
-    /// Waits until all is written, for at most `patience`.
+    /// Waits until everything is written, for at most `patience`.
     pub(crate) fn finish(&self, patience: Duration) {
         for event in self.throttle.rest() {
             self.put(&event);
@@ -131,7 +131,7 @@ impl Logger {
         }
     }
 
-    /// Whether an event of this source and level is to be written, and how many before it were not.
+    /// Whether to write an event of this source and level; if so, how many before it were left out.
     pub(super) fn takes(&self, level: Level, source: Option<mail::Source>) -> Option<u64> {
         if level < self.current.load().level {
             return None;
@@ -139,7 +139,7 @@ impl Logger {
         source.map_or(Some(0), |source| self.throttle.pass(source, Instant::now()))
     }
 
-    /// Writes an event, whoever caused it; `more` before it were left out.
+    /// Writes an event regardless of its source; `more` events before it were left out.
     pub(super) fn put_after(&self, event: &dyn Record, more: u64) {
         if more == 0 {
             return self.put(event);
@@ -148,7 +148,7 @@ impl Logger {
     }
 
     fn put(&self, event: &dyn Record) {
-        // A queue that is closed has a successor already.
+        // If the queue is closed, it already has a successor.
         loop {
             let channel = self.current.load();
             if channel.queue.push(&channel.frame.of(event)).is_ok() {
@@ -158,7 +158,7 @@ impl Logger {
     }
 }
 
-/// An event before which others of its source were left out.
+/// An event, with the number of events of its source left out before it.
 struct WithMore<'a> {
     event: &'a dyn Record,
     more: u64,
@@ -197,7 +197,7 @@ impl EventLog for Logger {
     }
 }
 
-/// What the log says of a target that cannot be opened.
+/// What the log says about a target that cannot be opened.
 pub(crate) fn unopened(error: &io::Error) -> Event {
     Event::Log(LogTrouble::Unopened(error.to_string()))
 }
@@ -206,7 +206,7 @@ fn silent() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "opening it takes too long")
 }
 
-/// A thread of the log: what it does may never end.
+/// A thread of the log: its work may never end.
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name("log".to_owned())

@@ -1,4 +1,4 @@
-//! What every form of a line has in it: the message, short enough; the severity; the time.
+//! What all line formats have in common: the message, of limited length; the severity; the time.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use mail::render::{Form, fit};
 
 use crate::config::schema::LogFormat;
 
-/// The longest line, in octets, with all that stands around it.
+/// The maximum length of a line in octets, including everything around the message.
 pub(super) const LINE: usize = 2048;
 
-/// `key=value, key=value`, or one JSON object, so that the whole line and its newline are short enough. How many octets of
-/// each text were allowed for that.
+/// `key=value, key=value`, or one JSON object, such that the whole line with its newline is within the limit. Returns
+/// how many octets of each text were allowed for that.
 pub(super) fn add_message(line: &mut String, format: LogFormat, event: &dyn Record) -> usize {
     let most = LINE.saturating_sub(line.len()).saturating_sub(1);
     match format {
@@ -31,7 +31,7 @@ pub(super) fn severity(level: Level) -> u8 {
     }
 }
 
-/// The time at which it is written: RFC 3339 in UTC with milliseconds.
+/// The time of writing: RFC 3339 in UTC with milliseconds.
 pub(super) struct Now;
 
 impl fmt::Display for Now {

@@ -1,16 +1,17 @@
-//! The log: events to one target, each a line. Nothing waits for it, and no line is lost silently.
+//! The log: events to one target, one line each. Nothing waits for it, and no line is lost silently.
 //!
-//! * [`logger`] takes events from everywhere. [`throttle`] bounds what strangers can cause; [`frame`] makes a line of at
-//!   most 2 KiB of an event, with the [`message`] in it; [`queue`] keeps lines, 1 MiB of them at most, until
-//! * [`writer`], a thread for each target, has written them to the [`target`]:
+//! * [`logger`] accepts events from all parts. [`throttle`] limits what strangers can cause; [`frame`] makes an event
+//!   into a line of at most 2 KiB, which contains the [`message`]; [`queue`] keeps lines, at most 1 MiB of them, until
+//!   they are written.
+//! * [`writer`], one thread per target, writes them to the [`target`]:
 //!   * [`stream`]: standard error, or a file;
-//!   * [`datagram`]: the system's daemons, syslog and the journal ([`journald`] has its form of entries).
-//! * [`bridge`] brings what libraries report through `tracing` into the same log.
-//! * [`stderr`] is for last words, where there is no log or the log cannot be written.
+//!   * [`datagram`]: the system's daemons, syslog and the journal ([`journald`] has the format of its entries).
+//! * [`bridge`] sends what libraries report through `tracing` to the same log.
+//! * [`stderr`] is for messages when there is no log or the log cannot be written.
 //!
-//! A target that stalls or fails keeps its own thread waiting and nobody else. What it has not taken stays in the queue;
-//! when that is full, lines are lost, counted, and the count is written in their place once there is room again. What is
-//! in the queue when the process is killed is lost with it; an end in order waits for it, for a bounded time.
+//! A target that stalls or fails delays only its own thread. Lines that it has not accepted stay in the queue; when
+//! that is full, lines are lost and counted, and the count is written in their place once there is room again. Lines
+//! still in the queue when the process is killed are lost; an orderly shutdown waits for them, for a limited time.
 #![allow(
     clippy::disallowed_types,
     reason = "the log's threads have no runtime, and outlive it"

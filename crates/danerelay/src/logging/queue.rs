@@ -1,18 +1,18 @@
-//! Lines on their way to a target, bounded in octets.
+//! Lines waiting for a target, limited in octets.
 //!
-//! Whoever has a line copies it in and goes on: there is nothing to wait for but another line being copied. The thread
-//! that writes takes all that is there at once. After it has written it dozes for a moment, so that under load nobody has
-//! to wake it and many lines leave with one call of the system.
+//! A task that logs a line copies it in and continues: it waits at most while another line is being copied. The writing
+//! thread takes everything that is there at once. After writing it dozes for a moment, so that under load nobody has to
+//! wake it and many lines are written with one system call.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-/// Octets that may wait. As much again may be with the thread that writes.
+/// How many octets may wait. The writing thread may have as many again.
 pub(super) const ROOM: usize = 1 << 20;
-/// What a batch keeps of its memory when it is empty.
+/// How much memory an empty batch keeps.
 const KEPT: usize = 64 * 1024;
-/// How long the thread sleeps without being woken when it has written all.
+/// How long the thread sleeps before it looks again by itself, after it has written everything.
 const DOZE: Duration = Duration::from_millis(5);
 
 /// The queue of one target.
@@ -26,28 +26,28 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     waiting: Batch,
-    /// Lines lost since the queue was full, all behind those that wait.
+    /// The number of lines lost since the queue became full, all after those that wait.
     lost: u64,
     writer: Writer,
-    /// No more lines come.
+    /// No more lines are accepted.
     closed: bool,
-    /// What was taken is written or given up, and nothing more will be taken.
+    /// All lines taken have been written or given up, and no more will be taken.
     finished: bool,
 }
 
-/// What the thread that writes does.
+/// The state of the writing thread.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Writer {
-    /// It has lines, or will look for more by itself.
+    /// It has lines, or will check for more by itself.
     #[default]
     Busy,
-    /// It has none, and will look for more by itself.
+    /// It has none, and will check for more by itself.
     Dozing,
     /// It has none, and must be woken.
     Asleep,
 }
 
-/// Lines one behind the other.
+/// Lines, stored back to back.
 #[derive(Default)]
 pub(super) struct Batch {
     octets: Vec<u8>,
@@ -59,25 +59,25 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Closed;
 
-/// What the thread that writes has to do.
+/// What the writing thread has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// To write what was taken, and then to say that so many lines behind it were lost.
+    /// Write the lines taken, then report that this many lines after them were lost.
     Lines { lost: u64 },
-    /// Nothing has come for a while.
+    /// Nothing: there have been no lines for a while.
     Nothing,
-    /// To end.
+    /// End.
     Closed,
 }
 
 impl Queue {
-    /// Puts a line at the end; one that finds no room is counted.
+    /// Appends a line; if there is no room, the line is only counted.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Closed> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(Closed);
         }
-        // Once a line was lost, all are until that is said: it is said in their place.
+        // After a line was lost, all further lines are lost until this is reported, in their place.
         if state.lost > 0 || !state.waiting.has_room(line) {
             state.lost = state.lost.saturating_add(1);
             return Ok(());
@@ -94,7 +94,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes all that waits into `batch`, which is empty; waits for it, but no longer than `nap`.
+    /// Moves all waiting lines into `batch`, which is empty; waits for lines, but no longer than `nap`.
     pub(super) fn take(&self, batch: &mut Batch, nap: Option<Duration>) -> Taken {
         let mut state = self.state.lock();
         if state.is_idle() {
@@ -125,14 +125,14 @@ impl Queue {
         Taken::Closed
     }
 
-    /// The thread waits before it tries to write once more. Whether the queue has been closed.
+    /// Makes the thread wait before it tries to write again. Returns whether the queue has been closed.
     pub(super) fn pause(&self, pause: Duration) -> bool {
         let mut state = self.state.lock();
         let _ = self.filled.wait_for(&mut state, pause);
         state.closed
     }
 
-    /// No more lines come: what is there is written, and the thread ends.
+    /// Closes the queue: the lines in it are still written, then the thread ends.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
         self.filled.notify_one();
@@ -173,7 +173,7 @@ impl Batch {
         self.size().saturating_add(line.len()) <= ROOM
     }
 
-    /// What it takes in memory, in octets.
+    /// The memory that it takes, in octets.
     fn size(&self) -> usize {
         self.octets.len() + self.ends.len() * size_of::<usize>()
     }
@@ -182,31 +182,31 @@ impl Batch {
         self.ends.is_empty()
     }
 
-    /// Puts a line at the end, whether there is room or not.
+    /// Appends a line, whether there is room or not.
     pub(super) fn push(&mut self, line: &[u8]) {
         self.octets.extend_from_slice(line);
         self.ends.push(self.octets.len());
     }
 
-    /// All of it from here on.
+    /// All octets from this position on.
     pub(super) fn from(&self, written: usize) -> &[u8] {
         self.octets.get(written..).unwrap_or_default()
     }
 
-    /// The line that begins here.
+    /// The line that begins at this position.
     pub(super) fn line_at(&self, written: usize) -> Option<&[u8]> {
         let at = self.ends.partition_point(|end| *end <= written);
         let end = self.ends.get(at)?;
         self.octets.get(written..*end)
     }
 
-    /// How many lines are not whole before this place.
+    /// How many lines are not complete before this position.
     pub(super) fn lines_from(&self, written: usize) -> u64 {
         let at = self.ends.partition_point(|end| *end <= written);
         self.ends.len().saturating_sub(at) as u64
     }
 
-    /// Makes it empty; what it needed once in a while it gives back.
+    /// Empties it, and releases memory that is needed only occasionally.
     pub(super) fn clear(&mut self) {
         self.octets.clear();
         self.ends.clear();
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost });
         assert_eq!(batch.lines_from(0), kept as u64);
         assert!(batch.size() <= ROOM);
-        // There is room again at once, while the lines are being written.
+        // There is room again at once, while the lines are still being written.
         queue.push(b"y").unwrap();
         batch.clear();
         assert!(batch.octets.capacity() <= KEPT, "{}", batch.octets.capacity());

@@ -1,4 +1,4 @@
-//! Standard error, for what has to be said where there is no log. Nobody may read it.
+//! Writes to standard error when there is no log. It may be that nobody reads it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// What a pipe that is ready takes without waiting (`PIPE_BUF`, pipe(7)) is more than this.
+/// A pipe that is ready accepts more than this without waiting (`PIPE_BUF`, pipe(7)).
 const PIECE: usize = 1024;
 
-/// Says it on standard error; without end where `patience` is `None`. If that fails, nobody listens.
+/// Writes to standard error; waits without limit if `patience` is `None`. Errors are ignored, because nobody is reading
+/// then.
 pub(crate) fn say(text: &str, patience: Option<Duration>) {
     let end = patience.map(|patience| Instant::now() + patience);
     let stderr = io::stderr();
@@ -23,7 +24,7 @@ pub(crate) fn say(text: &str, patience: Option<Duration>) {
             Ok(ready) if ready > 0 => {}
             Ok(_) | Err(_) => return,
         }
-        // Not by way of `Stderr`, whose lock somebody may hold who waits.
+        // Not through `Stderr`: another thread may hold its lock while it waits.
         if rustix::io::write(stderr.as_fd(), piece).is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Lines into a stream of octets: standard error or a file.
+//! Writes lines to a stream of octets: standard error or a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -30,13 +30,13 @@ impl Stream {
         } else {
             Kind::Stderr
         };
-        // A descriptor of its own: whoever writes by way of `Stderr` would wait for a line that waits.
+        // A separate descriptor: writers that use `Stderr` would have to wait for a line that is blocked.
         let stderr = io::stderr().as_fd().try_clone_to_owned()?;
         Ok((Self::new(File::from(stderr)), kind))
     }
 
-    /// A file, which is made if need be, readable by owner and group, and appended to. The daemon before may have ended
-    /// within a line.
+    /// A file, created if necessary, readable by owner and group, and appended to. The previous daemon may have ended
+    /// in the middle of a line.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let open = || {
@@ -53,12 +53,12 @@ impl Stream {
         Ok(Self::new(file))
     }
 
-    /// A stream that writes go to unbuffered.
+    /// A stream to which writes are unbuffered.
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
         Self(Box::new(writer))
     }
 
-    /// Writes the batch from `written` on, as far as it goes.
+    /// Writes the batch from `written` on, as far as possible.
     pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
         loop {
             let rest = batch.from(*written);
@@ -75,7 +75,7 @@ impl Stream {
     }
 }
 
-/// As far as that can be told: the file may be no regular one, or may be there for others to read.
+/// As far as can be determined: the file may not be a regular one, or may not be readable for us.
 fn ends_within_a_line(path: &Path, opened: &File) -> bool {
     if !opened.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return false;
@@ -88,7 +88,7 @@ fn ends_within_a_line(path: &Path, opened: &File) -> bool {
     read.is_ok() && last != [b'\n']
 }
 
-/// systemd names in `JOURNAL_STREAM` the device and inode of the socket that leads to the journal (systemd.exec(5)).
+/// systemd puts the device and inode of the socket that leads to the journal into `JOURNAL_STREAM` (systemd.exec(5)).
 /// Standard error may have been redirected since.
 fn stderr_is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {

@@ -28,7 +28,7 @@ enum Way {
 }
 
 impl Target {
-    /// Opens the target. Only a file can fail here, or take long: a daemon that is not there yet may come.
+    /// Opens the target. Only a file can fail here, or take long: a daemon that is not running yet may still start.
     pub(super) fn open(settings: &Log) -> io::Result<Self> {
         let (facility, format) = (settings.facility, settings.format);
         Ok(match &settings.target {
@@ -57,12 +57,12 @@ impl Target {
         Self { frame, way }
     }
 
-    /// What a line looks like there.
+    /// The format of its lines.
     pub(super) fn frame(&self) -> Frame {
         self.frame
     }
 
-    /// Writes the batch from `written` on, as far as it goes.
+    /// Writes the batch from `written` on, as far as possible.
     pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
         match &mut self.way {
             Way::Stream(stream) => stream.write(batch, written),
@@ -70,7 +70,7 @@ impl Target {
         }
     }
 
-    /// Says on standard error that the target fails, if somebody reads there.
+    /// Reports on standard error that the target fails, if somebody reads that.
     pub(super) fn complain(&self, error: &io::Error) {
         let what = match (&self.way, self.frame) {
             (Way::Stream(_), Frame::Line { kind, .. }) if kind != Kind::File => return,

@@ -1,4 +1,4 @@
-//! Files that move, disks that fill, readers that stall, lines that keep apart and are of bounded length.
+//! Files that are moved, disks that are full, readers that stall; lines stay separate and of bounded length.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -128,7 +128,7 @@ async fn a_target_that_cannot_be_opened_leaves_the_old_one() {
     assert!(std::fs::read_to_string(&path).unwrap().contains("id=A"));
 }
 
-/// A reader that takes `room` octets and then waits, or a disk that is full then, until it is given more.
+/// A reader that accepts `room` octets and then blocks, or a disk that is full then, until it gets more room.
 #[derive(Clone)]
 struct Taker(Arc<(Mutex<Taken>, Condvar)>);
 
@@ -218,7 +218,7 @@ fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_pl
         let event = Fields::new(Level::Info, "accepted").with("number", number);
         log.take(&event.with("reply", Value::Quoted(&text)));
     }
-    // Nor does its end.
+    // Nor does the shutdown.
     log.finish(Duration::from_millis(50));
     reader.give(usize::MAX);
     log.take(&event(Level::Info, "last"));
@@ -231,7 +231,7 @@ fn nothing_waits_for_a_reader_that_stalls_and_lost_lines_are_counted_in_their_pl
         assert!(line.contains(&format!(" number={kept}, ")), "{line}");
         kept += 1;
     }
-    // The line `last` may have come when there was room already, or be one of those lost.
+    // The line `last` may have arrived when there was room again, or be one of those lost.
     let gap = lines.next().unwrap();
     let last = lines.next();
     let missing = count - kept + usize::from(last.is_none());
@@ -324,7 +324,7 @@ fn a_source_has_so_many_lines_and_its_rest_is_told() {
     );
 }
 
-/// A dump of many octets, made only if somebody wants it, and only as far as it is wanted.
+/// A debug output of many octets, produced only if it is wanted, and only as far as it is wanted.
 struct Dump<'a>(&'a std::sync::atomic::AtomicUsize);
 
 impl std::fmt::Debug for Dump<'_> {
@@ -337,7 +337,7 @@ impl std::fmt::Debug for Dump<'_> {
     }
 }
 
-/// One test: the bridge is one for the whole process.
+/// One test, because there is only one bridge in the whole process.
 #[test]
 fn libraries_are_heard_when_they_warn() {
     let directory = tempfile::tempdir().unwrap();

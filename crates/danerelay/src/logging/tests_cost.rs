@@ -1,5 +1,5 @@
-//! What a line costs whoever has it, and the process: `cargo test --release -p danerelay what_a_line_costs -- --ignored
-//! --nocapture` prints a table. Nothing is asserted about times.
+//! What a line costs the task that logs it, and the process: `cargo test --release -p danerelay what_a_line_costs --
+//! --ignored --nocapture` prints a table. Nothing is asserted about times.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -25,10 +25,10 @@ use super::*;
 use crate::config::schema::{Log, LogFormat, LogTarget};
 
 const LINES: u32 = 200_000;
-/// For all of them to be written.
+/// The time limit for writing all of them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A line as most are.
+/// A typical line.
 fn delivery(sample: &Delivery, number: u32) -> Event {
     let mut event = sample.clone();
     event.attempt = number;
@@ -66,7 +66,7 @@ fn sample() -> Delivery {
     }
 }
 
-/// As it was before there was a queue: each line is written by whoever has it.
+/// As it was before there was a queue: each line is written by the task that logs it.
 struct Direct(Mutex<File>);
 
 impl EventLog for Direct {
@@ -77,7 +77,7 @@ impl EventLog for Direct {
     }
 }
 
-/// Makes events and drops them.
+/// Creates events and drops them.
 struct Nowhere;
 
 impl EventLog for Nowhere {

@@ -1,4 +1,4 @@
-//! Daemons that listen, come late, start anew and hang; hostile text on its way to each target.
+//! Daemons that listen, start late, restart and hang; hostile text sent to each target.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -40,7 +40,7 @@ impl Daemon {
         }
     }
 
-    /// What has been sent so far and was not yet received.
+    /// What has been sent and not yet received.
     fn received(&self) -> Vec<Vec<u8>> {
         let mut buffer = vec![0; 1 << 20];
         std::iter::from_fn(|| {
@@ -78,7 +78,7 @@ fn journald(path: &Path, format: LogFormat) -> Arc<Logger> {
     logger(Target::daemon(path, Frame::Journald { format, facility }))
 }
 
-/// Writes one event, and waits until it is.
+/// Writes one event, and waits until it is written.
 fn write(log: &Logger, event: &dyn Record) {
     log.take(event);
     log.finish(PATIENCE);
@@ -166,7 +166,7 @@ fn the_journal_gets_each_field() {
     assert_eq!(fields(entry), expected);
 }
 
-/// What is in a daemon's socket once so many datagrams have come.
+/// What is in a daemon's socket once this many datagrams have arrived.
 fn wait_for(daemon: &Daemon, count: usize) -> Vec<Vec<u8>> {
     let began = Instant::now();
     let mut received = Vec::new();

@@ -1,4 +1,4 @@
-//! Events of any fields, for the tests of the log.
+//! Events with arbitrary fields, for the tests of the log.
 
 use mail::Source;
 use mail::record::{Level, Put, Record, Value};

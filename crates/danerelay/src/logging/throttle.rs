@@ -1,12 +1,12 @@
-//! How much of the log those get who could fill it.
+//! Limits how much of the log is available to sources that could fill it.
 //!
-//! An event with a [`Source`] is written while the source has lines left: ten at once, and one more each second, or each
-//! minute where it is trouble of our own. All strangers together have a share of their own, since one of them may have many
-//! addresses. What is left out is counted; the next line of the source has the number in its field `more`, and where none
-//! comes, a summary has.
+//! An event with a [`Source`] is written while the source has lines left: ten at once, and one more each second, or
+//! each minute for trouble of our own. All strangers together have a common limit as well, since one of them may have
+//! many addresses. Events left out are counted; the next line of the source has their number in its field `more`, and
+//! if there is none, a summary has it.
 //!
-//! Sources are forgotten once they have all their lines again, and the table of them is bounded in octets: those for which
-//! there is no place share one.
+//! A source is forgotten once it has all its lines again, and the table of sources is limited in octets: those that do
+//! not fit share one entry.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,20 +16,20 @@ use mail::event::Event;
 use mail::event::log::Throttled;
 use parking_lot::Mutex;
 
-/// What the table of sources may need, in octets.
+/// The memory limit for the table of sources, in octets.
 const TABLE: usize = 256 * 1024;
-/// So many sources; a hash table is at worst a little less than half full.
+/// The maximum number of sources; a hash table is at worst a little less than half full.
 const SOURCES: usize = TABLE / (2 * size_of::<(Source, Bucket)>() + 2);
-/// After so long without an event of a source it is told how many were left out.
+/// After this long without an event of a source, the number left out is logged.
 const QUIET: Duration = Duration::from_secs(10);
-/// And after so long where events go on but none is written.
+/// The same after this long if there are events but none is written.
 const OVERDUE: Duration = Duration::from_mins(1);
-/// How many sources are named in one go when it is told what was left out.
+/// How many sources are named at once when the numbers left out are logged.
 const NAMED: usize = 10;
 
-/// For a stranger, and for a library, which may be led by one.
+/// For a stranger, and for a library, whose reports a stranger may cause.
 const STRANGER: Pace = Pace::new(10, Duration::from_secs(1));
-/// For trouble of our own, which goes on until somebody mends it.
+/// For trouble of our own, which lasts until somebody fixes it.
 const TROUBLE: Pace = Pace::new(10, Duration::from_mins(1));
 /// For all strangers together.
 const STRANGERS: Pace = Pace::new(200, Duration::from_millis(50));
@@ -41,9 +41,9 @@ pub(super) struct Throttle(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     sources: HashMap<Source, Bucket>,
-    /// Of all strangers.
+    /// For all strangers together.
     strangers: Bucket,
-    /// Of all for which there is no place.
+    /// For all sources that do not fit into the table.
     others: Bucket,
     swept: Option<Instant>,
 }
@@ -55,16 +55,16 @@ struct Pace {
     each: Duration,
 }
 
-/// What is left to a source.
+/// The lines that a source has left.
 #[derive(Clone, Copy, Default)]
 struct Bucket {
     /// When it has all its lines again.
     full: Option<Instant>,
-    /// Events left out since the last that was written.
+    /// Events left out since the last one written.
     more: u64,
     /// When the last event came.
     seen: Option<Instant>,
-    /// When it was written last, or told what was left out.
+    /// When an event was last written, or the number left out was logged.
     told: Option<Instant>,
 }
 
@@ -85,7 +85,7 @@ impl Pace {
 }
 
 impl Throttle {
-    /// `Some(n)`: the event is to be written, n before it were not. `None`: it was counted.
+    /// `Some(n)`: write the event; n before it were left out. `None`: it was only counted.
     pub(super) fn pass(&self, source: Source, now: Instant) -> Option<u64> {
         let mut table = self.0.lock();
         table.make_place(source, now);
@@ -117,7 +117,7 @@ impl Throttle {
         Some(std::mem::take(&mut bucket.more))
     }
 
-    /// What is to be told of sources that are quiet now. They are forgotten where they have all their lines again.
+    /// The summaries for sources that are quiet now. Sources that have all their lines again are forgotten.
     pub(super) fn sweep(&self, now: Instant) -> Vec<Event> {
         let mut table = self.0.lock();
         let summaries = table.summaries(|bucket| bucket.is_due(now), now);
@@ -125,7 +125,7 @@ impl Throttle {
         summaries
     }
 
-    /// All that was left out and not told yet.
+    /// The summaries of everything left out and not logged yet.
     pub(super) fn rest(&self) -> Vec<Event> {
         self.0.lock().summaries(|bucket| bucket.more > 0, Instant::now())
     }
@@ -138,7 +138,7 @@ impl Throttle {
 }
 
 impl Table {
-    /// Makes a place for a new source where that can be done; it is tried once a second.
+    /// Makes room for a new source if possible; this is tried once a second.
     fn make_place(&mut self, source: Source, now: Instant) {
         let swept_lately = self
             .swept
@@ -156,7 +156,7 @@ impl Table {
         }
     }
 
-    /// One event for each source that is to be told of, and one for all of them beyond [`NAMED`].
+    /// One event for each source that has something to report, and one for all beyond [`NAMED`].
     fn summaries(&mut self, is_due: impl Fn(&Bucket) -> bool, now: Instant) -> Vec<Event> {
         let mut due: Vec<(String, u64)> = Vec::new();
         let (mut unnamed, mut more) = (0_u64, 0_u64);
@@ -194,7 +194,7 @@ impl Bucket {
         self.full = Some(self.full.map_or(now, |full| full.max(now)) + pace.each);
     }
 
-    /// The number of those left out, which is told now.
+    /// The number left out, which is logged now.
     fn tell(&mut self, now: Instant) -> u64 {
         self.told = Some(now);
         std::mem::take(&mut self.more)
@@ -303,7 +303,7 @@ mod tests {
             let octets = table.sources.capacity() * (size_of::<(Source, Bucket)>() + 1);
             assert!(octets <= TABLE, "{octets}");
         }
-        // Each is accounted for, in few lines, and nothing is kept.
+        // All of them are accounted for, in few lines, and nothing is kept.
         let told = throttle.sweep(start + Duration::from_mins(2));
         assert!(told.len() <= NAMED + 2);
         let counts = told.iter().map(|event| match event {

@@ -9,22 +9,22 @@ use super::channel::Channel;
 use super::queue::{Batch, Taken};
 use super::target::Target;
 
-/// How long a target that fails is left alone before it is tried again.
+/// The pause before a target that fails is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often a target that fails is tried again when another one has taken its place.
+/// How often a failing target is tried again after another one has replaced it.
 const LAST_TRIES: u32 = 20;
-/// How often it is looked for what has been left out, while there is something.
+/// How often to check for events left out, while there are any.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The log whose lines are written.
 pub(super) trait Written: EventLog {
-    /// Whether something was left out that is still to be told.
+    /// Whether events were left out and not logged yet.
     fn has_left_out(&self) -> bool;
-    /// Tells of what was left out by sources that are quiet now.
+    /// Logs how many events were left out from sources that are quiet now.
     fn tell_left_out(&self);
 }
 
-/// Writes what the channel's queue holds until that is closed.
+/// Writes the lines of the channel's queue until it is closed.
 pub(super) fn run(logger: &dyn Written, channel: &Channel, mut target: Target) {
     let mut batch = Batch::default();
     loop {
@@ -44,7 +44,7 @@ pub(super) fn run(logger: &dyn Written, channel: &Channel, mut target: Target) {
     }
 }
 
-/// Writes a batch, however often that takes.
+/// Writes a batch, with as many attempts as needed.
 fn write(logger: &dyn Written, channel: &Channel, target: &mut Target, batch: &Batch) {
     let mut written = 0;
     let mut has_complained = false;
@@ -58,14 +58,14 @@ fn write(logger: &dyn Written, channel: &Channel, target: &mut Target, batch: &B
             tries = tries.saturating_add(1);
         }
         if tries > LAST_TRIES {
-            // The log is elsewhere by now: there it is said.
+            // The log has another target by now: it is reported there.
             logger.write(&gap(batch.lines_from(written)));
             return;
         }
     }
 }
 
-/// Stands where lines are missing.
+/// The event in place of missing lines.
 fn gap(lost: u64) -> Event {
     Event::Log(LogTrouble::Lost(lost))
 }

@@ -1,4 +1,4 @@
-//! What the log says at the start.
+//! What the log says at start.
 
 use std::net::SocketAddr;
 
@@ -13,10 +13,10 @@ use crate::config::Loaded;
 use crate::wiring::policy::LoadedPolicy;
 use crate::wiring::resolver::{Plan, mode_word};
 
-/// So many warnings of one kind stand in the log for one reading of the files.
+/// At most this many warnings of one kind are logged each time the files are read.
 const TOLD: usize = 100;
 
-/// Says that the daemon serves, with what it runs, and what it does not demand signatures for.
+/// Logs that the daemon is running and its settings, and for which names signatures are not required.
 pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn EventLog) {
     log.write(started);
     if !names.is_empty() {
@@ -24,7 +24,7 @@ pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn E
     }
 }
 
-/// What the log says of them; nothing of an empty set at the start.
+/// The event about these names; at start there is none if there are no names.
 pub(super) fn unvalidated(names: &[Domain], mode: Mode) -> Event {
     Event::Resolver(resolver::Resolver::Unvalidated {
         names: names.to_vec(),
@@ -32,13 +32,13 @@ pub(super) fn unvalidated(names: &[Domain], mode: Mode) -> Event {
     })
 }
 
-/// Several of a kind, for a log line or a status.
+/// Several items of a kind, for a log line or a status.
 pub(super) fn listed<T: ToString>(several: &[T]) -> String {
     let words: Vec<String> = several.iter().map(T::to_string).collect();
     words.join(", ")
 }
 
-/// The event that says with what the daemon runs.
+/// The event that describes the settings the daemon runs with.
 pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, addresses: &[SocketAddr]) -> Event {
     let built_in = || "built-in".to_owned();
     let config = if loaded.found {
@@ -62,7 +62,7 @@ pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, address
     }))
 }
 
-/// Says what the end of the process before has left in doubt, and what the disk has lost.
+/// Logs what was left in doubt when the previous process ended, and what the disk has lost.
 pub(super) fn recovery<S: Running>(spool: &S, log: &dyn EventLog) {
     let in_doubt = spool.in_doubt_at_start();
     log.write(&Event::Recovery(Recovery::Found {
@@ -79,7 +79,7 @@ pub(super) fn recovery<S: Running>(spool: &S, log: &dyn EventLog) {
     }
 }
 
-/// Writes each warning as an event; of very many, the first.
+/// Logs each warning as an event; if there are very many, only the first ones.
 pub(super) fn warn<T: std::fmt::Display>(warnings: &[T], about: Subject, log: &dyn EventLog) {
     let words = |warning: &T| warning.to_string();
     for reason in bounded(warnings.iter().map(words)) {

@@ -22,34 +22,34 @@ pub(crate) enum StartError {
     Log {
         /// The target.
         target: LogTarget,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// An address is taken, is not this machine's, or needs a privilege.
+    /// An address is in use, does not belong to this machine, or needs a privilege.
     #[error("cannot listen on {address}: {}", listen_words(cause))]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// What systemd passes is not what it says.
+    /// What systemd passes is not what it claims to be.
     #[error("socket activation: {0}")]
     PassedSocket(#[from] PassedError),
-    /// There is nowhere to listen.
+    /// There is no address to listen on.
     #[error(
         "there is no address to listen on: `listen.smtp` and `listen.smtps` are empty, and systemd passes no sockets"
     )]
     NoAddress,
-    /// What the settings name cannot be built.
+    /// Something that the settings ask for cannot be set up.
     #[error(transparent)]
     Wiring(#[from] WiringError),
-    /// Owners and modes are in the way of the spool, or would be.
+    /// Owners and modes prevent use of the spool, or would do so later.
     #[error("the spool {}: {cause}", path.display())]
     Ownership {
         /// Its directory.
         path: PathBuf,
-        /// How.
+        /// The reason.
         cause: OwnershipError,
     },
     /// The spool cannot be used.
@@ -57,13 +57,13 @@ pub(crate) enum StartError {
     Spool {
         /// Its directory.
         path: PathBuf,
-        /// What the spool says.
+        /// The spool's error.
         cause: SpoolError,
     },
 }
 
 impl StartError {
-    /// What the exit status says of it. What another try may mend is 1, so that systemd tries again.
+    /// The exit status for it. It is 1 if trying again may help, so that systemd tries again.
     pub(crate) fn verdict(&self) -> Verdict {
         let lasts = match self {
             Self::Log { cause, .. } => is_lasting(cause),
@@ -95,7 +95,7 @@ fn listen_words(cause: &io::Error) -> String {
     }
 }
 
-/// Whose lock it is, and what stands in the way, which the spool itself does not know.
+/// Adds who holds the lock, and which owners and modes deny access; the spool itself does not know this.
 fn spool_words(path: &Path, cause: &SpoolError) -> String {
     match cause {
         SpoolError::Locked { path, .. } => {

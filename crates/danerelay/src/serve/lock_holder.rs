@@ -8,14 +8,14 @@ use std::path::Path;
 /// Where the kernel lists all locks: `1: FLOCK  ADVISORY  WRITE 4711 fd:01:1234 0 EOF`.
 const LOCKS: &str = "/proc/locks";
 
-/// Whoever holds a lock, as far as it can be seen.
+/// The holder of a lock, as far as it can be determined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// A daemon like this one.
+    /// Another danerelay daemon.
     Daemon(u32),
     /// Another program, which has nothing to do with the spool.
     Stranger { name: String, process: u32 },
-    /// Somebody whom this user may not see.
+    /// A process that this user is not allowed to see.
     Unseen,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The process with a lock on the file of this inode.
+/// The process that has a lock on the file with this inode.
 fn process(locks: &str, inode: u64) -> Option<u32> {
     locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);

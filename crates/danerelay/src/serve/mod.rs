@@ -1,12 +1,12 @@
 //! The daemon.
 //!
-//! 1. [`start`]: has the spool, the resolver, TLS and the policy built by [`wiring`](crate::wiring), opens the [`sockets`],
-//!    those of [`passed`] first, and joins them: what the listener accepts goes to the scheduler. [`announce`] says so in
-//!    the log.
-//! 2. It runs until a signal comes ([`signals`]). SIGHUP, or an administrator's word through the
-//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT to the end. Meanwhile
-//!    [`watch`] looks after the resolver and its [`self_test`], and [`unvalidated`] after the dates of exceptions from DNSSEC.
-//! 3. systemd is told of each step ([`notify`]).
+//! 1. [`start`]: sets up the spool, the resolver, TLS and the policy with [`wiring`](crate::wiring), opens the
+//!    [`sockets`], those of [`passed`] first, and connects the parts: mail accepted by the listener goes to the
+//!    scheduler. [`announce`] logs this.
+//! 2. It runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the [admin
+//!    socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver
+//!    and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC.
+//! 3. Each step is reported to systemd ([`notify`]).
 
 mod announce;
 mod error;
@@ -45,23 +45,23 @@ pub(crate) use error::StartError;
 use signals::{Request, Signals};
 use start::Daemon;
 
-/// Transactions under way may take this long to end.
+/// How long transactions in progress may take to finish.
 const GRACE: Duration = Duration::from_secs(30);
-/// And the spool this long to write what it was given.
+/// How long the spool may then take to write what it was given.
 const LAST_WRITES: Duration = Duration::from_secs(10);
-/// And the log's target this long to take what is left.
+/// How long the log's target may then take to accept the remaining lines.
 const LAST_LINES: Duration = Duration::from_secs(3);
-/// How often certificate, key and users are looked at, which may change at any time.
+/// How often certificate, key and users are checked, which may change at any time.
 const FILE_CHECK: Duration = Duration::from_secs(10);
-/// How often the date is looked at, which begins and ends exceptions.
+/// How often the date is checked, at which exceptions begin and end.
 const DATE_CHECK: Duration = Duration::from_mins(1);
 
-/// Runs the daemon with the configuration file `named`, or the default one, until it is told to end.
+/// Runs the daemon with the configuration file `named`, or the default one, until it is told to stop.
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
     let policy = wiring::policy::load(&loaded)?;
     let spool = &loaded.config.spool.path;
-    // Before the log: root is to leave no file behind that keeps others out.
+    // Before the log: root must not create a file that others could not open later.
     ownership::examine(spool).map_err(|cause| StartError::Ownership {
         path: spool.clone(),
         cause,
@@ -94,7 +94,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         let daemon = start::start(named, loaded, policy, Arc::clone(&log)).await?;
         Ok(daemon.run(signals).await)
     });
-    // What still runs has had its time; what it leaves undone is in the spool.
+    // Tasks still running have had their time; what they leave undone is in the spool.
     runtime.shutdown_background();
     if let Err(error) = &ended
         && log_is_elsewhere
@@ -106,20 +106,20 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     ended.map_err(Failure::from)
 }
 
-/// Each connection needs a file descriptor; the limit that a shell or systemd sets first is often too low for many. How
-/// many there can be now.
+/// Each connection needs a file descriptor; the initial limit set by a shell or systemd is often too low for many.
+/// Returns how many there can be now.
 fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // Where that is forbidden, the limit stays: a connection without a descriptor is put off, none is lost.
+    // If that is forbidden, the limit stays: a connection without a descriptor is deferred, none is lost.
     let _ = setrlimit(Resource::Nofile, raised);
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// A panic ends the task that it happens in, never the daemon; the log says where it was.
+/// A panic ends only the task in which it happens, never the daemon; the log says where it was.
 fn log_panics(log: Arc<Logger>) {
     std::panic::set_hook(Box::new(move |panic| {
         log.write(&Event::Fault(Fault::Panic(panic.to_string())));
@@ -127,7 +127,7 @@ fn log_panics(log: Arc<Logger>) {
 }
 
 impl<S: Store> Daemon<S> {
-    /// Serves until a signal says to stop, or a part that must run has ended.
+    /// Runs until a signal asks it to stop, or an essential part has ended.
     async fn run(mut self, mut signals: Signals) -> Verdict {
         let mut date_check = tokio::time::interval(DATE_CHECK);
         date_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,14 +139,14 @@ impl<S: Store> Daemon<S> {
                 _ = date_check.tick() => self.refresh_unvalidated(),
                 request = signals.next() => match request {
                     Request::Reload => tokio::select! {
-                        // What came of it stands in the log.
+                        // The log has the result.
                         _ = self.reload_and_notify() => {}
                         () = signals.stop() => break Verdict::Good,
                     },
                     Request::Stop => break Verdict::Good,
                 },
                 Some(order) = self.reloads.recv() => tokio::select! {
-                    // Whoever asked may have gone away.
+                    // The client that asked may be gone.
                     outcome = self.reload_and_notify() => drop(order.send(outcome)),
                     () = signals.stop() => break Verdict::Good,
                 },
@@ -176,7 +176,7 @@ impl<S: Store> Daemon<S> {
     /// Stops accepting, lets transactions end, and closes the spool.
     async fn stop(&mut self) {
         self.log.write(&Event::Stopping(Stopping::Begun));
-        // Without receivers nothing runs that could be told.
+        // Without receivers no part is running.
         let _ = self.stop_parts.send(true);
         if tokio::time::timeout(GRACE, self.parts.finish()).await.is_err() {
             self.log.write(&Event::Stopping(Stopping::BrokenOff));

@@ -1,7 +1,7 @@
-//! What systemd is told (`sd_notify(3)`). Without systemd nobody listens, and nothing is said.
+//! Reports to systemd (`sd_notify(3)`). Without systemd nothing is sent.
 //!
-//! The socket of a systemd that hangs takes a few messages and then none. So a thread of its own says what there is to
-//! say, and nothing waits for it but, for a moment, the daemon's end.
+//! If systemd hangs, its socket accepts a few messages and then no more. So a separate thread sends them, and nothing
+//! waits for it except, for a moment, the shutdown.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -12,20 +12,20 @@ use parking_lot::Mutex;
 use sd_notify::NotifyState;
 use tokio::sync::oneshot;
 
-/// Messages that may wait; what comes while so many do is not said.
+/// The maximum number of waiting messages; further ones are dropped.
 const WAITING: usize = 16;
-/// How long the end waits for systemd to be told of it.
+/// How long the shutdown waits until systemd has been told.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What `systemctl status` shows: where clients connect, and how the resolver is.
+/// What `systemctl status` shows: where clients connect, and the state of the resolver.
 pub(super) struct Status {
     listening: String,
     resolver: Mutex<String>,
-    /// `None` where nobody listens.
+    /// `None` without systemd.
     way: Option<SyncSender<Message>>,
 }
 
-/// What is said, and who wants to know when it has been.
+/// A message, and who waits until it has been sent.
 struct Message {
     text: String,
     said: Option<oneshot::Sender<()>>,
@@ -42,11 +42,11 @@ impl Status {
 
     pub(super) fn text(&self) -> String {
         let resolver = self.resolver.lock();
-        // Some of these words are those of a name server.
+        // Some of this text comes from a name server.
         Printable(&format!("{}; {resolver}", self.listening)).to_string()
     }
 
-    /// Shows at once how the resolver is.
+    /// Shows the state of the resolver at once.
     pub(super) fn set_resolver(&self, words: &str) {
         words.clone_into(&mut self.resolver.lock());
         self.say(&[NotifyState::Status(&self.text())], None);
@@ -64,17 +64,17 @@ impl Status {
     }
 }
 
-/// The way to systemd, by a thread that may wait there.
+/// The connection to systemd: a thread that may block.
 fn way() -> Option<SyncSender<Message>> {
     let (way, messages) = sync_channel::<Message>(WAITING);
     let telling = move || {
         for message in messages {
-            // A socket of systemd that cannot be written to is no reason to stop relaying.
+            // If systemd's socket cannot be written to, that is no reason to stop relaying.
             if let Err(error) = sd_notify::notify(&[NotifyState::Custom(&message.text)]) {
                 tracing::warn!("systemd cannot be notified: {error}");
             }
             if let Some(said) = message.said {
-                // Nobody may wait any more.
+                // The waiting task may be gone.
                 let _ = said.send(());
             }
         }
@@ -94,18 +94,18 @@ pub(super) fn ready(status: &Status) {
     status.say(&[NotifyState::Ready, NotifyState::Status(&status.text())], None);
 }
 
-/// A reload begins; [`ready`] ends it.
+/// A reload has started; [`ready`] ends it.
 pub(super) fn reloading(status: &Status) {
     let mut news = vec![NotifyState::Reloading];
     news.extend(NotifyState::monotonic_usec_now());
     status.say(&news, None);
 }
 
-/// The daemon is about to end.
+/// The daemon is shutting down.
 pub(super) async fn stopping(status: &Status) {
     let (said, heard) = oneshot::channel();
     let words = "finishing transactions";
     status.say(&[NotifyState::Stopping, NotifyState::Status(words)], Some(said));
-    // Where nobody listens the sender is gone already.
+    // Without systemd the sender is already gone.
     let _ = tokio::time::timeout(FAREWELL, heard).await;
 }

@@ -16,7 +16,7 @@ use crate::config::Loaded;
 /// The first descriptor that systemd passes (`sd_listen_fds(3)`).
 const FIRST: usize = 3;
 
-/// The name by which one is for TLS from the first octet (`FileDescriptorName=`).
+/// The name of a socket for TLS from the first octet (`FileDescriptorName=`).
 const IMPLICIT_TLS: &str = "smtps";
 
 /// A socket on which clients connect.
@@ -27,36 +27,36 @@ pub(super) struct ListeningSocket {
     pub(super) encryption: Encryption,
 }
 
-/// What systemd passes is not what it says: the administrator's to mend.
+/// What systemd passes is not what it claims to be: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PassedError {
-    /// The number of sockets is none.
+    /// The number of sockets is not a number.
     #[error("`LISTEN_FDS` is {0:?} in the environment; allowed: the number of sockets that are passed")]
     Number(String),
-    /// A descriptor that is no TCP socket.
+    /// A descriptor is not a TCP socket.
     #[error("descriptor {0} is no TCP socket; allowed: ListenStream=ADDRESS:PORT in the socket unit")]
     NoTcp(usize),
-    /// A socket that does not listen.
+    /// A socket is not listening.
     #[error(
         "the socket of descriptor {0} does not listen; allowed: ListenStream=, with Accept=no, in the socket unit"
     )]
     Deaf(usize),
-    /// A socket for TLS, and no certificate.
+    /// A socket for TLS, but there is no certificate.
     #[error(
         "descriptor {0} has the name {IMPLICIT_TLS}, and there is no certificate; allowed with `listen.tls_certificate`"
     )]
     NoCertificate(usize),
-    /// The system refuses its use.
+    /// The system reports an error for it.
     #[error("descriptor {number}: {}", access::words(cause))]
     System {
         /// The descriptor.
         number: usize,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
-/// `sd_listen_fds(3)`.
+/// See `sd_listen_fds(3)`.
 pub(super) fn passed(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, PassedError> {
     let of = |name| {
         std::env::var(name)

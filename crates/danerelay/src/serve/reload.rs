@@ -1,4 +1,4 @@
-//! SIGHUP: everything is read again, and takes effect whole or not at all.
+//! SIGHUP: everything is read again, and takes effect as a whole or not at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::wiring::clients::Stamps;
 use crate::wiring::policy::LoadedPolicy;
 use crate::wiring::{self, resolver, settings};
 
-/// How long the files may take to be read: they may be on the disk of another machine, and a list may be long.
+/// How long reading the files may take: they may be on another machine's disk, and a list may be long.
 const READING: Duration = Duration::from_secs(30);
 
 impl<S: Store> Daemon<S> {
-    /// Reads configuration, policy and lists again, has resolv.conf read again, and opens the log anew. Where one of the
-    /// files is wrong, all that was in force stays so, and the log says what is wrong.
+    /// Reads configuration, policy and lists again, has resolv.conf read again, and reopens the log. If one of the
+    /// files has faults, everything in force stays in force, and the log says what is wrong.
     pub(super) async fn reload(&mut self) -> Result<Reloaded, Refusal> {
         match self.read().await {
             Ok((loaded, policy, settings)) => {
@@ -39,7 +39,7 @@ impl<S: Store> Daemon<S> {
         }
     }
 
-    /// Reads the files. Where one is wrong, says what it is about, and what is wrong with it.
+    /// Reads the files. If one has faults, says which kind of file it is, and what is wrong with it.
     async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
         let reading = tokio::task::spawn_blocking(move || load(named.as_deref(), &anchors));
@@ -55,7 +55,8 @@ impl<S: Store> Daemon<S> {
         Ok((loaded, policy, settings))
     }
 
-    /// The same file as at the start: to name another waits for the next. Somebody may keep it up to date (RFC 5011).
+    /// The same file as at start: a different file takes effect at the next start. Other software may keep it up to
+    /// date (RFC 5011).
     fn anchor_file(&self) -> PathBuf {
         self.started_with.dns.trust_anchor.clone()
     }
@@ -95,7 +96,8 @@ impl<S: Store> Daemon<S> {
         Reloaded { warnings, waiting }
     }
 
-    /// Each fault is a line of its own. The log file may have been moved away all the same.
+    /// Each fault is logged on its own line. The log is reopened all the same, because its file may have been moved
+    /// away.
     async fn refuse(&mut self, about: Subject, faults: &str) -> Refusal {
         self.reopen_log(&self.loaded.config.log).await;
         let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
@@ -105,8 +107,8 @@ impl<S: Store> Daemon<S> {
         Refusal::new(RefusalKind::Configuration, faults)
     }
 
-    /// Reads certificate, key and users again where one of their files has changed. What is wrong stays as it was, and the
-    /// log says so once.
+    /// Reads certificate, key and users again if one of their files has changed. If something is wrong, the old one
+    /// stays in force, and the log says so once.
     pub(super) fn refresh_clients(&mut self) {
         let stamps = Stamps::of(&self.loaded.config);
         if stamps == self.stamps {
@@ -133,14 +135,14 @@ impl<S: Store> Daemon<S> {
     }
 }
 
-/// Configuration, policy and trust anchors, as [`Daemon::read`].
+/// Configuration, policy and trust anchors, for [`Daemon::read`].
 fn load(
     named: Option<&Path>,
     anchors: &Path,
 ) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)> {
     let loaded = config::load(named).map_err(|error| (Subject::Config, error.to_string()))?;
     let policy = wiring::policy::load(&loaded).map_err(|error| (Subject::Policy, error.to_string()))?;
-    // The one in force has the list yet.
+    // The policy in force still has the list.
     let mut warnings = policy.warnings.iter();
     if let Some(lost) = warnings.find(|warning| warning.remark.loses_a_list()) {
         return Err((Subject::Policy, lost.to_string()));

@@ -1,8 +1,8 @@
-//! The resolver's self-test while the daemon runs, and what is told of it; [`watch`](super::watch) says when it is made.
+//! Tests the resolver while the daemon runs and reports the result; [`watch`](super::watch) decides when.
 //!
-//! A failing test stops nothing: mail is accepted, and what cannot be looked up is deferred. It raises an alarm, which names
-//! the fault, comes again while the fault lasts, and is called off when it ends. With `mode = "auto"` the test also decides
-//! who validates: it is the one resolver of all look-ups that is tested and then believed.
+//! A failing test stops nothing: mail is accepted, and what cannot be looked up is deferred. It raises an alarm that
+//! names the fault, is repeated while the fault lasts, and is cleared when it ends. With `mode = "auto"` the test also
+//! decides who validates: the resolver used for all look-ups is the one tested, and then trusted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::announce::listed;
 use super::notify::Status;
 use crate::wiring::resolver::{Choice, mode_word};
 
-/// How often an alarm is raised again.
+/// How often an alarm is repeated.
 const REMINDER: Duration = Duration::from_hours(1);
 
-/// How a test ended.
+/// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
     mode: Mode,
@@ -34,7 +34,7 @@ impl Finding {
     }
 }
 
-/// What is tested, and who is told.
+/// What is tested, and where the result is reported.
 pub(super) struct Tester {
     pub(super) resolver: Resolver,
     pub(super) names: Names,
@@ -45,7 +45,7 @@ pub(super) struct Tester {
 }
 
 impl Tester {
-    /// Tests the resolver, unless it has no servers for this reason.
+    /// Tests the resolver, unless it has no servers, for this reason.
     pub(super) async fn test(&self, no_servers: Option<String>) -> Finding {
         let finding = |reason: &str, fault| Finding {
             mode: self.resolver.mode(),
@@ -62,7 +62,7 @@ impl Tester {
                     reason.push_str(", and the self-test shows that they validate");
                     return finding(&reason, None);
                 }
-                // Silence takes away no belief that is there.
+                // If servers that are already trusted do not answer, they stay trusted.
                 Err(Disbelief::Fault(fault)) if self.resolver.mode() == Mode::TrustAd && !fault.refutes() => {
                     return finding(&reason, Some(fault.to_string()));
                 }
@@ -76,7 +76,7 @@ impl Tester {
         finding(&reason, fault.map(|fault| fault.to_string()))
     }
 
-    /// Believes the servers if they show that they validate.
+    /// Trusts the servers if they show that they validate.
     async fn test_believed(&self) -> Result<(), Disbelief> {
         if self.resolver.has_domain_insecure() {
             return Err(Disbelief::Exceptions);
@@ -87,7 +87,7 @@ impl Tester {
         self.resolver.set_mode(Mode::TrustAd).map_err(Disbelief::Refused)
     }
 
-    /// Says how the resolver is.
+    /// Reports the state of the resolver.
     pub(super) fn tell(&self, finding: &Finding) {
         let mode = mode_word(finding.mode);
         self.status.set_resolver(&match &finding.fault {
@@ -105,21 +105,21 @@ impl Tester {
     }
 }
 
-/// Why servers that the system vouches for are not believed.
+/// Why servers that the system vouches for are not trusted.
 #[derive(Debug, thiserror::Error)]
 enum Disbelief {
-    /// Another's validation knows nothing of ours.
+    /// A validating resolver elsewhere does not know our exceptions.
     #[error("exceptions from DNSSEC have their effect only where we validate")]
     Exceptions,
     /// What the self-test found.
     #[error("{0}")]
     Fault(Fault),
-    /// They may not be believed at all.
+    /// They cannot be trusted at all.
     #[error("{0}")]
     Refused(ResolverError),
 }
 
-/// Which findings are to be told: a fault when it comes and again while it lasts, and what is fine when that is new.
+/// Which results are reported: a fault when it appears and repeatedly while it lasts, success only when it is new.
 #[derive(Debug)]
 pub(super) struct News {
     faults: Alarm<Finding>,
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// As `auto` makes it where resolv.conf vouches for the world's server.
+    /// As `auto` sets it up if resolv.conf vouches for the server of the test world.
     fn auto(world: &World) -> (Tester, Arc<Status>) {
         let status = Arc::new(Status::new("listening".to_owned(), "not tested yet"));
         let config = config(world, Mode::Validate);
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((finding.mode, &finding.fault), (Mode::TrustAd, &None));
         assert_eq!(tester.resolver.mode(), Mode::TrustAd);
 
-        // What is silent may come back, and proves each answer.
+        // A server that does not answer may come back, and each answer is checked.
         let everything = Questions::Below(".".to_owned());
         world.break_dns(&everything, DnsFault::Refused).unwrap();
         let finding = tester.test(None).await;
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(tester.test(None).await.mode, Mode::Validate);
         assert_eq!(tester.resolver.mode(), Mode::Validate);
 
-        // Another's validation knows nothing of our exceptions.
+        // A validating resolver elsewhere does not know our exceptions.
         world.set_role(Role::Validator);
         assert_eq!(tester.test(None).await.mode, Mode::TrustAd);
         let excepted = mail::Domain::parse("broken.test").unwrap();
@@ -258,7 +258,7 @@ mod tests {
                 .starts_with("listening; DNS FAILS (validate): the DNS servers leave out")
         );
         world.mend_dns(&everything).unwrap();
-        // What failed is not asked again for two seconds.
+        // A failed look-up is not repeated for two seconds.
         tester.resolver.flush_all();
         tester.tell(&tester.test(None).await);
         assert_eq!(status.text(), "listening; DNS: validate, self-test passed");

@@ -1,4 +1,4 @@
-//! The signals that a daemon listens to.
+//! The signals that the daemon handles.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
-    /// SIGHUP: read everything again.
+    /// SIGHUP: read all files again.
     Reload,
-    /// SIGTERM or SIGINT: finish and end.
+    /// SIGTERM or SIGINT: finish and stop.
     Stop,
 }
 
-/// Signals as they come. From here on none of them ends the process by itself.
+/// The signals received. Once this exists, none of them ends the process by itself.
 pub(super) struct Signals {
     hang_up: Signal,
     terminate: Signal,
@@ -21,7 +21,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen.
+    /// Starts handling signals.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             hang_up: signal(SignalKind::hangup())?,
@@ -39,7 +39,7 @@ impl Signals {
         }
     }
 
-    /// Waits for a request to stop. One to reload that comes meanwhile is not lost.
+    /// Waits for a request to stop. A reload request that arrives meanwhile is not lost.
     pub(super) async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

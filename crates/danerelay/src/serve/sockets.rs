@@ -14,10 +14,10 @@ use super::passed::{self, ListeningSocket};
 use crate::access::{self, lacks_family};
 use crate::config::Loaded;
 
-/// Connections that may wait to be accepted; the system's own bound (`net.core.somaxconn`) applies besides.
+/// How many connections may wait to be accepted; the system's own limit (`net.core.somaxconn`) applies as well.
 const BACKLOG: i32 = 4096;
 
-/// Takes the sockets that systemd passes, or else listens on the configured addresses.
+/// Uses the sockets that systemd passes, or if there are none listens on the configured addresses.
 pub(super) fn open(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, StartError> {
     let passed = passed::passed(loaded, log)?;
     let sockets = if passed.is_empty() {
@@ -50,7 +50,7 @@ fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, Sta
                 address,
                 encryption,
             }),
-            // Nobody asked for it on a machine without IPv6.
+            // On a machine without IPv6, nobody asked for this default address.
             Err(error) if !named && (lacks_family(&error) || lacks_address(&error)) => {
                 log.write(&Event::Listen(Listen::NoAddress {
                     address: *address,
@@ -68,14 +68,14 @@ fn bind(loaded: &Loaded, log: &dyn EventLog) -> Result<Vec<ListeningSocket>, Sta
     Ok(sockets)
 }
 
-/// Each address is of one family: `[::]` does not take the place of `0.0.0.0`, so that both may stand side by side, and
-/// no IPv4 client comes by an address that only looks like IPv6.
+/// Each socket is for one address family: `[::]` does not include `0.0.0.0`, so that both can be used together, and no
+/// IPv4 client connects through an address that only looks like IPv6.
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // So that a restart need not wait for the connections of the daemon before to be forgotten.
+    // So that a restart does not have to wait until the system has forgotten the previous daemon's connections.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_families_listen_on_one_port() {
-        // Others may have taken the port that the system gives for IPv4: then another one is tried.
+        // The port that the system chose for IPv4 may be in use: then another one is tried.
         let both = (0..20).any(|_| {
             let (_four, at) = listen((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
             listen((Ipv6Addr::UNSPECIFIED, at.port()).into()).is_ok()

@@ -1,4 +1,4 @@
-//! Opening everything, and joining it.
+//! Opens everything, and connects the parts.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,32 +38,32 @@ pub(super) struct Daemon<S> {
     pub(super) named: Option<PathBuf>,
     /// The configuration in force.
     pub(super) loaded: Loaded,
-    /// The settings with which the daemon started: those that cannot change while it runs.
+    /// The settings with which the daemon started, for those that cannot change while it runs.
     pub(super) started_with: Config,
-    /// The names below which signatures are not demanded at present.
+    /// The names below which signatures are not required at present.
     pub(super) unvalidated: Vec<Domain>,
     pub(super) resolver: Resolver,
-    /// Has the system's list of name servers read again.
+    /// Triggers another reading of the system's list of name servers.
     pub(super) servers: Arc<Notify>,
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
-    /// Who is shown in reports to senders.
+    /// The `From` address of reports to senders.
     pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
-    /// The files with which clients are served, as they were when they were read.
+    /// The state of the files used to serve clients, at the time they were read.
     pub(super) stamps: Stamps,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
     pub(super) spool: Arc<S>,
-    /// Where administrators ask for a reload.
+    /// Where administrators' requests for a reload arrive.
     pub(super) reloads: mpsc::Receiver<ReloadOrder>,
-    /// Tells the parts to end.
+    /// Tells the parts to stop.
     pub(super) stop_parts: watch::Sender<bool>,
     pub(super) parts: Parts,
     /// What `systemctl status` shows.
     pub(super) status: Arc<Status>,
 }
 
-/// The tasks that run as long as the daemon does; without the first two it would be of no use.
+/// The tasks that run as long as the daemon does; without the first two it would be useless.
 pub(super) struct Parts {
     listener: JoinHandle<()>,
     delivery: JoinHandle<()>,
@@ -71,7 +71,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Waits for the first part to end that must run, and names it.
+    /// Waits until one of the essential parts has ended, and names it.
     pub(super) async fn ended(&mut self) -> &'static str {
         tokio::select! {
             _ = &mut self.listener => "listener",
@@ -79,7 +79,7 @@ impl Parts {
         }
     }
 
-    /// Waits for all parts to end.
+    /// Waits until all parts have ended.
     pub(super) async fn finish(&mut self) {
         let parts = [
             Some(&mut self.listener),
@@ -88,14 +88,14 @@ impl Parts {
         ];
         for part in parts.into_iter().flatten() {
             if !part.is_finished() {
-                // A panic has been logged where it happened.
+                // A panic has already been logged.
                 let _ = part.await;
             }
         }
     }
 }
 
-/// Opens everything and begins to accept mail.
+/// Opens everything and starts accepting mail.
 pub(super) async fn start(
     named: Option<&Path>,
     loaded: Loaded,
@@ -131,7 +131,7 @@ pub(super) async fn start(
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
-    // Before the first delivery: its look-ups wait for the test.
+    // Before the first delivery, whose look-ups wait for the test.
     let watch = Watch::new(
         resolver.clone(),
         plan,
@@ -166,7 +166,7 @@ pub(super) async fn start(
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
-    // Not before: a start that fails half-way leaves the news to the next one.
+    // Not earlier: if the start fails half-way, the next one has to report it.
     spool.doubts_told();
     notify::ready(&status);
     Ok(Daemon {
@@ -222,7 +222,7 @@ async fn open_admin<S: Manage>(
     (Some((door, surroundings)), reloads)
 }
 
-/// Mail does not wait for a door that cannot be opened.
+/// Mail does not wait for an admin socket that cannot be opened.
 async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
     if socket.as_os_str().is_empty() {
         return None;

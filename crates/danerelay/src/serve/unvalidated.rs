@@ -1,6 +1,7 @@
-//! Names below which signatures are not demanded: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC 7646).
+//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC
+//! 7646).
 //!
-//! Exceptions begin and end with their dates, so the set is looked at each minute and after each reload.
+//! Exceptions begin and end with their dates, so the set is checked each minute and after each reload.
 
 use mail::event::EventLog;
 use spool::Store;
@@ -10,7 +11,7 @@ use super::start::Daemon;
 use crate::wiring::unvalidated::today;
 
 impl<S: Store> Daemon<S> {
-    /// Puts the names of today in force if they are not those in force already.
+    /// Puts today's names in force if they differ from those in force.
     pub(super) fn refresh_unvalidated(&mut self) {
         let names = today(&self.loaded.config.dns, &self.policy.load());
         if names == self.unvalidated {

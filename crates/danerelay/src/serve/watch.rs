@@ -1,4 +1,4 @@
-//! When the resolver is tested, and whether the system names other servers: looked at while the daemon runs.
+//! Decides when to test the resolver, and notices when the system's name servers change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,27 +15,28 @@ use crate::config::schema::{Dns, DnsMode};
 use crate::wiring::resolv_conf::System;
 use crate::wiring::resolver::{self, Plan, mode_word};
 
-/// From one test to the next while all is well.
+/// The time between tests while all is well.
 const WELL: Duration = Duration::from_mins(5);
-/// And while it is not.
+/// The time between tests while it is not.
 const FAILING: Duration = Duration::from_secs(10);
-/// How often the system's list of servers is looked at. Tests are not made more often either, but for a new list.
+/// How often the system's list of servers is checked. Tests are not made more often either, except after a new list.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Looks after the resolver.
+/// Monitors the resolver.
 pub(super) struct Watch {
     tester: Tester,
     mode: DnsMode,
-    /// Where the servers come from, unless the configuration names them.
+    /// Where the servers come from, if the configuration does not name them.
     system: Option<System>,
-    /// Look-ups wait for the first test of these servers. It ends with the test, or with this.
+    /// Makes look-ups wait for the first test of these servers. The wait ends with the test, or when this is dropped.
     expected: Option<Expected>,
-    /// Told when the system's list is to be read again, changed or not.
+    /// Notified when the system's list is to be read again, whether it has changed or not.
     reread: Arc<Notify>,
 }
 
 impl Watch {
-    /// The plan is that of `resolver`. Where a test says whether its servers are believed, its first look-ups wait for that.
+    /// The plan is that of `resolver`. If a test decides whether its servers are trusted, its first look-ups wait for
+    /// that.
     pub(super) fn new(
         resolver: Resolver,
         plan: Plan,
@@ -61,16 +62,16 @@ impl Watch {
         watch
     }
 
-    /// What has the system's list of servers read again.
+    /// Triggers another reading of the system's list of servers.
     pub(super) fn rereading(&self) -> Arc<Notify> {
         Arc::clone(&self.reread)
     }
 
-    /// Tests until the daemon stops.
+    /// Runs tests until the daemon stops.
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = self.test_again_and_again() => {}
-            // An error means that nobody is left who could say so.
+            // An error means that the sender is gone, and nobody can send the signal.
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     }
@@ -88,7 +89,7 @@ impl Watch {
         }
     }
 
-    /// Until the next test is due, in this time or for a reason.
+    /// Waits for the next test: for this time, or less if there is a reason.
     async fn rest(&mut self, time: Duration) {
         let start = Instant::now();
         while start.elapsed() < time {
@@ -104,7 +105,7 @@ impl Watch {
         }
     }
 
-    /// Whether the system names other servers, which are asked from now on.
+    /// Whether the system names other servers, which are used from now on.
     async fn look_at_system(&mut self, is_ordered: bool) -> bool {
         let Some(before) = self.system.clone() else {
             return false;
@@ -130,14 +131,14 @@ impl Watch {
         !is_like && self.follow_system()
     }
 
-    /// Whether the resolver asks other servers now.
+    /// Whether the resolver uses other servers now.
     fn follow_system(&mut self) -> bool {
         let Some(system) = &self.system else {
             return false;
         };
         let (choice, servers) = (resolver::choose(self.mode, Some(system.conf())), system.servers());
         let file = system.path().display().to_string();
-        // No look-up begins before it is clear whether these are believed.
+        // No look-up starts before it is known whether these are trusted.
         let expected = self.tester.resolver.expect_self_test();
         if let Err(error) = self.tester.resolver.set_servers(choice.mode, servers.clone()) {
             let error = error.to_string();
@@ -159,13 +160,13 @@ impl Watch {
         true
     }
 
-    /// Only where a test decides what is believed.
+    /// Only if a test decides which servers are trusted.
     fn expect_test(&mut self) {
         let decides = self.tester.choice.is_vouched_for || self.tester.choice.mode == Mode::TrustAd;
         self.expected = decides.then(|| self.tester.resolver.expect_self_test());
     }
 
-    /// Why there are no servers, if that is so.
+    /// Why there are no servers, if there are none.
     fn no_servers(&self) -> Option<String> {
         self.system.as_ref().and_then(System::trouble)
     }

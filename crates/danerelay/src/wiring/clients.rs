@@ -1,4 +1,4 @@
-//! What clients are served with that stands in files of its own: certificate and key, and the users.
+//! What is needed to serve clients and is kept in separate files: certificate and key, and the users.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use super::tls;
 use crate::access::{self, Use, explain_pem, is_lasting};
 use crate::config::Config;
 
-/// Why clients cannot be served so: the administrator's to mend.
+/// Why clients cannot be served as configured: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientsError {
-    /// Certificate or key cannot be read.
+    /// The certificate or the key cannot be read.
     #[error("`{key}`: {}: {}", path.display(), explain_pem(path, cause))]
     Unreadable {
-        /// Which of them.
+        /// The key of the setting.
         key: &'static str,
         /// Its file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) enum ClientsError {
     /// There is no certificate.
     #[error("`listen.tls_certificate`: {}: there is no CERTIFICATE block in the file", .0.display())]
     NoCertificate(PathBuf),
-    /// The key is of no kind that is supported, or not that of the certificate.
+    /// The key is of an unsupported kind, or does not match the certificate.
     #[error("`listen.tls_certificate` and `listen.tls_key` do not fit together: {0}")]
     Unfit(rustls::Error),
     /// The users cannot be read.
@@ -38,10 +38,10 @@ pub(crate) enum ClientsError {
     UsersUnreadable {
         /// Their file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// A line is no user.
+    /// A line does not define a user.
     #[error("`access.users_file`: {}: {cause}", path.display())]
     Users {
         /// The file.
@@ -52,7 +52,7 @@ pub(crate) enum ClientsError {
 }
 
 impl ClientsError {
-    /// Whether it stays so until somebody acts.
+    /// Whether the error lasts until somebody acts.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Unreadable {
@@ -65,7 +65,7 @@ impl ClientsError {
     }
 }
 
-/// Certificate and key, if there are any. Clients are asked for a certificate where some of them may relay by it.
+/// Certificate and key, if there are any. Clients are asked for a certificate if some of them may relay by it.
 pub(crate) fn server_tls(config: &Config) -> Result<Option<ServerTls>, ClientsError> {
     let (certificate, key) = (&config.listen.tls_certificate, &config.listen.tls_key);
     if certificate.as_os_str().is_empty() {
@@ -91,7 +91,7 @@ pub(crate) fn server_tls(config: &Config) -> Result<Option<ServerTls>, ClientsEr
     tls.map(Some).map_err(ClientsError::Unfit)
 }
 
-/// The users, if there are to be any.
+/// The users, if any are configured.
 pub(crate) fn users(config: &Config) -> Result<Option<Arc<Users>>, ClientsError> {
     let path = &config.access.users_file;
     if path.as_os_str().is_empty() {
@@ -108,12 +108,12 @@ pub(crate) fn users(config: &Config) -> Result<Option<Arc<Users>>, ClientsError>
     Ok(Some(Arc::new(users)))
 }
 
-/// As which the files stand there: when one of them changes, all are read again.
+/// The state of the files: when one of them changes, all are read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamps(Vec<Option<(SystemTime, u64)>>);
 
 impl Stamps {
-    /// Looks at them; what cannot be looked at is as if it were not there.
+    /// Checks the files; one that cannot be checked counts as missing.
     pub(crate) fn of(config: &Config) -> Self {
         let files = [
             &config.listen.tls_certificate,

@@ -1,18 +1,19 @@
-//! What the limit of file descriptors is divided into, so that no kind of stranger can take what another part needs.
+//! How the limit of file descriptors is divided, so that strangers of any kind cannot take what another part needs.
 //!
-//! A quarter, at most 768, is for the sockets of look-ups. An eighth, at most 256, is kept for the spool, the log, the admin socket
-//! and whatever else is opened now and then. The rest is for connections: up to half of it for deliveries, what they leave for
-//! clients, two descriptors each, because a large content is a file.
+//! A quarter, at most 768, is for the sockets of look-ups. An eighth, at most 256, is kept for the spool, the log, the
+//! admin socket and whatever else is opened now and then. The rest is for connections: deliveries get up to half of it,
+//! and clients get what deliveries leave; each connection counts as two descriptors, because large content is kept in a
+//! file.
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 
-/// The share of look-ups: no more is of use, and no look-up works with less.
+/// The range for look-ups: more would be of no use, and with less no look-up works.
 const DNS: std::ops::RangeInclusive<usize> = 12..=768;
-/// The most that is kept for everything but look-ups and connections.
+/// The maximum kept for everything except look-ups and connections.
 const KEPT: usize = 256;
-/// Descriptors of one connection: its socket, and the file of a large content.
+/// The descriptors of one connection: its socket, and the file of large content.
 const OF_CONNECTION: usize = 2;
 
 /// The limit of this process.
@@ -30,7 +31,7 @@ impl Descriptors {
         (self.0 / 4).clamp(*DNS.start(), *DNS.end())
     }
 
-    /// Connections to receiving servers, as many as are wanted if there are descriptors for them.
+    /// Connections to receiving servers: as many as configured, if there are enough descriptors for them.
     pub(crate) fn for_deliveries(self, config: &Config) -> usize {
         let wanted = count(config.delivery.connections);
         wanted.min(self.for_connections() / 2 / OF_CONNECTION).max(1)
@@ -50,7 +51,7 @@ impl Descriptors {
         self.0.saturating_sub(self.for_dns() + kept)
     }
 
-    /// What of the configuration the limit does not allow, for the log.
+    /// What the configuration asks for and the limit does not allow, for the log.
     pub(crate) fn shortages(self, config: &Config) -> Vec<String> {
         let keys = [
             (

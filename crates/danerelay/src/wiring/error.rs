@@ -1,4 +1,4 @@
-//! Why what the settings name cannot be built.
+//! Why something that the settings ask for cannot be set up.
 
 use std::io;
 
@@ -12,13 +12,13 @@ use super::tls::TlsError;
 use crate::access::{self, is_lasting};
 use crate::exit::Verdict;
 
-/// Why what the settings name cannot be built.
+/// Why something that the settings ask for cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WiringError {
-    /// The system does not tell its name.
+    /// The system's host name cannot be read.
     #[error("the system's name cannot be read: {}; set `hostname`", access::words(.0))]
     NoHostname(io::Error),
-    /// The system's name is none for a mail server.
+    /// The system's host name is not valid for a mail server.
     #[error("the system's name {name:?} is no domain name: {cause}; set `hostname`")]
     Hostname {
         /// The name.
@@ -29,13 +29,13 @@ pub(crate) enum WiringError {
     /// There is no address for the postmaster at this host name.
     #[error("postmaster@hostname is no mailbox: {0}; set `delivery.postmaster`")]
     Postmaster(AddressError),
-    /// The host name cannot be said in EHLO.
+    /// The host name cannot be used in EHLO.
     #[error("hostname: {0}")]
     Ehlo(AddressError),
-    /// Whom to ask is not clear.
+    /// The resolver's settings cannot be determined.
     #[error(transparent)]
     ResolverPlan(#[from] ResolverPlanError),
-    /// Whom to ask cannot be asked in this way.
+    /// The resolver configuration is invalid.
     #[error("dns: {0}")]
     Resolver(#[from] ResolverError),
     /// TLS cannot be set up.
@@ -44,13 +44,13 @@ pub(crate) enum WiringError {
     /// Clients cannot be served as configured.
     #[error(transparent)]
     Clients(#[from] ClientsError),
-    /// The system has no threads or signals for us.
+    /// The system refuses threads or signals.
     #[error("the system does not let the daemon run: {}", access::words(.0))]
     System(io::Error),
 }
 
 impl WiringError {
-    /// What the exit status says of it. What another try may mend is 1, so that systemd tries again.
+    /// The exit status for it. It is 1 if trying again may help, so that systemd tries again.
     pub(crate) fn verdict(&self) -> Verdict {
         let lasts = match self {
             Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),

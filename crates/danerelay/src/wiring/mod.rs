@@ -1,12 +1,12 @@
-//! What the settings name, built from them, for the daemon and the commands alike.
+//! Sets up what the settings ask for, for the daemon and the commands alike.
 //!
 //! * [`settings`]: the settings of each crate, and our own name.
-//! * [`resolver`]: who validates, behind which servers: those of the configuration or of [`resolv_conf`].
-//!   [`unvalidated`]: below which names no signatures are demanded today.
-//! * [`tls`]: whom the WebPKI trusts, and what every handshake shares.
-//! * [`clients`]: with which certificate and users clients are served.
+//! * [`resolver`]: who validates, and with which servers: those of the configuration or of [`resolv_conf`].
+//!   [`unvalidated`]: below which names signatures are not required today.
+//! * [`tls`]: which authorities the WebPKI trusts, and what all handshakes share.
+//! * [`clients`]: the certificate and the users with which clients are served.
 //! * [`policy`]: the policy with its lists. [`store`]: the spool.
-//! * [`descriptors`]: what the limit of file descriptors is divided into.
+//! * [`descriptors`]: how the limit of file descriptors is divided.
 
 pub(crate) mod clients;
 pub(crate) mod descriptors;
@@ -22,7 +22,7 @@ pub(crate) mod unvalidated;
 use crate::config::Config;
 pub(crate) use error::WiringError;
 
-/// Whether all of it could be built from these settings, without changing or occupying anything.
+/// Checks whether all of it can be set up from these settings, without changing or occupying anything.
 pub(crate) fn check(config: &Config) -> Result<(), WiringError> {
     let hostname = settings::hostname(config)?;
     settings::listener(config, &hostname)?;

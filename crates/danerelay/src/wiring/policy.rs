@@ -9,17 +9,17 @@ use settings_file::fault;
 use crate::access::{self, Use};
 use crate::config::Loaded;
 
-/// A policy and where it comes from.
+/// A policy and its origin.
 pub(crate) struct LoadedPolicy {
     /// The policy.
     pub(crate) policy: Policy,
     /// What the administrator should know.
     pub(crate) warnings: Vec<Warning>,
-    /// Its file; `None` for the built-in policy.
+    /// The policy file; `None` for the built-in policy.
     pub(crate) file: Option<PathBuf>,
 }
 
-/// Why there is no policy. Always the administrator's to mend.
+/// Why there is no policy. The administrator always has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyFileError {
     /// The file cannot be read.
@@ -27,15 +27,16 @@ pub(crate) enum PolicyFileError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The file is wrong.
+    /// The file has faults.
     #[error("{0}")]
     Wrong(#[from] PolicyError),
 }
 
-/// Reads and compiles the policy file and its lists. A file that is missing and was not named means the built-in policy.
+/// Reads and compiles the policy file and its lists. If the file is missing and was not named, the built-in policy is
+/// used.
 pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
     let path = &loaded.config.policy.file;
     let octets = match std::fs::read(path) {
@@ -72,7 +73,7 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
     })
 }
 
-/// An octet that is no UTF-8 spoils its line, not the list.
+/// An octet that is not UTF-8 makes its line invalid, not the list.
 fn read_list(path: &Path) -> io::Result<String> {
     match std::fs::read(path) {
         Ok(octets) => Ok(String::from_utf8_lossy(&octets).into_owned()),

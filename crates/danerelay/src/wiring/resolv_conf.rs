@@ -1,4 +1,4 @@
-//! The system's list of name servers, and whether it has become another.
+//! The system's list of name servers, and whether it has changed.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use dns::resolv_conf::{NameServer, PassedOver, ResolvConf};
 
-/// Where the system names its resolvers.
+/// Where the system lists its resolvers.
 pub(crate) const PATH: &str = "/etc/resolv.conf";
-/// Where Linux tells the numbers of network interfaces.
+/// Where Linux lists network interfaces and their numbers.
 const INTERFACES: &str = "/sys/class/net";
-/// So much of the file is read, in octets.
+/// At most this much of the file is read, in octets.
 const LONGEST: u64 = 64 * 1024;
 const DNS_PORT: u16 = 53;
 
-/// What the file said when it was read last.
+/// The content of the file when it was last read.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
     path: PathBuf,
@@ -24,16 +24,16 @@ pub(crate) struct System {
     conf: ResolvConf,
     servers: Vec<SocketAddr>,
     trouble: Option<String>,
-    /// Whether a server's network interface is not there: it may come, and the file says nothing of that.
+    /// Whether a server's network interface is missing: it may appear without any change to the file.
     misses_interface: bool,
 }
 
-/// What tells one state of the file from another: device, inode, size, and the times of its last changes, in nanoseconds.
+/// Identifies a state of the file: device, inode, size, and the times of its last changes, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp([u64; 3], [(i64, i64); 2]);
 
 impl System {
-    /// Reads the file. One that is not there or names no server is no error: it is read again when it changes.
+    /// Reads the file. It is not an error if the file is missing or names no server: it is read again when it changes.
     pub(crate) fn read(path: &Path) -> Self {
         let stamp = Stamp::of(path);
         let (octets, trouble) = match read(path) {
@@ -63,18 +63,18 @@ impl System {
         }
     }
 
-    /// What the file says now; nothing if it is as it was.
+    /// The current content of the file; `None` if it has not changed.
     pub(crate) fn changed(&self) -> Option<Self> {
         let may_be_another = self.misses_interface || Stamp::of(&self.path) != self.stamp;
         may_be_another.then(|| self.again())
     }
 
-    /// What the file says now, changed or not.
+    /// The current content of the file, whether it has changed or not.
     pub(crate) fn again(&self) -> Self {
         Self::read(&self.path)
     }
 
-    /// Whether both lead to the same look-ups.
+    /// Whether both would lead to the same look-ups.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         (&self.servers, self.conf.trust_ad, &self.trouble)
             == (&other.servers, other.conf.trust_ad, &other.trouble)
@@ -98,7 +98,7 @@ impl System {
         ))
     }
 
-    /// What of the file was passed over, if anything was.
+    /// Which parts of the file were ignored, if any.
     pub(crate) fn passed_over(&self) -> Option<&PassedOver> {
         Some(&self.conf.passed_over).filter(|passed_over| !passed_over.is_empty())
     }
@@ -125,7 +125,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Where a server listens; nothing if it is behind an interface that is not there.
+/// The address of a server; `None` if it is on an interface that does not exist.
 fn address(server: &NameServer, interfaces: &Path) -> Option<SocketAddr> {
     match (server.ip, &server.scope) {
         (IpAddr::V6(ip), Some(scope)) => {
@@ -170,7 +170,7 @@ mod tests {
         assert!(!named.is_like(&empty));
         assert!(named.changed().is_none());
 
-        // As DHCP clients do it; the size is the same.
+        // As DHCP clients do it; the size stays the same.
         let new = directory.path().join("new");
         fs::write(&new, "nameserver 192.0.2.2\n").unwrap();
         fs::rename(&new, &path).unwrap();
@@ -180,7 +180,7 @@ mod tests {
 
         fs::remove_file(&path).unwrap();
         assert!(other.changed().unwrap().servers().is_empty());
-        // Something that cannot be read is no end either.
+        // A file that cannot be read does not end it either.
         fs::create_dir(&path).unwrap();
         assert!(other.changed().unwrap().trouble().is_some());
     }

@@ -1,4 +1,4 @@
-//! Whom to ask, whom to believe, and why.
+//! Which servers to ask, which to trust, and why.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use crate::access::{self, Use};
 use crate::config::schema::{Config, Dns, DnsMode, Tls};
 use crate::config::units::Server;
 
-/// What look-ups need to know, and why the mode is what it is.
+/// The resolver's settings, and why the mode was chosen.
 pub(crate) struct Plan {
-    /// The resolver's settings, to begin with.
+    /// The resolver's initial settings.
     pub(crate) config: ResolverConfig,
     /// Why this mode.
     pub(crate) choice: Choice,
@@ -29,16 +29,16 @@ pub(crate) struct Plan {
 /// Who validates, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
-    /// To begin with.
+    /// The initial mode.
     pub(crate) mode: Mode,
     /// The reason, for the log.
     pub(crate) reason: String,
-    /// Whether the system vouches for its servers and `auto` lets it: as long as they show that they validate they are
-    /// believed, otherwise `mode` holds.
+    /// Whether the system vouches for its servers and `auto` permits that: they are trusted as long as they show that
+    /// they validate, otherwise `mode` applies.
     pub(crate) is_vouched_for: bool,
 }
 
-/// Why no plan can be made: the administrator's to mend.
+/// Why the settings cannot be determined: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolverPlanError {
     /// The trust anchors cannot be read.
@@ -46,10 +46,10 @@ pub(crate) enum ResolverPlanError {
     AnchorUnreadable {
         /// Their file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The trust anchors are wrong.
+    /// The trust anchors are invalid.
     #[error("`dns.trust_anchor`: {}: {cause}", path.display())]
     Anchor {
         /// Their file.
@@ -62,7 +62,8 @@ pub(crate) enum ResolverPlanError {
     Tls(#[from] TlsError),
 }
 
-/// Makes the plan from the configuration and the system's resolv.conf; `insecure` are the negative trust anchors of now.
+/// Determines the settings from the configuration and the system's resolv.conf; `insecure` are the current negative
+/// trust anchors.
 pub(crate) fn plan(config: &Config, insecure: &[Domain]) -> Result<Plan, ResolverPlanError> {
     let settings = &config.dns;
     let system = settings
@@ -90,7 +91,7 @@ pub(crate) fn plan(config: &Config, insecure: &[Domain]) -> Result<Plan, Resolve
     })
 }
 
-/// The mode and why. Only resolv.conf can vouch for servers without being asked, and only for those that it names.
+/// The mode and the reason for it. Only resolv.conf can vouch for servers by itself, and only for those that it names.
 pub(crate) fn choose(configured: DnsMode, system: Option<&ResolvConf>) -> Choice {
     let because = |mode, reason: &str| Choice {
         mode,
@@ -115,7 +116,7 @@ pub(crate) fn choose(configured: DnsMode, system: Option<&ResolvConf>) -> Choice
     }
 }
 
-/// Those of the configuration. The roots are read only where a server needs them.
+/// The configured servers. The WebPKI roots are read only if a server needs them.
 fn named_servers(servers: &[Server], tls: &Tls) -> Result<Vec<dns::Server>, ResolverPlanError> {
     let mut client = None;
     let mut named = Vec::with_capacity(servers.len());
@@ -135,7 +136,7 @@ fn named_servers(servers: &[Server], tls: &Tls) -> Result<Vec<dns::Server>, Reso
     Ok(named)
 }
 
-/// Those of a file; without one the root's own.
+/// The trust anchors of a file; without one, those of the root.
 pub(crate) fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanError> {
     if path.as_os_str().is_empty() {
         return Ok(TrustAnchors::root());
@@ -150,7 +151,7 @@ pub(crate) fn trust_anchors(path: &Path) -> Result<TrustAnchors, ResolverPlanErr
     })
 }
 
-/// The configured names. Without any: those that are kept up for such tests, where the root is the public one.
+/// The configured names. If there are none: names maintained for such tests, provided that the root is the public one.
 pub(crate) fn names(settings: &Dns) -> Names {
     let configured = &settings.self_test;
     let is_none = configured.secure.is_empty() && configured.bogus.is_empty();
@@ -163,7 +164,7 @@ pub(crate) fn names(settings: &Dns) -> Names {
     }
 }
 
-/// The mode as it is written in the configuration.
+/// The word for the mode in the configuration.
 pub(crate) fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Validate => "validate",
@@ -185,7 +186,7 @@ mod tests {
             let choice = choose(mode, system);
             (choice.mode, choice.is_vouched_for)
         };
-        // The administrator is believed at once, and the system once its servers have shown what they can.
+        // The administrator is trusted at once, the system only after its servers have shown that they validate.
         assert_eq!(chosen(DnsMode::Auto, Some(&vouched)), (Mode::Validate, true));
         assert_eq!(chosen(DnsMode::Auto, Some(&unvouched)), (Mode::Validate, false));
         assert_eq!(chosen(DnsMode::Auto, None), (Mode::Validate, false));

@@ -29,7 +29,7 @@ pub(crate) fn hostname(config: &Config) -> Result<Domain, WiringError> {
     })
 }
 
-/// What the listener is to know. Reads the files that are named for it.
+/// The listener's settings. Reads the files that they name.
 pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerConfig, WiringError> {
     let postmaster = match &config.delivery.postmaster.0 {
         Some(mailbox) => mailbox.clone(),
@@ -65,7 +65,7 @@ pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
     })
 }
 
-/// What deliveries are to know; `listen` is where this relay listens.
+/// The settings for deliveries; `listen` is where this relay listens.
 pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
     let delivery = &config.delivery;
     DeliveryConfig {
@@ -100,7 +100,7 @@ pub(crate) fn retry(config: &Config) -> RetrySchedule {
     }
 }
 
-/// Who is shown in `From` of reports to senders.
+/// The `From` address of reports to senders.
 pub(crate) fn postmaster(config: &Config) -> Option<Arc<Mailbox>> {
     config.delivery.postmaster.0.clone().map(Arc::new)
 }

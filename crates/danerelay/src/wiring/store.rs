@@ -1,4 +1,4 @@
-//! The spool that the settings name. Nothing else in this program knows which store it is.
+//! The spool that the settings name. Nothing else in this program knows which kind of store it is.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
 use crate::config::Config;
 
-/// Opens the spool for the daemon, or makes one; what it has to report goes to the log.
+/// Opens the spool for the daemon, or creates it; its reports go to the log.
 pub(crate) async fn open(
     config: &Config,
     log: Arc<dyn EventLog>,
@@ -17,7 +17,7 @@ pub(crate) async fn open(
     Ok(Arc::new(spool))
 }
 
-/// Opens the spool of a daemon that does not run, or cannot be asked, to look at it.
+/// Opens the spool for reading, if the daemon is not running or cannot be asked.
 pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect + Ledger, SpoolError> {
     ReadOnlySpool::open(&config.spool.path)
 }

@@ -1,4 +1,4 @@
-//! TLS, and towards receiving servers in particular: groups, versions, and whom the WebPKI trusts.
+//! TLS, in particular towards receiving servers: groups, versions, and which authorities the WebPKI trusts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use crate::access::explain_pem;
 use crate::config::schema::{Tls, TlsGroup, TlsVersion};
 
-/// Why there is no TLS: the administrator's to mend.
+/// Why TLS cannot be set up: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// The roots cannot be read.
@@ -24,23 +24,23 @@ pub(crate) enum TlsError {
         /// What is wrong with it.
         cause: pem::Error,
     },
-    /// A certificate in the file is no root.
+    /// A certificate in the file is not a root.
     #[error("`tls.webpki_roots`: {}: certificate {number} cannot be a root: it is malformed", path.display())]
     Root {
         /// The file.
         path: PathBuf,
-        /// Its place in the file, from 1.
+        /// Its position in the file, from 1.
         number: usize,
     },
-    /// There is no root.
+    /// There is no root certificate.
     #[error(
         "`tls.webpki_roots`: there is no certificate in the file; allowed: a PEM file of CERTIFICATE blocks"
     )]
     NoRoots(#[from] WebPkiSetupError),
-    /// Groups and versions do not fit together.
+    /// Groups and versions are inconsistent.
     #[error("[tls]: {0}")]
     Settings(#[from] SetupError),
-    /// The same, towards name servers.
+    /// The same, for name servers.
     #[error("[tls]: {0}")]
     NameServers(rustls::Error),
 }
@@ -51,7 +51,7 @@ pub(super) fn provider(settings: &Tls) -> Arc<CryptoProvider> {
     Arc::new(dane::provider(&groups))
 }
 
-/// What every handshake with a receiving server shares.
+/// What all handshakes with receiving servers share.
 pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
     let provider = provider(settings);
     let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
@@ -65,7 +65,7 @@ pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
     ))
 }
 
-/// What verifies the name servers over TLS, by the same roots and with the same settings.
+/// Verifies name servers over TLS, with the same roots and the same settings.
 pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
         TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
@@ -113,14 +113,14 @@ fn roots_of_file(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// The system's roots; the built-in ones where it has none.
+/// The system's roots; the built-in ones if it has none.
 fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!("the system's WebPKI roots: {error}");
     }
-    // A system's store may hold certificates that no verifier can use; the others count.
+    // A system's store may contain certificates that no verifier can use; they are skipped.
     let (usable, _) = roots.add_parsable_certificates(found.certs);
     if usable == 0 {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -1,4 +1,5 @@
-//! Names below which signatures are not demanded: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC 7646).
+//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC
+//! 7646).
 
 use jiff::Zoned;
 use mail::Domain;
@@ -6,7 +7,7 @@ use policy::Policy;
 
 use crate::config::schema::Dns;
 
-/// The names of today, sorted.
+/// Today's names, sorted.
 pub(crate) fn today(settings: &Dns, policy: &Policy) -> Vec<Domain> {
     let excepted = policy.negative_trust_anchors(Zoned::now().date());
     let mut names = settings.domain_insecure.clone();

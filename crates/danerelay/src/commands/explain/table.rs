@@ -10,7 +10,7 @@ use crate::explain::{
 };
 use crate::lookup_report::Found;
 
-/// The whole answer: what the policy says, what the DNS says, what follows for each host, and the end.
+/// The complete answer: what the policy says, what DNS says, what follows for each host, and the conclusion.
 pub(super) fn write(report: &Report) -> String {
     let mut table = String::new();
     line(&mut table, "destination", &report.destination);
@@ -51,7 +51,7 @@ pub(super) fn write(report: &Report) -> String {
     table
 }
 
-/// Without labels before its lines, so that they can be pasted as they are.
+/// Its lines have no labels, so that they can be pasted as they are.
 fn write_exception(table: &mut String, exception: &str) {
     table.push_str("\nUntil it is mended, this in the policy file lets the mail pass:\n\n");
     for text in exception.lines() {
@@ -113,7 +113,7 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
     }
 }
 
-/// Each name that was asked about and led nowhere, and then what was found.
+/// Each name that had no usable records, and then what was found.
 fn write_tlsa(table: &mut String, host: &HostReport) {
     let tlsa = &host.tlsa;
     let mut asked: Vec<&Step> = host
@@ -121,7 +121,7 @@ fn write_tlsa(table: &mut String, host: &HostReport) {
         .iter()
         .filter(|step| step.record_type == StepType::Tlsa)
         .collect();
-    // The last had the records that are listed below.
+    // The last name has the records listed below.
     if tlsa.base_domain.is_some() {
         asked.pop();
     } else if asked.is_empty() {
@@ -139,7 +139,7 @@ fn write_tlsa(table: &mut String, host: &HostReport) {
     }
 }
 
-/// What the host must achieve, or why nobody connects to it.
+/// What the host must achieve, or why it is not connected to.
 fn demand(host: &HostReport) -> String {
     let dane = host.dane.as_deref().unwrap_or("-");
     let second = host
@@ -178,7 +178,7 @@ fn connected(connection: &ConnectionReport) -> String {
     words
 }
 
-/// The server's certificates, each published record with what it fits, and the records that would fit.
+/// The server's certificates, each published record with what it matches, and the records that would match.
 fn write_presented(table: &mut String, connection: &ConnectionReport) {
     let chain = &connection.presented;
     let mut label = "presented";

@@ -45,7 +45,7 @@ struct Answer {
     acts: Acts,
 }
 
-/// Has the daemon do it, and prints for how many it did.
+/// Makes the daemon do it, and prints for how many recipients it was done.
 pub(super) fn run(config: &Config, action: Action, arguments: &ActArguments) -> Result<Verdict, Failure> {
     let mut selectors = Selectors::from(&arguments.selectors);
     selectors.id.extend(&arguments.ids);
@@ -84,7 +84,7 @@ fn follow(client: &mut Client, sofar: &mut Acts) -> Result<Acts, AdminError> {
             Line::Progress(acts) => {
                 *sofar = acts;
                 if shown {
-                    // Overwritten by the next one, and by the answer.
+                    // Overwritten by the next progress line, and by the answer.
                     let _ = write!(io::stderr(), "{} recipients …\r", acts.selected());
                 }
             }
@@ -94,7 +94,7 @@ fn follow(client: &mut Client, sofar: &mut Acts) -> Result<Acts, AdminError> {
     }
 }
 
-/// The counts in words.
+/// The counts as text.
 fn told(action: Action, acts: &Acts) -> String {
     if acts.selected() == 0 {
         return "no recipient in the queue fits".to_owned();

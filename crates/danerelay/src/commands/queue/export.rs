@@ -37,7 +37,7 @@ pub(super) fn run(config: &Config, arguments: &ExportArguments) -> Result<Verdic
         Source::Spool(spool) => wait(read(&spool, arguments)),
     };
     match exported {
-        // Whoever reads has seen enough, as `head` has.
+        // The reader has seen enough, as `head` has.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Verdict::Good),
         ended => ended.map(|()| Verdict::Good),
     }
@@ -54,7 +54,7 @@ fn ask(mut client: Client, arguments: &ExportArguments) -> Result<(), Failure> {
                 whole = Some(output);
             }
             Line::Progress(_) | Line::Error(_) => {}
-            // Only now it is known to be what was accepted.
+            // Only now is it known that the content is what was accepted.
             Line::End(Nothing {}) => return whole.map_or(Ok(()), Output::finish),
         }
     }
@@ -72,14 +72,14 @@ async fn read<S: Inspect>(spool: &S, arguments: &ExportArguments) -> Result<(), 
     output.finish()
 }
 
-/// Where the message goes.
+/// Where the message is written.
 enum Output {
     Standard(BufWriter<StdoutLock<'static>>),
-    /// Standard output again, where somebody looks at it.
+    /// Standard output, if it is a terminal.
     Terminal(BufWriter<StdoutLock<'static>>),
-    /// A file beside the one that is wanted, which it replaces when it is whole.
+    /// A file next to the requested one, which it replaces when it is complete.
     File(PathBuf, BufWriter<File>, TempPath),
-    /// What is there and no file, such as a pipe: nothing may take its place.
+    /// An existing path that is not a regular file, such as a pipe: it must not be replaced.
     Device(PathBuf, BufWriter<File>),
 }
 
@@ -101,7 +101,7 @@ impl Output {
                 .open(path)
                 .map(|device| Self::Device(path.to_owned(), BufWriter::new(device))),
             Ok(_) | Err(_) => {
-                // Where the name is that of a link, what it leads to is meant.
+                // If the name is that of a symbolic link, its target is meant.
                 let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
                 beside(&path).map(|(file, temporary)| Self::File(path, BufWriter::new(file), temporary))
             }
@@ -127,7 +127,7 @@ impl Output {
         })
     }
 
-    /// Makes a file of what was written; without this there is none.
+    /// Turns what was written into the requested file; without this call there is none.
     fn finish(self) -> Result<(), Failure> {
         let (path, finished) = match self {
             Self::Standard(mut output) | Self::Terminal(mut output) => {
@@ -143,8 +143,8 @@ impl Output {
     }
 }
 
-/// An empty file in the directory of this one, for its owner alone; it goes with its path. Errors do not name it, whose
-/// name nobody has chosen.
+/// An empty file in the same directory, accessible to its owner only, and removed when dropped. Errors do not mention
+/// its name, which nobody has chosen.
 fn beside(path: &Path) -> io::Result<(File, TempPath)> {
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);
@@ -159,7 +159,7 @@ fn beside(path: &Path) -> io::Result<(File, TempPath)> {
 
 fn publish(output: BufWriter<File>, temporary: TempPath, path: &Path) -> io::Result<()> {
     let file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // Perhaps the message is to be deleted next.
+    // The message may be deleted next.
     file.sync_all()?;
     temporary.persist(path).map_err(|failed| failed.error)?;
     Ok(())

@@ -36,7 +36,7 @@ pub(crate) struct ListArguments {
     selectors: SelectorArguments,
 }
 
-/// Lists what is selected.
+/// Lists the selected messages.
 pub(super) fn run(config: &Config, arguments: &ListArguments) -> Result<Verdict, Failure> {
     let mut selectors = Selectors::from(&arguments.selectors);
     selectors.id.extend(&arguments.ids);
@@ -50,13 +50,13 @@ pub(super) fn run(config: &Config, arguments: &ListArguments) -> Result<Verdict,
         Ok(complain(&unreadable))
     });
     match ended {
-        // Whoever reads has seen enough, as `head` has.
+        // The reader has seen enough, as `head` has.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Verdict::Good),
         ended => ended,
     }
 }
 
-/// Says what was not shown, and what the exit status is to say of that.
+/// Says what could not be shown, and returns the exit status for that.
 pub(super) fn complain(unreadable: &Unreadable) -> Verdict {
     match unreadable.messages {
         0 => return Verdict::Good,
@@ -100,7 +100,7 @@ async fn read<S: Inspect, W: Write>(
     Ok(walk.unreadable().clone())
 }
 
-/// A list under way.
+/// A list in progress.
 struct Listing<W> {
     json: bool,
     output: W,

@@ -36,7 +36,7 @@ pub(super) struct SelectorArguments {
     reason: Option<String>,
 }
 
-/// Why a text is no sender.
+/// Why a text is not a sender.
 #[derive(Debug, thiserror::Error)]
 enum SenderError {
     #[error(transparent)]
@@ -45,7 +45,7 @@ enum SenderError {
     Address(#[from] AddressError),
 }
 
-/// Why a text is no age.
+/// Why a text is not an age.
 #[derive(Debug, thiserror::Error)]
 #[error("a duration is positive: a whole number and one of s, m, h, d, such as 4h or 5d")]
 struct AgeError;

@@ -1,4 +1,4 @@
-//! Where the queue is looked at: at the daemon, or in the spool of a stopped one.
+//! Where the queue is read: from the daemon, or from the spool of a stopped one.
 
 use std::future::Future;
 use std::io;
@@ -11,22 +11,22 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::wiring::{self, WiringError};
 
-/// A way to the queue.
+/// A way to read the queue.
 pub(super) enum Source<S> {
-    /// The daemon, which knows what is being delivered.
+    /// The daemon, which knows which recipients are being delivered.
     Daemon(Client),
     /// The spool itself.
     Spool(S),
 }
 
-/// The daemon where one answers, else the spool.
+/// The daemon if one answers, otherwise the spool.
 pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
     let trouble = match Client::connect(config) {
         Ok(client) => return Ok(Source::Daemon(client)),
         Err(trouble) => trouble,
     };
     match &trouble {
-        // As it should be, for a daemon that does not run.
+        // This is normal if no socket is configured.
         AdminError::NotConfigured => {}
         AdminError::NoDaemon { cause, .. } if is_absence(cause) => {}
         AdminError::NoDaemon { .. }
@@ -45,7 +45,7 @@ pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
     Ok(Source::Spool(spool))
 }
 
-/// Waits for what is read of the spool.
+/// Runs the reading of the spool to its end.
 pub(super) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

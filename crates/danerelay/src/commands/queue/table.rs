@@ -36,12 +36,12 @@ pub(super) fn write_recipient(recipient: &QueuedRecipient, output: &mut dyn Writ
     )
 }
 
-/// A time that is over, and how long ago it was.
+/// A time in the past, and how long ago it was.
 pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
     format!("{time:.0} ({} ago)", span(now.duration_since(time)))
 }
 
-/// A time to come, and how long it is until then.
+/// A time in the future, and how long until then.
 pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
     let left = time.duration_since(now);
     if left.is_positive() {
@@ -51,7 +51,7 @@ pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The two largest units of a time: `3d 4h`, `5m 10s`, `0s`.
+/// The two largest units of a duration: `3d 4h`, `5m 10s`, `0s`.
 pub(super) fn span(length: SignedDuration) -> String {
     let seconds = u64::try_from(length.as_secs()).unwrap_or(0);
     let units = [
@@ -85,7 +85,7 @@ fn word(state: RecipientState) -> &'static str {
     }
 }
 
-/// What happened so far and what comes next, as far as something did and does.
+/// The last attempt and the next one, if there are any.
 fn history(recipient: &QueuedRecipient) -> String {
     let mut text = String::new();
     if recipient.attempts > 0 {

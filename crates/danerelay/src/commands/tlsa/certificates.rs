@@ -12,7 +12,7 @@ use super::InputError;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The first octet of a certificate in DER: a SEQUENCE.
 const DER: u8 = 0x30;
-/// OpenSSL's form of a certificate with what it is trusted for.
+/// OpenSSL's format for a certificate with the purposes for which it is trusted.
 const TRUSTED: &[u8] = b"-----BEGIN TRUSTED CERTIFICATE-----";
 /// The label of RFC 7468 §5.1, and an older one for the same contents.
 const LABELS: [(&[u8], &[u8]); 2] = [
@@ -23,7 +23,7 @@ const LABELS: [(&[u8], &[u8]); 2] = [
     (b"-----END X509 CERTIFICATE-----", b"-----END CERTIFICATE-----"),
 ];
 
-/// The certificates of a PEM file, in its order; at least one. Other blocks, such as private keys, are passed over.
+/// The certificates of a PEM file, in its order; at least one. Other blocks, such as private keys, are skipped.
 pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, InputError> {
     let broken = |cause| InputError::Pem {
         path: path.to_owned(),
@@ -68,7 +68,7 @@ fn plain(octets: &[u8]) -> Vec<u8> {
     lines.collect::<Vec<_>>().concat()
 }
 
-/// Whether it is laid out as a certificate: any octets have a digest, only a certificate has a key.
+/// Whether it is structured like a certificate: any octets have a digest, but only a certificate has a key.
 fn has_key(certificate: &CertificateDer<'_>) -> bool {
     TlsaRecord::for_certificate(Usage::DaneEe, Selector::Spki, MatchingType::Sha256, certificate).is_some()
 }

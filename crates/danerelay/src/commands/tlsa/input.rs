@@ -1,4 +1,4 @@
-//! What the user gave that cannot be worked with.
+//! User input that cannot be used.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use rustls::pki_types::pem;
 
 use crate::access::explain_pem;
 
-/// Input that cannot be worked with: the user's to mend.
+/// Input that cannot be used: the user has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The certificates cannot be read.
@@ -34,7 +34,7 @@ pub(crate) enum InputError {
         /// The file.
         path: PathBuf,
     },
-    /// A certificate in OpenSSL's form, with what it is trusted for.
+    /// A certificate in OpenSSL's format that includes the purposes for which it is trusted.
     #[error(
         "{0}: a TRUSTED CERTIFICATE block, which only OpenSSL reads; \"openssl x509 -in {0} -out cert.pem\" rewrites it",
         path.display()
@@ -51,7 +51,7 @@ pub(crate) enum InputError {
         /// Its place in the file, from 1.
         number: usize,
     },
-    /// A record is no TLSA record.
+    /// A record is not a TLSA record.
     #[error(
         "record {number}, {text:?}: {cause}; allowed: USAGE SELECTOR MATCHING-TYPE HEX, for example \"3 1 1 29c8601c…\" \
          with all digits of the digest; the hex may have blanks"
@@ -64,10 +64,10 @@ pub(crate) enum InputError {
         /// What is wrong with it.
         cause: TlsaSyntaxError,
     },
-    /// A name cannot stand in a certificate.
+    /// A name cannot occur in a certificate.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A trust anchor's record needs a name to be looked for, and none is given.
+    /// A trust anchor's record needs a name to look for, and none is given.
     #[error("where a record has usage 2, the certificate must bear a name: --name NAME (the MX host first)")]
     NoName,
     /// The first certificate is that of an issuer.
@@ -81,10 +81,10 @@ pub(crate) enum InputError {
         path: PathBuf,
         /// The file of the one that it issued.
         issued: PathBuf,
-        /// The latter's place in its file, from 1.
+        /// The position of that one in its file, from 1.
         number: usize,
     },
-    /// A certificate that has nothing to do with the server's.
+    /// A certificate is unrelated to the server's.
     #[error(
         "{}: certificate {number} issued neither the server's own nor any certificate in between, so that no record of \
          it can match; if issuers in between are missing, add their certificates",
@@ -96,7 +96,7 @@ pub(crate) enum InputError {
         /// Its place there, from 1.
         number: usize,
     },
-    /// Records of issuers are wanted, and there are none.
+    /// Records of issuers are requested, but there are no issuers.
     #[error("{}: only the server's own certificate; name the issuer's file with --issuer", path.display())]
     NoIssuer {
         /// The file.

@@ -18,13 +18,14 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Whether `issuer` issued this one. Where the key of the issuer that is named verifies nothing here, it is believed.
+    /// Whether `issuer` issued this one. If the algorithm of the named issuer's key is not supported here, the name is
+    /// trusted.
     fn is_issued_by(&self, issuer: &Self) -> bool {
         is_issued_by(&self.certificate, &issuer.certificate).unwrap_or(true)
     }
 }
 
-/// The server's own certificate, which is the first of `path`, and all others but its copies.
+/// The server's own certificate, which is the first in `path`, and all others except copies of it.
 pub(super) fn read(path: &Path, issuers: &[PathBuf]) -> Result<(Given, Vec<Given>), InputError> {
     let mut all = all_of(path)?.into_iter();
     let own = all.next().ok_or_else(|| InputError::NoCertificate {
@@ -55,7 +56,7 @@ fn all_of(path: &Path) -> Result<Vec<Given>, InputError> {
     Ok(given.collect())
 }
 
-/// Whether a path leads from the server's own certificate to each of the others, through any of them.
+/// Whether a path leads from the server's own certificate to each of the others, possibly through others among them.
 pub(super) fn check_path(own: &Given, others: &[Given]) -> Result<(), InputError> {
     let mut reached = vec![own];
     let mut next = 0;

@@ -89,10 +89,10 @@ struct Answer {
     records: Vec<Published>,
 }
 
-/// One record at one place.
+/// One record at one owner name.
 #[derive(Debug, Serialize)]
 struct Published {
-    /// With a final dot; without a name it is relative to the host's.
+    /// With a trailing dot; without a host name it is relative to the host's name.
     owner: String,
     ttl: Option<u32>,
     record: String,

@@ -1,16 +1,16 @@
-//! A time in the form of RFC 3339.
+//! Times in the format of RFC 3339.
 
 use std::time::Duration;
 
 use jiff::civil::{self, DateTime};
 use rustls::pki_types::UnixTime;
 
-/// The places of the separators in `2027-01-31T12:00:00`, and those that may stand there (RFC 3339 §5.6).
+/// The positions of the separators in `2027-01-31T12:00:00`, and the characters allowed there (RFC 3339 §5.6).
 const SEPARATORS: [(usize, &[u8]); 5] = [(4, b"-"), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":")];
 /// The length of a date and time without fraction and offset.
 const TO_SECONDS: usize = 19;
 
-/// Reads a time, as an option's value.
+/// Parses a time that is an option's value.
 pub(super) fn parse(text: &str) -> Result<UnixTime, String> {
     let seconds = seconds_since_1970(text)
         .ok_or_else(|| "allowed: a time of RFC 3339, for example 2027-01-31T12:00:00Z".to_owned())?;

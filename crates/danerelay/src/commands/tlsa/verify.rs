@@ -23,7 +23,7 @@ use crate::lookup_report::LookupStatus;
 use crate::tlsa_records::{self, RecordReport};
 use crate::wiring;
 
-/// Stands where no name is looked for; nothing bears it (RFC 6761 §6.4).
+/// Used if no name is to be looked for; no certificate has it (RFC 6761 §6.4).
 const NO_NAME: &str = "name.invalid";
 
 /// Which chain, and which records.
@@ -115,9 +115,9 @@ fn rdata(text: &str) -> String {
 enum Published {
     /// Records that count.
     Secure(TlsaSet),
-    /// None that do: why, and how many there are.
+    /// No such records: the reason, and how many records there are.
     None(&'static str, usize),
-    /// The look-up gave no answer.
+    /// The look-up failed.
     Failed(NoAnswer),
 }
 
@@ -147,7 +147,7 @@ impl VerifyArguments {
         Ok(Report::of_check(set, chain, &self.references(set)?, now))
     }
 
-    /// The names to look for; the base domain is the host whose records count unless another is named.
+    /// The names to look for; the base domain is the host whose records are used, unless another one is given.
     fn references(&self, set: &TlsaSet) -> Result<ReferenceIdentifiers, InputError> {
         let base = match self.names.iter().chain(&self.host).next() {
             Some(base) => base.as_str(),
@@ -171,11 +171,11 @@ struct Report {
     matched: Option<String>,
     depth: Option<usize>,
     reason: String,
-    /// How many records are such that one of them must match.
+    /// How many records are usable, so that one of them must match.
     usable: usize,
     /// How many there are in all.
     records: usize,
-    /// Each record with what it is good for.
+    /// Each record, and whether it is usable.
     details: Vec<RecordReport>,
     #[serde(skip)]
     verdict: Verdict,
@@ -224,7 +224,7 @@ impl Report {
         }
     }
 
-    /// Bogus records are a finding; an outage is none.
+    /// Bogus records are a finding; an outage is not.
     fn of_failure(failure: &NoAnswer) -> Self {
         let reason = format!("the look-up of the TLSA records failed: {failure}");
         Self {
@@ -247,7 +247,8 @@ impl Report {
     }
 }
 
-/// The record that matches the server's own certificate, where that alone is not enough: its key proves nothing.
+/// The record that matches the server's own certificate if the match alone is not sufficient, because its key cannot
+/// prove anything.
 fn own_match(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<Match> {
     let own = chain.first()?;
     let mut records = set.usable().iter();
@@ -258,7 +259,7 @@ fn own_match(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<Match> {
     })
 }
 
-/// Who is authenticated by what.
+/// Who is authenticated, and by what.
 fn words(found: &Match) -> &'static str {
     match found.record.usage {
         Usage::DaneEe => "the server's own certificate matches (DANE-EE)",

@@ -7,10 +7,10 @@ use listener::users::{HashError, UsersError};
 
 use crate::access::{self, Use};
 
-/// Why nothing was done; the administrator's to mend.
+/// Why nothing was done; the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UserError {
-    /// No file is named.
+    /// No file is configured.
     #[error("`access.users_file` is not set: name the file there in which users are to stand")]
     NoFile,
     /// The file cannot be read or written.
@@ -23,7 +23,7 @@ pub(crate) enum UserError {
         /// What the system says.
         cause: io::Error,
     },
-    /// A line is no user.
+    /// A line does not define a user.
     #[error("`access.users_file`: {}: {cause}", path.display())]
     Users {
         /// The file.
@@ -31,16 +31,16 @@ pub(crate) enum UserError {
         /// Where, and what is wrong.
         cause: UsersError,
     },
-    /// Nothing to read, or not one line.
+    /// There was no input, or more than one line.
     #[error("the password is to be one line, not empty, on standard input")]
     NoPassword,
-    /// Two different ones were typed.
+    /// The two passwords typed differ.
     #[error("the two passwords are not the same")]
     Different,
-    /// Standard input or the terminal fails.
+    /// Reading standard input or the terminal failed.
     #[error("the password cannot be read: {}", access::words(.0))]
     Input(#[source] io::Error),
-    /// It cannot be hashed.
+    /// The password cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
 }
