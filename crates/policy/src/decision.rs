@@ -38,8 +38,8 @@ pub struct Candidate<H = Host> {
 pub struct HostDecision {
     /// The first round.
     pub action: Action,
-    /// The second round, used only if no host took the message: the requirement that this host would have with `dane =
-    /// "off"`, if the mode is `soft-fail` and DANE may have been the obstacle.
+    /// The second round, used only if no host took the message: the requirement that this host would have with
+    /// `dane = "off"`, if the mode is `soft-fail` and DANE may have been the obstacle.
     pub soft_fail: Option<Requirement>,
 }
 

@@ -24,7 +24,7 @@ pub(super) fn started(started: &Event, names: &[Domain], mode: Mode, log: &dyn E
     }
 }
 
-/// The event about these names; at start there is none if there are no names.
+/// The event about these names; at start it is logged only if there are any.
 pub(super) fn unvalidated(names: &[Domain], mode: Mode) -> Event {
     Event::Resolver(resolver::Resolver::Unvalidated {
         names: names.to_vec(),

@@ -1,5 +1,4 @@
-//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC
-//! 7646).
+//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC 7646).
 //!
 //! Exceptions begin and end with their dates, so the set is checked each minute and after each reload.
 

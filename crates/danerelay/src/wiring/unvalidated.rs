@@ -1,5 +1,4 @@
-//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC
-//! 7646).
+//! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC 7646).
 
 use jiff::Zoned;
 use mail::Domain;
