@@ -4,8 +4,8 @@
 //!    [`sockets`], those of [`passed`] first, and connects the parts: mail accepted by the listener goes to the
 //!    scheduler. [`announce`] logs this.
 //! 2. It runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
-//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver
-//!    and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC.
+//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the
+//!    resolver and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC.
 //! 3. Each step is reported to systemd ([`notify`]).
 
 mod announce;
