@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// Make TLSA records for a certificate, or verify a certificate chain with TLSA records.
     #[command(subcommand)]
     Tlsa(tlsa::TlsaCommand),
-    /// Look at the queue, and take what is in it in hand.
+    /// Look at the queue, and act on what is in it.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// Have the running relay read its configuration and its policy again, as SIGHUP does.

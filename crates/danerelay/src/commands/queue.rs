@@ -40,10 +40,10 @@ pub(crate) enum QueueCommand {
     ///
     /// Exit status: 0 shown; 1 there is no such message, or it cannot be read.
     Show(show::ShowArguments),
-    /// Try recipients now that wait for their next attempt.
+    /// Try recipients now instead of at their next attempt.
     ///
-    /// What the relay remembers of their destinations' DNS is forgotten first, so that what was mended there is seen.
-    /// Recipients that are held stay so.
+    /// What the relay remembers of their destinations' DNS is forgotten first, so that repairs there are seen.
+    /// Held recipients stay held.
     #[command(after_help = ACTING)]
     Retry(act::ActArguments),
     /// Keep recipients back until they are released.

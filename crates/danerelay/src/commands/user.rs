@@ -23,14 +23,14 @@ pub(crate) use error::UserError;
 /// What can be done with the users.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Add a user, or give a new password to one that there is.
+    /// Add a user, or set a new password for one.
     ///
-    /// The password is asked for, twice, where standard input is a terminal; else it is the one line of standard input.
-    /// What is kept of it is its hash (argon2id). A running relay takes the change within seconds.
+    /// If standard input is a terminal the password is asked for, twice; otherwise it is the one line of standard input.
+    /// Only its hash is kept (argon2id). A running relay takes up the change within seconds.
     ///
-    /// Exit status: 0 done; 2 there is no `access.users_file`, it cannot be used, or the password is none.
+    /// Exit status: 0 done; 2 there is no `access.users_file`, it cannot be used, or the password is empty.
     Add(UserArguments),
-    /// Take a user away.
+    /// Remove a user.
     ///
     /// Exit status: 0 done; 1 there is no such user; 2 there is no `access.users_file`, or it cannot be used.
     Remove(UserArguments),
