@@ -330,3 +330,25 @@ async fn no_content_goes_to_a_server_that_did_not_ask_for_it() {
     let refused = [BOUNCED, ("dsn", "550"), ("enhanced", "5.1.1")];
     scene.expect("a@refusing.test", &refused).await;
 }
+
+/// Replies to every line, and says this to DATA at once.
+fn early(line: &str, data: &'static str) -> (&'static str, bool) {
+    match line.get(..4) {
+        Some("EHLO") => ("250 scripted\r\n", false),
+        Some("DATA") => (data, false),
+        _ => ("250 2.0.0 yes\r\n", line == "."),
+    }
+}
+
+/// A reply that comes before the final dot answers nothing: the message is not sent, and nobody bounces.
+#[tokio::test]
+async fn a_reply_before_the_final_dot_is_not_the_reply_to_it() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let hasty = scripted(&scene, 2, |line| early(line, "354 go\r\n250 2.0.0 taken\r\n")).await;
+    let grumpy = scripted(&scene, 3, |line| early(line, "354 go\r\n552 5.3.4 too large\r\n")).await;
+    for (name, address) in [("hasty", hasty), ("grumpy", grumpy)] {
+        plain(&scene, name, address);
+        let ends = [DEFERRED, ("dsn", "-"), ("enhanced", "4.4.2")];
+        scene.expect(&format!("a@{name}.test"), &ends).await;
+    }
+}

@@ -84,7 +84,11 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
             | DaneVerdict::Softfail(_) => BrokenRule::new(demanded_tls(fault), Mender::ReceiverOrPolicy),
         }),
         Cause::Ours(
-            OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+            OurFault::Content
+            | OurFault::DamagedContent
+            | OurFault::TooLate(_)
+            | OurFault::NotAsked
+            | OurFault::NothingTried,
         )
         | Cause::Destination(_)
         | Cause::Connection(_)

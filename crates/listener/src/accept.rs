@@ -160,11 +160,19 @@ impl Arrived {
         if let Err(excess) = counted.identify(client.address, standing, &config.limits) {
             return turn_away(&shared, client.address, excess, wire).await;
         }
-        if let (Encryption::Implicit, Some(tls)) = (self.encryption, &config.tls) {
+        if self.encryption == Encryption::Implicit {
+            let Some(tls) = &config.tls else {
+                let reason = "there is no certificate any more".to_owned();
+                shared.log.write(&log::not_begun(client.address, "TLS", reason));
+                return;
+            };
             match Box::pin(wire.secure(tls)).await {
                 Ok((secured, facts)) => {
                     wire = secured;
                     client.tls = Some(facts);
+                    if client.may_relay(&config) {
+                        counted.permit();
+                    }
                 }
                 Err(reason) => return shared.log.write(&log::not_begun(client.address, "TLS", reason)),
             }

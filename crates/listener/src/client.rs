@@ -11,9 +11,8 @@ use crate::tls::TlsFacts;
 /// What is known about a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
-    /// The other end of the connection, or the client named in a proxy's header. It decides whether XCLIENT is allowed.
-    pub(crate) peer: IpAddr,
-    /// The client's address: the same, or the one given by XCLIENT.
+    /// The client's address: the other end of the connection, or the one given by a proxy's header or by XCLIENT. It
+    /// decides what the client may do, XCLIENT included: whoever is behind a proxy has none of its rights.
     pub(crate) address: IpAddr,
     /// Its name, if given by XCLIENT; we make no reverse look-ups.
     pub(crate) name: Option<String>,
@@ -36,7 +35,6 @@ impl Client {
     /// A client of which only the address is known.
     pub(crate) fn at(address: IpAddr) -> Self {
         Self {
-            peer: address,
             address,
             name: None,
             tls: None,

@@ -70,6 +70,10 @@ impl Logins {
         let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await else {
             return Login::Busy;
         };
+        // Again: of many that came at once the first may have been wrong meanwhile.
+        if self.has_guessed_too_often(network) {
+            return Login::TooMany;
+        }
         let users = Arc::clone(users);
         let checked = tokio::task::spawn_blocking(move || {
             let user = users.verify(&said.user, &said.password).then_some(said.user);

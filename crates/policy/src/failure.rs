@@ -60,7 +60,11 @@ impl Failure {
                 NoWay::NullMx | NoWay::NoSuchDomain(_) | NoWay::OwnMx | NoWay::NoAddresses,
             ) => Finality::Permanent,
             Cause::Ours(
-                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+                OurFault::Content
+                | OurFault::DamagedContent
+                | OurFault::TooLate(_)
+                | OurFault::NotAsked
+                | OurFault::NothingTried,
             )
             | Cause::Dns(Lookup::Mx | Lookup::Address, _)
             | Cause::Destination(NoWay::HostGone)

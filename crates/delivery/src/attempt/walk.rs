@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::Stage;
-use mail::cause::{Cause, TlsFault};
+use mail::cause::{Cause, OurFault, TlsFault};
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
 use smtp::Extension;
@@ -118,7 +118,16 @@ impl Attempt<'_, '_> {
     async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
-            if self.is_done() || self.sessions.len() == CONNECTIONS {
+            if self.is_done() {
+                break;
+            }
+            if self.sessions.len() == CONNECTIONS {
+                let record = Arc::new(HostRecord::passed_over(&self.newest, host));
+                fail_all_quietly(
+                    pending::open(&mut self.pending),
+                    &Arc::new(Cause::Ours(OurFault::NotAsked).into()),
+                    &record,
+                );
                 break;
             }
             let Some(places) = self.places(host, *address).await else {

@@ -227,6 +227,11 @@ impl ClearedSession {
         self.wire.reply(stage).await
     }
 
+    /// Whether the server has sent nothing beyond the replies that were read.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        self.wire.is_silent().await
+    }
+
     /// Reads one reply, with its own time limit.
     pub(crate) async fn reply_within(
         &mut self,

@@ -254,7 +254,7 @@ fn refused_or_broken(refusal: Option<Refusal>, error: io::Error) -> SessionFailu
 
 /// The alert, or the error in a few words of our own.
 #[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
-fn broken(error: io::Error) -> SessionFailure {
+pub(super) fn broken(error: io::Error) -> SessionFailure {
     let broken = match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())

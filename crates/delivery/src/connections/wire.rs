@@ -1,8 +1,9 @@
 //! One connection as octets and replies: reading, writing and the time limits of the stages.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
+use super::tls::broken;
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 
@@ -104,8 +106,17 @@ impl Wire {
         };
         match timeout(self.timeouts.of(stage), sending).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SessionFailure::from_io(stage, &error)),
+            Ok(Err(error)) => Err(self.failed(stage, error)),
             Err(_) => Err(Cause::timed_out(stage).into()),
+        }
+    }
+
+    /// A session over TLS that ends before its EHLO is answered ended in the handshake: a server that refuses a client
+    /// without a certificate says so only after TLS 1.3's Finished.
+    fn failed(&self, stage: Stage, error: io::Error) -> SessionFailure {
+        match (&self.stream, stage) {
+            (Stream::Tls(_), Stage::Ehlo) => broken(error),
+            (Stream::Plain(_) | Stream::Tls(_), stage) => SessionFailure::from_io(stage, &error),
         }
     }
 
@@ -136,11 +147,27 @@ impl Wire {
             }
             self.input.reserve(1024);
             match self.stream.read_buf(&mut self.input).await {
-                Ok(0) => return Err(Cause::closed(stage).into()),
+                Ok(0) => return Err(self.failed(stage, io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
-                Err(error) => return Err(SessionFailure::from_io(stage, &error)),
+                Err(error) => return Err(self.failed(stage, error)),
             }
         }
+    }
+
+    /// Whether the server has sent nothing beyond the replies that were read. What it has sent is kept for
+    /// [`Wire::reply`]; so is that it has closed.
+    pub(super) async fn is_silent(&mut self) -> bool {
+        if !self.input.is_empty() {
+            return false;
+        }
+        // What has arrived by now is noticed by then.
+        tokio::task::yield_now().await;
+        self.input.reserve(1024);
+        let Self { stream, input, .. } = self;
+        let read = tokio::task::unconstrained(stream.read_buf(input));
+        pin!(read)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
     }
 
     /// Sends one command and reads its reply.

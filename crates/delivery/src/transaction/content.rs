@@ -12,6 +12,9 @@ use super::verdict::Verdict;
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
+/// How long a server is listened to that has spoken out of turn, or stopped reading.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Whether server and client still agree on what comes next: they do after a clear refusal of DATA or of the whole
 /// content, but not if the content was cut short.
 pub(super) fn is_in_step(failure: &SessionFailure) -> bool {
@@ -94,10 +97,30 @@ async fn stream_content(session: &mut ClearedSession, lease: &Lease) -> Result<(
         stuffer.push(&chunk, &mut block).map_err(unfit)?;
     }
     stuffer.finish(&mut block).map_err(unfit)?;
+    if !session.is_silent().await {
+        return Err(unasked(session).await.into());
+    }
     // Once the final dot has been sent, a crash leaves it uncertain whether the message has arrived.
     lease.in_doubt();
     session.write(&block, Stage::Body).await?;
     Ok(())
+}
+
+/// The server has replied before the final dot was sent, and nothing counts as the reply to a dot that was not sent. A
+/// refusal counts if the server closes right after it.
+async fn unasked(session: &mut ClearedSession) -> SessionFailure {
+    let replied = session.reply_within(Stage::Body, LAST_WORDS).await;
+    let reply = match replied {
+        Ok(reply) => reply,
+        Err(failure) => return failure,
+    };
+    let end = session.reply_within(Stage::Body, LAST_WORDS).await;
+    let has_closed = end.is_err_and(|end| matches!(end.cause, Cause::Connection(ConnectionFault::Closed(_))));
+    if has_closed && !reply.is_positive() {
+        SessionFailure::refused(Stage::Body, &reply)
+    } else {
+        Cause::protocol(Stage::Body, "a reply before the end of the content".to_owned()).into()
+    }
 }
 
 /// A server that stops reading has often said why.
@@ -105,7 +128,7 @@ async fn early_reply(session: &mut ClearedSession, failure: SessionFailure) -> S
     if !matches!(failure.cause, Cause::Connection(ConnectionFault::Closed(_))) {
         return failure;
     }
-    match session.reply_within(Stage::Body, Duration::from_secs(1)).await {
+    match session.reply_within(Stage::Body, LAST_WORDS).await {
         Ok(reply) if !reply.is_positive() => SessionFailure::refused(Stage::Body, &reply),
         Ok(_) | Err(_) => failure,
     }

@@ -202,10 +202,10 @@ mod tests {
         let term = schedule.term(at(0), &sender(), 0, years_later);
         assert_eq!(term.least_attempts, 2);
         assert_eq!(
-            schedule.next_attempt(1, years_later, term, 0.5),
+            schedule.next_attempt(1, years_later, term, 0.0),
             Some(later(years_later, Duration::from_mins(5)))
         );
-        assert_eq!(schedule.next_attempt(2, years_later, term, 0.5), None);
+        assert_eq!(schedule.next_attempt(2, years_later, term, 0.0), None);
     }
 
     #[test]

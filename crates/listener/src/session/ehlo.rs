@@ -18,7 +18,7 @@ pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
     config
         .xclient
         .iter()
-        .any(|network| network.contains(&client.peer))
+        .any(|network| network.contains(&client.address))
 }
 
 /// The reply to EHLO; every line except the last one has its CRLF.

@@ -32,6 +32,7 @@ impl<P> Session<P> {
     /// TLS has started: nothing that was said in plain text counts any more (RFC 3207 §4.2).
     pub(crate) fn secured(&mut self, facts: TlsFacts) {
         self.client.tls = Some(facts);
+        self.client.user = None;
         self.forget();
     }
 
@@ -121,8 +122,10 @@ impl<P> Session<P> {
         if let Some(name) = said.get(Attribute::Name) {
             self.client.name = name.map(str::to_owned);
         }
-        if let Some(login) = said.get(Attribute::Login) {
-            self.client.user = login.map(Into::into);
+        // What the proxy itself has proved, or said of the client before, is not this client's.
+        self.client.user = said.get(Attribute::Login).flatten().map(Into::into);
+        if let Some(tls) = &mut self.client.tls {
+            tls.client_key = None;
         }
         self.forget();
         if let Some(Some(name)) = said.get(Attribute::Helo) {

@@ -94,7 +94,14 @@ async fn xclient_names_the_client_and_begins_anew() {
             ("RCPT TO:<c@d.example>", "250"),
             ("DATA", "354"),
             (".", "250 2.0.0"),
-            // And once more, because the connection's other end may use it.
+            // A client that the proxy has named may not name others, and not itself.
+            ("XCLIENT ADDR=127.0.0.1 LOGIN=someone", "502"),
+            ("QUIT", "221"),
+        ])
+        .await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
             (
                 "XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 LOGIN=someone",
                 "220",
@@ -104,6 +111,12 @@ async fn xclient_names_the_client_and_begins_anew() {
             ("RCPT TO:<c@d.example>", "250"),
             ("DATA", "354"),
             (".", "250 2.0.0"),
+            ("QUIT", "221"),
+        ])
+        .await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
             ("XCLIENT ADDR=198.51.100.1 LOGIN=[UNAVAILABLE]", "220"),
             ("EHLO x", "250"),
             ("MAIL FROM:<a@b.example>", "250"),

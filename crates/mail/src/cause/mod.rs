@@ -47,6 +47,8 @@ pub enum OurFault {
     NoProof,
     /// No connection could be started within so many minutes of the look-ups.
     TooLate(u64),
+    /// The attempt ended before this host: it had made as many connections as one may.
+    NotAsked,
     /// An attempt that tried nothing: a fault in this program.
     NothingTried,
 }

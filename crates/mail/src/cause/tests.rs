@@ -49,6 +49,7 @@ fn here_in_dns_and_by_policy() {
             "4.3.5 | the handshake proved nothing | - | -",
         ),
         (Cause::Ours(OurFault::TooLate(10)), "4.4.5 | - | - | -"),
+        (Cause::Ours(OurFault::NotAsked), "4.4.1 | - | - | -"),
         (Cause::Ours(OurFault::NothingTried), "4.4.1 | - | - | -"),
         (
             dns(Lookup::Mx, LookupFailure::Bogus),

@@ -32,7 +32,7 @@ impl Cause {
             Self::Ours(OurFault::Content | OurFault::DamagedContent) => EnhancedStatus::new(4, 3, 0),
             Self::Ours(OurFault::NoRoots | OurFault::NoProof) => EnhancedStatus::new(4, 3, 5),
             Self::Ours(OurFault::TooLate(_)) => EnhancedStatus::new(4, 4, 5),
-            Self::Ours(OurFault::NothingTried) => EnhancedStatus::new(4, 4, 1),
+            Self::Ours(OurFault::NotAsked | OurFault::NothingTried) => EnhancedStatus::new(4, 4, 1),
             Self::Dns(_, failure) if failure.is_bogus() => EnhancedStatus::new(4, 7, 5),
             Self::Dns(..) => EnhancedStatus::new(4, 4, 3),
             Self::Destination(NoWay::NullMx) => EnhancedStatus::new(5, 1, 10),
@@ -95,7 +95,11 @@ impl Cause {
             Self::Ours(OurFault::NoProof) => Some("the handshake proved nothing".to_owned()),
             Self::Policy(Demand::NoName) => Some("no host name to verify".to_owned()),
             Self::Ours(
-                OurFault::Content | OurFault::DamagedContent | OurFault::TooLate(_) | OurFault::NothingTried,
+                OurFault::Content
+                | OurFault::DamagedContent
+                | OurFault::TooLate(_)
+                | OurFault::NotAsked
+                | OurFault::NothingTried,
             )
             | Self::Dns(..)
             | Self::Destination(_)
@@ -311,6 +315,9 @@ impl fmt::Display for OurFault {
                 "no connection could be begun within {minutes} minutes of the look-ups; they are made again at the next \
                  attempt"
             ),
+            Self::NotAsked => {
+                f.write_str("no more connections may be made in one attempt; the host was not asked")
+            }
             Self::NothingTried => f.write_str("no host was tried"),
         }
     }
