@@ -18,8 +18,17 @@ pub(crate) struct Client {
     pub(crate) name: Option<String>,
     /// The facts of TLS, if the connection uses it.
     pub(crate) tls: Option<TlsFacts>,
-    /// The user as which it has authenticated.
-    pub(crate) user: Option<Arc<str>>,
+    /// The user that it is.
+    pub(crate) user: Option<User>,
+}
+
+/// A user, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum User {
+    /// The client knew the password. It may relay as long as the user exists.
+    Authenticated(Arc<str>),
+    /// A proxy has named the user (XCLIENT LOGIN); its users are its own affair.
+    Named(Arc<str>),
 }
 
 /// What a client may relay by, other than its address.
@@ -50,8 +59,13 @@ impl Client {
 
     /// The identity that lets it relay, regardless of its address.
     pub(crate) fn identity(&self, config: &ListenerConfig) -> Option<Identity> {
-        if let Some(user) = &self.user {
-            return Some(Identity::User(Arc::clone(user)));
+        let exists = |name: &str| config.users.as_ref().is_some_and(|users| users.contains(name));
+        match &self.user {
+            Some(User::Named(name)) => return Some(Identity::User(Arc::clone(name))),
+            Some(User::Authenticated(name)) if exists(name) => {
+                return Some(Identity::User(Arc::clone(name)));
+            }
+            Some(User::Authenticated(_)) | None => {}
         }
         let key = self.tls.as_ref()?.client_key?;
         config.client_keys.contains(&key).then_some(Identity::Key(key))

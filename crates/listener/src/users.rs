@@ -75,6 +75,11 @@ impl Users {
         self.hashes.is_empty()
     }
 
+    /// Whether there is a user with this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.hashes.contains_key(name)
+    }
+
     /// Whether this is the password of this user. Takes tens of milliseconds of processor time, even for users who do
     /// not exist, so that nobody can find out which users exist.
     pub(crate) fn verify(&self, name: &str, password: &str) -> bool {

@@ -9,6 +9,7 @@ use super::ehlo::{offers_auth, offers_tls, offers_xclient};
 use super::refusals::Subject;
 use super::step::{End, Step};
 use super::{Reading, Session, replies};
+use crate::client::User;
 use crate::logins::Login;
 use crate::tls::TlsFacts;
 
@@ -97,7 +98,7 @@ impl<P> Session<P> {
     pub(crate) fn checked(&mut self, login: Login, name: String) -> Step<P> {
         let reply = match login {
             Login::User(user) => {
-                self.client.user = Some(user);
+                self.client.user = Some(User::Authenticated(user));
                 return self.answer(replies::AUTHENTICATED, Step::Flush);
             }
             Login::TooMany => replies::TOO_MANY_LOGINS,
@@ -123,7 +124,10 @@ impl<P> Session<P> {
             self.client.name = name.map(str::to_owned);
         }
         // What the proxy itself has proved, or said of the client before, is not this client's.
-        self.client.user = said.get(Attribute::Login).flatten().map(Into::into);
+        self.client.user = said
+            .get(Attribute::Login)
+            .flatten()
+            .map(|name| User::Named(name.into()));
         if let Some(tls) = &mut self.client.tls {
             tls.client_key = None;
         }

@@ -137,3 +137,21 @@ async fn clients_that_may_not_relay_have_few_commands() {
     }
     client.dialogue(&[("NOOP", "421 4.7.0")]).await;
 }
+
+#[tokio::test]
+async fn a_user_that_was_removed_may_not_relay_in_an_open_session_either() {
+    let world = World::with(with_users()).await;
+    let mut client = world.client().await;
+    client.dialogue(&[(RIGHT, "235 2.7.0")]).await;
+    assert!(client.transaction(b".\r\n").await.is_positive());
+    world.config.send_replace(Arc::new(ListenerConfig {
+        users: Some(Arc::new(Users::parse("").unwrap())),
+        ..with_users()
+    }));
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "550 5.7.1"),
+        ])
+        .await;
+}
