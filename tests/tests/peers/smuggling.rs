@@ -4,6 +4,7 @@ use danerelay_tests::process::{command, run};
 use danerelay_tests::relay::{DnsMode, HOST, PORT};
 use danerelay_tests::server::FRONT;
 use danerelay_tests::stage::{Cast, Stage};
+use danerelay_tests::wait;
 use danerelay_tests::world::GOOD;
 use std::fs;
 use std::path::Path;
@@ -74,10 +75,7 @@ fn smuggle(directory: &Path, back: Make) {
         .arg(script)
         .args([FRONT, HOST, &port, &recipient]));
     stage.relay.delivery(&recipient, "sent");
-    let arrived: Vec<Vec<u8>> = fs::read_dir(stage.world.back.maildir().join("new"))
-        .unwrap()
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-        .collect();
+    let arrived = arrived(&stage.world.back.maildir());
     assert_eq!(arrived.len(), 1, "{:?}", stage.world.back.log());
     let text = String::from_utf8_lossy(&arrived[0]).replace("\r\n", "\n");
     assert!(text.contains("\nSubject: chunk\n"), "{text}");
@@ -85,4 +83,15 @@ fn smuggle(directory: &Path, back: Make) {
         text.trim_end().ends_with("\nSubject: smuggled\n\nx\n.\n.."),
         "{text}"
     );
+}
+
+/// What is in the mailbox, once there is anything: a server says 250 before it has put a message there.
+fn arrived(maildir: &Path) -> Vec<Vec<u8>> {
+    wait::until("mail in the mailbox", || {
+        let entries = fs::read_dir(maildir.join("new")).ok()?;
+        let arrived: Vec<_> = entries
+            .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+            .collect();
+        (!arrived.is_empty()).then_some(arrived)
+    })
 }
