@@ -1,21 +1,25 @@
 //! Compiles the policy file, as written, into the policy in force.
 
 use std::io;
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::Path;
 
 use jiff::civil::Date;
 use mail::NextHop;
 use settings_file::FileError;
+use settings_file::forms::Formed;
 use toml::Spanned;
 
 use crate::compile_exceptions;
 use crate::compile_lists;
 use crate::mistake::{Mistake, PolicyError};
 use crate::notes::{Notes, Text};
+use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::rules::{Defaults, Rule, Rules};
+use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::MtaStsMode;
+use crate::settings::{Limits, MtaStsMode};
 use crate::warning::{Remark, Warning};
 
 /// On this port servers speak TLS from the first octet (RFC 8314 §3.3), which deliveries do not support yet.
@@ -62,7 +66,7 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
     if let Some(file) = reading.value {
         policy.defaults = defaults(&file.default, &mut notes);
         policy.rules = rules(&file.domain, &mut notes);
-        limits_of_hosts(&file.mx, &mut notes);
+        policy.host_rules = host_rules(&file.mx, &mut notes);
         let directory = sources.policy.file.parent().unwrap_or(Path::new(""));
         policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
@@ -131,8 +135,6 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             connections,
             messages_per_minute,
         } = rule.get_ref();
-        limits(connections.as_ref(), messages_per_minute.as_ref(), notes);
-        let has_limits = connections.is_some() || messages_per_minute.is_some();
         let rule = Rule {
             line: notes.line(&span),
             dane: *dane,
@@ -141,40 +143,56 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             mta_sts: mta_sts(sts.as_ref(), notes),
             honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
             route: route.as_ref().map(|route| route.0.clone()),
+            limits: limits(connections.as_ref(), messages_per_minute.as_ref()),
         };
-        if !has_limits && rule.sets_nothing() {
-            notes.warn(&span, Remark::SetsNothing);
-        }
         if rule.route.as_ref().and_then(NextHop::port) == Some(IMPLICIT_TLS) {
             notes.warn(&span, Remark::ImplicitTls);
         }
-        for clash in rules.add(&matches.0, rule) {
-            let mistake = Mistake::Clash {
-                key: clash.key,
-                line: clash.line,
-            };
-            notes.refuse(&span, &mistake);
-        }
+        add(rule, &matches.0, &mut rules, &span, notes);
     }
     rules
 }
 
-fn limits_of_hosts(written: &[Spanned<schema::MxRule>], notes: &mut Notes<'_>) {
+fn host_rules(written: &[Spanned<schema::MxRule>], notes: &mut Notes<'_>) -> Rules<HostRule> {
+    let mut rules = Rules::default();
     for rule in written {
-        let rule = rule.get_ref();
-        limits(
-            rule.connections.as_ref(),
-            rule.messages_per_minute.as_ref(),
-            notes,
-        );
+        let span = rule.span();
+        let schema::MxRule {
+            matches,
+            connections,
+            messages_per_minute,
+        } = rule.get_ref();
+        let rule = HostRule {
+            line: notes.line(&span),
+            limits: limits(connections.as_ref(), messages_per_minute.as_ref()),
+        };
+        add(rule, &matches.0, &mut rules, &span, notes);
+    }
+    rules
+}
+
+fn limits(
+    connections: Option<&Formed<NonZeroU32>>,
+    messages_per_minute: Option<&Formed<NonZeroU32>>,
+) -> Limits {
+    Limits {
+        connections: connections.map(|number| number.0),
+        messages_per_minute: messages_per_minute.map(|number| number.0),
     }
 }
 
-/// Limits by destination and by host are not available yet; they do not affect security.
-fn limits<T>(connections: Option<&Spanned<T>>, per_minute: Option<&Spanned<T>>, notes: &mut Notes<'_>) {
-    for (key, written) in [("connections", connections), ("messages_per_minute", per_minute)] {
-        if let Some(written) = written {
-            notes.warn(&written.span(), Remark::NotAvailable(key));
-        }
+/// Adds a rule. One that sets nothing is warned about, and one that sets what another sets for the same names is refused.
+fn add<R: Keys>(
+    rule: R,
+    patterns: &[Pattern],
+    rules: &mut Rules<R>,
+    span: &Range<usize>,
+    notes: &mut Notes<'_>,
+) {
+    if rule.set().is_empty() {
+        notes.warn(span, Remark::SetsNothing);
+    }
+    for Clash { key, line } in rules.add(patterns, rule) {
+        notes.refuse(span, &Mistake::Clash { key, line });
     }
 }

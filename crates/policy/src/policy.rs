@@ -7,15 +7,16 @@ use mail::{Domain, NextHop};
 
 use crate::exceptions::{Exceptions, NegativeTrustAnchor};
 use crate::list::DomainList;
-use crate::rules::{Defaults, Rules};
+use crate::rules::{Defaults, HostRule, Rules};
 use crate::schema::ListKind;
-use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, ModeSource};
+use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource};
 
 /// A policy in force. It never changes: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub(crate) defaults: Defaults,
     pub(crate) rules: Rules,
+    pub(crate) host_rules: Rules<HostRule>,
     /// Strict lists before soft-fail lists before danefail lists, each kind in the order of the file.
     pub(crate) lists: Vec<LoadedList>,
     pub(crate) exceptions: Exceptions,
@@ -87,6 +88,7 @@ impl Policy {
                 .find(name, |rule| rule.honor_tls_required_no)
                 .unwrap_or(defaults.honor_tls_required_no),
             route: rules.find(name, |rule| rule.route.clone()),
+            limits: rules.limits(name, |rule| rule.limits),
         }
     }
 
@@ -106,6 +108,7 @@ impl Policy {
             mta_sts,
             honor_tls_required_no,
             route: None,
+            limits: Limits::default(),
         }
     }
 
@@ -134,13 +137,18 @@ impl Policy {
             .find_map(|list| Some((list.dane, list.source_of(list.names.line_of(name)?))))
     }
 
-    /// What applies to one receiving host of a destination: the destination's mode, or an exception for this host.
+    /// What applies to one receiving host of a destination: the destination's mode, or an exception for this host; and
+    /// the limits of the `[[mx]]` rules.
     pub fn for_mx_host(&self, destination: &DestinationPolicy, mx: &Domain, today: Date) -> HostPolicy {
         let (dane, dane_source) = self
             .exceptions
             .for_mx(mx, destination.dane, today)
             .unwrap_or_else(|| (destination.dane, destination.dane_source.clone()));
-        HostPolicy { dane, dane_source }
+        HostPolicy {
+            dane,
+            dane_source,
+            limits: self.host_rules.limits(mx, |rule| rule.limits),
+        }
     }
 
     /// The names that exceptions with `dnssec = "off"` declare unsigned today (RFC 7646).

@@ -1,9 +1,9 @@
-//! `[default]` and `[[domain]]`, each key by itself.
+//! `[default]`, `[[domain]]` and `[[mx]]`, each key by itself.
 
 use mail::{Domain, NextHop};
 
 use crate::pattern::{Pattern, PatternMap};
-use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
+use crate::settings::{DaneMode, InsecureMx, Limits, MtaStsMode, TlsFloor};
 
 /// What applies unless something else sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +41,31 @@ pub(crate) struct Rule {
     pub(crate) mta_sts: Option<MtaStsMode>,
     pub(crate) honor_tls_required_no: Option<bool>,
     pub(crate) route: Option<NextHop>,
+    pub(crate) limits: Limits,
 }
 
-impl Rule {
-    /// Whether it sets no key.
-    pub(crate) fn sets_nothing(&self) -> bool {
+/// One `[[mx]]` table: only the keys that it sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostRule {
+    /// The line on which it begins, from 1.
+    pub(crate) line: usize,
+    pub(crate) limits: Limits,
+}
+
+/// A table of the policy file that says something about the names that it matches.
+pub(crate) trait Keys {
+    /// The line on which it begins, from 1.
+    fn line(&self) -> usize;
+    /// The names of the keys that it sets.
+    fn set(&self) -> Vec<&'static str>;
+}
+
+impl Keys for Rule {
+    fn line(&self) -> usize {
+        self.line
+    }
+
+    fn set(&self) -> Vec<&'static str> {
         let Self {
             line: _,
             dane,
@@ -54,34 +74,42 @@ impl Rule {
             mta_sts,
             honor_tls_required_no,
             route,
+            limits,
         } = self;
-        dane.is_none()
-            && insecure_mx.is_none()
-            && tls.is_none()
-            && mta_sts.is_none()
-            && honor_tls_required_no.is_none()
-            && route.is_none()
+        let own = [
+            ("dane", dane.is_some()),
+            ("insecure_mx", insecure_mx.is_some()),
+            ("tls", tls.is_some()),
+            ("mta_sts", mta_sts.is_some()),
+            ("honor_tls_required_no", honor_tls_required_no.is_some()),
+            ("route", route.is_some()),
+        ];
+        let all = own.into_iter().chain(limits_set(limits));
+        all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
+    }
+}
+
+impl Keys for HostRule {
+    fn line(&self) -> usize {
+        self.line
     }
 
-    /// The first key that both set: it would be unclear which one applies.
-    fn clash(&self, other: &Self) -> Option<&'static str> {
-        [
-            ("dane", self.dane.is_some() && other.dane.is_some()),
-            (
-                "insecure_mx",
-                self.insecure_mx.is_some() && other.insecure_mx.is_some(),
-            ),
-            ("tls", self.tls.is_some() && other.tls.is_some()),
-            ("mta_sts", self.mta_sts.is_some() && other.mta_sts.is_some()),
-            (
-                "honor_tls_required_no",
-                self.honor_tls_required_no.is_some() && other.honor_tls_required_no.is_some(),
-            ),
-            ("route", self.route.is_some() && other.route.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(key, both)| both.then_some(key))
+    fn set(&self) -> Vec<&'static str> {
+        let Self { line: _, limits } = self;
+        let all = limits_set(limits).into_iter();
+        all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
     }
+}
+
+fn limits_set(limits: &Limits) -> [(&'static str, bool); 2] {
+    let Limits {
+        connections,
+        messages_per_minute,
+    } = limits;
+    [
+        ("connections", connections.is_some()),
+        ("messages_per_minute", messages_per_minute.is_some()),
+    ]
 }
 
 /// Two rules that set the same key differently for the same pattern.
@@ -92,24 +120,35 @@ pub(crate) struct Clash {
     pub(crate) line: usize,
 }
 
-/// All `[[domain]]` rules.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rules {
-    rules: Vec<Rule>,
+/// All `[[domain]]` rules, or all `[[mx]]` rules.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules<R = Rule> {
+    rules: Vec<R>,
     by_name: PatternMap<usize>,
 }
 
-impl Rules {
+impl<R> Default for Rules<R> {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            by_name: PatternMap::default(),
+        }
+    }
+}
+
+impl<R: Keys> Rules<R> {
     /// Adds a rule under each of its patterns.
-    pub(crate) fn add(&mut self, patterns: &[Pattern], rule: Rule) -> Vec<Clash> {
-        let number = self.rules.len();
+    pub(crate) fn add(&mut self, patterns: &[Pattern], rule: R) -> Vec<Clash> {
+        let (number, keys) = (self.rules.len(), rule.set());
         let mut clashes = Vec::new();
         for pattern in patterns {
             let same = self.by_name.same(pattern);
             clashes.extend(same.iter().filter_map(|index| {
                 let other = self.rules.get(*index)?;
-                let line = other.line;
-                rule.clash(other).map(|key| Clash { key, line })
+                let (line, theirs) = (other.line(), other.set());
+                // It would be unclear which of them applies.
+                let key = *keys.iter().find(|key| theirs.contains(key))?;
+                Some(Clash { key, line })
             }));
             if !same.contains(&number) {
                 self.by_name.insert(pattern, number);
@@ -118,12 +157,22 @@ impl Rules {
         self.rules.push(rule);
         clashes
     }
+}
 
+impl<R> Rules<R> {
     /// The value from the first rule for `name`, the most specific first, that sets the key read by `key`.
-    pub(crate) fn find<T>(&self, name: &Domain, key: impl Fn(&Rule) -> Option<T>) -> Option<T> {
+    pub(crate) fn find<T>(&self, name: &Domain, key: impl Fn(&R) -> Option<T>) -> Option<T> {
         self.by_name
             .matching(name)
             .filter_map(|index| self.rules.get(*index))
             .find_map(key)
+    }
+
+    /// The limits for `name`, each key by itself.
+    pub(crate) fn limits(&self, name: &Domain, of: impl Fn(&R) -> Limits) -> Limits {
+        Limits {
+            connections: self.find(name, |rule| of(rule).connections),
+            messages_per_minute: self.find(name, |rule| of(rule).messages_per_minute),
+        }
     }
 }

@@ -88,9 +88,9 @@ pub struct DomainRule {
     /// Where the mail goes instead.
     pub route: Option<Formed<Route>>,
     /// Simultaneous connections.
-    pub connections: Option<Spanned<Formed<NonZeroU32>>>,
+    pub connections: Option<Formed<NonZeroU32>>,
     /// Messages per minute, in any minute.
-    pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
+    pub messages_per_minute: Option<Formed<NonZeroU32>>,
 }
 
 /// `[[mx]]`.
@@ -101,9 +101,9 @@ pub struct MxRule {
     #[serde(rename = "match")]
     pub matches: Patterns,
     /// Simultaneous connections.
-    pub connections: Option<Spanned<Formed<NonZeroU32>>>,
+    pub connections: Option<Formed<NonZeroU32>>,
     /// Messages per minute, in any minute.
-    pub messages_per_minute: Option<Spanned<Formed<NonZeroU32>>>,
+    pub messages_per_minute: Option<Formed<NonZeroU32>>,
 }
 
 /// What the names on a list have in common.

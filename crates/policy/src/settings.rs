@@ -1,6 +1,7 @@
 //! What the policy says about one destination and one receiving host, as input for the decision.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -221,6 +222,17 @@ pub struct DestinationPolicy {
     pub honor_tls_required_no: bool,
     /// Where the mail goes instead of the next-hop domain itself.
     pub route: Option<NextHop>,
+    /// The limits for all mail to this destination.
+    pub limits: Limits,
+}
+
+/// How much mail a destination or a receiving host gets at a time. What is not set is limited by `danerelay.toml` alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: Option<NonZeroU32>,
+    /// Messages per minute, in any minute.
+    pub messages_per_minute: Option<NonZeroU32>,
 }
 
 /// What the policy says about one receiving host of a destination.
@@ -230,4 +242,6 @@ pub struct HostPolicy {
     pub dane: DaneMode,
     /// What set it: the destination's own source, or an exception for this host.
     pub dane_source: ModeSource,
+    /// The limits for all mail to this host, whatever its destination; they are in addition to the destination's own.
+    pub limits: Limits,
 }

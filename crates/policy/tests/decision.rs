@@ -8,7 +8,7 @@ use mail::{LookupFailure, Security};
 use policy::decision::{Action, Decision, HostDecision, decide};
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
 use policy::failure::{Failure, Finality};
-use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, ModeSource, TlsFloor};
+use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, Limits, ModeSource, TlsFloor};
 
 const MODES: [DaneMode; 4] = [
     DaneMode::Off,
@@ -78,6 +78,7 @@ fn host(mode: DaneMode, findings: HostFindings, mta_sts: Option<MtaSts>) -> Host
         policy: HostPolicy {
             dane: mode,
             dane_source: ModeSource::Default,
+            limits: Limits::default(),
         },
         findings,
         mta_sts,
@@ -327,6 +328,7 @@ fn an_exception_for_the_host_is_named_in_the_verdict() {
         policy: HostPolicy {
             dane: DaneMode::Off,
             dane_source: ModeSource::Exception(entry),
+            limits: Limits::default(),
         },
         findings,
         mta_sts: None,

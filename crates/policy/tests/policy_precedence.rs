@@ -8,12 +8,13 @@
 
 mod common;
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use common::{LISTS, TODAY, compile, compile_from, dane, hop, of, policy};
-use mail::{Mailbox, NextHop};
+use mail::{Domain, Mailbox, NextHop};
 use policy::Policy;
-use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, ModeSource, TlsFloor};
+use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Limits, ModeSource, TlsFloor};
 
 #[test]
 fn the_built_in_policy_is_opportunistic() {
@@ -73,6 +74,47 @@ insecure_mx = "may"
         None,
         "a route is not followed twice"
     );
+}
+
+#[test]
+fn limits_come_from_the_most_specific_rule_key_by_key() {
+    let policy = policy(
+        r#"
+[[domain]]
+match = [".nl"]
+connections = 5
+messages_per_minute = 100
+[[domain]]
+match = ["xs4all.nl"]
+connections = 2
+[[mx]]
+match = [".provider.example"]
+connections = 7
+messages_per_minute = 60
+[[mx]]
+match = ["mx.provider.example", "xs4all.nl"]
+messages_per_minute = 1
+"#,
+    );
+    let limits = |connections, per_minute| Limits {
+        connections: NonZeroU32::new(connections),
+        messages_per_minute: NonZeroU32::new(per_minute),
+    };
+    let destination = of(&policy, "xs4all.nl");
+    assert_eq!(destination.limits, limits(2, 100));
+    assert_eq!(of(&policy, "a.nl").limits, limits(5, 100));
+    for (name, expected) in [
+        ("mx.provider.example", limits(7, 1)),
+        ("mx2.provider.example", limits(7, 60)),
+        ("provider.example", limits(0, 0)),
+        ("xs4all.nl", limits(0, 1)),
+    ] {
+        let host = policy.for_mx_host(&destination, &Domain::parse(name).unwrap(), TODAY);
+        assert_eq!(host.limits, expected, "{name}");
+    }
+    for name in ["a.example", "mx.provider.example", "[192.0.2.1]"] {
+        assert_eq!(of(&policy, name).limits, Limits::default(), "{name}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ mod tests {
     use dns::{Data, NoAnswer};
     use mail::{LookupFailure, Security};
     use policy::facts::{Host, HostFindings};
-    use policy::settings::{DaneMode, HostPolicy, ModeSource};
+    use policy::settings::{DaneMode, HostPolicy, Limits, ModeSource};
 
     use super::*;
 
@@ -53,6 +53,7 @@ mod tests {
             policy: HostPolicy {
                 dane: DaneMode::Opportunistic,
                 dane_source: ModeSource::Default,
+                limits: Limits::default(),
             },
             findings: HostFindings::AddressName,
             mta_sts: None,

@@ -11,7 +11,7 @@ use mail::{Domain, NextHop, Security};
 use policy::Policy;
 use policy::decision::decide;
 use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
-use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx};
+use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx, Limits};
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
@@ -206,6 +206,7 @@ impl Search<'_> {
             policy: HostPolicy {
                 dane: self.destination_policy.dane,
                 dane_source: self.destination_policy.dane_source.clone(),
+                limits: Limits::default(),
             },
             findings,
             mta_sts: None,
