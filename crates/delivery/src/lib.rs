@@ -12,6 +12,7 @@
 //!
 //! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
 //! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
+//! `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
 //!
 //! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
 //!
@@ -24,12 +25,16 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 mod delivery;
+#[allow(dead_code, reason = "the scheduler and the connections follow")]
+mod evidence;
 pub mod failure;
 pub mod probe;
 pub mod route;
 mod settle;
 pub mod transaction;
 pub mod when;
+#[allow(dead_code, reason = "the scheduler and the connections follow")]
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,135 @@
+//! What a failure shows about the receiver, as opposed to the message: the same for destinations and for hosts.
+
+use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
+use mail::{ReplyCode, Stage};
+
+/// What a failure shows about the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// It works: it refused this message or this recipient.
+    Works,
+    /// It takes no more connections now: too many are open. If none is open, it is down.
+    Busy,
+    /// It fails whatever the message.
+    Down,
+    /// Nothing.
+    Nothing,
+}
+
+impl Evidence {
+    /// What this cause shows.
+    pub(crate) fn of(cause: &Cause) -> Self {
+        match cause {
+            Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => Self::of_refusal(*stage, *code),
+            Cause::Tls(TlsFault::Refused(code)) if is_service_not_available(*code) => Self::Busy,
+            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_)) => {
+                Self::Works
+            }
+            // A server may also say that it has enough by no longer answering new connections, or by closing them.
+            Cause::Connection(
+                ConnectionFault::Unreachable(_)
+                | ConnectionFault::Closed(Stage::Connect | Stage::Banner | Stage::Ehlo),
+            ) => Self::Busy,
+            Cause::Connection(
+                ConnectionFault::Closed(
+                    Stage::Starttls
+                    | Stage::Mail
+                    | Stage::Rcpt
+                    | Stage::Data
+                    | Stage::Body
+                    | Stage::FinalDot
+                    | Stage::Rset
+                    | Stage::Quit,
+                )
+                | ConnectionFault::TimedOut(_)
+                | ConnectionFault::Protocol(..),
+            )
+            | Cause::Tls(
+                TlsFault::NotOffered
+                | TlsFault::Refused(_)
+                | TlsFault::DataBeforeHandshake
+                | TlsFault::TimedOut
+                | TlsFault::Closed
+                | TlsFault::Protocol(_)
+                | TlsFault::Handshake(_)
+                | TlsFault::Unproven(_),
+            )
+            | Cause::Policy(_) => Self::Down,
+            // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
+            Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
+            Cause::Dns(..) => Self::Down,
+            Cause::Ours(_) | Cause::Destination(_) => Self::Nothing,
+        }
+    }
+
+    fn of_refusal(stage: Stage, code: ReplyCode) -> Self {
+        match stage {
+            _ if is_service_not_available(code) => Self::Busy,
+            // Before MAIL the server knows of no message that it could mean.
+            Stage::Connect | Stage::Banner | Stage::Ehlo if code.class() == 4 => Self::Busy,
+            Stage::Connect | Stage::Banner | Stage::Ehlo | Stage::Starttls => Self::Down,
+            Stage::Mail
+            | Stage::Rcpt
+            | Stage::Data
+            | Stage::Body
+            | Stage::FinalDot
+            | Stage::Rset
+            | Stage::Quit => Self::Works,
+        }
+    }
+}
+
+/// 421 closes the session at any stage (RFC 5321 §3.8).
+fn is_service_not_available(code: ReplyCode) -> bool {
+    code.get() == 421
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mail::cause::Lookup;
+    use mail::lookup::{Culprit, FailedLookup, LookupFailure};
+
+    fn refused(stage: Stage, code: u16) -> Evidence {
+        Evidence::of(&Cause::Smtp(SmtpFault::Refused {
+            stage,
+            code: ReplyCode::new(code).unwrap(),
+            enhanced: None,
+        }))
+    }
+
+    #[test]
+    fn a_refusal_before_mail_is_about_the_server_and_one_after_it_about_the_message() {
+        assert_eq!(refused(Stage::Banner, 421), Evidence::Busy);
+        assert_eq!(refused(Stage::Ehlo, 450), Evidence::Busy);
+        assert_eq!(refused(Stage::Banner, 554), Evidence::Down);
+        assert_eq!(refused(Stage::Mail, 421), Evidence::Busy);
+        // Greylisting.
+        assert_eq!(refused(Stage::Rcpt, 450), Evidence::Works);
+        assert_eq!(refused(Stage::FinalDot, 550), Evidence::Works);
+    }
+
+    #[test]
+    fn a_resolver_that_fails_is_not_the_fault_of_the_domain() {
+        let failed = |culprit| {
+            let failure = FailedLookup::new(LookupFailure::Servfail, culprit, "servfail");
+            Evidence::of(&Cause::Dns(Lookup::Mx, failure))
+        };
+        assert_eq!(failed(Culprit::OurResolver), Evidence::Nothing);
+        assert_eq!(failed(Culprit::Elsewhere), Evidence::Down);
+    }
+
+    #[test]
+    fn a_refused_connection_may_be_a_sign_of_load_and_a_timeout_is_not() {
+        let connection = |fault| Evidence::of(&Cause::Connection(fault));
+        let refused = ConnectionFault::Unreachable("connection refused".to_owned());
+        assert_eq!(connection(refused), Evidence::Busy);
+        assert_eq!(connection(ConnectionFault::Closed(Stage::Banner)), Evidence::Busy);
+        assert_eq!(connection(ConnectionFault::Closed(Stage::Body)), Evidence::Down);
+        assert_eq!(
+            connection(ConnectionFault::TimedOut(Stage::Connect)),
+            Evidence::Down
+        );
+    }
+}
