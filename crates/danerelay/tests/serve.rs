@@ -291,7 +291,7 @@ async fn a_message_goes_out_under_dane() {
     let anchor = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(anchor.path(), world.trust_anchor_ds().unwrap()).unwrap();
     let more = format!(
-        "[dns]\nmode = \"validate\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nport = {}\n",
+        "[dns]\nmode = \"validate\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nignore_addresses = []\nport = {}\n",
         world.address(),
         anchor.path().display(),
         receiver.address().port(),

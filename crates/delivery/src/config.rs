@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use dns::host::AddressFamily;
+use ipnet::IpNet;
 use mail::{Domain, Mailbox, Stage};
 
 /// The settings for deliveries. Their defaults are in the configuration, not here.
@@ -27,6 +28,8 @@ pub struct DeliveryConfig {
     pub own_names: Vec<Domain>,
     /// Addresses that mean this relay in MX records (D11).
     pub own_addresses: Vec<IpAddr>,
+    /// Networks with addresses at which no stranger receives mail (D8a).
+    pub ignore_addresses: Vec<IpNet>,
     /// Where this relay listens; an MX host with such an address *and* port is this relay (D11).
     pub listen: Vec<SocketAddr>,
     /// Which addresses are used.

@@ -109,6 +109,7 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         Destination::NoSuchDomain { security, missing } => {
             stop_for_good(Cause::Destination(NoWay::NoSuchDomain(missing)), security, strict)
         }
+        Destination::OwnAddress => stop(Cause::Destination(NoWay::OwnMx)),
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
             (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
@@ -206,8 +207,11 @@ impl Rules<'_> {
         let strict = self.mode == DaneMode::Strict;
         match addresses {
             Addresses::Unresolvable(failure) => pass_over(Cause::Dns(Lookup::Address, failure.clone())),
-            Addresses::Absent(Security::Insecure) if strict => pass_over(Cause::Policy(Demand::InsecureHost)),
+            Addresses::Absent(Security::Insecure) | Addresses::Ignored(Security::Insecure) if strict => {
+                pass_over(Cause::Policy(Demand::InsecureHost))
+            }
             Addresses::Absent(_) => pass_over(Cause::Destination(NoWay::NoAddresses)),
+            Addresses::Ignored(_) => pass_over(Cause::Destination(NoWay::IgnoredAddresses)),
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
                 if self.mode == DaneMode::Off =>
             {

@@ -61,6 +61,8 @@ pub enum Destination<H = Host> {
     },
     /// D10: a configured host, without an MX look-up.
     Configured(H),
+    /// D11: an address literal at which this relay listens.
+    OwnAddress,
     /// D11: no host is left once this relay and all worse preferences are removed from the MX list.
     OwnMx {
         /// The status of the MX (or NODATA) answer.
@@ -104,6 +106,8 @@ pub enum Addresses {
     Unresolvable(FailedLookup),
     /// H2: there are no addresses.
     Absent(Security),
+    /// D8a: all of them are addresses at which no stranger receives mail; decided as H2.
+    Ignored(Security),
     /// H3: insecure.
     Insecure,
     /// H5: insecure, but through an alias in a secure zone.
@@ -147,7 +151,7 @@ impl<H> Destination<H> {
             | Self::ImplicitMx { security, .. }
             | Self::Mx { security, .. }
             | Self::OwnMx { mx: security, .. } => Some(*security),
-            Self::AddressLiteral(_) | Self::MxFailed(_) | Self::Configured(_) => None,
+            Self::AddressLiteral(_) | Self::MxFailed(_) | Self::Configured(_) | Self::OwnAddress => None,
         }
     }
 }

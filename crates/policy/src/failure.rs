@@ -57,7 +57,11 @@ impl Failure {
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
             Cause::Destination(
-                NoWay::NullMx | NoWay::NoSuchDomain(_) | NoWay::OwnMx | NoWay::NoAddresses,
+                NoWay::NullMx
+                | NoWay::NoSuchDomain(_)
+                | NoWay::OwnMx
+                | NoWay::NoAddresses
+                | NoWay::IgnoredAddresses,
             ) => Finality::Permanent,
             Cause::Ours(
                 OurFault::Content

@@ -48,6 +48,11 @@ fn findings() -> Vec<(String, HostFindings)> {
             Addresses::Absent(security),
             Tlsa::NotAsked,
         );
+        named(
+            format!("D8a ignored addresses, {security}"),
+            Addresses::Ignored(security),
+            Tlsa::NotAsked,
+        );
     }
     named("H3 insecure".to_owned(), Addresses::Insecure, Tlsa::NotAsked);
     for (row, addresses) in [
@@ -165,6 +170,7 @@ fn destination_rows(table: &mut String) {
                 },
             );
         }
+        row("D11 this relay as an address literal", &Destination::OwnAddress);
         for security in SECURITIES {
             for host in SECURITIES {
                 row(

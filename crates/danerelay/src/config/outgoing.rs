@@ -9,7 +9,7 @@ use settings_file::Interval;
 use settings_file::forms;
 
 use super::key::{Amount, RELOAD, RESTART, Value, section};
-use super::units::{DomainName, MailAddress, Server};
+use super::units::{self, DomainName, MailAddress, Network, Server};
 use super::values::{Optional, Port, optional, something};
 
 section! {
@@ -116,6 +116,11 @@ section! {
         own_names: Vec<Domain> = Vec::new(), "none" => RESTART;
         #[serde(deserialize_with = "forms::list::<IpAddr, _>")]
         own_addresses: Vec<IpAddr> = Vec::new(), "none" => RESTART;
+
+        /// Networks with addresses at which no stranger receives mail: an MX record that leads there is ignored, or mail could go round
+        /// between this machine and itself. A route or fallback of the policy may lead there.
+        #[serde(deserialize_with = "forms::list::<Network, _>")]
+        ignore_addresses: Vec<Network> = units::nobodys(), "own choice: RFC 6890 §2.2, RFC 4291 §2.4, RFC 5771" => RESTART;
 
         /// any, ipv4 or ipv6
         address_family: AddressFamily = AddressFamily::Any, "RFC 5321 §5.2" => RESTART;

@@ -7,16 +7,34 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use listener::KeyDigest;
 use mail::{Domain, Mailbox};
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use settings_file::forms::{self, Form, Unfit};
 
+/// The beginnings of the networks of link-local (RFC 4291 §2.5.6) and multicast addresses (§2.7).
+const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+const MULTICAST: Ipv6Addr = Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0);
+
 /// A network or a single address, `"192.0.2.0/24"`, `"::1"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network(pub(crate) IpNet);
+
+/// The networks with addresses that mean the machine itself, its own link, or many machines at once.
+pub(super) fn nobodys() -> Vec<Network> {
+    let four = [
+        ([0, 0, 0, 0], 8),
+        ([127, 0, 0, 0], 8),
+        ([169, 254, 0, 0], 16),
+        ([224, 0, 0, 0], 3),
+    ];
+    let six = [(Ipv6Addr::UNSPECIFIED, 127), (LINK_LOCAL, 10), (MULTICAST, 8)];
+    let four = four.map(|(address, bits)| IpNet::from(Ipv4Net::new_assert(address.into(), bits)));
+    let six = six.map(|(address, bits)| IpNet::from(Ipv6Net::new_assert(address, bits)));
+    four.into_iter().chain(six).map(Network).collect()
+}
 
 /// The key of a client certificate, by its SHA-256 in hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,6 +54,7 @@ trust_anchor = "root.key"
 
 [delivery]
 port = {port}
+ignore_addresses = []
 
 [policy]
 file = "{POLICY}"

@@ -21,6 +21,8 @@ pub(crate) struct HostReport {
     /// `None` if only its address is known; also used for text in place of a name that is not a valid name.
     pub(crate) name: Option<String>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// Further addresses, which are not connected to (`delivery.ignore_addresses`).
+    pub(crate) ignored: Vec<IpAddr>,
     pub(crate) address_status: AddressStatus,
     /// How much DANE counts for this host, and what set it.
     pub(crate) mode: Option<String>,
@@ -48,6 +50,8 @@ pub(crate) enum AddressStatus {
     /// Insecure addresses through a secure alias.
     SecureAlias,
     None,
+    /// Only such as are not connected to (`delivery.ignore_addresses`).
+    Ignored,
     Failed,
     Literal,
 }
@@ -148,6 +152,7 @@ impl HostReport {
                 .or(host.no_name())
                 .map(str::to_owned),
             addresses: host.addresses().to_vec(),
+            ignored: host.ignored().to_vec(),
             address_status: address_status(&host.facts.findings),
             mode: policy.map(|policy| policy.dane.to_string()),
             source: policy.map(|policy| policy.dane_source.to_string()),
@@ -179,6 +184,7 @@ fn address_status(findings: &HostFindings) -> AddressStatus {
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Unresolvable(_) => AddressStatus::Failed,
             Addresses::Absent(_) => AddressStatus::None,
+            Addresses::Ignored(_) => AddressStatus::Ignored,
             Addresses::Insecure => AddressStatus::Insecure,
             Addresses::SecureAlias => AddressStatus::SecureAlias,
             Addresses::Secure => AddressStatus::Secure,

@@ -145,7 +145,11 @@ fn has_bogus_addresses(findings: &HostFindings) -> bool {
         HostFindings::AddressLiteral | HostFindings::AddressName => false,
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Unresolvable(failure) => failure.is_bogus(),
-            Addresses::Absent(_) | Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure => false,
+            Addresses::Absent(_)
+            | Addresses::Ignored(_)
+            | Addresses::Insecure
+            | Addresses::SecureAlias
+            | Addresses::Secure => false,
         },
     }
 }

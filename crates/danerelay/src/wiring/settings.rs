@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
 use dns::host::AddressFamily;
+use ipnet::IpNet;
 use listener::ListenerConfig;
 use mail::{Domain, Mailbox};
 
@@ -36,7 +37,6 @@ pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
         None => Mailbox::parse(&format!("postmaster@{hostname}")).map_err(WiringError::Postmaster)?,
     };
     let limits = &config.limits;
-    let networks = |list: &[Network]| list.iter().map(|network| network.0).collect();
     Ok(ListenerConfig {
         networks: networks(&config.access.networks),
         users: clients::users(config)?,
@@ -77,6 +77,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
         connections_per_host: count(delivery.connections_per_host),
         own_names: delivery.own_names.clone(),
         own_addresses: delivery.own_addresses.clone(),
+        ignore_addresses: networks(&delivery.ignore_addresses),
         listen,
         address_family: match delivery.address_family {
             schema::AddressFamily::Any => AddressFamily::Any,
@@ -88,6 +89,10 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
         timeouts: timeouts(&delivery.timeouts),
         postmaster: Arc::new(ArcSwapOption::new(postmaster(config))),
     }
+}
+
+fn networks(list: &[Network]) -> Vec<IpNet> {
+    list.iter().map(|network| network.0).collect()
 }
 
 /// When a deferred recipient is tried again, and when it is given up.

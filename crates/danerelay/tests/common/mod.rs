@@ -215,7 +215,8 @@ pub(crate) fn serve(directory: &Path) -> Command {
 pub(crate) fn asking(world: &World, mode: &str, anchor: &Path) -> String {
     std::fs::write(anchor, world.trust_anchor_ds().unwrap()).unwrap();
     format!(
-        "[dns]\nmode = \"{mode}\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nretry = [\"1h\"]\n",
+        "[dns]\nmode = \"{mode}\"\nservers = [\"{}\"]\ntrust_anchor = \"{}\"\n[delivery]\nretry = [\"1h\"]\n\
+         ignore_addresses = []\n",
         world.address(),
         anchor.display(),
     )

@@ -31,7 +31,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// With these lines in addition to what every test needs.
+    /// With these lines in addition to what every test needs; they follow those of `[delivery]`.
     fn new(more: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let world = runtime.block_on(World::start()).unwrap();
@@ -41,7 +41,7 @@ impl Stage {
             directory.path().join("danerelay.toml"),
             format!(
                 "hostname = \"relay.example\"\n[admin]\nsocket = \"admin.sock\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
-                 trust_anchor = \"anchor\"\ntimeout = \"3s\"\n{more}",
+                 trust_anchor = \"anchor\"\ntimeout = \"3s\"\n[delivery]\nignore_addresses = []\n{more}",
                 world.address()
             ),
         )
@@ -136,7 +136,7 @@ fn every_command_explains_itself_and_reads_the_configuration_first() {
             assert!(help.stdout.contains(word), "{word:?} is not in\n{}", help.stdout);
         }
     }
-    let stage = Stage::new("[delivery]\nconections = 5\n");
+    let stage = Stage::new("conections = 5\n");
     for command in [&["dns", "a.test", "A"][..], &["explain", "a.test"]] {
         let end = stage.run(command);
         assert_eq!(end.status, 2, "{command:?}");

@@ -26,6 +26,8 @@ pub struct RouteHost {
     /// Its name; `None` if only its address is known.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// Addresses that are not connected to because no stranger receives mail there (D8a).
+    pub(crate) ignored: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
     /// The DNS answers that this is based on.
     pub(crate) answers: Answers,
@@ -47,6 +49,11 @@ impl RouteHost {
     /// The addresses that are tried, in order.
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// Addresses that it has as well, but that are not connected to because no stranger receives mail there.
+    pub fn ignored(&self) -> &[IpAddr] {
+        &self.ignored
     }
 
     /// The TLSA base domain and its records, if secure ones were found.
@@ -95,6 +102,7 @@ impl RouteHost {
             facts,
             name: None,
             addresses: Vec::new(),
+            ignored: Vec::new(),
             dane: None,
             answers: Answers::default(),
             no_name: None,

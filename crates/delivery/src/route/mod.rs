@@ -4,13 +4,14 @@
 //! hosts at a time, and after each host's addresses its TLSA records.
 //!
 //! 1. [`search`]: the look-ups, the facts, and the decision of crate `policy` about them. `own`: whether a host is this
-//!    relay; `origin`: how it became one of the destination's hosts.
+//!    relay; `ignored`: addresses to which no MX record may lead; `origin`: how a host became one of the destination's.
 //! 2. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
 //! 3. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
 
 mod age;
 pub mod found;
 pub mod hosts;
+mod ignored;
 mod look_ups;
 mod origin;
 mod own;

@@ -11,7 +11,7 @@ pub(super) fn known(findings: &HostFindings) -> Security {
         HostFindings::AddressLiteral | HostFindings::AddressName => Security::Secure,
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Secure => Security::Secure,
-            Addresses::Absent(security) => *security,
+            Addresses::Absent(security) | Addresses::Ignored(security) => *security,
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Unresolvable(_) => Security::Insecure,
         },
     }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::found::Route;
 use super::hosts::{self, RouteHost};
+use super::ignored;
 use super::origin::{Origin, reference_identifiers};
 use super::own::{known, listens_at};
 use crate::config::DeliveryConfig;
@@ -87,6 +88,9 @@ struct Exchanged {
 impl Search<'_> {
     async fn destination(&self, target: &NextHop) -> Destination<RouteHost> {
         match target {
+            NextHop::Address { address, .. } if !self.is_routed() && self.is_own_address(*address) => {
+                Destination::OwnAddress
+            }
             NextHop::Address { address, .. } => {
                 let facts = self.unnamed(HostFindings::AddressLiteral);
                 Destination::AddressLiteral(RouteHost::address(*address, facts))
@@ -129,7 +133,10 @@ impl Search<'_> {
                 let host = self.host(domain, &Origin::Itself(security)).await;
                 match self.own(&host) {
                     Some(host) => Destination::OwnMx { mx: security, host },
-                    None => Destination::ImplicitMx { security, host },
+                    None => Destination::ImplicitMx {
+                        security,
+                        host: self.reachable(host, security),
+                    },
                 }
             }
             MxFinding::Records {
@@ -169,8 +176,11 @@ impl Search<'_> {
                 return Destination::OwnMx { mx: security, host };
             }
         }
-        let hosts = found.into_iter().map(|one| one.host).collect();
-        Destination::Mx { security, hosts }
+        let hosts = found.into_iter().map(|one| self.reachable(one.host, security));
+        Destination::Mx {
+            security,
+            hosts: hosts.collect(),
+        }
     }
 
     async fn exchange(&self, record: &MxRecord, origin: &Origin<'_>) -> Exchanged {
@@ -282,6 +292,26 @@ impl Search<'_> {
         }
     }
 
+    /// Whether the administrator says where the mail goes.
+    fn is_routed(&self) -> bool {
+        self.destination_policy.route.is_some()
+    }
+
+    /// D8a: a host that a stranger's records name, without the addresses at which no stranger receives mail.
+    fn reachable(&self, host: RouteHost, named: Security) -> RouteHost {
+        if self.is_routed() {
+            return host;
+        }
+        ignored::without(&self.config.ignore_addresses, host, named)
+    }
+
+    fn is_own_address(&self, address: IpAddr) -> bool {
+        let (config, address) = (self.config, address.to_canonical());
+        let mut listen = config.listen.iter();
+        config.own_addresses.contains(&address)
+            || listen.any(|listen| listens_at(*listen, address, self.port))
+    }
+
     /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
     /// host was identified as us.
     fn own(&self, host: &RouteHost) -> Option<Security> {
@@ -290,15 +320,7 @@ impl Search<'_> {
             .name
             .as_ref()
             .is_some_and(|name| config.own_names.contains(name));
-        let by_address = || {
-            host.addresses.iter().map(IpAddr::to_canonical).any(|address| {
-                config.own_addresses.contains(&address)
-                    || config
-                        .listen
-                        .iter()
-                        .any(|listen| listens_at(*listen, address, self.port))
-            })
-        };
+        let by_address = || host.addresses.iter().any(|address| self.is_own_address(*address));
         if by_name {
             Some(Security::Secure)
         } else {

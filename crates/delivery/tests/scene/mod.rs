@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use delivery::{Clock, SchedulerHandle, Surroundings, SystemClock};
 use dns::Mode;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, EventLog, MailParameters, Mailbox, QueueId, Recipient, ReversePath};
 use policy::Policy;
@@ -53,6 +54,8 @@ pub struct Setting {
     pub mode: Mode,
     /// Addresses and ports at which the relay is said to listen.
     pub listen: Vec<SocketAddr>,
+    /// Networks to which no MX record may lead; the receivers of a scene are on loopback.
+    pub ignore_addresses: Vec<IpNet>,
     /// Whether the scene's own authority counts as one of the WebPKI.
     pub webpki: bool,
     pub connections: usize,
@@ -70,6 +73,7 @@ impl Default for Setting {
             delay_warning: None,
             mode: Mode::Validate,
             listen: Vec::new(),
+            ignore_addresses: Vec::new(),
             webpki: false,
             connections: 10,
             connections_per_host: 5,
@@ -116,6 +120,12 @@ impl Scene {
             stop: watch::channel(false).0,
             directory,
         }
+    }
+
+    /// The relay is said to listen there.
+    pub fn listening_at(mut self, address: SocketAddr) -> Self {
+        self.setting.listen.push(address);
+        self
     }
 
     /// Starts the delivery side.

@@ -72,6 +72,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
         connections_per_host: setting.connections_per_host,
         own_names: vec!["own.relay.test".parse().unwrap()],
         own_addresses: Vec::new(),
+        ignore_addresses: setting.ignore_addresses.clone(),
         listen: setting.listen.clone(),
         address_family: dns::host::AddressFamily::Any,
         retry: RetrySchedule {

@@ -77,6 +77,8 @@ pub enum NoWay {
     OwnMx,
     /// H2.
     NoAddresses,
+    /// D8a: only addresses at which no stranger receives mail.
+    IgnoredAddresses,
     /// The records have changed since the attempt began.
     HostGone,
 }

@@ -67,6 +67,7 @@ fn here_in_dns_and_by_policy() {
         (Cause::Destination(NoWay::NoSuchDomain(None)), "5.1.2 | - | - | -"),
         (Cause::Destination(NoWay::OwnMx), "5.4.6 | - | - | -"),
         (Cause::Destination(NoWay::NoAddresses), "5.4.4 | - | - | -"),
+        (Cause::Destination(NoWay::IgnoredAddresses), "5.4.4 | - | - | -"),
         (Cause::Destination(NoWay::HostGone), "4.4.4 | - | - | -"),
         (
             Cause::Policy(Demand::AddressLiteral),

@@ -38,7 +38,7 @@ impl Cause {
             Self::Destination(NoWay::NullMx) => EnhancedStatus::new(5, 1, 10),
             Self::Destination(NoWay::NoSuchDomain(_)) => EnhancedStatus::new(5, 1, 2),
             Self::Destination(NoWay::OwnMx) => EnhancedStatus::new(5, 4, 6),
-            Self::Destination(NoWay::NoAddresses) => EnhancedStatus::new(5, 4, 4),
+            Self::Destination(NoWay::NoAddresses | NoWay::IgnoredAddresses) => EnhancedStatus::new(5, 4, 4),
             Self::Destination(NoWay::HostGone) => EnhancedStatus::new(4, 4, 4),
             Self::Connection(ConnectionFault::Unreachable(_) | ConnectionFault::TimedOut(Stage::Connect)) => {
                 EnhancedStatus::new(4, 4, 1)
@@ -334,6 +334,9 @@ impl fmt::Display for NoWay {
             ),
             Self::OwnMx => f.write_str("mail for the domain loops back to this relay"),
             Self::NoAddresses => f.write_str("no host of the domain has an address"),
+            Self::IgnoredAddresses => f.write_str(
+                "no host of the domain has an address that mail from here may be sent to (delivery.ignore_addresses)",
+            ),
             Self::HostGone => f.write_str("the destination has no such host at this address any more"),
         }
     }

@@ -1,6 +1,7 @@
 //! The answer for people.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -88,10 +89,7 @@ fn step(table: &mut String, step: &Step) {
 }
 
 fn write_host(table: &mut String, host: &HostReport, port: u16) {
-    let name = host.name.clone().unwrap_or_else(|| {
-        let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
-        addresses.join(", ")
-    });
+    let name = host.name.clone().unwrap_or_else(|| listed(&host.addresses));
     table.push('\n');
     let mode = match (&host.mode, &host.source) {
         (Some(mode), Some(source)) => format!("; dane {mode} ({source})"),
@@ -105,12 +103,21 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
     {
         step(table, one);
     }
+    if !host.ignored.is_empty() {
+        let words = format!("{} (delivery.ignore_addresses)", listed(&host.ignored));
+        line(table, "ignored", &words);
+    }
     write_tlsa(table, host);
     line(table, "must", &demand(host));
     for connection in host.connections.iter().flatten() {
         line(table, "connection", &connected(connection));
         write_presented(table, connection);
     }
+}
+
+fn listed(addresses: &[IpAddr]) -> String {
+    let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    words.join(", ")
 }
 
 /// Each name that had no usable records, and then what was found.

@@ -18,7 +18,7 @@ pub(super) struct Servers {
 impl Servers {
     pub(super) fn new(policy: &str) -> Self {
         let port = free_port_on(&[1, 2, 3, 4].map(|last| IpAddr::from([127, 0, 2, last]))).unwrap();
-        let stage = Stage::new(&format!("[delivery]\nport = {port}\n"));
+        let stage = Stage::new(&format!("port = {port}\n"));
         stage.write("policy.toml", policy);
         let ca = Ca::new("Test CA").unwrap();
         Self { stage, ca, port }

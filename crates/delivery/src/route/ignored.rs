@@ -1,0 +1,49 @@
+//! Addresses at which no stranger receives mail (D8a).
+//!
+//! What an MX record says is a stranger's word. Followed to an address that every machine uses for itself, it would
+//! make this relay deliver to whatever else runs here.
+
+use std::net::IpAddr;
+
+use dns::NoAnswer;
+use ipnet::IpNet;
+use mail::Security;
+use policy::facts::{Addresses, HostFindings, Tlsa};
+
+use super::hosts::RouteHost;
+use super::own::known;
+
+/// The host without its addresses in these networks. If none is left, it is a host without addresses, as securely as they
+/// were known; `named` is how securely the host itself was named.
+pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) -> RouteHost {
+    let is_ignored = |address: &IpAddr| {
+        let address = address.to_canonical();
+        networks.iter().any(|network| network.contains(&address))
+    };
+    let (ignored, kept): (Vec<IpAddr>, Vec<IpAddr>) = host.addresses.iter().copied().partition(is_ignored);
+    if !ignored.is_empty() && kept.is_empty() {
+        host.facts.findings = HostFindings::Named {
+            addresses: nothing(&host, named),
+            tlsa: Tlsa::NotAsked,
+        };
+        host.dane = None;
+    }
+    host.addresses = kept;
+    host.ignored = ignored;
+    host
+}
+
+/// What is known about the addresses of a host that has none but ignored ones. There may be others if the look-up of one
+/// address family failed.
+fn nothing(host: &RouteHost, named: Security) -> Addresses {
+    let families = [&host.answers.ipv6, &host.answers.ipv4].into_iter().flatten();
+    let failures: Vec<&NoAnswer> = families.filter_map(|answer| answer.as_ref().err()).collect();
+    let failure = failures
+        .iter()
+        .find(|failure| failure.cause.is_bogus())
+        .or(failures.first());
+    match failure {
+        Some(failure) => Addresses::Unresolvable((*failure).clone().into()),
+        None => Addresses::Ignored(named.and(known(&host.facts.findings))),
+    }
+}
