@@ -143,6 +143,23 @@ fn users_are_added_listed_and_removed() {
         assert_eq!(end.status, 2);
         assert!(end.stderr.contains("one line, not empty"), "{}", end.stderr);
     }
+    // Never a part of what was given.
+    let longest = "x".repeat(1024);
+    assert_eq!(user(&["add", "long"], &format!("{longest}\r\n")).status, 0);
+    for input in [
+        format!("{longest}x\n"),
+        format!("{longest}\u{e9}"),
+        "x\n".repeat(1000),
+    ] {
+        let end = user(&["add", "c"], &input);
+        assert_eq!(end.status, 2);
+        assert_eq!(
+            end.stderr.contains("longer than 1,024 octets"),
+            input.starts_with("xx"),
+            "{}",
+            end.stderr
+        );
+    }
     for name in ["", "a:b", "a b"] {
         assert_eq!(user(&["add", name], "x\n").status, 2, "{name}");
     }

@@ -170,9 +170,6 @@ impl Arrived {
                 Ok((secured, facts)) => {
                     wire = secured;
                     client.tls = Some(facts);
-                    if client.may_relay(&config) {
-                        counted.permit();
-                    }
                 }
                 Err(reason) => return shared.log.write(&log::not_begun(client.address, "TLS", reason)),
             }
@@ -184,7 +181,7 @@ impl Arrived {
 /// Sends one line to a client that exceeds a limit; a client that does not read it at once is not told.
 async fn turn_away<S>(shared: &Shared<S>, client: IpAddr, excess: Excess, mut wire: Wire) {
     shared.report_excess(client, excess);
-    let line = replies::too_many_connections(&shared.config.borrow().hostname);
+    let line = replies::too_many_connections(&shared.config.borrow().hostname) + "\r\n";
     let _ = wire.write(&mut BytesMut::from(line.as_str()), BACK_OFF).await;
 }
 

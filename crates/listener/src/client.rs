@@ -1,18 +1,24 @@
 //! Who a client is, and whether it may relay.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::config::ListenerConfig;
 use crate::key_digest::KeyDigest;
 use crate::tls::TlsFacts;
 
+/// Stands for an address that is not known: `::` indicates the absence of an address (RFC 4291 §2.5.2).
+pub(crate) const UNKNOWN: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// What is known about a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
     /// The client's address: the other end of the connection, or the one given by a proxy's header or by XCLIENT. It
-    /// decides what the client may do, XCLIENT included: whoever is behind a proxy has none of its rights.
+    /// decides what the client may do, XCLIENT included: whoever is behind a proxy has none of its rights. [`UNKNOWN`] if a
+    /// proxy does not know it.
     pub(crate) address: IpAddr,
     /// Its name, if given by XCLIENT; we make no reverse look-ups.
     pub(crate) name: Option<String>,
@@ -53,8 +59,13 @@ impl Client {
 
     /// Whether it may relay.
     pub(crate) fn may_relay(&self, config: &ListenerConfig) -> bool {
-        let mut networks = config.networks.iter();
-        networks.any(|network| network.contains(&self.address)) || self.identity(config).is_some()
+        self.is_within(&config.networks) || self.identity(config).is_some()
+    }
+
+    /// Whether its address is in one of these networks; an unknown one is in none.
+    pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
+        let mut networks = networks.iter();
+        self.address != UNKNOWN && networks.any(|network| network.contains(&self.address))
     }
 
     /// The identity that lets it relay, regardless of its address.

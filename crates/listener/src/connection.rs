@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
-use crate::connections::Counted;
+use crate::connections::{Counted, Standing};
 use crate::log::{self, Arrived};
 use crate::logins::Login;
-use crate::session::{End, Finished, Session, Step, Telling};
+use crate::session::{End, Finished, Renamed, Session, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
@@ -111,6 +111,8 @@ impl<S: Spool> Connection<S> {
 
     /// Serves the client on this wire until one side closes it.
     pub(crate) async fn run(mut self, wire: Wire) {
+        // Since it was counted, settings may have changed, and a handshake may have shown a certificate.
+        self.settle_standing();
         let (end, wire) = self.converse(wire).await;
         self.tell_refusals();
         if let Some(wire) = wire
@@ -125,7 +127,6 @@ impl<S: Spool> Connection<S> {
     async fn converse(&mut self, mut wire: Wire) -> (End, Option<Wire>) {
         let mut step = Step::Flush;
         loop {
-            self.notice_settings();
             if self.session.refused() == Some(Telling::AtOnce) {
                 self.tell_refusals();
             }
@@ -144,7 +145,12 @@ impl<S: Spool> Connection<S> {
                 step => self.take(step, &mut wire).await,
             };
             step = match next {
-                Ok(next) => next.unwrap_or_else(|| self.session.step(&mut wire.input)),
+                Ok(Some(next)) => next,
+                Ok(None) => {
+                    // Here alone: what the session has already judged for its next step was judged by the old ones.
+                    self.notice_settings();
+                    self.session.step(&mut wire.input)
+                }
                 Err(end) => return (end, Some(wire)),
             };
         }
@@ -171,7 +177,8 @@ impl<S: Spool> Connection<S> {
             }
             Step::ReadContent => {
                 self.flush(wire).await?;
-                self.pace.came(wire.read(CONTENT_READ, self.pace.deadline).await?);
+                self.pace
+                    .came(wire.read(self.content_read(), self.pace.deadline).await?);
                 None
             }
             Step::Begin(mail) => {
@@ -192,6 +199,7 @@ impl<S: Spool> Connection<S> {
             }
             Step::Commit(finished) => Some(Box::pin(self.commit(finished)).await),
             Step::Check(credentials) => Some(Box::pin(self.check(credentials)).await),
+            Step::Rename(to) => Some(self.rename(*to)),
             Step::Close(end) => return Err(end),
         };
         Ok(next)
@@ -229,12 +237,32 @@ impl<S: Spool> Connection<S> {
         next
     }
 
+    /// Counts the connection as that of the client that a proxy has named. What the proxy was refused is logged first.
+    fn rename(&mut self, to: Renamed) -> Step<Incoming> {
+        self.tell_refusals();
+        let config = self.session.config();
+        let (address, standing) = (to.client.address, Standing::of(&to.client, config));
+        if let Err(excess) = self.counted.identify(address, standing, &config.limits) {
+            self.shared.report_excess(address, excess);
+            return Step::Close(End::TooManyConnections);
+        }
+        let next = self.session.renamed(to);
+        self.settle_standing();
+        next
+    }
+
     /// Applies the limits for the client, given what is known about it.
     fn settle_standing(&mut self) {
         let (config, client) = (self.session.config(), self.session.client());
         self.pace.limit = patience(config, client);
-        if client.may_relay(config) {
-            self.counted.permit();
+        self.counted.settle(Standing::of(client, config));
+    }
+
+    /// How much content to read at once. That of a client that may not relay is thrown away.
+    fn content_read(&self) -> usize {
+        match Standing::of(self.session.client(), self.session.config()) {
+            Standing::MayRelay => CONTENT_READ,
+            Standing::Stranger => COMMAND_READ,
         }
     }
 

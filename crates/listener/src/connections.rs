@@ -1,7 +1,8 @@
 //! Limits on connections: in total, from one address, and of clients that may not relay.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,6 +12,10 @@ use crate::config::{Limits, ListenerConfig};
 
 /// Clients that may not relay get at most this fraction of all connections: those that may relay have priority.
 const STRANGERS_PART: usize = 8;
+
+/// Of the strangers' share, one network gets at most this fraction, so that nobody can take all of it with the
+/// addresses of one customer or one rack.
+const NETWORK_PART: usize = 4;
 
 /// Counts open connections.
 #[derive(Debug, Default)]
@@ -23,6 +28,21 @@ struct Counts {
     all: usize,
     strangers: usize,
     by_client: HashMap<IpAddr, usize>,
+    /// Clients that may not relay.
+    by_network: HashMap<Network, usize>,
+}
+
+/// The /24 of an IPv4 address, or the /64 of an IPv6 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Network(IpAddr);
+
+impl Network {
+    fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << 8)).into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        })
+    }
 }
 
 /// Whether a client may relay, as far as is known so far.
@@ -55,6 +75,7 @@ pub(crate) enum Excess {
     All,
     Client,
     Strangers,
+    Network,
 }
 
 impl Connections {
@@ -83,37 +104,91 @@ impl Connections {
 }
 
 impl Counted {
-    /// Counts the connection as one of this client's, unless that would exceed a limit.
+    /// Counts the connection as one of this client's and no longer as what it was counted before, unless that would
+    /// exceed a limit.
     pub(crate) fn identify(
         &mut self,
         client: IpAddr,
         standing: Standing,
         limits: &Limits,
     ) -> Result<(), Excess> {
+        let before = self.identified.take();
         self.connections.locked(|counts| {
-            let here = counts.by_client.get(&client).copied().unwrap_or_default();
-            if here >= limits.connections_per_client {
-                return Err(Excess::Client);
+            if let Some((client, standing)) = before {
+                counts.remove(client, standing);
             }
-            if standing == Standing::Stranger {
-                if counts.strangers >= (limits.connections / STRANGERS_PART).max(1) {
-                    return Err(Excess::Strangers);
-                }
-                counts.strangers += 1;
-            }
-            counts.by_client.insert(client, here + 1);
+            counts.has_room(client, standing, limits)?;
+            counts.add(client, standing);
             Ok(())
         })?;
         self.identified = Some((client, standing));
         Ok(())
     }
 
-    /// The client has proved that it may relay.
-    pub(crate) fn permit(&mut self) {
-        if let Some((_, standing @ Standing::Stranger)) = &mut self.identified {
-            *standing = Standing::MayRelay;
-            self.connections
-                .locked(|counts| counts.strangers = counts.strangers.saturating_sub(1));
+    /// Counts the client by what is known about it now. Nobody loses its connection by that.
+    pub(crate) fn settle(&mut self, now: Standing) {
+        if let Some((client, standing)) = &mut self.identified
+            && *standing != now
+        {
+            self.connections.locked(|counts| {
+                counts.remove(*client, *standing);
+                counts.add(*client, now);
+            });
+            *standing = now;
+        }
+    }
+}
+
+impl Counts {
+    fn has_room(&self, client: IpAddr, standing: Standing, limits: &Limits) -> Result<(), Excess> {
+        let here = self.by_client.get(&client).copied().unwrap_or_default();
+        if here >= limits.connections_per_client {
+            return Err(Excess::Client);
+        }
+        match standing {
+            Standing::MayRelay => Ok(()),
+            Standing::Stranger => {
+                let share = (limits.connections / STRANGERS_PART).max(1);
+                let network = self.by_network.get(&Network::of(client)).copied();
+                if self.strangers >= share {
+                    Err(Excess::Strangers)
+                } else if network.unwrap_or_default() >= (share / NETWORK_PART).max(1) {
+                    Err(Excess::Network)
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, client: IpAddr, standing: Standing) {
+        *self.by_client.entry(client).or_default() += 1;
+        match standing {
+            Standing::MayRelay => {}
+            Standing::Stranger => {
+                self.strangers += 1;
+                *self.by_network.entry(Network::of(client)).or_default() += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, client: IpAddr, standing: Standing) {
+        one_less(&mut self.by_client, client);
+        match standing {
+            Standing::MayRelay => {}
+            Standing::Stranger => {
+                self.strangers = self.strangers.saturating_sub(1);
+                one_less(&mut self.by_network, Network::of(client));
+            }
+        }
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Some(here) = counts.get_mut(&key) {
+        *here = here.saturating_sub(1);
+        if *here == 0 {
+            counts.remove(&key);
         }
     }
 }
@@ -122,17 +197,8 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.connections.locked(|counts| {
             counts.all = counts.all.saturating_sub(1);
-            let Some((client, standing)) = self.identified else {
-                return;
-            };
-            if standing == Standing::Stranger {
-                counts.strangers = counts.strangers.saturating_sub(1);
-            }
-            if let Some(here) = counts.by_client.get_mut(&client) {
-                *here = here.saturating_sub(1);
-                if *here == 0 {
-                    counts.by_client.remove(&client);
-                }
+            if let Some((client, standing)) = self.identified {
+                counts.remove(client, standing);
             }
         });
     }
@@ -183,20 +249,72 @@ mod tests {
             connections: 16,
             ..Limits::default()
         };
-        let stranger = || count(&connections, "192.0.2.1", Standing::Stranger, &limits);
-        let mut first = stranger().unwrap();
-        let second = stranger().unwrap();
-        assert_eq!(stranger().unwrap_err(), Excess::Strangers);
+        let stranger = |client| count(&connections, client, Standing::Stranger, &limits);
+        let mut first = stranger("192.0.2.1").unwrap();
+        let second = stranger("198.51.100.1").unwrap();
+        assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
         let _known = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
         // A client that proves that it may relay frees its place, once.
-        first.permit();
-        first.permit();
-        let third = stranger().unwrap();
-        assert_eq!(stranger().unwrap_err(), Excess::Strangers);
-        drop((first, second, third));
+        first.settle(Standing::MayRelay);
+        first.settle(Standing::MayRelay);
+        let third = stranger("203.0.113.1").unwrap();
+        assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
+        // One that may not relay any more keeps its connection, and takes a place again.
+        drop(third);
+        first.settle(Standing::Stranger);
+        assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
+        drop((first, second));
+        connections.locked(|counts| {
+            assert_eq!((counts.all, counts.strangers), (1, 0));
+            assert!(counts.by_network.is_empty());
+        });
+    }
+
+    #[test]
+    fn one_network_gets_a_quarter_of_what_strangers_get() {
+        let limits = Limits {
+            connections: 64,
+            ..Limits::default()
+        };
+        for (network, elsewhere) in [
+            (["192.0.2.1", "192.0.2.2", "::ffff:192.0.2.255"], "192.0.3.1"),
+            (
+                ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:0:1"],
+                "2001:db8:0:1::1",
+            ),
+        ] {
+            let connections = Arc::new(Connections::default());
+            let stranger = |client| count(&connections, client, Standing::Stranger, &limits);
+            let [one, two, three] = network;
+            let first = stranger(one).unwrap();
+            let _second = stranger(two).unwrap();
+            assert_eq!(stranger(three).unwrap_err(), Excess::Network);
+            let _other = stranger(elsewhere).unwrap();
+            let _known = count(&connections, three, Standing::MayRelay, &limits).unwrap();
+            drop(first);
+            let _third = stranger(three).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_connection_can_become_that_of_another_client() {
+        let connections = Arc::new(Connections::default());
+        let limits = Limits {
+            connections_per_client: 1,
+            ..Limits::default()
+        };
+        let mut proxy = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
+        let address = "198.51.100.1".parse().unwrap();
+        proxy.identify(address, Standing::Stranger, &limits).unwrap();
+        let mut other = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
         assert_eq!(
-            connections.locked(|counts| (counts.all, counts.strangers)),
-            (1, 0)
+            other.identify(address, Standing::Stranger, &limits),
+            Err(Excess::Client)
         );
+        drop((proxy, other));
+        connections.locked(|counts| {
+            assert_eq!((counts.all, counts.strangers), (0, 0));
+            assert!(counts.by_client.is_empty() && counts.by_network.is_empty());
+        });
     }
 }

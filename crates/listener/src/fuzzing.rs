@@ -65,6 +65,7 @@ pub fn play(settings: ListenerConfig, pieces: &[&[u8]]) -> Played {
                 };
                 Some(session.checked(login, said.user))
             }
+            Step::Rename(to) => Some(session.renamed(*to)),
             Step::StartTls => break,
             Step::Close(end) => {
                 session.farewell(end);

@@ -58,6 +58,7 @@ impl<S> Shared<S> {
             Excess::All => "limits.connections",
             Excess::Client => "limits.connections_per_client",
             Excess::Strangers => "limits.connections/8",
+            Excess::Network => "limits.connections/32",
         };
         self.log.write(&log::connection_refused(client, limit));
     }

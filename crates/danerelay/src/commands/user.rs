@@ -28,7 +28,8 @@ pub(crate) enum UserCommand {
     /// If standard input is a terminal the password is asked for, twice; otherwise it is the one line of standard input.
     /// Only its hash is kept (argon2id). A running relay takes up the change within seconds.
     ///
-    /// Exit status: 0 done; 2 there is no `access.users_file`, it cannot be used, or the password is empty.
+    /// Exit status: 0 done; 2 there is no `access.users_file`, it cannot be used, or the password is empty or longer than
+    /// 1,024 octets.
     Add(UserArguments),
     /// Remove a user.
     ///
@@ -160,26 +161,39 @@ fn password() -> Result<String, UserError> {
         }
         first
     } else {
-        let mut text = String::new();
-        input
-            .lock()
-            .take(MOST)
-            .read_to_string(&mut text)
-            .map_err(UserError::Input)?;
-        let mut lines = text.lines();
-        match (lines.next(), lines.next()) {
-            (Some(line), None) => line.to_owned(),
-            _ => return Err(UserError::NoPassword),
-        }
+        piped(input.lock())?
     };
+    if password.len() > MOST {
+        return Err(UserError::TooLong);
+    }
     if password.is_empty() || password.contains('\0') {
         return Err(UserError::NoPassword);
     }
     Ok(password)
 }
 
-/// At most this many octets are read for a password.
-const MOST: u64 = 1024;
+/// The longest password, in octets; it is named in `UserError::TooLong`.
+const MOST: usize = 1024;
+
+/// The one line of the input. Of what is longer than any password only the beginning is read.
+fn piped(input: impl io::Read) -> Result<String, UserError> {
+    let mut text = Vec::new();
+    let enough = MOST as u64 + 1 + "\r\n".len() as u64;
+    input
+        .take(enough)
+        .read_to_end(&mut text)
+        .map_err(UserError::Input)?;
+    let first = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    if first.len() > MOST + 1 {
+        return Err(UserError::TooLong);
+    }
+    let text = String::from_utf8(text).map_err(|error| UserError::Input(io::Error::other(error)))?;
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Ok(line.to_owned()),
+        _ => Err(UserError::NoPassword),
+    }
+}
 
 /// One line from the terminal, without echo.
 fn unseen(prompt: &str) -> Result<String, UserError> {

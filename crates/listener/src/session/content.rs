@@ -9,7 +9,7 @@ use spool::SpoolError;
 use super::arrival::{Arrival, Rejection};
 use super::received::Received;
 use super::refusals::Subject;
-use super::step::Step;
+use super::step::{End, Step};
 use super::{Reading, Session, Swallowed, replies};
 
 impl<P> Session<P> {
@@ -21,8 +21,16 @@ impl<P> Session<P> {
     }
 
     /// The chunk follows at once, and is read whether it is accepted or not (RFC 3030 §2): nothing in it is a command.
+    /// A client that may not relay has no message to send; beyond the size of one its session ends instead.
     pub(super) fn bdat(&mut self, chunk: Chunk) -> Step<P> {
         let left = chunk.octets;
+        if !self.client.may_relay(&self.config) {
+            self.unwanted = self.unwanted.saturating_add(left);
+            if self.unwanted > self.config.limits.message_size {
+                self.refusals.add(Subject::default(), replies::TOO_LARGE);
+                return self.answer(replies::TOO_LARGE, Step::Close(End::Said));
+            }
+        }
         self.reading = Reading::Chunk(chunk);
         if self.arrival.is_some() {
             return Step::Go;
@@ -46,6 +54,7 @@ impl<P> Session<P> {
         let place = match (place, &self.reading) {
             (Ok(place), _) => place,
             (Err(error), Reading::Chunk(chunk)) => {
+                self.origin = None;
                 self.reading =
                     Reading::Swallow(chunk.octets, Swallowed::NoRoom(replies::spool_error(&error)));
                 return Step::Go;

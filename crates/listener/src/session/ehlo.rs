@@ -15,10 +15,7 @@ pub(super) fn offers_auth(config: &ListenerConfig, client: &Client) -> bool {
 
 /// Whether the other end may name its own clients.
 pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
-    config
-        .xclient
-        .iter()
-        .any(|network| network.contains(&client.address))
+    client.is_within(&config.xclient)
 }
 
 /// The reply to EHLO; every line except the last one has its CRLF.

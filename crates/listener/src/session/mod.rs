@@ -29,7 +29,7 @@ use spool::SpoolError;
 
 use self::arrival::Arrival;
 use self::refusals::{Refusals, Subject};
-pub(crate) use self::step::{End, Finished, Step};
+pub(crate) use self::step::{End, Finished, Renamed, Step};
 use crate::client::Client;
 use crate::config::ListenerConfig;
 
@@ -109,6 +109,8 @@ pub(crate) struct Session<P> {
     /// The number of commands while the client may not relay.
     idle_commands: u32,
     wrong_logins: u32,
+    /// The octets of refused chunks while the client may not relay.
+    unwanted: u64,
     refusals: Refusals,
     /// The last MAIL was refused: commands pipelined after it fail through no fault of their own.
     mail_refused: bool,
@@ -131,6 +133,7 @@ impl<P> Session<P> {
             errors: 0,
             idle_commands: 0,
             wrong_logins: 0,
+            unwanted: 0,
             refusals: Refusals::default(),
             mail_refused: false,
             recipient_octets: 0,
@@ -142,7 +145,7 @@ impl<P> Session<P> {
 
     /// Processes the input by one step, and removes what it used from the front of `input`.
     pub(crate) fn step(&mut self, input: &mut BytesMut) -> Step<P> {
-        if self.errors >= ERROR_LIMIT {
+        if self.errors >= ERROR_LIMIT || self.wrong_logins >= security::WRONG_LIMIT {
             return Step::Close(End::TooManyErrors);
         }
         match self.reading {
@@ -221,6 +224,7 @@ impl<P> Session<P> {
             End::Lost | End::Said => return,
             End::TimedOut => replies::timed_out(hostname),
             End::TooManyErrors => replies::too_many_errors(hostname),
+            End::TooManyConnections => replies::too_many_connections(hostname),
             End::Shutdown => replies::shutting_down(hostname),
         };
         self.reply(&words);
@@ -249,6 +253,7 @@ impl<P> Session<P> {
     /// Tells the client that the spool does not accept its message now. The refusals do not count it: the log gets one
     /// summary for all clients.
     pub(crate) fn refuse_for_spool(&mut self, error: &SpoolError) -> Step<P> {
+        self.origin = None;
         self.answer(replies::spool_error(error), Step::Pause(REFUSAL_PAUSE))
     }
 
@@ -321,5 +326,6 @@ impl<P> Session<P> {
     fn end_transaction(&mut self) {
         self.state.reset();
         self.arrival = None;
+        self.origin = None;
     }
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use mail::{Domain, DomainPart, QueueId, Recipient};
 use smtp::{Hello, Protocol};
 
-use crate::client::Client;
+use crate::client::{Client, UNKNOWN};
 
 /// The content of a Received field.
 #[derive(Debug)]
@@ -24,12 +24,7 @@ impl Received<'_> {
     /// The field with its line endings, folded after the clauses; no line exceeds 998 octets.
     pub(super) fn to_field(&self) -> String {
         let from = sanitised(&self.hello.name);
-        let name = self
-            .client
-            .name
-            .as_deref()
-            .map_or("unknown".to_owned(), sanitised);
-        let address = DomainPart::Literal(self.client.address);
+        let client = self.client();
         let mut clauses = vec![format!(
             "by {} with {} id {}",
             self.hostname,
@@ -46,7 +41,17 @@ impl Received<'_> {
         }
         let clauses = clauses.join("\r\n\t");
         let date = date(self.at);
-        format!("Received: from {from} ({name} {address})\r\n\t{clauses};\r\n\t{date}\r\n")
+        format!("Received: from {from} ({client})\r\n\t{clauses};\r\n\t{date}\r\n")
+    }
+
+    /// Name and address of the client, as far as they are known (`TCP-info`, RFC 5321 §4.4).
+    fn client(&self) -> String {
+        let name = self.client.name.as_deref();
+        let name = name.map_or("unknown".to_owned(), sanitised);
+        if self.client.address == UNKNOWN {
+            return name;
+        }
+        format!("{name} {}", DomainPart::Literal(self.client.address))
     }
 
     /// The name of the protocol (RFC 3848 §1, RFC 6531 §4.3); there is none for HELO under TLS.

@@ -74,7 +74,7 @@ pub(crate) fn hello(hostname: &Domain) -> String {
 }
 
 pub(crate) fn too_many_connections(hostname: &Domain) -> String {
-    format!("421 4.7.0 {hostname} Too many connections\r\n")
+    format!("421 4.7.0 {hostname} Too many connections")
 }
 
 pub(crate) fn too_many_errors(hostname: &Domain) -> String {

@@ -7,16 +7,16 @@ use smtp::{Answer, Attribute, Attributes, Auth, Hello, Line, LineReader, Protoco
 
 use super::ehlo::{offers_auth, offers_tls, offers_xclient};
 use super::refusals::Subject;
-use super::step::{End, Step};
+use super::step::{Renamed, Step};
 use super::{Reading, Session, replies};
-use crate::client::User;
+use crate::client::{UNKNOWN, User};
 use crate::logins::Login;
 use crate::tls::TlsFacts;
 
 /// How long the reply to the first wrong password is delayed; the delay doubles with each further one.
 const WRONG_PAUSE: Duration = Duration::from_secs(1);
 /// This many wrong passwords end a session (RFC 4954 §9 asks for at least three attempts).
-const WRONG_LIMIT: u32 = 4;
+pub(super) const WRONG_LIMIT: u32 = 4;
 
 impl<P> Session<P> {
     /// STARTTLS is allowed anywhere: everything said before it is void afterwards (RFC 3207 §4.2).
@@ -39,10 +39,10 @@ impl<P> Session<P> {
 
     /// Resets the session to its state after the greeting.
     fn forget(&mut self) {
+        self.end_transaction();
         self.state = ServerState::new();
         self.lines = LineReader::new();
-        self.arrival = None;
-        self.origin = None;
+        self.mail_refused = false;
     }
 
     pub(super) fn auth(&mut self, auth: Auth) -> Result<Step<P>, Refusal> {
@@ -107,39 +107,46 @@ impl<P> Session<P> {
         };
         self.refuse(Subject::user(name), reply);
         self.wrong_logins = self.wrong_logins.saturating_add(1);
-        if self.wrong_logins >= WRONG_LIMIT {
-            return Step::Close(End::TooManyErrors);
-        }
         Step::Pause(WRONG_PAUSE * 2_u32.saturating_pow(self.wrong_logins.saturating_sub(1)))
     }
 
-    /// A proxy says who the client is; the session restarts with that client.
+    /// A proxy says who the client is. Nothing changes before that client has been counted.
     pub(super) fn xclient(&mut self, said: &Attributes) -> Result<Step<P>, Refusal> {
         self.may_speak_for_others()?;
-        if let Some(address) = said.get(Attribute::Address) {
-            let address = address.and_then(address_of);
-            self.client.address = address.ok_or(Refusal::Arguments)?;
+        let mut client = self.client.clone();
+        match said.get(Attribute::Address) {
+            Some(Some(address)) => client.address = address_of(address).ok_or(Refusal::Arguments)?,
+            Some(None) => client.address = UNKNOWN,
+            None => {}
         }
         if let Some(name) = said.get(Attribute::Name) {
-            self.client.name = name.map(str::to_owned);
+            client.name = name.map(str::to_owned);
         }
         // What the proxy itself has proved, or said of the client before, is not this client's.
-        self.client.user = said
+        client.user = said
             .get(Attribute::Login)
             .flatten()
             .map(|name| User::Named(name.into()));
-        if let Some(tls) = &mut self.client.tls {
+        if let Some(tls) = &mut client.tls {
             tls.client_key = None;
         }
+        let helo = said.get(Attribute::Helo).flatten().map(str::to_owned);
+        Ok(Step::Rename(Box::new(Renamed { client, helo })))
+    }
+
+    /// The session restarts with the client that a proxy has named.
+    pub(crate) fn renamed(&mut self, to: Renamed) -> Step<P> {
+        self.client = to.client;
         self.forget();
-        if let Some(Some(name)) = said.get(Attribute::Helo) {
+        (self.errors, self.idle_commands, self.wrong_logins) = (0, 0, 0);
+        if let Some(name) = to.helo {
             self.state.hello(Hello {
                 protocol: Protocol::Smtp,
-                name: name.to_owned(),
+                name,
             });
         }
         let greeting = replies::greeting(&self.config.hostname);
-        Ok(self.answer(&greeting, Step::Flush))
+        self.answer(&greeting, Step::Flush)
     }
 
     /// A filter says where the next message came from, for the log.

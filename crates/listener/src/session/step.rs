@@ -5,6 +5,8 @@ use std::time::Duration;
 use smtp::{Credentials, MailFrom, Transaction};
 use spool::NewMessage;
 
+use crate::client::Client;
+
 /// The next action.
 #[derive(Debug)]
 pub(crate) enum Step<P> {
@@ -32,8 +34,19 @@ pub(crate) enum Step<P> {
     StartTls,
     /// Is the password right? Pass the answer to [`super::Session::checked`].
     Check(Credentials),
+    /// A proxy says who the client is. Count the connection as that client's, and call [`super::Session::renamed`].
+    Rename(Box<Renamed>),
     /// The session is over.
     Close(End),
+}
+
+/// The client that a proxy names (XCLIENT).
+#[derive(Debug)]
+pub(crate) struct Renamed {
+    /// Who it is.
+    pub(crate) client: Client,
+    /// How it introduced itself to the proxy.
+    pub(crate) helo: Option<String>,
 }
 
 /// A message whose content has been received completely and without fault.
@@ -58,6 +71,8 @@ pub(crate) enum End {
     TimedOut,
     /// Too many refused commands.
     TooManyErrors,
+    /// The client that a proxy named has too many connections.
+    TooManyConnections,
     /// We are shutting down.
     Shutdown,
 }

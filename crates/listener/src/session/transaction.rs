@@ -27,6 +27,7 @@ impl<P> Session<P> {
         };
         if let Some(reply) = reply {
             self.mail_refused = true;
+            self.origin = None;
             self.refuse(Subject::message(Some(mail.reverse_path)), reply);
             return Ok(Step::Go);
         }

@@ -181,3 +181,30 @@ async fn a_spool_without_room_swallows_the_chunk() {
     client.expect("452 4.3.1").await;
     client.expect("250 2.0.0").await;
 }
+
+/// Clients that may not relay have no message to send: what they may have swallowed is bounded, in all.
+#[tokio::test]
+async fn a_chunk_above_the_limit_ends_the_session_of_a_stranger() {
+    let world = World::with(ListenerConfig {
+        networks: Vec::new(),
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    for _ in 0..2 {
+        client.send(b"BDAT 500000 LAST\r\n").await;
+        client.send(&[b'x'; 500_000]).await;
+        client.expect("503").await;
+    }
+    client.dialogue(&[("BDAT 1", "552 5.3.4")]).await;
+    client.expect_end().await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("BDAT 18446744073709551615 LAST", "552 5.3.4"),
+        ])
+        .await;
+    client.expect_end().await;
+    assert!(world.rejected(2).await[1].contains("552 5.3.4"));
+}

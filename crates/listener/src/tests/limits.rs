@@ -245,6 +245,34 @@ async fn new_settings_hold_from_the_next_transaction_on() {
     new.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
 }
 
+/// From MAIL until the reply to the content a message is judged by the same settings, whenever they change.
+#[tokio::test]
+async fn no_transaction_is_judged_by_two_settings() {
+    let allowing = |domain: &str, message_size| ListenerConfig {
+        senders: vec![Domain::parse(domain).unwrap()],
+        limits: Limits {
+            message_size,
+            ..Limits::default()
+        },
+        ..config()
+    };
+    let world = World::with(allowing("b.example", 1000)).await;
+    let change = |config| drop(world.config.send_replace(Arc::new(config)));
+    let mut client = world.client().await;
+    change(allowing("other.example", 1000));
+    client.dialogue(&[("MAIL FROM:<a@b.example>", "550 5.7.1")]).await;
+    change(allowing("b.example", 1000));
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+        ])
+        .await;
+    change(allowing("other.example", 1));
+    client.dialogue(&[("DATA", "354"), ("x\r\n.", "250")]).await;
+    client.dialogue(&[("MAIL FROM:<a@b.example>", "550 5.7.1")]).await;
+}
+
 #[tokio::test]
 async fn each_refusal_of_a_client_that_may_relay_is_told_at_once() {
     let world = World::new().await;

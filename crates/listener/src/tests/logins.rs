@@ -91,9 +91,12 @@ async fn the_fourth_wrong_password_ends_the_session() {
     let world = World::with(with_users()).await;
     let mut client = world.client().await;
     tokio::time::pause();
+    let began = tokio::time::Instant::now();
     client
         .dialogue(&[(WRONG, "535"), (WRONG, "535"), (NOBODY, "535"), (WRONG, "535")])
         .await;
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(1 + 2 + 4 + 8), "{waited:?}");
     client.expect("421 4.7.0").await;
     client.expect_end().await;
     let lines = world.rejected(1).await;
@@ -154,4 +157,28 @@ async fn a_user_that_was_removed_may_not_relay_in_an_open_session_either() {
             ("RCPT TO:<c@d.example>", "550 5.7.1"),
         ])
         .await;
+}
+
+/// Nor does a removal in the middle of a transaction change under whose name that is accepted.
+#[tokio::test]
+async fn a_message_begun_as_a_user_is_accepted_as_this_user() {
+    let world = World::with(with_users()).await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            (RIGHT, "235 2.7.0"),
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    world.config.send_replace(Arc::new(ListenerConfig {
+        users: None,
+        ..with_users()
+    }));
+    client
+        .dialogue(&[(".", "250"), ("MAIL FROM:<a@b.example>", "250")])
+        .await;
+    client.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
+    assert!(world.log_lines("event=accepted")[0].contains(", auth=user, "));
 }

@@ -158,3 +158,132 @@ async fn xforward_names_the_origin_of_one_message_for_the_log() {
     );
     assert!(!lines[1].contains("orig_client"), "{lines:?}");
 }
+
+/// What a filter said is about one message, whatever becomes of that.
+#[tokio::test]
+async fn xforward_is_forgotten_with_the_message_that_it_is_about() {
+    let world = World::with(ListenerConfig {
+        networks: vec!["127.0.0.0/8".parse().unwrap()],
+        senders: vec![Domain::parse("b.example").unwrap()],
+        ..with_xclient()
+    })
+    .await;
+    let mut client = world.client().await;
+    for end in [
+        &[("RSET", "250")][..],
+        &[("EHLO client.example", "250")],
+        &[("MAIL FROM:<a@c.example>", "550")],
+        &[("MAIL FROM:<a@b.example> SIZE=99999999", "552")],
+        &[("MAIL FROM:<a@b.example>", "250"), ("RSET", "250")],
+    ] {
+        client.dialogue(&[("XFORWARD ADDR=192.0.2.9", "250")]).await;
+        client.dialogue(end).await;
+        assert!(client.transaction(b".\r\n").await.is_positive(), "{end:?}");
+    }
+    for trouble in [
+        Trouble::AtCreate(SpoolError::Full),
+        Trouble::AtCommit(SpoolError::Full),
+    ] {
+        client.dialogue(&[("XFORWARD ADDR=192.0.2.9", "250")]).await;
+        world.trouble(Some(trouble.clone()));
+        match trouble {
+            Trouble::AtCommit(_) => assert_eq!(client.transaction(b".\r\n").await.code.get(), 452),
+            _ => client.dialogue(&[("MAIL FROM:<a@b.example>", "452")]).await,
+        }
+        world.trouble(None);
+        assert!(client.transaction(b".\r\n").await.is_positive(), "{trouble:?}");
+    }
+    let lines = world.log_lines("event=accepted");
+    assert_eq!(lines.len(), 7);
+    assert!(
+        lines.iter().all(|line| !line.contains("orig_client")),
+        "{lines:?}"
+    );
+}
+
+/// The limits are those of the client that the proxy names, not those of the proxy.
+#[tokio::test]
+async fn xclient_counts_the_client_that_it_names() {
+    let world = World::with(ListenerConfig {
+        limits: Limits {
+            // Two strangers, and one of a network.
+            connections: 16,
+            ..Limits::default()
+        },
+        ..with_xclient()
+    })
+    .await;
+    let mut known = world.client().await;
+    world.connect().await.expect("421 4.7.0").await;
+    known.dialogue(&[("XCLIENT ADDR=192.0.2.9", "220")]).await;
+    let mut stranger = world.client().await;
+    stranger.dialogue(&[("XCLIENT ADDR=198.51.100.1", "220")]).await;
+    let mut neighbour = world.client().await;
+    neighbour
+        .dialogue(&[("XCLIENT ADDR=198.51.100.2", "421 4.7.0")])
+        .await;
+    neighbour.expect_end().await;
+    let lines = world.log_lines("event=connections");
+    assert_eq!(
+        lines[1],
+        "client=unknown [198.51.100.2], limit=limits.connections/32, event=connections"
+    );
+    drop(stranger);
+    while world.listener.connections() > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut neighbour = world.client().await;
+    neighbour.dialogue(&[("XCLIENT ADDR=198.51.100.2", "220")]).await;
+}
+
+/// What a proxy was refused, or its client before, is not told of the client that it names next.
+#[tokio::test]
+async fn refusals_are_told_of_the_client_that_was_refused() {
+    let world = World::with(with_xclient()).await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("WHAT", "500"),
+            ("XCLIENT ADDR=192.0.2.9", "220"),
+            ("EHLO x", "250"),
+        ])
+        .await;
+    assert_eq!(
+        world.log_lines("event=rejected"),
+        [
+            "client=unknown [127.0.0.1], from=-, to=-, reply=\"500 5.5.2 Command not recognized\", refused=1, event=rejected"
+        ]
+    );
+}
+
+/// A client whose address the proxy does not know is in no network.
+#[tokio::test]
+async fn xclient_may_not_know_the_address() {
+    let world = World::with(ListenerConfig {
+        networks: vec!["127.0.0.0/8".parse().unwrap(), "::/8".parse().unwrap()],
+        xclient: vec!["127.0.0.0/8".parse().unwrap(), "::/8".parse().unwrap()],
+        ..config()
+    })
+    .await;
+    for (login, reply) in [("", "550 5.7.1"), (" LOGIN=someone", "250")] {
+        let mut client = world.client().await;
+        let xclient = format!("XCLIENT NAME=[TEMPUNAVAIL] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]{login}");
+        client
+            .dialogue(&[
+                (&xclient, "220"),
+                ("EHLO x", "250"),
+                ("MAIL FROM:<a@b.example>", "250"),
+                ("RCPT TO:<c@d.example>", reply),
+                ("XCLIENT ADDR=127.0.0.1", "502"),
+            ])
+            .await;
+        if reply == "250" {
+            client.dialogue(&[("DATA", "354"), (".", "250")]).await;
+        }
+    }
+    let contents = world.contents_with_received();
+    assert!(
+        contents[0].starts_with("Received: from x (unknown)\r\n"),
+        "{contents:?}"
+    );
+}

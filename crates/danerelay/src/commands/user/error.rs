@@ -34,6 +34,9 @@ pub(crate) enum UserError {
     /// There was no input, or more than one line.
     #[error("the password is to be one line, not empty, on standard input")]
     NoPassword,
+    /// The password is too long.
+    #[error("the password is longer than 1,024 octets")]
+    TooLong,
     /// The two passwords typed differ.
     #[error("the two passwords are not the same")]
     Different,
