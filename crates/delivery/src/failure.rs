@@ -11,7 +11,7 @@ use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
 use mail::Stage;
 use mail::cause::{Cause, ConnectionFault, DaneFlaw, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw};
 use policy::failure::{Failure, Standing};
-use smtp::Reply;
+use smtp::{Reply, ReplyError};
 use spool::Damage;
 
 /// The maximum length kept of a server's reply, in octets: with our own words before it, it fits the 2048 of a report.
@@ -59,6 +59,22 @@ impl SessionFailure {
     /// The connection failed.
     pub(crate) fn unreachable(error: &io::Error) -> Self {
         Cause::Connection(ConnectionFault::Unreachable(system_words(error))).into()
+    }
+
+    /// What the server sent is not a reply; its own words are shown if it was close to one.
+    pub(crate) fn no_reply(stage: Stage, error: &ReplyError) -> Self {
+        let cause = Cause::protocol(stage, error.to_string());
+        let reason = match error {
+            ReplyError::MixedCodes(words) => format!("{cause}: {}", up_to(words, REPLY_SHOWN - 100)),
+            ReplyError::Malformed | ReplyError::Code | ReplyError::LineTooLong | ReplyError::TooLong => {
+                cause.to_string()
+            }
+        };
+        Self {
+            reason: reason.into(),
+            valid: None,
+            cause,
+        }
     }
 
     /// A reply that ends its stage.
@@ -109,6 +125,11 @@ impl SessionFailure {
             valid: None,
             cause,
         }
+    }
+
+    /// Whether the server, or somebody on the way to it, closed the connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.cause, Cause::Connection(ConnectionFault::Closed(_)))
     }
 
     /// What it means for the message and the log.
@@ -169,8 +190,15 @@ pub(crate) fn shortened(reply: &Reply) -> String {
         Some((last, [_, ..])) if last.len() <= REPLY_SHOWN / 2 => format!(" {} {last}", reply.code),
         _ => String::new(),
     };
-    let end = line.floor_char_boundary(REPLY_SHOWN.saturating_sub(last.len()));
-    format!("{}...{last}", line.get(..end).unwrap_or_default())
+    format!(
+        "{}...{last}",
+        up_to(&line, REPLY_SHOWN.saturating_sub(last.len()))
+    )
+}
+
+/// The beginning of a text, at most so many octets.
+fn up_to(text: &str, octets: usize) -> &str {
+    text.get(..text.floor_char_boundary(octets)).unwrap_or_default()
 }
 
 #[cfg(test)]

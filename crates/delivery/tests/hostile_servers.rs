@@ -18,7 +18,7 @@ use scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, plain, reply, reply_for, single,
 };
 use testworld::mail::{MailFault, Stage};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 /// Each stage at which the server speaks.
@@ -351,4 +351,120 @@ async fn a_reply_before_the_final_dot_is_not_the_reply_to_it() {
         let ends = [DEFERRED, ("dsn", "-"), ("enhanced", "4.4.2")];
         scene.expect(&format!("a@{name}.test"), &ends).await;
     }
+}
+
+/// Words beside replies: blank lines, several codes in one, and a refusal before anything was asked.
+#[tokio::test]
+async fn replies_of_odd_shapes_are_read_for_what_they_say() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let blank = scripted(&scene, 2, |line| match line.get(..4) {
+        Some("EHLO") => ("\r\n250-scripted\r\n250 8BITMIME\r\n\r\n", false),
+        Some("DATA") => ("354\r\n\r\n", false),
+        Some("MAIL" | "RCPT") => ("\n259\r\n", false),
+        _ if line == "." => ("250-\r\n250 2.0.0 taken\r\n", true),
+        _ => ("", false),
+    })
+    .await;
+    plain(&scene, "blank", blank);
+    scene
+        .expect("a@blank.test", &[SENT, ("reply", "250- 250 2.0.0 taken")])
+        .await;
+    let mixed = scripted(&scene, 3, |_| {
+        ("220-mx.example\r\n521 5.3.2 no mail here\r\n", true)
+    })
+    .await;
+    plain(&scene, "mixed", mixed);
+    let line = scene.expect("a@mixed.test", &[DEFERRED, ("dsn", "-")]).await;
+    let words = "the lines of one reply have different codes: 220-mx.example 521 5.3.2 no mail here";
+    assert!(line["reason"].ends_with(words), "{line:?}");
+    for (last, keywords) in [(4, ""), (5, "250-PIPELINING\r\n")] {
+        let blocking = match keywords {
+            "" => |_: &str| {
+                (
+                    "250 scripted\r\n550-5.7.1 blocked\r\n550 5.7.1 for good\r\n",
+                    true,
+                )
+            },
+            _ => |_: &str| {
+                (
+                    "250-scripted\r\n250 PIPELINING\r\n550-5.7.1 blocked\r\n550 5.7.1 for good\r\n",
+                    true,
+                )
+            },
+        };
+        let name = format!("blocking{last}");
+        plain(&scene, &name, scripted(&scene, last, blocking).await);
+        let reply = ("reply", "550-5.7.1 blocked 550 5.7.1 for good");
+        scene.expect(&format!("a@{name}.test"), &[BOUNCED, reply]).await;
+    }
+}
+
+/// A blank line among several replies could stand for one of them.
+#[tokio::test]
+async fn a_blank_line_in_a_group_of_replies_is_no_reply() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let address = scripted(&scene, 2, |line| match line.get(..4) {
+        Some("EHLO") => ("250-scripted\r\n250 PIPELINING\r\n", false),
+        Some("RCPT") => ("\r\n550 5.1.1 nobody\r\n", false),
+        Some("DATA") => ("354 go\r\n", false),
+        _ => ("250 2.0.0 yes\r\n", false),
+    })
+    .await;
+    plain(&scene, "shifted", address);
+    let ends = [DEFERRED, ("dsn", "-"), ("enhanced", "4.4.2")];
+    scene.expect("a@shifted.test", &ends).await;
+}
+
+/// A server that reads nothing while its replies are not read must not be sent more than fits into our own buffers.
+#[tokio::test]
+async fn a_group_of_commands_is_small() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let address = SocketAddr::from(([127, 0, 0, 2], scene.port));
+    let listener = TcpListener::bind(address).await.unwrap();
+    plain(&scene, "large", address);
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 slow\r\n").await.unwrap();
+        let (mut largest, mut recipients, mut in_content) = (0, 0, false);
+        loop {
+            let mut group = vec![0; 1 << 20];
+            let mut length = 0;
+            // All that comes until nothing more comes.
+            while let Ok(read) = tokio::time::timeout(
+                Duration::from_millis(if length == 0 { 2_000 } else { 100 }),
+                stream.read(&mut group[length..]),
+            )
+            .await
+            {
+                match read.unwrap() {
+                    0 => return (largest, recipients),
+                    read => length += read,
+                }
+            }
+            largest = largest.max(length);
+            for line in String::from_utf8_lossy(&group[..length]).lines() {
+                recipients += usize::from(line.starts_with("RCPT"));
+                let reply = match line.get(..4) {
+                    Some("EHLO") => "250-slow\r\n250 PIPELINING\r\n",
+                    Some("DATA") => "354 go\r\n",
+                    Some("QUIT") => "221 bye\r\n",
+                    _ if in_content && line != "." => "",
+                    _ => "250 yes\r\n",
+                };
+                in_content = reply.starts_with("354") || in_content && line != ".";
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    let long = "x".repeat(400);
+    let recipients: Vec<String> = (0..100)
+        .map(|number| format!("{long}{number}@large.test"))
+        .collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    for line in scene.send(&recipients, LETTER).await {
+        assert_line(&line, &[SENT]);
+    }
+    let (largest, named) = server.await.unwrap();
+    assert_eq!(named, 100);
+    assert!((4_096..=9_000).contains(&largest), "{largest}");
 }

@@ -91,6 +91,11 @@ impl EnhancedStatus {
         matches!((self.subject, self.detail), (2, 2 | 3) | (3, 4))
     }
 
+    /// Whether it says that a transaction has too many recipients (X.5.3).
+    pub fn is_too_many_recipients(self) -> bool {
+        (self.subject, self.detail) == (5, 3)
+    }
+
     /// 2, 4 or 5.
     pub fn class(self) -> u8 {
         self.class

@@ -1,5 +1,7 @@
 //! What a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
 
+use std::num::NonZeroU32;
+
 use crate::Reply;
 
 /// An extension that we know and may use.
@@ -23,9 +25,22 @@ pub enum Extension {
     Chunking,
     /// RFC 8689.
     RequireTls,
+    /// RFC 9422; what it limits is in [`Extensions::limits`].
+    Limits,
 }
 
-const KEYWORDS: [(&str, Extension); 9] = [
+/// What a server limits (RFC 9422 §3); `None` where it states no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `MAILMAX`: transactions in one session.
+    pub transactions: Option<NonZeroU32>,
+    /// `RCPTMAX`: recipients in one transaction.
+    pub recipients: Option<NonZeroU32>,
+    /// `RCPTDOMAINMAX`: domains of recipients in one session.
+    pub domains: Option<NonZeroU32>,
+}
+
+const KEYWORDS: [(&str, Extension); 10] = [
     ("STARTTLS", Extension::StartTls),
     ("PIPELINING", Extension::Pipelining),
     ("SIZE", Extension::Size),
@@ -35,6 +50,7 @@ const KEYWORDS: [(&str, Extension); 9] = [
     ("DSN", Extension::Dsn),
     ("CHUNKING", Extension::Chunking),
     ("REQUIRETLS", Extension::RequireTls),
+    ("LIMITS", Extension::Limits),
 ];
 
 /// The extensions offered in the latest EHLO reply. After STARTTLS the previous set is void (RFC 3207 §4.2): parse the new
@@ -43,6 +59,7 @@ const KEYWORDS: [(&str, Extension); 9] = [
 pub struct Extensions {
     offered: u16,
     size_limit: Option<u64>,
+    limits: Limits,
 }
 
 impl Extensions {
@@ -68,8 +85,19 @@ impl Extensions {
                 .find(|(name, _)| name.eq_ignore_ascii_case(keyword));
             let Some((_, extension)) = known else { continue };
             extensions.offered |= bit(*extension);
-            if *extension == Extension::Size {
-                extensions.size_limit = joined.or_else(|| words.next()).and_then(size_limit);
+            match extension {
+                Extension::Size => {
+                    extensions.size_limit = joined.or_else(|| words.next()).and_then(size_limit);
+                }
+                Extension::Limits => extensions.limits = limits(words),
+                Extension::StartTls
+                | Extension::Pipelining
+                | Extension::EightBitMime
+                | Extension::EnhancedStatusCodes
+                | Extension::SmtpUtf8
+                | Extension::Dsn
+                | Extension::Chunking
+                | Extension::RequireTls => {}
             }
         }
         extensions
@@ -84,6 +112,16 @@ impl Extensions {
     pub fn size_limit(&self) -> Option<u64> {
         self.size_limit
     }
+
+    /// What the server limits, as far as it says so.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Makes no use of an extension from now on: its parameters and commands are no longer sent.
+    pub fn forgo(&mut self, extension: Extension) {
+        self.offered &= !bit(extension);
+    }
 }
 
 fn bit(extension: Extension) -> u16 {
@@ -97,6 +135,23 @@ fn size_limit(text: &str) -> Option<u64> {
         .then(|| text.parse().ok())
         .flatten()
         .filter(|limit| *limit != 0)
+}
+
+/// Limits in any order; unknown names and values that are no number of one to six digits are ignored (RFC 9422 §2, §3).
+fn limits<'a>(words: impl Iterator<Item = &'a str>) -> Limits {
+    let mut limits = Limits::default();
+    for (name, value) in words.filter_map(|word| word.split_once('=')) {
+        let is_number = (1..=6).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
+        let value = is_number.then(|| value.parse().ok()).flatten();
+        if name.eq_ignore_ascii_case("MAILMAX") {
+            limits.transactions = value;
+        } else if name.eq_ignore_ascii_case("RCPTMAX") {
+            limits.recipients = value;
+        } else if name.eq_ignore_ascii_case("RCPTDOMAINMAX") {
+            limits.domains = value;
+        }
+    }
+    limits
 }
 
 #[cfg(test)]
@@ -141,6 +196,36 @@ mod tests {
             assert!(extensions.offers(Extension::Size), "{line}");
             assert_eq!(extensions.size_limit(), limit, "{line}");
         }
+    }
+
+    #[test]
+    fn limits_are_read_and_what_is_unknown_is_not() {
+        let number = NonZeroU32::new;
+        let read = |line: &str| ehlo(&format!("250-mx\r\n250 {line}\r\n")).limits();
+        let all = Limits {
+            transactions: number(5),
+            recipients: number(20),
+            domains: number(1),
+        };
+        assert_eq!(read("LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=1"), all);
+        assert_eq!(
+            read("limits RcptDomainMax=1 X=7 MAILMAX=5 RCPTMAX RCPTMAX=20"),
+            all
+        );
+        for line in [
+            "LIMITS",
+            "LIMITS MAILMAX=0 RCPTMAX=-1 RCPTDOMAINMAX=1234567",
+            "SIZE RCPTMAX=3",
+        ] {
+            assert_eq!(read(line), Limits::default(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_forgone_is_not_offered_any_more() {
+        let mut extensions = ehlo("250-mx\r\n250-SIZE 9\r\n250 DSN\r\n");
+        extensions.forgo(Extension::Dsn);
+        assert!(extensions.offers(Extension::Size) && !extensions.offers(Extension::Dsn));
     }
 
     #[test]

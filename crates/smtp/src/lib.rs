@@ -25,8 +25,8 @@ pub mod request;
 pub mod server;
 
 pub use client::Command;
-pub use data::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding, LongLines};
-pub use extensions::{Extension, Extensions};
+pub use data::{ContentFault, DataDecoder, DotStuffer, LineCheck, LoneLineEnding, LongLines};
+pub use extensions::{Extension, Extensions, Limits};
 pub use line::{Line, LineReader};
 pub use refusal::Refusal;
 pub use reply::{Reply, ReplyError, ReplyParser};

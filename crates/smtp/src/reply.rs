@@ -45,7 +45,7 @@ pub enum Cut {
 }
 
 /// What a server sent is not a reply. Always the peer's fault; nothing more can be understood on that connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReplyError {
     /// Not three digits, or followed by something other than `-`, a space or the end of the line.
     #[error("not an SMTP reply")]
@@ -53,9 +53,10 @@ pub enum ReplyError {
     /// The first digit is not 2 to 5 (RFC 5321 §4.2).
     #[error("a reply code outside 200-599")]
     Code,
-    /// The lines of one reply have different codes (RFC 5321 §4.2.1).
+    /// The lines of one reply have different codes (RFC 5321 §4.2.1). It was read to its last line: this is all of it in one
+    /// line, each line with its own code, at most [`KEPT`] octets; the server's own text, to be escaped where it is shown.
     #[error("the lines of one reply have different codes")]
-    MixedCodes,
+    MixedCodes(String),
     /// A line longer than [`LINE_LENGTH`].
     #[error("a reply line longer than 2048 octets")]
     LineTooLong,
@@ -71,10 +72,22 @@ pub enum ReplyError {
 #[derive(Debug)]
 pub struct ReplyParser {
     code: Option<ReplyCode>,
+    /// From which of the kept lines on each has its own code in front, because the codes differ.
+    mixed: Option<usize>,
+    blank_lines: BlankLines,
     /// Lines and octets seen.
     seen: usize,
     length: usize,
     kept: Kept,
+}
+
+/// What a blank line in place of a reply means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlankLines {
+    /// Nothing: some servers send one between two replies.
+    Skip,
+    /// That the server does not speak SMTP. Where several replies are awaited, the blank line could stand for one of them.
+    Refuse,
 }
 
 /// What is kept of a reply.
@@ -91,6 +104,8 @@ impl Default for ReplyParser {
     fn default() -> Self {
         Self {
             code: None,
+            mixed: None,
+            blank_lines: BlankLines::Skip,
             seen: 0,
             length: 0,
             kept: Kept::new(KEPT),
@@ -109,6 +124,22 @@ impl ReplyParser {
     pub fn keep(&mut self, octets: usize) {
         if self.code.is_none() {
             self.kept = Kept::new(octets);
+        }
+    }
+
+    /// What a blank line before the next reply means; at first, nothing.
+    pub fn blank_lines(&mut self, meaning: BlankLines) {
+        self.blank_lines = meaning;
+    }
+
+    /// Removes blank lines at the beginning of `input`, if no reply has begun.
+    pub fn skip_blank_lines(&self, input: &mut BytesMut) {
+        while self.code.is_none() && self.blank_lines == BlankLines::Skip {
+            match &**input {
+                [b'\r', b'\n', ..] => input.advance(2),
+                [b'\n', ..] => input.advance(1),
+                _ => return,
+            }
         }
     }
 
@@ -139,31 +170,51 @@ impl ReplyParser {
             return Err(ReplyError::TooLong);
         }
         self.seen += 1;
-        let (code, rest) = split_code(line)?;
-        if self.code.is_some_and(|first| first != code) {
-            return Err(ReplyError::MixedCodes);
+        if line.is_empty() && self.code.is_none() && self.blank_lines == BlankLines::Skip {
+            return Ok(None);
         }
-        self.code = Some(code);
+        let (code, rest) = split_code(line)?;
         let (last, text) = match rest {
             [] => (true, rest),
             [b' ', text @ ..] => (true, text),
             [b'-', text @ ..] => (false, text),
             _ => return Err(ReplyError::Malformed),
         };
-        let text = String::from_utf8_lossy(text);
-        if !last {
-            self.kept.line(&text);
-            return Ok(None);
+        if *self.code.get_or_insert(code) != code {
+            self.mixed.get_or_insert(self.kept.lines.len());
         }
-        self.kept.last_line(&text);
-        let most = self.kept.most;
-        let kept = std::mem::replace(&mut self.kept, Kept::new(most));
-        (self.code, self.seen, self.length) = (None, 0, 0);
-        Ok(Some(Reply {
-            code,
-            lines: kept.lines.into(),
-            cut: kept.cut,
-        }))
+        let text = match self.mixed {
+            None => String::from_utf8_lossy(text),
+            Some(_) => String::from_utf8_lossy(line),
+        };
+        if last {
+            self.kept.last_line(&text);
+            return self.end().map(Some);
+        }
+        self.kept.line(&text);
+        Ok(None)
+    }
+
+    /// The reply that is complete now; the next line begins another.
+    fn end(&mut self) -> Result<Reply, ReplyError> {
+        let next = Self {
+            kept: Kept::new(self.kept.most),
+            blank_lines: self.blank_lines,
+            ..Self::default()
+        };
+        let Self {
+            code, mixed, kept, ..
+        } = std::mem::replace(self, next);
+        // There is a code, because there was a line.
+        let code = code.ok_or(ReplyError::Malformed)?;
+        match mixed {
+            None => Ok(Reply {
+                code,
+                lines: kept.lines.into(),
+                cut: kept.cut,
+            }),
+            Some(from) => Err(ReplyError::MixedCodes(kept.in_one_line(code, from))),
+        }
     }
 }
 
@@ -221,6 +272,29 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// The lines of a reply with different codes; those from `from` on already have theirs in front.
+    fn in_one_line(&self, first: ReplyCode, from: usize) -> String {
+        let mut text = String::new();
+        // Lines before the last one may have been dropped to make room for it.
+        let from = from.min(self.lines.len().saturating_sub(1));
+        for (position, line) in self.lines.iter().enumerate() {
+            let gap = if position == 0 { "" } else { " " };
+            let code = if position < from {
+                format!("{first}-")
+            } else {
+                String::new()
+            };
+            text.extend([gap, &code, line]);
+            if self.cut == Cut::BeforeLast && position + 2 == self.lines.len() {
+                text.push_str("...");
+            }
+        }
+        text.truncate(text.floor_char_boundary(KEPT));
+        text
+    }
+}
+
 fn split_code(line: &[u8]) -> Result<(ReplyCode, &[u8]), ReplyError> {
     let (digits, rest) = line.split_first_chunk::<3>().ok_or(ReplyError::Malformed)?;
     if !digits.iter().all(u8::is_ascii_digit) {
@@ -234,12 +308,13 @@ fn split_code(line: &[u8]) -> Result<(ReplyCode, &[u8]), ReplyError> {
 }
 
 impl Reply {
-    /// The enhanced status code (RFC 2034 §4) at the start of the first line. `None` if there is none or its class differs
-    /// from the code's. Meaningful only if ENHANCEDSTATUSCODES was offered.
+    /// The enhanced status code (RFC 2034 §4) at the start of the first line that has one whose class is that of the code.
     pub fn enhanced(&self) -> Option<EnhancedStatus> {
-        let first = self.lines.first()?;
-        let (status, _) = split_enhanced(first, self.code)?;
-        Some(status)
+        self.lines.iter().find_map(|line| {
+            let token = line.split(' ').next().unwrap_or_default();
+            let status: EnhancedStatus = token.parse().ok()?;
+            (status.class() == self.code.class()).then_some(status)
+        })
     }
 
     /// The whole reply in one line, as Postfix logs it: `550-5.7.1 first 550 5.7.1 second`. `...` marks missing lines.
@@ -251,13 +326,6 @@ impl Reply {
     pub fn is_positive(&self) -> bool {
         self.code.is_positive()
     }
-}
-
-/// The enhanced status and the text after it.
-fn split_enhanced(line: &str, code: ReplyCode) -> Option<(EnhancedStatus, &str)> {
-    let (token, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let status: EnhancedStatus = token.parse().ok()?;
-    (status.class() == code.class()).then_some((status, rest))
 }
 
 impl fmt::Display for Reply {
@@ -283,177 +351,4 @@ impl fmt::Display for Reply {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )]
-    use super::*;
-    use proptest::prelude::*;
-
-    fn parse(text: &[u8]) -> Result<Option<Reply>, ReplyError> {
-        ReplyParser::new().parse(&mut BytesMut::from(text))
-    }
-
-    fn reply(text: &[u8]) -> Reply {
-        parse(text).unwrap().unwrap()
-    }
-
-    #[test]
-    fn all_forms_of_a_last_line() {
-        assert_eq!(*reply(b"250\r\n").lines, [""]);
-        assert_eq!(*reply(b"250 \r\n").lines, [""]);
-        assert_eq!(*reply(b"250-a\r\n250-b\r\n250\r\n").lines, ["a", "b", ""]);
-        assert_eq!(*reply(b"220 mx.example ESMTP\n").lines, ["mx.example ESMTP"]);
-    }
-
-    #[test]
-    fn unknown_codes_count_by_their_first_digit() {
-        for (text, class) in [("259 x\r\n", 2), ("459 x\r\n", 4), ("559 x\r\n", 5)] {
-            assert_eq!(reply(text.as_bytes()).code.class(), class);
-        }
-    }
-
-    #[test]
-    fn what_is_no_reply() {
-        for (text, error) in [
-            (&b"150 hi\r\n"[..], ReplyError::Code),
-            (b"650 no\r\n", ReplyError::Code),
-            (b"099\r\n", ReplyError::Code),
-            (b"25\r\n", ReplyError::Malformed),
-            (b"\r\n", ReplyError::Malformed),
-            (b"HTTP/1.1 400\r\n", ReplyError::Malformed),
-            (b"250x\r\n", ReplyError::Malformed),
-            (b"2500 x\r\n", ReplyError::Malformed),
-            (b"250-x\r\n550 y\r\n", ReplyError::MixedCodes),
-        ] {
-            assert_eq!(parse(text), Err(error), "{}", text.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn endless_replies_end_at_the_caps() {
-        let mut line = b"250 ".to_vec();
-        line.resize(LINE_LENGTH, b'x');
-        assert!(parse(&[&line[..], b"\r\n"].concat()).unwrap().is_some());
-        line.resize(LINE_LENGTH + 1, b'x');
-        assert_eq!(
-            parse(&[&line[..], b"\r\n"].concat()),
-            Err(ReplyError::LineTooLong)
-        );
-        assert_eq!(parse(&vec![b'2'; LINE_LENGTH + 2]), Err(ReplyError::LineTooLong));
-        assert_eq!(parse(&b"250-x\r\n".repeat(LINES + 1)), Err(ReplyError::TooLong));
-        let wide = [&b"250-"[..], &vec![b'x'; 1000], b"\r\n"].concat();
-        assert_eq!(parse(&wide.repeat(70)), Err(ReplyError::TooLong));
-    }
-
-    /// What a reply takes in memory.
-    fn octets(reply: &Reply) -> usize {
-        reply
-            .lines
-            .iter()
-            .map(|line| line.capacity() + size_of::<String>())
-            .sum()
-    }
-
-    #[test]
-    fn of_a_long_reply_the_beginning_and_the_last_line_are_kept() {
-        let long = |line: &[u8], count: usize, last: &str| {
-            let line = [b"550-", line, b"\r\n"].concat();
-            reply(&[line.repeat(count), format!("550 {last}\r\n").into_bytes()].concat())
-        };
-        for (line, count) in [
-            (&b"x".repeat(500)[..], 127),
-            (&b"\xff".repeat(500), 127),
-            (b"", 127),
-            (&b"x".repeat(2000), 30),
-            (&"\u{e9}".repeat(900).into_bytes(), 2),
-        ] {
-            let reply = long(line, count, "5.7.1 the point");
-            assert!(
-                reply.cut == Cut::BeforeLast && octets(&reply) <= KEPT,
-                "{} octets",
-                octets(&reply)
-            );
-            assert!(octets(&reply) > KEPT / 2);
-            let text = reply.to_log();
-            assert!(text.ends_with("... 550 5.7.1 the point"), "{text}");
-            assert!(text.starts_with("550-"), "{text}");
-        }
-        let fits = long(b"5.7.1 a word", 20, "5.7.1 the point");
-        assert!(fits.cut == Cut::Nowhere && fits.lines.len() == 21);
-        // A last line that is as long as the rest is not kept as the reason.
-        let endless = long(b"5.7.1 x", 1, &"y".repeat(2040));
-        assert!(
-            endless.cut == Cut::AtEnd && endless.to_log().ends_with("yyy..."),
-            "{endless}"
-        );
-        let alone = reply(format!("550 {}\r\n", "z".repeat(2040)).as_bytes());
-        assert_eq!((alone.lines.len(), alone.cut), (1, Cut::AtEnd));
-        assert!(alone.to_log().ends_with("z...") && octets(&alone) <= KEPT);
-    }
-
-    #[test]
-    fn more_is_kept_where_that_is_asked_for() {
-        let mut parser = ReplyParser::new();
-        parser.keep(16 * 1024);
-        let mut input = BytesMut::from(&b"250-KEYWORD of many\r\n".repeat(100)[..]);
-        input.extend_from_slice(b"250 STARTTLS\r\n");
-        let reply = parser.parse(&mut input).unwrap().unwrap();
-        assert_eq!((reply.lines.len(), reply.cut), (101, Cut::Nowhere));
-    }
-
-    #[test]
-    fn pipelined_replies_come_one_by_one() {
-        let mut input = BytesMut::from(&b"250 a\r\n550-b\r\n550 c\r\n35"[..]);
-        let mut parser = ReplyParser::new();
-        assert_eq!(*parser.parse(&mut input).unwrap().unwrap().lines, ["a"]);
-        assert_eq!(*parser.parse(&mut input).unwrap().unwrap().lines, ["b", "c"]);
-        assert_eq!(parser.parse(&mut input), Ok(None));
-        input.extend_from_slice(b"4\r\n");
-        assert_eq!(parser.parse(&mut input).unwrap().unwrap().code.get(), 354);
-        assert!(input.is_empty());
-    }
-
-    #[test]
-    fn enhanced_codes_must_agree_with_the_code() {
-        let enhanced = |text: &[u8]| reply(text).enhanced().map(|status| status.to_string());
-        assert_eq!(enhanced(b"550-5.7.1 no\r\n550 5.7.1 never\r\n").unwrap(), "5.7.1");
-        assert_eq!(enhanced(b"550 5.7.999\r\n").unwrap(), "5.7.999");
-        assert_eq!(enhanced(b"550 2.1.5 x\r\n"), None);
-        assert_eq!(enhanced(b"550 no such user 5.1.1\r\n"), None);
-        assert_eq!(enhanced(b"354 3.0.0 go\r\n"), None);
-    }
-
-    #[test]
-    fn one_line() {
-        let reply = reply(b"550-5.7.1 first\r\n550 5.7.1 sec\x1b[ond\xff\r\n");
-        assert_eq!(reply.to_log(), "550-5.7.1 first 550 5.7.1 sec\u{1b}[ond\u{fffd}");
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics_and_is_the_same_in_every_chunking(
-            input in proptest::collection::vec(
-                prop_oneof![Just(b'2'), Just(b'5'), Just(b'0'), Just(b'-'), Just(b' '), Just(b'\r'), Just(b'\n'), any::<u8>()],
-                0..200,
-            ),
-            size in 1_usize..9,
-        ) {
-            let whole = parse(&input);
-            let mut parser = ReplyParser::new();
-            let mut buffer = BytesMut::new();
-            let mut pieced = Ok(None);
-            for chunk in input.chunks(size) {
-                buffer.extend_from_slice(chunk);
-                pieced = parser.parse(&mut buffer);
-                if !matches!(pieced, Ok(None)) {
-                    break;
-                }
-            }
-            prop_assert_eq!(whole, pieced);
-        }
-    }
-}
+mod tests;

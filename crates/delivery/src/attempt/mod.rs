@@ -13,5 +13,5 @@ mod target;
 mod walk;
 
 pub(crate) use self::record::HostRecord;
-pub(crate) use self::result::{Ending, RecipientResult, SuccessReport};
+pub(crate) use self::result::{Ending, RecipientResult};
 pub(crate) use self::walk::Deliverer;

@@ -9,10 +9,10 @@ use policy::failure::Failure;
 use spool::{Lease, LeasedRecipient, RecipientIndex};
 
 use super::record::HostRecord;
-use super::result::{Ending, RecipientResult, SuccessReport};
+use super::result::{Ending, RecipientResult};
 use super::target::Target;
 use crate::route::Route;
-use crate::transaction::Verdict;
+use crate::transaction::{Judged, Verdict};
 
 /// A recipient during the attempt.
 pub(super) struct Pending<'a> {
@@ -28,12 +28,6 @@ pub(super) struct Pending<'a> {
 pub(super) struct RecipientFailure {
     pub(super) failure: Arc<Failure>,
     pub(super) record: Arc<HostRecord>,
-}
-
-/// What is the same for all recipients over one session.
-pub(super) struct Taken<'a> {
-    pub(super) success_report: SuccessReport,
-    pub(super) record: &'a Arc<HostRecord>,
 }
 
 impl AsRef<Failure> for RecipientFailure {
@@ -118,16 +112,16 @@ impl<'a> Pending<'a> {
     }
 
     /// Records what a server said.
-    pub(super) fn take(&mut self, verdict: Verdict, target: &Target<'_>, taken: &Taken<'_>) {
-        let ending = match verdict {
+    pub(super) fn take(&mut self, judged: Judged<'_>, target: &Target<'_>, record: &Arc<HostRecord>) {
+        let ending = match judged.verdict {
             Verdict::Accepted(reply) => Ending::Sent {
                 reply,
-                success_report: taken.success_report,
+                success_report: judged.success_report,
             },
             Verdict::Failed(failure) => {
                 let failure = Arc::new(failure.into_failure(target.cleared()));
                 if !failure.is_permanent() || failure.cause.reply_code().is_none() {
-                    let record = Arc::clone(taken.record);
+                    let record = Arc::clone(record);
                     self.failed(RecipientFailure { failure, record });
                     return;
                 }
@@ -148,7 +142,7 @@ impl<'a> Pending<'a> {
         self.done = Some(RecipientResult {
             recipient: self.recipient,
             ending,
-            record: Arc::clone(taken.record),
+            record: Arc::clone(record),
         });
     }
 }

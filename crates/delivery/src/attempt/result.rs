@@ -6,6 +6,7 @@ use policy::failure::Failure;
 use spool::{Damage, LeasedRecipient};
 
 use super::record::HostRecord;
+use crate::transaction::SuccessReport;
 
 /// The result of one attempt.
 pub(crate) struct Attempted<'a> {
@@ -36,13 +37,4 @@ pub(crate) enum Ending {
     },
     /// It did not; the failure says what that means.
     Failed(Arc<Failure>),
-}
-
-/// Who has to report success to a sender who asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SuccessReport {
-    /// The next hop: it offers DSN and was told who wants which reports (RFC 3461 §5.2.1).
-    TheirAffair,
-    /// We do, because it does not (RFC 3461 §5.2.2).
-    Ours,
 }

@@ -1,5 +1,6 @@
 //! One address of one host: what is required of it, and the result.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use dane::{MatchingType, Selector, TlsaRecord, Usage, VerifyCode};
 use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::failure::{Failure, Standing};
+use spool::RecipientIndex;
 use tokio::time::Instant;
 
 use super::record::Connection;
@@ -20,6 +22,8 @@ pub(crate) enum Next {
     Address(Option<DaneFailure>),
     /// With the next host.
     Host(Option<DaneFailure>),
+    /// With another session at the same address, for these recipients.
+    SameAddress(BTreeSet<RecipientIndex>),
 }
 
 /// Why DANE ruled out a host.

@@ -5,12 +5,11 @@
 //! than that before it could connect to a host, the look-ups are repeated, and the new results decide. Hosts that
 //! appear only then are left to the next attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::Stage;
 use mail::cause::{Cause, OurFault, TlsFault};
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
@@ -19,15 +18,15 @@ use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
 use tokio::time::{Instant, timeout_at};
 
 use super::damage::{end_all, without_content};
-use super::pending::{self, Pending, RecipientFailure, Taken, fail_all, fail_all_quietly};
+use super::pending::{self, Pending, fail_all, fail_all_quietly};
 use super::record::HostRecord;
-use super::result::{Attempted, SuccessReport};
+use super::result::Attempted;
 use super::target::{DaneFailure, Next, Phase, Shown, Target};
 use crate::clock::Clock;
 use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
-use crate::transaction::{self, Judged, RECIPIENTS};
+use crate::transaction::{self, Left};
 
 /// The maximum number of connections of one attempt, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
@@ -62,6 +61,8 @@ impl Deliverer {
             newest: Arc::clone(&route),
             pending: pending::all(lease),
             sessions: Vec::new(),
+            left: None,
+            without_chunking: false,
             damage: None,
         };
         match &route.decision {
@@ -91,11 +92,15 @@ struct Attempt<'a, 'd> {
     pending: BTreeMap<RecipientIndex, Pending<'a>>,
     /// Every connection that it has tried to make, and the result.
     sessions: Vec<Arc<HostRecord>>,
+    /// Whom the last session at the same address could not serve, though nothing is known against them.
+    left: Option<BTreeSet<RecipientIndex>>,
+    /// A server that offers CHUNKING did not know BDAT.
+    without_chunking: bool,
     /// The content was found to be damaged while it was being sent.
     damage: Option<Damage>,
 }
 
-impl Attempt<'_, '_> {
+impl<'a> Attempt<'a, '_> {
     /// Both rounds over the hosts.
     async fn hosts(&mut self, route: &Route, candidates: &[Candidate]) {
         let mut passed_over = Vec::new();
@@ -118,30 +123,45 @@ impl Attempt<'_, '_> {
     async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
         let mut failed = None;
         for address in &host.addresses {
-            if self.is_done() {
-                break;
+            loop {
+                if self.is_done() {
+                    return failed;
+                }
+                let limit = if self.sessions.len() == CONNECTIONS {
+                    Err(Cause::Ours(OurFault::NotAsked).into())
+                } else {
+                    self.places(host, *address).await.ok_or_else(too_late)
+                };
+                let places = match limit {
+                    Ok(places) => places,
+                    Err(failure) => {
+                        let record = Arc::new(HostRecord::passed_over(&self.newest, host));
+                        fail_all_quietly(self.named(), &Arc::new(failure), &record);
+                        self.left = None;
+                        return failed;
+                    }
+                };
+                match self.address(host, *address, phase, places).await {
+                    // The server has replied about this message; another address of it would say the same.
+                    Next::Host(dane) => return dane,
+                    Next::Address(dane) => {
+                        failed = dane.or(failed);
+                        break;
+                    }
+                    Next::SameAddress(left) => self.left = Some(left),
+                }
             }
-            if self.sessions.len() == CONNECTIONS {
-                let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                fail_all_quietly(
-                    pending::open(&mut self.pending),
-                    &Arc::new(Cause::Ours(OurFault::NotAsked).into()),
-                    &record,
-                );
-                break;
-            }
-            let Some(places) = self.places(host, *address).await else {
-                let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                fail_all_quietly(pending::open(&mut self.pending), &Arc::new(too_late()), &record);
-                break;
-            };
-            match self.address(host, *address, phase, places).await {
-                // The server has replied about this message; another address of it would say the same.
-                Next::Host(dane) => return dane,
-                Next::Address(dane) => failed = dane.or(failed),
-            }
+            self.left = None;
         }
         failed
+    }
+
+    /// The recipients that the next session is for: all that are not done, unless the one before it at the same address has
+    /// left some.
+    fn named(&mut self) -> impl Iterator<Item = &mut Pending<'a>> {
+        let left = self.left.as_ref();
+        let open = pending::open(&mut self.pending);
+        open.filter(move |one| left.is_none_or(|left| left.contains(&one.recipient.index)))
     }
 
     fn is_done(&self) -> bool {
@@ -233,7 +253,7 @@ impl Attempt<'_, '_> {
             Err(failure) => {
                 let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
                 let failure = Arc::new(failure.into_failure(target.uncleared()));
-                fail_all(pending::open(&mut self.pending), &failure, &record);
+                fail_all(self.named(), &failure, &record);
                 let dane = DaneFailure::new(&failure, valid);
                 if tampered {
                     Next::Host(dane)
@@ -274,51 +294,40 @@ impl Attempt<'_, '_> {
         target: &Target<'_>,
         record: Arc<HostRecord>,
     ) -> Next {
-        let taken = Taken {
-            success_report: if session.offers(Extension::Dsn) {
-                SuccessReport::TheirAffair
-            } else {
-                SuccessReport::Ours
-            },
-            record: &record,
-        };
-        let open = self.pending.values().filter(|one| one.done.is_none());
-        let open: Vec<&LeasedRecipient> = open.map(|one| one.recipient).collect();
-        let mut groups = open.chunks(RECIPIENTS);
-        while let Some(group) = groups.next() {
-            let ended = transaction::send(&mut session, self.lease, group).await;
-            let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
-            for Judged { recipient, verdict } in ended.judged {
-                if let Some(pending) = self.pending.get_mut(&recipient.index) {
-                    pending.take(verdict, target, &taken);
-                }
-            }
-            if let Some(damage) = damage {
-                // No other server would get more of it.
-                self.damage = Some(damage);
-                end_all(
-                    pending::open(&mut self.pending),
-                    damage,
-                    HostRecord::none(target.route),
-                );
-                return Next::Host(None);
-            }
-            if !ended.usable {
-                // The remaining recipients have lost this address as well. No command can be sent any more: a QUIT in
-                // the middle of the content would be content.
-                let closed = SessionFailure::from(Cause::closed(Stage::Mail));
-                let failure = Arc::new(closed.into_failure(target.cleared()));
-                for recipient in groups.flatten() {
-                    let (failure, record) = (Arc::clone(&failure), Arc::clone(&record));
-                    if let Some(pending) = self.pending.get_mut(&recipient.index) {
-                        pending.failed(RecipientFailure { failure, record });
-                    }
-                }
-                return Next::Address(None);
+        if self.without_chunking {
+            session.forgo(Extension::Chunking);
+        }
+        let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
+        let ended = transaction::send(&mut session, self.lease, &recipients).await;
+        let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
+        for judged in ended.judged {
+            if let Some(pending) = self.pending.get_mut(&judged.recipient.index) {
+                pending.take(judged, target, &record);
             }
         }
-        // The replies are to be recorded before anything else (RFC 5321 §4.2.5): nothing waits for QUIT.
-        tokio::spawn(session.quit());
-        Next::Host(None)
+        if let Some(damage) = damage {
+            // No other server would get more of it.
+            self.damage = Some(damage);
+            end_all(
+                pending::open(&mut self.pending),
+                damage,
+                HostRecord::none(target.route),
+            );
+            return Next::Host(None);
+        }
+        if ended.usable {
+            // The replies are to be recorded before anything else (RFC 5321 §4.2.5): nothing waits for QUIT.
+            tokio::spawn(session.quit());
+        }
+        match ended.left {
+            Left::Nobody if ended.usable => Next::Host(None),
+            // No command can be sent any more: a QUIT in the middle of the content would be content.
+            Left::Nobody => Next::Address(None),
+            Left::Beyond(left) => Next::SameAddress(left.into_iter().map(|one| one.index).collect()),
+            Left::WithoutChunking(left) => {
+                self.without_chunking = true;
+                Next::SameAddress(left.into_iter().map(|one| one.index).collect())
+            }
+        }
     }
 }

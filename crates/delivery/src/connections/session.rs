@@ -103,6 +103,17 @@ pub struct ClearedSession {
     places: Places,
     /// A transaction was started and has not yet had the reply to its final dot.
     unfinished: bool,
+    used: Used,
+}
+
+/// What a session has used up of the server's limits (RFC 9422).
+#[derive(Debug, Default)]
+struct Used {
+    transactions: u32,
+    /// The domains of recipients, if the server limits them.
+    domains: Vec<DomainPart>,
+    /// The recipients that the server has taken in one transaction before it said that they were too many.
+    recipients: Option<usize>,
 }
 
 impl Secured {
@@ -162,6 +173,7 @@ impl Secured {
             requirement,
             places,
             unfinished: false,
+            used: Used::default(),
         })
     }
 }
@@ -192,6 +204,45 @@ impl ClearedSession {
         self.wire.timeouts()
     }
 
+    /// Makes no use of an extension from now on, though it is offered.
+    pub(crate) fn forgo(&mut self, extension: Extension) {
+        self.extensions.forgo(extension);
+    }
+
+    /// The most recipients that the server takes in one transaction, as far as it has said or shown that.
+    pub(crate) fn recipients_limit(&self) -> Option<usize> {
+        let stated = self.extensions.limits().recipients;
+        let stated = stated.map(|limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        stated.into_iter().chain(self.used.recipients).min()
+    }
+
+    /// The server took so many recipients in a transaction and no more.
+    pub(crate) fn learn_recipients_limit(&mut self, recipients: usize) {
+        self.used.recipients = Some(recipients);
+    }
+
+    /// Whether the server's limits leave room for another transaction with a recipient at this domain (RFC 9422 §3).
+    pub(crate) fn has_room_for(&self, domain: &DomainPart) -> bool {
+        let limits = self.extensions.limits();
+        let Used {
+            transactions,
+            domains,
+            ..
+        } = &self.used;
+        let another = limits.transactions.is_none_or(|most| *transactions < most.get());
+        let known = limits
+            .domains
+            .is_none_or(|most| domains.contains(domain) || domains.len() < most.get() as usize);
+        another && known
+    }
+
+    /// Counts a recipient's domain towards the server's limit.
+    pub(crate) fn count_domain(&mut self, domain: &DomainPart) {
+        if self.extensions.limits().domains.is_some() && !self.used.domains.contains(domain) {
+            self.used.domains.push(domain.clone());
+        }
+    }
+
     /// Whether a transaction was started and has not yet ended.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unfinished
@@ -200,6 +251,7 @@ impl ClearedSession {
     /// Starts a transaction.
     pub(crate) fn begin(&mut self) {
         self.unfinished = true;
+        self.used.transactions = self.used.transactions.saturating_add(1);
     }
 
     /// The transaction has had the reply to its final dot.
@@ -210,6 +262,11 @@ impl ClearedSession {
     /// Appends a command to what [`ClearedSession::flush`] will send.
     pub(crate) fn queue(&mut self, command: &Command<'_>) {
         self.wire.queue(command, &self.extensions);
+    }
+
+    /// The octets of what was queued and not yet sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.wire.queued()
     }
 
     /// Sends what was queued.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mail::Stage;
 use mail::cause::{Cause, TlsFault};
+use smtp::reply::BlankLines;
 use smtp::{Command, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -69,6 +70,8 @@ pub(super) struct Wire {
     input: BytesMut,
     output: BytesMut,
     replies: ReplyParser,
+    /// Commands whose replies have not been read.
+    awaited: usize,
 }
 
 impl Wire {
@@ -79,6 +82,7 @@ impl Wire {
             input: BytesMut::with_capacity(1024),
             output: BytesMut::with_capacity(1024),
             replies: ReplyParser::new(),
+            awaited: 0,
         }
     }
 
@@ -90,6 +94,12 @@ impl Wire {
     /// Appends a command to what [`Wire::flush`] will send.
     pub(super) fn queue(&mut self, command: &Command<'_>, extensions: &Extensions) {
         command.write_to(extensions, &mut self.output);
+        self.awaited += 1;
+    }
+
+    /// The octets of what was queued and not yet sent.
+    pub(super) fn queued(&self) -> usize {
+        self.output.len()
     }
 
     /// Sends what was queued.
@@ -139,11 +149,19 @@ impl Wire {
 
     async fn read_reply(&mut self, stage: Stage) -> Result<Reply, SessionFailure> {
         self.replies.keep(kept(stage));
+        self.replies.blank_lines(if self.awaited > 1 {
+            BlankLines::Refuse
+        } else {
+            BlankLines::Skip
+        });
         loop {
             match self.replies.parse(&mut self.input) {
-                Ok(Some(reply)) => return Ok(reply),
+                Ok(Some(reply)) => {
+                    self.awaited = self.awaited.saturating_sub(1);
+                    return Ok(reply);
+                }
                 Ok(None) => {}
-                Err(error) => return Err(Cause::protocol(stage, error.to_string()).into()),
+                Err(error) => return Err(SessionFailure::no_reply(stage, &error)),
             }
             self.input.reserve(1024);
             match self.stream.read_buf(&mut self.input).await {
@@ -157,17 +175,22 @@ impl Wire {
     /// Whether the server has sent nothing beyond the replies that were read. What it has sent is kept for
     /// [`Wire::reply`]; so is that it has closed.
     pub(super) async fn is_silent(&mut self) -> bool {
-        if !self.input.is_empty() {
-            return false;
-        }
         // What has arrived by now is noticed by then.
         tokio::task::yield_now().await;
-        self.input.reserve(1024);
-        let Self { stream, input, .. } = self;
-        let read = tokio::task::unconstrained(stream.read_buf(input));
-        pin!(read)
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
+        loop {
+            self.replies.skip_blank_lines(&mut self.input);
+            if !self.input.is_empty() {
+                return false;
+            }
+            self.input.reserve(1024);
+            let Self { stream, input, .. } = self;
+            let read = tokio::task::unconstrained(stream.read_buf(input));
+            match pin!(read).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(0) | Err(_)) => return false,
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
     }
 
     /// Sends one command and reads its reply.

@@ -12,10 +12,11 @@ use mail::{
 };
 use spool::{LeasedRecipient, Settlement};
 
-use crate::attempt::{Ending, RecipientResult, SuccessReport};
+use crate::attempt::{Ending, RecipientResult};
 use crate::clock::since;
 use crate::config::RetrySchedule;
 use crate::failure::shortened;
+use crate::transaction::SuccessReport;
 
 /// What is needed to settle a message.
 pub(crate) struct Settler<'a> {

@@ -1,19 +1,27 @@
 //! The envelope: MAIL, RCPT and DATA, and their replies.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use mail::{RecipientParameters, Stage};
-use smtp::{Command, Reply};
+use smtp::{Command, Extension, Reply};
 use spool::LeasedRecipient;
 
+use super::content::LAST_WORDS;
 use super::original;
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
+
+/// The most octets of commands that are sent before their replies are read. They fit into the buffers of this side alone, so
+/// that a server which reads nothing until its replies are read cannot bring both to a halt (RFC 2920 §3.1).
+const GROUP: usize = 8 * 1024;
 
 /// A recipient in a transaction: its parameters, and the reply to its RCPT once there is one.
 pub(super) struct Addressed<'a> {
     pub(super) recipient: &'a LeasedRecipient,
     parameters: Cow<'a, RecipientParameters>,
+    /// Whether it has parameters.
+    pub(super) asks: bool,
     pub(super) reply: Option<Reply>,
 }
 
@@ -22,6 +30,7 @@ impl<'a> Addressed<'a> {
         Self {
             recipient,
             parameters: original::parameters(&recipient.parameters, smtputf8),
+            asks: recipient.parameters != RecipientParameters::default(),
             reply: None,
         }
     }
@@ -40,8 +49,24 @@ impl<'a> Addressed<'a> {
 pub(super) enum Envelope {
     /// MAIL was refused; `usable` says whether the session can be used for another transaction.
     SenderRefused { reply: Reply, usable: bool },
-    /// MAIL was accepted; each recipient has its reply, and `data` is the reply to DATA.
-    Answered { data: Option<Reply> },
+    /// MAIL was accepted; each recipient has its reply.
+    Answered(Ready),
+}
+
+/// What may follow the envelope.
+pub(super) enum Ready {
+    /// No recipient was accepted, and DATA was not sent.
+    ForNobody,
+    /// What this reply to DATA says.
+    ForData(Reply),
+    /// BDAT (RFC 3030 §2).
+    ForChunks,
+}
+
+/// Whether server and client agree on what comes next after this reply to MAIL or RCPT. After 3yz the server waits for
+/// something else; with 421 it leaves.
+pub(super) fn keeps_step(reply: &Reply) -> bool {
+    matches!(reply.code.class(), 2 | 4 | 5) && reply.code.get() != 421
 }
 
 /// 421 ends the session at any point (RFC 5321 §3.8): it stands for all replies that are still missing.
@@ -49,75 +74,140 @@ fn cut_short(recipients: &mut [Addressed<'_>], last: Reply) -> Envelope {
     for addressed in recipients.iter_mut().filter(|one| one.reply.is_none()) {
         addressed.reply = Some(last.clone());
     }
-    Envelope::Answered { data: Some(last) }
+    Envelope::Answered(Ready::ForData(last))
 }
 
-/// MAIL, RCPT and DATA in one go (RFC 2920).
+/// MAIL, RCPT and DATA in few groups of commands (RFC 2920): DATA ends the last one.
 pub(super) async fn pipelined(
     session: &mut ClearedSession,
     mail: &Command<'_>,
     recipients: &mut [Addressed<'_>],
 ) -> Result<Envelope, SessionFailure> {
     session.queue(mail);
-    for addressed in recipients.iter() {
-        session.queue(&addressed.command());
-    }
-    session.queue(&Command::Data);
-    session.flush(Stage::Mail).await?;
-    let mail = session.reply(Stage::Mail).await?;
-    if mail.code.class() != 2 {
-        let over = mail.code.get() == 421;
-        // The refusal stands, whatever happens to the replies after it.
-        let usable = !over && after_refusal(session, recipients.len()).await.is_ok();
-        return Ok(Envelope::SenderRefused { reply: mail, usable });
-    }
-    for addressed in recipients.iter_mut() {
-        let reply = session.reply(Stage::Rcpt).await?;
-        if reply.code.get() == 421 {
-            return Ok(cut_short(recipients, reply));
+    let mut begun = 0;
+    loop {
+        let is_first = begun == 0;
+        let mut end = begun;
+        for addressed in recipients.iter().skip(begun) {
+            session.queue(&addressed.command());
+            end += 1;
+            if session.queued() >= GROUP {
+                break;
+            }
         }
-        addressed.reply = Some(reply);
+        let is_last = end == recipients.len();
+        if is_last {
+            session.queue(&Command::Data);
+        }
+        let group = Group::send(session).await?;
+        if is_first {
+            let mail = group.reply(session, Stage::Mail).await?;
+            if mail.code.class() != 2 {
+                // The refusal stands, whatever happens to the replies after it.
+                let usable = keeps_step(&mail) && after_refusal(session, end, is_last).await.is_ok();
+                return Ok(Envelope::SenderRefused { reply: mail, usable });
+            }
+        }
+        for addressed in recipients.iter_mut().take(end).skip(begun) {
+            let reply = group.reply(session, Stage::Rcpt).await?;
+            if reply.code.get() == 421 {
+                return Ok(cut_short(recipients, reply));
+            }
+            addressed.reply = Some(reply);
+        }
+        if is_last {
+            let data = group.reply(session, Stage::Data).await?;
+            return Ok(Envelope::Answered(Ready::ForData(data)));
+        }
+        begun = end;
     }
-    let data = Some(session.reply(Stage::Data).await?);
-    Ok(Envelope::Answered { data })
+}
+
+/// A group of commands that was sent. If the server closed before it could be, it may have said why.
+struct Group {
+    time_limit: Option<Duration>,
+}
+
+impl Group {
+    async fn send(session: &mut ClearedSession) -> Result<Self, SessionFailure> {
+        match session.flush(Stage::Mail).await {
+            Ok(()) => Ok(Self { time_limit: None }),
+            Err(failure) if failure.is_closed() => Ok(Self {
+                time_limit: Some(LAST_WORDS),
+            }),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn reply(&self, session: &mut ClearedSession, stage: Stage) -> Result<Reply, SessionFailure> {
+        match self.time_limit {
+            None => session.reply(stage).await,
+            Some(limit) => session.reply_within(stage, limit).await,
+        }
+    }
 }
 
 /// Reads the remaining replies of a group whose MAIL was refused. A server that says 354 anyway waits for content: it
 /// gets only the end of the content (RFC 2920 §3.1).
-async fn after_refusal(session: &mut ClearedSession, recipients: usize) -> Result<(), SessionFailure> {
+async fn after_refusal(
+    session: &mut ClearedSession,
+    recipients: usize,
+    with_data: bool,
+) -> Result<(), SessionFailure> {
     for _ in 0..recipients {
         session.reply(Stage::Rcpt).await?;
     }
-    let data = session.reply(Stage::Data).await?;
-    if data.code.get() == 354 {
+    if with_data && session.reply(Stage::Data).await?.code.class() == 3 {
         session.write(b".\r\n", Stage::Body).await?;
         session.reply(Stage::FinalDot).await?;
     }
     Ok(())
 }
 
-/// Sends each command after the reply to the previous one.
+/// Sends each command after the reply to the previous one. If BDAT is offered, it saves the round trip of DATA.
 pub(super) async fn one_by_one(
     session: &mut ClearedSession,
     mail: &Command<'_>,
     recipients: &mut [Addressed<'_>],
 ) -> Result<Envelope, SessionFailure> {
-    let reply = session.command(mail, Stage::Mail).await?;
+    let reply = ask(session, mail, Stage::Mail).await?;
     if reply.code.class() != 2 {
-        let usable = reply.code.get() != 421;
+        let usable = keeps_step(&reply);
         return Ok(Envelope::SenderRefused { reply, usable });
     }
     for addressed in recipients.iter_mut() {
-        let command = addressed.command();
-        let reply = session.command(&command, Stage::Rcpt).await?;
+        let reply = ask(session, &addressed.command(), Stage::Rcpt).await?;
         if reply.code.get() == 421 {
             return Ok(cut_short(recipients, reply));
         }
         addressed.reply = Some(reply);
     }
     if !recipients.iter().any(Addressed::is_accepted) {
-        return Ok(Envelope::Answered { data: None });
+        return Ok(Envelope::Answered(Ready::ForNobody));
     }
-    let data = session.command(&Command::Data, Stage::Data).await?;
-    Ok(Envelope::Answered { data: Some(data) })
+    if session.offers(Extension::Chunking) {
+        return Ok(Envelope::Answered(Ready::ForChunks));
+    }
+    let data = ask(session, &Command::Data, Stage::Data).await?;
+    Ok(Envelope::Answered(Ready::ForData(data)))
+}
+
+/// Sends a command and reads its reply. A refusal that a server sent before it closed counts, even if the command could not
+/// be sent any more.
+async fn ask(
+    session: &mut ClearedSession,
+    command: &Command<'_>,
+    stage: Stage,
+) -> Result<Reply, SessionFailure> {
+    let failure = match session.command(command, stage).await {
+        Ok(reply) => return Ok(reply),
+        Err(failure) => failure,
+    };
+    if !failure.is_closed() {
+        return Err(failure);
+    }
+    match session.reply_within(stage, LAST_WORDS).await {
+        Ok(reply) if !reply.is_positive() => Ok(reply),
+        Ok(_) | Err(_) => Err(failure),
+    }
 }

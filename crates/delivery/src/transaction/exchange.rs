@@ -1,82 +1,66 @@
-//! The transaction as a whole: who can be named in it, its envelope, its content, and the result for each recipient.
+//! One transaction: its envelope, its content, and the result for each of its recipients.
 
-use mail::cause::{BeyondAscii, Cause, SmtpFault};
+use mail::cause::Cause;
 use mail::{MailParameters, Stage};
 use smtp::{Command, Extension, Reply};
 use spool::{Lease, LeasedRecipient};
+use tokio::time::{Instant, timeout_at};
 
-use super::content::{body, empty_body, is_in_step};
-use super::envelope::{Addressed, Envelope, one_by_one, pipelined};
-use super::original;
-use super::verdict::{Ended, Judged, Verdict};
+use super::content::{Transfer, by_chunk, by_data, empty_body, is_in_step};
+use super::envelope::{Addressed, Envelope, Ready, keeps_step, one_by_one, pipelined};
+use super::limits::time_limit;
+use super::original::needs_smtputf8;
+use super::verdict::{Judged, SuccessReport, Verdict};
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
-/// The maximum number of recipients in one transaction; more are split (RFC 5321 §4.5.3.1.8). It also bounds a group of
-/// pipelined commands, so that neither side waits for the other to read (RFC 2920 §3.1).
-pub(crate) const RECIPIENTS: usize = 100;
+/// A recipient that is still to be sent to, and why the transaction before this one did not serve it, if it was in one.
+pub(super) struct Waiting<'a> {
+    pub(super) recipient: &'a LeasedRecipient,
+    pub(super) refusal: Option<SessionFailure>,
+}
 
-/// Sends a message to some recipients of its lease, at most 100. Only a session that has met its requirement can be
-/// passed to it: see [`crate::connections::session`].
-pub async fn send<'a>(
-    session: &mut ClearedSession,
-    lease: &Lease,
-    recipients: &[&'a LeasedRecipient],
-) -> Ended<'a> {
-    let (mut unfit, mut fit) = (Vec::new(), Vec::new());
-    for recipient in recipients {
-        match self::unfit(session, lease, recipient) {
-            Some(failure) => unfit.push(Judged::failed(recipient, failure)),
-            None => fit.push(*recipient),
-        }
-    }
-    let mut ended = if fit.is_empty() {
-        Ended {
-            judged: Vec::new(),
-            usable: true,
-        }
-    } else {
-        exchange(session, lease, fit).await
-    };
-    ended.judged.append(&mut unfit);
-    ended
+/// The results of one transaction.
+pub(super) struct Turn<'a> {
+    pub(super) judged: Vec<Judged<'a>>,
+    pub(super) again: Again<'a>,
+    /// As in [`super::Ended`].
+    pub(super) usable: bool,
+}
+
+/// Recipients that are to be named again at once.
+pub(super) enum Again<'a> {
+    /// In the next transaction of this session.
+    Here(Vec<Waiting<'a>>),
+    /// In another session that makes no use of CHUNKING.
+    WithoutChunking(Vec<&'a LeasedRecipient>),
 }
 
 /// The transaction with those recipients that the server can serve.
-async fn exchange<'a>(
+pub(super) async fn exchange<'a>(
     session: &mut ClearedSession,
     lease: &Lease,
     recipients: Vec<&'a LeasedRecipient>,
-) -> Ended<'a> {
+) -> Turn<'a> {
     let smtputf8 = lease.parameters.smtputf8 || recipients.iter().any(|one| needs_smtputf8(session, one));
-    let addressed = recipients.into_iter().map(|one| Addressed::new(one, smtputf8));
-    let mut addressed: Vec<Addressed<'a>> = addressed.collect();
-    if session.is_unfinished()
-        && let Err(failure) = reset(session).await
-    {
-        return Ended::without_content(addressed, &failure, false);
-    }
-    session.begin();
-    let mail = Command::MailFrom {
-        reverse_path: &lease.reverse_path,
-        size: lease.size,
-        parameters: &MailParameters {
-            smtputf8,
-            ..lease.parameters.clone()
+    let recipients: Vec<Addressed<'a>> = recipients
+        .into_iter()
+        .map(|one| Addressed::new(one, smtputf8))
+        .collect();
+    let mut transaction = Transaction {
+        lease,
+        success_report: if session.offers(Extension::Dsn) {
+            SuccessReport::TheirAffair
+        } else {
+            SuccessReport::Ours
         },
+        deadline: Instant::now() + time_limit(recipients.len(), lease.size),
+        recipients,
     };
-    let envelope = if session.offers(Extension::Pipelining) {
-        pipelined(session, &mail, &mut addressed).await
-    } else {
-        one_by_one(session, &mail, &mut addressed).await
-    };
-    match envelope {
-        Ok(Envelope::Answered { data }) => content(session, lease, addressed, data).await,
-        Ok(Envelope::SenderRefused { reply, usable }) => {
-            let failure = SessionFailure::refused(Stage::Mail, &reply);
-            Ended::without_content(addressed, &failure, usable)
-        }
-        Err(failure) => Ended::without_content(addressed, &failure, false),
+    match transaction.envelope(session, smtputf8).await {
+        Ok(Envelope::Answered(ready)) => transaction.content(session, ready).await,
+        Ok(Envelope::SenderRefused { reply, usable }) => transaction.sender_refused(session, &reply, usable),
+        Err(failure) => transaction.without_content(&failure, false),
     }
 }
 
@@ -90,92 +74,253 @@ async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
     }
 }
 
-/// Why the message cannot be sent at all, or not to this recipient, given what the server has announced.
-fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
-    let offers = |extension| session.offers(extension);
-    let fault = |fault| Some(SessionFailure::from(Cause::Smtp(fault)));
-    match session.size_limit() {
-        Some(limit) if lease.size > limit => return fault(SmtpFault::TooLarge(limit)),
-        Some(_) | None => {}
-    }
-    if !offers(Extension::SmtpUtf8) {
-        if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
-            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Address));
-        }
-        if lease.parameters.smtputf8 {
-            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Header));
-        }
-    }
-    let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
-    if eight_bit && !offers(Extension::EightBitMime) {
-        return fault(SmtpFault::No8BitMime);
-    }
-    None
-}
-
-/// Whether a recipient needs a transaction with SMTPUTF8. ORCPT is sent only to servers with DSN.
-fn needs_smtputf8(session: &ClearedSession, recipient: &LeasedRecipient) -> bool {
-    !recipient.address.is_ascii()
-        || session.offers(Extension::Dsn) && original::needs_smtputf8(&recipient.parameters)
-}
-
-async fn content<'a>(
-    session: &mut ClearedSession,
-    lease: &Lease,
+struct Transaction<'a, 'l> {
+    lease: &'l Lease,
+    success_report: SuccessReport,
+    /// When the last octet of the content must have been sent.
+    deadline: Instant,
     recipients: Vec<Addressed<'a>>,
-    data: Option<Reply>,
-) -> Ended<'a> {
-    let accepted = recipients.iter().any(Addressed::is_accepted);
-    let outcome = match data {
-        Some(data) if data.code.get() != 354 => Verdict::Failed(SessionFailure::refused(Stage::Data, &data)),
-        Some(_) if accepted => body(session, lease).await,
-        Some(_) => empty_body(session).await,
-        None => return Ended::answered(recipients, None, true),
-    };
-    let usable = match &outcome {
-        Verdict::Accepted(_) => {
-            session.finish();
-            true
-        }
-        Verdict::Failed(failure) => is_in_step(failure),
-        Verdict::Open(_) | Verdict::Damaged(_) => false,
-    };
-    Ended::answered(recipients, Some(&outcome), usable)
 }
 
-impl<'a> Ended<'a> {
-    /// DATA was never accepted. Recipients refused before that stay refused.
-    fn without_content(recipients: Vec<Addressed<'a>>, failure: &SessionFailure, usable: bool) -> Self {
-        let judged = recipients.into_iter().map(|addressed| match addressed.reply {
-            Some(reply) if reply.code.class() != 2 => {
-                Judged::failed(addressed.recipient, SessionFailure::refused(Stage::Rcpt, &reply))
+impl<'a> Transaction<'a, '_> {
+    async fn envelope(
+        &mut self,
+        session: &mut ClearedSession,
+        smtputf8: bool,
+    ) -> Result<Envelope, SessionFailure> {
+        if session.is_unfinished() {
+            reset(session).await?;
+        }
+        session.begin();
+        let mail = Command::MailFrom {
+            reverse_path: &self.lease.reverse_path,
+            size: self.lease.size,
+            parameters: &MailParameters {
+                smtputf8,
+                ..self.lease.parameters.clone()
+            },
+        };
+        let recipients = &mut self.recipients;
+        let envelope = async {
+            if session.offers(Extension::Pipelining) {
+                pipelined(session, &mail, recipients).await
+            } else {
+                one_by_one(session, &mail, recipients).await
             }
-            Some(_) | None => Judged::failed(addressed.recipient, failure.clone()),
+        };
+        // The replies that were read until then are kept with the recipients.
+        let in_time = timeout_at(self.deadline, envelope).await;
+        in_time.unwrap_or_else(|_| {
+            let is_data = self.recipients.iter().all(|one| one.reply.is_some());
+            let stage = if is_data { Stage::Data } else { Stage::Rcpt };
+            Err(Cause::timed_out(stage).into())
+        })
+    }
+
+    async fn content(self, session: &mut ClearedSession, ready: Ready) -> Turn<'a> {
+        let accepted = self.accepted() > 0;
+        let transfer = Transfer {
+            lease: self.lease,
+            deadline: self.deadline,
+        };
+        let is_chunk = matches!(ready, Ready::ForChunks);
+        let outcome = match ready {
+            Ready::ForNobody => return self.answered(session, None, true),
+            Ready::ForChunks => by_chunk(session, &transfer).await,
+            Ready::ForData(reply) if reply.code.class() != 3 => {
+                Verdict::Failed(SessionFailure::refused(Stage::Data, &reply))
+            }
+            Ready::ForData(_) if accepted => by_data(session, &transfer).await,
+            Ready::ForData(_) => empty_body(session).await,
+        };
+        if is_chunk && refuses_command(&outcome) {
+            return self.without_chunking();
+        }
+        let usable = match &outcome {
+            Verdict::Accepted(_) => {
+                session.finish();
+                true
+            }
+            Verdict::Failed(failure) => is_in_step(failure),
+            Verdict::Open(_) | Verdict::Damaged(_) => false,
+        };
+        self.answered(session, Some(outcome), usable)
+    }
+
+    fn accepted(&self) -> usize {
+        self.recipients.iter().filter(|one| one.is_accepted()).count()
+    }
+
+    /// MAIL was refused. If only a parameter was, that the message can do without, it is sent again without it (RFC 5321
+    /// §4.1.1.11): SIZE, and all of DSN, as to a server that does not offer them.
+    fn sender_refused(self, session: &mut ClearedSession, reply: &Reply, usable: bool) -> Turn<'a> {
+        let failure = SessionFailure::refused(Stage::Mail, reply);
+        let optional = [Extension::Size, Extension::Dsn].map(|extension| session.offers(extension));
+        if !usable || !is_about_parameters(reply) || optional == [false, false] {
+            return self.without_content(&failure, usable);
+        }
+        session.forgo(Extension::Size);
+        session.forgo(Extension::Dsn);
+        let again = self.recipients.into_iter().map(|one| Waiting {
+            recipient: one.recipient,
+            refusal: Some(failure.clone()),
         });
-        Self {
-            judged: judged.collect(),
+        Turn {
+            judged: Vec::new(),
+            again: Again::Here(again.collect()),
             usable,
+        }
+    }
+
+    /// No content was asked for. Recipients refused before that stay refused.
+    fn without_content(self, failure: &SessionFailure, usable: bool) -> Turn<'a> {
+        let judged = self
+            .recipients
+            .into_iter()
+            .map(|addressed| match addressed.reply {
+                Some(reply) if reply.code.class() != 2 => {
+                    Judged::failed(addressed.recipient, SessionFailure::refused(Stage::Rcpt, &reply))
+                }
+                Some(_) | None => Judged::failed(addressed.recipient, failure.clone()),
+            });
+        Turn {
+            judged: judged.collect(),
+            again: Again::Here(Vec::new()),
+            usable,
+        }
+    }
+
+    /// The server offers CHUNKING, but BDAT is unknown to it, or to a filter in front of it: what it has read since is no
+    /// content to it, so nothing it says counts any more. No message fails for that.
+    fn without_chunking(self) -> Turn<'a> {
+        let (accepted, refused): (Vec<_>, Vec<_>) =
+            self.recipients.into_iter().partition(Addressed::is_accepted);
+        let again = accepted.into_iter().map(|one| one.recipient).collect();
+        let refused = refused.into_iter().filter_map(|one| {
+            let failure = SessionFailure::refused(Stage::Rcpt, &one.reply?);
+            Some(Judged::failed(one.recipient, failure))
+        });
+        Turn {
+            judged: refused.collect(),
+            again: Again::WithoutChunking(again),
+            usable: false,
         }
     }
 
     /// Combines the reply that each recipient got with the result of the content.
-    fn answered(recipients: Vec<Addressed<'a>>, content: Option<&Verdict>, usable: bool) -> Self {
-        let judged = recipients.into_iter().map(|addressed| {
-            let Addressed { recipient, reply, .. } = addressed;
-            let verdict = match (content, reply) {
-                (Some(content), Some(reply)) if reply.code.class() == 2 => content.clone(),
-                (Some(_) | None, Some(reply)) => {
-                    Verdict::Failed(SessionFailure::refused(Stage::Rcpt, &reply))
-                }
-                // This cannot happen: a recipient without a reply has a failure. If it did, the outcome would be
-                // unknown.
-                (Some(_) | None, None) => Verdict::Failed(Cause::closed(Stage::Rcpt).into()),
+    fn answered(self, session: &mut ClearedSession, content: Option<Verdict>, usable: bool) -> Turn<'a> {
+        let accepted = self.accepted();
+        let (mut judged, mut again, mut too_many) = (Vec::new(), Vec::new(), TooMany::default());
+        // The parameters of one recipient that the server refuses are not sent for the others either.
+        let mut without_dsn = false;
+        let usable = usable
+            && self
+                .recipients
+                .iter()
+                .filter_map(|one| one.reply.as_ref())
+                .all(keeps_step);
+        for Addressed {
+            recipient,
+            reply,
+            asks,
+            ..
+        } in self.recipients
+        {
+            let Some(reply) = reply else {
+                // This cannot happen: a recipient without a reply has a failure. If it did, the outcome would be unknown.
+                judged.push(Judged::failed(recipient, Cause::closed(Stage::Rcpt).into()));
+                continue;
             };
-            Judged { recipient, verdict }
-        });
-        Self {
-            judged: judged.collect(),
+            if reply.code.class() == 2 {
+                too_many.accepted();
+                let verdict = content.clone();
+                let verdict = verdict.unwrap_or_else(|| Verdict::Failed(Cause::closed(Stage::Data).into()));
+                judged.push(Judged {
+                    recipient,
+                    verdict,
+                    success_report: self.success_report,
+                });
+                continue;
+            }
+            let failure = SessionFailure::refused(Stage::Rcpt, &reply);
+            let parameters = asks && session.offers(Extension::Dsn) && is_about_parameters(&reply);
+            let surplus = accepted > 0 && says_too_many(&reply);
+            without_dsn |= parameters;
+            if surplus {
+                too_many.refused();
+            }
+            if parameters || surplus {
+                again.push(Waiting {
+                    recipient,
+                    refusal: Some(failure),
+                });
+            } else {
+                judged.push(Judged::failed(recipient, failure));
+            }
+        }
+        if without_dsn {
+            session.forgo(Extension::Dsn);
+        }
+        if let Some(limit) = too_many.limit() {
+            session.learn_recipients_limit(limit);
+        }
+        let again = Again::Here(again);
+        Turn {
+            judged,
+            again,
             usable,
         }
+    }
+}
+
+/// Whether a reply refuses parameters (RFC 5321 §4.1.1.11).
+fn is_about_parameters(reply: &Reply) -> bool {
+    matches!(reply.code.get(), 455 | 555)
+}
+
+/// Whether the reply to BDAT refuses the command itself, not the content.
+fn refuses_command(outcome: &Verdict) -> bool {
+    match outcome {
+        Verdict::Failed(failure) => failure
+            .cause
+            .reply_code()
+            .is_some_and(|code| (500..=504).contains(&code.get())),
+        Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
+    }
+}
+
+/// Whether a reply to RCPT says that there are too many recipients: 452, or 552 in its old form (RFC 5321 §4.5.3.1.10), if
+/// the enhanced code does not say otherwise.
+fn says_too_many(reply: &Reply) -> bool {
+    let is_said = reply
+        .enhanced()
+        .is_none_or(mail::EnhancedStatus::is_too_many_recipients);
+    matches!(reply.code.get(), 452 | 552) && is_said
+}
+
+/// How many recipients a server takes in one transaction: those before the first that was too many, if it took none after
+/// it.
+#[derive(Default)]
+struct TooMany {
+    before: usize,
+    after: usize,
+    is_reached: bool,
+}
+
+impl TooMany {
+    fn accepted(&mut self) {
+        if self.is_reached {
+            self.after += 1;
+        } else {
+            self.before += 1;
+        }
+    }
+
+    fn refused(&mut self) {
+        self.is_reached = true;
+    }
+
+    fn limit(&self) -> Option<usize> {
+        (self.is_reached && self.after == 0 && self.before > 0).then_some(self.before)
     }
 }

@@ -1,14 +1,18 @@
-//! One transaction: MAIL, RCPT, DATA and the content, and the result for each recipient.
+//! Transactions: MAIL, RCPT, the content, and the result for each recipient.
 //!
-//! [`exchange`]: the whole; `envelope` and `content`: its parts; `original`: the parameters of RCPT; [`verdict`]: the
-//! result.
+//! 1. [`send`]: one message to all its recipients over one session, in as many transactions as the server's limits ask
+//!    for.
+//! 2. `exchange`: one transaction; `envelope`: MAIL, RCPT and DATA; `content`: the content and its reply; `original`: the
+//!    parameters of RCPT; `limits`: the time for all of it, and recipients given twice.
+//! 3. [`verdict`]: the results.
 
 mod content;
 mod envelope;
-pub mod exchange;
+mod exchange;
+mod limits;
 mod original;
+mod sending;
 pub mod verdict;
 
-pub(crate) use self::exchange::RECIPIENTS;
-pub use self::exchange::send;
-pub use self::verdict::{Ended, Judged, Verdict};
+pub use self::sending::send;
+pub use self::verdict::{Ended, Judged, Left, SuccessReport, Verdict};

@@ -4,10 +4,14 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use mail::{OriginalRecipient, RecipientParameters};
+use smtp::Extension;
+use spool::LeasedRecipient;
+
+use crate::connections::ClearedSession;
 
 /// The parameters as received (RFC 3461 §5.2.1). The one exception is an `ORCPT` with characters beyond ASCII in a
 /// transaction without SMTPUTF8: it is converted to its other form, `utf-8-addr-xtext` (RFC 6533 §3).
-pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Cow<'_, RecipientParameters> {
+pub(super) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Cow<'_, RecipientParameters> {
     match &parameters.original {
         Some(original) if !smtputf8 && !original.as_str().is_ascii() => Cow::Owned(RecipientParameters {
             notify: parameters.notify.clone(),
@@ -17,8 +21,14 @@ pub(crate) fn parameters(parameters: &RecipientParameters, smtputf8: bool) -> Co
     }
 }
 
-/// Whether there is something that requires a transaction with SMTPUTF8.
-pub(crate) fn needs_smtputf8(parameters: &RecipientParameters) -> bool {
+/// Whether a recipient needs a transaction with SMTPUTF8. ORCPT is sent only to servers with DSN.
+pub(super) fn needs_smtputf8(session: &ClearedSession, recipient: &LeasedRecipient) -> bool {
+    !recipient.address.is_ascii()
+        || session.offers(Extension::Dsn) && has_no_ascii_form(&recipient.parameters)
+}
+
+/// Whether there is a parameter that requires a transaction with SMTPUTF8.
+fn has_no_ascii_form(parameters: &RecipientParameters) -> bool {
     let original = parameters.original.as_ref();
     original.is_some_and(|original| !original.as_str().is_ascii() && in_ascii(original).is_none())
 }
@@ -70,8 +80,8 @@ mod tests {
             ("utf-8;\u{e9}@c".to_owned(), false),
             ("rfc822;a@c".to_owned(), false),
         ] {
-            assert_eq!(needs_smtputf8(&with(&original)), needed, "{original}");
+            assert_eq!(has_no_ascii_form(&with(&original)), needed, "{original}");
         }
-        assert!(!needs_smtputf8(&RecipientParameters::default()));
+        assert!(!has_no_ascii_form(&RecipientParameters::default()));
     }
 }

@@ -1,4 +1,4 @@
-//! The results of a transaction for its recipients.
+//! The results of transactions for their recipients.
 
 use smtp::Reply;
 use spool::{Damage, LeasedRecipient};
@@ -28,22 +28,56 @@ impl Verdict {
     }
 }
 
-/// A recipient and its result of a transaction.
-#[derive(Debug)]
+/// Who has to report success to a sender who asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuccessReport {
+    /// The next hop: it offers DSN and was told who wants which reports (RFC 3461 §5.2.1).
+    TheirAffair,
+    /// We do, because it was not (RFC 3461 §5.2.2).
+    Ours,
+}
+
+/// A recipient and its result.
+#[derive(Debug, Clone)]
 pub struct Judged<'a> {
     /// The recipient.
     pub recipient: &'a LeasedRecipient,
     /// The result.
     pub verdict: Verdict,
+    /// Who reports success, if it was one.
+    pub success_report: SuccessReport,
 }
 
-/// The results of a transaction.
+/// The results of sending a message over one session.
 #[derive(Debug)]
 pub struct Ended<'a> {
-    /// Each recipient once, in no particular order.
+    /// Each recipient once, in no particular order, but for those in `left`.
     pub judged: Vec<Judged<'a>>,
-    /// Whether the session can be used for another transaction.
+    /// Whom this session cannot serve although nothing is known against them: the host may be asked again over another
+    /// session.
+    pub left: Left<'a>,
+    /// Whether another command can be sent over the session: every reply was read, and both sides agree on what comes next.
     pub usable: bool,
+}
+
+/// Recipients for another session to the same host.
+#[derive(Debug)]
+pub enum Left<'a> {
+    /// None.
+    Nobody,
+    /// The server's limits for a session are reached (RFC 9422).
+    Beyond(Vec<&'a LeasedRecipient>),
+    /// The server offers CHUNKING but does not know BDAT: the other session must use DATA.
+    WithoutChunking(Vec<&'a LeasedRecipient>),
+}
+
+impl<'a> Left<'a> {
+    pub(super) fn add(&mut self, recipient: &'a LeasedRecipient) {
+        match self {
+            Self::Nobody => *self = Self::Beyond(vec![recipient]),
+            Self::Beyond(left) | Self::WithoutChunking(left) => left.push(recipient),
+        }
+    }
 }
 
 impl<'a> Judged<'a> {
@@ -51,6 +85,7 @@ impl<'a> Judged<'a> {
         Self {
             recipient,
             verdict: Verdict::Failed(failure),
+            success_report: SuccessReport::Ours,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use delivery::{Clock, SchedulerHandle, Surroundings, SystemClock};
+use delivery::{Clock, SchedulerHandle, Surroundings, SystemClock, Timeouts};
 use dns::Mode;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -62,6 +62,8 @@ pub struct Setting {
     pub connections_per_host: usize,
     /// How long each stage of a session may take.
     pub stage_limit: Duration,
+    /// The same one by one, if that matters.
+    pub timeouts: Option<Timeouts>,
 }
 
 impl Default for Setting {
@@ -78,6 +80,7 @@ impl Default for Setting {
             connections: 10,
             connections_per_host: 5,
             stage_limit: Duration::from_secs(2),
+            timeouts: None,
         }
     }
 }

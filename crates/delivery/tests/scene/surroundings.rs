@@ -81,7 +81,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
             bounce_max_age: setting.bounce_max_age,
         },
         delay_warning: setting.delay_warning,
-        timeouts: Timeouts {
+        timeouts: setting.timeouts.clone().unwrap_or(Timeouts {
             connect: limit,
             banner: limit,
             ehlo: limit,
@@ -93,7 +93,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
             final_dot: limit,
             rset: limit,
             quit: limit,
-        },
+        }),
         postmaster: Arc::default(),
     }
 }

@@ -60,6 +60,8 @@ pub enum MailFault {
     CloseInHandshake,
     /// This text in clear, in one segment with the 220 to STARTTLS (response injection).
     InjectAfterStartTls(String),
+    /// Each transaction takes so many recipients; RCPT for more of them gets this reply.
+    TooManyRecipients(usize, String),
     /// PIPELINING is left out of the EHLO reply.
     NoPipelining,
     /// TLS 1.2 alone.
@@ -85,6 +87,7 @@ impl MailFault {
             | Self::GarbageInHandshake
             | Self::CloseInHandshake
             | Self::InjectAfterStartTls(_)
+            | Self::TooManyRecipients(..)
             | Self::NoPipelining
             | Self::Tls12Only
             | Self::Tls13Only => false,

@@ -63,6 +63,8 @@ async fn serve(mut stream: TcpStream, mut record: Recorder) -> io::Result<()> {
 struct Transaction {
     from: Option<(String, String)>,
     recipients: Vec<String>,
+    /// What has come in chunks.
+    chunks: Vec<u8>,
 }
 
 /// The dialogue over one stream, in clear or inside TLS.
@@ -102,6 +104,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
                 "MAIL" => self.mail(argument).await?,
                 "RCPT" => self.rcpt(argument).await?,
                 "DATA" => self.data().await?,
+                "BDAT" if self.offers("CHUNKING") => self.bdat(argument).await?,
                 "RSET" => {
                     self.transaction = Transaction::default();
                     self.wire.say(&Stage::Rset, "250 2.0.0 Reset").await?
@@ -184,7 +187,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
             let from = path_and_parameters(argument);
             self.transaction = Transaction {
                 from: Some(from),
-                recipients: Vec::new(),
+                ..Transaction::default()
             };
         }
         Ok(next)
@@ -193,6 +196,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
     async fn rcpt(&mut self, argument: &str) -> io::Result<Next> {
         if self.transaction.from.is_none() {
             return self.wire.write("503 5.5.1 MAIL first").await;
+        }
+        for fault in &self.wire.behaviour.faults {
+            if let MailFault::TooManyRecipients(most, reply) = fault
+                && self.transaction.recipients.len() >= *most
+            {
+                return self.wire.write(reply).await;
+            }
         }
         let (recipient, _) = path_and_parameters(argument);
         let next = self
@@ -216,9 +226,43 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
         let Some(content) = self.content().await? else {
             return Ok(Next::Close);
         };
+        self.take(content).await
+    }
+
+    /// One chunk (RFC 3030 §2). Only the last one's reply can be changed by a fault.
+    async fn bdat(&mut self, argument: &str) -> io::Result<Next> {
+        let mut words = argument.split_ascii_whitespace();
+        let size = words.next().and_then(|size| size.parse().ok());
+        let size = size.filter(|size| *size <= MAX_CONTENT - self.transaction.chunks.len());
+        let Some(size) = size else {
+            return Ok(Next::Close);
+        };
+        let Some(octets) = self.wire.octets(size).await? else {
+            return Ok(Next::Close);
+        };
+        self.transaction.chunks.extend(octets);
+        if self.transaction.recipients.is_empty() {
+            return self.wire.write("503 5.5.1 No valid recipients").await;
+        }
+        match words.next() {
+            Some(last) if last.eq_ignore_ascii_case("LAST") => {
+                let content = std::mem::take(&mut self.transaction.chunks);
+                self.take(content).await
+            }
+            Some(_) => self.wire.write("501 5.5.4 No such end marker").await,
+            None => self.wire.write("250 2.0.0 Continue").await,
+        }
+    }
+
+    fn offers(&self, keyword: &str) -> bool {
+        self.wire.behaviour.extensions.iter().any(|one| one == keyword)
+    }
+
+    /// The verdict on a whole message.
+    async fn take(&mut self, content: Vec<u8>) -> io::Result<Next> {
         self.wire.pause(&Stage::Content).await;
         let plan = self.wire.plan(&Stage::Content, "250 2.0.0 Taken");
-        let Transaction { from, recipients } = std::mem::take(&mut self.transaction);
+        let Transaction { from, recipients, .. } = std::mem::take(&mut self.transaction);
         // Stored before replying, so that whoever reads the 250 finds the message.
         if plan.accepts() {
             let (envelope_from, mail_parameters) = from.unwrap_or_default();

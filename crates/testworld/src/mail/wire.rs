@@ -87,6 +87,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
         Ok((octets? > 0).then_some(line))
     }
 
+    /// So many octets; none if the connection ends before.
+    pub(super) async fn octets(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut octets = Vec::new();
+        let mut limited = (&mut self.io).take(count as u64);
+        let Ok(read) = tokio::time::timeout(IDLE, limited.read_to_end(&mut octets)).await else {
+            return Ok(None);
+        };
+        Ok((read? == count).then_some(octets))
+    }
+
     /// The reply of one stage, or what a fault makes of it.
     pub(super) async fn say(&mut self, stage: &Stage, reply: &str) -> io::Result<Next> {
         self.pause(stage).await;
@@ -131,6 +141,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
                 | MailFault::GarbageInHandshake
                 | MailFault::CloseInHandshake
                 | MailFault::InjectAfterStartTls(_)
+                | MailFault::TooManyRecipients(..)
                 | MailFault::NoPipelining
                 | MailFault::Tls12Only
                 | MailFault::Tls13Only => {}

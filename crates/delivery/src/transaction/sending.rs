@@ -1,0 +1,155 @@
+//! One message to all its recipients over one session.
+
+use std::collections::VecDeque;
+
+use mail::Stage;
+use mail::cause::{BeyondAscii, Cause, SmtpFault};
+use smtp::Extension;
+use spool::{Lease, LeasedRecipient};
+
+use super::exchange::{Again, Turn, Waiting, exchange};
+use super::limits::{RECIPIENTS, Twins};
+use super::original::needs_smtputf8;
+use super::verdict::{Ended, Judged, Left};
+use crate::connections::ClearedSession;
+use crate::failure::SessionFailure;
+
+/// Sends a message to recipients of its lease, in as few transactions as the server's limits allow. Only a session that has
+/// met its requirement can be passed to it: see [`crate::connections::session`].
+///
+/// Each recipient is judged by the replies that it got; recipients that the server puts off because they are too many for
+/// one transaction (RFC 5321 §4.5.3.1.10) are named again in the next one, as long as each transaction serves some.
+pub async fn send<'a>(
+    session: &mut ClearedSession,
+    lease: &Lease,
+    recipients: &[&'a LeasedRecipient],
+) -> Ended<'a> {
+    let (distinct, twins) = Twins::split_off(recipients, session.offers(Extension::Dsn));
+    let mut sending = Sending::default();
+    for recipient in distinct {
+        match unfit(session, lease, recipient) {
+            Some(failure) => sending.judged.push(Judged::failed(recipient, failure)),
+            None => sending.waiting.push_back(Waiting {
+                recipient,
+                refusal: None,
+            }),
+        }
+    }
+    let (mut left, usable) = sending.transactions(session, lease).await;
+    let mut judged = sending.judged;
+    twins.share(&mut judged, &mut left);
+    Ended { judged, left, usable }
+}
+
+#[derive(Default)]
+struct Sending<'a> {
+    waiting: VecDeque<Waiting<'a>>,
+    judged: Vec<Judged<'a>>,
+}
+
+impl<'a> Sending<'a> {
+    /// Transactions until nobody waits any more, or the session can serve no more; and whether it is usable then.
+    async fn transactions(&mut self, session: &mut ClearedSession, lease: &Lease) -> (Left<'a>, bool) {
+        while !self.waiting.is_empty() {
+            let group = self.next_group(session);
+            if group.is_empty() {
+                return (Left::Beyond(self.rest()), true);
+            }
+            let Turn {
+                judged,
+                again,
+                usable,
+            } = exchange(session, lease, group).await;
+            self.judged.extend(judged);
+            match again {
+                Again::Here(again) => {
+                    for one in again.into_iter().rev() {
+                        self.waiting.push_front(one);
+                    }
+                }
+                Again::WithoutChunking(again) => {
+                    let mut left = again;
+                    left.extend(self.rest());
+                    return (Left::WithoutChunking(left), false);
+                }
+            }
+            if !usable {
+                self.fail_rest();
+                return (Left::Nobody, false);
+            }
+        }
+        (Left::Nobody, true)
+    }
+
+    /// Takes as many of the waiting recipients as one transaction of this session may have.
+    fn next_group(&mut self, session: &mut ClearedSession) -> Vec<&'a LeasedRecipient> {
+        let most = session
+            .recipients_limit()
+            .unwrap_or(RECIPIENTS)
+            .clamp(1, RECIPIENTS);
+        let mut group = Vec::new();
+        let mut others = VecDeque::new();
+        while let Some(waiting) = self.waiting.pop_front() {
+            let domain = waiting.recipient.address.domain();
+            if group.len() < most && session.has_room_for(domain) {
+                session.count_domain(domain);
+                group.push(waiting.recipient);
+            } else {
+                others.push_back(waiting);
+            }
+        }
+        self.waiting = others;
+        group
+    }
+
+    fn rest(&mut self) -> Vec<&'a LeasedRecipient> {
+        self.waiting.drain(..).map(|waiting| waiting.recipient).collect()
+    }
+
+    /// Those who still wait have lost this session. What the server said about them counts, if it said something; if the
+    /// content turned out to be damaged, it is so for everybody.
+    fn fail_rest(&mut self) {
+        let damage = self
+            .judged
+            .iter()
+            .find(|one| one.verdict.damage().is_some())
+            .cloned();
+        let failed = self
+            .waiting
+            .drain(..)
+            .map(|Waiting { recipient, refusal }| match &damage {
+                Some(damaged) => Judged {
+                    recipient,
+                    ..damaged.clone()
+                },
+                None => {
+                    let failure = refusal.unwrap_or_else(|| Cause::closed(Stage::Mail).into());
+                    Judged::failed(recipient, failure)
+                }
+            });
+        self.judged.extend(failed);
+    }
+}
+
+/// Why the message cannot be sent at all, or not to this recipient, given what the server has announced.
+fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
+    let offers = |extension| session.offers(extension);
+    let fault = |fault| Some(SessionFailure::from(Cause::Smtp(fault)));
+    match session.size_limit() {
+        Some(limit) if lease.size > limit => return fault(SmtpFault::TooLarge(limit)),
+        Some(_) | None => {}
+    }
+    if !offers(Extension::SmtpUtf8) {
+        if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
+            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Address));
+        }
+        if lease.parameters.smtputf8 {
+            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Header));
+        }
+    }
+    let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
+    if eight_bit && !offers(Extension::EightBitMime) {
+        return fault(SmtpFault::No8BitMime);
+    }
+    None
+}
