@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
-pub const PROGRAMS: [(&str, &str); 12] = [
+pub const PROGRAMS: [(&str, &str); 16] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),
@@ -24,6 +24,10 @@ pub const PROGRAMS: [(&str, &str); 12] = [
     ("unbound", "unbound"),
     ("openssl", "openssl"),
     ("swaks", "swaks"),
+    ("msmtp", "msmtp"),
+    ("curl", "curl"),
+    ("node", "nodejs"),
+    ("haproxy", "haproxy"),
 ];
 
 /// The name of the machine that all of this runs on.

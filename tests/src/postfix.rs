@@ -77,6 +77,21 @@ impl Postfix {
         back
     }
 
+    /// An instance on [`FRONT`], port 25, that accepts mail for anywhere; `settings` (main.cf lines) say from whom, and
+    /// where it goes: over SMTP, or to the transport `discard`.
+    pub fn taking(directory: &Path, settings: &str) -> Self {
+        let settings = format!(
+            "inet_interfaces = {FRONT}\nmydestination =\nsmtpd_peername_lookup = no\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\nsmtpd_forbid_bare_newline = reject\n\
+             smtpd_hard_error_limit = 1000\nsmtpd_soft_error_limit = 1000\nsmtpd_junk_command_limit = 1000\n\
+             smtpd_client_connection_count_limit = 0\nsmtpd_helo_required = yes\n{settings}\n"
+        );
+        let services = "smtp inet n - n - - smtpd\ndiscard unix - - n - - discard\n";
+        let taking = Self::start(directory, "taking", &settings, services);
+        wait::until_listening("Postfix", format!("{FRONT}:25").parse().unwrap());
+        taking
+    }
+
     fn start(directory: &Path, name: &str, settings: &str, services: &str) -> Self {
         let configuration = directory.join(name);
         let queue = directory.join(format!("{name}-queue"));

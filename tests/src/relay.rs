@@ -88,6 +88,24 @@ impl Relay {
         self.daemon = serve(&self.configuration);
     }
 
+    /// Replaces parts of the configuration and starts the relay anew.
+    pub fn change(&mut self, parts: &[(&str, &str)]) {
+        let mut text = fs::read_to_string(&self.configuration).unwrap();
+        for (from, to) in parts {
+            assert!(text.contains(from), "{from} is not in {text}");
+            text = text.replacen(from, to, 1);
+        }
+        fs::write(&self.configuration, text).unwrap();
+        self.restart();
+    }
+
+    /// A command with this relay's configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(program());
+        command.args(arguments).arg("-c").arg(&self.configuration);
+        command
+    }
+
     /// Puts a file beside the configuration: the policy, or a list that it names.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.configuration.with_file_name(name), text).unwrap();
@@ -100,9 +118,7 @@ impl Relay {
 
     /// What `queue list --json` says about the message for this recipient, if it is still in the queue.
     pub fn queued(&self, recipient: &str) -> Option<Value> {
-        let list = run(command(program())
-            .args(["queue", "list", "--json", "-c"])
-            .arg(&self.configuration));
+        let list = run(&mut self.command(&["queue", "list", "--json"]));
         let mut messages = list
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap());

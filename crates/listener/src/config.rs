@@ -1,11 +1,12 @@
 //! The settings of the listener.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use mail::{Domain, Mailbox};
-use smtp::LongLines;
+use smtp::{LoneLf, LongLines};
 
 use crate::key_digest::KeyDigest;
 use crate::tls::ServerTls;
@@ -24,12 +25,18 @@ pub struct ListenerConfig {
     pub client_keys: Vec<KeyDigest>,
     /// The only domains that senders may have; if empty, any. The null reverse-path is always accepted.
     pub senders: Vec<Domain>,
+    /// The same for these users, in place of `senders`.
+    pub user_senders: HashMap<String, Vec<Domain>>,
     /// If set, STARTTLS is offered.
     pub tls: Option<ServerTls>,
     /// Proxies whose connections begin with a PROXY protocol header, version 2.
     pub proxies: Vec<IpNet>,
     /// Clients that may use XCLIENT and XFORWARD.
     pub xclient: Vec<IpNet>,
+    /// Whether Received says where a message came from.
+    pub client_in_received: ClientInReceived,
+    /// What to do if a message has no Date or Message-ID.
+    pub missing_fields: MissingFields,
     /// The mailbox that `RCPT TO:<Postmaster>` without a domain stands for.
     pub postmaster: Mailbox,
     /// The limits for clients.
@@ -45,13 +52,34 @@ impl ListenerConfig {
             users: None,
             client_keys: Vec::new(),
             senders: Vec::new(),
+            user_senders: HashMap::new(),
             tls: None,
             proxies: Vec::new(),
             xclient: Vec::new(),
+            client_in_received: ClientInReceived::Named,
+            missing_fields: MissingFields::Leave,
             postmaster,
             limits: Limits::default(),
         }
     }
+}
+
+/// Whether our Received field says where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientInReceived {
+    /// The `from` clause has the client's name and address (RFC 5321 §4.4).
+    Named,
+    /// There is no such clause (RFC 5321 §7.6): receivers do not see from where somebody sends.
+    LeftOut,
+}
+
+/// What to do if a message has no Date or Message-ID field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingFields {
+    /// It stays as it is.
+    Leave,
+    /// They are added at the end of the header (RFC 6409 §8.2, §8.3).
+    Add,
 }
 
 /// The limits within which clients are served.
@@ -69,6 +97,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// What to do with lines of text that are too long to be passed on.
     pub long_lines: LongLines,
+    /// What to do with a LF in content that is not part of a CRLF.
+    pub lone_lf: LoneLf,
 }
 
 impl Default for Limits {
@@ -80,6 +110,7 @@ impl Default for Limits {
             connections_per_client: 500,
             timeout: Duration::from_mins(5),
             long_lines: LongLines::Fold,
+            lone_lf: LoneLf::Refuse,
         }
     }
 }

@@ -15,8 +15,8 @@
 //! * [`ListenerConfig`] and [`Limits`] are the administrator's settings.
 //!
 //! What it never does: change anything in a message below its own Received field (except to put the blank line in front
-//! of content that has no header, to turn a left-over line of a mailbox file into a field, or to break a line that is
-//! too long to be passed on), resolve names, or hold the whole content in memory. The client's name in the log and in
+//! of content that has no header, to turn a left-over line of a mailbox file into a field, to break a line that is
+//! too long to be passed on, or, where the settings ask for it, to add missing fields and to rewrite lone LFs), resolve names, or hold the whole content in memory. The client's name in the log and in
 //! Received is `unknown`, because no reverse look-up is made and what the client calls itself proves nothing.
 
 mod accept;
@@ -39,8 +39,8 @@ mod wire;
 mod tests;
 
 pub use accept::{Encryption, Listener};
-pub use config::{Limits, ListenerConfig};
+pub use config::{ClientInReceived, Limits, ListenerConfig, MissingFields};
 pub use key_digest::{KeyDigest, NoDigest};
-pub use smtp::LongLines;
+pub use smtp::{LoneLf, LongLines};
 pub use tls::{ClientCertificates, ServerTls};
 pub use users::Users;

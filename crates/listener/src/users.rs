@@ -147,6 +147,23 @@ mod tests {
         assert!(!Users::parse("").unwrap().verify("a", "secret"));
     }
 
+    /// Whoever does not exist takes as long as a wrong password: without the hash it would be thousands of times less.
+    #[test]
+    fn unknown_users_cost_as_much_as_wrong_passwords() {
+        #![allow(clippy::disallowed_types, reason = "processor time is meant")]
+        let users = Users::parse(&format!("user:{}", hash_password("secret").unwrap())).unwrap();
+        let fastest = |name| {
+            let once = |_| {
+                let began = std::time::Instant::now();
+                assert!(!users.verify(name, "wrong"));
+                began.elapsed()
+            };
+            (0..3).map(once).min().unwrap()
+        };
+        let (known, unknown) = (fastest("user"), fastest("nobody"));
+        assert!(unknown > known / 10, "{unknown:?} and {known:?}");
+    }
+
     #[test]
     fn wrong_lines_are_named() {
         let hash = hash_password("x").unwrap();

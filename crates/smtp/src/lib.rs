@@ -25,7 +25,7 @@ pub mod request;
 pub mod server;
 
 pub use client::Command;
-pub use data::{ContentFault, DataDecoder, DotStuffer, LineCheck, LoneLineEnding, LongLines};
+pub use data::{ContentFault, DataDecoder, DotStuffer, LineCheck, LoneLf, LoneLineEnding, LongLines};
 pub use extensions::{Extension, Extensions, Limits};
 pub use line::{Line, LineReader};
 pub use refusal::Refusal;

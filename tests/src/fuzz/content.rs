@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use smtp::data::TEXT_LINE_LENGTH;
-use smtp::{ContentFault, DataDecoder, DotStuffer, LoneLineEnding, LongLines};
+use smtp::{ContentFault, DataDecoder, DotStuffer, LoneLf, LoneLineEnding, LongLines};
 
 use super::input::{Input, pieces};
 
@@ -31,7 +31,10 @@ struct Decoded {
 }
 
 fn decode(pieces: &[&[u8]], limit: u64) -> Decoded {
-    let mut decoder = DataDecoder::new(limit, LongLines::Refuse);
+    decode_with(DataDecoder::new(limit, LongLines::Refuse), pieces)
+}
+
+fn decode_with(mut decoder: DataDecoder, pieces: &[&[u8]]) -> Decoded {
     let mut content = BytesMut::new();
     let mut end = None;
     let mut offset = 0;
@@ -68,8 +71,25 @@ fn from_wire(wire: &[u8], sizes: u8, limit: u64) {
     let behind_data = [b"\r\n", wire].concat();
     let found = behind_data.windows(5).position(|window| window == b"\r\n.\r\n");
     assert_eq!(whole.end, found.map(|start| start + 3));
+    lone_lf_rewritten(wire, sizes, &whole);
     if let Some(end) = whole.end {
         content_as_expected(&wire[..end - 3], &whole, limit);
+    }
+}
+
+/// Where lone LFs are rewritten the data end at the same place, and no line end is left that could end them elsewhere.
+fn lone_lf_rewritten(wire: &[u8], sizes: u8, strict: &Decoded) {
+    let decoder = || DataDecoder::new(u64::MAX, LongLines::Refuse).with_lone_lf(LoneLf::Rewrite);
+    let whole = decode_with(decoder(), &[wire]);
+    let pieced = decode_with(decoder(), &pieces(wire, sizes));
+    assert_eq!(whole.end, strict.end);
+    assert_eq!((whole.end, whole.size), (pieced.end, pieced.size));
+    assert_eq!(whole.fault.is_some(), pieced.fault.is_some());
+    if whole.fault.is_none() {
+        assert_eq!(whole.content, pieced.content);
+    }
+    if whole.fault.is_none() && whole.end.is_some() {
+        assert!(!lines(&whole.content).iter().any(|line| has_lone_ending(line)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use listener::fuzzing::{Played, play};
 use listener::users::hash_password;
-use listener::{ListenerConfig, Users};
+use listener::{ListenerConfig, LoneLf, MissingFields, Users};
 use mail::{Domain, Mailbox};
 use smtp::line::{AUTH_LINE_LENGTH, COMMAND_LINE_LENGTH};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +10,8 @@ use std::sync::{Arc, LazyLock};
 use super::input::{Input, pieces};
 
 /// The first octet says in which pieces the rest comes, the second what the client may do: bit 0 relay by its address, bit 1
-/// authenticate, bit 2 speak for others, bit 3 send large messages only up to 100 octets. The rest is what it sends.
+/// authenticate, bit 2 speak for others, bit 3 send large messages only up to 100 octets; bit 4 whether lone LFs are rewritten
+/// and missing fields added. The rest is what it sends.
 ///
 /// Pieces make no difference; each reply is one; what is accepted had a recipient, is one message of well-formed lines
 /// behind our Received field, and came from a client that may relay.
@@ -52,6 +53,10 @@ fn settings(rights: u8) -> ListenerConfig {
     }
     if rights & 8 != 0 {
         settings.limits.message_size = 100;
+    }
+    if rights & 16 != 0 {
+        settings.limits.lone_lf = LoneLf::Rewrite;
+        settings.missing_fields = MissingFields::Add;
     }
     settings
 }

@@ -5,9 +5,11 @@
 //! 3. [`weaker`]: destinations that DANE protects less or not at all.
 //! 4. [`dns`]: forged answers, and a resolver that must not be believed.
 //! 5. [`clients`]: who may hand mail to the relay.
-//! 6. [`reload`]: a policy that changes while mail waits.
-//! 7. [`reports`]: what senders are told, read by a mail client's parser.
-//! 8. [`smuggling`]: second messages hidden in the content of a first.
+//! 6. [`handover`]: real clients, each in its own way.
+//! 7. [`reload`]: a policy that changes while mail waits.
+//! 8. [`reports`]: what senders are told, read by a mail client's parser.
+//! 9. [`smtpd`]: the listener's verdicts beside those of Postfix's own server.
+//! 10. [`smuggling`]: second messages hidden in the content of a first.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,9 +19,11 @@
 
 mod clients;
 mod dns;
+mod handover;
 mod judges;
 mod reload;
 mod reports;
 mod secured;
+mod smtpd;
 mod smuggling;
 mod weaker;

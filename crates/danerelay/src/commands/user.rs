@@ -202,8 +202,9 @@ fn unseen(prompt: &str) -> Result<String, UserError> {
     let shown = tcgetattr(&input).map_err(failed)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
-    eprint!("{prompt}");
+    // Before the prompt: what is typed before this is discarded, and what is typed after it is not shown.
     tcsetattr(&input, OptionalActions::Flush, &hidden).map_err(failed)?;
+    eprint!("{prompt}");
     let mut line = String::new();
     let read = input.lock().read_line(&mut line);
     let restored = tcsetattr(&input, OptionalActions::Flush, &shown);

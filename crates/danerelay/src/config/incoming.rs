@@ -10,7 +10,7 @@ use settings_file::forms;
 use settings_file::{Interval, Size};
 
 use super::key::{RELOAD, RESTART, section};
-use super::units::{ClientKey, DomainName, Network};
+use super::units::{ClientKey, DomainName, Network, UserSender};
 use super::values::something;
 
 section! {
@@ -43,6 +43,13 @@ section! {
         /// XCLIENT it can say that it is any client or user.
         #[serde(deserialize_with = "forms::list::<Network, _>")]
         xclient_from: Vec<Network> = Vec::new(), "none" => RELOAD;
+
+        /// Whether Received says where a message came from: name and address of the client, and what it called itself. false
+        /// leaves that out for all clients, so that receivers do not see from where somebody sends; the log has it.
+        client_in_received: bool = true, "RFC 5321 §4.4" => RELOAD;
+
+        /// Whether a message without Date or Message-ID gets them (RFC 6409 §8); nothing else in it changes.
+        add_missing_headers: bool = false, "as Postfix (always_add_missing_headers)" => RELOAD;
     }
 }
 
@@ -69,6 +76,10 @@ section! {
         /// The only domains that senders may have; empty means any. The null sender of reports (<>) is always taken.
         #[serde(deserialize_with = "forms::list::<DomainName, _>")]
         senders: Vec<Domain> = Vec::new(), "any" => RELOAD;
+
+        /// For these users it is these domains, in place of senders: "USER:DOMAIN", one entry for each domain of a user.
+        #[serde(deserialize_with = "forms::list::<UserSender, _>")]
+        user_senders: Vec<UserSender> = Vec::new(), "none" => RELOAD;
     }
 }
 
@@ -92,6 +103,11 @@ section! {
         /// A line of more than 998 octets, which SMTP does not allow (RFC 5321 §4.5.3.1.6): "fold" breaks it by a line end and a
         /// blank, as Postfix does, which also breaks a DKIM signature over it; "refuse" refuses the message, 550.
         long_lines: LongLines = LongLines::Fold, "as Postfix (smtp_line_length_limit)" => RELOAD;
+
+        /// A line feed in content that does not end a line with CRLF: false refuses the message, 550, because servers that take
+        /// it for a line end can be made to see a second message in it; true rewrites it to CRLF, for old clients. The end of
+        /// a message is CRLF.CRLF in any case.
+        allow_bare_lf: bool = false, "RFC 5321 §2.3.8" => RELOAD;
 
         /// Beyond so many queued messages clients are told to come back (452); 0: only the disk is the limit.
         queue_messages: u64 = 0, "the disk is the limit" => RESTART;

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use listener::KeyDigest;
+use listener::users::is_name;
 use mail::{Domain, Mailbox};
 use rustls::pki_types::DnsName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -39,6 +40,13 @@ pub(super) fn nobodys() -> Vec<Network> {
 /// The key of a client certificate, by its SHA-256 in hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientKey(pub(crate) KeyDigest);
+
+/// A domain that a user's senders may have, `"USER:DOMAIN"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserSender {
+    pub(crate) user: String,
+    pub(crate) domain: Domain,
+}
 
 /// A name server, `"192.0.2.1"`, `"[2001:db8::1]:5353"`, `"tls://dns.example@192.0.2.1:8853"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +192,29 @@ impl Form for ClientKey {
     }
 }
 
+impl Form for UserSender {
+    type Value = Self;
+
+    const ALLOWED: &'static str = "\"USER:DOMAIN\", like \"scanner:example.nl\"";
+
+    fn read(text: &str) -> Result<Self, Unfit> {
+        let (user, domain) = text.split_once(':').ok_or(Unfit::Form)?;
+        if !is_name(user) {
+            return Err(Unfit::Form);
+        }
+        Ok(Self {
+            user: user.to_owned(),
+            domain: Domain::parse(domain).map_err(Unfit::because)?,
+        })
+    }
+}
+
+impl fmt::Display for UserSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.user, self.domain)
+    }
+}
+
 impl Form for Server {
     type Value = Self;
 
@@ -234,7 +265,7 @@ macro_rules! by_form {
     };
 }
 
-by_form!(ClientKey, Network, Server);
+by_form!(ClientKey, Network, Server, UserSender);
 
 impl Serialize for ClientKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -243,6 +274,12 @@ impl Serialize for ClientKey {
 }
 
 impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for UserSender {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -11,7 +11,7 @@ use settings_file::forms::{self, Form};
 use settings_file::{Interval, Size, Version};
 
 use super::key::{Amount, Value};
-use super::units::{ClientKey, Network, Server};
+use super::units::{ClientKey, Network, Server, UserSender};
 
 /// A TCP port that can be connected to.
 pub(crate) type Port = NonZeroU16;
@@ -124,5 +124,5 @@ macro_rules! something {
 pub(super) use something;
 
 something!(
-    Version, Port, SocketAddr, IpAddr, Domain, Mailbox, ClientKey, Network, Server
+    Version, Port, SocketAddr, IpAddr, Domain, Mailbox, ClientKey, Network, Server, UserSender
 );

@@ -1,5 +1,6 @@
 //! From the configuration to the settings of each crate.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
 use dns::host::AddressFamily;
 use ipnet::IpNet;
-use listener::ListenerConfig;
+use listener::{ClientInReceived, ListenerConfig, LoneLf, MissingFields};
 use mail::{Domain, Mailbox};
 
 use super::clients;
@@ -15,7 +16,7 @@ use super::descriptors::Descriptors;
 use super::error::WiringError;
 use crate::config::Config;
 use crate::config::schema;
-use crate::config::units::Network;
+use crate::config::units::{Network, UserSender};
 
 /// Our own name: the configured one, or the system's.
 pub(crate) fn hostname(config: &Config) -> Result<Domain, WiringError> {
@@ -36,7 +37,6 @@ pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
         Some(mailbox) => mailbox.clone(),
         None => Mailbox::parse(&format!("postmaster@{hostname}")).map_err(WiringError::Postmaster)?,
     };
-    let limits = &config.limits;
     Ok(ListenerConfig {
         networks: networks(&config.access.networks),
         users: clients::users(config)?,
@@ -47,22 +47,56 @@ pub(crate) fn listener(config: &Config, hostname: &Domain) -> Result<ListenerCon
             .map(|key| key.0)
             .collect(),
         senders: config.access.senders.clone(),
+        user_senders: user_senders(&config.access.user_senders),
         tls: clients::server_tls(config)?,
         proxies: networks(&config.listen.proxy_protocol_from),
         xclient: networks(&config.listen.xclient_from),
-        limits: listener::Limits {
-            message_size: limits.message_size.0,
-            recipients: count(limits.recipients),
-            connections: Descriptors::of_this_process().for_clients(config),
-            connections_per_client: count(limits.connections_per_client),
-            timeout: limits.timeout.0,
-            long_lines: match limits.long_lines {
-                schema::LongLines::Fold => listener::LongLines::Fold,
-                schema::LongLines::Refuse => listener::LongLines::Refuse,
-            },
+        client_in_received: if config.listen.client_in_received {
+            ClientInReceived::Named
+        } else {
+            ClientInReceived::LeftOut
         },
+        missing_fields: if config.listen.add_missing_headers {
+            MissingFields::Add
+        } else {
+            MissingFields::Leave
+        },
+        limits: limits(config),
         ..ListenerConfig::new(hostname.clone(), postmaster)
     })
+}
+
+/// How much is accepted from clients.
+fn limits(config: &Config) -> listener::Limits {
+    let limits = &config.limits;
+    listener::Limits {
+        message_size: limits.message_size.0,
+        recipients: count(limits.recipients),
+        connections: Descriptors::of_this_process().for_clients(config),
+        connections_per_client: count(limits.connections_per_client),
+        timeout: limits.timeout.0,
+        long_lines: match limits.long_lines {
+            schema::LongLines::Fold => listener::LongLines::Fold,
+            schema::LongLines::Refuse => listener::LongLines::Refuse,
+        },
+        lone_lf: if limits.allow_bare_lf {
+            LoneLf::Rewrite
+        } else {
+            LoneLf::Refuse
+        },
+    }
+}
+
+/// The domains of each user that is listed.
+fn user_senders(list: &[UserSender]) -> HashMap<String, Vec<Domain>> {
+    let mut senders: HashMap<String, Vec<Domain>> = HashMap::new();
+    for one in list {
+        senders
+            .entry(one.user.clone())
+            .or_default()
+            .push(one.domain.clone());
+    }
+    senders
 }
 
 /// The settings for deliveries; `listen` is where this relay listens.

@@ -58,6 +58,17 @@ impl Relay {
         relay
     }
 
+    /// The same by another command than the one that serves, made of it.
+    pub(crate) fn start_by(directory: TempDir, make: impl FnOnce(&Command) -> Command) -> Self {
+        let relay = Self {
+            child: make(&serve(directory.path())).spawn().unwrap(),
+            directory,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        relay.wait_for("event=started");
+        relay
+    }
+
     /// Starts it again after its end, with a new log.
     pub(crate) fn start_again(&mut self) {
         std::fs::remove_file(self.path("log")).unwrap();

@@ -6,6 +6,7 @@ use mail::{BodyType, QueueId};
 use smtp::{ContentFault, DataDecoder, Transaction};
 use spool::{NewMessage, SpoolError};
 
+use super::additions::Additions;
 use super::envelope::envelope;
 use super::header::{Beginning, HeaderScanner};
 use super::step::Finished;
@@ -29,6 +30,8 @@ pub(super) struct Arrival<P> {
     header: HeaderScanner,
     /// What the content begins with, once that is known.
     beginning: Option<Beginning>,
+    /// What its header gets if it lacks it, until the header has been seen; the message-id is kept for the log.
+    additions: Option<Box<Additions>>,
     /// Decoded content that has not been checked yet.
     decoded: BytesMut,
     /// Content to be stored next.
@@ -55,9 +58,10 @@ impl<P> Arrival<P> {
             id,
             created,
             transaction,
-            decoder: DataDecoder::new(limits.message_size, limits.long_lines),
+            decoder: DataDecoder::new(limits.message_size, limits.long_lines).with_lone_lf(limits.lone_lf),
             header: HeaderScanner::default(),
             beginning: None,
+            additions: None,
             decoded: BytesMut::new(),
             ready: BytesMut::new(),
             ended: false,
@@ -73,7 +77,8 @@ impl<P> Arrival<P> {
         limits: &Limits,
     ) -> Self {
         Self {
-            decoder: DataDecoder::for_chunks(limits.message_size, limits.long_lines),
+            decoder: DataDecoder::for_chunks(limits.message_size, limits.long_lines)
+                .with_lone_lf(limits.lone_lf),
             ..Self::new(transaction, birth, place, limits)
         }
     }
@@ -81,6 +86,11 @@ impl<P> Arrival<P> {
     /// Puts our own field in front of the content.
     pub(super) fn trace(&mut self, field: &str) {
         self.ready.extend_from_slice(field.as_bytes());
+    }
+
+    /// Has these fields added to a header that lacks them.
+    pub(super) fn add_missing(&mut self, additions: Additions) {
+        self.additions = Some(Box::new(additions));
     }
 
     /// Takes in the input up to the end of data, even if the message will be refused: what follows is the next command.
@@ -155,7 +165,7 @@ impl<P> Arrival<P> {
                 envelope: envelope(self.transaction, body, self.header.is_ascii()),
                 created: self.created,
             },
-            message_id: self.header.message_id(),
+            message_id: message_id(&self.header, self.additions),
         })
     }
 
@@ -166,10 +176,14 @@ impl<P> Arrival<P> {
 
     /// Checks decoded content and makes it ready to be stored, as long as the message can still be accepted.
     fn judge(&mut self) {
-        if self.decoder.fault().is_none() && !self.is_separated() {
+        if self.decoder.fault().is_none() && !self.is_separated() && !self.ended {
             return;
         }
-        self.header.scan(&self.decoded);
+        let unfinished = self.hold_unfinished_line();
+        let end = self.header.scan(&self.decoded);
+        if end.is_some() || (self.ended && self.header.is_open()) {
+            self.complete_header(end.unwrap_or(self.decoded.len()));
+        }
         let rejection = match self.decoder.fault() {
             Some(fault) => Some(Rejection::Fault(fault)),
             None => self.header.is_looping().then_some(Rejection::Looping),
@@ -182,6 +196,29 @@ impl<P> Arrival<P> {
             None => self.ready.extend_from_slice(&self.decoded),
         }
         self.decoded.clear();
+        self.decoded.extend_from_slice(&unfinished);
+    }
+
+    /// The last line so far, if it is incomplete and fields may have to be put in front of it. Lines are not long.
+    fn hold_unfinished_line(&mut self) -> BytesMut {
+        if self.additions.is_none() || self.ended || !self.header.is_open() {
+            return BytesMut::new();
+        }
+        let whole = memchr::memrchr(b'\n', &self.decoded).map_or(0, |end| end + 1);
+        self.decoded.split_off(whole)
+    }
+
+    /// Adds what the header lacks; it ends here.
+    fn complete_header(&mut self, end: usize) {
+        let fields = self
+            .additions
+            .as_ref()
+            .map_or_else(String::new, |additions| additions.fields(&self.header));
+        if !fields.is_empty() {
+            let body = self.decoded.split_off(end);
+            self.decoded.extend_from_slice(fields.as_bytes());
+            self.decoded.unsplit(body);
+        }
     }
 
     /// Puts the blank line in front of content that consists of a body only (RFC 5322 §2.1): without it a folded first
@@ -201,5 +238,14 @@ impl<P> Arrival<P> {
             self.decoded = BytesMut::from(&*separated);
         }
         true
+    }
+}
+
+/// The message's own id, or the one that was added.
+fn message_id(header: &HeaderScanner, additions: Option<Box<Additions>>) -> Option<String> {
+    if header.has_message_id() {
+        header.message_id()
+    } else {
+        additions.map(|additions| additions.into_message_id())
     }
 }

@@ -6,11 +6,13 @@ use mail::{QueueId, ReversePath};
 use smtp::{Chunk, Refusal, Transaction};
 use spool::SpoolError;
 
+use super::additions::Additions;
 use super::arrival::{Arrival, Rejection};
 use super::received::Received;
 use super::refusals::Subject;
 use super::step::{End, Step};
 use super::{Reading, Session, Swallowed, replies};
+use crate::config::MissingFields;
 
 impl<P> Session<P> {
     pub(super) fn data(&mut self) -> Result<Step<P>, Refusal> {
@@ -73,6 +75,7 @@ impl<P> Session<P> {
                 smtputf8: transaction.mail.smtputf8,
                 recipients: &transaction.recipients,
                 at: birth.1,
+                from: self.config.client_in_received,
             };
             received.to_field()
         });
@@ -83,6 +86,10 @@ impl<P> Session<P> {
             Arrival::new(transaction, birth, place, limits)
         };
         arrival.trace(&trace.unwrap_or_default());
+        match self.config.missing_fields {
+            MissingFields::Leave => {}
+            MissingFields::Add => arrival.add_missing(Additions::new(birth, &self.config.hostname)),
+        }
         self.arrival = Some(Box::new(arrival));
         if is_chunk {
             Step::Go

@@ -1,5 +1,5 @@
-//! What the listener reads in the header as the content passes through: whether there is one, trace fields, the
-//! message-id, and whether it is ASCII.
+//! What the listener reads in the header as the content passes through: whether there is one, where it ends, trace fields,
+//! date and message-id, and whether it is ASCII.
 
 /// The maximum number of Received fields (RFC 5321 §6.3: at least 100 for a mere count).
 pub(super) const RECEIVED_LIMIT: u32 = 100;
@@ -61,6 +61,8 @@ pub(super) struct HeaderScanner {
     line: Vec<u8>,
     /// The body of the first Message-ID field, as far as it has arrived.
     message_id: Option<Vec<u8>>,
+    /// There was a Date field.
+    date: bool,
     /// A line of the header contained an octet above 127.
     eight_bit: bool,
     /// The current line contained one.
@@ -77,13 +79,16 @@ enum Place {
 }
 
 impl HeaderScanner {
-    /// Scans the next piece of content; costs nothing once the header is complete.
-    pub(super) fn scan(&mut self, mut content: &[u8]) {
+    /// Scans the next piece of content; costs nothing once the header is complete. Where the line begins in this piece
+    /// that ends the header, if it does.
+    pub(super) fn scan(&mut self, piece: &[u8]) -> Option<usize> {
+        let mut content = piece;
         while self.place != Place::Body {
+            let start = piece.len() - content.len();
             let Some(end) = memchr::memchr(b'\n', content) else {
                 self.eight_bit_line |= !content.is_ascii();
                 self.gather(content);
-                return;
+                return None;
             };
             let (line, rest) = content.split_at_checked(end + 1).unwrap_or((content, b""));
             content = rest;
@@ -97,7 +102,11 @@ impl HeaderScanner {
             }
             let eight_bit = std::mem::take(&mut self.eight_bit_line);
             self.eight_bit |= eight_bit && self.place != Place::Body;
+            if self.place == Place::Body {
+                return Some(start);
+            }
         }
+        None
     }
 
     fn gather(&mut self, piece: &[u8]) {
@@ -122,7 +131,9 @@ impl HeaderScanner {
             return;
         };
         self.place = Place::OtherField;
-        if name.eq_ignore_ascii_case(b"Received") {
+        if name.eq_ignore_ascii_case(b"Date") {
+            self.date = true;
+        } else if name.eq_ignore_ascii_case(b"Received") {
             self.received = self.received.saturating_add(1);
         } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
             self.place = Place::MessageId;
@@ -136,6 +147,19 @@ impl HeaderScanner {
             let room = FIELD_LENGTH.saturating_sub(id.len());
             id.extend_from_slice(piece.get(..room).unwrap_or(piece));
         }
+    }
+
+    /// Whether more of the header may follow.
+    pub(super) fn is_open(&self) -> bool {
+        self.place != Place::Body
+    }
+
+    pub(super) fn has_date(&self) -> bool {
+        self.date
+    }
+
+    pub(super) fn has_message_id(&self) -> bool {
+        self.message_id.is_some()
     }
 
     /// Whether the message has too many Received fields, so that it must be in a loop.

@@ -4,6 +4,7 @@
 //! [`Session::output`]. A session has no access to sockets, clock or disk; `P` is a place in the spool, of which the
 //! session knows only which message it belongs to.
 
+mod additions;
 mod arrival;
 mod content;
 mod ehlo;

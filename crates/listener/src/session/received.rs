@@ -6,6 +6,7 @@ use mail::{Domain, DomainPart, QueueId, Recipient};
 use smtp::{Hello, Protocol};
 
 use crate::client::{Client, UNKNOWN};
+use crate::config::ClientInReceived;
 
 /// The content of a Received field.
 #[derive(Debug)]
@@ -18,13 +19,13 @@ pub(super) struct Received<'a> {
     pub(super) smtputf8: bool,
     pub(super) recipients: &'a [Recipient],
     pub(super) at: Timestamp,
+    /// Whether the client is named.
+    pub(super) from: ClientInReceived,
 }
 
 impl Received<'_> {
     /// The field with its line endings, folded after the clauses; no line exceeds 998 octets.
     pub(super) fn to_field(&self) -> String {
-        let from = sanitised(&self.hello.name);
-        let client = self.client();
         let mut clauses = vec![format!(
             "by {} with {} id {}",
             self.hostname,
@@ -41,7 +42,13 @@ impl Received<'_> {
         }
         let clauses = clauses.join("\r\n\t");
         let date = date(self.at);
-        format!("Received: from {from} ({client})\r\n\t{clauses};\r\n\t{date}\r\n")
+        let from = match self.from {
+            ClientInReceived::Named => {
+                format!("from {} ({})\r\n\t", sanitised(&self.hello.name), self.client())
+            }
+            ClientInReceived::LeftOut => String::new(),
+        };
+        format!("Received: {from}{clauses};\r\n\t{date}\r\n")
     }
 
     /// Name and address of the client, as far as they are known (`TCP-info`, RFC 5321 §4.4).
@@ -86,7 +93,7 @@ fn sanitised(name: &str) -> String {
 }
 
 /// RFC 5322 §3.3, in UTC with a numeric offset.
-fn date(at: Timestamp) -> String {
+pub(super) fn date(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
     // Fails only outside the years 0 to 9999, for which the other format is good enough.
     jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| at.to_string())
@@ -114,6 +121,7 @@ mod tests {
             id: QueueId::from_bytes([0; 16]),
             recipients: &recipients,
             at: Timestamp::from_second(1_795_340_000).unwrap(),
+            from: ClientInReceived::Named,
         }
         .to_field()
     }

@@ -7,6 +7,7 @@ use spool::SpoolError;
 use super::refusals::Subject;
 use super::step::Step;
 use super::{Session, ehlo, recipients, replies};
+use crate::client::Identity;
 
 impl<P> Session<P> {
     /// The size in octets that the client declares for its message (RFC 1870 §6.1 (1)), as far as it is to be believed.
@@ -37,7 +38,11 @@ impl<P> Session<P> {
 
     /// Whether the sender's domain is not one of those allowed.
     fn has_foreign_sender(&self, mail: &MailFrom) -> bool {
-        let allowed = &self.config.senders;
+        let user = match self.client.identity(&self.config) {
+            Some(Identity::User(name)) => self.config.user_senders.get(&*name),
+            Some(Identity::Key(_)) | None => None,
+        };
+        let allowed = user.unwrap_or(&self.config.senders);
         match &mail.reverse_path {
             ReversePath::Null => false,
             ReversePath::Mailbox(_) if allowed.is_empty() || !self.client.may_relay(&self.config) => false,

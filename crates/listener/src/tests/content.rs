@@ -212,3 +212,121 @@ async fn a_panic_ends_its_own_session_only() {
     assert!(bystander.transaction(b"x\r\n.\r\n").await.is_positive());
     assert_eq!(world.log_lines("event=session").len(), 1);
 }
+
+/// Pieces make no difference: what was added stands at the end of the header, whatever the header ends with.
+#[test]
+fn missing_fields_are_added_where_that_is_configured() {
+    use crate::MissingFields;
+    use crate::fuzzing::play;
+
+    const DATE: &str = "Date: Thu, 1 Jan 1970 00:00:00 +0000\r\n";
+    const ID: &str = "Message-ID: <00000000000000000000000000@relay.example>\r\n";
+    let settings = || ListenerConfig {
+        missing_fields: MissingFields::Add,
+        ..config()
+    };
+    for (content, expected) in [
+        (
+            "Subject: x\r\n\r\nb\r\n",
+            format!("Subject: x\r\n{DATE}{ID}\r\nb\r\n"),
+        ),
+        ("DATE: now\r\n\r\nb\r\n", format!("DATE: now\r\n{ID}\r\nb\r\n")),
+        (
+            "X: y\r\n z\r\nmessage-id: <a@b>\r\n\r\n",
+            format!("X: y\r\n z\r\nmessage-id: <a@b>\r\n{DATE}\r\n"),
+        ),
+        (
+            "Message-ID:\r\n <a@b>\r\nDate: now\r\n\r\nDate: b\r\n",
+            "Message-ID:\r\n <a@b>\r\nDate: now\r\n\r\nDate: b\r\n".to_owned(),
+        ),
+        ("Subject: x\r\n", format!("Subject: x\r\n{DATE}{ID}")),
+        (
+            "Subject: x\r\nbody\r\n",
+            format!("Subject: x\r\n{DATE}{ID}body\r\n"),
+        ),
+        ("body\r\n", format!("{DATE}{ID}\r\nbody\r\n")),
+        ("\r\nbody\r\n", format!("{DATE}{ID}\r\nbody\r\n")),
+        ("", format!("{DATE}{ID}")),
+    ] {
+        let wire = format!("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n{content}.\r\n");
+        let chunks = format!(
+            "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT {}\r\n{content}BDAT 0 LAST\r\n",
+            content.len()
+        );
+        for (wire, size) in [
+            (&wire, 1),
+            (&wire, 7),
+            (&wire, 1000),
+            (&chunks, 1),
+            (&chunks, 1000),
+        ] {
+            let pieces: Vec<&[u8]> = wire.as_bytes().chunks(size).collect();
+            let played = play(settings(), &pieces);
+            let [(_, stored)] = &*played.messages else {
+                panic!("{content:?}: {}", played.replies.escape_ascii());
+            };
+            let below = String::from_utf8(below_received(stored)).unwrap();
+            assert_eq!(below, expected, "{content:?} by {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_added_message_id_is_in_the_log() {
+    let world = World::with(ListenerConfig {
+        missing_fields: crate::MissingFields::Add,
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    assert!(client.transaction(b"Subject: x\r\n\r\n.\r\n").await.is_positive());
+    let id = world.hooked.lock()[0];
+    let line = &world.log_lines("event=accepted")[0];
+    assert!(
+        line.contains(&format!("message-id=<{id}@relay.example>")),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn received_can_leave_out_the_client() {
+    let world = World::with(ListenerConfig {
+        client_in_received: crate::ClientInReceived::LeftOut,
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    assert!(client.transaction(b"Subject: x\r\n\r\n.\r\n").await.is_positive());
+    let content = &world.contents_with_received()[0];
+    assert!(
+        content.starts_with("Received: by relay.example with ESMTP id "),
+        "{content}"
+    );
+    assert!(
+        !content.contains("127.0.0.1") && !content.contains("client.example"),
+        "{content}"
+    );
+    // The administrator sees it all the same.
+    assert!(world.log_lines("event=accepted")[0].contains("client=unknown [127.0.0.1], "));
+}
+
+/// Not even a false end of data does more than stand in the content.
+#[tokio::test]
+async fn lone_line_feeds_are_rewritten_where_that_is_configured() {
+    let world = World::with(ListenerConfig {
+        limits: Limits {
+            lone_lf: crate::LoneLf::Rewrite,
+            ..Limits::default()
+        },
+        ..config()
+    })
+    .await;
+    let mut client = world.client().await;
+    let wire = b"Subject: x\n\na\n.\nMAIL FROM:<x@y>\r\n.\r\n";
+    assert!(client.transaction(wire).await.is_positive());
+    assert_eq!(client.transaction(b"a\rb\r\n.\r\n").await.code.get(), 550);
+    assert_eq!(
+        world.contents(),
+        [b"Subject: x\r\n\r\na\r\n.\r\nMAIL FROM:<x@y>\r\n"]
+    );
+}

@@ -348,3 +348,21 @@ async fn a_session_that_goes_on_is_told_of_after_a_minute() {
         .await;
     assert!(world.rejected(2).await[1].contains(" refused=1, "));
 }
+
+/// RFC 5321 §4.5.3.2.7: five minutes for a command; two for clients that may not relay.
+#[tokio::test]
+async fn the_default_patience_is_that_of_the_rfc() {
+    for (settings, seconds) in [(limited(Limits::default()), 300), (nobody_may_relay(), 120)] {
+        let world = World::with(settings).await;
+        let mut client = world.client().await;
+        client.dialogue(&[("NOOP", "250")]).await;
+        tokio::time::pause();
+        let began = tokio::time::Instant::now();
+        let mut octet = [0];
+        let read = client.stream.read(&mut octet).await.unwrap();
+        let waited = began.elapsed().as_secs();
+        assert_eq!((read, octet), (1, [b'4']));
+        assert!((seconds - 1..seconds + 1).contains(&waited), "{waited} s");
+        tokio::time::resume();
+    }
+}

@@ -182,3 +182,31 @@ async fn a_message_begun_as_a_user_is_accepted_as_this_user() {
     client.dialogue(&[("RCPT TO:<c@d.example>", "550 5.7.1")]).await;
     assert!(world.log_lines("event=accepted")[0].contains(", auth=user, "));
 }
+
+#[tokio::test]
+async fn a_user_may_have_senders_of_its_own() {
+    let domain = |name| Domain::parse(name).unwrap();
+    let world = World::with(ListenerConfig {
+        networks: vec!["127.0.0.0/8".parse().unwrap()],
+        senders: vec![domain("b.example")],
+        user_senders: [("user".to_owned(), vec![domain("c.example"), domain("e.example")])].into(),
+        ..with_users()
+    })
+    .await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@c.example>", "550 5.7.1"),
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RSET", "250"),
+            (RIGHT, "235"),
+            ("MAIL FROM:<a@b.example>", "550 5.7.1"),
+            ("MAIL FROM:<a@sub.c.example>", "550 5.7.1"),
+            ("MAIL FROM:<a@E.example>", "250"),
+            ("RSET", "250"),
+            ("MAIL FROM:<a@c.example>", "250"),
+            ("RSET", "250"),
+            ("MAIL FROM:<>", "250"),
+        ])
+        .await;
+}

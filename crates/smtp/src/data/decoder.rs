@@ -1,4 +1,5 @@
-//! From the wire to content: strict end of data, stuffed dots removed, faults noted, long lines folded.
+//! From the wire to content: strict end of data, stuffed dots removed, faults noted, long lines folded, lone LFs rewritten
+//! where that is asked for.
 
 use bytes::BytesMut;
 
@@ -29,6 +30,16 @@ pub enum LongLines {
     Refuse,
 }
 
+/// What is done with a LF that is not part of a CRLF. A CR alone is refused in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoneLf {
+    /// The content is refused.
+    Refuse,
+    /// It becomes CRLF. The end of data is still CRLF.CRLF and nothing else: a line with a single dot behind it is
+    /// content, whose dot is stuffed again when it is passed on.
+    Rewrite,
+}
+
 /// How content stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
@@ -46,6 +57,7 @@ enum Framing {
 pub struct DataDecoder {
     framing: Framing,
     long_lines: LongLines,
+    lone_lf: LoneLf,
     place: Place,
     limit: u64,
     size: u64,
@@ -63,6 +75,10 @@ enum Place {
     Dot,
     /// Behind such a dot and CR.
     DotCr,
+    /// After a LF without CR that was rewritten: the start of a line, but the end of data cannot stand there.
+    AfterLf,
+    /// After a dot there, not yet stored.
+    LfDot,
     /// Anywhere else.
     InLine,
     /// After a CR within a line, already stored.
@@ -75,6 +91,7 @@ impl DataDecoder {
         Self {
             framing: Framing::Dots,
             long_lines,
+            lone_lf: LoneLf::Refuse,
             place: Place::LineStart,
             limit,
             size: 0,
@@ -93,12 +110,18 @@ impl DataDecoder {
         }
     }
 
+    /// Treats a LF that is not part of a CRLF in this way; without this it is refused.
+    #[must_use]
+    pub fn with_lone_lf(self, lone_lf: LoneLf) -> Self {
+        Self { lone_lf, ..self }
+    }
+
     /// Call this after the last chunk. Its last line is ended if the client did not do so (RFC 5321 §4.1.1.4 has it ended).
     pub fn end(&mut self, content: &mut BytesMut) {
         match self.place {
-            Place::LineStart => {}
+            Place::LineStart | Place::AfterLf => {}
             Place::AfterCr => self.refuse(ContentFault::LoneLineEnding),
-            Place::Dot | Place::DotCr | Place::InLine => self.store(b"\r\n", content),
+            Place::Dot | Place::DotCr | Place::LfDot | Place::InLine => self.store(b"\r\n", content),
         }
         self.place = Place::LineStart;
     }
@@ -111,7 +134,9 @@ impl DataDecoder {
         while let Some(first) = rest.first() {
             let step = match (self.place, *first) {
                 (Place::LineStart, b'.') if self.framing == Framing::Dots => self.hold(Place::Dot),
+                (Place::AfterLf, b'.') if self.framing == Framing::Dots => self.hold(Place::LfDot),
                 (Place::Dot, b'\r') => self.hold(Place::DotCr),
+                (Place::Dot | Place::LfDot, b'\n') | (Place::LfDot, b'\r') => self.keep_dot(content),
                 (Place::DotCr, b'\n') => return Some(input.len() - rest.len() + 1),
                 (Place::DotCr, _) => {
                     // The dot is dropped; its CR is content again, and a lone one.
@@ -125,11 +150,21 @@ impl DataDecoder {
                     self.place = Place::InLine;
                     0
                 }
-                (Place::LineStart | Place::Dot | Place::InLine, _) => self.text(rest, content),
+                (Place::LineStart | Place::Dot | Place::AfterLf | Place::LfDot | Place::InLine, _) => {
+                    self.text(rest, content)
+                }
             };
             rest = rest.get(step..).unwrap_or_default();
         }
         None
+    }
+
+    /// A line with a single dot that is not the end of data: the dot was not stuffed, so it stays.
+    fn keep_dot(&mut self, content: &mut BytesMut) -> usize {
+        self.grow_line(1);
+        self.store(b".", content);
+        self.place = Place::InLine;
+        0
     }
 
     fn hold(&mut self, place: Place) -> usize {
@@ -157,13 +192,29 @@ impl DataDecoder {
             self.line = 0;
             return end + 2;
         }
-        self.store(rest.get(..=end).unwrap_or_default(), content);
         if rest.get(end) == Some(&b'\r') {
+            self.store(rest.get(..=end).unwrap_or_default(), content);
             self.place = Place::AfterCr;
         } else {
-            self.refuse(ContentFault::LoneLineEnding);
+            self.lone_lf(rest.get(..end).unwrap_or_default(), content);
         }
         end + 1
+    }
+
+    /// A LF behind this text, which has no CR at its end.
+    fn lone_lf(&mut self, text: &[u8], content: &mut BytesMut) {
+        self.store(text, content);
+        match self.lone_lf {
+            LoneLf::Refuse => {
+                self.store(b"\n", content);
+                self.refuse(ContentFault::LoneLineEnding);
+            }
+            LoneLf::Rewrite => {
+                self.store(b"\r\n", content);
+                self.place = Place::AfterLf;
+                self.line = 0;
+            }
+        }
     }
 
     fn end_line(&mut self, rest: &[u8], content: &mut BytesMut) -> usize {

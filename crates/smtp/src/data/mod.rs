@@ -7,7 +7,7 @@
 mod decoder;
 mod stuffer;
 
-pub use decoder::{ContentFault, DataDecoder, LongLines, TEXT_LINE_LENGTH};
+pub use decoder::{ContentFault, DataDecoder, LoneLf, LongLines, TEXT_LINE_LENGTH};
 pub use stuffer::{DotStuffer, LineCheck, LoneLineEnding};
 
 #[cfg(test)]

@@ -263,3 +263,50 @@ fn chunks_hold_content_as_it_is() {
         assert_eq!(held, expected);
     }
 }
+
+/// A false end of data is content where lone LFs are rewritten, and its dot is stuffed again on the way out.
+#[test]
+fn rewritten_line_ends_never_end_the_data() {
+    for (wire, content) in [
+        (&b"a\nb\r\n"[..], &b"a\r\nb\r\n"[..]),
+        (b"a\n.\nb\r\n", b"a\r\n.\r\nb\r\n"),
+        (b"a\n.\r\nb\r\n", b"a\r\n.\r\nb\r\n"),
+        (b"a\r\n.\nb\r\n", b"a\r\n.\r\nb\r\n"),
+        (b".\nb\r\n", b".\r\nb\r\n"),
+        (b"a\n..\n.b\r\n", b"a\r\n.\r\nb\r\n"),
+        (b"\n\n\r\n", b"\r\n\r\n\r\n"),
+    ] {
+        let whole = [wire, b".\r\nQUIT\r\n"].concat();
+        for chunk in 1..=whole.len() {
+            let mut decoder = DataDecoder::new(u64::MAX, LongLines::Refuse).with_lone_lf(LoneLf::Rewrite);
+            let mut decoded = BytesMut::new();
+            let mut offset = 0;
+            for piece in whole.chunks(chunk) {
+                if let Some(end) = decoder.push(piece, &mut decoded) {
+                    offset += end;
+                    break;
+                }
+                offset += piece.len();
+            }
+            assert_eq!(decoder.fault(), None, "{}", wire.escape_ascii());
+            assert_eq!(
+                decoded.escape_ascii().to_string(),
+                content.escape_ascii().to_string(),
+                "{} by {chunk}",
+                wire.escape_ascii()
+            );
+            assert_eq!(&whole[offset..], b"QUIT\r\n");
+            assert_eq!(decoder.size(), content.len() as u64);
+        }
+    }
+    // A CR alone is refused all the same, and so is content that the rewriting makes too large.
+    for (wire, limit, fault) in [
+        (&b"a\r.\r\n.\r\n"[..], u64::MAX, ContentFault::LoneLineEnding),
+        (b"a\r\r\n.\r\n", u64::MAX, ContentFault::LoneLineEnding),
+        (b"\n\n\n\r\n.\r\n", 7, ContentFault::TooLarge),
+    ] {
+        let mut decoder = DataDecoder::new(limit, LongLines::Refuse).with_lone_lf(LoneLf::Rewrite);
+        assert_eq!(decoder.push(wire, &mut BytesMut::new()), Some(wire.len()));
+        assert_eq!(decoder.fault(), Some(fault));
+    }
+}
