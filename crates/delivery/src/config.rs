@@ -113,7 +113,8 @@ impl Timeouts {
             Stage::Banner => self.banner,
             Stage::Ehlo => self.ehlo,
             Stage::Starttls => self.starttls,
-            Stage::Mail => self.mail,
+            // As long as for the command after it.
+            Stage::Auth | Stage::Mail => self.mail,
             Stage::Rcpt => self.rcpt,
             Stage::Data => self.data,
             Stage::Body => self.body,

@@ -15,7 +15,7 @@ use crate::attempt::{Deliverer, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
-use crate::route::LookUps;
+use crate::route::{LookUps, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler};
 use crate::when::Job;
@@ -148,6 +148,7 @@ impl<S: Spool> Delivery<S> {
         let policy = self.policy.load_full();
         let look_ups = LookUps {
             next_hop: &lease.next_hop,
+            way: Way::Usual,
             policy: &policy,
             resolver: &self.resolver,
             config: &self.config,

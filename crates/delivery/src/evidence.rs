@@ -33,6 +33,7 @@ impl Evidence {
             Cause::Connection(
                 ConnectionFault::Closed(
                     Stage::Starttls
+                    | Stage::Auth
                     | Stage::Mail
                     | Stage::Rcpt
                     | Stage::Data
@@ -54,7 +55,8 @@ impl Evidence {
                 | TlsFault::Handshake(_)
                 | TlsFault::Unproven(_),
             )
-            | Cause::Policy(_) => Self::Down,
+            | Cause::Policy(_)
+            | Cause::Login(_) => Self::Down,
             // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
             Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
             Cause::Dns(..) => Self::Down,
@@ -67,7 +69,7 @@ impl Evidence {
             _ if is_service_not_available(code) => Self::Busy,
             // Before MAIL the server knows of no message that it could mean.
             Stage::Connect | Stage::Banner | Stage::Ehlo if code.class() == 4 => Self::Busy,
-            Stage::Connect | Stage::Banner | Stage::Ehlo | Stage::Starttls => Self::Down,
+            Stage::Connect | Stage::Banner | Stage::Ehlo | Stage::Starttls | Stage::Auth => Self::Down,
             Stage::Mail
             | Stage::Rcpt
             | Stage::Data

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
 use mail::Stage;
-use mail::cause::{Cause, ConnectionFault, DaneFlaw, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw};
+use mail::cause::{
+    Cause, ConnectionFault, DaneFlaw, LoginFault, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+};
 use policy::failure::{Failure, Standing};
 use smtp::{Reply, ReplyError};
 use spool::Damage;
@@ -95,6 +97,17 @@ impl SessionFailure {
         let cause = Cause::Tls(TlsFault::Refused(reply.code));
         Self {
             reason: format!("{cause}: {}", shortened(reply)).into(),
+            valid: None,
+            cause,
+        }
+    }
+
+    /// The server refused the login.
+    pub(crate) fn login_refused(reply: &Reply) -> Self {
+        let (code, enhanced) = (reply.code, reply.enhanced());
+        let cause = Cause::Login(LoginFault::Refused { code, enhanced });
+        Self {
+            reason: format!("the server refused the login: {}", shortened(reply)).into(),
             valid: None,
             cause,
         }

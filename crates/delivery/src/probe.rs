@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
 use policy::decision::{Action, Decision, Requirement};
 use policy::failure::{Failure, Standing};
+use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
@@ -76,13 +77,11 @@ impl Prober {
     pub async fn probe<'a>(&self, route: &'a Route) -> Vec<HostProbe<'a>> {
         match &route.decision {
             Decision::PassOver(..) | Decision::Stop(..) => Vec::new(),
-            Decision::Try(candidates) => {
-                join_all(candidates.iter().map(|one| self.host(one, route.port))).await
-            }
+            Decision::Try(candidates) => join_all(candidates.iter().map(|one| self.host(one, route))).await,
         }
     }
 
-    async fn host<'a>(&self, candidate: &'a Candidate, port: u16) -> HostProbe<'a> {
+    async fn host<'a>(&self, candidate: &'a Candidate, route: &Route) -> HostProbe<'a> {
         let Candidate { host, decision } = candidate;
         let mut probe = match &decision.action {
             Action::PassOver(failure) => HostProbe {
@@ -93,13 +92,13 @@ impl Prober {
             Action::Connect { requirement, verdict } => HostProbe {
                 candidate,
                 passed_over: None,
-                tries: self.addresses(host, port, *requirement, verdict).await,
+                tries: self.addresses(host, route, *requirement, verdict).await,
             },
         };
         let refused = probe.failures().find_map(Failure::dane_failed);
         if let (Some(requirement), Some(cause)) = (decision.soft_fail, refused) {
             let verdict = DaneVerdict::Softfail(cause);
-            let second = self.addresses(host, port, requirement, &verdict).await;
+            let second = self.addresses(host, route, requirement, &verdict).await;
             probe.tries.extend(second);
         }
         probe
@@ -108,14 +107,14 @@ impl Prober {
     async fn addresses(
         &self,
         host: &RouteHost,
-        port: u16,
+        route: &Route,
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Vec<Probe> {
         let mut tries = Vec::new();
         for address in &host.addresses {
-            let socket = SocketAddr::new(*address, port);
-            tries.push(self.address(host, socket, requirement, verdict).await);
+            let at = (SocketAddr::new(*address, route.port), route.tls);
+            tries.push(self.address(host, at, requirement, verdict).await);
         }
         tries
     }
@@ -123,7 +122,7 @@ impl Prober {
     async fn address(
         &self,
         host: &RouteHost,
-        socket: SocketAddr,
+        (socket, tls): (SocketAddr, RouteTls),
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Probe {
@@ -131,6 +130,7 @@ impl Prober {
         let peer = Peer {
             host: host.name.as_ref(),
             socket,
+            tls,
             dane: host.dane.as_ref(),
             witness: Some(&witness),
         };

@@ -37,6 +37,10 @@ const OUR_RESOLVER: &str = "This mail system could not look up in the DNS where 
 const OUR_CHECK: &str = "This mail system has been told to send mail to the domain only to servers that show a \
      certificate valid for their name, and could not check that, because it is not set up for it as it must be.";
 
+/// The text for a login that failed.
+const OUR_LOGIN: &str = "This mail system sends mail for the domain through another mail server, at which it must log in \
+     first, and could not. The receiving side has not seen the message.";
+
 /// The text for a certificate that is demanded, but not by TLSA records.
 const CERTIFICATE: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
      (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. Nothing was \
@@ -74,6 +78,7 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
             mender(&failure.cause),
         )),
         Cause::Policy(demand) => Some(of_policy(*demand)),
+        Cause::Login(_) => Some(BrokenRule::new(OUR_LOGIN, Mender::OurSystem)),
         Cause::Tls(fault) => Some(match verdict {
             DaneVerdict::Fail(_) => BrokenRule::new(promised(fault), Mender::Receiver),
             DaneVerdict::NotReached
@@ -225,7 +230,7 @@ fn mender(failure: &LookupFailure) -> Mender {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mail::cause::{BrokenHandshake, ConnectionFault, NoWay, SmtpFault, WebPkiFlaw};
+    use mail::cause::{BrokenHandshake, ConnectionFault, LoginFault, NoWay, SmtpFault, WebPkiFlaw};
     use mail::{FailCause, SkipReason, Stage};
     use std::collections::HashSet;
 
@@ -310,6 +315,7 @@ mod tests {
             Mender::ResolverOrReceiver
         );
         assert_eq!(mender(Cause::Ours(OurFault::NoRoots)), Mender::OurSystem);
+        assert_eq!(mender(Cause::Login(LoginFault::NotOffered)), Mender::OurSystem);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Stage {
     Ehlo,
     /// STARTTLS and the handshake.
     Starttls,
+    /// AUTH (RFC 4954).
+    Auth,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -39,6 +41,7 @@ impl fmt::Display for Stage {
             Self::Banner => "the greeting",
             Self::Ehlo => "EHLO",
             Self::Starttls => "STARTTLS",
+            Self::Auth => "AUTH",
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",

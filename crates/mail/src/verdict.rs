@@ -34,6 +34,8 @@ pub enum SkipReason {
     NoSecureTlsa,
     /// The MX records are not secure, and the policy then ignores TLSA.
     InsecureMx,
+    /// The MX records are not secure, and TLSA records then only require TLS, by the policy. The log says the same.
+    EncryptInsecureMx,
     /// The destination is an address.
     AddressLiteral,
     /// `dane = "off"`.
@@ -106,7 +108,7 @@ impl fmt::Display for SkipReason {
         match self {
             Self::InsecureHost => f.write_str("Insecure host information"),
             Self::NoSecureTlsa => f.write_str("No secure TLSA RRs"),
-            Self::InsecureMx => f.write_str("Insecure MX"),
+            Self::InsecureMx | Self::EncryptInsecureMx => f.write_str("Insecure MX"),
             Self::AddressLiteral => f.write_str("Address literal"),
             Self::DisabledByPolicy => f.write_str("Disabled by policy"),
             Self::TlsRequiredNo => f.write_str("TLS-Required: No"),

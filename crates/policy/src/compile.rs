@@ -6,24 +6,21 @@ use std::ops::Range;
 use std::path::Path;
 
 use jiff::civil::Date;
-use mail::NextHop;
 use settings_file::FileError;
 use settings_file::forms::Formed;
 use toml::Spanned;
 
 use crate::compile_exceptions;
 use crate::compile_lists;
+use crate::compile_routes::{self, Logins};
 use crate::mistake::{Mistake, PolicyError};
 use crate::notes::{Notes, Text};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::{Limits, MtaStsMode};
+use crate::settings::{DaneMode, Limits, MtaStsMode};
 use crate::warning::{Remark, Warning};
-
-/// On this port servers speak TLS from the first octet (RFC 8314 §3.3), which deliveries do not support yet.
-const IMPLICIT_TLS: u16 = 465;
 
 /// What a policy is compiled from. The caller reads the files: this crate never accesses the disk itself.
 pub struct Sources<'a> {
@@ -33,6 +30,8 @@ pub struct Sources<'a> {
     pub added: Option<Text<'a>>,
     /// Reads a list; the caller resolves a relative path against the policy file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Reads a login, which nobody else may be able to read.
+    pub read_login: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The day on which exceptions must be of use; the compiled policy itself can be asked about any day.
     pub today: Date,
 }
@@ -64,12 +63,17 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
     let reading = settings_file::read::<PolicyFile>(&notes.file, sources.policy.text);
     policy.file = Some(notes.file.as_str().into());
     if let Some(file) = reading.value {
-        policy.defaults = defaults(&file.default, &mut notes);
-        policy.rules = rules(&file.domain, &mut notes);
-        policy.host_rules = host_rules(&file.mx, &mut notes);
         let directory = sources.policy.file.parent().unwrap_or(Path::new(""));
+        let logins = Logins {
+            directory,
+            read: sources.read_login,
+        };
+        policy.defaults = defaults(&file.default, &logins, &mut notes);
+        policy.rules = rules(&file.domain, &logins, &mut notes);
+        policy.host_rules = host_rules(&file.mx, &mut notes);
         policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
+        compile_routes::check_logins(&file, policy, &mut notes);
         for exception in &file.exception {
             compile_exceptions::add(exception, policy, sources.today, &mut notes);
         }
@@ -86,15 +90,17 @@ fn compile_added(added: &Text<'_>, policy: &mut Policy, today: Date) -> (Vec<Fil
     notes.finish(reading.faults)
 }
 
-fn defaults(written: &schema::Defaults, notes: &mut Notes<'_>) -> Defaults {
+fn defaults(written: &schema::Defaults, logins: &Logins<'_>, notes: &mut Notes<'_>) -> Defaults {
     let builtin = Defaults::default();
     Defaults {
         dane: written.dane.unwrap_or(builtin.dane),
         insecure_mx: written.insecure_mx.unwrap_or(builtin.insecure_mx),
-        tls: written.tls.unwrap_or(builtin.tls),
+        tls: written.tls.map_or(builtin.tls, Into::into),
         mta_sts: mta_sts(written.mta_sts.as_ref(), notes).unwrap_or(builtin.mta_sts),
         honor_tls_required_no: waiver(written.honor_tls_required_no.as_ref(), notes)
             .unwrap_or(builtin.honor_tls_required_no),
+        route: written.route_keys().compile(logins, notes),
+        fallback: compile_routes::fallback(written.fallback.as_ref(), notes),
     }
 }
 
@@ -120,7 +126,7 @@ fn waiver(written: Option<&Spanned<bool>>, notes: &mut Notes<'_>) -> Option<bool
     Some(*written.get_ref())
 }
 
-fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rules {
+fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &mut Notes<'_>) -> Rules {
     let mut rules = Rules::default();
     for rule in written {
         let span = rule.span();
@@ -131,7 +137,10 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             tls,
             mta_sts: sts,
             honor_tls_required_no,
-            route,
+            route: _,
+            route_tls: _,
+            route_login: _,
+            fallback,
             connections,
             messages_per_minute,
         } = rule.get_ref();
@@ -142,11 +151,12 @@ fn rules(written: &[Spanned<schema::DomainRule>], notes: &mut Notes<'_>) -> Rule
             tls: *tls,
             mta_sts: mta_sts(sts.as_ref(), notes),
             honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
-            route: route.as_ref().map(|route| route.0.clone()),
+            route: rule.get_ref().route_keys().compile(logins, notes),
+            fallback: compile_routes::fallback(fallback.as_ref(), notes),
             limits: limits(connections.as_ref(), messages_per_minute.as_ref()),
         };
-        if rule.route.as_ref().and_then(NextHop::port) == Some(IMPLICIT_TLS) {
-            notes.warn(&span, Remark::ImplicitTls);
+        if rule.dane == Some(DaneMode::Strict) && rule.fallback.is_some() {
+            notes.warn(&span, Remark::StrictFallback);
         }
         add(rule, &matches.0, &mut rules, &span, notes);
     }

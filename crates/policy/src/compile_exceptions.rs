@@ -1,7 +1,6 @@
 //! Adds the exceptions of a policy file, and warns about those that have no effect.
 
 use jiff::civil::Date;
-use mail::Domain;
 use toml::Spanned;
 
 use crate::exceptions::{DaneException, NegativeTrustAnchor};
@@ -87,11 +86,7 @@ fn idle_for_domain(
     if let Some(before) = exception.shadowed(policy.exceptions.same_domain(pattern), today) {
         return Some(Remark::Shadowed(before.clone()));
     }
-    let name = match pattern {
-        Pattern::Exactly(name) => name.clone(),
-        // A name that no more specific rule matches.
-        Pattern::Below(parent) => Domain::parse(&format!("_.{parent}")).ok()?,
-    };
+    let name = pattern.example()?;
     let (mode, by) = policy.mode_by_rules_and_lists(&name);
     let name = pattern.to_string();
     match mode {

@@ -264,14 +264,14 @@ impl Rules<'_> {
             }
             (Named::Insecurely, InsecureMx::Encrypt) => self.apply(
                 self.at_least_encrypted(),
-                DaneVerdict::Skip(SkipReason::InsecureMx),
+                DaneVerdict::Skip(SkipReason::EncryptInsecureMx),
             ),
         }
     }
 
     fn at_least_encrypted(&self) -> Requirement {
         match self.tls {
-            TlsFloor::May | TlsFloor::Encrypt => Requirement::Encrypted,
+            TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt => Requirement::Encrypted,
             TlsFloor::Verify => Requirement::Pkix,
         }
     }
@@ -293,7 +293,7 @@ impl Rules<'_> {
             }
             (
                 Some(MtaSts::EnforceMatch),
-                Requirement::Opportunistic | Requirement::Encrypted | Requirement::Pkix,
+                Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted | Requirement::Pkix,
             ) => Requirement::Pkix,
             (Some(MtaSts::Testing) | None, requirement) => requirement,
         };
@@ -333,6 +333,7 @@ impl Rules<'_> {
 
 fn floor(tls: TlsFloor) -> Requirement {
     match tls {
+        TlsFloor::Off => Requirement::Clear,
         TlsFloor::May => Requirement::Opportunistic,
         TlsFloor::Encrypt => Requirement::Encrypted,
         TlsFloor::Verify => Requirement::Pkix,

@@ -53,7 +53,8 @@ impl Failure {
             Cause::Ours(OurFault::NoRoots | OurFault::NoProof)
             | Cause::Dns(Lookup::Tlsa, _)
             | Cause::Policy(_)
-            | Cause::Tls(_) => Finality::Security,
+            | Cause::Tls(_)
+            | Cause::Login(_) => Finality::Security,
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
             Cause::Destination(
@@ -86,7 +87,7 @@ impl Failure {
                     code,
                     ..
                 },
-            ) => code.get() == 521 && *requirement == Requirement::Opportunistic,
+            ) => code.get() == 521 && requirement.allows_plain_text(),
             (Standing::Apart | Standing::Uncleared { .. }, _) => false,
             (
                 Standing::Cleared(_),
@@ -105,6 +106,7 @@ impl Failure {
                 | Stage::Banner
                 | Stage::Ehlo
                 | Stage::Starttls
+                | Stage::Auth
                 | Stage::Rset
                 | Stage::Quit => false,
             },
@@ -112,6 +114,21 @@ impl Failure {
                 Standing::Cleared(_),
                 SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_),
             ) => true,
+        }
+    }
+
+    /// Whether the host was out of reach or said that it cannot take the message now: another next hop may be asked.
+    pub fn is_outage(&self) -> bool {
+        match &self.cause {
+            Cause::Connection(_) => true,
+            Cause::Smtp(SmtpFault::Refused { code, .. }) => !code.is_permanent(),
+            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+            | Cause::Ours(_)
+            | Cause::Dns(..)
+            | Cause::Destination(_)
+            | Cause::Policy(_)
+            | Cause::Tls(_)
+            | Cause::Login(_) => false,
         }
     }
 
@@ -140,6 +157,7 @@ impl Failure {
                 | Cause::Destination(_)
                 | Cause::Connection(_)
                 | Cause::Tls(_)
+                | Cause::Login(_)
                 | Cause::Smtp(_) => self.fail_or_nothing(),
             },
             Standing::Uncleared { planned, .. } => self.unmet(planned),
@@ -152,7 +170,7 @@ impl Failure {
             (DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable, _)
             // `insecure_mx = "encrypt"` requires TLS because of the TLSA records, although it does not check against
             // them.
-            | (DaneVerdict::Skip(SkipReason::InsecureMx), Cause::Tls(_)) => self.fail_or_nothing(),
+            | (DaneVerdict::Skip(SkipReason::EncryptInsecureMx), Cause::Tls(_)) => self.fail_or_nothing(),
             (
                 DaneVerdict::NotReached
                 | DaneVerdict::Skip(_)
@@ -297,12 +315,15 @@ mod tests {
             DaneVerdict::Verify,
             DaneVerdict::VerifyHostOnly,
             DaneVerdict::EncryptNoUsable,
-            DaneVerdict::Skip(SkipReason::InsecureMx),
+            DaneVerdict::Skip(SkipReason::EncryptInsecureMx),
         ] {
             assert_eq!(verdict(not_offered(), planned.clone()), failed, "{planned}");
         }
+        for reason in [SkipReason::NoSecureTlsa, SkipReason::InsecureMx] {
+            let skip = DaneVerdict::Skip(reason);
+            assert_eq!(verdict(not_offered(), skip.clone()), skip);
+        }
         let skip = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
-        assert_eq!(verdict(not_offered(), skip.clone()), skip);
         for planned in [DaneVerdict::Verify, skip] {
             assert_eq!(
                 verdict(Cause::timed_out(Stage::Connect), planned),

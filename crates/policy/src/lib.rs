@@ -3,6 +3,7 @@
 //! The first half makes the policy:
 //!
 //! * [`schema`]: `policy.toml`, version 1, as written; `settings-file` reads it and reports what is wrong and where.
+//! * [`login`]: user name and password for a route.
 //! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception matches.
 //! * [`Policy::compile`] turns them into one immutable [`Policy`], or refuses them as a whole ([`PolicyError`]);
 //!   [`Warning`]s are problems that do not prevent this.
@@ -23,12 +24,14 @@
 mod compile;
 mod compile_exceptions;
 mod compile_lists;
+mod compile_routes;
 pub mod conclude;
 pub mod decision;
 mod exceptions;
 pub mod facts;
 pub mod failure;
 pub mod list;
+pub mod login;
 mod mistake;
 mod notes;
 pub mod pattern;

@@ -6,6 +6,8 @@ use settings_file::FileError;
 use thiserror::Error;
 
 use crate::list::NoList;
+use crate::login::LoginError;
+use crate::settings::TlsFloor;
 
 /// One such mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -45,6 +47,32 @@ pub(crate) enum Mistake {
     AnchorBelow,
     #[error("the reason is empty; allowed: some words for whoever finds this exception later")]
     NoReason,
+    #[error(
+        "servers on port 465 speak TLS from the first octet; allowed: this port with route_tls = \"implicit\", or another \
+         one, like 587 or 25"
+    )]
+    ImplicitTls,
+    #[error(
+        "servers on port 465 speak TLS from the first octet, and at a fallback TLS begins with STARTTLS; allowed: another \
+         port, like 587 or 25"
+    )]
+    FallbackImplicitTls,
+    #[error("the login cannot be read: {}: {error}", path.display())]
+    UnreadableLogin { path: PathBuf, error: String },
+    #[error("{}: {error}", path.display())]
+    Login { path: PathBuf, error: LoginError },
+    #[error(
+        "a password is sent to an authenticated server only, and an address is not authenticated by DANE or by a \
+         certificate; allowed: a route to a name"
+    )]
+    LoginAtAddress,
+    #[error(
+        "a password is sent to an authenticated server only, and with dane = \"off\" and tls = \"{0}\" none is (for {1}); \
+         allowed: tls = \"verify\", or DANE"
+    )]
+    LoginUnauthenticated(TlsFloor, String),
+    #[error("{0} is about a route; allowed: together with route, in the same table")]
+    WithoutRoute(&'static str),
     #[error("{key} is set for the same name by the rule in line {line} already")]
     Clash { key: &'static str, line: usize },
 }

@@ -17,6 +17,16 @@ pub enum Pattern {
     Below(Domain),
 }
 
+impl Pattern {
+    /// A name that it matches and that no more specific pattern is likely to match.
+    pub(crate) fn example(&self) -> Option<Domain> {
+        match self {
+            Self::Exactly(name) => Some(name.clone()),
+            Self::Below(parent) => Domain::parse(&format!("_.{parent}")).ok(),
+        }
+    }
+}
+
 impl FromStr for Pattern {
     type Err = DomainError;
 

@@ -9,7 +9,7 @@ use crate::exceptions::{Exceptions, NegativeTrustAnchor};
 use crate::list::DomainList;
 use crate::rules::{Defaults, HostRule, Rules};
 use crate::schema::ListKind;
-use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource};
+use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource, TlsFloor};
 
 /// A policy in force. It never changes: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,7 @@ impl Policy {
     }
 
     /// What applies to a destination, before its route is followed. `next_hop` is the recipient's ([`NextHop::of`]); an
-    /// address literal matches no rule.
+    /// address literal matches no rule, and has the defaults.
     ///
     /// Each key comes from the first of these that sets it: exception, `[[domain]]` rule (the most specific first),
     /// strict list, soft-fail list, danefail list, default. Only an exception with `override_strict` can weaken
@@ -82,12 +82,15 @@ impl Policy {
             insecure_mx: rules
                 .find(name, |rule| rule.insecure_mx)
                 .unwrap_or(defaults.insecure_mx),
-            tls: rules.find(name, |rule| rule.tls).unwrap_or(defaults.tls),
+            tls: self.floor_by_rules(name),
             mta_sts: rules.find(name, |rule| rule.mta_sts).unwrap_or(defaults.mta_sts),
             honor_tls_required_no: rules
                 .find(name, |rule| rule.honor_tls_required_no)
                 .unwrap_or(defaults.honor_tls_required_no),
-            route: rules.find(name, |rule| rule.route.clone()),
+            route: rules.find(name, |rule| rule.route.clone()).or(defaults.route),
+            fallback: rules
+                .find(name, |rule| rule.fallback.clone())
+                .or(defaults.fallback),
             limits: rules.limits(name, |rule| rule.limits),
         }
     }
@@ -99,7 +102,9 @@ impl Policy {
             tls,
             mta_sts,
             honor_tls_required_no,
-        } = self.defaults;
+            route,
+            fallback,
+        } = self.defaults.clone();
         DestinationPolicy {
             dane,
             dane_source: ModeSource::Default,
@@ -107,7 +112,8 @@ impl Policy {
             tls,
             mta_sts,
             honor_tls_required_no,
-            route: None,
+            route,
+            fallback,
             limits: Limits::default(),
         }
     }
@@ -128,6 +134,13 @@ impl Policy {
             (None, Some(by_list)) if self.defaults.dane != DaneMode::Strict => by_list,
             (None, _) => (self.defaults.dane, ModeSource::Default),
         }
+    }
+
+    /// The floor of a destination.
+    pub(crate) fn floor_by_rules(&self, name: &Domain) -> TlsFloor {
+        self.rules
+            .find(name, |rule| rule.tls)
+            .unwrap_or(self.defaults.tls)
     }
 
     /// The first list that contains the name.

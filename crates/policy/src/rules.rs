@@ -3,16 +3,18 @@
 use mail::{Domain, NextHop};
 
 use crate::pattern::{Pattern, PatternMap};
-use crate::settings::{DaneMode, InsecureMx, Limits, MtaStsMode, TlsFloor};
+use crate::settings::{DaneMode, InsecureMx, Limits, MtaStsMode, Route, TlsFloor};
 
 /// What applies unless something else sets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) dane: DaneMode,
     pub(crate) insecure_mx: InsecureMx,
     pub(crate) tls: TlsFloor,
     pub(crate) mta_sts: MtaStsMode,
     pub(crate) honor_tls_required_no: bool,
+    pub(crate) route: Option<Route>,
+    pub(crate) fallback: Option<NextHop>,
 }
 
 impl Default for Defaults {
@@ -26,6 +28,8 @@ impl Default for Defaults {
             tls: TlsFloor::May,
             mta_sts: MtaStsMode::Enforce,
             honor_tls_required_no: true,
+            route: None,
+            fallback: None,
         }
     }
 }
@@ -40,7 +44,8 @@ pub(crate) struct Rule {
     pub(crate) tls: Option<TlsFloor>,
     pub(crate) mta_sts: Option<MtaStsMode>,
     pub(crate) honor_tls_required_no: Option<bool>,
-    pub(crate) route: Option<NextHop>,
+    pub(crate) route: Option<Route>,
+    pub(crate) fallback: Option<NextHop>,
     pub(crate) limits: Limits,
 }
 
@@ -74,6 +79,7 @@ impl Keys for Rule {
             mta_sts,
             honor_tls_required_no,
             route,
+            fallback,
             limits,
         } = self;
         let own = [
@@ -83,6 +89,7 @@ impl Keys for Rule {
             ("mta_sts", mta_sts.is_some()),
             ("honor_tls_required_no", honor_tls_required_no.is_some()),
             ("route", route.is_some()),
+            ("fallback", fallback.is_some()),
         ];
         let all = own.into_iter().chain(limits_set(limits));
         all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()

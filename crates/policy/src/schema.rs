@@ -14,7 +14,7 @@ use settings_file::forms::{self, Form, Formed, Unfit};
 use toml::Spanned;
 
 use crate::pattern::Pattern;
-use crate::settings::{DaneMode, InsecureMx, MtaStsMode, TlsFloor};
+use crate::settings::{DaneMode, InsecureMx, MtaStsMode, RouteTls, TlsFloor};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -61,11 +61,41 @@ pub struct Defaults {
     /// See [`InsecureMx`].
     pub insecure_mx: Option<InsecureMx>,
     /// See [`TlsFloor`].
-    pub tls: Option<TlsFloor>,
+    pub tls: Option<DefaultTls>,
     /// See [`MtaStsMode`].
     pub mta_sts: Option<Spanned<MtaStsMode>>,
     /// Whether messages may waive requirements (RFC 8689).
     pub honor_tls_required_no: Option<Spanned<bool>>,
+    /// Where the mail goes instead.
+    pub route: Option<Spanned<Formed<NextHopForm>>>,
+    /// How TLS begins there.
+    pub route_tls: Option<Spanned<RouteTls>>,
+    /// A file with user name and password for it, relative to the policy file.
+    pub route_login: Option<Spanned<PathBuf>>,
+    /// Where it goes if that is out of reach.
+    pub fallback: Option<Spanned<Formed<NextHopForm>>>,
+}
+
+/// A [`TlsFloor`] for everybody: not without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultTls {
+    /// [`TlsFloor::May`].
+    May,
+    /// [`TlsFloor::Encrypt`].
+    Encrypt,
+    /// [`TlsFloor::Verify`].
+    Verify,
+}
+
+impl From<DefaultTls> for TlsFloor {
+    fn from(floor: DefaultTls) -> Self {
+        match floor {
+            DefaultTls::May => Self::May,
+            DefaultTls::Encrypt => Self::Encrypt,
+            DefaultTls::Verify => Self::Verify,
+        }
+    }
 }
 
 /// `[[domain]]`.
@@ -86,7 +116,13 @@ pub struct DomainRule {
     /// Whether messages may waive requirements (RFC 8689).
     pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
-    pub route: Option<Formed<Route>>,
+    pub route: Option<Spanned<Formed<NextHopForm>>>,
+    /// How TLS begins there.
+    pub route_tls: Option<Spanned<RouteTls>>,
+    /// A file with user name and password for it, relative to the policy file.
+    pub route_login: Option<Spanned<PathBuf>>,
+    /// Where it goes if that, or the destination itself, is out of reach.
+    pub fallback: Option<Spanned<Formed<NextHopForm>>>,
     /// Simultaneous connections.
     pub connections: Option<Formed<NonZeroU32>>,
     /// Messages per minute, in any minute.
@@ -206,11 +242,11 @@ pub enum DnssecOff {
 #[serde(transparent)]
 pub struct Until(#[serde(deserialize_with = "forms::date")] pub Date);
 
-/// A next hop that replaces a destination's MX records.
+/// A next hop that is used instead of a destination's own.
 #[derive(Debug)]
-pub enum Route {}
+pub enum NextHopForm {}
 
-impl Form for Route {
+impl Form for NextHopForm {
     type Value = NextHop;
 
     const ALLOWED: &'static str = "\"name\" or \"name:port\" (its MX records), \"[name]\" or \"[name]:port\" (that very \

@@ -8,6 +8,8 @@ use jiff::civil::Date;
 use mail::NextHop;
 use serde::{Deserialize, Serialize};
 
+use crate::login::Login;
+
 /// How much DANE counts, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +76,8 @@ impl fmt::Display for InsecureMx {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsFloor {
+    /// No TLS; STARTTLS is not tried.
+    Off,
     /// TLS if it is offered (RFC 3207, RFC 7435).
     May,
     /// TLS, unauthenticated.
@@ -86,6 +90,7 @@ impl TlsFloor {
     /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Off => "off",
             Self::May => "may",
             Self::Encrypt => "encrypt",
             Self::Verify => "verify",
@@ -221,9 +226,59 @@ pub struct DestinationPolicy {
     /// [`DaneMode::Strict`]; the decision must ensure that.
     pub honor_tls_required_no: bool,
     /// Where the mail goes instead of the next-hop domain itself.
-    pub route: Option<NextHop>,
+    pub route: Option<Route>,
+    /// Where it goes if every host is out of reach or says that it cannot take it now. Not used under
+    /// [`DaneMode::Strict`].
+    pub fallback: Option<NextHop>,
     /// The limits for all mail to this destination.
     pub limits: Limits,
+}
+
+/// Where the mail of a destination goes instead of to its own hosts. What is said about the connection belongs to this
+/// route alone: a more specific rule with another route has none of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// The next hop.
+    pub next_hop: NextHop,
+    /// How TLS begins there.
+    pub tls: RouteTls,
+    /// With what to log in there. It is left out when this is written.
+    #[serde(skip)]
+    pub login: Option<Login>,
+}
+
+/// How TLS begins at a route's servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteTls {
+    /// With STARTTLS (RFC 3207).
+    #[default]
+    Starttls,
+    /// With the first octet (RFC 8314 §3.3).
+    Implicit,
+}
+
+impl RouteTls {
+    /// The word used in the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starttls => "starttls",
+            Self::Implicit => "implicit",
+        }
+    }
+}
+
+impl fmt::Display for RouteTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl DestinationPolicy {
+    /// Where the mail goes instead of the next-hop domain itself.
+    pub fn routed(&self) -> Option<&NextHop> {
+        self.route.as_ref().map(|route| &route.next_hop)
+    }
 }
 
 /// How much mail a destination or a receiving host gets at a time. What is not set is limited by `danerelay.toml` alone.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use mail::DomainError;
+use mail::{DomainError, NextHop};
 use thiserror::Error;
 
 use crate::list::NoList;
@@ -104,12 +104,15 @@ pub enum Remark {
     /// A rule that sets no key.
     #[error("this rule sets nothing for what it matches")]
     SetsNothing,
-    /// A route to a port where servers expect TLS from the start.
+    /// A login at a server that may have no TLSA records.
     #[error(
-        "servers on port 465 speak TLS from the first octet, and route_tls = \"implicit\" is not available in this \
-         version: mail will wait; use port 587 or 25"
+        "a password is sent to an authenticated server only: if {0} has no secure TLSA records, mail will wait; with \
+         tls = \"verify\" a certificate for its name is enough, and with dane = \"strict\" this warning ends"
     )]
-    ImplicitTls,
+    LoginByDaneOnly(NextHop),
+    /// A fallback that is never used.
+    #[error("this fallback has no effect: mail under dane = \"strict\" goes to its own destination or waits")]
+    StrictFallback,
     /// A list without entries.
     #[error("there is no domain on the {kind} list {}", path.display())]
     EmptyList {
@@ -160,7 +163,8 @@ impl Remark {
             | Self::NothingExcepted { .. }
             | Self::Shadowed(_)
             | Self::SetsNothing
-            | Self::ImplicitTls
+            | Self::LoginByDaneOnly(_)
+            | Self::StrictFallback
             | Self::EmptyList { .. }
             | Self::OnlyWithUrl(_) => false,
         }

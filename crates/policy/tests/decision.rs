@@ -16,7 +16,7 @@ const MODES: [DaneMode; 4] = [
     DaneMode::Opportunistic,
     DaneMode::Strict,
 ];
-const FLOORS: [TlsFloor; 3] = [TlsFloor::May, TlsFloor::Encrypt, TlsFloor::Verify];
+const FLOORS: [TlsFloor; 4] = [TlsFloor::Off, TlsFloor::May, TlsFloor::Encrypt, TlsFloor::Verify];
 const SECURITIES: [Security; 2] = [Security::Secure, Security::Insecure];
 const POLICIES: [Option<MtaSts>; 4] = [
     None,

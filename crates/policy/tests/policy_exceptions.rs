@@ -162,6 +162,7 @@ fn exceptions_added_by_commands_count_like_written_ones() {
         policy: text,
         added: Some(added),
         read: &lists,
+        read_login: &lists,
         today: TODAY,
     };
     let (policy, _) = Policy::compile(&sources(added)).unwrap();

@@ -17,6 +17,8 @@ use policy::Policy;
 fn compile(text: &str) -> Result<Vec<String>, Vec<String>> {
     let read = |path: &Path| match path.to_str().unwrap() {
         "conf/some.list" => Ok("good.example\nbad line\n".to_owned()),
+        "conf/smart.login" => Ok("user\nsecret\n".to_owned()),
+        "conf/short.login" => Ok("secret\n".to_owned()),
         "conf/html.list" => Ok("\u{feff}\n <!DOCTYPE html>\n<title>404</title>\nexample.org\n".to_owned()),
         "conf/many.list" => Ok("good.example\n".to_owned() + &"no name\n".repeat(50)),
         "conf/other.list" => Ok("{ \"error\": 404 }\n".to_owned()),
@@ -49,7 +51,7 @@ fn unknown_keys_name_the_nearest_and_all_that_are_allowed() {
     assert_eq!(
         error("version = 1\n[default]\ndnae = \"off\"\n"),
         "3:1: unknown key \"dnae\", did you mean \"dane\"? allowed here: \"dane\", \"insecure_mx\", \"tls\", \
-         \"mta_sts\", \"honor_tls_required_no\""
+         \"mta_sts\", \"honor_tls_required_no\", \"route\", \"route_tls\", \"route_login\", \"fallback\""
     );
     assert!(
         error("[[domian]]\nmatch = [\"a.example\"]\n")
@@ -182,6 +184,11 @@ fn contradictions_are_refused() {
         (exception("mx = \"a.example\"\ndane = \"off\"\nreason = \" \""), "4:10: ", "the reason is empty"),
         (exception("domain = \".a.example\"\ndnssec = \"off\"\nreason = \"r\""), "3:10: ", "without the leading dot"),
         ("[[list]]\nkind = \"strict\"".to_owned(), "1:1: ", "either file or url"),
+        ("[default]\nroute = \"[a.example]:465\"".to_owned(), "2:9: ", "this port with route_tls = \"implicit\""),
+        ("[default]\nfallback = \"[a.example]:465\"".to_owned(), "2:12: ", "at a fallback TLS begins with STARTTLS"),
+        ("[default]\nroute_tls = \"implicit\"".to_owned(), "2:13: ", "together with route, in the same table"),
+        ("[[domain]]\nmatch = \"a.example\"\nroute_tls = \"implicit\"".to_owned(), "3:13: ", "together with route"),
+        ("[default]\ntls = \"off\"".to_owned(), "2:7: ", "allowed: \"may\", \"encrypt\", \"verify\""),
         ("[[list]]\nkind = \"strict\"\nfile = \"some.list\"\ndane = \"off\"".to_owned(), "4:8: ", "kind = \"danefail\""),
         ("[[list]]\nkind = \"danefail\"\nurl = \"http://a.example/l\"".to_owned(), "3:7: ", "https://"),
         (
@@ -310,7 +317,7 @@ fn what_rules_do_not_do_is_named() {
         warnings("[[mx]]\nmatch = [\"a.example\"]"),
         ["conf/policy.toml:1: this rule sets nothing for what it matches"]
     );
-    let text = "[[domain]]\nmatch = [\"a.example\"]\n[[domain]]\nmatch = [\"b.example\"]\nroute = \"[mx.example]:465\"\n\
+    let text = "[[domain]]\nmatch = [\"a.example\"]\n[[domain]]\nmatch = [\"b.example\"]\ndane = \"strict\"\nfallback = \"mx.example\"\n\
                 [[domain]]\nmatch = [\"good.example\"]\ndane = \"strict\"\n[[list]]\nkind = \"danefail\"\nfile = \"many.list\"";
     let warnings: Vec<_> = warnings(text)
         .into_iter()
@@ -322,13 +329,84 @@ fn what_rules_do_not_do_is_named() {
         "conf/policy.toml:1: this rule sets nothing for what it matches"
     );
     assert!(
-        warnings[1].starts_with("conf/policy.toml:3: servers on port 465 speak TLS"),
+        warnings[1].starts_with("conf/policy.toml:3: this fallback has no effect"),
         "{warnings:?}"
     );
     assert_eq!(
         warnings[2],
-        "conf/policy.toml:6: \"good.example\" is also on the danefail list many.list (line 1); it stays strict"
+        "conf/policy.toml:7: \"good.example\" is also on the danefail list many.list (line 1); it stays strict"
     );
+}
+
+/// A table of logins, each with what is said about it.
+#[test]
+fn a_login_needs_a_server_that_can_be_authenticated() {
+    let login = "route_login = \"smart.login\"\n";
+    for (rest, place, words) in [
+        (
+            "route = \"[192.0.2.1]\"\ntls = \"verify\"",
+            "3:15: ",
+            "allowed: a route to a name",
+        ),
+        (
+            "route = \"[a.example]\"\ndane = \"off\"",
+            "3:15: ",
+            "with dane = \"off\" and tls = \"may\" none is (for .b.example)",
+        ),
+        (
+            "route = \"a.example\"\ndane = \"off\"\ntls = \"encrypt\"",
+            "3:15: ",
+            "allowed: tls = \"verify\", or DANE",
+        ),
+        ("dane = \"strict\"", "3:15: ", "route_login is about a route"),
+    ] {
+        let error = error(&format!("[[domain]]\nmatch = \".b.example\"\n{login}{rest}"));
+        assert!(
+            error.starts_with(place) && error.contains(words),
+            "{rest}: {error}"
+        );
+    }
+    let by_default = error(&format!(
+        "[default]\n{login}route = \"[a.example]\"\ndane = \"off\""
+    ));
+    assert!(
+        by_default.contains("none is (for all other mail)"),
+        "{by_default}"
+    );
+    for good in [
+        "tls = \"verify\"",
+        "dane = \"strict\"",
+        "tls = \"verify\"\ndane = \"off\"",
+    ] {
+        assert_eq!(
+            warnings(&format!("[default]\n{login}route = \"[a.example]\"\n{good}")),
+            [""; 0],
+            "{good}"
+        );
+    }
+    let warnings = warnings(&format!("[default]\n{login}route = \"[a.example]:587\""));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("if [a.example]:587 has no secure TLSA records, mail will wait"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_login_is_named_and_not_shown() {
+    for (file, words) in [
+        ("short.login", "the file does not have two lines"),
+        (
+            "missing.login",
+            "the login cannot be read: conf/missing.login: no conf/missing.login",
+        ),
+    ] {
+        let error = error(&format!(
+            "[default]\nroute = \"a.example\"\ntls = \"verify\"\nroute_login = \"{file}\""
+        ));
+        assert!(error.starts_with("4:15: ") && error.contains(words), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
 }
 
 #[test]
@@ -392,7 +470,10 @@ fn the_examples_of_the_template_are_sound() {
             Some(_) | None => line,
         })
         .collect();
-    let read = |_: &Path| Ok("listed.example\n".to_owned());
+    let read = |path: &Path| match path.extension() {
+        Some(login) if login == "login" => Ok("user\nsecret\n".to_owned()),
+        Some(_) | None => Ok("listed.example\n".to_owned()),
+    };
     let (policy, warnings) = compile_from("policy.toml", &text.join("\n"), &read).unwrap();
     assert_eq!(policy.lists().len(), 2);
     let unavailable = warnings
@@ -403,13 +484,17 @@ fn the_examples_of_the_template_are_sound() {
 }
 
 /// Every key of the file in its table, and a table that is sound but for it.
-const KEYS: [(&str, &str, &str); 30] = [
+const KEYS: [(&str, &str, &str); 37] = [
     ("", "version", ""),
     ("[default]", "dane", ""),
     ("[default]", "insecure_mx", ""),
     ("[default]", "tls", ""),
     ("[default]", "mta_sts", ""),
     ("[default]", "honor_tls_required_no", ""),
+    ("[default]", "route", ""),
+    ("[default]", "route_tls", "route = \"a.example\""),
+    ("[default]", "route_login", "route = \"a.example\""),
+    ("[default]", "fallback", ""),
     ("[[domain]]", "match", ""),
     ("[[domain]]", "dane", "match = \"a.example\""),
     ("[[domain]]", "insecure_mx", "match = \"a.example\""),
@@ -417,6 +502,17 @@ const KEYS: [(&str, &str, &str); 30] = [
     ("[[domain]]", "mta_sts", "match = \"a.example\""),
     ("[[domain]]", "honor_tls_required_no", "match = \"a.example\""),
     ("[[domain]]", "route", "match = \"a.example\""),
+    (
+        "[[domain]]",
+        "route_tls",
+        "match = \"a.example\"\nroute = \"a.example\"",
+    ),
+    (
+        "[[domain]]",
+        "route_login",
+        "match = \"a.example\"\nroute = \"a.example\"",
+    ),
+    ("[[domain]]", "fallback", "match = \"a.example\""),
     ("[[domain]]", "connections", "match = \"a.example\""),
     ("[[domain]]", "messages_per_minute", "match = \"a.example\""),
     ("[[mx]]", "match", ""),
@@ -519,11 +615,14 @@ fn every_key_says_what_it_takes_in_plain_words() {
             assert!(
                 errors[0].contains(&format!("`{dotted}` "))
                     || errors[0].contains("https://")
-                    || errors[0].contains("the list"),
+                    || errors[0].contains("the list")
+                    || errors[0].contains("the login"),
                 "{text}{errors:#?}"
             );
             assert!(
-                errors[0].contains("allowed") || errors[0].contains("the list"),
+                errors[0].contains("allowed")
+                    || errors[0].contains("the list")
+                    || errors[0].contains("the login"),
                 "{text}{errors:#?}"
             );
             for word in INSIDES {

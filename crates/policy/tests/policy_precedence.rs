@@ -14,7 +14,7 @@ use std::path::Path;
 use common::{LISTS, TODAY, compile, compile_from, dane, hop, of, policy};
 use mail::{Domain, Mailbox, NextHop};
 use policy::Policy;
-use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Limits, ModeSource, TlsFloor};
+use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Limits, ModeSource, RouteTls, TlsFloor};
 
 #[test]
 fn the_built_in_policy_is_opportunistic() {
@@ -67,7 +67,7 @@ insecure_mx = "may"
     assert_eq!(dane(&policy, "do.havedane.net"), "strict, rule in line 7");
     assert_eq!(dane(&policy, "havedane.net"), "opportunistic, default");
     let internal = of(&policy, "internal.example");
-    assert_eq!(internal.route, Some(hop("[mail.internal.example]:587")));
+    assert_eq!(internal.routed(), Some(&hop("[mail.internal.example]:587")));
     assert_eq!(internal.insecure_mx, InsecureMx::May);
     assert_eq!(
         of(&policy, "mail.internal.example").route,
@@ -115,6 +115,40 @@ messages_per_minute = 1
     for name in ["a.example", "mx.provider.example", "[192.0.2.1]"] {
         assert_eq!(of(&policy, name).limits, Limits::default(), "{name}");
     }
+}
+
+#[test]
+fn what_is_said_about_a_route_belongs_to_that_route() {
+    let read = |_: &Path| Ok("user\nsecret\n".to_owned());
+    let (policy, _) = compile_from(
+        "policy.toml",
+        r#"
+[default]
+route = "[smart.example]"
+route_tls = "implicit"
+route_login = "smart.login"
+fallback = "[back.example]"
+tls = "verify"
+[[domain]]
+match = "near.example"
+route = "[mx.near.example]"
+"#,
+        &read,
+    )
+    .unwrap();
+    for name in ["far.example", "[192.0.2.1]"] {
+        let route = of(&policy, name).route.unwrap();
+        assert_eq!(
+            (route.next_hop, route.tls),
+            (hop("[smart.example]"), RouteTls::Implicit)
+        );
+        let login = route.login.unwrap();
+        assert_eq!((login.user(), login.password()), ("user", "secret"));
+    }
+    let near = of(&policy, "near.example");
+    let route = near.route.unwrap();
+    assert_eq!((route.tls, route.login), (RouteTls::Starttls, None));
+    assert_eq!(near.fallback, Some(hop("[back.example]")));
 }
 
 #[test]

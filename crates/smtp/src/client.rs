@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use bytes::BytesMut;
 use mail::{BodyType, DomainPart, MailParameters, Mailbox, RecipientParameters, ReversePath};
 
+use crate::authenticate::Response;
+use crate::request::Mechanism;
 use crate::{Extension, Extensions};
 
 /// A command to a server. Its parts are parsed values: none of them can contain a line ending.
@@ -17,6 +19,12 @@ pub enum Command<'a> {
     Helo(&'a DomainPart),
     /// `STARTTLS` (RFC 3207 §4).
     StartTls,
+    /// `AUTH` with a mechanism and, where it fits on the line, the initial response (RFC 4954 §4).
+    Auth(Mechanism, Option<&'a Response>),
+    /// The response to a challenge of AUTH.
+    Response(&'a Response),
+    /// `*`, which cancels AUTH.
+    CancelAuth,
     /// `MAIL FROM:<…>`, with the parameters whose extensions the server offers.
     MailFrom {
         /// Where reports go.
@@ -68,6 +76,12 @@ impl<'a> Command<'a> {
             Self::Ehlo(name) => write!(out, "EHLO {name}\r\n"),
             Self::Helo(name) => write!(out, "HELO {name}\r\n"),
             Self::StartTls => out.write_str("STARTTLS\r\n"),
+            Self::Auth(mechanism, None) => write!(out, "AUTH {}\r\n", mechanism.as_str()),
+            Self::Auth(mechanism, Some(initial)) => {
+                write!(out, "AUTH {} {}\r\n", mechanism.as_str(), initial.as_str())
+            }
+            Self::Response(response) => write!(out, "{}\r\n", response.as_str()),
+            Self::CancelAuth => out.write_str("*\r\n"),
             Self::MailFrom {
                 reverse_path,
                 size,
@@ -78,6 +92,10 @@ impl<'a> Command<'a> {
                     write!(out, " SIZE={size}")?;
                 }
                 mail_parameters(parameters, extensions, out)?;
+                // The submitter is not known (RFC 4954 §5).
+                if extensions.is_logged_in() {
+                    out.write_str(" AUTH=<>")?;
+                }
                 out.write_str("\r\n")
             }
             Self::RcptTo(mailbox, parameters) => {
@@ -209,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn after_a_login_mail_says_that_the_submitter_is_not_known() {
+        let command = Command::MailFrom {
+            reverse_path: &ReversePath::Null,
+            size: 7,
+            parameters: &MailParameters::of(BodyType::SevenBit),
+        };
+        let mut out = BytesMut::new();
+        command.write_to(&Extensions::none().logged_in(), &mut out);
+        assert_eq!(&*out, b"MAIL FROM:<> AUTH=<>\r\n");
+    }
+
+    #[test]
     fn the_plain_commands() {
         let name = DomainPart::parse("relay.example").unwrap();
         let literal = DomainPart::parse("[IPv6:2001:db8::1]").unwrap();
@@ -218,6 +248,13 @@ mod tests {
             (Command::Helo(&literal), "HELO [IPv6:2001:db8::1]\r\n"),
             (Command::StartTls, "STARTTLS\r\n"),
             (Command::recipient(&to), "RCPT TO:<a+B@example.org>\r\n"),
+            (Command::Auth(Mechanism::Login, None), "AUTH LOGIN\r\n"),
+            (
+                Command::Auth(Mechanism::Plain, Some(&Response::plain("a", "b"))),
+                "AUTH PLAIN AGEAYg==\r\n",
+            ),
+            (Command::Response(&Response::text("a")), "YQ==\r\n"),
+            (Command::CancelAuth, "*\r\n"),
             (Command::Data, "DATA\r\n"),
             (
                 Command::Bdat {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::Reply;
+use crate::request::Mechanism;
 
 /// An extension that we know and may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +28,10 @@ pub enum Extension {
     RequireTls,
     /// RFC 9422; what it limits is in [`Extensions::limits`].
     Limits,
+    /// RFC 4954, with the mechanism PLAIN.
+    AuthPlain,
+    /// RFC 4954, with the mechanism LOGIN.
+    AuthLogin,
 }
 
 /// What a server limits (RFC 9422 §3); `None` where it states no limit.
@@ -58,6 +63,7 @@ const KEYWORDS: [(&str, Extension); 10] = [
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extensions {
     offered: u16,
+    logged_in: bool,
     size_limit: Option<u64>,
     limits: Limits,
 }
@@ -80,6 +86,10 @@ impl Extensions {
                 Some((keyword, value)) => (keyword, Some(value)),
                 None => (keyword, None),
             };
+            if keyword.eq_ignore_ascii_case("AUTH") {
+                extensions.offer_mechanisms(joined.into_iter().chain(words));
+                continue;
+            }
             let known = KEYWORDS
                 .iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case(keyword));
@@ -97,10 +107,39 @@ impl Extensions {
                 | Extension::SmtpUtf8
                 | Extension::Dsn
                 | Extension::Chunking
-                | Extension::RequireTls => {}
+                | Extension::RequireTls
+                | Extension::AuthPlain
+                | Extension::AuthLogin => {}
             }
         }
         extensions
+    }
+
+    fn offer_mechanisms<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            for (mechanism, extension) in [
+                (Mechanism::Plain, Extension::AuthPlain),
+                (Mechanism::Login, Extension::AuthLogin),
+            ] {
+                if name.eq_ignore_ascii_case(mechanism.as_str()) {
+                    self.offered |= bit(extension);
+                }
+            }
+        }
+    }
+
+    /// The same after a login: mail is now sent by an authenticated client.
+    #[must_use]
+    pub fn logged_in(self) -> Self {
+        Self {
+            logged_in: true,
+            ..self
+        }
+    }
+
+    /// Whether there was a login.
+    pub fn is_logged_in(&self) -> bool {
+        self.logged_in
     }
 
     /// Whether it was offered.
@@ -180,6 +219,25 @@ mod tests {
     #[test]
     fn the_greeting_line_offers_nothing() {
         assert_eq!(ehlo("250 STARTTLS\r\n"), Extensions::none());
+    }
+
+    #[test]
+    fn mechanisms() {
+        for (line, plain, login) in [
+            ("AUTH PLAIN LOGIN", true, true),
+            ("auth cram-md5 login", false, true),
+            ("AUTH=PLAIN GSSAPI", true, false),
+            ("AUTH", false, false),
+            ("AUTHPLAIN", false, false),
+        ] {
+            let extensions = ehlo(&format!("250-mx\r\n250 {line}\r\n"));
+            let offers = |extension| extensions.offers(extension);
+            assert_eq!(
+                (offers(Extension::AuthPlain), offers(Extension::AuthLogin)),
+                (plain, login),
+                "{line}"
+            );
+        }
     }
 
     #[test]

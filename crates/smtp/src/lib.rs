@@ -3,6 +3,7 @@
 //! A tour, first as a client, then as a server:
 //!
 //! * [`client`]: [`Command`]: what we send, with parameters only of extensions that were offered.
+//! * [`authenticate`]: the responses of AUTH.
 //! * [`reply`]: [`ReplyParser`] takes [`Reply`] after [`Reply`] out of a read buffer, within caps.
 //! * [`extensions`]: [`Extensions`]: what the latest EHLO reply offers.
 //! * [`data`]: [`DotStuffer`] writes content, [`DataDecoder`] reads it. One line ending exists, CRLF, and one end
@@ -14,6 +15,7 @@
 //! All functions are pure except for the buffers given to them. None uses a socket, a clock or a policy; none panics,
 //! whatever the octets, and each holds a bounded amount of what a peer sends.
 
+pub mod authenticate;
 pub mod client;
 pub mod data;
 pub mod extensions;
@@ -31,6 +33,7 @@ pub use line::{Line, LineReader};
 pub use refusal::Refusal;
 pub use reply::{Reply, ReplyError, ReplyParser};
 pub use request::{
-    Answer, Attribute, Attributes, Auth, Chunk, Credentials, Exchange, ForwardPath, MailFrom, RcptTo, Request,
+    Answer, Attribute, Attributes, Auth, Chunk, Credentials, Exchange, ForwardPath, MailFrom, Mechanism,
+    RcptTo, Request,
 };
 pub use server::{Hello, Protocol, ServerState, Transaction};

@@ -50,6 +50,7 @@ fn compile(policy: &str, added: Option<&str>) -> Result<(Policy, Vec<Warning>), 
             text,
         }),
         read: &read,
+        read_login: &read,
         today: TODAY,
     })
 }

@@ -9,6 +9,7 @@ use mail::Domain;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::Failure;
+use policy::settings::Limits;
 use serde::{Deserialize, Serialize};
 
 use super::findings::{self, Step};
@@ -27,6 +28,8 @@ pub(crate) struct HostReport {
     /// How much DANE counts for this host, and what set it.
     pub(crate) mode: Option<String>,
     pub(crate) source: Option<String>,
+    /// The limits for all mail to it, whatever its destination.
+    pub(crate) limits: Limits,
     pub(crate) lookups: Vec<Step>,
     pub(crate) tlsa: TlsaReport,
     pub(crate) action: HostAction,
@@ -156,6 +159,7 @@ impl HostReport {
             address_status: address_status(&host.facts.findings),
             mode: policy.map(|policy| policy.dane.to_string()),
             source: policy.map(|policy| policy.dane_source.to_string()),
+            limits: host.facts.policy.limits,
             lookups: findings::host_steps(host, port),
             tlsa: TlsaReport::new(host),
             action,
@@ -196,6 +200,7 @@ fn address_status(findings: &HostFindings) -> AddressStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Must {
+    Clear,
     Opportunistic,
     Encrypted,
     Pkix,
@@ -206,6 +211,7 @@ pub(crate) enum Must {
 impl From<Requirement> for Must {
     fn from(requirement: Requirement) -> Self {
         match requirement {
+            Requirement::Clear => Self::Clear,
             Requirement::Opportunistic => Self::Opportunistic,
             Requirement::Encrypted => Self::Encrypted,
             Requirement::Pkix => Self::Pkix,
@@ -218,6 +224,7 @@ impl From<Requirement> for Must {
 impl fmt::Display for Must {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Clear => "nothing, and TLS is not tried",
             Self::Opportunistic => "nothing (TLS if it is offered)",
             Self::Encrypted => "speak TLS, with any certificate",
             Self::Pkix => "prove its name with a certificate of the WebPKI",

@@ -35,5 +35,5 @@ impl Investigation<'_> {
 
 /// The next hop of a destination, with the policy's own routes applied.
 pub(super) fn target<'a>(destination: &'a NextHop, route: &'a Route) -> &'a NextHop {
-    route.policy.route.as_ref().unwrap_or(destination)
+    route.policy.routed().unwrap_or(destination)
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::probe::Prober;
-use delivery::route;
+use delivery::route::{self, Way};
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
 use dns::self_test::Names;
@@ -119,7 +119,15 @@ impl Explainer {
         let resolver = resolver::examine(&self.resolver, &self.names, whose).await;
         let (policy, today) = (self.policy.load_full(), Zoned::now().date());
         let destination = &inquiry.destination.0;
-        let route = route::find(destination, &policy, &self.resolver, &self.delivery, today).await;
+        let route = route::find(
+            destination,
+            Way::Usual,
+            &policy,
+            &self.resolver,
+            &self.delivery,
+            today,
+        )
+        .await;
         let probes = match (&self.tls, inquiry.connect) {
             (Some(tls), true) => {
                 let prober = Prober::new(&impatient(&self.delivery), tls)?;

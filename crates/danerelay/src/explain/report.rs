@@ -6,6 +6,7 @@ use mail::{Cause, Domain, NextHop};
 
 use policy::conclude::conclude;
 use policy::failure::{Failure, Finality};
+use policy::settings::{Limits, RouteTls};
 use serde::{Deserialize, Serialize};
 
 use super::findings::Step;
@@ -26,6 +27,14 @@ pub(crate) struct Report {
     pub(crate) policy_file: Option<String>,
     /// The next hop to which the policy sends the mail instead.
     pub(crate) route: Option<String>,
+    /// How TLS begins at the route's servers.
+    pub(crate) route_tls: Option<RouteTls>,
+    /// The file with the login for them.
+    pub(crate) route_login: Option<String>,
+    /// The next hop of mail for which every host is out of reach.
+    pub(crate) fallback: Option<String>,
+    /// The limits for all mail to the destination.
+    pub(crate) limits: Limits,
     pub(crate) port: u16,
     /// `None` if no MX records are looked up.
     pub(crate) mx: Option<Step>,
@@ -71,6 +80,7 @@ pub(crate) enum Would {
 impl Report {
     pub(super) fn new(found: &Investigation<'_>) -> Self {
         let route = found.route;
+        let configured = route.policy.route.as_ref();
         let cause = obstacle(route, found.probes.as_deref());
         let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
         let remedy = match (&cause, blame) {
@@ -91,7 +101,13 @@ impl Report {
                 honor_tls_required_no: route.policy.honor_tls_required_no,
             },
             policy_file: found.policy.file().map(str::to_owned),
-            route: route.policy.route.as_ref().map(NextHop::to_string),
+            route: route.policy.routed().map(NextHop::to_string),
+            route_tls: configured.map(|route| route.tls),
+            route_login: configured
+                .and_then(|route| route.login.as_ref())
+                .map(|login| login.file().to_owned()),
+            fallback: route.policy.fallback.as_ref().map(NextHop::to_string),
+            limits: route.policy.limits,
             port: route.port,
             mx: found.mx.clone(),
             hosts: hosts(found),
@@ -128,7 +144,7 @@ fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
         Cause::Dns(_, failure) if failure.culprit.is_ours() || resolver.fault.is_some() => Blame::OurResolver,
         Cause::Dns(_, failure) if LookupStatus::from(&failure.cause).is_undecided() => Blame::Outage,
         Cause::Dns(..) | Cause::Policy(_) | Cause::Tls(_) => Blame::Destination,
-        Cause::Ours(_) => Blame::Outage,
+        Cause::Ours(_) | Cause::Login(_) => Blame::Outage,
         Cause::Destination(_) | Cause::Connection(_) | Cause::Smtp(_) => match cause.finality() {
             Finality::Transient => Blame::Outage,
             Finality::Permanent | Finality::Security => Blame::Destination,

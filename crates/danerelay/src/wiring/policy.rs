@@ -1,6 +1,8 @@
 //! Reads the policy that the configuration names.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use policy::{Policy, PolicyError, Sources, Text, Warning};
@@ -8,6 +10,9 @@ use settings_file::fault;
 
 use crate::access::{self, Use};
 use crate::config::Loaded;
+
+/// The bits of a mode that are about the group and everybody else.
+const OF_OTHERS: u32 = 0o077;
 
 /// A policy and its origin.
 pub(crate) struct LoadedPolicy {
@@ -64,6 +69,7 @@ pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
         },
         added: None,
         read: &read_list,
+        read_login: &read_login,
         today: jiff::Zoned::now().date(),
     })?;
     Ok(LoadedPolicy {
@@ -82,4 +88,19 @@ fn read_list(path: &Path) -> io::Result<String> {
             access::explain(path, Use::Read, &error),
         )),
     }
+}
+
+/// A password that others can read is theirs as well.
+fn read_login(path: &Path) -> io::Result<String> {
+    let explained = |error: io::Error| io::Error::new(error.kind(), access::explain(path, Use::Read, &error));
+    let mut file = File::open(path).map_err(explained)?;
+    let mode = file.metadata().map_err(explained)?.mode() & 0o7777;
+    if mode & OF_OTHERS != 0 {
+        return Err(io::Error::other(format!(
+            "its mode is {mode:04o}, with which others than its owner can use it; allowed: 0600"
+        )));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(explained)?;
+    Ok(text)
 }

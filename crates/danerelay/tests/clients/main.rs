@@ -14,6 +14,7 @@ mod common;
 mod hostile;
 mod programs;
 mod settings;
+mod smarthost;
 mod tls;
 mod users;
 

@@ -6,6 +6,7 @@ mod localhost;
 mod lookups;
 mod own_side;
 mod remedies;
+mod ways;
 mod words;
 
 use std::net::SocketAddr;

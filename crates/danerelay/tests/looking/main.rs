@@ -33,6 +33,11 @@ struct Stage {
 impl Stage {
     /// With these lines in addition to what every test needs; they follow those of `[delivery]`.
     fn new(more: &str) -> Self {
+        Self::with_delivery(&format!("ignore_addresses = []\n{more}"))
+    }
+
+    /// With these lines of `[delivery]`, and of sections after it.
+    fn with_delivery(delivery: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let world = runtime.block_on(World::start()).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -41,7 +46,7 @@ impl Stage {
             directory.path().join("danerelay.toml"),
             format!(
                 "hostname = \"relay.example\"\n[admin]\nsocket = \"admin.sock\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
-                 trust_anchor = \"anchor\"\ntimeout = \"3s\"\n[delivery]\nignore_addresses = []\n{more}",
+                 trust_anchor = \"anchor\"\ntimeout = \"3s\"\n[delivery]\n{delivery}",
                 world.address()
             ),
         )

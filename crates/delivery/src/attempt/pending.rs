@@ -20,6 +20,8 @@ pub(super) struct Pending<'a> {
     /// The failure to report, as of now. A server's reply may be long and there may be many hosts, so only this one is
     /// kept.
     failure: Option<RecipientFailure>,
+    /// Whether it has no other failures than hosts out of reach, or that cannot take the message now.
+    only_outages: bool,
     pub(super) done: Option<RecipientResult<'a>>,
 }
 
@@ -72,6 +74,7 @@ pub(super) fn fail_all_quietly<'p, 'a: 'p>(
 ) {
     for recipient in open {
         let (failure, record) = (Arc::clone(failure), Arc::clone(record));
+        recipient.only_outages &= failure.is_outage();
         let before = RecipientFailure { failure, record };
         recipient.failure = conclude(std::iter::once(before).chain(recipient.failure.take()));
     }
@@ -82,13 +85,20 @@ impl<'a> Pending<'a> {
         Self {
             recipient,
             failure: None,
+            only_outages: true,
             done: None,
         }
     }
 
     /// The recipient failed at this host, and is tried at another.
     pub(super) fn failed(&mut self, failure: RecipientFailure) {
+        self.only_outages &= failure.failure.is_outage();
         self.failure = conclude(self.failure.take().into_iter().chain([failure]));
+    }
+
+    /// Whether a fallback may be asked: every host was out of reach, or could not take the message now.
+    pub(super) fn may_fall_back(&self) -> bool {
+        self.done.is_none() && self.failure.is_some() && self.only_outages
     }
 
     /// The result for the recipient.

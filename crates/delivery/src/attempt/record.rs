@@ -160,7 +160,9 @@ impl HostRecord {
             Requirement::Opportunistic | Requirement::Encrypted if connection.tls.session.is_some() => {
                 DeliverySecurity::Encrypted
             }
-            Requirement::Opportunistic | Requirement::Encrypted => DeliverySecurity::Clear,
+            Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
+                DeliverySecurity::Clear
+            }
         }
     }
 }

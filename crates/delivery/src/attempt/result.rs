@@ -13,7 +13,6 @@ pub(crate) struct Attempted<'a> {
     /// One for each recipient of the lease, in its order.
     pub(crate) results: Vec<RecipientResult<'a>>,
     /// All connections that were tried, in order; their number is bounded.
-    #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) sessions: Vec<Arc<HostRecord>>,
     /// Why nothing could be sent, if the stored content is damaged.
     pub(crate) damage: Option<Damage>,

@@ -8,6 +8,7 @@ use dane::{MatchingType, Selector, TlsaRecord, Usage, VerifyCode};
 use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::failure::{Failure, Standing};
+use policy::login::Login;
 use spool::RecipientIndex;
 use tokio::time::Instant;
 
@@ -84,6 +85,8 @@ pub(crate) struct Target<'a> {
     pub(crate) host: &'a RouteHost,
     pub(crate) address: IpAddr,
     pub(crate) terms: Terms,
+    /// With what to log in before anything is sent.
+    pub(crate) login: Option<&'a Login>,
 }
 
 impl Target<'_> {

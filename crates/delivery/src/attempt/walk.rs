@@ -23,7 +23,7 @@ use super::record::HostRecord;
 use super::result::Attempted;
 use super::target::{DaneFailure, Next, Phase, Shown, Target};
 use crate::clock::Clock;
-use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness};
+use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness, log_in};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::transaction::{self, Left};
@@ -43,7 +43,8 @@ pub(crate) struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the look-ups and tries the hosts in order.
+    /// Makes the look-ups and tries the hosts in order; then those of the fallback, if there is one, for the recipients
+    /// for whom all of them were out of reach.
     pub(crate) async fn attempt<'a>(&self, lease: &'a Lease, look_ups: &LookUps<'_>) -> Attempted<'a> {
         match lease.content {
             Content::Damaged(damage) => {
@@ -52,6 +53,29 @@ impl Deliverer {
             }
             Content::Inline(_) | Content::File(_) => {}
         }
+        let mut usual = self
+            .follow(lease, look_ups, pending::all(lease), Vec::new())
+            .await;
+        let fallback = look_ups.of_fallback().filter(|_| !usual.out_of_reach.is_empty());
+        let Some(fallback) = fallback else {
+            return usual.end();
+        };
+        let pending = std::mem::take(&mut usual.out_of_reach);
+        let sessions = std::mem::take(&mut usual.attempted.sessions);
+        let mut attempted = self.follow(lease, &fallback, pending, sessions).await.end();
+        attempted.results.extend(usual.end().results);
+        attempted.results.sort_by_key(|result| result.recipient.index);
+        attempted
+    }
+
+    /// The same for one way, with those recipients, and after these connections.
+    async fn follow<'a>(
+        &self,
+        lease: &'a Lease,
+        look_ups: &LookUps<'_>,
+        pending: BTreeMap<RecipientIndex, Pending<'a>>,
+        sessions: Vec<Arc<HostRecord>>,
+    ) -> Followed<'a> {
         let route = Arc::new(look_ups.make().await);
         let mut attempt = Attempt {
             deliverer: self,
@@ -59,8 +83,8 @@ impl Deliverer {
             look_ups,
             last_begin: route.last_begin(),
             newest: Arc::clone(&route),
-            pending: pending::all(lease),
-            sessions: Vec::new(),
+            pending,
+            sessions,
             left: None,
             without_chunking: false,
             damage: None,
@@ -71,12 +95,40 @@ impl Deliverer {
             }
             Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
-        let finished = attempt.pending.into_values();
-        Attempted {
-            results: finished.map(|recipient| recipient.finish(&route)).collect(),
-            sessions: attempt.sessions,
-            damage: attempt.damage,
+        let (sessions, damage) = (attempt.sessions, attempt.damage);
+        let pending = attempt.pending.into_iter();
+        let (out_of_reach, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            pending.partition(|(_, recipient)| recipient.may_fall_back());
+        let rest = rest.into_values();
+        let attempted = Attempted {
+            results: rest.map(|recipient| recipient.finish(&route)).collect(),
+            sessions,
+            damage,
+        };
+        Followed {
+            attempted,
+            out_of_reach,
+            route,
         }
+    }
+}
+
+/// The end of one way.
+struct Followed<'a> {
+    /// Everything but the results for the recipients that are `out_of_reach`.
+    attempted: Attempted<'a>,
+    /// The recipients for whom a fallback may be asked.
+    out_of_reach: BTreeMap<RecipientIndex, Pending<'a>>,
+    route: Arc<Route>,
+}
+
+impl<'a> Followed<'a> {
+    /// The result if no further way is tried.
+    fn end(mut self) -> Attempted<'a> {
+        let out_of_reach = self.out_of_reach.into_values();
+        let results = out_of_reach.map(|recipient| recipient.finish(&self.route));
+        self.attempted.results.extend(results);
+        self.attempted
     }
 }
 
@@ -225,16 +277,21 @@ impl<'a> Attempt<'a, '_> {
                 return Next::Host(self.pass_over(&failure, record));
             }
         };
-        self.connect(
-            &Target {
-                route: &route,
-                host,
-                address,
-                terms,
-            },
-            places,
-        )
-        .await
+        let login = match route.login(terms.requirement) {
+            Ok(login) => login,
+            Err(cause) => {
+                let record = HostRecord::passed_over(&route, host);
+                return Next::Host(self.pass_over(&cause.into(), record));
+            }
+        };
+        let target = Target {
+            route: &route,
+            host,
+            address,
+            terms,
+            login,
+        };
+        self.connect(&target, places).await
     }
 
     /// One connection and its result.
@@ -249,7 +306,7 @@ impl<'a> Attempt<'a, '_> {
         let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
         self.sessions.push(Arc::clone(&record));
         match opened {
-            Ok(session) => self.send(session, target, record).await,
+            Ok(session) => self.log_in_and_send(session, target, record).await,
             Err(failure) => {
                 let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
                 let failure = Arc::new(failure.into_failure(target.uncleared()));
@@ -273,6 +330,7 @@ impl<'a> Attempt<'a, '_> {
         let peer = Peer {
             host: target.host.name.as_ref(),
             socket: SocketAddr::new(target.address, target.route.port),
+            tls: target.route.tls,
             dane: target.host.dane.as_ref(),
             witness: Some(witness),
         };
@@ -286,6 +344,23 @@ impl<'a> Attempt<'a, '_> {
         connections
             .open(&peer, target.terms.requirement, places, Some(&in_clear))
             .await
+    }
+
+    async fn log_in_and_send(
+        &mut self,
+        mut session: ClearedSession,
+        target: &Target<'_>,
+        record: Arc<HostRecord>,
+    ) -> Next {
+        if let Some(login) = target.login
+            && let Err(failure) = log_in(&mut session, login).await
+        {
+            let failure = Arc::new(failure.into_failure(target.cleared()));
+            fail_all(pending::open(&mut self.pending), &failure, &record);
+            tokio::spawn(session.quit());
+            return Next::Address(None);
+        }
+        self.send(session, target, record).await
     }
 
     async fn send(

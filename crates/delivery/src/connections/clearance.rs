@@ -21,7 +21,7 @@ impl Achieved {
     /// Whether it meets `requirement`.
     pub(super) fn meets(&self, requirement: Requirement) -> bool {
         match (requirement, self) {
-            (Requirement::Opportunistic, _)
+            (Requirement::Clear | Requirement::Opportunistic, _)
             | (Requirement::Encrypted, Self::Encrypted | Self::ByName(_) | Self::ByDane(_))
             | (Requirement::Pkix, Self::ByName(_))
             | (Requirement::Dane, Self::ByDane(_)) => true,

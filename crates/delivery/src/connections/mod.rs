@@ -4,10 +4,12 @@
 //! 2. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
 //! 3. `tls`: the handshake; `clearance`: what it achieved.
 //! 4. [`session`]: the states; only the last one can send.
-//! 5. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
+//! 5. `login`: SMTP AUTH at a route's server.
+//! 6. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
 //!    in plain text.
 
 mod clearance;
+mod login;
 mod marks;
 mod opening;
 mod places;
@@ -17,6 +19,7 @@ mod tls;
 mod walk;
 mod wire;
 
+pub(crate) use self::login::log_in;
 pub(crate) use self::places::Places;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;

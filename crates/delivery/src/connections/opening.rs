@@ -1,16 +1,18 @@
 //! Opening a session: connection, greeting, EHLO, STARTTLS.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use mail::cause::{Cause, SmtpFault, TlsFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
+use policy::settings::RouteTls;
 use smtp::{Command, Extension, Extensions, Reply};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::session::{Greeted, Secured};
-use super::tls::{Peer, TlsClient};
+use super::tls::{Handshaken, Peer, TlsClient};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
@@ -41,6 +43,12 @@ impl Caller {
         handshake: Handshake,
     ) -> Result<Secured, SessionFailure> {
         let stream = self.connect(peer.socket, source).await?;
+        if peer.tls == RouteTls::Implicit {
+            let handshaken = self
+                .shake(stream, peer, requirement, self.timeouts.starttls)
+                .await?;
+            return Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await;
+        }
         let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone());
         match self.greet(&mut wire, requirement).await {
             Ok(extensions) => {
@@ -89,7 +97,7 @@ impl Caller {
             return Ok(Extensions::from_ehlo(&reply));
         }
         let unknown = matches!(reply.code.get(), 500 | 502 | 504 | 550);
-        if requirement != Requirement::Opportunistic || !unknown {
+        if !requirement.allows_plain_text() || !unknown {
             return Err(SessionFailure::refused(Stage::Ehlo, &reply));
         }
         let reply = hello(wire, &Command::Helo(&self.hostname)).await?;
@@ -107,7 +115,10 @@ impl Caller {
         requirement: Requirement,
         handshake: Handshake,
     ) -> Result<Secured, SessionFailure> {
-        let optional = requirement == Requirement::Opportunistic;
+        if requirement == Requirement::Clear {
+            return Ok(Secured::in_clear(greeted, None));
+        }
+        let optional = requirement.allows_plain_text();
         if let (true, Handshake::Avoid(fail)) = (optional, handshake) {
             return Ok(Secured::in_clear(greeted, fail));
         }
@@ -128,13 +139,24 @@ impl Caller {
             return in_clear_or_fail(greeted, requirement, refused).await;
         }
         let stream = greeted.wire.into_plain()?;
-        let shaking = self.tls.handshake(stream, peer, requirement);
         let left = self.timeouts.starttls.saturating_sub(began.elapsed());
-        let handshaken = match timeout(left, shaking).await {
-            Ok(handshaken) => handshaken?,
-            Err(_) => return Err(Cause::timed_out(Stage::Starttls).into()),
-        };
-        Secured::over_tls(handshaken, &self.hostname, self.timeouts.clone()).await
+        let handshaken = self.shake(stream, peer, requirement, left).await?;
+        Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await
+    }
+
+    /// The handshake, within this time.
+    async fn shake(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+        limit: Duration,
+    ) -> Result<Handshaken, SessionFailure> {
+        let shaking = self.tls.handshake(stream, peer, requirement);
+        match timeout(limit, shaking).await {
+            Ok(handshaken) => handshaken,
+            Err(_) => Err(Cause::timed_out(Stage::Starttls).into()),
+        }
     }
 }
 
@@ -148,7 +170,7 @@ async fn in_clear_or_fail(
     requirement: Requirement,
     failure: SessionFailure,
 ) -> Result<Secured, SessionFailure> {
-    if requirement == Requirement::Opportunistic {
+    if requirement.allows_plain_text() {
         return Ok(Secured::in_clear(greeted, failure.cause.tlsfail()));
     }
     leave(greeted.wire, &failure).await;
@@ -174,6 +196,7 @@ async fn leave(wire: Wire, failure: &SessionFailure) {
         | Cause::Dns(..)
         | Cause::Destination(_)
         | Cause::Policy(_)
-        | Cause::Connection(_) => {}
+        | Cause::Connection(_)
+        | Cause::Login(_) => {}
     }
 }

@@ -68,6 +68,7 @@ use std::time::Duration;
 use mail::cause::{Cause, OurFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
+use policy::settings::RouteTls;
 use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
@@ -130,9 +131,11 @@ impl Secured {
         }
     }
 
-    /// A completed handshake, and the EHLO after it: everything learned in plain text is forgotten (RFC 3207 §4.2).
+    /// A completed handshake, the greeting if TLS began before it, and the EHLO after it: everything learned in plain text
+    /// is forgotten (RFC 3207 §4.2).
     pub(super) async fn over_tls(
         handshaken: Handshaken,
+        begun: RouteTls,
         hostname: &DomainPart,
         timeouts: Timeouts,
     ) -> Result<Self, SessionFailure> {
@@ -142,6 +145,13 @@ impl Secured {
             achieved,
         } = handshaken;
         let mut wire = Wire::new(Stream::Tls(Box::new(stream)), timeouts);
+        if begun == RouteTls::Implicit {
+            let greeting = wire.reply(Stage::Banner).await?;
+            if greeting.code.class() != 2 {
+                wire.quit().await;
+                return Err(SessionFailure::refused(Stage::Banner, &greeting));
+            }
+        }
         let hello = Command::Ehlo(hostname);
         let reply = wire.command(&hello, &Extensions::none(), Stage::Ehlo).await?;
         if reply.code.class() != 2 {
@@ -197,6 +207,16 @@ impl ClearedSession {
     /// What the session had to achieve, and has achieved.
     pub(crate) fn requirement(&self) -> Requirement {
         self.requirement
+    }
+
+    /// Whether there was a login.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.extensions.is_logged_in()
+    }
+
+    /// The login was accepted.
+    pub(super) fn logged_in(&mut self) {
+        self.extensions = self.extensions.logged_in();
     }
 
     /// How long each stage may take.

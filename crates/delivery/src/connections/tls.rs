@@ -12,6 +12,7 @@ use mail::Domain;
 use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
 use parking_lot::Mutex;
 use policy::decision::Requirement;
+use policy::settings::RouteTls;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
 use tokio::net::TcpStream;
@@ -38,6 +39,8 @@ pub(crate) struct Peer<'a> {
     /// The MX host; `None` if only the address of the peer is known.
     pub(crate) host: Option<&'a Domain>,
     pub(crate) socket: SocketAddr,
+    /// How TLS begins.
+    pub(crate) tls: RouteTls,
     /// What DNS says about its keys, if anything.
     pub(crate) dane: Option<&'a DanePeer>,
     /// Records its certificates, if they are wanted.
@@ -123,7 +126,9 @@ impl TlsClient {
         requirement: Requirement,
     ) -> Result<Handshaken, SessionFailure> {
         let handshaken = match requirement {
-            Requirement::Opportunistic | Requirement::Encrypted => self.record(stream, peer).await,
+            Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
+                self.record(stream, peer).await
+            }
             Requirement::Pkix => self.authenticate_by_name(stream, peer).await,
             Requirement::Dane | Requirement::DaneAndPkix => {
                 self.authenticate_by_dane(stream, peer, requirement).await

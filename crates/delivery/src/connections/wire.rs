@@ -125,7 +125,7 @@ impl Wire {
     /// without a certificate says so only after TLS 1.3's Finished.
     fn failed(&self, stage: Stage, error: io::Error) -> SessionFailure {
         match (&self.stream, stage) {
-            (Stream::Tls(_), Stage::Ehlo) => broken(error),
+            (Stream::Tls(_), Stage::Banner | Stage::Ehlo) => broken(error),
             (Stream::Plain(_) | Stream::Tls(_), stage) => SessionFailure::from_io(stage, &error),
         }
     }
@@ -232,6 +232,7 @@ fn kept(stage: Stage) -> usize {
         Stage::Connect
         | Stage::Banner
         | Stage::Starttls
+        | Stage::Auth
         | Stage::Mail
         | Stage::Rcpt
         | Stage::Data

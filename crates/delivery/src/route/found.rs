@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mail::Security;
-use mail::cause::{Cause, NoWay, OurFault};
-use policy::decision::Decision;
+use mail::cause::{Cause, LoginFault, NoWay, OurFault};
+use policy::decision::{Decision, Requirement};
 use policy::failure::Failure;
-use policy::settings::DestinationPolicy;
+use policy::login::Login;
+use policy::settings::{DestinationPolicy, RouteTls};
 use tokio::time::Instant;
 
 use super::hosts::{Candidate, RouteHost};
@@ -28,6 +29,10 @@ pub struct Route {
     pub mx: Option<Security>,
     /// The port to connect to.
     pub port: u16,
+    /// How TLS begins there.
+    pub tls: RouteTls,
+    /// With what to log in.
+    pub(crate) login: Option<Login>,
     /// When the look-ups began.
     pub(crate) begun: Instant,
 }
@@ -47,6 +52,16 @@ impl Route {
         };
         let is_it = |one: &RouteHost| one.name == host.name && one.addresses.contains(&address);
         candidates.iter().find(|one| is_it(&one.host)).ok_or_else(gone)
+    }
+
+    /// With what to log in at a host that has to meet this requirement; or why that is impossible. The host must be
+    /// authenticated, and under a name that is securely known: that in an insecure MX record may be anybody's.
+    pub(crate) fn login(&self, requirement: Requirement) -> Result<Option<&Login>, Cause> {
+        match (&self.login, self.mx) {
+            (None, _) => Ok(None),
+            (Some(login), None | Some(Security::Secure)) if requirement.authenticates() => Ok(Some(login)),
+            (Some(_), _) => Err(Cause::Login(LoginFault::Unauthenticated)),
+        }
     }
 
     /// Whether the findings about this host are older than its answers are valid (RFC 6698 §8.2).

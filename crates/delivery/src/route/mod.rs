@@ -3,10 +3,11 @@
 //! All look-ups of one destination run before the first connection: first MX, then the addresses of its hosts, eight
 //! hosts at a time, and after each host's addresses its TLSA records.
 //!
-//! 1. [`search`]: the look-ups, the facts, and the decision of crate `policy` about them. `own`: whether a host is this
+//! 1. `target`: the next hop to begin with: the recipient's domain, a route or a fallback.
+//! 2. [`search`]: the look-ups, the facts, and the decision of crate `policy` about them. `own`: whether a host is this
 //!    relay; `ignored`: addresses to which no MX record may lead; `origin`: how a host became one of the destination's.
-//! 2. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
-//! 3. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
+//! 3. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
+//! 4. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
 
 mod age;
 pub mod found;
@@ -16,9 +17,11 @@ mod look_ups;
 mod origin;
 mod own;
 pub mod search;
+mod target;
 
 pub use self::found::Route;
 pub(crate) use self::found::too_late;
 pub use self::hosts::{Candidate, RouteHost};
 pub(crate) use self::look_ups::LookUps;
 pub use self::search::find;
+pub use self::target::Way;

@@ -20,6 +20,7 @@ use super::hosts::{self, RouteHost};
 use super::ignored;
 use super::origin::{Origin, reference_identifiers};
 use super::own::{known, listens_at};
+use super::target::{Target, Way};
 use crate::config::DeliveryConfig;
 use crate::connections::DanePeer;
 
@@ -34,6 +35,7 @@ const ADDRESSES: usize = 16;
 /// Gathers the facts and decides.
 pub async fn find(
     next_hop: &NextHop,
+    way: Way,
     policy: &Policy,
     resolver: &Resolver,
     config: &DeliveryConfig,
@@ -41,30 +43,30 @@ pub async fn find(
 ) -> Route {
     let begun = Instant::now();
     let destination_policy = policy.for_destination(next_hop, today);
-    let target = destination_policy
-        .route
-        .clone()
-        .unwrap_or_else(|| next_hop.clone());
-    let port = target.port().unwrap_or(config.port);
+    let target = Target::of(next_hop, &destination_policy, way);
+    let (port, tls, login) = (target.port(config), target.tls, target.login.cloned());
     let search = Search {
         policy,
         destination_policy: &destination_policy,
+        is_configured: target.is_configured,
         resolver: &resolver.for_one_destination(),
         config,
         today,
         port,
     };
-    let destination = search.destination(&target).await;
+    let destination = search.destination(target.next_hop).await;
     let wanted = Wanted {
         dane: destination_policy.dane,
         insecure_mx: destination_policy.insecure_mx,
-        tls: destination_policy.tls,
+        tls: target.floor(&destination_policy),
     };
     Route {
         policy: destination_policy,
         mx: destination.mx(),
         decision: decide(Facts { wanted, destination }),
         port,
+        tls,
+        login,
         begun,
     }
 }
@@ -73,6 +75,8 @@ pub async fn find(
 struct Search<'a> {
     policy: &'a Policy,
     destination_policy: &'a DestinationPolicy,
+    /// Whether the administrator, and not the recipient's address, says where the mail goes.
+    is_configured: bool,
     resolver: &'a Resolver,
     config: &'a DeliveryConfig,
     today: Date,
@@ -88,7 +92,7 @@ struct Exchanged {
 impl Search<'_> {
     async fn destination(&self, target: &NextHop) -> Destination<RouteHost> {
         match target {
-            NextHop::Address { address, .. } if !self.is_routed() && self.is_own_address(*address) => {
+            NextHop::Address { address, .. } if !self.is_configured && self.is_own_address(*address) => {
                 Destination::OwnAddress
             }
             NextHop::Address { address, .. } => {
@@ -292,14 +296,9 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the administrator says where the mail goes.
-    fn is_routed(&self) -> bool {
-        self.destination_policy.route.is_some()
-    }
-
     /// D8a: a host that a stranger's records name, without the addresses at which no stranger receives mail.
     fn reachable(&self, host: RouteHost, named: Security) -> RouteHost {
-        if self.is_routed() {
+        if self.is_configured {
             return host;
         }
         ignored::without(&self.config.ignore_addresses, host, named)

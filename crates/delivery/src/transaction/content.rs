@@ -32,7 +32,8 @@ pub(super) fn is_in_step(failure: &SessionFailure) -> bool {
         | Cause::Destination(_)
         | Cause::Policy(_)
         | Cause::Connection(_)
-        | Cause::Tls(_) => false,
+        | Cause::Tls(_)
+        | Cause::Login(_) => false,
     }
 }
 

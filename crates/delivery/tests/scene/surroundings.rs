@@ -25,6 +25,10 @@ pub fn compile(text: &str) -> Policy {
         policy: text,
         added: None,
         read: &read,
+        read_login: &|path| match path.to_str() {
+            Some("smart.login") => Ok("relay\npass word\n".to_owned()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        },
         today: jiff::civil::date(2026, 11, 22),
     })
     .unwrap()

@@ -29,6 +29,8 @@ pub enum Cause {
     Connection(ConnectionFault),
     /// TLS failed, or the server did not authenticate itself.
     Tls(TlsFault),
+    /// The login at a route's server failed, which is for this relay's administrator to mend.
+    Login(LoginFault),
     /// A server that we talked to did not accept the message.
     Smtp(SmtpFault),
 }
@@ -199,6 +201,25 @@ pub enum WebPkiFlaw {
     Expired,
     /// No valid path leads to a root.
     Untrusted,
+}
+
+/// Why there was no login (RFC 4954).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginFault {
+    /// The server is not authenticated, and gets no password.
+    Unauthenticated,
+    /// It offers neither PLAIN nor LOGIN.
+    NotOffered,
+    /// It refused.
+    Refused {
+        /// The reply's code.
+        code: ReplyCode,
+        /// The reply's enhanced code, if it has one.
+        enhanced: Option<EnhancedStatus>,
+    },
+    /// It asked for something that neither PLAIN nor LOGIN has, or not in base64.
+    Challenge,
 }
 
 /// What a server said, or does not offer.

@@ -142,6 +142,16 @@ fn at_the_server() {
             Cause::Tls(TlsFault::Unproven(Unproven::Key)),
             "4.7.5 | decrypt_error | TLS handshake: wrong signature | validation-failure",
         ),
+        (Cause::Login(LoginFault::Unauthenticated), "4.7.5 | - | - | -"),
+        (Cause::Login(LoginFault::NotOffered), "4.7.4 | - | - | -"),
+        (
+            Cause::Login(LoginFault::Refused {
+                code: ReplyCode::new(535).unwrap(),
+                enhanced: None,
+            }),
+            "4.7.8 | - | - | -",
+        ),
+        (Cause::Login(LoginFault::Challenge), "4.5.0 | - | - | -"),
         (Cause::timed_out(Stage::Connect), "4.4.1 | - | - | -"),
         (Cause::closed(Stage::Mail), "4.4.2 | - | - | -"),
         (refused(Stage::Rcpt, 550, Some("5.1.1")), "5.1.1 | - | - | -"),

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Lookup, NoWay, OurFault,
-    SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, LoginFault, Lookup, NoWay,
+    OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
 use crate::lookup::Culprit;
 use crate::stage::Stage;
@@ -22,6 +22,7 @@ impl Cause {
             | Self::Policy(_)
             | Self::Connection(_)
             | Self::Tls(_)
+            | Self::Login(_)
             | Self::Smtp(_) => Culprit::Elsewhere,
         }
     }
@@ -48,6 +49,7 @@ impl Cause {
             ) => EnhancedStatus::new(4, 4, 2),
             Self::Tls(TlsFault::NotOffered) => EnhancedStatus::new(4, 7, 4),
             Self::Policy(_) | Self::Tls(_) => EnhancedStatus::new(4, 7, 5),
+            Self::Login(fault) => fault.enhanced(),
             Self::Smtp(fault) => fault.enhanced(),
         }
     }
@@ -55,13 +57,16 @@ impl Cause {
     /// The reply that decided, if there was one.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match self {
-            Self::Smtp(SmtpFault::Refused { code, .. }) | Self::Tls(TlsFault::Refused(code)) => Some(*code),
+            Self::Smtp(SmtpFault::Refused { code, .. })
+            | Self::Tls(TlsFault::Refused(code))
+            | Self::Login(LoginFault::Refused { code, .. }) => Some(*code),
             Self::Ours(_)
             | Self::Dns(..)
             | Self::Destination(_)
             | Self::Policy(_)
             | Self::Connection(_)
             | Self::Tls(_)
+            | Self::Login(_)
             | Self::Smtp(_) => None,
         }
     }
@@ -83,6 +88,7 @@ impl Cause {
             | Self::Ours(_)
             | Self::Destination(_)
             | Self::Connection(_)
+            | Self::Login(_)
             | Self::Smtp(_) => None,
         }
     }
@@ -105,6 +111,7 @@ impl Cause {
             | Self::Destination(_)
             | Self::Policy(_)
             | Self::Connection(_)
+            | Self::Login(_)
             | Self::Smtp(_) => None,
         }
     }
@@ -127,6 +134,7 @@ impl Cause {
             | Self::Ours(_)
             | Self::Destination(_)
             | Self::Connection(_)
+            | Self::Login(_)
             | Self::Smtp(_) => None,
         }
     }
@@ -148,6 +156,7 @@ impl Cause {
             | Self::Destination(_)
             | Self::Policy(_)
             | Self::Connection(_)
+            | Self::Login(_)
             | Self::Smtp(_) => false,
         }
     }
@@ -189,6 +198,18 @@ impl SmtpFault {
             // RFC 6531 §4.2.
             Self::NoSmtpUtf8(BeyondAscii::Address) => EnhancedStatus::new(5, 6, 7),
             Self::NoSmtpUtf8(BeyondAscii::Header) => EnhancedStatus::new(5, 6, 9),
+        }
+    }
+}
+
+impl LoginFault {
+    fn enhanced(self) -> EnhancedStatus {
+        match self {
+            Self::Unauthenticated => EnhancedStatus::new(4, 7, 5),
+            Self::NotOffered => EnhancedStatus::new(4, 7, 4),
+            // RFC 4954 §6.
+            Self::Refused { enhanced, .. } => enhanced.unwrap_or(EnhancedStatus::new(4, 7, 8)),
+            Self::Challenge => EnhancedStatus::new(4, 5, 0),
         }
     }
 }
@@ -283,6 +304,7 @@ impl fmt::Display for Cause {
             Self::Policy(demand) => demand.fmt(f),
             Self::Connection(fault) => fault.fmt(f),
             Self::Tls(fault) => fault.fmt(f),
+            Self::Login(fault) => fault.fmt(f),
             Self::Smtp(fault) => fault.fmt(f),
         }
     }
@@ -416,6 +438,22 @@ impl fmt::Display for Unproven {
             Self::Key => "the handshake is not signed by the certificate's key",
             Self::NoReference => "the name of the host cannot stand in a certificate",
         })
+    }
+}
+
+impl fmt::Display for LoginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthenticated => f.write_str(
+                "no login: the server is not authenticated, by DANE or by a certificate (tls = \"verify\"), under a name \
+                 that is securely known, and a password is sent to no other",
+            ),
+            Self::NotOffered => {
+                f.write_str("no login: the server offers neither AUTH PLAIN nor AUTH LOGIN")
+            }
+            Self::Refused { code, .. } => write!(f, "the server refused the login: {code}"),
+            Self::Challenge => f.write_str("no login: the server's challenge belongs to no known mechanism"),
+        }
     }
 }
 

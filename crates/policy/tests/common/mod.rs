@@ -55,6 +55,7 @@ pub fn compile_from(
         policy: Text { file, text },
         added: None,
         read,
+        read_login: read,
         today: TODAY,
     })
 }

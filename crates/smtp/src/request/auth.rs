@@ -53,13 +53,24 @@ pub struct Credentials {
     pub password: String,
 }
 
+impl Mechanism {
+    /// Its name (RFC 4616 §2).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+        }
+    }
+}
+
 impl Auth {
     pub(super) fn parse(argument: &str) -> Result<Self, Refusal> {
         let mut words = argument.split(' ').filter(|word| !word.is_empty());
         let mechanism = match words.next() {
-            Some(word) if word.eq_ignore_ascii_case("PLAIN") => Mechanism::Plain,
-            Some(word) if word.eq_ignore_ascii_case("LOGIN") => Mechanism::Login,
-            Some(_) => return Err(Refusal::Mechanism),
+            Some(word) => [Mechanism::Plain, Mechanism::Login]
+                .into_iter()
+                .find(|known| word.eq_ignore_ascii_case(known.as_str()))
+                .ok_or(Refusal::Mechanism)?,
             None => return Err(Refusal::Arguments),
         };
         let initial = match (words.next(), words.next()) {

@@ -10,12 +10,24 @@ use super::fault::MailFault;
 use super::identity::Identity;
 use crate::WorldError;
 
+/// When TLS begins, where there is any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsBegins {
+    /// With STARTTLS.
+    WhenAsked,
+    /// With the first octet (RFC 8314 §3.3).
+    AtOnce,
+}
+
 /// How a server behaves towards connections from now on.
 #[derive(Clone)]
 pub(super) struct Behaviour {
     pub(super) hostname: String,
     pub(super) extensions: Vec<String>,
+    /// Name and password of the user that may log in.
+    pub(super) user: Option<(String, String)>,
     pub(super) identity: Option<Identity>,
+    pub(super) tls: TlsBegins,
     pub(super) faults: Vec<MailFault>,
 }
 

@@ -13,6 +13,8 @@ pub enum Stage {
     EhloInTls,
     /// STARTTLS.
     StartTls,
+    /// AUTH, and each response in it.
+    Auth,
     /// MAIL.
     Mail,
     /// RCPT, whoever the recipient is.

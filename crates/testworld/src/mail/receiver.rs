@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, TlsBegins};
 use super::fault::MailFault;
 use super::identity::Identity;
 use super::record::{Connection, Received, Recorder, Shared};
@@ -31,6 +31,20 @@ impl ReceiverBuilder {
     #[must_use]
     pub fn identity(mut self, identity: &Identity) -> Self {
         self.behaviour.identity = Some(identity.clone());
+        self
+    }
+
+    /// Speaks TLS from the first octet (RFC 8314 §3.3); it needs an identity.
+    #[must_use]
+    pub fn implicit_tls(mut self) -> Self {
+        self.behaviour.tls = TlsBegins::AtOnce;
+        self
+    }
+
+    /// Lets this user log in; what is offered is an [`extension`](Self::extension), such as `AUTH PLAIN LOGIN`.
+    #[must_use]
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.behaviour.user = Some((name.to_owned(), password.to_owned()));
         self
     }
 
@@ -93,7 +107,9 @@ impl Receiver {
         let behaviour = Behaviour {
             hostname: hostname.to_owned(),
             extensions: Vec::new(),
+            user: None,
             identity: None,
+            tls: TlsBegins::WhenAsked,
             faults: Vec::new(),
         };
         ReceiverBuilder {

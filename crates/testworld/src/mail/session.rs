@@ -1,10 +1,14 @@
 //! One connection from the greeting to its end: the commands and what they lead to.
 
 use std::io;
+use std::sync::Arc;
 
+use data_encoding::BASE64;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::behaviour::{Behaviour, TlsBegins};
 use super::fault::{MailFault, Stage};
 use super::record::{Received, Recorder, TlsSeen};
 use super::wire::{Next, Wire, handshake};
@@ -17,27 +21,30 @@ pub(super) async fn run(stream: TcpStream, record: Recorder) {
     let _ = serve(stream, record).await;
 }
 
-async fn serve(mut stream: TcpStream, mut record: Recorder) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, record: Recorder) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let behaviour = record.behaviour();
     let tls = behaviour.tls_config().map_err(io::Error::other)?;
-    let mut dialogue = Dialogue::over(Wire::new(&mut stream, &behaviour, &record));
-    match dialogue
-        .wire
-        .say(&Stage::Greeting, &format!("220 {} ESMTP", behaviour.hostname))
-        .await?
-    {
-        Next::Accepted | Next::Handshake => {}
-        Next::Refused => return dialogue.turn_away().await,
-        Next::Close => return Ok(()),
+    if behaviour.tls == TlsBegins::WhenAsked {
+        let mut dialogue = Dialogue::over(Wire::new(&mut stream, &behaviour, &record));
+        if !dialogue.greet().await? || dialogue.converse(tls.is_some()).await? == Next::Close {
+            return Ok(());
+        }
     }
-    if dialogue.converse(tls.is_some()).await? == Next::Close {
-        return Ok(());
+    // Whatever the client sent ahead of the handshake was dropped with the buffer.
+    match tls {
+        Some(config) => serve_over_tls(stream, config, &behaviour, record).await,
+        None => Ok(()),
     }
-    // Whatever the client sent ahead of the handshake is dropped with the buffer.
-    drop(dialogue);
-    let Some(config) = tls else { return Ok(()) };
-    let Some(stream) = handshake(stream, config, &behaviour).await? else {
+}
+
+async fn serve_over_tls(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    behaviour: &Behaviour,
+    mut record: Recorder,
+) -> io::Result<()> {
+    let Some(stream) = handshake(stream, config, behaviour).await? else {
         return Ok(());
     };
     let (_, session) = stream.get_ref();
@@ -54,7 +61,10 @@ async fn serve(mut stream: TcpStream, mut record: Recorder) -> io::Result<()> {
         parameters,
         sni: session.server_name().map(str::to_owned),
     });
-    let mut dialogue = Dialogue::over(Wire::new(stream, &behaviour, &record));
+    let mut dialogue = Dialogue::over(Wire::new(stream, behaviour, &record));
+    if behaviour.tls == TlsBegins::AtOnce && !dialogue.greet().await? {
+        return Ok(());
+    }
     dialogue.converse(false).await?;
     dialogue.wire.shut_down().await
 }
@@ -81,6 +91,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
         }
     }
 
+    /// Greets; false if that ended the connection.
+    async fn greet(&mut self) -> io::Result<bool> {
+        let greeting = format!("220 {} ESMTP", self.wire.behaviour.hostname);
+        match self.wire.say(&Stage::Greeting, &greeting).await? {
+            Next::Accepted | Next::Handshake => Ok(true),
+            Next::Refused => self.turn_away().await.map(|()| false),
+            Next::Close => Ok(false),
+        }
+    }
+
     /// Answers commands until the connection ends or TLS begins.
     async fn converse(&mut self, can_start_tls: bool) -> io::Result<Next> {
         loop {
@@ -101,6 +121,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
                         .await?
                 }
                 "STARTTLS" => self.start_tls(can_start_tls).await?,
+                "AUTH" => self.auth(argument).await?,
                 "MAIL" => self.mail(argument).await?,
                 "RCPT" => self.rcpt(argument).await?,
                 "DATA" => self.data().await?,
@@ -179,6 +200,48 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
             Next::Accepted => Next::Handshake,
             other @ (Next::Refused | Next::Handshake | Next::Close) => other,
         })
+    }
+
+    /// AUTH PLAIN and LOGIN (RFC 4954), for the one user.
+    async fn auth(&mut self, argument: &str) -> io::Result<Next> {
+        let Some((user, password)) = &self.wire.behaviour.user else {
+            return self.wire.write("502 5.5.1 Not offered").await;
+        };
+        let (mechanism, initial) = argument.split_once(' ').unwrap_or((argument, ""));
+        let (questions, expected) = match mechanism {
+            "PLAIN" => (vec![""], vec![format!("\0{user}\0{password}")]),
+            "LOGIN" => (
+                vec!["VXNlcm5hbWU6", "UGFzc3dvcmQ6"],
+                vec![user.clone(), password.clone()],
+            ),
+            _ => return self.wire.write("504 5.5.4 Unknown mechanism").await,
+        };
+        let mut given: Vec<String> = Some(initial.to_owned())
+            .filter(|one| !one.is_empty())
+            .into_iter()
+            .collect();
+        for question in questions.into_iter().skip(given.len()) {
+            match self.wire.say(&Stage::Auth, &format!("334 {question}")).await? {
+                Next::Accepted => {}
+                other @ (Next::Refused | Next::Handshake | Next::Close) => return Ok(other),
+            }
+            let Some(line) = self.wire.line().await? else {
+                return Ok(Next::Close);
+            };
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            self.wire.record.command(&line);
+            if line == "*" {
+                return self.wire.write("501 5.7.0 Cancelled").await;
+            }
+            given.push(line);
+        }
+        let expected = expected.iter().map(|one| BASE64.encode(one.as_bytes()));
+        let verdict = if expected.eq(given) {
+            "235 2.7.0 Welcome"
+        } else {
+            "535 5.7.8 Wrong"
+        };
+        self.wire.say(&Stage::Auth, verdict).await
     }
 
     async fn mail(&mut self, argument: &str) -> io::Result<Next> {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use policy::settings::{Limits, RouteTls};
 
 use crate::commands::output::printable;
 use crate::explain::{
@@ -23,9 +24,7 @@ pub(super) fn write(report: &Report) -> String {
         policy.dane, policy.source, policy.insecure_mx, policy.tls
     );
     line(&mut table, "policy", &rules);
-    if let Some(route) = &report.route {
-        line(&mut table, "route", route);
-    }
+    write_ways(&mut table, report);
     if let Some(mx) = &report.mx {
         step(&mut table, mx);
     }
@@ -50,6 +49,39 @@ pub(super) fn write(report: &Report) -> String {
         write_exception(&mut table, exception);
     }
     table
+}
+
+/// The next hops that the policy names instead of the destination's own hosts, and its limits.
+fn write_ways(table: &mut String, report: &Report) {
+    if let Some(route) = &report.route {
+        let begun = match report.route_tls {
+            Some(RouteTls::Implicit) => "; TLS begins with the first octet",
+            Some(RouteTls::Starttls) | None => "",
+        };
+        let login = report.route_login.as_ref();
+        let login = login
+            .map(|file| format!("; login from {file}"))
+            .unwrap_or_default();
+        line(table, "route", &format!("{route}{begun}{login}"));
+    }
+    if let Some(fallback) = &report.fallback {
+        line(
+            table,
+            "fallback",
+            &format!("{fallback}, if every host is out of reach"),
+        );
+    }
+    write_limits(table, report.limits);
+}
+
+fn write_limits(table: &mut String, limits: Limits) {
+    let connections = limits.connections.map(|most| format!("{most} connections"));
+    let messages = limits.messages_per_minute;
+    let messages = messages.map(|most| format!("{most} messages a minute"));
+    let words: Vec<String> = connections.into_iter().chain(messages).collect();
+    if !words.is_empty() {
+        line(table, "limits", &words.join("; "));
+    }
 }
 
 /// Its lines have no labels, so that they can be pasted as they are.
@@ -107,6 +139,7 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
         let words = format!("{} (delivery.ignore_addresses)", listed(&host.ignored));
         line(table, "ignored", &words);
     }
+    write_limits(table, host.limits);
     write_tlsa(table, host);
     line(table, "must", &demand(host));
     for connection in host.connections.iter().flatten() {

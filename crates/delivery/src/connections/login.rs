@@ -1,0 +1,77 @@
+//! The login at a route's server (RFC 4954), once it is authenticated and before the first message.
+//!
+//! PLAIN and LOGIN send the password itself. It goes over a [`ClearedSession`] alone, and the caller lets only those come
+//! here whose requirement names the server. Neither the user name nor the password is logged.
+
+use mail::Stage;
+use mail::cause::{Cause, LoginFault};
+use policy::login::Login;
+use smtp::authenticate::{Response, is_challenge};
+use smtp::{Command, Extension, Mechanism, Reply};
+
+use super::session::ClearedSession;
+use crate::failure::SessionFailure;
+
+/// Logs in, if the session is not logged in yet.
+pub(crate) async fn log_in(session: &mut ClearedSession, login: &Login) -> Result<(), SessionFailure> {
+    if session.is_logged_in() {
+        return Ok(());
+    }
+    let reply = if session.offers(Extension::AuthPlain) {
+        plain(session, login).await?
+    } else if session.offers(Extension::AuthLogin) {
+        user_then_password(session, login).await?
+    } else {
+        return Err(Cause::Login(LoginFault::NotOffered).into());
+    };
+    if reply.code.class() != 2 {
+        return Err(refused(session, &reply).await);
+    }
+    session.logged_in();
+    Ok(())
+}
+
+/// PLAIN (RFC 4616): the response on the first line if it fits there, otherwise when it is asked for.
+async fn plain(session: &mut ClearedSession, login: &Login) -> Result<Reply, SessionFailure> {
+    let response = Response::plain(login.user(), login.password());
+    if response.fits_plain() {
+        return say(session, &Command::Auth(Mechanism::Plain, Some(&response))).await;
+    }
+    let reply = say(session, &Command::Auth(Mechanism::Plain, None)).await?;
+    answer(session, reply, &response).await
+}
+
+/// LOGIN: two questions. What they say is not looked at: servers word them in many ways.
+async fn user_then_password(session: &mut ClearedSession, login: &Login) -> Result<Reply, SessionFailure> {
+    let reply = say(session, &Command::Auth(Mechanism::Login, None)).await?;
+    let reply = answer(session, reply, &Response::text(login.user())).await?;
+    answer(session, reply, &Response::text(login.password())).await
+}
+
+/// Gives the response to a challenge.
+async fn answer(
+    session: &mut ClearedSession,
+    reply: Reply,
+    response: &Response,
+) -> Result<Reply, SessionFailure> {
+    if reply.code.get() == CHALLENGE && is_challenge(&reply) {
+        return say(session, &Command::Response(response)).await;
+    }
+    Err(refused(session, &reply).await)
+}
+
+/// The reply that asks the client to go on.
+const CHALLENGE: u16 = 334;
+
+/// What a reply means that does not lead on. A challenge is cancelled, whatever the server says to that.
+async fn refused(session: &mut ClearedSession, reply: &Reply) -> SessionFailure {
+    if reply.code.get() == CHALLENGE {
+        let _ = say(session, &Command::CancelAuth).await;
+        return Cause::Login(LoginFault::Challenge).into();
+    }
+    SessionFailure::login_refused(reply)
+}
+
+async fn say(session: &mut ClearedSession, command: &Command<'_>) -> Result<Reply, SessionFailure> {
+    session.command(command, Stage::Auth).await
+}

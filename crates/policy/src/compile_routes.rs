@@ -1,0 +1,155 @@
+//! Compiles where mail goes instead of to its destination.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mail::NextHop;
+use settings_file::forms::Formed;
+use toml::Spanned;
+
+use crate::login::Login;
+use crate::mistake::Mistake;
+use crate::notes::Notes;
+use crate::policy::Policy;
+use crate::schema::{Defaults, DomainRule, NextHopForm, PolicyFile};
+use crate::settings::{DaneMode, Route, RouteTls, TlsFloor};
+use crate::warning::Remark;
+
+/// On this port servers speak TLS from the first octet (RFC 8314 §3.3).
+const SUBMISSIONS: u16 = 465;
+
+/// Reads the files that routes name.
+pub(crate) struct Logins<'a> {
+    /// The directory of the policy file.
+    pub(crate) directory: &'a Path,
+    pub(crate) read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// The keys of a table that are about its route.
+pub(crate) struct RouteKeys<'a> {
+    route: Option<&'a Spanned<Formed<NextHopForm>>>,
+    tls: Option<&'a Spanned<RouteTls>>,
+    login: Option<&'a Spanned<PathBuf>>,
+}
+
+impl Defaults {
+    pub(crate) fn route_keys(&self) -> RouteKeys<'_> {
+        RouteKeys {
+            route: self.route.as_ref(),
+            tls: self.route_tls.as_ref(),
+            login: self.route_login.as_ref(),
+        }
+    }
+}
+
+impl DomainRule {
+    pub(crate) fn route_keys(&self) -> RouteKeys<'_> {
+        RouteKeys {
+            route: self.route.as_ref(),
+            tls: self.route_tls.as_ref(),
+            login: self.route_login.as_ref(),
+        }
+    }
+}
+
+impl RouteKeys<'_> {
+    /// The route of the table, if it has one.
+    pub(crate) fn compile(&self, logins: &Logins<'_>, notes: &mut Notes<'_>) -> Option<Route> {
+        let Some(route) = self.route else {
+            if let Some(tls) = self.tls {
+                notes.refuse(&tls.span(), &Mistake::WithoutRoute("route_tls"));
+            }
+            if let Some(login) = self.login {
+                notes.refuse(&login.span(), &Mistake::WithoutRoute("route_login"));
+            }
+            return None;
+        };
+        let tls = self.tls.map(|tls| *tls.get_ref()).unwrap_or_default();
+        let next_hop = route.get_ref().0.clone();
+        if tls == RouteTls::Starttls && next_hop.port() == Some(SUBMISSIONS) {
+            notes.refuse(&route.span(), &Mistake::ImplicitTls);
+        }
+        let login = self.login.and_then(|file| logins.read(file, notes));
+        Some(Route { next_hop, tls, login })
+    }
+}
+
+impl Logins<'_> {
+    fn read(&self, file: &Spanned<PathBuf>, notes: &mut Notes<'_>) -> Option<Login> {
+        let path = self.directory.join(file.get_ref());
+        let mistake = match (self.read)(&path) {
+            Ok(text) => match Login::parse(&path.to_string_lossy(), &text) {
+                Ok(login) => return Some(login),
+                Err(error) => Mistake::Login { path, error },
+            },
+            Err(error) => {
+                let error = error.to_string();
+                Mistake::UnreadableLogin { path, error }
+            }
+        };
+        notes.refuse(&file.span(), &mistake);
+        None
+    }
+}
+
+/// The fallback of a table, if it has one.
+pub(crate) fn fallback(
+    written: Option<&Spanned<Formed<NextHopForm>>>,
+    notes: &mut Notes<'_>,
+) -> Option<NextHop> {
+    let written = written?;
+    let next_hop = written.get_ref().0.clone();
+    if next_hop.port() == Some(SUBMISSIONS) {
+        notes.refuse(&written.span(), &Mistake::FallbackImplicitTls);
+    }
+    Some(next_hop)
+}
+
+/// Refuses logins at servers that are never authenticated, and warns of those that only TLSA records can authenticate. The
+/// rules and lists of the policy are complete.
+pub(crate) fn check_logins(file: &PolicyFile, policy: &Policy, notes: &mut Notes<'_>) {
+    let (dane, tls) = (policy.defaults.dane, policy.defaults.tls);
+    check_login(
+        &file.default.route_keys(),
+        &[("all other mail".to_owned(), dane, tls)],
+        notes,
+    );
+    for rule in &file.domain {
+        let rule = rule.get_ref();
+        let applying = rule.matches.0.iter().filter_map(|pattern| {
+            let name = pattern.example()?;
+            let (dane, _) = policy.mode_by_rules_and_lists(&name);
+            Some((pattern.to_string(), dane, policy.floor_by_rules(&name)))
+        });
+        check_login(&rule.route_keys(), &applying.collect::<Vec<_>>(), notes);
+    }
+}
+
+/// The same for one route, and what applies to the mail that takes it.
+fn check_login(keys: &RouteKeys<'_>, applying: &[(String, DaneMode, TlsFloor)], notes: &mut Notes<'_>) {
+    let (Some(login), Some(route)) = (keys.login, keys.route) else {
+        return;
+    };
+    let next_hop = &route.get_ref().0;
+    if matches!(next_hop, NextHop::Address { .. }) {
+        notes.refuse(&login.span(), &Mistake::LoginAtAddress);
+        return;
+    }
+    for (whose, dane, tls) in applying {
+        match (dane, tls) {
+            (_, TlsFloor::Verify) | (DaneMode::Strict, _) => {}
+            (DaneMode::Off, TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt) => {
+                let mistake = Mistake::LoginUnauthenticated(*tls, whose.clone());
+                notes.refuse(&login.span(), &mistake);
+                return;
+            }
+            (
+                DaneMode::SoftFail | DaneMode::Opportunistic,
+                TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt,
+            ) => {
+                notes.warn(&login.span(), Remark::LoginByDaneOnly(next_hop.clone()));
+                return;
+            }
+        }
+    }
+}
