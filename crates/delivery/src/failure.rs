@@ -13,6 +13,7 @@ use mail::cause::{
     Cause, ConnectionFault, DaneFlaw, LoginFault, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
 use policy::failure::{Failure, Standing};
+use smtp::seven_bit::Unconvertible;
 use smtp::{Reply, ReplyError};
 use spool::Damage;
 
@@ -143,6 +144,16 @@ impl SessionFailure {
     /// Whether the server, or somebody on the way to it, closed the connection.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.cause, Cause::Connection(ConnectionFault::Closed(_)))
+    }
+
+    /// The server takes no octets above 127, and the content cannot be converted.
+    pub(crate) fn unconvertible(why: Unconvertible) -> Self {
+        let cause = Cause::Smtp(SmtpFault::No8BitMime);
+        Self {
+            reason: format!("{cause}; it cannot be converted: {why}").into(),
+            valid: None,
+            cause,
+        }
     }
 
     /// What it means for the message and the log.

@@ -8,6 +8,7 @@
 //! * [`extensions`]: [`Extensions`]: what the latest EHLO reply offers.
 //! * [`data`]: [`DotStuffer`] writes content, [`DataDecoder`] reads it. One line ending exists, CRLF, and one end
 //!   of data, CRLF.CRLF.
+//! * [`seven_bit`]: content with octets above 127 for servers that do not take them.
 //! * [`mod@line`]: [`LineReader`] takes command lines out of a read buffer.
 //! * [`request`]: [`Request`]: what a client asked, or the [`Refusal`] that is the reply to it.
 //! * [`server`]: [`ServerState`]: which command may follow which.
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod reply;
 pub mod request;
 pub mod server;
+pub mod seven_bit;
 
 pub use client::Command;
 pub use data::{ContentFault, DataDecoder, DotStuffer, LineCheck, LoneLf, LoneLineEnding, LongLines};

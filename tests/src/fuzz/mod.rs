@@ -15,6 +15,7 @@
 //! | [`smtp_request`] | what a client sends | lines do not depend on packets, commands come back |
 //! | [`smtp_session`] | all that a client sends | packets make no difference; mail is taken whole, well formed, and only from whom it may be |
 //! | [`smtp_data`] | content on the wire | one end of data, stuffing undone, faults noticed |
+//! | [`seven_bit`](fn@seven_bit) | content with octets above 127 | its new form is 7-bit, and none of its own |
 //! | [`policy_file`] | a policy file | errors name their place, what compiles answers every question |
 //! | [`policy_list`] | a list of domains | exactly the names written are found, each on its line |
 //! | [`mailbox`] | an address, a domain, a next hop | what parses is printed in a form that parses to the same |
@@ -35,6 +36,7 @@ mod report;
 mod request;
 mod resolv_conf;
 mod session;
+mod seven_bit;
 mod tlsa;
 mod verifier;
 
@@ -49,6 +51,7 @@ pub use report::dsn;
 pub use request::smtp_request;
 pub use resolv_conf::resolv_conf;
 pub use session::smtp_session;
+pub use seven_bit::{converted, letter, seven_bit};
 pub use tlsa::tlsa_rdata;
 pub use verifier::{Recipe, verifier, verifies};
 
@@ -56,7 +59,7 @@ pub use verifier::{Recipe, verifier, verifies};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
     ("dns_answer", dns_answer),
@@ -66,6 +69,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("smtp_request", smtp_request),
     ("smtp_session", smtp_session),
     ("smtp_data", smtp_data),
+    ("seven_bit", seven_bit),
     ("policy_file", policy_file),
     ("policy_list", policy_list),
     ("mailbox", mailbox),

@@ -6,9 +6,10 @@ use bytes::BytesMut;
 use mail::Stage;
 use mail::cause::{Cause, SmtpFault};
 use smtp::{Command, DotStuffer, Extensions, LineCheck};
-use spool::{Damage, Lease, SpoolError};
+use spool::Lease;
 use tokio::time::{Instant, timeout_at};
 
+use super::letter::{Letter, Stopped};
 use super::limits::at_slowest;
 use super::verdict::Verdict;
 use crate::connections::ClearedSession;
@@ -51,6 +52,7 @@ pub(super) async fn empty_body(session: &mut ClearedSession) -> Verdict {
 /// What is sent, and until when.
 pub(super) struct Transfer<'l> {
     pub(super) lease: &'l Lease,
+    pub(super) letter: &'l Letter,
     pub(super) deadline: Instant,
 }
 
@@ -70,7 +72,7 @@ pub(super) async fn by_data(session: &mut ClearedSession, transfer: &Transfer<'_
 
 /// Sends the content as one chunk, which is the last, and reads the reply to it.
 pub(super) async fn by_chunk(session: &mut ClearedSession, transfer: &Transfer<'_>) -> Verdict {
-    let octets = transfer.lease.size;
+    let octets = transfer.letter.size(transfer.lease);
     let frame = Frame::Octets {
         check: LineCheck::new(),
         missing: octets,
@@ -86,11 +88,11 @@ impl Transfer<'_> {
         let floor = session
             .timeouts()
             .body
-            .saturating_add(at_slowest(self.lease.size));
+            .saturating_add(at_slowest(self.letter.size(self.lease)));
         let deadline = self.deadline.min(Instant::now() + floor);
         match timeout_at(deadline, self.stream(session, frame, block)).await {
             Ok(Ok(())) => {}
-            Ok(Err(Stopped::Session(failure))) => {
+            Ok(Err(Stopped::Failed(failure))) => {
                 return Verdict::Failed(early_reply(session, failure).await);
             }
             Ok(Err(Stopped::Damaged(damage))) => return Verdict::Damaged(damage),
@@ -115,10 +117,10 @@ impl Transfer<'_> {
         mut frame: Frame,
         mut block: BytesMut,
     ) -> Result<(), Stopped> {
-        let mut reader = self.lease.content.reader().await.map_err(unreadable)?;
+        let mut reader = self.letter.reader(self.lease).await?;
         // One block is held back, so that the end of the content is sent together with the last block.
         let mut has_content = false;
-        while let Some(chunk) = reader.next().await.map_err(unreadable)? {
+        while let Some(chunk) = reader.next().await? {
             if has_content {
                 session.write(&block, Stage::Body).await?;
                 block.clear();
@@ -161,25 +163,6 @@ impl Frame {
 
 fn other_size() -> SessionFailure {
     SessionFailure::content("its size is not the one recorded")
-}
-
-fn unreadable(error: SpoolError) -> Stopped {
-    match error {
-        SpoolError::Damaged(damage) => Stopped::Damaged(damage),
-        error => SessionFailure::content(error).into(),
-    }
-}
-
-/// Why the content was not sent completely.
-enum Stopped {
-    Session(SessionFailure),
-    Damaged(Damage),
-}
-
-impl From<SessionFailure> for Stopped {
-    fn from(failure: SessionFailure) -> Self {
-        Self::Session(failure)
-    }
 }
 
 /// The server has replied before the final dot was sent, and nothing counts as the reply to a dot that was not sent. A

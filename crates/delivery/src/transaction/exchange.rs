@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::content::{Transfer, by_chunk, by_data, empty_body, is_in_step};
 use super::envelope::{Addressed, Envelope, Ready, keeps_step, one_by_one, pipelined};
+use super::letter::Letter;
 use super::limits::time_limit;
 use super::original::needs_smtputf8;
 use super::verdict::{Judged, SuccessReport, Verdict};
@@ -18,6 +19,12 @@ use crate::failure::SessionFailure;
 pub(super) struct Waiting<'a> {
     pub(super) recipient: &'a LeasedRecipient,
     pub(super) refusal: Option<SessionFailure>,
+}
+
+/// What is sent.
+pub(super) struct Message<'l> {
+    pub(super) lease: &'l Lease,
+    pub(super) letter: &'l Letter,
 }
 
 /// The results of one transaction.
@@ -39,9 +46,11 @@ pub(super) enum Again<'a> {
 /// The transaction with those recipients that the server can serve.
 pub(super) async fn exchange<'a>(
     session: &mut ClearedSession,
-    lease: &Lease,
+    message: &Message<'_>,
     recipients: Vec<&'a LeasedRecipient>,
 ) -> Turn<'a> {
+    let Message { lease, letter } = *message;
+    let size = letter.size(lease);
     let smtputf8 = lease.parameters.smtputf8 || recipients.iter().any(|one| needs_smtputf8(session, one));
     let recipients: Vec<Addressed<'a>> = recipients
         .into_iter()
@@ -49,12 +58,13 @@ pub(super) async fn exchange<'a>(
         .collect();
     let mut transaction = Transaction {
         lease,
+        letter,
         success_report: if session.offers(Extension::Dsn) {
             SuccessReport::TheirAffair
         } else {
             SuccessReport::Ours
         },
-        deadline: Instant::now() + time_limit(recipients.len(), lease.size),
+        deadline: Instant::now() + time_limit(recipients.len(), size),
         recipients,
     };
     match transaction.envelope(session, smtputf8).await {
@@ -76,6 +86,7 @@ async fn reset(session: &mut ClearedSession) -> Result<(), SessionFailure> {
 
 struct Transaction<'a, 'l> {
     lease: &'l Lease,
+    letter: &'l Letter,
     success_report: SuccessReport,
     /// When the last octet of the content must have been sent.
     deadline: Instant,
@@ -94,8 +105,9 @@ impl<'a> Transaction<'a, '_> {
         session.begin();
         let mail = Command::MailFrom {
             reverse_path: &self.lease.reverse_path,
-            size: self.lease.size,
+            size: self.letter.size(self.lease),
             parameters: &MailParameters {
+                body: self.letter.body(self.lease),
                 smtputf8,
                 ..self.lease.parameters.clone()
             },
@@ -121,6 +133,7 @@ impl<'a> Transaction<'a, '_> {
         let accepted = self.accepted() > 0;
         let transfer = Transfer {
             lease: self.lease,
+            letter: self.letter,
             deadline: self.deadline,
         };
         let is_chunk = matches!(ready, Ready::ForChunks);

@@ -7,10 +7,11 @@ use mail::cause::{BeyondAscii, Cause, SmtpFault};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
 
-use super::exchange::{Again, Turn, Waiting, exchange};
+use super::exchange::{Again, Message, Turn, Waiting, exchange};
+use super::letter::{Letter, Stopped};
 use super::limits::{RECIPIENTS, Twins};
 use super::original::needs_smtputf8;
-use super::verdict::{Ended, Judged, Left};
+use super::verdict::{Ended, Judged, Left, SuccessReport, Verdict};
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
@@ -26,16 +27,22 @@ pub async fn send<'a>(
 ) -> Ended<'a> {
     let (distinct, twins) = Twins::split_off(recipients, session.offers(Extension::Dsn));
     let mut sending = Sending::default();
+    let mut fit = VecDeque::new();
     for recipient in distinct {
         match unfit(session, lease, recipient) {
             Some(failure) => sending.judged.push(Judged::failed(recipient, failure)),
-            None => sending.waiting.push_back(Waiting {
+            None => fit.push_back(Waiting {
                 recipient,
                 refusal: None,
             }),
         }
     }
-    let (mut left, usable) = sending.transactions(session, lease).await;
+    sending.waiting = fit;
+    let (mut left, usable) = if sending.waiting.is_empty() {
+        (Left::Nobody, true)
+    } else {
+        sending.letter(session, lease).await
+    };
     let mut judged = sending.judged;
     twins.share(&mut judged, &mut left);
     Ended { judged, left, usable }
@@ -48,8 +55,40 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
+    /// Finds the form of the content that this server takes, and sends it.
+    async fn letter(&mut self, session: &mut ClearedSession, lease: &Lease) -> (Left<'a>, bool) {
+        let verdict = match Letter::for_server(session, lease).await {
+            Ok(letter) => {
+                let size = letter.size(lease);
+                match session.size_limit() {
+                    Some(limit) if size > limit => too_large(limit),
+                    Some(_) | None => {
+                        let message = Message {
+                            lease,
+                            letter: &letter,
+                        };
+                        return self.transactions(session, &message).await;
+                    }
+                }
+            }
+            Err(Stopped::Damaged(damage)) => Verdict::Damaged(damage),
+            Err(Stopped::Failed(failure)) => Verdict::Failed(failure),
+        };
+        let judged = self.waiting.drain(..).map(|waiting| Judged {
+            recipient: waiting.recipient,
+            verdict: verdict.clone(),
+            success_report: SuccessReport::Ours,
+        });
+        self.judged.extend(judged);
+        (Left::Nobody, true)
+    }
+
     /// Transactions until nobody waits any more, or the session can serve no more; and whether it is usable then.
-    async fn transactions(&mut self, session: &mut ClearedSession, lease: &Lease) -> (Left<'a>, bool) {
+    async fn transactions(
+        &mut self,
+        session: &mut ClearedSession,
+        message: &Message<'_>,
+    ) -> (Left<'a>, bool) {
         while !self.waiting.is_empty() {
             let group = self.next_group(session);
             if group.is_empty() {
@@ -59,7 +98,7 @@ impl<'a> Sending<'a> {
                 judged,
                 again,
                 usable,
-            } = exchange(session, lease, group).await;
+            } = exchange(session, message, group).await;
             self.judged.extend(judged);
             match again {
                 Again::Here(again) => {
@@ -131,25 +170,22 @@ impl<'a> Sending<'a> {
     }
 }
 
-/// Why the message cannot be sent at all, or not to this recipient, given what the server has announced.
+/// The content is larger than the server takes.
+fn too_large(limit: u64) -> Verdict {
+    Verdict::Failed(Cause::Smtp(SmtpFault::TooLarge(limit)).into())
+}
+
+/// Why the message cannot be sent at all, or not to this recipient, because the server does not offer SMTPUTF8.
 fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
-    let offers = |extension| session.offers(extension);
-    let fault = |fault| Some(SessionFailure::from(Cause::Smtp(fault)));
-    match session.size_limit() {
-        Some(limit) if lease.size > limit => return fault(SmtpFault::TooLarge(limit)),
-        Some(_) | None => {}
+    if session.offers(Extension::SmtpUtf8) {
+        return None;
     }
-    if !offers(Extension::SmtpUtf8) {
-        if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
-            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Address));
-        }
-        if lease.parameters.smtputf8 {
-            return fault(SmtpFault::NoSmtpUtf8(BeyondAscii::Header));
-        }
-    }
-    let eight_bit = lease.parameters.body == mail::BodyType::EightBitMime;
-    if eight_bit && !offers(Extension::EightBitMime) {
-        return fault(SmtpFault::No8BitMime);
-    }
-    None
+    let part = if !lease.reverse_path.as_str().is_ascii() || needs_smtputf8(session, recipient) {
+        BeyondAscii::Address
+    } else if lease.parameters.smtputf8 {
+        BeyondAscii::Header
+    } else {
+        return None;
+    };
+    Some(Cause::Smtp(SmtpFault::NoSmtpUtf8(part)).into())
 }
