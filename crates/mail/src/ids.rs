@@ -58,3 +58,24 @@ impl From<QueueId> for String {
         id.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of the 80 random bits is a coin of its own: nobody can guess the next id.
+    #[test]
+    fn ids_are_not_to_be_guessed() {
+        const COUNT: u32 = 4000;
+        let mut set = [0_u32; 80];
+        for _ in 0..COUNT {
+            let bits = u128::from_be_bytes(QueueId::generate().to_bytes());
+            for (bit, count) in set.iter_mut().enumerate() {
+                *count += u32::from((bits >> bit) & 1 == 1);
+            }
+        }
+        // More than ten standard deviations: not once in the age of the universe by chance.
+        let usual = COUNT / 2 - 330..COUNT / 2 + 330;
+        assert!(set.iter().all(|count| usual.contains(count)), "{set:?}");
+    }
+}

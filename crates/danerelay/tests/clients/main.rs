@@ -11,6 +11,7 @@
 mod activation;
 #[path = "../common/mod.rs"]
 mod common;
+mod descriptors;
 mod hostile;
 mod programs;
 mod settings;

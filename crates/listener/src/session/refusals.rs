@@ -9,6 +9,14 @@ use crate::client::Client;
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
 
+/// Commands that are kept with what stands behind the verb.
+const ENVELOPE: [&[u8]; 2] = [b"MAIL", b"RCPT"];
+/// Commands of which only the verb is kept.
+const VERBS: [&str; 16] = [
+    "EHLO", "HELO", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT", "STARTTLS", "AUTH",
+    "ETRN", "TURN", "XCLIENT", "XFORWARD",
+];
+
 /// What a session was refused since the last log line.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Option<Box<Refused>>);
@@ -30,7 +38,7 @@ pub(super) struct Subject {
     pub(super) from: Option<ReversePath>,
     /// The recipient.
     pub(super) to: Option<Mailbox>,
-    /// MAIL or RCPT as the client wrote it, if it could not be parsed.
+    /// The command that was refused: MAIL or RCPT as the client wrote it, of others the verb.
     pub(super) command: Option<String>,
     /// The user as which the client tried to log in.
     pub(super) user: Option<String>,
@@ -62,17 +70,26 @@ impl Subject {
         }
     }
 
-    /// A command that was refused for its syntax. Commands other than MAIL and RCPT are not shown: the client may have
-    /// been trying to send its password.
+    /// A command that was refused for its syntax or its place. Only MAIL and RCPT are shown whole, and of others only
+    /// verbs of SMTP: the client may have been trying to send its password.
     pub(super) fn command(line: &[u8], from: Option<ReversePath>) -> Self {
+        let begins_with = |verb: &str| {
+            let (word, rest) = line.split_at_checked(verb.len()).unwrap_or_default();
+            word.eq_ignore_ascii_case(verb.as_bytes()) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
+        };
         let verb = line.get(..4).unwrap_or_default();
-        let is_of_envelope = [b"MAIL", b"RCPT"]
-            .iter()
-            .any(|one| verb.eq_ignore_ascii_case(*one));
-        let kept = line.get(..line.len().min(COMMAND)).unwrap_or_default();
+        let command = if ENVELOPE.iter().any(|one| verb.eq_ignore_ascii_case(*one)) {
+            let kept = line.get(..line.len().min(COMMAND)).unwrap_or_default();
+            Some(String::from_utf8_lossy(kept).into_owned())
+        } else {
+            VERBS
+                .iter()
+                .find(|verb| begins_with(verb))
+                .map(|verb| (*verb).to_owned())
+        };
         Self {
             from,
-            command: is_of_envelope.then(|| String::from_utf8_lossy(kept).into_owned()),
+            command,
             ..Self::default()
         }
     }

@@ -250,3 +250,22 @@ async fn passwords_are_taken_under_tls_only() {
     assert!(client.transaction(b".\r\n").await.is_positive());
     assert!(world.contents_with_received()[0].contains(" with ESMTPSA id "));
 }
+
+/// A client that never gets on with its handshake keeps its place for a minute, and others are served meanwhile.
+#[tokio::test]
+async fn half_open_handshakes_end_after_a_minute() {
+    let world = World::on(with_tls(), Duration::ZERO, Encryption::Implicit).await;
+    let mut silent = world.connect().await;
+    let mut begun = world.connect().await;
+    begun.send(b"\x16\x03\x01\x02\x00\x01").await;
+    let mut other = world.connect().await.shake_hands(None).await;
+    other.expect("220").await;
+    assert_eq!(world.listener.connections(), 3);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    silent.expect_end().await;
+    begun.expect_end().await;
+    other.dialogue(&[("EHLO x", "250")]).await;
+    assert_eq!(world.log_lines("the handshake takes too long").len(), 2);
+}

@@ -85,7 +85,7 @@ pub struct Rejected {
     pub reply: String,
     /// How many refusals there were.
     pub refused: u64,
-    /// MAIL or RCPT as the client wrote it, if it could not be parsed.
+    /// The command that was refused for its syntax or its place: MAIL or RCPT as the client wrote it, of others the verb.
     pub command: Option<String>,
     /// The user that the client claimed to be.
     pub user: Option<String>,
