@@ -7,17 +7,19 @@ use crate::exim;
 use crate::namespaces;
 use crate::process::{command, find, run as run_to_end};
 use crate::server::{BACK, FRONT};
+use crate::unpacked;
 use std::fs;
 use std::path::Path;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
-pub const PROGRAMS: [(&str, &str); 16] = [
+pub const PROGRAMS: [(&str, &str); 17] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),
     ("ip", "iproute2"),
     ("postfix", "postfix"),
     ("sendmail", "postfix"),
+    ("postgrey", "postgrey"),
     ("knotd", "knot"),
     ("dnssec-keygen", "bind9-utils"),
     ("dnssec-signzone", "bind9-utils"),
@@ -89,7 +91,13 @@ fn missing() -> Vec<String> {
     if exim::program().is_none() {
         missing.push(format!(
             "exim4 (Debian package exim4-daemon-light, unpacked to target/{} or installed)",
-            exim::UNPACKED
+            unpacked::EXIM
+        ));
+    }
+    if unpacked::find(unpacked::OPENSMTPD).is_none() {
+        missing.push(format!(
+            "smtpd (Debian package opensmtpd, unpacked to target/{})",
+            unpacked::OPENSMTPD
         ));
     }
     missing

@@ -4,17 +4,16 @@
 //! has its account's name compiled in, and it drops root's rights if its configuration is not at the compiled-in place. So
 //! the arena gets that account, and port 25 without root.
 
+use crate::accounts;
 use crate::letter::Letter;
 use crate::process::{Daemon, command, find, run};
 use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
+use crate::unpacked;
 use crate::wait;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-/// Where `tests/run` unpacks Exim, below the target directory.
-pub const UNPACKED: &str = "peers/exim/usr/sbin/exim4";
 
 /// The account that Debian compiles into Exim.
 const ACCOUNT: &str = "Debian-exim";
@@ -52,14 +51,15 @@ impl Exim {
         Self::prepare(directory, "front", &settings)
     }
 
-    /// A receiving instance for these domains, with STARTTLS and one Maildir for all recipients.
-    pub fn back(directory: &Path, domains: &[&str], key_and_chain: &str) -> Self {
+    /// A receiving instance for these domains, with STARTTLS and one Maildir for all recipients; `settings` are lines of
+    /// the main configuration.
+    pub fn back(directory: &Path, domains: &[&str], key_and_chain: &str, settings: &str) -> Self {
         let chain_file = directory.join("back.pem");
         fs::write(&chain_file, key_and_chain).unwrap();
         let settings = format!(
             "domainlist local_domains = {domains}\nlocal_interfaces = {BACK}\ndaemon_smtp_ports = 25\n\
              tls_advertise_hosts = *\ntls_certificate = {chain}\n\
-             log_selector = +smtp_connection +smtp_incomplete_transaction\n\
+             log_selector = +smtp_connection +smtp_incomplete_transaction\n{settings}\
              acl_smtp_mail = mail\nacl_smtp_rcpt = rcpt\n{BACK_ACCESS}\
              begin routers\ninbox:\n  driver = accept\n  transport = maildir\n\
              begin transports\nmaildir:\n  driver = appendfile\n  directory = {mail}/inbox\n  maildir_format\n  \
@@ -82,7 +82,8 @@ impl Exim {
     }
 
     fn prepare(directory: &Path, name: &str, settings: &str) -> Self {
-        add_account(directory);
+        // As another name of an account without rights.
+        accounts::add(directory, ACCOUNT, NOBODY);
         open_low_ports();
         let spool = directory.join(format!("{name}-spool"));
         fs::create_dir(&spool).unwrap();
@@ -151,30 +152,7 @@ impl Receive for Exim {
 
 /// Exim's program: unpacked by `tests/run`, or installed.
 pub fn program() -> Option<PathBuf> {
-    // This test program is somewhere below the target directory too.
-    let test = std::env::current_exe().unwrap();
-    let mut unpacked = test.ancestors().map(|directory| directory.join(UNPACKED));
-    unpacked.find(|path| path.is_file()).or_else(|| find("exim4"))
-}
-
-/// Gives Exim's account to this arena, once, as another name of [`NOBODY`].
-fn add_account(directory: &Path) {
-    if directory.join("passwd").exists() {
-        return;
-    }
-    let added = [
-        (
-            "passwd",
-            format!("{ACCOUNT}:x:{NOBODY}:{NOBODY}::/nonexistent:/usr/sbin/nologin\n"),
-        ),
-        ("group", format!("{ACCOUNT}:x:{NOBODY}:\n")),
-    ];
-    for (name, line) in added {
-        let [system, own] = [Path::new("/etc"), directory].map(|place| place.join(name));
-        // At the beginning, where it precedes an account of the system's.
-        fs::write(&own, line + &fs::read_to_string(&system).unwrap()).unwrap();
-        run(command("mount").arg("--bind").arg(own).arg(system));
-    }
+    unpacked::find(unpacked::EXIM).or_else(|| find("exim4"))
 }
 
 /// Lets every account of this arena listen on port 25; the setting belongs to the network namespace.

@@ -17,10 +17,12 @@
 //! 2. [`certificates`]: a private authority, the receiving server's certificate, and TLSA records for both.
 //! 3. [`zones`]: a signed tree from a private root down, served by Knot; a zone can be changed while it runs.
 //! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
-//! 5. [`server`]: what a test asks of a mail server; [`postfix`] and [`exim`]: complete instances, configured from
-//!    nothing; [`make`]: either of them.
+//! 5. [`server`]: what a test asks of a mail server; [`postfix`], [`exim`] and [`opensmtpd`]: complete instances,
+//!    configured from nothing, some of them [`unpacked`] and with [`accounts`] of the arena; [`make`]: any of them;
+//!    [`postgrey`]: a greylisting server for Postfix.
 //! 6. [`relay`]: the relay under test: its configuration, its queue, and its [`log`].
-//! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival.
+//! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival; [`burst`]: many
+//!    small ones at once.
 //! 8. [`report`]: a delivery status notification as a mail client's parser reads it.
 //! 9. [`world`]: all of these put together, before any relay; [`stage`]: with the relay in the middle.
 //! 10. [`system`]: a system on which the relay was just installed, to run it by its defaults or as its [`unit`] says.
@@ -32,7 +34,7 @@
 //!
 //! [`namespaces`], [`process`] and [`wait`] serve them all: no sleep is longer than 50 ms, and no wait is without a limit.
 //!
-//! The peer tests need root, the programs in [`arena::PROGRAMS`] and Exim; `tests/run` brings them. Where something is
+//! The peer tests need root, the programs in [`arena::PROGRAMS`], Exim and OpenSMTPD; `tests/run` brings them. Where something is
 //! missing they fail and say what; `DANERELAY_SKIP_PEERS=1` skips them. The relay is taken from `DANERELAY_BIN`, else
 //! built first. With `DANERELAY_KEEP=1` the files of a test are kept for reading.
 
@@ -45,7 +47,9 @@
 )]
 #![allow(clippy::missing_panics_doc)]
 
+pub mod accounts;
 pub mod arena;
+pub mod burst;
 pub mod certificates;
 pub mod crash;
 pub mod exim;
@@ -54,7 +58,9 @@ pub mod letter;
 pub mod log;
 pub mod make;
 pub mod namespaces;
+pub mod opensmtpd;
 pub mod postfix;
+pub mod postgrey;
 pub mod powerloss;
 pub mod process;
 pub mod relay;
@@ -64,6 +70,7 @@ pub mod server;
 pub mod stage;
 pub mod system;
 pub mod unit;
+pub mod unpacked;
 pub mod wait;
 pub mod world;
 pub mod zones;

@@ -28,6 +28,11 @@ impl Log {
         self.lines(&format!(" to={recipient}, mode="))
     }
 
+    /// The delivery lines of all recipients so far.
+    pub fn all_deliveries(&self) -> Vec<LogLine> {
+        self.lines(", mode=dane ")
+    }
+
     /// The first line of this event with this status.
     pub fn event(&self, event: &str, status: &str) -> LogLine {
         wait::until(&format!("event={event} with status={status}"), || {

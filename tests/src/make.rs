@@ -2,25 +2,32 @@
 
 use crate::certificates::Certificates;
 use crate::exim::Exim;
+use crate::opensmtpd::OpenSmtpd;
 use crate::postfix::Postfix;
 use crate::server::{Receive, Submit};
 use std::path::Path;
 
-/// The mail servers that can stand in front of the relay and behind it.
+/// The mail servers that can stand in front of the relay or behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Make {
     /// Postfix, installed.
     Postfix,
     /// Exim, installed or unpacked.
     Exim,
+    /// OpenSMTPD, unpacked. It stands behind the relay only.
+    OpenSmtpd,
 }
 
 impl Make {
     /// A server that hands everything to the SMTP server at this address and port.
+    ///
+    /// # Panics
+    /// For a make that stands behind the relay only.
     pub fn front(self, directory: &Path, host: &str, port: u16) -> Box<dyn Submit> {
         match self {
             Self::Postfix => Box::new(Postfix::front(directory, &format!("relayhost = [{host}]:{port}"))),
             Self::Exim => Box::new(Exim::front(directory, host, port)),
+            Self::OpenSmtpd => panic!("OpenSMTPD stands behind the relay only"),
         }
     }
 
@@ -29,7 +36,8 @@ impl Make {
         let chain = &certificates.key_and_chain;
         match self {
             Self::Postfix => Box::new(Postfix::back(directory, domains, chain)),
-            Self::Exim => Box::new(Exim::back(directory, domains, chain)),
+            Self::Exim => Box::new(Exim::back(directory, domains, chain, "")),
+            Self::OpenSmtpd => Box::new(OpenSmtpd::back(directory, domains, chain, "")),
         }
     }
 
@@ -38,6 +46,7 @@ impl Make {
         match self {
             Self::Postfix => "250 2.0.0 Ok: queued as ",
             Self::Exim => "250 OK id=",
+            Self::OpenSmtpd => "250 2.0.0 ",
         }
     }
 }

@@ -34,6 +34,28 @@ scache    unix  -       -       n       -       1       scache
 postlog   unix-dgram n  -       n       -       1       postlogd
 ";
 
+/// What answers on a receiving instance's port 25.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// smtpd itself.
+    Smtpd,
+    /// postscreen, which passes on to smtpd whom it knows.
+    Postscreen,
+}
+
+impl Door {
+    /// The services that this takes, as in [`MASTER`].
+    fn services(self) -> &'static str {
+        match self {
+            Self::Smtpd => "smtp inet n - n - - smtpd\n",
+            Self::Postscreen => {
+                "smtp inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\n\
+                 dnsblog unix - - n - 0 dnsblog\ntlsproxy unix - - n - 0 tlsproxy\n"
+            }
+        }
+    }
+}
+
 /// A running instance. It ends with the arena.
 pub struct Postfix {
     directory: PathBuf,
@@ -52,6 +74,17 @@ impl Postfix {
 
     /// A receiving instance for these domains, with STARTTLS and one Maildir for all recipients.
     pub fn back(directory: &Path, domains: &[&str], key_and_chain: &str) -> Self {
+        Self::back_behind(Door::Smtpd, directory, domains, key_and_chain, "")
+    }
+
+    /// The same behind this door, with these settings (main.cf lines).
+    pub fn back_behind(
+        door: Door,
+        directory: &Path,
+        domains: &[&str],
+        key_and_chain: &str,
+        settings: &str,
+    ) -> Self {
         let chain_file = directory.join("back.pem");
         fs::write(&chain_file, key_and_chain).unwrap();
         let mail = directory.join("mail");
@@ -63,16 +96,17 @@ impl Postfix {
              smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_chain_files = {chain}\n\
              virtual_mailbox_domains = {domains}\nvirtual_mailbox_base = {mail}\n\
              virtual_mailbox_maps = static:inbox/\nvirtual_uid_maps = static:{NOBODY}\n\
-             virtual_gid_maps = static:{NOBODY}\n",
+             virtual_gid_maps = static:{NOBODY}\n{settings}",
             chain = chain_file.display(),
             domains = domains.join(", "),
             mail = mail.display(),
         );
-        let back = Self::start(directory, "back", &settings, "smtp inet n - n - - smtpd\n");
+        let back = Self::start(directory, "back", &settings, door.services());
         wait::until_listening("the receiving Postfix", format!("{BACK}:25").parse().unwrap());
         // That was a connection too: it must be in the log before anyone counts.
         wait::until("the first connection's end", || {
-            back.log().contains("disconnect from").then_some(())
+            let log = back.log();
+            (log.contains("disconnect from") || log.contains("DISCONNECT [")).then_some(())
         });
         back
     }
@@ -164,7 +198,7 @@ impl Receive for Postfix {
     fn connections(&self) -> usize {
         self.log()
             .lines()
-            .filter(|line| line.contains(": connect from "))
+            .filter(|line| line.contains(": connect from ") || line.contains(": CONNECT from "))
             .count()
     }
 

@@ -54,8 +54,14 @@ impl Stage {
     /// The same with a resolver of another kind.
     pub fn set_with(directory: &Path, cast: Cast, resolver: Resolver) -> Self {
         let world = World::start(directory, resolver, cast.back);
-        let relay = Relay::start(directory, cast.mode, &world.tree.trust_anchor(), SOFT_FAIL);
-        let front = cast.front.front(directory, HOST, PORT);
+        Self::set_in(world, cast.front, cast.mode)
+    }
+
+    /// The relay and the server in front of it, in a world that runs already.
+    pub fn set_in(world: World, front: Make, mode: DnsMode) -> Self {
+        let directory = &world.directory;
+        let relay = Relay::start(directory, mode, &world.tree.trust_anchor(), SOFT_FAIL);
+        let front = front.front(directory, HOST, PORT);
         Self { relay, front, world }
     }
 

@@ -42,6 +42,17 @@ pub struct World {
 impl World {
     /// Starts it all in the arena's directory, with a receiving server of this make.
     pub fn start(directory: &Path, resolver: Resolver, back: Make) -> Self {
+        Self::start_around(directory, resolver, |directory, domains, certificates| {
+            back.back(directory, domains, certificates)
+        })
+    }
+
+    /// The same around the server that `start_back` starts for these domains, with these certificates.
+    pub fn start_around(
+        directory: &Path,
+        resolver: Resolver,
+        start_back: impl FnOnce(&Path, &[&str], &Certificates) -> Box<dyn Receive>,
+    ) -> Self {
         let certificates = Certificates::new(&["mx.example.test", "mx.ca.test", "mx.wrong.test"]);
         let zones = [
             secured(GOOD, &certificates.end_entity),
@@ -56,7 +67,7 @@ impl World {
         let tree = Tree::serve(directory, &zones);
         let resolver = resolver.start(directory, &tree);
         let domains = [GOOD, AUTHORITY, WRONG, SOFT_FAIL, INSECURE_MX, UNSIGNED, BOGUS];
-        let back = back.back(directory, &domains, &certificates);
+        let back = start_back(directory, &domains, &certificates);
         Self {
             directory: directory.to_owned(),
             back,

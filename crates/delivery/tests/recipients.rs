@@ -43,6 +43,8 @@ async fn recipients_beyond_the_servers_number_go_at_once_in_the_next_transaction
     for text in [
         "452 4.5.3 too many recipients",
         "452 too many recipients",
+        // OpenSMTPD.
+        "451 4.5.3 Too many recipients: Too many recipients",
         "552 5.5.3 too many recipients",
         "552 too many recipients",
     ] {
@@ -63,7 +65,11 @@ async fn recipients_beyond_the_servers_number_go_at_once_in_the_next_transaction
 async fn who_is_put_off_for_another_reason_waits() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = single(&scene, "full").await;
-    for text in ["452 4.2.2 mailbox full", "450 4.2.0 greylisted"] {
+    for text in [
+        "452 4.2.2 mailbox full",
+        "450 4.2.0 greylisted",
+        "451 too many recipients",
+    ] {
         receiver.set_faults(vec![reply_for("u1@full.test", text)]);
         receiver.clear();
         let lines = scene

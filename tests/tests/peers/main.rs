@@ -8,8 +8,9 @@
 //! 6. [`handover`]: real clients, each in its own way.
 //! 7. [`reload`]: a policy that changes while mail waits.
 //! 8. [`reports`]: what senders are told, read by a mail client's parser.
-//! 9. [`smtpd`]: the listener's verdicts beside those of Postfix's own server.
-//! 10. [`smuggling`]: second messages hidden in the content of a first.
+//! 9. [`receivers`]: servers that take few connections, few recipients, or nothing from strangers at first.
+//! 10. [`smtpd`]: the listener's verdicts beside those of Postfix's own server.
+//! 11. [`smuggling`]: second messages hidden in the content of a first.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod clients;
 mod dns;
 mod handover;
 mod judges;
+mod receivers;
 mod reload;
 mod reports;
 mod secured;

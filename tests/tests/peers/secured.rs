@@ -22,6 +22,13 @@ const EXIM_BEHIND: Cast = Cast {
     mode: DnsMode::Validate,
 };
 
+/// Postfix hands the mail over, OpenSMTPD receives it.
+const OPENSMTPD_BEHIND: Cast = Cast {
+    front: Make::Postfix,
+    back: Make::OpenSmtpd,
+    mode: DnsMode::TrustAd,
+};
+
 #[test]
 fn good_records_verify_by_trusting_unbound() {
     arena::run("secured::good_records_verify_by_trusting_unbound", |directory| {
@@ -51,6 +58,13 @@ fn good_records_verify_to_exim() {
 }
 
 #[test]
+fn good_records_verify_to_opensmtpd() {
+    arena::run("secured::good_records_verify_to_opensmtpd", |directory| {
+        good_records_verify(directory, OPENSMTPD_BEHIND);
+    });
+}
+
+#[test]
 fn a_wrong_record_is_mended_by_trusting_unbound() {
     arena::run(
         "secured::a_wrong_record_is_mended_by_trusting_unbound",
@@ -76,6 +90,13 @@ fn a_wrong_record_is_mended_from_exim() {
 fn a_wrong_record_is_mended_to_exim() {
     arena::run("secured::a_wrong_record_is_mended_to_exim", |directory| {
         a_wrong_record_is_mended(directory, EXIM_BEHIND);
+    });
+}
+
+#[test]
+fn a_wrong_record_is_mended_to_opensmtpd() {
+    arena::run("secured::a_wrong_record_is_mended_to_opensmtpd", |directory| {
+        a_wrong_record_is_mended(directory, OPENSMTPD_BEHIND);
     });
 }
 

@@ -303,12 +303,14 @@ fn refuses_command(outcome: &Verdict) -> bool {
 }
 
 /// Whether a reply to RCPT says that there are too many recipients: 452, or 552 in its old form (RFC 5321 §4.5.3.1.10), if
-/// the enhanced code does not say otherwise.
+/// the enhanced code does not say otherwise; 451 if the enhanced code says it, as OpenSMTPD does.
 fn says_too_many(reply: &Reply) -> bool {
-    let is_said = reply
-        .enhanced()
-        .is_none_or(mail::EnhancedStatus::is_too_many_recipients);
-    matches!(reply.code.get(), 452 | 552) && is_said
+    let said = reply.enhanced().map(mail::EnhancedStatus::is_too_many_recipients);
+    match reply.code.get() {
+        452 | 552 => said.unwrap_or(true),
+        451 => said.unwrap_or(false),
+        _ => false,
+    }
 }
 
 /// How many recipients a server takes in one transaction: those before the first that was too many, if it took none after

@@ -1,0 +1,16 @@
+//! Mail servers whose Debian packages exclude Postfix: `tests/run` unpacks them below the target directory.
+
+use std::path::PathBuf;
+
+/// Exim's program, below the target directory.
+pub const EXIM: &str = "peers/exim/usr/sbin/exim4";
+/// OpenSMTPD's program, below the target directory.
+pub const OPENSMTPD: &str = "peers/opensmtpd/usr/sbin/smtpd";
+
+/// Where one of these is, if it has been unpacked.
+pub fn find(program: &str) -> Option<PathBuf> {
+    // This test program is somewhere below the target directory too.
+    let test = std::env::current_exe().unwrap();
+    let mut unpacked = test.ancestors().map(|directory| directory.join(program));
+    unpacked.find(|path| path.is_file())
+}
