@@ -18,6 +18,9 @@ pub struct Match {
     /// Position on the verified path: 0 is the leaf, 1 its issuer, and so on. For a trust anchor that was not sent it is the
     /// number of certificates below it.
     pub depth: usize,
+    /// The first reference identifier that the certificate has, under DANE-TA(2): the TLSA base domain if it has that one.
+    /// `None` under DANE-EE(3), where names are not checked.
+    pub name: Option<String>,
 }
 
 /// The chain as sent in the handshake, leaf first.

@@ -44,8 +44,10 @@ impl ReferenceIdentifiers {
         self.names.iter().map(String::as_str)
     }
 
-    fn any_matches(&self, presented: &str) -> bool {
-        self.iter().any(|reference| name_matches(presented, reference))
+    /// The first of them that one of the presented names matches.
+    fn first_match(&self, presented: &[&str]) -> Option<&str> {
+        let is_presented = |reference: &&str| presented.iter().any(|name| name_matches(name, reference));
+        self.iter().find(is_presented)
     }
 }
 
@@ -111,30 +113,28 @@ pub(crate) fn general_names<'a, 'c>(
     }
 }
 
-/// Whether the leaf has one of the reference identifiers. Unreadable names might be DNS names, so then the CN is not used
-/// instead of them, and the other names are not believed either.
-pub(crate) fn leaf_matches(
+/// The first reference identifier that the leaf has, so that it is the TLSA base domain if the leaf has that one.
+/// Unreadable names might be DNS names, so then the CN is not used instead of them, and the other names are not believed
+/// either.
+pub(crate) fn leaf_matches<'r>(
     leaf: &X509Certificate<'_>,
-    references: &ReferenceIdentifiers,
+    references: &'r ReferenceIdentifiers,
     common_name: CommonName,
-) -> bool {
-    let Ok(general_names) = general_names(leaf) else {
-        return false;
-    };
-    let mut dns_names = general_names
+) -> Option<&'r str> {
+    let general_names = general_names(leaf).ok()?;
+    let dns_names: Vec<&str> = general_names
         .iter()
         .filter_map(|name| match name {
             GeneralName::DNSName(presented) => Some(*presented),
             _ => None,
         })
-        .peekable();
-    if dns_names.peek().is_some() || common_name == CommonName::Ignored {
-        return dns_names.any(|presented| references.any_matches(presented));
+        .collect();
+    if !dns_names.is_empty() || common_name == CommonName::Ignored {
+        return references.first_match(&dns_names);
     }
-    leaf.subject()
-        .iter_common_name()
-        .filter_map(|cn| cn.as_str().ok())
-        .any(|presented| references.any_matches(presented))
+    let common_names = leaf.subject().iter_common_name();
+    let common_names: Vec<&str> = common_names.filter_map(|cn| cn.as_str().ok()).collect();
+    references.first_match(&common_names)
 }
 
 #[cfg(test)]

@@ -209,11 +209,11 @@ fn verify_path(
     } else {
         CommonName::Fallback
     };
-    if !leaf_matches(&parse(leaf.der)?, terms.references, common_name) {
-        return Err(VerifyFailure::NameMismatch);
-    }
+    let leaf = parse(leaf.der)?;
+    let name = leaf_matches(&leaf, terms.references, common_name).ok_or(VerifyFailure::NameMismatch)?;
     Ok(Match {
         record: origin.record.clone(),
+        name: Some(name.to_owned()),
         depth: path.intermediate_certificates().count() + 1,
     })
 }
@@ -234,7 +234,7 @@ fn rank(
             Untrusted::UnknownIssuer | Untrusted::Signature | Untrusted::Unsupported,
         ) if !anchors.some_sent() => VerifyFailure::NoMatch,
         VerifyFailure::Expired | VerifyFailure::NotYetValid => match parse(leaf.der) {
-            Ok(parsed) if !leaf_matches(&parsed, terms.references, CommonName::Fallback) => {
+            Ok(parsed) if leaf_matches(&parsed, terms.references, CommonName::Fallback).is_none() => {
                 VerifyFailure::NameMismatch
             }
             Ok(_) | Err(_) => failure,

@@ -47,6 +47,7 @@ pub fn verify_chain(
         Some(record) => Match {
             record: record.clone(),
             depth: 0,
+            name: None,
         },
         None if leaf.fields.is_none() => return Err(VerifyFailure::BadCertificate),
         None => {

@@ -16,7 +16,7 @@ pub struct DeliveryConfig {
     pub hostname: String,
     /// The port of MX hosts.
     pub port: u16,
-    /// Local addresses to connect from, rotated within the receiver's address family; if empty, the system chooses.
+    /// Local addresses to connect from; a destination always sees the same one of a family. If empty, the system chooses.
     pub source_addresses: Vec<IpAddr>,
     /// The maximum number of open connections in total.
     pub connections: usize,
@@ -24,6 +24,8 @@ pub struct DeliveryConfig {
     pub connections_per_destination: usize,
     /// The maximum number of open connections to one receiving address.
     pub connections_per_host: usize,
+    /// How long a connection is used.
+    pub reuse: Reuse,
     /// Names that mean this relay in MX records (D11).
     pub own_names: Vec<Domain>,
     /// Addresses that mean this relay in MX records (D11).
@@ -42,6 +44,17 @@ pub struct DeliveryConfig {
     pub timeouts: Timeouts,
     /// The `From` address of reports to senders; if none, postmaster at `hostname`. It may change at any time.
     pub postmaster: Arc<ArcSwapOption<Mailbox>>,
+}
+
+/// How long a connection is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Reuse {
+    /// The maximum number of messages over it.
+    pub messages: u32,
+    /// After this it takes no further message.
+    pub time: Duration,
+    /// How long it waits for its next message.
+    pub idle: Duration,
 }
 
 /// How many connections and deliveries may run at once. The limits can change while deliveries run.

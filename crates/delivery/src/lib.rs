@@ -47,7 +47,7 @@ use crate::settle::reports::delays_gathered;
 use crate::when::scheduler::{Limits, Scheduler};
 
 pub use clock::{Clock, SystemClock};
-pub use config::{DeliveryConfig, RetrySchedule, Timeouts, Windows};
+pub use config::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
 pub use connections::TlsClient;
 pub use delivery::Surroundings;
 pub use when::scheduler::SchedulerHandle;

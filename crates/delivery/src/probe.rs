@@ -11,7 +11,8 @@ use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
-use crate::connections::{Connections, Peer, TlsClient, Witness};
+use crate::connections::{ClearedSession, Connections, Peer, Terms, TlsClient, Want, Witness};
+use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
 
 /// The result for one host.
@@ -134,8 +135,12 @@ impl Prober {
             dane: host.dane.as_ref(),
             witness: Some(&witness),
         };
-        let places = self.connections.places(address).await;
-        let opening = self.connections.open(&peer, requirement, places, None);
+        let terms = Terms {
+            requirement,
+            login: None,
+            next_hop: None,
+        };
+        let want = self.connections.want(&peer, &terms, None);
         let mut probe = Probe {
             address,
             requirement,
@@ -148,7 +153,7 @@ impl Prober {
             failure: None,
             later_in_clear: false,
         };
-        match opening.await {
+        match self.open(&peer, &want).await {
             Ok(session) => {
                 let facts = session.tls().clone();
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
@@ -168,5 +173,9 @@ impl Prober {
         }
         probe.chain = witness.into_chain();
         probe
+    }
+    async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {
+        let place = self.connections.place(want).await;
+        self.connections.open(peer, want, place, None).await
     }
 }

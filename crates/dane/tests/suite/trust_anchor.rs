@@ -354,6 +354,30 @@ fn usage_3_is_tried_first_and_either_suffices() {
 }
 
 #[test]
+fn the_name_that_was_found_is_the_base_domain_where_the_leaf_has_it() {
+    let world = ThreeTier::new();
+    let anchor = record((2, 0, 1), &world.root);
+    for (names, expected) in [
+        (&[HOST, "next.hop.example"][..], HOST),
+        (&["base.example", HOST], HOST),
+    ] {
+        let found = verdict_for(&world.chain(), std::slice::from_ref(&anchor), names).unwrap();
+        assert_eq!(found.name.as_deref(), Some(expected));
+    }
+    let root = self_signed(ca_params("root"));
+    let leaf = signed_by(&root, leaf_params(&["next.example", "base.example"]));
+    let found = verdict_for(
+        &chain(&[&leaf, &root]),
+        &[record((2, 0, 1), &root)],
+        &["base.example", "next.example"],
+    );
+    assert_eq!(found.unwrap().name.as_deref(), Some("base.example"));
+    // Names are not checked under usage 3.
+    let own = verdict(&world.chain(), &[record((3, 1, 1), &world.leaf)]).unwrap();
+    assert_eq!(own.name, None);
+}
+
+#[test]
 fn endless_chains_are_not_searched() {
     let world = ThreeTier::new();
     let mut long = world.chain();

@@ -106,10 +106,10 @@ section! {
         connections_per_host: u32 = 50, "own choice: a provider's host serves many domains" => RESTART.not_zero();
 
         /// Messages over one connection, for how long at most, and how long it may stand idle.
-        reuse: u32 = 100, "own choice" => RESTART.later().not_zero();
+        reuse: u32 = 100, "own choice" => RESTART.not_zero();
         reuse_time: Interval = Interval::minutes(5), "as Postfix (smtp_connection_reuse_time_limit)"
-            => RESTART.later().not_zero();
-        idle: Interval = Interval::seconds(5), "own choice" => RESTART.later();
+            => RESTART.not_zero();
+        idle: Interval = Interval::seconds(5), "own choice" => RESTART;
 
         /// Other names and addresses of this relay or its cluster: an MX that names one of them is a loop.
         #[serde(deserialize_with = "forms::list::<DomainName, _>")]

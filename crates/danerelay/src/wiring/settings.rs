@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use delivery::{DeliveryConfig, RetrySchedule, Timeouts};
+use delivery::{DeliveryConfig, RetrySchedule, Reuse, Timeouts};
 use dns::host::AddressFamily;
 use ipnet::IpNet;
 use listener::{ClientInReceived, ListenerConfig, LoneLf, MissingFields};
@@ -109,6 +109,11 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
         connections: Descriptors::of_this_process().for_deliveries(config),
         connections_per_destination: count(delivery.connections_per_destination),
         connections_per_host: count(delivery.connections_per_host),
+        reuse: Reuse {
+            messages: delivery.reuse,
+            time: delivery.reuse_time.0,
+            idle: delivery.idle.0,
+        },
         own_names: delivery.own_names.clone(),
         own_addresses: delivery.own_addresses.clone(),
         ignore_addresses: networks(&delivery.ignore_addresses),

@@ -1,7 +1,7 @@
 //! One attempt: a leased message, the hosts of its next hop, and the result for each recipient.
 //!
-//! 1. [`walk`]: the hosts in order. `target`: one address of one host and what is required of it; `record`: what the
-//!    log says about it.
+//! 1. [`walk`]: the hosts in order, and the addresses of each. `target`: one address and what is required of it; `visit`:
+//!    the connection to it and what is sent; `record`: what the log says about it.
 //! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
 //! 3. `damage`: a message whose stored content is damaged.
 
@@ -10,6 +10,7 @@ mod pending;
 mod record;
 mod result;
 mod target;
+mod visit;
 mod walk;
 
 pub(crate) use self::record::HostRecord;

@@ -1,7 +1,7 @@
 //! One address of one host: what is required of it, and the result.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{MatchingType, Selector, TlsaRecord, Usage, VerifyCode};
@@ -13,7 +13,7 @@ use spool::RecipientIndex;
 use tokio::time::Instant;
 
 use super::record::Connection;
-use crate::connections::{ClearedSession, TlsFacts, Witness};
+use crate::connections::{ClearedSession, Peer, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
 
@@ -25,6 +25,8 @@ pub(crate) enum Next {
     Host(Option<DaneFailure>),
     /// With another session at the same address, for these recipients.
     SameAddress(BTreeSet<RecipientIndex>),
+    /// No connection may be started any more, for this reason.
+    Nowhere(Failure),
 }
 
 /// Why DANE ruled out a host.
@@ -90,6 +92,17 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The server as a connection needs it.
+    pub(crate) fn peer<'w>(&'w self, witness: Option<&'w Witness>) -> Peer<'w> {
+        Peer {
+            host: self.host.name.as_ref(),
+            socket: SocketAddr::new(self.address, self.route.port),
+            tls: self.route.tls,
+            dane: self.host.dane.as_ref(),
+            witness,
+        }
+    }
+
     /// The standing of a host that has not met its requirement.
     pub(crate) fn uncleared(&self) -> Standing {
         Standing::Uncleared {

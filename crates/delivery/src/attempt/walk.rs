@@ -6,33 +6,28 @@
 //! appear only then are left to the next attempt.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::cause::{Cause, OurFault, TlsFault};
+use mail::NextHop;
+use mail::cause::{Cause, OurFault};
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
-use smtp::Extension;
-use spool::{Content, Damage, Lease, LeasedRecipient, RecipientIndex};
+use spool::{Content, Damage, Lease, RecipientIndex};
 use tokio::time::{Instant, timeout_at};
 
-use super::damage::{end_all, without_content};
+use super::damage::without_content;
 use super::pending::{self, Pending, fail_all, fail_all_quietly};
 use super::record::HostRecord;
 use super::result::Attempted;
-use super::target::{DaneFailure, Next, Phase, Shown, Target};
+use super::target::{DaneFailure, Next, Phase, Target};
 use crate::clock::Clock;
-use crate::connections::{ClearedSession, Connections, InClear, Peer, Places, Witness, log_in};
-use crate::failure::SessionFailure;
+use crate::connections::{Connections, Destination, Place, Ready, Terms, Want};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
-use crate::transaction::{self, Left};
 
 /// The maximum number of connections of one attempt, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
-
-/// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
-const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
 
 /// What all attempts share.
 pub(crate) struct Deliverer {
@@ -80,6 +75,7 @@ impl Deliverer {
         let mut attempt = Attempt {
             deliverer: self,
             lease,
+            next_hop: Arc::new(lease.next_hop.clone()),
             look_ups,
             last_begin: route.last_begin(),
             newest: Arc::clone(&route),
@@ -133,23 +129,24 @@ impl<'a> Followed<'a> {
 }
 
 /// One attempt in progress; `'a` is for the lease, `'d` for everything else.
-struct Attempt<'a, 'd> {
-    deliverer: &'d Deliverer,
-    lease: &'a Lease,
+pub(super) struct Attempt<'a, 'd> {
+    pub(super) deliverer: &'d Deliverer,
+    pub(super) lease: &'a Lease,
+    next_hop: Arc<NextHop>,
     look_ups: &'d LookUps<'d>,
     /// When it may start its last connection.
-    last_begin: Instant,
+    pub(super) last_begin: Instant,
     /// The route in force: the first one found, until the look-ups are repeated.
     newest: Arc<Route>,
-    pending: BTreeMap<RecipientIndex, Pending<'a>>,
+    pub(super) pending: BTreeMap<RecipientIndex, Pending<'a>>,
     /// Every connection that it has tried to make, and the result.
-    sessions: Vec<Arc<HostRecord>>,
+    pub(super) sessions: Vec<Arc<HostRecord>>,
     /// Whom the last session at the same address could not serve, though nothing is known against them.
     left: Option<BTreeSet<RecipientIndex>>,
     /// A server that offers CHUNKING did not know BDAT.
-    without_chunking: bool,
+    pub(super) without_chunking: bool,
     /// The content was found to be damaged while it was being sent.
-    damage: Option<Damage>,
+    pub(super) damage: Option<Damage>,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -179,21 +176,12 @@ impl<'a> Attempt<'a, '_> {
                 if self.is_done() {
                     return failed;
                 }
-                let limit = if self.sessions.len() == CONNECTIONS {
-                    Err(Cause::Ours(OurFault::NotAsked).into())
+                let next = if self.sessions.len() == CONNECTIONS {
+                    Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
                 } else {
-                    self.places(host, *address).await.ok_or_else(too_late)
+                    self.address(host, *address, phase).await
                 };
-                let places = match limit {
-                    Ok(places) => places,
-                    Err(failure) => {
-                        let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                        fail_all_quietly(self.named(), &Arc::new(failure), &record);
-                        self.left = None;
-                        return failed;
-                    }
-                };
-                match self.address(host, *address, phase, places).await {
+                match next {
                     // The server has replied about this message; another address of it would say the same.
                     Next::Host(dane) => return dane,
                     Next::Address(dane) => {
@@ -201,6 +189,12 @@ impl<'a> Attempt<'a, '_> {
                         break;
                     }
                     Next::SameAddress(left) => self.left = Some(left),
+                    Next::Nowhere(failure) => {
+                        let record = Arc::new(HostRecord::passed_over(&self.newest, host));
+                        fail_all_quietly(self.named(), &Arc::new(failure), &record);
+                        self.left = None;
+                        return failed;
+                    }
                 }
             }
             self.left = None;
@@ -210,7 +204,7 @@ impl<'a> Attempt<'a, '_> {
 
     /// The recipients that the next session is for: all that are not done, unless the one before it at the same address has
     /// left some.
-    fn named(&mut self) -> impl Iterator<Item = &mut Pending<'a>> {
+    pub(super) fn named(&mut self) -> impl Iterator<Item = &mut Pending<'a>> {
         let left = self.left.as_ref();
         let open = pending::open(&mut self.pending);
         open.filter(move |one| left.is_none_or(|left| left.contains(&one.recipient.index)))
@@ -233,176 +227,99 @@ impl<'a> Attempt<'a, '_> {
         DaneFailure::new(failure, None)
     }
 
-    /// Waits for the connection's places, and repeats look-ups that became too old meanwhile. `None` if it is too late
-    /// then.
-    async fn places(&mut self, host: &RouteHost, address: IpAddr) -> Option<Places> {
-        let connections = &self.deliverer.connections;
-        // The place at the host is kept until the end: after another wait for it the answers would be too old again.
-        let host_place = timeout_at(self.last_begin, connections.place_at(address))
-            .await
-            .ok()?;
+    /// One address: with a session that is kept there, or with a new connection.
+    async fn address(&mut self, host: &RouteHost, address: IpAddr, phase: &Phase) -> Next {
+        // What one session could not serve is not for another that is kept, either.
+        let (mut place, mut only_new) = (None, self.left.is_some());
         loop {
-            // Only now: an attempt that waits for one host, or for look-ups, must not take a place from those that
-            // connect to others.
-            let place = timeout_at(self.last_begin, connections.place()).await.ok()?;
-            let standing = self.newest.standing(host, address);
-            let is_old = standing.is_ok_and(|standing| self.newest.is_old(&standing.host));
-            if self.is_late() {
-                return None;
-            }
-            if !is_old {
-                return Some(Places {
-                    host: host_place,
-                    connection: place,
-                });
-            }
-            drop(place);
-            self.newest = Arc::new(self.look_ups.make().await);
-        }
-    }
-
-    async fn address(&mut self, host: &RouteHost, address: IpAddr, phase: &Phase, places: Places) -> Next {
-        let route = Arc::clone(&self.newest);
-        let Candidate { host, decision } = match route.standing(host, address) {
-            Ok(standing) => standing,
-            Err(failure) => {
-                let record = HostRecord::passed_over(&route, host);
-                return Next::Address(self.pass_over(&failure, record));
-            }
-        };
-        let terms = match phase.terms(decision) {
-            Ok(terms) => terms,
-            Err(failure) => {
-                let record = HostRecord::passed_over(&route, host);
-                return Next::Host(self.pass_over(&failure, record));
-            }
-        };
-        let login = match route.login(terms.requirement) {
-            Ok(login) => login,
-            Err(cause) => {
-                let record = HostRecord::passed_over(&route, host);
-                return Next::Host(self.pass_over(&cause.into(), record));
-            }
-        };
-        let target = Target {
-            route: &route,
-            host,
-            address,
-            terms,
-            login,
-        };
-        self.connect(&target, places).await
-    }
-
-    /// One connection and its result.
-    async fn connect(&mut self, target: &Target<'_>, places: Places) -> Next {
-        let (began, witness) = (Instant::now(), Witness::default());
-        let opened = self.open(target, places, &witness).await;
-        let shown = Shown::new(began, witness);
-        let connection = match &opened {
-            Ok(session) => target.connection(session, shown),
-            Err(failure) => target.failed_connection(failure, shown),
-        };
-        let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
-        self.sessions.push(Arc::clone(&record));
-        match opened {
-            Ok(session) => self.log_in_and_send(session, target, record).await,
-            Err(failure) => {
-                let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
-                let failure = Arc::new(failure.into_failure(target.uncleared()));
-                fail_all(self.named(), &failure, &record);
-                let dane = DaneFailure::new(&failure, valid);
-                if tampered {
-                    Next::Host(dane)
-                } else {
-                    Next::Address(dane)
+            let route = Arc::clone(&self.newest);
+            let target = match target(&route, host, address, phase) {
+                Ok(target) => target,
+                Err(PassedOver { failure, next }) => {
+                    let record = HostRecord::passed_over(&route, host);
+                    return next(self.pass_over(&failure, record));
                 }
+            };
+            let want = self.want(&target, only_new);
+            let Some(ready) = self.ready(&want, place.take()).await else {
+                return Next::Nowhere(too_late());
+            };
+            // What waited too long is looked up again, and the new results decide.
+            if route.is_old(target.host) {
+                place = self.deliverer.connections.step_back(ready);
+                self.newest = Arc::new(self.look_ups.make().await);
+                continue;
+            }
+            let next = match ready {
+                Ready::Place(place) => self.connect(&target, &want, place).await,
+                Ready::Kept(session) => self.send_over_kept(*session, &target).await,
+            };
+            match next {
+                Some(next) => return next,
+                None => only_new = true,
             }
         }
     }
 
-    async fn open(
-        &self,
-        target: &Target<'_>,
-        places: Places,
-        witness: &Witness,
-    ) -> Result<ClearedSession, SessionFailure> {
-        let peer = Peer {
-            host: target.host.name.as_ref(),
-            socket: SocketAddr::new(target.address, target.route.port),
-            tls: target.route.tls,
-            dane: target.host.dane.as_ref(),
-            witness: Some(witness),
+    fn want(&self, target: &Target<'_>, only_new: bool) -> Want {
+        let destination = Destination {
+            next_hop: Arc::clone(&self.next_hop),
+            limit: self.look_ups.config.connections_per_destination,
         };
-        let in_clear = InClear {
-            accepted: self.lease.created,
-            clock: &*self.deliverer.clock,
-            first_delay: self.deliverer.first_delay,
-            last_begin: self.last_begin,
+        let terms = Terms {
+            requirement: target.terms.requirement,
+            login: target.login,
+            next_hop: Some(&target.route.next_hop),
         };
         let connections = &self.deliverer.connections;
-        connections
-            .open(&peer, target.terms.requirement, places, Some(&in_clear))
-            .await
+        let want = connections.want(&target.peer(None), &terms, Some(destination));
+        if only_new { want.only_new() } else { want }
     }
 
-    async fn log_in_and_send(
-        &mut self,
-        mut session: ClearedSession,
-        target: &Target<'_>,
-        record: Arc<HostRecord>,
-    ) -> Next {
-        if let Some(login) = target.login
-            && let Err(failure) = log_in(&mut session, login).await
-        {
-            let failure = Arc::new(failure.into_failure(target.cleared()));
-            fail_all(pending::open(&mut self.pending), &failure, &record);
-            tokio::spawn(session.quit());
-            return Next::Address(None);
-        }
-        self.send(session, target, record).await
+    /// Waits for a session or a place for one. `None` if it is too late then.
+    async fn ready(&self, want: &Want, place: Option<Place>) -> Option<Ready> {
+        let connections = &self.deliverer.connections;
+        let waiting = async {
+            match place {
+                Some(place) => connections.ready_again(place, want).await,
+                None => connections.ready(want).await,
+            }
+        };
+        let ready = timeout_at(self.last_begin, waiting).await.ok()?;
+        (!self.is_late()).then_some(ready)
     }
+}
 
-    async fn send(
-        &mut self,
-        mut session: ClearedSession,
-        target: &Target<'_>,
-        record: Arc<HostRecord>,
-    ) -> Next {
-        if self.without_chunking {
-            session.forgo(Extension::Chunking);
-        }
-        let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
-        let ended = transaction::send(&mut session, self.lease, &recipients).await;
-        let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
-        for judged in ended.judged {
-            if let Some(pending) = self.pending.get_mut(&judged.recipient.index) {
-                pending.take(judged, target, &record);
-            }
-        }
-        if let Some(damage) = damage {
-            // No other server would get more of it.
-            self.damage = Some(damage);
-            end_all(
-                pending::open(&mut self.pending),
-                damage,
-                HostRecord::none(target.route),
-            );
-            return Next::Host(None);
-        }
-        if ended.usable {
-            // The replies are to be recorded before anything else (RFC 5321 §4.2.5): nothing waits for QUIT.
-            tokio::spawn(session.quit());
-        }
-        match ended.left {
-            Left::Nobody if ended.usable => Next::Host(None),
-            // No command can be sent any more: a QUIT in the middle of the content would be content.
-            Left::Nobody => Next::Address(None),
-            Left::Beyond(left) => Next::SameAddress(left.into_iter().map(|one| one.index).collect()),
-            Left::WithoutChunking(left) => {
-                self.without_chunking = true;
-                Next::SameAddress(left.into_iter().map(|one| one.index).collect())
-            }
-        }
-    }
+/// Why an address is skipped, and where to continue.
+struct PassedOver {
+    failure: Failure,
+    next: fn(Option<DaneFailure>) -> Next,
+}
+
+/// What is required of a host at this address now.
+fn target<'a>(
+    route: &'a Route,
+    host: &RouteHost,
+    address: IpAddr,
+    phase: &Phase,
+) -> Result<Target<'a>, PassedOver> {
+    let at_address = |failure| PassedOver {
+        failure,
+        next: Next::Address,
+    };
+    let at_host = |failure| PassedOver {
+        failure,
+        next: Next::Host,
+    };
+    let Candidate { host, decision } = route.standing(host, address).map_err(at_address)?;
+    let terms = phase.terms(decision).map_err(at_host)?;
+    let login = route.login(terms.requirement);
+    let login = login.map_err(|cause| at_host(cause.into()))?;
+    Ok(Target {
+        route,
+        host,
+        address,
+        terms,
+        login,
+    })
 }

@@ -1,18 +1,21 @@
 //! Connections: from an address to a session that can send.
 //!
-//! 1. `places`: the limits on open connections, in total and to one address; `source`: the local address.
+//! 1. `places`: the limits on open connections, and the sessions that are kept for the next message; `key`: which
+//!    message may use one; `source`: the local address.
 //! 2. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
 //! 3. `tls`: the handshake; `clearance`: what it achieved.
-//! 4. [`session`]: the states; only the last one can send.
+//! 4. [`session`]: the states; only the last one can send. `pool`: such a session between messages.
 //! 5. `login`: SMTP AUTH at a route's server.
 //! 6. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
 //!    in plain text.
 
 mod clearance;
+mod key;
 mod login;
 mod marks;
 mod opening;
 mod places;
+mod pool;
 pub mod session;
 mod source;
 mod tls;
@@ -20,8 +23,9 @@ mod walk;
 mod wire;
 
 pub(crate) use self::login::log_in;
-pub(crate) use self::places::Places;
+pub(crate) use self::places::{Destination, Place};
+pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
 pub(crate) use self::tls::{DanePeer, Peer, TlsFacts, Witness};
-pub(crate) use self::walk::{Connections, InClear};
+pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};

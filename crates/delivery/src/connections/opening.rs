@@ -120,7 +120,7 @@ impl Caller {
         }
         let optional = requirement.allows_plain_text();
         if let (true, Handshake::Avoid(fail)) = (optional, handshake) {
-            return Ok(Secured::in_clear(greeted, fail));
+            return Ok(Secured::in_clear_for_now(greeted, fail));
         }
         if !greeted.extensions.offers(Extension::StartTls) {
             return in_clear_or_fail(greeted, requirement, TlsFault::NotOffered.into()).await;

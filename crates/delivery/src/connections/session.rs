@@ -65,6 +65,7 @@
 
 use std::time::Duration;
 
+use dane::Match;
 use mail::cause::{Cause, OurFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
@@ -72,7 +73,7 @@ use policy::settings::RouteTls;
 use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
-use super::places::Places;
+use super::places::Place;
 use super::tls::{Handshaken, TlsFacts};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
@@ -92,16 +93,15 @@ pub struct Secured {
     achieved: Achieved,
 }
 
-/// A session that has met its requirement: the only type that can send. It keeps the places of its connection until it
-/// is dropped.
+/// A session that has met its requirement: the only type that can send. It keeps the place of its connection until it is
+/// dropped.
 pub struct ClearedSession {
     wire: Wire,
     extensions: Extensions,
     tls: TlsFacts,
-    #[expect(dead_code, reason = "the proof is kept to be held, not to be read")]
     achieved: Achieved,
     requirement: Requirement,
-    places: Places,
+    place: Place,
     /// A transaction was started and has not yet had the reply to its final dot.
     unfinished: bool,
     used: Used,
@@ -120,6 +120,15 @@ struct Used {
 impl Secured {
     /// A session in plain text, with the reason as shown in `tlsfail=`, if there is one.
     pub(super) fn in_clear(greeted: Greeted, fail: Option<String>) -> Self {
+        Self::without_tls(greeted, fail, Achieved::Clear)
+    }
+
+    /// The same, if the handshake broke on the connection before.
+    pub(super) fn in_clear_for_now(greeted: Greeted, fail: Option<String>) -> Self {
+        Self::without_tls(greeted, fail, Achieved::ClearForNow)
+    }
+
+    fn without_tls(greeted: Greeted, fail: Option<String>, achieved: Achieved) -> Self {
         Self {
             wire: greeted.wire,
             extensions: greeted.extensions,
@@ -127,7 +136,7 @@ impl Secured {
                 fail,
                 ..TlsFacts::default()
             },
-            achieved: Achieved::Clear,
+            achieved,
         }
     }
 
@@ -170,7 +179,7 @@ impl Secured {
     pub(super) fn clear(
         self,
         requirement: Requirement,
-        places: Places,
+        place: Place,
     ) -> Result<ClearedSession, SessionFailure> {
         if !self.achieved.meets(requirement) {
             return Err(Cause::Ours(OurFault::NoProof).into());
@@ -181,7 +190,7 @@ impl Secured {
             tls: self.tls,
             achieved: self.achieved,
             requirement,
-            places,
+            place,
             unfinished: false,
             used: Used::default(),
         })
@@ -219,6 +228,40 @@ impl ClearedSession {
         self.extensions = self.extensions.logged_in();
     }
 
+    /// Whether it is cleared for messages with this requirement.
+    pub(super) fn is_cleared_for(&self, requirement: Requirement) -> bool {
+        self.requirement == requirement && self.achieved.meets(requirement)
+    }
+
+    /// Whether another message may use it: not if a new connection might achieve more.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.achieved.is_best()
+    }
+
+    /// Whether the server's limits leave room for another message, whatever the domains of its recipients.
+    pub(super) fn has_room(&self) -> bool {
+        let most = self.extensions.limits().domains;
+        self.has_transactions() && most.is_none_or(|most| self.used.domains.len() < most.get() as usize)
+    }
+
+    fn has_transactions(&self) -> bool {
+        let most = self.extensions.limits().transactions;
+        most.is_none_or(|most| self.used.transactions < most.get())
+    }
+
+    /// The TLSA record that authenticated the server, if one did.
+    pub(super) fn matched(&self) -> Option<&Match> {
+        self.achieved.matched()
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+
     /// How long each stage may take.
     pub(crate) fn timeouts(&self) -> &Timeouts {
         self.wire.timeouts()
@@ -244,16 +287,11 @@ impl ClearedSession {
     /// Whether the server's limits leave room for another transaction with a recipient at this domain (RFC 9422 §3).
     pub(crate) fn has_room_for(&self, domain: &DomainPart) -> bool {
         let limits = self.extensions.limits();
-        let Used {
-            transactions,
-            domains,
-            ..
-        } = &self.used;
-        let another = limits.transactions.is_none_or(|most| *transactions < most.get());
+        let domains = &self.used.domains;
         let known = limits
             .domains
             .is_none_or(|most| domains.contains(domain) || domains.len() < most.get() as usize);
-        another && known
+        self.has_transactions() && known
     }
 
     /// Counts a recipient's domain towards the server's limit.
@@ -330,8 +368,8 @@ impl ClearedSession {
     /// Sends QUIT and closes. Deliveries that wait for a connection to any host do not have to wait for that; only the
     /// limit of the receiving address counts this connection until it is closed.
     pub(crate) async fn quit(self) {
-        let Self { wire, places, .. } = self;
-        let _place = places.at_host();
+        let Self { wire, mut place, .. } = self;
+        place.closing();
         wire.quit().await;
     }
 }

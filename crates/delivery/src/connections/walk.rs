@@ -1,22 +1,25 @@
 //! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use dane::TlsaRecord;
 use jiff::Timestamp;
-use mail::DomainPart;
+use mail::{DomainPart, NextHop};
 use policy::decision::Requirement;
+use policy::login::Login;
 use tokio::time::Instant;
 
+use super::key::ReuseKey;
 use super::marks::HandshakeMarks;
 use super::opening::{Caller, Handshake};
-use super::places::{HostPlace, HostWindows, Place, Places, Window};
+use super::places::{Destination, Entered, Place, Places, Wish};
+use super::pool::PooledSession;
 use super::session::ClearedSession;
 use super::source::SourceAddresses;
 use super::tls::{Peer, TlsClient};
 use crate::clock::{Clock, since};
-use crate::config::{DeliveryConfig, Windows};
+use crate::config::{DeliveryConfig, Reuse, Windows};
 use crate::failure::SessionFailure;
 
 /// What all connections share.
@@ -24,8 +27,33 @@ pub(crate) struct Connections {
     caller: Caller,
     sources: SourceAddresses,
     marks: HandshakeMarks,
-    hosts: HostWindows,
-    all: Arc<Window>,
+    places: Places<PooledSession>,
+    reuse: Reuse,
+}
+
+/// What is wanted: a session with one server, on certain terms.
+pub(crate) struct Want {
+    requirement: Requirement,
+    source: Option<IpAddr>,
+    /// The terms, if a session on them can be used by several messages.
+    key: Option<ReuseKey>,
+    wish: Wish,
+}
+
+/// What a session has to be like, and where it leads.
+pub(crate) struct Terms<'a> {
+    pub(crate) requirement: Requirement,
+    pub(crate) login: Option<&'a Login>,
+    /// Where the look-ups began: it decides about the source address.
+    pub(crate) next_hop: Option<&'a NextHop>,
+}
+
+/// What there is to send with.
+pub(crate) enum Ready {
+    /// A session that other messages have used before.
+    Kept(Box<PooledSession>),
+    /// A place for a new connection.
+    Place(Place),
 }
 
 /// When a message may be sent in plain text because the handshake broke: once it is older than the first delay, or if
@@ -44,6 +72,19 @@ impl InClear<'_> {
     }
 }
 
+impl Want {
+    /// From now on only a new connection will do.
+    pub(crate) fn only_new(self) -> Self {
+        Self {
+            wish: Wish {
+                key: None,
+                ..self.wish
+            },
+            ..self
+        }
+    }
+}
+
 impl Connections {
     pub(crate) fn new(config: &DeliveryConfig, hostname: DomainPart, tls: TlsClient) -> Self {
         Self {
@@ -54,39 +95,84 @@ impl Connections {
             },
             sources: SourceAddresses::new(&config.source_addresses),
             marks: HandshakeMarks::default(),
-            hosts: HostWindows::new(config.connections_per_host),
-            all: Window::new(config.connections),
+            places: Places::new(config.windows(), config.reuse.idle),
+            reuse: config.reuse,
         }
     }
 
-    /// Waits for a place at an address.
-    pub(crate) async fn place_at(&self, address: IpAddr) -> HostPlace {
-        self.hosts.enter(address).await
-    }
-
-    /// Waits for a place among all connections.
-    pub(crate) async fn place(&self) -> Place {
-        self.all.enter().await
-    }
-
-    /// Waits for both places.
-    pub(crate) async fn places(&self, address: IpAddr) -> Places {
-        Places {
-            host: self.place_at(address).await,
-            connection: self.place().await,
+    /// A session with `peer` on these terms, for a destination if it is for a message.
+    pub(crate) fn want(&self, peer: &Peer<'_>, terms: &Terms<'_>, destination: Option<Destination>) -> Want {
+        let requirement = terms.requirement;
+        let source = self.sources.of(terms.next_hop, peer.address());
+        let key = ReuseKey::new(peer, source, requirement, terms.login);
+        Want {
+            requirement,
+            source,
+            key: key.clone(),
+            wish: Wish {
+                address: peer.address(),
+                key: key.filter(|_| destination.is_some()),
+                destination,
+            },
         }
     }
 
-    /// Connects and meets `requirement`, or says why not. If TLS is not required and the handshake broke, continues in
+    /// Waits for whichever comes first: a kept session on equal terms, or a place for a new connection.
+    pub(crate) async fn ready(&self, want: &Want) -> Ready {
+        loop {
+            match self.places.enter(&want.wish).await {
+                Entered::Place(place) => return Ready::Place(place),
+                // A server that has closed, or announced it, is not asked for more.
+                Entered::Kept(mut session) => {
+                    if session.is_cleared_for(want.requirement) && session.session().is_silent().await {
+                        return Ready::Kept(Box::new(session));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a place for a new connection.
+    pub(crate) async fn place(&self, want: &Want) -> Place {
+        loop {
+            match self.ready(want).await {
+                Ready::Place(place) => return place,
+                Ready::Kept(session) => self.places.put(*session),
+            }
+        }
+    }
+
+    /// Keeps at most the place at the receiving address while something is looked up: after another wait for it the
+    /// answers would be too old again.
+    pub(crate) fn step_back(&self, ready: Ready) -> Option<Place> {
+        match ready {
+            Ready::Kept(session) => {
+                self.places.put(*session);
+                None
+            }
+            Ready::Place(mut place) => {
+                place.step_back();
+                Some(place)
+            }
+        }
+    }
+
+    /// Waits again for the rest of the place.
+    pub(crate) async fn ready_again(&self, mut place: Place, want: &Want) -> Ready {
+        self.places.enter_again(&mut place, &want.wish).await;
+        Ready::Place(place)
+    }
+
+    /// Connects and meets the requirement, or says why not. If TLS is not required and the handshake broke, continues in
     /// plain text on a new connection, provided that `in_clear` allows it.
     pub(crate) async fn open(
         &self,
         peer: &Peer<'_>,
-        requirement: Requirement,
-        places: Places,
+        want: &Want,
+        place: Place,
         in_clear: Option<&InClear<'_>>,
     ) -> Result<ClearedSession, SessionFailure> {
-        let source = self.sources.next(peer.address());
+        let (source, requirement) = (want.source, want.requirement);
         let opened = self
             .caller
             .open(peer, source, requirement, Handshake::IfOffered)
@@ -106,17 +192,33 @@ impl Connections {
             }
             Err(failure) => return Err(failure),
         };
-        secured.clear(requirement, places)
+        secured.clear(requirement, place)
+    }
+
+    /// A session that may be used again after its message.
+    pub(crate) fn pooled(
+        &self,
+        session: ClearedSession,
+        want: &Want,
+        presented: Option<TlsaRecord>,
+    ) -> PooledSession {
+        PooledSession::new(session, want.key.clone(), presented, self.reuse)
+    }
+
+    /// A message has been sent over it: keeps it for the next one.
+    pub(crate) fn put(&self, mut session: PooledSession) {
+        session.count();
+        self.places.put(session);
     }
 
     /// Changes how many connections may be open at once, in total and to each address.
     pub(crate) fn resize(&self, windows: Windows) {
-        self.all.resize(windows.connections);
-        self.hosts.resize(windows.per_host);
+        self.places.resize(windows);
     }
 
-    /// Forgets what was learned about receiving hosts.
+    /// Forgets what was learned about receiving hosts, and closes the sessions that are kept.
     pub(crate) fn forget_hosts(&self) {
         self.marks.clear();
+        self.places.close_kept();
     }
 }

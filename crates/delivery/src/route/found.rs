@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mail::Security;
 use mail::cause::{Cause, LoginFault, NoWay, OurFault};
+use mail::{NextHop, Security};
 use policy::decision::{Decision, Requirement};
 use policy::failure::Failure;
 use policy::login::Login;
@@ -27,6 +27,8 @@ pub struct Route {
     pub decision: Decision<RouteHost>,
     /// The status of the MX (or NODATA) answer, where there was one.
     pub mx: Option<Security>,
+    /// Where the look-ups began.
+    pub(crate) next_hop: NextHop,
     /// The port to connect to.
     pub port: u16,
     /// How TLS begins there.

@@ -54,7 +54,7 @@ pub async fn find(
         today,
         port,
     };
-    let destination = search.destination(target.next_hop).await;
+    let (next_hop, destination) = (target.next_hop.clone(), search.destination(target.next_hop).await);
     let wanted = Wanted {
         dane: destination_policy.dane,
         insecure_mx: destination_policy.insecure_mx,
@@ -64,6 +64,7 @@ pub async fn find(
         policy: destination_policy,
         mx: destination.mx(),
         decision: decide(Facts { wanted, destination }),
+        next_hop,
         port,
         tls,
         login,

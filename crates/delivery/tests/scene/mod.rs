@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use delivery::{Clock, SchedulerHandle, Surroundings, SystemClock, Timeouts};
+use delivery::{Clock, Reuse, SchedulerHandle, Surroundings, SystemClock, Timeouts};
 use dns::Mode;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -60,6 +60,8 @@ pub struct Setting {
     pub webpki: bool,
     pub connections: usize,
     pub connections_per_host: usize,
+    /// Connections are kept for the next message only where a test says so: faults apply to new ones.
+    pub reuse: Reuse,
     /// How long each stage of a session may take.
     pub stage_limit: Duration,
     /// The same one by one, if that matters.
@@ -79,6 +81,11 @@ impl Default for Setting {
             webpki: false,
             connections: 10,
             connections_per_host: 5,
+            reuse: Reuse {
+                messages: 1,
+                time: Duration::from_mins(5),
+                idle: Duration::from_secs(5),
+            },
             stage_limit: Duration::from_secs(2),
             timeouts: None,
         }

@@ -74,6 +74,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
         connections: setting.connections,
         connections_per_destination: 5,
         connections_per_host: setting.connections_per_host,
+        reuse: setting.reuse,
         own_names: vec!["own.relay.test".parse().unwrap()],
         own_addresses: Vec::new(),
         ignore_addresses: setting.ignore_addresses.clone(),

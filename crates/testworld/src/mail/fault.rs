@@ -48,6 +48,10 @@ pub enum MailFault {
     Pause(Stage, Duration),
     /// The connection is closed while content arrives, before the final dot.
     CloseInContent,
+    /// The connection is closed right after the reply to so many messages over it.
+    CloseAfter(usize),
+    /// The fault, once so many messages have been taken over the connection.
+    After(usize, Box<MailFault>),
     /// A reply line far beyond the 512 octets of RFC 5321 §4.5.3.1.5: this many octets.
     HugeReply(Stage, usize),
     /// A reply whose lines carry different codes.
@@ -73,6 +77,14 @@ pub enum MailFault {
 }
 
 impl MailFault {
+    /// The fault itself, if it applies to a connection over which so many messages were taken.
+    pub(super) fn after(&self, taken: usize) -> Option<&Self> {
+        match self {
+            Self::After(needed, fault) => (taken >= *needed).then_some(fault),
+            other => Some(other),
+        }
+    }
+
     /// Whether this fault replaces the server's reply at this stage.
     pub(super) fn is_at(&self, now: &Stage) -> bool {
         match self {
@@ -84,6 +96,8 @@ impl MailFault {
             | Self::MixedCodes(at)
             | Self::Pause(at, _) => at.meets(now),
             Self::CloseInContent
+            | Self::CloseAfter(_)
+            | Self::After(..)
             | Self::Drip(_)
             | Self::NoStartTls
             | Self::GarbageInHandshake

@@ -104,6 +104,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
     /// Answers commands until the connection ends or TLS begins.
     async fn converse(&mut self, can_start_tls: bool) -> io::Result<Next> {
         loop {
+            if self.wire.has(&MailFault::CloseAfter(self.wire.taken)) {
+                return Ok(Next::Close);
+            }
             let Some(line) = self.wire.line().await? else {
                 return Ok(Next::Close);
             };
@@ -339,7 +342,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
                 sni: tls.and_then(|tls| tls.sni.clone()),
             });
         }
-        self.wire.perform(plan).await
+        let next = self.wire.perform(plan).await;
+        self.wire.taken += 1;
+        next
     }
 
     /// Content up to the final dot, dot-stuffing undone (RFC 5321 §4.5.2); none if the connection ends before.

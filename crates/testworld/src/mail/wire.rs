@@ -55,6 +55,8 @@ pub(super) struct Wire<'a, S> {
     io: BufStream<S>,
     pub(super) behaviour: &'a Behaviour,
     pub(super) record: &'a Recorder,
+    /// Messages taken over this connection.
+    pub(super) taken: usize,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
@@ -63,6 +65,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
             io: BufStream::new(stream),
             behaviour,
             record,
+            taken: 0,
         }
     }
 
@@ -76,6 +79,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
         } else {
             &Stage::Ehlo
         }
+    }
+
+    fn faults_now(&self) -> impl Iterator<Item = &'a MailFault> {
+        let taken = self.taken;
+        let faults = self.behaviour.faults.iter();
+        faults.filter_map(move |fault| fault.after(taken))
     }
 
     /// One line with its end; none at the end of the connection.
@@ -106,7 +115,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
 
     /// Waits where a fault wants it.
     pub(super) async fn pause(&self, stage: &Stage) {
-        for fault in &self.behaviour.faults {
+        for fault in self.faults_now() {
             if let MailFault::Pause(_, time) = fault
                 && fault.is_at(stage)
             {
@@ -117,7 +126,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
 
     /// The first fault at this stage decides; without one, the server's own reply stands.
     pub(super) fn plan(&self, stage: &Stage, reply: &str) -> Plan {
-        for fault in self.behaviour.faults.iter().filter(|fault| fault.is_at(stage)) {
+        for fault in self.faults_now().filter(|fault| fault.is_at(stage)) {
             match fault {
                 MailFault::Reply(_, other) => return Plan::Write(other.clone()),
                 MailFault::ReplyTimes(_, _, other) => {
@@ -136,6 +145,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
                 }
                 MailFault::Pause(..)
                 | MailFault::CloseInContent
+                | MailFault::CloseAfter(_)
+                | MailFault::After(..)
                 | MailFault::Drip(_)
                 | MailFault::NoStartTls
                 | MailFault::GarbageInHandshake

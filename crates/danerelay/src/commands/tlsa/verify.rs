@@ -256,6 +256,7 @@ fn own_match(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<Match> {
     Some(Match {
         record: record.clone(),
         depth: 0,
+        name: None,
     })
 }
 

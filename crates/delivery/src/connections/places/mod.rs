@@ -1,0 +1,282 @@
+//! Places for connections, in total, at each receiving address and for each destination, and the sessions that are kept
+//! in them for the next message.
+//!
+//! Whoever needs a session asks with a [`Wish`], and gets a kept session on equal terms or a [`Place`] for a new one,
+//! whichever comes first. Kept sessions never stand in anybody's way: the oldest is closed when its place is needed.
+//! `state`: how this is decided.
+
+#[cfg(test)]
+mod history;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+pub(crate) use self::state::{Destination, Seat, Wish};
+use self::state::{Grant, Part, State, ToClose};
+use super::key::ReuseKey;
+use crate::config::Windows;
+
+/// No wish has this number.
+const TAKEN: u64 = 0;
+
+/// A session that can be kept.
+pub(super) trait Kept: Send + Sized + 'static {
+    /// The terms on which another message may use it; `None` if it has served its time.
+    fn key(&self) -> Option<ReuseKey>;
+
+    /// Its place.
+    fn place(&self) -> &Place;
+
+    /// Its place.
+    fn place_mut(&mut self) -> &mut Place;
+
+    /// Closes it; nobody waits for that.
+    fn close(self);
+}
+
+/// All places, and the sessions that are kept.
+pub(super) struct Places<S>(Arc<Shared<S>>);
+
+struct Shared<S> {
+    state: Mutex<State<S>>,
+    /// How long a session may wait for its next message.
+    idle: Duration,
+}
+
+/// Takes back what places give.
+trait TakeBack: Send + Sync {
+    fn take_back(&self, seat: &Seat, part: Part);
+}
+
+/// The answer to a [`Wish`].
+pub(super) enum Entered<S> {
+    /// A session that was kept.
+    Kept(S),
+    /// A place for a new connection.
+    Place(Place),
+}
+
+/// The place of one connection; dropping it gives it back.
+pub(crate) struct Place {
+    seat: Seat,
+    /// What dropping it gives back.
+    rest: Part,
+    shared: Weak<dyn TakeBack>,
+}
+
+/// What becomes of a wish at first.
+enum Asked<'a, S: Kept> {
+    Granted(S),
+    Waits(Waiter<'a, S>),
+}
+
+/// A wish that waits; dropping it ends that.
+struct Waiter<'a, S: Kept> {
+    wish: &'a Wish,
+    number: u64,
+    granted: oneshot::Receiver<Grant<S>>,
+    /// What is given back if a place is granted and not taken.
+    part: Part,
+    shared: &'a Arc<Shared<S>>,
+}
+
+impl<S: Kept> Places<S> {
+    pub(super) fn new(limits: Windows, idle: Duration) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State::new(limits)),
+            idle,
+        }))
+    }
+
+    /// Waits for a kept session or a place.
+    pub(super) async fn enter(&self, wish: &Wish) -> Entered<S> {
+        let granted = match self.ask(wish) {
+            Asked::Granted(session) => Grant::Kept(session),
+            Asked::Waits(waiter) => waiter.granted().await,
+        };
+        match granted {
+            Grant::Kept(session) => Entered::kept(session, wish),
+            Grant::Place => Entered::Place(Place {
+                seat: wish.seat(),
+                rest: Part::All,
+                shared: Arc::<Shared<S>>::downgrade(&self.0),
+            }),
+        }
+    }
+
+    fn ask<'a>(&'a self, wish: &'a Wish) -> Asked<'a, S> {
+        let (grant, granted) = oneshot::channel();
+        let mut state = self.0.state.lock();
+        if let Some(session) = state.take(wish) {
+            return Asked::Granted(session);
+        }
+        let (number, to_close) = state.wait(wish.clone(), grant);
+        drop(state);
+        close(to_close);
+        Asked::Waits(Waiter {
+            wish,
+            number,
+            granted,
+            part: Part::All,
+            shared: &self.0,
+        })
+    }
+
+    /// Waits again for what [`Place::step_back`] gave back.
+    pub(super) async fn enter_again(&self, place: &mut Place, wish: &Wish) {
+        let (grant, granted) = oneshot::channel();
+        let (number, to_close) = self.0.state.lock().wait_again(wish.clone(), grant);
+        close(to_close);
+        let waiter = Waiter {
+            wish,
+            number,
+            granted,
+            part: Part::SteppedBack,
+            shared: &self.0,
+        };
+        match waiter.granted().await {
+            Grant::Place => place.rest = Part::All,
+            // Nobody who has a place at the host is given a session.
+            Grant::Kept(session) => self.put(session),
+        }
+    }
+
+    /// Keeps a session for the next message, unless it has served its time.
+    pub(super) fn put(&self, session: S) {
+        let Some(key) = session.key() else {
+            session.close();
+            return;
+        };
+        let seat = session.place().seat.clone();
+        let mut state = self.0.state.lock();
+        let to_close = state.put(session, key, seat, Instant::now());
+        let needs_watch = state.needs_watch();
+        drop(state);
+        close(to_close);
+        if needs_watch {
+            tokio::spawn(watch_age(Arc::downgrade(&self.0)));
+        }
+    }
+
+    /// Changes the limits; no place is revoked.
+    pub(super) fn resize(&self, limits: Windows) {
+        let to_close = self.0.state.lock().resize(limits);
+        close(to_close);
+    }
+
+    /// Closes all sessions that are kept.
+    pub(super) fn close_kept(&self) {
+        let to_close = self.0.state.lock().close_all();
+        close(to_close);
+    }
+}
+
+impl<S: Kept> Entered<S> {
+    fn kept(mut session: S, wish: &Wish) -> Self {
+        // It is counted for this destination by now.
+        session.place_mut().seat = wish.seat();
+        Self::Kept(session)
+    }
+}
+
+impl Place {
+    /// Gives back all but the place at the host, until [`Places::enter_again`].
+    pub(super) fn step_back(&mut self) {
+        self.give_back(Part::SteppedBack);
+        self.rest = Part::GivenUp;
+    }
+
+    /// The connection is being closed: only the place at its host is needed until then.
+    pub(super) fn closing(&mut self) {
+        if self.rest == Part::All {
+            self.give_back(Part::BeingClosed);
+            self.rest = Part::Closed;
+        }
+    }
+
+    fn give_back(&self, part: Part) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.take_back(&self.seat, part);
+        }
+    }
+}
+
+impl<S: Kept> TakeBack for Shared<S> {
+    fn take_back(&self, seat: &Seat, part: Part) {
+        let to_close = self.state.lock().leave(seat, part);
+        close(to_close);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_back(self.rest);
+    }
+}
+
+impl<S: Kept> Waiter<'_, S> {
+    async fn granted(mut self) -> Grant<S> {
+        loop {
+            // The sender is dropped only with all places, and these belong to whoever waits here.
+            if let Ok(grant) = (&mut self.granted).await {
+                self.number = TAKEN;
+                return grant;
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl<S: Kept> Drop for Waiter<'_, S> {
+    fn drop(&mut self) {
+        if self.number == TAKEN || self.shared.state.lock().cancel(self.number, self.wish.address) {
+            return;
+        }
+        match self.granted.try_recv() {
+            Ok(Grant::Kept(session)) => {
+                if let Entered::Kept(session) = Entered::kept(session, self.wish) {
+                    Places(Arc::clone(self.shared)).put(session);
+                }
+            }
+            Ok(Grant::Place) => {
+                self.shared.take_back(&self.wish.seat(), self.part);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Closes sessions whose place has already been given back, except at their host.
+fn close<S: Kept>(sessions: ToClose<S>) {
+    for mut session in sessions {
+        session.place_mut().rest = Part::Closed;
+        session.close();
+    }
+}
+
+/// Closes sessions that wait too long, until none is left.
+async fn watch_age<S: Kept>(shared: Weak<Shared<S>>) {
+    while let Some(shared) = shared.upgrade() {
+        let idle = shared.idle;
+        let (to_close, oldest) = {
+            let mut state = shared.state.lock();
+            match Instant::now().checked_sub(idle) {
+                Some(then) => state.idle_since(then),
+                None => (Vec::new(), Some(Instant::now())),
+            }
+        };
+        drop(shared);
+        close(to_close);
+        match oldest {
+            Some(oldest) => sleep_until(oldest + idle).await,
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Who has a place, who waits for one, and which sessions are kept: one state, changed one step at a time.
+//!
+//! No step waits for anything, and none touches a socket: sessions that must be closed are returned to the caller.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mail::NextHop;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::key::ReuseKey;
+use crate::config::Windows;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The receiving address.
+    pub(crate) address: IpAddr,
+    /// The terms on which a kept session may be used instead of a new one; `None`: only a new one will do.
+    pub(crate) key: Option<ReuseKey>,
+    /// The destination that the session is for, and how many it may have.
+    pub(crate) destination: Option<Destination>,
+}
+
+/// A destination, and how many connections may be open for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) next_hop: Arc<NextHop>,
+    pub(crate) limit: usize,
+}
+
+/// What a connection counts as.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(super) address: IpAddr,
+    pub(super) next_hop: Option<Arc<NextHop>>,
+}
+
+/// Which part of its places a connection gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of them: it is closed.
+    All,
+    /// All but the one at its host: it is being closed.
+    BeingClosed,
+    /// The one at its host, after it was being closed.
+    Closed,
+    /// All but the one at its host, for a while.
+    SteppedBack,
+    /// The one at its host, after it had given back the others for a while.
+    GivenUp,
+}
+
+/// The answer to a wish.
+#[derive(Debug)]
+pub(super) enum Grant<S> {
+    /// A session that was kept.
+    Kept(S),
+    /// A place for a new connection.
+    Place,
+}
+
+/// A session that waits for its next message.
+#[derive(Debug)]
+struct Idle<S> {
+    session: S,
+    key: ReuseKey,
+    seat: Seat,
+    since: Instant,
+}
+
+/// A wish that waits.
+#[derive(Debug)]
+struct Waiting<S> {
+    number: u64,
+    wish: Wish,
+    grant: oneshot::Sender<Grant<S>>,
+}
+
+/// What is known about one receiving address.
+#[derive(Debug)]
+struct Host<S> {
+    /// Connections that are open, those that are kept and those that are being closed included.
+    open: usize,
+    /// Connections that are being closed.
+    closing: usize,
+    /// Kept sessions, the oldest first.
+    idle: Vec<u64>,
+    waiting: VecDeque<Waiting<S>>,
+    /// Whether it is in [`State::turns`].
+    in_turn: bool,
+}
+
+/// Places and kept sessions.
+#[derive(Debug)]
+pub(super) struct State<S> {
+    limits: Windows,
+    /// Connections that are open, without those that are being closed.
+    open: usize,
+    hosts: HashMap<IpAddr, Host<S>>,
+    /// Open connections by destination.
+    destinations: HashMap<Arc<NextHop>, usize>,
+    /// Hosts at which somebody waits and may have a turn.
+    turns: VecDeque<IpAddr>,
+    /// Those that have a place at their host and gave the other one back.
+    returning: VecDeque<Waiting<S>>,
+    /// All kept sessions, the oldest first.
+    idle: BTreeMap<u64, Idle<S>>,
+    last_number: u64,
+    /// Whether somebody watches the age of kept sessions.
+    is_watched: bool,
+}
+
+/// Sessions to be closed by the caller, after it has released the state. They are counted as being closed.
+pub(super) type ToClose<S> = Vec<S>;
+
+impl Wish {
+    pub(super) fn seat(&self) -> Seat {
+        Seat {
+            address: self.address,
+            next_hop: self.destination.as_ref().map(|one| Arc::clone(&one.next_hop)),
+        }
+    }
+}
+
+impl<S> Default for Host<S> {
+    fn default() -> Self {
+        Self {
+            open: 0,
+            closing: 0,
+            idle: Vec::new(),
+            waiting: VecDeque::new(),
+            in_turn: false,
+        }
+    }
+}
+
+impl<S> State<S> {
+    pub(super) fn new(limits: Windows) -> Self {
+        Self {
+            limits,
+            open: 0,
+            hosts: HashMap::new(),
+            destinations: HashMap::new(),
+            turns: VecDeque::new(),
+            returning: VecDeque::new(),
+            idle: BTreeMap::new(),
+            last_number: 0,
+            is_watched: false,
+        }
+    }
+
+    /// A kept session for `wish`, if there is one: the one that was used last, so that those not needed grow old.
+    pub(super) fn take(&mut self, wish: &Wish) -> Option<S> {
+        let key = wish.key.as_ref()?;
+        let host = self.hosts.get(&wish.address)?;
+        let serves = |number: &&u64| self.idle.get(number).is_some_and(|idle| idle.key.serves(key));
+        let number = *host.idle.iter().rev().find(serves)?;
+        let idle = self.forget_idle(number)?;
+        self.count_out(idle.seat.next_hop.as_ref());
+        self.count_in(wish);
+        Some(idle.session)
+    }
+
+    /// Waits for whichever comes first: a kept session, or a place for a new one. The number is for [`State::cancel`].
+    pub(super) fn wait(&mut self, wish: Wish, grant: oneshot::Sender<Grant<S>>) -> (u64, ToClose<S>) {
+        let (number, address) = (self.number(), wish.address);
+        let host = self.hosts.entry(address).or_default();
+        host.waiting.push_back(Waiting { number, wish, grant });
+        self.offer_turn(address);
+        (number, self.serve())
+    }
+
+    /// Waits for the place among all connections again, after [`State::step_back`].
+    pub(super) fn wait_again(&mut self, wish: Wish, grant: oneshot::Sender<Grant<S>>) -> (u64, ToClose<S>) {
+        let number = self.number();
+        self.returning.push_back(Waiting { number, wish, grant });
+        (number, self.serve())
+    }
+
+    /// Nobody waits any more. False if the wish has been granted: then the grant is to be given back.
+    pub(super) fn cancel(&mut self, number: u64, address: IpAddr) -> bool {
+        let returning = self.returning.len();
+        self.returning.retain(|waiting| waiting.number != number);
+        if self.returning.len() < returning {
+            return true;
+        }
+        let Some(host) = self.hosts.get_mut(&address) else {
+            return false;
+        };
+        let before = host.waiting.len();
+        host.waiting.retain(|waiting| waiting.number != number);
+        let found = host.waiting.len() < before;
+        self.forget_host_if_unused(address);
+        found
+    }
+
+    /// A session has finished its transaction: somebody who waits gets it, or it is kept, or closed if others need its
+    /// place.
+    pub(super) fn put(&mut self, mut session: S, key: ReuseKey, seat: Seat, now: Instant) -> ToClose<S> {
+        while let Some(waiting) = self.first_served(&key, seat.address) {
+            match waiting.grant.send(Grant::Kept(session)) {
+                Ok(()) => {
+                    self.count_out(seat.next_hop.as_ref());
+                    self.count_in(&waiting.wish);
+                    return Vec::new();
+                }
+                Err(Grant::Kept(back)) => session = back,
+                Err(Grant::Place) => return Vec::new(),
+            }
+        }
+        let (number, address) = (self.number(), seat.address);
+        let idle = Idle {
+            session,
+            key,
+            seat,
+            since: now,
+        };
+        self.idle.insert(number, idle);
+        self.hosts.entry(address).or_default().idle.push(number);
+        self.offer_turn(address);
+        self.serve()
+    }
+
+    /// Takes the first wish that a session on these terms fulfils out of those that wait.
+    fn first_served(&mut self, key: &ReuseKey, address: IpAddr) -> Option<Waiting<S>> {
+        let host = self.hosts.get_mut(&address)?;
+        let serves =
+            |waiting: &Waiting<S>| waiting.wish.key.as_ref().is_some_and(|wanted| key.serves(wanted));
+        let position = host.waiting.iter().position(serves)?;
+        host.waiting.remove(position)
+    }
+
+    /// A part of a connection's places was given back.
+    pub(super) fn leave(&mut self, seat: &Seat, part: Part) -> ToClose<S> {
+        match part {
+            Part::All => {
+                self.leave_all(seat);
+                self.leave_host(seat.address);
+            }
+            Part::BeingClosed => {
+                self.leave_all(seat);
+                self.closing(seat.address);
+            }
+            Part::Closed => {
+                if let Some(host) = self.hosts.get_mut(&seat.address) {
+                    host.closing = host.closing.saturating_sub(1);
+                }
+                self.leave_host(seat.address);
+            }
+            Part::SteppedBack => self.leave_all(seat),
+            Part::GivenUp => self.leave_host(seat.address),
+        }
+        self.serve()
+    }
+
+    pub(super) fn resize(&mut self, limits: Windows) -> ToClose<S> {
+        self.limits = limits;
+        let waiting = self.hosts.iter().filter(|(_, host)| !host.waiting.is_empty());
+        let waiting: Vec<IpAddr> = waiting.map(|(address, _)| *address).collect();
+        for address in waiting {
+            self.offer_turn(address);
+        }
+        self.serve()
+    }
+
+    /// The kept sessions that nobody has used since `then`; and when the next one will have waited as long.
+    pub(super) fn idle_since(&mut self, then: Instant) -> (ToClose<S>, Option<Instant>) {
+        let mut old = Vec::new();
+        while let Some((number, idle)) = self.idle.first_key_value() {
+            if idle.since > then {
+                return (old, Some(idle.since));
+            }
+            let number = *number;
+            old.extend(self.close_idle(number));
+        }
+        self.is_watched = false;
+        (old, None)
+    }
+
+    /// Whether there are kept sessions and nobody watches their age; the caller will, until [`State::idle_since`] says
+    /// that there are none.
+    pub(super) fn needs_watch(&mut self) -> bool {
+        !self.idle.is_empty() && !std::mem::replace(&mut self.is_watched, true)
+    }
+
+    /// All kept sessions.
+    pub(super) fn close_all(&mut self) -> ToClose<S> {
+        let numbers: Vec<u64> = self.idle.keys().copied().collect();
+        numbers
+            .into_iter()
+            .filter_map(|one| self.close_idle(one))
+            .collect()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn offer_turn(&mut self, address: IpAddr) {
+        if let Some(host) = self.hosts.get_mut(&address)
+            && !host.in_turn
+            && !host.waiting.is_empty()
+        {
+            host.in_turn = true;
+            self.turns.push_back(address);
+        }
+    }
+
+    /// Grants what can be granted.
+    fn serve(&mut self) -> ToClose<S> {
+        let mut closing = Vec::new();
+        loop {
+            let returning = !self.returning.is_empty();
+            if !returning && self.turns.is_empty() {
+                return closing;
+            }
+            if !returning && !self.is_next_host_open(&mut closing) {
+                continue;
+            }
+            if self.open >= self.limits.connections && !self.make_room(&mut closing) {
+                return closing;
+            }
+            if let Some(waiting) = self.returning.pop_front() {
+                self.enter_all(&waiting.wish);
+                self.grant_place(waiting);
+                continue;
+            }
+            self.serve_next_host(&mut closing);
+        }
+    }
+
+    /// Whether the host whose turn it is has room; if not, its turn ends until that changes.
+    fn is_next_host_open(&mut self, closing: &mut ToClose<S>) -> bool {
+        let Some(address) = self.turns.front().copied() else {
+            return false;
+        };
+        let limit = self.limits.per_host.max(1);
+        let Some(host) = self.hosts.get_mut(&address) else {
+            self.turns.pop_front();
+            return false;
+        };
+        if !host.waiting.is_empty() && host.open < limit {
+            return true;
+        }
+        // Kept sessions of others make room; each that is being closed does so for one that waits.
+        let needed = host.waiting.len().saturating_sub(host.closing);
+        let oldest: Vec<u64> = host.idle.iter().take(needed).copied().collect();
+        host.in_turn = false;
+        self.turns.pop_front();
+        closing.extend(oldest.into_iter().filter_map(|one| self.close_idle(one)));
+        false
+    }
+
+    /// Gives the host whose turn it is a place, and the next host its turn.
+    fn serve_next_host(&mut self, closing: &mut ToClose<S>) {
+        let Some(address) = self.turns.pop_front() else {
+            return;
+        };
+        let Some(host) = self.hosts.get_mut(&address) else {
+            return;
+        };
+        host.in_turn = false;
+        if let Some(waiting) = host.waiting.pop_front() {
+            host.open += 1;
+            closing.extend(self.make_room_for(waiting.wish.destination.as_ref()));
+            self.enter_all(&waiting.wish);
+            self.grant_place(waiting);
+        }
+        self.offer_turn(address);
+    }
+
+    /// Grants a place that is already counted; takes it back if nobody is there any more.
+    fn grant_place(&mut self, waiting: Waiting<S>) {
+        let seat = waiting.wish.seat();
+        if waiting.grant.send(Grant::Place).is_err() {
+            self.leave_all(&seat);
+            self.leave_host(seat.address);
+        }
+    }
+
+    /// Closes the oldest of all kept sessions: others need its place.
+    fn make_room(&mut self, closing: &mut ToClose<S>) -> bool {
+        let Some(number) = self.idle.keys().next().copied() else {
+            return false;
+        };
+        closing.extend(self.close_idle(number));
+        self.open < self.limits.connections
+    }
+
+    /// Closes the oldest kept session of a destination that has as many connections as it may have.
+    fn make_room_for(&mut self, destination: Option<&Destination>) -> Option<S> {
+        let Destination { next_hop, limit } = destination?;
+        if self.destinations.get(next_hop).is_none_or(|open| open < limit) {
+            return None;
+        }
+        let is_its = |idle: &Idle<S>| idle.seat.next_hop.as_ref() == Some(next_hop);
+        let number = *self.idle.iter().find(|(_, idle)| is_its(idle))?.0;
+        self.close_idle(number)
+    }
+
+    /// Takes a session out of those that are kept, to be closed.
+    fn close_idle(&mut self, number: u64) -> Option<S> {
+        let idle = self.forget_idle(number)?;
+        self.leave_all(&idle.seat);
+        self.closing(idle.seat.address);
+        Some(idle.session)
+    }
+
+    fn forget_idle(&mut self, number: u64) -> Option<Idle<S>> {
+        let idle = self.idle.remove(&number)?;
+        if let Some(host) = self.hosts.get_mut(&idle.seat.address) {
+            host.idle.retain(|one| *one != number);
+        }
+        Some(idle)
+    }
+
+    fn closing(&mut self, address: IpAddr) {
+        if let Some(host) = self.hosts.get_mut(&address) {
+            host.closing += 1;
+        }
+    }
+
+    fn enter_all(&mut self, wish: &Wish) {
+        self.open += 1;
+        self.count_in(wish);
+    }
+
+    fn leave_all(&mut self, seat: &Seat) {
+        self.open = self.open.saturating_sub(1);
+        self.count_out(seat.next_hop.as_ref());
+    }
+
+    fn count_in(&mut self, wish: &Wish) {
+        if let Some(destination) = &wish.destination {
+            *self
+                .destinations
+                .entry(Arc::clone(&destination.next_hop))
+                .or_default() += 1;
+        }
+    }
+
+    fn count_out(&mut self, next_hop: Option<&Arc<NextHop>>) {
+        if let Some(next_hop) = next_hop
+            && let Some(open) = self.destinations.get_mut(next_hop)
+        {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.destinations.remove(next_hop);
+            }
+        }
+    }
+
+    fn leave_host(&mut self, address: IpAddr) {
+        if let Some(host) = self.hosts.get_mut(&address) {
+            host.open = host.open.saturating_sub(1);
+        }
+        self.offer_turn(address);
+        self.forget_host_if_unused(address);
+    }
+
+    fn forget_host_if_unused(&mut self, address: IpAddr) {
+        if let Some(host) = self.hosts.get(&address)
+            && host.open == 0
+            && host.waiting.is_empty()
+        {
+            self.hosts.remove(&address);
+        }
+    }
+}

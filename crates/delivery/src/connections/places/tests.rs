@@ -1,0 +1,240 @@
+#![allow(clippy::unwrap_used)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::decision::Requirement;
+use policy::settings::RouteTls;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::key::ReuseKey;
+use super::super::tls::Peer;
+use super::state::{Destination, Grant, Part, State, Wish};
+use crate::config::Windows;
+
+/// A session with a number.
+type Session = usize;
+type Granted = oneshot::Receiver<Grant<Session>>;
+
+const MANY: usize = 100;
+
+struct Room {
+    state: State<Session>,
+    next: Session,
+}
+
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, last])
+}
+
+/// Terms at this address; those of another port are others.
+fn key(last: u8, port: u16) -> ReuseKey {
+    let peer = Peer {
+        host: None,
+        socket: SocketAddr::new(address(last), port),
+        tls: RouteTls::Starttls,
+        dane: None,
+        witness: None,
+    };
+    ReuseKey::new(&peer, None, Requirement::Opportunistic, None).unwrap()
+}
+
+fn wish(last: u8, port: u16, domain: &str) -> Wish {
+    Wish {
+        address: address(last),
+        key: Some(key(last, port)),
+        destination: Some(Destination {
+            next_hop: Arc::new(domain.parse().unwrap()),
+            limit: 2,
+        }),
+    }
+}
+
+impl Room {
+    fn new(connections: usize, per_host: usize) -> Self {
+        let limits = Windows {
+            connections,
+            per_destination: 2,
+            per_host,
+        };
+        Self {
+            state: State::new(limits),
+            next: 0,
+        }
+    }
+
+    /// Asks, and what had to be closed for it.
+    fn ask(&mut self, wish: &Wish) -> (u64, Granted, Vec<Session>) {
+        let (grant, granted) = oneshot::channel();
+        assert!(self.state.take(wish).is_none());
+        let (number, closed) = self.state.wait(wish.clone(), grant);
+        (number, granted, closed)
+    }
+
+    /// Asks, and is granted a place at once.
+    fn enter(&mut self, wish: &Wish) {
+        let (_, mut granted, closed) = self.ask(wish);
+        assert!(has_place(&mut granted) && closed.is_empty());
+    }
+
+    /// A session on the terms of the wish is ready for the next message.
+    fn put(&mut self, wish: &Wish) -> Vec<Session> {
+        self.next += 1;
+        let key = wish.key.clone().unwrap();
+        self.state.put(self.next, key, wish.seat(), Instant::now())
+    }
+}
+
+fn has_place(granted: &mut Granted) -> bool {
+    matches!(granted.try_recv(), Ok(Grant::Place))
+}
+
+fn session(granted: &mut Granted) -> Option<Session> {
+    match granted.try_recv() {
+        Ok(Grant::Kept(session)) => Some(session),
+        Ok(Grant::Place) | Err(_) => None,
+    }
+}
+
+#[test]
+fn what_is_set_free_goes_to_whoever_waited_first_on_equal_terms() {
+    let mut room = Room::new(MANY, 1);
+    let (mine, theirs) = (wish(1, 25, "a.example"), wish(1, 26, "b.example"));
+    room.enter(&mine);
+    let (_, mut other, _) = room.ask(&theirs);
+    let (_, mut first, _) = room.ask(&mine);
+    let (_, mut second, _) = room.ask(&mine);
+    assert!(room.put(&mine).is_empty());
+    assert_eq!(session(&mut first), Some(1));
+    assert!(room.put(&mine).is_empty());
+    assert_eq!(session(&mut second), Some(2));
+    // Nobody on equal terms waits any more: it gives way, and once it is closed the place is free.
+    assert_eq!(room.put(&mine), [3]);
+    assert!(!has_place(&mut other));
+    room.state.leave(&mine.seat(), Part::Closed);
+    assert!(has_place(&mut other));
+}
+
+#[test]
+fn the_oldest_kept_session_gives_way_to_a_new_connection() {
+    let mut room = Room::new(2, MANY);
+    let (one, other) = (wish(1, 25, "a.example"), wish(2, 25, "b.example"));
+    room.enter(&one);
+    room.enter(&other);
+    assert!(room.put(&other).is_empty() && room.put(&one).is_empty());
+    let (_, mut granted, closed) = room.ask(&wish(3, 25, "c.example"));
+    assert_eq!(closed, [1], "the one at the other host is older");
+    // It does not wait for the goodbye.
+    assert!(has_place(&mut granted));
+    assert_eq!(room.state.take(&one), Some(2));
+    assert_eq!(room.state.take(&other), None);
+}
+
+#[test]
+fn a_destination_has_no_more_connections_than_it_may_have() {
+    let mut room = Room::new(MANY, MANY);
+    let (one, other) = (wish(1, 25, "a.example"), wish(2, 25, "a.example"));
+    room.enter(&one);
+    room.enter(&other);
+    assert!(room.put(&one).is_empty());
+    let (_, mut granted, closed) = room.ask(&wish(3, 25, "a.example"));
+    assert!(has_place(&mut granted));
+    assert_eq!(closed, [1]);
+    // A session that went to another destination counts there.
+    assert!(room.put(&other).is_empty());
+    let foreign = wish(2, 25, "b.example");
+    assert_eq!(room.state.take(&foreign), Some(2));
+    let (_, mut granted, closed) = room.ask(&wish(4, 25, "a.example"));
+    assert!(has_place(&mut granted) && closed.is_empty());
+}
+
+#[test]
+fn hosts_take_turns() {
+    let mut room = Room::new(1, MANY);
+    let (busy, quiet) = (wish(1, 25, "a.example"), wish(2, 25, "b.example"));
+    room.enter(&busy);
+    let mut waiting: Vec<Granted> = (0..3).map(|_| room.ask(&busy).1).collect();
+    let (_, mut other, _) = room.ask(&quiet);
+    room.state.leave(&busy.seat(), Part::All);
+    assert!(has_place(&mut waiting[0]));
+    room.state.leave(&busy.seat(), Part::All);
+    assert!(has_place(&mut other));
+}
+
+#[test]
+fn who_leaves_the_queue_is_not_served() {
+    let mut room = Room::new(MANY, 1);
+    let mine = wish(1, 25, "a.example");
+    room.enter(&mine);
+    let (number, _gone, _) = room.ask(&mine);
+    let (_, mut second, _) = room.ask(&mine);
+    assert!(room.state.cancel(number, mine.address));
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(has_place(&mut second));
+    // What has been granted cannot be cancelled.
+    assert!(!room.state.cancel(number + 1, mine.address));
+    // A grant that nobody receives is not lost.
+    let (_, unheard, _) = room.ask(&mine);
+    drop(unheard);
+    let (_, mut third, _) = room.ask(&mine);
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(has_place(&mut third));
+}
+
+#[test]
+fn who_steps_back_keeps_its_place_at_the_host_and_comes_first() {
+    let mut room = Room::new(1, 1);
+    let (mine, theirs) = (wish(1, 25, "a.example"), wish(2, 25, "b.example"));
+    room.enter(&mine);
+    let (_, mut other, _) = room.ask(&theirs);
+    let (_, mut at_host, _) = room.ask(&mine);
+    let (_, mut third, _) = room.ask(&wish(3, 25, "c.example"));
+    room.state.leave(&mine.seat(), Part::SteppedBack);
+    assert!(has_place(&mut other) && !has_place(&mut at_host));
+    let (grant, mut again) = oneshot::channel();
+    room.state.wait_again(mine.clone(), grant);
+    room.state.leave(&theirs.seat(), Part::All);
+    assert!(has_place(&mut again) && !has_place(&mut third));
+}
+
+#[test]
+fn limits_change_while_places_are_taken() {
+    let mut room = Room::new(2, 1);
+    let limits = |connections, per_host| Windows {
+        connections,
+        per_destination: 2,
+        per_host,
+    };
+    let mine = wish(1, 25, "a.example");
+    room.enter(&mine);
+    let (_, mut second, _) = room.ask(&mine);
+    let (_, mut third, _) = room.ask(&mine);
+    room.state.resize(limits(2, 3));
+    assert!(has_place(&mut second) && !has_place(&mut third));
+    room.state.resize(limits(1, 3));
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(!has_place(&mut third));
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(has_place(&mut third));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_grow_old_in_order() {
+    let mut room = Room::new(MANY, MANY);
+    let mine = wish(1, 25, "a.example");
+    for _ in 0..2 {
+        room.enter(&mine);
+    }
+    room.put(&mine);
+    let began = Instant::now();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    room.put(&mine);
+    assert!(room.state.needs_watch() && !room.state.needs_watch());
+    let (old, next) = room.state.idle_since(began);
+    assert_eq!((old, next), (vec![1], Some(Instant::now())));
+    let (old, next) = room.state.idle_since(Instant::now());
+    assert_eq!((old, next), (vec![2], None));
+    assert!(!room.state.needs_watch());
+}
