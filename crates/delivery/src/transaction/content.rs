@@ -38,17 +38,6 @@ pub(super) fn is_in_step(failure: &SessionFailure) -> bool {
     }
 }
 
-/// 354 with no recipient accepted: send only the end of the content (RFC 2920 §3.1). The verdict concerns no recipient;
-/// any reply means that the session can continue.
-pub(super) async fn empty_body(session: &mut ClearedSession) -> Verdict {
-    let written = session.write(b".\r\n", Stage::Body).await;
-    let replied = match written {
-        Ok(()) => session.reply(Stage::FinalDot).await,
-        Err(failure) => Err(failure),
-    };
-    replied.map_or_else(Verdict::Failed, Verdict::Accepted)
-}
-
 /// What is sent, and until when.
 pub(super) struct Transfer<'l> {
     pub(super) lease: &'l Lease,

@@ -63,7 +63,7 @@ pub(super) enum Ready {
     ForChunks,
 }
 
-/// Whether server and client agree on what comes next after this reply to MAIL or RCPT. After 3yz the server waits for
+/// Whether server and client agree on what comes next after this reply. After 3yz the server waits for
 /// something else; with 421 it leaves.
 pub(super) fn keeps_step(reply: &Reply) -> bool {
     matches!(reply.code.class(), 2 | 4 | 5) && reply.code.get() != 421
@@ -104,7 +104,7 @@ pub(super) async fn pipelined(
             let mail = group.reply(session, Stage::Mail).await?;
             if mail.code.class() != 2 {
                 // The refusal stands, whatever happens to the replies after it.
-                let usable = keeps_step(&mail) && after_refusal(session, end, is_last).await.is_ok();
+                let usable = keeps_step(&mail) && is_usable_after(session, end, is_last).await;
                 return Ok(Envelope::SenderRefused { reply: mail, usable });
             }
         }
@@ -147,21 +147,37 @@ impl Group {
     }
 }
 
-/// Reads the remaining replies of a group whose MAIL was refused. A server that says 354 anyway waits for content: it
-/// gets only the end of the content (RFC 2920 §3.1).
-async fn after_refusal(
-    session: &mut ClearedSession,
-    recipients: usize,
-    with_data: bool,
-) -> Result<(), SessionFailure> {
+/// Reads the remaining replies of a group whose MAIL was refused; whether the session can be used then. A server that says
+/// 354 anyway waits for content: it gets only the end of the content (RFC 2920 §3.1).
+async fn is_usable_after(session: &mut ClearedSession, recipients: usize, with_data: bool) -> bool {
     for _ in 0..recipients {
-        session.reply(Stage::Rcpt).await?;
+        if !session
+            .reply(Stage::Rcpt)
+            .await
+            .is_ok_and(|reply| keeps_step(&reply))
+        {
+            return false;
+        }
     }
-    if with_data && session.reply(Stage::Data).await?.code.class() == 3 {
-        session.write(b".\r\n", Stage::Body).await?;
-        session.reply(Stage::FinalDot).await?;
+    if !with_data {
+        return true;
     }
-    Ok(())
+    match session.reply(Stage::Data).await {
+        Ok(data) if data.code.class() == 3 => empty_content(session).await.is_ok(),
+        Ok(data) => keeps_step(&data),
+        Err(_) => false,
+    }
+}
+
+/// Sends only the end of the content. No recipient was accepted, so any reply will do with which the session can go on.
+pub(super) async fn empty_content(session: &mut ClearedSession) -> Result<(), SessionFailure> {
+    session.write(b".\r\n", Stage::Body).await?;
+    let reply = session.reply(Stage::FinalDot).await?;
+    if keeps_step(&reply) {
+        Ok(())
+    } else {
+        Err(SessionFailure::refused(Stage::FinalDot, &reply))
+    }
 }
 
 /// Sends each command after the reply to the previous one. If BDAT is offered, it saves the round trip of DATA.

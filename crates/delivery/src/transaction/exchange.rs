@@ -6,8 +6,8 @@ use smtp::{Command, Extension, Reply};
 use spool::{Lease, LeasedRecipient};
 use tokio::time::{Instant, timeout_at};
 
-use super::content::{Transfer, by_chunk, by_data, empty_body, is_in_step};
-use super::envelope::{Addressed, Envelope, Ready, keeps_step, one_by_one, pipelined};
+use super::content::{Transfer, by_chunk, by_data, is_in_step};
+use super::envelope::{Addressed, Envelope, Ready, empty_content, keeps_step, one_by_one, pipelined};
 use super::letter::Letter;
 use super::limits::time_limit;
 use super::original::needs_smtputf8;
@@ -144,7 +144,13 @@ impl<'a> Transaction<'a, '_> {
                 Verdict::Failed(SessionFailure::refused(Stage::Data, &reply))
             }
             Ready::ForData(_) if accepted => by_data(session, &transfer).await,
-            Ready::ForData(_) => empty_body(session).await,
+            Ready::ForData(_) => {
+                let usable = empty_content(session).await.is_ok();
+                if usable {
+                    session.finish();
+                }
+                return self.answered(session, None, usable);
+            }
         };
         if is_chunk && refuses_command(&outcome) {
             return self.without_chunking();
