@@ -1,24 +1,29 @@
 //! The steps for one due message: lease, route, attempt, settlement, report.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
 use mail::event::delivery::Undeliverable;
-use mail::{DomainPart, Event, EventLog, QueueId, ReversePath, Status, event};
+use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status, event};
 use policy::Policy;
+use policy::failure::Failure;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::time::Instant;
 
-use crate::attempt::{Deliverer, RecipientResult};
+use crate::attempt::{Attempted, Deliverer, Ending, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
+use crate::evidence::Evidence;
 use crate::route::{LookUps, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler};
-use crate::when::Job;
+use crate::when::{Course, Job, Share, Shown, Suspension, Turn};
 
 /// What deliveries need from outside.
 pub struct Surroundings<S> {
@@ -36,6 +41,8 @@ pub struct Surroundings<S> {
     pub clock: Arc<dyn Clock>,
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
+
 /// Delivers due messages; any number of deliveries can run at once.
 pub(crate) struct Delivery<S> {
     spool: Arc<S>,
@@ -44,6 +51,8 @@ pub(crate) struct Delivery<S> {
     events: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     config: DeliveryConfig,
+    /// Deliveries to one next hop for which the policy sets no limit.
+    per_destination: AtomicUsize,
     deliverer: Deliverer,
     reporter: Reporter<S>,
 }
@@ -51,7 +60,9 @@ pub(crate) struct Delivery<S> {
 /// What remains to be done after a delivery or a report.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// What is still to be delivered, each part at its time.
+    /// What is left of the job itself.
+    pub(crate) deferred: Option<Pending>,
+    /// What else is to be delivered, each part at its time.
     pub(crate) pending: Vec<Pending>,
     /// What could not be done now.
     pub(crate) again: Vec<Again>,
@@ -66,6 +77,8 @@ pub(crate) enum Again {
     Deliver,
     /// The delivery, when the other holder of the lease may have released it.
     Taken,
+    /// The delivery, in the next free place at the destination.
+    Refused,
     /// The report on the message, when the spool may be working again.
     Report,
     /// The report on the message, when more recipients may be late.
@@ -73,6 +86,7 @@ pub(crate) enum Again {
 }
 
 /// When each phase of an attempt began.
+#[derive(Clone, Copy)]
 struct Began {
     due: Timestamp,
     leased: Timestamp,
@@ -99,14 +113,31 @@ impl<S: Spool> Delivery<S> {
             policy: surroundings.policy,
             events: surroundings.events,
             clock: surroundings.clock,
+            per_destination: AtomicUsize::new(config.connections_per_destination),
             deliverer,
             reporter,
             config,
         }
     }
 
+    /// How much a destination may get.
+    pub(crate) fn share(&self, next_hop: &NextHop) -> Share {
+        let today = local_date(self.clock.now());
+        let limits = self.policy.load().for_destination(next_hop, today).limits;
+        let connections = limits
+            .connections
+            .and_then(|connections| usize::try_from(connections.get()).ok());
+        let interval = |per_minute: NonZeroU32| MINUTE / per_minute.get();
+        Share {
+            connections: connections.unwrap_or_else(|| self.per_destination.load(Ordering::Relaxed)),
+            interval: limits.messages_per_minute.map_or(Duration::ZERO, interval),
+        }
+    }
+
     /// Changes how many connections may be open at once.
     pub(crate) fn resize(&self, windows: Windows) {
+        self.per_destination
+            .store(windows.per_destination, Ordering::Relaxed);
         self.deliverer.connections.resize(windows);
     }
 
@@ -116,34 +147,10 @@ impl<S: Spool> Delivery<S> {
     }
 
     /// Makes one attempt, and the report if there is something to report.
-    pub(crate) async fn deliver(&self, job: Job) -> Left {
-        let lease = match self.spool.lease(job.id, &job.next_hop).await {
-            Ok(Leasing::Leased(lease)) => *lease,
-            Ok(Leasing::Nothing) => return Left::default(),
-            // The holder of the lease reports what is left, but not if an action on it fails.
-            Ok(Leasing::Taken) => {
-                return Left {
-                    again: vec![Again::Taken],
-                    ..Left::default()
-                };
-            }
-            Err(error) => return self.trouble(job.id, Again::Deliver, &error),
-        };
-        let leased = self.clock.now();
-        let due = lease.recipients.iter().map(|recipient| recipient.due).min();
-        let due = due.unwrap_or(leased);
-        if is_put_off(due, &job, leased) {
-            let pending = put_off(&lease, due);
-            self.spool.release(lease);
-            return Left {
-                pending: vec![pending],
-                ..Left::default()
-            };
-        }
-        let began = Began {
-            due,
-            leased,
-            at: Instant::now(),
+    pub(crate) async fn deliver(&self, job: Job, turn: Turn) -> Left {
+        let (lease, began) = match self.lease(&job).await {
+            Ok(leased) => leased,
+            Err(left) => return left,
         };
         let policy = self.policy.load_full();
         let look_ups = LookUps {
@@ -152,20 +159,74 @@ impl<S: Spool> Delivery<S> {
             policy: &policy,
             resolver: &self.resolver,
             config: &self.config,
-            today: local_date(leased),
+            today: local_date(began.leased),
         };
         let attempted = self.deliverer.attempt(&lease, &look_ups).await;
+        match turn.end(shown(&attempted)).await {
+            Course::Settle => {}
+            Course::Again => {
+                drop(attempted);
+                self.spool.release(lease);
+                return Left {
+                    again: vec![Again::Refused],
+                    ..Left::default()
+                };
+            }
+        }
         if let Some(damage) = attempted.damage {
             self.tell_trouble(lease.id, &damage.into());
         }
-        let now = self.clock.now();
-        let settled = self.settled(&lease, attempted.results, now);
-        let events = settled
-            .iter()
-            .flat_map(|one| lines(&lease, one, &began))
-            .collect();
-        let settlements = settled.into_iter().map(|one| one.settlement).collect();
-        self.settle(lease, settlements, events, now).await
+        let (settlements, events) = self.settled(&lease, attempted.results, began);
+        self.settle(lease, settlements, events).await
+    }
+
+    /// Defers without an attempt, because the destination fails; and makes the report if there is something to report.
+    pub(crate) async fn defer(&self, job: Job, suspension: &Suspension) -> Left {
+        let (lease, began) = match self.lease(&job).await {
+            Ok(leased) => leased,
+            Err(left) => return left,
+        };
+        let recipients = lease.recipients.iter();
+        let results = recipients.map(|recipient| RecipientResult {
+            recipient,
+            ending: Ending::NotTried(Arc::clone(&suspension.failure)),
+            record: Arc::clone(&suspension.record),
+        });
+        let (settlements, events) = self.settled(&lease, results.collect(), began);
+        self.settle(lease, settlements, events).await
+    }
+
+    /// The right to deliver, unless the part was put off meanwhile.
+    async fn lease(&self, job: &Job) -> Result<(Lease, Began), Left> {
+        let lease = match self.spool.lease(job.id, &job.next_hop).await {
+            Ok(Leasing::Leased(lease)) => *lease,
+            Ok(Leasing::Nothing) => return Err(Left::default()),
+            // The holder of the lease reports what is left, but not if an action on it fails.
+            Ok(Leasing::Taken) => {
+                return Err(Left {
+                    again: vec![Again::Taken],
+                    ..Left::default()
+                });
+            }
+            Err(error) => return Err(self.trouble(job.id, Again::Deliver, &error)),
+        };
+        let leased = self.clock.now();
+        let due = lease.recipients.iter().map(|recipient| recipient.due).min();
+        let due = due.unwrap_or(leased);
+        if is_put_off(due, job, leased) {
+            let pending = put_off(&lease, due);
+            self.spool.release(lease);
+            return Err(Left {
+                pending: vec![pending],
+                ..Left::default()
+            });
+        }
+        let began = Began {
+            due,
+            leased,
+            at: Instant::now(),
+        };
+        Ok((lease, began))
     }
 
     /// Makes the report on a message, if there is something to report.
@@ -194,36 +255,33 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
-    /// The outcome for each recipient.
-    fn settled<'a>(
+    /// The outcome for each recipient, and the lines of the log.
+    fn settled(
         &self,
         lease: &Lease,
-        results: Vec<RecipientResult<'a>>,
-        now: Timestamp,
-    ) -> Vec<Settled<'a>> {
+        results: Vec<RecipientResult<'_>>,
+        began: Began,
+    ) -> (Vec<Settlement>, Vec<Event>) {
         let settler = Settler {
             retry: &self.config.retry,
             delay_warning: self.config.delay_warning,
             created: lease.created,
             reverse_path: &lease.reverse_path,
             next_hop: &lease.next_hop,
-            now,
+            now: self.clock.now(),
         };
         // The same jitter for all of them, so that they stay together.
         let jitter = rand::random_range(0.0..=1.0);
         let results = results.into_iter();
-        results.map(|result| settler.settle(result, jitter)).collect()
+        let settled: Vec<Settled<'_>> = results.map(|result| settler.settle(result, jitter)).collect();
+        let events = settled.iter().flat_map(|one| lines(lease, one, &began)).collect();
+        let settlements = settled.into_iter().map(|one| one.settlement).collect();
+        (settlements, events)
     }
 
-    async fn settle(
-        &self,
-        lease: Lease,
-        settlements: Vec<Settlement>,
-        events: Vec<Event>,
-        now: Timestamp,
-    ) -> Left {
+    async fn settle(&self, lease: Lease, settlements: Vec<Settlement>, events: Vec<Event>) -> Left {
         let id = lease.id;
-        let settled = self.spool.settle(lease, settlements, now).await;
+        let settled = self.spool.settle(lease, settlements, self.clock.now()).await;
         for event in events {
             self.events.write(&event);
         }
@@ -231,13 +289,15 @@ impl<S: Spool> Delivery<S> {
             Ok(settled) => settled,
             Err(error) => return self.trouble(id, Again::Deliver, &error),
         };
-        let mut left = if settled.report_due {
+        let left = if settled.report_due {
             self.report(id, DelaysAlone::Gathered).await
         } else {
             Left::default()
         };
-        left.pending.extend(settled.pending);
-        left
+        Left {
+            deferred: settled.pending,
+            ..left
+        }
     }
 
     /// The spool cannot lease a message or store an outcome: the message waits, and the administrator is told.
@@ -257,6 +317,31 @@ impl<S: Spool> Delivery<S> {
             error: error.to_string(),
             is_damaged: is_damage(error),
         }));
+    }
+}
+
+/// What an attempt shows about its destination.
+fn shown(attempted: &Attempted<'_>) -> Shown {
+    let (mut down, mut busy, mut all_busy) = (None, None, true);
+    for result in &attempted.results {
+        let failure = match &result.ending {
+            Ending::Sent { .. } => return Shown::Works,
+            Ending::Failed(failure) | Ending::NotTried(failure) => failure,
+        };
+        match Evidence::of(&failure.cause) {
+            Evidence::Works => return Shown::Works,
+            Evidence::Busy if !failure.is_permanent() => busy = Some((failure, result)),
+            // What is final for one message is final for the next one as well, but each learns it for itself.
+            Evidence::Down if !failure.is_permanent() => down = Some((failure, result)),
+            Evidence::Busy | Evidence::Down | Evidence::Nothing => all_busy = false,
+        }
+    }
+    let suspension =
+        |failure: &Failure, result: &RecipientResult<'_>| Suspension::after(failure, &result.record);
+    match (down, busy) {
+        (Some((failure, result)), _) => Shown::Down(suspension(failure, result)),
+        (None, Some((failure, result))) if all_busy => Shown::Busy(suspension(failure, result)),
+        (None, _) => Shown::Nothing,
     }
 }
 

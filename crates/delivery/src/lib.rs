@@ -25,7 +25,6 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 mod delivery;
-#[allow(dead_code, reason = "the scheduler and the connections follow")]
 mod evidence;
 pub mod failure;
 pub mod probe;
@@ -33,7 +32,6 @@ pub mod route;
 mod settle;
 pub mod transaction;
 pub mod when;
-#[allow(dead_code, reason = "the scheduler and the connections follow")]
 mod window;
 
 use std::sync::Arc;

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 /// The size at the beginning: Postfix's `initial_destination_concurrency`.
 const START: usize = 5;
-/// How long a window does not grow after the receiver had refused connections; doubled as long as it refuses more.
+/// How long a window does not grow after the receiver had refused connections, doubled as long as it refuses more; and
+/// how long the size of a window is remembered that is not used.
 const HELD: Duration = Duration::from_mins(1);
 const HELD_MOST: Duration = Duration::from_mins(10);
 /// How long a failing receiver is left alone; doubled as long as it fails.
@@ -29,6 +30,8 @@ pub(crate) struct AdaptiveWindow {
     /// Since when the receiver takes no more than this, as far as is known.
     held: Option<Held>,
     failing: Option<Failing>,
+    /// When it last was of use while larger than a new one.
+    grown: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,7 @@ impl AdaptiveWindow {
             failures: 0,
             held: None,
             failing: None,
+            grown: None,
         }
     }
 
@@ -96,6 +100,7 @@ impl AdaptiveWindow {
         if in_use.saturating_mul(2) > self.limit {
             self.successes += 1;
         }
+        self.grown = (self.limit > START).then_some(now);
         let is_held = self.held.is_some_and(|held| now < held.until);
         if self.successes >= self.limit && self.limit < self.most && !is_held {
             self.limit += 1;
@@ -149,6 +154,13 @@ impl AdaptiveWindow {
         }
     }
 
+    /// Lets a failing receiver be probed from `time` on.
+    pub(crate) fn probe_at(&mut self, time: Instant) {
+        if let Some(failing) = &mut self.failing {
+            failing.probe = failing.probe.min(time);
+        }
+    }
+
     /// Forgets what was learned.
     pub(crate) fn reset(&mut self) {
         *self = Self::new(self.most);
@@ -158,7 +170,8 @@ impl AdaptiveWindow {
     pub(crate) fn remembers_until(&self) -> Option<Instant> {
         let failing = self.failing.map(|failing| failing.probe);
         let held = self.held.map(|held| held.until);
-        failing.max(held)
+        let grown = self.grown.map(|used| used + HELD);
+        failing.max(held).max(grown)
     }
 }
 

@@ -58,7 +58,7 @@ async fn windows_become_wider_while_deliveries_run() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(slow.count_of("MAIL"), 1);
-    scene.scheduler().resize(Windows {
+    scene.scheduler().reloaded(Windows {
         connections: 3,
         per_destination: 20,
         per_host: 20,

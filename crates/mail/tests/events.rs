@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use mail::event::admin::{Admin, Done};
 use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
-use mail::event::delivery::{ClockWentBack, Delivery, ReportKind, ReportMade, Undeliverable};
+use mail::event::delivery::{
+    ClockWentBack, Delivery, DestinationHeldUp, HeldUp, ReportKind, ReportMade, Undeliverable,
+};
 use mail::event::fault::Fault;
 use mail::event::log::{Library, LogTrouble, Throttled};
 use mail::event::resolver::{Finding, Resolver};
@@ -131,6 +133,26 @@ fn deliveries(all: &mut Vec<Event>) {
         kind: ReportKind::Failed,
     }));
     all.push(Event::ClockWentBack(ClockWentBack { messages: 7 }));
+    for (how, limit, refused, not_tried, reason) in [
+        (HeldUp::Limited, 3, 2, 0, None),
+        (
+            HeldUp::Failing,
+            1,
+            0,
+            40,
+            Some("not tried: \"timeout\"".to_owned()),
+        ),
+    ] {
+        all.push(Event::DestinationHeldUp(DestinationHeldUp {
+            next_hop: "example.org".to_owned(),
+            how,
+            limit,
+            refused,
+            not_tried,
+            waiting: 97,
+            reason,
+        }));
+    }
 }
 
 fn clients(all: &mut Vec<Event>) {

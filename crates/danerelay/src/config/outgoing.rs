@@ -100,10 +100,11 @@ section! {
         #[serde(deserialize_with = "forms::list::<IpAddr, _>")]
         source_addresses: Vec<IpAddr> = Vec::new(), "the system's choice" => RESTART;
 
-        /// Connections at a time: in all, to one next-hop domain, to one receiving address.
-        connections: u32 = 500, "own choice" => RESTART.not_zero();
-        connections_per_destination: u32 = 20, "as Postfix (default_destination_concurrency_limit)" => RESTART.not_zero();
-        connections_per_host: u32 = 50, "own choice: a provider's host serves many domains" => RESTART.not_zero();
+        /// Connections at a time at most: in all, to one next-hop domain, to one receiving address. A destination begins with five and
+        /// gets more as it takes them, fewer when it refuses some; one that fails is probed by one message now and then.
+        connections: u32 = 500, "own choice" => RELOAD.not_zero();
+        connections_per_destination: u32 = 20, "as Postfix (default_destination_concurrency_limit)" => RELOAD.not_zero();
+        connections_per_host: u32 = 50, "own choice: a provider's host serves many domains" => RELOAD.not_zero();
 
         /// Messages over one connection, for how long at most, and how long it may stand idle.
         reuse: u32 = 100, "own choice" => RESTART.not_zero();

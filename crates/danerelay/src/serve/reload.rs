@@ -89,6 +89,7 @@ impl<S: Store> Daemon<S> {
             .chain(policy.warnings.iter().map(ToString::to_string))
             .collect();
         self.policy.store(Arc::new(policy.policy));
+        self.scheduler.reloaded(settings::windows(&loaded.config));
         self.postmaster.store(settings::postmaster(&loaded.config));
         self.loaded = loaded;
         self.refresh_unvalidated();

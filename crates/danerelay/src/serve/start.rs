@@ -48,6 +48,7 @@ pub(super) struct Daemon<S> {
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
+    pub(super) scheduler: SchedulerHandle,
     /// The `From` address of reports to senders.
     pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
     /// The state of the files used to serve clients, at the time they were read.
@@ -161,7 +162,8 @@ pub(super) async fn start(
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let (admin, reloads) = open_admin(config, &spool, &scheduler, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
-    let schedule = move |accepted: Accepted| scheduler.accepted(accepted.pending);
+    let announced = scheduler.clone();
+    let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
     let listener = Listener::new(Arc::clone(&spool), listener_settings, events, schedule);
     tokio::spawn(watch.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
@@ -179,6 +181,7 @@ pub(super) async fn start(
         hostname,
         log,
         policy,
+        scheduler,
         postmaster,
         stamps,
         listener_config,

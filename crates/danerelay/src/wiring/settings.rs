@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use delivery::{DeliveryConfig, RetrySchedule, Reuse, Timeouts};
+use delivery::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
 use dns::host::AddressFamily;
 use ipnet::IpNet;
 use listener::{ClientInReceived, ListenerConfig, LoneLf, MissingFields};
@@ -102,13 +102,14 @@ fn user_senders(list: &[UserSender]) -> HashMap<String, Vec<Domain>> {
 /// The settings for deliveries; `listen` is where this relay listens.
 pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAddr>) -> DeliveryConfig {
     let delivery = &config.delivery;
+    let windows = windows(config);
     DeliveryConfig {
         hostname: hostname.to_string(),
         port: delivery.port.get(),
         source_addresses: delivery.source_addresses.clone(),
-        connections: Descriptors::of_this_process().for_deliveries(config),
-        connections_per_destination: count(delivery.connections_per_destination),
-        connections_per_host: count(delivery.connections_per_host),
+        connections: windows.connections,
+        connections_per_destination: windows.per_destination,
+        connections_per_host: windows.per_host,
         reuse: Reuse {
             messages: delivery.reuse,
             time: delivery.reuse_time.0,
@@ -132,6 +133,16 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
 
 fn networks(list: &[Network]) -> Vec<IpNet> {
     list.iter().map(|network| network.0).collect()
+}
+
+/// How many connections and deliveries may run at once.
+pub(crate) fn windows(config: &Config) -> Windows {
+    let delivery = &config.delivery;
+    Windows {
+        connections: Descriptors::of_this_process().for_deliveries(config),
+        per_destination: count(delivery.connections_per_destination),
+        per_host: count(delivery.connections_per_host),
+    }
 }
 
 /// When a deferred recipient is tried again, and when it is given up.

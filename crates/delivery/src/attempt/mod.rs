@@ -14,5 +14,5 @@ mod visit;
 mod walk;
 
 pub(crate) use self::record::HostRecord;
-pub(crate) use self::result::{Ending, RecipientResult};
+pub(crate) use self::result::{Attempted, Ending, RecipientResult};
 pub(crate) use self::walk::Deliverer;

@@ -100,6 +100,17 @@ impl HostRecord {
         }
     }
 
+    /// The same host, without a connection to it.
+    pub(crate) fn without_connection(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            base: self.base.clone(),
+            tlsa: self.tlsa.clone(),
+            connection: None,
+            ..*self
+        }
+    }
+
     /// When the connection was started and when it could send.
     pub(crate) fn times(&self) -> Option<(Instant, Instant)> {
         self.connection

@@ -36,4 +36,6 @@ pub(crate) enum Ending {
     },
     /// It did not; the failure says what that means.
     Failed(Arc<Failure>),
+    /// Nothing was tried, because the destination fails; the failure is that of other mail.
+    NotTried(Arc<Failure>),
 }

@@ -73,7 +73,7 @@ impl Settler<'_> {
 
     fn conclude(&self, result: &RecipientResult<'_>, jitter: f64) -> Conclusion {
         let recipient = result.recipient;
-        let failure = match &result.ending {
+        let (failure, reply_code) = match &result.ending {
             Ending::Sent {
                 reply,
                 success_report,
@@ -95,7 +95,9 @@ impl Settler<'_> {
                     },
                 };
             }
-            Ending::Failed(failure) => failure,
+            Ending::Failed(failure) => (failure, failure.cause.reply_code()),
+            // The reply was one to other mail.
+            Ending::NotTried(failure) => (failure, None),
         };
         let term = self
             .retry
@@ -124,7 +126,7 @@ impl Settler<'_> {
         Conclusion {
             outcome: Outcome {
                 status,
-                reply_code: failure.cause.reply_code(),
+                reply_code,
                 enhanced: failure.reported_status(),
                 reason: Arc::clone(&failure.reason),
             },

@@ -1,14 +1,16 @@
 //! When deliveries and reports are made.
 //!
-//! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: what waits for its time; `turns`: what
-//! is due, by destination; `untold`: when each sender is to be told; `retry`: when a recipient is tried again, and when
-//! it is given up.
+//! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: all destinations, and whose turn it is;
+//! `destination`: one of them, what waits for it and how it does; `waiting`: the entries of one destination; `job`: what
+//! is to be done, and what it shows about its destination. `untold`: when each sender is to be told; `retry`: when a
+//! recipient is tried again, and when it is given up.
 
+mod destination;
 mod job;
 mod retry;
 mod schedule;
 pub mod scheduler;
-mod turns;
 mod untold;
+mod waiting;
 
-pub(crate) use self::job::Job;
+pub(crate) use self::job::{Course, Job, Share, Shown, Suspension, Turn};

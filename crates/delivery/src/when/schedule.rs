@@ -1,294 +1,381 @@
-//! What waits for its time, in as little memory as possible: a million messages are nothing unusual.
+//! All destinations: what waits for each of them, and whose turn it is.
+//!
+//! A destination with nothing to do costs nothing: it is in one order by the time at which its first message is taken
+//! up. Those with something due take turns, so that the backlog of one does not delay the others.
 
-use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::event::delivery::DestinationHeldUp;
 use mail::{NextHop, QueueId};
 use spool::Pending;
+use tokio::time::Instant;
 
-use super::job::Job;
+use super::destination::{Destination, Next, Now, Put, Wake};
+use super::job::{Course, Job, Share, Shown, Suspension};
 use super::retry::JITTER;
+use super::waiting::Entry;
 use crate::clock::Millis;
 
 /// A clock that is kept right may go back this far.
-const STEP: Duration = Duration::from_secs(1);
+pub(super) const STEP: Duration = Duration::from_secs(1);
 
-/// One waiting part of a message. Ordered by the time at which it is taken up.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    /// When it is taken up.
-    wake: Millis,
-    /// The message: [`QueueId::to_bytes`], which needs no alignment.
-    id: [u8; 16],
-    /// Shared by all entries for this next hop.
-    next_hop: Arc<NextHop>,
-    /// The due time in the spool when the entry was made.
-    due: Millis,
-}
+/// Gives the share of a destination, by the policy in force.
+pub(super) type Shares = Box<dyn Fn(&NextHop) -> Share + Send>;
 
-/// A part of a message: its id as in [`Entry`], and its next hop.
-type Part = ([u8; 16], Arc<NextHop>);
-
-/// When an entry is taken up, and its due time in the spool.
-type Times = (Millis, Millis);
-
-impl Entry {
-    fn part(&self) -> Part {
-        (self.id, Arc::clone(&self.next_hop))
-    }
-}
-
-/// What waits for its time.
+/// What waits, by destination.
 ///
 /// Each part of a message has one entry, the earliest of those inserted: if another task put the part off, the entry
 /// may still have the old time. Whoever takes an entry up finds out (see [`Job::due`]).
-pub(crate) struct Schedule {
-    entries: BTreeSet<Entry>,
-    /// The times of each part's entry.
-    times: HashMap<Part, Times>,
-    /// The next hops of all entries, and of all jobs in progress.
-    next_hops: HashSet<Arc<NextHop>>,
+pub(super) struct Schedule {
+    destinations: HashMap<Arc<NextHop>, Known>,
+    /// When each destination has to be looked at next, by the clock.
+    times: BTreeSet<(Millis, Arc<NextHop>)>,
+    /// The same by the time that the machine has been awake.
+    later: BTreeSet<(Instant, Arc<NextHop>)>,
+    /// Destinations with something due, in turn.
+    ready: VecDeque<Arc<NextHop>>,
+    /// When the log is told of destinations that are held up.
+    summaries: VecDeque<(Instant, Arc<NextHop>)>,
+    shares: Shares,
+    /// No destination gets more places than this while others wait.
+    fair: usize,
     /// The longest time for which anything is ever put off, without jitter.
     longest: Duration,
 }
 
+/// What is to be done next.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// An attempt.
+    Attempt(Job),
+    /// A deferral without an attempt.
+    Defer(Job, Arc<Suspension>),
+}
+
+/// A destination, and in which of the orders it is.
+#[derive(Debug, Default)]
+struct Known {
+    destination: Destination,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Place {
+    /// In none: it waits until something in progress has ended.
+    #[default]
+    Nowhere,
+    Ready,
+    Times(Millis),
+    Later(Instant),
+}
+
 impl Schedule {
-    pub(crate) fn new(longest: Duration) -> Self {
-        Self {
-            entries: BTreeSet::new(),
-            times: HashMap::new(),
-            next_hops: HashSet::new(),
+    pub(super) fn new(shares: Shares, connections: usize, longest: Duration) -> Self {
+        let mut schedule = Self {
+            destinations: HashMap::new(),
+            times: BTreeSet::new(),
+            later: BTreeSet::new(),
+            ready: VecDeque::new(),
+            summaries: VecDeque::new(),
+            shares,
+            fair: 0,
             longest,
-        }
+        };
+        schedule.resize(connections);
+        schedule
+    }
+
+    /// Changes the number of places that the destinations share.
+    pub(super) fn resize(&mut self, connections: usize) {
+        self.fair = (connections / 10).max(1);
     }
 
     /// Takes up `pending` when it is due.
-    pub(crate) fn insert(&mut self, pending: Pending, now: Millis) {
+    pub(super) fn insert(&mut self, pending: Pending, put: Put, now: Now) {
         let due = Millis::from(pending.due);
-        let wake = self.plausible(due, now);
-        let next_hop = self.shared(pending.next_hop);
-        self.keep_earlier(Entry {
-            wake,
+        let entry = Entry {
+            wake: self.plausible(due, now.clock),
             id: pending.id.to_bytes(),
-            next_hop,
             due,
-        });
+        };
+        let next_hop = self.shared(pending.next_hop);
+        self.insert_entry(&next_hop, entry, put, now);
     }
 
     /// Takes up at `wake` what could not be done, keeping its due time.
-    pub(crate) fn insert_again(&mut self, job: Job, wake: Millis) {
-        self.keep_earlier(Entry {
+    pub(super) fn insert_again(&mut self, job: &Job, wake: Millis, now: Now) {
+        let entry = Entry {
             wake,
             id: job.id.to_bytes(),
-            next_hop: job.next_hop,
             due: job.due,
-        });
+        };
+        self.insert_entry(&job.next_hop, entry, Put::Own, now);
     }
 
-    /// Adds an entry, which replaces a later one for the same part.
-    fn keep_earlier(&mut self, entry: Entry) {
-        let times = (entry.wake, entry.due);
-        match self.times.entry(entry.part()) {
-            hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(times);
+    fn insert_entry(&mut self, next_hop: &Arc<NextHop>, entry: Entry, put: Put, now: Now) {
+        let share = (self.shares)(next_hop);
+        let known = self.destinations.entry(Arc::clone(next_hop)).or_default();
+        known.destination.insert(entry, put, share, now);
+        self.place(next_hop, now);
+    }
+
+    fn shared(&self, next_hop: NextHop) -> Arc<NextHop> {
+        match self.destinations.get_key_value(&next_hop) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::new(next_hop),
+        }
+    }
+
+    /// Puts a destination where it is found when it has something to do.
+    fn place(&mut self, next_hop: &Arc<NextHop>, now: Now) {
+        let Some(known) = self.destinations.get_mut(next_hop) else {
+            return;
+        };
+        let wake = known.destination.wake(now);
+        match (known.place, wake) {
+            (Place::Ready, _) => return,
+            (Place::Times(at), Wake::At(wake)) if at == wake => return,
+            (Place::Times(at), _) => {
+                self.times.remove(&(at, Arc::clone(next_hop)));
             }
-            hash_map::Entry::Occupied(known) if known.get().0 <= entry.wake => return,
-            hash_map::Entry::Occupied(mut known) => {
-                let (wake, due) = known.insert(times);
-                self.entries.remove(&Entry {
-                    wake,
-                    due,
-                    ..entry.clone()
-                });
+            (Place::Later(at), _) => {
+                self.later.remove(&(at, Arc::clone(next_hop)));
+            }
+            (Place::Nowhere, _) => {}
+        }
+        known.place = match wake {
+            Wake::At(at) => {
+                self.times.insert((at, Arc::clone(next_hop)));
+                Place::Times(at)
+            }
+            Wake::After(at) => {
+                self.later.insert((at, Arc::clone(next_hop)));
+                Place::Later(at)
+            }
+            Wake::Ended => Place::Nowhere,
+            Wake::Never => {
+                self.destinations.remove(next_hop);
+                return;
+            }
+        };
+    }
+
+    /// Gives a turn to at most so many destinations that have something due.
+    pub(super) fn take_due(&mut self, now: Now, most: usize) {
+        for _ in 0..most {
+            if self.times.first().is_some_and(|(at, _)| *at <= now.clock)
+                && let Some((_, next_hop)) = self.times.pop_first()
+            {
+                self.make_ready(next_hop);
+            } else if self.later.first().is_some_and(|(at, _)| *at <= now.awake)
+                && let Some((_, next_hop)) = self.later.pop_first()
+            {
+                self.make_ready(next_hop);
+            } else {
+                return;
             }
         }
-        self.entries.insert(entry);
     }
 
-    /// Removes an entry.
-    fn remove(&mut self, entry: &Entry) {
-        self.entries.remove(entry);
-        self.times.remove(&entry.part());
-    }
-
-    fn shared(&mut self, next_hop: NextHop) -> Arc<NextHop> {
-        if let Some(known) = self.next_hops.get(&next_hop) {
-            return Arc::clone(known);
+    fn make_ready(&mut self, next_hop: Arc<NextHop>) {
+        if let Some(known) = self.destinations.get_mut(&next_hop) {
+            known.place = Place::Ready;
+            self.ready.push_back(next_hop);
         }
-        let next_hop = Arc::new(next_hop);
-        self.next_hops.insert(Arc::clone(&next_hop));
-        next_hop
     }
 
-    /// The next job whose time has come.
-    pub(crate) fn take_due(&mut self, now: Millis) -> Option<Job> {
-        let entry = self.entries.first().filter(|entry| entry.wake <= now)?.clone();
-        self.remove(&entry);
-        Some(Job {
+    /// What is to be done next; its destination has one more in progress.
+    ///
+    /// A destination that has its fair share of all places gives way to the others.
+    pub(super) fn next(&mut self, now: Now) -> Option<Due> {
+        let mut passed_over = VecDeque::new();
+        let mut found = None;
+        while let Some(next_hop) = self.ready.pop_front() {
+            let Some(known) = self.destinations.get(&next_hop) else {
+                continue;
+            };
+            if known.destination.active() >= self.fair && !self.ready.is_empty() {
+                passed_over.push_back(next_hop);
+                continue;
+            }
+            found = self.turn(&next_hop, now);
+            if found.is_some() {
+                break;
+            }
+        }
+        while found.is_none()
+            && let Some(next_hop) = passed_over.pop_front()
+        {
+            found = self.turn(&next_hop, now);
+        }
+        // Those passed over stay in front.
+        while let Some(next_hop) = passed_over.pop_back() {
+            self.ready.push_front(next_hop);
+        }
+        found
+    }
+
+    /// What is to be done next for a destination whose turn it is.
+    fn turn(&mut self, next_hop: &Arc<NextHop>, now: Now) -> Option<Due> {
+        let share = (self.shares)(next_hop);
+        let known = self.destinations.get_mut(next_hop)?;
+        known.place = Place::Nowhere;
+        let (entry, suspended) = match known.destination.next(share, now) {
+            Next::Attempt(entry) => (entry, None),
+            Next::Defer(entry, suspension) => (entry, Some(suspension)),
+            Next::Full => return None,
+            Next::Later(at) => {
+                known.place = Place::Later(at);
+                self.later.insert((at, Arc::clone(next_hop)));
+                return None;
+            }
+            Next::Nothing => {
+                self.place(next_hop, now);
+                return None;
+            }
+        };
+        self.tell_of(next_hop, now);
+        self.place(next_hop, now);
+        self.make_ready_if_due(next_hop, now);
+        let job = Job {
             id: QueueId::from_bytes(entry.id),
-            next_hop: entry.next_hop,
+            next_hop: Arc::clone(next_hop),
             due: entry.due,
+        };
+        Some(match suspended {
+            None => Due::Attempt(job),
+            Some(suspension) => Due::Defer(job, suspension),
         })
     }
 
-    /// Ends a job. Its next hop is forgotten if nothing else is left for it.
-    pub(crate) fn forget(&mut self, job: Job) {
-        let next_hop = job.next_hop;
-        // One reference is ours here, the other is in the set.
-        if Arc::strong_count(&next_hop) <= 2 {
-            self.next_hops.remove(&next_hop);
+    /// A destination that has had its turn has another one after the others.
+    fn make_ready_if_due(&mut self, next_hop: &Arc<NextHop>, now: Now) {
+        if let Some(Known {
+            place: Place::Times(at),
+            ..
+        }) = self.destinations.get(next_hop)
+            && *at <= now.clock
+        {
+            self.times.remove(&(*at, Arc::clone(next_hop)));
+            self.make_ready(Arc::clone(next_hop));
         }
     }
 
-    /// How long until something is due; `None` if nothing is waiting.
-    pub(crate) fn until_next(&self, now: Millis) -> Option<Duration> {
-        self.entries.first().map(|entry| now.until(entry.wake))
+    /// A turn has ended with an attempt.
+    pub(super) fn turn_ended(&mut self, job: &Job, shown: Shown, now: Now) -> (Course, Put) {
+        let share = (self.shares)(&job.next_hop);
+        let Some(known) = self.destinations.get_mut(&job.next_hop) else {
+            return (Course::Settle, Put::Own);
+        };
+        let ended = known.destination.turn_ended(job.id, shown, share, now);
+        self.tell_of(&job.next_hop, now);
+        self.place(&job.next_hop, now);
+        ended
+    }
+
+    /// A turn has ended without an attempt.
+    pub(super) fn turn_lost(&mut self, job: &Job, now: Now) {
+        self.change(&job.next_hop, now, |destination| destination.turn_lost(job.id));
+    }
+
+    /// The outcome of an attempt has been written.
+    pub(super) fn settled(&mut self, job: &Job, now: Now) {
+        self.change(&job.next_hop, now, Destination::settled);
+    }
+
+    /// A deferral without an attempt has ended.
+    pub(super) fn deferral_ended(&mut self, job: &Job, now: Now) {
+        self.change(&job.next_hop, now, Destination::deferral_ended);
+    }
+
+    fn change(&mut self, next_hop: &Arc<NextHop>, now: Now, change: impl FnOnce(&mut Destination)) {
+        if let Some(known) = self.destinations.get_mut(next_hop) {
+            change(&mut known.destination);
+        }
+        self.place(next_hop, now);
+    }
+
+    /// Forgets which destinations fail and which are busy.
+    pub(super) fn reset(&mut self, now: Now) {
+        self.every(now, Destination::reset);
+    }
+
+    /// Has every failing destination probed by the next message whose time comes.
+    pub(super) fn probe_now(&mut self, now: Now) {
+        self.every(now, |destination| destination.probe_at(now.awake));
+    }
+
+    fn every(&mut self, now: Now, change: impl Fn(&mut Destination)) {
+        let all: Vec<Arc<NextHop>> = self.destinations.keys().cloned().collect();
+        for next_hop in &all {
+            self.change(next_hop, now, &change);
+        }
+    }
+
+    /// Sees to it that the log is told if the destination is held up.
+    fn tell_of(&mut self, next_hop: &Arc<NextHop>, now: Now) {
+        if let Some(known) = self.destinations.get_mut(next_hop)
+            && known.destination.begins_summary()
+        {
+            let at = Destination::summary_at(now.awake);
+            self.summaries.push_back((at, Arc::clone(next_hop)));
+        }
+    }
+
+    /// What the log is to be told now of a destination that is held up.
+    pub(super) fn summary(&mut self, now: Now) -> Option<DestinationHeldUp> {
+        self.summaries.front().filter(|(at, _)| *at <= now.awake)?;
+        let (_, next_hop) = self.summaries.pop_front()?;
+        let known = self.destinations.get_mut(&next_hop)?;
+        let summary = known.destination.summary(next_hop.to_string());
+        self.place(&next_hop, now);
+        summary
+    }
+
+    /// How long until there is something to do; `None` if there is nothing.
+    pub(super) fn until_next(&self, now: Now) -> Option<Duration> {
+        let clock = self.times.first().map(|(at, _)| now.clock.until(*at));
+        let later = self.later.first().map(|(at, _)| *at);
+        let summary = self.summaries.front().map(|(at, _)| *at);
+        let awake = [later, summary].into_iter().flatten().min();
+        let awake = awake.map(|at| at.saturating_duration_since(now.awake));
+        [clock, awake].into_iter().flatten().min()
     }
 
     /// Moves up entries that are further ahead than anything is ever put off: the clock went back after they were made,
     /// and they would wait until it has caught up. Returns how many there were.
-    pub(crate) fn pull_in(&mut self, now: Millis) -> usize {
+    pub(super) fn pull_in(&mut self, now: Now) -> u64 {
+        let longest = self.longest;
         let mut pulled = 0;
-        while let Some(last) = self.entries.last()
-            && self.plausible(last.wake, now) != last.wake
-        {
-            let wake = self.plausible(last.wake, now);
-            self.keep_earlier(Entry { wake, ..last.clone() });
-            pulled += 1;
+        let all: Vec<Arc<NextHop>> = self.destinations.keys().cloned().collect();
+        for next_hop in &all {
+            if let Some(known) = self.destinations.get_mut(next_hop) {
+                pulled += known
+                    .destination
+                    .pull_in(|wake| plausible(wake, now.clock, longest));
+            }
+            self.place(next_hop, now);
         }
         pulled
     }
 
-    /// `due` itself, or the longest delay from now if `due` is further ahead than is possible, allowing for the jitter
-    /// and for the steps of a clock that is kept right.
     fn plausible(&self, due: Millis, now: Millis) -> Millis {
-        let slack = self.longest.mul_f64(JITTER).saturating_add(STEP);
-        if due > now.plus(self.longest.saturating_add(slack)) {
-            now.plus(self.longest)
-        } else {
-            due
-        }
+        plausible(due, now, self.longest)
+    }
+}
+
+/// `due` itself, or the longest delay from now if `due` is further ahead than is possible, allowing for the jitter and
+/// for the steps of a clock that is kept right.
+fn plausible(due: Millis, now: Millis, longest: Duration) -> Millis {
+    let slack = longest.mul_f64(JITTER).saturating_add(STEP);
+    if due > now.plus(longest.saturating_add(slack)) {
+        now.plus(longest)
+    } else {
+        due
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::*;
-    use jiff::Timestamp;
-
-    const HOUR: u64 = 3600;
-
-    fn pending(domain: &str, due: Timestamp) -> Pending {
-        Pending {
-            id: QueueId::generate(),
-            next_hop: domain.parse().unwrap(),
-            due,
-            recipients: 1,
-            size: 1,
-        }
-    }
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_second(1_000_000_000 + i64::try_from(seconds).unwrap()).unwrap()
-    }
-
-    fn schedule() -> Schedule {
-        Schedule::new(Duration::from_hours(4))
-    }
-
-    #[test]
-    fn in_the_order_of_their_times() {
-        let mut schedule = schedule();
-        let [late, early] = [pending("a.example", at(20)), pending("a.example", at(10))];
-        let ids = [early.id, late.id];
-        for one in [late, early] {
-            schedule.insert(one, at(0).into());
-        }
-        assert_eq!(schedule.until_next(at(3).into()), Some(Duration::from_secs(7)));
-        assert!(schedule.take_due(at(9).into()).is_none());
-        let taken: Vec<QueueId> = std::iter::from_fn(|| schedule.take_due(at(20).into()))
-            .map(|job| job.id)
-            .collect();
-        assert_eq!(taken, ids);
-        assert_eq!(schedule.until_next(at(0).into()), None);
-    }
-
-    #[test]
-    fn nothing_waits_for_a_clock_that_went_back() {
-        let mut schedule = schedule();
-        let days = 10 * 24 * HOUR;
-        schedule.insert(pending("a.example", at(days)), at(days - HOUR).into());
-        let near = pending("b.example", at(2 * HOUR));
-        schedule.insert(near.clone(), at(0).into());
-        // Ten days back, so that one entry is far ahead; the other is where it was.
-        assert_eq!(schedule.pull_in(at(0).into()), 1);
-        assert_eq!(schedule.pull_in(at(60).into()), 0);
-        assert_eq!(
-            schedule.take_due(at(2 * HOUR).into()).map(|job| job.id),
-            Some(near.id)
-        );
-        assert!(schedule.take_due(at(4 * HOUR - 1).into()).is_none());
-        let pulled = schedule.take_due(at(4 * HOUR).into()).unwrap();
-        // Its due time is still that of the spool.
-        assert_eq!(pulled.due, at(days).into());
-    }
-
-    #[test]
-    fn what_is_found_far_ahead_is_taken_up_after_the_longest_delay() {
-        let mut schedule = schedule();
-        let just = 4 * HOUR + 48 * 60 + 1;
-        schedule.insert(pending("a.example", at(just)), at(0).into());
-        assert_eq!(schedule.until_next(at(0).into()), Some(Duration::from_secs(just)));
-        let mut schedule = self::schedule();
-        schedule.insert(pending("a.example", at(just + 1)), at(0).into());
-        assert_eq!(schedule.until_next(at(0).into()), Some(Duration::from_hours(4)));
-    }
-
-    #[test]
-    fn next_hops_are_shared_and_forgotten() {
-        let mut schedule = schedule();
-        for _ in 0..3 {
-            schedule.insert(pending("a.example", at(0)), at(0).into());
-        }
-        assert_eq!(schedule.next_hops.len(), 1);
-        let jobs: Vec<Job> = std::iter::from_fn(|| schedule.take_due(at(0).into())).collect();
-        for job in jobs {
-            assert_eq!(schedule.next_hops.len(), 1);
-            schedule.forget(job);
-        }
-        assert_eq!(schedule.next_hops.len(), 0);
-    }
-
-    #[test]
-    fn however_often_a_part_is_told_of_it_waits_once_for_the_earliest_time() {
-        let mut schedule = schedule();
-        let parts: Vec<Pending> = (0..3_000).map(|_| pending("a.example", at(HOUR))).collect();
-        for round in 0..10 {
-            for part in &parts {
-                let due = at(if round == 0 { HOUR } else { 100 - round });
-                schedule.insert(Pending { due, ..part.clone() }, at(0).into());
-                schedule.insert(part.clone(), at(0).into());
-            }
-            assert_eq!((schedule.entries.len(), schedule.times.len()), (3_000, 3_000));
-        }
-        let elsewhere = Pending {
-            id: parts[0].id,
-            ..pending("b.example", at(HOUR))
-        };
-        schedule.insert(elsewhere, at(0).into());
-        let taken: Vec<Job> = std::iter::from_fn(|| schedule.take_due(at(91).into())).collect();
-        assert_eq!(taken.len(), 3_000);
-        assert!(taken.iter().all(|job| job.due == at(91).into()));
-        assert_eq!((schedule.entries.len(), schedule.times.len()), (1, 1));
-        // A part that was taken up waits again if it is inserted again.
-        schedule.insert(parts[0].clone(), at(91).into());
-        assert_eq!(schedule.entries.len(), 2);
-    }
-
-    #[test]
-    fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 40 && size_of::<(Part, Times)>() <= 40);
-    }
-}
+mod tests;

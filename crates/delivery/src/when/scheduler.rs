@@ -20,9 +20,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::job::Job;
-use super::schedule::Schedule;
-use super::turns::Turns;
+use super::destination::{Now, Put};
+use super::job::{Course, Job, Suspension, Turn, TurnEnded};
+use super::schedule::{Due, STEP, Schedule, Shares};
 use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
@@ -54,10 +54,10 @@ enum Message {
     Schedule(Vec<Pending>),
     /// Report what is to be reported about these messages.
     Report(Vec<QueueId>),
-    /// Forget what was learned about hosts.
-    ForgetHosts,
-    /// Change how much may run at once.
-    Resize(Windows),
+    /// Forget what was learned about hosts and destinations.
+    Forget,
+    /// The settings were read again: what failed may work under the new ones.
+    Reloaded(Windows),
 }
 
 /// What the scan at start found.
@@ -84,14 +84,15 @@ impl SchedulerHandle {
         self.tell(Message::Report(messages));
     }
 
-    /// Forgets what was learned about receiving hosts: how their handshakes broke.
+    /// Forgets what was learned about receiving hosts, and which destinations fail or are busy.
     pub fn forget_hosts(&self) {
-        self.tell(Message::ForgetHosts);
+        self.tell(Message::Forget);
     }
 
-    /// Changes how much may run at once. Deliveries in progress continue.
-    pub fn resize(&self, windows: Windows) {
-        self.tell(Message::Resize(windows));
+    /// Changes how much may run at once. Deliveries in progress continue. Destinations that fail are probed by the next
+    /// message whose time comes: they may not fail under a new policy.
+    pub fn reloaded(&self, windows: Windows) {
+        self.tell(Message::Reloaded(windows));
     }
 
     fn tell(&self, message: Message) {
@@ -118,7 +119,13 @@ pub(crate) struct Scheduler<S> {
     /// The scan at start, until it is over.
     found: mpsc::Receiver<Found>,
     schedule: Schedule,
-    turns: Turns,
+    /// The ends of turns, and each turn until its task has ended.
+    ended_turns: mpsc::UnboundedReceiver<TurnEnded>,
+    end_of_turns: mpsc::UnboundedSender<TurnEnded>,
+    turns: HashMap<u64, TurnTaken>,
+    last_turn: u64,
+    /// The present time when the clock last was what it should be by then, or ahead of that.
+    right: Now,
     untold: Untold,
     /// How long messages with a damaged envelope wait; doubled after each attempt. They can be neither tried nor given
     /// up.
@@ -130,8 +137,18 @@ pub(crate) struct Scheduler<S> {
 
 /// What a task is doing.
 enum Task {
-    Deliver(Job),
+    /// With a turn of this number.
+    Deliver(Job, u64),
+    /// Without an attempt.
+    Defer(Job),
     Report(QueueId),
+}
+
+/// A job's turn at its destination.
+struct TurnTaken {
+    job: Job,
+    /// How the job goes on, and how it is put back if something is left of it; none until the turn has ended.
+    end: Option<(Course, Put)>,
 }
 
 impl<S: Spool> Scheduler<S> {
@@ -146,15 +163,25 @@ impl<S: Spool> Scheduler<S> {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (pages, found) = mpsc::channel(PAGES);
         tokio::spawn(scan(spool, pages, Arc::clone(&events)));
+        let (end_of_turns, ended_turns) = mpsc::unbounded_channel();
+        let right = Now::by(&*clock);
         let scheduler = Self {
-            delivery,
             events,
             clock,
             limits,
             inbox,
             found,
-            schedule: Schedule::new(limits.longest_delay.max(SPOOL_TROUBLE)),
-            turns: Turns::new(limits.windows.per_destination),
+            schedule: Schedule::new(
+                shares(Arc::clone(&delivery)),
+                limits.windows.connections,
+                limits.longest_delay.max(SPOOL_TROUBLE),
+            ),
+            delivery,
+            ended_turns,
+            end_of_turns,
+            turns: HashMap::new(),
+            last_turn: 0,
+            right,
             untold: Untold::default(),
             damaged: HashMap::new(),
             running: JoinSet::new(),
@@ -166,8 +193,9 @@ impl<S: Spool> Scheduler<S> {
     /// Runs until `stop` turns true and all tasks have ended, or `grace` has passed.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, grace: Duration) {
         while !*stop.borrow_and_update() {
-            let now = Millis::from(self.clock.now());
+            let now = Now::by(&*self.clock);
             self.mind_the_clock(now);
+            self.tell_of_held_up(now);
             self.start_due(now);
             let nap = self.until_next_due(now);
             tokio::select! {
@@ -180,10 +208,14 @@ impl<S: Spool> Scheduler<S> {
                     Found::Pending(page) => Message::Schedule(page),
                     Found::Unreported(messages) => Message::Report(messages),
                 }),
+                Some(ended) = self.ended_turns.recv() => self.turn_ended(ended),
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 () = tokio::time::sleep(nap) => {}
             }
         }
+        // Nobody decides about the ends of turns any more.
+        self.ended_turns.close();
+        while self.ended_turns.try_recv().is_ok() {}
         let finish = async { while self.running.join_next().await.is_some() {} };
         // A task that is cut off loses nothing: its message is still in the spool, and its lease ends with it.
         let _ = tokio::time::timeout(grace, finish).await;
@@ -191,11 +223,11 @@ impl<S: Spool> Scheduler<S> {
     }
 
     fn take(&mut self, message: Message) {
-        let now = Millis::from(self.clock.now());
+        let now = Now::by(&*self.clock);
         match message {
             Message::Schedule(pending) => {
                 for pending in pending {
-                    self.schedule.insert(pending, now);
+                    self.schedule.insert(pending, Put::Own, now);
                 }
             }
             Message::Report(messages) => {
@@ -204,51 +236,64 @@ impl<S: Spool> Scheduler<S> {
                     self.untold.insert(at, id);
                 }
             }
-            Message::ForgetHosts => self.delivery.forget_hosts(),
-            Message::Resize(windows) => {
+            Message::Forget => {
+                self.delivery.forget_hosts();
+                self.schedule.reset(now);
+            }
+            Message::Reloaded(windows) => {
                 self.limits.windows = windows;
-                self.turns.resize(windows.per_destination);
                 self.delivery.resize(windows);
+                self.schedule.resize(windows.connections);
+                self.schedule.probe_now(now);
             }
         }
     }
 
     /// After the clock went back, moves up entries that are now too far ahead.
-    fn mind_the_clock(&mut self, now: Millis) {
-        let pulled = self.schedule.pull_in(now);
-        if pulled > 0 {
-            let messages = u64::try_from(pulled).unwrap_or(u64::MAX);
-            self.events
-                .write(&Event::ClockWentBack(ClockWentBack { messages }));
+    fn mind_the_clock(&mut self, now: Now) {
+        let should_be = self.right.clock.plus(now.awake - self.right.awake);
+        if now.clock.plus(STEP) < should_be {
+            let messages = self.schedule.pull_in(now);
+            if messages > 0 {
+                self.events
+                    .write(&Event::ClockWentBack(ClockWentBack { messages }));
+            }
+        } else if now.clock < should_be {
+            return;
+        }
+        self.right = now;
+    }
+
+    fn tell_of_held_up(&mut self, now: Now) {
+        while let Some(summary) = self.schedule.summary(now) {
+            self.events.write(&Event::DestinationHeldUp(summary));
         }
     }
 
-    fn until_next_due(&self, now: Millis) -> Duration {
+    fn until_next_due(&self, now: Now) -> Duration {
         let delivery = self.schedule.until_next(now).unwrap_or(NAP);
         let report = self
             .untold
             .next()
-            .map_or(NAP, |at| at.saturating_duration_since(Instant::now()));
+            .map_or(NAP, |at| at.saturating_duration_since(now.awake));
         delivery.min(report).min(NAP)
     }
 
-    /// Moves what has become due to its destination, and starts as many deliveries as the limits allow.
-    fn start_due(&mut self, now: Millis) {
-        for _ in 0..BATCH {
-            let Some(job) = self.schedule.take_due(now) else {
-                break;
-            };
-            self.turns.push(job);
+    /// Gives turns to what has become due, and starts as many deliveries as the limits allow.
+    fn start_due(&mut self, now: Now) {
+        self.schedule.take_due(now, BATCH);
+        while self.has_room()
+            && let Some(id) = self.untold.take_due(now.awake)
+        {
+            self.start_report(id);
         }
         while self.has_room()
-            && let Some(id) = self.untold.take_due(Instant::now())
+            && let Some(due) = self.schedule.next(now)
         {
-            self.start(Task::Report(id));
-        }
-        while self.has_room()
-            && let Some(job) = self.turns.next()
-        {
-            self.start(Task::Deliver(job));
+            match due {
+                Due::Attempt(job) => self.start_attempt(job),
+                Due::Defer(job, suspension) => self.start_deferral(job, suspension),
+            }
         }
     }
 
@@ -256,20 +301,48 @@ impl<S: Spool> Scheduler<S> {
         self.running.len() < self.limits.windows.connections.saturating_mul(LOOKING_UP)
     }
 
-    fn start(&mut self, task: Task) {
+    fn start_attempt(&mut self, job: Job) {
         let delivery = Arc::clone(&self.delivery);
-        let started = match &task {
-            Task::Deliver(job) => {
-                let job = job.clone();
-                self.running.spawn(async move { delivery.deliver(job).await })
-            }
-            Task::Report(id) => {
-                let id = *id;
-                self.running
-                    .spawn(async move { delivery.report(id, DelaysAlone::Told).await })
-            }
+        self.last_turn += 1;
+        let turn = Turn {
+            number: self.last_turn,
+            ended: self.end_of_turns.clone(),
         };
-        self.tasks.insert(started.id(), task);
+        let (number, taken) = (turn.number, job.clone());
+        let started = self
+            .running
+            .spawn(async move { delivery.deliver(job, turn).await });
+        let job = taken;
+        self.tasks
+            .insert(started.id(), Task::Deliver(job.clone(), number));
+        self.turns.insert(number, TurnTaken { job, end: None });
+    }
+
+    fn start_deferral(&mut self, job: Job, suspension: Arc<Suspension>) {
+        let (delivery, deferred) = (Arc::clone(&self.delivery), job.clone());
+        let started = self
+            .running
+            .spawn(async move { delivery.defer(deferred, &suspension).await });
+        self.tasks.insert(started.id(), Task::Defer(job));
+    }
+
+    fn start_report(&mut self, id: QueueId) {
+        let delivery = Arc::clone(&self.delivery);
+        let started = self
+            .running
+            .spawn(async move { delivery.report(id, DelaysAlone::Told).await });
+        self.tasks.insert(started.id(), Task::Report(id));
+    }
+
+    fn turn_ended(&mut self, ended: TurnEnded) {
+        let now = Now::by(&*self.clock);
+        let Some(turn) = self.turns.get_mut(&ended.number) else {
+            return;
+        };
+        let (course, put) = self.schedule.turn_ended(&turn.job, ended.shown, now);
+        turn.end = Some((course, put));
+        // The task may have gone on without asking.
+        let _ = ended.course.send(course);
     }
 
     fn ended(&mut self, ended: Result<(Id, Left), JoinError>) {
@@ -277,15 +350,20 @@ impl<S: Spool> Scheduler<S> {
         let Some(task) = self.tasks.remove(&id) else {
             return;
         };
+        // The end of a turn was told before the end of its task.
+        while let Ok(ended) = self.ended_turns.try_recv() {
+            self.turn_ended(ended);
+        }
         let message = match &task {
-            Task::Deliver(job) => job.id,
+            Task::Deliver(job, _) | Task::Defer(job) => job.id,
             Task::Report(id) => *id,
         };
-        let left = match ended {
+        let mut left = match ended {
             Ok((_, left)) => left,
             Err(error) => self.fault(message, &error),
         };
-        self.take(Message::Schedule(left.pending));
+        let deferred = left.deferred.take();
+        self.take(Message::Schedule(std::mem::take(&mut left.pending)));
         let wait = self.wait(message, left.damaged);
         if left.again.contains(&Again::Report) {
             self.untold.insert(Instant::now() + wait, message);
@@ -294,18 +372,46 @@ impl<S: Spool> Scheduler<S> {
             let at = Instant::now() + self.limits.delays_gathered;
             self.untold.insert(at, message);
         }
-        if let Task::Deliver(job) = task {
-            self.turns.ended(&job);
-            let wake = Millis::from(self.clock.now()).plus(wait);
-            if left.again.contains(&Again::Deliver) {
-                // Whatever its due time in the spool is by then.
-                let due = Millis::NEVER;
-                self.schedule.insert_again(Job { due, ..job }, wake);
-            } else if left.again.contains(&Again::Taken) {
-                self.schedule.insert_again(job, wake);
-            } else {
-                self.schedule.forget(job);
+        let now = Now::by(&*self.clock);
+        let (job, put) = match task {
+            Task::Report(_) => return,
+            Task::Deliver(job, number) => {
+                let put = match self.turns.remove(&number).and_then(|turn| turn.end) {
+                    Some((Course::Settle, put)) => {
+                        self.schedule.settled(&job, now);
+                        put
+                    }
+                    Some((Course::Again, put)) => put,
+                    None => {
+                        self.schedule.turn_lost(&job, now);
+                        Put::Own
+                    }
+                };
+                (job, put)
             }
+            Task::Defer(job) => {
+                self.schedule.deferral_ended(&job, now);
+                (job, Put::NotTried)
+            }
+        };
+        if let Some(pending) = deferred {
+            self.schedule.insert(pending, put, now);
+        }
+        self.put_back(job, &left, now.clock.plus(wait), now);
+    }
+
+    /// Puts back what could not be done.
+    fn put_back(&mut self, job: Job, left: &Left, wake: Millis, now: Now) {
+        if left.again.contains(&Again::Deliver) {
+            // Whatever its due time in the spool is by then.
+            let due = Millis::NEVER;
+            self.schedule.insert_again(&Job { due, ..job }, wake, now);
+        } else if left.again.contains(&Again::Taken) {
+            self.schedule.insert_again(&job, wake, now);
+        } else if left.again.contains(&Again::Refused) {
+            // Before what became due later.
+            let wake = job.due.min(now.clock);
+            self.schedule.insert_again(&job, wake, now);
         }
     }
 
@@ -333,6 +439,11 @@ impl<S: Spool> Scheduler<S> {
             ..Left::default()
         }
     }
+}
+
+/// The shares of all destinations by the policy in force.
+fn shares<S: Spool>(delivery: Arc<Delivery<S>>) -> Shares {
+    Box::new(move |next_hop| delivery.share(next_hop))
 }
 
 /// Reads the spool once: first what waits, in order, page by page; then which senders are still to be told. Errors are

@@ -235,3 +235,63 @@ impl Record for ClockWentBack {
         put("reason", Value::Quoted(reason));
     }
 }
+
+/// A destination fails, or takes fewer connections than it was offered; told at most once a minute for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DestinationHeldUp {
+    /// The next hop, as in the queue.
+    pub next_hop: String,
+    /// How it does.
+    pub how: HeldUp,
+    /// How many deliveries it gets at a time now.
+    pub limit: u64,
+    /// Attempts that it turned away since the last line, because too many connections were open.
+    pub refused: u64,
+    /// Messages that were deferred without an attempt since the last line.
+    pub not_tried: u64,
+    /// Messages that wait for it.
+    pub waiting: u64,
+    /// The last failure, as the deferred messages say it.
+    pub reason: Option<String>,
+}
+
+/// How a destination does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldUp {
+    /// It fails, and is probed by one message now and then.
+    Failing,
+    /// It works, within a limit.
+    Limited,
+}
+
+impl HeldUp {
+    /// The word of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Limited => "limited",
+        }
+    }
+}
+
+impl Record for DestinationHeldUp {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+
+    fn name(&self) -> &'static str {
+        "destination"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("next_hop", Value::Word(&self.next_hop));
+        put("state", Value::Word(self.how.as_str()));
+        put("limit", Value::Integer(self.limit));
+        put("refused", Value::Integer(self.refused));
+        put("not_tried", Value::Integer(self.not_tried));
+        put("waiting", Value::Integer(self.waiting));
+        if let Some(reason) = &self.reason {
+            put("reason", Value::Quoted(reason));
+        }
+    }
+}

@@ -28,7 +28,7 @@ use crate::render::{Form, whole};
 use crate::source::Source;
 
 use self::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
-use self::delivery::{ClockWentBack, Delivery, ReportMade, Undeliverable};
+use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, ReportMade, Undeliverable};
 use self::fault::Fault;
 use self::log::{Library, LogTrouble, Throttled};
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
@@ -56,6 +56,8 @@ pub enum Event {
     ReportMade(ReportMade),
     /// `clock`: the clock went back.
     ClockWentBack(ClockWentBack),
+    /// `destination`: a destination fails or limits its mail.
+    DestinationHeldUp(DestinationHeldUp),
     /// `accepted`: a message is in the spool.
     Accepted(Box<Accepted>),
     /// `rejected`: what was refused in a session.
@@ -114,6 +116,7 @@ impl Event {
             Self::Undeliverable(event) => event,
             Self::ReportMade(event) => event,
             Self::ClockWentBack(event) => event,
+            Self::DestinationHeldUp(event) => event,
             Self::Accepted(event) => &**event,
             Self::Rejected(event) => &**event,
             Self::NotBegun(event) => event,

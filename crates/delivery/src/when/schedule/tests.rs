@@ -1,0 +1,464 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+use super::*;
+
+use jiff::Timestamp;
+use mail::Stage;
+use mail::cause::{Cause, ConnectionFault};
+
+use crate::when::job::Suspension;
+
+const HOUR: u64 = 3600;
+const MINUTE: u64 = 60;
+
+/// A schedule and its time, in which a test does what the scheduler does.
+struct Bench {
+    schedule: Schedule,
+    now: Now,
+    began: Now,
+}
+
+fn pending(domain: &str, due: Timestamp) -> Pending {
+    Pending {
+        id: QueueId::generate(),
+        next_hop: domain.parse().unwrap(),
+        due,
+        recipients: 1,
+        size: 1,
+    }
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_second(1_000_000_000 + i64::try_from(seconds).unwrap()).unwrap()
+}
+
+fn down() -> Shown {
+    let cause = Cause::Connection(ConnectionFault::TimedOut(Stage::Connect));
+    let record = crate::attempt::HostRecord::without_route(policy::settings::DaneMode::Opportunistic, 25);
+    Shown::Down(Suspension::after(&cause.into(), &record))
+}
+
+fn busy() -> Shown {
+    match down() {
+        Shown::Down(suspension) => Shown::Busy(suspension),
+        other => other,
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Share {
+            connections: 20,
+            interval: Duration::ZERO,
+        })
+    }
+
+    fn with(share: Share) -> Self {
+        let shares = Box::new(move |_: &NextHop| share);
+        let now = Now {
+            clock: at(0).into(),
+            awake: Instant::now(),
+        };
+        Self {
+            schedule: Schedule::new(shares, 500, Duration::from_hours(4)),
+            now,
+            began: now,
+        }
+    }
+
+    /// The time is that of [`at`] from now on.
+    fn at(&mut self, seconds: u64) {
+        let passed = Duration::from_secs(seconds);
+        self.now.clock = self.began.clock.plus(passed);
+        self.now.awake = self.began.awake + passed;
+    }
+
+    fn insert(&mut self, pending: &Pending) {
+        self.schedule.insert(pending.clone(), Put::Own, self.now);
+    }
+
+    /// New messages for a destination, the oldest first.
+    fn accept(&mut self, domain: &str, count: usize) -> Vec<QueueId> {
+        let mut all: Vec<Pending> = (0..count).map(|_| pending(domain, at(0))).collect();
+        all.sort_by_key(|one| one.id);
+        all.iter().for_each(|one| self.insert(one));
+        all.iter().map(|one| one.id).collect()
+    }
+
+    fn next(&mut self) -> Option<Due> {
+        self.schedule.take_due(self.now, usize::MAX);
+        self.schedule.next(self.now)
+    }
+
+    /// The next attempt.
+    fn attempt(&mut self) -> Option<Job> {
+        match self.next()? {
+            Due::Attempt(job) => Some(job),
+            Due::Defer(job, _) => panic!("{job:?} is deferred"),
+        }
+    }
+
+    fn attempts(&mut self) -> Vec<Job> {
+        std::iter::from_fn(|| self.attempt()).collect()
+    }
+
+    /// What is deferred without an attempt.
+    fn deferred(&mut self) -> Option<Job> {
+        match self.next()? {
+            Due::Defer(job, _) => Some(job),
+            Due::Attempt(job) => panic!("{job:?} is tried"),
+        }
+    }
+
+    fn end(&mut self, job: &Job, shown: Shown) -> Put {
+        let (course, put) = self.schedule.turn_ended(job, shown, self.now);
+        assert_eq!(course, Course::Settle);
+        self.schedule.settled(job, self.now);
+        put
+    }
+
+    /// An attempt after which the message waits until `due`.
+    fn fail(&mut self, job: &Job, shown: Shown, due: u64) {
+        let put = self.end(job, shown);
+        let (id, next_hop) = (job.id, (*job.next_hop).clone());
+        let left = Pending {
+            id,
+            next_hop,
+            ..pending("x", at(due))
+        };
+        self.schedule.insert(left, put, self.now);
+    }
+
+    /// Five messages fail, and wait until `due`.
+    fn suspend(&mut self, domain: &str, due: u64) -> Vec<QueueId> {
+        let ids = self.accept(domain, 5);
+        for job in self.attempts() {
+            self.fail(&job, down(), due);
+        }
+        ids
+    }
+
+    fn entries(&self) -> usize {
+        let all = self.schedule.destinations.values();
+        all.map(|known| known.destination.len()).sum()
+    }
+}
+
+fn ids(jobs: &[Job]) -> Vec<QueueId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+#[test]
+fn in_the_order_of_their_times() {
+    let mut bench = Bench::new();
+    let [late, early] = [pending("a.example", at(20)), pending("a.example", at(10))];
+    let expected = [early.id, late.id];
+    for one in [late, early] {
+        bench.insert(&one);
+    }
+    bench.at(3);
+    assert_eq!(bench.schedule.until_next(bench.now), Some(Duration::from_secs(7)));
+    bench.at(9);
+    assert!(bench.attempt().is_none());
+    bench.at(20);
+    let taken = bench.attempts();
+    assert_eq!(ids(&taken), expected);
+    assert_eq!(bench.schedule.until_next(bench.now), None);
+}
+
+#[test]
+fn nothing_waits_for_a_clock_that_went_back() {
+    let mut bench = Bench::new();
+    let days = 10 * 24 * HOUR;
+    bench.at(days - HOUR);
+    bench.insert(&pending("a.example", at(days)));
+    bench.at(0);
+    let near = pending("b.example", at(2 * HOUR));
+    bench.insert(&near);
+    // Ten days back, so that one entry is far ahead; the other is where it was.
+    assert_eq!(bench.schedule.pull_in(bench.now), 1);
+    bench.at(MINUTE);
+    assert_eq!(bench.schedule.pull_in(bench.now), 0);
+    bench.at(2 * HOUR);
+    assert_eq!(bench.attempt().map(|job| job.id), Some(near.id));
+    bench.at(4 * HOUR - 1);
+    assert!(bench.attempt().is_none());
+    bench.at(4 * HOUR);
+    // Its due time is still that of the spool.
+    assert_eq!(bench.attempt().map(|job| job.due), Some(at(days).into()));
+}
+
+#[test]
+fn what_is_found_far_ahead_is_taken_up_after_the_longest_delay() {
+    let just = 4 * HOUR + 48 * MINUTE + 1;
+    for (due, taken_up) in [(just, just), (just + 1, 4 * HOUR)] {
+        let mut bench = Bench::new();
+        bench.insert(&pending("a.example", at(due)));
+        let next = bench.schedule.until_next(bench.now);
+        assert_eq!(next, Some(Duration::from_secs(taken_up)));
+    }
+}
+
+#[test]
+fn destinations_are_shared_and_forgotten() {
+    let mut bench = Bench::new();
+    bench.accept("a.example", 3);
+    assert_eq!(bench.schedule.destinations.len(), 1);
+    for job in bench.attempts() {
+        assert_eq!(bench.schedule.destinations.len(), 1);
+        bench.end(&job, Shown::Works);
+    }
+    assert_eq!(bench.schedule.destinations.len(), 0);
+}
+
+#[test]
+fn however_often_a_part_is_told_of_it_waits_once_for_the_earliest_time() {
+    let mut bench = Bench::new();
+    let parts: Vec<Pending> = (0..3_000).map(|_| pending("a.example", at(HOUR))).collect();
+    for round in 0..10 {
+        for part in &parts {
+            let due = at(if round == 0 { HOUR } else { 100 - round });
+            bench.insert(&Pending { due, ..part.clone() });
+            bench.insert(part);
+        }
+        assert_eq!(bench.entries(), 3_000);
+    }
+    let elsewhere = Pending {
+        id: parts[0].id,
+        ..pending("b.example", at(HOUR))
+    };
+    bench.insert(&elsewhere);
+    bench.at(91);
+    let mut taken = 0;
+    while let Some(job) = bench.attempt() {
+        assert_eq!(job.due, at(91).into());
+        bench.end(&job, Shown::Works);
+        taken += 1;
+    }
+    assert_eq!((taken, bench.entries()), (3_000, 1));
+    // A part that was taken up waits again if it is inserted again.
+    bench.insert(&parts[0]);
+    assert_eq!(bench.entries(), 2);
+}
+
+#[test]
+fn an_entry_is_small() {
+    assert!(size_of::<Entry>() <= 32 && size_of::<Known>() <= 64);
+}
+
+#[test]
+fn destinations_take_turns_within_their_windows() {
+    let mut bench = Bench::with(Share {
+        connections: 2,
+        interval: Duration::ZERO,
+    });
+    bench.accept("a.example", 3);
+    bench.accept("b.example", 1);
+    let begun = bench.attempts();
+    let mut order: Vec<String> = begun.iter().map(|job| job.next_hop.to_string()).collect();
+    order[..2].sort();
+    assert_eq!(order, ["a.example", "b.example", "a.example"]);
+    // The fourth starts when one for its destination has ended.
+    let (a, b): (Vec<Job>, Vec<Job>) = begun
+        .into_iter()
+        .partition(|job| job.next_hop.to_string() == "a.example");
+    bench.end(&b[0], Shown::Works);
+    assert!(bench.attempt().is_none());
+    bench.end(&a[0], Shown::Works);
+    assert!(bench.attempt().is_some());
+}
+
+#[test]
+fn a_backlog_holds_no_more_than_its_share_of_all_places_while_others_wait() {
+    let mut bench = Bench::with(Share {
+        connections: 500,
+        interval: Duration::ZERO,
+    });
+    bench.schedule.resize(50);
+    bench.accept("big.example", 1_000);
+    bench.accept("small.example", 5);
+    // Ten places: five of them for the small one, all that it has; and the big one has at most a tenth until then.
+    let begun: Vec<Job> = std::iter::from_fn(|| bench.attempt()).take(10).collect();
+    let small = begun
+        .iter()
+        .filter(|job| job.next_hop.to_string() == "small.example");
+    assert_eq!(small.count(), 5);
+}
+
+#[test]
+fn a_rate_is_kept_in_any_minute() {
+    let mut bench = Bench::with(Share {
+        connections: 20,
+        interval: Duration::from_secs(20),
+    });
+    bench.accept("a.example", 10);
+    let mut times = Vec::new();
+    for second in 0..=5 * MINUTE {
+        bench.at(second);
+        while let Some(job) = bench.attempt() {
+            times.push(second);
+            bench.end(&job, Shown::Works);
+        }
+        if let Some(until) = bench.schedule.until_next(bench.now) {
+            assert!(!until.is_zero(), "it does not wait");
+        }
+    }
+    assert_eq!(times, [0, 20, 40, 60, 80, 100, 120, 140, 160, 180]);
+}
+
+#[test]
+fn a_message_that_was_turned_away_goes_on_in_the_next_free_place_and_not_for_ever() {
+    let mut bench = Bench::new();
+    let ids = bench.accept("a.example", 20);
+    let mut begun = bench.attempts();
+    assert_eq!(begun.len(), 5);
+    let mut refused = begun.remove(0);
+    let mut courses = Vec::new();
+    while courses.len() < 4 {
+        let (course, _) = bench.schedule.turn_ended(&refused, busy(), bench.now);
+        courses.push(course);
+        bench.schedule.insert_again(&refused, refused.due, bench.now);
+        assert!(bench.attempt().is_none(), "no place is free");
+        // Another one ends, and the window has grown again meanwhile: it comes before what was accepted later.
+        bench.schedule.reset(bench.now);
+        refused = bench.attempt().unwrap();
+        assert_eq!(refused.id, ids[0], "after {courses:?}");
+    }
+    let again = Course::Again;
+    assert_eq!(courses, [again, again, again, Course::Settle]);
+}
+
+#[test]
+fn a_failing_destination_is_probed_by_one_and_the_others_are_deferred() {
+    let mut bench = Bench::new();
+    bench.suspend("dead.example", 5 * MINUTE);
+    // New mail for it is deferred without an attempt.
+    bench.at(30);
+    let new = bench.accept("dead.example", 2);
+    let deferred = [bench.deferred().unwrap(), bench.deferred().unwrap()];
+    assert_eq!(ids(&deferred), new);
+    assert!(bench.next().is_none());
+    // Nothing happens between the steps.
+    let next = bench.schedule.until_next(bench.now).unwrap();
+    assert!(next <= Duration::from_mins(1), "the summary");
+    bench.at(5 * MINUTE);
+    while bench.schedule.summary(bench.now).is_some() {}
+    let probe = bench.attempt().unwrap();
+    assert!(bench.deferred().is_some());
+    bench.fail(&probe, down(), 20 * MINUTE);
+    for _ in 0..3 {
+        assert!(bench.deferred().is_some());
+    }
+    assert!(bench.next().is_none());
+}
+
+#[test]
+fn when_a_probe_succeeds_what_was_held_up_follows_the_oldest_first() {
+    let mut bench = Bench::new();
+    let mut old = bench.suspend("back.example", 4 * HOUR);
+    bench.at(30);
+    let untried: Vec<QueueId> = (0..20)
+        .map(|_| {
+            let id = bench.accept("back.example", 1)[0];
+            let job = bench.deferred().unwrap();
+            bench.schedule.deferral_ended(&job, bench.now);
+            let left = Pending {
+                id,
+                ..pending("back.example", at(3 * HOUR))
+            };
+            bench.schedule.insert(left, Put::NotTried, bench.now);
+            id
+        })
+        .collect();
+    // A message that was greylisted just before.
+    let greylisted = pending("back.example", at(10 * MINUTE));
+    bench.insert(&greylisted);
+    bench.at(2 * MINUTE);
+    let probe = pending("back.example", at(2 * MINUTE));
+    bench.insert(&probe);
+    let job = bench.attempt().unwrap();
+    assert_eq!(job.id, probe.id);
+    bench.end(&job, Shown::Works);
+    old.extend(untried);
+    old.sort();
+    let mut taken = Vec::new();
+    loop {
+        let jobs = bench.attempts();
+        if jobs.is_empty() {
+            break;
+        }
+        assert!(jobs.len() <= 10, "spread out");
+        for job in jobs {
+            taken.push(job.id);
+            bench.end(&job, Shown::Works);
+        }
+    }
+    assert_eq!(taken, old);
+    // It keeps its step.
+    assert_eq!(bench.entries(), 1);
+    bench.at(10 * MINUTE);
+    assert_eq!(bench.attempt().map(|job| job.id), Some(greylisted.id));
+}
+
+#[test]
+fn what_fails_while_the_others_follow_waits_for_its_own_time() {
+    let mut bench = Bench::new();
+    bench.suspend("flaky.example", HOUR);
+    bench.at(2 * MINUTE);
+    bench.insert(&pending("flaky.example", at(2 * MINUTE)));
+    let probe = bench.attempt().unwrap();
+    bench.end(&probe, Shown::Works);
+    let mut tried = 0;
+    for _ in 0..5 {
+        let jobs = bench.attempts();
+        for (number, job) in jobs.iter().enumerate() {
+            tried += 1;
+            if number == 0 {
+                bench.fail(job, down(), 2 * HOUR);
+            } else {
+                bench.end(job, Shown::Works);
+            }
+        }
+    }
+    assert_eq!((tried, bench.entries()), (5, 1));
+}
+
+#[test]
+fn a_reset_and_a_new_policy_let_a_failing_destination_be_tried() {
+    let mut bench = Bench::new();
+    bench.suspend("dead.example", HOUR);
+    bench.schedule.reset(bench.now);
+    let ids = bench.accept("dead.example", 1);
+    let job = bench.attempt().unwrap();
+    assert_eq!(job.id, ids[0]);
+    // It is back, so all that it held up follows.
+    bench.end(&job, Shown::Works);
+    assert_eq!(bench.attempts().len(), 5);
+
+    let mut bench = Bench::new();
+    bench.suspend("dead.example", HOUR);
+    bench.schedule.probe_now(bench.now);
+    bench.accept("dead.example", 2);
+    assert!(bench.attempt().is_some());
+    assert!(bench.deferred().is_some());
+}
+
+#[test]
+fn the_log_is_told_once_a_minute_while_there_is_something_to_tell() {
+    let mut bench = Bench::new();
+    bench.suspend("dead.example", HOUR);
+    bench.accept("dead.example", 70);
+    let mut summaries = Vec::new();
+    for second in 0..5 * MINUTE {
+        bench.at(second);
+        while let Some(due) = bench.next() {
+            if let Due::Defer(job, _) = due {
+                bench.schedule.deferral_ended(&job, bench.now);
+            }
+        }
+        while let Some(summary) = bench.schedule.summary(bench.now) {
+            summaries.push((second, summary.not_tried, summary.waiting, summary.next_hop));
+        }
+    }
+    let told = |second, not_tried| (second, not_tried, 5, "dead.example".to_owned());
+    assert_eq!(summaries, [told(MINUTE, 70)]);
+}
