@@ -15,15 +15,13 @@ use crate::config::ListenerConfig;
 use crate::connections::{Counted, Standing};
 use crate::log::{self, Arrived};
 use crate::logins::Login;
+use crate::pace::{Pace, patience};
 use crate::session::{End, Finished, Renamed, Session, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
 /// Refusals are logged after this long if the session is still open; later refusals get another line.
 const TOLD_AFTER: Duration = Duration::from_mins(1);
-
-/// The maximum time for a client that may not relay.
-const STRANGERS_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A client's connection.
 pub(crate) struct Connection<S> {
@@ -36,48 +34,6 @@ pub(crate) struct Connection<S> {
     /// When to log the refusals of the session, if there are any.
     told_at: Option<Instant>,
     shutdown: watch::Receiver<bool>,
-}
-
-/// The deadline for the client's next command, or its next block of content.
-#[derive(Debug)]
-struct Pace {
-    limit: Duration,
-    deadline: Instant,
-    /// Octets of content since the deadline was set.
-    octets: usize,
-}
-
-impl Pace {
-    fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            deadline: Instant::now() + limit,
-            octets: 0,
-        }
-    }
-
-    fn renew(&mut self) {
-        self.deadline = Instant::now() + self.limit;
-        self.octets = 0;
-    }
-
-    /// Each block of [`CONTENT_READ`] octets must arrive in time, however small its pieces are.
-    fn came(&mut self, octets: usize) {
-        self.octets = self.octets.saturating_add(octets);
-        if self.octets >= CONTENT_READ {
-            self.renew();
-        }
-    }
-}
-
-/// How long the client may take. Nothing that a client without permission to relay may send takes long.
-fn patience(config: &ListenerConfig, client: &Client) -> Duration {
-    let limit = config.limits.timeout;
-    if client.may_relay(config) {
-        limit
-    } else {
-        limit.min(STRANGERS_PATIENCE)
-    }
 }
 
 impl From<Broken> for End {

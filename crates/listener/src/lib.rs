@@ -28,6 +28,7 @@ pub mod fuzzing;
 mod key_digest;
 mod log;
 mod logins;
+mod pace;
 mod proxy;
 mod session;
 mod shared;

@@ -11,6 +11,7 @@ mod commands;
 mod content;
 mod international;
 mod limits;
+mod load;
 mod logins;
 mod proxies;
 mod reports;
