@@ -173,22 +173,22 @@ impl Counts {
     }
 
     fn remove(&mut self, client: IpAddr, standing: Standing) {
-        one_less(&mut self.by_client, client);
+        one_less(&mut self.by_client, &client);
         match standing {
             Standing::MayRelay => {}
             Standing::Stranger => {
                 self.strangers = self.strangers.saturating_sub(1);
-                one_less(&mut self.by_network, Network::of(client));
+                one_less(&mut self.by_network, &Network::of(client));
             }
         }
     }
 }
 
-fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Some(here) = counts.get_mut(&key) {
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(here) = counts.get_mut(key) {
         *here = here.saturating_sub(1);
         if *here == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

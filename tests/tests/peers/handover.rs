@@ -12,8 +12,9 @@ use danerelay_tests::stage::{Cast, Stage};
 use danerelay_tests::wait;
 use danerelay_tests::world::GOOD;
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 /// Where the relay listens for TLS from the first octet.
 const IMPLICIT: u16 = 4650;
@@ -43,98 +44,9 @@ transport.sendMail({ envelope: { from, to }, raw: require("fs").readFileSync(let
 fn programs_that_send() {
     arena::run("handover::programs_that_send", |directory| {
         let stage = stage(directory);
-        let place = |name: &str, text: &str| {
-            let path = directory.join(name);
-            fs::write(&path, text).unwrap();
-            path.display().to_string()
-        };
-        let aiosmtplib = place("with_aiosmtplib.py", AIOSMTPLIB);
-        let nodemailer = place("with_nodemailer.js", NODEMAILER);
-        let (port, implicit) = (PORT.to_string(), IMPLICIT.to_string());
-        let url = format!("smtps://{HOST}:{IMPLICIT}/client.test");
-        let server = format!("--host={HOST}");
-        let msmtp = [
-            &server,
-            "--port=2525",
-            "--tls=on",
-            "--tls-certcheck=off",
-            "--auth=plain",
-            "--user=user",
-            "--passwordeval=echo secret",
-        ];
-        let curl = [
-            "--silent",
-            "--show-error",
-            "--insecure",
-            "--user",
-            "user:secret",
-            "--url",
-            &url,
-        ];
-        let swaks = [
-            "--server",
-            HOST,
-            "--port",
-            &port,
-            "--tls",
-            "--auth",
-            "LOGIN",
-            "--auth-user",
-            "user",
-        ];
-        for (name, program, arguments) in [
-            (
-                "msmtp",
-                "msmtp",
-                &[&msmtp[..], &["--from", SENDER, "TO"]].concat(),
-            ),
-            (
-                "curl",
-                "curl",
-                &[
-                    &curl[..],
-                    &[
-                        "--mail-from",
-                        SENDER,
-                        "--mail-rcpt",
-                        "TO",
-                        "--upload-file",
-                        "CRLF",
-                    ],
-                ]
-                .concat(),
-            ),
-            (
-                "swaks",
-                "swaks",
-                &[
-                    &swaks[..],
-                    &[
-                        "--auth-password",
-                        "secret",
-                        "--from",
-                        SENDER,
-                        "--to",
-                        "TO",
-                        "--data",
-                        "@LETTER",
-                    ],
-                ]
-                .concat(),
-            ),
-            (
-                "aiosmtplib",
-                "/usr/bin/python3",
-                &vec![&*aiosmtplib, HOST, &port, SENDER, "TO", "CRLF"],
-            ),
-            (
-                "nodemailer",
-                "node",
-                &vec![&*nodemailer, HOST, &implicit, SENDER, "TO", "CRLF"],
-            ),
-        ] {
+        for (name, program, arguments) in programs(directory) {
             let letter = Letter::new(name, &format!("{name}@{GOOD}"));
-            hand_over(directory, &letter, command(program), arguments);
+            hand_over(directory, &letter, program, &arguments);
             letter.assert_same(&stage.world.back.receive(&letter));
             let id = stage
                 .relay
@@ -148,24 +60,72 @@ fn programs_that_send() {
     });
 }
 
-/// Runs the program with the letter as its standard input. `TO` among its arguments is the recipient, `LETTER` the file of
-/// the letter as swaks wants it, without its last line end, and `CRLF` that with the line ends of mail.
-fn hand_over(directory: &Path, letter: &Letter, mut program: Command, arguments: &[&str]) {
+/// The name of each, its program, and the arguments with which it logs in and sends; see [`hand_over`].
+fn programs(directory: &Path) -> [(&'static str, &'static str, String); 5] {
+    let place = |name: &str, text: &str| {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        // msmtp wants a password to be its owner's alone.
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let msmtp = format!(
+        "account default\nhost {HOST}\nport {PORT}\ntls on\ntls_certcheck off\nauth plain\nuser user\n\
+         password secret\nfrom {SENDER}\n"
+    );
+    let msmtp = place("msmtprc", &msmtp);
+    let aiosmtplib = place("with_aiosmtplib.py", AIOSMTPLIB);
+    let nodemailer = place("with_nodemailer.js", NODEMAILER);
+    [
+        ("msmtp", "msmtp", format!("--file={msmtp} TO")),
+        (
+            "curl",
+            "curl",
+            format!(
+                "--silent --show-error --insecure --user user:secret --url smtps://{HOST}:{IMPLICIT}/client.test \
+                 --mail-from {SENDER} --mail-rcpt TO --upload-file CRLF"
+            ),
+        ),
+        (
+            "swaks",
+            "swaks",
+            format!(
+                "--server {HOST} --port {PORT} --tls --auth LOGIN --auth-user user --auth-password secret \
+                 --from {SENDER} --to TO --data @LETTER"
+            ),
+        ),
+        (
+            "aiosmtplib",
+            // Debian's, which has Debian's modules.
+            "/usr/bin/python3",
+            format!("{aiosmtplib} {HOST} {PORT} {SENDER} TO CRLF"),
+        ),
+        (
+            "nodemailer",
+            "node",
+            format!("{nodemailer} {HOST} {IMPLICIT} {SENDER} TO CRLF"),
+        ),
+    ]
+}
+
+/// Runs the program with the letter as its standard input. `TO` among its arguments is the recipient, `CRLF` the letter
+/// with the line ends of mail, and `@LETTER` that as swaks wants it, without its last line end.
+fn hand_over(directory: &Path, letter: &Letter, program: &str, arguments: &str) {
     let [plain, crlf, input] = ["plain", "crlf", "input"].map(|name| directory.join(name));
     let text = letter.text();
     fs::write(&plain, text.strip_suffix(b"\n").unwrap()).unwrap();
     fs::write(&input, text).unwrap();
     let lines: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
     fs::write(&crlf, lines.join(&b"\r\n"[..])).unwrap();
-    for argument in arguments {
-        program.arg(match *argument {
-            "TO" => letter.recipient.clone(),
-            "CRLF" => crlf.display().to_string(),
-            "@LETTER" => format!("@{}", plain.display()),
-            other => other.to_owned(),
-        });
-    }
-    run(program.stdin(fs::File::open(input).unwrap()));
+    let arguments = arguments.split(' ').map(|argument| match argument {
+        "TO" => letter.recipient.clone(),
+        "CRLF" => crlf.display().to_string(),
+        "@LETTER" => format!("@{}", plain.display()),
+        other => other.to_owned(),
+    });
+    run(command(program)
+        .args(arguments)
+        .stdin(fs::File::open(&input).unwrap()));
 }
 
 /// `HAProxy` says whose connection it passes on, and that client decides.
@@ -185,21 +145,15 @@ fn haproxy_says_who_the_client_is() {
         let _haproxy = Daemon::start(command("haproxy").arg("-db").arg("-f").arg(configuration), &log);
         wait::until_listening("HAProxy", format!("{host}:{port}").parse().unwrap());
         let letter = Letter::new("haproxy", &format!("haproxy@{GOOD}"));
-        let port = port.to_string();
-        let from = |client| ["--server", host, "--port", &*port, "--local-interface", client];
-        let envelope = ["--from", SENDER, "--to", "TO", "--data", "@LETTER"];
-        let stranger = output(
-            command("swaks")
-                .args(from(BACK))
-                .args(["--from", SENDER, "--to", "a@b.test"]),
-        );
+        let swaks = |from: &str| {
+            format!(
+                "--server {host} --port {port} --local-interface {from} --from {SENDER} --to TO --data @LETTER"
+            )
+        };
+        let stranger =
+            output(command("swaks").args(swaks(BACK).replace("TO", "a@b.test").split(' ').take(10)));
         assert!(words(&stranger).contains("550 5.7.1 "), "{}", words(&stranger));
-        hand_over(
-            directory,
-            &letter,
-            command("swaks"),
-            &[&from(FRONT)[..], &envelope].concat(),
-        );
+        hand_over(directory, &letter, "swaks", &swaks(FRONT));
         letter.assert_same(&stage.world.back.receive(&letter));
         let id = stage
             .relay
@@ -224,19 +178,9 @@ fn postfix_passes_on_for_others() {
             ),
         );
         let letter = Letter::new("forwarded", &format!("forwarded@{GOOD}"));
-        let swaks = [
-            "--server",
-            FRONT,
-            "--local-interface",
-            BACK,
-            "--from",
-            SENDER,
-            "--to",
-            "TO",
-            "--data",
-            "@LETTER",
-        ];
-        hand_over(directory, &letter, command("swaks"), &swaks);
+        let swaks =
+            format!("--server {FRONT} --local-interface {BACK} --from {SENDER} --to TO --data @LETTER");
+        hand_over(directory, &letter, "swaks", &swaks);
         letter.assert_same(&stage.world.back.receive(&letter));
         let line: LogLine = stage.relay.delivery(&letter.recipient, "sent");
         let taken = accepted(directory, line.get("id"));

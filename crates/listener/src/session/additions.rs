@@ -24,14 +24,9 @@ impl Additions {
 
     /// The fields that this header lacks.
     pub(super) fn fields(&self, header: &HeaderScanner) -> String {
-        let mut fields = String::new();
-        if !header.has_date() {
-            fields += &format!("Date: {}\r\n", self.date);
-        }
-        if !header.has_message_id() {
-            fields += &format!("Message-ID: <{}>\r\n", self.message_id);
-        }
-        fields
+        let date = (!header.has_date()).then(|| format!("Date: {}\r\n", self.date));
+        let message_id = (!header.has_message_id()).then(|| format!("Message-ID: <{}>\r\n", self.message_id));
+        date.into_iter().chain(message_id).collect()
     }
 
     /// The message-id, without its brackets, of a message whose own header has none.

@@ -78,7 +78,7 @@ impl Subject {
             word.eq_ignore_ascii_case(verb.as_bytes()) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
         };
         let verb = line.get(..4).unwrap_or_default();
-        let command = if ENVELOPE.iter().any(|one| verb.eq_ignore_ascii_case(*one)) {
+        let command = if ENVELOPE.iter().any(|one| verb.eq_ignore_ascii_case(one)) {
             let kept = line.get(..line.len().min(COMMAND)).unwrap_or_default();
             Some(String::from_utf8_lossy(kept).into_owned())
         } else {

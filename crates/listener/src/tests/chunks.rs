@@ -193,7 +193,7 @@ async fn a_chunk_above_the_limit_ends_the_session_of_a_stranger() {
     let mut client = world.client().await;
     for _ in 0..2 {
         client.send(b"BDAT 500000 LAST\r\n").await;
-        client.send(&[b'x'; 500_000]).await;
+        client.send(&b"x".repeat(500_000)).await;
         client.expect("503").await;
     }
     client.dialogue(&[("BDAT 1", "552 5.3.4")]).await;

@@ -279,10 +279,10 @@ fn rewritten_line_ends_never_end_the_data() {
         let whole = [wire, b".\r\nQUIT\r\n"].concat();
         for chunk in 1..=whole.len() {
             let mut decoder = DataDecoder::new(u64::MAX, LongLines::Refuse).with_lone_lf(LoneLf::Rewrite);
-            let mut decoded = BytesMut::new();
+            let mut output = BytesMut::new();
             let mut offset = 0;
             for piece in whole.chunks(chunk) {
-                if let Some(end) = decoder.push(piece, &mut decoded) {
+                if let Some(end) = decoder.push(piece, &mut output) {
                     offset += end;
                     break;
                 }
@@ -290,7 +290,7 @@ fn rewritten_line_ends_never_end_the_data() {
             }
             assert_eq!(decoder.fault(), None, "{}", wire.escape_ascii());
             assert_eq!(
-                decoded.escape_ascii().to_string(),
+                output.escape_ascii().to_string(),
                 content.escape_ascii().to_string(),
                 "{} by {chunk}",
                 wire.escape_ascii()
