@@ -20,7 +20,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 const MINUTE: Duration = Duration::from_mins(1);
-const SHORT_OF: Duration = Duration::from_secs(10);
+/// Just within 2, 5 and 10 minutes.
+const TWO: Duration = Duration::from_secs(110);
+const FIVE: Duration = Duration::from_secs(290);
+const TEN: Duration = Duration::from_secs(590);
 
 /// The defaults of the configuration.
 fn defaults() -> Timeouts {
@@ -112,23 +115,16 @@ async fn serve(listener: TcpListener, delays: Delays, taken: Arc<parking_lot::Mu
 #[tokio::test(start_paused = true)]
 async fn a_server_just_within_the_time_of_a_stage_gets_the_message_once() {
     let none = Delays::default();
-    let five = 5 * MINUTE - SHORT_OF;
     for delays in [
         Delays {
-            greeting: five,
+            greeting: FIVE,
             ..none
         },
-        Delays { ehlo: five, ..none },
-        Delays { mail: five, ..none },
-        Delays { rcpt: five, ..none },
-        Delays {
-            data: 2 * MINUTE - SHORT_OF,
-            ..none
-        },
-        Delays {
-            dot: 10 * MINUTE - SHORT_OF,
-            ..none
-        },
+        Delays { ehlo: FIVE, ..none },
+        Delays { mail: FIVE, ..none },
+        Delays { rcpt: FIVE, ..none },
+        Delays { data: TWO, ..none },
+        Delays { dot: TEN, ..none },
     ] {
         let (attempt, taken) = attempt(delays).await;
         assert_eq!(attempt.outcome.status, Status::Sent, "{attempt:?}");
@@ -170,13 +166,13 @@ async fn the_stages_up_to_the_final_dot_have_a_time_limit_together() {
         rcpt: 4 * MINUTE,
         ..Delays::default()
     };
-    let dot = 10 * MINUTE - SHORT_OF;
+    let dot = TEN;
     let (sent, taken) = attempt(Delays { dot, ..slow }).await;
     assert_eq!((sent.outcome.status, taken), (Status::Sent, 1));
     let (late, taken) = attempt(Delays {
         mail: 4 * MINUTE + MINUTE / 2,
         rcpt: 4 * MINUTE + MINUTE / 2,
-        data: 2 * MINUTE - SHORT_OF,
+        data: TWO,
         ..Delays::default()
     })
     .await;

@@ -53,14 +53,14 @@ pub(super) enum Envelope {
     Answered(Ready),
 }
 
-/// What may follow the envelope.
+/// What the server is ready for after the envelope.
 pub(super) enum Ready {
     /// No recipient was accepted, and DATA was not sent.
-    ForNobody,
+    Nothing,
     /// What this reply to DATA says.
-    ForData(Reply),
+    Data(Reply),
     /// BDAT (RFC 3030 §2).
-    ForChunks,
+    Chunks,
 }
 
 /// Whether server and client agree on what comes next after this reply. After 3yz the server waits for
@@ -74,7 +74,7 @@ fn cut_short(recipients: &mut [Addressed<'_>], last: Reply) -> Envelope {
     for addressed in recipients.iter_mut().filter(|one| one.reply.is_none()) {
         addressed.reply = Some(last.clone());
     }
-    Envelope::Answered(Ready::ForData(last))
+    Envelope::Answered(Ready::Data(last))
 }
 
 /// MAIL, RCPT and DATA in few groups of commands (RFC 2920): DATA ends the last one.
@@ -117,7 +117,7 @@ pub(super) async fn pipelined(
         }
         if is_last {
             let data = group.reply(session, Stage::Data).await?;
-            return Ok(Envelope::Answered(Ready::ForData(data)));
+            return Ok(Envelope::Answered(Ready::Data(data)));
         }
         begun = end;
     }
@@ -199,13 +199,13 @@ pub(super) async fn one_by_one(
         addressed.reply = Some(reply);
     }
     if !recipients.iter().any(Addressed::is_accepted) {
-        return Ok(Envelope::Answered(Ready::ForNobody));
+        return Ok(Envelope::Answered(Ready::Nothing));
     }
     if session.offers(Extension::Chunking) {
-        return Ok(Envelope::Answered(Ready::ForChunks));
+        return Ok(Envelope::Answered(Ready::Chunks));
     }
     let data = ask(session, &Command::Data, Stage::Data).await?;
-    Ok(Envelope::Answered(Ready::ForData(data)))
+    Ok(Envelope::Answered(Ready::Data(data)))
 }
 
 /// Sends a command and reads its reply. A refusal that a server sent before it closed counts, even if the command could not

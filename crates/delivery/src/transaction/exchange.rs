@@ -136,15 +136,15 @@ impl<'a> Transaction<'a, '_> {
             letter: self.letter,
             deadline: self.deadline,
         };
-        let is_chunk = matches!(ready, Ready::ForChunks);
+        let is_chunk = matches!(ready, Ready::Chunks);
         let outcome = match ready {
-            Ready::ForNobody => return self.answered(session, None, true),
-            Ready::ForChunks => by_chunk(session, &transfer).await,
-            Ready::ForData(reply) if reply.code.class() != 3 => {
+            Ready::Nothing => return self.answered(session, None, true),
+            Ready::Chunks => by_chunk(session, &transfer).await,
+            Ready::Data(reply) if reply.code.class() != 3 => {
                 Verdict::Failed(SessionFailure::refused(Stage::Data, &reply))
             }
-            Ready::ForData(_) if accepted => by_data(session, &transfer).await,
-            Ready::ForData(_) => {
+            Ready::Data(_) if accepted => by_data(session, &transfer).await,
+            Ready::Data(_) => {
                 let usable = empty_content(session).await.is_ok();
                 if usable {
                     session.finish();
@@ -163,7 +163,7 @@ impl<'a> Transaction<'a, '_> {
             Verdict::Failed(failure) => is_in_step(failure),
             Verdict::Open(_) | Verdict::Damaged(_) => false,
         };
-        self.answered(session, Some(outcome), usable)
+        self.answered(session, Some(&outcome), usable)
     }
 
     fn accepted(&self) -> usize {
@@ -227,7 +227,7 @@ impl<'a> Transaction<'a, '_> {
     }
 
     /// Combines the reply that each recipient got with the result of the content.
-    fn answered(self, session: &mut ClearedSession, content: Option<Verdict>, usable: bool) -> Turn<'a> {
+    fn answered(self, session: &mut ClearedSession, content: Option<&Verdict>, usable: bool) -> Turn<'a> {
         let accepted = self.accepted();
         let (mut judged, mut again, mut too_many) = (Vec::new(), Vec::new(), TooMany::default());
         // The parameters of one recipient that the server refuses are not sent for the others either.
@@ -252,7 +252,7 @@ impl<'a> Transaction<'a, '_> {
             };
             if reply.code.class() == 2 {
                 too_many.accepted();
-                let verdict = content.clone();
+                let verdict = content.cloned();
                 let verdict = verdict.unwrap_or_else(|| Verdict::Failed(Cause::closed(Stage::Data).into()));
                 judged.push(Judged {
                     recipient,
@@ -309,7 +309,7 @@ fn refuses_command(outcome: &Verdict) -> bool {
 }
 
 /// Whether a reply to RCPT says that there are too many recipients: 452, or 552 in its old form (RFC 5321 §4.5.3.1.10), if
-/// the enhanced code does not say otherwise; 451 if the enhanced code says it, as OpenSMTPD does.
+/// the enhanced code does not say otherwise; 451 if the enhanced code says it, as `OpenSMTPD` does.
 fn says_too_many(reply: &Reply) -> bool {
     let said = reply.enhanced().map(mail::EnhancedStatus::is_too_many_recipients);
     match reply.code.get() {

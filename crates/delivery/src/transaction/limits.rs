@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use mail::{DomainPart, RecipientParameters};
+use mail::{DomainPart, Notify, OriginalRecipient, RecipientParameters};
 use spool::{LeasedRecipient, RecipientIndex};
 
 use super::verdict::{Judged, Left};
@@ -46,12 +46,11 @@ impl<'a> Twins<'a> {
             let address = &recipient.address;
             let asked = parameters.then(|| asked(&recipient.parameters));
             let name: Name<'a> = (address.local_part(), address.domain(), asked);
-            match first.get(&name) {
-                Some(index) => twins.push((*index, *recipient)),
-                None => {
-                    first.insert(name, recipient.index);
-                    distinct.push(*recipient);
-                }
+            if let Some(index) = first.get(&name) {
+                twins.push((*index, *recipient));
+            } else {
+                first.insert(name, recipient.index);
+                distinct.push(*recipient);
             }
         }
         (distinct, Self(twins))
@@ -81,8 +80,8 @@ impl<'a> Twins<'a> {
 fn asked(parameters: &RecipientParameters) -> Asked<'_> {
     let RecipientParameters { notify, original } = parameters;
     (
-        notify.as_ref().map(|notify| notify.as_str()),
-        original.as_ref().map(|original| original.as_str()),
+        notify.as_ref().map(Notify::as_str),
+        original.as_ref().map(OriginalRecipient::as_str),
     )
 }
 
@@ -93,10 +92,13 @@ mod tests {
 
     #[test]
     fn time_by_recipients_and_size() {
-        assert_eq!(time_limit(1, 0), Duration::from_secs(610));
+        assert_eq!(
+            time_limit(1, 0),
+            Duration::from_mins(10) + Duration::from_secs(10)
+        );
         assert_eq!(
             time_limit(100, 50 * 1024 * 1024),
-            Duration::from_secs(600 + 1000 + 51_200)
+            Duration::from_mins(10) + Duration::from_secs(1_000 + 51_200)
         );
         assert!(time_limit(usize::MAX, u64::MAX) > Duration::from_hours(1));
     }

@@ -148,24 +148,19 @@ impl<'a> Sending<'a> {
     /// Those who still wait have lost this session. What the server said about them counts, if it said something; if the
     /// content turned out to be damaged, it is so for everybody.
     fn fail_rest(&mut self) {
-        let damage = self
-            .judged
-            .iter()
-            .find(|one| one.verdict.damage().is_some())
-            .cloned();
-        let failed = self
-            .waiting
-            .drain(..)
-            .map(|Waiting { recipient, refusal }| match &damage {
-                Some(damaged) => Judged {
+        let is_damaged = |one: &&Judged<'_>| one.verdict.damage().is_some();
+        let damaged = self.judged.iter().find(is_damaged).cloned();
+        let failed = self.waiting.drain(..).map(|Waiting { recipient, refusal }| {
+            if let Some(damaged) = &damaged {
+                Judged {
                     recipient,
                     ..damaged.clone()
-                },
-                None => {
-                    let failure = refusal.unwrap_or_else(|| Cause::closed(Stage::Mail).into());
-                    Judged::failed(recipient, failure)
                 }
-            });
+            } else {
+                let failure = refusal.unwrap_or_else(|| Cause::closed(Stage::Mail).into());
+                Judged::failed(recipient, failure)
+            }
+        });
         self.judged.extend(failed);
     }
 }
