@@ -15,7 +15,7 @@ use policy::failure::Failure;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::time::Instant;
 
-use crate::attempt::{Attempted, Deliverer, Ending, RecipientResult};
+use crate::attempt::{Attempted, Deliverer, Ending, Logins, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
@@ -106,6 +106,7 @@ impl<S: Spool> Delivery<S> {
             connections: Connections::new(&config, hostname, surroundings.tls),
             first_delay: config.retry.first_delay(),
             clock: Arc::clone(&surroundings.clock),
+            logins: Logins::new(Arc::clone(&surroundings.events)),
         };
         Self {
             spool: surroundings.spool,

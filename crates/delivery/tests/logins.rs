@@ -9,7 +9,6 @@
 mod scene;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, plain, reply, unsigned_mx};
 use scene::{Scene, Setting};
@@ -20,12 +19,17 @@ const PLAIN: &str = "AUTH PLAIN AHJlbGF5AHBhc3Mgd29yZA==";
 
 /// A smarthost at 127.0.0.2, `smart.test`, that offers this.
 async fn smarthost(scene: &Scene, offer: &str, faults: Vec<MailFault>) -> Receiver {
-    smarthost_at(scene, 2, offer, faults).await
+    smarthost_at(scene, (2, "smart"), offer, faults).await
 }
 
-/// The same at 127.0.0.`last`, which `smart.test` names from now on.
-async fn smarthost_at(scene: &Scene, last: u8, offer: &str, faults: Vec<MailFault>) -> Receiver {
-    let identity = scene.identity("mx.smart.test");
+/// The same at 127.0.0.`last`, for `NAME.test`.
+async fn smarthost_at(
+    scene: &Scene,
+    (last, name): (u8, &str),
+    offer: &str,
+    faults: Vec<MailFault>,
+) -> Receiver {
+    let identity = scene.identity(&format!("mx.{name}.test"));
     let address = SocketAddr::from(([127, 0, 0, last], scene.port));
     let mut builder = Receiver::builder("mx.test").address(address).identity(&identity);
     if !offer.is_empty() {
@@ -35,7 +39,7 @@ async fn smarthost_at(scene: &Scene, last: u8, offer: &str, faults: Vec<MailFaul
         builder = builder.fault(fault);
     }
     let receiver = builder.user("relay", "pass word").start().await.unwrap();
-    scene.domain("smart", &receiver, &identity.tlsa_3_1_1());
+    scene.domain(name, &receiver, &identity.tlsa_3_1_1());
     receiver
 }
 
@@ -103,21 +107,36 @@ async fn a_refused_login_defers_and_is_our_own_fault() {
         );
     }
     assert_eq!(receiver.count_of("MAIL"), 0);
+    // The administrator hears of it of each fault, and of the end.
+    let told = scene.events("login");
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(
+        (&*told[0]["status"], &*told[0]["file"]),
+        ("failing", "smart.login"),
+        "{told:?}"
+    );
+    receiver.set_faults(vec![]);
+    scene.expect("a@far.test", &[SENT]).await;
+    let told = scene.events("login");
+    assert_eq!(
+        (&*told[4]["status"], &*told[4]["failed"]),
+        ("works", "4"),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
 async fn what_neither_plain_nor_login_has_ends_the_exchange() {
     let scene = Scene::new(&over("[mx.smart.test]", "")).await;
-    scene.world.set_ttl(0);
     let receiver = smarthost(&scene, "AUTH LOGIN", vec![reply(Stage::Auth, "334 Username:")]).await;
     let line = scene
         .expect("a@far.test", &[DEFERRED, ("enhanced", "4.5.0")])
         .await;
     assert!(line["reason"].contains("challenge"), "{line:?}");
-    assert_eq!(last(&receiver)[1..], ["AUTH LOGIN", "*", "QUIT"]);
-    for (last, offer) in [(3, "AUTH CRAM-MD5"), (4, "")] {
-        let receiver = smarthost_at(&scene, last, offer, vec![]).await;
-        tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(last(&receiver)[1..3], ["AUTH LOGIN", "*"]);
+    for (last, name, offer) in [(3, "other", "AUTH CRAM-MD5"), (4, "none", "")] {
+        let receiver = smarthost_at(&scene, (last, name), offer, vec![]).await;
+        scene.set_policy(&over(&format!("[mx.{name}.test]"), ""));
         let line = scene
             .expect("a@far.test", &[DEFERRED, ("enhanced", "4.7.4")])
             .await;

@@ -19,7 +19,7 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::{DaneMode, Limits, MtaStsMode};
+use crate::settings::{Limits, MtaStsMode};
 use crate::warning::{Remark, Warning};
 
 /// What a policy is compiled from. The caller reads the files: this crate never accesses the disk itself.
@@ -73,7 +73,7 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
         policy.host_rules = host_rules(&file.mx, &mut notes);
         policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
-        compile_routes::check_logins(&file, policy, &mut notes);
+        compile_routes::check(&file, policy, &mut notes);
         for exception in &file.exception {
             compile_exceptions::add(exception, policy, sources.today, &mut notes);
         }
@@ -155,9 +155,6 @@ fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &m
             fallback: compile_routes::fallback(fallback.as_ref(), notes),
             limits: limits(connections.as_ref(), messages_per_minute.as_ref()),
         };
-        if rule.dane == Some(DaneMode::Strict) && rule.fallback.is_some() {
-            notes.warn(&span, Remark::StrictFallback);
-        }
         add(rule, &matches.0, &mut rules, &span, notes);
     }
     rules

@@ -105,37 +105,69 @@ pub(crate) fn fallback(
     Some(next_hop)
 }
 
-/// Refuses logins at servers that are never authenticated, and warns of those that only TLSA records can authenticate. The
-/// rules and lists of the policy are complete.
-pub(crate) fn check_logins(file: &PolicyFile, policy: &Policy, notes: &mut Notes<'_>) {
-    let (dane, tls) = (policy.defaults.dane, policy.defaults.tls);
-    check_login(
-        &file.default.route_keys(),
-        &[("all other mail".to_owned(), dane, tls)],
+/// What applies to the mail that takes a route: whose mail it is, and how it is protected.
+struct Applying {
+    whose: String,
+    dane: DaneMode,
+    tls: TlsFloor,
+}
+
+/// Refuses logins at servers that are never authenticated, and warns of those that only TLSA records can authenticate, and of
+/// ways that are never taken. The rules and lists of the policy are complete.
+pub(crate) fn check(file: &PolicyFile, policy: &Policy, notes: &mut Notes<'_>) {
+    let default = Applying {
+        whose: "all other mail".to_owned(),
+        dane: policy.defaults.dane,
+        tls: policy.defaults.tls,
+    };
+    let written = &file.default;
+    check_table(
+        &written.route_keys(),
+        written.fallback.as_ref(),
+        &[default],
         notes,
     );
     for rule in &file.domain {
         let rule = rule.get_ref();
         let applying = rule.matches.0.iter().filter_map(|pattern| {
             let name = pattern.example()?;
-            let (dane, _) = policy.mode_by_rules_and_lists(&name);
-            Some((pattern.to_string(), dane, policy.floor_by_rules(&name)))
+            Some(Applying {
+                whose: pattern.to_string(),
+                dane: policy.mode_by_rules_and_lists(&name).0,
+                tls: policy.floor_by_rules(&name),
+            })
         });
-        check_login(&rule.route_keys(), &applying.collect::<Vec<_>>(), notes);
+        let applying: Vec<Applying> = applying.collect();
+        check_table(&rule.route_keys(), rule.fallback.as_ref(), &applying, notes);
     }
 }
 
-/// The same for one route, and what applies to the mail that takes it.
-fn check_login(keys: &RouteKeys<'_>, applying: &[(String, DaneMode, TlsFloor)], notes: &mut Notes<'_>) {
-    let (Some(login), Some(route)) = (keys.login, keys.route) else {
-        return;
-    };
-    let next_hop = &route.get_ref().0;
-    if matches!(next_hop, NextHop::Address { .. }) {
-        notes.refuse(&login.span(), &Mistake::LoginAtAddress);
-        return;
+fn check_table(
+    keys: &RouteKeys<'_>,
+    fallback: Option<&Spanned<Formed<NextHopForm>>>,
+    applying: &[Applying],
+    notes: &mut Notes<'_>,
+) {
+    let is_strict = applying.iter().all(|one| one.dane == DaneMode::Strict);
+    if let Some(fallback) = fallback.filter(|_| is_strict) {
+        notes.warn(&fallback.span(), Remark::StrictFallback);
     }
-    for (whose, dane, tls) in applying {
+    let Some(route) = keys.route else { return };
+    let next_hop = &route.get_ref().0;
+    let is_address = matches!(next_hop, NextHop::Address { .. });
+    if is_address && is_strict {
+        notes.warn(&route.span(), Remark::StrictAtAddress);
+    }
+    match keys.login {
+        Some(login) if is_address => notes.refuse(&login.span(), &Mistake::LoginAtAddress),
+        Some(login) => check_login(login, next_hop, applying, notes),
+        None => {}
+    }
+}
+
+/// A login at a server with a name.
+fn check_login(login: &Spanned<PathBuf>, next_hop: &NextHop, applying: &[Applying], notes: &mut Notes<'_>) {
+    for Applying { whose, dane, tls } in applying {
         match (dane, tls) {
             (_, TlsFloor::Verify) | (DaneMode::Strict, _) => {}
             (DaneMode::Off, TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt) => {

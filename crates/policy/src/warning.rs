@@ -110,6 +110,9 @@ pub enum Remark {
          tls = \"verify\" a certificate for its name is enough, and with dane = \"strict\" this warning ends"
     )]
     LoginByDaneOnly(NextHop),
+    /// A route that no mail can take.
+    #[error("no mail takes this route: dane = \"strict\" demands DANE, and an address has none")]
+    StrictAtAddress,
     /// A fallback that is never used.
     #[error("this fallback has no effect: mail under dane = \"strict\" goes to its own destination or waits")]
     StrictFallback,
@@ -164,6 +167,7 @@ impl Remark {
             | Self::Shadowed(_)
             | Self::SetsNothing
             | Self::LoginByDaneOnly(_)
+            | Self::StrictAtAddress
             | Self::StrictFallback
             | Self::EmptyList { .. }
             | Self::OnlyWithUrl(_) => false,

@@ -329,11 +329,11 @@ fn what_rules_do_not_do_is_named() {
         "conf/policy.toml:1: this rule sets nothing for what it matches"
     );
     assert!(
-        warnings[1].starts_with("conf/policy.toml:3: this fallback has no effect"),
+        warnings[2].starts_with("conf/policy.toml:6: this fallback has no effect"),
         "{warnings:?}"
     );
     assert_eq!(
-        warnings[2],
+        warnings[1],
         "conf/policy.toml:7: \"good.example\" is also on the danefail list many.list (line 1); it stays strict"
     );
 }
@@ -406,6 +406,50 @@ fn a_file_that_is_no_login_is_named_and_not_shown() {
         ));
         assert!(error.starts_with("4:15: ") && error.contains(words), "{error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn ways_that_are_never_taken_are_named() {
+    let strict = "dane = \"strict\"\n";
+    for (text, words) in [
+        (
+            format!("[default]\n{strict}fallback = \"a.example\""),
+            "3: this fallback has no effect",
+        ),
+        (
+            format!("[default]\n{strict}route = \"[192.0.2.1]\""),
+            "3: no mail takes this route",
+        ),
+        (
+            format!("[default]\n{strict}[[domain]]\nmatch = \".a.example\"\nroute = \"[192.0.2.1]\""),
+            "5: no mail takes this route",
+        ),
+    ] {
+        let warnings = warnings(&text);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].starts_with(&format!("conf/policy.toml:{words}")),
+            "{warnings:?}"
+        );
+    }
+    let text = format!(
+        "[default]\n{strict}[[domain]]\nmatch = [\".a.example\"]\ndane = \"off\"\nroute = \"[192.0.2.1]\""
+    );
+    assert_eq!(warnings(&text), [""; 0]);
+}
+
+/// What the template does not name, nobody finds.
+#[test]
+fn every_key_is_in_the_template() {
+    for (table, key, _) in KEYS {
+        let written = format!("{key} = ");
+        let is_written = TEMPLATE
+            .lines()
+            .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&written));
+        let is_named = TEMPLATE.contains(&format!("# {key}")) || TEMPLATE.contains(&format!("# {key}:"));
+        assert!(is_written || is_named, "{table} {key}");
+        assert!(table.is_empty() || TEMPLATE.contains(table), "{table}");
     }
 }
 

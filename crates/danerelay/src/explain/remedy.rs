@@ -2,6 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use mail::cause::{Cause, Demand};
 use mail::{Domain, FailCause, NextHop};
 use policy::facts::{Addresses, HostFindings};
 use policy::failure::Failure;
@@ -23,6 +24,14 @@ pub(super) struct Remedy {
 
 /// What helps with this cause, which is not on our own side.
 pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
+    if let Cause::Policy(demand) = cause.cause
+        && let Some(note) = unmet(found, demand)
+    {
+        return Remedy {
+            exception: None,
+            notes: vec![note],
+        };
+    }
     let Some(fail) = &cause.dane_failed() else {
         return Remedy {
             exception: None,
@@ -39,6 +48,26 @@ pub(super) fn propose(found: &Investigation<'_>, cause: &Failure) -> Remedy {
             exception: None,
             notes: Vec::new(),
         },
+    }
+}
+
+/// A demand of our own policy that the destination does not meet, and will not meet at the next attempt either.
+fn unmet(found: &Investigation<'_>, demand: Demand) -> Option<String> {
+    match demand {
+        Demand::AddressLiteral
+        | Demand::InsecureMx
+        | Demand::AddressName
+        | Demand::InsecureHost
+        | Demand::NoSecureTlsa
+        | Demand::NoUsableTlsa => {
+            let policy = &found.route.policy;
+            Some(format!(
+                "as long as this holds and dane is {} ({}), all mail for it waits and is then returned; under \
+                 \"opportunistic\" the secure TLSA records that it has still bind",
+                policy.dane, policy.dane_source
+            ))
+        }
+        Demand::MtaStsMismatch | Demand::NoName => None,
     }
 }
 

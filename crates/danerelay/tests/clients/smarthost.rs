@@ -57,7 +57,7 @@ async fn another_relay_is_a_smarthost_that_wants_a_login() {
         for recipient in ["a@anywhere.example", "a@implicit.example"] {
             Client::connect(relay.address).send(recipient);
         }
-        for line in relay.wait_for_lines("status=", 2) {
+        for line in relay.wait_for_lines(", to=a@", 2) {
             assert!(
                 line.contains("status=sent") && line.contains("dane=\"Verify (Secure TLSA RRs found)\""),
                 "{line}"

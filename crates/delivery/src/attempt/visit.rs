@@ -35,13 +35,9 @@ impl Attempt<'_, '_> {
         self.sessions.push(Arc::clone(&record));
         match opened {
             Ok(mut session) => {
-                if let Some(login) = target.login
-                    && let Err(failure) = log_in(&mut session, login).await
-                {
-                    let failure = Arc::new(failure.into_failure(target.cleared()));
-                    fail_all(pending::open(&mut self.pending), &failure, &record);
+                if let Err(next) = self.log_in(&mut session, target, &record).await {
                     tokio::spawn(session.quit());
-                    return Some(Next::Address(None));
+                    return Some(next);
                 }
                 let session = self.deliverer.connections.pooled(session, want, presented);
                 self.send(session, target, record).await
@@ -58,6 +54,39 @@ impl Attempt<'_, '_> {
                 })
             }
         }
+    }
+
+    /// Logs in where that is needed; or where to continue without the session.
+    async fn log_in(
+        &mut self,
+        session: &mut ClearedSession,
+        target: &Target<'_>,
+        record: &Arc<HostRecord>,
+    ) -> Result<(), Next> {
+        let Some(login) = target.login else {
+            return Ok(());
+        };
+        let logins = &self.deliverer.logins;
+        let failure = match log_in(session, login).await {
+            Ok(()) => {
+                logins.worked(login);
+                return Ok(());
+            }
+            Err(failure) => Arc::new(failure.into_failure(target.cleared())),
+        };
+        logins.failed(login, &failure);
+        fail_all(self.named(), &failure, record);
+        Err(match &failure.cause {
+            // Too many wrong logins lock an account, and another address of the host would say the same.
+            Cause::Login(_) => Next::Host(None),
+            Cause::Ours(_)
+            | Cause::Dns(..)
+            | Cause::Destination(_)
+            | Cause::Policy(_)
+            | Cause::Connection(_)
+            | Cause::Tls(_)
+            | Cause::Smtp(_) => Next::Address(None),
+        })
     }
 
     async fn open(

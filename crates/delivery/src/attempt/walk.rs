@@ -14,10 +14,10 @@ use mail::NextHop;
 use mail::cause::{Cause, OurFault};
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
-use spool::{Content, Damage, Lease, RecipientIndex};
+use spool::{Damage, Lease, RecipientIndex};
 use tokio::time::{Instant, timeout_at};
 
-use super::damage::without_content;
+use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, fail_all_quietly};
 use super::record::HostRecord;
 use super::result::Attempted;
@@ -35,36 +35,12 @@ pub(crate) struct Deliverer {
     /// A message younger than this waits for TLS to work again before it is sent in plain text.
     pub(crate) first_delay: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) logins: Logins,
 }
 
 impl Deliverer {
-    /// Makes the look-ups and tries the hosts in order; then those of the fallback, if there is one, for the recipients
-    /// for whom all of them were out of reach.
-    pub(crate) async fn attempt<'a>(&self, lease: &'a Lease, look_ups: &LookUps<'_>) -> Attempted<'a> {
-        match lease.content {
-            Content::Damaged(damage) => {
-                let (mode, port) = look_ups.not_made();
-                return without_content(lease, damage, HostRecord::without_route(mode, port));
-            }
-            Content::Inline(_) | Content::File(_) => {}
-        }
-        let mut usual = self
-            .follow(lease, look_ups, pending::all(lease), Vec::new())
-            .await;
-        let fallback = look_ups.of_fallback().filter(|_| !usual.out_of_reach.is_empty());
-        let Some(fallback) = fallback else {
-            return usual.end();
-        };
-        let pending = std::mem::take(&mut usual.out_of_reach);
-        let sessions = std::mem::take(&mut usual.attempted.sessions);
-        let mut attempted = self.follow(lease, &fallback, pending, sessions).await.end();
-        attempted.results.extend(usual.end().results);
-        attempted.results.sort_by_key(|result| result.recipient.index);
-        attempted
-    }
-
-    /// The same for one way, with those recipients, and after these connections.
-    async fn follow<'a>(
+    /// Makes the look-ups of one way and tries its hosts in order, for these recipients, and after these connections.
+    pub(super) async fn follow<'a>(
         &self,
         lease: &'a Lease,
         look_ups: &LookUps<'_>,
@@ -110,22 +86,12 @@ impl Deliverer {
 }
 
 /// The end of one way.
-struct Followed<'a> {
+pub(super) struct Followed<'a> {
     /// Everything but the results for the recipients that are `out_of_reach`.
-    attempted: Attempted<'a>,
+    pub(super) attempted: Attempted<'a>,
     /// The recipients for whom a fallback may be asked.
-    out_of_reach: BTreeMap<RecipientIndex, Pending<'a>>,
-    route: Arc<Route>,
-}
-
-impl<'a> Followed<'a> {
-    /// The result if no further way is tried.
-    fn end(mut self) -> Attempted<'a> {
-        let out_of_reach = self.out_of_reach.into_values();
-        let results = out_of_reach.map(|recipient| recipient.finish(&self.route));
-        self.attempted.results.extend(results);
-        self.attempted
-    }
+    pub(super) out_of_reach: BTreeMap<RecipientIndex, Pending<'a>>,
+    pub(super) route: Arc<Route>,
 }
 
 /// One attempt in progress; `'a` is for the lease, `'d` for everything else.
@@ -236,6 +202,9 @@ impl<'a> Attempt<'a, '_> {
             let target = match target(&route, host, address, phase) {
                 Ok(target) => target,
                 Err(PassedOver { failure, next }) => {
+                    if let Some(login) = &route.login {
+                        self.deliverer.logins.failed(login, &failure);
+                    }
                     let record = HostRecord::passed_over(&route, host);
                     return next(self.pass_over(&failure, record));
                 }

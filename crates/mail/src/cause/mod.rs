@@ -5,6 +5,7 @@
 //! enough to be kept with each recipient that a report has to mention ([`crate::Notice`]); it is stored under these names.
 
 mod views;
+mod words;
 
 use serde::{Deserialize, Serialize};
 

@@ -295,3 +295,53 @@ impl Record for DestinationHeldUp {
         }
     }
 }
+
+/// Logins at a route's server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LoginState {
+    /// They fail, and mail waits.
+    Failing {
+        /// The file with the login.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// They work again.
+    Works {
+        /// The file with the login.
+        file: String,
+        /// How many failed.
+        failed: u64,
+        /// For how long.
+        lasted: Duration,
+    },
+}
+
+impl Record for LoginState {
+    fn level(&self) -> Level {
+        match self {
+            Self::Failing { .. } => Level::Error,
+            Self::Works { .. } => Level::Info,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        match self {
+            Self::Failing { file, reason } => {
+                put("status", Value::Word("failing"));
+                put("file", Value::Quoted(file));
+                put("reason", Value::Quoted(reason));
+            }
+            Self::Works { file, failed, lasted } => {
+                put("status", Value::Word("works"));
+                put("file", Value::Quoted(file));
+                put("failed", Value::Integer(*failed));
+                put("lasted", Value::Seconds(*lasted));
+            }
+        }
+    }
+}

@@ -28,7 +28,7 @@ use crate::render::{Form, whole};
 use crate::source::Source;
 
 use self::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
-use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, ReportMade, Undeliverable};
+use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, LoginState, ReportMade, Undeliverable};
 use self::fault::Fault;
 use self::log::{Library, LogTrouble, Throttled};
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
@@ -58,6 +58,8 @@ pub enum Event {
     ClockWentBack(ClockWentBack),
     /// `destination`: a destination fails or limits its mail.
     DestinationHeldUp(DestinationHeldUp),
+    /// `login`: whether logins at a route's server work.
+    Login(LoginState),
     /// `accepted`: a message is in the spool.
     Accepted(Box<Accepted>),
     /// `rejected`: what was refused in a session.
@@ -117,6 +119,7 @@ impl Event {
             Self::ReportMade(event) => event,
             Self::ClockWentBack(event) => event,
             Self::DestinationHeldUp(event) => event,
+            Self::Login(event) => event,
             Self::Accepted(event) => &**event,
             Self::Rejected(event) => &**event,
             Self::NotBegun(event) => event,

@@ -121,6 +121,11 @@ fn the_rule_that_matched_is_named() {
         (&json!("defer"), &json!("4.7.5"))
     );
     assert_eq!(found["dane"], "Fail (No secure TLSA RRs)");
+    let note = found["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("dane is strict (rule in line 4), all mail for it waits"),
+        "{note}"
+    );
     assert_eq!(found["hosts"][0]["action"], "pass-over");
     let (found, code) = explained(&stage, "plain.test");
     assert_eq!(

@@ -1,0 +1,48 @@
+//! The ways of one attempt: the usual one, and then the fallback for the recipients for whom every host of the first was out
+//! of reach.
+
+use spool::{Content, Lease};
+
+use super::damage::without_content;
+use super::pending;
+use super::record::HostRecord;
+use super::result::Attempted;
+use super::walk::{Deliverer, Followed};
+use crate::route::LookUps;
+
+impl Deliverer {
+    /// Makes the look-ups and tries the hosts in order; then those of the fallback, if there is one, for the recipients
+    /// for whom all of them were out of reach.
+    pub(crate) async fn attempt<'a>(&self, lease: &'a Lease, look_ups: &LookUps<'_>) -> Attempted<'a> {
+        match lease.content {
+            Content::Damaged(damage) => {
+                let (mode, port) = look_ups.not_made();
+                return without_content(lease, damage, HostRecord::without_route(mode, port));
+            }
+            Content::Inline(_) | Content::File(_) => {}
+        }
+        let mut usual = self
+            .follow(lease, look_ups, pending::all(lease), Vec::new())
+            .await;
+        let fallback = look_ups.of_fallback().filter(|_| !usual.out_of_reach.is_empty());
+        let Some(fallback) = fallback else {
+            return usual.end();
+        };
+        let pending = std::mem::take(&mut usual.out_of_reach);
+        let sessions = std::mem::take(&mut usual.attempted.sessions);
+        let mut attempted = self.follow(lease, &fallback, pending, sessions).await.end();
+        attempted.results.extend(usual.end().results);
+        attempted.results.sort_by_key(|result| result.recipient.index);
+        attempted
+    }
+}
+
+impl<'a> Followed<'a> {
+    /// The result if no further way is tried.
+    fn end(mut self) -> Attempted<'a> {
+        let out_of_reach = self.out_of_reach.into_values();
+        let results = out_of_reach.map(|recipient| recipient.finish(&self.route));
+        self.attempted.results.extend(results);
+        self.attempted
+    }
+}
