@@ -12,7 +12,7 @@ mod scene;
 use jiff::Timestamp;
 use mail::RecipientParameters;
 use scene::common::{
-    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, commands, reply, reply_for, single,
+    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, reply_for, single,
 };
 use scene::{Line, Scene, envelope};
 use testworld::mail::{MailFault, Receiver, Stage};
@@ -192,6 +192,29 @@ async fn who_is_left_for_another_session_fails_with_it_alone() {
 }
 
 #[tokio::test]
+async fn the_next_host_is_for_all_that_are_open_whoever_was_left_at_the_first() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("mx.test");
+    let first = scene
+        .receiver_with(2, &identity, &["LIMITS MAILMAX=1 RCPTMAX=2"])
+        .await;
+    let second = scene.receiver(3, &identity, vec![]).await;
+    let right = identity.tlsa_3_1_1();
+    hosts(
+        &scene,
+        "two",
+        &[(10, &first, Some(&right)), (20, &second, Some(&right))],
+    );
+    first.set_faults(vec![reply_for("u0@two.test", "450 4.2.0 not now")]);
+    let lines = by_address(&scene, &["u0@two.test", "u1@two.test", "u2@two.test"]).await;
+    for line in &lines {
+        assert_line(line, &[SENT]);
+    }
+    assert_eq!(sizes(&first), [1, 1]);
+    assert_eq!(second.messages()[0].recipients, ["u0@two.test"]);
+}
+
+#[tokio::test]
 async fn a_message_goes_without_parameters_that_it_can_do_without() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.test");
@@ -203,14 +226,18 @@ async fn a_message_goes_without_parameters_that_it_can_do_without() {
             let refusal = MailFault::ReplyTimes(Stage::Mail, 1, text.into());
             receiver.set_faults([vec![refusal], more].concat());
             receiver.clear();
-            let mut envelope = envelope("s@origin.test", &["a@plain.test"], letter);
-            envelope.parameters.ret = Some(mail::Ret::Headers);
-            let id = scene.queue_envelope(envelope, letter, Timestamp::now()).await;
-            assert_line(&scene.lines(id, 1).await[0], &[SENT]);
+            // What the refusal of one taught is not held against the next over the same session.
+            for _ in 0..2 {
+                let mut envelope = envelope("s@origin.test", &["a@plain.test"], letter);
+                envelope.parameters.ret = Some(mail::Ret::Headers);
+                let id = scene.queue_envelope(envelope, letter, Timestamp::now()).await;
+                assert_line(&scene.lines(id, 1).await[0], &[SENT]);
+            }
             let mail = commands(&receiver, "MAIL");
             let size = format!("SIZE={} BODY=8BITMIME RET=HDRS", letter.len());
             assert!(mail[0].ends_with(&size), "{mail:?}");
             assert_eq!(mail[1], "MAIL FROM:<s@origin.test> BODY=8BITMIME");
+            assert_eq!(mail[2], mail[0]);
             assert_eq!(receiver.connections().len(), 1);
         }
     }

@@ -50,11 +50,11 @@ async fn what_a_server_does_not_take_is_converted() {
 async fn large_content_is_converted_as_it_goes() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.test");
-    let receiver = scene.receiver_with(2, &identity, &["CHUNKING"]).await;
+    let receiver = scene.receiver(2, &identity, vec![]).await;
     scene.domain("large", &receiver, &identity.tlsa_3_1_1());
     let line = "eine Zeile, die nicht gr\u{fc}n ist\r\n";
     let content = ["Subject: x\r\n\r\n", &line.repeat(20_000)].concat().into_bytes();
-    for offer in [NO_8BITMIME, "250-mx.test\r\n250-CHUNKING\r\n250 SIZE 1000000"] {
+    for offer in [NO_8BITMIME, "250-mx.test\r\n250 SIZE 1000000"] {
         receiver.set_faults(vec![reply(Stage::EhloInTls, offer)]);
         receiver.clear();
         assert_line(&scene.send(&["a@large.test"], &content).await.remove(0), &[SENT]);
@@ -66,7 +66,6 @@ async fn large_content_is_converted_as_it_goes() {
             format!("SIZE={}", sent.len())
         );
     }
-    assert_eq!(commands(&receiver, "BDAT").len(), 1);
     // What is too large only in its new form is not sent.
     let limit = format!("250-mx.test\r\n250 SIZE {}", content.len() + 100);
     receiver.set_faults(vec![reply(Stage::EhloInTls, &limit)]);

@@ -38,13 +38,6 @@ pub enum Command<'a> {
     RcptTo(&'a Mailbox, &'a RecipientParameters),
     /// `DATA`.
     Data,
-    /// `BDAT` with the octets that follow (RFC 3030 §2).
-    Bdat {
-        /// How many octets follow.
-        octets: u64,
-        /// Whether the content ends with them.
-        last: bool,
-    },
     /// `RSET`.
     Rset,
     /// `NOOP`.
@@ -106,10 +99,6 @@ impl<'a> Command<'a> {
                 out.write_str("\r\n")
             }
             Self::Data => out.write_str("DATA\r\n"),
-            Self::Bdat { octets, last } => {
-                let last = if *last { " LAST" } else { "" };
-                write!(out, "BDAT {octets}{last}\r\n")
-            }
             Self::Rset => out.write_str("RSET\r\n"),
             Self::Noop => out.write_str("NOOP\r\n"),
             Self::Quit => out.write_str("QUIT\r\n"),
@@ -256,20 +245,6 @@ mod tests {
             (Command::Response(&Response::text("a")), "YQ==\r\n"),
             (Command::CancelAuth, "*\r\n"),
             (Command::Data, "DATA\r\n"),
-            (
-                Command::Bdat {
-                    octets: 1000,
-                    last: false,
-                },
-                "BDAT 1000\r\n",
-            ),
-            (
-                Command::Bdat {
-                    octets: 0,
-                    last: true,
-                },
-                "BDAT 0 LAST\r\n",
-            ),
             (Command::Rset, "RSET\r\n"),
             (Command::Noop, "NOOP\r\n"),
             (Command::Quit, "QUIT\r\n"),

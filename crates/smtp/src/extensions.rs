@@ -22,8 +22,6 @@ pub enum Extension {
     SmtpUtf8,
     /// RFC 3461.
     Dsn,
-    /// RFC 3030.
-    Chunking,
     /// RFC 8689.
     RequireTls,
     /// RFC 9422; what it limits is in [`Extensions::limits`].
@@ -53,7 +51,6 @@ const KEYWORDS: [(&str, Extension); 10] = [
     ("ENHANCEDSTATUSCODES", Extension::EnhancedStatusCodes),
     ("SMTPUTF8", Extension::SmtpUtf8),
     ("DSN", Extension::Dsn),
-    ("CHUNKING", Extension::Chunking),
     ("REQUIRETLS", Extension::RequireTls),
     ("LIMITS", Extension::Limits),
 ];
@@ -63,6 +60,8 @@ const KEYWORDS: [(&str, Extension); 10] = [
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extensions {
     offered: u16,
+    /// Those of which no use is made for now.
+    forgone: u16,
     logged_in: bool,
     size_limit: Option<u64>,
     limits: Limits,
@@ -106,7 +105,6 @@ impl Extensions {
                 | Extension::EnhancedStatusCodes
                 | Extension::SmtpUtf8
                 | Extension::Dsn
-                | Extension::Chunking
                 | Extension::RequireTls
                 | Extension::AuthPlain
                 | Extension::AuthLogin => {}
@@ -142,9 +140,9 @@ impl Extensions {
         self.logged_in
     }
 
-    /// Whether it was offered.
+    /// Whether it was offered and is made use of.
     pub fn offers(&self, extension: Extension) -> bool {
-        self.offered & bit(extension) != 0
+        self.offered & !self.forgone & bit(extension) != 0
     }
 
     /// The largest message in octets that the server accepts, if it says so (RFC 1870 §4; 0 means no limit).
@@ -157,9 +155,14 @@ impl Extensions {
         self.limits
     }
 
-    /// Makes no use of an extension from now on: its parameters and commands are no longer sent.
+    /// Makes no use of an extension for now: its parameters and commands are no longer sent.
     pub fn forgo(&mut self, extension: Extension) {
-        self.offered &= !bit(extension);
+        self.forgone |= bit(extension);
+    }
+
+    /// Makes use of all that was offered again.
+    pub fn forgo_nothing(&mut self) {
+        self.forgone = 0;
     }
 }
 

@@ -29,7 +29,7 @@ pub mod server;
 pub mod seven_bit;
 
 pub use client::Command;
-pub use data::{ContentFault, DataDecoder, DotStuffer, LineCheck, LoneLf, LoneLineEnding, LongLines};
+pub use data::{ContentFault, DataDecoder, DotStuffer, LoneLf, LoneLineEnding, LongLines};
 pub use extensions::{Extension, Extensions, Limits};
 pub use line::{Line, LineReader};
 pub use refusal::Refusal;

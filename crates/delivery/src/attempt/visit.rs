@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use mail::Stage;
 use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
-use smtp::Extension;
 use spool::LeasedRecipient;
 use tokio::time::Instant;
 
@@ -15,7 +14,7 @@ use super::target::{DaneFailure, Next, Shown, Target};
 use super::walk::Attempt;
 use crate::connections::{ClearedSession, InClear, Place, PooledSession, Want, Witness, log_in};
 use crate::failure::SessionFailure;
-use crate::transaction::{self, Ended, Left, Verdict};
+use crate::transaction::{self, Ended, Verdict};
 
 /// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
 const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
@@ -131,9 +130,6 @@ impl Attempt<'_, '_> {
         target: &Target<'_>,
         record: Arc<HostRecord>,
     ) -> Option<Next> {
-        if self.without_chunking {
-            session.session().forgo(Extension::Chunking);
-        }
         let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
         let ended = transaction::send(session.session(), self.lease, &recipients).await;
         if session.is_used() && is_stale(&ended) {
@@ -158,15 +154,13 @@ impl Attempt<'_, '_> {
         if ended.usable {
             self.deliverer.connections.put(session);
         }
-        Some(match ended.left {
-            Left::Nobody if ended.usable => Next::Host(None),
+        Some(if !ended.left.is_empty() {
+            Next::SameAddress(ended.left.into_iter().map(|one| one.index).collect())
+        } else if ended.usable {
+            Next::Host(None)
+        } else {
             // No command can be sent any more: a QUIT in the middle of the content would be content.
-            Left::Nobody => Next::Address(None),
-            Left::Beyond(left) => Next::SameAddress(left.into_iter().map(|one| one.index).collect()),
-            Left::WithoutChunking(left) => {
-                self.without_chunking = true;
-                Next::SameAddress(left.into_iter().map(|one| one.index).collect())
-            }
+            Next::Address(None)
         })
     }
 }

@@ -58,7 +58,6 @@ impl Deliverer {
             pending,
             sessions,
             left: None,
-            without_chunking: false,
             damage: None,
         };
         match &route.decision {
@@ -109,8 +108,6 @@ pub(super) struct Attempt<'a, 'd> {
     pub(super) sessions: Vec<Arc<HostRecord>>,
     /// Whom the last session at the same address could not serve, though nothing is known against them.
     left: Option<BTreeSet<RecipientIndex>>,
-    /// A server that offers CHUNKING did not know BDAT.
-    pub(super) without_chunking: bool,
     /// The content was found to be damaged while it was being sent.
     pub(super) damage: Option<Damage>,
 }
@@ -149,7 +146,10 @@ impl<'a> Attempt<'a, '_> {
                 };
                 match next {
                     // The server has replied about this message; another address of it would say the same.
-                    Next::Host(dane) => return dane,
+                    Next::Host(dane) => {
+                        self.left = None;
+                        return dane;
+                    }
                     Next::Address(dane) => {
                         failed = dane.or(failed);
                         break;

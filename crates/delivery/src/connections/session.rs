@@ -113,7 +113,7 @@ struct Used {
     transactions: u32,
     /// The domains of recipients, if the server limits them.
     domains: Vec<DomainPart>,
-    /// The recipients that the server has taken in one transaction before it said that they were too many.
+    /// The recipients of this message that the server has taken in one transaction before it said that they were too many.
     recipients: Option<usize>,
 }
 
@@ -267,7 +267,13 @@ impl ClearedSession {
         self.wire.timeouts()
     }
 
-    /// Makes no use of an extension from now on, though it is offered.
+    /// Begins a message: what was learned from the refusals of the one before it is forgotten.
+    pub(crate) fn begin_message(&mut self) {
+        self.extensions.forgo_nothing();
+        self.used.recipients = None;
+    }
+
+    /// Makes no use of an extension for the rest of the message, though it is offered.
     pub(crate) fn forgo(&mut self, extension: Extension) {
         self.extensions.forgo(extension);
     }

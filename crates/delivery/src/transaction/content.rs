@@ -1,11 +1,11 @@
-//! The content: sent block by block, after 354 or in a chunk, and the reply to its end.
+//! The content: sent block by block after 354, to the final dot and its reply.
 
 use std::time::Duration;
 
 use bytes::BytesMut;
 use mail::Stage;
 use mail::cause::{Cause, SmtpFault};
-use smtp::{Command, DotStuffer, Extensions, LineCheck};
+use smtp::DotStuffer;
 use spool::Lease;
 use tokio::time::{Instant, timeout_at};
 
@@ -45,41 +45,16 @@ pub(super) struct Transfer<'l> {
     pub(super) deadline: Instant,
 }
 
-/// How the content is framed.
-enum Frame {
-    /// After 354: dots doubled, and a final dot (RFC 5321 §4.5.2).
-    Dots(DotStuffer),
-    /// After BDAT: so many octets, as they are (RFC 3030 §2).
-    Octets { check: LineCheck, missing: u64 },
-}
-
-/// Sends the content after a 354, and reads the reply to its end.
-pub(super) async fn by_data(session: &mut ClearedSession, transfer: &Transfer<'_>) -> Verdict {
-    let frame = Frame::Dots(DotStuffer::new());
-    transfer.send(session, frame, BytesMut::new()).await
-}
-
-/// Sends the content as one chunk, which is the last, and reads the reply to it.
-pub(super) async fn by_chunk(session: &mut ClearedSession, transfer: &Transfer<'_>) -> Verdict {
-    let octets = transfer.letter.size(transfer.lease);
-    let frame = Frame::Octets {
-        check: LineCheck::new(),
-        missing: octets,
-    };
-    let mut block = BytesMut::new();
-    Command::Bdat { octets, last: true }.write_to(&Extensions::none(), &mut block);
-    transfer.send(session, frame, block).await
-}
-
 impl Transfer<'_> {
-    async fn send(&self, session: &mut ClearedSession, frame: Frame, block: BytesMut) -> Verdict {
+    /// Sends the content after a 354, and reads the reply to its end.
+    pub(super) async fn send(&self, session: &mut ClearedSession) -> Verdict {
         // Each block that makes progress has its own time limit, and the whole must keep up at least 1 KB/s.
         let floor = session
             .timeouts()
             .body
             .saturating_add(at_slowest(self.letter.size(self.lease)));
         let deadline = self.deadline.min(Instant::now() + floor);
-        match timeout_at(deadline, self.stream(session, frame, block)).await {
+        match timeout_at(deadline, self.stream(session)).await {
             Ok(Ok(())) => {}
             Ok(Err(Stopped::Failed(failure))) => {
                 return Verdict::Failed(early_reply(session, failure).await);
@@ -98,60 +73,31 @@ impl Transfer<'_> {
         }
     }
 
-    /// Sends the content to its end. If it cannot be read to its end, or differs from what was written, the last octets are
+    /// Sends the content and the final dot. If it cannot be read to its end, or differs from what was written, the dot is
     /// never sent and the connection is closed, which makes the server cancel the transaction (RFC 5321 §3.8).
-    async fn stream(
-        &self,
-        session: &mut ClearedSession,
-        mut frame: Frame,
-        mut block: BytesMut,
-    ) -> Result<(), Stopped> {
+    async fn stream(&self, session: &mut ClearedSession) -> Result<(), Stopped> {
         let mut reader = self.letter.reader(self.lease).await?;
+        let mut stuffer = DotStuffer::new();
+        let mut block = BytesMut::new();
         // One block is held back, so that the end of the content is sent together with the last block.
-        let mut has_content = false;
         while let Some(chunk) = reader.next().await? {
-            if has_content {
+            if !block.is_empty() {
                 session.write(&block, Stage::Body).await?;
                 block.clear();
             }
-            frame.push(&chunk, &mut block)?;
-            has_content = true;
+            stuffer
+                .push(&chunk, &mut block)
+                .map_err(SessionFailure::content)?;
         }
-        frame.finish(&mut block)?;
+        stuffer.finish(&mut block).map_err(SessionFailure::content)?;
         if !session.is_silent().await {
             return Err(unasked(session).await.into());
         }
-        // Once the last octets have been sent, a crash leaves it uncertain whether the message has arrived.
+        // Once the final dot has been sent, a crash leaves it uncertain whether the message has arrived.
         self.lease.in_doubt();
         session.write(&block, Stage::Body).await?;
         Ok(())
     }
-}
-
-impl Frame {
-    fn push(&mut self, content: &[u8], block: &mut BytesMut) -> Result<(), SessionFailure> {
-        match self {
-            Self::Dots(stuffer) => stuffer.push(content, block).map_err(SessionFailure::content),
-            Self::Octets { check, missing } => {
-                check.push(content).map_err(SessionFailure::content)?;
-                *missing = missing.checked_sub(content.len() as u64).ok_or_else(other_size)?;
-                block.extend_from_slice(content);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(self, block: &mut BytesMut) -> Result<(), SessionFailure> {
-        match self {
-            Self::Dots(stuffer) => stuffer.finish(block).map_err(SessionFailure::content),
-            Self::Octets { check, missing: 0 } => check.finish().map_err(SessionFailure::content),
-            Self::Octets { .. } => Err(other_size()),
-        }
-    }
-}
-
-fn other_size() -> SessionFailure {
-    SessionFailure::content("its size is not the one recorded")
 }
 
 /// The server has replied before the final dot was sent, and nothing counts as the reply to a dot that was not sent. A

@@ -59,8 +59,6 @@ pub(super) enum Ready {
     Nothing,
     /// What this reply to DATA says.
     Data(Reply),
-    /// BDAT (RFC 3030 §2).
-    Chunks,
 }
 
 /// Whether server and client agree on what comes next after this reply. After 3yz the server waits for
@@ -180,7 +178,7 @@ pub(super) async fn empty_content(session: &mut ClearedSession) -> Result<(), Se
     }
 }
 
-/// Sends each command after the reply to the previous one. If BDAT is offered, it saves the round trip of DATA.
+/// Sends each command after the reply to the previous one.
 pub(super) async fn one_by_one(
     session: &mut ClearedSession,
     mail: &Command<'_>,
@@ -200,9 +198,6 @@ pub(super) async fn one_by_one(
     }
     if !recipients.iter().any(Addressed::is_accepted) {
         return Ok(Envelope::Answered(Ready::Nothing));
-    }
-    if session.offers(Extension::Chunking) {
-        return Ok(Envelope::Answered(Ready::Chunks));
     }
     let data = ask(session, &Command::Data, Stage::Data).await?;
     Ok(Envelope::Answered(Ready::Data(data)))

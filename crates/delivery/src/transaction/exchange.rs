@@ -6,7 +6,7 @@ use smtp::{Command, Extension, Reply};
 use spool::{Lease, LeasedRecipient};
 use tokio::time::{Instant, timeout_at};
 
-use super::content::{Transfer, by_chunk, by_data, is_in_step};
+use super::content::{Transfer, is_in_step};
 use super::envelope::{Addressed, Envelope, Ready, empty_content, keeps_step, one_by_one, pipelined};
 use super::letter::Letter;
 use super::limits::time_limit;
@@ -15,7 +15,8 @@ use super::verdict::{Judged, SuccessReport, Verdict};
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
-/// A recipient that is still to be sent to, and why the transaction before this one did not serve it, if it was in one.
+/// A recipient that is still to be sent to, and the refusal that counts if the session is lost before: too many in the
+/// transaction before this one. That a parameter was refused says nothing about the recipient.
 pub(super) struct Waiting<'a> {
     pub(super) recipient: &'a LeasedRecipient,
     pub(super) refusal: Option<SessionFailure>,
@@ -30,17 +31,10 @@ pub(super) struct Message<'l> {
 /// The results of one transaction.
 pub(super) struct Turn<'a> {
     pub(super) judged: Vec<Judged<'a>>,
-    pub(super) again: Again<'a>,
+    /// Recipients that are to be named again at once, in the next transaction of the session.
+    pub(super) again: Vec<Waiting<'a>>,
     /// As in [`super::Ended`].
     pub(super) usable: bool,
-}
-
-/// Recipients that are to be named again at once.
-pub(super) enum Again<'a> {
-    /// In the next transaction of this session.
-    Here(Vec<Waiting<'a>>),
-    /// In another session that makes no use of CHUNKING.
-    WithoutChunking(Vec<&'a LeasedRecipient>),
 }
 
 /// The transaction with those recipients that the server can serve.
@@ -136,14 +130,12 @@ impl<'a> Transaction<'a, '_> {
             letter: self.letter,
             deadline: self.deadline,
         };
-        let is_chunk = matches!(ready, Ready::Chunks);
         let outcome = match ready {
             Ready::Nothing => return self.answered(session, None, true),
-            Ready::Chunks => by_chunk(session, &transfer).await,
             Ready::Data(reply) if reply.code.class() != 3 => {
                 Verdict::Failed(SessionFailure::refused(Stage::Data, &reply))
             }
-            Ready::Data(_) if accepted => by_data(session, &transfer).await,
+            Ready::Data(_) if accepted => transfer.send(session).await,
             Ready::Data(_) => {
                 let usable = empty_content(session).await.is_ok();
                 if usable {
@@ -152,9 +144,6 @@ impl<'a> Transaction<'a, '_> {
                 return self.answered(session, None, usable);
             }
         };
-        if is_chunk && refuses_command(&outcome) {
-            return self.without_chunking();
-        }
         let usable = match &outcome {
             Verdict::Accepted(_) => {
                 session.finish();
@@ -182,11 +171,11 @@ impl<'a> Transaction<'a, '_> {
         session.forgo(Extension::Dsn);
         let again = self.recipients.into_iter().map(|one| Waiting {
             recipient: one.recipient,
-            refusal: Some(failure.clone()),
+            refusal: None,
         });
         Turn {
             judged: Vec::new(),
-            again: Again::Here(again.collect()),
+            again: again.collect(),
             usable,
         }
     }
@@ -204,25 +193,8 @@ impl<'a> Transaction<'a, '_> {
             });
         Turn {
             judged: judged.collect(),
-            again: Again::Here(Vec::new()),
+            again: Vec::new(),
             usable,
-        }
-    }
-
-    /// The server offers CHUNKING, but BDAT is unknown to it, or to a filter in front of it: what it has read since is no
-    /// content to it, so nothing it says counts any more. No message fails for that.
-    fn without_chunking(self) -> Turn<'a> {
-        let (accepted, refused): (Vec<_>, Vec<_>) =
-            self.recipients.into_iter().partition(Addressed::is_accepted);
-        let again = accepted.into_iter().map(|one| one.recipient).collect();
-        let refused = refused.into_iter().filter_map(|one| {
-            let failure = SessionFailure::refused(Stage::Rcpt, &one.reply?);
-            Some(Judged::failed(one.recipient, failure))
-        });
-        Turn {
-            judged: refused.collect(),
-            again: Again::WithoutChunking(again),
-            usable: false,
         }
     }
 
@@ -271,7 +243,7 @@ impl<'a> Transaction<'a, '_> {
             if parameters || surplus {
                 again.push(Waiting {
                     recipient,
-                    refusal: Some(failure),
+                    refusal: surplus.then_some(failure),
                 });
             } else {
                 judged.push(Judged::failed(recipient, failure));
@@ -283,7 +255,6 @@ impl<'a> Transaction<'a, '_> {
         if let Some(limit) = too_many.limit() {
             session.learn_recipients_limit(limit);
         }
-        let again = Again::Here(again);
         Turn {
             judged,
             again,
@@ -295,17 +266,6 @@ impl<'a> Transaction<'a, '_> {
 /// Whether a reply refuses parameters (RFC 5321 §4.1.1.11).
 fn is_about_parameters(reply: &Reply) -> bool {
     matches!(reply.code.get(), 455 | 555)
-}
-
-/// Whether the reply to BDAT refuses the command itself, not the content.
-fn refuses_command(outcome: &Verdict) -> bool {
-    match outcome {
-        Verdict::Failed(failure) => failure
-            .cause
-            .reply_code()
-            .is_some_and(|code| (500..=504).contains(&code.get())),
-        Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
-    }
 }
 
 /// Whether a reply to RCPT says that there are too many recipients: 452, or 552 in its old form (RFC 5321 §4.5.3.1.10), if

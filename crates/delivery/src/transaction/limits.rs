@@ -6,7 +6,7 @@ use std::time::Duration;
 use mail::{DomainPart, Notify, OriginalRecipient, RecipientParameters};
 use spool::{LeasedRecipient, RecipientIndex};
 
-use super::verdict::{Judged, Left};
+use super::verdict::Judged;
 
 /// The maximum number of recipients in one transaction: the least that every server must accept (RFC 5321 §4.5.3.1.8).
 pub(super) const RECIPIENTS: usize = 100;
@@ -57,7 +57,7 @@ impl<'a> Twins<'a> {
     }
 
     /// Adds the twins to what became of the recipients that were named.
-    pub(super) fn share(self, judged: &mut Vec<Judged<'a>>, left: &mut Left<'a>) {
+    pub(super) fn share(self, judged: &mut Vec<Judged<'a>>, left: &mut Vec<&'a LeasedRecipient>) {
         if self.0.is_empty() {
             return;
         }
@@ -71,7 +71,7 @@ impl<'a> Twins<'a> {
                     recipient,
                     ..first.clone()
                 }),
-                None => left.add(recipient),
+                None => left.push(recipient),
             }
         }
     }

@@ -16,4 +16,4 @@ mod sending;
 pub mod verdict;
 
 pub use self::sending::send;
-pub use self::verdict::{Ended, Judged, Left, SuccessReport, Verdict};
+pub use self::verdict::{Ended, Judged, SuccessReport, Verdict};

@@ -7,11 +7,11 @@ use mail::cause::{BeyondAscii, Cause, SmtpFault};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
 
-use super::exchange::{Again, Message, Turn, Waiting, exchange};
+use super::exchange::{Message, Turn, Waiting, exchange};
 use super::letter::{Letter, Stopped};
 use super::limits::{RECIPIENTS, Twins};
 use super::original::needs_smtputf8;
-use super::verdict::{Ended, Judged, Left, SuccessReport, Verdict};
+use super::verdict::{Ended, Judged, SuccessReport, Verdict};
 use crate::connections::ClearedSession;
 use crate::failure::SessionFailure;
 
@@ -25,6 +25,7 @@ pub async fn send<'a>(
     lease: &Lease,
     recipients: &[&'a LeasedRecipient],
 ) -> Ended<'a> {
+    session.begin_message();
     let (distinct, twins) = Twins::split_off(recipients, session.offers(Extension::Dsn));
     let mut sending = Sending::default();
     let mut fit = VecDeque::new();
@@ -39,7 +40,7 @@ pub async fn send<'a>(
     }
     sending.waiting = fit;
     let (mut left, usable) = if sending.waiting.is_empty() {
-        (Left::Nobody, true)
+        (Vec::new(), true)
     } else {
         sending.letter(session, lease).await
     };
@@ -56,7 +57,11 @@ struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     /// Finds the form of the content that this server takes, and sends it.
-    async fn letter(&mut self, session: &mut ClearedSession, lease: &Lease) -> (Left<'a>, bool) {
+    async fn letter(
+        &mut self,
+        session: &mut ClearedSession,
+        lease: &Lease,
+    ) -> (Vec<&'a LeasedRecipient>, bool) {
         let verdict = match Letter::for_server(session, lease).await {
             Ok(letter) => {
                 let size = letter.size(lease);
@@ -80,7 +85,7 @@ impl<'a> Sending<'a> {
             success_report: SuccessReport::Ours,
         });
         self.judged.extend(judged);
-        (Left::Nobody, true)
+        (Vec::new(), true)
     }
 
     /// Transactions until nobody waits any more, or the session can serve no more; and whether it is usable then.
@@ -88,11 +93,11 @@ impl<'a> Sending<'a> {
         &mut self,
         session: &mut ClearedSession,
         message: &Message<'_>,
-    ) -> (Left<'a>, bool) {
+    ) -> (Vec<&'a LeasedRecipient>, bool) {
         while !self.waiting.is_empty() {
             let group = self.next_group(session);
             if group.is_empty() {
-                return (Left::Beyond(self.rest()), true);
+                return (self.rest(), true);
             }
             let Turn {
                 judged,
@@ -100,24 +105,15 @@ impl<'a> Sending<'a> {
                 usable,
             } = exchange(session, message, group).await;
             self.judged.extend(judged);
-            match again {
-                Again::Here(again) => {
-                    for one in again.into_iter().rev() {
-                        self.waiting.push_front(one);
-                    }
-                }
-                Again::WithoutChunking(again) => {
-                    let mut left = again;
-                    left.extend(self.rest());
-                    return (Left::WithoutChunking(left), false);
-                }
+            for one in again.into_iter().rev() {
+                self.waiting.push_front(one);
             }
             if !usable {
                 self.fail_rest();
-                return (Left::Nobody, false);
+                return (Vec::new(), false);
             }
         }
-        (Left::Nobody, true)
+        (Vec::new(), true)
     }
 
     /// Takes as many of the waiting recipients as one transaction of this session may have.

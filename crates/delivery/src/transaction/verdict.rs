@@ -53,31 +53,11 @@ pub struct Judged<'a> {
 pub struct Ended<'a> {
     /// Each recipient once, in no particular order, but for those in `left`.
     pub judged: Vec<Judged<'a>>,
-    /// Whom this session cannot serve although nothing is known against them: the host may be asked again over another
-    /// session.
-    pub left: Left<'a>,
+    /// Recipients beyond the server's limits for a session (RFC 9422): nothing is known against them, and the host may be
+    /// asked again over another session.
+    pub left: Vec<&'a LeasedRecipient>,
     /// Whether another command can be sent over the session: every reply was read, and both sides agree on what comes next.
     pub usable: bool,
-}
-
-/// Recipients for another session to the same host.
-#[derive(Debug)]
-pub enum Left<'a> {
-    /// None.
-    Nobody,
-    /// The server's limits for a session are reached (RFC 9422).
-    Beyond(Vec<&'a LeasedRecipient>),
-    /// The server offers CHUNKING but does not know BDAT: the other session must use DATA.
-    WithoutChunking(Vec<&'a LeasedRecipient>),
-}
-
-impl<'a> Left<'a> {
-    pub(super) fn add(&mut self, recipient: &'a LeasedRecipient) {
-        match self {
-            Self::Nobody => *self = Self::Beyond(vec![recipient]),
-            Self::Beyond(left) | Self::WithoutChunking(left) => left.push(recipient),
-        }
-    }
 }
 
 impl<'a> Judged<'a> {
