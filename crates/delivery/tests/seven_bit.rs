@@ -9,7 +9,7 @@
 mod scene;
 
 use scene::Scene;
-use scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, single, text};
+use scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, hosts, reply, single, text};
 use testworld::mail::{MailFault, Stage};
 
 const NO_8BITMIME: &str = "250-mx.test\r\n250 SIZE 1000000";

@@ -43,7 +43,7 @@ pub struct Limits {
     pub domains: Option<NonZeroU32>,
 }
 
-const KEYWORDS: [(&str, Extension); 10] = [
+const KEYWORDS: [(&str, Extension); 9] = [
     ("STARTTLS", Extension::StartTls),
     ("PIPELINING", Extension::Pipelining),
     ("SIZE", Extension::Size),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use mail::{RecipientParameters, Stage};
-use smtp::{Command, Extension, Reply};
+use smtp::{Command, Reply};
 use spool::LeasedRecipient;
 
 use super::content::LAST_WORDS;
