@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
 use mail::Stage;
@@ -75,6 +76,21 @@ impl SessionFailure {
         };
         Self {
             reason: reason.into(),
+            valid: None,
+            cause,
+        }
+    }
+
+    /// An address that did not answer so long ago is not tried again for so long.
+    pub(crate) fn left_alone(cause: Cause, ago: Duration, again: Duration) -> Self {
+        let minutes = |time: Duration| time.as_secs().div_ceil(60).max(1);
+        Self {
+            reason: format!(
+                "{cause} {} min ago; not tried again for {} min",
+                minutes(ago),
+                minutes(again)
+            )
+            .into(),
             valid: None,
             cause,
         }

@@ -11,7 +11,7 @@ use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
-use crate::connections::{ClearedSession, Connections, Peer, Terms, TlsClient, Want, Witness};
+use crate::connections::{ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, Want, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
 
@@ -138,6 +138,7 @@ impl Prober {
         let terms = Terms {
             requirement,
             login: None,
+            host_limit: None,
             next_hop: None,
         };
         let want = self.connections.want(&peer, &terms, None);
@@ -175,7 +176,10 @@ impl Prober {
         probe
     }
     async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {
-        let place = self.connections.place(want).await;
-        self.connections.open(peer, want, place, None).await
+        let place = self.connections.place(want).await?;
+        let opened = self.connections.open(peer, want, place, None).await;
+        opened.map_err(|not_opened| match not_opened {
+            NotOpened::Failed(failure) | NotOpened::Full(failure) => failure,
+        })
     }
 }

@@ -164,7 +164,7 @@ async fn a_time_limit_is_for_the_whole_stage() {
         ),
     ] {
         receiver.set_faults(vec![fault.clone()]);
-        // Otherwise the destination would soon count as failing.
+        // Otherwise the destination and its host would be left alone.
         scene.scheduler().forget_hosts();
         let began = Instant::now();
         let line = scene.send_to("a@slow.test").await;

@@ -87,11 +87,13 @@ async fn a_session_gets_too_old() {
 
 #[tokio::test]
 async fn what_the_server_does_to_an_idle_session_is_nothing_to_the_message() {
-    let goodbye = || Box::new(reply(Stage::Mail, "421 4.4.2 too long"));
+    let at_mail = |text| MailFault::After(1, Box::new(reply(Stage::Mail, text)));
     for fault in [
         MailFault::CloseAfter(1),
         MailFault::After(1, Box::new(MailFault::Close(Stage::Mail))),
-        MailFault::After(1, goodbye()),
+        at_mail("421 4.4.2 too long"),
+        at_mail("503 5.5.1 nested MAIL"),
+        at_mail("554 5.7.0 too many messages in this session"),
     ] {
         let scene = scene(OPPORTUNISTIC).await;
         let receiver = single(&scene, "good").await;

@@ -29,6 +29,16 @@ pub(crate) enum Next {
     Nowhere(Failure),
 }
 
+/// What became of one session.
+pub(crate) enum Visit {
+    /// The server has said what there is to say.
+    Done(Next),
+    /// It had ended the session after an earlier message: nothing was said about this one, and a new one is needed.
+    Stale,
+    /// It takes no more connections than it has; nothing was said about this message.
+    Full,
+}
+
 /// Why DANE ruled out a host.
 pub(crate) struct DaneFailure {
     pub(crate) cause: FailCause,

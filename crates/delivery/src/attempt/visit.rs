@@ -10,20 +10,23 @@ use tokio::time::Instant;
 use super::damage::end_all;
 use super::pending::{self, fail_all};
 use super::record::HostRecord;
-use super::target::{DaneFailure, Next, Shown, Target};
+use super::target::{DaneFailure, Next, Shown, Target, Visit};
 use super::walk::Attempt;
-use crate::connections::{ClearedSession, InClear, Place, PooledSession, Want, Witness, log_in};
-use crate::failure::SessionFailure;
+use crate::connections::{ClearedSession, InClear, NotOpened, Place, PooledSession, Want, Witness, log_in};
 use crate::transaction::{self, Ended, Verdict};
 
 /// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
 const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
 
 impl Attempt<'_, '_> {
-    /// A new connection and its result; as for [`Attempt::send`].
-    pub(super) async fn connect(&mut self, target: &Target<'_>, want: &Want, place: Place) -> Option<Next> {
+    /// A new connection and its result.
+    pub(super) async fn connect(&mut self, target: &Target<'_>, want: &Want, place: Place) -> Visit {
         let (began, witness) = (Instant::now(), Witness::default());
-        let opened = self.open(target, want, place, &witness).await;
+        let opened = match self.open(target, want, place, &witness).await {
+            Ok(session) => Ok(session),
+            Err(NotOpened::Failed(failure)) => Err(failure),
+            Err(NotOpened::Full(_)) => return Visit::Full,
+        };
         let shown = Shown::new(began, witness);
         let presented = shown.presented.clone();
         let connection = match &opened {
@@ -36,7 +39,7 @@ impl Attempt<'_, '_> {
             Ok(mut session) => {
                 if let Err(next) = self.log_in(&mut session, target, &record).await {
                     tokio::spawn(session.quit());
-                    return Some(next);
+                    return Visit::Done(next);
                 }
                 let session = self.deliverer.connections.pooled(session, want, presented);
                 self.send(session, target, record).await
@@ -46,7 +49,7 @@ impl Attempt<'_, '_> {
                 let failure = Arc::new(failure.into_failure(target.uncleared()));
                 fail_all(self.named(), &failure, &record);
                 let dane = DaneFailure::new(&failure, valid);
-                Some(if tampered {
+                Visit::Done(if tampered {
                     Next::Host(dane)
                 } else {
                     Next::Address(dane)
@@ -94,7 +97,7 @@ impl Attempt<'_, '_> {
         want: &Want,
         place: Place,
         witness: &Witness,
-    ) -> Result<ClearedSession, SessionFailure> {
+    ) -> Result<ClearedSession, NotOpened> {
         let in_clear = InClear {
             accepted: self.lease.created,
             clock: &*self.deliverer.clock,
@@ -107,12 +110,8 @@ impl Attempt<'_, '_> {
             .await
     }
 
-    /// Sends over a session that other messages have used before; as for [`Attempt::send`].
-    pub(super) async fn send_over_kept(
-        &mut self,
-        mut session: PooledSession,
-        target: &Target<'_>,
-    ) -> Option<Next> {
+    /// Sends over a session that other messages have used before.
+    pub(super) async fn send_over_kept(&mut self, mut session: PooledSession, target: &Target<'_>) -> Visit {
         let shown = Shown {
             began: Instant::now(),
             presented: session.presented().cloned(),
@@ -122,18 +121,17 @@ impl Attempt<'_, '_> {
         self.send(session, target, Arc::new(record)).await
     }
 
-    /// Sends the message to all recipients that are not done. `None` if the server had ended the session after an
-    /// earlier message: nothing was said about this one, and a new connection is needed.
+    /// Sends the message to all recipients that are not done.
     async fn send(
         &mut self,
         mut session: PooledSession,
         target: &Target<'_>,
         record: Arc<HostRecord>,
-    ) -> Option<Next> {
+    ) -> Visit {
         let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
         let ended = transaction::send(session.session(), self.lease, &recipients).await;
         if session.is_used() && is_stale(&ended) {
-            return None;
+            return Visit::Stale;
         }
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
         for judged in ended.judged {
@@ -149,12 +147,12 @@ impl Attempt<'_, '_> {
                 damage,
                 HostRecord::none(target.route),
             );
-            return Some(Next::Host(None));
+            return Visit::Done(Next::Host(None));
         }
         if ended.usable {
             self.deliverer.connections.put(session);
         }
-        Some(if !ended.left.is_empty() {
+        Visit::Done(if !ended.left.is_empty() {
             Next::SameAddress(ended.left.into_iter().map(|one| one.index).collect())
         } else if ended.usable {
             Next::Host(None)
@@ -165,29 +163,45 @@ impl Attempt<'_, '_> {
     }
 }
 
-/// Whether the server had ended the session before the transaction began: it closed the connection at its first
-/// command, or answered 421 (RFC 5321 §3.8). If it said anything about any recipient, that counts.
+/// Whether the session, not the message, is why nothing was sent over it: the server had ended it, or refused at its first
+/// command what it may take from a client that has just come. If it said anything about any recipient, or put the message
+/// off, that counts.
 fn is_stale(ended: &Ended<'_>) -> bool {
-    let at_first = |stage: Stage| matches!(stage, Stage::Rset | Stage::Mail);
+    let is_fault = |verdict: &Verdict| match verdict {
+        Verdict::Failed(failure) => is_fault_of_session(&failure.cause),
+        Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
+    };
     let is_nothing = |verdict: &Verdict| match verdict {
+        // Found out here, from what the server had announced.
         Verdict::Failed(failure) => match &failure.cause {
-            Cause::Connection(ConnectionFault::Closed(stage)) => at_first(*stage),
-            Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => at_first(*stage) && code.get() == 421,
-            // Found out here, from what the server had announced.
             Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_)) => true,
-            Cause::Connection(
-                ConnectionFault::Unreachable(_)
-                | ConnectionFault::TimedOut(_)
-                | ConnectionFault::Protocol(..),
-            )
-            | Cause::Ours(_)
-            | Cause::Dns(..)
-            | Cause::Destination(_)
-            | Cause::Policy(_)
-            | Cause::Login(_)
-            | Cause::Tls(_) => false,
+            cause => is_fault_of_session(cause),
         },
         Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
     };
-    !ended.usable && ended.judged.iter().all(|judged| is_nothing(&judged.verdict))
+    let mut verdicts = ended.judged.iter().map(|judged| &judged.verdict);
+    ended.left.is_empty() && verdicts.clone().any(is_fault) && verdicts.all(is_nothing)
+}
+
+/// See [`is_stale`]: RSET was refused or MAIL for good, 421 (RFC 5321 §3.8), or the connection failed there.
+fn is_fault_of_session(cause: &Cause) -> bool {
+    let at_first = |stage: Stage| matches!(stage, Stage::Rset | Stage::Mail);
+    match cause {
+        Cause::Connection(
+            ConnectionFault::Closed(stage)
+            | ConnectionFault::TimedOut(stage)
+            | ConnectionFault::Protocol(stage, _),
+        ) => at_first(*stage),
+        Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => {
+            *stage == Stage::Rset || *stage == Stage::Mail && (code.is_permanent() || code.get() == 421)
+        }
+        Cause::Connection(ConnectionFault::Unreachable(_))
+        | Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        | Cause::Ours(_)
+        | Cause::Dns(..)
+        | Cause::Destination(_)
+        | Cause::Policy(_)
+        | Cause::Login(_)
+        | Cause::Tls(_) => false,
+    }
 }

@@ -21,7 +21,7 @@ use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, fail_all_quietly};
 use super::record::HostRecord;
 use super::result::Attempted;
-use super::target::{DaneFailure, Next, Phase, Target};
+use super::target::{DaneFailure, Next, Phase, Target, Visit};
 use crate::clock::Clock;
 use crate::connections::{Connections, Destination, Place, Ready, Terms, Want};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
@@ -220,12 +220,20 @@ impl<'a> Attempt<'a, '_> {
                 continue;
             }
             let next = match ready {
+                Ready::Dead(failure) => {
+                    let failure = failure.into_failure(target.uncleared());
+                    let record = HostRecord::passed_over(&route, target.host);
+                    fail_all(self.named(), &Arc::new(failure), &Arc::new(record));
+                    return Next::Address(None);
+                }
                 Ready::Place(place) => self.connect(&target, &want, place).await,
                 Ready::Kept(session) => self.send_over_kept(*session, &target).await,
             };
             match next {
-                Some(next) => return next,
-                None => only_new = true,
+                Visit::Done(next) => return next,
+                Visit::Stale => only_new = true,
+                // The next place that is free, or the next session.
+                Visit::Full => {}
             }
         }
     }
@@ -238,6 +246,13 @@ impl<'a> Attempt<'a, '_> {
         let terms = Terms {
             requirement: target.terms.requirement,
             login: target.login,
+            host_limit: target
+                .host
+                .facts
+                .policy
+                .limits
+                .connections
+                .map(|limit| limit.get() as usize),
             next_hop: Some(&target.route.next_hop),
         };
         let connections = &self.deliverer.connections;

@@ -28,4 +28,4 @@ pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
 pub(crate) use self::tls::{DanePeer, Peer, TlsFacts, Witness};
-pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};
+pub(crate) use self::walk::{Connections, InClear, NotOpened, Ready, Terms, Want};

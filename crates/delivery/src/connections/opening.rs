@@ -11,6 +11,7 @@ use smtp::{Command, Extension, Extensions, Reply};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
+use super::places::Place;
 use super::session::{Greeted, Secured};
 use super::tls::{Handshaken, Peer, TlsClient};
 use super::wire::{Stream, Wire};
@@ -41,16 +42,19 @@ impl Caller {
         source: Option<IpAddr>,
         requirement: Requirement,
         handshake: Handshake,
+        place: &mut Place,
     ) -> Result<Secured, SessionFailure> {
         let stream = self.connect(peer.socket, source).await?;
         if peer.tls == RouteTls::Implicit {
             let handshaken = self
                 .shake(stream, peer, requirement, self.timeouts.starttls)
                 .await?;
+            // Something that speaks TLS answers there.
+            place.greeted();
             return Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await;
         }
         let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone());
-        match self.greet(&mut wire, requirement).await {
+        match self.greet(&mut wire, requirement, place).await {
             Ok(extensions) => {
                 let greeted = Greeted { wire, extensions };
                 self.secure(greeted, peer, requirement, handshake).await
@@ -87,8 +91,14 @@ impl Caller {
     }
 
     /// Greeting and EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
-    async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
+    async fn greet(
+        &self,
+        wire: &mut Wire,
+        requirement: Requirement,
+        place: &mut Place,
+    ) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
+        place.greeted();
         if greeting.code.class() != 2 {
             return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use dane::TlsaRecord;
 use jiff::Timestamp;
-use mail::{DomainPart, NextHop};
+use mail::cause::{Cause, ConnectionFault};
+use mail::{DomainPart, NextHop, Stage};
 use policy::decision::Requirement;
 use policy::login::Login;
 use tokio::time::Instant;
@@ -15,11 +16,12 @@ use super::marks::HandshakeMarks;
 use super::opening::{Caller, Handshake};
 use super::places::{Destination, Entered, Place, Places, Wish};
 use super::pool::PooledSession;
-use super::session::ClearedSession;
+use super::session::{ClearedSession, Secured};
 use super::source::SourceAddresses;
 use super::tls::{Peer, TlsClient};
 use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
+use crate::evidence::Evidence;
 use crate::failure::SessionFailure;
 
 /// What all connections share.
@@ -44,6 +46,8 @@ pub(crate) struct Want {
 pub(crate) struct Terms<'a> {
     pub(crate) requirement: Requirement,
     pub(crate) login: Option<&'a Login>,
+    /// How many connections may be open to the address, if the policy says so.
+    pub(crate) host_limit: Option<usize>,
     /// Where the look-ups began: it decides about the source address.
     pub(crate) next_hop: Option<&'a NextHop>,
 }
@@ -54,6 +58,16 @@ pub(crate) enum Ready {
     Kept(Box<PooledSession>),
     /// A place for a new connection.
     Place(Place),
+    /// The address does not answer, and is not tried now.
+    Dead(SessionFailure),
+}
+
+/// Why there is no session.
+pub(crate) enum NotOpened {
+    /// It cannot be had.
+    Failed(SessionFailure),
+    /// The server takes no more connections than it has. One may be set free at any time.
+    Full(SessionFailure),
 }
 
 /// When a message may be sent in plain text because the handshake broke: once it is older than the first delay, or if
@@ -111,6 +125,7 @@ impl Connections {
             key: key.clone(),
             wish: Wish {
                 address: peer.address(),
+                host_limit: terms.host_limit,
                 key: key.filter(|_| destination.is_some()),
                 destination,
             },
@@ -122,6 +137,10 @@ impl Connections {
         loop {
             match self.places.enter(&want.wish).await {
                 Entered::Place(place) => return Ready::Place(place),
+                Entered::Dead(dead) => {
+                    let again = dead.until.saturating_duration_since(Instant::now());
+                    return Ready::Dead(SessionFailure::left_alone(dead.cause, dead.at.elapsed(), again));
+                }
                 // A server that has closed, or announced it, is not asked for more.
                 Entered::Kept(mut session) => {
                     if session.is_cleared_for(want.requirement) && session.session().is_silent().await {
@@ -133,10 +152,11 @@ impl Connections {
     }
 
     /// Waits for a place for a new connection.
-    pub(crate) async fn place(&self, want: &Want) -> Place {
+    pub(crate) async fn place(&self, want: &Want) -> Result<Place, SessionFailure> {
         loop {
             match self.ready(want).await {
-                Ready::Place(place) => return place,
+                Ready::Place(place) => return Ok(place),
+                Ready::Dead(failure) => return Err(failure),
                 Ready::Kept(session) => self.places.put(*session),
             }
         }
@@ -154,6 +174,7 @@ impl Connections {
                 place.step_back();
                 Some(place)
             }
+            Ready::Dead(_) => None,
         }
     }
 
@@ -169,16 +190,37 @@ impl Connections {
         &self,
         peer: &Peer<'_>,
         want: &Want,
-        place: Place,
+        mut place: Place,
         in_clear: Option<&InClear<'_>>,
-    ) -> Result<ClearedSession, SessionFailure> {
+    ) -> Result<ClearedSession, NotOpened> {
+        let secured = self.secured(peer, want, &mut place, in_clear).await;
+        let cleared = match secured {
+            Ok(secured) => secured.clear(want.requirement, place),
+            Err(failure) if is_unanswered(&failure.cause) => {
+                place.unanswered(failure.cause.clone());
+                Err(failure)
+            }
+            Err(failure) if Evidence::of(&failure.cause) == Evidence::Busy && place.refused() => {
+                return Err(NotOpened::Full(failure));
+            }
+            Err(failure) => Err(failure),
+        };
+        cleared.map_err(NotOpened::Failed)
+    }
+
+    async fn secured(
+        &self,
+        peer: &Peer<'_>,
+        want: &Want,
+        place: &mut Place,
+        in_clear: Option<&InClear<'_>>,
+    ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
         let opened = self
             .caller
-            .open(peer, source, requirement, Handshake::IfOffered)
+            .open(peer, source, requirement, Handshake::IfOffered, place)
             .await;
-        let secured = match opened {
-            Ok(secured) => secured,
+        match opened {
             Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);
@@ -188,11 +230,10 @@ impl Connections {
                     return Err(failure);
                 }
                 let avoid = Handshake::Avoid(failure.cause.tlsfail());
-                self.caller.open(peer, source, requirement, avoid).await?
+                self.caller.open(peer, source, requirement, avoid, place).await
             }
-            Err(failure) => return Err(failure),
-        };
-        secured.clear(requirement, place)
+            opened => opened,
+        }
     }
 
     /// A session that may be used again after its message.
@@ -219,6 +260,14 @@ impl Connections {
     /// Forgets what was learned about receiving hosts, and closes the sessions that are kept.
     pub(crate) fn forget_hosts(&self) {
         self.marks.clear();
-        self.places.close_kept();
+        self.places.forget();
     }
+}
+
+/// Whether a server has said nothing at all in the time that it had.
+fn is_unanswered(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Connection(ConnectionFault::TimedOut(Stage::Connect | Stage::Banner))
+    )
 }

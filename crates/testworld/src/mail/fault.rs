@@ -52,6 +52,8 @@ pub enum MailFault {
     CloseAfter(usize),
     /// The fault, once so many messages have been taken over the connection.
     After(usize, Box<MailFault>),
+    /// The fault, on a connection that was opened while so many others were open.
+    Beyond(usize, Box<MailFault>),
     /// A reply line far beyond the 512 octets of RFC 5321 §4.5.3.1.5: this many octets.
     HugeReply(Stage, usize),
     /// A reply whose lines carry different codes.
@@ -77,10 +79,12 @@ pub enum MailFault {
 }
 
 impl MailFault {
-    /// The fault itself, if it applies to a connection over which so many messages were taken.
-    pub(super) fn after(&self, taken: usize) -> Option<&Self> {
+    /// The fault itself, if it applies to a connection over which so many messages were taken, and which was opened beside
+    /// so many others.
+    pub(super) fn current(&self, taken: usize, others: usize) -> Option<&Self> {
         match self {
             Self::After(needed, fault) => (taken >= *needed).then_some(fault),
+            Self::Beyond(most, fault) => (others >= *most).then_some(fault),
             other => Some(other),
         }
     }
@@ -98,6 +102,7 @@ impl MailFault {
             Self::CloseInContent
             | Self::CloseAfter(_)
             | Self::After(..)
+            | Self::Beyond(..)
             | Self::Drip(_)
             | Self::NoStartTls
             | Self::GarbageInHandshake

@@ -62,6 +62,8 @@ pub(super) struct Seen {
     pub(super) connections: Vec<Connection>,
     /// Connections that [`Seen::clear`] took out of the list.
     forgotten: usize,
+    /// Connections that are open now.
+    open: usize,
 }
 
 impl Seen {
@@ -95,6 +97,8 @@ pub(super) struct Recorder {
     shared: Arc<Shared>,
     /// Counted from the start of the server.
     number: usize,
+    /// The connections that were open when this one was opened.
+    pub(super) others: usize,
     pub(super) tls: Option<TlsSeen>,
 }
 
@@ -108,10 +112,13 @@ impl Recorder {
             in_clear: 0,
             tls: None,
         });
+        let others = seen.open;
+        seen.open += 1;
         drop(seen);
         Self {
             shared,
             number,
+            others,
             tls: None,
         }
     }
@@ -159,6 +166,13 @@ impl Recorder {
         if let Some(connection) = place.and_then(|place| seen.connections.get_mut(place)) {
             change(connection);
         }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let mut seen = self.shared.seen();
+        seen.open = seen.open.saturating_sub(1);
     }
 }
 

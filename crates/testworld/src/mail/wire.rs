@@ -82,9 +82,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
     }
 
     fn faults_now(&self) -> impl Iterator<Item = &'a MailFault> {
-        let taken = self.taken;
+        let (taken, others) = (self.taken, self.record.others);
         let faults = self.behaviour.faults.iter();
-        faults.filter_map(move |fault| fault.after(taken))
+        faults.filter_map(move |fault| fault.current(taken, others))
     }
 
     /// One line with its end; none at the end of the connection.
@@ -147,6 +147,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
                 | MailFault::CloseInContent
                 | MailFault::CloseAfter(_)
                 | MailFault::After(..)
+                | MailFault::Beyond(..)
                 | MailFault::Drip(_)
                 | MailFault::NoStartTls
                 | MailFault::GarbageInHandshake

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::super::tls::{DanePeer, Peer};
-use super::state::{Destination, Grant, Part, State, Wish};
+use super::state::{Grant, State};
+use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
 
 /// The steps of a history; more by this environment variable.
@@ -210,6 +211,7 @@ impl History {
     fn wish(&self, message: &Message) -> Wish {
         Wish {
             address: message.socket.ip(),
+            host_limit: None,
             key: self.key(message),
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[message.next_hop].parse().unwrap()),
@@ -235,25 +237,28 @@ impl History {
         for (message, mut granted) in std::mem::take(&mut self.waiting) {
             match granted.try_recv() {
                 Ok(Grant::Kept(session)) => self.use_again(session, &message),
-                Ok(Grant::Place) => self.open(&message),
+                Ok(Grant::Place(seat)) => self.open(&message, seat),
+                Ok(Grant::Dead(_)) => unreachable!(),
                 Err(_) => self.waiting.push((message, granted)),
             }
         }
     }
 
     /// Connects: the session, if the requirement is met.
-    fn open(&mut self, message: &Message) {
+    fn open(&mut self, message: &Message, mut seat: Seat) {
         let tls = match (message.requirement, self.servers.get(&message.socket)) {
             (Requirement::Clear, _) | (_, None) => Tls::Clear,
             (_, Some(tls)) => *tls,
         };
         let (met, matched) = self.judge(tls, message);
         let Some(key) = self.key(message).filter(|_| met) else {
-            let seat = self.wish(message).seat();
             let closed = self.state.leave(&seat, Part::All);
             self.closed(closed);
             return;
         };
+        let closed = self.state.greeted(&seat, Instant::now());
+        seat.setup = None;
+        self.closed(closed);
         self.in_use.push(Session {
             socket: message.socket,
             source: message.source,
@@ -335,6 +340,7 @@ impl History {
         let session = self.in_use.swap_remove(number);
         let wish = Wish {
             address: session.socket.ip(),
+            host_limit: None,
             key: None,
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[session.next_hop].parse().unwrap()),
@@ -350,6 +356,7 @@ impl History {
         while let Some(session) = sessions.pop() {
             let wish = Wish {
                 address: session.socket.ip(),
+                host_limit: None,
                 key: None,
                 destination: None,
             };

@@ -2,24 +2,33 @@
 //! in them for the next message.
 //!
 //! Whoever needs a session asks with a [`Wish`], and gets a kept session on equal terms or a [`Place`] for a new one,
-//! whichever comes first. Kept sessions never stand in anybody's way: the oldest is closed when its place is needed.
-//! `state`: how this is decided.
+//! whichever comes first, or hears that the address does not answer. Kept sessions never stand in anybody's way: the
+//! oldest is closed when its place is needed.
+//!
+//! `wish`: what is asked for; `state`: how it is decided; `strangers`: servers that are not known to work have a share of
+//! the places; `memory`: what is remembered about addresses.
 
 #[cfg(test)]
 mod history;
+mod memory;
 mod state;
+mod strangers;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use mail::Cause;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-pub(crate) use self::state::{Destination, Seat, Wish};
-use self::state::{Grant, Part, State, ToClose};
+use self::memory::Dead;
+use self::state::{Grant, State, ToClose};
+pub(crate) use self::wish::{Destination, Wish};
+use self::wish::{Part, Seat};
 use super::key::ReuseKey;
 use crate::config::Windows;
 
@@ -50,9 +59,12 @@ struct Shared<S> {
     idle: Duration,
 }
 
-/// Takes back what places give.
-trait TakeBack: Send + Sync {
+/// Where places come from, and what is learned on their connections goes.
+trait Desk: Send + Sync {
     fn take_back(&self, seat: &Seat, part: Part);
+    fn greeted(&self, seat: &Seat);
+    fn unanswered(&self, seat: &Seat, cause: Cause);
+    fn refused(&self, seat: &Seat) -> bool;
 }
 
 /// The answer to a [`Wish`].
@@ -61,6 +73,8 @@ pub(super) enum Entered<S> {
     Kept(S),
     /// A place for a new connection.
     Place(Place),
+    /// The address does not answer.
+    Dead(Dead),
 }
 
 /// The place of one connection; dropping it gives it back.
@@ -68,7 +82,7 @@ pub(crate) struct Place {
     seat: Seat,
     /// What dropping it gives back.
     rest: Part,
-    shared: Weak<dyn TakeBack>,
+    shared: Weak<dyn Desk>,
 }
 
 /// What becomes of a wish at first.
@@ -103,8 +117,9 @@ impl<S: Kept> Places<S> {
         };
         match granted {
             Grant::Kept(session) => Entered::kept(session, wish),
-            Grant::Place => Entered::Place(Place {
-                seat: wish.seat(),
+            Grant::Dead(dead) => Entered::Dead(dead),
+            Grant::Place(seat) => Entered::Place(Place {
+                seat,
                 rest: Part::All,
                 shared: Arc::<Shared<S>>::downgrade(&self.0),
             }),
@@ -142,9 +157,10 @@ impl<S: Kept> Places<S> {
             shared: &self.0,
         };
         match waiter.granted().await {
-            Grant::Place => place.rest = Part::All,
-            // Nobody who has a place at the host is given a session.
+            Grant::Place(seat) => (place.seat, place.rest) = (seat, Part::All),
+            // Nobody who has a place at the host is given anything else.
             Grant::Kept(session) => self.put(session),
+            Grant::Dead(_) => {}
         }
     }
 
@@ -171,9 +187,12 @@ impl<S: Kept> Places<S> {
         close(to_close);
     }
 
-    /// Closes all sessions that are kept.
-    pub(super) fn close_kept(&self) {
-        let to_close = self.0.state.lock().close_all();
+    /// Forgets what was learned about addresses, and closes all sessions that are kept.
+    pub(super) fn forget(&self) {
+        let mut state = self.0.state.lock();
+        state.forget();
+        let to_close = state.close_all();
+        drop(state);
         close(to_close);
     }
 }
@@ -181,7 +200,7 @@ impl<S: Kept> Places<S> {
 impl<S: Kept> Entered<S> {
     fn kept(mut session: S, wish: &Wish) -> Self {
         // It is counted for this destination by now.
-        session.place_mut().seat = wish.seat();
+        session.place_mut().seat.next_hop = wish.next_hop();
         Self::Kept(session)
     }
 }
@@ -190,13 +209,36 @@ impl Place {
     /// Gives back all but the place at the host, until [`Places::enter_again`].
     pub(super) fn step_back(&mut self) {
         self.give_back(Part::SteppedBack);
+        self.seat.setup = None;
         self.rest = Part::GivenUp;
+    }
+
+    /// The server has greeted.
+    pub(super) fn greeted(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.greeted(&self.seat);
+            self.seat.setup = None;
+        }
+    }
+
+    /// The server does not answer.
+    pub(super) fn unanswered(&self, cause: Cause) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.unanswered(&self.seat, cause);
+        }
+    }
+
+    /// The server says that it has enough connections. False if it has none but this one: then it is down.
+    pub(super) fn refused(&self) -> bool {
+        let shared = self.shared.upgrade();
+        shared.is_some_and(|shared| shared.refused(&self.seat))
     }
 
     /// The connection is being closed: only the place at its host is needed until then.
     pub(super) fn closing(&mut self) {
         if self.rest == Part::All {
             self.give_back(Part::BeingClosed);
+            self.seat.setup = None;
             self.rest = Part::Closed;
         }
     }
@@ -208,10 +250,23 @@ impl Place {
     }
 }
 
-impl<S: Kept> TakeBack for Shared<S> {
+impl<S: Kept> Desk for Shared<S> {
     fn take_back(&self, seat: &Seat, part: Part) {
         let to_close = self.state.lock().leave(seat, part);
         close(to_close);
+    }
+
+    fn greeted(&self, seat: &Seat) {
+        let to_close = self.state.lock().greeted(seat, Instant::now());
+        close(to_close);
+    }
+
+    fn unanswered(&self, seat: &Seat, cause: Cause) {
+        self.state.lock().unanswered(seat, cause, Instant::now());
+    }
+
+    fn refused(&self, seat: &Seat) -> bool {
+        self.state.lock().refused(seat, Instant::now())
     }
 }
 
@@ -245,10 +300,8 @@ impl<S: Kept> Drop for Waiter<'_, S> {
                     Places(Arc::clone(self.shared)).put(session);
                 }
             }
-            Ok(Grant::Place) => {
-                self.shared.take_back(&self.wish.seat(), self.part);
-            }
-            Err(_) => {}
+            Ok(Grant::Place(seat)) => self.shared.take_back(&seat, self.part),
+            Ok(Grant::Dead(_)) | Err(_) => {}
         }
     }
 }

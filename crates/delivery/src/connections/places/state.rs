@@ -5,53 +5,20 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mail::NextHop;
+use mail::{Cause, NextHop};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
+use super::memory::{Dead, Memory};
+use super::strangers::Strangers;
+use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
 use crate::config::Windows;
 
-/// What is asked for.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    /// The receiving address.
-    pub(crate) address: IpAddr,
-    /// The terms on which a kept session may be used instead of a new one; `None`: only a new one will do.
-    pub(crate) key: Option<ReuseKey>,
-    /// The destination that the session is for, and how many it may have.
-    pub(crate) destination: Option<Destination>,
-}
-
-/// A destination, and how many connections may be open for it.
-#[derive(Debug, Clone)]
-pub(crate) struct Destination {
-    pub(crate) next_hop: Arc<NextHop>,
-    pub(crate) limit: usize,
-}
-
-/// What a connection counts as.
-#[derive(Debug, Clone)]
-pub(crate) struct Seat {
-    pub(super) address: IpAddr,
-    pub(super) next_hop: Option<Arc<NextHop>>,
-}
-
-/// Which part of its places a connection gives back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// All of them: it is closed.
-    All,
-    /// All but the one at its host: it is being closed.
-    BeingClosed,
-    /// The one at its host, after it was being closed.
-    Closed,
-    /// All but the one at its host, for a while.
-    SteppedBack,
-    /// The one at its host, after it had given back the others for a while.
-    GivenUp,
-}
+/// A connection without a greeting after this time is the last one to its address until it ends.
+const SUSPECT: Duration = Duration::from_secs(10);
 
 /// The answer to a wish.
 #[derive(Debug)]
@@ -59,7 +26,9 @@ pub(super) enum Grant<S> {
     /// A session that was kept.
     Kept(S),
     /// A place for a new connection.
-    Place,
+    Place(Seat),
+    /// The address does not answer.
+    Dead(Dead),
 }
 
 /// A session that waits for its next message.
@@ -79,7 +48,7 @@ struct Waiting<S> {
     grant: oneshot::Sender<Grant<S>>,
 }
 
-/// What is known about one receiving address.
+/// What goes on at one receiving address.
 #[derive(Debug)]
 struct Host<S> {
     /// Connections that are open, those that are kept and those that are being closed included.
@@ -88,8 +57,10 @@ struct Host<S> {
     closing: usize,
     /// Kept sessions, the oldest first.
     idle: Vec<u64>,
+    /// Since when each connection waits for a greeting.
+    ungreeted: Vec<Instant>,
     waiting: VecDeque<Waiting<S>>,
-    /// Whether it is in [`State::turns`].
+    /// Whether it is in [`State::turns`] or [`State::parked`].
     in_turn: bool,
 }
 
@@ -104,6 +75,10 @@ pub(super) struct State<S> {
     destinations: HashMap<Arc<NextHop>, usize>,
     /// Hosts at which somebody waits and may have a turn.
     turns: VecDeque<IpAddr>,
+    /// Hosts whose turn has to wait until fewer strangers are connected to.
+    parked: Vec<IpAddr>,
+    strangers: Strangers,
+    memory: Memory,
     /// Those that have a place at their host and gave the other one back.
     returning: VecDeque<Waiting<S>>,
     /// All kept sessions, the oldest first.
@@ -113,17 +88,22 @@ pub(super) struct State<S> {
     is_watched: bool,
 }
 
+/// What one who waits at an address can expect.
+enum Prospect {
+    /// A place there.
+    Open,
+    /// To be told that it does not answer.
+    Dead(Dead),
+    /// A place when one is given back; so many kept sessions are closed for that.
+    Full(usize),
+    /// A place when fewer strangers are connected to.
+    Parked,
+    /// A place when the server has greeted, or nothing.
+    Shut,
+}
+
 /// Sessions to be closed by the caller, after it has released the state. They are counted as being closed.
 pub(super) type ToClose<S> = Vec<S>;
-
-impl Wish {
-    pub(super) fn seat(&self) -> Seat {
-        Seat {
-            address: self.address,
-            next_hop: self.destination.as_ref().map(|one| Arc::clone(&one.next_hop)),
-        }
-    }
-}
 
 impl<S> Default for Host<S> {
     fn default() -> Self {
@@ -131,6 +111,7 @@ impl<S> Default for Host<S> {
             open: 0,
             closing: 0,
             idle: Vec::new(),
+            ungreeted: Vec::new(),
             waiting: VecDeque::new(),
             in_turn: false,
         }
@@ -145,6 +126,9 @@ impl<S> State<S> {
             hosts: HashMap::new(),
             destinations: HashMap::new(),
             turns: VecDeque::new(),
+            parked: Vec::new(),
+            strangers: Strangers::default(),
+            memory: Memory::default(),
             returning: VecDeque::new(),
             idle: BTreeMap::new(),
             last_number: 0,
@@ -200,6 +184,8 @@ impl<S> State<S> {
     /// A session has finished its transaction: somebody who waits gets it, or it is kept, or closed if others need its
     /// place.
     pub(super) fn put(&mut self, mut session: S, key: ReuseKey, seat: Seat, now: Instant) -> ToClose<S> {
+        let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
+        self.memory.succeeded(seat.address, open, now);
         while let Some(waiting) = self.first_served(&key, seat.address) {
             match waiting.grant.send(Grant::Kept(session)) {
                 Ok(()) => {
@@ -208,7 +194,7 @@ impl<S> State<S> {
                     return Vec::new();
                 }
                 Err(Grant::Kept(back)) => session = back,
-                Err(Grant::Place) => return Vec::new(),
+                Err(Grant::Place(_) | Grant::Dead(_)) => return Vec::new(),
             }
         }
         let (number, address) = (self.number(), seat.address);
@@ -235,6 +221,7 @@ impl<S> State<S> {
 
     /// A part of a connection's places was given back.
     pub(super) fn leave(&mut self, seat: &Seat, part: Part) -> ToClose<S> {
+        self.end_setup(seat);
         match part {
             Part::All => {
                 self.leave_all(seat);
@@ -256,8 +243,61 @@ impl<S> State<S> {
         self.serve()
     }
 
+    /// The server of a connection has greeted.
+    pub(super) fn greeted(&mut self, seat: &Seat, now: Instant) -> ToClose<S> {
+        self.end_setup(seat);
+        self.memory.greeted(seat.address, now);
+        self.offer_turn(seat.address);
+        self.serve()
+    }
+
+    /// The server of a connection does not answer: nobody waits for it any longer.
+    pub(super) fn unanswered(&mut self, seat: &Seat, cause: Cause, now: Instant) {
+        self.memory.unanswered(seat.address, cause, now);
+    }
+
+    /// The server of a connection says that it has enough of them. False if it has no other: then it is down.
+    pub(super) fn refused(&mut self, seat: &Seat, now: Instant) -> bool {
+        let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
+        if open > 1 {
+            self.memory.busy(seat.address, open, now);
+        }
+        open > 1
+    }
+
+    /// Forgets what was learned about addresses.
+    pub(super) fn forget(&mut self) {
+        self.memory.clear();
+    }
+
+    fn begin_setup(&mut self, seat: &mut Seat, now: Instant) {
+        let is_known = self.memory.is_known(seat.address, now);
+        let stranger = (!is_known).then(|| Network::from(seat.address));
+        if let Some(network) = stranger {
+            self.strangers.enter(network);
+        }
+        self.hosts.entry(seat.address).or_default().ungreeted.push(now);
+        seat.setup = Some(Setup { since: now, stranger });
+    }
+
+    fn end_setup(&mut self, seat: &Seat) {
+        let Some(Setup { since, stranger }) = seat.setup else {
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(&seat.address)
+            && let Some(position) = host.ungreeted.iter().position(|one| *one == since)
+        {
+            host.ungreeted.swap_remove(position);
+        }
+        if let Some(network) = stranger {
+            self.strangers.leave(network);
+            self.turns.extend(self.parked.drain(..));
+        }
+    }
+
     pub(super) fn resize(&mut self, limits: Windows) -> ToClose<S> {
         self.limits = limits;
+        self.turns.extend(self.parked.drain(..));
         let waiting = self.hosts.iter().filter(|(_, host)| !host.waiting.is_empty());
         let waiting: Vec<IpAddr> = waiting.map(|(address, _)| *address).collect();
         for address in waiting {
@@ -325,7 +365,6 @@ impl<S> State<S> {
                 return closing;
             }
             if let Some(waiting) = self.returning.pop_front() {
-                self.enter_all(&waiting.wish);
                 self.grant_place(waiting);
                 continue;
             }
@@ -333,26 +372,68 @@ impl<S> State<S> {
         }
     }
 
-    /// Whether the host whose turn it is has room; if not, its turn ends until that changes.
+    /// Whether the host whose turn it is may have another connection; if not, its turn ends until that changes.
     fn is_next_host_open(&mut self, closing: &mut ToClose<S>) -> bool {
-        let Some(address) = self.turns.front().copied() else {
+        let Some(address) = self.turns.pop_front() else {
             return false;
         };
-        let limit = self.limits.per_host.max(1);
-        let Some(host) = self.hosts.get_mut(&address) else {
-            self.turns.pop_front();
-            return false;
-        };
-        if !host.waiting.is_empty() && host.open < limit {
-            return true;
+        match self.prospect(address, Instant::now()) {
+            Prospect::Open => {
+                self.turns.push_front(address);
+                return true;
+            }
+            Prospect::Dead(dead) => {
+                let host = self.hosts.get_mut(&address);
+                for waiting in host.into_iter().flat_map(|host| host.waiting.drain(..)) {
+                    // Nobody receives it: nobody needs it.
+                    let _ = waiting.grant.send(Grant::Dead(dead.clone()));
+                }
+            }
+            Prospect::Parked => {
+                self.parked.push(address);
+                return false;
+            }
+            // Kept sessions of others make room; each that is being closed does so for one that waits.
+            Prospect::Full(needed) => {
+                let host = self.hosts.get(&address);
+                let oldest = host.into_iter().flat_map(|host| host.idle.iter().take(needed));
+                let oldest: Vec<u64> = oldest.copied().collect();
+                closing.extend(oldest.into_iter().filter_map(|one| self.close_idle(one)));
+            }
+            Prospect::Shut => {}
         }
-        // Kept sessions of others make room; each that is being closed does so for one that waits.
-        let needed = host.waiting.len().saturating_sub(host.closing);
-        let oldest: Vec<u64> = host.idle.iter().take(needed).copied().collect();
-        host.in_turn = false;
-        self.turns.pop_front();
-        closing.extend(oldest.into_iter().filter_map(|one| self.close_idle(one)));
+        if let Some(host) = self.hosts.get_mut(&address) {
+            host.in_turn = false;
+        }
+        self.forget_host_if_unused(address);
         false
+    }
+
+    /// What the next one who waits at this address can expect.
+    fn prospect(&self, address: IpAddr, now: Instant) -> Prospect {
+        let Some(host) = self.hosts.get(&address) else {
+            return Prospect::Shut;
+        };
+        let Some(first) = host.waiting.front() else {
+            return Prospect::Shut;
+        };
+        if let Some(dead) = self.memory.dead(address, !host.ungreeted.is_empty(), now) {
+            return Prospect::Dead(dead.clone());
+        }
+        let limit = self.memory.limit(address, first.wish.most(self.limits.per_host));
+        if host.open >= limit {
+            return Prospect::Full(host.waiting.len().saturating_sub(host.closing));
+        }
+        let is_known = self.memory.is_known(address, now);
+        let is_suspect = |since: &Instant| !is_known || now.duration_since(*since) >= SUSPECT;
+        if host.ungreeted.iter().any(is_suspect) {
+            return Prospect::Shut;
+        }
+        if is_known || self.strangers.has_room(address.into(), self.limits.connections) {
+            Prospect::Open
+        } else {
+            Prospect::Parked
+        }
     }
 
     /// Gives the host whose turn it is a place, and the next host its turn.
@@ -367,16 +448,19 @@ impl<S> State<S> {
         if let Some(waiting) = host.waiting.pop_front() {
             host.open += 1;
             closing.extend(self.make_room_for(waiting.wish.destination.as_ref()));
-            self.enter_all(&waiting.wish);
             self.grant_place(waiting);
         }
         self.offer_turn(address);
     }
 
-    /// Grants a place that is already counted; takes it back if nobody is there any more.
+    /// Grants a place that is already counted at its host; takes it back if nobody is there any more.
     fn grant_place(&mut self, waiting: Waiting<S>) {
-        let seat = waiting.wish.seat();
-        if waiting.grant.send(Grant::Place).is_err() {
+        let mut seat = waiting.wish.seat();
+        self.open += 1;
+        self.count_in(&waiting.wish);
+        self.begin_setup(&mut seat, Instant::now());
+        if let Err(Grant::Place(seat)) = waiting.grant.send(Grant::Place(seat)) {
+            self.end_setup(&seat);
             self.leave_all(&seat);
             self.leave_host(seat.address);
         }
@@ -422,11 +506,6 @@ impl<S> State<S> {
         if let Some(host) = self.hosts.get_mut(&address) {
             host.closing += 1;
         }
-    }
-
-    fn enter_all(&mut self, wish: &Wish) {
-        self.open += 1;
-        self.count_in(wish);
     }
 
     fn leave_all(&mut self, seat: &Seat) {

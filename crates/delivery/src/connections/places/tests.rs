@@ -1,9 +1,10 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::{Cause, Stage};
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
 use tokio::sync::oneshot;
@@ -11,7 +12,8 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::super::tls::Peer;
-use super::state::{Destination, Grant, Part, State, Wish};
+use super::state::{Grant, State};
+use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
 
 /// A session with a number.
@@ -44,6 +46,7 @@ fn key(last: u8, port: u16) -> ReuseKey {
 fn wish(last: u8, port: u16, domain: &str) -> Wish {
     Wish {
         address: address(last),
+        host_limit: None,
         key: Some(key(last, port)),
         destination: Some(Destination {
             next_hop: Arc::new(domain.parse().unwrap()),
@@ -59,10 +62,13 @@ impl Room {
             per_destination: 2,
             per_host,
         };
-        Self {
-            state: State::new(limits),
-            next: 0,
+        let mut state = State::new(limits);
+        // These addresses are known to work.
+        for last in 1..=4 {
+            let seat = wish(last, 25, "a.example").seat();
+            state.greeted(&seat, Instant::now());
         }
+        Self { state, next: 0 }
     }
 
     /// Asks, and what had to be closed for it.
@@ -73,10 +79,14 @@ impl Room {
         (number, granted, closed)
     }
 
-    /// Asks, and is granted a place at once.
+    /// Asks, is granted a place at once, and the server greets.
     fn enter(&mut self, wish: &Wish) {
         let (_, mut granted, closed) = self.ask(wish);
-        assert!(has_place(&mut granted) && closed.is_empty());
+        assert!(closed.is_empty());
+        match granted.try_recv() {
+            Ok(Grant::Place(seat)) => assert!(self.state.greeted(&seat, Instant::now()).is_empty()),
+            Ok(Grant::Kept(_) | Grant::Dead(_)) | Err(_) => panic!("no place"),
+        }
     }
 
     /// A session on the terms of the wish is ready for the next message.
@@ -88,13 +98,13 @@ impl Room {
 }
 
 fn has_place(granted: &mut Granted) -> bool {
-    matches!(granted.try_recv(), Ok(Grant::Place))
+    matches!(granted.try_recv(), Ok(Grant::Place(_)))
 }
 
 fn session(granted: &mut Granted) -> Option<Session> {
     match granted.try_recv() {
         Ok(Grant::Kept(session)) => Some(session),
-        Ok(Grant::Place) | Err(_) => None,
+        Ok(Grant::Place(_) | Grant::Dead(_)) | Err(_) => None,
     }
 }
 
@@ -237,4 +247,113 @@ async fn sessions_grow_old_in_order() {
     let (old, next) = room.state.idle_since(Instant::now());
     assert_eq!((old, next), (vec![2], None));
     assert!(!room.state.needs_watch());
+}
+
+/// An address that is not known to work.
+fn stranger(network: u8, last: u8) -> Wish {
+    Wish {
+        address: IpAddr::from([10, network, 0, last]),
+        ..wish(9, 25, "s.example")
+    }
+}
+
+fn seat(granted: &mut Granted) -> Seat {
+    match granted.try_recv() {
+        Ok(Grant::Place(seat)) => seat,
+        Ok(Grant::Kept(_) | Grant::Dead(_)) | Err(_) => panic!("no place"),
+    }
+}
+
+fn is_dead(granted: &mut Granted) -> bool {
+    matches!(granted.try_recv(), Ok(Grant::Dead(_)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_does_not_answer_is_left_alone_and_tried_by_one() {
+    let mut room = Room::new(MANY, MANY);
+    let silent = stranger(1, 1);
+    let cause = || Cause::timed_out(Stage::Banner);
+    let (_, mut first, _) = room.ask(&silent);
+    let (_, mut second, _) = room.ask(&silent);
+    let first = seat(&mut first);
+    // Nobody follows as long as it has said nothing.
+    assert!(second.try_recv().is_err());
+    room.state.unanswered(&first, cause(), Instant::now());
+    room.state.leave(&first, Part::All);
+    assert!(is_dead(&mut second));
+    for minutes in [10, 20, 40, 60, 60] {
+        let almost = Duration::from_mins(minutes).saturating_sub(Duration::from_secs(1));
+        tokio::time::advance(almost).await;
+        assert!(is_dead(&mut room.ask(&silent).1), "{minutes}");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let probe = seat(&mut room.ask(&silent).1);
+        assert!(is_dead(&mut room.ask(&silent).1), "{minutes}");
+        room.state.unanswered(&probe, cause(), Instant::now());
+        room.state.leave(&probe, Part::All);
+    }
+    room.state.forget();
+    let probe = seat(&mut room.ask(&silent).1);
+    room.state.greeted(&probe, Instant::now());
+    assert!(has_place(&mut room.ask(&silent).1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_known_to_work_has_a_share_of_the_places() {
+    // Half of the places, and a quarter of those for one network.
+    let mut room = Room::new(16, MANY);
+    let mut taken: Vec<Seat> = (1..=2)
+        .map(|last| seat(&mut room.ask(&stranger(1, last)).1))
+        .collect();
+    let (_, mut third, _) = room.ask(&stranger(1, 3));
+    assert!(third.try_recv().is_err());
+    for network in 2..=4 {
+        for last in 1..=2 {
+            taken.push(seat(&mut room.ask(&stranger(network, last)).1));
+        }
+    }
+    let (_, mut ninth, _) = room.ask(&stranger(5, 1));
+    assert!(ninth.try_recv().is_err());
+    // Those that are known to work have the other places.
+    assert!(has_place(&mut room.ask(&wish(1, 25, "a.example")).1));
+    // One that greets is no stranger any more.
+    let greeted = taken.remove(0);
+    room.state.greeted(&greeted, Instant::now());
+    assert!(has_place(&mut third) != has_place(&mut ninth));
+    room.state.leave(&taken.remove(0), Part::All);
+    room.state.leave(&taken.remove(0), Part::All);
+    assert!(has_place(&mut room.ask(&stranger(6, 1)).1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_address_that_falls_silent_gets_no_further_connection() {
+    let mut room = Room::new(MANY, MANY);
+    let mine = wish(1, 25, "a.example");
+    let waits = seat(&mut room.ask(&mine).1);
+    assert!(has_place(&mut room.ask(&mine).1));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let (_, mut next, _) = room.ask(&mine);
+    assert!(next.try_recv().is_err());
+    room.state.greeted(&waits, Instant::now());
+    // The second connection is as old.
+    assert!(next.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_takes_no_more_gets_no_more_than_it_took() {
+    let mut room = Room::new(MANY, MANY);
+    let mine = wish(1, 25, "a.example");
+    for _ in 0..3 {
+        room.enter(&mine);
+    }
+    let fourth = seat(&mut room.ask(&mine).1);
+    room.state.greeted(&fourth, Instant::now());
+    assert!(room.state.refused(&fourth, Instant::now()));
+    room.state.leave(&fourth, Part::All);
+    let (_, mut waits, _) = room.ask(&mine);
+    assert!(waits.try_recv().is_err());
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(has_place(&mut waits));
+    // With one connection alone it is not load, but a refusal.
+    let lone = seat(&mut room.ask(&wish(2, 25, "b.example")).1);
+    assert!(!room.state.refused(&lone, Instant::now()));
 }

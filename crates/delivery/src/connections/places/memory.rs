@@ -1,0 +1,133 @@
+//! What is remembered about receiving addresses: that they work, that they do not answer, and how many connections they
+//! take. What is known is forgotten when it is old, on success, and at the administrator's command; the memory is
+//! bounded.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mail::Cause;
+use tokio::time::Instant;
+
+use crate::window::AdaptiveWindow;
+
+/// An address that has greeted is known to work for so long.
+const KNOWN: Duration = Duration::from_hours(1);
+/// An address that does not answer is left alone for so long; doubled after each try up to the second figure.
+const DEAD: Duration = Duration::from_mins(10);
+const DEAD_MOST: Duration = Duration::from_hours(1);
+/// Addresses that are remembered, at about 300 octets: 6 MB. Beyond them what is oldest is forgotten.
+const ADDRESSES: usize = 20_000;
+
+/// The limits of the configuration are applied to what a window allows, not to the window: they differ by message.
+const MOST: usize = 100_000;
+
+/// What is known about all addresses.
+#[derive(Debug, Default)]
+pub(super) struct Memory(HashMap<IpAddr, Known>);
+
+/// What is known about one.
+#[derive(Debug)]
+struct Known {
+    /// When it last greeted.
+    greeted: Option<Instant>,
+    dead: Option<Dead>,
+    window: AdaptiveWindow,
+    /// When something was last learned.
+    learned: Instant,
+}
+
+/// An address that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dead {
+    /// What happened there.
+    pub(crate) cause: Cause,
+    /// When it happened.
+    pub(crate) at: Instant,
+    /// When it is tried again.
+    pub(crate) until: Instant,
+    wait: Duration,
+}
+
+impl Memory {
+    /// How many connections the address is given, at most `most`.
+    pub(super) fn limit(&self, address: IpAddr, most: usize) -> usize {
+        match self.0.get(&address) {
+            Some(known) => known.window.limit().min(most),
+            None => AdaptiveWindow::new(most).limit(),
+        }
+    }
+
+    /// Whether it has greeted lately.
+    pub(super) fn is_known(&self, address: IpAddr, now: Instant) -> bool {
+        let greeted = self.0.get(&address).and_then(|known| known.greeted);
+        greeted.is_some_and(|at| now.duration_since(at) < KNOWN)
+    }
+
+    /// Why it is not connected to now; `is_tried` if the one that may try it is doing so.
+    pub(super) fn dead(&self, address: IpAddr, is_tried: bool, now: Instant) -> Option<&Dead> {
+        let dead = self.0.get(&address)?.dead.as_ref()?;
+        (is_tried || now < dead.until).then_some(dead)
+    }
+
+    /// It has greeted.
+    pub(super) fn greeted(&mut self, address: IpAddr, now: Instant) {
+        let known = self.entry(address, now);
+        known.greeted = Some(now);
+        known.dead = None;
+    }
+
+    /// It does not answer.
+    pub(super) fn unanswered(&mut self, address: IpAddr, cause: Cause, now: Instant) {
+        let known = self.entry(address, now);
+        known.greeted = None;
+        let wait = match &known.dead {
+            None => DEAD,
+            Some(dead) if now < dead.until => return,
+            Some(dead) => dead.wait.saturating_mul(2).min(DEAD_MOST),
+        };
+        known.dead = Some(Dead {
+            cause,
+            at: now,
+            until: now + wait,
+            wait,
+        });
+    }
+
+    /// A message was sent to it, with so many connections open.
+    pub(super) fn succeeded(&mut self, address: IpAddr, open: usize, now: Instant) {
+        self.entry(address, now).window.succeeded(open, now);
+    }
+
+    /// It refused one more connection than it had.
+    pub(super) fn busy(&mut self, address: IpAddr, open: usize, now: Instant) {
+        self.entry(address, now).window.busy(open, now);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn entry(&mut self, address: IpAddr, now: Instant) -> &mut Known {
+        if self.0.len() >= ADDRESSES && !self.0.contains_key(&address) {
+            self.forget_the_oldest();
+        }
+        let known = self.0.entry(address).or_insert_with(|| Known {
+            greeted: None,
+            dead: None,
+            window: AdaptiveWindow::new(MOST),
+            learned: now,
+        });
+        known.learned = now;
+        known
+    }
+
+    /// The older half.
+    fn forget_the_oldest(&mut self) {
+        let mut times: Vec<Instant> = self.0.values().map(|known| known.learned).collect();
+        let middle = times.len() / 2;
+        let (_, median, _) = times.select_nth_unstable(middle);
+        let median = *median;
+        self.0.retain(|_, known| known.learned > median);
+    }
+}

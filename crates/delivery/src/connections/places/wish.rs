@@ -1,0 +1,101 @@
+//! What is asked for, and what a connection counts as.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use mail::NextHop;
+use tokio::time::Instant;
+
+use super::super::key::ReuseKey;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The receiving address.
+    pub(crate) address: IpAddr,
+    /// How many connections may be open to it, if the policy says so.
+    pub(crate) host_limit: Option<usize>,
+    /// The terms on which a kept session may be used instead of a new one; `None`: only a new one will do.
+    pub(crate) key: Option<ReuseKey>,
+    /// The destination that the session is for, and how many it may have.
+    pub(crate) destination: Option<Destination>,
+}
+
+/// A destination, and how many connections may be open for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination {
+    pub(crate) next_hop: Arc<NextHop>,
+    pub(crate) limit: usize,
+}
+
+/// What a connection counts as.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(super) address: IpAddr,
+    pub(super) next_hop: Option<Arc<NextHop>>,
+    /// Until the server has greeted.
+    pub(super) setup: Option<Setup>,
+}
+
+/// A connection whose server has not greeted yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup {
+    pub(super) since: Instant,
+    /// The network of an address that is not known to work.
+    pub(super) stranger: Option<Network>,
+}
+
+/// Addresses that one operator is likely to have: a /24 of IPv4, a /48 of IPv6 (RFC 6177).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Network(IpAddr);
+
+/// Which part of its places a connection gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of them: it is closed.
+    All,
+    /// All but the one at its host: it is being closed.
+    BeingClosed,
+    /// The one at its host, after it was being closed.
+    Closed,
+    /// All but the one at its host, for a while.
+    SteppedBack,
+    /// The one at its host, after it had given back the others for a while.
+    GivenUp,
+}
+
+impl Wish {
+    pub(super) fn seat(&self) -> Seat {
+        Seat {
+            address: self.address,
+            next_hop: self.next_hop(),
+            setup: None,
+        }
+    }
+
+    pub(super) fn next_hop(&self) -> Option<Arc<NextHop>> {
+        self.destination.as_ref().map(|one| Arc::clone(&one.next_hop))
+    }
+
+    /// How many connections may be open to its address.
+    pub(super) fn most(&self, per_host: usize) -> usize {
+        self.host_limit
+            .map_or(per_host, |limit| limit.min(per_host))
+            .max(1)
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(match address {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Ipv4Addr::new(a, b, c, 0).into()
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into()
+            }
+        })
+    }
+}

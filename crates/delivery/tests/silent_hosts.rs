@@ -1,0 +1,121 @@
+//! Servers that take connections and say nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_types
+)]
+
+mod scene;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use scene::common::{DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, hosts, plain, single_at};
+use scene::{Scene, Setting};
+use testworld::mail::{MailFault, Receiver, Stage};
+
+/// A server at 127.0.0.`last` that never greets.
+async fn silent(scene: &Scene, last: u8) -> Receiver {
+    let identity = scene.identity("mx.test");
+    let silence = MailFault::Silence(Stage::Greeting);
+    scene.receiver(last, &identity, vec![silence]).await
+}
+
+#[tokio::test]
+async fn healthy_mail_does_not_wait_for_silent_servers() {
+    let setting = Setting {
+        connections: 500,
+        connections_per_host: 50,
+        stage_limit: Duration::from_secs(30),
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let mut servers = Vec::new();
+    for number in 0..30 {
+        let server = silent(&scene, 20 + number).await;
+        plain(&scene, &format!("silent{number}"), server.address());
+        servers.push(server);
+    }
+    let _healthy = single_at(&scene, 3, "healthy").await;
+    for _ in 0..20 {
+        for number in 0..30 {
+            let to = format!("a@silent{number}.test");
+            scene.queue(&[&to], LETTER, Timestamp::now()).await;
+        }
+    }
+    // All of them are connected to, once: nobody follows before a greeting.
+    let connections = || {
+        servers
+            .iter()
+            .map(|one| one.connections().len())
+            .collect::<Vec<_>>()
+    };
+    let began = Instant::now();
+    while connections().contains(&0) {
+        assert!(began.elapsed() < scene::LIMIT);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..5 {
+        let began = Instant::now();
+        scene.expect("a@healthy.test", &[SENT]).await;
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    assert_eq!(connections(), [1; 30]);
+}
+
+#[tokio::test]
+async fn a_silent_host_is_passed_over_until_it_is_forgotten() {
+    let setting = Setting {
+        stage_limit: Duration::from_millis(500),
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let (dead, alive) = (silent(&scene, 2).await, single_at(&scene, 3, "other").await);
+    hosts(&scene, "both", &[(10, &dead, None), (20, &alive, None)]);
+    plain(&scene, "dead", dead.address());
+    scene.expect("a@both.test", &[SENT]).await;
+    assert_eq!(dead.connections().len(), 1);
+    // The next one goes to the second host at once.
+    let began = Instant::now();
+    scene.expect("a@both.test", &[SENT]).await;
+    assert!(began.elapsed() < Duration::from_millis(500));
+    let line = scene
+        .expect("a@dead.test", &[DEFERRED, ("enhanced", "4.4.2")])
+        .await;
+    let reason = "timeout at the greeting 1 min ago; not tried again for 10 min";
+    assert_line(&line, &[("reason", reason)]);
+    assert_eq!(dead.connections().len(), 1);
+    scene.scheduler().forget_hosts();
+    dead.set_faults(vec![]);
+    scene.expect("a@dead.test", &[SENT]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_takes_few_connections_gets_few() {
+    let setting = Setting {
+        connections: 50,
+        connections_per_host: 20,
+        ..Setting::default()
+    };
+    let scene = Scene::asleep(OPPORTUNISTIC, setting).await;
+    let server = single_at(&scene, 2, "small").await;
+    let full = MailFault::Reply(Stage::Greeting, "421 4.7.0 too many connections".to_owned());
+    server.set_faults(vec![MailFault::Beyond(2, Box::new(full))]);
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(scene.queue(&["a@small.test"], LETTER, Timestamp::now()).await);
+    }
+    scene.start();
+    // Not one of them has to wait for its next attempt.
+    for id in ids {
+        assert_line(&scene.lines(id, 1).await[0], &[SENT, ("attempt", "1")]);
+    }
+    let refused = server
+        .connections()
+        .iter()
+        .filter(|one| one.tls.is_none())
+        .count();
+    assert!(refused <= 10, "{refused}");
+}
