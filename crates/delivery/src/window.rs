@@ -108,7 +108,7 @@ impl AdaptiveWindow {
         }
     }
 
-    /// The receiver refused one more connection than it had. If it had none, it fails.
+    /// The receiver refused one more connection than it had. If it had none, that is a failure.
     pub(crate) fn busy(&mut self, in_use: usize, now: Instant) {
         if in_use <= 1 {
             self.failed(now);
@@ -144,13 +144,12 @@ impl AdaptiveWindow {
         }
         self.successes = 0;
         self.failures += 1;
-        if self.limit == 1 || self.failures >= START {
+        self.limit = self.limit.saturating_sub(1).max(1);
+        if self.failures >= START {
             self.failing = Some(Failing {
                 probe: now + PROBE,
                 wait: PROBE,
             });
-        } else {
-            self.limit -= 1;
         }
     }
 
@@ -333,7 +332,7 @@ mod tests {
     #[test]
     fn a_refusal_with_no_other_connection_open_is_a_failure() {
         let (mut window, now) = (AdaptiveWindow::new(20), Instant::now());
-        for in_use in (1..=5).rev() {
+        for in_use in [5, 4, 3, 2, 1, 1, 1, 1, 1] {
             assert!(!window.is_failing());
             window.busy(in_use, now);
         }

@@ -340,6 +340,41 @@ async fn all_that_is_found_at_start_is_delivered_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_destination_is_tried_rarely_and_each_message_ends_in_its_own_time() {
+    let world = World::new(defaults()).await;
+    let mut all = Vec::new();
+    for _ in 0..100 {
+        all.push((world.accept("s@origin.test", world.now()), world.now()));
+        world.pass(MINUTE).await;
+    }
+    let mut tried = 0;
+    for (id, created) in all {
+        let attempts = world.until_final(id).await;
+        let last = attempts.last().unwrap();
+        assert_eq!(last.outcome.status, Status::Expired);
+        let (age, five_days) = (last.at.duration_since(created), SignedDuration::from_hours(120));
+        assert!(
+            age >= five_days && age < five_days + SignedDuration::from_secs(1),
+            "{age}"
+        );
+        assert!((30..=40).contains(&attempts.len()), "{}", attempts.len());
+        let told = attempts.iter().filter(|attempt| attempt.notice.is_some());
+        assert_eq!(told.count(), 2, "late, and returned");
+        let not_tried = |attempt: &&Attempt| attempt.outcome.reason.starts_with("not tried, because ");
+        tried += attempts.len() - attempts.iter().filter(not_tried).count();
+    }
+    // Of more than 3,000 steps: one an hour, and those at the beginning.
+    assert!((100..=150).contains(&tried), "{tried}");
+    assert_eq!(world.spool.reports().len(), 200);
+    let summaries = world.log.events("destination");
+    assert!(
+        summaries.iter().all(|line| line["state"] == "failing"),
+        "{summaries:?}"
+    );
+    assert!(!summaries.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_spool_cannot_do_now_is_done_when_it_can() {
     let world = World::new(defaults()).await;
     // The scan at start is over.

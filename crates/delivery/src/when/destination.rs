@@ -24,6 +24,10 @@ use crate::window::AdaptiveWindow;
 const DEFERRALS: usize = 50;
 /// How often a message may be turned away by a busy server before its retry schedule applies.
 const TURNED_AWAY: u8 = 3;
+/// For so long after a success a refusal is a sign of load even if no other turn is in progress: the server may still count
+/// connections that we have closed. It is given a moment.
+const LATELY: Duration = Duration::from_secs(10);
+const MOMENT: Duration = Duration::from_secs(1);
 /// How often the log tells of a destination that is held up.
 const SUMMARY: Duration = Duration::from_mins(1);
 
@@ -72,6 +76,8 @@ struct Standing {
     suspension: Option<Arc<Suspension>>,
     /// Before this no further delivery may begin.
     next: Instant,
+    /// The last success.
+    worked: Option<Instant>,
     summary: Summary,
     /// Messages that a busy server turned away, and how often.
     turned_away: Vec<(Id, u8)>,
@@ -125,9 +131,10 @@ pub(super) enum Put {
 }
 
 impl Standing {
-    fn new(most: usize, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            window: AdaptiveWindow::new(most),
+            // Its limit is set before each use.
+            window: AdaptiveWindow::new(usize::MAX),
             active: 0,
             settling: 0,
             deferring: 0,
@@ -136,6 +143,7 @@ impl Standing {
             has_failed: false,
             suspension: None,
             next: now,
+            worked: None,
             summary: Summary::default(),
             turned_away: Vec::new(),
         }
@@ -175,7 +183,7 @@ impl Standing {
 
 impl Destination {
     /// Adds an entry, unless there is an earlier one for the same message, which it replaces if it is the earlier one.
-    pub(super) fn insert(&mut self, entry: Entry, put: Put, share: Share, now: Now) {
+    pub(super) fn insert(&mut self, entry: Entry, put: Put, now: Now) {
         for set in self.sets() {
             match set.wake_of(entry.id) {
                 Some(known) if known <= entry.wake => return,
@@ -187,9 +195,9 @@ impl Destination {
         }
         match put {
             Put::Own => self.waiting.insert(entry),
-            Put::HeldUp => self.standing(share, now.awake).held_up.insert(entry),
+            Put::HeldUp => self.standing(now.awake).held_up.insert(entry),
             Put::NotTried => {
-                let standing = self.standing(share, now.awake);
+                let standing = self.standing(now.awake);
                 // The destination may have come back while the deferral was written.
                 if standing.has_failed {
                     standing.held_up.insert(entry);
@@ -206,9 +214,8 @@ impl Destination {
         std::iter::once(&mut self.waiting).chain(more)
     }
 
-    fn standing(&mut self, share: Share, now: Instant) -> &mut Standing {
-        self.standing
-            .get_or_insert_with(|| Box::new(Standing::new(share.connections, now)))
+    fn standing(&mut self, now: Instant) -> &mut Standing {
+        self.standing.get_or_insert_with(|| Box::new(Standing::new(now)))
     }
 
     /// How many messages wait.
@@ -268,7 +275,7 @@ impl Destination {
     /// What it does next; an attempt or a deferral counts as in progress from now on.
     pub(super) fn next(&mut self, share: Share, now: Now) -> Next {
         let is_due = self.first().is_some_and(|first| first <= now.clock);
-        let standing = self.standing(share, now.awake);
+        let standing = self.standing(now.awake);
         standing.window.resize(share.connections);
         let is_rising = standing.is_rising();
         if !is_due && !is_rising {
@@ -294,7 +301,7 @@ impl Destination {
         let Some(entry) = entry else {
             return Next::Nothing;
         };
-        let standing = self.standing(share, now.awake);
+        let standing = self.standing(now.awake);
         standing.active += 1;
         standing.next = now.awake + share.interval;
         Next::Attempt(entry)
@@ -322,8 +329,8 @@ impl Destination {
     }
 
     /// A turn has ended.
-    pub(super) fn turn_ended(&mut self, id: QueueId, shown: Shown, share: Share, now: Now) -> (Course, Put) {
-        let standing = self.standing(share, now.awake);
+    pub(super) fn turn_ended(&mut self, id: QueueId, shown: Shown, now: Now) -> (Course, Put) {
+        let standing = self.standing(now.awake);
         let in_use = standing.active;
         standing.active = in_use.saturating_sub(1);
         let id = id.to_bytes();
@@ -331,6 +338,7 @@ impl Destination {
         match shown {
             Shown::Works => {
                 standing.window.succeeded(in_use, now.awake);
+                standing.worked = Some(now.awake);
                 standing.suspension = None;
                 if std::mem::take(&mut standing.has_failed) {
                     let held_up = std::mem::take(&mut standing.held_up);
@@ -342,7 +350,11 @@ impl Destination {
             Shown::Busy(suspension) => {
                 standing.window.busy(in_use, now.awake);
                 standing.summary.refused += 1;
-                if in_use > 1 && standing.goes_on(id) {
+                let lately = standing.worked.is_some_and(|worked| now.awake - worked < LATELY);
+                if (in_use > 1 || lately) && standing.goes_on(id) {
+                    if in_use <= 1 {
+                        standing.next = now.awake + MOMENT;
+                    }
                     return (Course::Again, Put::Own);
                 }
                 standing.suspension = Some(suspension);

@@ -115,9 +115,8 @@ impl Schedule {
     }
 
     fn insert_entry(&mut self, next_hop: &Arc<NextHop>, entry: Entry, put: Put, now: Now) {
-        let share = (self.shares)(next_hop);
         let known = self.destinations.entry(Arc::clone(next_hop)).or_default();
-        known.destination.insert(entry, put, share, now);
+        known.destination.insert(entry, put, now);
         self.place(next_hop, now);
     }
 
@@ -265,11 +264,10 @@ impl Schedule {
 
     /// A turn has ended with an attempt.
     pub(super) fn turn_ended(&mut self, job: &Job, shown: Shown, now: Now) -> (Course, Put) {
-        let share = (self.shares)(&job.next_hop);
         let Some(known) = self.destinations.get_mut(&job.next_hop) else {
             return (Course::Settle, Put::Own);
         };
-        let ended = known.destination.turn_ended(job.id, shown, share, now);
+        let ended = known.destination.turn_ended(job.id, shown, now);
         self.tell_of(&job.next_hop, now);
         self.place(&job.next_hop, now);
         ended

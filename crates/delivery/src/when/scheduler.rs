@@ -373,29 +373,26 @@ impl<S: Spool> Scheduler<S> {
             self.untold.insert(at, message);
         }
         let now = Now::by(&*self.clock);
-        let (job, put) = match task {
+        let (job, number) = match task {
             Task::Report(_) => return,
-            Task::Deliver(job, number) => {
-                let put = match self.turns.remove(&number).and_then(|turn| turn.end) {
-                    Some((Course::Settle, put)) => {
-                        self.schedule.settled(&job, now);
-                        put
-                    }
-                    Some((Course::Again, put)) => put,
-                    None => {
-                        self.schedule.turn_lost(&job, now);
-                        Put::Own
-                    }
-                };
-                (job, put)
-            }
-            Task::Defer(job) => {
-                self.schedule.deferral_ended(&job, now);
-                (job, Put::NotTried)
-            }
+            Task::Deliver(job, number) => (job, Some(number)),
+            Task::Defer(job) => (job, None),
         };
+        let turn = number.map(|number| self.turns.remove(&number).and_then(|turn| turn.end));
+        // First of all, so that the destination is not forgotten with what it has shown.
         if let Some(pending) = deferred {
+            let put = match turn {
+                Some(Some((_, put))) => put,
+                Some(None) => Put::Own,
+                None => Put::NotTried,
+            };
             self.schedule.insert(pending, put, now);
+        }
+        match turn {
+            Some(Some((Course::Settle, _))) => self.schedule.settled(&job, now),
+            Some(Some((Course::Again, _))) => {}
+            Some(None) => self.schedule.turn_lost(&job, now),
+            None => self.schedule.deferral_ended(&job, now),
         }
         self.put_back(job, &left, now.clock.plus(wait), now);
     }

@@ -1,0 +1,147 @@
+//! Destinations that take few connections, that fail, and that come back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod scene;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use delivery::{Reuse, Windows};
+use jiff::Timestamp;
+use mail::QueueId;
+use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, single};
+use scene::{LIMIT, Scene, Setting};
+use testworld::mail::{MailFault, Stage};
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+const CONTENT: &[u8] = b"Subject: x\r\n\r\nx\r\n";
+
+/// Lets so many connections through to a server, and turns the others away.
+struct Gate {
+    refused: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    async fn open(at: SocketAddr, server: SocketAddr, most: usize) -> Self {
+        let listener = TcpListener::bind(at).await.unwrap();
+        let refused = Arc::new(AtomicUsize::new(0));
+        let gate = Self {
+            refused: Arc::clone(&refused),
+        };
+        let open = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                if open.load(Ordering::SeqCst) >= most {
+                    refused.fetch_add(1, Ordering::SeqCst);
+                    tokio::spawn(async move {
+                        let _ = client.write_all(b"421 4.7.0 too many connections\r\n").await;
+                    });
+                    continue;
+                }
+                open.fetch_add(1, Ordering::SeqCst);
+                let open = Arc::clone(&open);
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        gate
+    }
+}
+
+/// 100 messages to a server that takes three connections, each used for so many of them.
+async fn to_a_server_of_three(reuse: Reuse) {
+    let setting = Setting {
+        reuse,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let pause = MailFault::Pause(Stage::Mail, Duration::from_millis(20));
+    let server = scene
+        .receiver(4, &scene.identity("mx.three.test"), vec![pause])
+        .await;
+    let at = SocketAddr::from(([127, 0, 0, 3], scene.port));
+    let gate = Gate::open(at, server.address(), 3).await;
+    let domain = scene.world.domain("three.test").signed();
+    domain.mx(10, "mx.three.test", at).add().unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        ids.push(scene.queue(&["a@three.test"], CONTENT, Timestamp::now()).await);
+    }
+    assert!(server.wait_for_messages(100, 3 * LIMIT).await);
+    scene.wait_until_empty().await;
+    let refused = gate.refused.load(Ordering::SeqCst);
+    assert!((1..=10).contains(&refused), "{refused}");
+    for id in ids {
+        let lines = scene.lines_so_far(id);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_line(&lines[0], &[SENT, ("attempt", "1")]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_three_connections_refuses_few_and_puts_nothing_off() {
+    to_a_server_of_three(Reuse {
+        messages: 100,
+        time: Duration::from_mins(5),
+        idle: Duration::from_secs(5),
+    })
+    .await;
+}
+
+/// The server still counts each connection for a moment after we have closed it.
+#[tokio::test]
+async fn a_server_of_three_connections_of_one_message_puts_nothing_off() {
+    to_a_server_of_three(Reuse {
+        messages: 1,
+        time: Duration::from_mins(5),
+        idle: Duration::ZERO,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_failing_destination_held_up_follows_when_it_is_back_and_what_was_greylisted_waits() {
+    let scene = Scene::with(OPPORTUNISTIC, Setting::default()).await;
+    let server = single(&scene, "back").await;
+    let grey = Stage::RcptFor("grey@back.test".to_owned());
+    let greylisting = MailFault::Reply(grey, "450 4.2.0 greylisted".to_owned());
+    server.set_faults(vec![greylisting.clone()]);
+    let greylisted = scene.queue(&["grey@back.test"], CONTENT, Timestamp::now()).await;
+    assert_line(&scene.lines(greylisted, 1).await[0], &[DEFERRED, ("dsn", "450")]);
+    server.set_faults(vec![MailFault::CloseInHandshake]);
+    let mut held_up: Vec<QueueId> = Vec::new();
+    for number in 0..8 {
+        let id = scene.queue(&["a@back.test"], CONTENT, Timestamp::now()).await;
+        let line = scene.lines(id, 1).await.remove(0);
+        assert_line(&line, &[DEFERRED, ("attempt", "1")]);
+        let not_tried =
+            line["reason"].starts_with("not tried, because other mail to this destination failed: ");
+        assert_eq!(not_tried, number >= 5, "{number}: {line:?}");
+        held_up.push(id);
+    }
+    assert_eq!(server.count_of("STARTTLS"), 1 + 5, "the rest was not tried");
+    server.set_faults(vec![greylisting]);
+    // Otherwise the probe would come a minute later.
+    scene.scheduler().reloaded(Windows {
+        connections: 10,
+        per_destination: 5,
+        per_host: 5,
+    });
+    scene.expect("probe@back.test", &[SENT]).await;
+    for id in held_up {
+        assert_line(&scene.lines(id, 2).await[1], &[SENT, ("attempt", "2")]);
+    }
+    assert_eq!(scene.lines_so_far(greylisted).len(), 1);
+}
