@@ -35,6 +35,9 @@ pub const PROGRAMS: [(&str, &str); 17] = [
 /// The name of the machine that all of this runs on.
 pub const HOSTNAME: &str = "relay.test";
 
+/// The namespaces of an arena, as options of unshare(1).
+const NAMESPACES: [&str; 6] = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"];
+
 /// Runs `story` in its own arena; `test` is the name of the calling test function.
 ///
 /// # Panics
@@ -52,11 +55,38 @@ pub fn run(test: &str, story: fn(&Path)) {
             missing.join(", ")
         );
     }
-    let options = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"];
-    namespaces::run(test, &options, |directory| {
+    namespaces::run(test, &NAMESPACES, |directory| {
         prepare(directory);
         story(directory);
     });
+}
+
+/// The same for a program that is no test and needs these programs (with their packages) and Exim: runs it again, with its
+/// arguments, in an arena; there it plays `story`.
+///
+/// # Errors
+/// What is missing, or that the program failed in its arena.
+pub fn run_program(
+    programs: &[(&str, &str)],
+    story: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    if let Some(directory) = namespaces::directory() {
+        prepare(&directory);
+        return story(&directory);
+    }
+    let missing = missing_of(programs);
+    if !missing.is_empty() {
+        return Err(format!("this needs {}", missing.join(", ")));
+    }
+    let directory = namespaces::make_directory();
+    let status = namespaces::again(&NAMESPACES, directory.path())
+        .args(std::env::args_os().skip(1))
+        .status()
+        .map_err(|error| format!("cannot start unshare: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("failed in its namespaces ({status})"))
+    }
 }
 
 /// Inside the namespaces: sets up loopback, the host name and `/etc/resolv.conf`.
@@ -79,11 +109,23 @@ fn prepare(directory: &Path) {
 }
 
 fn missing() -> Vec<String> {
+    let mut missing = missing_of(&PROGRAMS);
+    if unpacked::find(unpacked::OPENSMTPD).is_none() {
+        missing.push(format!(
+            "smtpd (Debian package opensmtpd, unpacked to target/{})",
+            unpacked::OPENSMTPD
+        ));
+    }
+    missing
+}
+
+/// What is missing for these programs and Exim.
+fn missing_of(programs: &[(&str, &str)]) -> Vec<String> {
     let mut missing = Vec::new();
     if run_to_end(command("id").arg("-u")).trim() != "0" {
         missing.push("root (for namespaces, port 25 and Postfix)".to_owned());
     }
-    for (program, package) in PROGRAMS {
+    for (program, package) in programs {
         if find(program).is_none() {
             missing.push(format!("{program} (Debian package {package})"));
         }
@@ -92,12 +134,6 @@ fn missing() -> Vec<String> {
         missing.push(format!(
             "exim4 (Debian package exim4-daemon-light, unpacked to target/{} or installed)",
             unpacked::EXIM
-        ));
-    }
-    if unpacked::find(unpacked::OPENSMTPD).is_none() {
-        missing.push(format!(
-            "smtpd (Debian package opensmtpd, unpacked to target/{})",
-            unpacked::OPENSMTPD
         ));
     }
     missing

@@ -81,6 +81,25 @@ impl Exim {
         back
     }
 
+    /// A relaying instance that delivers at once, in as many processes as there are messages, and never without DANE: from
+    /// loopback, at this port of 127.0.0.1, to anywhere. Its log is `relay-main.log`.
+    pub fn relay(directory: &Path, port: u16) -> Self {
+        let settings = format!(
+            "local_interfaces = 127.0.0.1\ndaemon_smtp_ports = {port}\ndns_dnssec_ok = 1\n\
+             smtp_accept_max = 200\nsmtp_accept_queue_per_connection = 0\nsmtp_accept_max_per_connection = 0\n\
+             smtp_connect_backlog = 100\nrfc1413_query_timeout = 0s\nsplit_spool_directory\n\
+             remote_max_parallel = 20\nqueue_run_max = 20\nacl_smtp_rcpt = rcpt\n\
+             begin acl\nrcpt:\n  accept hosts = 127.0.0.0/8\n\
+             begin routers\nmx:\n  driver = dnslookup\n  transport = remote\n\
+             begin transports\nremote:\n  driver = smtp\n  hosts_require_dane = *\n"
+        );
+        let mut relay = Self::prepare(directory, "relay", &settings);
+        let stderr = directory.join("relay-stderr.log");
+        relay.daemon = Some(Daemon::start(relay.command().args(["-bdf", "-q10s"]), &stderr));
+        wait::until_listening("the relaying Exim", format!("127.0.0.1:{port}").parse().unwrap());
+        relay
+    }
+
     fn prepare(directory: &Path, name: &str, settings: &str) -> Self {
         // As another name of an account without rights.
         accounts::add(directory, ACCOUNT, NOBODY);

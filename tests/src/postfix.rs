@@ -126,6 +126,22 @@ impl Postfix {
         taking
     }
 
+    /// A relaying instance with Postfix's defaults but for DANE, and for `settings` (main.cf lines): from loopback, at this
+    /// port of 127.0.0.1, to anywhere. Its log is `relay.log`.
+    pub fn relay(directory: &Path, port: u16, settings: &str) -> Self {
+        let settings = format!(
+            "inet_interfaces = 127.0.0.1\nmydestination =\nmynetworks = 127.0.0.0/8\n\
+             smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane\nsmtp_tls_loglevel = 1\n{settings}\n"
+        );
+        let services = format!("127.0.0.1:{port} inet n - n - - smtpd\ntlsproxy unix - - n - 0 tlsproxy\n");
+        let relay = Self::start(directory, "relay", &settings, &services);
+        wait::until_listening(
+            "the relaying Postfix",
+            format!("127.0.0.1:{port}").parse().unwrap(),
+        );
+        relay
+    }
+
     fn start(directory: &Path, name: &str, settings: &str, services: &str) -> Self {
         let configuration = directory.join(name);
         let queue = directory.join(format!("{name}-queue"));

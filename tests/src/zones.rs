@@ -1,7 +1,8 @@
 //! A signed DNS tree of our own: the root, `test.`, and the zones below it.
 //!
 //! BIND's tools make the keys and the signatures, Knot serves the result, so that the resolver and the relay
-//! meet two implementations. Records of the lower zones live for one second: a mended zone is seen at once.
+//! meet two implementations. Records of the lower zones live for one second: a mended zone is seen at once; [`Zone::lasting`] is for
+//! who does not mend.
 
 use crate::process::{Daemon, command, run};
 use crate::wait;
@@ -15,11 +16,15 @@ pub const SERVER: &str = "127.0.0.53";
 /// And where another has the same zones without a signature.
 pub const BARE_SERVER: &str = "127.0.0.55";
 
+/// In seconds.
+const HOUR: u32 = 3600;
+
 /// A zone directly below `test.`.
 pub struct Zone {
     name: String,
     signing: Signing,
     records: Vec<String>,
+    ttl: u32,
 }
 
 /// What a validator will find out about a zone.
@@ -40,6 +45,7 @@ impl Zone {
             name: name.to_owned(),
             signing: Signing::Signed,
             records: records.to_vec(),
+            ttl: 1,
         }
     }
 
@@ -57,6 +63,12 @@ impl Zone {
             signing: Signing::Broken,
             ..Self::signed(name, records)
         }
+    }
+
+    /// The same with records, and proofs that there are none, that a resolver may keep for an hour.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { ttl: HOUR, ..self }
     }
 }
 
@@ -78,7 +90,7 @@ impl Tree {
         let mut delegations = Vec::new();
         for zone in zones {
             make_key(&directory, zone);
-            publish(&directory, zone, serial, 1);
+            publish(&directory, zone, serial);
             delegations.push(format!("{}. NS ns.test.", zone.name));
             if zone.signing == Signing::Broken {
                 let ds_file = directory.join(format!("dsset-{}.", zone.name));
@@ -87,11 +99,11 @@ impl Tree {
         }
         let address = format!("ns.test. A {SERVER}");
         delegations.push(address.clone());
-        let top = Zone::signed("test", &delegations);
-        let root = Zone::signed("", &["test. NS ns.test.".to_owned(), address]);
+        let top = Zone::signed("test", &delegations).lasting();
+        let root = Zone::signed("", &["test. NS ns.test.".to_owned(), address]).lasting();
         for zone in [&top, &root] {
             make_key(&directory, zone);
-            publish(&directory, zone, serial, 3600);
+            publish(&directory, zone, serial);
         }
         let zones = zones.iter().chain([&top, &root]);
         let zones: Vec<String> = zones.map(|zone| zone.name.clone()).collect();
@@ -126,7 +138,7 @@ impl Tree {
     /// Replaces a zone's records while the server runs.
     pub fn replace(&mut self, zone: &Zone) {
         self.serial += 1;
-        publish(&self.directory, zone, self.serial, 1);
+        publish(&self.directory, zone, self.serial);
         let origin = format!("{}.", zone.name);
         run(control(&self.directory).args(["--blocking", "zone-reload", &origin]));
     }
@@ -143,12 +155,13 @@ fn make_key(directory: &Path, zone: &Zone) {
 }
 
 /// Writes the zone's file as it will be served; signing it leaves its DS record where the parent's signing finds it.
-fn publish(directory: &Path, zone: &Zone, serial: u32, ttl: u32) {
+fn publish(directory: &Path, zone: &Zone, serial: u32) {
     let origin = format!("{}.", zone.name);
+    let ttl = zone.ttl;
     let mut text = format!("$ORIGIN {origin}\n$TTL {ttl}\n");
     writeln!(
         text,
-        "@ SOA ns.test. hostmaster.test. {serial} 1800 900 604800 1\n@ NS ns.test."
+        "@ SOA ns.test. hostmaster.test. {serial} 1800 900 604800 {ttl}\n@ NS ns.test."
     )
     .unwrap();
     for record in &zone.records {

@@ -19,12 +19,14 @@ enum Place {
     World,
     /// Tests across crates, which may use everything.
     Tests,
+    /// The benchmark, which may also use what the tests bring.
+    Bench,
 }
 
-use Place::{Floor, Tests, World};
+use Place::{Bench, Floor, Tests, World};
 
 /// Every crate of the finished house, present yet or not.
-const PLACES: [(&str, Place); 18] = [
+const PLACES: [(&str, Place); 19] = [
     ("danerelay", Floor(4)),
     ("listener", Floor(3)),
     ("delivery", Floor(3)),
@@ -43,6 +45,7 @@ const PLACES: [(&str, Place); 18] = [
     ("settings-file", Floor(0)),
     ("testworld", World),
     ("danerelay-tests", Tests),
+    ("danerelay-bench", Bench),
 ];
 
 /// The arrows that stay on their floor: from each store to the traits that it implements.
@@ -153,6 +156,7 @@ fn the_rules_tell_right_from_wrong() {
         ("testworld", "dns"),
         ("danerelay", "testworld"),
         ("danerelay-tests", "testworld"),
+        ("danerelay-bench", "danerelay-tests"),
     ];
     let forbidden = [
         ("mail", "dane"),
@@ -165,6 +169,7 @@ fn the_rules_tell_right_from_wrong() {
         ("testworld", "delivery"),
         ("delivery", "testworld"),
         ("danerelay", "danerelay-tests"),
+        ("danerelay-tests", "danerelay-bench"),
         ("delivery", "stranger"),
     ];
     for (from, to) in allowed {
@@ -181,11 +186,11 @@ fn may_use(from: &str, to: &str) -> bool {
         return false;
     };
     match (from_place, to_place) {
-        (Tests, Floor(_) | World) => true,
+        (Tests, Floor(_) | World) | (Bench, Floor(_) | World | Tests) => true,
         (Floor(upper), Floor(lower)) => lower < upper || LEVEL.contains(&(from, to)),
         (World, Floor(lower)) => lower <= WORLD_RESTS_ON,
         (Floor(_), World) => from == "danerelay",
-        (World, World) | (_, Tests) => false,
+        (World, World) | (_, Tests | Bench) => false,
     }
 }
 
