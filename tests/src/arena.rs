@@ -68,7 +68,8 @@ pub fn run(test: &str, story: fn(&Path)) {
 /// What is missing, or that the program failed in its arena.
 pub fn run_program(
     programs: &[(&str, &str)],
-    story: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    story: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<(), String> {
     if let Some(directory) = namespaces::directory() {
         prepare(&directory);
         return story(&directory);

@@ -6,7 +6,7 @@
 
 use crate::accounts;
 use crate::letter::Letter;
-use crate::process::{Daemon, command, find, run};
+use crate::process::{Daemon, command, find, output, run, words};
 use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
 use crate::unpacked;
 use crate::wait;
@@ -167,6 +167,15 @@ impl Receive for Exim {
     fn has_seen_mail(&self) -> bool {
         self.log().contains(SEEN)
     }
+}
+
+/// What Exim says of its version; its account is in the arena then.
+pub fn version(directory: &Path) -> String {
+    accounts::add(directory, ACCOUNT, NOBODY);
+    // It fails, because its configuration is not where it was compiled to look.
+    words(&output(
+        command(program().expect("the arena has looked for it")).arg("-bV"),
+    ))
 }
 
 /// Exim's program: unpacked by `tests/run`, or installed.

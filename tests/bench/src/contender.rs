@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use danerelay_tests::exim::{self, Exim};
 use danerelay_tests::postfix::Postfix;
-use danerelay_tests::process::{Daemon, command, output, words};
+use danerelay_tests::process::{Daemon, command, run};
 use danerelay_tests::{relay, resolver, wait};
 
 use crate::letter::zone;
@@ -56,24 +56,16 @@ impl Contender {
         }
     }
 
-    /// The version that is installed.
-    pub(crate) fn version(self) -> String {
-        let mut asked = match self {
-            Self::Postfix | Self::PostfixReuse => command("postconf"),
-            Self::Exim => command(exim::program().expect("the arena has looked for it")),
-            Self::Danerelay => command(relay::program()),
+    /// The version that is installed; `directory` is the arena's.
+    pub(crate) fn version(self, directory: &Path) -> String {
+        let said = match self {
+            Self::Postfix | Self::PostfixReuse => run(command("postconf").args(["-hd", "mail_version"])),
+            Self::Exim => exim::version(directory),
+            Self::Danerelay => run(command(relay::program()).arg("--version")),
         };
-        match self {
-            Self::Postfix | Self::PostfixReuse => asked.args(["-hd", "mail_version"]),
-            Self::Exim => asked.arg("-bV"),
-            Self::Danerelay => asked.arg("--version"),
-        };
-        let said = words(&output(&mut asked));
-        let line = said.lines().next().unwrap_or_default();
-        // "Exim version 4.96 #2 built …", "danerelay 0.1.0", "3.7.11".
-        let version = line
-            .split(' ')
-            .find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+        // "3.7.11", "Exim version 4.96 #2 built …", "danerelay 0.1.0".
+        let mut words = said.split_whitespace();
+        let version = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
         version.unwrap_or("?").to_owned()
     }
 

@@ -50,19 +50,39 @@ mod trial;
 mod wire;
 mod work;
 
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, exit};
+use std::thread;
 
 use clap::Parser;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Arguments;
 use crate::group::Groups;
 use crate::lab::Lab;
 use crate::report::Report;
 
+/// What a run needs besides Exim, and the Debian packages that bring it.
+const PROGRAMS: [(&str, &str); 9] = [
+    ("unshare", "util-linux"),
+    ("mount", "mount"),
+    ("ip", "iproute2"),
+    ("postfix", "postfix"),
+    ("knotd", "knot"),
+    ("dnssec-keygen", "bind9-utils"),
+    ("dnssec-signzone", "bind9-utils"),
+    ("unbound", "unbound"),
+    ("dig", "bind9-dnsutils"),
+];
+
+/// As shells call an end by this signal.
+const INTERRUPTED: i32 = 130;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = danerelay_tests::arena::run_program(|directory| measure(&arguments, directory));
+    let result = danerelay_tests::arena::run_program(&PROGRAMS, |directory| measure(&arguments, directory));
     Groups::remove();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +95,7 @@ fn main() -> ExitCode {
 
 /// All of it, in the namespaces. The table is printed even if some measurements are void.
 fn measure(arguments: &Arguments, directory: &Path) -> Result<(), String> {
+    end_on_interrupt().map_err(|error| format!("signals: {error}"))?;
     let plan = arguments.plan();
     let most = plan.iter().map(|work| work.destinations).max().unwrap_or(1);
     let lab = Lab::build(directory, most)?;
@@ -98,4 +119,16 @@ fn measure(arguments: &Arguments, directory: &Path) -> Result<(), String> {
         0 => Ok(()),
         void => Err(format!("{void} measurements are void")),
     }
+}
+
+/// The first process of a namespace ignores signals that it does not handle; with this one, everything ends.
+fn end_on_interrupt() -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut interrupted = runtime.block_on(async { signal(SignalKind::interrupt()) })?;
+    thread::Builder::new().spawn(move || {
+        runtime.block_on(interrupted.recv());
+        eprintln!("interrupted");
+        exit(INTERRUPTED);
+    })?;
+    Ok(())
 }

@@ -38,11 +38,11 @@ fn check(contender: Contender, log: &str, seen: &Seen) -> Result<(), String> {
 }
 
 /// Postfix says of each TLS session, not of each message, whether it is verified. The sink takes nothing without TLS: if all
-/// of its sessions are verified ones, so is every message.
+/// of its sessions are verified ones, so is every message. With TLS reuse tlsproxy says it, too, once more.
 fn postfix(log: &str, seen: &Seen) -> Result<(), String> {
     let established: Vec<&str> = log
         .lines()
-        .filter(|line| line.contains(" TLS connection established to "))
+        .filter(|line| line.contains("/smtp[") && line.contains(" TLS connection established to "))
         .collect();
     let verified = established
         .iter()
@@ -101,8 +101,9 @@ mod tests {
         let cases = [
             (
                 Contender::Postfix,
-                "smtp[1]: Verified TLS connection established to mx.d0.test[192.0.2.1]:25: TLSv1.3\n\
-                 smtp[1]: 1234: to=<m0@d0.test>, relay=mx.d0.test[192.0.2.1]:25, dsn=2.0.0, status=sent (250 2.0.0 Taken)\n",
+                "postfix/smtp[1]: Verified TLS connection established to mx.d0.test[192.0.2.1]:25: TLSv1.3\n\
+                 postfix/tlsproxy[2]: Verified TLS connection established to mx.d0.test[192.0.2.1]:25: TLSv1.3\n\
+                 postfix/smtp[1]: 1234: to=<m0@d0.test>, relay=mx.d0.test[192.0.2.1]:25, dsn=2.0.0, status=sent (250 2.0.0 Taken)\n",
                 "Verified",
                 "Untrusted",
             ),

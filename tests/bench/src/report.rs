@@ -28,7 +28,7 @@ impl Report {
     /// An empty one.
     pub(crate) fn new(lab: &Lab) -> Self {
         Self {
-            circumstances: circumstances(lab.sync_time),
+            circumstances: circumstances(lab),
             rows: Vec::new(),
         }
     }
@@ -142,7 +142,7 @@ const ONE_BY_ONE: &str =
     "| relay | accept p50 / p99, ms | end to end p50 / p99, ms | TLS sessions | syncs a message |";
 
 /// Date, machine, programs.
-fn circumstances(sync_time: Duration) -> String {
+fn circumstances(lab: &Lab) -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processors = processor
         .lines()
@@ -156,10 +156,10 @@ fn circumstances(sync_time: Duration) -> String {
          Exim {exim}, danerelay {danerelay}.",
         date = Zoned::now().strftime("%Y-%m-%d %H:%M"),
         kernel = kernel.trim(),
-        sync = milliseconds(sync_time),
-        postfix = Contender::Postfix.version(),
-        exim = Contender::Exim.version(),
-        danerelay = Contender::Danerelay.version(),
+        sync = milliseconds(lab.sync_time),
+        postfix = Contender::Postfix.version(&lab.directory),
+        exim = Contender::Exim.version(&lab.directory),
+        danerelay = Contender::Danerelay.version(&lab.directory),
     )
 }
 

@@ -4,11 +4,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use danerelay_tests::process::{command, find, run};
+use danerelay_tests::process::{command, find};
 
 use crate::group::Group;
 
@@ -20,6 +20,8 @@ const LOOKS: usize = 250;
 /// A count that is under way.
 pub(crate) struct Syncs {
     perf: Child,
+    /// There as soon as it counts.
+    ready: PathBuf,
     result: PathBuf,
 }
 
@@ -40,13 +42,14 @@ impl Syncs {
             .args(["--cgroup", &groups, "--output"])
             .arg(&result)
             // Perf counts before it starts its command.
-            .args(["--", "sh", "-c", "touch \"$0\" && exec sleep infinity"])
+            .args(["--", "sh", "-c", "touch \"$0\" && exec cat"])
             .arg(&ready)
+            .stdin(Stdio::piped())
             .spawn()
             .ok()?;
         for _ in 0..LOOKS {
             if ready.exists() {
-                return Some(Self { perf, result });
+                return Some(Self { perf, ready, result });
             }
             if perf.try_wait().is_ok_and(|status| status.is_some()) {
                 return None;
@@ -58,8 +61,10 @@ impl Syncs {
 
     /// Ends the count.
     pub(crate) fn end(mut self) -> Option<u64> {
-        run(command("kill").args(["-INT", &self.perf.id().to_string()]));
+        // Its command ends with its input, and perf with its command.
+        drop(self.perf.stdin.take());
         self.perf.wait().ok()?;
+        fs::remove_file(self.ready).ok()?;
         total(&fs::read_to_string(self.result).ok()?)
     }
 }
