@@ -23,6 +23,7 @@ const ONE_BY_ONE: usize = 100;
 /// server and a feeder that cost little. Without a mode all modes are measured.
 #[derive(Parser, Debug)]
 #[command(name = "tests/bench/run", version)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Arguments {
     /// 500 messages, 10 sessions: to see that it works
     #[arg(long)]

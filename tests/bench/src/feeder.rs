@@ -17,7 +17,7 @@ use crate::wire::Wire;
 use crate::work::{Manner, Work};
 
 /// How long a reply, or the arrival of a message that travels alone, may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a relay is idle between messages that travel alone.
 const IDLE: Duration = Duration::from_millis(20);
 /// The first ones of these find neither cached answers nor an open connection; they do not count.

@@ -77,12 +77,12 @@ fn signed(destination: usize, tlsa: &str) -> Zone {
 
 /// Fills the resolver's cache, so that the first relay does not pay for the others.
 fn ask_for_all(directory: &Path, destinations: usize) {
-    let questions: String = (0..destinations)
+    let questions: Vec<String> = (0..destinations)
         .map(zone)
         .map(|zone| format!("{zone} MX\nmx.{zone} A\nmx.{zone} AAAA\n_25._tcp.mx.{zone} TLSA\n"))
         .collect();
     let file = directory.join("questions");
-    fs::write(&file, questions).unwrap();
+    fs::write(&file, questions.concat()).unwrap();
     let server = format!("@{}", resolver::ADDRESS);
     let answers = run(command("dig")
         .arg(server)

@@ -32,6 +32,13 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+// Its figures are for reading, and its times never run backwards.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unchecked_time_subtraction
+)]
 
 mod arguments;
 mod arrivals;
