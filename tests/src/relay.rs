@@ -45,7 +45,8 @@ impl Deref for Relay {
 }
 
 impl Relay {
-    /// Starts the relay with two seconds between attempts and waits until it listens.
+    /// Starts the relay with two seconds between attempts and waits until it listens. As by the defaults, no connection
+    /// stands idle until the next attempt.
     ///
     /// Only the front Postfix's address may relay. `soft_fail` is a domain with that policy.
     pub fn start(directory: &Path, mode: DnsMode, trust_anchor: &Path, soft_fail: &str) -> Self {
@@ -67,7 +68,7 @@ impl Relay {
              [listen]\nsmtp = [\"{HOST}:{PORT}\"]\n[access]\nnetworks = [\"{FRONT}/32\"]\n\
              [limits]\nspool_free = \"1 MiB\"\n[spool]\npath = \"spool\"\n\
              [dns]\nservers = [\"{server}\"]\nself_test = {{ secure = [\"example.test\"], bogus = [] }}\n{dns}\n\
-             [delivery]\nretry = [\"2s\"]\n[policy]\nfile = \"{POLICY}\"\n\
+             [delivery]\nretry = [\"2s\"]\nidle = \"1s\"\n[policy]\nfile = \"{POLICY}\"\n\
              [log]\ntarget = \"{log}\"\n[admin]\nsocket = \"admin.sock\"\n",
             server = resolver::ADDRESS,
             log = log.display(),

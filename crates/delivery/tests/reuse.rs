@@ -59,6 +59,27 @@ async fn messages_share_a_session_up_to_the_limit() {
     wait_for(&receiver, "QUIT", 2).await;
 }
 
+/// As OpenSMTPD does after its `max-mails`.
+#[tokio::test]
+async fn a_server_that_takes_no_more_messages_in_a_session_gets_them_in_a_new_one() {
+    let scene = scene(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "few").await;
+    let enough = reply(Stage::Mail, "452 4.5.3 too many messages");
+    receiver.set_faults(vec![MailFault::After(3, Box::new(enough))]);
+    for _ in 0..7 {
+        scene
+            .expect("a@few.test", &[SENT, VERIFIED, ("attempt", "1")])
+            .await;
+    }
+    assert_eq!((receiver.messages().len(), receiver.connections().len()), (7, 3));
+    wait_for(&receiver, "QUIT", 2).await;
+    // In a new session it is about the message.
+    receiver.set_faults(vec![reply(Stage::Mail, "452 4.3.1 disk full")]);
+    scene.scheduler().forget_hosts();
+    scene.expect("a@few.test", &[DEFERRED, ("dsn", "452")]).await;
+    assert_eq!(receiver.connections().len(), 4);
+}
+
 #[tokio::test]
 async fn an_idle_session_is_closed_with_quit() {
     let scene = Scene::with(OPPORTUNISTIC, keeping(100, HALF)).await;

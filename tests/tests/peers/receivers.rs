@@ -43,8 +43,8 @@ fn a_postfix_that_takes_three_connections_gets_all_that_waits() {
     });
 }
 
-/// An Exim that takes three connections and five recipients a transaction.
-const EXIM: &str = "smtp_accept_max_per_host = 3\nrecipients_max = 5\n";
+/// An Exim that takes three connections and five recipients a transaction, and delivers all messages of a session at once.
+const EXIM: &str = "smtp_accept_max_per_host = 3\nrecipients_max = 5\nsmtp_accept_queue_per_connection = 0\n";
 
 #[test]
 fn an_exim_that_takes_three_connections_gets_all_that_waits() {
@@ -74,7 +74,7 @@ fn an_opensmtpd_that_takes_few_messages_a_session_gets_all_that_waits() {
             ))
         });
         deliver_at_once(&stage, &[many("crowd", 12)]);
-        deliver(&stage, &one_each(40));
+        deliver_at_once(&stage, &one_each(40));
     });
 }
 
@@ -101,7 +101,7 @@ fn postscreen_passes_the_relay_when_it_comes_again() {
         let [first, second] = taken_at_the_retry(&stage);
         assert!(first.get("reply").starts_with("450 4.3.2 "), "{first:?}");
         assert_eq!(first.get("dane"), "Verify (Secure TLSA RRs found)");
-        assert_eq!(second.get("attempt"), "2");
+        assert_ne!(second.get("attempt"), "1");
         let log = stage.world.back.log();
         assert!(log.contains("PASS NEW ["), "{log}");
         // The same address is known at the second time.

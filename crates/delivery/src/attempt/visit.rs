@@ -131,6 +131,9 @@ impl Attempt<'_, '_> {
         let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
         let ended = transaction::send(session.session(), self.lease, &recipients).await;
         if session.is_used() && is_stale(&ended) {
+            if ended.usable {
+                session.leave();
+            }
             return Visit::Stale;
         }
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
@@ -183,7 +186,8 @@ fn is_stale(ended: &Ended<'_>) -> bool {
     ended.left.is_empty() && verdicts.clone().any(is_fault) && verdicts.all(is_nothing)
 }
 
-/// See [`is_stale`]: RSET was refused or MAIL for good, 421 (RFC 5321 §3.8), or the connection failed there.
+/// See [`is_stale`]: RSET was refused or MAIL for good, 421 (RFC 5321 §3.8), too many messages, or the connection failed
+/// there.
 fn is_fault_of_session(cause: &Cause) -> bool {
     let at_first = |stage: Stage| matches!(stage, Stage::Rset | Stage::Mail);
     match cause {
@@ -192,8 +196,15 @@ fn is_fault_of_session(cause: &Cause) -> bool {
             | ConnectionFault::TimedOut(stage)
             | ConnectionFault::Protocol(stage, _),
         ) => at_first(*stage),
-        Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => {
-            *stage == Stage::Rset || *stage == Stage::Mail && (code.is_permanent() || code.get() == 421)
+        Cause::Smtp(SmtpFault::Refused {
+            stage,
+            code,
+            enhanced,
+        }) => {
+            // OpenSMTPD has had enough messages in this session: to MAIL there is no recipient that is one too many.
+            let is_enough = enhanced.is_some_and(mail::EnhancedStatus::is_too_many_recipients);
+            let is_over = code.is_permanent() || code.get() == 421 || is_enough;
+            *stage == Stage::Rset || *stage == Stage::Mail && is_over
         }
         Cause::Connection(ConnectionFault::Unreachable(_))
         | Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))

@@ -57,6 +57,11 @@ impl PooledSession {
         self.messages > 0
     }
 
+    /// Ends it politely: the server takes no more messages in it.
+    pub(crate) fn leave(self) {
+        self.close();
+    }
+
     /// One message more has been sent.
     pub(super) fn count(&mut self) {
         self.messages = self.messages.saturating_add(1);
