@@ -25,6 +25,8 @@ impl Evidence {
             Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_)) => {
                 Self::Works
             }
+            // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
+            Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
             // A server may also say that it has enough by no longer answering new connections, or by closing them.
             Cause::Connection(
                 ConnectionFault::Unreachable(_)
@@ -55,11 +57,9 @@ impl Evidence {
                 | TlsFault::Handshake(_)
                 | TlsFault::Unproven(_),
             )
+            | Cause::Dns(..)
             | Cause::Policy(_)
             | Cause::Login(_) => Self::Down,
-            // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
-            Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
-            Cause::Dns(..) => Self::Down,
             Cause::Ours(_) | Cause::Destination(_) => Self::Nothing,
         }
     }

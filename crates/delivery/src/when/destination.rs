@@ -284,8 +284,8 @@ impl Destination {
         if !standing.window.has_room(standing.active, now.awake) {
             return self.suspended();
         }
-        // What was sent and not recorded would be sent again after a crash: its number is bounded.
-        if standing.settling >= share.connections {
+        // What was sent and not recorded would be sent again after a crash.
+        if standing.active + standing.settling >= share.connections {
             return Next::Full;
         }
         if standing.next > now.awake {

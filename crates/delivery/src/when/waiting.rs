@@ -183,7 +183,9 @@ mod tests {
         };
         let entries: Vec<Entry> = ids.into_iter().zip((0..count).rev()).map(entry).collect();
         let mut waiting = Waiting::default();
-        entries.iter().for_each(|entry| waiting.insert(*entry));
+        for entry in &entries {
+            waiting.insert(*entry);
+        }
         (waiting, entries)
     }
 

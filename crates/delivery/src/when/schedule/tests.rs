@@ -85,7 +85,9 @@ impl Bench {
     fn accept(&mut self, domain: &str, count: usize) -> Vec<QueueId> {
         let mut all: Vec<Pending> = (0..count).map(|_| pending(domain, at(0))).collect();
         all.sort_by_key(|one| one.id);
-        all.iter().for_each(|one| self.insert(one));
+        for one in &all {
+            self.insert(one);
+        }
         all.iter().map(|one| one.id).collect()
     }
 
@@ -270,6 +272,22 @@ fn destinations_take_turns_within_their_windows() {
     bench.end(&b[0], Shown::Works);
     assert!(bench.attempt().is_none());
     bench.end(&a[0], Shown::Works);
+    assert!(bench.attempt().is_some());
+}
+
+#[test]
+fn what_is_sent_and_not_yet_recorded_counts_to_the_limit_of_a_destination() {
+    let mut bench = Bench::with(Share {
+        connections: 2,
+        interval: Duration::ZERO,
+    });
+    bench.accept("a.example", 3);
+    let begun = bench.attempts();
+    for job in &begun {
+        bench.schedule.turn_ended(job, Shown::Works, bench.now);
+    }
+    assert!(bench.attempt().is_none());
+    bench.schedule.settled(&begun[0], bench.now);
     assert!(bench.attempt().is_some());
 }
 
