@@ -51,6 +51,11 @@ impl FromStr for Group {
 }
 
 impl Group {
+    /// Groups with a post-quantum part, whose share fills a segment of its own.
+    fn is_large(group: &dyn SupportedKxGroup) -> bool {
+        group.name() == rustls::NamedGroup::X25519MLKEM768
+    }
+
     fn implementation(self) -> &'static dyn SupportedKxGroup {
         match self {
             Self::X25519MlKem768 => kx_group::X25519MLKEM768,
@@ -93,6 +98,7 @@ pub fn provider(groups: &[Group]) -> CryptoProvider {
 #[derive(Clone, Debug)]
 pub struct ClientConfigs {
     base: ClientConfig,
+    minimum: MinimumVersion,
 }
 
 impl ClientConfigs {
@@ -108,7 +114,23 @@ impl ClientConfigs {
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth();
         base.resumption = Resumption::disabled();
-        Ok(Self { base })
+        Ok(Self { base, minimum })
+    }
+
+    /// The same with a `ClientHello` that fits into one segment, for servers and middleboxes that fail on a second one: the
+    /// classical groups alone. With no classical group nothing changes.
+    pub fn with_small_hello(&self) -> Result<Self, SetupError> {
+        let mut provider = CryptoProvider::clone(self.provider());
+        let classical = provider
+            .kx_groups
+            .iter()
+            .filter(|group| !Group::is_large(**group));
+        let classical: Vec<_> = classical.copied().collect();
+        if classical.is_empty() || classical.len() == provider.kx_groups.len() {
+            return Ok(self.clone());
+        }
+        provider.kx_groups = classical;
+        Self::new(Arc::new(provider), self.minimum)
     }
 
     /// The crypto provider, for making verifiers.
@@ -180,6 +202,23 @@ mod tests {
             assert!(name.parse::<Group>().is_ok(), "{name}");
         }
         assert!("P-521".parse::<Group>().is_err());
+    }
+
+    #[test]
+    fn a_small_hello_has_the_classical_groups() {
+        let groups = |configs: &ClientConfigs| configs.provider().kx_groups.len();
+        for (offered, expected) in [
+            (&[Group::X25519MlKem768, Group::X25519, Group::P256][..], 2),
+            (&[Group::X25519], 1),
+            (&[Group::X25519MlKem768], 1),
+        ] {
+            let configs = ClientConfigs::new(Arc::new(provider(offered)), MinimumVersion::Tls13).unwrap();
+            assert_eq!(
+                groups(&configs.with_small_hello().unwrap()),
+                expected,
+                "{offered:?}"
+            );
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
     Ok(TlsClient::new(
         ClientConfigs::new(provider, minimum)?,
         Some(webpki),
-    ))
+    )?)
 }
 
 /// Verifies name servers over TLS, with the same roots and the same settings.

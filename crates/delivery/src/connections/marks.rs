@@ -1,4 +1,4 @@
-//! What is remembered about hosts between messages: how their handshakes broke.
+//! What is remembered about hosts between messages: how their handshakes broke, and which hello they take.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,6 +29,33 @@ impl HandshakeMarks {
     }
 
     /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+/// Hosts whose handshakes work with a small hello and not with a full one, for a day.
+#[derive(Debug, Default)]
+pub(crate) struct SmallHellos(Mutex<HashMap<IpAddr, Instant>>);
+
+impl SmallHellos {
+    pub(crate) fn is_marked(&self, address: IpAddr) -> bool {
+        let marked = self.0.lock().get(&address).copied();
+        marked.is_some_and(|when| when.elapsed() < MEMORY)
+    }
+
+    pub(crate) fn mark(&self, address: IpAddr) {
+        let mut marked = self.0.lock();
+        if marked.len() >= HOSTS && !marked.contains_key(&address) {
+            marked.clear();
+        }
+        marked.insert(address, Instant::now());
+    }
+
+    pub(crate) fn forget(&self, address: IpAddr) {
+        self.0.lock().remove(&address);
+    }
+
     pub(crate) fn clear(&self) {
         self.0.lock().clear();
     }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::places::Place;
 use super::session::{Greeted, Secured};
-use super::tls::{Handshaken, Peer, TlsClient};
+use super::tls::{Handshaken, Hello, Peer, TlsClient};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
@@ -26,12 +26,21 @@ pub(super) struct Caller {
     pub(super) tls: TlsClient,
 }
 
-/// Whether a session starts a handshake if TLS is not required.
+/// Whether a session starts a handshake if TLS is not required, and how.
 pub(super) enum Handshake {
     /// If STARTTLS is offered.
-    IfOffered,
+    IfOffered(Hello),
     /// No: it has just broken, for the reason shown as `tlsfail=`.
     Avoid(Option<String>),
+}
+
+impl Handshake {
+    fn hello(&self) -> Hello {
+        match self {
+            Self::IfOffered(hello) => *hello,
+            Self::Avoid(_) => Hello::Full,
+        }
+    }
 }
 
 impl Caller {
@@ -47,7 +56,13 @@ impl Caller {
         let stream = self.connect(peer.socket, source).await?;
         if peer.tls == RouteTls::Implicit {
             let handshaken = self
-                .shake(stream, peer, requirement, self.timeouts.starttls)
+                .shake(
+                    stream,
+                    peer,
+                    requirement,
+                    handshake.hello(),
+                    self.timeouts.starttls,
+                )
                 .await?;
             // Something that speaks TLS answers there.
             place.greeted();
@@ -128,7 +143,7 @@ impl Caller {
         if requirement == Requirement::Clear {
             return Ok(Secured::in_clear(greeted, None));
         }
-        let optional = requirement.allows_plain_text();
+        let (optional, hello) = (requirement.allows_plain_text(), handshake.hello());
         if let (true, Handshake::Avoid(fail)) = (optional, handshake) {
             return Ok(Secured::in_clear_for_now(greeted, fail));
         }
@@ -150,7 +165,7 @@ impl Caller {
         }
         let stream = greeted.wire.into_plain()?;
         let left = self.timeouts.starttls.saturating_sub(began.elapsed());
-        let handshaken = self.shake(stream, peer, requirement, left).await?;
+        let handshaken = self.shake(stream, peer, requirement, hello, left).await?;
         Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await
     }
 
@@ -160,9 +175,10 @@ impl Caller {
         stream: TcpStream,
         peer: &Peer<'_>,
         requirement: Requirement,
+        hello: Hello,
         limit: Duration,
     ) -> Result<Handshaken, SessionFailure> {
-        let shaking = self.tls.handshake(stream, peer, requirement);
+        let shaking = self.tls.handshake(stream, peer, requirement, hello);
         match timeout(limit, shaking).await {
             Ok(handshaken) => handshaken,
             Err(_) => Err(Cause::timed_out(Stage::Starttls).into()),

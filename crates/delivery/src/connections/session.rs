@@ -175,6 +175,11 @@ impl Secured {
         })
     }
 
+    /// Whether it is over TLS.
+    pub(super) fn is_over_tls(&self) -> bool {
+        self.tls.session.is_some()
+    }
+
     /// The session if it meets `requirement`, the one with which it was opened.
     pub(super) fn clear(
         self,

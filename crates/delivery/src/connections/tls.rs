@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, TlsaSet,
-    VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
+    ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, SetupError,
+    TlsaSet, VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
 };
 use mail::Domain;
 use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
@@ -31,7 +31,27 @@ const NO_REFERENCE: Cause = Cause::Tls(TlsFault::Unproven(Unproven::NoReference)
 #[derive(Clone)]
 pub struct TlsClient {
     configs: ClientConfigs,
+    /// With a hello that fits into one segment.
+    small: ClientConfigs,
     webpki: Option<WebPki>,
+}
+
+/// The first message of a handshake. Neither weakens what is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hello {
+    /// With all groups, and with SNI.
+    Full,
+    /// For servers that cannot take that: with classical groups alone, and without SNI where nothing is authenticated.
+    Small,
+}
+
+impl Hello {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Full => Self::Small,
+            Self::Small => Self::Full,
+        }
+    }
 }
 
 /// The peer of a handshake.
@@ -114,8 +134,20 @@ pub(super) struct Handshaken {
 
 impl TlsClient {
     /// `webpki` is `None` if the machine trusts no certification authority: then nothing can be verified by name.
-    pub fn new(configs: ClientConfigs, webpki: Option<WebPki>) -> Self {
-        Self { configs, webpki }
+    /// Fails if no client can be made of the settings.
+    pub fn new(configs: ClientConfigs, webpki: Option<WebPki>) -> Result<Self, SetupError> {
+        Ok(Self {
+            small: configs.with_small_hello()?,
+            configs,
+            webpki,
+        })
+    }
+
+    fn configs(&self, hello: Hello) -> &ClientConfigs {
+        match hello {
+            Hello::Full => &self.configs,
+            Hello::Small => &self.small,
+        }
     }
 
     /// Does the handshake and meets `requirement` with it, or fails.
@@ -124,27 +156,39 @@ impl TlsClient {
         stream: TcpStream,
         peer: &Peer<'_>,
         requirement: Requirement,
+        hello: Hello,
     ) -> Result<Handshaken, SessionFailure> {
         let handshaken = match requirement {
             Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
-                self.record(stream, peer).await
+                self.record(stream, peer, hello).await
             }
-            Requirement::Pkix => self.authenticate_by_name(stream, peer).await,
+            Requirement::Pkix => self.authenticate_by_name(stream, peer, hello).await,
             Requirement::Dane | Requirement::DaneAndPkix => {
-                self.authenticate_by_dane(stream, peer, requirement).await
+                let verifier = self.dane_verifier(peer, requirement)?;
+                self.authenticate_by_dane(stream, peer, &verifier, hello).await
             }
         }?;
         peer.shown(handshaken.stream.get_ref().1);
         Ok(handshaken)
     }
 
-    async fn record(&self, stream: TcpStream, peer: &Peer<'_>) -> Result<Handshaken, SessionFailure> {
+    async fn record(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        hello: Hello,
+    ) -> Result<Handshaken, SessionFailure> {
         let name = sni(peer);
+        let sent = match hello {
+            Hello::Full => name.clone(),
+            // With an address no SNI is sent (RFC 6066 §3).
+            Hello::Small => ServerName::IpAddress(peer.address().into()),
+        };
         let verifier = match &self.webpki {
-            Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name.clone()),
+            Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name),
             None => RecordingVerifier::new(self.configs.provider()),
         };
-        let stream = connect(stream, self.configs.recording(&verifier), name)
+        let stream = connect(stream, self.configs(hello).recording(&verifier), sent)
             .await
             .map_err(broken)?;
         let verdict = verifier.observed().and_then(|observed| observed.webpki);
@@ -164,11 +208,12 @@ impl TlsClient {
         &self,
         stream: TcpStream,
         peer: &Peer<'_>,
+        hello: Hello,
     ) -> Result<Handshaken, SessionFailure> {
         let webpki = self.webpki.as_ref().ok_or(Cause::Ours(OurFault::NoRoots))?;
         let name = name_to_verify(peer)?;
         let verifier = PkixVerifier::new(webpki, name.clone());
-        let stream = connect(stream, self.configs.pkix(&verifier), name)
+        let stream = connect(stream, self.configs(hello).pkix(&verifier), name)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
@@ -188,12 +233,12 @@ impl TlsClient {
         &self,
         stream: TcpStream,
         peer: &Peer<'_>,
-        requirement: Requirement,
+        verifier: &Arc<DaneVerifier>,
+        hello: Hello,
     ) -> Result<Handshaken, SessionFailure> {
         let dane = peer.dane.ok_or(NO_REFERENCE)?;
-        let verifier = self.dane_verifier(dane, peer, requirement)?;
         let name = server_name(dane.base.as_str()).map_err(|_| NO_REFERENCE)?;
-        let stream = connect(stream, self.configs.dane(&verifier), name)
+        let stream = connect(stream, self.configs(hello).dane(verifier), name)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
@@ -212,10 +257,10 @@ impl TlsClient {
 
     fn dane_verifier(
         &self,
-        dane: &DanePeer,
         peer: &Peer<'_>,
         requirement: Requirement,
     ) -> Result<Arc<DaneVerifier>, SessionFailure> {
+        let dane = peer.dane.ok_or(NO_REFERENCE)?;
         let (set, references) = (dane.set.clone(), dane.references.clone());
         if requirement != Requirement::DaneAndPkix {
             return Ok(DaneVerifier::new(set, references, self.configs.provider()));

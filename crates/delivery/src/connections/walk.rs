@@ -12,13 +12,13 @@ use policy::login::Login;
 use tokio::time::Instant;
 
 use super::key::ReuseKey;
-use super::marks::HandshakeMarks;
+use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
 use super::places::{Destination, Entered, Place, Places, Wish};
 use super::pool::PooledSession;
 use super::session::{ClearedSession, Secured};
 use super::source::SourceAddresses;
-use super::tls::{Peer, TlsClient};
+use super::tls::{Hello, Peer, TlsClient};
 use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
 use crate::evidence::Evidence;
@@ -29,6 +29,7 @@ pub(crate) struct Connections {
     caller: Caller,
     sources: SourceAddresses,
     marks: HandshakeMarks,
+    small_hellos: SmallHellos,
     places: Places<PooledSession>,
     reuse: Reuse,
 }
@@ -109,6 +110,7 @@ impl Connections {
             },
             sources: SourceAddresses::new(&config.source_addresses),
             marks: HandshakeMarks::default(),
+            small_hellos: SmallHellos::default(),
             places: Places::new(config.windows(), config.reuse.idle),
             reuse: config.reuse,
         }
@@ -216,11 +218,7 @@ impl Connections {
         in_clear: Option<&InClear<'_>>,
     ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
-        let opened = self
-            .caller
-            .open(peer, source, requirement, Handshake::IfOffered, place)
-            .await;
-        match opened {
+        match self.with_some_hello(peer, want, place).await {
             Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);
@@ -233,6 +231,48 @@ impl Connections {
                 self.caller.open(peer, source, requirement, avoid, place).await
             }
             opened => opened,
+        }
+    }
+
+    /// Before a broken handshake has consequences the host gets one more try, on a fresh connection: some servers fail on a
+    /// hello of two segments, or on SNI. What worked is remembered. If neither works, the first failure counts.
+    async fn with_some_hello(
+        &self,
+        peer: &Peer<'_>,
+        want: &Want,
+        place: &mut Place,
+    ) -> Result<Secured, SessionFailure> {
+        let (source, requirement) = (want.source, want.requirement);
+        let small_works = self.small_hellos.is_marked(peer.address());
+        let hello = if small_works { Hello::Small } else { Hello::Full };
+        let handshake = Handshake::IfOffered(hello);
+        let opened = self
+            .caller
+            .open(peer, source, requirement, handshake, place)
+            .await;
+        let failure = match opened {
+            Err(failure) if failure.cause.failed_after_hello() => failure,
+            opened => return opened,
+        };
+        let other = hello.other();
+        let handshake = Handshake::IfOffered(other);
+        match self
+            .caller
+            .open(peer, source, requirement, handshake, place)
+            .await
+        {
+            Ok(secured) => {
+                match other {
+                    Hello::Small if secured.is_over_tls() => self.small_hellos.mark(peer.address()),
+                    Hello::Small => {}
+                    Hello::Full => self.small_hellos.forget(peer.address()),
+                }
+                Ok(secured)
+            }
+            // A check that failed says more than a handshake that broke.
+            Err(second) if second.cause.failed_after_hello() => Err(failure),
+            Err(second) if matches!(second.cause, Cause::Tls(_)) => Err(second),
+            Err(_) => Err(failure),
         }
     }
 
@@ -260,6 +300,7 @@ impl Connections {
     /// Forgets what was learned about receiving hosts, and closes the sessions that are kept.
     pub(crate) fn forget_hosts(&self) {
         self.marks.clear();
+        self.small_hellos.clear();
         self.places.forget();
     }
 }

@@ -58,6 +58,8 @@ pub struct Setting {
     pub ignore_addresses: Vec<IpNet>,
     /// Whether the scene's own authority counts as one of the WebPKI.
     pub webpki: bool,
+    /// Key exchange groups that are offered.
+    pub groups: Vec<dane::Group>,
     pub connections: usize,
     pub connections_per_host: usize,
     /// Connections are kept for the next message only where a test says so: faults apply to new ones.
@@ -79,6 +81,7 @@ impl Default for Setting {
             listen: Vec::new(),
             ignore_addresses: Vec::new(),
             webpki: false,
+            groups: vec![dane::Group::X25519, dane::Group::P256],
             connections: 10,
             connections_per_host: 5,
             reuse: Reuse {
@@ -144,7 +147,7 @@ impl Scene {
             spool: Arc::clone(&self.spool),
             resolver: resolver(&self.world, self.setting.mode),
             policy: Arc::clone(&self.policy),
-            tls: tls(self.setting.webpki.then_some(&self.ca)),
+            tls: tls(self.setting.webpki.then_some(&self.ca), &self.setting.groups),
             events: Arc::clone(&self.log) as Arc<dyn EventLog>,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         };
@@ -334,7 +337,7 @@ pub async fn start_under(
         spool: Arc::clone(spool),
         resolver: resolver(&world, setting.mode),
         policy: Arc::new(ArcSwap::from_pointee(compile(policy))),
-        tls: tls(None),
+        tls: tls(None, &setting.groups),
         events: Arc::clone(log) as Arc<dyn EventLog>,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
     };

@@ -51,9 +51,9 @@ pub fn resolver(world: &World, mode: Mode) -> Resolver {
     Resolver::new(config).unwrap()
 }
 
-pub fn tls(webpki: Option<&Ca>) -> TlsClient {
-    use dane::{ClientConfigs, Group, MinimumVersion, WebPki, provider};
-    let provider = Arc::new(provider(&[Group::X25519, Group::P256]));
+pub fn tls(webpki: Option<&Ca>, groups: &[dane::Group]) -> TlsClient {
+    use dane::{ClientConfigs, MinimumVersion, WebPki, provider};
+    let provider = Arc::new(provider(groups));
     let webpki = webpki.map(|ca| {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(ca.certificate().clone()).unwrap();
@@ -63,6 +63,7 @@ pub fn tls(webpki: Option<&Ca>) -> TlsClient {
         ClientConfigs::new(provider, MinimumVersion::Tls12).unwrap(),
         webpki,
     )
+    .unwrap()
 }
 
 pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {

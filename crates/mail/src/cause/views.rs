@@ -159,6 +159,30 @@ impl Cause {
         }
     }
 
+    /// Whether a handshake failed after its first message was sent: the message itself may be what the server cannot take. A
+    /// server that falls silent is not counted, because another try would take as long.
+    pub fn failed_after_hello(&self) -> bool {
+        match self {
+            Self::Tls(TlsFault::Handshake(_)) => true,
+            Self::Tls(
+                TlsFault::Closed
+                | TlsFault::TimedOut
+                | TlsFault::NotOffered
+                | TlsFault::Refused(_)
+                | TlsFault::DataBeforeHandshake
+                | TlsFault::Protocol(_)
+                | TlsFault::Unproven(_),
+            )
+            | Self::Ours(_)
+            | Self::Dns(..)
+            | Self::Destination(_)
+            | Self::Policy(_)
+            | Self::Connection(_)
+            | Self::Login(_)
+            | Self::Smtp(_) => false,
+        }
+    }
+
     /// A stage that took longer than allowed.
     pub fn timed_out(stage: Stage) -> Self {
         match stage {

@@ -70,6 +70,10 @@ pub enum MailFault {
     InjectAfterStartTls(String),
     /// Each transaction takes so many recipients; RCPT for more of them gets this reply.
     TooManyRecipients(usize, String),
+    /// The connection is closed if the first record of a handshake has more octets than this.
+    LargeHello(usize),
+    /// A handshake with SNI is ended with the alert `unrecognized_name`.
+    NoSni,
     /// PIPELINING is left out of the EHLO reply.
     NoPipelining,
     /// TLS 1.2 alone.
@@ -109,6 +113,8 @@ impl MailFault {
             | Self::CloseInHandshake
             | Self::InjectAfterStartTls(_)
             | Self::TooManyRecipients(..)
+            | Self::LargeHello(_)
+            | Self::NoSni
             | Self::NoPipelining
             | Self::Tls12Only
             | Self::Tls13Only => false,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::behaviour::Behaviour;
@@ -154,6 +155,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
                 | MailFault::CloseInHandshake
                 | MailFault::InjectAfterStartTls(_)
                 | MailFault::TooManyRecipients(..)
+                | MailFault::LargeHello(_)
+                | MailFault::NoSni
                 | MailFault::NoPipelining
                 | MailFault::Tls12Only
                 | MailFault::Tls13Only => {}
@@ -225,8 +228,38 @@ pub(super) async fn handshake(
         let _ = tokio::time::timeout(IDLE, (&mut stream).take(MAX_LINE).read_to_end(&mut rest)).await;
         return Ok(None);
     }
-    match tokio::time::timeout(IDLE, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(accepted) => accepted.map(Some),
+    for fault in &behaviour.faults {
+        if let MailFault::LargeHello(most) = fault
+            && hello_length(&stream).await? > *most
+        {
+            return Ok(None);
+        }
+    }
+    let accepting = async {
+        let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let has_sni = start.client_hello().server_name().is_some();
+        if has_sni && behaviour.faults.contains(&MailFault::NoSni) {
+            start.io.write_all(&UNRECOGNIZED_NAME).await?;
+            start.io.shutdown().await?;
+            return Ok(None);
+        }
+        start.into_stream(config).await.map(Some)
+    };
+    match tokio::time::timeout(IDLE, accepting).await {
+        Ok(accepted) => accepted,
         Err(_) => Ok(None),
     }
+}
+
+/// The fatal alert `unrecognized_name` (RFC 6066 §3) as a record.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// The octets of the first record, without taking them from the stream.
+async fn hello_length(stream: &TcpStream) -> io::Result<usize> {
+    let mut header = [0; 5];
+    while stream.peek(&mut header).await? < header.len() {
+        tokio::task::yield_now().await;
+    }
+    let [_, _, _, high, low] = header;
+    Ok(header.len() + usize::from(u16::from_be_bytes([high, low])))
 }
