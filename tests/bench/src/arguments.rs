@@ -41,7 +41,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     matrix: bool,
 
-    /// Mode: how fast mail is accepted from 50 sessions while the receiving server does not answer; five times the messages
+    /// Mode: how fast mail is accepted from 50 sessions while the receiving server does not answer; five times the
+    /// messages, and without Exim
     #[arg(long)]
     deliveries_held: bool,
 

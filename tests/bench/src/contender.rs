@@ -11,6 +11,7 @@ use danerelay_tests::process::{Daemon, command, run};
 use danerelay_tests::{relay, resolver, wait};
 
 use crate::letter::zone;
+use crate::work::Manner;
 
 /// Where each of them listens.
 pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
@@ -45,6 +46,15 @@ enum Program {
 
 impl Contender {
     pub(crate) const ALL: [Self; 4] = [Self::Postfix, Self::PostfixReuse, Self::Exim, Self::Danerelay];
+
+    /// Whether it can be given such work. Exim has a process for each message that it delivers: held, they would be thousands.
+    pub(crate) fn can(self, manner: Manner) -> bool {
+        match (self, manner) {
+            (Self::Exim, Manner::Held) => false,
+            (Self::Exim, Manner::Through | Manner::OneByOne)
+            | (Self::Postfix | Self::PostfixReuse | Self::Danerelay, _) => true,
+        }
+    }
 
     /// As tables call it.
     pub(crate) fn name(self) -> &'static str {

@@ -108,7 +108,11 @@ fn measure(arguments: &Arguments, directory: &Path) -> Result<(), String> {
     let lab = Lab::build(directory, most)?;
     let mut report = Report::new(&lab);
     for work in plan {
-        for contender in arguments.contenders() {
+        let contenders = arguments.contenders();
+        for contender in contenders
+            .into_iter()
+            .filter(|contender| contender.can(work.manner))
+        {
             eprint!("{:<20} {work} … ", contender.name());
             let result = trial::run(&lab, contender, work);
             match &result {
