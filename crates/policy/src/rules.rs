@@ -91,7 +91,7 @@ impl Keys for Rule {
             ("route", route.is_some()),
             ("fallback", fallback.is_some()),
         ];
-        let all = own.into_iter().chain(limits_set(limits));
+        let all = own.into_iter().chain(limits_set(*limits));
         all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
     }
 }
@@ -103,12 +103,12 @@ impl Keys for HostRule {
 
     fn set(&self) -> Vec<&'static str> {
         let Self { line: _, limits } = self;
-        let all = limits_set(limits).into_iter();
+        let all = limits_set(*limits).into_iter();
         all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
     }
 }
 
-fn limits_set(limits: &Limits) -> [(&'static str, bool); 2] {
+fn limits_set(limits: Limits) -> [(&'static str, bool); 2] {
     let Limits {
         connections,
         messages_per_minute,

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// How long many messages may take, on a busy machine.
 const MANY: Duration = Duration::from_secs(90);
 
+/// What a receiver may have to refuse before it is known how many connections it takes.
+const REFUSED: usize = 10;
+
 /// A Postfix that takes three connections and five recipients a transaction.
 const POSTFIX: &str = "smtpd_client_connection_count_limit = 3\nsmtpd_recipient_limit = 5\n";
 
@@ -38,8 +41,11 @@ fn a_postfix_that_takes_three_connections_gets_all_that_waits() {
                 POSTFIX,
             ))
         });
+        deliver_at_once(&stage, &one_each(100));
+        let log = stage.world.back.log();
+        let refused = log.matches("Connection concurrency limit exceeded").count();
+        assert!(refused <= REFUSED, "{refused} refused:\n{log}");
         deliver_at_once(&stage, &[many("crowd", 12)]);
-        deliver(&stage, &one_each(100));
     });
 }
 
@@ -53,8 +59,11 @@ fn an_exim_that_takes_three_connections_gets_all_that_waits() {
         let stage = before(directory, |directory, domains, certificates| {
             Box::new(Exim::back(directory, domains, &certificates.key_and_chain, EXIM))
         });
+        deliver_at_once(&stage, &one_each(40));
+        let log = stage.world.back.log();
+        let refused = log.matches("too many connections from that IP address").count();
+        assert!(refused <= REFUSED, "{refused} refused:\n{log}");
         deliver_at_once(&stage, &[many("crowd", 12)]);
-        deliver(&stage, &one_each(40));
     });
 }
 

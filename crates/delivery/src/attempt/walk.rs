@@ -281,6 +281,7 @@ struct PassedOver {
 }
 
 /// What is required of a host at this address now.
+#[expect(clippy::result_large_err, reason = "the caller takes it apart at once")]
 fn target<'a>(
     route: &'a Route,
     host: &RouteHost,

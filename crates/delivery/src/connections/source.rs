@@ -43,7 +43,7 @@ fn hash(next_hop: &str, address: IpAddr) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn next_hop(number: usize) -> NextHop {

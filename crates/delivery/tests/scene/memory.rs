@@ -1,7 +1,9 @@
 //! A queue in memory, and a clock that a test can move: for what takes days.
 
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -87,7 +89,7 @@ pub struct Attempt {
 pub struct MemorySpool {
     clock: Arc<VirtualClock>,
     leases: LeaseTable,
-    stored: Mutex<Vec<Stored>>,
+    stored: Mutex<BTreeMap<QueueId, Stored>>,
     attempts: Mutex<Vec<Attempt>>,
     reports: Mutex<Vec<Report>>,
     /// So many leases fail yet.
@@ -133,7 +135,7 @@ impl MemorySpool {
             notice: None,
         };
         let (id, pending) = (stored.id, stored.pending());
-        self.stored().push(stored);
+        self.stored().insert(id, stored);
         (id, vec![pending])
     }
 
@@ -141,8 +143,9 @@ impl MemorySpool {
     pub fn retry(&self, id: QueueId) -> Vec<Pending> {
         let now = self.clock.now();
         let mut stored = self.stored();
-        let waiting = stored.iter_mut().filter(|one| one.id == id && !one.done);
+        let waiting = stored.get_mut(&id).filter(|one| !one.done);
         waiting
+            .into_iter()
             .map(|one| {
                 one.due = now;
                 one.pending()
@@ -153,8 +156,7 @@ impl MemorySpool {
     /// Puts a message off, and tells nobody: as if the recipient for which the schedule stands had been held, and this one
     /// were beside it.
     pub fn put_off(&self, id: QueueId, until: Timestamp) {
-        let mut stored = self.stored();
-        stored.iter_mut().find(|one| one.id == id).unwrap().due = until;
+        self.stored().get_mut(&id).unwrap().due = until;
     }
 
     /// The attempts on a message so far.
@@ -165,6 +167,11 @@ impl MemorySpool {
             .filter(|attempt| attempt.id == id)
             .cloned()
             .collect()
+    }
+
+    /// All attempts so far.
+    pub fn all_attempts(&self) -> Vec<Attempt> {
+        self.attempts.lock().clone()
     }
 
     /// The reports so far.
@@ -210,13 +217,7 @@ impl MemorySpool {
 
     /// Takes a part in hand, as the administrator's doings do while they are written.
     pub fn take(&self, id: QueueId) -> LeaseGuard {
-        let next_hop = self
-            .stored()
-            .iter()
-            .find(|one| one.id == id)
-            .unwrap()
-            .pending()
-            .next_hop;
+        let next_hop = self.stored()[&id].pending().next_hop;
         self.leases.take(id, &next_hop).unwrap()
     }
 
@@ -225,7 +226,7 @@ impl MemorySpool {
         self.kept_back.store(kept, Ordering::Relaxed);
     }
 
-    fn stored(&self) -> MutexGuard<'_, Vec<Stored>> {
+    fn stored(&self) -> MutexGuard<'_, BTreeMap<QueueId, Stored>> {
         self.stored.lock()
     }
 }
@@ -262,14 +263,10 @@ impl Spool for MemorySpool {
 
     async fn pending(&self, after: Option<QueueId>, limit: usize) -> Result<Vec<Pending>, SpoolError> {
         let stored = self.stored();
-        let mut waiting: Vec<Pending> = stored
-            .iter()
-            .filter(|one| !one.done && after.is_none_or(|after| one.id > after))
-            .map(Stored::pending)
-            .collect();
-        waiting.sort_by_key(|pending| pending.id);
-        waiting.truncate(limit);
-        Ok(waiting)
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let waiting = stored.range((after, Bound::Unbounded));
+        let waiting = waiting.map(|(_, one)| one).filter(|one| !one.done);
+        Ok(waiting.take(limit).map(Stored::pending).collect())
     }
 
     async fn lease(&self, id: QueueId, next_hop: &NextHop) -> Result<Leasing, SpoolError> {
@@ -281,7 +278,7 @@ impl Spool for MemorySpool {
             });
         }
         let stored = self.stored();
-        let Some(one) = stored.iter().find(|one| one.id == id && !one.done) else {
+        let Some(one) = stored.get(&id).filter(|one| !one.done) else {
             return Ok(Leasing::Nothing);
         };
         let Some(guard) = self.leases.take(id, next_hop) else {
@@ -316,7 +313,7 @@ impl Spool for MemorySpool {
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send {
         let settlement = settlements.into_iter().next().unwrap();
         let mut stored = self.stored();
-        let one = stored.iter_mut().find(|one| one.id == lease.id).unwrap();
+        let one = stored.get_mut(&lease.id).unwrap();
         one.attempts += 1;
         self.attempts.lock().push(Attempt {
             id: lease.id,
@@ -345,7 +342,7 @@ impl Spool for MemorySpool {
     async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {
         let stored = self.stored();
         Ok(stored
-            .iter()
+            .values()
             .filter(|one| one.notice.is_some())
             .map(|one| one.id)
             .collect())
@@ -353,7 +350,7 @@ impl Spool for MemorySpool {
 
     async fn notices(&self, id: QueueId) -> Result<Option<Notices>, SpoolError> {
         let stored = self.stored();
-        let Some(one) = stored.iter().find(|one| one.id == id) else {
+        let Some(one) = stored.get(&id) else {
             return Ok(None);
         };
         let (Some((outcome, notice)), Some(guard)) = (one.notice.clone(), self.leases.take_report(id)) else {
@@ -380,7 +377,7 @@ impl Spool for MemorySpool {
     async fn report(&self, notices: Notices, report: Option<Report>) -> Result<Reported, SpoolError> {
         trouble(&self.failing_reports)?;
         let mut stored = self.stored();
-        let one = stored.iter_mut().find(|one| one.id == notices.id).unwrap();
+        let one = stored.get_mut(&notices.id).unwrap();
         one.notice = None;
         self.reports.lock().extend(report);
         Ok(Reported {

@@ -61,6 +61,7 @@ pub struct Setting {
     /// Key exchange groups that are offered.
     pub groups: Vec<dane::Group>,
     pub connections: usize,
+    pub connections_per_destination: usize,
     pub connections_per_host: usize,
     /// Connections are kept for the next message only where a test says so: faults apply to new ones.
     pub reuse: Reuse,
@@ -83,6 +84,7 @@ impl Default for Setting {
             webpki: false,
             groups: vec![dane::Group::X25519, dane::Group::P256],
             connections: 10,
+            connections_per_destination: 5,
             connections_per_host: 5,
             reuse: Reuse {
                 messages: 1,
@@ -334,14 +336,43 @@ pub async fn start_under(
 ) -> SchedulerHandle {
     let world = World::start().await.unwrap();
     let surroundings = Surroundings {
-        spool: Arc::clone(spool),
-        resolver: resolver(&world, setting.mode),
         policy: Arc::new(ArcSwap::from_pointee(compile(policy))),
-        tls: tls(None, &setting.groups),
-        events: Arc::clone(log) as Arc<dyn EventLog>,
-        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        ..around(&world, setting, spool, clock, log)
     };
     delivery::start(config(25, setting), surroundings, stopped)
         .unwrap()
         .0
+}
+
+/// The same under the policy of a relay that has none, around a queue in memory, in a world of many receivers that share
+/// this port.
+pub fn start_in(
+    (world, port): (&World, u16),
+    spool: &Arc<memory::MemorySpool>,
+    clock: &Arc<memory::VirtualClock>,
+    setting: &Setting,
+    log: &Arc<impl EventLog + 'static>,
+    stopped: watch::Receiver<bool>,
+) -> SchedulerHandle {
+    let surroundings = around(world, setting, spool, clock, log);
+    delivery::start(config(port, setting), surroundings, stopped)
+        .unwrap()
+        .0
+}
+
+fn around(
+    world: &World,
+    setting: &Setting,
+    spool: &Arc<memory::MemorySpool>,
+    clock: &Arc<memory::VirtualClock>,
+    log: &Arc<impl EventLog + 'static>,
+) -> Surroundings<memory::MemorySpool> {
+    Surroundings {
+        spool: Arc::clone(spool),
+        resolver: resolver(world, setting.mode),
+        policy: Arc::new(ArcSwap::from_pointee(compile(common::OPPORTUNISTIC))),
+        tls: tls(None, &setting.groups),
+        events: Arc::clone(log) as Arc<dyn EventLog>,
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+    }
 }

@@ -73,7 +73,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
         port,
         source_addresses: Vec::new(),
         connections: setting.connections,
-        connections_per_destination: 5,
+        connections_per_destination: setting.connections_per_destination,
         connections_per_host: setting.connections_per_host,
         reuse: setting.reuse,
         own_names: vec!["own.relay.test".parse().unwrap()],

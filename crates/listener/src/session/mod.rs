@@ -36,6 +36,8 @@ use crate::config::ListenerConfig;
 
 /// This many refused commands since the last accepted message end a session (RFC 5321 §7.8).
 const ERROR_LIMIT: u32 = 100;
+/// This many wrong passwords end a session (RFC 4954 §9 asks for at least three attempts).
+const WRONG_LIMIT: u32 = 4;
 
 /// The number of commands allowed to a client that may not relay.
 const STRANGERS_COMMANDS: u32 = 100;
@@ -146,7 +148,7 @@ impl<P> Session<P> {
 
     /// Processes the input by one step, and removes what it used from the front of `input`.
     pub(crate) fn step(&mut self, input: &mut BytesMut) -> Step<P> {
-        if self.errors >= ERROR_LIMIT || self.wrong_logins >= security::WRONG_LIMIT {
+        if self.errors >= ERROR_LIMIT || self.wrong_logins >= WRONG_LIMIT {
             return Step::Close(End::TooManyErrors);
         }
         match self.reading {

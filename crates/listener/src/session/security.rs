@@ -15,8 +15,6 @@ use crate::tls::TlsFacts;
 
 /// How long the reply to the first wrong password is delayed; the delay doubles with each further one.
 const WRONG_PAUSE: Duration = Duration::from_secs(1);
-/// This many wrong passwords end a session (RFC 4954 §9 asks for at least three attempts).
-pub(super) const WRONG_LIMIT: u32 = 4;
 
 impl<P> Session<P> {
     /// STARTTLS is allowed anywhere: everything said before it is void afterwards (RFC 3207 §4.2).
