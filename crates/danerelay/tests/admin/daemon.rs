@@ -9,7 +9,10 @@ use crate::common::{Client, NO_DNS, Relay, asking, configuration};
 #[test]
 fn a_reload_says_what_came_of_it() {
     let relay = Relay::start(NO_DNS);
-    let text = configuration(NO_DNS).replace("retry = [\"1h\"]", "retry = [\"2h\"]\nreuse = 50");
+    let text = configuration(NO_DNS).replace(
+        "retry = [\"1h\"]",
+        "retry = [\"2h\"]\nreuse = 50\n[mta_sts]\ncache_entries = 7",
+    );
     std::fs::write(relay.path("danerelay.toml"), text).unwrap();
     let end = relay.run(&["reload"]);
     assert_eq!(
@@ -17,13 +20,13 @@ fn a_reload_says_what_came_of_it() {
         (0, "configuration and policy are loaded\n")
     );
     assert!(
-        end.stderr.contains("`delivery.reuse`: not available"),
+        end.stderr.contains("`mta_sts.cache_entries`: not available"),
         "{}",
         end.stderr
     );
     assert!(
         end.stderr
-            .contains("takes effect at the next start: delivery.retry"),
+            .contains("takes effect at the next start: delivery.reuse, delivery.retry"),
         "{}",
         end.stderr
     );

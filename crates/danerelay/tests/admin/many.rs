@@ -118,14 +118,25 @@ fn twenty_thousand_messages_are_counted_one_by_one() {
     drop(stalled);
     let even = relay.objects(&["queue", "list", "--recipient-domain", "even.example", "--json"]);
     assert_eq!(even.len(), MESSAGES / 2);
-    assert_eq!(
-        acted(&relay, &["release", "--recipient-domain", "even.example"]),
-        json!({"action": "release", "messages": MESSAGES / 2, "done": MESSAGES / 2, "leased": 0, "unsuitable": 0})
-    );
-    assert_eq!(
-        acted(&relay, &["delete", "--recipient-domain", "odd.example"]),
-        json!({"action": "delete", "messages": MESSAGES / 2, "done": MESSAGES / 2, "leased": 0, "unsuitable": 0})
-    );
+    let mut released = 0;
+    for _ in 0..100 {
+        let counts = acted(&relay, &["release", "--recipient-domain", "even.example"]);
+        released += counts["done"].as_u64().unwrap();
+        if counts["leased"] == 0 {
+            break;
+        }
+    }
+    assert_eq!(released, MESSAGES as u64 / 2);
+    // Some may just be found held by a delivery, and are left alone.
+    let mut deleted = 0;
+    for _ in 0..100 {
+        let counts = acted(&relay, &["delete", "--recipient-domain", "odd.example"]);
+        deleted += counts["done"].as_u64().unwrap();
+        if counts["leased"] == 0 {
+            break;
+        }
+    }
+    assert_eq!(deleted, MESSAGES as u64 / 2);
     assert_eq!(relay.queue().len(), MESSAGES / 2);
     relay.wait_for_lines("action=delete, id=", MESSAGES / 2);
     // Whoever reads a page and goes away gets a page.

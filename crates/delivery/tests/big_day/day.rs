@@ -96,8 +96,8 @@ pub(crate) async fn run(
     let clock = Arc::new(VirtualClock::new());
     let spool = Arc::new(MemorySpool::new(Arc::clone(&clock)));
     let (_stop, stopped) = watch::channel(false);
-    let place = (&town.world, town.port);
-    let scheduler = scene::start_in(place, &spool, &clock, setting, &Arc::new(()), stopped);
+    let town_world = (&town.world, town.port);
+    let scheduler = scene::start_in(town_world, &spool, &clock, setting, &Arc::new(()), stopped);
     // The scan at start finds nothing.
     sleep(Duration::from_millis(100)).await;
     let mut tempers = HashMap::new();
