@@ -44,5 +44,8 @@ impl<'a> Followed<'a> {
         let results = out_of_reach.map(|recipient| recipient.finish(&self.route));
         self.attempted.results.extend(results);
         self.attempted
+            .results
+            .sort_by_key(|result| result.recipient.index);
+        self.attempted
     }
 }
