@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
-use serde_json::{Value, json};
+use serde_json::Value;
 use spool::{NewMessage, Running, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
 use tokio::task::JoinSet;
