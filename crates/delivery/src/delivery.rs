@@ -153,11 +153,10 @@ impl<S: Spool> Delivery<S> {
             Ok(leased) => leased,
             Err(left) => return left,
         };
-        let policy = self.policy.load_full();
         let look_ups = LookUps {
             next_hop: &lease.next_hop,
             way: Way::Usual,
-            policy: &policy,
+            policy: &self.policy,
             resolver: &self.resolver,
             config: &self.config,
             today: local_date(began.leased),

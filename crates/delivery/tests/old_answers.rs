@@ -15,7 +15,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::Status;
 use scene::common::{
-    NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, VERIFIED, WRONG, assert_deferred, assert_line,
+    DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, VERIFIED, WRONG, assert_deferred,
+    assert_line, unsigned,
 };
 use scene::memory::{Attempt, MemorySpool, VirtualClock};
 use scene::{Line, Scene, Setting};
@@ -104,6 +105,32 @@ async fn silent_servers_do_not_make_an_attempt_last() {
         assert_eq!(&*attempt.outcome.reason, "timeout at the greeting");
         assert_eq!(second.incoming().take_while(Result::is_ok).count(), seconds);
     }
+}
+
+/// A reload counts for what already waited for its connection.
+#[tokio::test]
+async fn who_waits_for_a_place_goes_by_the_policy_in_force_then() {
+    let setting = Setting {
+        connections_per_host: 1,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let server = unsigned(&scene, "old").await;
+    server.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))]);
+    let first = scene.queue(&["a@old.test"], CONTENT, Timestamp::now()).await;
+    while server.count_of("MAIL") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = scene.queue(&["a@old.test"], CONTENT, Timestamp::now()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(server.messages().len(), 0, "it was not that slow");
+    scene.set_policy(STRICT);
+    assert_line(&scene.lines(first, 1).await[0], &[SENT]);
+    assert_line(
+        &scene.lines(second, 1).await[0],
+        &[DEFERRED, ("enhanced", "4.7.5")],
+    );
+    assert_eq!(server.messages().len(), 1);
 }
 
 /// So much time passes at once, with all servers at work.

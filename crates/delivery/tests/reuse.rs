@@ -13,8 +13,8 @@ use std::time::Duration;
 use delivery::Reuse;
 use jiff::Timestamp;
 use scene::common::{
-    DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, STRICT, VERIFIED, assert_line, plain, reply, signed_mx,
-    single, unsigned,
+    DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, STRICT, VERIFIED, assert_line, commands, plain, reply,
+    signed_mx, single, unsigned,
 };
 use scene::{Scene, Setting};
 use testworld::mail::{MailFault, Receiver, Stage};
@@ -151,6 +151,25 @@ async fn what_the_server_says_about_a_message_stands_on_a_used_session_too() {
     scene.expect("a@other.test", &[SENT]).await;
     scene.expect("a@other.test", &[DEFERRED, ("dsn", "421")]).await;
     assert_eq!(other.connections().len(), 1);
+}
+
+#[tokio::test]
+async fn what_one_message_taught_is_not_held_against_the_next() {
+    let scene = scene(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "good").await;
+    let refusal = MailFault::ReplyTimes(Stage::Mail, 1, "555 5.5.4 unsupported".into());
+    receiver.set_faults(vec![refusal]);
+    for _ in 0..2 {
+        scene.expect("a@good.test", &[SENT]).await;
+    }
+    let mail = commands(&receiver, "MAIL");
+    assert_eq!(mail.len(), 3, "{mail:?}");
+    assert!(
+        mail[0].contains(" SIZE=") && !mail[1].contains(" SIZE="),
+        "{mail:?}"
+    );
+    assert_eq!(mail[2], mail[0]);
+    assert_eq!(receiver.connections().len(), 1);
 }
 
 #[tokio::test]

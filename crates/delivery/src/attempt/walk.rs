@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use mail::NextHop;
 use mail::cause::{Cause, OurFault};
+use policy::Policy;
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
 use spool::{Damage, Lease, RecipientIndex};
@@ -26,7 +27,7 @@ use crate::clock::Clock;
 use crate::connections::{Connections, Destination, Place, Ready, Terms, Want};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 
-/// The maximum number of connections of one attempt, however many hosts and addresses a destination has.
+/// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
 
 /// What all attempts share.
@@ -47,7 +48,8 @@ impl Deliverer {
         pending: BTreeMap<RecipientIndex, Pending<'a>>,
         sessions: Vec<Arc<HostRecord>>,
     ) -> Followed<'a> {
-        let route = Arc::new(look_ups.make().await);
+        let (route, policy) = look_ups.make().await;
+        let route = Arc::new(route);
         let mut attempt = Attempt {
             deliverer: self,
             lease,
@@ -55,7 +57,9 @@ impl Deliverer {
             look_ups,
             last_begin: route.last_begin(),
             newest: Arc::clone(&route),
+            policy,
             pending,
+            before: sessions.len(),
             sessions,
             left: None,
             damage: None,
@@ -103,9 +107,13 @@ pub(super) struct Attempt<'a, 'd> {
     pub(super) last_begin: Instant,
     /// The route in force: the first one found, until the look-ups are repeated.
     newest: Arc<Route>,
+    /// The policy under which it was found.
+    policy: Arc<Policy>,
     pub(super) pending: BTreeMap<RecipientIndex, Pending<'a>>,
     /// Every connection that it has tried to make, and the result.
     pub(super) sessions: Vec<Arc<HostRecord>>,
+    /// How many of them belong to the way before.
+    before: usize,
     /// Whom the last session at the same address could not serve, though nothing is known against them.
     left: Option<BTreeSet<RecipientIndex>>,
     /// The content was found to be damaged while it was being sent.
@@ -139,7 +147,7 @@ impl<'a> Attempt<'a, '_> {
                 if self.is_done() {
                     return failed;
                 }
-                let next = if self.sessions.len() == CONNECTIONS {
+                let next = if self.sessions.len() - self.before >= CONNECTIONS {
                     Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
                 } else {
                     self.address(host, *address, phase).await
@@ -213,10 +221,11 @@ impl<'a> Attempt<'a, '_> {
             let Some(ready) = self.ready(&want, place.take()).await else {
                 return Next::Nowhere(too_late());
             };
-            // What waited too long is looked up again, and the new results decide.
-            if route.is_old(target.host) {
+            // What waited too long, or for so long that there is another policy, is looked up again, and the new results decide.
+            if route.is_old(target.host) || !self.look_ups.is_in_force(&self.policy) {
                 place = self.deliverer.connections.step_back(ready);
-                self.newest = Arc::new(self.look_ups.make().await);
+                let (route, policy) = self.look_ups.make().await;
+                (self.newest, self.policy) = (Arc::new(route), policy);
                 continue;
             }
             let next = match ready {

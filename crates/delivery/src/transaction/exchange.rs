@@ -26,6 +26,8 @@ pub(super) struct Waiting<'a> {
 pub(super) struct Message<'l> {
     pub(super) lease: &'l Lease,
     pub(super) letter: &'l Letter,
+    /// When the content of the last transaction must have been sent.
+    pub(super) last: Instant,
 }
 
 /// The results of one transaction.
@@ -43,7 +45,7 @@ pub(super) async fn exchange<'a>(
     message: &Message<'_>,
     recipients: Vec<&'a LeasedRecipient>,
 ) -> Turn<'a> {
-    let Message { lease, letter } = *message;
+    let Message { lease, letter, last } = *message;
     let size = letter.size(lease);
     let smtputf8 = lease.parameters.smtputf8 || recipients.iter().any(|one| needs_smtputf8(session, one));
     let recipients: Vec<Addressed<'a>> = recipients
@@ -58,7 +60,7 @@ pub(super) async fn exchange<'a>(
         } else {
             SuccessReport::Ours
         },
-        deadline: Instant::now() + time_limit(recipients.len(), size),
+        deadline: last.min(Instant::now() + time_limit(recipients.len(), size)),
         recipients,
     };
     match transaction.envelope(session, smtputf8).await {

@@ -11,14 +11,20 @@ use super::verdict::Judged;
 /// The maximum number of recipients in one transaction: the least that every server must accept (RFC 5321 §4.5.3.1.8).
 pub(super) const RECIPIENTS: usize = 100;
 
+/// How long one message may take over one session, up to its last final dot. An attempt begins its last connection within
+/// ten minutes, so that all of it takes about an hour at most.
+pub(super) const LONGEST: Duration = Duration::from_mins(50);
+
 /// How long a transaction may take up to its final dot: 10 minutes, 10 seconds a recipient, and the content at 1 KB/s. The
 /// reply to the final dot has its own time limit in addition, because giving up on it makes duplicates (RFC 5321
 /// §4.5.3.2.6).
+/// At most [`LONGEST`].
 pub(super) fn time_limit(recipients: usize, size: u64) -> Duration {
     let recipients = Duration::from_secs(10).saturating_mul(u32::try_from(recipients).unwrap_or(u32::MAX));
     Duration::from_mins(10)
         .saturating_add(recipients)
         .saturating_add(at_slowest(size))
+        .min(LONGEST)
 }
 
 /// How long content of this size may take: 1 KB/s.
@@ -96,7 +102,8 @@ mod tests {
             time_limit(1, 0),
             Duration::from_mins(10) + Duration::from_secs(10)
         );
-        assert_eq!(time_limit(100, 50 * 1024 * 1024), Duration::from_mins(880));
-        assert!(time_limit(usize::MAX, u64::MAX) > Duration::from_hours(1));
+        assert_eq!(time_limit(36, 1200 * 1024), Duration::from_mins(36));
+        assert_eq!(time_limit(1, 50 * 1024 * 1024), LONGEST);
+        assert_eq!(time_limit(usize::MAX, u64::MAX), LONGEST);
     }
 }

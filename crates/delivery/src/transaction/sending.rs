@@ -6,10 +6,11 @@ use mail::Stage;
 use mail::cause::{BeyondAscii, Cause, SmtpFault};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
+use tokio::time::Instant;
 
 use super::exchange::{Message, Turn, Waiting, exchange};
 use super::letter::{Letter, Stopped};
-use super::limits::{RECIPIENTS, Twins};
+use super::limits::{LONGEST, RECIPIENTS, Twins};
 use super::original::needs_smtputf8;
 use super::verdict::{Ended, Judged, SuccessReport, Verdict};
 use crate::connections::ClearedSession;
@@ -71,6 +72,7 @@ impl<'a> Sending<'a> {
                         let message = Message {
                             lease,
                             letter: &letter,
+                            last: Instant::now() + LONGEST,
                         };
                         return self.transactions(session, &message).await;
                     }
@@ -95,6 +97,9 @@ impl<'a> Sending<'a> {
         message: &Message<'_>,
     ) -> (Vec<&'a LeasedRecipient>, bool) {
         while !self.waiting.is_empty() {
+            if Instant::now() >= message.last {
+                return (self.rest(), true);
+            }
             let group = self.next_group(session);
             if group.is_empty() {
                 return (self.rest(), true);
