@@ -18,7 +18,8 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::super::tls::{DanePeer, Peer};
-use super::state::{Grant, State};
+use super::host::Grant;
+use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
 

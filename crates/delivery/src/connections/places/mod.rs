@@ -5,11 +5,12 @@
 //! whichever comes first, or hears that the address does not answer. Kept sessions never stand in anybody's way: the
 //! oldest is closed when its place is needed.
 //!
-//! `wish`: what is asked for; `state`: how it is decided; `strangers`: servers that are not known to work have a share of
-//! the places; `memory`: what is remembered about addresses.
+//! `wish`: what is asked for; `host`: what goes on at one address; `state`: how it is decided; `strangers`: servers that
+//! are not known to work have a share of the places; `memory`: what is remembered about addresses.
 
 #[cfg(test)]
 mod history;
+mod host;
 mod memory;
 mod state;
 mod strangers;
@@ -25,8 +26,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use self::host::Grant;
 use self::memory::Dead;
-use self::state::{Grant, State, ToClose};
+use self::state::{State, ToClose};
 pub(crate) use self::wish::{Destination, Wish};
 use self::wish::{Part, Seat};
 use super::key::ReuseKey;

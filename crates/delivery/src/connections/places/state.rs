@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
+use super::host::{Grant, Host, Idle, Waiting};
 use super::memory::{Dead, Memory};
 use super::strangers::Strangers;
 use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
@@ -19,50 +20,6 @@ use crate::config::Windows;
 
 /// A connection without a greeting after this time is the last one to its address until it ends.
 const SUSPECT: Duration = Duration::from_secs(10);
-
-/// The answer to a wish.
-#[derive(Debug)]
-pub(super) enum Grant<S> {
-    /// A session that was kept.
-    Kept(S),
-    /// A place for a new connection.
-    Place(Seat),
-    /// The address does not answer.
-    Dead(Dead),
-}
-
-/// A session that waits for its next message.
-#[derive(Debug)]
-struct Idle<S> {
-    session: S,
-    key: ReuseKey,
-    seat: Seat,
-    since: Instant,
-}
-
-/// A wish that waits.
-#[derive(Debug)]
-struct Waiting<S> {
-    number: u64,
-    wish: Wish,
-    grant: oneshot::Sender<Grant<S>>,
-}
-
-/// What goes on at one receiving address.
-#[derive(Debug)]
-struct Host<S> {
-    /// Connections that are open, those that are kept and those that are being closed included.
-    open: usize,
-    /// Connections that are being closed.
-    closing: usize,
-    /// Kept sessions, the oldest first.
-    idle: Vec<u64>,
-    /// Since when each connection waits for a greeting.
-    ungreeted: Vec<Instant>,
-    waiting: VecDeque<Waiting<S>>,
-    /// Whether it is in [`State::turns`] or [`State::parked`].
-    in_turn: bool,
-}
 
 /// Places and kept sessions.
 #[derive(Debug)]
@@ -104,19 +61,6 @@ enum Prospect {
 
 /// Sessions to be closed by the caller, after it has released the state. They are counted as being closed.
 pub(super) type ToClose<S> = Vec<S>;
-
-impl<S> Default for Host<S> {
-    fn default() -> Self {
-        Self {
-            open: 0,
-            closing: 0,
-            idle: Vec::new(),
-            ungreeted: Vec::new(),
-            waiting: VecDeque::new(),
-            in_turn: false,
-        }
-    }
-}
 
 impl<S> State<S> {
     pub(super) fn new(limits: Windows) -> Self {
@@ -545,6 +489,7 @@ impl<S> State<S> {
         if let Some(host) = self.hosts.get(&address)
             && host.open == 0
             && host.waiting.is_empty()
+            && !host.in_turn
         {
             self.hosts.remove(&address);
         }

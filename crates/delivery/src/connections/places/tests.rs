@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::super::tls::Peer;
-use super::state::{Grant, State};
+use super::host::Grant;
+use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
 
@@ -125,6 +126,31 @@ fn what_is_set_free_goes_to_whoever_waited_first_on_equal_terms() {
     assert!(!has_place(&mut other));
     room.state.leave(&mine.seat(), Part::Closed);
     assert!(has_place(&mut other));
+}
+
+#[test]
+fn who_gave_up_leaves_no_turn_behind() {
+    let mut room = Room::new(1, MANY);
+    let (busy, mine, theirs) = (
+        wish(1, 25, "a.example"),
+        wish(2, 25, "b.example"),
+        wish(3, 25, "c.example"),
+    );
+    room.enter(&busy);
+    for _ in 0..3 {
+        let (number, granted, _) = room.ask(&mine);
+        drop(granted);
+        room.state.cancel(number, mine.address);
+    }
+    let (_, mut first, _) = room.ask(&mine);
+    let (_, mut second, _) = room.ask(&mine);
+    let (_, mut other, _) = room.ask(&theirs);
+    room.state.leave(&busy.seat(), Part::All);
+    assert!(has_place(&mut first));
+    room.state.leave(&mine.seat(), Part::All);
+    assert!(has_place(&mut other), "the hosts take turns");
+    room.state.leave(&theirs.seat(), Part::All);
+    assert!(has_place(&mut second));
 }
 
 #[test]
