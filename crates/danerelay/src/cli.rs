@@ -102,7 +102,8 @@ pub(crate) enum Command {
     /// Have the running relay forget what it has learnt of a name: DNS answers of the name and all below it.
     ///
     /// For a zone or a server that was mended just now, whose old answers would be used until their TTL is over.
-    /// `queue retry` does the same for the destinations of what it retries.
+    /// What is known about receiving hosts is forgotten for all of them, and connections kept for the next message are
+    /// closed. `queue retry` does the same for the destinations of what it retries.
     ///
     /// Exit status: 0 forgotten; 3 no relay answers.
     Flush(flush::FlushArguments),
