@@ -1,0 +1,5 @@
+//! What happened to the mail, for the people who run the relay.
+//!
+//! It only reads: deliveries are counted and security failures recorded when they are settled, in the spool's own
+//! transaction. From what is recorded this crate makes reports and incidents. It writes no log, opens no socket and knows
+//! no store but the spool's traits.
