@@ -26,7 +26,7 @@ enum Place {
 use Place::{Bench, Floor, Tests, World};
 
 /// Every crate of the finished house, present yet or not.
-const PLACES: [(&str, Place); 19] = [
+const PLACES: [(&str, Place); 20] = [
     ("danerelay", Floor(4)),
     ("listener", Floor(3)),
     ("delivery", Floor(3)),
@@ -43,6 +43,7 @@ const PLACES: [(&str, Place); 19] = [
     ("mail", Floor(0)),
     ("dane", Floor(0)),
     ("settings-file", Floor(0)),
+    ("https", Floor(0)),
     ("testworld", World),
     ("danerelay-tests", Tests),
     ("danerelay-bench", Bench),

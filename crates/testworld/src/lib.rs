@@ -7,6 +7,7 @@
 //!    or bogus; questions can be made to fail; records change while it runs.
 //! 2. [`mail`]: [`Ca`](mail::Ca) and [`Identity`](mail::Identity) are certificates and the TLSA records that match them;
 //!    [`Receiver`](mail::Receiver) is a receiving SMTP server that keeps what it gets and fails as it is told.
+//! 3. [`web`]: a web server over TLS, with the same identities.
 //!
 //! ```
 //! # async fn scene() -> Result<(), testworld::WorldError> {
@@ -27,6 +28,7 @@
 pub mod dns;
 mod error;
 pub mod mail;
+pub mod web;
 
 use std::future::Future;
 use std::net::IpAddr;

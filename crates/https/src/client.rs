@@ -1,0 +1,207 @@
+//! Who asks.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderName};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::failure::Failure;
+use crate::url::Url;
+
+/// How long one address may take to answer, if there is another.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The most octets that the head of an answer may have.
+const HEAD: usize = 64 * 1024;
+
+/// Asks web servers. Clones share everything.
+#[derive(Clone)]
+pub struct Client {
+    tls: TlsConnector,
+}
+
+/// How much an exchange may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// In all, from the first connection to the last octet.
+    pub time: Duration,
+    /// The most octets of content that are taken.
+    pub octets: usize,
+}
+
+/// With whom, and within which bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// What is meant.
+    pub url: &'a Url,
+    /// Where its server is; they are tried in this order.
+    pub addresses: &'a [IpAddr],
+    /// How much it may cost.
+    pub bounds: Bounds,
+}
+
+/// By what a server recognises content that it has given before (RFC 9110 §8.8).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+/// The answer to a question for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    /// It is as it was when the server gave these validators.
+    NotModified,
+    /// This is it.
+    Content(Content),
+}
+
+/// What a server gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The media type with its parameters, as the server says it.
+    pub media_type: Option<String>,
+    /// By what the server will recognise it.
+    pub validators: Validators,
+    /// The content.
+    pub octets: Bytes,
+}
+
+impl Client {
+    /// Verifies servers as `config` says.
+    pub fn new(config: &ClientConfig) -> Self {
+        let mut config = config.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self {
+            tls: TlsConnector::from(Arc::new(config)),
+        }
+    }
+
+    /// Fetches something, unless it is what the validators stand for.
+    pub async fn get(&self, target: &Target<'_>, known: &Validators) -> Result<Got, Failure> {
+        let mut request = head(Method::GET, target.url);
+        for (name, value) in [
+            (header::IF_NONE_MATCH, &known.etag),
+            (header::IF_MODIFIED_SINCE, &known.last_modified),
+        ] {
+            // What is no field value was not sent by a server, and means nothing to it.
+            if let Some(value) = value.as_ref().and_then(|value| value.parse().ok()) {
+                request.headers_mut().insert(name, value);
+            }
+        }
+        self.exchange(target, request).await
+    }
+
+    /// Hands something over.
+    pub async fn post(
+        &self,
+        target: &Target<'_>,
+        media_type: &'static str,
+        octets: Bytes,
+    ) -> Result<(), Failure> {
+        let mut request = head(Method::POST, target.url);
+        *request.body_mut() = Full::new(octets);
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+        self.exchange(target, request).await.map(|_| ())
+    }
+
+    async fn exchange(&self, target: &Target<'_>, request: Request<Full<Bytes>>) -> Result<Got, Failure> {
+        let time = target.bounds.time;
+        timeout(time, self.talk(target, request))
+            .await
+            .unwrap_or(Err(Failure::Late(time)))
+    }
+
+    async fn talk(&self, target: &Target<'_>, request: Request<Full<Bytes>>) -> Result<Got, Failure> {
+        let stream = connect(target.addresses, target.url.port()).await?;
+        let server = target.url.server().clone();
+        let stream = self.tls.connect(server, stream).await;
+        let stream = TokioIo::new(stream.map_err(Failure::of_handshake)?);
+        let (mut sender, connection) = http1::Builder::new().max_buf_size(HEAD).handshake(stream).await?;
+        let answer = async move { read(sender.send_request(request).await?, target.bounds.octets).await };
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            // The connection has ended, and the answer has what there was.
+            _ = connection => answer.await,
+        }
+    }
+}
+
+fn head(method: Method, url: &Url) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::default());
+    *request.method_mut() = method;
+    // Both come from an address that was parsed, of which any path and authority is valid here.
+    if let Ok(path) = url.path().parse() {
+        *request.uri_mut() = path;
+    }
+    if let Ok(host) = url.authority().parse() {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let agent = header::HeaderValue::from_static(concat!("danerelay/", env!("CARGO_PKG_VERSION")));
+    request.headers_mut().insert(header::USER_AGENT, agent);
+    request
+}
+
+/// A connection to the first address that answers.
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+    let mut failure = Failure::NoAddress;
+    for &address in addresses {
+        let connecting = timeout(CONNECT, TcpStream::connect((address, port)));
+        let cause = match connecting.await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(cause)) => cause,
+            Err(_) => io::ErrorKind::TimedOut.into(),
+        };
+        failure = Failure::Connect { address, cause };
+    }
+    Err(failure)
+}
+
+/// The answer with its content, of which no more than so many octets are kept in memory.
+async fn read(answer: Response<Incoming>, most: usize) -> Result<Got, Failure> {
+    let (head, mut body) = answer.into_parts();
+    let field = |name: HeaderName| {
+        let value = head.headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    match head.status {
+        StatusCode::NOT_MODIFIED => return Ok(Got::NotModified),
+        status if status.is_redirection() => return Err(Failure::Redirect(field(header::LOCATION))),
+        status if !status.is_success() => return Err(Failure::Status(status.as_u16())),
+        _ => {}
+    }
+    let mut octets = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers say nothing here.
+        let Ok(data) = frame?.into_data() else { continue };
+        if data.len() > most.saturating_sub(octets.len()) {
+            return Err(Failure::TooLarge(most));
+        }
+        octets.extend_from_slice(&data);
+    }
+    Ok(Got::Content(Content {
+        media_type: field(header::CONTENT_TYPE),
+        validators: Validators {
+            etag: field(header::ETAG),
+            last_modified: field(header::LAST_MODIFIED),
+        },
+        octets: octets.into(),
+    }))
+}

@@ -1,0 +1,60 @@
+//! Why nothing came of an exchange.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Whose fault it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The caller knows no address of the server.
+    #[error("the server has no address")]
+    NoAddress,
+    /// Nobody answers at its last address.
+    #[error("no connection to {address}: {cause}")]
+    Connect {
+        /// The address.
+        address: IpAddr,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// The certificate does not prove that it is the server.
+    #[error("the server's certificate is not accepted: {0}")]
+    Certificate(rustls::CertificateError),
+    /// TLS does not come about for another reason.
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    /// The connection breaks, or what comes is not HTTP.
+    #[error("the exchange broke off: {0}")]
+    Http(#[from] hyper::Error),
+    /// It refers to another address, which is not followed.
+    #[error("the server refers to another address{}, and redirects are not followed", named(.0.as_deref()))]
+    Redirect(Option<String>),
+    /// It has nothing to give, or takes nothing.
+    #[error("the server answers with the status {0}")]
+    Status(u16),
+    /// It sends too much.
+    #[error("the server sends more than {0} octets")]
+    TooLarge(usize),
+    /// All of it takes too long.
+    #[error("not done within {} seconds", .0.as_secs())]
+    Late(Duration),
+}
+
+impl Failure {
+    pub(crate) fn of_handshake(error: io::Error) -> Self {
+        let tls = error
+            .get_ref()
+            .and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(cause)) => Self::Certificate(cause.clone()),
+            Some(_) | None => Self::Handshake(error),
+        }
+    }
+}
+
+fn named(location: Option<&str>) -> String {
+    location
+        .map(|location| format!(" ({location})"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,19 @@
+//! One exchange with a web server over HTTPS (RFC 9110, RFC 2818), bounded in time and octets.
+//!
+//! * [`Url`]: an `https://` address.
+//! * [`Client::get`] fetches something, or learns that it has not changed ([`Validators`]); [`Client::post`] hands
+//!   something over.
+//! * [`Failure`]: whose fault it is that nothing came of it.
+//!
+//! The caller says which roots are trusted, and at which addresses the server is: this crate looks nothing up and reads
+//! no file and no environment. Each exchange has a connection of its own. Redirects are not followed: where the content
+//! is to come from is decided by who writes the address down. Nothing is decompressed, so what is read is never more than
+//! what was sent.
+
+mod client;
+mod failure;
+mod url;
+
+pub use client::{Bounds, Client, Content, Got, Target, Validators};
+pub use failure::Failure;
+pub use url::{Url, UrlError};
