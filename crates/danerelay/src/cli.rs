@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{config, dns, explain, flush, queue, tlsa, user};
+use crate::commands::{config, danefail, dns, explain, flush, queue, tlsa, user};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// Look at the queue, and act on what is in it.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Except what is broken, test whether it still is, and compare it with a list of others.
+    #[command(subcommand)]
+    Danefail(danefail::DanefailCommand),
     /// Have the running relay read its configuration and its policy again, as SIGHUP does.
     ///
     /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.

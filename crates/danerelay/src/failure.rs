@@ -14,6 +14,7 @@ use crate::commands::tlsa::InputError;
 use crate::commands::user::UserError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
+use crate::exceptions::ExceptionsError;
 use crate::exit::{Verdict, of_spool};
 use crate::serve::StartError;
 use crate::wiring::WiringError;
@@ -63,6 +64,17 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
+    /// A file that was named cannot be read.
+    #[error("{}: {}", path.display(), access::explain(path, Use::Read, cause))]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// The exceptions that commands add could not be read or changed.
+    #[error(transparent)]
+    Exceptions(#[from] ExceptionsError),
     /// An output file that was named cannot be written.
     #[error("{}: {}", path.display(), access::explain(path, Use::Write, cause))]
     File {
@@ -89,9 +101,13 @@ impl Failure {
             {
                 Verdict::Bad
             }
-            Self::Config(_) | Self::Policy(_) | Self::Question(_) | Self::Input(_) | Self::User(_) => {
-                Verdict::Unusable
-            }
+            Self::Unread { .. }
+            | Self::Exceptions(_)
+            | Self::Config(_)
+            | Self::Policy(_)
+            | Self::Question(_)
+            | Self::Input(_)
+            | Self::User(_) => Verdict::Unusable,
         }
     }
 }

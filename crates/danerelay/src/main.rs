@@ -8,6 +8,8 @@
 //! * [`wiring`]: sets up what the settings ask for, for the daemon and the commands alike.
 //! * [`admin`]: the daemon's socket for commands.
 //! * [`logging`]: the one log that everything writes to.
+//! * [`lists`]: lists of domains that are fetched over HTTPS; [`exceptions`]: what commands add to the policy;
+//!   [`recheck`]: whether what there is an exception for is well again.
 //! * [`json`]: JSON that is safe to show on any terminal.
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
@@ -23,13 +25,16 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod exceptions;
 mod exit;
 mod explain;
 mod failure;
 mod json;
+mod lists;
 mod logging;
 mod lookup_report;
 mod ownership;
+mod recheck;
 mod serve;
 mod surroundings;
 mod tlsa_records;
@@ -70,6 +75,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Dns(arguments) => commands::dns::run(arguments, named),
         Command::Tlsa(command) => commands::tlsa::run(command, named),
         Command::Queue(command) => commands::queue::run(command, named),
+        Command::Danefail(command) => commands::danefail::run(command, named),
         Command::Reload => commands::reload::run(named),
         Command::Flush(arguments) => commands::flush::run(arguments, named),
         Command::User(command) => commands::user::run(command, named),

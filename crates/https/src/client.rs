@@ -22,7 +22,7 @@ use crate::url::Url;
 
 /// How long one address may take to answer, if there is another.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The most octets that the head of an answer may have.
+/// About the most octets that the head of an answer may have: what is read at once may be more.
 const HEAD: usize = 64 * 1024;
 
 /// Asks web servers. Clones share everything.

@@ -169,7 +169,7 @@ async fn what_is_no_content_has_its_own_failure() {
         let failure = scene.failure(Page::Raw(broken.into())).await;
         assert!(matches!(failure, Failure::Http(_)), "{broken:?}: {failure}");
     }
-    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1_000_000));
     let failure = scene.failure(Page::Raw(head.into())).await;
     assert!(matches!(failure, Failure::Http(_)), "{failure}");
     scene.server.put("/silent", Page::Silence);

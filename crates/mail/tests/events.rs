@@ -16,7 +16,10 @@ use mail::event::fault::Fault;
 use mail::event::log::{Library, LogTrouble, Throttled};
 use mail::event::resolver::{Finding, Resolver};
 use mail::event::service::{Listen, NotStarted, Recovery, SpoolTrouble, Started, Stopped, Stopping};
-use mail::event::settings::{ClientsLoaded, PolicyLoaded, Refused, Subject, WaitsForRestart, Warning};
+use mail::event::settings::{
+    ClientsLoaded, ExceptionEnds, ListNews, ListState, PolicyLoaded, Rechecked, Refused, Subject,
+    WaitsForRestart, Warning,
+};
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
 use mail::record::Level;
@@ -362,6 +365,39 @@ fn settings(all: &mut Vec<Event>) {
     let file = "built-in".to_owned();
     all.push(Event::PolicyLoaded(PolicyLoaded { file }));
     all.push(Event::ClientsLoaded(ClientsLoaded));
+    policy(all);
+}
+
+fn policy(all: &mut Vec<Event>) {
+    let news = [
+        ListState::Fetched(1_000),
+        ListState::NotFetched("the server answers with the status 503".to_owned()),
+        ListState::HeldBack("what came is an HTML page and no list of domains".to_owned()),
+        ListState::Recovered,
+    ];
+    all.extend(news.map(|news| {
+        let url = "https://lists.example/fail.dat".to_owned();
+        Event::List(ListNews { url, news })
+    }));
+    for is_over in [false, true] {
+        all.push(Event::ExceptionEnds(ExceptionEnds {
+            kind: "domain",
+            names: ".example.nl".to_owned(),
+            until: "2027-01-31".to_owned(),
+            is_over,
+            place: "/etc/danerelay/policy.toml:12".to_owned(),
+            reason: "told \"hostmaster\"".to_owned(),
+        }));
+    }
+    for is_closed in [false, true] {
+        all.push(Event::Rechecked(Rechecked {
+            kind: "mx",
+            name: "mx.example.nl".to_owned(),
+            place: "/var/lib/danerelay/exceptions.toml:4".to_owned(),
+            is_closed,
+            reason: "DANE is verified".to_owned(),
+        }));
+    }
 }
 
 fn admin(all: &mut Vec<Event>) {

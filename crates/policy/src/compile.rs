@@ -1,6 +1,5 @@
 //! Compiles the policy file, as written, into the policy in force.
 
-use std::io;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::Path;
@@ -20,21 +19,8 @@ use crate::policy::Policy;
 use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
 use crate::settings::{Limits, MtaStsMode};
+use crate::sources::Sources;
 use crate::warning::{Remark, Warning};
-
-/// What a policy is compiled from. The caller reads the files: this crate never accesses the disk itself.
-pub struct Sources<'a> {
-    /// The policy file.
-    pub policy: Text<'a>,
-    /// The exceptions added by commands: `[[exception]]` tables only.
-    pub added: Option<Text<'a>>,
-    /// Reads a list; the caller resolves a relative path against the policy file.
-    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Reads a login, which nobody else may be able to read.
-    pub read_login: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// The day on which exceptions must be of use; the compiled policy itself can be asked about any day.
-    pub today: Date,
-}
 
 impl Policy {
     /// Compiles a policy file into a policy. All errors are reported together.
@@ -71,7 +57,7 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
         policy.defaults = defaults(&file.default, &logins, &mut notes);
         policy.rules = rules(&file.domain, &logins, &mut notes);
         policy.host_rules = host_rules(&file.mx, &mut notes);
-        policy.lists = compile_lists::load(&file.list, directory, sources.read, &mut notes);
+        compile_lists::load(&file.list, (directory, sources), policy, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
         compile_routes::check(&file, policy, &mut notes);
         for exception in &file.exception {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use toml::Spanned;
 
-use crate::exceptions::{DaneException, NegativeTrustAnchor};
+use crate::exceptions::{DaneException, ExceptedKind, ListedException, NegativeTrustAnchor};
 use crate::mistake::Mistake;
 use crate::notes::Notes;
 use crate::pattern::Pattern;
@@ -33,6 +33,18 @@ pub(crate) fn add(written: &Spanned<Exception>, to: &mut Policy, today: Date, no
         reason: exception.reason.get_ref().trim().into(),
     };
     let until = entry.until;
+    to.exceptions.list(ListedException {
+        names: pattern.clone(),
+        kind: if is_mx {
+            ExceptedKind::Mx
+        } else {
+            ExceptedKind::Domain
+        },
+        dane: exception.dane.map(Into::into),
+        without_dnssec: exception.dnssec.is_some(),
+        override_strict: exception.override_strict,
+        entry: entry.clone(),
+    });
     if until < today {
         notes.warn(&exception.until.span(), Remark::Expired(until));
     }

@@ -1,7 +1,8 @@
 //! Loads the lists that a policy file names, and warns where they contradict each other or the rules.
 
-use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mail::Domain;
 use toml::Spanned;
@@ -11,8 +12,10 @@ use crate::mistake::Mistake;
 use crate::notes::Notes;
 use crate::pattern::Pattern;
 use crate::policy::{LoadedList, Policy};
+use crate::remote::{Fetched, Missing, RemoteList};
 use crate::schema::{DomainRule, List, ListKind};
 use crate::settings::DaneMode;
+use crate::sources::Sources;
 use crate::warning::{Remark, Warning};
 
 /// At most this many names that stay strict despite one list are named; the rest are only counted.
@@ -21,25 +24,31 @@ const NAMES_SHOWN: usize = 20;
 /// Loads all lists, strict ones first, then soft-fail, then danefail: the order in which they are consulted.
 pub(crate) fn load(
     written: &[Spanned<List>],
-    directory: &Path,
-    read: &dyn Fn(&Path) -> io::Result<String>,
+    (directory, sources): (&Path, &Sources<'_>),
+    policy: &mut Policy,
     notes: &mut Notes<'_>,
-) -> Vec<LoadedList> {
-    let mut lists = Vec::new();
+) {
     for list in written {
         check_dane(list.get_ref(), notes);
         match (&list.get_ref().file, &list.get_ref().url) {
-            (Some(file), None) => lists.extend(load_file(list.get_ref(), file, directory, read, notes)),
-            (None, Some(url)) => check_url(list.get_ref(), url, notes),
+            (Some(file), None) => {
+                let loaded = load_file(list.get_ref(), file, (directory, sources), notes);
+                policy.lists.extend(loaded);
+            }
+            (None, Some(url)) => {
+                policy.remote.extend(RemoteList::of(list.get_ref()));
+                policy
+                    .lists
+                    .extend(load_copy(list.get_ref(), url, sources, notes));
+            }
             (Some(_), Some(_)) | (None, None) => notes.refuse(&list.span(), &Mistake::FileOrUrl),
         }
     }
-    lists.sort_by_key(|list| match list.kind {
+    policy.lists.sort_by_key(|list| match list.kind {
         ListKind::Strict => 0,
         ListKind::SoftFail => 1,
         ListKind::Danefail => 2,
     });
-    lists
 }
 
 fn check_dane(list: &List, notes: &mut Notes<'_>) {
@@ -51,8 +60,7 @@ fn check_dane(list: &List, notes: &mut Notes<'_>) {
 fn load_file(
     list: &List,
     file: &Spanned<PathBuf>,
-    directory: &Path,
-    read: &dyn Fn(&Path) -> io::Result<String>,
+    (directory, sources): (&Path, &Sources<'_>),
     notes: &mut Notes<'_>,
 ) -> Option<LoadedList> {
     for (key, duration) in [("refresh", &list.refresh), ("max_age", &list.max_age)] {
@@ -62,38 +70,55 @@ fn load_file(
     }
     let path = directory.join(file.get_ref());
     let (kind, place) = (list.kind, file.span());
-    let text = match read(&path) {
+    let text = match (sources.read)(&path) {
         Ok(text) => text,
         Err(error) => {
-            let error = error.to_string();
-            match kind {
-                ListKind::Strict => notes.refuse(&place, &Mistake::Unreadable { path, error }),
-                ListKind::SoftFail | ListKind::Danefail => {
-                    notes.warn(&place, Remark::Unreadable { kind, path, error });
-                }
-            }
+            unreadable(kind, path, error.to_string(), &place, notes);
             return None;
         }
     };
-    let (names, bad) = DomainList::parse(&file.get_ref().display().to_string(), &text);
-    if let Some(found) = NoList::of(&text, &names, &bad) {
+    let source = file.get_ref().display().to_string();
+    let names = names(kind, &source, (path, &text), &place, notes)?;
+    Some(LoadedList {
+        kind,
+        dane: meaning(list),
+        names: Arc::new(names),
+        copy: None,
+    })
+}
+
+fn unreadable(kind: ListKind, path: PathBuf, error: String, place: &Range<usize>, notes: &mut Notes<'_>) {
+    match kind {
+        ListKind::Strict => notes.refuse(place, &Mistake::Unreadable { path, error }),
+        ListKind::SoftFail | ListKind::Danefail => {
+            notes.warn(place, Remark::Unreadable { kind, path, error });
+        }
+    }
+}
+
+/// The names in a text, if it is a list.
+fn names(
+    kind: ListKind,
+    source: &str,
+    (path, text): (PathBuf, &str),
+    place: &Range<usize>,
+    notes: &mut Notes<'_>,
+) -> Option<DomainList> {
+    let (names, bad) = DomainList::parse(source, text);
+    if let Some(found) = NoList::of(text, &names, &bad) {
         match kind {
-            ListKind::Strict => notes.refuse(&place, &Mistake::NoList { path, found }),
+            ListKind::Strict => notes.refuse(place, &Mistake::NoList { path, found }),
             ListKind::SoftFail | ListKind::Danefail => {
-                notes.warn(&place, Remark::NoList { kind, path, found });
+                notes.warn(place, Remark::NoList { kind, path, found });
             }
         }
         return None;
     }
     remark_on_lines(&path, bad, notes);
     if names.is_empty() {
-        notes.warn(&place, Remark::EmptyList { kind, path });
+        notes.warn(place, Remark::EmptyList { kind, path });
     }
-    Some(LoadedList {
-        kind,
-        dane: meaning(list),
-        names,
-    })
+    Some(names)
 }
 
 /// The mode that an entry stands for; for danefail, unless the list says otherwise: no DANE.
@@ -108,15 +133,68 @@ fn meaning(list: &List) -> DaneMode {
     }
 }
 
-/// Lists by URL are not available yet: without a strict list security would be lower, without any other it is not.
-fn check_url(list: &List, url: &Spanned<String>, notes: &mut Notes<'_>) {
-    if !url.get_ref().starts_with("https://") {
-        notes.refuse(&url.span(), &Mistake::NotHttps);
-        return;
+/// The last good copy of a list with a URL. One that is too old is ignored, with an alarm, unless it is strict: without
+/// it security would be lower.
+fn load_copy(
+    list: &List,
+    url: &Spanned<String>,
+    sources: &Sources<'_>,
+    notes: &mut Notes<'_>,
+) -> Option<LoadedList> {
+    let (kind, place) = (list.kind, url.span());
+    let remote = RemoteList::of(list)?;
+    check_times(list, &remote, notes);
+    let url = remote.url;
+    let (path, text, age) = match (sources.fetched)(&url) {
+        Fetched::Copy { path, text, age } => (path, text, age),
+        Fetched::NoUrl(reason) => {
+            notes.refuse(&place, &Mistake::Url(reason));
+            return None;
+        }
+        Fetched::Unreadable(path, error) => {
+            unreadable(kind, path, error.to_string(), &place, notes);
+            return None;
+        }
+        Fetched::Never(Missing::Refused) if kind == ListKind::Strict => {
+            notes.refuse(&place, &Mistake::NeverFetched(url));
+            return None;
+        }
+        Fetched::Never(_) => {
+            notes.warn(&place, Remark::NeverFetched(kind, url));
+            return None;
+        }
+    };
+    if age > remote.max_age {
+        let days = age.as_secs() / 86_400;
+        match kind {
+            ListKind::Strict => notes.warn(
+                &place,
+                Remark::OldButStrict {
+                    url: url.clone(),
+                    days,
+                },
+            ),
+            ListKind::SoftFail | ListKind::Danefail => {
+                notes.warn(&place, Remark::TooOld { kind, url, days });
+                return None;
+            }
+        }
     }
-    match list.kind {
-        ListKind::Strict => notes.refuse(&url.span(), &Mistake::StrictUrl),
-        ListKind::SoftFail | ListKind::Danefail => notes.warn(&url.span(), Remark::NotAvailable("url")),
+    let names = names(kind, &url, (path.clone(), &text), &place, notes)?;
+    Some(LoadedList {
+        kind,
+        dane: meaning(list),
+        names: Arc::new(names),
+        copy: Some(path.into()),
+    })
+}
+
+fn check_times(list: &List, remote: &RemoteList, notes: &mut Notes<'_>) {
+    if let Some(refresh) = list.refresh.as_ref().filter(|_| remote.refresh.is_zero()) {
+        notes.refuse(&refresh.span(), &Mistake::Refresh);
+    }
+    if let Some(max_age) = list.max_age.as_ref().filter(|_| remote.max_age < remote.refresh) {
+        notes.warn(&max_age.span(), Remark::ShortMaxAge);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Dated local decisions.
 
+use std::fmt;
+
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use mail::Domain;
 
@@ -32,12 +35,81 @@ pub struct NegativeTrustAnchor {
     pub entry: ExceptionEntry,
 }
 
+/// An exception as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedException {
+    /// The names.
+    pub names: Pattern,
+    /// What they are.
+    pub kind: ExceptedKind,
+    /// The mode, if DANE is excepted from.
+    pub dane: Option<DaneMode>,
+    /// Whether DNSSEC is.
+    pub without_dnssec: bool,
+    /// Whether it holds against a strict rule or list.
+    pub override_strict: bool,
+    /// Where it is written, the last day on which it applies, and why.
+    pub entry: ExceptionEntry,
+}
+
+/// What the names of an exception are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExceptedKind {
+    /// Destinations.
+    Domain,
+    /// Receiving hosts.
+    Mx,
+}
+
+impl ExceptedKind {
+    /// The key in the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Mx => "mx",
+        }
+    }
+}
+
+/// How near the end of an exception is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// Within a week.
+    ThisWeek,
+    /// Today or tomorrow.
+    Tomorrow,
+    /// It is over.
+    Over,
+}
+
+impl ListedException {
+    /// How near its end is; `None` if that is more than a week away.
+    pub fn end(&self, today: Date) -> Option<End> {
+        let until = self.entry.until;
+        if until < today {
+            Some(End::Over)
+        } else if until <= today.saturating_add(1.day()) {
+            Some(End::Tomorrow)
+        } else {
+            (until <= today.saturating_add(7.days())).then_some(End::ThisWeek)
+        }
+    }
+}
+
+/// `domain example.dk` or `mx .provider.example`.
+impl fmt::Display for ListedException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.names)
+    }
+}
+
 /// All exceptions of a policy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exceptions {
     by_domain: PatternMap<DaneException>,
     by_mx: PatternMap<DaneException>,
     anchors: Vec<NegativeTrustAnchor>,
+    all: Vec<ListedException>,
 }
 
 impl Exceptions {
@@ -61,6 +133,14 @@ impl Exceptions {
 
     pub(crate) fn add_anchor(&mut self, anchor: NegativeTrustAnchor) {
         self.anchors.push(anchor);
+    }
+
+    pub(crate) fn list(&mut self, exception: ListedException) {
+        self.all.push(exception);
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &ListedException> {
+        self.all.iter()
     }
 
     /// What applies to a destination whose mode would otherwise be `mode`.

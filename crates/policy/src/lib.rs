@@ -4,7 +4,7 @@
 //!
 //! * [`schema`]: `policy.toml`, version 1, as written; `settings-file` reads it and reports what is wrong and where.
 //! * [`login`]: user name and password for a route.
-//! * [`list`]: lists of domains, up to a million entries; [`pattern`]: which names a rule or an exception matches.
+//! * [`list`]: lists of domains, up to a million entries; [`remote`]: those with a URL; [`pattern`]: which names a rule or an exception matches.
 //! * [`Policy::compile`] turns them into one immutable [`Policy`], or refuses them as a whole ([`PolicyError`]);
 //!   [`Warning`]s are problems that do not prevent this.
 //! * [`Policy::for_destination`] and [`Policy::for_mx_host`] answer in [`settings`]: they alone define the order in
@@ -36,15 +36,18 @@ mod mistake;
 mod notes;
 pub mod pattern;
 mod policy;
+pub mod remote;
 pub mod requirement;
 mod rules;
 pub mod schema;
 pub mod settings;
+mod sources;
 pub mod warning;
 
-pub use compile::Sources;
-pub use exceptions::NegativeTrustAnchor;
+pub use exceptions::{End, ExceptedKind, ListedException, NegativeTrustAnchor};
 pub use mistake::PolicyError;
 pub use notes::Text;
 pub use policy::{LoadedList, Policy};
+pub use remote::{Fetched, Missing, RemoteList};
+pub use sources::Sources;
 pub use warning::{Remark, Warning};

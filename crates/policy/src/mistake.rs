@@ -18,14 +18,15 @@ pub(crate) enum Mistake {
     )]
     MtaStsEnforce,
     #[error(
-        "a strict list with a url is not available in this version, and to accept it without effect would lower \
-         security; allowed: file"
+        "the strict list has not been fetched yet, and without it security would be lower: {0}; the daemon fetches it when it starts"
     )]
-    StrictUrl,
+    NeverFetched(String),
+    #[error("{0}")]
+    Url(String),
+    #[error("a list cannot be fetched all the time; allowed: \"1s\" or longer")]
+    Refresh,
     #[error("a list has one source; allowed: either file or url")]
     FileOrUrl,
-    #[error("lists are fetched over HTTPS only; allowed: \"https://…\"")]
-    NotHttps,
     #[error(
         "a list with kind = \"{0}\" says already what its entries mean; dane is allowed with kind = \"danefail\""
     )]

@@ -98,6 +98,11 @@ impl<T> PatternMap<T> {
         found.map_or(&[], Vec::as_slice)
     }
 
+    /// The names of which a value is about exactly one.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.exactly.keys().map(String::as_str)
+    }
+
     /// Every value whose pattern matches, the most specific first.
     pub(crate) fn matching<'a>(&'a self, name: &'a Domain) -> impl Iterator<Item = &'a T> {
         let ancestors = std::iter::successors(parent(name.as_str()), |name| parent(name));

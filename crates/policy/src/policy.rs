@@ -1,12 +1,15 @@
 //! The compiled policy, and the order in which its parts are consulted.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use mail::{Domain, NextHop};
 
-use crate::exceptions::{Exceptions, NegativeTrustAnchor};
+use crate::exceptions::{Exceptions, ListedException, NegativeTrustAnchor};
 use crate::list::DomainList;
+use crate::remote::RemoteList;
 use crate::rules::{Defaults, HostRule, Rules};
 use crate::schema::ListKind;
 use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource, TlsFloor};
@@ -20,6 +23,10 @@ pub struct Policy {
     /// Strict lists before soft-fail lists before danefail lists, each kind in the order of the file.
     pub(crate) lists: Vec<LoadedList>,
     pub(crate) exceptions: Exceptions,
+    /// The lists with a URL, whether there is a copy of them or not.
+    pub(crate) remote: Vec<RemoteList>,
+    /// The mode of everything, to see what it would do.
+    pub(crate) supposed: Option<DaneMode>,
     /// The policy file; none for the built-in policy.
     pub(crate) file: Option<Arc<str>>,
 }
@@ -32,7 +39,9 @@ pub struct LoadedList {
     /// What an entry means.
     pub dane: DaneMode,
     /// Its entries.
-    pub names: DomainList,
+    pub names: Arc<DomainList>,
+    /// The file with them, if that is not what the policy file names.
+    pub copy: Option<Arc<Path>>,
 }
 
 impl LoadedList {
@@ -50,6 +59,12 @@ impl Policy {
     /// The policy that applies if there is no policy file.
     pub fn builtin() -> Self {
         Self::default()
+    }
+
+    /// This policy, where there is no policy file and the rest was compiled without one.
+    #[must_use]
+    pub fn without_file(self) -> Self {
+        Self { file: None, ..self }
     }
 
     /// The path of the policy file as given; `None` for the built-in policy.
@@ -70,10 +85,13 @@ impl Policy {
             NextHop::Address { .. } => return self.by_default(),
         };
         let (mode, source) = self.mode_by_rules_and_lists(name);
-        let (dane, dane_source) = self
-            .exceptions
-            .for_domain(name, mode, today)
-            .unwrap_or((mode, source));
+        let (dane, dane_source) = match self.supposed {
+            Some(mode) => (mode, ModeSource::Default),
+            None => self
+                .exceptions
+                .for_domain(name, mode, today)
+                .unwrap_or((mode, source)),
+        };
         let defaults = self.by_default();
         let rules = &self.rules;
         DestinationPolicy {
@@ -106,7 +124,7 @@ impl Policy {
             fallback,
         } = self.defaults.clone();
         DestinationPolicy {
-            dane,
+            dane: self.supposed.unwrap_or(dane),
             dane_source: ModeSource::Default,
             insecure_mx,
             tls,
@@ -153,10 +171,12 @@ impl Policy {
     /// What applies to one receiving host of a destination: the destination's mode, or an exception for this host; and
     /// the limits of the `[[mx]]` rules.
     pub fn for_mx_host(&self, destination: &DestinationPolicy, mx: &Domain, today: Date) -> HostPolicy {
-        let (dane, dane_source) = self
-            .exceptions
-            .for_mx(mx, destination.dane, today)
-            .unwrap_or_else(|| (destination.dane, destination.dane_source.clone()));
+        let excepted = match self.supposed {
+            Some(_) => None,
+            None => self.exceptions.for_mx(mx, destination.dane, today),
+        };
+        let (dane, dane_source) =
+            excepted.unwrap_or_else(|| (destination.dane, destination.dane_source.clone()));
         HostPolicy {
             dane,
             dane_source,
@@ -167,6 +187,53 @@ impl Policy {
     /// The names that exceptions with `dnssec = "off"` declare unsigned today (RFC 7646).
     pub fn negative_trust_anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
         self.exceptions.anchors(today)
+    }
+
+    /// All exceptions, those that have expired included, in the order of their files.
+    pub fn exceptions(&self) -> impl Iterator<Item = &ListedException> {
+        self.exceptions.all()
+    }
+
+    /// The names that rules are about and those on strict lists, each once: those for which it makes sense to look at
+    /// the DNS before mail does.
+    pub fn named(&self) -> Vec<Domain> {
+        let strict = self.lists.iter().filter(|list| list.kind == ListKind::Strict);
+        let listed = strict.flat_map(|list| list.names.iter().map(|(name, _)| name.to_owned()));
+        let ruled = self.rules.names().map(str::to_owned);
+        let names: BTreeSet<String> = ruled.chain(listed).collect();
+        names.iter().filter_map(|name| Domain::parse(name).ok()).collect()
+    }
+
+    /// The lists with a URL, in the order of the file.
+    pub fn remote_lists(&self) -> &[RemoteList] {
+        &self.remote
+    }
+
+    /// This policy as if everything had this mode: what would follow from the facts then.
+    #[must_use]
+    pub fn supposing(&self, mode: DaneMode) -> Self {
+        Self {
+            supposed: Some(mode),
+            ..self.clone()
+        }
+    }
+
+    /// Where the decision about a mode is written: file and line, from 1. `None` for what is built in, and for
+    /// `[default]`.
+    pub fn place_of(&self, source: &ModeSource) -> Option<(PathBuf, usize)> {
+        match source {
+            ModeSource::Default => None,
+            ModeSource::Rule { line } => Some((self.file()?.into(), *line)),
+            ModeSource::StrictList { source, line }
+            | ModeSource::SoftFailList { source, line }
+            | ModeSource::Danefail { source, line } => {
+                let copy = self.lists.iter().find(|list| list.names.source() == source);
+                let copy = copy.and_then(|list| list.copy.as_deref());
+                let beside = || Some(Path::new(self.file()?).parent()?.join(&**source));
+                Some((copy.map(Path::to_owned).or_else(beside)?, *line))
+            }
+            ModeSource::Exception(entry) => Some((PathBuf::from(&*entry.file), entry.line)),
+        }
     }
 
     /// The lists in force, in the order in which they are consulted.

@@ -175,6 +175,11 @@ impl<R> Rules<R> {
             .find_map(key)
     }
 
+    /// The names that rules are about, without those that are only below a name.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.names()
+    }
+
     /// The limits for `name`, each key by itself.
     pub(crate) fn limits(&self, name: &Domain, of: impl Fn(&R) -> Limits) -> Limits {
         Limits {

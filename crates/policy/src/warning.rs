@@ -144,6 +144,40 @@ pub enum Remark {
         /// What the file is instead.
         found: NoList,
     },
+    /// The exceptions that were added by commands cannot be read by who asks.
+    #[error("the exceptions that were added by commands cannot be read, and do not count here: {0}")]
+    AddedUnreadable(String),
+    /// A list with a URL of which there is no copy yet.
+    #[error("the {0} list {1} has not been fetched yet, and nobody counts as being on it")]
+    NeverFetched(ListKind, String),
+    /// A list that is fetched more often than it says.
+    #[error(
+        "max_age is shorter than refresh: the list is fetched as often as max_age says, so that a copy holds at all"
+    )]
+    ShortMaxAge,
+    /// A copy that was not refreshed for too long; security is not lower without it.
+    #[error(
+        "the copy of the {kind} list {url} was last known to be current {days} days ago, which is longer than its max_age: it is ignored"
+    )]
+    TooOld {
+        /// Its kind.
+        kind: ListKind,
+        /// Its URL.
+        url: String,
+        /// The age in days.
+        days: u64,
+    },
+    /// The same of a strict list, without which security would be lower.
+    #[error(
+        "the copy of the strict list {url} was last known to be current {days} days ago, which is longer than its max_age; it still \
+         holds, because without it security would be lower"
+    )]
+    OldButStrict {
+        /// Its URL.
+        url: String,
+        /// The age in days.
+        days: u64,
+    },
     /// A key that has no effect without `url`.
     #[error("{0} has no effect here: it is for lists with a url")]
     OnlyWithUrl(&'static str),
@@ -170,6 +204,11 @@ impl Remark {
             | Self::StrictAtAddress
             | Self::StrictFallback
             | Self::EmptyList { .. }
+            | Self::AddedUnreadable(_)
+            | Self::NeverFetched(..)
+            | Self::ShortMaxAge
+            | Self::TooOld { .. }
+            | Self::OldButStrict { .. }
             | Self::OnlyWithUrl(_) => false,
         }
     }

@@ -162,6 +162,7 @@ fn exceptions_added_by_commands_count_like_written_ones() {
         policy: text,
         added: Some(added),
         read: &lists,
+        fetched: &|_| policy::Fetched::Never(policy::Missing::Refused),
         read_login: &lists,
         today: TODAY,
     };

@@ -50,6 +50,7 @@ fn compile(policy: &str, added: Option<&str>) -> Result<(Policy, Vec<Warning>), 
             text,
         }),
         read: &read,
+        fetched: &|_| policy::Fetched::Never(policy::Missing::Refused),
         read_login: &read,
         today: TODAY,
     })

@@ -12,7 +12,7 @@ use spool::{Acted, Action, Manage, Selected, SpoolError, Unreadable};
 use tokio::sync::oneshot;
 
 use super::answers::Answers;
-use super::office::Office;
+use super::office::{Office, Reading, ReloadOrder};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, word};
@@ -190,14 +190,21 @@ fn names<'a>(next_hops: impl Iterator<Item = &'a NextHop>) -> Vec<Domain> {
     names.into_iter().cloned().collect()
 }
 
-/// `reload`: in the same way as SIGHUP.
+/// `reload`: in the same way as SIGHUP; or only the policy.
 pub(super) async fn reload<S: Manage>(
     office: &Office<S>,
+    what: Reading,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let (order, outcome) = oneshot::channel();
-    if office.surroundings.reload.send(order).await.is_err() {
+    let (answer, outcome) = oneshot::channel();
+    if office
+        .surroundings
+        .reload
+        .send(ReloadOrder { what, answer })
+        .await
+        .is_err()
+    {
         return answers.refuse(Refusal::stopping()).await;
     }
     let Ok(outcome) = outcome.await else {

@@ -27,5 +27,5 @@ pub(crate) mod walk;
 
 pub(crate) use door::Door;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
-pub(crate) use office::{ReloadOrder, Surroundings};
+pub(crate) use office::{Reading, ReloadOrder, Surroundings};
 pub(crate) use server::serve;

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::protocol::{Refusal, Reloaded};
 use crate::explain::Explainer;
+use crate::wiring::standing::Standing;
 
 /// Lists that may read a page at once, each with one of the spool's few readers; while its client reads, a list has
 /// none.
@@ -22,8 +23,22 @@ const ACTIONS: usize = 1;
 /// Explanations that may run at once: each may connect to all hosts of a destination.
 const EXPLANATIONS: usize = 2;
 
-/// Asks the daemon to read everything again, and to send back the result.
-pub(crate) type ReloadOrder = oneshot::Sender<Result<Reloaded, Refusal>>;
+/// Asks the daemon to read files again, and to send back the result.
+pub(crate) struct ReloadOrder {
+    /// Which.
+    pub(crate) what: Reading,
+    /// Where the result goes.
+    pub(crate) answer: oneshot::Sender<Result<Reloaded, Refusal>>,
+}
+
+/// Which files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Configuration, policy and everything that they name.
+    Everything,
+    /// The policy with its lists and exceptions.
+    Policy,
+}
 
 /// What commands work on.
 pub(crate) struct Surroundings<S> {
@@ -41,6 +56,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) retry: RetrySchedule,
     /// The log.
     pub(crate) log: Arc<dyn EventLog>,
+    /// What is not as it should be with the policy.
+    pub(crate) standing: Standing,
     /// Where to ask for a reload.
     pub(crate) reload: mpsc::Sender<ReloadOrder>,
 }

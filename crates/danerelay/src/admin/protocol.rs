@@ -79,6 +79,10 @@ pub(crate) enum Request {
     Explain(Inquiry),
     /// Read configuration and policy again: [`Reloaded`] at the end.
     Reload,
+    /// Read the policy with its lists and exceptions again: [`Reloaded`] at the end.
+    Policy,
+    /// What is not as it should be with the policy: a [`PolicyTrouble`](crate::wiring::standing::PolicyTrouble) at the end.
+    Standing,
     /// Forget what was learned about a name and everything below it, or about all names: [`Nothing`] at the end.
     Flush {
         /// What to forget.
@@ -284,6 +288,8 @@ mod tests {
         for short in [
             r#"{"command":"list"}"#,
             r#"{"command":"summary"}"#,
+            r#"{"command":"policy"}"#,
+            r#"{"command":"standing"}"#,
             r#"{"command":"flush","what":"all"}"#,
             r#"{"command":"flush","what":{"name":"a.example"}}"#,
             r#"{"command":"explain","destination":"someone@a.example"}"#,

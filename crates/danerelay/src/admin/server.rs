@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
 use super::door::Door;
-use super::office::{Office, Surroundings};
+use super::office::{Office, Reading, Surroundings};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
@@ -163,7 +163,9 @@ async fn answer<S: Manage>(
             acting::act(office, (Action::Delete, selectors), peer, answers).await
         }
         Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
-        Request::Reload => until(stop, acting::reload(office, peer, answers)).await,
+        Request::Reload => until(stop, acting::reload(office, Reading::Everything, peer, answers)).await,
+        Request::Policy => until(stop, acting::reload(office, Reading::Policy, peer, answers)).await,
+        Request::Standing => answers.end(&office.surroundings.standing.all()).await,
         Request::Flush { what } => acting::flush(office, what, peer, answers).await,
     }
 }

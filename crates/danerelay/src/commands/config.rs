@@ -1,10 +1,13 @@
 //! `danerelay config`: check, show, template.
 
+mod names;
+
 use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 use mail::printable::PrintableLines;
+use policy::Missing;
 
 use super::output;
 use crate::config::{self, Loaded, Optional};
@@ -19,6 +22,10 @@ pub(crate) struct CheckArguments {
     /// Exit with 1 if there is a warning.
     #[arg(long)]
     pub(crate) strict: bool,
+
+    /// Look nothing up in the DNS.
+    #[arg(long)]
+    pub(crate) no_dns: bool,
 }
 
 /// What can be done with the configuration.
@@ -28,7 +35,12 @@ pub(crate) enum ConfigCommand {
     ///
     /// Also looks at what works, but hardly as meant, in the files and on this machine, and warns: networks of the
     /// public that may relay, a host name that others will not take, exceptions that are over or change nothing, lists
-    /// that are none, addresses and directories that do not exist. Nothing is looked up in the DNS.
+    /// that are none, addresses and directories that do not exist.
+    ///
+    /// Names in [[domain]] rules and on strict lists are looked up in the DNS, without connecting anywhere, unless
+    /// --no-dns is given: a domain that is strict and has no DNSSEC or no TLSA records, so that all its mail would wait,
+    /// and one that does not exist, are warned of. The first 1,000 names are looked up, within 20 seconds; what cannot be
+    /// looked up now, or in that time, is no fault.
     ///
     /// Exit status: 0 the files can be used; 1 with --strict, there are warnings; 2 the files cannot be used.
     Check(CheckArguments),
@@ -41,7 +53,7 @@ pub(crate) enum ConfigCommand {
 /// Runs the command on the configuration file `named`, or the default one.
 pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
     let (text, verdict) = match command {
-        ConfigCommand::Check(arguments) => check(&config::load(named)?, arguments.strict)?,
+        ConfigCommand::Check(arguments) => check(&config::load(named)?, arguments)?,
         ConfigCommand::Show => (show(config::load(named)?)?, Verdict::Good),
         ConfigCommand::Template => (config::template(), Verdict::Good),
     };
@@ -55,17 +67,20 @@ fn show(mut loaded: Loaded) -> Result<String, Failure> {
     Ok(config::show(&loaded))
 }
 
-/// Checks everything that the daemon would read at its start, and reports what is fine. With `strict`, warnings count
+/// Checks everything that the daemon would read at its start, and reports what is fine. With `--strict`, warnings count
 /// as bad.
-fn check(loaded: &Loaded, strict: bool) -> Result<(String, Verdict), Failure> {
+fn check(loaded: &Loaded, arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
     warn(&loaded.warnings);
-    let policy = wiring::policy::load(loaded)?;
+    let policy = wiring::policy::load(loaded, Missing::Warned)?;
     warn(&policy.warnings);
     wiring::check(&loaded.config)?;
-    let remarks = surroundings::remarks(loaded, &policy.policy);
+    let mut remarks = surroundings::remarks(loaded, &policy.policy);
+    if !arguments.no_dns {
+        remarks.extend(names::remarks(&loaded.config, &policy.policy)?);
+    }
     warn(&remarks);
     let is_clean = loaded.warnings.is_empty() && policy.warnings.is_empty() && remarks.is_empty();
-    let verdict = if strict && !is_clean {
+    let verdict = if arguments.strict && !is_clean {
         Verdict::Bad
     } else {
         Verdict::Good

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use dns::QuestionError;
+use policy::Missing;
 use serde::Serialize;
 
 use super::look_up::{DnsOptions, block_on, resolver};
@@ -38,7 +39,7 @@ pub(crate) struct DnsArguments {
 pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded)?.policy;
+    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
     let resolver = resolver(&loaded.config, &policy)?;
     let lookup: Result<_, QuestionError> = block_on(resolver.text(&arguments.name, &arguments.record_type))?;
     let found = Found {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
+use policy::Missing;
 
 use super::client::{AdminError, Client};
 use super::look_up::{DnsOptions, block_on, resolver};
@@ -118,7 +119,7 @@ fn explain(
     because: String,
 ) -> Result<Report, Failure> {
     arguments.dns.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded)?.policy;
+    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
     let config = &loaded.config;
     let hostname = settings::hostname(config)?;
     let explainer = Explainer {

@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod danefail;
 pub(crate) mod dns;
 pub(crate) mod explain;
 pub(crate) mod flush;

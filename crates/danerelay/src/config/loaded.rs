@@ -7,7 +7,7 @@ use settings_file::{Document, FileError};
 use super::schema::Config;
 
 /// A configuration and the text from which it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     /// The settings, with absolute paths.
     pub(crate) config: Config,

@@ -39,7 +39,7 @@ section! {
         #[serde(deserialize_with = "optional::<DomainName, _>")]
         hostname: Optional<Domain> = Optional::default(), "the system's name" => RESTART;
 
-        /// Caches, and lists added by commands (later: nothing is kept there yet).
+        /// Copies of lists with a URL, and the exceptions that commands add.
         state_directory: PathBuf = "/var/lib/danerelay".into(), "Filesystem Hierarchy Standard" => RESTART;
     } with {
         listen: Listen,

@@ -7,6 +7,7 @@ use mail::{Domain, NextHop};
 use policy::Policy;
 
 use super::findings::Step;
+use super::modes::ModeReport;
 use super::resolver::ResolverReport;
 
 /// Everything that was found out.
@@ -18,6 +19,7 @@ pub(super) struct Investigation<'a> {
     /// The look-up of the MX records, if there is one.
     pub(super) mx: Option<Step>,
     pub(super) probes: Option<Vec<HostProbe<'a>>>,
+    pub(super) modes: Vec<ModeReport>,
     pub(super) resolver: ResolverReport,
 }
 

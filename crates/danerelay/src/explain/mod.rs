@@ -7,12 +7,14 @@
 //! 1. [`resolver`]: our own resolver is tested. If that fails, nobody else is blamed, and no exception is proposed.
 //! 2. [`delivery::route::find`] makes all look-ups and decides, as it does for a message.
 //! 3. With `connect`, [`delivery::probe`] opens a session with each host and closes it again.
-//! 4. [`report`] says what was found: each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
+//! 4. [`modes`]: what each mode would do now.
+//! 5. [`report`] says what was found: each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
 //!    ([`presented`]), and what can be written into the policy until the destination is fixed ([`remedy`]).
 
 mod findings;
 mod hosts;
 mod investigation;
+mod modes;
 mod presented;
 mod remedy;
 mod report;
@@ -35,11 +37,13 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use findings::{Step, StepType};
 pub(crate) use hosts::{ConnectionReport, HostReport};
+pub(crate) use modes::{ModeReport, Would};
 pub(crate) use presented::{CertificateReport, PublishedRecord};
-pub(crate) use report::{Report, Would};
+pub(crate) use report::{Report, Written};
 pub(crate) use resolver::Whose;
 
 use investigation::{Investigation, target};
+use modes::{InForce, Supposing};
 
 /// The time limit for one step of a session.
 const STAGE: Duration = Duration::from_secs(30);
@@ -128,13 +132,27 @@ impl Explainer {
             today,
         )
         .await;
-        let probes = match (&self.tls, inquiry.connect) {
-            (Some(tls), true) => {
-                let prober = Prober::new(&impatient(&self.delivery), tls)?;
-                Some(prober.probe(&route).await)
-            }
+        let prober = match (&self.tls, inquiry.connect) {
+            (Some(tls), true) => Some(Prober::new(&impatient(&self.delivery), tls)?),
             (None, _) | (Some(_), false) => None,
         };
+        let probes = match &prober {
+            Some(prober) => Some(prober.probe(&route).await),
+            None => None,
+        };
+        let asked = Supposing {
+            destination,
+            policy: &policy,
+            resolver: &self.resolver,
+            delivery: &self.delivery,
+            today,
+            prober: prober.as_ref(),
+        };
+        let in_force = InForce {
+            route: &route,
+            probes: probes.as_deref(),
+        };
+        let modes = modes::each(&asked, &in_force).await;
         let mx = findings::mx(target(destination, &route), &self.resolver).await;
         Ok(Report::new(&Investigation {
             destination,
@@ -143,13 +161,14 @@ impl Explainer {
             route: &route,
             mx,
             probes,
+            modes,
             resolver,
         }))
     }
 }
 
 /// Somebody who asks for an explanation does not wait as long as mail does.
-fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
+pub(crate) fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
     let mut config = config.clone();
     let stages = &mut config.timeouts;
     for stage in [

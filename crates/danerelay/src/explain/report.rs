@@ -1,17 +1,16 @@
 //! The complete answer, for people and for programs.
 
-use delivery::probe::HostProbe;
-use delivery::route::Route;
 use mail::{Cause, Domain, NextHop};
 
-use policy::conclude::conclude;
+use policy::Policy;
 use policy::failure::{Failure, Finality};
-use policy::settings::{Limits, RouteTls};
+use policy::settings::{Limits, ModeSource, RouteTls};
 use serde::{Deserialize, Serialize};
 
 use super::findings::Step;
 use super::hosts::HostReport;
 use super::investigation::Investigation;
+use super::modes::{ModeReport, Would, obstacle};
 use super::remedy::{self, Remedy};
 use super::resolver::ResolverReport;
 use crate::lookup_report::LookupStatus;
@@ -23,6 +22,8 @@ pub(crate) struct Report {
     /// The resolver that was used, which was tested first.
     pub(crate) resolver: ResolverReport,
     pub(crate) policy: PolicyReport,
+    /// Where what set `dane` is written.
+    pub(crate) decided_by: Option<Written>,
     /// The policy file; `None` for the built-in policy.
     pub(crate) policy_file: Option<String>,
     /// The next hop to which the policy sends the mail instead.
@@ -48,10 +49,49 @@ pub(crate) struct Report {
     /// What `dane=` would say in that case.
     pub(crate) dane: Option<String>,
     pub(crate) reason: Option<String>,
+    /// What each mode would do now, from the weakest to the strongest.
+    pub(crate) modes: Vec<ModeReport>,
     /// What to write into the policy file until the destination is fixed, in the file's format.
     pub(crate) exception: Option<String>,
     /// What the administrator should know.
     pub(crate) notes: Vec<String>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub(crate) kind: WrittenKind,
+    pub(crate) file: String,
+    /// From 1.
+    pub(crate) line: usize,
+}
+
+/// What is written there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WrittenKind {
+    Rule,
+    StrictList,
+    SoftFailList,
+    Danefail,
+    Exception,
+}
+
+impl Written {
+    /// `None` for defaults.
+    pub(super) fn of(policy: &Policy, source: &ModeSource) -> Option<Self> {
+        let (file, line) = policy.place_of(source)?;
+        let kind = match source {
+            ModeSource::Default => return None,
+            ModeSource::Rule { .. } => WrittenKind::Rule,
+            ModeSource::StrictList { .. } => WrittenKind::StrictList,
+            ModeSource::SoftFailList { .. } => WrittenKind::SoftFailList,
+            ModeSource::Danefail { .. } => WrittenKind::Danefail,
+            ModeSource::Exception(_) => WrittenKind::Exception,
+        };
+        let file = file.display().to_string();
+        Some(Self { kind, file, line })
+    }
 }
 
 /// What the policy says about the destination.
@@ -63,18 +103,6 @@ pub(crate) struct PolicyReport {
     pub(crate) insecure_mx: String,
     pub(crate) tls: String,
     pub(crate) honor_tls_required_no: bool,
-}
-
-/// What would happen to a message for this destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Would {
-    /// At least one host may receive it.
-    Deliver,
-    /// It would wait.
-    Defer,
-    /// It would be returned.
-    Fail,
 }
 
 impl Report {
@@ -100,6 +128,7 @@ impl Report {
                 tls: route.policy.tls.to_string(),
                 honor_tls_required_no: route.policy.honor_tls_required_no,
             },
+            decided_by: Written::of(found.policy, &route.policy.dane_source),
             policy_file: found.policy.file().map(str::to_owned),
             route: route.policy.routed().map(NextHop::to_string),
             route_tls: configured.map(|route| route.tls),
@@ -111,17 +140,14 @@ impl Report {
             port: route.port,
             mx: found.mx.clone(),
             hosts: hosts(found),
-            would: match &cause {
-                None => Would::Deliver,
-                Some(failure) if failure.is_permanent() => Would::Fail,
-                Some(_) => Would::Defer,
-            },
+            would: Would::after(cause.as_ref()),
             outage: blame.is_some_and(|blame| blame != Blame::Destination),
             enhanced: cause
                 .as_ref()
                 .map(|failure| failure.reported_status().to_string()),
             dane: cause.as_ref().map(|failure| failure.verdict().to_string()),
             reason: cause.as_ref().map(|failure| reason(failure, &found.resolver)),
+            modes: found.modes.clone(),
             exception: remedy.exception,
             notes: notes(found, remedy.notes),
         }
@@ -160,19 +186,6 @@ fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
         }
         Some(_) | None => cause.reason.to_string(),
     }
-}
-
-/// Why nothing would be delivered; `None` if at least one host may receive the message.
-fn obstacle(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<Failure> {
-    if let Some(failure) = route.decision.failure() {
-        return Some(failure.clone());
-    }
-    let probes = probes?;
-    let mut tries = probes.iter().flat_map(|host| &host.tries);
-    if tries.any(|one| one.failure.is_none()) {
-        return None;
-    }
-    conclude(probes.iter().flat_map(HostProbe::failures).cloned())
 }
 
 fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {

@@ -5,14 +5,20 @@
 //!    scheduler. [`announce`] logs this.
 //! 2. It runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
 //!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the
-//!    resolver and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC.
+//!    resolver and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is
+//!    kept current: [`policy`] follows its files, as [`watched`] remembers them, and [`keeping`] starts what fetches
+//!    [`lists`] and tests exceptions ([`recheck`]).
 //! 3. Each step is reported to systemd ([`notify`]).
 
 mod announce;
 mod error;
+mod keeping;
+mod lists;
 mod lock_holder;
 mod notify;
 mod passed;
+mod policy;
+mod recheck;
 mod reload;
 mod self_test;
 mod signals;
@@ -20,19 +26,23 @@ mod sockets;
 mod start;
 mod unvalidated;
 mod watch;
+mod watched;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::policy::Missing;
 use mail::event::fault::Fault;
 use mail::event::service::{NotStarted, SpoolTrouble, Stopped, Stopping};
 use mail::event::settings::Subject;
 use mail::event::{Event, EventLog};
+use mail::printable::PrintableLines;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spool::Store;
 use tokio::time::MissedTickBehavior;
 
+use crate::admin::Reading;
 use crate::admin::protocol::{Refusal, Reloaded};
 use crate::config::{self, LogTarget};
 use crate::exit::Verdict;
@@ -40,6 +50,7 @@ use crate::failure::Failure;
 use crate::logging::{self, Logger};
 use crate::ownership;
 use crate::surroundings;
+use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::{self, WiringError};
 pub(crate) use error::StartError;
 use signals::{Request, Signals};
@@ -53,25 +64,28 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 const LAST_LINES: Duration = Duration::from_secs(3);
 /// How often certificate, key and users are checked, which may change at any time.
 const FILE_CHECK: Duration = Duration::from_secs(10);
+/// How often the policy and its lists are; a change is taken up at the second look.
+const POLICY_CHECK: Duration = Duration::from_secs(2);
 /// How often the date is checked, at which exceptions begin and end.
 const DATE_CHECK: Duration = Duration::from_mins(1);
 
 /// Runs the daemon with the configuration file `named`, or the default one, until it is told to stop.
 pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let loaded = config::load(named)?;
-    let policy = wiring::policy::load(&loaded)?;
     let spool = &loaded.config.spool.path;
     // Before the log: root must not create a file that others could not open later.
     ownership::examine(spool).map_err(|cause| StartError::Ownership {
         path: spool.clone(),
         cause,
     })?;
+    let (policy, not_fetched) = first_policy(&loaded)?;
     let log = Logger::open(&loaded.config.log).map_err(|cause| StartError::Log {
         target: loaded.config.log.target.clone(),
         cause,
     })?;
     logging::forward_tracing(Arc::clone(&log));
     log_panics(Arc::clone(&log));
+    announce::warn(&not_fetched, Subject::Policy, &*log);
     let log_is_elsewhere = loaded.config.log.target != LogTarget::Stderr;
     announce::warn(ownership::root().as_slice(), Subject::Config, &*log);
     let most = raise_descriptor_limit();
@@ -106,6 +120,28 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     ended.map_err(Failure::from)
 }
 
+/// The policy to begin with, and which of its lists could not be fetched. A list of which there is no copy is fetched
+/// first: without a strict one the daemon does not start.
+fn first_policy(loaded: &config::Loaded) -> Result<((LoadedPolicy, Files), Vec<String>), Failure> {
+    let lists = wiring::policy::remote_lists(loaded);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(WiringError::System)?;
+    let failed = runtime.block_on(lists::fetch_missing(&loaded.config, &lists))?;
+    runtime.shutdown_background();
+    let mut files = Files::default();
+    match wiring::policy::load_noting(loaded, Missing::Refused, &mut files) {
+        Ok(policy) => Ok(((policy, files), failed)),
+        Err(error) => {
+            for failure in failed {
+                logging::say(&format!("danerelay: {}\n", PrintableLines(&failure)), None);
+            }
+            Err(error.into())
+        }
+    }
+}
+
 /// Each connection needs a file descriptor; the initial limit set by a shell or systemd is often too low for many.
 /// Returns how many there can be now.
 fn raise_descriptor_limit() -> u64 {
@@ -131,12 +167,19 @@ impl<S: Store> Daemon<S> {
     async fn run(mut self, mut signals: Signals) -> Verdict {
         let mut date_check = tokio::time::interval(DATE_CHECK);
         date_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut policy_check = tokio::time::interval(POLICY_CHECK);
+        policy_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut file_check = tokio::time::interval(FILE_CHECK);
         file_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let verdict = loop {
             tokio::select! {
                 _ = file_check.tick() => self.refresh_clients(),
-                _ = date_check.tick() => self.refresh_unvalidated(),
+                _ = policy_check.tick() => self.refresh_policy().await,
+                () = self.keeping.changed.notified() => drop(self.reload_policy().await),
+                _ = date_check.tick() => {
+                    self.refresh_unvalidated();
+                    self.announce_ends();
+                }
                 request = signals.next() => match request {
                     Request::Reload => tokio::select! {
                         // The log has the result.
@@ -147,7 +190,7 @@ impl<S: Store> Daemon<S> {
                 },
                 Some(order) = self.reloads.recv() => tokio::select! {
                     // The client that asked may be gone.
-                    outcome = self.reload_and_notify() => drop(order.send(outcome)),
+                    outcome = self.reload_as_ordered(order.what) => drop(order.answer.send(outcome)),
                     () = signals.stop() => break Verdict::Good,
                 },
                 part = self.parts.ended() => {
@@ -163,6 +206,13 @@ impl<S: Store> Daemon<S> {
                 self.log.write(&Event::Stopped(Stopped::AtOnce));
                 Verdict::Bad
             }
+        }
+    }
+
+    async fn reload_as_ordered(&mut self, what: Reading) -> Result<Reloaded, Refusal> {
+        match what {
+            Reading::Everything => self.reload_and_notify().await,
+            Reading::Policy => self.reload_policy().await,
         }
     }
 

@@ -2,26 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use dns::TrustAnchors;
 use listener::ListenerConfig;
 use mail::event::resolver::Resolver;
-use mail::event::settings::{ClientsLoaded, PolicyLoaded, Refused, Subject, WaitsForRestart};
+use mail::event::settings::{ClientsLoaded, Refused, Subject, WaitsForRestart};
 use mail::event::{Event, EventLog};
 use spool::Store;
 
 use super::announce::{bounded, warn};
+use super::policy::{self, READING};
 use super::start::Daemon;
+use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::logging;
-use crate::wiring::clients::Stamps;
-use crate::wiring::policy::LoadedPolicy;
-use crate::wiring::{self, resolver, settings};
-
-/// How long reading the files may take: they may be on another machine's disk, and a list may be long.
-const READING: Duration = Duration::from_secs(30);
+use crate::wiring::policy::{Files, LoadedPolicy};
+use crate::wiring::stamps::Stamps;
+use crate::wiring::{clients, resolver, settings};
 
 impl<S: Store> Daemon<S> {
     /// Reads configuration, policy and lists again, has resolv.conf read again, and reopens the log. If one of the
@@ -30,7 +28,7 @@ impl<S: Store> Daemon<S> {
         match self.read().await {
             Ok((loaded, policy, settings)) => {
                 self.servers.notify_one();
-                self.stamps = Stamps::of(&loaded.config);
+                self.stamps = Stamps::of(clients::files(&loaded.config));
                 self.listener_config.send_replace(Arc::new(settings));
                 self.reopen_log(&loaded.config.log).await;
                 Ok(self.accept(loaded, policy))
@@ -40,11 +38,16 @@ impl<S: Store> Daemon<S> {
     }
 
     /// Reads the files. If one has faults, says which kind of file it is, and what is wrong with it.
-    async fn read(&self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
+    async fn read(&mut self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
         let reading = tokio::task::spawn_blocking(move || load(named.as_deref(), &anchors));
         let (loaded, policy, anchors) = match tokio::time::timeout(READING, reading).await {
-            Ok(Ok(read)) => read?,
+            Ok(Ok((read, files))) => {
+                if let Some(files) = files {
+                    self.keeping.watched = Watched::of(files);
+                }
+                read?
+            }
             Ok(Err(panicked)) => return Err((Subject::Config, panicked.to_string())),
             Err(_) => return Err((Subject::Config, "reading the files takes too long".to_owned())),
         };
@@ -74,26 +77,21 @@ impl<S: Store> Daemon<S> {
 
     fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) -> Reloaded {
         warn(&loaded.warnings, Subject::Config, &*self.log);
-        warn(&policy.warnings, Subject::Policy, &*self.log);
         let waiting = config::waiting(&self.started_with, &loaded.config);
         if !waiting.is_empty() {
             let changed = waiting.clone();
             self.log
                 .write(&Event::WaitsForRestart(WaitsForRestart { changed }));
         }
-        let file = policy
-            .file
-            .map_or_else(|| "built-in".to_owned(), |file| file.display().to_string());
         let warnings = loaded.warnings.iter().map(ToString::to_string);
         let warnings = warnings
             .chain(policy.warnings.iter().map(ToString::to_string))
             .collect();
-        self.policy.store(Arc::new(policy.policy));
         self.scheduler.reloaded(settings::windows(&loaded.config));
         self.postmaster.store(settings::postmaster(&loaded.config));
         self.loaded = loaded;
-        self.refresh_unvalidated();
-        self.log.write(&Event::PolicyLoaded(PolicyLoaded { file }));
+        self.put_in_force(policy);
+        self.keeping.fetch_lists.notify_one();
         Reloaded { warnings, waiting }
     }
 
@@ -101,6 +99,14 @@ impl<S: Store> Daemon<S> {
     /// away.
     async fn refuse(&mut self, about: Subject, faults: &str) -> Refusal {
         self.reopen_log(&self.loaded.config.log).await;
+        match about {
+            Subject::Policy => self.keeping.standing.refused(faults),
+            Subject::Clients
+            | Subject::Config
+            | Subject::Descriptors
+            | Subject::Limits
+            | Subject::Resolver => {}
+        }
         let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
         for reason in bounded(lines.into_iter()) {
             self.log.write(&Event::Refused(Refused { about, reason }));
@@ -111,7 +117,7 @@ impl<S: Store> Daemon<S> {
     /// Reads certificate, key and users again if one of their files has changed. If something is wrong, the old one
     /// stays in force, and the log says so once.
     pub(super) fn refresh_clients(&mut self) {
-        let stamps = Stamps::of(&self.loaded.config);
+        let stamps = Stamps::of(clients::files(&self.loaded.config));
         if stamps == self.stamps {
             return;
         }
@@ -136,18 +142,22 @@ impl<S: Store> Daemon<S> {
     }
 }
 
-/// Configuration, policy and trust anchors, for [`Daemon::read`].
-fn load(
-    named: Option<&Path>,
-    anchors: &Path,
-) -> Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)> {
-    let loaded = config::load(named).map_err(|error| (Subject::Config, error.to_string()))?;
-    let policy = wiring::policy::load(&loaded).map_err(|error| (Subject::Policy, error.to_string()))?;
-    // The policy in force still has the list.
-    let mut warnings = policy.warnings.iter();
-    if let Some(lost) = warnings.find(|warning| warning.remark.loses_a_list()) {
-        return Err((Subject::Policy, lost.to_string()));
-    }
-    let anchors = resolver::trust_anchors(anchors).map_err(|error| (Subject::Resolver, error.to_string()))?;
-    Ok((loaded, policy, anchors))
+/// What [`load`] reads, or what is wrong with it.
+type Read = Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)>;
+
+/// Configuration, policy and trust anchors, for [`Daemon::read`]; and the policy's files, if it got that far.
+fn load(named: Option<&Path>, anchors: &Path) -> (Read, Option<Files>) {
+    let loaded = match config::load(named) {
+        Ok(loaded) => loaded,
+        Err(error) => return (Err((Subject::Config, error.to_string())), None),
+    };
+    let mut files = Files::default();
+    let read = policy::read(&loaded, &mut files)
+        .map_err(|faults| (Subject::Policy, faults))
+        .and_then(|policy| {
+            let anchors = resolver::trust_anchors(anchors);
+            let anchors = anchors.map_err(|error| (Subject::Resolver, error.to_string()))?;
+            Ok((loaded, policy, anchors))
+        });
+    (read, Some(files))
 }

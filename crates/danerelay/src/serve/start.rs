@@ -21,16 +21,18 @@ use super::announce::{self, listed, warn};
 use super::error::StartError;
 use super::notify::Status;
 use super::watch::Watch;
-use super::{notify, sockets};
+use super::watched::Keeping;
+use super::{keeping, notify, sockets};
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
 use crate::logging::Logger;
-use crate::wiring::clients::Stamps;
 use crate::wiring::descriptors::Descriptors;
-use crate::wiring::policy::LoadedPolicy;
+use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::resolver::mode_word;
-use crate::wiring::{self, WiringError, resolver, settings, tls, unvalidated};
+use crate::wiring::stamps::Stamps;
+use crate::wiring::standing::Standing;
+use crate::wiring::{self, WiringError, clients, resolver, settings, tls, unvalidated};
 
 /// The daemon while it runs.
 pub(super) struct Daemon<S> {
@@ -60,6 +62,8 @@ pub(super) struct Daemon<S> {
     /// Tells the parts to stop.
     pub(super) stop_parts: watch::Sender<bool>,
     pub(super) parts: Parts,
+    /// What keeps the policy current.
+    pub(super) keeping: Keeping,
     /// What `systemctl status` shows.
     pub(super) status: Arc<Status>,
 }
@@ -100,7 +104,7 @@ impl Parts {
 pub(super) async fn start(
     named: Option<&Path>,
     loaded: Loaded,
-    policy: LoadedPolicy,
+    (policy, files): (LoadedPolicy, Files),
     log: Arc<Logger>,
 ) -> Result<Daemon<impl Store>, StartError> {
     warn(&loaded.warnings, Subject::Config, &*log);
@@ -112,7 +116,7 @@ pub(super) async fn start(
         &*log,
     );
     let hostname = settings::hostname(config)?;
-    let stamps = Stamps::of(config);
+    let stamps = Stamps::of(clients::files(config));
     let (listener_config, listener_settings) =
         watch::channel(Arc::new(settings::listener(config, &hostname)?));
     let unvalidated = unvalidated::today(&config.dns, &policy.policy);
@@ -160,7 +164,9 @@ pub(super) async fn start(
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
-    let (admin, reloads) = open_admin(config, &spool, &scheduler, explainer, &events).await;
+    let keeping = keeping::start(config, &explainer, files, &events, &stopped).map_err(WiringError::from)?;
+    let parts = (&scheduler, &keeping.standing);
+    let (admin, reloads) = open_admin(config, &spool, parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
     let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
@@ -171,7 +177,8 @@ pub(super) async fn start(
     // Not earlier: if the start fails half-way, the next one has to report it.
     spool.doubts_told();
     notify::ready(&status);
-    Ok(Daemon {
+    let mut daemon = Daemon {
+        keeping,
         named: named.map(Path::to_owned),
         started_with: loaded.config.clone(),
         loaded,
@@ -194,14 +201,16 @@ pub(super) async fn start(
             admin,
         },
         status,
-    })
+    };
+    daemon.announce_ends();
+    Ok(daemon)
 }
 
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
     spool: &Arc<S>,
-    scheduler: &SchedulerHandle,
+    (scheduler, standing): (&SchedulerHandle, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
 ) -> (
@@ -220,6 +229,7 @@ async fn open_admin<S: Manage>(
         explainer,
         retry: settings::retry(config),
         log: Arc::clone(log),
+        standing: standing.clone(),
         reload,
     };
     (Some((door, surroundings)), reloads)

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use listener::users::UsersError;
 use listener::{ClientCertificates, ServerTls, Users};
@@ -108,22 +107,11 @@ pub(crate) fn users(config: &Config) -> Result<Option<Arc<Users>>, ClientsError>
     Ok(Some(Arc::new(users)))
 }
 
-/// The state of the files: when one of them changes, all are read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamps(Vec<Option<(SystemTime, u64)>>);
-
-impl Stamps {
-    /// Checks the files; one that cannot be checked counts as missing.
-    pub(crate) fn of(config: &Config) -> Self {
-        let files = [
-            &config.listen.tls_certificate,
-            &config.listen.tls_key,
-            &config.access.users_file,
-        ];
-        let stamp = |path: &PathBuf| {
-            let found = std::fs::metadata(path).ok()?;
-            Some((found.modified().ok()?, found.len()))
-        };
-        Self(files.into_iter().map(stamp).collect())
-    }
+/// The files that are read to serve clients.
+pub(crate) fn files(config: &Config) -> [&Path; 3] {
+    [
+        &config.listen.tls_certificate,
+        &config.listen.tls_key,
+        &config.access.users_file,
+    ]
 }

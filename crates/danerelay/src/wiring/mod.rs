@@ -5,7 +5,9 @@
 //!   [`unvalidated`]: below which names signatures are not required today.
 //! * [`tls`]: which authorities the WebPKI trusts, and what all handshakes share.
 //! * [`clients`]: the certificate and the users with which clients are served.
-//! * [`policy`]: the policy with its lists. [`store`]: the spool.
+//! * [`policy`]: the policy with its lists and exceptions. [`standing`]: what is not as it should be with it.
+//!   [`store`]: the spool.
+//! * [`stamps`]: by what is noticed that files have changed.
 //! * [`descriptors`]: how the limit of file descriptors is divided.
 
 pub(crate) mod clients;
@@ -15,6 +17,8 @@ pub(crate) mod policy;
 pub(crate) mod resolv_conf;
 pub(crate) mod resolver;
 pub(crate) mod settings;
+pub(crate) mod stamps;
+pub(crate) mod standing;
 pub(crate) mod store;
 pub(crate) mod tls;
 pub(crate) mod unvalidated;

@@ -1,15 +1,18 @@
 //! Reads the policy that the configuration names.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use policy::{Policy, PolicyError, Sources, Text, Warning};
+use policy::{Missing, Policy, PolicyError, Remark, RemoteList, Sources, Text, Warning};
 use settings_file::fault;
 
 use crate::access::{self, Use};
 use crate::config::Loaded;
+use crate::exceptions;
+use crate::lists::Copies;
 
 /// The bits of a mode that are about the group and everybody else.
 const OF_OTHERS: u32 = 0o077;
@@ -40,43 +43,106 @@ pub(crate) enum PolicyFileError {
     Wrong(#[from] PolicyError),
 }
 
-/// Reads and compiles the policy file and its lists. If the file is missing and was not named, the built-in policy is
-/// used.
-pub(crate) fn load(loaded: &Loaded) -> Result<LoadedPolicy, PolicyFileError> {
+/// The files that were read, or should have been: when one of them changes, the policy may be another.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files(pub(crate) Vec<PathBuf>);
+
+/// Reads and compiles the policy file, its lists, and the exceptions that were added by commands. If the file is missing
+/// and was not named, the built-in policy is used. A list that was never fetched is [`Missing::Warned`] of where nothing
+/// is delivered by this policy.
+pub(crate) fn load(loaded: &Loaded, missing: Missing) -> Result<LoadedPolicy, PolicyFileError> {
+    load_noting(loaded, missing, &mut Files::default())
+}
+
+/// The same, and notes the files, also where they are wrong.
+pub(crate) fn load_noting(
+    loaded: &Loaded,
+    missing: Missing,
+    files: &mut Files,
+) -> Result<LoadedPolicy, PolicyFileError> {
     let path = &loaded.config.policy.file;
+    let added = exceptions::path(&loaded.config);
+    files.0.extend([path.clone(), added.clone()]);
+    let written = text_of(path)?;
+    if written.is_none() && loaded.is_written("policy.file") {
+        return Err(PolicyFileError::Unreadable {
+            path: path.clone(),
+            cause: io::ErrorKind::NotFound.into(),
+        });
+    }
+    let (added_text, unread) = match text_of(&added) {
+        Ok(text) => (text, None),
+        // Whoever only asks need not be a user who may read it.
+        Err(error @ PolicyFileError::Unreadable { .. }) if missing == Missing::Warned => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
+    let copies = Copies::of(&loaded.config);
+    let read = RefCell::new(Vec::new());
+    let noted = |path: &Path| read.borrow_mut().push(path.to_owned());
+    let compiled = Policy::compile(&Sources {
+        policy: Text {
+            file: path,
+            text: written.as_deref().unwrap_or_default(),
+        },
+        added: added_text.as_deref().map(|text| Text { file: &added, text }),
+        read: &|path| {
+            noted(path);
+            read_list(path)
+        },
+        fetched: &|url| {
+            noted(&copies.copy(url));
+            copies.get(url, missing)
+        },
+        read_login: &|path| {
+            noted(path);
+            read_login(path)
+        },
+        today: jiff::Zoned::now().date(),
+    });
+    files.0.extend(read.into_inner());
+    let (policy, mut warnings) = compiled?;
+    warnings.extend(unread.map(|error| Warning {
+        file: added.display().to_string(),
+        line: 1,
+        remark: Remark::AddedUnreadable(error.to_string()),
+    }));
+    let file = written.is_some().then(|| path.clone());
+    Ok(LoadedPolicy {
+        policy: if file.is_some() {
+            policy
+        } else {
+            policy.without_file()
+        },
+        warnings,
+        file,
+    })
+}
+
+/// The lists with a URL that the policy file names, to fetch them before it is read for the first time.
+pub(crate) fn remote_lists(loaded: &Loaded) -> Vec<RemoteList> {
+    let path = &loaded.config.policy.file;
+    let text = text_of(path).ok().flatten().unwrap_or_default();
+    RemoteList::named_in(&Text {
+        file: path,
+        text: &text,
+    })
+}
+
+/// The text of a file; `None` if it does not exist.
+fn text_of(path: &Path) -> Result<Option<String>, PolicyFileError> {
     let octets = match std::fs::read(path) {
         Ok(octets) => octets,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !loaded.is_written("policy.file") => {
-            return Ok(LoadedPolicy {
-                policy: Policy::builtin(),
-                warnings: Vec::new(),
-                file: None,
-            });
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => {
             return Err(PolicyFileError::Unreadable {
-                path: path.clone(),
+                path: path.to_owned(),
                 cause,
             });
         }
     };
     let text =
         fault::text(&path.to_string_lossy(), octets).map_err(|fault| PolicyError { errors: vec![fault] })?;
-    let (policy, warnings) = Policy::compile(&Sources {
-        policy: Text {
-            file: path,
-            text: &text,
-        },
-        added: None,
-        read: &read_list,
-        read_login: &read_login,
-        today: jiff::Zoned::now().date(),
-    })?;
-    Ok(LoadedPolicy {
-        policy,
-        warnings,
-        file: Some(path.clone()),
-    })
+    Ok(Some(text))
 }
 
 /// An octet that is not UTF-8 makes its line invalid, not the list.

@@ -80,6 +80,11 @@ pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientCon
     ))
 }
 
+/// Asks web servers, verified with the same roots and the same settings.
+pub(crate) fn https_client(settings: &Tls) -> Result<https::Client, TlsError> {
+    Ok(https::Client::new(&*name_server_client(settings)?))
+}
+
 fn roots(settings: &Tls) -> Result<RootCertStore, TlsError> {
     if settings.webpki_roots.as_os_str().is_empty() {
         Ok(system_roots())

@@ -47,6 +47,7 @@ mod tests {
             policy,
             added: None,
             read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            fetched: &|_| policy::Fetched::Never(policy::Missing::Refused),
             read_login: &|_| Err(std::io::ErrorKind::NotFound.into()),
             today: Zoned::now().date(),
         })

@@ -33,10 +33,12 @@ async fn explain_uses_the_resolver_and_the_policy_of_the_running_daemon() {
         let mut relay = Relay::start(&more);
         relay.wait_for("status=fine");
         // The files have changed since, and nothing was reloaded: mail goes the old way.
-        let elsewhere = configuration("[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = \"1s\"\n");
+        let elsewhere = configuration(
+            "[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = \"1s\"\n[policy]\nfile = \"other.toml\"\n",
+        );
         std::fs::write(relay.path("danerelay.toml"), elsewhere).unwrap();
-        let strict = "version = 1\n[default]\ndane = \"off\"\n";
-        std::fs::write(relay.path("policy.toml"), strict).unwrap();
+        let off = "version = 1\n[default]\ndane = \"off\"\n";
+        std::fs::write(relay.path("other.toml"), off).unwrap();
         let (found, status) = explained(&relay, &["someone@good.test"]);
         assert_eq!(
             (status, &found["would"], &found["policy"]["dane"]),

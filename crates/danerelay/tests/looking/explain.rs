@@ -4,6 +4,7 @@ mod connecting;
 mod decision;
 mod localhost;
 mod lookups;
+mod names;
 mod own_side;
 mod remedies;
 mod ways;

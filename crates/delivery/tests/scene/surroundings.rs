@@ -25,6 +25,7 @@ pub fn compile(text: &str) -> Policy {
         policy: text,
         added: None,
         read: &read,
+        fetched: &|_| policy::Fetched::Never(policy::Missing::Refused),
         read_login: &|path| match path.to_str() {
             Some("smart.login") => Ok("relay\npass word\n".to_owned()),
             _ => Err(std::io::ErrorKind::NotFound.into()),

@@ -32,7 +32,9 @@ use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, LoginState, Rep
 use self::fault::Fault;
 use self::log::{Library, LogTrouble, Throttled};
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
-use self::settings::{ClientsLoaded, PolicyLoaded, Refused, WaitsForRestart, Warning};
+use self::settings::{
+    ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
+};
 
 /// Where events go. Implementations neither block nor fail: a log that cannot be written is their problem.
 pub trait EventLog: Send + Sync {
@@ -86,6 +88,12 @@ pub enum Event {
     WaitsForRestart(WaitsForRestart),
     /// `policy`: the policy in force.
     PolicyLoaded(PolicyLoaded),
+    /// `policy`: a list with a URL.
+    List(ListNews),
+    /// `exception`: a dated exception ends.
+    ExceptionEnds(ExceptionEnds),
+    /// `danefail`: a destination with an exception is well again.
+    Rechecked(Rechecked),
     /// `clients`: certificate, key and users were read again.
     ClientsLoaded(ClientsLoaded),
     /// `admin`: what administrators did.
@@ -133,6 +141,9 @@ impl Event {
             Self::Refused(event) => event,
             Self::WaitsForRestart(event) => event,
             Self::PolicyLoaded(event) => event,
+            Self::List(event) => event,
+            Self::ExceptionEnds(event) => event,
+            Self::Rechecked(event) => event,
             Self::ClientsLoaded(event) => event,
             Self::Admin(event) => event,
             Self::Started(event) => &**event,

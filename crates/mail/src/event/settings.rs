@@ -124,6 +124,127 @@ impl Record for PolicyLoaded {
     }
 }
 
+/// What became of a list with a URL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListNews {
+    /// Its URL.
+    pub url: String,
+    /// What there is to tell.
+    pub news: ListState,
+}
+
+/// How a list is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListState {
+    /// A new copy is on disk, with so many entries.
+    Fetched(u64),
+    /// It cannot be fetched.
+    NotFetched(String),
+    /// What came is not believed.
+    HeldBack(String),
+    /// It can be fetched again.
+    Recovered,
+}
+
+impl Record for ListNews {
+    fn level(&self) -> Level {
+        match self.news {
+            ListState::Fetched(_) | ListState::Recovered => Level::Info,
+            ListState::NotFetched(_) | ListState::HeldBack(_) => Level::Warning,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        Subject::Policy.as_str()
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        let status = match self.news {
+            ListState::Fetched(_) => "list-fetched",
+            ListState::NotFetched(_) => "list-not-fetched",
+            ListState::HeldBack(_) => "list-held-back",
+            ListState::Recovered => "list-recovered",
+        };
+        put("status", Value::Word(status));
+        put("list", Value::Quoted(&self.url));
+        match &self.news {
+            ListState::Fetched(entries) => put("entries", Value::Integer(*entries)),
+            ListState::NotFetched(reason) | ListState::HeldBack(reason) => {
+                put("reason", Value::Quoted(reason))
+            }
+            ListState::Recovered => {}
+        }
+    }
+}
+
+/// A dated exception ends soon, or has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExceptionEnds {
+    /// `domain` or `mx`.
+    pub kind: &'static str,
+    /// The names.
+    pub names: String,
+    /// The last day on which it applies.
+    pub until: String,
+    /// Whether that is past.
+    pub is_over: bool,
+    /// Where it is written.
+    pub place: String,
+    /// The administrator's reason.
+    pub reason: String,
+}
+
+impl Record for ExceptionEnds {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "exception"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word(if self.is_over { "ended" } else { "ends" }));
+        put(self.kind, Value::Quoted(&self.names));
+        put("until", Value::Word(&self.until));
+        put("file", Value::Quoted(&self.place));
+        put("reason", Value::Quoted(&self.reason));
+    }
+}
+
+/// A destination for which there is an exception has been tested.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rechecked {
+    /// `domain` or `mx`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// Where the exception or the list's entry is written.
+    pub place: String,
+    /// Whether the exception has been closed: one that a command added.
+    pub is_closed: bool,
+    /// What was found.
+    pub reason: String,
+}
+
+impl Record for Rechecked {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "danefail"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        let status = if self.is_closed { "closed" } else { "healed" };
+        put("status", Value::Word(status));
+        put(self.kind, Value::Quoted(&self.name));
+        put("file", Value::Quoted(&self.place));
+        put("reason", Value::Quoted(&self.reason));
+    }
+}
+
 /// The current certificate, key and users have taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientsLoaded;

@@ -10,11 +10,12 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::civil::{Date, date};
 use mail::{Domain, NextHop};
 use policy::settings::{DestinationPolicy, ModeSource};
-use policy::{Policy, PolicyError, Sources, Text, Warning};
+use policy::{Fetched, Missing, Policy, PolicyError, Sources, Text, Warning};
 
 pub const TODAY: Date = date(2026, 11, 22);
 
@@ -44,6 +45,19 @@ pub fn lists(path: &Path) -> io::Result<String> {
     }
 }
 
+/// The copy of a list with a URL, which was last current an hour ago.
+pub fn fetched(url: &str) -> Fetched {
+    match url {
+        "https://lists.example/l" => Fetched::Copy {
+            path: "/var/lib/relay/lists/l".into(),
+            text: "# theirs\nfetched.example\n".into(),
+            age: Duration::from_hours(1),
+        },
+        url if url.starts_with("https://") => Fetched::Never(Missing::Refused),
+        _ => Fetched::NoUrl("allowed: \"https://…\"".into()),
+    }
+}
+
 /// The policy of `file`, with lists as `read` gives them.
 pub fn compile_from(
     file: &str,
@@ -55,6 +69,7 @@ pub fn compile_from(
         policy: Text { file, text },
         added: None,
         read,
+        fetched: &fetched,
         read_login: read,
         today: TODAY,
     })

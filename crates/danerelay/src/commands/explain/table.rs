@@ -8,7 +8,8 @@ use policy::settings::{Limits, RouteTls};
 
 use crate::commands::output::printable;
 use crate::explain::{
-    CertificateReport, ConnectionReport, HostReport, PublishedRecord, Report, Step, StepType, Would,
+    CertificateReport, ConnectionReport, HostReport, ModeReport, PublishedRecord, Report, Step, StepType,
+    Would, Written,
 };
 use crate::lookup_report::Found;
 
@@ -24,6 +25,12 @@ pub(super) fn write(report: &Report) -> String {
         policy.dane, policy.source, policy.insecure_mx, policy.tls
     );
     line(&mut table, "policy", &rules);
+    if let Some(Written {
+        file, line: number, ..
+    }) = &report.decided_by
+    {
+        line(&mut table, "decided by", &format!("{file}, line {number}"));
+    }
     write_ways(&mut table, report);
     if let Some(mx) = &report.mx {
         step(&mut table, mx);
@@ -42,6 +49,7 @@ pub(super) fn write(report: &Report) -> String {
             line(&mut table, label, words);
         }
     }
+    write_modes(&mut table, &report.modes);
     for note in &report.notes {
         line(&mut table, "note", note);
     }
@@ -81,6 +89,22 @@ fn write_limits(table: &mut String, limits: Limits) {
     let words: Vec<String> = connections.into_iter().chain(messages).collect();
     if !words.is_empty() {
         line(table, "limits", &words.join("; "));
+    }
+}
+
+/// What each mode would do.
+fn write_modes(table: &mut String, modes: &[ModeReport]) {
+    let mut label = "modes";
+    for mode in modes {
+        let mut words = format!("{:<13} {}", mode.mode.as_str(), would(mode.would));
+        if let Some(dane) = &mode.dane {
+            let _ = write!(words, ", dane=\"{dane}\"");
+        }
+        if mode.in_force {
+            words.push_str("  (in force)");
+        }
+        line(table, label, &words);
+        label = "";
     }
 }
 

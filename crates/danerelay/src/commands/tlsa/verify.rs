@@ -8,6 +8,7 @@ use clap::Args;
 use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure, verify_chain};
 use dns::{Data, NoAnswer};
 use mail::{Domain, Security};
+use policy::Missing;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
@@ -124,7 +125,10 @@ enum Published {
 fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> Result<Published, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
-    let resolver = resolver(&loaded.config, &wiring::policy::load(&loaded)?.policy)?;
+    let resolver = resolver(
+        &loaded.config,
+        &wiring::policy::load(&loaded, Missing::Warned)?.policy,
+    )?;
     let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
     Ok(match lookup {
         Err(failure) => Published::Failed(failure),

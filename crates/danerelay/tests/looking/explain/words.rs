@@ -24,7 +24,11 @@ fn the_table_for_people() {
              {}  (unusable: certificate usages 0 and 1 are not defined for SMTP)\n\
              must         match the TLSA records; dane=\"Verify (Secure TLSA RRs found)\"\n\
              \n\
-             would        deliver\n",
+             would        deliver\n\
+             modes        off           deliver, dane=\"Skip (Disabled by policy)\"\n             \
+             soft-fail     deliver, dane=\"Verify (Secure TLSA RRs found)\"\n             \
+             opportunistic deliver, dane=\"Verify (Secure TLSA RRs found)\"  (in force)\n             \
+             strict        deliver, dane=\"Verify (Secure TLSA RRs found)\"\n",
             stage.world.address(),
             RECORD.replace("3 1 1", "1 1 1")
         ),

@@ -1,0 +1,315 @@
+//! Adds and removes exceptions.
+
+use clap::{ArgGroup, Args, ValueEnum};
+use jiff::civil::Date;
+use jiff::{ToSpan as _, Zoned};
+use policy::pattern::Pattern;
+use policy::settings::{DaneMode, ExceptionEntry};
+use policy::{ExceptedKind, ListedException, Missing};
+use serde::Serialize;
+use settings_file::Interval;
+
+use crate::admin::protocol::{Reloaded, Request};
+use crate::commands::client::{AdminError, Client};
+use crate::commands::output;
+use crate::commands::values::formed;
+use crate::config::Loaded;
+use crate::exceptions;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+use crate::wiring;
+
+/// Which names.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("names").args(["domain", "mx"]).required(true)))]
+pub(super) struct Names {
+    /// The domain of the recipients: `example.dk` itself alone, or `.example.dk` for all below it.
+    #[arg(value_name = "DOMAIN", value_parser = formed::<Pattern>)]
+    domain: Option<Pattern>,
+
+    /// Instead of a domain a receiving host, `mail.example.dk` or `.example.dk`: every domain served there.
+    #[arg(long, value_name = "HOST", value_parser = formed::<Pattern>)]
+    mx: Option<Pattern>,
+}
+
+/// How an exception is to be.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Terms {
+    /// The last day on which it holds, as 2027-01-31, or for how long from today, as 14d.
+    #[arg(long, value_name = "DATE", default_value = "30d", value_parser = until)]
+    until: Date,
+
+    /// What it means: no DANE, or DANE tried and its failure recorded.
+    #[arg(long, value_enum, default_value_t = Weaker::Off)]
+    dane: Weaker,
+
+    /// It also holds against a strict rule or list.
+    #[arg(long)]
+    override_strict: bool,
+}
+
+/// What to add.
+#[derive(Debug, Args)]
+pub(crate) struct AddArguments {
+    #[command(flatten)]
+    names: Names,
+
+    /// Why, for whoever finds it later: what is broken, and who has been told.
+    #[arg(long, value_name = "WORDS", value_parser = reason)]
+    reason: String,
+
+    #[command(flatten)]
+    terms: Terms,
+
+    /// Signatures of the name and everything below it do not count (RFC 7646), instead of an exception from DANE. Only
+    /// where this relay validates itself.
+    #[arg(long, conflicts_with_all = ["dane", "mx", "override_strict"])]
+    dnssec_off: bool,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    #[command(flatten)]
+    names: Names,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--dane`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Weaker {
+    /// No TLSA look-ups.
+    Off,
+    /// Tried, and delivered all the same.
+    SoftFail,
+}
+
+impl From<Weaker> for DaneMode {
+    fn from(weaker: Weaker) -> Self {
+        match weaker {
+            Weaker::Off => Self::Off,
+            Weaker::SoftFail => Self::SoftFail,
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    let words = text.trim();
+    let allowed = "allowed: some words for whoever finds this exception later";
+    (!words.is_empty()).then(|| words.to_owned()).ok_or(allowed)
+}
+
+fn until(text: &str) -> Result<Date, &'static str> {
+    let allowed = "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d";
+    let today = Zoned::now().date();
+    let date = match text.parse::<Interval>() {
+        Ok(Interval(time)) => {
+            let days = i32::try_from(time.as_secs() / 86_400).map_err(|_| allowed)?;
+            today.checked_add(days.days()).map_err(|_| allowed)?
+        }
+        Err(_) => text.parse().map_err(|_| allowed)?,
+    };
+    if date < today { Err(allowed) } else { Ok(date) }
+}
+
+impl Names {
+    /// Clap demands one of the two.
+    fn get(&self) -> Option<(ExceptedKind, &Pattern)> {
+        let domain = self.domain.as_ref().map(|names| (ExceptedKind::Domain, names));
+        domain.or_else(|| Some((ExceptedKind::Mx, self.mx.as_ref()?)))
+    }
+}
+
+impl Terms {
+    /// An exception on these terms.
+    pub(super) fn exception(&self, names: Pattern, kind: ExceptedKind, reason: &str) -> ListedException {
+        ListedException {
+            names,
+            kind,
+            dane: Some(self.dane.into()),
+            without_dnssec: false,
+            override_strict: self.override_strict,
+            entry: ExceptionEntry {
+                file: "".into(),
+                line: 0,
+                until: self.until,
+                reason: reason.into(),
+            },
+        }
+    }
+}
+
+/// The answer to a change.
+#[derive(Debug, Serialize)]
+struct Changed {
+    done: &'static str,
+    kind: &'static str,
+    names: String,
+    until: Option<Date>,
+    /// Whether a running relay uses it already.
+    in_force: bool,
+}
+
+/// `add`.
+pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, Failure> {
+    let Some((kind, names)) = arguments.names.get() else {
+        return Ok(Verdict::Unusable);
+    };
+    let mut exception = arguments.terms.exception(names.clone(), kind, &arguments.reason);
+    if arguments.dnssec_off {
+        (exception.dane, exception.without_dnssec) = (None, true);
+    }
+    let is_changed = insert(loaded, vec![exception])? > 0;
+    let in_force = take_up(loaded)?;
+    let changed = Changed {
+        done: if is_changed { "changed" } else { "added" },
+        kind: kind.as_str(),
+        names: names.to_string(),
+        until: Some(arguments.terms.until),
+        in_force,
+    };
+    answer(&changed, arguments.json)?;
+    Ok(Verdict::Good)
+}
+
+/// Adds exceptions, each in place of what is there for the same names; returns how many of them were there.
+pub(super) fn insert(loaded: &Loaded, new: Vec<ListedException>) -> Result<usize, Failure> {
+    let changed = exceptions::change(&loaded.config, |all| {
+        let mut changed = 0;
+        for exception in new {
+            let before = all.len();
+            all.retain(|one| !is_about(one, exception.kind, &exception.names));
+            changed += usize::from(all.len() < before);
+            all.push(exception);
+        }
+        changed
+    })?;
+    Ok(changed)
+}
+
+fn is_about(exception: &ListedException, kind: ExceptedKind, names: &Pattern) -> bool {
+    exception.kind == kind && exception.names == *names
+}
+
+/// `remove`.
+pub(super) fn remove(arguments: &RemoveArguments, loaded: &Loaded) -> Result<Verdict, Failure> {
+    let Some((kind, names)) = arguments.names.get() else {
+        return Ok(Verdict::Unusable);
+    };
+    let removed = exceptions::change(&loaded.config, |all| {
+        let before = all.len();
+        all.retain(|one| !is_about(one, kind, names));
+        before - all.len()
+    })?;
+    if removed == 0 {
+        let policy = wiring::policy::load(loaded, Missing::Warned)?.policy;
+        let there = policy.exceptions().find(|one| is_about(one, kind, names));
+        let there = there.map(|one| {
+            let entry = &one.entry;
+            format!(
+                "; one is in {}, line {}, and is yours to remove",
+                entry.file, entry.line
+            )
+        });
+        output::notice(&format!(
+            "no exception for {} {names} was added by this command{}",
+            kind.as_str(),
+            there.unwrap_or_default()
+        ));
+        return Ok(Verdict::Bad);
+    }
+    let in_force = take_up(loaded)?;
+    let changed = Changed {
+        done: "removed",
+        kind: kind.as_str(),
+        names: names.to_string(),
+        until: None,
+        in_force,
+    };
+    answer(&changed, arguments.json)?;
+    Ok(Verdict::Good)
+}
+
+fn answer(changed: &Changed, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::write_json(changed);
+    }
+    let until = changed.until.map(|until| format!(", until {until}"));
+    output::write(&format!(
+        "{}: {} {}{}\n",
+        changed.done,
+        changed.kind,
+        changed.names,
+        until.unwrap_or_default()
+    ))
+}
+
+/// Has the running relay use what was written, and says what there is to know about that; whether it does.
+pub(super) fn take_up(loaded: &Loaded) -> Result<bool, Failure> {
+    match reload(loaded) {
+        Ok(reloaded) => {
+            about_added(&reloaded.warnings, loaded);
+            Ok(true)
+        }
+        Err(AdminError::NotConfigured | AdminError::NoDaemon { .. }) => {
+            let warnings = wiring::policy::load(loaded, Missing::Warned)?.warnings;
+            about_added(
+                &warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                loaded,
+            );
+            output::notice("no relay runs with this configuration; it takes effect when one starts");
+            Ok(false)
+        }
+        Err(trouble) => {
+            output::notice(&format!(
+                "it is written, and the running relay does not use it yet: {trouble}"
+            ));
+            Ok(false)
+        }
+    }
+}
+
+fn reload(loaded: &Loaded) -> Result<Reloaded, AdminError> {
+    let mut client = Client::connect(&loaded.config)?;
+    client.ask(&Request::Policy)?;
+    client.end()
+}
+
+/// Of the warnings about the policy, those about what is added here.
+fn about_added(warnings: &[String], loaded: &Loaded) {
+    let file = exceptions::path(&loaded.config).display().to_string();
+    for warning in warnings.iter().filter(|warning| warning.starts_with(&file)) {
+        output::notice(warning);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_last_day_is_a_date_or_a_number_of_days() {
+        let today = Zoned::now().date();
+        assert_eq!(until("30d").unwrap(), today.saturating_add(30.days()));
+        assert_eq!(until("2999-01-31").unwrap(), jiff::civil::date(2999, 1, 31));
+        assert_eq!(until(&today.to_string()).unwrap(), today);
+        for text in [
+            "",
+            "2020-01-01",
+            "tomorrow",
+            "2026-02-30",
+            "99999999999999999d",
+            "-1d",
+        ] {
+            assert!(until(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `danerelay danefail`: exceptions for destinations whose DANE is broken, and whether they still are.
+//!
+//! * [`change`]: adds and removes exceptions; [`import`]: reads them from other forms.
+//! * [`list`]: shows what is excepted; [`recheck`]: tests it, with [`progress`] shown; [`compare`]: against a list of
+//!   others and the relay's own traffic.
+
+mod change;
+mod compare;
+mod import;
+mod list;
+mod progress;
+mod recheck;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::config;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+
+/// What can be done with exceptions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DanefailCommand {
+    /// Show the exceptions in force, those of the policy file and those added here, and the danefail lists.
+    ///
+    /// Exit status: 0 done; 2 the configuration or the policy is wrong.
+    List(list::ListArguments),
+    /// Except a domain, or a receiving host, until a date, and have the running relay take it up at once.
+    ///
+    /// The exception is written to `exceptions.toml` in the state directory, never into the policy file. It expires by
+    /// itself after its last day; the log says so a week and a day before. The running relay tests each day what is
+    /// excepted, and removes an exception added here once the destination is well again. What is there already for the
+    /// same name is replaced.
+    ///
+    /// Exit status: 0 done; 2 it cannot be written, or the configuration is wrong.
+    Add(change::AddArguments),
+    /// Remove an exception that was added here, and have the running relay take it up at once.
+    ///
+    /// Exit status: 0 done; 1 there is none; 2 it cannot be written, or the configuration is wrong.
+    Remove(change::RemoveArguments),
+    /// Add an exception for each domain of a list in the form of danefail.org, or of a Postfix `smtp_tls_policy_maps`.
+    ///
+    /// Of a list, the comments before a domain, or behind it, become its reason. Of a Postfix table, `none`, `may` and
+    /// `encrypt` become exceptions with dane = "off"; what they and the other levels mean beside that is printed as rules
+    /// for the policy file. A long list is better named in the policy file, as a [[list]].
+    ///
+    /// Exit status: 0 done; 1 a line is not understood, and the others are added; 2 the file cannot be read or the
+    /// exceptions not be written, or the configuration is wrong.
+    Import(import::ImportArguments),
+    /// Test what is excepted, and name what is well again.
+    ///
+    /// Looks each name up and connects, as a delivery would that knows of no exception; sends nothing. What is tested
+    /// are the exceptions of the policy file and those added here, and every entry of the danefail lists. Twenty are
+    /// tested at once; on a terminal, standard error shows how far it is.
+    ///
+    /// Exit status: 0 all are still needed, or those that are not were removed; 1 something is well again that is still
+    /// excepted; 2 the configuration or the policy is wrong; 3 our own resolver fails, and nothing was tested.
+    Recheck(recheck::RecheckArguments),
+    /// Compare a list of others with ours, and with what this relay has seen in its own traffic.
+    ///
+    /// Exit status: 0 done; 2 the list cannot be read, or the configuration is wrong.
+    Compare(compare::CompareArguments),
+}
+
+/// Runs the command on the configuration file `named`, or the default one.
+pub(crate) fn run(command: &DanefailCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
+    let loaded = config::load(named)?;
+    match command {
+        DanefailCommand::List(arguments) => list::run(arguments, &loaded),
+        DanefailCommand::Add(arguments) => change::add(arguments, &loaded),
+        DanefailCommand::Remove(arguments) => change::remove(arguments, &loaded),
+        DanefailCommand::Import(arguments) => import::run(arguments, &loaded),
+        DanefailCommand::Recheck(arguments) => recheck::run(arguments, &loaded),
+        DanefailCommand::Compare(arguments) => compare::run(arguments, &loaded),
+    }
+}

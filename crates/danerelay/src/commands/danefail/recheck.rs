@@ -1,0 +1,201 @@
+//! `danefail recheck`: tests what is excepted.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clap::Args;
+use dns::{Resolver, self_test};
+use jiff::Zoned;
+use mail::Domain;
+use policy::{ListedException, Missing, Policy};
+use serde::Serialize;
+
+use super::change::take_up;
+use super::progress::Progress;
+use crate::commands::look_up::{DnsOptions, block_on};
+use crate::commands::output::{self, printable};
+use crate::commands::values::formed;
+use crate::config::Loaded;
+use crate::config::units::DomainName;
+use crate::exceptions;
+use crate::exit::Verdict;
+use crate::explain::impatient;
+use crate::failure::Failure;
+use crate::recheck::{Finding, State, Subject, Tester, subjects, test_all};
+use crate::wiring::{self, WiringError, resolver, settings, tls};
+
+/// What to test, and what to do about it.
+#[derive(Debug, Args)]
+pub(crate) struct RecheckArguments {
+    /// Only these names, instead of everything that is excepted.
+    #[arg(value_name = "NAME", value_parser = formed::<DomainName>)]
+    names: Vec<Domain>,
+
+    /// Remove the exceptions that were added by `danefail` and are not needed any more.
+    #[arg(long)]
+    remove_healed: bool,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    // Last: its heading holds for whatever follows.
+    #[command(flatten)]
+    dns: DnsOptions,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// How many of each state.
+    counts: BTreeMap<&'static str, usize>,
+    entries: Vec<Entry>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+struct Entry {
+    kind: &'static str,
+    name: String,
+    means: String,
+    file: String,
+    state: State,
+    reason: String,
+    /// Whether it has been removed.
+    removed: bool,
+}
+
+/// `recheck`.
+pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdict, Failure> {
+    let mut loaded = loaded.clone();
+    arguments.dns.apply(&mut loaded.config.dns);
+    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let mut all = subjects(&policy, Zoned::now().date());
+    if !arguments.names.is_empty() {
+        all.retain(|one| {
+            arguments
+                .names
+                .iter()
+                .any(|name| one.tested.name() == name.as_str())
+        });
+    }
+    let tested = block_on(test(&loaded, &policy, all))??;
+    let Some(mut tested) = tested else {
+        return Ok(Verdict::Undecided);
+    };
+    tested.sort_by(|(one, _), (other, _)| one.place.cmp(&other.place));
+    let removed = if arguments.remove_healed {
+        remove_healed(&loaded, &tested)?
+    } else {
+        Vec::new()
+    };
+    let answer = Answer::of(&tested, &removed);
+    if arguments.json {
+        output::write_json(&answer)?;
+    } else {
+        output::write(&table(&answer))?;
+    }
+    let healed = answer.entries.iter().filter(|one| one.state == State::Healed);
+    let is_left = healed.into_iter().any(|one| !one.removed);
+    Ok(if is_left { Verdict::Bad } else { Verdict::Good })
+}
+
+type Found = Vec<(Subject, Finding)>;
+
+/// `None` if our own resolver fails: then nobody else is tested.
+async fn test(
+    loaded: &Loaded,
+    policy: &Policy,
+    subjects: Vec<Subject>,
+) -> Result<Option<Found>, WiringError> {
+    let config = &loaded.config;
+    let resolver = Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
+    if let Err(fault) = self_test::run(&resolver, &resolver::names(&config.dns)).await {
+        output::notice(&format!(
+            "our own resolver fails, and nothing is tested by it: {fault}"
+        ));
+        return Ok(None);
+    }
+    let hostname = settings::hostname(config)?;
+    let delivery = settings::delivery(config, &hostname, config.listen.smtp.clone());
+    let tls = tls::client(&config.tls)?;
+    let tester = Tester::new(resolver, impatient(&delivery), &tls, policy).map_err(WiringError::Ehlo)?;
+    let mut progress = Progress::of(subjects.len());
+    let mut found = Vec::new();
+    test_all(Arc::new(tester), subjects, |subject, finding| {
+        progress.step();
+        found.push((subject, finding));
+    })
+    .await;
+    Ok(Some(found))
+}
+
+/// Removes what was added by commands and is healed; returns it.
+fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<Vec<ListedException>, Failure> {
+    let healed = |one: &&(Subject, Finding)| one.1.state == State::Healed;
+    let healed: Vec<&ListedException> = tested
+        .iter()
+        .filter(healed)
+        .filter_map(|(subject, _)| subject.exception.as_ref())
+        .collect();
+    let removed = exceptions::change(&loaded.config, |all| {
+        let (removed, kept) = all.drain(..).partition(|one| healed.contains(&one));
+        *all = kept;
+        removed
+    })?;
+    let removed: Vec<ListedException> = removed;
+    if !removed.is_empty() {
+        take_up(loaded)?;
+    }
+    Ok(removed)
+}
+
+impl Answer {
+    fn of(tested: &Found, removed: &[ListedException]) -> Self {
+        let mut counts = BTreeMap::new();
+        let mut entries = Vec::new();
+        for (subject, finding) in tested {
+            *counts.entry(finding.state.as_str()).or_default() += 1;
+            entries.push(Entry {
+                kind: subject.tested.kind(),
+                name: subject.tested.name(),
+                means: subject.meaning.clone(),
+                file: subject.place.clone(),
+                state: finding.state,
+                reason: finding.reason.clone(),
+                removed: subject
+                    .exception
+                    .as_ref()
+                    .is_some_and(|exception| removed.contains(exception)),
+            });
+        }
+        Self { counts, entries }
+    }
+}
+
+fn table(answer: &Answer) -> String {
+    let mut table = String::new();
+    let width = answer.entries.iter().map(|one| one.name.len()).max().unwrap_or(0);
+    for one in &answer.entries {
+        let removed = if one.removed { " (removed)" } else { "" };
+        let _ = writeln!(
+            table,
+            "{:<9}  {:<width$}  {}{removed}  {}",
+            one.state.as_str(),
+            one.name,
+            printable(&one.file),
+            printable(&one.reason)
+        );
+    }
+    let counts: Vec<String> = answer
+        .counts
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let _ = match counts.as_slice() {
+        [] => writeln!(table, "nothing is excepted"),
+        counts => writeln!(table, "{}", counts.join(", ")),
+    };
+    table
+}

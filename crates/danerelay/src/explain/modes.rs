@@ -1,0 +1,170 @@
+//! What each mode would do now, from the same look-ups. Where hosts were connected to, they are again if that may show
+//! something else: under a stronger mode, or if nothing could be delivered. Otherwise a weaker mode delivers, too.
+
+use delivery::DeliveryConfig;
+use delivery::probe::{HostProbe, Prober};
+use delivery::route::{self, Route, Way};
+use dns::Resolver;
+use jiff::civil::Date;
+use mail::{DaneVerdict, NextHop};
+use policy::Policy;
+use policy::conclude::conclude;
+use policy::decision::{Action, HostDecision};
+use policy::failure::Failure;
+use policy::settings::DaneMode;
+use serde::{Deserialize, Serialize};
+
+/// From the weakest to the strongest.
+const MODES: [DaneMode; 4] = [
+    DaneMode::Off,
+    DaneMode::SoftFail,
+    DaneMode::Opportunistic,
+    DaneMode::Strict,
+];
+
+/// What would happen to a message for this destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Would {
+    /// At least one host may receive it.
+    Deliver,
+    /// It would wait.
+    Defer,
+    /// It would be returned.
+    Fail,
+}
+
+impl Would {
+    /// What follows from the reason why nothing would be delivered, if there is one.
+    pub(super) fn after(failure: Option<&Failure>) -> Self {
+        match failure {
+            None => Self::Deliver,
+            Some(failure) if failure.is_permanent() => Self::Fail,
+            Some(_) => Self::Defer,
+        }
+    }
+}
+
+/// What one mode would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ModeReport {
+    pub(crate) mode: DaneMode,
+    /// Whether this is what the policy says.
+    pub(crate) in_force: bool,
+    pub(crate) would: Would,
+    /// What `dane=` would say of the first host that may receive, or of the obstacle.
+    pub(crate) dane: Option<String>,
+    pub(crate) enhanced: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Whom it is about, and who connects, if anybody does.
+pub(super) struct Supposing<'a> {
+    pub(super) destination: &'a NextHop,
+    pub(super) policy: &'a Policy,
+    pub(super) resolver: &'a Resolver,
+    pub(super) delivery: &'a DeliveryConfig,
+    pub(super) today: Date,
+    pub(super) prober: Option<&'a Prober>,
+}
+
+/// What was found under the policy in force.
+pub(super) struct InForce<'a> {
+    pub(super) route: &'a Route,
+    pub(super) probes: Option<&'a [HostProbe<'a>]>,
+}
+
+/// Each mode for everything: for the destination and for each of its hosts.
+pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<ModeReport> {
+    let mode_in_force = in_force.route.policy.dane;
+    let delivers = obstacle(in_force.route, in_force.probes).is_none();
+    let mut reports = Vec::new();
+    for mode in MODES {
+        let policy = asked.policy.supposing(mode);
+        let (resolver, delivery) = (asked.resolver, asked.delivery);
+        let route = route::find(
+            asked.destination,
+            Way::Usual,
+            &policy,
+            resolver,
+            delivery,
+            asked.today,
+        )
+        .await;
+        let is_same = demands(&route) == demands(in_force.route);
+        let again = match asked.prober {
+            Some(prober) if !is_same && !(delivers && mode < mode_in_force) => {
+                Some(prober.probe(&route).await)
+            }
+            Some(_) | None => None,
+        };
+        let probes = again.as_deref().or(in_force.probes.filter(|_| is_same));
+        let failure = obstacle(&route, probes);
+        reports.push(ModeReport {
+            mode,
+            in_force: mode == mode_in_force,
+            would: Would::after(failure.as_ref()),
+            dane: match &failure {
+                Some(failure) => Some(failure.verdict().to_string()),
+                None => first(&route, probes).map(|verdict| verdict.to_string()),
+            },
+            enhanced: failure
+                .as_ref()
+                .map(|failure| failure.reported_status().to_string()),
+            reason: failure.as_ref().map(|failure| failure.reason.to_string()),
+        });
+    }
+    reports
+}
+
+/// What is demanded of each host, whatever their order: equal preferences are shuffled.
+fn demands(route: &Route) -> Vec<(String, Option<&HostDecision>)> {
+    let mut demands: Vec<_> = route
+        .decision
+        .hosts()
+        .map(|(host, decision)| (format!("{:?} {:?}", host.name(), host.addresses()), decision))
+        .collect();
+    demands.sort_by(|(one, _), (other, _)| one.cmp(other));
+    demands
+}
+
+/// Why nothing would be delivered; `None` if at least one host may receive the message.
+pub(super) fn obstacle(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<Failure> {
+    if let Some(failure) = route.decision.failure() {
+        return Some(failure.clone());
+    }
+    let probes = probes?;
+    let mut tries = probes.iter().flat_map(|host| &host.tries);
+    if tries.any(|one| one.failure.is_none()) {
+        return None;
+    }
+    conclude(probes.iter().flat_map(HostProbe::failures).cloned())
+}
+
+/// What `dane=` would say of the first host that may receive: in the second round of soft-fail only if nobody may in the
+/// first.
+fn first(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<DaneVerdict> {
+    if let Some(probes) = probes {
+        let tries = || probes.iter().flat_map(|host| &host.tries);
+        let good = || tries().filter(|one| one.failure.is_none());
+        let is_second = |verdict: &DaneVerdict| matches!(verdict, DaneVerdict::Softfail(_));
+        let first = good()
+            .find(|one| !is_second(&one.verdict))
+            .or_else(|| good().next());
+        return first.map(|one| one.verdict.clone());
+    }
+    let decided = || route.decision.hosts().filter_map(|(_, decision)| decision);
+    let planned = decided().find_map(|decision| match &decision.action {
+        Action::Connect { verdict, .. } => Some(verdict.clone()),
+        Action::PassOver(_) => None,
+    });
+    let second = || {
+        decided().find_map(|decision| match &decision.action {
+            Action::PassOver(failure) if decision.soft_fail.is_some() => {
+                failure.dane_failed().map(DaneVerdict::Softfail)
+            }
+            Action::PassOver(_) | Action::Connect { .. } => None,
+        })
+    };
+    planned.or_else(second)
+}

@@ -1,0 +1,229 @@
+//! The test of one destination or host, and of many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::probe::{HostProbe, Prober};
+use delivery::route::{self, Route, Way};
+use delivery::{DeliveryConfig, TlsClient};
+use dns::Resolver;
+use jiff::Zoned;
+use mail::{AddressError, Cause, DaneVerdict, Domain, NextHop};
+use policy::Policy;
+use policy::failure::{Failure, Finality};
+use policy::settings::DaneMode;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::subject::{Subject, Tested};
+
+/// Tests under way at once.
+const AT_ONCE: usize = 20;
+/// The time limit for one of them.
+const LONGEST: Duration = Duration::from_mins(2);
+
+/// Looks names up and connects.
+pub(crate) struct Tester {
+    resolver: Resolver,
+    delivery: DeliveryConfig,
+    prober: Prober,
+    /// As if there were no exception and no list.
+    policy: Policy,
+}
+
+/// How something is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It would be delivered to without what weakens it, and no host fails.
+    Healed,
+    /// Some host would be delivered to, and another fails.
+    Partly,
+    /// It still fails.
+    Failing,
+    /// It does not exist, or takes no mail.
+    Gone,
+    /// DNS or the network fails, so that nothing is known.
+    Undecided,
+    /// It stands for many names.
+    Untested,
+}
+
+impl State {
+    /// The word that is shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::Partly => "partly",
+            Self::Failing => "failing",
+            Self::Gone => "gone",
+            Self::Undecided => "undecided",
+            Self::Untested => "untested",
+        }
+    }
+}
+
+/// What was found, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) state: State,
+    pub(crate) reason: String,
+}
+
+impl Tester {
+    /// The resolver must have no exceptions of the policy itself. Fails if our own name cannot be used in EHLO.
+    pub(crate) fn new(
+        resolver: Resolver,
+        delivery: DeliveryConfig,
+        tls: &TlsClient,
+        policy: &Policy,
+    ) -> Result<Self, AddressError> {
+        Ok(Self {
+            resolver,
+            prober: Prober::new(&delivery, tls)?,
+            delivery,
+            policy: policy.supposing(DaneMode::Opportunistic),
+        })
+    }
+
+    /// Tests one.
+    pub(crate) async fn test(&self, tested: &Tested) -> Finding {
+        let test = async {
+            match tested {
+                Tested::Domain(name) => self.connect(domain(name)).await,
+                Tested::Mx(host) => {
+                    self.connect(NextHop::Host {
+                        host: host.clone(),
+                        port: None,
+                    })
+                    .await
+                }
+                Tested::Zone(name) => self.look_up(domain(name)).await,
+                Tested::Many(..) => finding(
+                    State::Untested,
+                    "it stands for many names, none of which is known",
+                ),
+            }
+        };
+        let late = || finding(State::Undecided, "the test was not complete within two minutes");
+        timeout(LONGEST, test).await.unwrap_or_else(|_| late())
+    }
+
+    async fn route(&self, next_hop: &NextHop) -> Route {
+        let today = Zoned::now().date();
+        let (resolver, delivery) = (&self.resolver, &self.delivery);
+        route::find(next_hop, Way::Usual, &self.policy, resolver, delivery, today).await
+    }
+
+    async fn connect(&self, next_hop: NextHop) -> Finding {
+        let route = self.route(&next_hop).await;
+        match route.decision.failure() {
+            Some(failure) => of_failure(failure),
+            None => of_probes(&self.prober.probe(&route).await),
+        }
+    }
+
+    /// Whether the signatures are valid; what hosts do is another matter.
+    async fn look_up(&self, next_hop: NextHop) -> Finding {
+        let route = self.route(&next_hop).await;
+        match route.decision.failure() {
+            Some(failure) if matches!(failure.cause, Cause::Dns(..)) => of_failure(failure),
+            Some(_) | None => finding(State::Healed, "its records can be validated"),
+        }
+    }
+}
+
+fn domain(name: &Domain) -> NextHop {
+    NextHop::Domain {
+        domain: name.clone(),
+        port: None,
+    }
+}
+
+fn finding(state: State, reason: &str) -> Finding {
+    Finding {
+        state,
+        reason: reason.to_owned(),
+    }
+}
+
+fn of_failure(failure: &Failure) -> Finding {
+    let state = match (&failure.cause, failure.finality()) {
+        (Cause::Dns(_, lookup), _) if lookup.is_bogus() => State::Failing,
+        (Cause::Dns(..), _) => State::Undecided,
+        (Cause::Destination(_), _) => State::Gone,
+        (_, Finality::Security) => State::Failing,
+        (_, Finality::Transient | Finality::Permanent) => State::Undecided,
+    };
+    finding(state, &failure.reason)
+}
+
+fn of_probes(probes: &[HostProbe<'_>]) -> Finding {
+    let failures = || probes.iter().flat_map(HostProbe::failures);
+    let failing = failures()
+        .map(of_failure)
+        .find(|found| found.state == State::Failing);
+    let mut good = probes
+        .iter()
+        .flat_map(|host| &host.tries)
+        .filter(|one| one.failure.is_none());
+    match (good.next(), failing) {
+        (Some(_), Some(failing)) => Finding {
+            state: State::Partly,
+            ..failing
+        },
+        (Some(good), None) => {
+            let words = match &good.verdict {
+                DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => "DANE is verified".to_owned(),
+                verdict @ (DaneVerdict::NotReached
+                | DaneVerdict::EncryptNoUsable
+                | DaneVerdict::Skip(_)
+                | DaneVerdict::Softfail(_)
+                | DaneVerdict::Fail(_)) => format!("nothing is required any more: {verdict}"),
+            };
+            finding(State::Healed, &words)
+        }
+        (None, Some(failing)) => failing,
+        (None, None) => {
+            let words = failures().last().map(|failure| failure.reason.to_string());
+            finding(
+                State::Undecided,
+                words.as_deref().unwrap_or("no host could be connected to"),
+            )
+        }
+    }
+}
+
+/// Tests all, some at once, and gives each to `found` as soon as it is known.
+pub(crate) async fn test_all(
+    tester: Arc<Tester>,
+    subjects: Vec<Subject>,
+    mut found: impl FnMut(Subject, Finding),
+) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tests = JoinSet::new();
+    for subject in subjects {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let tester = Arc::clone(&tester);
+        tests.spawn(async move {
+            let _place = place;
+            let finding = tester.test(&subject.tested).await;
+            (subject, finding)
+        });
+        while let Some(done) = tests.try_join_next() {
+            if let Ok((subject, finding)) = done {
+                found(subject, finding);
+            }
+        }
+    }
+    while let Some(done) = tests.join_next().await {
+        // A panic has been logged.
+        if let Ok((subject, finding)) = done {
+            found(subject, finding);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Starts the tasks that keep the policy current: [`lists`](super::lists) are fetched, and exceptions
+//! [tested](super::recheck).
+
+use std::sync::Arc;
+
+use mail::EventLog;
+use tokio::sync::watch;
+
+use super::lists::Lists;
+use super::recheck::Daily;
+use super::watched::{Announced, Keeping, Watched};
+use crate::config::Config;
+use crate::explain::Explainer;
+use crate::lists::Fetcher;
+use crate::wiring::policy::Files;
+use crate::wiring::standing::Standing;
+use crate::wiring::tls::{self, TlsError};
+
+/// Starts them. They look names up and connect as `explainer` does, under the policy that it explains, which was read
+/// from `files`.
+pub(super) fn start(
+    config: &Config,
+    explainer: &Explainer,
+    files: Files,
+    log: &Arc<dyn EventLog>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Keeping, TlsError> {
+    let policy = Arc::clone(&explainer.policy);
+    let (remote_lists, named) = watch::channel(policy.load().remote_lists().to_vec());
+    let client = tls::https_client(&config.tls)?;
+    let standing = Standing::default();
+    let lists = Lists {
+        fetcher: Fetcher::new(client, explainer.resolver.clone(), config),
+        named,
+        now: Arc::default(),
+        changed: Arc::default(),
+        log: Arc::clone(log),
+        standing: standing.clone(),
+    };
+    let keeping = Keeping {
+        watched: Watched::of(files),
+        announced: Announced::default(),
+        standing,
+        remote_lists,
+        fetch_lists: Arc::clone(&lists.now),
+        changed: Arc::clone(&lists.changed),
+    };
+    tokio::spawn(lists.run(stopped.clone()));
+    if let Some(tls) = &explainer.tls {
+        let daily = Daily {
+            config: config.clone(),
+            delivery: explainer.delivery.clone(),
+            tls: tls.clone(),
+            policy,
+            log: Arc::clone(log),
+            changed: Arc::clone(&keeping.changed),
+        };
+        tokio::spawn(daily.run(stopped.clone()));
+    }
+    Ok(keeping)
+}

@@ -1,0 +1,201 @@
+//! Keeps the copies of lists with a URL current, in the background; those that are missing are fetched before the start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dns::Resolver;
+use mail::event::settings::{ListNews, ListState};
+use mail::event::{Event, EventLog};
+use mail::{Alarm, Pace};
+use policy::{Fetched, Missing, RemoteList};
+use rand::RngExt as _;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::config::Config;
+use crate::lists::{Copies, FetchError, Fetcher, News};
+use crate::wiring::standing::Standing;
+use crate::wiring::{WiringError, resolver, tls};
+
+/// How long the start waits for lists of which there is no copy.
+const START: Duration = Duration::from_secs(30);
+/// After a failure a list is tried again within this time at the latest.
+const AGAIN: Duration = Duration::from_mins(5);
+/// The log is reminded of a list that cannot be fetched this often.
+const TROUBLE: Pace = Pace {
+    reminder: Some(Duration::from_hours(1)),
+    pause: Duration::ZERO,
+};
+/// By so much more of its time, at random, a list is fetched later, so that not everybody asks at the same moment.
+const JITTER: f64 = 0.1;
+
+/// Fetches lists.
+pub(super) struct Lists {
+    pub(super) fetcher: Fetcher,
+    /// Those that the policy in force names.
+    pub(super) named: watch::Receiver<Vec<RemoteList>>,
+    /// All are to be fetched now.
+    pub(super) now: Arc<Notify>,
+    /// Is told that copies have changed, or no longer hold.
+    pub(super) changed: Arc<Notify>,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) standing: Standing,
+}
+
+/// Before the policy is compiled for the first time: fetches the lists of which there is no copy. Returns what failed.
+pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Result<Vec<String>, WiringError> {
+    let copies = Copies::of(config);
+    let is_missing =
+        |list: &&RemoteList| matches!(copies.get(&list.url, Missing::Refused), Fetched::Never(_));
+    let missing: Vec<&RemoteList> = lists.iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plan = resolver::plan(config, &config.dns.domain_insecure)?;
+    let client = tls::https_client(&config.tls)?;
+    let fetcher = Fetcher::new(client, Resolver::new(plan.config)?, config);
+    let mut failed = Vec::new();
+    let all = async {
+        for list in missing {
+            if let Err(error) = fetcher.fetch(&list.url).await {
+                failed.push(format!("{}: {error}", list.url));
+            }
+        }
+    };
+    if timeout(START, all).await.is_err() {
+        failed.push(format!("not all lists came within {} seconds", START.as_secs()));
+    }
+    Ok(failed)
+}
+
+/// What is known about one list.
+struct State {
+    list: RemoteList,
+    due: Instant,
+    alarm: Alarm<Kind>,
+    /// Its copy does not hold any more.
+    is_too_old: bool,
+}
+
+/// The kinds of trouble, each of which is told at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    NotFetched,
+    HeldBack,
+}
+
+impl Lists {
+    /// Runs until the daemon stops.
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        tokio::select! {
+            () = self.fetch_again_and_again() => {}
+            // An error means that the sender is gone, and nobody can send the signal.
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn fetch_again_and_again(&mut self) {
+        let mut states: HashMap<String, State> = HashMap::new();
+        loop {
+            self.follow(&mut states);
+            let next = states.values_mut().min_by_key(|state| state.due);
+            let due = next.as_ref().map(|state| state.due);
+            tokio::select! {
+                changed = self.named.changed() => if changed.is_err() { return },
+                () = self.now.notified() => {
+                    for state in states.values_mut() {
+                        state.due = Instant::now();
+                    }
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if let Some(state) = next {
+                        self.fetch(state).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A list that is named for the first time is fetched at once; what is known about the others stays.
+    fn follow(&mut self, states: &mut HashMap<String, State>) {
+        let named = self.named.borrow_and_update().clone();
+        let is_named = |url: &str| named.iter().any(|list| list.url == url);
+        states.retain(|url, _| is_named(url));
+        self.standing.retain_lists(is_named);
+        for list in named {
+            match states.get_mut(&list.url) {
+                Some(state) => state.list = list,
+                None => {
+                    let state = State {
+                        due: Instant::now(),
+                        alarm: Alarm::new(TROUBLE),
+                        is_too_old: false,
+                        list: list.clone(),
+                    };
+                    states.insert(list.url, state);
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self, state: &mut State) {
+        let url = state.list.url.clone();
+        let tell = |news| {
+            let url = url.clone();
+            self.log.write(&Event::List(ListNews { url, news }));
+        };
+        let time = match self.fetcher.fetch(&url).await {
+            Ok(news) => {
+                self.standing.fetched(&url);
+                if state.alarm.clear(std_now()).is_some() {
+                    tell(ListState::Recovered);
+                }
+                if let News::Replaced(entries) = news {
+                    tell(ListState::Fetched(entries as u64));
+                }
+                if news != News::Unchanged || std::mem::take(&mut state.is_too_old) {
+                    self.changed.notify_one();
+                }
+                // A copy holds for max_age.
+                state.list.refresh.min(state.list.max_age)
+            }
+            Err(error) => {
+                self.note(state, &error, tell);
+                state.list.refresh.min(AGAIN)
+            }
+        };
+        let later = rand::rng().random_range(1.0..=1.0 + JITTER);
+        state.due = Instant::now() + time.mul_f64(later);
+    }
+
+    fn note(&self, state: &mut State, error: &FetchError, tell: impl Fn(ListState)) {
+        let reason = error.to_string();
+        let kind = match error {
+            FetchError::HeldBack { .. } => Kind::HeldBack,
+            FetchError::Url(_)
+            | FetchError::Host(_)
+            | FetchError::Lookup(..)
+            | FetchError::Https(_)
+            | FetchError::Disk { .. } => Kind::NotFetched,
+        };
+        let is_held_back = kind == Kind::HeldBack;
+        self.standing
+            .not_fetched(&state.list.url, reason.clone(), is_held_back);
+        if state.alarm.raise(kind, std_now()) {
+            tell(match kind {
+                Kind::HeldBack => ListState::HeldBack(reason),
+                Kind::NotFetched => ListState::NotFetched(reason),
+            });
+        }
+        let is_too_old = self.fetcher.is_too_old(&state.list);
+        if is_too_old && !std::mem::replace(&mut state.is_too_old, true) {
+            self.changed.notify_one();
+        }
+    }
+}
+
+#[allow(clippy::disallowed_types, reason = "what an alarm asks for")]
+fn std_now() -> std::time::Instant {
+    Instant::now().into_std()
+}

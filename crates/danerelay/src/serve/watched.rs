@@ -1,0 +1,91 @@
+//! What the daemon remembers to keep the policy current: its files, what it has announced, and its lists.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use policy::{End, ListedException, RemoteList};
+use tokio::sync::{Notify, watch};
+
+use crate::wiring::policy::Files;
+use crate::wiring::stamps::Stamps;
+use crate::wiring::standing::Standing;
+
+/// What keeps the policy current.
+pub(super) struct Keeping {
+    /// Its files.
+    pub(super) watched: Watched,
+    /// What the log has been told of the ends of exceptions.
+    pub(super) announced: Announced,
+    /// What is not as it should be.
+    pub(super) standing: Standing,
+    /// The lists with a URL that it names.
+    pub(super) remote_lists: watch::Sender<Vec<RemoteList>>,
+    /// Has all of them fetched.
+    pub(super) fetch_lists: Arc<Notify>,
+    /// Is told that copies of them, or exceptions, have changed.
+    pub(super) changed: Arc<Notify>,
+}
+
+/// By what a change of the policy's files is noticed.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    pub(super) files: Files,
+    /// How they were when they were read.
+    read: Stamps,
+    /// How they were at the last look.
+    seen: Stamps,
+}
+
+/// What has been announced about the ends of exceptions.
+#[derive(Debug, Default)]
+pub(super) struct Announced(pub(super) Vec<(ListedException, End)>);
+
+impl Watched {
+    /// These files, as they are now, are being read.
+    pub(super) fn of(files: Files) -> Self {
+        let stamps = Stamps::of(paths(&files));
+        Self {
+            files,
+            read: stamps.clone(),
+            seen: stamps,
+        }
+    }
+
+    /// Whether they have changed, and are no longer changing.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let now = Stamps::of(paths(&self.files));
+        let is_still = now == self.seen;
+        self.seen = now;
+        is_still && self.seen != self.read
+    }
+}
+
+fn paths(files: &Files) -> impl Iterator<Item = &Path> {
+    files.0.iter().map(PathBuf::as_path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_change_counts_when_it_is_complete() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.toml");
+        fs::write(&path, "version = 1\n").unwrap();
+        let mut watched = Watched::of(Files(vec![path.clone(), directory.path().join("none")]));
+        assert!(!watched.has_changed());
+        fs::write(&path, "vers").unwrap();
+        assert!(!watched.has_changed(), "it may still be changing");
+        fs::write(&path, "version = 1 # more\n").unwrap();
+        assert!(!watched.has_changed(), "and it was");
+        assert!(watched.has_changed());
+        let mut watched = Watched::of(Files(vec![path.clone()]));
+        fs::remove_file(&path).unwrap();
+        assert!(!watched.has_changed());
+        assert!(watched.has_changed(), "a file that is gone is a change");
+    }
+}
