@@ -191,6 +191,23 @@ async fn mail_falls_back_where_every_host_is_out_of_reach_or_says_not_now() {
 }
 
 #[tokio::test]
+async fn mail_falls_back_where_there_are_more_hosts_than_one_attempt_may_ask() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let back = with_fallback(&scene, OPPORTUNISTIC).await;
+    let nobody = SocketAddr::from(([127, 0, 0, 100], scene.port));
+    let mut domain = scene.world.domain("many.test").signed();
+    for host in ["mx1.many.test", "mx2.many.test"] {
+        domain = domain.mx(10, host, nobody);
+        for last in 101..116 {
+            domain = domain.record(host, RecordType::A, &format!("127.0.0.{last}"));
+        }
+    }
+    domain.add().unwrap();
+    scene.expect("a@many.test", &[SENT, VERIFIED, AT_FALLBACK]).await;
+    assert_eq!(back.messages().len(), 1);
+}
+
+#[tokio::test]
 async fn nothing_falls_back_for_a_security_or_dns_cause_or_a_refusal() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let back = with_fallback(&scene, OPPORTUNISTIC).await;

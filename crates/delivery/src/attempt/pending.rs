@@ -20,9 +20,28 @@ pub(super) struct Pending<'a> {
     /// The failure to report, as of now. A server's reply may be long and there may be many hosts, so only this one is
     /// kept.
     failure: Option<RecipientFailure>,
-    /// Whether it has no other failures than hosts out of reach, or that cannot take the message now.
-    only_outages: bool,
+    reach: Reach,
     pub(super) done: Option<RecipientResult<'a>>,
+}
+
+/// Whether a fallback may be asked for a recipient (D10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// No host was asked: nothing is known about them.
+    Untried,
+    /// Every host that was asked was out of reach, or could not take the message now.
+    OutOfReach,
+    /// Some host failed in another way.
+    Barred,
+}
+
+impl Reach {
+    fn and(self, failure: &Failure) -> Self {
+        match self {
+            Self::Untried | Self::OutOfReach if failure.is_outage() => Self::OutOfReach,
+            Self::Untried | Self::OutOfReach | Self::Barred => Self::Barred,
+        }
+    }
 }
 
 /// A failure and the host at which it happened.
@@ -65,16 +84,16 @@ pub(super) fn fail_all<'p, 'a: 'p>(
     }
 }
 
-/// The same, for a cause that is reported only if there is no other that is not permanent: of causes with equal weight
-/// the last is reported, and this one is placed before all others.
-pub(super) fn fail_all_quietly<'p, 'a: 'p>(
+/// The same, for a host that was not asked because the attempt had to end. That is reported only if there is no other cause
+/// that is not permanent: of causes with equal weight the last is reported, and this one is placed before all others. It
+/// says nothing about the host, so it neither leads to a fallback nor keeps mail from one.
+pub(super) fn not_asked<'p, 'a: 'p>(
     open: impl Iterator<Item = &'p mut Pending<'a>>,
     failure: &Arc<Failure>,
     record: &Arc<HostRecord>,
 ) {
     for recipient in open {
         let (failure, record) = (Arc::clone(failure), Arc::clone(record));
-        recipient.only_outages &= failure.is_outage();
         let before = RecipientFailure { failure, record };
         recipient.failure = conclude(std::iter::once(before).chain(recipient.failure.take()));
     }
@@ -85,20 +104,21 @@ impl<'a> Pending<'a> {
         Self {
             recipient,
             failure: None,
-            only_outages: true,
+            reach: Reach::Untried,
             done: None,
         }
     }
 
     /// The recipient failed at this host, and is tried at another.
     pub(super) fn failed(&mut self, failure: RecipientFailure) {
-        self.only_outages &= failure.failure.is_outage();
+        self.reach = self.reach.and(&failure.failure);
         self.failure = conclude(self.failure.take().into_iter().chain([failure]));
     }
 
-    /// Whether a fallback may be asked: every host was out of reach, or could not take the message now.
+    /// Whether a fallback may be asked: every host was out of reach, or could not take the message now, as far as the attempt
+    /// could get.
     pub(super) fn may_fall_back(&self) -> bool {
-        self.done.is_none() && self.failure.is_some() && self.only_outages
+        self.done.is_none() && self.reach == Reach::OutOfReach
     }
 
     /// The result for the recipient.
@@ -154,5 +174,48 @@ impl<'a> Pending<'a> {
             ending,
             record: Arc::clone(record),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::route::too_late;
+    use jiff::Timestamp;
+    use mail::cause::NoWay;
+    use mail::{Mailbox, RecipientParameters, Stage};
+    use policy::settings::DaneMode;
+
+    fn after(asked: &[Cause], not_asked_then: bool) -> bool {
+        let recipient = LeasedRecipient {
+            index: RecipientIndex(0),
+            address: Mailbox::parse("a@b.test").unwrap(),
+            parameters: RecipientParameters::default(),
+            attempts: 0,
+            due: Timestamp::UNIX_EPOCH,
+            delay_noticed: false,
+        };
+        let mut pending = Pending::new(&recipient);
+        let record = Arc::new(HostRecord::without_route(DaneMode::Opportunistic, 25));
+        for cause in asked {
+            let failure = Arc::new(cause.clone().into());
+            fail_all(std::iter::once(&mut pending), &failure, &record);
+        }
+        if not_asked_then {
+            not_asked(std::iter::once(&mut pending), &Arc::new(too_late()), &record);
+        }
+        pending.may_fall_back()
+    }
+
+    #[test]
+    fn hosts_that_were_not_asked_neither_lead_to_a_fallback_nor_keep_mail_from_one() {
+        let timeout = Cause::timed_out(Stage::Connect);
+        let gone = Cause::Destination(NoWay::HostGone);
+        assert!(after(&[timeout.clone()], false) && after(&[timeout.clone()], true));
+        assert!(!after(&[], false) && !after(&[], true));
+        for others in [[timeout.clone(), gone.clone()], [gone, timeout]] {
+            assert!(!after(&others, false) && !after(&others, true));
+        }
     }
 }

@@ -19,7 +19,7 @@ use spool::{Damage, Lease, RecipientIndex};
 use tokio::time::{Instant, timeout_at};
 
 use super::logins::Logins;
-use super::pending::{self, Pending, fail_all, fail_all_quietly};
+use super::pending::{self, Pending, fail_all, not_asked};
 use super::record::HostRecord;
 use super::result::Attempted;
 use super::target::{DaneFailure, Next, Phase, Target, Visit};
@@ -165,7 +165,7 @@ impl<'a> Attempt<'a, '_> {
                     Next::SameAddress(left) => self.left = Some(left),
                     Next::Nowhere(failure) => {
                         let record = Arc::new(HostRecord::passed_over(&self.newest, host));
-                        fail_all_quietly(self.named(), &Arc::new(failure), &record);
+                        not_asked(self.named(), &Arc::new(failure), &record);
                         self.left = None;
                         return failed;
                     }
