@@ -10,8 +10,9 @@ mod scene;
 
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
 use scene::common::{
-    BOUNCED, DEFERRED, OPPORTUNISTIC, SENT, STRICT, VERIFIED, plain, signed_mx, single, single_at,
+    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, STRICT, VERIFIED, plain, signed_mx, single, single_at,
 };
 use scene::{Scene, Setting};
 use testworld::RecordType;
@@ -36,14 +37,22 @@ async fn a_strangers_mx_leads_to_no_ignored_address() {
     signed_mx(&scene, "literal", "127.0.0.2");
     let bare = scene.world.domain("bare.test").signed();
     bare.host("bare.test", receiver.address()).add().unwrap();
-    // The IPv4 address in IPv6 form is the same address.
-    let mapped = scene.world.domain("mapped.test").signed();
-    mapped
-        .record("mapped.test", RecordType::MX, "10 mx.mapped.test.")
-        .record("mx.mapped.test", RecordType::AAAA, "::ffff:127.0.0.2")
-        .add()
-        .unwrap();
-    for domain in ["good", "plain", "literal", "bare", "mapped"] {
+    // What leads to the IPv4 address is the same address.
+    for (name, address) in [
+        ("mapped", "::ffff:127.0.0.2"),
+        ("nat64", "64:ff9b::7f00:2"),
+        ("6to4", "2002:7f00:2::1"),
+    ] {
+        let zone = format!("{name}.test");
+        let host = format!("mx.{zone}");
+        let domain = scene.world.domain(&zone).signed();
+        domain
+            .record(&zone, RecordType::MX, &format!("10 {host}."))
+            .record(&host, RecordType::AAAA, address)
+            .add()
+            .unwrap();
+    }
+    for domain in ["good", "plain", "literal", "bare", "mapped", "nat64", "6to4"] {
         let line = scene.expect(&format!("a@{domain}.test"), &NO_ADDRESSES).await;
         assert!(line["reason"].contains("delivery.ignore_addresses"), "{line:?}");
     }
@@ -103,10 +112,30 @@ async fn a_route_leads_anywhere() {
         ));
         scene.expect("a@far.test", &[SENT]).await;
     }
-    // So does what the sender itself wrote.
-    scene.set_policy(OPPORTUNISTIC);
-    scene.expect("a@[127.0.0.2]", &[SENT]).await;
-    assert_eq!(receiver.messages().len(), 4);
+    assert_eq!(receiver.messages().len(), 3);
+}
+
+#[tokio::test]
+async fn an_address_literal_leads_to_no_ignored_address_unless_it_is_routed() {
+    let scene = ignoring(OPPORTUNISTIC, &["127.0.0.0/8", "::ffff:0:0/95"]).await;
+    let receiver = single(&scene, "good").await;
+    for literal in ["127.0.0.2", "IPv6:::ffff:127.0.0.2", "IPv6:64:ff9b::7f00:2"] {
+        let line = scene.expect(&format!("a@[{literal}]"), &NO_ADDRESSES).await;
+        assert!(line["reason"].contains("delivery.ignore_addresses"), "{line:?}");
+    }
+    // So is the report to a sender that gave such an address.
+    let id = scene
+        .queue_from("a@[127.0.0.2]", &["a@nowhere.test"], LETTER, Timestamp::now())
+        .await;
+    scene.lines(id, 1).await;
+    scene.wait_until_empty().await;
+    assert_eq!(scene.events("undeliverable").len(), 1);
+    assert_eq!(receiver.connections().len(), 0);
+    scene.set_policy(&format!(
+        "{OPPORTUNISTIC}[[domain]]\nmatch = \"far.test\"\nroute = \"[127.0.0.2]:{}\"\n",
+        scene.port
+    ));
+    scene.expect("a@far.test", &[SENT]).await;
 }
 
 #[tokio::test]

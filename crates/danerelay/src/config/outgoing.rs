@@ -118,8 +118,8 @@ section! {
         #[serde(deserialize_with = "forms::list::<IpAddr, _>")]
         own_addresses: Vec<IpAddr> = Vec::new(), "none" => RESTART;
 
-        /// Networks with addresses at which no stranger receives mail: an MX record that leads there is ignored, or mail could go round
-        /// between this machine and itself. A route or fallback of the policy may lead there.
+        /// Networks with addresses at which no stranger receives mail: an MX record or an address literal that leads there is
+        /// ignored, or mail could go round between this machine and itself. A route or fallback of the policy may lead there.
         #[serde(deserialize_with = "forms::list::<Network, _>")]
         ignore_addresses: Vec<Network> = units::nobodys(), "own choice: RFC 6890 §2.2, RFC 4291 §2.4, RFC 5771" => RESTART;
 

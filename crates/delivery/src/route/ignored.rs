@@ -1,7 +1,8 @@
 //! Addresses at which no stranger receives mail (D8a).
 //!
-//! What an MX record says is a stranger's word. Followed to an address that every machine uses for itself, it would
-//! make this relay deliver to whatever else runs here.
+//! What an MX record says is a stranger's word, and so is an address literal: the reverse-path of a message decides where
+//! its report goes. Followed to an address that every machine uses for itself, it would make this relay deliver to whatever
+//! else runs here. An IPv6 address that leads to such an IPv4 address is ignored with it.
 
 use std::net::IpAddr;
 
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use mail::Security;
 use policy::facts::{Addresses, HostFindings, Tlsa};
 
+use super::forms::forms;
 use super::hosts::RouteHost;
 use super::own::known;
 
@@ -17,8 +19,8 @@ use super::own::known;
 /// were known; `named` is how securely the host itself was named.
 pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) -> RouteHost {
     let is_ignored = |address: &IpAddr| {
-        let address = address.to_canonical();
-        networks.iter().any(|network| network.contains(&address))
+        let is_within = |form| networks.iter().any(|network| network.contains(&form));
+        forms(*address).any(is_within)
     };
     let (ignored, kept): (Vec<IpAddr>, Vec<IpAddr>) = host.addresses.iter().copied().partition(is_ignored);
     if !ignored.is_empty() && kept.is_empty() {

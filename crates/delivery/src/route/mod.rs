@@ -5,11 +5,12 @@
 //!
 //! 1. `target`: the next hop to begin with: the recipient's domain, a route or a fallback.
 //! 2. [`search`]: the look-ups, the facts, and the decision of crate `policy` about them. `own`: whether a host is this
-//!    relay; `ignored`: addresses to which no MX record may lead; `origin`: how a host became one of the destination's.
+//!    relay; `ignored`: addresses to which no stranger may lead; `forms`: addresses within others; `origin`: how a host became one of the destination's.
 //! 3. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
 //! 4. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
 
 mod age;
+mod forms;
 pub mod found;
 pub mod hosts;
 mod ignored;

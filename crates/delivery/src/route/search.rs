@@ -15,6 +15,7 @@ use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx, Limi
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
+use super::forms::forms;
 use super::found::Route;
 use super::hosts::{self, RouteHost};
 use super::ignored;
@@ -97,8 +98,8 @@ impl Search<'_> {
                 Destination::OwnAddress
             }
             NextHop::Address { address, .. } => {
-                let facts = self.unnamed(HostFindings::AddressLiteral);
-                Destination::AddressLiteral(RouteHost::address(*address, facts))
+                let host = RouteHost::address(*address, self.unnamed(HostFindings::AddressLiteral));
+                Destination::AddressLiteral(self.reachable(host, Security::Secure))
             }
             NextHop::Host { host, .. } if hosts::is_localhost(host) => self.this_machine(host),
             NextHop::Host { host, .. } => {
@@ -297,7 +298,8 @@ impl Search<'_> {
         }
     }
 
-    /// D8a: a host that a stranger's records name, without the addresses at which no stranger receives mail.
+    /// D8a: a host that a stranger names, in DNS or by an address literal, without the addresses at which no stranger receives
+    /// mail.
     fn reachable(&self, host: RouteHost, named: Security) -> RouteHost {
         if self.is_configured {
             return host;
@@ -306,10 +308,14 @@ impl Search<'_> {
     }
 
     fn is_own_address(&self, address: IpAddr) -> bool {
-        let (config, address) = (self.config, address.to_canonical());
-        let mut listen = config.listen.iter();
-        config.own_addresses.contains(&address)
-            || listen.any(|listen| listens_at(*listen, address, self.port))
+        let config = self.config;
+        let is_ours = |form| {
+            let mut own = config.own_addresses.iter();
+            let mut listen = config.listen.iter();
+            own.any(|own| own.to_canonical() == form)
+                || listen.any(|listen| listens_at(*listen, form, self.port))
+        };
+        forms(address).any(is_ours)
     }
 
     /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
