@@ -128,7 +128,7 @@ async fn who_waits_for_a_place_goes_by_the_policy_in_force_then() {
     assert_line(&scene.lines(first, 1).await[0], &[SENT]);
     assert_line(
         &scene.lines(second, 1).await[0],
-        &[DEFERRED, ("enhanced", "4.7.5")],
+        &[DEFERRED, ("enhanced", "4.7.5"), ("mode", "dane strict")],
     );
     assert_eq!(server.messages().len(), 1);
 }

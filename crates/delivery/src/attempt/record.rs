@@ -76,7 +76,19 @@ impl HostRecord {
         }
     }
 
-    /// A host that was not connected to.
+    /// A host of this or an earlier route that was not connected to. If it is not one of this route, the mode is that of the
+    /// destination.
+    pub(crate) fn left_out(route: &Route, host: &RouteHost) -> Self {
+        match route.current(host) {
+            Some(host) => Self::passed_over(route, host),
+            None => Self {
+                mode: route.policy.dane,
+                ..Self::passed_over(route, host)
+            },
+        }
+    }
+
+    /// A host of the route that was not connected to.
     pub(crate) fn passed_over(route: &Route, host: &RouteHost) -> Self {
         let dane = host.dane.as_ref();
         Self {

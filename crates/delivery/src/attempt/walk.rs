@@ -164,7 +164,7 @@ impl<'a> Attempt<'a, '_> {
                     }
                     Next::SameAddress(left) => self.left = Some(left),
                     Next::Nowhere(failure) => {
-                        let record = Arc::new(HostRecord::passed_over(&self.newest, host));
+                        let record = Arc::new(HostRecord::left_out(&self.newest, host));
                         not_asked(self.named(), &Arc::new(failure), &record);
                         self.left = None;
                         return failed;
@@ -213,7 +213,7 @@ impl<'a> Attempt<'a, '_> {
                     if let Some(login) = &route.login {
                         self.deliverer.logins.failed(login, &failure);
                     }
-                    let record = HostRecord::passed_over(&route, host);
+                    let record = HostRecord::left_out(&route, host);
                     return next(self.pass_over(&failure, record));
                 }
             };

@@ -56,6 +56,12 @@ impl Route {
         candidates.iter().find(|one| is_it(&one.host)).ok_or_else(gone)
     }
 
+    /// A host of an earlier route as it is in this one.
+    pub(crate) fn current(&self, host: &RouteHost) -> Option<&RouteHost> {
+        let is_it = |one: &RouteHost| one.name == host.name && (one.name.is_some() || one.addresses == host.addresses);
+        self.decision.hosts().map(|(one, _)| one).find(|one| is_it(one))
+    }
+
     /// With what to log in at a host that has to meet this requirement; or why that is impossible. The host must be
     /// authenticated, and under a name that is securely known: that in an insecure MX record may be anybody's.
     pub(crate) fn login(&self, requirement: Requirement) -> Result<Option<&Login>, Cause> {
