@@ -1,6 +1,5 @@
 //! Where a configuration does not fit the machine, although the file itself is valid.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
@@ -39,14 +38,8 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
         .chain(sources.map(|address| ("delivery.source_addresses", address)))
         .filter(|(key, _)| loaded.is_written(key))
     {
-        if let Err(error) = is_ours(address) {
-            add(
-                key,
-                format!(
-                    "`{key}` has {address}, which is no address of this machine now: {}",
-                    words(&error)
-                ),
-            );
+        if let Some(remark) = not_ours(key, address) {
+            add(key, remark);
         }
     }
     if let Some(remark) = spool(loaded) {
@@ -114,8 +107,20 @@ pub(crate) fn descriptors(config: &Config, most: u64) -> Option<String> {
     })
 }
 
-fn is_ours(address: IpAddr) -> io::Result<()> {
-    UdpSocket::bind((address, 0)).map(drop)
+/// The source addresses from which no connection could be made now.
+pub(crate) fn source_addresses(config: &Config) -> Vec<String> {
+    let sources = config.delivery.source_addresses.iter();
+    sources
+        .filter_map(|address| not_ours("delivery.source_addresses", *address))
+        .collect()
+}
+
+fn not_ours(key: &str, address: IpAddr) -> Option<String> {
+    let error = UdpSocket::bind((address, 0)).err()?;
+    Some(format!(
+        "`{key}` has {address}, which is no address of this machine now: {}",
+        words(&error)
+    ))
 }
 
 /// Whether the disk is smaller than the space that must stay free on it, or has less free space now.

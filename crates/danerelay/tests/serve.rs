@@ -52,9 +52,13 @@ fn assert_deferred(queue: &[Value], id: &str) {
 #[test]
 fn beyond_queue_messages_clients_are_told_to_come_back() {
     let directory = prepared("");
-    let text = configuration(NO_DNS).replace("[limits]", "[limits]\nqueue_messages = 1");
+    let text = configuration(NO_DNS)
+        .replace("[limits]", "[limits]\nqueue_messages = 1")
+        .replace("[delivery]", "[delivery]\nsource_addresses = [\"192.0.2.1\"]");
     std::fs::write(directory.path().join("danerelay.toml"), text).unwrap();
     let relay = Relay::start_in(directory, |command| command);
+    // Mail is taken, whatever is wrong with its further way.
+    relay.wait_for("`delivery.source_addresses` has 192.0.2.1, which is no address of this machine now");
     let mut client = Client::connect(relay.address);
     let id = client.send("one@nowhere.example");
     relay.wait_for("status=deferred");

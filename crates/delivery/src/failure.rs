@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,25 @@ impl SessionFailure {
             kind => Cause::protocol(stage, kind.to_string()),
         }
         .into()
+    }
+
+    /// This machine cannot connect from this address, which the administrator has given.
+    pub(crate) fn source_address(address: IpAddr, error: &io::Error) -> Self {
+        Self::ours(OurFault::SourceAddress(address), error)
+    }
+
+    /// There is no socket for a connection, to any server: for want of descriptors or of memory.
+    pub(crate) fn no_socket(error: &io::Error) -> Self {
+        Self::ours(OurFault::NoSocket, error)
+    }
+
+    fn ours(fault: OurFault, error: &io::Error) -> Self {
+        let cause = Cause::Ours(fault);
+        Self {
+            reason: format!("{cause}: {}", system_words(error)).into(),
+            valid: None,
+            cause,
+        }
     }
 
     /// The connection failed.

@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
 use policy::decision::{Action, Decision, Requirement};
 use policy::failure::{Failure, Standing};
-use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
@@ -114,8 +113,7 @@ impl Prober {
     ) -> Vec<Probe> {
         let mut tries = Vec::new();
         for address in &host.addresses {
-            let at = (SocketAddr::new(*address, route.port), route.tls);
-            tries.push(self.address(host, at, requirement, verdict).await);
+            tries.push(self.address(host, (*address, route), requirement, verdict).await);
         }
         tries
     }
@@ -123,15 +121,15 @@ impl Prober {
     async fn address(
         &self,
         host: &RouteHost,
-        (socket, tls): (SocketAddr, RouteTls),
+        (address, route): (IpAddr, &Route),
         requirement: Requirement,
         verdict: &DaneVerdict,
     ) -> Probe {
-        let (address, witness) = (socket.ip(), Witness::default());
+        let witness = Witness::default();
         let peer = Peer {
             host: host.name.as_ref(),
-            socket,
-            tls,
+            socket: SocketAddr::new(address, route.port),
+            tls: route.tls,
             dane: host.dane.as_ref(),
             witness: Some(&witness),
         };
@@ -139,7 +137,7 @@ impl Prober {
             requirement,
             login: None,
             host_limit: None,
-            next_hop: None,
+            next_hop: &route.next_hop,
         };
         let want = self.connections.want(&peer, &terms, None);
         let mut probe = Probe {

@@ -8,6 +8,7 @@
 
 mod scene;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +19,29 @@ use scene::common::{
 use scene::{Scene, Setting};
 use testworld::RecordType;
 use testworld::mail::{MailFault, Stage};
+
+/// The administrator's fault: neither the host nor the sender pays for it.
+#[tokio::test]
+async fn an_address_that_is_not_this_machines_is_no_source() {
+    let setting = Setting {
+        source_addresses: vec![IpAddr::from([192, 0, 2, 1])],
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let receiver = single(&scene, "good").await;
+    let back = single_at(&scene, 4, "back").await;
+    scene.set_policy(&format!("{OPPORTUNISTIC}fallback = \"back.test\"\n"));
+    // So often that a host would be left alone.
+    for _ in 0..6 {
+        let line = scene
+            .expect("a@good.test", &[DEFERRED, ("enhanced", "4.3.5"), ("dane", "-")])
+            .await;
+        let reason = "this machine cannot connect from 192.0.2.1 (delivery.source_addresses): ";
+        assert!(line["reason"].starts_with(reason), "{line:?}");
+    }
+    assert_eq!((receiver.connections().len(), back.connections().len()), (0, 0));
+    assert!(scene.events("destination").is_empty());
+}
 
 #[tokio::test]
 async fn each_recipient_by_its_own_reply() {

@@ -37,6 +37,10 @@ const OUR_RESOLVER: &str = "This mail system could not look up in the DNS where 
 const OUR_CHECK: &str = "This mail system has been told to send mail to the domain only to servers that show a \
      certificate valid for their name, and could not check that, because it is not set up for it as it must be.";
 
+/// The text for an address that is not this machine's.
+const OUR_ADDRESS: &str = "This mail system has been told to make its connections from an address from which it cannot. \
+     The receiving side has not seen the message.";
+
 /// The text for a login that failed.
 const OUR_LOGIN: &str = "This mail system sends mail for the domain through another mail server, at which it must log in \
      first, and could not. The receiving side has not seen the message.";
@@ -70,6 +74,7 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
         Cause::Ours(OurFault::NoRoots | OurFault::NoProof) => {
             Some(BrokenRule::new(OUR_CHECK, Mender::OurSystem))
         }
+        Cause::Ours(OurFault::SourceAddress(_)) => Some(BrokenRule::new(OUR_ADDRESS, Mender::OurSystem)),
         Cause::Dns(_, failure) if failure.culprit.is_ours() => {
             Some(BrokenRule::new(OUR_RESOLVER, Mender::OurSystem))
         }
@@ -93,7 +98,8 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
             | OurFault::DamagedContent
             | OurFault::TooLate(_)
             | OurFault::NotAsked
-            | OurFault::NothingTried,
+            | OurFault::NothingTried
+            | OurFault::NoSocket,
         )
         | Cause::Destination(_)
         | Cause::Connection(_)
@@ -315,6 +321,8 @@ mod tests {
             Mender::ResolverOrReceiver
         );
         assert_eq!(mender(Cause::Ours(OurFault::NoRoots)), Mender::OurSystem);
+        let source = OurFault::SourceAddress([192, 0, 2, 1].into());
+        assert_eq!(mender(Cause::Ours(source)), Mender::OurSystem);
         assert_eq!(mender(Cause::Login(LoginFault::NotOffered)), Mender::OurSystem);
     }
 

@@ -69,7 +69,9 @@ impl Failure {
                 | OurFault::DamagedContent
                 | OurFault::TooLate(_)
                 | OurFault::NotAsked
-                | OurFault::NothingTried,
+                | OurFault::NothingTried
+                | OurFault::SourceAddress(_)
+                | OurFault::NoSocket,
             )
             | Cause::Dns(Lookup::Mx | Lookup::Address, _)
             | Cause::Destination(NoWay::HostGone)
@@ -176,7 +178,8 @@ impl Failure {
                 | DaneVerdict::Skip(_)
                 | DaneVerdict::Softfail(_)
                 | DaneVerdict::Fail(_),
-                Cause::Connection(ConnectionFault::Unreachable(_) | ConnectionFault::TimedOut(Stage::Connect)),
+                Cause::Connection(ConnectionFault::Unreachable(_) | ConnectionFault::TimedOut(Stage::Connect))
+                | Cause::Ours(OurFault::SourceAddress(_) | OurFault::NoSocket),
             ) => DaneVerdict::NotReached,
             (
                 DaneVerdict::NotReached

@@ -99,6 +99,11 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         Subject::Config,
         &*log,
     );
+    announce::warn(
+        &surroundings::source_addresses(&loaded.config),
+        Subject::Config,
+        &*log,
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -262,7 +262,7 @@ impl<'a> Attempt<'a, '_> {
                 .limits
                 .connections
                 .map(|limit| limit.get() as usize),
-            next_hop: Some(&target.route.next_hop),
+            next_hop: &target.route.next_hop,
         };
         let connections = &self.deliverer.connections;
         let want = connections.want(&target.peer(None), &terms, Some(destination));

@@ -87,14 +87,10 @@ impl Caller {
         source: Option<IpAddr>,
     ) -> Result<TcpStream, SessionFailure> {
         let unreachable = |error| SessionFailure::unreachable(&error);
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        };
-        let socket = socket.map_err(unreachable)?;
+        let socket = socket(address.is_ipv4())?;
         if let Some(source) = source {
-            socket.bind(SocketAddr::new(source, 0)).map_err(unreachable)?;
+            let bound = socket.bind(SocketAddr::new(source, 0));
+            bound.map_err(|error| SessionFailure::source_address(source, &error))?;
         }
         let stream = match timeout(self.timeouts.connect, socket.connect(address)).await {
             Ok(connected) => connected.map_err(unreachable)?,
@@ -184,6 +180,15 @@ impl Caller {
             Err(_) => Err(Cause::timed_out(Stage::Starttls).into()),
         }
     }
+}
+
+/// A socket for connections by IPv4 or IPv6. A server is out of reach if this machine has only the other one.
+fn socket(is_ipv4: bool) -> Result<TcpSocket, SessionFailure> {
+    let new = |is_ipv4| if is_ipv4 { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    new(is_ipv4).map_err(|error| match new(!is_ipv4) {
+        Ok(_) => SessionFailure::unreachable(&error),
+        Err(_) => SessionFailure::no_socket(&error),
+    })
 }
 
 async fn hello(wire: &mut Wire, command: &Command<'_>) -> Result<Reply, SessionFailure> {

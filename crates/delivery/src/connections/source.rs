@@ -18,9 +18,12 @@ impl SourceAddresses {
     ///
     /// The highest of the hashes of destination and address decides (rendezvous hashing): if the list changes, only the
     /// destinations of an address that is gone, and the share of one that is new, see another one.
-    pub(crate) fn of(&self, next_hop: Option<&NextHop>, receiver: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn of(&self, next_hop: &NextHop, receiver: IpAddr) -> Option<IpAddr> {
+        if self.0.is_empty() {
+            return None;
+        }
         let family = self.0.iter().filter(|one| one.is_ipv4() == receiver.is_ipv4());
-        let next_hop = next_hop.map(ToString::to_string).unwrap_or_default();
+        let next_hop = next_hop.to_string();
         family
             .copied()
             .max_by_key(|address| (hash(&next_hop, *address), *address))
@@ -59,11 +62,11 @@ mod tests {
         let mut counts = [0_usize; 4];
         for number in 0..4000 {
             let next_hop = next_hop(number);
-            let source = sources.of(Some(&next_hop), receiver).unwrap();
-            assert_eq!(sources.of(Some(&next_hop), receiver), Some(source));
+            let source = sources.of(&next_hop, receiver).unwrap();
+            assert_eq!(sources.of(&next_hop, receiver), Some(source));
             counts[addresses.iter().position(|one| *one == source).unwrap()] += 1;
             if source != addresses[3] {
-                assert_eq!(fewer.of(Some(&next_hop), receiver), Some(source));
+                assert_eq!(fewer.of(&next_hop, receiver), Some(source));
             }
         }
         assert!(
@@ -71,7 +74,7 @@ mod tests {
             "{counts:?}"
         );
         assert_eq!(
-            sources.of(Some(&next_hop(0)), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+            sources.of(&next_hop(0), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
             None
         );
     }

@@ -50,7 +50,7 @@ pub(crate) struct Terms<'a> {
     /// How many connections may be open to the address, if the policy says so.
     pub(crate) host_limit: Option<usize>,
     /// Where the look-ups began: it decides about the source address.
-    pub(crate) next_hop: Option<&'a NextHop>,
+    pub(crate) next_hop: &'a NextHop,
 }
 
 /// What there is to send with.

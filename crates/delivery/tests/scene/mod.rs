@@ -56,6 +56,8 @@ pub struct Setting {
     pub listen: Vec<SocketAddr>,
     /// Networks to which no MX record may lead; the receivers of a scene are on loopback.
     pub ignore_addresses: Vec<IpNet>,
+    /// Where connections are made from, if the system does not choose.
+    pub source_addresses: Vec<IpAddr>,
     /// Whether the scene's own authority counts as one of the WebPKI.
     pub webpki: bool,
     /// Key exchange groups that are offered.
@@ -81,6 +83,7 @@ impl Default for Setting {
             mode: Mode::Validate,
             listen: Vec::new(),
             ignore_addresses: Vec::new(),
+            source_addresses: Vec::new(),
             webpki: false,
             groups: vec![dane::Group::X25519, dane::Group::P256],
             connections: 10,

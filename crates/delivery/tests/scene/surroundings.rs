@@ -72,7 +72,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
     DeliveryConfig {
         hostname: "relay.test".to_owned(),
         port,
-        source_addresses: Vec::new(),
+        source_addresses: setting.source_addresses.clone(),
         connections: setting.connections,
         connections_per_destination: setting.connections_per_destination,
         connections_per_host: setting.connections_per_host,

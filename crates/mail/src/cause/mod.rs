@@ -7,6 +7,8 @@
 mod views;
 mod words;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::address::Domain;
@@ -54,6 +56,10 @@ pub enum OurFault {
     NotAsked,
     /// An attempt that tried nothing: a fault in this program.
     NothingTried,
+    /// This machine cannot connect from one of `delivery.source_addresses`.
+    SourceAddress(IpAddr),
+    /// This machine gives the program no more sockets.
+    NoSocket,
 }
 
 /// What was looked up.

@@ -52,6 +52,11 @@ fn here_in_dns_and_by_policy() {
         (Cause::Ours(OurFault::NotAsked), "4.4.1 | - | - | -"),
         (Cause::Ours(OurFault::NothingTried), "4.4.1 | - | - | -"),
         (
+            Cause::Ours(OurFault::SourceAddress([192, 0, 2, 1].into())),
+            "4.3.5 | - | - | -",
+        ),
+        (Cause::Ours(OurFault::NoSocket), "4.3.2 | - | - | -"),
+        (
             dns(Lookup::Mx, LookupFailure::Bogus),
             "4.7.5 | - | MX lookup: bogus | dnssec-invalid",
         ),

@@ -29,7 +29,10 @@ impl Cause {
     pub fn enhanced(&self) -> EnhancedStatus {
         match self {
             Self::Ours(OurFault::Content | OurFault::DamagedContent) => EnhancedStatus::new(4, 3, 0),
-            Self::Ours(OurFault::NoRoots | OurFault::NoProof) => EnhancedStatus::new(4, 3, 5),
+            Self::Ours(OurFault::NoRoots | OurFault::NoProof | OurFault::SourceAddress(_)) => {
+                EnhancedStatus::new(4, 3, 5)
+            }
+            Self::Ours(OurFault::NoSocket) => EnhancedStatus::new(4, 3, 2),
             Self::Ours(OurFault::TooLate(_)) => EnhancedStatus::new(4, 4, 5),
             Self::Ours(OurFault::NotAsked | OurFault::NothingTried) => EnhancedStatus::new(4, 4, 1),
             Self::Dns(_, failure) if failure.is_bogus() => EnhancedStatus::new(4, 7, 5),
@@ -103,7 +106,9 @@ impl Cause {
                 | OurFault::DamagedContent
                 | OurFault::TooLate(_)
                 | OurFault::NotAsked
-                | OurFault::NothingTried,
+                | OurFault::NothingTried
+                | OurFault::SourceAddress(_)
+                | OurFault::NoSocket,
             )
             | Self::Dns(..)
             | Self::Destination(_)

@@ -54,6 +54,11 @@ impl fmt::Display for OurFault {
                 f.write_str("no more connections may be made in one attempt; the host was not asked")
             }
             Self::NothingTried => f.write_str("no host was tried"),
+            Self::SourceAddress(address) => write!(
+                f,
+                "this machine cannot connect from {address} (delivery.source_addresses)"
+            ),
+            Self::NoSocket => f.write_str("this machine has no socket left for a connection"),
         }
     }
 }
