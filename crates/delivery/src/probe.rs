@@ -175,7 +175,7 @@ impl Prober {
     }
     async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {
         let place = self.connections.place(want).await?;
-        let opened = self.connections.open(peer, want, place, None).await;
+        let opened = self.connections.open(peer, want, place.into(), None).await;
         opened.map_err(|not_opened| match not_opened {
             NotOpened::Failed(failure) | NotOpened::Full(failure) => failure,
         })

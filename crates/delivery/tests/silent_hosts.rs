@@ -9,12 +9,17 @@
 
 mod scene;
 
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use scene::common::{DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, hosts, plain, single_at};
+use scene::common::{
+    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, single_at,
+};
 use scene::{Scene, Setting};
+use testworld::RecordType;
 use testworld::mail::{MailFault, Receiver, Stage};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// A server at 127.0.0.`last` that never greets.
 async fn silent(scene: &Scene, last: u8) -> Receiver {
@@ -118,4 +123,46 @@ async fn a_server_that_takes_few_connections_gets_few() {
         .filter(|one| one.tls.is_none())
         .count();
     assert!(refused <= 10, "{refused}");
+}
+
+/// Nobody gets through to this address of the scene, and nobody is told; until the listener is asked whom it has.
+async fn clogged(scene: &Scene, address: IpAddr) -> (TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v6().unwrap();
+    let address = SocketAddr::new(address, scene.port);
+    socket.bind(address).unwrap();
+    let listener = socket.listen(0).unwrap();
+    // The one that there is room for.
+    let first = TcpStream::connect(address).await.unwrap();
+    (listener, first)
+}
+
+#[tokio::test]
+async fn mail_does_not_wait_for_a_family_that_is_broken() {
+    let setting = Setting {
+        // Longer than the test may take.
+        stage_limit: scene::LIMIT * 2,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let ipv6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let (listener, first) = clogged(&scene, ipv6).await;
+    let receiver = single_at(&scene, 2, "both").await;
+    let world = &scene.world;
+    world.add("mx.both.test", RecordType::AAAA, "::1").unwrap();
+    let by_ipv4 = ("relay", "mx.both.test [127.0.0.2]");
+    scene.expect("a@both.test", &[SENT, VERIFIED, by_ipv4]).await;
+    drop((listener.accept().await.unwrap(), first));
+    // It is remembered: nobody has tried the other one again, which now takes connections.
+    for _ in 0..3 {
+        scene.expect("a@both.test", &[SENT, VERIFIED, by_ipv4]).await;
+    }
+    let more = tokio::time::timeout(Duration::from_millis(100), listener.accept());
+    assert!(more.await.is_err(), "the broken family was tried again");
+    assert_eq!(receiver.connections().len(), 4);
+    // If all else fails it is tried as well.
+    drop(receiver);
+    let line = tokio::spawn(async move { scene.send_to("a@both.test").await });
+    listener.accept().await.unwrap();
+    let line = line.await.unwrap();
+    assert_line(&line, &[DEFERRED, ("relay", "mx.both.test [::1]")]);
 }

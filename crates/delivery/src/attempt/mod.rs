@@ -1,8 +1,8 @@
 //! One attempt: a leased message, the hosts of its next hop, and the result for each recipient.
 //!
 //! 1. `ways`: the destination or its route, then the fallback. [`walk`]: the hosts of one way in order, and the addresses of
-//!    each. `target`: one address and what is required of it; `visit`: the connection to it and what is sent; `record`: what
-//!    the log says about it.
+//!    each; `race`: two of them at nearly the same time. `target`: one address and what is required of it; `visit`: the
+//!    connection to it and what is sent; `record`: what the log says about it.
 //! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
 //! 3. `logins`: logins that fail are told to the administrator.
 //! 4. `damage`: a message whose stored content is damaged.
@@ -10,6 +10,7 @@
 mod damage;
 mod logins;
 mod pending;
+mod race;
 mod record;
 mod result;
 mod target;

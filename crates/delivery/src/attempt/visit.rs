@@ -9,53 +9,64 @@ use tokio::time::Instant;
 
 use super::damage::end_all;
 use super::pending::{self, fail_all};
-use super::record::HostRecord;
+use super::race::Runner;
+use super::record::{Connection, HostRecord};
 use super::target::{DaneFailure, Next, Shown, Target, Visit};
 use super::walk::Attempt;
-use crate::connections::{ClearedSession, InClear, NotOpened, Place, PooledSession, Want, Witness, log_in};
+use crate::connections::{ClearedSession, Dialled, InClear, NotOpened, PooledSession, Want, Witness, log_in};
+use crate::failure::SessionFailure;
 use crate::transaction::{self, Ended, Verdict};
 
 /// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
 const TAMPERED: Cause = Cause::Tls(TlsFault::DataBeforeHandshake);
 
 impl Attempt<'_, '_> {
-    /// A new connection and its result.
-    pub(super) async fn connect(&mut self, target: &Target<'_>, want: &Want, place: Place) -> Visit {
-        let (began, witness) = (Instant::now(), Witness::default());
-        let opened = match self.open(target, want, place, &witness).await {
-            Ok(session) => Ok(session),
-            Err(NotOpened::Failed(failure)) => Err(failure),
-            Err(NotOpened::Full(_)) => return Visit::Full,
+    /// A new connection, or what became of it, and the result.
+    pub(super) async fn connect(
+        &mut self,
+        runner: &Runner<'_>,
+        dialled: Result<Dialled, NotOpened>,
+        began: Instant,
+    ) -> Visit {
+        let (Runner { target, want }, witness) = (runner, Witness::default());
+        let opened = match dialled {
+            Ok(dialled) => self.open(target, want, dialled, &witness).await,
+            Err(not_opened) => Err(not_opened),
         };
         let shown = Shown::new(began, witness);
-        let presented = shown.presented.clone();
-        let connection = match &opened {
-            Ok(session) => target.connection(session, shown),
-            Err(failure) => target.failed_connection(failure, shown),
+        let mut session = match opened {
+            Ok(session) => session,
+            Err(NotOpened::Failed(failure)) => return Visit::Done(self.failed(target, failure, shown)),
+            Err(NotOpened::Full(_)) => return Visit::Full,
         };
+        let presented = shown.presented.clone();
+        let record = self.record(target, target.connection(&session, shown));
+        if let Err(next) = self.log_in(&mut session, target, &record).await {
+            tokio::spawn(session.quit());
+            return Visit::Done(next);
+        }
+        let session = self.deliverer.connections.pooled(session, want, presented);
+        self.send(session, target, record).await
+    }
+
+    /// A connection that could not be opened; and where to continue.
+    pub(super) fn failed(&mut self, target: &Target<'_>, failure: SessionFailure, shown: Shown) -> Next {
+        let record = self.record(target, target.failed_connection(&failure, shown));
+        let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
+        let failure = Arc::new(failure.into_failure(target.uncleared()));
+        fail_all(self.named(), &failure, &record);
+        let dane = DaneFailure::new(&failure, valid);
+        if tampered {
+            Next::Host(dane)
+        } else {
+            Next::Address(dane)
+        }
+    }
+
+    fn record(&mut self, target: &Target<'_>, connection: Connection) -> Arc<HostRecord> {
         let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
         self.sessions.push(Arc::clone(&record));
-        match opened {
-            Ok(mut session) => {
-                if let Err(next) = self.log_in(&mut session, target, &record).await {
-                    tokio::spawn(session.quit());
-                    return Visit::Done(next);
-                }
-                let session = self.deliverer.connections.pooled(session, want, presented);
-                self.send(session, target, record).await
-            }
-            Err(failure) => {
-                let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
-                let failure = Arc::new(failure.into_failure(target.uncleared()));
-                fail_all(self.named(), &failure, &record);
-                let dane = DaneFailure::new(&failure, valid);
-                Visit::Done(if tampered {
-                    Next::Host(dane)
-                } else {
-                    Next::Address(dane)
-                })
-            }
-        }
+        record
     }
 
     /// Logs in where that is needed; or where to continue without the session.
@@ -95,7 +106,7 @@ impl Attempt<'_, '_> {
         &self,
         target: &Target<'_>,
         want: &Want,
-        place: Place,
+        dialled: Dialled,
         witness: &Witness,
     ) -> Result<ClearedSession, NotOpened> {
         let in_clear = InClear {
@@ -106,7 +117,7 @@ impl Attempt<'_, '_> {
         };
         let connections = &self.deliverer.connections;
         connections
-            .open(&target.peer(Some(witness)), want, place, Some(&in_clear))
+            .open(&target.peer(Some(witness)), want, dialled, Some(&in_clear))
             .await
     }
 

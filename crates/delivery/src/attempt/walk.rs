@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, not_asked};
+use super::race::{Addresses, Runner};
 use super::record::HostRecord;
 use super::result::Attempted;
 use super::target::{DaneFailure, Next, Phase, Target, Visit};
@@ -141,39 +142,40 @@ impl<'a> Attempt<'a, '_> {
     /// Tries the addresses of a host until one of them has replied about every recipient. Returns the failure if DANE
     /// ruled out the host.
     async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
+        let all = self.deliverer.connections.in_order(&host.addresses);
+        let mut addresses = Addresses::new(all)?;
         let mut failed = None;
-        for address in &host.addresses {
-            loop {
-                if self.is_done() {
-                    return failed;
+        loop {
+            if self.is_done() {
+                return failed;
+            }
+            let next = if self.sessions.len() - self.before >= CONNECTIONS {
+                Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
+            } else {
+                self.address(host, &mut addresses, phase).await
+            };
+            match next {
+                // The server has replied about this message; another address of it would say the same.
+                Next::Host(dane) => {
+                    self.left = None;
+                    return dane;
                 }
-                let next = if self.sessions.len() - self.before >= CONNECTIONS {
-                    Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
-                } else {
-                    self.address(host, *address, phase).await
-                };
-                match next {
-                    // The server has replied about this message; another address of it would say the same.
-                    Next::Host(dane) => {
-                        self.left = None;
-                        return dane;
-                    }
-                    Next::Address(dane) => {
-                        failed = dane.or(failed);
-                        break;
-                    }
-                    Next::SameAddress(left) => self.left = Some(left),
-                    Next::Nowhere(failure) => {
-                        let record = Arc::new(HostRecord::left_out(&self.newest, host));
-                        not_asked(self.named(), &Arc::new(failure), &record);
-                        self.left = None;
+                Next::Address(dane) => {
+                    self.left = None;
+                    failed = dane.or(failed);
+                    if !addresses.advance() {
                         return failed;
                     }
                 }
+                Next::SameAddress(left) => self.left = Some(left),
+                Next::Nowhere(failure) => {
+                    let record = Arc::new(HostRecord::left_out(&self.newest, host));
+                    not_asked(self.named(), &Arc::new(failure), &record);
+                    self.left = None;
+                    return failed;
+                }
             }
-            self.left = None;
         }
-        failed
     }
 
     /// The recipients that the next session is for: all that are not done, unless the one before it at the same address has
@@ -202,12 +204,12 @@ impl<'a> Attempt<'a, '_> {
     }
 
     /// One address: with a session that is kept there, or with a new connection.
-    async fn address(&mut self, host: &RouteHost, address: IpAddr, phase: &Phase) -> Next {
+    async fn address(&mut self, host: &RouteHost, addresses: &mut Addresses, phase: &Phase) -> Next {
         // What one session could not serve is not for another that is kept, either.
         let (mut place, mut only_new) = (None, self.left.is_some());
         loop {
             let route = Arc::clone(&self.newest);
-            let target = match target(&route, host, address, phase) {
+            let target = match target(&route, host, addresses.now, phase) {
                 Ok(target) => target,
                 Err(PassedOver { failure, next }) => {
                     if let Some(login) = &route.login {
@@ -217,7 +219,13 @@ impl<'a> Attempt<'a, '_> {
                     return next(self.pass_over(&failure, record));
                 }
             };
-            let want = self.want(&target, only_new);
+            let mut want = self.want(&target);
+            if only_new {
+                want = want.only_new();
+            }
+            if addresses.has_others() {
+                want = want.or_another();
+            }
             let Some(ready) = self.ready(&want, place.take()).await else {
                 return Next::Nowhere(too_late());
             };
@@ -235,7 +243,10 @@ impl<'a> Attempt<'a, '_> {
                     fail_all(self.named(), &Arc::new(failure), &Arc::new(record));
                     return Next::Address(None);
                 }
-                Ready::Place(place) => self.connect(&target, &want, place).await,
+                Ready::Place(place) => {
+                    let (first, rival) = (Runner { target, want }, self.rival(&route, host, addresses, phase));
+                    self.connect_first_of(&first, place, rival.as_ref(), addresses).await
+                }
                 Ready::Kept(session) => self.send_over_kept(*session, &target).await,
             };
             match next {
@@ -247,7 +258,22 @@ impl<'a> Attempt<'a, '_> {
         }
     }
 
-    fn want(&self, target: &Target<'_>, only_new: bool) -> Want {
+    /// The address that is tried as well if the one that is tried now takes long.
+    fn rival<'r>(
+        &self,
+        route: &'r Route,
+        host: &RouteHost,
+        addresses: &Addresses,
+        phase: &Phase,
+    ) -> Option<Runner<'r>> {
+        // What one session has left goes on at the same address.
+        let address = addresses.rival().filter(|_| self.left.is_none())?;
+        let target = target(route, host, address, phase).ok()?;
+        let want = self.want(&target).only_new();
+        Some(Runner { target, want })
+    }
+
+    fn want(&self, target: &Target<'_>) -> Want {
         let destination = Destination {
             next_hop: Arc::clone(&self.next_hop),
             limit: self.look_ups.config.connections_per_destination,
@@ -265,8 +291,7 @@ impl<'a> Attempt<'a, '_> {
             next_hop: &target.route.next_hop,
         };
         let connections = &self.deliverer.connections;
-        let want = connections.want(&target.peer(None), &terms, Some(destination));
-        if only_new { want.only_new() } else { want }
+        connections.want(&target.peer(None), &terms, Some(destination))
     }
 
     /// Waits for a session or a place for one. `None` if it is too late then.

@@ -2,7 +2,7 @@
 //!
 //! 1. `places`: the limits on open connections, and the sessions that are kept for the next message; `key`: which
 //!    message may use one; `source`: the local address.
-//! 2. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
+//! 2. `dialled`: a connection over which nothing has been said. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
 //! 3. `tls`: the handshake; `clearance`: what it achieved.
 //! 4. [`session`]: the states; only the last one can send. `pool`: such a session between messages.
 //! 5. `login`: SMTP AUTH at a route's server.
@@ -10,6 +10,7 @@
 //!    in plain text.
 
 mod clearance;
+mod dialled;
 mod key;
 mod login;
 mod marks;
@@ -22,6 +23,7 @@ mod tls;
 mod walk;
 mod wire;
 
+pub(crate) use self::dialled::Dialled;
 pub(crate) use self::login::log_in;
 pub(crate) use self::places::{Destination, Place};
 pub(crate) use self::pool::PooledSession;

@@ -11,6 +11,7 @@ use smtp::{Command, Extension, Extensions, Reply};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
+use super::dialled::Dialled;
 use super::places::Place;
 use super::session::{Greeted, Secured};
 use super::tls::{Handshaken, Hello, Peer, TlsClient};
@@ -44,16 +45,20 @@ impl Handshake {
 }
 
 impl Caller {
-    /// Connects and continues as far as `requirement` demands, or says why that is not possible.
+    /// Connects, unless that is done, and continues as far as `requirement` demands, or says why that is not possible.
     pub(super) async fn open(
         &self,
         peer: &Peer<'_>,
         source: Option<IpAddr>,
         requirement: Requirement,
         handshake: Handshake,
-        place: &mut Place,
+        dialled: &mut Dialled,
     ) -> Result<Secured, SessionFailure> {
-        let stream = self.connect(peer.socket, source).await?;
+        let stream = match dialled.stream.take() {
+            Some(stream) => stream,
+            None => self.connect(peer.socket, source).await?,
+        };
+        let place = &mut dialled.place;
         if peer.tls == RouteTls::Implicit {
             let handshaken = self
                 .shake(
@@ -81,7 +86,8 @@ impl Caller {
         }
     }
 
-    async fn connect(
+    /// A connection from `source`, or from wherever the system likes.
+    pub(super) async fn connect(
         &self,
         address: SocketAddr,
         source: Option<IpAddr>,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use dane::TlsaRecord;
 use jiff::Timestamp;
-use mail::cause::{Cause, ConnectionFault};
-use mail::{DomainPart, NextHop, Stage};
+use mail::cause::Cause;
+use mail::{DomainPart, NextHop};
 use policy::decision::Requirement;
 use policy::login::Login;
 use tokio::time::Instant;
 
+use super::dialled::{Dialled, not_opened};
 use super::key::ReuseKey;
 use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
@@ -21,23 +22,22 @@ use super::source::SourceAddresses;
 use super::tls::{Hello, Peer, TlsClient};
 use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
-use crate::evidence::Evidence;
 use crate::failure::SessionFailure;
 
 /// What all connections share.
 pub(crate) struct Connections {
-    caller: Caller,
+    pub(super) caller: Caller,
     sources: SourceAddresses,
     marks: HandshakeMarks,
     small_hellos: SmallHellos,
-    places: Places<PooledSession>,
+    pub(super) places: Places<PooledSession>,
     reuse: Reuse,
 }
 
 /// What is wanted: a session with one server, on certain terms.
 pub(crate) struct Want {
     requirement: Requirement,
-    source: Option<IpAddr>,
+    pub(super) source: Option<IpAddr>,
     /// The terms, if a session on them can be used by several messages.
     key: Option<ReuseKey>,
     wish: Wish,
@@ -88,6 +88,17 @@ impl InClear<'_> {
 }
 
 impl Want {
+    /// Another address of the host will do as well.
+    pub(crate) fn or_another(self) -> Self {
+        Self {
+            wish: Wish {
+                has_others: true,
+                ..self.wish
+            },
+            ..self
+        }
+    }
+
     /// From now on only a new connection will do.
     pub(crate) fn only_new(self) -> Self {
         Self {
@@ -130,6 +141,7 @@ impl Connections {
                 host_limit: terms.host_limit,
                 key: key.filter(|_| destination.is_some()),
                 destination,
+                has_others: false,
             },
         }
     }
@@ -186,39 +198,32 @@ impl Connections {
         Ready::Place(place)
     }
 
-    /// Connects and meets the requirement, or says why not. If TLS is not required and the handshake broke, continues in
+    /// Connects, unless that is done, and meets the requirement, or says why not. If TLS is not required and the handshake broke, continues in
     /// plain text on a new connection, provided that `in_clear` allows it.
     pub(crate) async fn open(
         &self,
         peer: &Peer<'_>,
         want: &Want,
-        mut place: Place,
+        mut dialled: Dialled,
         in_clear: Option<&InClear<'_>>,
     ) -> Result<ClearedSession, NotOpened> {
-        let secured = self.secured(peer, want, &mut place, in_clear).await;
-        let cleared = match secured {
-            Ok(secured) => secured.clear(want.requirement, place),
-            Err(failure) if is_unanswered(&failure.cause) => {
-                place.unanswered(failure.cause.clone());
-                Err(failure)
-            }
-            Err(failure) if Evidence::of(&failure.cause) == Evidence::Busy && place.refused() => {
-                return Err(NotOpened::Full(failure));
-            }
-            Err(failure) => Err(failure),
-        };
-        cleared.map_err(NotOpened::Failed)
+        match self.secured(peer, want, &mut dialled, in_clear).await {
+            Ok(secured) => secured
+                .clear(want.requirement, dialled.place)
+                .map_err(NotOpened::Failed),
+            Err(failure) => Err(not_opened(&dialled.place, failure)),
+        }
     }
 
     async fn secured(
         &self,
         peer: &Peer<'_>,
         want: &Want,
-        place: &mut Place,
+        dialled: &mut Dialled,
         in_clear: Option<&InClear<'_>>,
     ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
-        match self.with_some_hello(peer, want, place).await {
+        match self.with_some_hello(peer, want, dialled).await {
             Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);
@@ -228,7 +233,7 @@ impl Connections {
                     return Err(failure);
                 }
                 let avoid = Handshake::Avoid(failure.cause.tlsfail());
-                self.caller.open(peer, source, requirement, avoid, place).await
+                self.caller.open(peer, source, requirement, avoid, dialled).await
             }
             opened => opened,
         }
@@ -240,7 +245,7 @@ impl Connections {
         &self,
         peer: &Peer<'_>,
         want: &Want,
-        place: &mut Place,
+        dialled: &mut Dialled,
     ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
         let small_works = self.small_hellos.is_marked(peer.address());
@@ -248,7 +253,7 @@ impl Connections {
         let handshake = Handshake::IfOffered(hello);
         let opened = self
             .caller
-            .open(peer, source, requirement, handshake, place)
+            .open(peer, source, requirement, handshake, dialled)
             .await;
         let failure = match opened {
             Err(failure) if failure.cause.failed_after_hello() => failure,
@@ -258,7 +263,7 @@ impl Connections {
         let handshake = Handshake::IfOffered(other);
         match self
             .caller
-            .open(peer, source, requirement, handshake, place)
+            .open(peer, source, requirement, handshake, dialled)
             .await
         {
             Ok(secured) => {
@@ -303,12 +308,4 @@ impl Connections {
         self.small_hellos.clear();
         self.places.forget();
     }
-}
-
-/// Whether a server has said nothing at all in the time that it had.
-fn is_unanswered(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Connection(ConnectionFault::TimedOut(Stage::Connect | Stage::Banner))
-    )
 }

@@ -213,6 +213,7 @@ impl History {
         Wish {
             address: message.socket.ip(),
             host_limit: None,
+        has_others: false,
             key: self.key(message),
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[message.next_hop].parse().unwrap()),
@@ -342,6 +343,7 @@ impl History {
         let wish = Wish {
             address: session.socket.ip(),
             host_limit: None,
+        has_others: false,
             key: None,
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[session.next_hop].parse().unwrap()),
@@ -358,6 +360,7 @@ impl History {
             let wish = Wish {
                 address: session.socket.ip(),
                 host_limit: None,
+        has_others: false,
                 key: None,
                 destination: None,
             };

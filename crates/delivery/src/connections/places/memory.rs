@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mail::Cause;
+use mail::{Cause, Stage};
 use tokio::time::Instant;
 
 use crate::window::AdaptiveWindow;
@@ -16,6 +16,8 @@ const KNOWN: Duration = Duration::from_hours(1);
 /// An address that does not answer is left alone for so long; doubled after each try up to the second figure.
 const DEAD: Duration = Duration::from_mins(10);
 const DEAD_MOST: Duration = Duration::from_hours(1);
+/// For so long an address that was slower than another of its host is tried after the others.
+const DOUBT: Duration = Duration::from_mins(10);
 /// Addresses that are remembered, at about 300 octets: 6 MB. Beyond them what is oldest is forgotten.
 const ADDRESSES: usize = 20_000;
 
@@ -32,6 +34,8 @@ struct Known {
     /// When it last greeted.
     greeted: Option<Instant>,
     dead: Option<Dead>,
+    /// Until when it is tried after the others of its host.
+    doubted: Option<Instant>,
     window: AdaptiveWindow,
     /// When something was last learned.
     learned: Instant,
@@ -75,6 +79,27 @@ impl Memory {
         let known = self.entry(address, now);
         known.greeted = Some(now);
         known.dead = None;
+        known.doubted = None;
+    }
+
+    /// Another address of the host was connected to sooner. What those are told who wait for a place there.
+    pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) -> Dead {
+        let known = self.entry(address, now);
+        let until = now + DOUBT;
+        known.greeted = None;
+        known.doubted = Some(until);
+        Dead {
+            cause: Cause::timed_out(Stage::Connect),
+            at: now,
+            until,
+            wait: DOUBT,
+        }
+    }
+
+    /// Whether that has happened lately.
+    pub(super) fn is_doubted(&self, address: IpAddr, now: Instant) -> bool {
+        let until = self.0.get(&address).and_then(|known| known.doubted);
+        until.is_some_and(|until| now < until)
     }
 
     /// It does not answer.
@@ -115,6 +140,7 @@ impl Memory {
         let known = self.0.entry(address).or_insert_with(|| Known {
             greeted: None,
             dead: None,
+            doubted: None,
             window: AdaptiveWindow::new(MOST),
             learned: now,
         });

@@ -18,6 +18,7 @@ mod strangers;
 mod tests;
 mod wish;
 
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -187,6 +188,17 @@ impl<S: Kept> Places<S> {
     pub(super) fn resize(&self, limits: Windows) {
         let to_close = self.0.state.lock().resize(limits);
         close(to_close);
+    }
+
+    /// Another address of the host was connected to sooner: nobody waits at this one any longer.
+    pub(super) fn doubt(&self, address: IpAddr) {
+        self.0.state.lock().doubt(address, Instant::now());
+    }
+
+    /// Moves the addresses that are in doubt to the end.
+    pub(super) fn doubted_last(&self, addresses: &mut [IpAddr]) {
+        let (state, now) = (self.0.state.lock(), Instant::now());
+        addresses.sort_by_key(|address| state.is_doubted(*address, now));
     }
 
     /// Forgets what was learned about addresses, and closes all sessions that are kept.

@@ -200,6 +200,22 @@ impl<S> State<S> {
         self.memory.unanswered(seat.address, cause, now);
     }
 
+    /// Another address of the host was connected to sooner: whoever waits at this one and has another goes on there.
+    pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) {
+        let dead = self.memory.doubt(address, now);
+        if let Some(host) = self.hosts.get_mut(&address) {
+            let waiting = std::mem::take(&mut host.waiting);
+            let (go_on, stay) = waiting.into_iter().partition(|one| one.wish.has_others);
+            host.waiting = stay;
+            turn_away(go_on, &dead);
+        }
+    }
+
+    /// Whether that has happened lately.
+    pub(super) fn is_doubted(&self, address: IpAddr, now: Instant) -> bool {
+        self.memory.is_doubted(address, now)
+    }
+
     /// The server of a connection says that it has enough of them. False if it has no other: then it is down.
     pub(super) fn refused(&mut self, seat: &Seat, now: Instant) -> bool {
         let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
@@ -328,10 +344,8 @@ impl<S> State<S> {
             }
             Prospect::Dead(dead) => {
                 let host = self.hosts.get_mut(&address);
-                for waiting in host.into_iter().flat_map(|host| host.waiting.drain(..)) {
-                    // Nobody receives it: nobody needs it.
-                    let _ = waiting.grant.send(Grant::Dead(dead.clone()));
-                }
+                let waiting = host.map(|host| std::mem::take(&mut host.waiting));
+                turn_away(waiting.unwrap_or_default(), &dead);
             }
             Prospect::Parked => {
                 self.parked.push(address);
@@ -493,5 +507,12 @@ impl<S> State<S> {
         {
             self.hosts.remove(&address);
         }
+    }
+}
+
+fn turn_away<S>(all: VecDeque<Waiting<S>>, dead: &Dead) {
+    for waiting in all {
+        // Nobody receives it: nobody needs it.
+        let _ = waiting.grant.send(Grant::Dead(dead.clone()));
     }
 }

@@ -48,6 +48,7 @@ fn wish(last: u8, port: u16, domain: &str) -> Wish {
     Wish {
         address: address(last),
         host_limit: None,
+        has_others: false,
         key: Some(key(last, port)),
         destination: Some(Destination {
             next_hop: Arc::new(domain.parse().unwrap()),
@@ -382,4 +383,35 @@ async fn an_address_that_takes_no_more_gets_no_more_than_it_took() {
     // With one connection alone it is not load, but a refusal.
     let lone = seat(&mut room.ask(&wish(2, 25, "b.example")).1);
     assert!(!room.state.refused(&lone, Instant::now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_another_address_does_not_wait_at_one_in_doubt() {
+    let mut room = Room::new(MANY, 1);
+    let (mine, others) = (wish(1, 25, "a.example"), wish(2, 25, "a.example"));
+    let flexible = Wish {
+        has_others: true,
+        ..mine.clone()
+    };
+    room.enter(&mine);
+    let (_, mut stays, _) = room.ask(&mine);
+    let (_, mut goes_on, _) = room.ask(&flexible);
+    let order = |room: &Room| {
+        let mut addresses = [mine.address, others.address];
+        addresses.sort_by_key(|address| room.state.is_doubted(*address, Instant::now()));
+        addresses
+    };
+    assert_eq!(order(&room), [mine.address, others.address]);
+    room.state.doubt(mine.address, Instant::now());
+    assert!(is_dead(&mut goes_on) && stays.try_recv().is_err());
+    assert_eq!(order(&room), [others.address, mine.address]);
+    // It is not dead: who has no other one is served there.
+    room.state.leave(&mine.seat(), Part::All);
+    let mut seat = seat(&mut stays);
+    tokio::time::advance(Duration::from_mins(10)).await;
+    assert_eq!(order(&room), [mine.address, others.address]);
+    room.state.doubt(mine.address, Instant::now());
+    room.state.greeted(&seat, Instant::now());
+    seat.setup = None;
+    assert_eq!(order(&room), [mine.address, others.address]);
 }

@@ -19,6 +19,8 @@ pub(crate) struct Wish {
     pub(crate) key: Option<ReuseKey>,
     /// The destination that the session is for, and how many it may have.
     pub(crate) destination: Option<Destination>,
+    /// Whether another address of the host will do as well.
+    pub(crate) has_others: bool,
 }
 
 /// A destination, and how many connections may be open for it.

@@ -1,0 +1,198 @@
+//! Two addresses of a host, one of each family, are connected to at nearly the same time (RFC 8305): if one family is
+//! broken, mail does not wait for that. Whichever connection is there first is used; the other one is closed before
+//! anything is said over it, and its address is tried after the others for a while.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::target::{Shown, Target, Visit};
+use super::walk::Attempt;
+use crate::connections::{Dialled, NotOpened, Place, Want, Witness};
+
+/// The second connection begins so much later (RFC 8305 §5, Connection Attempt Delay).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// The addresses of a host that an attempt has still to try.
+pub(super) struct Addresses {
+    /// The one that is tried now.
+    pub(super) now: IpAddr,
+    rest: VecDeque<IpAddr>,
+}
+
+impl Addresses {
+    /// `None` if there are none.
+    pub(super) fn new(all: Vec<IpAddr>) -> Option<Self> {
+        let mut rest = VecDeque::from(all);
+        let now = rest.pop_front()?;
+        Some(Self { now, rest })
+    }
+
+    /// Goes on to the next one. False if there is none.
+    pub(super) fn advance(&mut self) -> bool {
+        let next = self.rest.pop_front();
+        self.now = next.unwrap_or(self.now);
+        next.is_some()
+    }
+
+    /// Whether there is another one.
+    pub(super) fn has_others(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// The next one of the other family.
+    pub(super) fn rival(&self) -> Option<IpAddr> {
+        let mut rest = self.rest.iter().copied();
+        rest.find(|address| address.is_ipv4() != self.now.is_ipv4())
+    }
+
+    /// Goes on with this one. The one that was tried until now is left for the end, unless it has failed.
+    fn change_to(&mut self, winner: IpAddr, has_failed: bool) {
+        self.rest.retain(|address| *address != winner);
+        let loser = std::mem::replace(&mut self.now, winner);
+        if !has_failed {
+            self.rest.push_back(loser);
+        }
+    }
+}
+
+/// The result of a race.
+#[derive(Debug, PartialEq, Eq)]
+enum Raced<A, B, E> {
+    /// The first has won, or failed while there was no second.
+    First(Result<A, E>),
+    /// The second has won; why the first failed, if it has.
+    Second(B, Option<E>),
+}
+
+/// The second begins later than the first, unless that has ended by then. It has nothing to say about its failure.
+async fn race<A, B, E>(
+    first: impl Future<Output = Result<A, E>>,
+    second: impl Future<Output = Option<B>>,
+) -> Raced<A, B, E> {
+    let mut first = pin!(first);
+    let mut second = pin!(second);
+    tokio::select! {
+        biased;
+        result = &mut first => return Raced::First(result),
+        () = sleep(HEAD_START) => {}
+    }
+    tokio::select! {
+        biased;
+        result = &mut first => match result {
+            Ok(won) => Raced::First(Ok(won)),
+            Err(failure) => match second.await {
+                Some(won) => Raced::Second(won, Some(failure)),
+                None => Raced::First(Err(failure)),
+            },
+        },
+        won = &mut second => match won {
+            Some(won) => Raced::Second(won, None),
+            None => Raced::First(first.await),
+        },
+    }
+}
+
+/// An address, what is required there, and what is wanted for that.
+pub(super) struct Runner<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) want: Want,
+}
+
+impl Attempt<'_, '_> {
+    /// A new connection to the first address, or to the rival if that is sooner; and its result.
+    pub(super) async fn connect_first_of(
+        &mut self,
+        first: &Runner<'_>,
+        place: Place,
+        rival: Option<&Runner<'_>>,
+        addresses: &mut Addresses,
+    ) -> Visit {
+        let began = Instant::now();
+        let Some(rival) = rival else {
+            return self.connect(first, Ok(place.into()), began).await;
+        };
+        match race(self.dial(first, place), self.enter_late(rival)).await {
+            Raced::First(dialled) => self.connect(first, dialled, began).await,
+            Raced::Second(dialled, failure) => {
+                addresses.change_to(rival.target.address, matches!(failure, Some(NotOpened::Failed(_))));
+                match failure {
+                    None => self.deliverer.connections.doubt(first.target.address),
+                    Some(NotOpened::Failed(failure)) => {
+                        self.failed(&first.target, failure, Shown::new(began, Witness::default()));
+                    }
+                    // It has enough connections, and may have room again.
+                    Some(NotOpened::Full(_)) => {}
+                }
+                self.connect(rival, Ok(dialled), began).await
+            }
+        }
+    }
+
+    async fn dial(&self, runner: &Runner<'_>, place: Place) -> Result<Dialled, NotOpened> {
+        let connections = &self.deliverer.connections;
+        connections
+            .dial(&runner.target.peer(None), &runner.want, place)
+            .await
+    }
+
+    /// A place for the rival, and the connection. If there is none in time, its address has its turn later.
+    async fn enter_late(&self, rival: &Runner<'_>) -> Option<Dialled> {
+        let entering = async {
+            let place = self.deliverer.connections.place(&rival.want).await.ok()?;
+            self.dial(rival, place).await.ok()
+        };
+        timeout_at(self.last_begin, entering).await.ok()?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Ends with this after so many milliseconds.
+    async fn after<T>(millis: u64, end: T) -> T {
+        sleep(Duration::from_millis(millis)).await;
+        end
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_begins_late_and_wins_only_if_it_is_sooner() {
+        let long = 30_000;
+        for (first, second, expected, time) in [
+            (after(100, Ok(1)), after(0, Some(2)), Raced::First(Ok(1)), 100),
+            (after(100, Err(0)), after(0, Some(2)), Raced::First(Err(0)), 100),
+            (after(270, Ok(1)), after(30, Some(2)), Raced::First(Ok(1)), 270),
+            (after(long, Ok(1)), after(30, Some(2)), Raced::Second(2, None), 280),
+            (after(300, Err(0)), after(90, Some(2)), Raced::Second(2, Some(0)), 340),
+            (after(300, Ok(1)), after(10, None), Raced::First(Ok(1)), 300),
+            (after(300, Err(0)), after(long, None), Raced::First(Err(0)), long + 250),
+        ] {
+            let began = Instant::now();
+            assert_eq!(race(first, second).await, expected);
+            assert_eq!(began.elapsed(), Duration::from_millis(time), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn who_loses_is_left_for_the_end_unless_it_has_failed() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let all = ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"].map(address);
+        for (has_failed, expected) in [(false, vec![1, 2, 3, 0]), (true, vec![1, 2, 3])] {
+            let mut addresses = Addresses::new(all.to_vec()).unwrap();
+            assert_eq!(addresses.rival(), Some(all[1]));
+            addresses.change_to(all[1], has_failed);
+            let mut order = vec![addresses.now];
+            while addresses.advance() {
+                order.push(addresses.now);
+            }
+            assert_eq!(order, expected.into_iter().map(|at| all[at]).collect::<Vec<_>>());
+            assert_eq!(addresses.rival(), None);
+        }
+    }
+}
