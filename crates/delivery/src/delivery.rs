@@ -147,6 +147,11 @@ impl<S: Spool> Delivery<S> {
         self.deliverer.connections.forget_hosts();
     }
 
+    /// Ends the sessions that are kept for the next message.
+    pub(crate) async fn quit_kept(&self) {
+        self.deliverer.connections.quit_kept().await;
+    }
+
     /// Makes one attempt, and the report if there is something to report.
     pub(crate) async fn deliver(&self, job: Job, turn: Turn) -> Left {
         let (lease, began) = match self.lease(&job).await {

@@ -337,10 +337,34 @@ async fn a_server_s_own_limits_hold_across_messages() {
         .await;
     scene.domain("one", &one, &identity.tlsa_3_1_1());
     signed_mx(&scene, "two", "mx.one.test");
-    for _ in 0..2 {
-        scene.expect("a@one.test", &[SENT, VERIFIED]).await;
-        scene.expect("a@one.test", &[SENT, VERIFIED]).await;
-        scene.expect("a@two.test", &[SENT, VERIFIED]).await;
+    signed_mx(&scene, "three", "mx.one.test");
+    for domain in ["one", "one", "two", "three", "one", "three"] {
+        scene
+            .expect(&format!("a@{domain}.test"), &[SENT, VERIFIED, ("attempt", "1")])
+            .await;
     }
-    assert_eq!(one.connections().len(), 2);
+    let recipients = |connection: &testworld::mail::Connection| {
+        let commands = connection.commands.iter();
+        let to = commands.filter_map(|command| command.strip_prefix("RCPT TO:<a@")?.split('.').next());
+        to.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let sessions: Vec<_> = one.connections().iter().map(recipients).collect();
+    assert_eq!(
+        sessions,
+        [vec!["one", "one", "two"], vec!["three", "one"], vec!["three"]]
+    );
+}
+
+#[tokio::test]
+async fn kept_sessions_end_with_quit_when_the_relay_stops() {
+    let scene = Scene::with(OPPORTUNISTIC, keeping(100, Duration::from_mins(10))).await;
+    let receiver = single(&scene, "good").await;
+    scene.expect("a@good.test", &[SENT]).await;
+    let mute = MailFault::Silence(Stage::Quit);
+    let other = scene.receiver(3, &scene.identity("mx.test"), vec![mute]).await;
+    plain(&scene, "other", other.address());
+    scene.expect("a@other.test", &[SENT]).await;
+    // It waits for the reply, and not for long.
+    scene.stop().await;
+    assert_eq!((receiver.count_of("QUIT"), other.count_of("QUIT")), (1, 1));
 }

@@ -62,6 +62,11 @@ impl PooledSession {
         self.close();
     }
 
+    /// The same, and waits until it has ended.
+    pub(super) async fn quit(self) {
+        self.session.quit().await;
+    }
+
     /// One message more has been sent.
     pub(super) fn count(&mut self) {
         self.messages = self.messages.saturating_add(1);

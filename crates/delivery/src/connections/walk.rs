@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dane::TlsaRecord;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::cause::Cause;
 use mail::{DomainPart, NextHop};
@@ -300,6 +301,11 @@ impl Connections {
     /// Changes how many connections may be open at once, in total and to each address.
     pub(crate) fn resize(&self, windows: Windows) {
         self.places.resize(windows);
+    }
+
+    /// Ends all kept sessions, each within the time that QUIT has.
+    pub(crate) async fn quit_kept(&self) {
+        join_all(self.places.take_kept().into_iter().map(PooledSession::quit)).await;
     }
 
     /// Forgets what was learned about receiving hosts, and closes the sessions that are kept.

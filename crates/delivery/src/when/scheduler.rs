@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
 use mail::{Event, EventLog, QueueId, event};
@@ -216,7 +217,12 @@ impl<S: Spool> Scheduler<S> {
         // Nobody decides about the ends of turns any more.
         self.ended_turns.close();
         while self.ended_turns.try_recv().is_ok() {}
-        let finish = async { while self.running.join_next().await.is_some() {} };
+        let finish = async {
+            let all_ended = async { while self.running.join_next().await.is_some() {} };
+            join(all_ended, self.delivery.quit_kept()).await;
+            // What was set free meanwhile.
+            self.delivery.quit_kept().await;
+        };
         // A task that is cut off loses nothing: its message is still in the spool, and its lease ends with it.
         let _ = tokio::time::timeout(grace, finish).await;
         self.running.abort_all();

@@ -9,7 +9,7 @@ pub mod memory;
 mod surroundings;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use spool_embedded::{EmbeddedSpool, Options};
 use testworld::dns::World;
 use testworld::mail::{Ca, Identity, MailFault, Receiver};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use log::{Line, Log};
 use surroundings::{compile, config, resolver, tls};
@@ -41,6 +42,7 @@ pub struct Scene {
     log: Arc<Log>,
     setting: Setting,
     scheduler: OnceLock<SchedulerHandle>,
+    delivery: Mutex<Option<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     pub directory: tempfile::TempDir,
 }
@@ -135,6 +137,7 @@ impl Scene {
             log: Arc::default(),
             setting,
             scheduler: OnceLock::new(),
+            delivery: Mutex::default(),
             stop: watch::channel(false).0,
             directory,
         }
@@ -157,8 +160,16 @@ impl Scene {
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         };
         let config = config(self.port, &self.setting);
-        let (scheduler, _task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
+        let (scheduler, task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
         self.scheduler.set(scheduler).unwrap();
+        *self.delivery.lock().unwrap() = Some(task);
+    }
+
+    /// Stops the delivery side, and waits until it has ended.
+    pub async fn stop(&self) {
+        self.stop.send(true).unwrap();
+        let task = self.delivery.lock().unwrap().take();
+        tokio::time::timeout(LIMIT, task.unwrap()).await.unwrap().unwrap();
     }
 
     pub fn scheduler(&self) -> &SchedulerHandle {

@@ -190,6 +190,13 @@ impl<S: Kept> Places<S> {
         close(to_close);
     }
 
+    /// Takes out all sessions that are kept, to be closed.
+    pub(super) fn take_kept(&self) -> Vec<S> {
+        let mut sessions = self.0.state.lock().close_all();
+        sessions.iter_mut().for_each(being_closed);
+        sessions
+    }
+
     /// Another address of the host was connected to sooner: nobody waits at this one any longer.
     pub(super) fn doubt(&self, address: IpAddr) {
         self.0.state.lock().doubt(address, Instant::now());
@@ -323,9 +330,13 @@ impl<S: Kept> Drop for Waiter<'_, S> {
 /// Closes sessions whose place has already been given back, except at their host.
 fn close<S: Kept>(sessions: ToClose<S>) {
     for mut session in sessions {
-        session.place_mut().rest = Part::Closed;
+        being_closed(&mut session);
         session.close();
     }
+}
+
+fn being_closed(session: &mut impl Kept) {
+    session.place_mut().rest = Part::Closed;
 }
 
 /// Closes sessions that wait too long, until none is left.
