@@ -355,6 +355,23 @@ async fn a_server_s_own_limits_hold_across_messages() {
     );
 }
 
+/// As Postfix's postscreen does with a client that has just passed its tests.
+#[tokio::test]
+async fn a_session_that_only_puts_off_is_not_kept() {
+    let scene = scene(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "good").await;
+    receiver.set_faults(vec![reply(Stage::Rcpt, "450 4.3.2 Service currently unavailable")]);
+    scene.expect("a@good.test", &[DEFERRED, ("dsn", "450")]).await;
+    wait_for(&receiver, "QUIT", 1).await;
+    receiver.set_faults(vec![]);
+    scene.expect("a@good.test", &[SENT]).await;
+    assert_eq!(receiver.connections().len(), 2);
+    // One that has taken mail does so for another recipient.
+    receiver.set_faults(vec![reply(Stage::Rcpt, "450 4.2.0 Greylisted")]);
+    scene.expect("b@good.test", &[DEFERRED, ("dsn", "450")]).await;
+    assert_eq!((receiver.connections().len(), receiver.count_of("QUIT")), (2, 1));
+}
+
 #[tokio::test]
 async fn kept_sessions_end_with_quit_when_the_relay_stops() {
     let scene = Scene::with(OPPORTUNISTIC, keeping(100, Duration::from_mins(10))).await;

@@ -148,6 +148,8 @@ impl Attempt<'_, '_> {
             return Visit::Stale;
         }
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
+        let mut verdicts = ended.judged.iter().map(|one| &one.verdict);
+        let is_useless = !session.is_used() && ended.left.is_empty() && verdicts.all(is_put_off);
         for judged in ended.judged {
             if let Some(pending) = self.pending.get_mut(&judged.recipient.index) {
                 pending.take(judged, target, &record);
@@ -163,7 +165,9 @@ impl Attempt<'_, '_> {
             );
             return Visit::Done(Next::Host(None));
         }
-        if ended.usable {
+        if ended.usable && is_useless {
+            session.leave();
+        } else if ended.usable {
             self.deliverer.connections.put(session);
         }
         Visit::Done(if !ended.left.is_empty() {
@@ -174,6 +178,25 @@ impl Attempt<'_, '_> {
             // No command can be sent any more: a QUIT in the middle of the content would be content.
             Next::Address(None)
         })
+    }
+}
+
+/// Whether the server has put a recipient off. If it has done that with all of a new session, it may do so as long as the
+/// session lasts: Postfix's postscreen has tested a new client then, and lets it through when it comes again.
+fn is_put_off(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Failed(failure) => match &failure.cause {
+            Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => *stage == Stage::Rcpt && code.class() == 4,
+            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+            | Cause::Connection(_)
+            | Cause::Ours(_)
+            | Cause::Dns(..)
+            | Cause::Destination(_)
+            | Cause::Policy(_)
+            | Cause::Login(_)
+            | Cause::Tls(_) => false,
+        },
+        Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
     }
 }
 
