@@ -333,7 +333,12 @@ fn shown(attempted: &Attempted<'_>) -> Shown {
             Ending::Sent { .. } => return Shown::Works,
             Ending::Failed(failure) | Ending::NotTried(failure) => failure,
         };
-        match Evidence::of(&failure.cause) {
+        let evidence = match Evidence::of(&failure.cause) {
+            // Without a connection it is a host that is left alone because it refused every one.
+            Evidence::Busy if result.record.connection.is_none() => Evidence::Down,
+            evidence @ (Evidence::Works | Evidence::Busy | Evidence::Down | Evidence::Nothing) => evidence,
+        };
+        match evidence {
             Evidence::Works => return Shown::Works,
             Evidence::Busy if !failure.is_permanent() => busy = Some((failure, result)),
             // What is final for one message is final for the next one as well, but each learns it for itself.

@@ -101,18 +101,18 @@ impl SessionFailure {
         }
     }
 
-    /// An address that did not answer so long ago is not tried again for so long.
-    pub(crate) fn left_alone(cause: Cause, ago: Duration, again: Duration) -> Self {
+    /// An address that failed in this way so long ago is not tried again for so long.
+    pub(crate) fn left_alone(failure: Self, ago: Duration, again: Duration) -> Self {
         let minutes = |time: Duration| time.as_secs().div_ceil(60).max(1);
         Self {
             reason: format!(
-                "{cause} {} min ago; not tried again for {} min",
+                "{} {} min ago; not tried again for {} min",
+                failure.reason,
                 minutes(ago),
                 minutes(again)
             )
             .into(),
-            valid: None,
-            cause,
+            ..failure
         }
     }
 

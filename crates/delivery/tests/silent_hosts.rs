@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use scene::common::{
-    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, single_at,
+    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, reply, single_at,
 };
 use scene::{Scene, Setting};
 use testworld::RecordType;
@@ -95,6 +95,30 @@ async fn a_silent_host_is_passed_over_until_it_is_forgotten() {
     scene.scheduler().forget_hosts();
     dead.set_faults(vec![]);
     scene.expect("a@dead.test", &[SENT]).await;
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_everybody_is_not_asked_by_each_of_its_domains() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let busy = reply(Stage::Greeting, "421 4.3.2 not now");
+    let server = scene.receiver(2, &scene.identity("mx.test"), vec![busy]).await;
+    for number in 0..8 {
+        let name = format!("d{number}");
+        plain(&scene, &name, server.address());
+        let line = scene
+            .expect(&format!("a@{name}.test"), &[DEFERRED, ("dsn", "421")])
+            .await;
+        let reason = if number < 5 {
+            "421 4.3.2 not now"
+        } else {
+            "421 4.3.2 not now 1 min ago; not tried again for 1 min"
+        };
+        assert_line(&line, &[("enhanced", "4.3.2"), ("reason", reason)]);
+    }
+    assert_eq!(server.connections().len(), 5);
+    scene.scheduler().forget_hosts();
+    server.set_faults(vec![]);
+    scene.expect("a@d0.test", &[SENT]).await;
 }
 
 #[tokio::test]

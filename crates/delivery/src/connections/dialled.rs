@@ -54,8 +54,8 @@ impl Connections {
 /// What a connection that failed shows about its address is remembered there.
 pub(super) fn not_opened(place: &Place, failure: SessionFailure) -> NotOpened {
     if is_unanswered(&failure.cause) {
-        place.unanswered(failure.cause.clone());
-    } else if Evidence::of(&failure.cause) == Evidence::Busy && place.refused() {
+        place.unanswered(failure.clone());
+    } else if Evidence::of(&failure.cause) == Evidence::Busy && place.refused(&failure) {
         return NotOpened::Full(failure);
     }
     NotOpened::Failed(failure)

@@ -115,7 +115,10 @@ impl Caller {
         place: &mut Place,
     ) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
-        place.greeted();
+        // One that is not ready now is not one that works.
+        if greeting.code.class() != 4 {
+            place.greeted();
+        }
         if greeting.code.class() != 2 {
             return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }

@@ -154,7 +154,7 @@ impl Connections {
                 Entered::Place(place) => return Ready::Place(place),
                 Entered::Dead(dead) => {
                     let again = dead.until.saturating_duration_since(Instant::now());
-                    return Ready::Dead(SessionFailure::left_alone(dead.cause, dead.at.elapsed(), again));
+                    return Ready::Dead(SessionFailure::left_alone(dead.failure, dead.at.elapsed(), again));
                 }
                 // A server that has closed, or announced it, is not asked for more.
                 Entered::Kept(mut session) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mail::{Cause, Stage};
 use tokio::time::Instant;
 
+use crate::failure::SessionFailure;
 use crate::window::AdaptiveWindow;
 
 /// An address that has greeted is known to work for so long.
@@ -16,6 +17,9 @@ const KNOWN: Duration = Duration::from_hours(1);
 /// An address that does not answer is left alone for so long; doubled after each try up to the second figure.
 const DEAD: Duration = Duration::from_mins(10);
 const DEAD_MOST: Duration = Duration::from_hours(1);
+/// An address that refused so many connections in a row, each of them the only one, is left alone too: for so long at first.
+const REFUSALS: u32 = 5;
+const REFUSED: Duration = Duration::from_mins(1);
 /// For so long an address that was slower than another of its host is tried after the others.
 const DOUBT: Duration = Duration::from_mins(10);
 /// Addresses that are remembered, at about 300 octets: 6 MB. Beyond them what is oldest is forgotten.
@@ -34,6 +38,8 @@ struct Known {
     /// When it last greeted.
     greeted: Option<Instant>,
     dead: Option<Dead>,
+    /// How often in a row it refused the only connection to it.
+    refusals: u32,
     /// Until when it is tried after the others of its host.
     doubted: Option<Instant>,
     window: AdaptiveWindow,
@@ -41,16 +47,27 @@ struct Known {
     learned: Instant,
 }
 
-/// An address that does not answer.
+/// An address that does not answer, or refuses every connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dead {
     /// What happened there.
-    pub(crate) cause: Cause,
+    pub(crate) failure: SessionFailure,
     /// When it happened.
     pub(crate) at: Instant,
     /// When it is tried again.
     pub(crate) until: Instant,
     wait: Duration,
+}
+
+impl Dead {
+    fn new(failure: SessionFailure, wait: Duration, now: Instant) -> Self {
+        Self {
+            failure,
+            at: now,
+            until: now + wait,
+            wait,
+        }
+    }
 }
 
 impl Memory {
@@ -85,15 +102,9 @@ impl Memory {
     /// Another address of the host was connected to sooner. What those are told who wait for a place there.
     pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) -> Dead {
         let known = self.entry(address, now);
-        let until = now + DOUBT;
         known.greeted = None;
-        known.doubted = Some(until);
-        Dead {
-            cause: Cause::timed_out(Stage::Connect),
-            at: now,
-            until,
-            wait: DOUBT,
-        }
+        known.doubted = Some(now + DOUBT);
+        Dead::new(Cause::timed_out(Stage::Connect).into(), DOUBT, now)
     }
 
     /// Whether that has happened lately.
@@ -103,25 +114,35 @@ impl Memory {
     }
 
     /// It does not answer.
-    pub(super) fn unanswered(&mut self, address: IpAddr, cause: Cause, now: Instant) {
+    pub(super) fn unanswered(&mut self, address: IpAddr, failure: SessionFailure, now: Instant) {
         let known = self.entry(address, now);
         known.greeted = None;
         let wait = match &known.dead {
             None => DEAD,
             Some(dead) if now < dead.until => return,
-            Some(dead) => dead.wait.saturating_mul(2).min(DEAD_MOST),
+            Some(dead) => dead.wait.saturating_mul(2).clamp(DEAD, DEAD_MOST),
         };
-        known.dead = Some(Dead {
-            cause,
-            at: now,
-            until: now + wait,
-            wait,
-        });
+        known.dead = Some(Dead::new(failure, wait, now));
+    }
+
+    /// It refused the only connection to it. Whatever domains it serves, their mail need not find that out one by one.
+    pub(super) fn refused(&mut self, address: IpAddr, failure: SessionFailure, now: Instant) {
+        let known = self.entry(address, now);
+        if known.dead.as_ref().is_some_and(|dead| now < dead.until) {
+            return;
+        }
+        known.refusals = known.refusals.saturating_add(1);
+        if let Some(more) = known.refusals.checked_sub(REFUSALS) {
+            let wait = REFUSED.saturating_mul(2_u32.saturating_pow(more)).min(DEAD_MOST);
+            known.dead = Some(Dead::new(failure, wait, now));
+        }
     }
 
     /// A message was sent to it, with so many connections open.
     pub(super) fn succeeded(&mut self, address: IpAddr, open: usize, now: Instant) {
-        self.entry(address, now).window.succeeded(open, now);
+        let known = self.entry(address, now);
+        known.refusals = 0;
+        known.window.succeeded(open, now);
     }
 
     /// It refused one more connection than it had.
@@ -140,6 +161,7 @@ impl Memory {
         let known = self.0.entry(address).or_insert_with(|| Known {
             greeted: None,
             dead: None,
+            refusals: 0,
             doubted: None,
             window: AdaptiveWindow::new(MOST),
             learned: now,

@@ -22,7 +22,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mail::Cause;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
@@ -34,6 +33,7 @@ pub(crate) use self::wish::{Destination, Wish};
 use self::wish::{Part, Seat};
 use super::key::ReuseKey;
 use crate::config::Windows;
+use crate::failure::SessionFailure;
 
 /// No wish has this number.
 const TAKEN: u64 = 0;
@@ -66,8 +66,8 @@ struct Shared<S> {
 trait Desk: Send + Sync {
     fn take_back(&self, seat: &Seat, part: Part);
     fn greeted(&self, seat: &Seat);
-    fn unanswered(&self, seat: &Seat, cause: Cause);
-    fn refused(&self, seat: &Seat) -> bool;
+    fn unanswered(&self, seat: &Seat, failure: SessionFailure);
+    fn refused(&self, seat: &Seat, failure: &SessionFailure) -> bool;
 }
 
 /// The answer to a [`Wish`].
@@ -243,16 +243,16 @@ impl Place {
     }
 
     /// The server does not answer.
-    pub(super) fn unanswered(&self, cause: Cause) {
+    pub(super) fn unanswered(&self, failure: SessionFailure) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.unanswered(&self.seat, cause);
+            shared.unanswered(&self.seat, failure);
         }
     }
 
     /// The server says that it has enough connections. False if it has none but this one: then it is down.
-    pub(super) fn refused(&self) -> bool {
+    pub(super) fn refused(&self, failure: &SessionFailure) -> bool {
         let shared = self.shared.upgrade();
-        shared.is_some_and(|shared| shared.refused(&self.seat))
+        shared.is_some_and(|shared| shared.refused(&self.seat, failure))
     }
 
     /// The connection is being closed: only the place at its host is needed until then.
@@ -282,12 +282,12 @@ impl<S: Kept> Desk for Shared<S> {
         close(to_close);
     }
 
-    fn unanswered(&self, seat: &Seat, cause: Cause) {
-        self.state.lock().unanswered(seat, cause, Instant::now());
+    fn unanswered(&self, seat: &Seat, failure: SessionFailure) {
+        self.state.lock().unanswered(seat, failure, Instant::now());
     }
 
-    fn refused(&self, seat: &Seat) -> bool {
-        self.state.lock().refused(seat, Instant::now())
+    fn refused(&self, seat: &Seat, failure: &SessionFailure) -> bool {
+        self.state.lock().refused(seat, failure, Instant::now())
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Cause, NextHop};
+use mail::NextHop;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::memory::{Dead, Memory};
 use super::strangers::Strangers;
 use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
 use crate::config::Windows;
+use crate::failure::SessionFailure;
 
 /// A connection without a greeting after this time is the last one to its address until it ends.
 const SUSPECT: Duration = Duration::from_secs(10);
@@ -196,8 +197,8 @@ impl<S> State<S> {
     }
 
     /// The server of a connection does not answer: nobody waits for it any longer.
-    pub(super) fn unanswered(&mut self, seat: &Seat, cause: Cause, now: Instant) {
-        self.memory.unanswered(seat.address, cause, now);
+    pub(super) fn unanswered(&mut self, seat: &Seat, failure: SessionFailure, now: Instant) {
+        self.memory.unanswered(seat.address, failure, now);
     }
 
     /// Another address of the host was connected to sooner: whoever waits at this one and has another goes on there.
@@ -217,10 +218,12 @@ impl<S> State<S> {
     }
 
     /// The server of a connection says that it has enough of them. False if it has no other: then it is down.
-    pub(super) fn refused(&mut self, seat: &Seat, now: Instant) -> bool {
+    pub(super) fn refused(&mut self, seat: &Seat, failure: &SessionFailure, now: Instant) -> bool {
         let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
         if open > 1 {
             self.memory.busy(seat.address, open, now);
+        } else {
+            self.memory.refused(seat.address, failure.clone(), now);
         }
         open > 1
     }

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Cause, Stage};
+use mail::cause::SmtpFault;
+use mail::{Cause, ReplyCode, Stage};
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
 use tokio::sync::oneshot;
@@ -16,6 +17,7 @@ use super::host::Grant;
 use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
+use crate::failure::SessionFailure;
 
 /// A session with a number.
 type Session = usize;
@@ -299,7 +301,7 @@ fn is_dead(granted: &mut Granted) -> bool {
 async fn an_address_that_does_not_answer_is_left_alone_and_tried_by_one() {
     let mut room = Room::new(MANY, MANY);
     let silent = stranger(1, 1);
-    let cause = || Cause::timed_out(Stage::Banner);
+    let cause = || Cause::timed_out(Stage::Banner).into();
     let (_, mut first, _) = room.ask(&silent);
     let (_, mut second, _) = room.ask(&silent);
     let first = seat(&mut first);
@@ -374,7 +376,7 @@ async fn an_address_that_takes_no_more_gets_no_more_than_it_took() {
     }
     let fourth = seat(&mut room.ask(&mine).1);
     room.state.greeted(&fourth, Instant::now());
-    assert!(room.state.refused(&fourth, Instant::now()));
+    assert!(room.state.refused(&fourth, &refusal(), Instant::now()));
     room.state.leave(&fourth, Part::All);
     let (_, mut waits, _) = room.ask(&mine);
     assert!(waits.try_recv().is_err());
@@ -382,7 +384,55 @@ async fn an_address_that_takes_no_more_gets_no_more_than_it_took() {
     assert!(has_place(&mut waits));
     // With one connection alone it is not load, but a refusal.
     let lone = seat(&mut room.ask(&wish(2, 25, "b.example")).1);
-    assert!(!room.state.refused(&lone, Instant::now()));
+    assert!(!room.state.refused(&lone, &refusal(), Instant::now()));
+}
+
+/// 421 instead of a greeting.
+fn refusal() -> SessionFailure {
+    Cause::Smtp(SmtpFault::Refused {
+        stage: Stage::Banner,
+        code: ReplyCode::new(421).unwrap(),
+        enhanced: None,
+    })
+    .into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_refuses_every_connection_is_probed_by_one_message_for_all_its_domains() {
+    let mut room = Room::new(MANY, MANY);
+    let domains: Vec<Wish> = (0..9)
+        .map(|number| wish(1, 25, &format!("d{number}.example")))
+        .collect();
+    let refuse = |room: &mut Room, wish: &Wish| {
+        let seat = seat(&mut room.ask(wish).1);
+        assert!(!room.state.refused(&seat, &refusal(), Instant::now()));
+        room.state.leave(&seat, Part::All);
+    };
+    for wish in &domains[..5] {
+        refuse(&mut room, wish);
+    }
+    for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+        let almost = Duration::from_mins(minutes).saturating_sub(Duration::from_secs(1));
+        tokio::time::advance(almost).await;
+        for wish in &domains {
+            assert!(is_dead(&mut room.ask(wish).1), "{minutes}");
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        refuse(&mut room, &domains[5]);
+        assert!(is_dead(&mut room.ask(&domains[6]).1), "{minutes}");
+    }
+    // One that greets and then refuses has not recovered; one that takes mail has.
+    tokio::time::advance(Duration::from_hours(1)).await;
+    let probe = seat(&mut room.ask(&domains[0]).1);
+    room.state.greeted(&probe, Instant::now());
+    room.state.refused(&probe, &refusal(), Instant::now());
+    room.state.leave(&probe, Part::All);
+    assert!(is_dead(&mut room.ask(&domains[1]).1));
+    tokio::time::advance(Duration::from_hours(1)).await;
+    room.enter(&domains[0]);
+    room.put(&domains[0]);
+    refuse(&mut room, &domains[2]);
+    assert!(has_place(&mut room.ask(&domains[3]).1));
 }
 
 #[tokio::test(start_paused = true)]
