@@ -20,6 +20,7 @@ use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
 use crate::evidence::Evidence;
+use crate::forget::Forget;
 use crate::route::{LookUps, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler};
@@ -142,9 +143,14 @@ impl<S: Spool> Delivery<S> {
         self.deliverer.connections.resize(windows);
     }
 
-    /// Forgets what was learned about receiving hosts.
-    pub(crate) fn forget_hosts(&self) {
-        self.deliverer.connections.forget_hosts();
+    /// Forgets what was learned about these receiving hosts.
+    pub(crate) fn forget(&self, what: &Forget) {
+        match what {
+            Forget::All => self.deliverer.connections.forget_hosts(),
+            Forget::Below(names) | Forget::NextHops(_, names) => {
+                self.deliverer.connections.forget_named(names);
+            }
+        }
     }
 
     /// Ends the sessions that are kept for the next message.

@@ -12,7 +12,7 @@
 //!
 //! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
 //! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
-//! `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
+//! `forget`: what an administrator has forgotten. `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
 //!
 //! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
 //!
@@ -27,6 +27,7 @@ pub mod connections;
 mod delivery;
 mod evidence;
 pub mod failure;
+mod forget;
 pub mod probe;
 pub mod route;
 mod settle;
@@ -48,6 +49,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
 pub use connections::TlsClient;
 pub use delivery::Surroundings;
+pub use forget::{Forget, Names};
 pub use when::scheduler::SchedulerHandle;
 
 /// Deliveries in progress get this long to finish once the daemon is told to stop.

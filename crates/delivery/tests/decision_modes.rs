@@ -10,6 +10,7 @@ mod scene;
 
 use std::time::Duration;
 
+use delivery::Forget;
 use scene::common::{
     BOUNCED, DEFERRED, EXPIRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, UNUSABLE, VERIFIED, WRONG,
     ago, assert_line, hosts, mismatched, reply, two_receivers, unsigned, unsigned_mx,
@@ -81,7 +82,7 @@ async fn the_floor_encrypt_never_goes_in_clear() {
         receiver.set_faults(vec![fault.clone()]);
         if !matches!(fault, MailFault::CloseInHandshake) {
             // Otherwise the destination would soon count as failing.
-            scene.scheduler().forget_hosts();
+            scene.scheduler().forget(Forget::All);
         }
         // Old enough for clear text, were clear text allowed.
         let line = scene.send_aged("a@plain.test", Duration::from_hours(3)).await;

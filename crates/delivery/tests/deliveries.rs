@@ -8,6 +8,7 @@
 
 mod scene;
 
+use delivery::Forget;
 use scene::common::{
     BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG,
     assert_line, hosts, mismatched, reply, signed_mx, single, two_receivers, unsigned_mx,
@@ -140,7 +141,7 @@ async fn every_trick_before_tls_defers_and_sends_nothing() {
     ] {
         receiver.set_faults(vec![fault.clone()]);
         // Otherwise the destination would count as failing.
-        scene.scheduler().forget_hosts();
+        scene.scheduler().forget(Forget::All);
         let line = scene.expect("a@trick.test", &[DEFERRED]).await;
         assert!(line["enhanced"].starts_with('4'), "{line:?}");
         assert!(line["dane"].starts_with(dane), "{fault:?}: {line:?}");

@@ -13,6 +13,7 @@ mod scene;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use delivery::Forget;
 use scene::Scene;
 use scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, plain, reply, reply_for, single,
@@ -134,7 +135,7 @@ async fn no_reply_of_a_single_host_but_a_clear_refusal_bounces() {
         ] {
             receiver.set_faults(vec![reply(stage.clone(), text)]);
             // Otherwise the destination would soon count as failing.
-            scene.scheduler().forget_hosts();
+            scene.scheduler().forget(Forget::All);
             let line = scene
                 .expect("a@one.test", &[("status", status), ("dsn", dsn)])
                 .await;
@@ -165,7 +166,7 @@ async fn a_time_limit_is_for_the_whole_stage() {
     ] {
         receiver.set_faults(vec![fault.clone()]);
         // Otherwise the destination and its host would be left alone.
-        scene.scheduler().forget_hosts();
+        scene.scheduler().forget(Forget::All);
         let began = Instant::now();
         let line = scene.send_to("a@slow.test").await;
         assert!(began.elapsed() < Duration::from_secs(4), "{fault:?}");

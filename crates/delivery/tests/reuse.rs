@@ -10,7 +10,7 @@ mod scene;
 
 use std::time::Duration;
 
-use delivery::Reuse;
+use delivery::{Forget, Reuse};
 use jiff::Timestamp;
 use scene::common::{
     DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, STRICT, VERIFIED, assert_line, commands, plain, reply,
@@ -75,7 +75,7 @@ async fn a_server_that_takes_no_more_messages_in_a_session_gets_them_in_a_new_on
     wait_for(&receiver, "QUIT", 2).await;
     // In a new session it is about the message.
     receiver.set_faults(vec![reply(Stage::Mail, "452 4.3.1 disk full")]);
-    scene.scheduler().forget_hosts();
+    scene.scheduler().forget(Forget::All);
     scene.expect("a@few.test", &[DEFERRED, ("dsn", "452")]).await;
     assert_eq!(receiver.connections().len(), 4);
 }
@@ -360,7 +360,10 @@ async fn a_server_s_own_limits_hold_across_messages() {
 async fn a_session_that_only_puts_off_is_not_kept() {
     let scene = scene(OPPORTUNISTIC).await;
     let receiver = single(&scene, "good").await;
-    receiver.set_faults(vec![reply(Stage::Rcpt, "450 4.3.2 Service currently unavailable")]);
+    receiver.set_faults(vec![reply(
+        Stage::Rcpt,
+        "450 4.3.2 Service currently unavailable",
+    )]);
     scene.expect("a@good.test", &[DEFERRED, ("dsn", "450")]).await;
     wait_for(&receiver, "QUIT", 1).await;
     receiver.set_faults(vec![]);

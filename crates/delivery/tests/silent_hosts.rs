@@ -12,6 +12,7 @@ mod scene;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use delivery::Forget;
 use jiff::Timestamp;
 use scene::common::{
     DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, reply, single_at,
@@ -92,7 +93,7 @@ async fn a_silent_host_is_passed_over_until_it_is_forgotten() {
     let reason = "timeout at the greeting 1 min ago; not tried again for 10 min";
     assert_line(&line, &[("reason", reason)]);
     assert_eq!(dead.connections().len(), 1);
-    scene.scheduler().forget_hosts();
+    scene.scheduler().forget(Forget::All);
     dead.set_faults(vec![]);
     scene.expect("a@dead.test", &[SENT]).await;
 }
@@ -116,7 +117,7 @@ async fn a_host_that_refuses_everybody_is_not_asked_by_each_of_its_domains() {
         assert_line(&line, &[("enhanced", "4.3.2"), ("reason", reason)]);
     }
     assert_eq!(server.connections().len(), 5);
-    scene.scheduler().forget_hosts();
+    scene.scheduler().forget(Forget::All);
     server.set_faults(vec![]);
     scene.expect("a@d0.test", &[SENT]).await;
 }

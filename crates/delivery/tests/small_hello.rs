@@ -9,6 +9,7 @@
 mod scene;
 
 use dane::Group;
+use delivery::Forget;
 use scene::common::{
     DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, assert_line, mismatched, plain, single, single_at, unsigned,
 };
@@ -39,7 +40,7 @@ async fn a_server_that_fails_on_two_segments_gets_one() {
     // The name is sent all the same: DANE asks for it.
     assert_eq!(receiver.messages()[1].sni.as_deref(), Some("mx.old.test"));
     // Forgotten at the administrator's command.
-    scene.scheduler().forget_hosts();
+    scene.scheduler().forget(Forget::All);
     receiver.set_faults(vec![]);
     scene.expect("a@old.test", &[SENT, VERIFIED]).await;
     assert_eq!(receiver.connections().len(), 4);

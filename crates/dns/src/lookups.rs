@@ -178,7 +178,7 @@ impl Lookups {
     }
 
     /// The hosts that the MX records of a name lead to, if an answer is cached.
-    fn known_exchangers(&self, name: &Name) -> Vec<Name> {
+    pub(crate) fn known_exchangers(&self, name: &Name) -> Vec<Name> {
         let asked = to_domain(name).map(Asked::Mx);
         let known = asked.ok().and_then(|asked| self.answers.get(&asked));
         let Some((Ok(Found::Mx(answer)), _)) = known else {

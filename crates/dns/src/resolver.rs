@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::lookups::Lookups;
 use crate::presentation::presented;
 use crate::question::{QuestionError, to_type};
-use crate::record::{absolute, to_name, to_names};
+use crate::record::{absolute, to_domain, to_name, to_names};
 use crate::trusting::Trusting;
 use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
 
@@ -174,6 +174,13 @@ impl Resolver {
         Ok(found
             .and_then(Found::any)
             .and_then(|answer| answer.try_convert(|data| Ok(data.iter().map(presented).collect()))))
+    }
+
+    /// The hosts that the MX records of a name lead to, if they are cached.
+    pub fn known_exchangers(&self, name: &Domain) -> Vec<Domain> {
+        let found = to_name(name).map(|name| self.lookups.known_exchangers(&name));
+        let hosts = found.unwrap_or_default().into_iter();
+        hosts.filter_map(|host| to_domain(&host).ok()).collect()
     }
 
     /// Drops all cached answers about a name and the names below it, those about the hosts that its MX records name, and the

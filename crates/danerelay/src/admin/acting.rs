@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::vec;
 
-use jiff::Timestamp;
+use delivery::{Forget, Names};
+use dns::Resolver;
+use jiff::{Timestamp, Zoned};
 use mail::event::Event;
 use mail::event::admin::{Admin, Done};
 use mail::{Domain, NextHop, QueueId};
@@ -21,6 +23,9 @@ use super::walk::Walk;
 
 /// The maximum number of recipients in one atomic step of the spool.
 const STEP: usize = 500;
+
+/// From so many next hops on, a retry forgets what is known about all of them.
+const MANY: usize = 1000;
 
 /// Why an action was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,8 @@ struct Work<'a, S> {
     acts: Acts,
     /// The messages that could not be read.
     unreadable: Unreadable,
+    /// The next hops of which everything was forgotten.
+    fresh: BTreeSet<NextHop>,
 }
 
 /// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
@@ -59,16 +66,13 @@ pub(super) async fn act<S: Manage>(
     let turn = office.actions.acquire().await;
     // If the client disconnected while it waited for its turn, nothing is to be done any more.
     answers.progress(Acts::default())?;
-    if action == Action::Retry {
-        // Receiving hosts may have been fixed, so what is remembered about them is forgotten.
-        office.surroundings.scheduler.forget_hosts();
-    }
     let mut work = Work {
         office,
         action,
         by: peer.to_string(),
         acts: Acts::default(),
         unreadable: Unreadable::default(),
+        fresh: BTreeSet::new(),
     };
     let ended = work.through(&selectors, answers).await;
     work.acts.unreadable = work.unreadable.messages;
@@ -124,14 +128,12 @@ impl<S: Manage> Work<'_, S> {
     }
 
     /// What has to happen outside the spool.
-    fn follow_up(&self, acted: Acted) {
-        let surroundings = &self.office.surroundings;
+    fn follow_up(&mut self, acted: Acted) {
+        let office = self.office;
+        let surroundings = &office.surroundings;
         match self.action {
-            Action::Retry => {
-                // The destinations' DNS may have been fixed, so what is cached about it is forgotten.
-                let next_hops = acted.pending.iter().map(|one| &one.next_hop);
-                surroundings.resolver.flush_each(&names(next_hops));
-            }
+            // The destinations' DNS and their hosts may have been fixed, so what is known about them is forgotten.
+            Action::Retry => self.forget(acted.pending.iter().map(|one| &one.next_hop)),
             Action::Release => {}
             // A report about failed recipients may have been waiting for these.
             Action::Hold => surroundings.scheduler.report(acted.messages),
@@ -143,6 +145,48 @@ impl<S: Manage> Work<'_, S> {
             }
         }
         surroundings.scheduler.retry(acted.pending);
+    }
+
+    /// Forgets what is known about these next hops, once. If they are many, of all: each costs a look at everything known.
+    fn forget<'n>(&mut self, next_hops: impl Iterator<Item = &'n NextHop>) {
+        let surroundings = &self.office.surroundings;
+        let new: BTreeSet<&NextHop> = next_hops.filter(|one| !self.fresh.contains(*one)).collect();
+        if new.is_empty() {
+            return;
+        }
+        if self.fresh.len() < MANY {
+            let are_many = self.fresh.len() + new.len() >= MANY;
+            let what = if are_many {
+                Forget::All
+            } else {
+                self.known_of(&new)
+            };
+            surroundings.scheduler.forget(what);
+        }
+        surroundings.resolver.flush_each(&names(new.iter().copied()));
+        self.fresh.extend(new.into_iter().cloned());
+    }
+
+    /// These next hops, and all names under which their hosts may be known: their own, those of their routes and fallbacks,
+    /// and those of their mail exchangers.
+    fn known_of(&self, next_hops: &BTreeSet<&NextHop>) -> Forget {
+        let surroundings = &self.office.surroundings;
+        let (policy, today) = (surroundings.explainer.policy.load(), Zoned::now().date());
+        let mut names = Names::default();
+        for next_hop in next_hops {
+            let policy = policy.for_destination(next_hop, today);
+            let route = policy.route.as_ref().map(|route| &route.next_hop);
+            for way in [Some(*next_hop), route, policy.fallback.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                names.add_next_hop(way);
+                if let NextHop::Domain { domain, .. } = way {
+                    add_exchangers(&mut names, &surroundings.resolver, domain);
+                }
+            }
+        }
+        Forget::NextHops(next_hops.iter().copied().cloned().collect(), names)
     }
 
     fn deleted(&self, id: QueueId) -> Event {
@@ -176,6 +220,12 @@ fn next_step(page: &mut vec::IntoIter<Selected>) -> Option<Vec<Selected>> {
         step.push(selected);
     }
     (!step.is_empty()).then_some(step)
+}
+
+fn add_exchangers(names: &mut Names, resolver: &Resolver, domain: &Domain) {
+    for host in resolver.known_exchangers(domain) {
+        names.add(&host);
+    }
 }
 
 /// The names that are looked up for these next hops.
@@ -220,8 +270,8 @@ pub(super) async fn reload<S: Manage>(
     }
 }
 
-/// `flush`: forgets what was learned about a name and everything below it, or about all names; and about all receiving
-/// hosts, which are remembered by address.
+/// `flush`: forgets what was learned about a name, everything below it and its mail exchangers, or about all names: answers,
+/// receiving hosts, destinations.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
     what: Flushed,
@@ -231,15 +281,19 @@ pub(super) async fn flush<S: Manage>(
     let surroundings = &office.surroundings;
     let selector = match what {
         Flushed::Name(name) => {
+            let mut names = Names::default();
+            names.add(&name);
+            add_exchangers(&mut names, &surroundings.resolver, &name);
+            surroundings.scheduler.forget(Forget::Below(names));
             surroundings.resolver.flush(&name);
             name.to_string()
         }
         Flushed::All => {
+            surroundings.scheduler.forget(Forget::All);
             surroundings.resolver.flush_all();
             "--all".to_owned()
         }
     };
-    surroundings.scheduler.forget_hosts();
     let by = peer.to_string();
     office.log(&Event::Admin(Admin::Flush { by, selector }));
     answers.end(&Nothing {}).await

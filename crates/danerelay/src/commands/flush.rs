@@ -17,8 +17,8 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["name", "all"]).required(true)))]
 pub(crate) struct FlushArguments {
-    /// The name: answers about it and all names below it, and about the mail exchangers that its MX records name.
-    /// Which hosts broke their handshakes is forgotten of all.
+    /// The name: what was learnt of it, of all names below it, and of the mail exchangers that its MX records name.
+    /// DNS answers, hosts that do not answer or broke their handshakes, destinations that fail; kept connections are closed.
     #[arg(value_parser = formed::<DomainName>)]
     name: Option<Domain>,
 

@@ -147,7 +147,7 @@ async fn a_handshake_that_broke_before_is_tried_anew_after_a_flush_and_a_retry()
             // Whoever has broken it in the same way before is spoken to without TLS: this one has not, after each.
             for (count, command) in [
                 (2, &["queue", "retry", "--all"][..]),
-                (3, &["flush", "other.test"]),
+                (3, &["flush", "plain.test"]),
             ] {
                 relay.print(command);
                 if count == 3 {

@@ -119,7 +119,10 @@ impl Attempt<'_, '_> {
         match race(self.dial(first, place), self.enter_late(rival)).await {
             Raced::First(dialled) => self.connect(first, dialled, began).await,
             Raced::Second(dialled, failure) => {
-                addresses.change_to(rival.target.address, matches!(failure, Some(NotOpened::Failed(_))));
+                addresses.change_to(
+                    rival.target.address,
+                    matches!(failure, Some(NotOpened::Failed(_))),
+                );
                 match failure {
                     None => self.deliverer.connections.doubt(first.target.address),
                     Some(NotOpened::Failed(failure)) => {
@@ -168,10 +171,25 @@ mod tests {
             (after(100, Ok(1)), after(0, Some(2)), Raced::First(Ok(1)), 100),
             (after(100, Err(0)), after(0, Some(2)), Raced::First(Err(0)), 100),
             (after(270, Ok(1)), after(30, Some(2)), Raced::First(Ok(1)), 270),
-            (after(long, Ok(1)), after(30, Some(2)), Raced::Second(2, None), 280),
-            (after(300, Err(0)), after(90, Some(2)), Raced::Second(2, Some(0)), 340),
+            (
+                after(long, Ok(1)),
+                after(30, Some(2)),
+                Raced::Second(2, None),
+                280,
+            ),
+            (
+                after(300, Err(0)),
+                after(90, Some(2)),
+                Raced::Second(2, Some(0)),
+                340,
+            ),
             (after(300, Ok(1)), after(10, None), Raced::First(Ok(1)), 300),
-            (after(300, Err(0)), after(long, None), Raced::First(Err(0)), long + 250),
+            (
+                after(300, Err(0)),
+                after(long, None),
+                Raced::First(Err(0)),
+                long + 250,
+            ),
         ] {
             let began = Instant::now();
             assert_eq!(race(first, second).await, expected);

@@ -244,8 +244,12 @@ impl<'a> Attempt<'a, '_> {
                     return Next::Address(None);
                 }
                 Ready::Place(place) => {
-                    let (first, rival) = (Runner { target, want }, self.rival(&route, host, addresses, phase));
-                    self.connect_first_of(&first, place, rival.as_ref(), addresses).await
+                    let (first, rival) = (
+                        Runner { target, want },
+                        self.rival(&route, host, addresses, phase),
+                    );
+                    self.connect_first_of(&first, place, rival.as_ref(), addresses)
+                        .await
                 }
                 Ready::Kept(session) => self.send_over_kept(*session, &target).await,
             };

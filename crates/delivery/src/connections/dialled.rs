@@ -26,7 +26,12 @@ impl From<Place> for Dialled {
 
 impl Connections {
     /// Connects. If this is dropped, the connection is closed before anything is said.
-    pub(crate) async fn dial(&self, peer: &Peer<'_>, want: &Want, place: Place) -> Result<Dialled, NotOpened> {
+    pub(crate) async fn dial(
+        &self,
+        peer: &Peer<'_>,
+        want: &Want,
+        place: Place,
+    ) -> Result<Dialled, NotOpened> {
         match self.caller.connect(peer.socket, want.source).await {
             Ok(stream) => Ok(Dialled {
                 place,

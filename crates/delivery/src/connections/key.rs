@@ -111,6 +111,11 @@ impl ReuseKey {
         self
     }
 
+    /// The MX host.
+    pub(super) fn host(&self) -> Option<&Domain> {
+        self.host.as_ref()
+    }
+
     /// Whether a session on these terms may be used by a message that would open one on `wanted`.
     pub(super) fn serves(&self, wanted: &Self) -> bool {
         self.socket == wanted.socket

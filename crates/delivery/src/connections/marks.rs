@@ -28,6 +28,10 @@ impl HandshakeMarks {
         before.is_some_and(|(so, when)| so == *way && when.elapsed() < MEMORY)
     }
 
+    pub(crate) fn forget(&self, address: IpAddr) {
+        self.0.lock().remove(&address);
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         self.0.lock().clear();

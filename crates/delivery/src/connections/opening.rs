@@ -193,7 +193,13 @@ impl Caller {
 
 /// A socket for connections by IPv4 or IPv6. A server is out of reach if this machine has only the other one.
 fn socket(is_ipv4: bool) -> Result<TcpSocket, SessionFailure> {
-    let new = |is_ipv4| if is_ipv4 { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let new = |is_ipv4| {
+        if is_ipv4 {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }
+    };
     new(is_ipv4).map_err(|error| match new(!is_ipv4) {
         Ok(_) => SessionFailure::unreachable(&error),
         Err(_) => SessionFailure::no_socket(&error),

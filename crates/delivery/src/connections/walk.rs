@@ -24,6 +24,7 @@ use super::tls::{Hello, Peer, TlsClient};
 use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
 use crate::failure::SessionFailure;
+use crate::forget::Names;
 
 /// What all connections share.
 pub(crate) struct Connections {
@@ -139,6 +140,7 @@ impl Connections {
             key: key.clone(),
             wish: Wish {
                 address: peer.address(),
+                host: peer.host.cloned(),
                 host_limit: terms.host_limit,
                 key: key.filter(|_| destination.is_some()),
                 destination,
@@ -308,7 +310,15 @@ impl Connections {
         join_all(self.places.take_kept().into_iter().map(PooledSession::quit)).await;
     }
 
-    /// Forgets what was learned about receiving hosts, and closes the sessions that are kept.
+    /// Forgets what was learned about hosts of these names and next hops, and closes the sessions that are kept with them.
+    pub(crate) fn forget_named(&self, names: &Names) {
+        for address in self.places.forget_named(names) {
+            self.marks.forget(address);
+            self.small_hellos.forget(address);
+        }
+    }
+
+    /// Forgets what was learned about all receiving hosts, and closes the sessions that are kept.
     pub(crate) fn forget_hosts(&self) {
         self.marks.clear();
         self.small_hellos.clear();

@@ -58,7 +58,9 @@ impl Route {
 
     /// A host of an earlier route as it is in this one.
     pub(crate) fn current(&self, host: &RouteHost) -> Option<&RouteHost> {
-        let is_it = |one: &RouteHost| one.name == host.name && (one.name.is_some() || one.addresses == host.addresses);
+        let is_it = |one: &RouteHost| {
+            one.name == host.name && (one.name.is_some() || one.addresses == host.addresses)
+        };
         self.decision.hosts().map(|(one, _)| one).find(|one| is_it(one))
     }
 

@@ -17,6 +17,7 @@ use super::job::{Course, Job, Share, Shown, Suspension};
 use super::retry::JITTER;
 use super::waiting::Entry;
 use crate::clock::Millis;
+use crate::forget::Forget;
 
 /// A clock that is kept right may go back this far.
 pub(super) const STEP: Duration = Duration::from_secs(1);
@@ -295,20 +296,27 @@ impl Schedule {
         self.place(next_hop, now);
     }
 
-    /// Forgets which destinations fail and which are busy.
-    pub(super) fn reset(&mut self, now: Now) {
-        self.every(now, Destination::reset);
+    /// Forgets which of these destinations fail and which are busy.
+    pub(super) fn reset(&mut self, what: &Forget, now: Now) {
+        let known = self.destinations.keys();
+        let these: Vec<Arc<NextHop>> = match what {
+            Forget::All => known.cloned().collect(),
+            Forget::Below(names) => known.filter(|one| names.have_next_hop(one)).cloned().collect(),
+            Forget::NextHops(next_hops, _) => {
+                let known = next_hops.iter().map(|one| self.destinations.get_key_value(one));
+                known.flatten().map(|(known, _)| Arc::clone(known)).collect()
+            }
+        };
+        for next_hop in &these {
+            self.change(next_hop, now, Destination::reset);
+        }
     }
 
     /// Has every failing destination probed by the next message whose time comes.
     pub(super) fn probe_now(&mut self, now: Now) {
-        self.every(now, |destination| destination.probe_at(now.awake));
-    }
-
-    fn every(&mut self, now: Now, change: impl Fn(&mut Destination)) {
         let all: Vec<Arc<NextHop>> = self.destinations.keys().cloned().collect();
         for next_hop in &all {
-            self.change(next_hop, now, &change);
+            self.change(next_hop, now, |destination| destination.probe_at(now.awake));
         }
     }
 

@@ -28,6 +28,7 @@ use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
 use crate::delivery::{Again, Delivery, Left};
+use crate::forget::Forget;
 use crate::settle::reports::DelaysAlone;
 
 /// The longest sleep: this is how soon a jump of the clock is noticed.
@@ -56,7 +57,7 @@ enum Message {
     /// Report what is to be reported about these messages.
     Report(Vec<QueueId>),
     /// Forget what was learned about hosts and destinations.
-    Forget,
+    Forget(Forget),
     /// The settings were read again: what failed may work under the new ones.
     Reloaded(Windows),
 }
@@ -85,9 +86,10 @@ impl SchedulerHandle {
         self.tell(Message::Report(messages));
     }
 
-    /// Forgets what was learned about receiving hosts, and which destinations fail or are busy.
-    pub fn forget_hosts(&self) {
-        self.tell(Message::Forget);
+    /// Forgets what was learned about receiving hosts, and which destinations fail or are busy; closes the sessions that are
+    /// kept with these hosts.
+    pub fn forget(&self, what: Forget) {
+        self.tell(Message::Forget(what));
     }
 
     /// Changes how much may run at once. Deliveries in progress continue. Destinations that fail are probed by the next
@@ -242,9 +244,9 @@ impl<S: Spool> Scheduler<S> {
                     self.untold.insert(at, id);
                 }
             }
-            Message::Forget => {
-                self.delivery.forget_hosts();
-                self.schedule.reset(now);
+            Message::Forget(what) => {
+                self.delivery.forget(&what);
+                self.schedule.reset(&what, now);
             }
             Message::Reloaded(windows) => {
                 self.limits.windows = windows;

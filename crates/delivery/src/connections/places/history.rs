@@ -212,8 +212,9 @@ impl History {
     fn wish(&self, message: &Message) -> Wish {
         Wish {
             address: message.socket.ip(),
+            host: None,
             host_limit: None,
-        has_others: false,
+            has_others: false,
             key: self.key(message),
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[message.next_hop].parse().unwrap()),
@@ -342,8 +343,9 @@ impl History {
         let session = self.in_use.swap_remove(number);
         let wish = Wish {
             address: session.socket.ip(),
+            host: None,
             host_limit: None,
-        has_others: false,
+            has_others: false,
             key: None,
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[session.next_hop].parse().unwrap()),
@@ -359,8 +361,9 @@ impl History {
         while let Some(session) = sessions.pop() {
             let wish = Wish {
                 address: session.socket.ip(),
+                host: None,
                 host_limit: None,
-        has_others: false,
+                has_others: false,
                 key: None,
                 destination: None,
             };

@@ -4,12 +4,15 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Cause, Stage};
+use mail::{Cause, Domain, NextHop, Stage};
 use tokio::time::Instant;
 
+use super::wish::Wish;
 use crate::failure::SessionFailure;
+use crate::forget::Names;
 use crate::window::AdaptiveWindow;
 
 /// An address that has greeted is known to work for so long.
@@ -22,8 +25,10 @@ const REFUSALS: u32 = 5;
 const REFUSED: Duration = Duration::from_mins(1);
 /// For so long an address that was slower than another of its host is tried after the others.
 const DOUBT: Duration = Duration::from_mins(10);
-/// Addresses that are remembered, at about 300 octets: 6 MB. Beyond them what is oldest is forgotten.
+/// Addresses that are remembered, at about 400 octets: 8 MB. Beyond them what is oldest is forgotten.
 const ADDRESSES: usize = 20_000;
+/// How many hosts and next hops are remembered of each address, so that it is found by their names.
+const NAMES: usize = 4;
 
 /// The limits of the configuration are applied to what a window allows, not to the window: they differ by message.
 const MOST: usize = 100_000;
@@ -43,6 +48,10 @@ struct Known {
     /// Until when it is tried after the others of its host.
     doubted: Option<Instant>,
     window: AdaptiveWindow,
+    /// The last hosts that had the address.
+    hosts: Vec<Domain>,
+    /// The last next hops that led there.
+    next_hops: Vec<Arc<NextHop>>,
     /// When something was last learned.
     learned: Instant,
 }
@@ -150,6 +159,29 @@ impl Memory {
         self.entry(address, now).window.busy(open, now);
     }
 
+    /// A connection is made for this wish.
+    pub(super) fn named(&mut self, wish: &Wish, now: Instant) {
+        let known = self.entry(wish.address, now);
+        if let Some(host) = &wish.host {
+            remember(&mut known.hosts, host);
+        }
+        if let Some(destination) = &wish.destination {
+            remember(&mut known.next_hops, &destination.next_hop);
+        }
+    }
+
+    /// Forgets the addresses of these hosts and next hops, and says which.
+    pub(super) fn forget_named(&mut self, names: &Names) -> Vec<IpAddr> {
+        let is_named = |address: IpAddr, known: &Known| {
+            let mut next_hops = known.next_hops.iter();
+            names.have_address(address)
+                || known.hosts.iter().any(|host| names.have(host))
+                || next_hops.any(|next_hop| names.have_next_hop(next_hop))
+        };
+        let forgotten = self.0.extract_if(|address, known| is_named(*address, known));
+        forgotten.map(|(address, _)| address).collect()
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -164,6 +196,8 @@ impl Memory {
             refusals: 0,
             doubted: None,
             window: AdaptiveWindow::new(MOST),
+            hosts: Vec::new(),
+            next_hops: Vec::new(),
             learned: now,
         });
         known.learned = now;
@@ -178,4 +212,15 @@ impl Memory {
         let median = *median;
         self.0.retain(|_, known| known.learned > median);
     }
+}
+
+/// Adds one, unless it is there; the oldest gives way.
+fn remember<T: Clone + PartialEq>(last: &mut Vec<T>, one: &T) {
+    if last.contains(one) {
+        return;
+    }
+    if last.len() >= NAMES {
+        last.remove(0);
+    }
+    last.push(one.clone());
 }

@@ -34,6 +34,7 @@ use self::wish::{Part, Seat};
 use super::key::ReuseKey;
 use crate::config::Windows;
 use crate::failure::SessionFailure;
+use crate::forget::Names;
 
 /// No wish has this number.
 const TAKEN: u64 = 0;
@@ -206,6 +207,14 @@ impl<S: Kept> Places<S> {
     pub(super) fn doubted_last(&self, addresses: &mut [IpAddr]) {
         let (state, now) = (self.0.state.lock(), Instant::now());
         addresses.sort_by_key(|address| state.is_doubted(*address, now));
+    }
+
+    /// Forgets what was learned about addresses of these hosts and next hops, and closes the sessions that are kept with
+    /// them. The addresses.
+    pub(super) fn forget_named(&self, names: &Names) -> Vec<IpAddr> {
+        let (addresses, to_close) = self.0.state.lock().forget_named(names);
+        close(to_close);
+        addresses
     }
 
     /// Forgets what was learned about addresses, and closes all sessions that are kept.

@@ -18,6 +18,7 @@ use super::strangers::Strangers;
 use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
 use crate::config::Windows;
 use crate::failure::SessionFailure;
+use crate::forget::Names;
 
 /// A connection without a greeting after this time is the last one to its address until it ends.
 const SUSPECT: Duration = Duration::from_secs(10);
@@ -233,6 +234,21 @@ impl<S> State<S> {
         self.memory.clear();
     }
 
+    /// The same for those of these hosts and next hops, whose kept sessions are closed.
+    pub(super) fn forget_named(&mut self, names: &Names) -> (Vec<IpAddr>, ToClose<S>) {
+        let is_named = |idle: &Idle<S>| {
+            let next_hop = idle.seat.next_hop.as_deref();
+            names.have_address(idle.seat.address)
+                || idle.key.host().is_some_and(|host| names.have(host))
+                || next_hop.is_some_and(|next_hop| names.have_next_hop(next_hop))
+        };
+        let idle = self.idle.iter().filter(|(_, idle)| is_named(idle));
+        let numbers: Vec<u64> = idle.map(|(number, _)| *number).collect();
+        let to_close = numbers.into_iter().filter_map(|one| self.close_idle(one));
+        let to_close = to_close.collect();
+        (self.memory.forget_named(names), to_close)
+    }
+
     fn begin_setup(&mut self, seat: &mut Seat, now: Instant) {
         let is_known = self.memory.is_known(seat.address, now);
         let stranger = (!is_known).then(|| Network::from(seat.address));
@@ -417,6 +433,7 @@ impl<S> State<S> {
     /// Grants a place that is already counted at its host; takes it back if nobody is there any more.
     fn grant_place(&mut self, waiting: Waiting<S>) {
         let mut seat = waiting.wish.seat();
+        self.memory.named(&waiting.wish, Instant::now());
         self.open += 1;
         self.count_in(&waiting.wish);
         self.begin_setup(&mut seat, Instant::now());

@@ -49,6 +49,7 @@ fn key(last: u8, port: u16) -> ReuseKey {
 fn wish(last: u8, port: u16, domain: &str) -> Wish {
     Wish {
         address: address(last),
+        host: None,
         host_limit: None,
         has_others: false,
         key: Some(key(last, port)),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use mail::NextHop;
+use mail::{Domain, NextHop};
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
@@ -13,6 +13,8 @@ use super::super::key::ReuseKey;
 pub(crate) struct Wish {
     /// The receiving address.
     pub(crate) address: IpAddr,
+    /// The host whose address it is.
+    pub(crate) host: Option<Domain>,
     /// How many connections may be open to it, if the policy says so.
     pub(crate) host_limit: Option<usize>,
     /// The terms on which a kept session may be used instead of a new one; `None`: only a new one will do.

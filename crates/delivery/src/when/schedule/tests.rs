@@ -343,7 +343,7 @@ fn a_message_that_was_turned_away_goes_on_in_the_next_free_place_and_not_for_eve
         bench.schedule.insert_again(&refused, refused.due, bench.now);
         assert!(bench.attempt().is_none(), "no place is free");
         // Another one ends, and the window has grown again meanwhile: it comes before what was accepted later.
-        bench.schedule.reset(bench.now);
+        bench.schedule.reset(&Forget::All, bench.now);
         refused = bench.attempt().unwrap();
         assert_eq!(refused.id, ids[0], "after {courses:?}");
     }
@@ -450,7 +450,7 @@ fn what_fails_while_the_others_follow_waits_for_its_own_time() {
 fn a_reset_and_a_new_policy_let_a_failing_destination_be_tried() {
     let mut bench = Bench::new();
     bench.suspend("dead.example", HOUR);
-    bench.schedule.reset(bench.now);
+    bench.schedule.reset(&Forget::All, bench.now);
     let ids = bench.accept("dead.example", 1);
     let job = bench.attempt().unwrap();
     assert_eq!(job.id, ids[0]);
