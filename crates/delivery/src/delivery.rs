@@ -153,6 +153,11 @@ impl<S: Spool> Delivery<S> {
         }
     }
 
+    /// There may be another policy about how many messages a minute a host gets.
+    pub(crate) fn forget_paces(&self) {
+        self.deliverer.connections.forget_paces();
+    }
+
     /// Ends the sessions that are kept for the next message.
     pub(crate) async fn quit_kept(&self) {
         self.deliverer.connections.quit_kept().await;
@@ -333,6 +338,9 @@ impl<S: Spool> Delivery<S> {
 
 /// What an attempt shows about its destination.
 fn shown(attempted: &Attempted<'_>) -> Shown {
+    if let Some(at) = attempted.later {
+        return Shown::Early(at);
+    }
     let (mut down, mut busy, mut all_busy) = (None, None, true);
     for result in &attempted.results {
         let failure = match &result.ending {

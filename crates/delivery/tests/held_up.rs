@@ -16,13 +16,20 @@ use std::time::Duration;
 use delivery::{Reuse, Windows};
 use jiff::Timestamp;
 use mail::QueueId;
-use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, single};
+use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, signed_mx, single, single_at};
 use scene::{LIMIT, Scene, Setting};
 use testworld::mail::{MailFault, Stage};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 const CONTENT: &[u8] = b"Subject: x\r\n\r\nx\r\n";
+/// As in [`Setting`].
+const WINDOWS: Windows = Windows {
+    connections: 10,
+    per_destination: 5,
+    per_host: 5,
+};
 
 /// Lets so many connections through to a server, and turns the others away.
 struct Gate {
@@ -135,14 +142,47 @@ async fn what_a_failing_destination_held_up_follows_when_it_is_back_and_what_was
     assert_eq!(server.count_of("STARTTLS"), 1 + 2 * 5, "the rest was not tried");
     server.set_faults(vec![greylisting]);
     // Otherwise the probe would come a minute later.
-    scene.scheduler().reloaded(Windows {
-        connections: 10,
-        per_destination: 5,
-        per_host: 5,
-    });
+    scene.scheduler().reloaded(WINDOWS);
     scene.expect("probe@back.test", &[SENT]).await;
     for id in held_up {
         assert_line(&scene.lines(id, 2).await[1], &[SENT, ("attempt", "2")]);
     }
     assert_eq!(scene.lines_so_far(greylisted).len(), 1);
+}
+
+#[tokio::test]
+async fn a_host_gets_so_many_messages_a_minute_whatever_their_domains() {
+    let scene = Scene::with(OPPORTUNISTIC, Setting::default()).await;
+    let server = single(&scene, "one").await;
+    signed_mx(&scene, "two", "mx.one.test");
+    let mx = |per_minute| {
+        format!("{OPPORTUNISTIC}[[mx]]\nmatch = \"mx.one.test\"\nmessages_per_minute = {per_minute}\n")
+    };
+    scene.set_policy(&mx(200));
+    let began = Instant::now();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        for domain in ["one", "two"] {
+            let to = format!("a@{domain}.test");
+            ids.push(scene.queue(&[&to], CONTENT, Timestamp::now()).await);
+        }
+    }
+    // Nothing else is held up by that, and it costs no message an attempt.
+    let other = single_at(&scene, 4, "other").await;
+    scene.expect("a@other.test", &[SENT]).await;
+    assert!(server.messages().len() < 6, "it was not that slow");
+    for id in ids {
+        assert_line(&scene.lines(id, 1).await[0], &[SENT, ("attempt", "1")]);
+    }
+    assert!(began.elapsed() >= 5 * Duration::from_millis(300));
+    assert_eq!((server.messages().len(), other.messages().len()), (6, 1));
+    // A policy that allows more applies to what waits.
+    scene.set_policy(&mx(1));
+    scene.expect("a@one.test", &[SENT]).await;
+    let waits = scene.queue(&["a@one.test"], CONTENT, Timestamp::now()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(scene.lines_so_far(waits).is_empty());
+    scene.set_policy(OPPORTUNISTIC);
+    scene.scheduler().reloaded(WINDOWS);
+    assert_line(&scene.lines(waits, 1).await[0], &[SENT, ("attempt", "1")]);
 }

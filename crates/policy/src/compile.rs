@@ -155,9 +155,6 @@ fn host_rules(written: &[Spanned<schema::MxRule>], notes: &mut Notes<'_>) -> Rul
             connections,
             messages_per_minute,
         } = rule.get_ref();
-        if messages_per_minute.is_some() {
-            notes.warn(&span, Remark::NotAvailable("messages_per_minute of [[mx]]"));
-        }
         let rule = HostRule {
             line: notes.line(&span),
             limits: limits(connections.as_ref(), messages_per_minute.as_ref()),

@@ -25,6 +25,7 @@ pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord)
         results: results.collect(),
         sessions: Vec::new(),
         damage: Some(damage),
+        later: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use policy::failure::Failure;
 use spool::{Damage, LeasedRecipient};
+use tokio::time::Instant;
 
 use super::record::HostRecord;
 use crate::transaction::SuccessReport;
@@ -16,6 +17,8 @@ pub(crate) struct Attempted<'a> {
     pub(crate) sessions: Vec<Arc<HostRecord>>,
     /// Why nothing could be sent, if the stored content is damaged.
     pub(crate) damage: Option<Damage>,
+    /// When the attempt is to be made again, if it ended before it had done anything: the results mean nothing then.
+    pub(crate) later: Option<Instant>,
 }
 
 /// The result of one attempt for one recipient.

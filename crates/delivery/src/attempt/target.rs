@@ -27,6 +27,8 @@ pub(crate) enum Next {
     SameAddress(BTreeSet<RecipientIndex>),
     /// No connection may be started any more, for this reason.
     Nowhere(Failure),
+    /// Nowhere before this time: the host gets no message earlier.
+    Later(Instant),
 }
 
 /// What became of one session.

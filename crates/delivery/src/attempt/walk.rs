@@ -16,7 +16,7 @@ use policy::Policy;
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
 use spool::{Damage, Lease, RecipientIndex};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, not_asked};
@@ -30,6 +30,8 @@ use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 
 /// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What all attempts share.
 pub(crate) struct Deliverer {
@@ -64,6 +66,8 @@ impl Deliverer {
             sessions,
             left: None,
             damage: None,
+            has_turn: false,
+            later: None,
         };
         match &route.decision {
             Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
@@ -71,7 +75,7 @@ impl Deliverer {
             }
             Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
-        let (sessions, damage) = (attempt.sessions, attempt.damage);
+        let (sessions, damage, later) = (attempt.sessions, attempt.damage, attempt.later);
         let pending = attempt.pending.into_iter();
         let (out_of_reach, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             pending.partition(|(_, recipient)| recipient.may_fall_back());
@@ -80,6 +84,7 @@ impl Deliverer {
             results: rest.map(|recipient| recipient.finish(&route)).collect(),
             sessions,
             damage,
+            later,
         };
         Followed {
             attempted,
@@ -119,6 +124,10 @@ pub(super) struct Attempt<'a, 'd> {
     left: Option<BTreeSet<RecipientIndex>>,
     /// The content was found to be damaged while it was being sent.
     pub(super) damage: Option<Damage>,
+    /// Whether the host that is tried may be sent a message now.
+    has_turn: bool,
+    /// The attempt has ended because it would have to wait until then, and has done nothing.
+    later: Option<Instant>,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -126,6 +135,9 @@ impl<'a> Attempt<'a, '_> {
     async fn hosts(&mut self, route: &Route, candidates: &[Candidate]) {
         let mut passed_over = Vec::new();
         for Candidate { host, decision } in candidates {
+            if self.later.is_some() {
+                return;
+            }
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
                 Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
@@ -145,6 +157,7 @@ impl<'a> Attempt<'a, '_> {
         let all = self.deliverer.connections.in_order(&host.addresses);
         let mut addresses = Addresses::new(all)?;
         let mut failed = None;
+        self.has_turn = false;
         loop {
             if self.is_done() {
                 return failed;
@@ -168,6 +181,10 @@ impl<'a> Attempt<'a, '_> {
                     }
                 }
                 Next::SameAddress(left) => self.left = Some(left),
+                Next::Later(at) => {
+                    self.later = Some(at);
+                    return failed;
+                }
                 Next::Nowhere(failure) => {
                     let record = Arc::new(HostRecord::left_out(&self.newest, host));
                     not_asked(self.named(), &Arc::new(failure), &record);
@@ -236,6 +253,17 @@ impl<'a> Attempt<'a, '_> {
                 (self.newest, self.policy) = (Arc::new(route), policy);
                 continue;
             }
+            if let Err(at) = self.turn(&target, &ready) {
+                drop(self.deliverer.connections.step_back(ready));
+                if !self.has_done_something() {
+                    return Next::Later(at);
+                }
+                if at > self.last_begin {
+                    return Next::Nowhere(too_late());
+                }
+                sleep_until(at).await;
+                continue;
+            }
             let next = match ready {
                 Ready::Dead(failure) => {
                     let failure = failure.into_failure(target.uncleared());
@@ -260,6 +288,28 @@ impl<'a> Attempt<'a, '_> {
                 Visit::Full => {}
             }
         }
+    }
+
+    /// Whether the host may be sent a message now; or when it may.
+    fn turn(&mut self, target: &Target<'_>, ready: &Ready) -> Result<(), Instant> {
+        let limits = &target.host.facts.policy.limits;
+        let (Some(host), Some(per_minute), false) = (&target.host.name, limits.messages_per_minute, self.has_turn) else {
+            return Ok(());
+        };
+        match ready {
+            Ready::Dead(_) => return Ok(()),
+            Ready::Place(_) | Ready::Kept(_) => {}
+        }
+        let interval = MINUTE / per_minute.get();
+        let connections = &self.deliverer.connections;
+        connections.take_turn(host, interval, &self.next_hop)?;
+        self.has_turn = true;
+        Ok(())
+    }
+
+    /// Whether a server has been connected to, so that the attempt counts.
+    fn has_done_something(&self) -> bool {
+        !self.sessions.is_empty() || self.pending.values().any(|one| one.done.is_some())
     }
 
     /// The address that is tried as well if the one that is tried now takes long.

@@ -24,7 +24,8 @@ impl Deliverer {
         let mut usual = self
             .follow(lease, look_ups, pending::all(lease), Vec::new())
             .await;
-        let fallback = look_ups.of_fallback().filter(|_| !usual.out_of_reach.is_empty());
+        let is_over = usual.attempted.later.is_some() || usual.out_of_reach.is_empty();
+        let fallback = look_ups.of_fallback().filter(|_| !is_over);
         let Some(fallback) = fallback else {
             return usual.end();
         };

@@ -1,7 +1,8 @@
 //! Connections: from an address to a session that can send.
 //!
 //! 1. `places`: the limits on open connections, and the sessions that are kept for the next message; `key`: which
-//!    message may use one; `source`: the local address.
+//!    message may use one; `paces`: how many messages a minute a host gets;
+//!    `source`: the local address.
 //! 2. `dialled`: a connection over which nothing has been said. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
 //! 3. `tls`: the handshake; `clearance`: what it achieved.
 //! 4. [`session`]: the states; only the last one can send. `pool`: such a session between messages.
@@ -15,6 +16,7 @@ mod key;
 mod login;
 mod marks;
 mod opening;
+mod paces;
 mod places;
 mod pool;
 pub mod session;

@@ -1,13 +1,14 @@
 //! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dane::TlsaRecord;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::cause::Cause;
-use mail::{DomainPart, NextHop};
+use mail::{Domain, DomainPart, NextHop};
 use policy::decision::Requirement;
 use policy::login::Login;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use super::dialled::{Dialled, not_opened};
 use super::key::ReuseKey;
 use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
+use super::paces::Paces;
 use super::places::{Destination, Entered, Place, Places, Wish};
 use super::pool::PooledSession;
 use super::session::{ClearedSession, Secured};
@@ -33,6 +35,7 @@ pub(crate) struct Connections {
     marks: HandshakeMarks,
     small_hellos: SmallHellos,
     pub(super) places: Places<PooledSession>,
+    paces: Paces,
     reuse: Reuse,
 }
 
@@ -124,6 +127,7 @@ impl Connections {
             sources: SourceAddresses::new(&config.source_addresses),
             marks: HandshakeMarks::default(),
             small_hellos: SmallHellos::default(),
+            paces: Paces::default(),
             places: Places::new(config.windows(), config.reuse.idle),
             reuse: config.reuse,
         }
@@ -282,6 +286,21 @@ impl Connections {
             Err(second) if matches!(second.cause, Cause::Tls(_)) => Err(second),
             Err(_) => Err(failure),
         }
+    }
+
+    /// Whether a message for this destination may be sent to a host now that gets them at this interval; or when it may.
+    pub(crate) fn take_turn(
+        &self,
+        host: &Domain,
+        interval: Duration,
+        next_hop: &Arc<NextHop>,
+    ) -> Result<(), Instant> {
+        self.paces.take(host, interval, next_hop, Instant::now())
+    }
+
+    /// There may be other intervals from now on.
+    pub(crate) fn forget_paces(&self) {
+        self.paces.clear();
     }
 
     /// A session that may be used again after its message.

@@ -89,6 +89,8 @@ struct Summary {
     is_due: bool,
     refused: u64,
     not_tried: u64,
+    /// Messages had to wait for their moment.
+    is_paced: bool,
 }
 
 /// What a destination does next.
@@ -289,6 +291,7 @@ impl Destination {
             return Next::Full;
         }
         if standing.next > now.awake {
+            standing.summary.is_paced = true;
             return Next::Later(standing.next);
         }
         let entry = if is_rising {
@@ -347,6 +350,10 @@ impl Destination {
                 ended.1 = Put::Own;
             }
             Shown::Nothing => ended.1 = Put::Own,
+            Shown::Early(at) => {
+                standing.next = standing.next.max(at);
+                return (Course::Again, Put::Own);
+            }
             Shown::Busy(suspension) => {
                 standing.window.busy(in_use, now.awake);
                 standing.summary.refused += 1;
@@ -399,10 +406,12 @@ impl Destination {
         }
     }
 
-    /// If it fails, the next message whose time comes probes it.
+    /// If it fails, the next message whose time comes probes it; if it waits for the moment of the next delivery, that is
+    /// now: there may be another policy.
     pub(super) fn probe_at(&mut self, now: Instant) {
         if let Some(standing) = &mut self.standing {
             standing.window.probe_at(now);
+            standing.next = standing.next.min(now);
         }
     }
 
@@ -412,7 +421,7 @@ impl Destination {
             return false;
         };
         let summary = &mut standing.summary;
-        let begins = !summary.is_due && (summary.refused > 0 || summary.not_tried > 0);
+        let begins = !summary.is_due && (summary.refused > 0 || summary.not_tried > 0 || summary.is_paced);
         summary.is_due |= begins;
         begins
     }
@@ -422,18 +431,24 @@ impl Destination {
         now + SUMMARY
     }
 
-    /// The summary since the last one.
+    /// The summary since the last one; none if messages only had to wait for their moment, and none waits any more.
     pub(super) fn summary(&mut self, next_hop: String) -> Option<DestinationHeldUp> {
         let waiting = self.len() as u64;
         let standing = self.standing.as_mut()?;
         let Summary {
             refused, not_tried, ..
         } = std::mem::take(&mut standing.summary);
+        let is_paced = refused == 0 && not_tried == 0;
+        if is_paced && waiting == 0 {
+            return None;
+        }
         let reason = standing.suspension.as_ref();
         Some(DestinationHeldUp {
             next_hop,
             how: if standing.window.is_failing() {
                 HeldUp::Failing
+            } else if is_paced {
+                HeldUp::Paced
             } else {
                 HeldUp::Limited
             },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mail::{NextHop, QueueId};
 use policy::failure::Failure;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::attempt::HostRecord;
 use crate::clock::Millis;
@@ -62,6 +63,8 @@ pub(crate) enum Shown {
     Busy(Arc<Suspension>),
     /// It fails whatever the message.
     Down(Arc<Suspension>),
+    /// Nothing was done: its host gets the next message only then.
+    Early(Instant),
 }
 
 /// How a job goes on after its attempt.
@@ -93,9 +96,10 @@ impl Turn {
     /// Ends the turn, and says how the job goes on.
     pub(crate) async fn end(self, shown: Shown) -> Course {
         let (course, decided) = oneshot::channel();
-        let is_busy = match &shown {
-            Shown::Busy(_) => true,
-            Shown::Works | Shown::Nothing | Shown::Down(_) => false,
+        let (is_busy, is_early) = match &shown {
+            Shown::Busy(_) => (true, false),
+            Shown::Early(_) => (false, true),
+            Shown::Works | Shown::Nothing | Shown::Down(_) => (false, false),
         };
         let number = self.number;
         let told = self.ended.send(TurnEnded {
@@ -103,6 +107,10 @@ impl Turn {
             shown,
             course,
         });
+        // There is nothing to settle.
+        if is_early {
+            return Course::Again;
+        }
         // Everything else is settled at once, whatever the scheduler does.
         if told.is_err() || !is_busy {
             return Course::Settle;

@@ -229,6 +229,7 @@ impl Schedule {
             Next::Later(at) => {
                 known.place = Place::Later(at);
                 self.later.insert((at, Arc::clone(next_hop)));
+                self.tell_of(next_hop, now);
                 return None;
             }
             Next::Nothing => {
@@ -332,12 +333,17 @@ impl Schedule {
 
     /// What the log is to be told now of a destination that is held up.
     pub(super) fn summary(&mut self, now: Now) -> Option<DestinationHeldUp> {
-        self.summaries.front().filter(|(at, _)| *at <= now.awake)?;
-        let (_, next_hop) = self.summaries.pop_front()?;
-        let known = self.destinations.get_mut(&next_hop)?;
-        let summary = known.destination.summary(next_hop.to_string());
-        self.place(&next_hop, now);
-        summary
+        while self.summaries.front().is_some_and(|(at, _)| *at <= now.awake)
+            && let Some((_, next_hop)) = self.summaries.pop_front()
+        {
+            let known = self.destinations.get_mut(&next_hop);
+            let summary = known.and_then(|known| known.destination.summary(next_hop.to_string()));
+            self.place(&next_hop, now);
+            if summary.is_some() {
+                return summary;
+            }
+        }
+        None
     }
 
     /// How long until there is something to do; `None` if there is nothing.

@@ -251,6 +251,7 @@ impl<S: Spool> Scheduler<S> {
             Message::Reloaded(windows) => {
                 self.limits.windows = windows;
                 self.delivery.resize(windows);
+                self.delivery.forget_paces();
                 self.schedule.resize(windows.connections);
                 self.schedule.probe_now(now);
             }

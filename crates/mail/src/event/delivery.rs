@@ -236,7 +236,8 @@ impl Record for ClockWentBack {
     }
 }
 
-/// A destination fails, or takes fewer connections than it was offered; told at most once a minute for each.
+/// A destination fails, takes fewer connections than it was offered, or is sent no more messages a minute; told at most once
+/// a minute for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DestinationHeldUp {
     /// The next hop, as in the queue.
@@ -262,6 +263,8 @@ pub enum HeldUp {
     Failing,
     /// It works, within a limit.
     Limited,
+    /// It gets so many messages a minute, and more of them wait.
+    Paced,
 }
 
 impl HeldUp {
@@ -270,6 +273,7 @@ impl HeldUp {
         match self {
             Self::Failing => "failing",
             Self::Limited => "limited",
+            Self::Paced => "paced",
         }
     }
 }
