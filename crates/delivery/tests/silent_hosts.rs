@@ -12,10 +12,10 @@ mod scene;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use delivery::Forget;
+use delivery::{Forget, Names, Reuse};
 use jiff::Timestamp;
 use scene::common::{
-    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, reply, single_at,
+    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, reply, single_at, unsigned_mx,
 };
 use scene::{Scene, Setting};
 use testworld::RecordType;
@@ -96,6 +96,51 @@ async fn a_silent_host_is_passed_over_until_it_is_forgotten() {
     scene.scheduler().forget(Forget::All);
     dead.set_faults(vec![]);
     scene.expect("a@dead.test", &[SENT]).await;
+}
+
+#[tokio::test]
+async fn what_is_forgotten_of_one_name_is_remembered_of_others() {
+    let setting = Setting {
+        stage_limit: Duration::from_millis(500),
+        reuse: Reuse {
+            messages: 100,
+            time: Duration::from_mins(5),
+            idle: Duration::from_mins(5),
+        },
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let (one, other) = (silent(&scene, 2).await, silent(&scene, 3).await);
+    let (kept, mine) = (single_at(&scene, 4, "kept").await, single_at(&scene, 5, "mine").await);
+    plain(&scene, "one", one.address());
+    plain(&scene, "other", other.address());
+    // A domain elsewhere whose mail goes to the first.
+    unsigned_mx(&scene, "customer", "mx.one.test");
+    let try_all = async || {
+        for domain in ["one", "customer", "other"] {
+            scene.expect(&format!("a@{domain}.test"), &[DEFERRED]).await;
+        }
+        for domain in ["kept", "mine"] {
+            scene.expect(&format!("a@{domain}.test"), &[SENT]).await;
+        }
+        [&one, &other, &kept, &mine].map(|server| server.connections().len())
+    };
+    assert_eq!(try_all().await, [1, 1, 1, 1]);
+    let below = |name: &str| {
+        let mut names = Names::default();
+        names.add(&name.parse().unwrap());
+        Forget::Below(names)
+    };
+    scene.scheduler().forget(below("one.test"));
+    assert_eq!(try_all().await, [2, 1, 1, 1]);
+    scene.scheduler().forget(below("customer.test"));
+    assert_eq!(try_all().await, [3, 1, 1, 1]);
+    scene.scheduler().forget(below("mx.mine.test"));
+    assert_eq!(try_all().await, [3, 1, 1, 2]);
+    scene.scheduler().forget(below("unknown.test"));
+    assert_eq!(try_all().await, [3, 1, 1, 2]);
+    scene.scheduler().forget(Forget::All);
+    assert_eq!(try_all().await, [4, 2, 2, 3]);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use mail::Stage;
 use mail::cause::{Cause, ConnectionFault};
 use mail::event::delivery::HeldUp;
 
+use crate::forget::Names;
 use crate::when::job::Suspension;
 
 const HOUR: u64 = 3600;
@@ -358,6 +359,35 @@ fn a_destination_whose_host_gets_no_more_now_goes_on_at_its_moment() {
     assert!(bench.attempt().is_none());
     bench.at(30);
     assert_eq!(ids(&bench.attempts()), waiting);
+}
+
+#[test]
+fn only_the_destinations_that_are_named_are_reset() {
+    let domains = ["a.example", "mail.a.example", "b.example"];
+    let mut names = Names::default();
+    names.add(&"a.example".parse().unwrap());
+    for (what, expected) in [
+        (Forget::Below(names.clone()), [true, true, false]),
+        (
+            Forget::NextHops(vec!["a.example".parse().unwrap()], names),
+            [true, false, false],
+        ),
+        (Forget::All, [true, true, true]),
+    ] {
+        let mut bench = Bench::new();
+        for domain in domains {
+            bench.suspend(domain, HOUR);
+        }
+        bench.schedule.reset(&what, bench.now);
+        let tried = domains.map(|domain| {
+            bench.accept(domain, 1);
+            match bench.next().unwrap() {
+                Due::Attempt(_) => true,
+                Due::Defer(..) => false,
+            }
+        });
+        assert_eq!(tried, expected, "{what:?}");
+    }
 }
 
 #[test]
