@@ -1,0 +1,69 @@
+//! Destinations that get so many messages a minute.
+
+use super::*;
+use mail::event::delivery::HeldUp;
+
+#[test]
+fn a_rate_is_kept_in_any_minute() {
+    let mut bench = Bench::with(Share {
+        connections: 20,
+        interval: Duration::from_secs(20),
+    });
+    bench.accept("a.example", 10);
+    let (mut times, mut told) = (Vec::new(), Vec::new());
+    for second in 0..=5 * MINUTE {
+        bench.at(second);
+        while let Some(job) = bench.attempt() {
+            times.push(second);
+            bench.end(&job, Shown::Works);
+        }
+        while let Some(summary) = bench.schedule.summary(bench.now) {
+            told.push((second, summary.how, summary.waiting));
+        }
+        if let Some(until) = bench.schedule.until_next(bench.now) {
+            assert!(!until.is_zero(), "it does not wait");
+        }
+    }
+    assert_eq!(times, [0, 20, 40, 60, 80, 100, 120, 140, 160, 180]);
+    // When nothing waits any more, there is nothing to tell.
+    let expected = [(60, 6), (120, 3)].map(|(second, waiting)| (second, HeldUp::Paced, waiting));
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_destination_whose_host_gets_no_more_now_goes_on_at_its_moment() {
+    let mut bench = Bench::new();
+    let waiting = bench.accept("a.example", 3);
+    bench.accept("b.example", 1);
+    let begun = bench.attempts();
+    let moment = bench.now.awake + Duration::from_secs(30);
+    for job in &begun {
+        let is_a = job.next_hop.to_string() == "a.example";
+        let shown = if is_a { Shown::Early(moment) } else { Shown::Works };
+        let (course, _) = bench.schedule.turn_ended(job, shown, bench.now);
+        if is_a {
+            assert_eq!(course, Course::Again);
+            bench.schedule.insert_again(job, job.due, bench.now);
+        } else {
+            bench.schedule.settled(job, bench.now);
+        }
+    }
+    bench.at(29);
+    assert!(bench.attempt().is_none());
+    bench.at(30);
+    assert_eq!(ids(&bench.attempts()), waiting);
+}
+
+#[test]
+fn another_policy_ends_the_wait_for_a_moment() {
+    let mut bench = Bench::new();
+    bench.accept("a.example", 1);
+    let job = bench.attempt().unwrap();
+    let moment = bench.now.awake + Duration::from_hours(1);
+    bench.schedule.turn_ended(&job, Shown::Early(moment), bench.now);
+    bench.schedule.insert_again(&job, job.due, bench.now);
+    bench.at(1);
+    assert!(bench.attempt().is_none());
+    bench.schedule.probe_now(bench.now);
+    assert!(bench.attempt().is_some());
+}
