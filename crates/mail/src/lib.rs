@@ -2,7 +2,7 @@
 //!
 //! A tour, in the order in which a message meets the parts:
 //!
-//! * [`address`]: [`Domain`], [`Mailbox`], [`ReversePath`]: what stands in an envelope, parsed once.
+//! * [`address`]: [`Mailbox`], [`ReversePath`]: what stands in an envelope, parsed once; [`domain`]: [`Domain`].
 //! * [`envelope`]: [`Envelope`]: reverse-path, recipients and what the client declared about the content.
 //! * [`notification`]: [`Notify`], [`OriginalRecipient`], [`Ret`], [`EnvelopeId`]: what is requested of reports (RFC 3461).
 //! * [`ids`]: [`QueueId`], by which a message is known in the queue, the log and the reply to its client.
@@ -26,6 +26,7 @@
 pub mod address;
 pub mod alarm;
 pub mod cause;
+pub mod domain;
 pub mod envelope;
 pub mod event;
 pub mod ids;
@@ -44,9 +45,10 @@ pub mod status;
 pub mod tls_result;
 pub mod verdict;
 
-pub use address::{AddressError, Domain, DomainError, DomainPart, Mailbox, ReversePath};
+pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
 pub use cause::Cause;
+pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;

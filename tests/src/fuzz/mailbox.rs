@@ -1,6 +1,7 @@
 //! Addresses, domains and next hops.
 
-use mail::address::{DOMAIN_LENGTH, PATH_LENGTH};
+use mail::address::PATH_LENGTH;
+use mail::domain::DOMAIN_LENGTH;
 use mail::{Domain, DomainPart, Mailbox, NextHop, ReversePath};
 
 /// Whatever parses is printed in a form that parses to the same thing, and has no character that could break a

@@ -81,7 +81,7 @@ fn sanitised(name: &str) -> String {
         return valid.to_string();
     }
     name.chars()
-        .take(mail::address::DOMAIN_LENGTH)
+        .take(mail::domain::DOMAIN_LENGTH)
         .map(|c| {
             if c.is_ascii_alphanumeric() || ".-_[]:".contains(c) {
                 c

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Domain;
+use crate::domain::Domain;
 use crate::lookup::FailedLookup;
 use crate::stage::Stage;
 use crate::status::{EnhancedStatus, ReplyCode};

@@ -136,11 +136,18 @@ fn what_is_signed_is_not_changed() {
     }
 }
 
+/// A message of parts, with these parameters after its type.
+fn mixed(parameters: &str, rest: &str) -> String {
+    format!("Content-Type: multipart/mixed{parameters}\n\n--b\n{rest}")
+}
+
+fn assert_refused(text: &str, why: Unconvertible) {
+    assert_eq!(convert(text), Err(why), "{text}");
+}
+
 #[test]
-fn what_cannot_be_converted_without_doubt_is_not() {
-    let mixed =
-        |boundary: &str, rest: &str| format!("Content-Type: multipart/mixed{boundary}\n\n--b\n{rest}");
-    for (text, error) in [
+fn headers_and_encodings_that_cannot_be_converted_are_not() {
+    for (text, why) in [
         ("Subject: \u{e9}\n\nx\n".to_owned(), Unconvertible::Header),
         (
             mixed("; boundary=b", "Content-Description: \u{e9}\n\nx\n--b--\n"),
@@ -158,63 +165,51 @@ fn what_cannot_be_converted_without_doubt_is_not() {
             "Content-Type: message/delivery-status\n\n\u{e9}\n".to_owned(),
             Unconvertible::Type,
         ),
-        (mixed("", "\n\u{e9}\n--b--\n"), Unconvertible::Unclear),
-        (mixed("; boundary=c", "\n\u{e9}\n"), Unconvertible::Unclear),
-        (mixed("; boundary=c", "\n\u{e9}\n--c--\n"), Unconvertible::Unclear),
+    ] {
+        assert_refused(&text, why);
+    }
+}
+
+#[test]
+fn parts_that_readers_could_find_in_other_places_are_not_converted() {
+    for (parameters, rest) in [
+        ("", "\n\u{e9}\n--b--\n"),
+        ("; boundary=c", "\n\u{e9}\n"),
+        ("; boundary=c", "\n\u{e9}\n--c--\n"),
         (
-            mixed(
-                "; boundary=b",
-                "Content-Type: multipart/mixed; boundary=c\n\n\u{e9}\n--b--\n",
-            ),
-            Unconvertible::Unclear,
+            "; boundary=b",
+            "Content-Type: multipart/mixed; boundary=c\n\n\u{e9}\n--b--\n",
         ),
+        ("; boundary=b; boundary=c", "\n\u{e9}\n--b--\n"),
+        ("; boundary*0=b", "\n\u{e9}\n--b--\n"),
+        ("; (a) boundary=b", "\n\u{e9}\n--b--\n"),
+        ("; boundary=b", "\n\u{e9}\n--bc\n--b--\n"),
         (
-            mixed("; boundary=b; boundary=c", "\n\u{e9}\n--b--\n"),
-            Unconvertible::Unclear,
+            "; boundary=b",
+            "Content-Type: multipart/mixed; boundary=b--\n\n\u{e9}\n--b--\n",
         ),
-        (
-            mixed("; boundary*0=b", "\n\u{e9}\n--b--\n"),
-            Unconvertible::Unclear,
-        ),
-        (
-            mixed("; (a) boundary=b", "\n\u{e9}\n--b--\n"),
-            Unconvertible::Unclear,
-        ),
-        (
-            mixed("; boundary=b", "\n\u{e9}\n--bc\n--b--\n"),
-            Unconvertible::Unclear,
-        ),
-        (
-            mixed(
-                "; boundary=b",
-                "Content-Type: multipart/mixed; boundary=b--\n\n\u{e9}\n--b--\n",
-            ),
-            Unconvertible::Unclear,
-        ),
-        (
-            "Content-Type: text/plain\nContent-Type: text/html\n\n\u{e9}\n".to_owned(),
-            Unconvertible::Unclear,
-        ),
-        (
-            "Subject: x\nno field\n\u{e9}\n".to_owned(),
-            Unconvertible::Unclear,
-        ),
-        ("Subject: x\n \n\n\u{e9}\n".to_owned(), Unconvertible::Unclear),
-        (
-            "Content-Type : text/plain\n\n\u{e9}\n".to_owned(),
-            Unconvertible::Unclear,
-        ),
+    ] {
+        assert_refused(&mixed(parameters, rest), Unconvertible::Unclear);
+    }
+    for text in [
+        "Content-Type: text/plain\nContent-Type: text/html\n\n\u{e9}\n",
+        "Subject: x\nno field\n\u{e9}\n",
+        "Subject: x\n \n\n\u{e9}\n",
+        "Content-Type : text/plain\n\n\u{e9}\n",
+    ] {
+        assert_refused(text, Unconvertible::Unclear);
+    }
+}
+
+#[test]
+fn beyond_the_limits_nothing_is_converted() {
+    let within = "Content-Type: message/rfc822\n\n".repeat(DEPTH + 1);
+    for (text, why) in [
         (
             mixed("; boundary=b", &"\nx\n--b\n".repeat(PARTS)),
             Unconvertible::TooManyParts,
         ),
-        (
-            format!(
-                "Content-Type: message/rfc822\n\n{}",
-                "Content-Type: message/rfc822\n\n".repeat(DEPTH)
-            ),
-            Unconvertible::TooManyParts,
-        ),
+        (within, Unconvertible::TooManyParts),
         (
             format!("S: x\n\n{}\n", "\u{e9}".repeat(LINE)),
             Unconvertible::Line,
@@ -227,7 +222,7 @@ fn what_cannot_be_converted_without_doubt_is_not() {
             Unconvertible::Line,
         ),
     ] {
-        assert_eq!(convert(&text), Err(error), "{text}");
+        assert_refused(&text, why);
     }
     for content in [
         &b"S: x\r\n\r\na\nb\r\n"[..],
