@@ -111,7 +111,10 @@ async fn what_is_forgotten_of_one_name_is_remembered_of_others() {
     };
     let scene = Scene::with(OPPORTUNISTIC, setting).await;
     let (one, other) = (silent(&scene, 2).await, silent(&scene, 3).await);
-    let (kept, mine) = (single_at(&scene, 4, "kept").await, single_at(&scene, 5, "mine").await);
+    let (kept, mine) = (
+        single_at(&scene, 4, "kept").await,
+        single_at(&scene, 5, "mine").await,
+    );
     plain(&scene, "one", one.address());
     plain(&scene, "other", other.address());
     // A domain elsewhere whose mail goes to the first.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::address::DomainPart;
-use crate::domain::Domain;
 use crate::cause::{BrokenHandshake, Cause, DaneFlaw, Demand, Lookup, TlsFault, Unproven};
+use crate::domain::Domain;
 use crate::lookup::{Culprit, FailedLookup, LookupFailure};
 use crate::verdict::{DaneVerdict, FailCause};
 

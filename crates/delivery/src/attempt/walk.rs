@@ -293,7 +293,9 @@ impl<'a> Attempt<'a, '_> {
     /// Whether the host may be sent a message now; or when it may.
     fn turn(&mut self, target: &Target<'_>, ready: &Ready) -> Result<(), Instant> {
         let limits = &target.host.facts.policy.limits;
-        let (Some(host), Some(per_minute), false) = (&target.host.name, limits.messages_per_minute, self.has_turn) else {
+        let (Some(host), Some(per_minute), false) =
+            (&target.host.name, limits.messages_per_minute, self.has_turn)
+        else {
             return Ok(());
         };
         match ready {

@@ -137,6 +137,9 @@ mod tests {
         }
         let minutes = (*sent.last().unwrap() - began).as_secs_f64() / 60.0;
         assert!((minutes * 90.0 - 499.0).abs() < 1.0, "{minutes}");
-        assert!(sent.windows(91).all(|some| some[90] - some[0] >= Duration::from_secs(59)));
+        assert!(
+            sent.windows(91)
+                .all(|some| some[90] - some[0] >= Duration::from_secs(59))
+        );
     }
 }
