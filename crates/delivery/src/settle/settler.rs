@@ -95,6 +95,8 @@ impl Settler<'_> {
                     },
                 };
             }
+            // Without a connection the reply was one to other mail: the host is left alone.
+            Ending::Failed(failure) if result.record.connection.is_none() => (failure, None),
             Ending::Failed(failure) => (failure, failure.cause.reply_code()),
             // The reply was one to other mail.
             Ending::NotTried(failure) => (failure, None),

@@ -432,6 +432,8 @@ async fn an_address_that_refuses_every_connection_is_probed_by_one_message_for_a
     tokio::time::advance(Duration::from_hours(1)).await;
     room.enter(&domains[0]);
     room.put(&domains[0]);
+    assert_eq!(room.state.take(&domains[0]), Some(1));
+    room.state.leave(&domains[0].seat(), Part::All);
     refuse(&mut room, &domains[2]);
     assert!(has_place(&mut room.ask(&domains[3]).1));
 }
