@@ -135,9 +135,6 @@ impl<'a> Attempt<'a, '_> {
     async fn hosts(&mut self, route: &Route, candidates: &[Candidate]) {
         let mut passed_over = Vec::new();
         for Candidate { host, decision } in candidates {
-            if self.later.is_some() {
-                return;
-            }
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
                 Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
@@ -154,6 +151,9 @@ impl<'a> Attempt<'a, '_> {
     /// Tries the addresses of a host until one of them has replied about every recipient. Returns the failure if DANE
     /// ruled out the host.
     async fn host(&mut self, host: &RouteHost, phase: &Phase) -> Option<DaneFailure> {
+        if self.later.is_some() {
+            return None;
+        }
         let all = self.deliverer.connections.in_order(&host.addresses);
         let mut addresses = Addresses::new(all)?;
         let mut failed = None;

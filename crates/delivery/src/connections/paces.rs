@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 /// A moment that was not used is kept for so long.
 const KEPT: Duration = Duration::from_mins(1);
-/// With more hosts than this, those are forgotten that nobody waits for.
-const HOSTS: usize = 1_000;
+/// With more hosts than this, those are forgotten that nobody waits for; with more moments at one of them, those that were
+/// not used.
+const MANY: usize = 1_000;
 
 /// The hosts that have a pace.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ struct Pace {
     free: Instant,
     /// The moments that are kept, by destination.
     kept: HashMap<Arc<NextHop>, Instant>,
+    /// When there are so many of them, those that were not used are forgotten.
+    many: usize,
 }
 
 impl Paces {
@@ -40,12 +43,13 @@ impl Paces {
         now: Instant,
     ) -> Result<(), Instant> {
         let mut paces = self.0.lock();
-        if paces.len() >= HOSTS && !paces.contains_key(host) {
+        if paces.len() >= MANY && !paces.contains_key(host) {
             paces.retain(|_, pace| pace.is_needed(now));
         }
         let pace = paces.entry(host.clone()).or_insert_with(|| Pace {
             free: now,
             kept: HashMap::new(),
+            many: MANY,
         });
         pace.take(interval, next_hop, now)
     }
@@ -73,6 +77,10 @@ impl Pace {
         self.free = at + interval;
         if at <= now {
             return Ok(());
+        }
+        if self.kept.len() >= self.many {
+            self.kept.retain(|_, at| *at + KEPT > now);
+            self.many = MANY.max(self.kept.len() * 2);
         }
         self.kept.insert(Arc::clone(next_hop), at);
         Err(at)
