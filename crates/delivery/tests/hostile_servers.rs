@@ -77,6 +77,8 @@ async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
                 && !matches!(&fault, MailFault::Reply(_, text) if text.starts_with("421"));
             first.set_faults(vec![fault.clone()]);
             second.clear();
+            // Otherwise the host would soon be left alone.
+            scene.scheduler().forget(Forget::All);
             let line = scene.send_to("a@next.test").await;
             if open {
                 assert_line(&line, &[DEFERRED, ("dsn", "-")]);

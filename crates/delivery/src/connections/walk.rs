@@ -215,9 +215,12 @@ impl Connections {
         in_clear: Option<&InClear<'_>>,
     ) -> Result<ClearedSession, NotOpened> {
         match self.secured(peer, want, &mut dialled, in_clear).await {
-            Ok(secured) => secured
-                .clear(want.requirement, dialled.place)
-                .map_err(NotOpened::Failed),
+            Ok(secured) => {
+                dialled.place.opened();
+                secured
+                    .clear(want.requirement, dialled.place)
+                    .map_err(NotOpened::Failed)
+            }
             Err(failure) => Err(not_opened(&dialled.place, failure)),
         }
     }

@@ -147,11 +147,16 @@ impl Memory {
         }
     }
 
+    /// It has let a session be opened.
+    pub(super) fn opened(&mut self, address: IpAddr) {
+        if let Some(known) = self.0.get_mut(&address) {
+            known.refusals = 0;
+        }
+    }
+
     /// A message was sent to it, with so many connections open.
     pub(super) fn succeeded(&mut self, address: IpAddr, open: usize, now: Instant) {
-        let known = self.entry(address, now);
-        known.refusals = 0;
-        known.window.succeeded(open, now);
+        self.entry(address, now).window.succeeded(open, now);
     }
 
     /// It refused one more connection than it had.

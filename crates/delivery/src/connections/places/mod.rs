@@ -67,6 +67,7 @@ struct Shared<S> {
 trait Desk: Send + Sync {
     fn take_back(&self, seat: &Seat, part: Part);
     fn greeted(&self, seat: &Seat);
+    fn opened(&self, seat: &Seat);
     fn unanswered(&self, seat: &Seat, failure: SessionFailure);
     fn refused(&self, seat: &Seat, failure: &SessionFailure) -> bool;
 }
@@ -251,6 +252,13 @@ impl Place {
         }
     }
 
+    /// A session has been opened.
+    pub(super) fn opened(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.opened(&self.seat);
+        }
+    }
+
     /// The server does not answer.
     pub(super) fn unanswered(&self, failure: SessionFailure) {
         if let Some(shared) = self.shared.upgrade() {
@@ -289,6 +297,10 @@ impl<S: Kept> Desk for Shared<S> {
     fn greeted(&self, seat: &Seat) {
         let to_close = self.state.lock().greeted(seat, Instant::now());
         close(to_close);
+    }
+
+    fn opened(&self, seat: &Seat) {
+        self.state.lock().opened(seat);
     }
 
     fn unanswered(&self, seat: &Seat, failure: SessionFailure) {

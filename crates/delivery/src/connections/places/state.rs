@@ -197,6 +197,11 @@ impl<S> State<S> {
         self.serve()
     }
 
+    /// The server of a connection has let a session be opened.
+    pub(super) fn opened(&mut self, seat: &Seat) {
+        self.memory.opened(seat.address);
+    }
+
     /// The server of a connection does not answer: nobody waits for it any longer.
     pub(super) fn unanswered(&mut self, seat: &Seat, failure: SessionFailure, now: Instant) {
         self.memory.unanswered(seat.address, failure, now);

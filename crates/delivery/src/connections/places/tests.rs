@@ -422,7 +422,7 @@ async fn an_address_that_refuses_every_connection_is_probed_by_one_message_for_a
         refuse(&mut room, &domains[5]);
         assert!(is_dead(&mut room.ask(&domains[6]).1), "{minutes}");
     }
-    // One that greets and then refuses has not recovered; one that takes mail has.
+    // One that greets and then refuses has not recovered; one that lets a session be opened has.
     tokio::time::advance(Duration::from_hours(1)).await;
     let probe = seat(&mut room.ask(&domains[0]).1);
     room.state.greeted(&probe, Instant::now());
@@ -431,8 +431,7 @@ async fn an_address_that_refuses_every_connection_is_probed_by_one_message_for_a
     assert!(is_dead(&mut room.ask(&domains[1]).1));
     tokio::time::advance(Duration::from_hours(1)).await;
     room.enter(&domains[0]);
-    room.put(&domains[0]);
-    assert_eq!(room.state.take(&domains[0]), Some(1));
+    room.state.opened(&domains[0].seat());
     room.state.leave(&domains[0].seat(), Part::All);
     refuse(&mut room, &domains[2]);
     assert!(has_place(&mut room.ask(&domains[3]).1));
