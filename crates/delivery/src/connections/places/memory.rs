@@ -28,7 +28,7 @@ const DOUBT: Duration = Duration::from_mins(10);
 /// Addresses that are remembered, at about 400 octets: 8 MB. Beyond them what is oldest is forgotten.
 const ADDRESSES: usize = 20_000;
 /// How many hosts and next hops are remembered of each address, so that it is found by their names.
-const NAMES: usize = 4;
+const NAMES: usize = 8;
 
 /// The limits of the configuration are applied to what a window allows, not to the window: they differ by message.
 const MOST: usize = 100_000;
@@ -164,7 +164,7 @@ impl Memory {
         self.entry(address, now).window.busy(open, now);
     }
 
-    /// A connection is made for this wish.
+    /// A connection is wanted for this wish.
     pub(super) fn named(&mut self, wish: &Wish, now: Instant) {
         let known = self.entry(wish.address, now);
         if let Some(host) = &wish.host {

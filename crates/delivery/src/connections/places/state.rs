@@ -97,6 +97,7 @@ impl<S> State<S> {
     /// Waits for whichever comes first: a kept session, or a place for a new one. The number is for [`State::cancel`].
     pub(super) fn wait(&mut self, wish: Wish, grant: oneshot::Sender<Grant<S>>) -> (u64, ToClose<S>) {
         let (number, address) = (self.number(), wish.address);
+        self.memory.named(&wish, Instant::now());
         let host = self.hosts.entry(address).or_default();
         host.waiting.push_back(Waiting { number, wish, grant });
         self.offer_turn(address);
@@ -438,7 +439,6 @@ impl<S> State<S> {
     /// Grants a place that is already counted at its host; takes it back if nobody is there any more.
     fn grant_place(&mut self, waiting: Waiting<S>) {
         let mut seat = waiting.wish.seat();
-        self.memory.named(&waiting.wish, Instant::now());
         self.open += 1;
         self.count_in(&waiting.wish);
         self.begin_setup(&mut seat, Instant::now());
