@@ -283,7 +283,7 @@ impl<S: Spool> Delivery<S> {
             delay_warning: self.config.delay_warning,
             created: lease.created,
             reverse_path: &lease.reverse_path,
-            next_hop: &lease.next_hop,
+            size: lease.size,
             now: self.clock.now(),
         };
         // The same jitter for all of them, so that they stay together.

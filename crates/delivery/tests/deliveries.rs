@@ -8,12 +8,19 @@
 
 mod scene;
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use delivery::Forget;
+use jiff::civil::Date;
+use mail::{CauseKind, Domain, DomainPart, LedgerKey};
+use parking_lot::Mutex;
 use scene::common::{
     BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG,
     assert_line, hosts, mismatched, reply, signed_mx, single, two_receivers, unsigned_mx,
 };
 use scene::{Scene, Setting};
+use spool::{Ledger, Tally};
 use testworld::RecordType;
 use testworld::dns::{Bogus, DnsFault};
 use testworld::mail::{MailFault, Stage};
@@ -83,7 +90,27 @@ async fn wrong_tlsa_defers_in_each_mode_but_soft_fail_and_off() {
         let owner = scene.tlsa_owner("mx.bad.test");
         let asked = scene.world.asked(&owner, RecordType::TLSA);
         assert_eq!(asked > 0, policy != OFF);
+        // Soft-fail is counted with what it let pass.
+        let cause = (policy != OFF).then_some(CauseKind::TlsaNoMatch);
+        let key = counted(&scene).await;
+        let host = key.host.as_ref().map(Domain::as_str);
+        assert_eq!((host, key.cause), (Some("mx.bad.test"), cause));
+        assert_eq!(key.domain, Some(DomainPart::parse("bad.test").unwrap()));
     }
+}
+
+/// The only key that the ledger has.
+async fn counted(scene: &Scene) -> LedgerKey {
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&found);
+    let visit = move |tally: Tally| {
+        shown.lock().push(tally.key);
+        ControlFlow::Continue(())
+    };
+    scene.spool.sums(Date::MIN..=Date::MAX, visit).await.unwrap();
+    let mut found = std::mem::take(&mut *found.lock());
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mail::{
     Action, AddressFamily, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
-    Notice, Outcome, QueueId, ReplyCode, Status,
+    LedgerKey, Notice, Outcome, QueueId, ReplyCode, Status,
 };
 use scene::common::{BOUNCED, OPPORTUNISTIC, assert_line, commands, reply, reply_for, single_at, text};
 use scene::{Line, Scene, Setting, envelope};
@@ -366,6 +366,7 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             reason: "550 5.1.1 nobody".into(),
         },
         verdict: DaneVerdict::NotReached,
+        host: None,
         next_attempt: None,
         notice: Some(Notice {
             action: Action::Failed,
@@ -376,13 +377,17 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             last_attempt: now,
         }),
         entry: LedgerEntry {
-            day: "2026-11-22".parse().unwrap(),
-            next_hop,
-            host: None,
-            family: AddressFamily::None,
-            status: Status::Bounced,
-            security: DeliverySecurity::None,
-            dane: DaneResult::NotReached,
+            at: now,
+            key: LedgerKey {
+                domain: None,
+                host: None,
+                family: AddressFamily::None,
+                status: Status::Bounced,
+                security: DeliverySecurity::None,
+                dane: DaneResult::NotReached,
+                cause: None,
+            },
+            octets: 0,
         },
     };
     let settled = scene.spool.settle(lease, vec![settlement], now).await.unwrap();

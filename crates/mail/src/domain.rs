@@ -56,6 +56,13 @@ impl Domain {
         &self.0
     }
 
+    /// Whether it is `other` or lies below it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0
+            .strip_suffix(&*other.0)
+            .is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    }
+
     /// Whether it is written like an IPv4 address, `192.0.2.1`. No DNS name looks like that: whoever writes it means the
     /// address.
     pub fn is_bare_address(&self) -> bool {

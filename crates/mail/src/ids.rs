@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -20,6 +21,13 @@ impl QueueId {
     /// A new one, from the system's clock and its random source.
     pub fn generate() -> Self {
         Self(Ulid::generate())
+    }
+
+    /// When it was made, in milliseconds; the latest time there is, if it was not made by [`QueueId::generate`] and says a
+    /// later one.
+    pub fn time(self) -> Timestamp {
+        let milliseconds = i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
     }
 
     /// The 16 octets of the id; they sort by time.

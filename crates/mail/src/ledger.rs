@@ -2,18 +2,29 @@
 
 use std::net::IpAddr;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::{DaneVerdict, Domain, NextHop, Status};
+use crate::{CauseKind, DaneVerdict, Domain, DomainPart, Status};
 
-/// One outcome of one recipient, as the ledger counts it. Outcomes that agree in all fields are one row with a count.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// One outcome of one recipient, as the ledger counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerEntry {
-    /// The day in UTC on which it was settled.
-    pub day: Date,
-    /// Where the mail was to go.
-    pub next_hop: NextHop,
-    /// The MX host that decided, if one was tried.
+    /// When it was settled: it is counted on that day in UTC.
+    pub at: Timestamp,
+    /// What it is counted under.
+    pub key: LedgerKey,
+    /// The octets of content that were sent or given up; 0 while the recipient is still to be tried again, so that each
+    /// recipient's content counts once.
+    pub octets: u64,
+}
+
+/// What outcomes are counted under: those of one day that agree in all of this are one row with a count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LedgerKey {
+    /// The recipient's domain; `None` in totals of all domains.
+    pub domain: Option<DomainPart>,
+    /// The MX host that decided, if one with a name was tried; `None` in totals.
     pub host: Option<Domain>,
     /// How we connected to that host.
     pub family: AddressFamily,
@@ -23,10 +34,13 @@ pub struct LedgerEntry {
     pub security: DeliverySecurity,
     /// What DANE found.
     pub dane: DaneResult,
+    /// Why it was not delivered, or would not have been without `soft-fail`.
+    pub cause: Option<CauseKind>,
 }
 
 /// The address family of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AddressFamily {
     /// No connection was made.
     None,
@@ -46,7 +60,8 @@ impl From<IpAddr> for AddressFamily {
 }
 
 /// What secured a delivery, from the strongest to the weakest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DeliverySecurity {
     /// DANE, and secure MX records.
     Dane,

@@ -47,12 +47,12 @@ pub mod verdict;
 
 pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
-pub use cause::Cause;
+pub use cause::{Cause, CauseKind};
 pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;
-pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry};
+pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry, LedgerKey};
 pub use lookup::{Culprit, FailedLookup, LookupFailure, Security};
 pub use next_hop::{NextHop, NextHopError, NextHopProblem};
 pub use notice::{Action, Notice};

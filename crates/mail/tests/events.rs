@@ -293,6 +293,7 @@ fn store(all: &mut Vec<Event>) {
         Store::LogCarriedOver,
         failed(Failed::NewLog),
         failed(Failed::Sweep),
+        failed(Failed::Prune),
         Store::CaretakerGone(Gone::Ended),
         Store::CaretakerGone(Gone::Panicked),
         failed(Failed::Checkpoint),

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mail::{
-    AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope,
-    LedgerEntry, MailParameters, Mailbox, NextHop, Outcome, QueueId, ReversePath, Status,
+    AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Domain, DomainPart, EnhancedStatus,
+    Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, Outcome, QueueId, ReversePath, Status,
 };
 use spool::{NewMessage, Pending, RecipientIndex, Running, Settlement, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
@@ -188,24 +188,29 @@ async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
             reason: "".into(),
         },
         verdict: DaneVerdict::Verify,
+        host: None,
         next_attempt: None,
         notice: None,
-        entry: entry(&lease.next_hop, now),
+        entry: entry(now)?,
     };
     spool.settle(lease, vec![sent], now).await?;
     Ok(())
 }
 
-fn entry(next_hop: &NextHop, now: Timestamp) -> LedgerEntry {
-    LedgerEntry {
-        day: now.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        next_hop: next_hop.clone(),
-        host: None,
-        family: AddressFamily::Ipv4,
-        status: Status::Sent,
-        security: DeliverySecurity::Dane,
-        dane: DaneResult::Verify,
-    }
+fn entry(now: Timestamp) -> Result<LedgerEntry, Failure> {
+    Ok(LedgerEntry {
+        at: now,
+        key: LedgerKey {
+            domain: Some(DomainPart::parse("b.example")?),
+            host: Some(Domain::parse("mx.b.example")?),
+            family: AddressFamily::Ipv4,
+            status: Status::Sent,
+            security: DeliverySecurity::Dane,
+            dane: DaneResult::Verify,
+            cause: None,
+        },
+        octets: SIZE as u64,
+    })
 }
 
 /// Delivers what was committed, in parallel, so that the next run begins with an empty queue.

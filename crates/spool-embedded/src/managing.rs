@@ -10,8 +10,9 @@ use spool::{
     Tally, Unreadable,
 };
 
+use crate::sql::ledger::reading;
 use crate::sql::schema::KNOWN_VERSION;
-use crate::sql::{declared, ledger, list, pages, stored, summary};
+use crate::sql::{declared, list, pages, stored, summary};
 use crate::store::EmbeddedSpool;
 use crate::writer::job::{ActJob, Job};
 
@@ -40,11 +41,11 @@ impl Inspect for EmbeddedSpool {
             .await
     }
 
-    async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
+    async fn summary(&self, most: usize, now: Timestamp) -> Result<Summary, SpoolError> {
         let leases = self.opened.shared.leases.clone();
         let readers = &self.opened.readers;
         readers
-            .read(move |connection| summary::summary(connection, &leases, destinations))
+            .read(move |connection| summary::summary(connection, &leases, most, now))
             .await
     }
 
@@ -103,14 +104,25 @@ impl Manage for EmbeddedSpool {
 }
 
 impl Ledger for EmbeddedSpool {
-    async fn tallies(
+    async fn totals(
+        &self,
+        days: RangeInclusive<Date>,
+        visit: impl FnMut(Date, Tally) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<u64, SpoolError> {
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| reading::totals(connection, &days, visit))
+            .await
+    }
+
+    async fn sums(
         &self,
         days: RangeInclusive<Date>,
         visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,
     ) -> Result<u64, SpoolError> {
         let readers = &self.opened.readers;
         readers
-            .read(move |connection| ledger::read(connection, &days, visit))
+            .read(move |connection| reading::sums(connection, &days, visit))
             .await
     }
 }

@@ -1,5 +1,7 @@
 //! What may be set.
 
+use mail::Domain;
+
 /// What may be set.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -14,6 +16,11 @@ pub struct Options {
     pub group_bytes: usize,
     /// Octets of database pages that the writer keeps in memory.
     pub cache_bytes: u32,
+    /// For how many days, that of the outcome counted, the ledger keeps figures by domain and host; `None` for ever. Totals
+    /// are kept for ten years, or for as long as this if that is longer.
+    pub ledger_days: Option<u32>,
+    /// The domains that keep totals of their own, with those below them.
+    pub ledger_apart: Vec<Domain>,
 }
 
 impl Default for Options {
@@ -24,6 +31,8 @@ impl Default for Options {
             group_messages: 256,
             group_bytes: 4 << 20,
             cache_bytes: 8 << 20,
+            ledger_days: None,
+            ledger_apart: Vec::new(),
         }
     }
 }

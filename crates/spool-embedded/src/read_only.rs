@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use mail::QueueId;
 use parking_lot::Mutex;
@@ -17,8 +18,12 @@ use spool::{Content, Declared, Inspect, Ledger, QueuedMessage, SpoolError, Summa
 use crate::disk::bodies::Directories;
 use crate::error;
 use crate::sql::connections::{self, DATABASE};
-use crate::sql::{declared, ledger, list, schema, stored, summary};
+use crate::sql::ledger::reading;
+use crate::sql::{declared, list, schema, stored, summary};
 use crate::telling::Teller;
+
+/// The first version whose ledger is read; the next start of a daemon brings older ones up to it.
+const WITH_LEDGER: i32 = 4;
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -94,8 +99,8 @@ impl Inspect for ReadOnlySpool {
             .await
     }
 
-    async fn summary(&self, destinations: usize) -> Result<Summary, SpoolError> {
-        self.read(move |connection| summary::summary(connection, &LeaseTable::default(), destinations))
+    async fn summary(&self, most: usize, now: Timestamp) -> Result<Summary, SpoolError> {
+        self.read(move |connection| summary::summary(connection, &LeaseTable::default(), most, now))
             .await
     }
 
@@ -118,17 +123,30 @@ impl Inspect for ReadOnlySpool {
 }
 
 impl Ledger for ReadOnlySpool {
-    async fn tallies(
+    async fn totals(
+        &self,
+        days: RangeInclusive<Date>,
+        visit: impl FnMut(Date, Tally) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<u64, SpoolError> {
+        self.read(move |connection| {
+            if schema::version(connection)? < WITH_LEDGER {
+                return Ok(0);
+            }
+            reading::totals(connection, &days, visit)
+        })
+        .await
+    }
+
+    async fn sums(
         &self,
         days: RangeInclusive<Date>,
         visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,
     ) -> Result<u64, SpoolError> {
         self.read(move |connection| {
-            if schema::version(connection)? < 2 {
-                // The first version kept none.
+            if schema::version(connection)? < WITH_LEDGER {
                 return Ok(0);
             }
-            ledger::read(connection, &days, visit)
+            reading::sums(connection, &days, visit)
         })
         .await
     }

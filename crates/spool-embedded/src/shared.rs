@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use mail::Domain;
 use spool::SpoolError;
 use spool::leases::LeaseTable;
 
@@ -32,15 +33,18 @@ pub(crate) struct Shared {
     /// Those of the checkpoints, too.
     pub(crate) faults: Faults,
     pub(crate) teller: Teller,
+    /// The domains that keep totals of their own in the ledger.
+    pub(crate) apart: Arc<[Domain]>,
 }
 
-/// What bounds the queue.
-#[derive(Debug, Clone, Copy)]
+/// What bounds the queue, and the domains that the ledger keeps apart.
+#[derive(Debug)]
 pub(crate) struct Limits {
     /// The most messages, or 0.
     pub(crate) queue_messages: u64,
     /// Octets to stay free on the disk.
     pub(crate) spool_free: u64,
+    pub(crate) apart: Arc<[Domain]>,
 }
 
 impl Shared {
@@ -64,6 +68,7 @@ impl Shared {
             recent: Recent::default(),
             faults,
             teller,
+            apart: limits.apart,
         })
     }
 

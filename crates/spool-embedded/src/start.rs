@@ -31,6 +31,7 @@ use crate::writer::caretaker::{Caretaker, Chore, Ward};
 use crate::writer::complaint::Complaint;
 use crate::writer::database::Database;
 use crate::writer::inbox::Inbox;
+use crate::writer::pruning::Pruning;
 
 /// Steps that may wait for the writer before callers must wait to hand theirs over.
 const INBOX: usize = 256;
@@ -56,6 +57,7 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
     let limits = Limits {
         queue_messages: options.queue_messages,
         spool_free: options.spool_free,
+        apart: options.ledger_apart.clone().into(),
     };
     let leases = LeaseTable::noting(Arc::<DoubtsFile>::clone(&doubts));
     let faults = Faults::default();
@@ -69,16 +71,17 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
         carrying,
         teller.clone(),
     );
+    let (jobs, coming) = mpsc::channel(INBOX);
     let readers = Arc::new(Readers::new(database.clone()));
     let ward = Ward {
         directories: directories.clone(),
         commits,
         shared: Arc::clone(&shared),
+        pruning: Pruning::new(database.clone(), jobs.downgrade(), options.ledger_days),
     };
     let caretaker = Caretaker::start(&database, ward, directories.stored()?)?;
     // A killed process leaves its log behind, and one that is killed again and again would keep adding to it.
     caretaker.ask(Chore::Checkpoint);
-    let (jobs, coming) = mpsc::channel(INBOX);
     let place = (database, options.cache_bytes);
     Writer {
         inbox: Inbox::new(coming, options),

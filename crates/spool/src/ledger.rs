@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::ops::{ControlFlow, RangeInclusive};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use mail::LedgerEntry;
+use mail::LedgerKey;
 
 use crate::error::SpoolError;
 
@@ -12,18 +13,33 @@ use crate::error::SpoolError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// What they agree in.
-    pub entry: LedgerEntry,
+    pub key: LedgerKey,
     /// How many there were.
     pub count: u64,
+    /// The octets of content of those that were final.
+    pub octets: u64,
+    /// When the last of them was settled, in whole seconds.
+    pub last: Timestamp,
 }
 
 /// A ledger that can be read. [`crate::Spool::settle`] writes it.
+///
+/// Figures by domain and host are kept for as long as the administrator says, totals for ten years.
 pub trait Ledger: Send + Sync + 'static {
-    /// Shows what was counted on these days (UTC), both ends included, until `visit` breaks off: ordered by day, and within
-    /// a day by next hop. Holds one entry at a time in memory.
+    /// Shows the totals of each of these days (UTC), both ends included, in order, until `visit` breaks off. They have no
+    /// host, and a domain only where the store was told to keep it apart; there are few of them, so any period is read
+    /// quickly.
     ///
     /// Unreadable entries are skipped; returns how many there were up to that point.
-    fn tallies(
+    fn totals(
+        &self,
+        days: RangeInclusive<Date>,
+        visit: impl FnMut(Date, Tally) -> ControlFlow<()> + Send + 'static,
+    ) -> impl Future<Output = Result<u64, SpoolError>> + Send;
+
+    /// Shows the sums over all of these days by domain and host, likewise: one tally for each key, those of one domain after
+    /// one another.
+    fn sums(
         &self,
         days: RangeInclusive<Date>,
         visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,

@@ -41,8 +41,8 @@ pub use error::SpoolError;
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Tally};
 pub use listing::{
-    Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, RecipientState,
-    StateCounts, Summary, Unreadable, in_milliseconds,
+    Ages, Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, ReasonCount,
+    RecipientState, StateCounts, Summary, Unreadable, in_milliseconds,
 };
 pub use manage::{Acted, Action, Inspect, Manage, Selected};
 pub use message::{

@@ -1,7 +1,7 @@
 //! What `queue list` shows: one object per message.
 
-use jiff::Timestamp;
-use mail::QueueId;
+use jiff::{SignedDuration, Timestamp};
+use mail::{CauseKind, QueueId};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::SpoolError;
@@ -55,6 +55,12 @@ pub struct QueuedRecipient {
     pub next_hop: String,
     /// Attempts that have ended.
     pub attempts: u32,
+    /// The host of the last attempt, if one was tried: its name, or its address in brackets.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The kind of cause for which the last attempt failed.
+    #[serde(default)]
+    pub cause: Option<CauseKind>,
     /// When the next one is due; set while deferred.
     #[serde(serialize_with = "in_milliseconds_if_any")]
     pub next_attempt: Option<Timestamp>,
@@ -161,8 +167,14 @@ pub struct Summary {
     pub oldest_age: Option<u64>,
     /// Recipients by state.
     pub recipients: StateCounts,
+    /// Recipients still to be delivered to, by the age of their messages.
+    #[serde(default)]
+    pub ages: Ages,
     /// The next hops with the most messages still to be delivered there, most first.
     pub destinations: Vec<DestinationCount>,
+    /// Why recipients wait that were tried: the results with the most messages, most first.
+    #[serde(default)]
+    pub reasons: Vec<ReasonCount>,
     /// Messages whose recipients could not be counted.
     #[serde(default, skip_serializing_if = "Unreadable::is_none")]
     pub unreadable: Unreadable,
@@ -197,4 +209,58 @@ pub struct DestinationCount {
     /// When the oldest of those messages was accepted.
     #[serde(serialize_with = "in_milliseconds")]
     pub oldest: Timestamp,
+    /// Those recipients by the age of their messages.
+    #[serde(default)]
+    pub ages: Ages,
+}
+
+/// One result of a last attempt, and who waits because of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    /// The kind of cause; `None` if it was settled by an older version.
+    pub cause: Option<CauseKind>,
+    /// The enhanced status.
+    pub enhanced: String,
+    /// Messages with such recipients.
+    pub messages: u64,
+    /// Those recipients.
+    pub recipients: u64,
+}
+
+/// Counts by age: each column but the last ends at the age in minutes that [`Ages::MINUTES`] has for it, as in Postfix's
+/// qshape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ages([u64; 10]);
+
+impl Ages {
+    /// Where the columns end; the last has no end.
+    pub const MINUTES: [i64; 9] = [5, 10, 20, 40, 80, 160, 320, 640, 1280];
+
+    /// Counts one of this age.
+    pub fn add(&mut self, age: SignedDuration) {
+        let minutes = age.as_mins();
+        let column = Self::MINUTES.iter().take_while(|end| minutes >= **end).count();
+        if let Some(count) = self.0.get_mut(column) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The counts, the youngest first.
+    pub fn columns(&self) -> &[u64; 10] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_counts_where_its_column_has_not_ended() {
+        let mut ages = Ages::default();
+        for minutes in [-1, 0, 4, 5, 9, 10, 1279, 1280, 100_000] {
+            ages.add(SignedDuration::from_mins(minutes));
+        }
+        assert_eq!(ages.columns(), &[3, 2, 1, 0, 0, 0, 0, 0, 1, 2]);
+    }
 }

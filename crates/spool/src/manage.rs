@@ -70,8 +70,13 @@ pub trait Inspect: Send + Sync + 'static {
         visit: impl FnMut(QueuedMessage) -> ControlFlow<()> + Send + 'static,
     ) -> impl Future<Output = Result<Unreadable, SpoolError>> + Send;
 
-    /// Counts by state, octets, the oldest message, and the `destinations` next hops with the most messages.
-    fn summary(&self, destinations: usize) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
+    /// Counts by state, octets, the oldest message, ages at this time, and the `most` next hops and reasons with the most
+    /// messages.
+    fn summary(
+        &self,
+        most: usize,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Summary, SpoolError>> + Send;
 
     /// What was declared about a message; `None` if there is no such message.
     fn declared(&self, id: QueueId) -> impl Future<Output = Result<Option<Declared>, SpoolError>> + Send;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use mail::{
-    DaneVerdict, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId,
-    RecipientParameters, ReversePath,
+    DaneVerdict, DomainPart, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome,
+    QueueId, RecipientParameters, ReversePath,
 };
 
 use crate::content::Content;
@@ -105,6 +105,8 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
+    /// The host that decided, if one was tried; an address where it has no name.
+    pub host: Option<DomainPart>,
     /// When to try again; present exactly if the outcome is deferred.
     pub next_attempt: Option<Timestamp>,
     /// What the sender is to be told about it; kept with the recipient until a report has told it.

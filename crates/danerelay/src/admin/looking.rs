@@ -18,7 +18,7 @@ use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
 use super::walk::Walk;
 
-/// The number of next hops in a summary.
+/// The number of next hops, and of reasons, in a summary.
 pub(crate) const DESTINATIONS: usize = 20;
 
 /// `queue list`.
@@ -141,10 +141,11 @@ async fn open<S: Inspect>(spool: &S, id: QueueId) -> Result<(u64, ContentReader)
 
 /// `queue summary`.
 pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
-    match office.surroundings.spool.summary(DESTINATIONS).await {
+    let now = Timestamp::now();
+    match office.surroundings.spool.summary(DESTINATIONS, now).await {
         Ok(summary) => {
             office.log_unreadable("summary", &summary.unreadable);
-            answers.end(&aged(summary, Timestamp::now())).await
+            answers.end(&aged(summary, now)).await
         }
         Err(error) => answers.refuse(error.into()).await,
     }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use mail::{DomainPart, QueueId};
+use mail::{DomainPart, Mailbox, QueueId};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use settings_file::Interval;
 use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
 
 /// The selectors given: all of them must match. Some look at messages, and then apply to all of their recipients;
-/// `recipient_domain` and `reason` look at each recipient.
+/// `recipient`, `recipient_domain` and `reason` look at each recipient.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Selectors {
@@ -20,6 +20,9 @@ pub(crate) struct Selectors {
     /// These messages; if empty, any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) id: Vec<QueueId>,
+    /// Recipients with this address, ignoring case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recipient: Option<Mailbox>,
     /// Recipients at this domain or address literal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recipient_domain: Option<DomainPart>,
@@ -143,13 +146,17 @@ impl Selectors {
     }
 
     fn look_at_recipients(&self) -> bool {
-        self.recipient_domain.is_some() || self.reason.is_some()
+        self.recipient.is_some() || self.recipient_domain.is_some() || self.reason.is_some()
     }
 
     fn fit_recipient(&self, recipient: &QueuedRecipient) -> bool {
-        self.recipient_domain
+        self.recipient
             .as_ref()
-            .is_none_or(|domain| is_at(recipient, domain))
+            .is_none_or(|address| is_to(recipient, address))
+            && self
+                .recipient_domain
+                .as_ref()
+                .is_none_or(|domain| is_at(recipient, domain))
             && self
                 .reason
                 .as_ref()
@@ -166,6 +173,9 @@ impl fmt::Display for Selectors {
         }
         words.extend(self.id.iter().map(|id| format!("--id {id}")));
         let rest = [
+            self.recipient
+                .as_ref()
+                .map(|address| format!("--recipient {address}")),
             self.recipient_domain
                 .as_ref()
                 .map(|domain| format!("--recipient-domain {domain}")),
@@ -198,6 +208,13 @@ fn path(sender: &str) -> &str {
 /// should not miss any.
 fn is_same_path(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
+}
+
+/// Compares the local part without regard to case, as for senders.
+fn is_to(recipient: &QueuedRecipient, address: &Mailbox) -> bool {
+    Mailbox::parse(&recipient.address).is_ok_and(|found| {
+        found.domain() == address.domain() && is_same_path(found.local_part(), address.local_part())
+    })
 }
 
 fn is_at(recipient: &QueuedRecipient, domain: &DomainPart) -> bool {
@@ -254,6 +271,8 @@ mod tests {
             state,
             next_hop: String::new(),
             attempts: 1,
+            host: None,
+            cause: None,
             next_attempt: None,
             reply_code: None,
             enhanced: None,
@@ -307,6 +326,8 @@ mod tests {
         assert_eq!(selected(r#"{"older_than":"1h"}"#), [1, 3, 4]);
         assert_eq!(selected(r#"{"older_than":"3h"}"#), [0_u32; 0]);
         assert_eq!(selected(r#"{"recipient_domain":"two.example"}"#), [1, 3]);
+        assert_eq!(selected(r#"{"recipient":"Y@two.example"}"#), [1]);
+        assert_eq!(selected(r#"{"recipient":"y@four.example"}"#), [0_u32; 0]);
         assert_eq!(selected(r#"{"reason":"MATCHING tlsa"}"#), [1, 4]);
         assert_eq!(
             selected(r#"{"reason":"tlsa","recipient_domain":"two.example"}"#),
@@ -406,11 +427,11 @@ mod tests {
 
     #[test]
     fn they_are_written_as_on_the_command_line() {
-        let text = r#"{"recipient_domain":"a.example","sender":"<>","older_than":"90m","reason":"x \"y\""}"#;
+        let text = r#"{"recipient":"b@a.example","recipient_domain":"a.example","sender":"<>","older_than":"90m","reason":"x \"y\""}"#;
         let selectors: Selectors = serde_json::from_str(text).unwrap();
         assert_eq!(
             selectors.to_string(),
-            r#"--recipient-domain a.example --sender <> --older-than 90m --reason "x \"y\"""#
+            r#"--recipient b@a.example --recipient-domain a.example --sender <> --older-than 90m --reason "x \"y\"""#
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The commands except the daemon and the demonstration, one module each, with their arguments.
 //!
-//! [`client`] talks to the running daemon, [`look_up`] has the options and the resolver for commands that make DNS
+//! [`client`] talks to the running daemon, [`source`] reads from it or from the spool, [`look_up`] has the options and the resolver for commands that make DNS
 //! look-ups, [`output`] writes, [`values`] parses arguments.
 
 pub(crate) mod client;
@@ -13,6 +13,7 @@ mod look_up;
 mod output;
 pub(crate) mod queue;
 pub(crate) mod reload;
+mod source;
 pub(crate) mod tlsa;
 pub(crate) mod user;
 pub(crate) mod values;

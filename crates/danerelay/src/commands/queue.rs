@@ -1,6 +1,6 @@
 //! `danerelay queue`: shows what is in the queue, and acts on it.
 //!
-//! * [`list`], [`show`], [`export`] and [`summary`] read: through the daemon if one answers ([`source`]), otherwise
+//! * [`list`], [`show`], [`export`] and [`summary`] read: through the daemon if one answers (`source`), otherwise
 //!   from the spool itself. [`table`] formats the queue for people.
 //! * [`act`] retries, holds, releases and deletes; that needs the daemon.
 //! * [`select`] has the selectors for all of these.
@@ -10,7 +10,6 @@ mod export;
 mod list;
 mod select;
 mod show;
-mod source;
 mod summary;
 mod table;
 
@@ -26,7 +25,10 @@ use crate::failure::Failure;
 /// What can be done with the queue.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
-    /// List the messages in the queue, all of them or those that every given selector fits.
+    /// List the messages in the queue, all of them or those that every given selector fits, in the form of mailq.
+    ///
+    /// A mark behind the id says that something of the message is being delivered (*) or held (!). The host and the result of
+    /// the last attempt stand in parentheses above the recipients that share them.
     ///
     /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Only the relay
     /// knows which recipients are being delivered at this moment.
@@ -68,14 +70,15 @@ pub(crate) enum QueueCommand {
     Export(export::ExportArguments),
     /// Count what is in the queue.
     ///
-    /// Messages and octets, the age of the oldest, recipients by state, and the destinations with most messages. Works
-    /// without a running relay, as `queue list` does.
+    /// Messages and octets, the age of the oldest, recipients by state, the destinations and the reasons with most messages,
+    /// and recipients by destination and by the age of their messages in minutes, as Postfix's qshape shows it. Works without
+    /// a running relay, as `queue list` does.
     Summary(summary::SummaryArguments),
 }
 
 const ACTING: &str = "\
 At least one selector is needed, and every one given must fit: --id, --sender and --older-than mean all recipients of a \
-message, --recipient-domain and --reason only those that they fit. Recipients that are being delivered at this moment \
+message, --recipient, --recipient-domain and --reason only those that they fit. Recipients that are being delivered at this moment \
 are left alone and counted. The relay must run, and logs who asked.
 
 Exit status:

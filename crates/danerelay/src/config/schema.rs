@@ -108,10 +108,12 @@ section! {
 section! {
     /// Summaries of the relay's own traffic.
     pub(crate) struct Report("report") {
-        /// Domains that are counted apart, and how long figures are kept.
+        /// Mail to these domains and all below them is internal: reports count it apart.
         #[serde(deserialize_with = "forms::list::<DomainName, _>")]
-        internal_domains: Vec<Domain> = Vec::new(), "none" => RESTART.later();
-        keep: Interval = Interval::days(400), "a year can be compared with the one before" => RESTART.later().not_zero();
+        internal_domains: Vec<Domain> = Vec::new(), "none" => RESTART;
+
+        /// How long figures are kept by domain and host, in whole days; totals are kept for ten years.
+        keep: Interval = Interval::days(400), "a year can be compared with the one before" => RESTART.not_zero();
     }
 }
 

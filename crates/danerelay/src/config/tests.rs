@@ -389,7 +389,7 @@ fn a_named_file_must_exist() {
 #[test]
 fn only_what_a_reload_cannot_change_waits() {
     let before = "[log]\nlevel = \"info\"\n[delivery.timeouts]\nrcpt = \"5m\"\nmail = \"5m\"";
-    let after = "[log]\nlevel = \"debug\"\n[listen]\nsmtp = []\n[delivery.timeouts]\nrcpt = \"6m\"\nmail = \"300s\"\n[report]\nkeep = \"1d\"";
+    let after = "[log]\nlevel = \"debug\"\n[listen]\nsmtp = []\n[delivery.timeouts]\nrcpt = \"6m\"\nmail = \"300s\"\n[tlsrpt]\norganization = \"A\"";
     let (before, after) = (read(before).unwrap().config, read(after).unwrap().config);
     assert_eq!(
         waiting(&before, &after),

@@ -26,6 +26,14 @@ fn options(config: &Config) -> Options {
     Options {
         queue_messages: config.limits.queue_messages,
         spool_free: config.limits.spool_free.0,
+        ledger_days: Some(report_days(config)),
+        ledger_apart: config.report.internal_domains.clone(),
         ..Options::default()
     }
+}
+
+/// For how many days figures are kept by domain and host.
+pub(crate) fn report_days(config: &Config) -> u32 {
+    let days = config.report.keep.0.as_secs().div_ceil(24 * 60 * 60);
+    u32::try_from(days).unwrap_or(u32::MAX)
 }

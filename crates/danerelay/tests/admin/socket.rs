@@ -88,7 +88,7 @@ fn an_empty_path_means_no_socket() {
     std::fs::write(directory.path().join("danerelay.toml"), text).unwrap();
     let relay = Relay::start_in(directory, |command| command);
     assert!(!relay.log().contains("admin socket"), "{}", relay.log());
-    assert_eq!(relay.print(&["queue", "list"]), "0 messages, 0 octets\n");
+    assert_eq!(relay.print(&["queue", "list"]), "Mail queue is empty\n");
     let end = relay.run(&["queue", "hold", "--all"]);
     assert_eq!(end.status, 2);
     assert!(end.stderr.contains("`admin.socket` is empty"), "{}", end.stderr);

@@ -154,6 +154,12 @@ impl HostRecord {
         self.name.as_ref()
     }
 
+    /// The host that decided, by its address if it has no name; `None` if none was tried.
+    pub(crate) fn decided(&self) -> Option<DomainPart> {
+        let name = self.name.clone().map(DomainPart::Name);
+        name.or_else(|| self.remote_mta())
+    }
+
     /// The address family of the connection.
     pub(crate) fn family(&self) -> AddressFamily {
         self.connection

@@ -52,7 +52,7 @@ impl DeliveryLine<'_> {
             attempt: self.recipient.attempts.saturating_add(1),
             size: self.size,
             is_told: self.settlement.notice.is_some(),
-            security: self.settlement.entry.security,
+            security: self.settlement.entry.key.security,
         }))
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use mail::{
-    Action, Cause, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry, NextHop, Notice,
-    NotifyEvent, Outcome, ReversePath, Status,
+    Action, Cause, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry,
+    LedgerKey, Notice, NotifyEvent, Outcome, ReversePath, Status,
 };
 use spool::{LeasedRecipient, Settlement};
 
@@ -24,7 +23,8 @@ pub(crate) struct Settler<'a> {
     pub(crate) delay_warning: Option<Duration>,
     pub(crate) created: Timestamp,
     pub(crate) reverse_path: &'a ReversePath,
-    pub(crate) next_hop: &'a NextHop,
+    /// Octets of its content.
+    pub(crate) size: u64,
     pub(crate) now: Timestamp,
 }
 
@@ -62,6 +62,7 @@ impl Settler<'_> {
         });
         let settlement = Settlement {
             recipient: recipient.index,
+            host: result.record.decided(),
             next_attempt: concluded.next_attempt,
             notice,
             entry: self.entry(&concluded, &result),
@@ -155,17 +156,33 @@ impl Settler<'_> {
 
     fn entry(&self, concluded: &Conclusion, result: &RecipientResult<'_>) -> LedgerEntry {
         let status = concluded.outcome.status;
+        let softened = match &concluded.verdict {
+            DaneVerdict::Softfail(cause) => Some(cause),
+            DaneVerdict::NotReached
+            | DaneVerdict::Verify
+            | DaneVerdict::VerifyHostOnly
+            | DaneVerdict::EncryptNoUsable
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Fail(_) => None,
+        };
         LedgerEntry {
-            day: self.now.to_zoned(TimeZone::UTC).date(),
-            next_hop: self.next_hop.clone(),
-            host: result.record.host().cloned(),
-            family: result.record.family(),
-            status,
-            security: match status {
-                Status::Sent => result.record.security(),
-                Status::Deferred | Status::Bounced | Status::Expired => DeliverySecurity::None,
+            at: self.now,
+            key: LedgerKey {
+                domain: Some(result.recipient.address.domain().clone()),
+                host: result.record.host().cloned(),
+                family: result.record.family(),
+                status,
+                security: match status {
+                    Status::Sent => result.record.security(),
+                    Status::Deferred | Status::Bounced | Status::Expired => DeliverySecurity::None,
+                },
+                dane: DaneResult::from(&concluded.verdict),
+                cause: match &concluded.cause {
+                    Some(cause) => Some(cause.into()),
+                    None => softened.map(CauseKind::from),
+                },
             },
-            dane: DaneResult::from(&concluded.verdict),
+            octets: if status.is_final() { self.size } else { 0 },
         }
     }
 }

@@ -76,6 +76,8 @@ pub enum Failed {
     NewLog,
     /// Removing contents that belong to no message.
     Sweep,
+    /// Removing old figures.
+    Prune,
     /// Cleaning up before the end.
     Tidy,
 }
@@ -94,6 +96,7 @@ impl Failed {
             | Self::Checkpoint
             | Self::NewLog
             | Self::Sweep
+            | Self::Prune
             | Self::Tidy => Level::Warning,
             Self::NoteOfDoubt | Self::EndOfDoubt => Level::Debug,
         }
@@ -114,6 +117,7 @@ impl Failed {
             Self::Checkpoint => "a checkpoint of the spool failed",
             Self::NewLog => "the spool's log could not be carried over, and is still kept",
             Self::Sweep => "cannot sweep the spool",
+            Self::Prune => "old figures could not be removed from the ledger; it is tried again",
             Self::Tidy => "the spool was not tidied up before its end",
         }
     }

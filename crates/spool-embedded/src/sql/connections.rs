@@ -32,7 +32,7 @@ pub(crate) fn open_writer(path: &Path, cache_bytes: u32) -> Result<Connection> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     connection.pragma_update(None, "cache_size", cache_kib(cache_bytes))?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(64);
     keep_plans(&connection)?;
     migrate(&mut connection)?;
     Ok(connection)

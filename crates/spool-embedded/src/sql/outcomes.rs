@@ -3,11 +3,11 @@
 //! All of it is idempotent, so that it can be written again after a commit that may or may not have taken place.
 
 use jiff::Timestamp;
-use mail::{Action, DaneVerdict, Notice, QueueId, Status};
+use mail::{Action, CauseKind, DaneVerdict, Notice, QueueId, Status};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use spool::{Lease, NoticedRecipient, Notices, Settlement};
 
-use super::ledger;
+use super::ledger::counting::Counting;
 use super::messages::{self, Deleted};
 use super::state::State;
 
@@ -19,7 +19,7 @@ const REASON_LENGTH: usize = 4096;
 // not reported yet, and so does a success; a further delay does not.
 const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = :state, attempts = :attempts + 1, \
     next_attempt = coalesce(:next, next_attempt), reply_code = :code, enhanced = :enhanced, reason = :reason, \
-    dane = :dane, \
+    dane = :dane, host = :host, cause = :cause, \
     notice = CASE WHEN :over THEN :notice ELSE coalesce(:notice, notice) END, \
     delay_noticed = delay_noticed OR :delay \
     WHERE message_id = :id AND idx = :index AND state IN (:queued, :deferred) AND attempts = :attempts";
@@ -45,9 +45,11 @@ pub(crate) enum After {
     },
 }
 
-/// Records the outcomes of a lease. `now` decides which other recipients of the message are due.
+/// Records the outcomes of a lease, and adds to what is counted. `now` decides which other recipients of the message are
+/// due.
 pub(crate) fn settle(
     connection: &Connection,
+    counting: &mut Counting<'_>,
     lease: &Lease,
     settlements: &[Settlement],
     now: Timestamp,
@@ -57,7 +59,7 @@ pub(crate) fn settle(
         let deleted = messages::delete(connection, id)?;
         if deleted != Deleted::Nothing {
             for settlement in settlements {
-                ledger::add(connection, &settlement.entry)?;
+                counting.add(connection, &settlement.entry)?;
             }
         }
         return Ok(After::Gone(deleted));
@@ -65,7 +67,7 @@ pub(crate) fn settle(
     let mut newly_final = 0_i64;
     for settlement in settlements {
         if update(connection, lease, settlement)? {
-            ledger::add(connection, &settlement.entry)?;
+            counting.add(connection, &settlement.entry)?;
             newly_final += i64::from(settlement.outcome.status.is_final());
         }
     }
@@ -115,6 +117,8 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
             ":enhanced": outcome.enhanced.to_string(),
             ":reason": shortened(&outcome.reason),
             ":dane": found_wrong(&settlement.verdict),
+            ":host": settlement.host.as_ref().map(ToString::to_string),
+            ":cause": settlement.entry.key.cause.map(CauseKind::number),
             ":over": outcome.status != Status::Deferred,
             ":notice": notice,
             ":delay": delay,

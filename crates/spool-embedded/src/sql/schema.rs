@@ -11,9 +11,9 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 3;
+pub(crate) const KNOWN_VERSION: i32 = 4;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+pub(crate) const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -84,6 +84,65 @@ const VERSION_2: &str = "
 // `dane`: what DANE found wrong in the last attempt, as the log says it; NULL where nothing, and in rows of version 2.
 const VERSION_3: &str = "
     ALTER TABLE recipient ADD COLUMN dane TEXT;
+";
+
+// `recipient.host`: the host of the last attempt. `recipient.cause`, `ledger_key.cause`: the number of the kind of cause.
+// `ledger_day.last`: the second of the day. `ledger_key.domain`, `.host`: numbers of names; 0 for none, and host -1 for the
+// totals of all hosts. `ledger_key.last_day`: the last day with a row.
+// Until this version the ledger knew no recipient's domain; the next hop's stands for it where it can.
+const VERSION_4: &str = "
+    ALTER TABLE recipient ADD COLUMN host TEXT;
+    ALTER TABLE recipient ADD COLUMN cause INTEGER;
+    CREATE TABLE ledger_name (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE ledger_key (
+        id INTEGER PRIMARY KEY,
+        domain INTEGER NOT NULL,
+        host INTEGER NOT NULL,
+        family INTEGER NOT NULL,
+        status INTEGER NOT NULL,
+        security INTEGER NOT NULL,
+        dane INTEGER NOT NULL,
+        cause INTEGER NOT NULL,
+        last_day INTEGER NOT NULL,
+        UNIQUE (domain, host, family, status, security, dane, cause)
+    ) STRICT;
+    CREATE INDEX ledger_key_host ON ledger_key (host);
+    CREATE TABLE ledger_day (
+        day INTEGER NOT NULL,
+        key INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        octets INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (day, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE ledger_total (
+        day INTEGER NOT NULL,
+        key INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        octets INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (day, key)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO ledger_name (name) SELECT next_hop FROM ledger WHERE next_hop NOT LIKE '%:%';
+    INSERT OR IGNORE INTO ledger_name (name) SELECT host FROM ledger WHERE host <> '';
+    CREATE TABLE ledger_old AS
+        SELECT day, coalesce(d.id, 0) AS domain, coalesce(h.id, 0) AS host, family, status, security, dane, count
+        FROM ledger l LEFT JOIN ledger_name d ON d.name = l.next_hop LEFT JOIN ledger_name h ON h.name = l.host;
+    INSERT INTO ledger_key (domain, host, family, status, security, dane, cause, last_day)
+        SELECT domain, host, family, status, security, dane, 0, max(day) FROM ledger_old
+        GROUP BY domain, host, family, status, security, dane;
+    INSERT INTO ledger_key (domain, host, family, status, security, dane, cause, last_day)
+        SELECT 0, -1, family, status, security, dane, 0, max(day) FROM ledger_old
+        GROUP BY family, status, security, dane;
+    INSERT INTO ledger_day SELECT o.day, k.id, sum(o.count), 0, 0 FROM ledger_old o JOIN ledger_key k
+        USING (domain, host, family, status, security, dane) GROUP BY o.day, k.id;
+    INSERT INTO ledger_total SELECT o.day, k.id, sum(o.count), 0, 0 FROM ledger_old o JOIN ledger_key k
+        USING (family, status, security, dane) WHERE k.host = -1 GROUP BY o.day, k.id;
+    DROP TABLE ledger_old;
+    DROP TABLE ledger;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

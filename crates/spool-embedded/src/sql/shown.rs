@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mail::{NextHop, QueueId};
+use mail::{CauseKind, NextHop, QueueId};
 use rusqlite::{Connection, Row};
 use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Unreadable};
 
@@ -13,9 +13,11 @@ use super::state::State;
 use crate::error::{Error, Result};
 
 const RECIPIENTS: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, reason, idx, \
-    dane FROM recipient WHERE message_id = ?1 ORDER BY idx";
+    dane, host, cause FROM recipient WHERE message_id = ?1 ORDER BY idx";
+const RECIPIENTS_OF_VERSION_3: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, \
+    reason, idx, dane, NULL, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 const RECIPIENTS_BEFORE_VERSION_3: &str = "SELECT address, state, next_hop, attempts, next_attempt, reply_code, enhanced, \
-    reason, idx, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
+    reason, idx, NULL, NULL, NULL FROM recipient WHERE message_id = ?1 ORDER BY idx";
 
 /// The leased parts of messages, at one moment.
 pub(crate) type Leased = HashMap<QueueId, Vec<NextHop>>;
@@ -55,6 +57,7 @@ fn recipients(
     let mut statement = match connection.prepare_cached(RECIPIENTS) {
         // Who only looks does not migrate.
         Err(_) if schema::version(connection)? < 3 => connection.prepare_cached(RECIPIENTS_BEFORE_VERSION_3),
+        Err(_) if schema::version(connection)? < 4 => connection.prepare_cached(RECIPIENTS_OF_VERSION_3),
         prepared => prepared,
     }?;
     let mut rows = statement.query([id.to_bytes()])?;
@@ -81,6 +84,8 @@ fn recipients(
             enhanced: row.get(6)?,
             reason: row.get(7)?,
             dane: row.get(9)?,
+            host: row.get(10)?,
+            cause: row.get::<_, Option<u8>>(11)?.and_then(CauseKind::of),
         });
     }
     Ok(recipients)

@@ -131,7 +131,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
 fn ledger(path: &Path) -> Vec<(i64, i64)> {
     let connection = Connection::open(path.join(DATABASE)).unwrap();
     let mut statement = connection
-        .prepare("SELECT status, sum(count) FROM ledger GROUP BY status ORDER BY status")
+        .prepare("SELECT k.status, sum(d.count) FROM ledger_day d JOIN ledger_key k ON k.id = d.key GROUP BY 1 ORDER BY 1")
         .unwrap();
     let rows = statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))

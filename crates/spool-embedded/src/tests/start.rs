@@ -85,12 +85,12 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         let shown = listed(&reader, None).await.0;
         let shown: Vec<_> = shown.iter().map(|one| (one.id, one.recipients.len())).collect();
         assert_eq!(shown, [(ids[0], 3), (ids[1], 1)]);
-        let summary = reader.summary(9).await.unwrap();
+        let summary = reader.summary(9, now()).await.unwrap();
         assert_eq!((summary.messages, summary.recipients.failed), (2, 1));
         let content = reader.content(ids[0]).await.unwrap().unwrap();
         assert_eq!(whole(&content).await, b"12345");
         let none = |tally| panic!("{tally:?}");
-        assert_eq!(reader.tallies(Date::MIN..=Date::MAX, none).await.unwrap(), 0);
+        assert_eq!(reader.sums(Date::MIN..=Date::MAX, none).await.unwrap(), 0);
     }
     let spool = open(directory.path()).await.unwrap();
     assert_eq!((spool.messages(), spool.vanished_at_start()), (2, 0));

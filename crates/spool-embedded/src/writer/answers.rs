@@ -14,13 +14,18 @@ pub(super) fn answer(step: Step) -> Option<QueueId> {
         Step::Commit(job, Some(insertion)) => return answer_commit(*job, insertion),
         Step::Settle(job, Some(after)) => answer_settle(*job, after),
         Step::Report(job, Some(after)) => answer_report(*job, after),
+        Step::Tidy(job, Some(removed)) => drop(job.reply.send(Ok(removed))),
         Step::Act(job, Some((acted, hands))) => {
             // Released before anyone can know that it is done.
             drop(hands);
             let _ = job.reply.send(Ok(acted));
         }
         // What was written has a result; if a reply is dropped, the caller is told that the spool is closed.
-        Step::Commit(_, None) | Step::Settle(_, None) | Step::Report(_, None) | Step::Act(_, None) => {}
+        Step::Commit(_, None)
+        | Step::Settle(_, None)
+        | Step::Report(_, None)
+        | Step::Act(_, None)
+        | Step::Tidy(_, None) => {}
     }
     None
 }

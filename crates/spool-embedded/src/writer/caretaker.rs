@@ -1,4 +1,5 @@
-//! The thread for work that no commit should wait for: checkpoints, removal of files, the sweep at start.
+//! The thread for work that no commit should wait for: checkpoints, removal of files, the sweep at start, and when what is
+//! old is removed from the ledger.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use mail::QueueId;
 use mail::event::store::{Failed, Gone, Store};
 use rusqlite::Connection;
+use spool::SpoolError;
 
+use super::pruning::Pruning;
 use crate::disk::bodies::Directories;
 use crate::disk::commits::CommitsFile;
 use crate::error::Result;
@@ -40,6 +43,7 @@ pub(crate) struct Ward {
     pub(crate) directories: Directories,
     pub(crate) commits: CommitsFile,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) pruning: Pruning,
 }
 
 /// What there is to do.
@@ -64,7 +68,7 @@ pub(crate) struct Caretaker {
 impl Caretaker {
     /// Starts the thread, which first does the sweep: `stored` are the contents in files that existed before anything new
     /// was accepted.
-    pub(crate) fn start(database: &Path, ward: Ward, stored: Vec<QueueId>) -> Result<Self> {
+    pub(crate) fn start(database: &Path, mut ward: Ward, stored: Vec<QueueId>) -> Result<Self> {
         let connection = connections::open_reader(database, SWEEP_CACHE_BYTES)?;
         let finish = Arc::new(AtomicBool::new(false));
         let (chores, inbox) = mpsc::channel();
@@ -111,10 +115,10 @@ impl Caretaker {
 }
 
 impl Ward {
-    fn work(&self, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
+    fn work(&mut self, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
         let mut written = 0;
         loop {
-            match inbox.recv_timeout(COMMITS_EVERY) {
+            match inbox.recv_timeout(self.pruning.left().min(COMMITS_EVERY)) {
                 Ok(Chore::Remove(path)) => self.directories.remove(&path),
                 // The writer should do the last part of the log.
                 Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
@@ -129,8 +133,18 @@ impl Ward {
                 Err(mpsc::RecvTimeoutError::Timeout) => self.note_commits(&mut written),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
+            self.prune();
         }
         self.note_commits(&mut written);
+    }
+
+    /// Removes a little of what is old in the ledger, if that is due.
+    fn prune(&mut self) {
+        match self.pruning.turn().map_err(SpoolError::from) {
+            // At the end the rest is left for the next start.
+            Ok(()) | Err(SpoolError::Closed) => {}
+            Err(error) => self.shared.teller.failed(Failed::Prune, &error),
+        }
     }
 
     /// Writes how many transactions are durable, if the file says something else.

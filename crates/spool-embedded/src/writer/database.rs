@@ -15,6 +15,7 @@ use crate::log::checkpoints::Extent;
 use crate::log::frames::Log;
 use crate::shared::Shared;
 use crate::sql::connections;
+use crate::sql::ledger::counting::Keys;
 use crate::sql::messages::{self, Counters};
 use crate::steps::Place;
 
@@ -29,6 +30,8 @@ pub(crate) struct Database {
     connection: Option<Connection>,
     next_body: i64,
     counters: Counters,
+    /// Numbers in the ledger.
+    keys: Keys,
 }
 
 impl Database {
@@ -44,6 +47,7 @@ impl Database {
             counters: messages::counters(&connection)?,
             path,
             cache_bytes,
+            keys: Keys::new(Arc::clone(&shared.apart)),
             directories,
             shared,
             connection: Some(connection),
@@ -59,14 +63,18 @@ impl Database {
         let Some(connection) = &self.connection else {
             return Err(rusqlite::Error::InvalidQuery);
         };
-        let mut written = Written::new(&self.directories, self.next_body, self.counters);
-        transact(connection, &self.shared, (withdrawn, group), &mut written)?;
+        let mut written = Written::new(&self.directories, self.next_body, self.counters, &mut self.keys);
+        let done = transact(connection, &self.shared, (withdrawn, group), &mut written);
         let Written {
             gone,
             next_body,
             counters,
             ..
         } = written;
+        if done.is_err() {
+            self.keys.forget();
+        }
+        done?;
         self.next_body = next_body;
         self.counters = counters;
         self.shared.count(counters);
@@ -110,6 +118,7 @@ impl Database {
         self.next_body = messages::next_body(&connection)?;
         self.counters = messages::counters(&connection)?;
         self.shared.count(self.counters);
+        self.keys.forget();
         self.connection = Some(connection);
         Ok(())
     }

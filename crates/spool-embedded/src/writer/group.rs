@@ -5,9 +5,10 @@ use rusqlite::Connection;
 use spool::Acted;
 
 use super::acting::{self, Hands};
-use super::job::{ActJob, CommitJob, ReportJob, SettleJob};
+use super::job::{ActJob, CommitJob, ReportJob, SettleJob, TidyJob};
 use super::written::Written;
 use crate::shared::Shared;
+use crate::sql::ledger::tidying;
 use crate::sql::messages;
 use crate::sql::outcomes::{self, After};
 use crate::steps::Place;
@@ -19,6 +20,7 @@ pub(super) enum Step {
     Settle(Box<SettleJob>, Option<After>),
     Report(Box<ReportJob>, Option<After>),
     Act(Box<ActJob>, Option<(Acted, Hands)>),
+    Tidy(Box<TidyJob>, Option<usize>),
 }
 
 /// What came of a new message.
@@ -53,6 +55,7 @@ pub(super) fn transact(
         for step in &mut *group {
             apply(connection, shared, step, written)?;
         }
+        written.counting.write(connection)?;
         written.counters.commits = written.counters.commits.saturating_add(1);
         Ok(written.counters)
     };
@@ -81,7 +84,13 @@ fn apply(
             });
         }
         Step::Settle(job, done) => {
-            let after = outcomes::settle(connection, &job.lease, &job.settlements, job.now)?;
+            let after = outcomes::settle(
+                connection,
+                &mut written.counting,
+                &job.lease,
+                &job.settlements,
+                job.now,
+            )?;
             written.after(job.lease.id, after);
             *done = Some(after);
         }
@@ -93,6 +102,11 @@ fn apply(
             let after = outcomes::told(connection, &job.notices)?;
             written.after(job.notices.id, after);
             *done = Some(after);
+        }
+        Step::Tidy(job, done) => {
+            // A key that this group counts under must not be removed, nor remembered when it is.
+            written.counting.forget();
+            *done = Some(tidying::tidy(connection, &job.step)?);
         }
         Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
     }

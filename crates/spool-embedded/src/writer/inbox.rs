@@ -60,7 +60,7 @@ impl Inbox {
         }
         match self.waiting.pop_front()? {
             Job::Close(reply) => Some(reply),
-            job @ (Job::Commit(_) | Job::Settle(_) | Job::Report(_) | Job::Act(_)) => {
+            job @ (Job::Commit(_) | Job::Settle(_) | Job::Report(_) | Job::Act(_) | Job::Tidy(_)) => {
                 self.waiting.push_front(job);
                 None
             }
@@ -81,6 +81,7 @@ impl Inbox {
                 Job::Commit(job) => group.push(Step::Commit(job, None)),
                 Job::Settle(job) => group.push(Step::Settle(job, None)),
                 Job::Report(job) => group.push(Step::Report(job, None)),
+                Job::Tidy(job) => group.push(Step::Tidy(job, None)),
                 // This ends its group: the next step may need what this one has locked.
                 Job::Act(job) => {
                     group.push(Step::Act(job, None));
@@ -127,6 +128,7 @@ impl Inbox {
                 }
                 Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
                 Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
+                Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Act(job, hands) => {
                     drop(hands);
                     if matches!(error, SpoolError::Full) {
@@ -155,6 +157,7 @@ impl Inbox {
             match job {
                 Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Tidy(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
             }
         }
@@ -178,6 +181,7 @@ impl Inbox {
                 Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Report(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Tidy(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Close(reply) => closers.push(reply),
             }
         }

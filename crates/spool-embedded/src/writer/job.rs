@@ -10,6 +10,7 @@ use spool::{
 use tokio::sync::oneshot;
 
 use crate::sql::columns::whole_milliseconds;
+use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::sql::new_message::{MessageRows, weight_of_rows};
 
 /// Where the answer goes.
@@ -26,6 +27,8 @@ pub(crate) enum Job {
     Report(Box<ReportJob>),
     /// Do what the administrator asks.
     Act(Box<ActJob>),
+    /// Remove what is old from the ledger.
+    Tidy(Box<TidyJob>),
     /// Write what was handed over before, clean up and end.
     Close(Reply<()>),
 }
@@ -65,6 +68,14 @@ pub(crate) struct ActJob {
     pub(crate) reply: Reply<Acted>,
 }
 
+/// A step of removing what is old from the ledger.
+#[derive(Debug)]
+pub(crate) struct TidyJob {
+    pub(crate) step: Tidying,
+    /// How many rows it has removed.
+    pub(crate) reply: Reply<usize>,
+}
+
 impl Job {
     /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
@@ -76,6 +87,7 @@ impl Job {
                 weight_of_rows(job.notices.recipients.len()).saturating_add(report)
             }
             Self::Act(job) => weight_of_rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
+            Self::Tidy(_) => weight_of_rows(STEP),
             Self::Close(_) => 0,
         }
     }

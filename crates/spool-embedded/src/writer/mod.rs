@@ -4,7 +4,7 @@
 //! * [`group`]: one group in one transaction of the [`database`]. [`written`]: how things stand with it. [`acting`]: what
 //!   the administrator does. [`answers`]: what those are told who wait.
 //! * [`recovery`]: when writing fails; [`complaint`]: what the log is told of that. [`renewal`]: when the log was kept.
-//! * [`caretaker`]: a second thread for what no commit is to wait for.
+//! * [`caretaker`]: a second thread for what no commit is to wait for; [`pruning`]: what it removes from the ledger.
 
 mod acting;
 mod answers;
@@ -14,6 +14,7 @@ pub(crate) mod database;
 mod group;
 pub(crate) mod inbox;
 pub(crate) mod job;
+pub(crate) mod pruning;
 mod recovery;
 mod renewal;
 mod written;

@@ -6,6 +6,7 @@ use mail::QueueId;
 use rusqlite::Connection;
 
 use crate::disk::bodies::Directories;
+use crate::sql::ledger::counting::{Counting, Keys};
 use crate::sql::messages::{self, Counters, Deleted};
 use crate::sql::new_message::MessageRows;
 use crate::sql::outcomes::After;
@@ -18,16 +19,24 @@ pub(super) struct Written<'a> {
     pub(super) gone: Vec<PathBuf>,
     pub(super) next_body: i64,
     pub(super) counters: Counters,
+    /// What the group adds to the ledger.
+    pub(super) counting: Counting<'a>,
 }
 
 impl<'a> Written<'a> {
     /// As it stands before the group.
-    pub(super) fn new(directories: &'a Directories, next_body: i64, counters: Counters) -> Self {
+    pub(super) fn new(
+        directories: &'a Directories,
+        next_body: i64,
+        counters: Counters,
+        keys: &'a mut Keys,
+    ) -> Self {
         Self {
             directories,
             gone: Vec::new(),
             next_body,
             counters,
+            counting: Counting::new(keys),
         }
     }
 

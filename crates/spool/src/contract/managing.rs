@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::ToSpan;
-use mail::{DaneVerdict, FailCause, QueueId, Status};
+use mail::{CauseKind, DaneVerdict, FailCause, QueueId, Status};
 
 use super::scene::{
     self, Harness, close, commit, deliver, gathered, message, noticed, now, octets, scan, settlement, take,
@@ -279,7 +279,10 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
     // Shows what DANE found wrong, and nothing if it found nothing wrong.
     let failed = Settlement {
         verdict: DaneVerdict::Fail(FailCause::NoMatchingTlsa),
-        ..settlement(1, Status::Deferred, Some(now() + 5.minutes()))
+        ..of_kind(
+            CauseKind::TlsaNoMatch,
+            settlement(1, Status::Deferred, Some(now() + 5.minutes())),
+        )
     };
     deliver(&*store, &parts[1], vec![failed]).await;
     let shown = listed(&*store, Some(*id)).await;
@@ -289,12 +292,26 @@ async fn messages_are_shown<H: Harness>(harness: &H) {
         .map(|one| one.dane.as_deref())
         .collect();
     assert_eq!(told, [None, Some("Fail (No matching TLSA RRs)")]);
+    // Which host it was, and for what kind of cause.
+    let last: Vec<_> = shown[0]
+        .recipients
+        .iter()
+        .map(|one| (one.host.as_deref(), one.cause))
+        .collect();
+    let host = Some("mx.b.example");
+    assert_eq!(last, [(host, None), (host, Some(CauseKind::TlsaNoMatch))]);
     close(store).await;
+}
+
+/// With this kind of cause.
+fn of_kind(cause: CauseKind, mut settlement: Settlement) -> Settlement {
+    settlement.entry.key.cause = Some(cause);
+    settlement
 }
 
 async fn the_summary_counts<H: Harness>(harness: &H) {
     let store = Arc::new(harness.open().await);
-    let empty = store.summary(3).await.unwrap();
+    let empty = store.summary(3, now()).await.unwrap();
     assert_eq!((empty.messages, empty.bytes, empty.oldest), (0, 0, None));
     assert!(empty.destinations.is_empty());
 
@@ -311,14 +328,14 @@ async fn the_summary_counts<H: Harness>(harness: &H) {
     commit(&*store, second.clone(), b"1234567").await.unwrap();
     let settlements = vec![
         settlement(0, Status::Bounced, None),
-        settlement(1, Status::Deferred, Some(later)),
+        of_kind(CauseKind::TimedOut, settlement(1, Status::Deferred, Some(later))),
     ];
     deliver(&*store, b, settlements).await;
     deliver(&*store, d, vec![settlement(3, Status::Sent, None)]).await;
     act(&*store, Action::Hold, second.id, &[1]).await;
     let lease = take(&*store, c).await;
 
-    let found = store.summary(2).await.unwrap();
+    let found = store.summary(2, now()).await.unwrap();
     assert_eq!(
         (found.messages, found.bytes, found.oldest),
         (2, 12, Some(first.created))
@@ -344,6 +361,17 @@ async fn the_summary_counts<H: Harness>(harness: &H) {
             ("b.example", 1, 1, first.created)
         ]
     );
+    // Those that were never tried wait for no reason.
+    let reasons: Vec<_> = found
+        .reasons
+        .iter()
+        .map(|one| (one.cause, one.enhanced.as_str(), one.messages, one.recipients))
+        .collect();
+    assert_eq!(reasons, [(Some(CauseKind::TimedOut), "4.0.0", 1, 1)]);
+    // The ids tell the age: that of 1970, and that of a moment ago, which is after this time.
+    assert_eq!(found.ages.columns(), &[3, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    let ages = found.destinations[0].ages;
+    assert_eq!(ages.columns(), &[2, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     drop(lease);
     close(store).await;
 }

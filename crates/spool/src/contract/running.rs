@@ -116,7 +116,7 @@ async fn a_closed_store_says_so<H: Harness>(harness: &H) {
     assert!(is_closed(store.settle(lease, sent, now()).await));
     assert!(is_closed(store.unreported().await));
     assert!(is_closed(store.notices(accepted.id).await));
-    assert!(is_closed(store.summary(1).await));
+    assert!(is_closed(store.summary(1, now()).await));
     assert!(is_closed(store.content(accepted.id).await));
     assert!(is_closed(store.act(Action::Hold, Vec::new(), now()).await));
     assert!(is_closed(store.discard(accepted.id).await));
@@ -135,7 +135,7 @@ async fn a_view_shows_what_the_daemon_has_and_changes_nothing<H: Harness>(harnes
     commit(&*store, message(&["a@b.example"]), b"123").await.unwrap();
     let (shown, unreadable) = listed(&*store, None).await;
     assert!(unreadable.is_none());
-    let summary = store.summary(3).await.unwrap();
+    let summary = store.summary(3, now()).await.unwrap();
     let declared = store.declared(new.id).await.unwrap();
 
     for running in [true, false] {
@@ -148,7 +148,7 @@ async fn a_view_shows_what_the_daemon_has_and_changes_nothing<H: Harness>(harnes
         let view = harness.open_to_look().await;
         assert_eq!(listed(&view, None).await.0, shown);
         assert_eq!(listed(&view, Some(new.id)).await.0.len(), 1);
-        assert_eq!(view.summary(3).await.unwrap(), summary);
+        assert_eq!(view.summary(3, now()).await.unwrap(), summary);
         assert_eq!(view.declared(new.id).await.unwrap(), declared);
         let content = view.content(new.id).await.unwrap().unwrap();
         assert_eq!(whole(&content).await, b"12345");

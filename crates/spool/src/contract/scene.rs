@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::{
     Action, AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Envelope, LedgerEntry,
-    MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
+    LedgerKey, MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
 };
 use parking_lot::Mutex;
 
@@ -119,6 +119,7 @@ pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp
             reason: "as the server said".into(),
         },
         verdict: DaneVerdict::Verify,
+        host: Some(mail::DomainPart::parse("mx.b.example").unwrap()),
         next_attempt,
         notice: None,
         entry: entry(status),
@@ -152,13 +153,17 @@ pub fn noticed(recipient: u32, status: Status, next_attempt: Option<Timestamp>) 
 /// What the ledger is to count for an outcome.
 pub fn entry(status: Status) -> LedgerEntry {
     LedgerEntry {
-        day: "2026-03-01".parse().unwrap(),
-        next_hop: "b.example".parse().unwrap(),
-        host: Some("mx.b.example".parse().unwrap()),
-        family: AddressFamily::Ipv6,
-        status,
-        security: DeliverySecurity::Dane,
-        dane: DaneResult::Verify,
+        at: now(),
+        key: LedgerKey {
+            domain: Some(mail::DomainPart::parse("b.example").unwrap()),
+            host: Some("mx.b.example".parse().unwrap()),
+            family: AddressFamily::Ipv6,
+            status,
+            security: DeliverySecurity::Dane,
+            dane: DaneResult::Verify,
+            cause: None,
+        },
+        octets: 100,
     }
 }
 

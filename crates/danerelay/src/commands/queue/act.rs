@@ -20,7 +20,7 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(group(
     ArgGroup::new("whom")
-        .args(["ids", "all", "id", "recipient_domain", "sender", "older_than", "reason"])
+        .args(["ids", "all", "id", "recipient", "recipient_domain", "sender", "older_than", "reason"])
         .multiple(true)
         .required(true)
 ))]
@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(parse(&["--sender", "<>"]).unwrap().sender.as_deref(), Some("<>"));
         let domain = parse(&["--recipient-domain", "[192.0.2.1]"]).unwrap();
         assert_eq!(domain.to_string(), "--recipient-domain [192.0.2.1]");
+        let recipient = parse(&["--recipient", "<a@b.example>"]).unwrap();
+        assert_eq!(recipient.to_string(), "--recipient a@b.example");
         for empty in ["", " "] {
+            assert!(parse(&["--recipient", empty]).is_none());
             assert!(parse(&["--sender", empty]).is_none());
             assert!(parse(&["--reason", empty]).is_none());
         }

@@ -10,10 +10,10 @@ use mail::QueueId;
 use spool::Inspect;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::source::{self, Source, wait};
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
 use crate::commands::client::{AdminError, Client};
 use crate::commands::output::for_terminal;
+use crate::commands::source::{self, Source, wait};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::failure::Failure;

@@ -9,13 +9,13 @@ use mail::QueueId;
 use spool::{Inspect, QueuedMessage, Unreadable};
 
 use super::select::SelectorArguments;
-use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::protocol::{Line, Listed, Request};
 use crate::admin::selectors::Selectors;
 use crate::admin::walk::Walk;
 use crate::commands::client::Client;
 use crate::commands::output::notice;
+use crate::commands::source::{self, Source, wait};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -40,13 +40,16 @@ pub(crate) struct ListArguments {
 pub(super) fn run(config: &Config, arguments: &ListArguments) -> Result<Verdict, Failure> {
     let mut selectors = Selectors::from(&arguments.selectors);
     selectors.id.extend(&arguments.ids);
+    let all = selectors.all || selectors.is_empty();
     let mut listing = Listing::new(arguments.json, BufWriter::new(io::stdout().lock()));
     let listed = match source::open(config)? {
         Source::Daemon(client) => ask(client, selectors, &mut listing),
         Source::Spool(spool) => wait(read(&spool, selectors, &mut listing)),
     };
     let ended = listed.and_then(|unreadable| {
-        listing.finish().map_err(Failure::Output)?;
+        listing
+            .finish(all && unreadable.is_none())
+            .map_err(Failure::Output)?;
         Ok(complain(&unreadable))
     });
     match ended {
@@ -123,16 +126,23 @@ impl<W: Write> Listing<W> {
         self.octets = self.octets.saturating_add(message.size);
         if self.json {
             json::write(&mut self.output, message)?;
-            self.output.write_all(b"\n")
-        } else {
-            table::write(message, &mut self.output)
+            return self.output.write_all(b"\n");
         }
+        if self.messages == 1 {
+            table::write_head(&mut self.output)?;
+        }
+        table::write(message, &mut self.output)
     }
 
-    fn finish(mut self) -> io::Result<()> {
-        if !self.json {
-            let noun = if self.messages == 1 { "message" } else { "messages" };
-            writeln!(self.output, "{} {noun}, {} octets", self.messages, self.octets)?;
+    /// `all`: whether everything in the queue was shown.
+    fn finish(mut self, all: bool) -> io::Result<()> {
+        match (self.json, self.messages) {
+            (true, _) => {}
+            (false, 0) if all => writeln!(self.output, "Mail queue is empty")?,
+            (false, messages) => {
+                let noun = if messages == 1 { "message" } else { "messages" };
+                writeln!(self.output, "-- {} octets in {messages} {noun}.", self.octets)?;
+            }
         }
         self.output.flush()
     }
@@ -160,6 +170,8 @@ mod tests {
             state,
             next_hop: address.split_once('@').unwrap().1.to_owned(),
             attempts: 1,
+            host: Some("mx1.xs4all.nl".to_owned()),
+            cause: None,
             next_attempt: (state == RecipientState::Deferred)
                 .then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
             reply_code: Some(451),
@@ -207,26 +219,39 @@ mod tests {
                 listing.show(&message).unwrap();
             }
         }
-        listing.finish().unwrap();
+        listing.finish(false).unwrap();
         String::from_utf8(output).unwrap()
     }
 
     #[test]
     fn the_table_names_messages_and_recipients_and_nothing_reaches_the_terminal_raw() {
         let table = listed(&[]);
-        assert!(table.contains("from=<a@one.example>"), "{table}");
-        assert!(table.contains("from=<>"), "{table}");
-        let line = table.lines().find(|line| line.contains("x@xs4all.nl")).unwrap();
-        for word in [
-            "deferred",
-            "2026-11-22T10:00:00Z",
-            "451 4.7.5 Fail (No matching TLSA RRs): ",
-            "no \\x1B[2Jmatch",
-        ] {
-            assert!(line.contains(word), "{word:?} is not in {line:?}");
-        }
-        assert!(table.ends_with("2 messages, 2048 octets\n"), "{table}");
+        let columns: Vec<usize> = table.lines().filter_map(|line| line.find('<')).collect();
+        assert_eq!(columns, [61; 5], "{table}");
+        assert!(
+            table.contains(" <a@one.example>\n") && table.contains(" <>\n"),
+            "{table}"
+        );
+        let told = "  (mx1.xs4all.nl: 451 4.7.5 Fail (No matching TLSA RRs): no \\x1B[2Jmatch)\n";
+        let state = "  deferred, attempts=1, next=2026-11-22T10:00:00Z  ";
+        assert!(table.contains(&format!("{told}{state}")), "{table}");
+        // The two recipients of the second message have the same result.
+        assert_eq!(table.matches("no \\x1B[2Jmatch").count(), 2, "{table}");
+        assert!(table.ends_with("\n\n-- 2048 octets in 2 messages.\n"), "{table}");
         assert!(!table.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn an_empty_queue_is_said_to_be_empty() {
+        for (json, all, text) in [
+            (false, true, "Mail queue is empty\n"),
+            (false, false, "-- 0 octets in 0 messages.\n"),
+            (true, true, ""),
+        ] {
+            let mut output = Vec::new();
+            Listing::new(json, &mut output).finish(all).unwrap();
+            assert_eq!(String::from_utf8(output).unwrap(), text);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Selectors on the command line.
 
 use clap::Args;
-use mail::{AddressError, DomainPart, QueueId, ReversePath};
+use mail::{AddressError, DomainPart, Mailbox, QueueId, ReversePath};
 use settings_file::Interval;
 
 use crate::admin::selectors::{EmptyText, NULL_PATH, Selectors, check_reason, check_sender};
@@ -11,12 +11,16 @@ use crate::admin::selectors::{EmptyText, NULL_PATH, Selectors, check_reason, che
 #[group(multiple = true)]
 pub(super) struct SelectorArguments {
     /// All that is in the queue.
-    #[arg(long, conflicts_with_all = ["id", "recipient_domain", "sender", "older_than", "reason"])]
+    #[arg(long, conflicts_with_all = ["id", "recipient", "recipient_domain", "sender", "older_than", "reason"])]
     all: bool,
 
     /// The message of this queue id; may be given more than once.
     #[arg(long, value_name = "ID")]
     id: Vec<QueueId>,
+
+    /// Messages with this recipient, in upper or lower case, and of these this recipient alone.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_recipient)]
+    recipient: Option<Mailbox>,
 
     /// Messages with a recipient at this domain or address literal, and of these such recipients.
     #[arg(long, value_name = "DOMAIN", value_parser = DomainPart::parse)]
@@ -60,6 +64,11 @@ fn parse_sender(text: &str) -> Result<ReversePath, SenderError> {
     Ok(ReversePath::parse(bare.unwrap_or(text))?)
 }
 
+fn parse_recipient(text: &str) -> Result<Mailbox, AddressError> {
+    let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    Mailbox::parse(bare.unwrap_or(text))
+}
+
 fn parse_reason(text: &str) -> Result<String, EmptyText> {
     check_reason(text).map(|()| text.to_owned())
 }
@@ -74,6 +83,7 @@ impl From<&SelectorArguments> for Selectors {
         Self {
             all: arguments.all,
             id: arguments.id.clone(),
+            recipient: arguments.recipient.clone(),
             recipient_domain: arguments.recipient_domain.clone(),
             sender: arguments.sender.as_ref().map(written),
             older_than: arguments.older_than,

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use mail::QueueId;
 use spool::{Declared, DeclaredRecipient};
 
-use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::letter::Letter;
 use crate::admin::letter_of;
 use crate::admin::protocol::Request;
 use crate::commands::client::AdminError;
 use crate::commands::output::{printable, write, write_json};
+use crate::commands::source::{self, Source, wait};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -84,6 +84,9 @@ fn text(letter: &Letter, now: Timestamp) -> String {
         let _ = table::write_recipient(recipient, &mut line);
         let _ = write!(text, "{}", String::from_utf8_lossy(&line));
         let _ = write!(text, "            next hop {}", printable(&recipient.next_hop));
+        if let Some(host) = &recipient.host {
+            let _ = write!(text, ", host {}", printable(host));
+        }
         for (name, value) in declared.next().into_iter().flat_map(of_recipient) {
             let _ = write!(text, ", {name}={}", printable(value));
         }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use spool::{Inspect as _, Summary};
+use spool::{Ages, Inspect as _, Summary};
 
 use super::list::complain;
-use super::source::{self, Source, wait};
 use super::table;
 use crate::admin::protocol::Request;
 use crate::admin::{DESTINATIONS, aged};
 use crate::commands::output::{printable, write, write_json};
+use crate::commands::source::{self, Source, wait};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -31,10 +31,10 @@ pub(super) fn run(config: &Config, arguments: &SummaryArguments) -> Result<Verdi
             client.ask(&Request::Summary)?;
             client.end()?
         }
-        Source::Spool(spool) => aged(
-            wait(async { Ok(spool.summary(DESTINATIONS).await?) })?,
-            Timestamp::now(),
-        ),
+        Source::Spool(spool) => {
+            let now = Timestamp::now();
+            aged(wait(async { Ok(spool.summary(DESTINATIONS, now).await?) })?, now)
+        }
     };
     if arguments.json {
         write_json(&summary)?;
@@ -72,15 +72,68 @@ fn text(summary: &Summary) -> String {
             printable(&destination.next_hop)
         );
     }
+    if !summary.reasons.is_empty() {
+        let _ = writeln!(text, "\nmessages  recipients  reason");
+    }
+    for reason in &summary.reasons {
+        let cause = reason.cause.map_or_else(String::new, |cause| format!(" {cause}"));
+        let enhanced = printable(&reason.enhanced);
+        let _ = writeln!(
+            text,
+            "{:>8}  {:>10}  {enhanced}{cause}",
+            reason.messages, reason.recipients
+        );
+    }
+    if !summary.destinations.is_empty() {
+        text.push_str(&by_age(summary));
+    }
+    text
+}
+
+/// Recipients by the age of their messages in minutes, in the form of Postfix's qshape.
+fn by_age(summary: &Summary) -> String {
+    let names: Vec<String> = summary
+        .destinations
+        .iter()
+        .map(|destination| printable(&destination.next_hop))
+        .collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = width.max("TOTAL".len());
+    let mut text = format!("\n{:>width$} {:>7}", "", "T");
+    for minutes in Ages::MINUTES {
+        let _ = write!(text, " {minutes:>5}");
+    }
+    let _ = writeln!(text, " {:>5}", "1280+");
+    let total = ("TOTAL", &summary.ages);
+    let each = summary.destinations.iter().map(|destination| &destination.ages);
+    for (name, ages) in [total]
+        .into_iter()
+        .chain(names.iter().map(String::as_str).zip(each))
+    {
+        let all: u64 = ages.columns().iter().sum();
+        let _ = write!(text, "{name:>width$} {all:>7}");
+        for count in ages.columns() {
+            let _ = write!(text, " {count:>5}");
+        }
+        text.push('\n');
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use spool::{DestinationCount, StateCounts, Unreadable};
+    use spool::{DestinationCount, ReasonCount, StateCounts, Unreadable};
 
     use super::*;
+
+    fn of_age(minutes: &[i64]) -> Ages {
+        let mut ages = Ages::default();
+        for minutes in minutes {
+            ages.add(SignedDuration::from_mins(*minutes));
+        }
+        ages
+    }
 
     #[test]
     fn an_empty_queue_has_no_destinations() {
@@ -105,11 +158,19 @@ mod tests {
                 ..StateCounts::default()
             },
             unreadable: Unreadable::default(),
+            ages: of_age(&[1, 90, 3000]),
             destinations: vec![DestinationCount {
                 next_hop: "a.example".to_owned(),
                 messages: 2,
                 recipients: 3,
                 oldest,
+                ages: of_age(&[1, 90, 3000]),
+            }],
+            reasons: vec![ReasonCount {
+                cause: Some(mail::CauseKind::TlsaNoMatch),
+                enhanced: "4.7.5".to_owned(),
+                messages: 1,
+                recipients: 2,
             }],
         };
         let text = text(&summary);
@@ -118,9 +179,17 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(" held 3, "), "{text}");
-        assert!(
-            text.ends_with("       2           3  1970-01-01T00:00:00Z  a.example\n"),
-            "{text}"
-        );
+        let tables = "\
+messages  recipients  oldest                next hop
+       2           3  1970-01-01T00:00:00Z  a.example
+
+messages  recipients  reason
+       1           2  4.7.5 No matching TLSA RRs
+
+                T     5    10    20    40    80   160   320   640  1280 1280+
+    TOTAL       3     1     0     0     0     0     1     0     0     0     1
+a.example       3     1     0     0     0     0     1     0     0     0     1
+";
+        assert!(text.ends_with(tables), "{text}");
     }
 }

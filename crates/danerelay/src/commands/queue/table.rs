@@ -1,4 +1,5 @@
-//! The queue for people: a line for each message, and one below it for each recipient.
+//! The queue for people, in the form of `mailq`: a line for each message, and below it one for each recipient, with the result
+//! of the last attempt in parentheses above those who share it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,20 +10,63 @@ use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 use crate::admin::selectors::told;
 use crate::commands::output::printable;
 
-/// Writes a message and its recipients.
+/// The columns of a message's line.
+const HEAD: &str = "-------- Queue ID --------- --- Size -- --- Arrival Time --- -Sender/Recipient------";
+/// Where the sender and the recipients stand.
+const ADDRESSES: usize = 61;
+
+/// Writes the line above the first message.
+pub(super) fn write_head(output: &mut dyn Write) -> io::Result<()> {
+    writeln!(output, "{HEAD}")
+}
+
+/// Writes a message and its recipients, and an empty line.
 pub(super) fn write(message: &QueuedMessage, output: &mut dyn Write) -> io::Result<()> {
     writeln!(
         output,
-        "{}  {:.0}  {:>10}  from=<{}>",
+        "{}{} {:>11} {:.0} <{}>",
         message.id,
-        message.created,
+        mark(message),
         message.size,
+        message.created,
         printable(&message.sender)
     )?;
+    let mut shown = String::new();
     for recipient in &message.recipients {
-        write_recipient(recipient, output)?;
+        let result = result(recipient);
+        if result != shown {
+            if !result.is_empty() {
+                writeln!(output, "  ({})", printable(&result))?;
+            }
+            shown = result;
+        }
+        let state = format!("{}{}", word(recipient.state), attempts(recipient));
+        let width = ADDRESSES.saturating_sub(3);
+        writeln!(output, "  {state:width$} <{}>", printable(&recipient.address))?;
     }
-    Ok(())
+    writeln!(output)
+}
+
+/// The mark behind the id, as in `mailq`: whether something of the message is being delivered, or held.
+fn mark(message: &QueuedMessage) -> char {
+    let has = |state| message.recipients.iter().any(|one| one.state == state);
+    if has(RecipientState::Leased) {
+        '*'
+    } else if has(RecipientState::Held) {
+        '!'
+    } else {
+        ' '
+    }
+}
+
+/// The host of the last attempt and what it came to, if there was one.
+fn result(recipient: &QueuedRecipient) -> String {
+    let told = told(recipient);
+    match &recipient.host {
+        Some(host) if told.is_empty() => host.clone(),
+        Some(host) => format!("{host}: {told}"),
+        None => told,
+    }
 }
 
 /// Writes a recipient.
@@ -87,16 +131,22 @@ fn word(state: RecipientState) -> &'static str {
 
 /// The last attempt and the next one, if there are any.
 fn history(recipient: &QueuedRecipient) -> String {
+    let mut text = attempts(recipient);
+    let told = told(recipient);
+    if !told.is_empty() {
+        let _ = write!(text, ": {}", printable(&told));
+    }
+    text
+}
+
+/// How often it was tried, and when it is tried again.
+fn attempts(recipient: &QueuedRecipient) -> String {
     let mut text = String::new();
     if recipient.attempts > 0 {
         let _ = write!(text, ", attempts={}", recipient.attempts);
     }
     if let Some(next) = recipient.next_attempt {
         let _ = write!(text, ", next={next:.0}");
-    }
-    let told = told(recipient);
-    if !told.is_empty() {
-        let _ = write!(text, ": {}", printable(&told));
     }
     text
 }
@@ -133,6 +183,8 @@ mod tests {
                 state: RecipientState::Deferred,
                 next_hop: String::new(),
                 attempts: 1,
+                host: None,
+                cause: None,
                 next_attempt: None,
                 reply_code,
                 enhanced: enhanced.map(str::to_owned),

@@ -1,9 +1,9 @@
-//! Where the queue is read: from the daemon, or from the spool of a stopped one.
+//! Where the queue and the ledger are read: from the daemon, or from the spool of a stopped one.
 
 use std::future::Future;
 use std::io;
 
-use spool::Inspect;
+use spool::{Inspect, Ledger};
 
 use crate::commands::client::{AdminError, Client};
 use crate::commands::output::notice;
@@ -20,7 +20,7 @@ pub(super) enum Source<S> {
 }
 
 /// The daemon if one answers, otherwise the spool.
-pub(super) fn open(config: &Config) -> Result<Source<impl Inspect>, Failure> {
+pub(super) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger>, Failure> {
     let trouble = match Client::connect(config) {
         Ok(client) => return Ok(Source::Daemon(client)),
         Err(trouble) => trouble,

@@ -1,0 +1,214 @@
+//! The ledger of this store: older versions, what is old, and what does not become durable.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use mail::{DomainPart, LedgerEntry, Status};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use rusqlite::ffi::ErrorCode;
+use spool::contract::{commit, entry, message, now, settlement, take};
+use spool::{Ledger, Running, Spool, Tally};
+
+use super::open;
+use crate::sql::connections::DATABASE;
+use crate::sql::ledger::day_number;
+use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::steps::Place;
+use crate::writer::pruning::Pruning;
+use crate::{EmbeddedSpool, Options};
+
+const FIRST: Date = date(2026, 3, 1);
+
+/// Counts an outcome so many days after the first, for a recipient at this domain.
+async fn count(spool: &EmbeddedSpool, days: i64, domain: &str) {
+    let accepted = commit(spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let lease = take(spool, &accepted.pending[0]).await;
+    let mut sent = settlement(0, Status::Sent, None);
+    let mut entry = entry(Status::Sent);
+    entry.at = now() + (24 * days).hours();
+    entry.key.domain = Some(DomainPart::parse(domain).unwrap());
+    sent.entry = LedgerEntry { octets: 1, ..entry };
+    spool.settle(lease, vec![sent], now()).await.unwrap();
+}
+
+fn domain_of(tally: &Tally) -> String {
+    tally
+        .key
+        .domain
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// All figures by domain, as `domain count`.
+async fn sums(spool: &EmbeddedSpool) -> Vec<String> {
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&found);
+    let visit = move |tally: Tally| {
+        shown
+            .lock()
+            .push(format!("{} {}", domain_of(&tally), tally.count));
+        std::ops::ControlFlow::Continue(())
+    };
+    assert_eq!(spool.sums(Date::MIN..=Date::MAX, visit).await.unwrap(), 0);
+    std::mem::take(&mut found.lock())
+}
+
+/// All totals, as `days after the first, domain, count`.
+async fn totals(spool: &EmbeddedSpool) -> Vec<String> {
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&found);
+    let visit = move |day: Date, tally: Tally| {
+        let days = day_number(day) - day_number(FIRST);
+        shown
+            .lock()
+            .push(format!("{days} {} {}", domain_of(&tally), tally.count));
+        std::ops::ControlFlow::Continue(())
+    };
+    assert_eq!(spool.totals(Date::MIN..=Date::MAX, visit).await.unwrap(), 0);
+    std::mem::take(&mut found.lock())
+}
+
+/// How many names and keys there are.
+fn rows(path: &Path) -> [i64; 2] {
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    ["ledger_name", "ledger_key"].map(|table| {
+        let count = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&count, [], |row| row.get(0)).unwrap()
+    })
+}
+
+/// Does all the work of a day, so many days after the first, that keeps so many days.
+async fn prune(spool: &EmbeddedSpool, path: &Path, today: i64, keep: u32) {
+    let jobs = spool.opened.jobs.downgrade();
+    let mut pruning = Pruning::new(path.join(DATABASE), jobs, Some(keep));
+    let today = day_number(FIRST) + today;
+    let work = move || {
+        while !pruning.is_done(today) {
+            pruning.step(today).unwrap();
+        }
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_totals_stay_for_ten_years() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let options = Options {
+        spool_free: 0,
+        ledger_apart: vec!["own.example".parse().unwrap()],
+        ..Options::default()
+    };
+    let spool = EmbeddedSpool::open(path, options, Arc::new(())).await.unwrap();
+    for (days, domain) in [
+        (0, "old.example"),
+        (0, "kept.example"),
+        (0, "own.example"),
+        (9, "kept.example"),
+        (10, "new.example"),
+    ] {
+        count(&spool, days, domain).await;
+    }
+    // Four domains and a host; a key for each domain, one total for all and one for that which is kept apart.
+    assert_eq!(rows(path), [5, 6]);
+    let all = ["0  2", "0 own.example 1", "9  1", "10  1"];
+    assert_eq!(totals(&spool).await, all);
+
+    prune(&spool, path, 19, 10).await;
+    assert_eq!(sums(&spool).await, ["kept.example 1", "new.example 1"]);
+    assert_eq!(totals(&spool).await, all);
+    // Of the domain that is kept apart its total is left, and so is its name.
+    assert_eq!(rows(path), [4, 4]);
+    // What was removed is counted anew.
+    count(&spool, 19, "old.example").await;
+    count(&spool, 19, "kept.example").await;
+    assert_eq!(
+        sums(&spool).await,
+        ["kept.example 2", "new.example 1", "old.example 1"]
+    );
+
+    prune(&spool, path, 3653 + 9, 10).await;
+    assert_eq!(sums(&spool).await, [""; 0]);
+    assert_eq!(totals(&spool).await, ["9  1", "10  1", "19  2"]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_removed_before_its_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    count(&spool, 0, "a.example").await;
+    count(&spool, 1, "b.example").await;
+    prune(&spool, directory.path(), 400, 400).await;
+    assert_eq!(sums(&spool).await, ["a.example 1", "b.example 1"]);
+    prune(&spool, directory.path(), 401, 400).await;
+    assert_eq!(sums(&spool).await, ["b.example 1"]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_of_a_group_that_failed_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
+    spool
+        .shared()
+        .faults
+        .order(&[(Place::Commit, ErrorCode::SystemIoFailure)]);
+    let sent = vec![settlement(0, Status::Sent, None)];
+    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.shared().faults.are_over());
+    count(&spool, 0, "b.example").await;
+    assert_eq!(sums(&spool).await, ["b.example 2"]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_ledger_of_version_3_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    for step in &MIGRATIONS[..3] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
+    let day = day_number(FIRST);
+    for (day, next_hop, host, family, count) in [
+        (day, "b.example", "mx.b.example", 4, 2),
+        (day, "b.example", "mx.b.example", 6, 1),
+        (day + 1, "b.example", "mx.b.example", 4, 3),
+        (day, "[192.0.2.1]:2525", "", 4, 5),
+        (day, "[192.0.2.1]", "", 4, 7),
+    ] {
+        connection
+            .execute(
+                "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, 4, 6, 1, ?5)",
+                (day, next_hop, host, family, count),
+            )
+            .unwrap();
+    }
+    drop(connection);
+    let spool = open(directory.path()).await.unwrap();
+    let mut found = sums(&spool).await;
+    found.sort();
+    // A next hop with a port is no domain.
+    assert_eq!(found, [" 5", "[192.0.2.1] 7", "b.example 1", "b.example 5"]);
+    let mut found = totals(&spool).await;
+    found.sort();
+    assert_eq!(found, ["0  1", "0  14", "1  3"]);
+    // What is counted now joins it.
+    count(&spool, 0, "b.example").await;
+    let mut found = sums(&spool).await;
+    found.sort();
+    assert_eq!(found, [" 5", "[192.0.2.1] 7", "b.example 2", "b.example 5"]);
+    spool.close().await.unwrap();
+}
