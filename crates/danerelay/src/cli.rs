@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{config, danefail, dns, explain, flush, queue, tlsa, user};
+use crate::commands::{config, danefail, dns, explain, flush, queue, report, tlsa, user};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -96,6 +96,20 @@ pub(crate) enum Command {
     /// Except what is broken, test whether it still is, and compare it with a list of others.
     #[command(subcommand)]
     Danefail(danefail::DanefailCommand),
+    /// Report on the traffic: shares of mail that was secured by DANE, otherwise or not at all, and of mail that failed.
+    ///
+    /// Every recipient of a message is a delivery, counted on the day (UTC) on which it was delivered or given up. Without
+    /// --by, --per and --soft-fail: the shares, and who runs the MX hosts that took most. Domains of
+    /// `report.internal_domains` are counted apart.
+    ///
+    /// --soft-fail shows what enforcing DANE would have cost: the domains of which mail was delivered although DANE failed,
+    /// why, and whether it has healed since, which is to say that a later delivery was verified.
+    ///
+    /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Figures by domain and
+    /// host are kept for `report.keep`, totals for ten years.
+    ///
+    /// Exit status: 0 reported; 1 the ledger has entries that cannot be read, and standard error says how many.
+    Report(report::ReportArguments),
     /// Have the running relay read its configuration and its policy again, as SIGHUP does.
     ///
     /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.

@@ -6,6 +6,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use dns::QuestionError;
+use jiff::civil::Date;
 use spool::SpoolError;
 
 use crate::access::{self, Use, is_lasting};
@@ -61,6 +62,14 @@ pub(crate) enum Failure {
     /// The users could not be read or changed.
     #[error(transparent)]
     User(#[from] UserError),
+    /// For the user: a period that ends before it begins.
+    #[error("--from {from} is after --to {to}")]
+    Period {
+        /// Its first day.
+        from: Date,
+        /// Its last day.
+        to: Date,
+    },
     /// Standard output cannot be written.
     #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
@@ -107,7 +116,8 @@ impl Failure {
             | Self::Policy(_)
             | Self::Question(_)
             | Self::Input(_)
-            | Self::User(_) => Verdict::Unusable,
+            | Self::User(_)
+            | Self::Period { .. } => Verdict::Unusable,
         }
     }
 }

@@ -76,6 +76,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Tlsa(command) => commands::tlsa::run(command, named),
         Command::Queue(command) => commands::queue::run(command, named),
         Command::Danefail(command) => commands::danefail::run(command, named),
+        Command::Report(arguments) => commands::report::run(arguments, named),
         Command::Reload => commands::reload::run(named),
         Command::Flush(arguments) => commands::flush::run(arguments, named),
         Command::User(command) => commands::user::run(command, named),

@@ -1,6 +1,6 @@
-//! What the README shows is what the program prints.
+//! What the README and the pages on the queue and on reports show is what the program prints.
 //!
-//! Its blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
+//! Their blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
 //! ports, digests and line breaks. `[…]` stands for what a sample leaves out.
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +23,8 @@ use jiff::civil::Date;
 use testworld::mail::Ca;
 
 const README: &str = include_str!("../../../README.md");
+const QUEUE: &str = include_str!("../../../docs/queue.md");
+const REPORT: &str = include_str!("../../../docs/report.md");
 const TESTS: &str = include_str!("../../../tests/run");
 /// What a sample leaves out.
 const LEFT_OUT: &str = "[…]";
@@ -36,7 +38,9 @@ struct Sample {
 
 /// The blocks between fences.
 fn blocks() -> impl Iterator<Item = &'static str> {
-    README.split("```").skip(1).step_by(2).map(|block| {
+    let pages = [README, QUEUE, REPORT].into_iter();
+    let blocks = pages.flat_map(|page| page.split("```").skip(1).step_by(2));
+    blocks.map(|block| {
         let (_language, text) = block.split_once('\n').unwrap();
         text
     })
@@ -113,7 +117,7 @@ fn compare(sample: &Sample, printed: &str) {
         let part = normalised(part);
         let Some(place) = rest.find(&part) else {
             panic!(
-                "the README's sample of `danerelay {}` has\n{part}\nand what is printed is\n{printed}\n(compared as {actual})",
+                "the sample of `danerelay {}` has\n{part}\nand what is printed is\n{printed}\n(compared as {actual})",
                 sample.arguments.join(" ")
             );
         };
@@ -141,7 +145,7 @@ fn normalised(text: &str) -> String {
 fn normalised_word(word: &str) -> String {
     let bare = word.trim_end_matches([',', ';', '.']);
     let tail = &word[bare.len()..];
-    for key in ["id=", "port=", "delay=", "delays=", "size="] {
+    for key in ["id=", "port=", "delay=", "delays=", "size=", "next="] {
         if bare.starts_with(key) {
             return format!("{key}#{tail}");
         }

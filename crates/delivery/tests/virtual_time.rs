@@ -436,7 +436,7 @@ async fn every_attempt_is_an_entry_of_the_ledger() {
     assert_eq!(key.domain.as_ref().unwrap().to_string(), "[192.0.2.1]");
     assert_eq!((&key.host, key.family), (&None, AddressFamily::None));
     assert_eq!(key.security, DeliverySecurity::None);
-    assert_eq!(key.cause, Some(CauseKind::Unreachable));
+    assert_eq!(key.cause, Some(CauseKind::AddressLiteral));
 }
 
 #[tokio::test(start_paused = true)]

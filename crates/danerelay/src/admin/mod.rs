@@ -5,8 +5,8 @@
 //! * [`door`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
 //!   one has to leave for another. [`peer`]: who the client is.
 //! * [`office`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
-//!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`acting`]: commands that
-//!   change something; each of these is logged with who sent it.
+//!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`reporting`]: the
+//!   ledger's figures. [`acting`]: commands that change something; each of these is logged with who sent it.
 //!
 //! Whoever may open the socket may do everything. Nothing received through it can end the daemon, and a client that
 //! reads slowly or disconnects does not hold up others.
@@ -21,6 +21,7 @@ mod office;
 mod peer;
 mod places;
 pub(crate) mod protocol;
+mod reporting;
 pub(crate) mod selectors;
 mod server;
 pub(crate) mod walk;

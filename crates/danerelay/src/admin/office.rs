@@ -23,6 +23,9 @@ const ACTIONS: usize = 1;
 /// Explanations that may run at once: each may connect to all hosts of a destination.
 const EXPLANATIONS: usize = 2;
 
+/// Reports that may be made at once: each reads much of the ledger.
+const REPORTS: usize = 1;
+
 /// Asks the daemon to read files again, and to send back the result.
 pub(crate) struct ReloadOrder {
     /// Which.
@@ -68,6 +71,7 @@ pub(super) struct Office<S> {
     pub(super) lists: Semaphore,
     pub(super) actions: Semaphore,
     pub(super) explanations: Semaphore,
+    pub(super) reports: Semaphore,
 }
 
 impl<S> Office<S> {
@@ -77,6 +81,7 @@ impl<S> Office<S> {
             lists: Semaphore::new(LISTS),
             actions: Semaphore::new(ACTIONS),
             explanations: Semaphore::new(EXPLANATIONS),
+            reports: Semaphore::new(REPORTS),
         }
     }
 

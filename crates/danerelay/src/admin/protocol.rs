@@ -5,6 +5,7 @@
 //! message follows its result line as that many octets, which are not JSON.
 
 use mail::{Domain, QueueId};
+use report::summary::Question;
 use serde::{Deserialize, Serialize};
 use spool::{Action, Unreadable};
 
@@ -77,6 +78,8 @@ pub(crate) enum Request {
     },
     /// What the daemon would do for a destination: a [`Report`](crate::explain::Report) at the end.
     Explain(Inquiry),
+    /// The figures of the ledger: a [`report::summary::Item`] for each row, then a [`report::summary::Head`].
+    Report(Question),
     /// Read configuration and policy again: [`Reloaded`] at the end.
     Reload,
     /// Read the policy with its lists and exceptions again: [`Reloaded`] at the end.

@@ -32,8 +32,8 @@ pub(crate) struct Selectors {
     /// Messages accepted longer ago than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) older_than: Option<Interval>,
-    /// Recipients whose last attempt's result contains this text, ignoring case: in the codes, in what DANE found
-    /// wrong, or in the reason.
+    /// Recipients whose last attempt's result contains this text, ignoring case: in the host, in the codes, in what DANE
+    /// found wrong, or in the reason.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "reason")]
     pub(crate) reason: Option<String>,
 }
@@ -233,11 +233,21 @@ fn is_older(message: &QueuedMessage, interval: Interval, now: Timestamp) -> bool
 /// Whether the text occurs in the last attempt's result as shown, or in one of its parts.
 fn has_reason(recipient: &QueuedRecipient, text: &str) -> bool {
     let text = text.to_lowercase();
-    let told = told(recipient);
+    let told = result(recipient);
     let parts = [&recipient.enhanced, &recipient.dane, &recipient.reason];
     std::iter::once(told.as_str())
         .chain(parts.into_iter().filter_map(|part| part.as_deref()))
         .any(|part| part.to_lowercase().contains(&text))
+}
+
+/// The host of the last attempt and its result, if there was one, as `queue list` shows them.
+pub(crate) fn result(recipient: &QueuedRecipient) -> String {
+    let told = told(recipient);
+    match &recipient.host {
+        Some(host) if told.is_empty() => host.clone(),
+        Some(host) => format!("{host}: {told}"),
+        None => told,
+    }
 }
 
 /// The result of the last attempt on one line: the codes, what DANE found wrong, and the reason. If the reason is the

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mail::event::Event;
 use mail::event::admin::Admin;
 use mail::{Alarm, Pace};
-use spool::{Action, Manage};
+use spool::{Action, Ledger, Manage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -22,7 +22,7 @@ use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
-use super::{acting, explaining, looking};
+use super::{acting, explaining, looking, reporting};
 use crate::json;
 
 /// The maximum number of clients served at once.
@@ -39,7 +39,7 @@ const FAILING: Pace = Pace {
 };
 
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
-pub(crate) async fn serve<S: Manage>(
+pub(crate) async fn serve<S: Manage + Ledger>(
     door: Door,
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
@@ -91,7 +91,7 @@ fn turn_away(stream: &UnixStream) {
 }
 
 /// Serves one client, which has this place.
-async fn attend<S: Manage>(
+async fn attend<S: Manage + Ledger>(
     (stream, place): (UnixStream, Arc<Place>),
     office: Arc<Office<S>>,
     mut stop: watch::Receiver<bool>,
@@ -134,7 +134,7 @@ async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
     answers.refuse(Refusal::new(RefusalKind::Request, why)).await
 }
 
-async fn answer<S: Manage>(
+async fn answer<S: Manage + Ledger>(
     line: Vec<u8>,
     office: &Office<S>,
     peer: &Peer,
@@ -163,6 +163,7 @@ async fn answer<S: Manage>(
             acting::act(office, (Action::Delete, selectors), peer, answers).await
         }
         Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
+        Request::Report(question) => until(stop, reporting::report(office, question, answers)).await,
         Request::Reload => until(stop, acting::reload(office, Reading::Everything, peer, answers)).await,
         Request::Policy => until(stop, acting::reload(office, Reading::Policy, peer, answers)).await,
         Request::Standing => answers.end(&office.surroundings.standing.all()).await,

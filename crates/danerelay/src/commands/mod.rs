@@ -13,6 +13,7 @@ mod look_up;
 mod output;
 pub(crate) mod queue;
 pub(crate) mod reload;
+pub(crate) mod report;
 mod source;
 pub(crate) mod tlsa;
 pub(crate) mod user;

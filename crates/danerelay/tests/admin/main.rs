@@ -20,4 +20,5 @@ mod places;
 mod policy;
 mod queue;
 mod reasons;
+mod report;
 mod socket;

@@ -78,7 +78,7 @@ fn whoever_reads_slowest_makes_room_and_is_told_so() {
     let end = End::of(&pager.wait_with_output().unwrap());
     assert_eq!(end.status, 3, "{}", end.stderr);
     assert!(end.stderr.contains("others needed its place"), "{}", end.stderr);
-    assert!(end.stdout.contains("from=<a@one.example>"));
+    assert!(end.stdout.contains(" <a@one.example>\n"));
     assert!(!end.stdout.contains("200 messages"));
 
     // The place of the one that was asked for is free again: nobody else has to go.

@@ -56,9 +56,14 @@ async fn what_is_printed_of_a_failure_finds_it() {
                 assert_eq!(found(&relay, reason), expected, "{running}: {reason}");
             }
             let list = relay.print(&["queue", "list"]);
-            for line in list.lines().filter(|line| line.contains("deferred")) {
-                let (_, told) = line.rsplit_once("Z: ").unwrap();
-                assert_eq!(found(&relay, told).len(), 1, "{told}");
+            let told = |line: &str| Some(line.strip_prefix("  (")?.strip_suffix(')')?.to_owned());
+            let told: Vec<String> = list.lines().filter_map(told).collect();
+            assert!(
+                told.iter().any(|told| told.starts_with("mx.stale.test: ")),
+                "{list}"
+            );
+            for told in told {
+                assert_eq!(found(&relay, &told).len(), 1, "{told}");
             }
             if running {
                 assert_eq!(

@@ -205,6 +205,8 @@ impl From<&Cause> for CauseKind {
                 | OurFault::NoProof
                 | OurFault::TooLate(_)
                 | OurFault::NotAsked
+                | OurFault::SourceAddress(_)
+                | OurFault::NoSocket
                 | OurFault::NothingTried => Self::Ours,
             },
             Cause::Dns(_, failure) if failure.culprit.is_ours() => Self::OurResolver,

@@ -42,7 +42,8 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
     let tried = |address: &str, state: &str, next: Option<&str>, (code, enhanced): (u16, &str)| {
         serde_json::json!({
             "address": address, "state": state, "next_hop": "b.example", "attempts": 1, "next_attempt": next,
-            "reply_code": code, "enhanced": enhanced, "dane": null, "reason": "as the server said",
+            "host": "mx.b.example", "cause": null, "reply_code": code, "enhanced": enhanced, "dane": null,
+            "reason": "as the server said",
         })
     };
     let expected = serde_json::json!({
@@ -54,7 +55,8 @@ async fn the_queue_is_listed_beside_a_daemon_and_without_one() {
             tried("c@b.example", "failed", None, (250, "2.0.0")),
             {
                 "address": "a@c.example", "state": "queued", "next_hop": "c.example", "attempts": 0,
-                "next_attempt": null, "reply_code": null, "enhanced": null, "dane": null, "reason": null,
+                "host": null, "cause": null, "next_attempt": null, "reply_code": null, "enhanced": null, "dane": null,
+                "reason": null,
             },
         ],
     });

@@ -113,7 +113,7 @@ fn state(path: &Path) -> Vec<String> {
     for statement in [
         "SELECT 'message', hex(id), size, accepted, remaining, body IS NULL FROM message",
         "SELECT 'recipient', hex(message_id), idx, state, attempts, notice IS NOT NULL FROM recipient",
-        "SELECT 'ledger', status, sum(count), 0, 0, 0 FROM ledger GROUP BY status",
+        "SELECT 'ledger', k.status, sum(d.count), 0, 0, 0 FROM ledger_day d JOIN ledger_key k ON k.id = d.key GROUP BY 2",
         "SELECT 'messages', messages, 0, 0, 0, 0 FROM counters",
         "SELECT 'bodies', count(*), coalesce(sum(length(content)), 0), 0, 0, 0 FROM body",
     ] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::{Timestamp, ToSpan as _, Zoned, tz::TimeZone};
 use mail::ledger::{DaneResult, DeliverySecurity};
-use mail::{LedgerEntry, NextHop};
+use mail::{DomainPart, LedgerKey};
 use parking_lot::Mutex;
 use policy::list::DomainList;
 use policy::pattern::Pattern;
@@ -125,10 +125,10 @@ fn traffic(loaded: &Loaded, days: i32) -> Result<(Names, Names), Failure> {
     let seen = Arc::new(Mutex::new((Names::new(), Names::new())));
     let noted = Arc::clone(&seen);
     let visit = move |tally: spool::Tally| {
-        note(&tally.entry, &mut noted.lock());
+        note(&tally.key, &mut noted.lock());
         ControlFlow::Continue(())
     };
-    let unread = block_on(ledger.tallies(first..=today, visit))??;
+    let unread = block_on(ledger.sums(first..=today, visit))??;
     if unread > 0 {
         output::notice(&format!("{unread} entries of the ledger cannot be read"));
     }
@@ -136,13 +136,12 @@ fn traffic(loaded: &Loaded, days: i32) -> Result<(Names, Names), Failure> {
     Ok(seen)
 }
 
-fn note(entry: &LedgerEntry, (failing, verified): &mut (Names, Names)) {
-    let name = match &entry.next_hop {
-        NextHop::Domain { domain, .. } => domain,
-        NextHop::Host { host, .. } => host,
-        NextHop::Address { .. } => return,
+fn note(key: &LedgerKey, (failing, verified): &mut (Names, Names)) {
+    let name = match &key.domain {
+        Some(DomainPart::Name(name)) => name,
+        Some(DomainPart::Literal(_)) | None => return,
     };
-    match entry.dane {
+    match key.dane {
         DaneResult::Fail | DaneResult::Softfail => {
             failing.insert(name.to_string());
         }
@@ -152,7 +151,7 @@ fn note(entry: &LedgerEntry, (failing, verified): &mut (Names, Names)) {
         | DaneResult::Encrypt
         | DaneResult::Skip => {}
     }
-    match entry.security {
+    match key.security {
         DeliverySecurity::Dane | DeliverySecurity::DaneHostOnly => {
             verified.insert(name.to_string());
         }

@@ -35,7 +35,8 @@ pub(super) struct SelectorArguments {
     older_than: Option<Interval>,
 
     /// Messages with a recipient of whose last attempt `queue list` tells this text, and of these such recipients: a part
-    /// of the codes (4.7.5), of what DANE found wrong (TLSA), or of the reason (bogus); upper and lower case are the same.
+    /// of the host's name, of the codes (4.7.5), of what DANE found wrong (TLSA), or of the reason (bogus); upper and lower
+    /// case are the same.
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: Option<String>,
 }

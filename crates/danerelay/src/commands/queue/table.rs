@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 
-use crate::admin::selectors::told;
+use crate::admin::selectors::{result, told};
 use crate::commands::output::printable;
 
 /// The columns of a message's line.
@@ -56,16 +56,6 @@ fn mark(message: &QueuedMessage) -> char {
         '!'
     } else {
         ' '
-    }
-}
-
-/// The host of the last attempt and what it came to, if there was one.
-fn result(recipient: &QueuedRecipient) -> String {
-    let told = told(recipient);
-    match &recipient.host {
-        Some(host) if told.is_empty() => host.clone(),
-        Some(host) => format!("{host}: {told}"),
-        None => told,
     }
 }
 

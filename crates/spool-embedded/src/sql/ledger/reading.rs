@@ -125,7 +125,7 @@ const PIECE: usize = 512;
 
 impl Sums {
     fn place(key: i64) -> (i64, usize) {
-        let size = PIECE.cast_signed() as i64;
+        let size = i64::try_from(PIECE).unwrap_or(i64::MAX);
         let within = usize::try_from(key.rem_euclid(size)).unwrap_or(0);
         (key.div_euclid(size), within)
     }

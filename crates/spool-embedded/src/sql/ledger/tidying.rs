@@ -34,7 +34,7 @@ pub(crate) enum Tidying {
 pub(crate) fn tidy(connection: &Connection, step: &Tidying) -> rusqlite::Result<usize> {
     match step {
         Tidying::Days(before) => {
-            let limit = STEP.cast_signed() as i64;
+            let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
             match oldest(connection, OLDEST_DAY, *before)? {
                 Some(day) => connection.prepare_cached(REMOVE_DAY)?.execute([day, limit]),
                 None => Ok(0),

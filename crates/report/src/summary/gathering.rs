@@ -1,0 +1,213 @@
+//! The ledger's tallies, put into rows.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use mail::{AddressFamily, DomainPart, Status};
+use parking_lot::Mutex;
+use spool::{Ledger, SpoolError, Tally};
+
+use super::provider::Providers;
+use super::question::{By, Part, Question};
+use super::softfail::{Case, SoftFailed};
+use super::traffic::{Traffic, end};
+
+/// The rows of one part of the period by name, and the traffic as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) all: Traffic,
+    /// What is internal, counted or not.
+    pub(super) internal: Traffic,
+    /// How many outcomes were read, whether they are counted or not.
+    pub(super) seen: u64,
+    pub(super) rows: HashMap<Arc<str>, Counted>,
+    /// Those of which DANE failed and mail was delivered.
+    pub(super) soft_failed: Vec<SoftFailed>,
+    pub(super) unreadable: u64,
+}
+
+/// A row while it is counted.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub(super) traffic: Traffic,
+    /// The last domain that was counted, by its position: domains come one after the other.
+    domain: u64,
+}
+
+/// Reads the totals of some days.
+pub(super) async fn totals<L: Ledger>(
+    ledger: &L,
+    question: &Arc<Question>,
+    days: &Part,
+    by: Option<By>,
+) -> Result<Gathered, SpoolError> {
+    let gathered = Arc::new(Mutex::new(Gathered::default()));
+    let (filled, asked) = (Arc::clone(&gathered), Arc::clone(question));
+    let visit = move |_: Date, tally: Tally| {
+        let mut filled = filled.lock();
+        if filled.admits(&asked, &tally)
+            && let Some(by) = by
+        {
+            let row = filled.rows.entry(name_in_totals(by, &tally)).or_default();
+            row.traffic.add(&tally);
+        }
+        ControlFlow::Continue(())
+    };
+    let unreadable = ledger.totals(days.period.range(), visit).await?;
+    let mut gathered = std::mem::take(&mut *gathered.lock());
+    gathered.unreadable = unreadable;
+    Ok(gathered)
+}
+
+/// Reads the figures by domain and host of some days.
+pub(super) async fn details<L: Ledger>(
+    ledger: &L,
+    question: &Arc<Question>,
+    days: &Part,
+    sorting: Sorting,
+) -> Result<Gathered, SpoolError> {
+    let reading = Arc::new(Mutex::new(Reading::new(sorting)));
+    let (filled, asked) = (Arc::clone(&reading), Arc::clone(question));
+    let visit = move |tally| {
+        filled.lock().add(&asked, &tally);
+        ControlFlow::Continue(())
+    };
+    let unreadable = ledger.sums(days.period.range(), visit).await?;
+    let mut reading = std::mem::replace(&mut *reading.lock(), Reading::new(sorting));
+    reading.close_case();
+    let mut gathered = reading.gathered;
+    gathered.unreadable = unreadable;
+    Ok(gathered)
+}
+
+/// What the details are sorted into.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sorting {
+    Domains,
+    Providers,
+    SoftFails,
+}
+
+/// The details while they are read, in the order of domains.
+#[derive(Debug)]
+struct Reading {
+    sorting: Sorting,
+    gathered: Gathered,
+    providers: Providers,
+    domain: Option<DomainPart>,
+    /// How many domains came before.
+    position: u64,
+    is_internal: bool,
+    /// Whether a delivery of this domain was counted.
+    is_counted: bool,
+    case: Case,
+}
+
+impl Reading {
+    fn new(sorting: Sorting) -> Self {
+        Self {
+            sorting,
+            gathered: Gathered::default(),
+            providers: Providers::default(),
+            domain: None,
+            position: 0,
+            is_internal: false,
+            is_counted: false,
+            case: Case::default(),
+        }
+    }
+
+    fn add(&mut self, question: &Question, tally: &Tally) {
+        if self.domain != tally.key.domain || self.position == 0 {
+            self.close_case();
+            self.domain.clone_from(&tally.key.domain);
+            self.position = self.position.saturating_add(1);
+            self.is_internal = question.is_internal(self.domain.as_ref());
+            self.is_counted = false;
+        }
+        self.gathered.seen = self.gathered.seen.saturating_add(tally.count);
+        if self.is_internal {
+            self.gathered.internal.add(tally);
+        }
+        if !question.counts(self.is_internal) {
+            return;
+        }
+        let is_final = tally.key.status.is_final();
+        self.gathered.all.add(tally);
+        if is_final && !self.is_counted {
+            self.is_counted = true;
+            count_domain(&mut self.gathered.all);
+        }
+        let name: Arc<str> = match self.sorting {
+            Sorting::SoftFails => return self.case.add(tally),
+            Sorting::Domains => match &self.domain {
+                Some(DomainPart::Name(name)) => name.as_str().into(),
+                Some(literal @ DomainPart::Literal(_)) => literal.to_string().into(),
+                None => return,
+            },
+            Sorting::Providers => match &tally.key.host {
+                Some(host) => self.providers.of(host),
+                None => return,
+            },
+        };
+        let row = self.gathered.rows.entry(name).or_default();
+        row.traffic.add(tally);
+        let of_several = matches!(self.sorting, Sorting::Providers);
+        if of_several && is_final && row.domain != self.position {
+            row.domain = self.position;
+            count_domain(&mut row.traffic);
+        }
+    }
+
+    /// All tallies of a domain were read.
+    fn close_case(&mut self) {
+        let case = std::mem::take(&mut self.case);
+        let closed = self.domain.as_ref().and_then(|domain| case.close(domain));
+        self.gathered.soft_failed.extend(closed);
+    }
+}
+
+impl Gathered {
+    /// Adds a total to the traffic as a whole; false if it is not to be counted.
+    fn admits(&mut self, question: &Question, tally: &Tally) -> bool {
+        let is_internal = question.is_internal(tally.key.domain.as_ref());
+        self.seen = self.seen.saturating_add(tally.count);
+        if is_internal {
+            self.internal.add(tally);
+        }
+        let counts = question.counts(is_internal);
+        if counts {
+            self.all.add(tally);
+        }
+        counts
+    }
+}
+
+fn count_domain(traffic: &mut Traffic) {
+    traffic.domains = Some(traffic.domains.unwrap_or(0).saturating_add(1));
+}
+
+/// The row to which a total belongs.
+fn name_in_totals(by: By, tally: &Tally) -> Arc<str> {
+    let key = &tally.key;
+    match by {
+        By::AddressFamily => match key.family {
+            AddressFamily::None => "no connection",
+            AddressFamily::Ipv4 => "IPv4",
+            AddressFamily::Ipv6 => "IPv6",
+        }
+        .into(),
+        // Rows of these are made of details.
+        By::Domain | By::MxProvider => "".into(),
+        By::Outcome => match (key.status, key.cause) {
+            (Status::Sent, None) => format!("sent, {}", end(key.security).words()).into(),
+            (Status::Sent, Some(cause)) => {
+                format!("sent, {} (soft-fail: {cause})", end(key.security).words()).into()
+            }
+            (status, Some(cause)) => format!("{status}: {cause}").into(),
+            (status, None) => format!("{status}").into(),
+        },
+    }
+}

@@ -1,0 +1,192 @@
+//! A report as it is printed, or sent to who prints it.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use spool::{Ledger, SpoolError};
+
+use super::gathering::{Counted, Gathered, Sorting, details, totals};
+use super::question::{By, Part, Period, Question, View};
+use super::softfail::SoftFailed;
+use super::traffic::Traffic;
+
+/// What was asked, and the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The traffic as a whole.
+    #[serde(flatten)]
+    pub head: Head,
+    /// The rows.
+    pub rows: Vec<Item>,
+}
+
+/// A report without its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The days.
+    pub period: Period,
+    /// Those it is compared with.
+    pub before: Option<Period>,
+    /// All traffic that was asked for.
+    pub total: Traffic,
+    /// All of it in the period before.
+    pub total_before: Option<Traffic>,
+    /// Internal traffic, whether it is part of that or not.
+    pub internal: Traffic,
+    /// Entries of the ledger that cannot be read, and are missing.
+    pub unreadable: u64,
+}
+
+/// A row of any view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Item {
+    /// A domain with soft-fails.
+    SoftFailed(SoftFailed),
+    /// Traffic.
+    Row(Row),
+}
+
+/// Traffic of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The part of the period, if it is divided.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period: Option<String>,
+    /// What the row is about; `None` for all traffic of the part.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// The figures.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// Those of the part before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<Traffic>,
+}
+
+/// Makes the report. The rows of each part are in the order of their deliveries, the most first.
+pub async fn make<L: Ledger>(ledger: &L, question: Question) -> Result<Report, SpoolError> {
+    let question = Arc::new(question);
+    let mut head = Head {
+        period: question.period,
+        before: (question.compare && question.per.is_none()).then(|| question.period.before()),
+        total: Traffic::default(),
+        total_before: None,
+        internal: Traffic::default(),
+        unreadable: 0,
+    };
+    let (mut rows, mut before) = (Vec::new(), None);
+    let parts = question.parts();
+    let earlier = usize::from(question.compare);
+    for (number, part) in parts.iter().enumerate() {
+        let gathered = gather(ledger, &question, part).await?;
+        head.unreadable = head.unreadable.saturating_add(gathered.unreadable);
+        if number < earlier {
+            before = Some(gathered);
+            continue;
+        }
+        head.note(&gathered, before.as_ref(), parts.len().saturating_sub(earlier));
+        rows.extend(rows_of(&question, part, &gathered, before.as_ref()));
+        before = question.compare.then_some(gathered);
+    }
+    Ok(Report { head, rows })
+}
+
+async fn gather<L: Ledger>(
+    ledger: &L,
+    question: &Arc<Question>,
+    part: &Part,
+) -> Result<Gathered, SpoolError> {
+    match (question.view, question.per) {
+        (View::Overview, Some(_)) => totals(ledger, question, part, None).await,
+        (View::Overview, None) => overview(ledger, question, part).await,
+        (View::By(By::MxProvider), _) => details(ledger, question, part, Sorting::Providers).await,
+        (View::By(By::Domain), _) => details(ledger, question, part, Sorting::Domains).await,
+        (View::By(by @ (By::Outcome | By::AddressFamily)), _) => {
+            totals(ledger, question, part, Some(by)).await
+        }
+        (View::SoftFail, _) => details(ledger, question, part, Sorting::SoftFails).await,
+    }
+}
+
+/// The providers from the details, and all traffic from the totals where the details do not go back as far.
+async fn overview<L: Ledger>(
+    ledger: &L,
+    question: &Arc<Question>,
+    part: &Part,
+) -> Result<Gathered, SpoolError> {
+    let totals = totals(ledger, question, part, None).await?;
+    let mut details = details(ledger, question, part, Sorting::Providers).await?;
+    if totals.seen != details.seen {
+        let domains = details.all.domains;
+        details.all = Traffic {
+            domains,
+            ..totals.all
+        };
+        details.internal = totals.internal;
+    }
+    Ok(details)
+}
+
+impl Head {
+    /// Adds one of so many parts.
+    fn note(&mut self, gathered: &Gathered, before: Option<&Gathered>, parts: usize) {
+        if parts == 1 {
+            self.total = gathered.all;
+            self.internal = gathered.internal;
+            self.total_before = before.map(|before| before.all);
+        } else {
+            self.total.join(&gathered.all);
+            self.internal.join(&gathered.internal);
+        }
+    }
+}
+
+fn rows_of(question: &Question, part: &Part, gathered: &Gathered, before: Option<&Gathered>) -> Vec<Item> {
+    let row = |name: Option<&str>, traffic: &Traffic, before: Option<Traffic>| {
+        Item::Row(Row {
+            period: part.name.clone(),
+            name: name.map(str::to_owned),
+            traffic: *traffic,
+            before,
+        })
+    };
+    match question.view {
+        View::SoftFail => {
+            let mut cases = gathered.soft_failed.clone();
+            cases.sort_by(|a, b| {
+                (a.healed, Reverse(a.deliveries), &a.domain).cmp(&(
+                    b.healed,
+                    Reverse(b.deliveries),
+                    &b.domain,
+                ))
+            });
+            cases.into_iter().map(Item::SoftFailed).collect()
+        }
+        View::Overview if question.per.is_some() => {
+            vec![row(None, &gathered.all, before.map(|before| before.all))]
+        }
+        View::Overview | View::By(_) => {
+            let mut counted: Vec<(&Arc<str>, &Counted)> = gathered.rows.iter().collect();
+            counted.sort_by_key(|(name, counted)| {
+                let traffic = &counted.traffic;
+                (
+                    Reverse(traffic.deliveries()),
+                    Reverse(traffic.deferred),
+                    Arc::clone(name),
+                )
+            });
+            let empty = HashMap::new();
+            let earlier = before.map(|before| &before.rows);
+            let found = |name: &Arc<str>| {
+                let counted = earlier.unwrap_or(&empty).get(name);
+                earlier.map(|_| counted.map(|counted| counted.traffic).unwrap_or_default())
+            };
+            let rows = counted.into_iter();
+            rows.map(|(name, counted)| row(Some(name), &counted.traffic, found(name)))
+                .collect()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What enforcing DANE would have cost: mail that was delivered under `soft-fail` although DANE failed.
+
+use jiff::Timestamp;
+use mail::{CauseKind, DomainPart};
+use serde::{Deserialize, Serialize};
+use spool::Tally;
+
+use super::traffic::{is_soft_failed, is_verified};
+
+/// A domain of which mail was delivered although DANE failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftFailed {
+    /// The recipients' domain.
+    pub domain: String,
+    /// Deliveries that enforcing would have held up.
+    pub deliveries: u64,
+    /// All deliveries to the domain.
+    pub of: u64,
+    /// Why, the most frequent cause first.
+    pub causes: Vec<CauseCount>,
+    /// The hosts that failed, by name.
+    pub hosts: Vec<String>,
+    /// The last such delivery.
+    pub last: Timestamp,
+    /// The last delivery to the domain that DANE verified.
+    pub last_verified: Option<Timestamp>,
+    /// Whether that was later.
+    pub healed: bool,
+}
+
+/// How often something was the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseCount {
+    /// The kind of cause.
+    pub cause: CauseKind,
+    /// How many deliveries.
+    pub deliveries: u64,
+}
+
+/// What is known of a domain, while its tallies are read.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    deliveries: u64,
+    of: u64,
+    causes: Vec<CauseCount>,
+    hosts: Vec<String>,
+    last: Option<Timestamp>,
+    last_verified: Option<Timestamp>,
+}
+
+impl Case {
+    pub(super) fn add(&mut self, tally: &Tally) {
+        if tally.key.status.is_final() {
+            self.of = self.of.saturating_add(tally.count);
+        }
+        if is_verified(tally) {
+            self.last_verified = self.last_verified.max(Some(tally.last));
+        }
+        if !is_soft_failed(tally) {
+            return;
+        }
+        self.deliveries = self.deliveries.saturating_add(tally.count);
+        self.last = self.last.max(Some(tally.last));
+        if let Some(host) = &tally.key.host
+            && !self.hosts.iter().any(|known| known == host.as_str())
+        {
+            self.hosts.push(host.to_string());
+        }
+        let Some(cause) = tally.key.cause else {
+            return;
+        };
+        match self.causes.iter_mut().find(|one| one.cause == cause) {
+            Some(one) => one.deliveries = one.deliveries.saturating_add(tally.count),
+            None => self.causes.push(CauseCount {
+                cause,
+                deliveries: tally.count,
+            }),
+        }
+    }
+
+    /// `None` if nothing was delivered although DANE failed.
+    pub(super) fn close(mut self, domain: &DomainPart) -> Option<SoftFailed> {
+        let last = self.last?;
+        self.causes
+            .sort_by_key(|one| (std::cmp::Reverse(one.deliveries), one.cause));
+        self.hosts.sort();
+        Some(SoftFailed {
+            domain: domain.to_string(),
+            deliveries: self.deliveries,
+            of: self.of,
+            causes: self.causes,
+            hosts: self.hosts,
+            last,
+            last_verified: self.last_verified,
+            healed: self.last_verified > Some(last),
+        })
+    }
+}
