@@ -16,8 +16,12 @@ use std::time::Duration;
 use delivery::{Reuse, Windows};
 use jiff::Timestamp;
 use mail::QueueId;
-use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, signed_mx, single, single_at};
+use scene::common::{
+    DEFERRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single, single_at,
+    two_receivers,
+};
 use scene::{LIMIT, Scene, Setting};
+use testworld::dns::DnsFault;
 use testworld::mail::{MailFault, Stage};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -185,4 +189,70 @@ async fn a_host_gets_so_many_messages_a_minute_whatever_their_domains() {
     scene.set_policy(OPPORTUNISTIC);
     scene.scheduler().reloaded(WINDOWS);
     assert_line(&scene.lines(waits, 1).await[0], &[SENT, ("attempt", "1")]);
+}
+
+/// So many messages a minute for `host`, under a policy that begins like this.
+fn paced(policy: &str, host: &str, per_minute: u32) -> String {
+    format!("{policy}[[mx]]\nmatch = \"{host}\"\nmessages_per_minute = {per_minute}\n")
+}
+
+#[tokio::test]
+async fn who_waits_for_the_moment_of_a_host_is_not_sent_elsewhere_without_dane() {
+    let scene = Scene::with(&paced(SOFT_FAIL, "mx2.soft.test", 1), Setting::default()).await;
+    let (identity, first, second) = two_receivers(&scene).await;
+    let right = identity.tlsa_3_1_1();
+    let both = [(10, &first, Some(&*right)), (20, &second, Some(&*right))];
+    hosts(&scene, "soft", &both);
+    scene.break_tlsa("mx1.soft.test", DnsFault::ServFail);
+    let at_second = ("relay", "mx2.soft.test [127.0.0.3]");
+    scene.expect("a@soft.test", &[SENT, at_second]).await;
+    let waits = scene.queue(&["a@soft.test"], CONTENT, Timestamp::now()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(scene.lines_so_far(waits).is_empty());
+    scene.set_policy(SOFT_FAIL);
+    scene.scheduler().reloaded(WINDOWS);
+    assert_line(
+        &scene.lines(waits, 1).await[0],
+        &[SENT, at_second, ("attempt", "1")],
+    );
+    assert_eq!((first.connections().len(), second.messages().len()), (0, 2));
+}
+
+#[tokio::test]
+async fn what_was_sent_over_a_kept_session_is_not_sent_again_because_the_fallback_is_early() {
+    let setting = Setting {
+        reuse: Reuse {
+            messages: 100,
+            time: Duration::from_mins(5),
+            idle: Duration::from_mins(1),
+        },
+        ..Setting::default()
+    };
+    let policy = paced(
+        &format!("{OPPORTUNISTIC}fallback = \"back.test\"\n"),
+        "mx.back.test",
+        20,
+    );
+    let scene = Scene::with(&policy, setting).await;
+    let server = single(&scene, "usual").await;
+    server.set_faults(vec![reply_for("b@usual.test", "450 4.2.1 full")]);
+    let back = single_at(&scene, 4, "back").await;
+    scene.expect("a@usual.test", &[SENT]).await;
+    scene.expect("a@back.test", &[SENT]).await;
+    let both = scene
+        .queue(&["a@usual.test", "b@usual.test"], CONTENT, Timestamp::now())
+        .await;
+    let mut relays: Vec<_> = scene
+        .lines(both, 2)
+        .await
+        .into_iter()
+        .map(|line| {
+            assert_line(&line, &[SENT, ("attempt", "1")]);
+            line["relay"].clone()
+        })
+        .collect();
+    relays.sort();
+    assert_eq!(relays, ["mx.back.test [127.0.0.4]", "mx.usual.test [127.0.0.2]"]);
+    assert_eq!((server.connections().len(), server.messages().len()), (1, 2));
+    assert_eq!(back.messages().len(), 2);
 }

@@ -8,7 +8,7 @@
 
 mod scene;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use mail::Status;
 use scene::common::{
     DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, VERIFIED, WRONG, assert_deferred,
-    assert_line, unsigned,
+    assert_line, clogged, unsigned,
 };
 use scene::memory::{Attempt, MemorySpool, VirtualClock};
 use scene::{Line, Scene, Setting};
@@ -130,6 +130,36 @@ async fn who_waits_for_a_place_goes_by_the_policy_in_force_then() {
         &scene.lines(second, 1).await[0],
         &[DEFERRED, ("enhanced", "4.7.5"), ("mode", "dane strict")],
     );
+    assert_eq!(server.messages().len(), 1);
+}
+
+/// The same for the address that is tried at nearly the same time because the first one takes long.
+#[tokio::test]
+async fn who_waits_for_a_place_at_the_other_family_goes_by_the_policy_in_force_then() {
+    let setting = Setting {
+        connections_per_host: 1,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let _clogged = clogged(&scene, IpAddr::V6(Ipv6Addr::LOCALHOST)).await;
+    let server = unsigned(&scene, "old").await;
+    server.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))]);
+    let both = scene.world.domain("both.test").unsigned();
+    both.mx(10, "mx.both.test", server.address())
+        .record("mx.both.test", RecordType::AAAA, "::1")
+        .add()
+        .unwrap();
+    let first = scene.queue(&["a@old.test"], CONTENT, Timestamp::now()).await;
+    while server.count_of("MAIL") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = scene.queue(&["a@both.test"], CONTENT, Timestamp::now()).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(server.messages().len(), 0, "it was not that slow");
+    scene.set_policy(STRICT);
+    assert_line(&scene.lines(first, 1).await[0], &[SENT]);
+    let strict = [DEFERRED, ("enhanced", "4.7.5"), ("mode", "dane strict")];
+    assert_line(&scene.lines(second, 1).await[0], &strict);
     assert_eq!(server.messages().len(), 1);
 }
 

@@ -9,18 +9,18 @@
 
 mod scene;
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use delivery::{Forget, Names, Reuse};
 use jiff::Timestamp;
 use scene::common::{
-    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, hosts, plain, reply, single_at, unsigned_mx,
+    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, clogged, hosts, plain, reply, single_at,
+    unsigned_mx,
 };
 use scene::{Scene, Setting};
 use testworld::RecordType;
 use testworld::mail::{MailFault, Receiver, Stage};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// A server at 127.0.0.`last` that never greets.
 async fn silent(scene: &Scene, last: u8) -> Receiver {
@@ -199,17 +199,6 @@ async fn a_server_that_takes_few_connections_gets_few() {
         .filter(|one| one.tls.is_none())
         .count();
     assert!(refused <= 10, "{refused}");
-}
-
-/// Nobody gets through to this address of the scene, and nobody is told; until the listener is asked whom it has.
-async fn clogged(scene: &Scene, address: IpAddr) -> (TcpListener, TcpStream) {
-    let socket = TcpSocket::new_v6().unwrap();
-    let address = SocketAddr::new(address, scene.port);
-    socket.bind(address).unwrap();
-    let listener = socket.listen(0).unwrap();
-    // The one that there is room for.
-    let first = TcpStream::connect(address).await.unwrap();
-    (listener, first)
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use spool::{Damage, Lease};
 
 use super::pending::Pending;
 use super::record::HostRecord;
-use super::result::{Attempted, Ending, RecipientResult};
+use super::result::{Attempted, Ending, RecipientResult, Trail};
 use crate::failure::damaged;
 
 /// No look-up or connection was made, because the damage was already known.
@@ -23,7 +23,7 @@ pub(super) fn without_content(lease: &Lease, damage: Damage, record: HostRecord)
     });
     Attempted {
         results: results.collect(),
-        sessions: Vec::new(),
+        trail: Trail::default(),
         damage: Some(damage),
         later: None,
     }

@@ -69,18 +69,27 @@ enum Raced<A, B, E> {
     Second(B, Option<E>),
 }
 
-/// The second begins later than the first, unless that has ended by then. It has nothing to say about its failure.
-async fn race<A, B, E>(
+/// The second begins later than the first, with what it has to wait for. If the first ends before that is there, there is
+/// no second. The second has nothing to say about its failure.
+async fn race<A, B, E, P, F: Future<Output = Option<B>>>(
     first: impl Future<Output = Result<A, E>>,
-    second: impl Future<Output = Option<B>>,
+    ready: impl Future<Output = Option<P>>,
+    second: impl FnOnce(P) -> F,
 ) -> Raced<A, B, E> {
     let mut first = pin!(first);
-    let mut second = pin!(second);
-    tokio::select! {
+    let ready = async {
+        sleep(HEAD_START).await;
+        ready.await
+    };
+    let ready = tokio::select! {
         biased;
         result = &mut first => return Raced::First(result),
-        () = sleep(HEAD_START) => {}
-    }
+        ready = ready => ready,
+    };
+    let Some(ready) = ready else {
+        return Raced::First(first.await);
+    };
+    let mut second = pin!(second(ready));
     tokio::select! {
         biased;
         result = &mut first => match result {
@@ -116,7 +125,7 @@ impl Attempt<'_, '_> {
         let Some(rival) = rival else {
             return self.connect(first, Ok(place.into()), began).await;
         };
-        match race(self.dial(first, place), self.enter_late(rival)).await {
+        match self.race(first, place, rival).await {
             Raced::First(dialled) => self.connect(first, dialled, began).await,
             Raced::Second(dialled, failure) => {
                 addresses.change_to(
@@ -143,13 +152,22 @@ impl Attempt<'_, '_> {
             .await
     }
 
-    /// A place for the rival, and the connection. If there is none in time, its address has its turn later.
-    async fn enter_late(&self, rival: &Runner<'_>) -> Option<Dialled> {
-        let entering = async {
-            let place = self.deliverer.connections.place(&rival.want).await.ok()?;
-            self.dial(rival, place).await.ok()
-        };
-        timeout_at(self.last_begin, entering).await.ok()?
+    async fn race(
+        &self,
+        first: &Runner<'_>,
+        place: Place,
+        rival: &Runner<'_>,
+    ) -> Raced<Dialled, Dialled, NotOpened> {
+        let second = async |place| self.dial(rival, place).await.ok();
+        race(self.dial(first, place), self.place_of(rival), second).await
+    }
+
+    /// A place for the rival. If there is none in time, its address has its turn later, as it has if what is known about it
+    /// has grown too old meanwhile: then the look-ups are made again.
+    async fn place_of(&self, rival: &Runner<'_>) -> Option<Place> {
+        let place = self.deliverer.connections.place(&rival.want);
+        let place = timeout_at(self.last_begin, place).await.ok()?.ok()?;
+        (!self.is_outdated(&rival.target)).then_some(place)
     }
 }
 
@@ -167,6 +185,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_second_begins_late_and_wins_only_if_it_is_sooner() {
         let long = 30_000;
+        let at_once = || after(0, Some(()));
         for (first, second, expected, time) in [
             (after(100, Ok(1)), after(0, Some(2)), Raced::First(Ok(1)), 100),
             (after(100, Err(0)), after(0, Some(2)), Raced::First(Err(0)), 100),
@@ -192,7 +211,30 @@ mod tests {
             ),
         ] {
             let began = Instant::now();
-            assert_eq!(race(first, second).await, expected);
+            assert_eq!(race(first, at_once(), |()| second).await, expected);
+            assert_eq!(began.elapsed(), Duration::from_millis(time), "{expected:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_no_second_unless_it_may_begin_before_the_first_has_ended() {
+        for (first, ready, expected, time) in [
+            (
+                after(1_000, Err(0)),
+                after(2_000, Some(())),
+                Raced::First(Err(0)),
+                1_000,
+            ),
+            (after(1_000, Ok(1)), after(10, None), Raced::First(Ok(1)), 1_000),
+            (
+                after(1_000, Err(0)),
+                after(500, Some(())),
+                Raced::Second(2, Some(0)),
+                1_250,
+            ),
+        ] {
+            let began = Instant::now();
+            assert_eq!(race(first, ready, |()| after(500, Some(2))).await, expected);
             assert_eq!(began.elapsed(), Duration::from_millis(time), "{expected:?}");
         }
     }

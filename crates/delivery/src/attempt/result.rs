@@ -13,12 +13,21 @@ use crate::transaction::SuccessReport;
 pub(crate) struct Attempted<'a> {
     /// One for each recipient of the lease, in its order.
     pub(crate) results: Vec<RecipientResult<'a>>,
-    /// All connections that were tried, in order; their number is bounded.
-    pub(crate) sessions: Vec<Arc<HostRecord>>,
+    /// What it has done at servers.
+    pub(crate) trail: Trail,
     /// Why nothing could be sent, if the stored content is damaged.
     pub(crate) damage: Option<Damage>,
     /// When the attempt is to be made again, if it ended before it had done anything: the results mean nothing then.
     pub(crate) later: Option<Instant>,
+}
+
+/// What an attempt has done at servers, on all its ways.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// All connections that were tried, in order; their number is bounded.
+    pub(crate) sessions: Vec<Arc<HostRecord>>,
+    /// Whether a server was asked about the message, be it in a session that was kept.
+    pub(crate) has_asked: bool,
 }
 
 /// The result of one attempt for one recipient.

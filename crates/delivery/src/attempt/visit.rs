@@ -65,7 +65,7 @@ impl Attempt<'_, '_> {
 
     fn record(&mut self, target: &Target<'_>, connection: Connection) -> Arc<HostRecord> {
         let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
-        self.sessions.push(Arc::clone(&record));
+        self.trail.sessions.push(Arc::clone(&record));
         record
     }
 
@@ -147,6 +147,7 @@ impl Attempt<'_, '_> {
             }
             return Visit::Stale;
         }
+        self.trail.has_asked = true;
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
         let mut verdicts = ended.judged.iter().map(|one| &one.verdict);
         let is_useless = !session.is_used() && ended.left.is_empty() && verdicts.all(is_put_off);

@@ -22,7 +22,7 @@ use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, not_asked};
 use super::race::{Addresses, Runner};
 use super::record::HostRecord;
-use super::result::Attempted;
+use super::result::{Attempted, Trail};
 use super::target::{DaneFailure, Next, Phase, Target, Visit};
 use crate::clock::Clock;
 use crate::connections::{Connections, Destination, Place, Ready, Terms, Want};
@@ -43,13 +43,13 @@ pub(crate) struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the look-ups of one way and tries its hosts in order, for these recipients, and after these connections.
+    /// Makes the look-ups of one way and tries its hosts in order, for these recipients; `trail` is that of the way before.
     pub(super) async fn follow<'a>(
         &self,
         lease: &'a Lease,
         look_ups: &LookUps<'_>,
         pending: BTreeMap<RecipientIndex, Pending<'a>>,
-        sessions: Vec<Arc<HostRecord>>,
+        trail: Trail,
     ) -> Followed<'a> {
         let (route, policy) = look_ups.make().await;
         let route = Arc::new(route);
@@ -62,8 +62,8 @@ impl Deliverer {
             newest: Arc::clone(&route),
             policy,
             pending,
-            before: sessions.len(),
-            sessions,
+            before: trail.sessions.len(),
+            trail,
             left: None,
             damage: None,
             has_turn: false,
@@ -75,14 +75,16 @@ impl Deliverer {
             }
             Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
-        let (sessions, damage, later) = (attempt.sessions, attempt.damage, attempt.later);
+        // What was done must be settled, whatever had to wait.
+        let later = attempt.later.filter(|_| !attempt.has_done_something());
+        let (trail, damage) = (attempt.trail, attempt.damage);
         let pending = attempt.pending.into_iter();
         let (out_of_reach, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             pending.partition(|(_, recipient)| recipient.may_fall_back());
         let rest = rest.into_values();
         let attempted = Attempted {
             results: rest.map(|recipient| recipient.finish(&route)).collect(),
-            sessions,
+            trail,
             damage,
             later,
         };
@@ -116,9 +118,9 @@ pub(super) struct Attempt<'a, 'd> {
     /// The policy under which it was found.
     policy: Arc<Policy>,
     pub(super) pending: BTreeMap<RecipientIndex, Pending<'a>>,
-    /// Every connection that it has tried to make, and the result.
-    pub(super) sessions: Vec<Arc<HostRecord>>,
-    /// How many of them belong to the way before.
+    /// What was done at servers, here and on the way before.
+    pub(super) trail: Trail,
+    /// How many connections belong to the way before.
     before: usize,
     /// Whom the last session at the same address could not serve, though nothing is known against them.
     left: Option<BTreeSet<RecipientIndex>>,
@@ -162,7 +164,7 @@ impl<'a> Attempt<'a, '_> {
             if self.is_done() {
                 return failed;
             }
-            let next = if self.sessions.len() - self.before >= CONNECTIONS {
+            let next = if self.trail.sessions.len() - self.before >= CONNECTIONS {
                 Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
             } else {
                 self.address(host, &mut addresses, phase).await
@@ -247,7 +249,7 @@ impl<'a> Attempt<'a, '_> {
                 return Next::Nowhere(too_late());
             };
             // What waited too long, or for so long that there is another policy, is looked up again, and the new results decide.
-            if route.is_old(target.host) || !self.look_ups.is_in_force(&self.policy) {
+            if self.is_outdated(&target) {
                 place = self.deliverer.connections.step_back(ready);
                 let (route, policy) = self.look_ups.make().await;
                 (self.newest, self.policy) = (Arc::new(route), policy);
@@ -309,9 +311,15 @@ impl<'a> Attempt<'a, '_> {
         Ok(())
     }
 
-    /// Whether a server has been connected to, so that the attempt counts.
+    /// Whether a server has been connected to, or was asked in a session that was kept, so that the attempt counts.
     fn has_done_something(&self) -> bool {
-        !self.sessions.is_empty() || self.pending.values().any(|one| one.done.is_some())
+        let trail = &self.trail;
+        trail.has_asked || !trail.sessions.is_empty() || self.pending.values().any(|one| one.done.is_some())
+    }
+
+    /// Whether what is known about the host is too old, or there is another policy by now.
+    pub(super) fn is_outdated(&self, target: &Target<'_>) -> bool {
+        target.route.is_old(target.host) || !self.look_ups.is_in_force(&self.policy)
     }
 
     /// The address that is tried as well if the one that is tried now takes long.

@@ -6,7 +6,7 @@ use spool::{Content, Lease};
 use super::damage::without_content;
 use super::pending;
 use super::record::HostRecord;
-use super::result::Attempted;
+use super::result::{Attempted, Trail};
 use super::walk::{Deliverer, Followed};
 use crate::route::LookUps;
 
@@ -22,7 +22,7 @@ impl Deliverer {
             Content::Inline(_) | Content::File(_) => {}
         }
         let mut usual = self
-            .follow(lease, look_ups, pending::all(lease), Vec::new())
+            .follow(lease, look_ups, pending::all(lease), Trail::default())
             .await;
         let is_over = usual.attempted.later.is_some() || usual.out_of_reach.is_empty();
         let fallback = look_ups.of_fallback().filter(|_| !is_over);
@@ -30,8 +30,8 @@ impl Deliverer {
             return usual.end();
         };
         let pending = std::mem::take(&mut usual.out_of_reach);
-        let sessions = std::mem::take(&mut usual.attempted.sessions);
-        let mut attempted = self.follow(lease, &fallback, pending, sessions).await.end();
+        let trail = std::mem::take(&mut usual.attempted.trail);
+        let mut attempted = self.follow(lease, &fallback, pending, trail).await.end();
         attempted.results.extend(usual.end().results);
         attempted.results.sort_by_key(|result| result.recipient.index);
         attempted

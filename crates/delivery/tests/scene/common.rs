@@ -1,12 +1,13 @@
 //! The words in which the tests are written: policies, receivers with their domains, faults, and what a line must say.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::{Identity, MailFault, Receiver, Stage};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Line, Scene};
 
@@ -181,4 +182,15 @@ pub fn commands(receiver: &Receiver, verb: &str) -> Vec<String> {
 /// The text of a message that arrived.
 pub fn text(receiver: &Receiver, number: usize) -> String {
     String::from_utf8(receiver.messages()[number].content.clone()).unwrap()
+}
+
+/// Nobody gets through to this address of the scene, and nobody is told; until the listener is asked whom it has.
+pub async fn clogged(scene: &Scene, address: IpAddr) -> (TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v6().unwrap();
+    let address = SocketAddr::new(address, scene.port);
+    socket.bind(address).unwrap();
+    let listener = socket.listen(0).unwrap();
+    // The one that there is room for.
+    let first = TcpStream::connect(address).await.unwrap();
+    (listener, first)
 }
