@@ -72,6 +72,8 @@ pub enum Got {
 /// What a server gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
+    /// The status code, of the class of success.
+    pub status: u16,
     /// The media type with its parameters, as the server says it.
     pub media_type: Option<String>,
     /// By what the server will recognise it.
@@ -197,6 +199,7 @@ async fn read(answer: Response<Incoming>, most: usize) -> Result<Got, Failure> {
         octets.extend_from_slice(&data);
     }
     Ok(Got::Content(Content {
+        status: head.status.as_u16(),
         media_type: field(header::CONTENT_TYPE),
         validators: Validators {
             etag: field(header::ETAG),

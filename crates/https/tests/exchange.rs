@@ -78,6 +78,7 @@ async fn what_has_not_changed_is_not_sent_again() {
         last_modified: Some("yesterday".into()),
     };
     let expected = Content {
+        status: 200,
         media_type: Some("text/plain".into()),
         validators: validators.clone(),
         octets: "a.example\n".into(),

@@ -18,6 +18,8 @@
 //! | [`seven_bit`](fn@seven_bit) | content with octets above 127 | its new form is 7-bit, and none of its own |
 //! | [`policy_file`] | a policy file | errors name their place, what compiles answers every question |
 //! | [`policy_list`] | a list of domains | exactly the names written are found, each on its line |
+//! | [`mta_sts_record`] | TXT records | other records change nothing, one twice is none |
+//! | [`mta_sts_policy`] | an MTA-STS policy | line ends make no difference, its lines come back, the star is one label |
 //! | [`mailbox`] | an address, a domain, a next hop | what parses is printed in a form that parses to the same |
 //! | [`event`] | values of a log event | one line, nothing forged, everything can be read back |
 //! | [`dsn`] | a report and an original | 7-bit lines of bounded length, three parts, one group a recipient |
@@ -28,6 +30,7 @@ mod content;
 mod event;
 mod input;
 mod mailbox;
+mod mta_sts;
 pub mod mutate;
 mod policy;
 mod record;
@@ -45,6 +48,7 @@ pub use answer::dns_answer;
 pub use content::smtp_data;
 pub use event::event;
 pub use mailbox::mailbox;
+pub use mta_sts::{mta_sts_policy, mta_sts_record};
 pub use policy::{policy_file, policy_list};
 pub use reply::smtp_reply;
 pub use report::dsn;
@@ -59,7 +63,7 @@ pub use verifier::{Recipe, verifier, verifies};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
     ("dns_answer", dns_answer),
@@ -72,6 +76,8 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("seven_bit", seven_bit),
     ("policy_file", policy_file),
     ("policy_list", policy_list),
+    ("mta_sts_record", mta_sts_record),
+    ("mta_sts_policy", mta_sts_policy),
     ("mailbox", mailbox),
     ("event", event),
     ("dsn", dsn),

@@ -41,6 +41,8 @@ pub struct Delivery {
     pub base: Option<Domain>,
     /// The TLSA record that matched, or those that did not match.
     pub tlsa: Option<String>,
+    /// What the destination's MTA-STS policy says, or that it could not be had.
+    pub sts: Option<&'static str>,
     /// The time from the message's arrival until now.
     pub delay: Duration,
     /// The time before the queue manager, in the queue, for connection set-up, and for transmission.
@@ -111,7 +113,7 @@ impl Record for Delivery {
         put("mx", Value::word(self.mx.map(Security::as_str)));
         put("base", Value::word(self.base.as_ref().map(Domain::as_str)));
         put("tlsa", Value::quoted(self.tlsa.as_deref()));
-        put("sts", Value::Absent);
+        put("sts", Value::word(self.sts));
         put("delay", Value::Seconds(self.delay));
         put("delays", Value::Stages(&self.delays));
         put("attempt", Value::Integer(self.attempt.into()));

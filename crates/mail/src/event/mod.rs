@@ -7,6 +7,7 @@
 //! * [`spool`]: trouble with the queue as its users see it; [`store`]: what a store itself reports.
 //! * [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
 //! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: faults of this program.
+//! * [`mta_sts`]: policies of others that could not be had.
 //! * [`log`]: the log about itself, and what libraries report.
 //!
 //! [`Event::to_text`] writes `key=value, key=value`, [`Event::to_json`] one JSON object, and [`crate::render`] either within
@@ -17,6 +18,7 @@ pub mod client;
 pub mod delivery;
 pub mod fault;
 pub mod log;
+pub mod mta_sts;
 pub mod resolver;
 pub mod service;
 pub mod settings;
@@ -31,6 +33,7 @@ use self::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejec
 use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, LoginState, ReportMade, Undeliverable};
 use self::fault::Fault;
 use self::log::{Library, LogTrouble, Throttled};
+use self::mta_sts::MtaSts;
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
 use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
@@ -80,6 +83,8 @@ pub enum Event {
     Fault(Fault),
     /// `resolver`: whether DNS can be trusted.
     Resolver(resolver::Resolver),
+    /// `mta-sts`: a policy could not be had or kept.
+    MtaSts(MtaSts),
     /// `config`, `policy`, `limits`: a warning.
     Warning(Warning),
     /// `config`, `policy`, `resolver`: what was read is invalid and not used.
@@ -137,6 +142,7 @@ impl Event {
             Self::Store(event) => event,
             Self::Fault(event) => event,
             Self::Resolver(event) => event,
+            Self::MtaSts(event) => event,
             Self::Warning(event) => event,
             Self::Refused(event) => event,
             Self::WaitsForRestart(event) => event,

@@ -1,0 +1,108 @@
+//! Fetches policies from their hosts (RFC 8461 §3.2, §3.3): the only module that opens connections.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use https::{Bounds, Client, Content, Failure, Got, Target, Url, Validators};
+use mail::Domain;
+
+use crate::discovery::PATIENCE;
+use crate::failure::FetchFailure;
+use crate::policy::Policy;
+use crate::sources::{AddressLookup, Fetch};
+
+/// The largest policy, in octets (RFC 8461 §3.3 suggests it).
+const POLICY_SIZE: usize = 64 * 1024;
+/// Where policies are, at every policy host.
+const PATH: &str = "/.well-known/mta-sts.txt";
+/// Where HTTPS is spoken.
+const PORT: u16 = 443;
+
+/// Fetches policies over HTTPS.
+#[derive(Clone)]
+pub struct HttpsFetch {
+    client: Client,
+    addresses: Arc<dyn AddressLookup>,
+    port: u16,
+}
+
+impl HttpsFetch {
+    /// The client says whose certificates count.
+    pub fn new(client: Client, addresses: Arc<dyn AddressLookup>) -> Self {
+        Self {
+            client,
+            addresses,
+            port: PORT,
+        }
+    }
+
+    /// The same at another port, for policy hosts of tests.
+    #[must_use]
+    pub fn at_port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    async fn get(&self, domain: &Domain) -> Result<Policy, FetchFailure> {
+        let unnamed = || FetchFailure::Certificate("no certificate can have such a name".to_owned());
+        let host = Domain::parse(&format!("mta-sts.{domain}")).map_err(|_| unnamed())?;
+        let url: Url = match self.port {
+            PORT => format!("https://{host}{PATH}"),
+            port => format!("https://{host}:{port}{PATH}"),
+        }
+        .parse()
+        .map_err(|_| unnamed())?;
+        let addresses = self
+            .addresses
+            .addresses(&host)
+            .await
+            .map_err(FetchFailure::Lookup)?;
+        let target = Target {
+            url: &url,
+            addresses: &addresses,
+            bounds: Bounds {
+                time: PATIENCE,
+                octets: POLICY_SIZE,
+            },
+        };
+        // Nothing is known of what the server gave before: no HTTP cache may be used.
+        match self.client.get(&target, &Validators::default()).await {
+            Ok(Got::Content(content)) => read(&content),
+            Ok(Got::NotModified) => Err(FetchFailure::Status(304)),
+            Err(failure) => Err(failed(failure)),
+        }
+    }
+}
+
+impl Fetch for HttpsFetch {
+    fn fetch<'a>(&'a self, domain: &'a Domain) -> BoxFuture<'a, Result<Policy, FetchFailure>> {
+        self.get(domain).boxed()
+    }
+}
+
+fn read(content: &Content) -> Result<Policy, FetchFailure> {
+    if content.status != 200 {
+        return Err(FetchFailure::Status(content.status));
+    }
+    let media_type = content.media_type.as_deref().unwrap_or("nothing");
+    // Parameters are ignored.
+    let kind = media_type.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("text/plain") {
+        let shown = media_type.chars().filter(|c| !c.is_control()).take(100);
+        return Err(FetchFailure::MediaType(shown.collect()));
+    }
+    Ok(Policy::parse(&content.octets)?)
+}
+
+fn failed(failure: Failure) -> FetchFailure {
+    match failure {
+        Failure::NoAddress => FetchFailure::NoAddress,
+        Failure::Connect { .. } => FetchFailure::Unreachable(failure.to_string()),
+        Failure::Certificate(cause) => FetchFailure::Certificate(cause.to_string()),
+        Failure::Handshake(_) | Failure::Http(_) => FetchFailure::Broken(failure.to_string()),
+        Failure::Redirect(_) => FetchFailure::Redirect,
+        Failure::Status(status) => FetchFailure::Status(status),
+        Failure::TooLarge(most) => FetchFailure::TooLarge(most),
+        Failure::Late(time) => FetchFailure::TimedOut(time.as_secs()),
+    }
+}

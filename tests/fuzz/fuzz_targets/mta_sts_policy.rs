@@ -1,0 +1,4 @@
+//! See `danerelay_tests::fuzz::mta_sts_policy`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| danerelay_tests::fuzz::mta_sts_policy(octets));
