@@ -31,7 +31,7 @@ fn sources(directory: &Path, found: &mut Vec<(Vec<String>, String)>) {
 fn named(page: &str) -> BTreeSet<Vec<String>> {
     let is_path = |text: &&str| {
         let is_name =
-            |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b":_".contains(&octet);
+            |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b":_-".contains(&octet);
         text.contains("::") && text.bytes().all(is_name)
     };
     let is_example = |text: &&str| matches!(*text, "crate::file::test" | "tests::");
@@ -81,6 +81,20 @@ fn the_tests_that_are_named_exist() {
         );
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn every_row_on_mta_sts_has_its_line() {
+    let page = page("mta-sts.md");
+    let has = |row: String| {
+        page.lines()
+            .filter(|line| line.starts_with(&format!("| {row} |")))
+            .count()
+    };
+    let rows = (1..=38).map(|number| format!("STS-{number:02}"));
+    let rows = rows.chain((132..=142).map(|number| format!("SMTP-{number}")));
+    let odd: Vec<_> = rows.filter(|row| has(row.clone()) != 1).collect();
+    assert!(odd.is_empty(), "not exactly one line: {odd:?}");
 }
 
 #[test]

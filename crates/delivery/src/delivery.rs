@@ -10,6 +10,7 @@ use dns::Resolver;
 use jiff::Timestamp;
 use mail::event::delivery::Undeliverable;
 use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status, event};
+use mta_sts::Policies;
 use policy::Policy;
 use policy::failure::Failure;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
@@ -21,7 +22,7 @@ use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
 use crate::evidence::Evidence;
 use crate::forget::Forget;
-use crate::route::{LookUps, Way};
+use crate::route::{LookUps, Sought, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler};
 use crate::when::{Course, Job, Share, Shown, Suspension, Turn};
@@ -32,6 +33,8 @@ pub struct Surroundings<S> {
     pub spool: Arc<S>,
     /// DNS.
     pub resolver: Resolver,
+    /// The MTA-STS policies of destinations; `None` if nothing is made of them.
+    pub mta_sts: Option<Policies>,
     /// The policy in force; a new one replaces it as a whole.
     pub policy: Arc<ArcSwap<Policy>>,
     /// TLS.
@@ -48,6 +51,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) struct Delivery<S> {
     spool: Arc<S>,
     resolver: Resolver,
+    mta_sts: Option<Policies>,
     policy: Arc<ArcSwap<Policy>>,
     events: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
@@ -112,6 +116,7 @@ impl<S: Spool> Delivery<S> {
         Self {
             spool: surroundings.spool,
             resolver: surroundings.resolver,
+            mta_sts: surroundings.mta_sts,
             policy: surroundings.policy,
             events: surroundings.events,
             clock: surroundings.clock,
@@ -170,10 +175,15 @@ impl<S: Spool> Delivery<S> {
             Err(left) => return left,
         };
         let look_ups = LookUps {
-            next_hop: &lease.next_hop,
-            way: Way::Usual,
+            sought: Sought {
+                next_hop: &lease.next_hop,
+                way: Way::Usual,
+                tag: lease.parameters.tls,
+                sender: &lease.reverse_path,
+            },
             policy: &self.policy,
             resolver: &self.resolver,
+            mta_sts: self.mta_sts.as_ref(),
             config: &self.config,
             today: local_date(began.leased),
         };
@@ -356,7 +366,9 @@ fn shown(attempted: &Attempted<'_>) -> Shown {
             Evidence::Works => return Shown::Works,
             Evidence::Busy if !failure.is_permanent() => busy = Some((failure, result)),
             // What is final for one message is final for the next one as well, but each learns it for itself.
-            Evidence::Down if !failure.is_permanent() => down = Some((failure, result)),
+            Evidence::Down if !failure.is_permanent() && !failure.is_of_message() => {
+                down = Some((failure, result))
+            }
             Evidence::Busy | Evidence::Down | Evidence::Nothing => all_busy = false,
         }
     }

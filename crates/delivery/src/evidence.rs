@@ -1,6 +1,6 @@
 //! What a failure shows about the receiver, as opposed to the message: the same for destinations and for hosts.
 
-use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
+use mail::cause::{Cause, ConnectionFault, Demand, SmtpFault, TlsFault};
 use mail::{ReplyCode, Stage};
 
 /// What a failure shows about the receiver.
@@ -22,9 +22,12 @@ impl Evidence {
         match cause {
             Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => Self::of_refusal(*stage, *code),
             Cause::Tls(TlsFault::Refused(code)) if is_service_not_available(*code) => Self::Busy,
-            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_)) => {
-                Self::Works
-            }
+            Cause::Smtp(
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls,
+            ) => Self::Works,
             // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
             Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
             // A server may also say that it has enough by no longer answering new connections, or by closing them.
@@ -58,9 +61,22 @@ impl Evidence {
                 | TlsFault::Unproven(_),
             )
             | Cause::Dns(..)
-            | Cause::Policy(_)
+            | Cause::Policy(
+                Demand::AddressLiteral
+                | Demand::InsecureMx
+                | Demand::AddressName
+                | Demand::InsecureHost
+                | Demand::NoSecureTlsa
+                | Demand::NoUsableTlsa
+                | Demand::MtaStsMismatch
+                | Demand::MtaStsUnproven
+                | Demand::NoName,
+            )
             | Cause::Login(_) => Self::Down,
-            Cause::Ours(_) | Cause::Destination(_) => Self::Nothing,
+            // Other messages do not require what this one does.
+            Cause::Policy(Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport)
+            | Cause::Ours(_)
+            | Cause::Destination(_) => Self::Nothing,
         }
     }
 

@@ -6,6 +6,7 @@ use dane::VerifyCode;
 use futures_util::future::join_all;
 use mail::{AddressError, DaneVerdict, DomainPart};
 use policy::decision::{Action, Decision, Requirement};
+use policy::facts::MessageTls;
 use policy::failure::{Failure, Standing};
 use rustls::pki_types::CertificateDer;
 
@@ -167,6 +168,7 @@ impl Prober {
                 probe.failure = Some(failure.into_failure(Standing::Uncleared {
                     requirement,
                     planned: verdict.clone(),
+                    message: MessageTls::Usual,
                 }));
             }
         }

@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure};
 
 use crate::outage::Outage;
-use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_tlsa};
+use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_text, to_tlsa};
 use crate::{Answer, Lookup, MxRecord, NoAnswer};
 
 /// The most MX records or addresses of one name that are used: the first ones, in their order. Nobody needs more.
@@ -99,6 +99,11 @@ fn addresses(data: &[RData]) -> Result<Vec<IpAddr>, NoAnswer> {
 
 fn aliases(data: &[RData]) -> Result<Vec<Domain>, NoAnswer> {
     each(data, to_alias)
+}
+
+/// Each record with its strings joined (RFC 8461 §3.1).
+pub(crate) fn texts(data: &[RData]) -> Result<Vec<Box<[u8]>>, NoAnswer> {
+    each(data.get(..RECORDS).unwrap_or(data), to_text)
 }
 
 fn tlsa_records(data: &[RData]) -> Result<Vec<dane::TlsaRecord>, NoAnswer> {

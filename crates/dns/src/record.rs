@@ -81,3 +81,10 @@ pub(crate) fn to_tlsa(data: &RData) -> Result<dane::TlsaRecord, LookupFailure> {
         _ => Err(LookupFailure::Malformed),
     }
 }
+
+pub(crate) fn to_text(data: &RData) -> Result<Box<[u8]>, LookupFailure> {
+    match data {
+        RData::TXT(txt) => Ok(txt.txt_data.concat().into()),
+        _ => Err(LookupFailure::Malformed),
+    }
+}

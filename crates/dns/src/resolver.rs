@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, Security};
 
 use crate::algorithm;
-use crate::asked::{Asked, Found, TlsaFound};
+use crate::asked::{self, Asked, Found, TlsaFound};
 use crate::belief::Expected;
 use crate::budget::{Cost, Walk};
 use crate::fault::Fault;
@@ -157,6 +157,12 @@ impl Resolver {
     /// The same, with the usability of each record.
     pub(crate) async fn tlsa_found(&self, port: u16, base: &Domain) -> Result<TlsaFound, NoAnswer> {
         self.lookup(Asked::Tlsa(port, base.clone())).await?.tlsa()
+    }
+
+    /// TXT records, the first 100; the strings of each are joined.
+    pub async fn txt(&self, name: &Domain) -> Lookup<Box<[u8]>> {
+        let found = self.lookup(Asked::any(to_name(name)?, RecordType::TXT)).await;
+        found.and_then(Found::any)?.try_convert(asked::texts)
     }
 
     /// Any type at any name, including the root (`.`), with the records in their presentation form. Types are given by their

@@ -50,6 +50,16 @@ const CERTIFICATE: &str = "This mail system has been told, by its own policy or 
      (MTA-STS), to send mail to the domain only to servers that show a certificate valid for their name. Nothing was \
      sent to a server that did not.";
 
+/// The text for an answer that would end mail and may be forged.
+const UNPROVEN_END: &str = "The domain publishes a policy (MTA-STS) that protects mail for it, but the DNS says that its \
+     mail goes nowhere, and that is not signed with DNSSEC. Whoever forges such an answer must not be able to have mail \
+     returned.";
+
+/// The text for a message that requires TLS, where nothing says which server is the right one.
+const SECURE_PATH: &str = "The message was sent with the demand that it travels only to servers that are known to be the \
+     right ones (REQUIRETLS), and the domain publishes neither signed DNS records nor a policy (MTA-STS) by which they \
+     could be known.";
+
 /// The text for encryption that is demanded, but not by TLSA records.
 const ENCRYPTION: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
      (MTA-STS), to send mail to the domain over encrypted connections only. Nothing was sent in clear.";
@@ -140,6 +150,10 @@ fn of_policy(demand: Demand) -> BrokenRule {
         }
         Demand::MtaStsMismatch | Demand::NoName => {
             return BrokenRule::new(CERTIFICATE, Mender::ReceiverOrPolicy);
+        }
+        Demand::MtaStsUnproven => return BrokenRule::new(UNPROVEN_END, Mender::ResolverOrReceiver),
+        Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport => {
+            return BrokenRule::new(SECURE_PATH, Mender::Receiver);
         }
     };
     BrokenRule::new(demanded(lack), Mender::OurPolicy)

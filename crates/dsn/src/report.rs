@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mail::{
     Action, BodyType, Cause, DaneVerdict, Domain, DomainPart, EnhancedStatus, Envelope, MailParameters,
     Mailbox, Notice, OriginalRecipient, Outcome, QueueId, Recipient, RecipientParameters, Ret, ReversePath,
+    TlsTag,
 };
 
 use crate::Diagnostic;
@@ -85,6 +86,11 @@ impl Report {
                 original: None,
             },
         };
+        // RFC 8689 §5.
+        let tls = match self.parameters.tls {
+            TlsTag::Required => TlsTag::Required,
+            TlsTag::Usual | TlsTag::NotRequired => TlsTag::Usual,
+        };
         let parameters = match self.way() {
             Way::SevenBit => MailParameters::of(BodyType::SevenBit),
             Way::International => MailParameters {
@@ -95,7 +101,7 @@ impl Report {
         Envelope {
             reverse_path: ReversePath::Null,
             recipients: vec![recipient],
-            parameters,
+            parameters: MailParameters { tls, ..parameters },
         }
     }
 
@@ -126,7 +132,9 @@ impl Report {
             Action::Failed | Action::Expired => true,
             Action::Delayed { .. } | Action::Relayed => false,
         };
-        self.parameters.ret == Some(Ret::Full) && self.recipients.iter().any(failed)
+        // As if it had asked for the header alone (RFC 8689 §5).
+        let is_secret = self.parameters.tls == TlsTag::Required;
+        !is_secret && self.parameters.ret == Some(Ret::Full) && self.recipients.iter().any(failed)
     }
 
     /// The recipients, grouped by outcome, the worst first.

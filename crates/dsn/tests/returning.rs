@@ -10,7 +10,7 @@ mod common;
 
 use common::{ORIGINAL, built, delayed, expired, international, now, refused, relayed, report_id, report_on};
 use dsn::RecipientReport;
-use mail::{BodyType, Ret};
+use mail::{BodyType, Ret, TlsTag};
 
 /// The type, the encoding and the decoded octets of what is returned.
 fn returned(original: &[u8], ret: Option<Ret>, recipient: RecipientReport) -> (String, String, Vec<u8>) {
@@ -48,6 +48,21 @@ fn only_who_asks_for_all_gets_all() {
             assert_eq!((&*content_type, &*encoding), ("text/rfc822-headers", "7bit"));
             assert_eq!(body, header_of(ORIGINAL));
         }
+    }
+}
+
+/// RFC 8689 §5.
+#[test]
+fn a_report_on_a_message_that_requires_tls_requires_it_too() {
+    for (tag, content_type, of_report) in [
+        (TlsTag::Required, "text/rfc822-headers", TlsTag::Required),
+        (TlsTag::NotRequired, "message/rfc822", TlsTag::Usual),
+        (TlsTag::Usual, "message/rfc822", TlsTag::Usual),
+    ] {
+        let mut report = report_on(ORIGINAL, Some(Ret::Full), vec![refused()]);
+        report.parameters.tls = tag;
+        assert_eq!(built(&report, ORIGINAL).parts[2].content_type, content_type);
+        assert_eq!(report.envelope().parameters.tls, of_report);
     }
 }
 

@@ -13,6 +13,18 @@ pub enum BodyType {
     EightBitMime,
 }
 
+/// What a message says about TLS on its way (RFC 8689).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TlsTag {
+    /// Nothing.
+    #[default]
+    Usual,
+    /// `REQUIRETLS`, the parameter of MAIL: it goes only to servers that are authenticated.
+    Required,
+    /// `TLS-Required: No`, the header field: what receivers publish about TLS does not count for it.
+    NotRequired,
+}
+
 /// The envelope of one message as accepted: the reverse-path, its forward-paths and what was declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
@@ -36,6 +48,8 @@ pub struct MailParameters {
     pub ret: Option<Ret>,
     /// `ENVID`.
     pub envelope_id: Option<EnvelopeId>,
+    /// What it says about TLS on its way.
+    pub tls: TlsTag,
 }
 
 /// One forward-path, and what its sender wants to hear about it.
@@ -64,6 +78,7 @@ impl MailParameters {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            tls: TlsTag::Usual,
         }
     }
 }

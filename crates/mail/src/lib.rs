@@ -49,7 +49,7 @@ pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
 pub use cause::{Cause, CauseKind};
 pub use domain::{Domain, DomainError};
-pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters};
+pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters, TlsTag};
 pub use event::{Event, EventLog};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry, LedgerKey};

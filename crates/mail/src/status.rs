@@ -77,6 +77,9 @@ pub struct EnhancedStatus {
 }
 
 impl EnhancedStatus {
+    /// What RFC 8689 §4.2.1 says where no server is authenticated; the class is that of the failure.
+    pub const NO_SECURE_PATH: Self = Self::new(4, 7, 10);
+
     /// A code that we assign; `class` is 2, 4 or 5, the others at most 999.
     pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
         Self {

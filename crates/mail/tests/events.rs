@@ -14,6 +14,7 @@ use mail::event::delivery::{
 };
 use mail::event::fault::Fault;
 use mail::event::log::{Library, LogTrouble, Throttled};
+use mail::event::mta_sts::MtaSts;
 use mail::event::resolver::{Finding, Resolver};
 use mail::event::service::{Listen, NotStarted, Recovery, SpoolTrouble, Started, Stopped, Stopping};
 use mail::event::settings::{
@@ -79,6 +80,7 @@ fn delivery(mode: &'static str, outcome: Outcome) -> Delivery {
         mx: None,
         base: None,
         tlsa: None,
+        sts: None,
         delay: Duration::from_millis(210),
         delays: [0, 10, 150, 50].map(Duration::from_millis),
         attempt: 1,
@@ -117,6 +119,7 @@ fn deliveries(all: &mut Vec<Event>) {
         tls_valid: Some("65 (no matching DANE TLSA records)".to_owned()),
         host: Some(domain("mx1.example.nl")),
         mx: Some(Security::Insecure),
+        sts: Some("enforce"),
         attempt: 2,
         is_told: true,
         ..delivery(
@@ -135,6 +138,21 @@ fn deliveries(all: &mut Vec<Event>) {
         to: sender(),
         kind: ReportKind::Failed,
     }));
+    for event in [
+        MtaSts::NotFetched {
+            domain: domain("example.nl"),
+            id: "20261129".to_owned(),
+            reason: "the policy host has no address".to_owned(),
+        },
+        MtaSts::NotRefreshed {
+            domain: domain("example.nl"),
+            ends: "2026-12-06T10:00:00Z".to_owned(),
+            reason: "the policy host has no address".to_owned(),
+        },
+        MtaSts::NotKept("no space left on device".to_owned()),
+    ] {
+        all.push(Event::MtaSts(event));
+    }
     all.push(Event::ClockWentBack(ClockWentBack { messages: 7 }));
     for (how, limit, refused, not_tried, reason) in [
         (HeldUp::Limited, 3, 2, 0, None),

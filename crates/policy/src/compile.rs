@@ -18,7 +18,7 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::{Limits, MtaStsMode};
+use crate::settings::Limits;
 use crate::sources::Sources;
 use crate::warning::{Remark, Warning};
 
@@ -82,34 +82,13 @@ fn defaults(written: &schema::Defaults, logins: &Logins<'_>, notes: &mut Notes<'
         dane: written.dane.unwrap_or(builtin.dane),
         insecure_mx: written.insecure_mx.unwrap_or(builtin.insecure_mx),
         tls: written.tls.map_or(builtin.tls, Into::into),
-        mta_sts: mta_sts(written.mta_sts.as_ref(), notes).unwrap_or(builtin.mta_sts),
-        honor_tls_required_no: waiver(written.honor_tls_required_no.as_ref(), notes)
+        mta_sts: written.mta_sts.unwrap_or(builtin.mta_sts),
+        honor_tls_required_no: written
+            .honor_tls_required_no
             .unwrap_or(builtin.honor_tls_required_no),
         route: written.route_keys().compile(logins, notes),
         fallback: compile_routes::fallback(written.fallback.as_ref(), notes),
     }
-}
-
-/// MTA-STS is not available yet: settings that would raise security are refused, the others accepted with a warning.
-fn mta_sts(written: Option<&Spanned<MtaStsMode>>, notes: &mut Notes<'_>) -> Option<MtaStsMode> {
-    let written = written?;
-    let mode = *written.get_ref();
-    match mode {
-        MtaStsMode::Enforce => notes.refuse(&written.span(), &Mistake::MtaStsEnforce),
-        MtaStsMode::Off | MtaStsMode::Testing => {
-            notes.warn(&written.span(), Remark::NotAvailable("mta_sts"));
-        }
-    }
-    Some(mode)
-}
-
-/// Waivers are not honoured yet: a relay told to ignore them does so, one told to honour them is stricter than asked.
-fn waiver(written: Option<&Spanned<bool>>, notes: &mut Notes<'_>) -> Option<bool> {
-    let written = written?;
-    if *written.get_ref() {
-        notes.warn(&written.span(), Remark::NotAvailable("honor_tls_required_no"));
-    }
-    Some(*written.get_ref())
 }
 
 fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &mut Notes<'_>) -> Rules {
@@ -121,7 +100,7 @@ fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &m
             dane,
             insecure_mx,
             tls,
-            mta_sts: sts,
+            mta_sts,
             honor_tls_required_no,
             route: _,
             route_tls: _,
@@ -135,8 +114,8 @@ fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &m
             dane: *dane,
             insecure_mx: *insecure_mx,
             tls: *tls,
-            mta_sts: mta_sts(sts.as_ref(), notes),
-            honor_tls_required_no: waiver(honor_tls_required_no.as_ref(), notes),
+            mta_sts: *mta_sts,
+            honor_tls_required_no: *honor_tls_required_no,
             route: rule.get_ref().route_keys().compile(logins, notes),
             fallback: compile_routes::fallback(fallback.as_ref(), notes),
             limits: limits(connections.as_ref(), messages_per_minute.as_ref()),

@@ -1,5 +1,7 @@
 //! What happens to a message when every host has failed.
 
+use mail::cause::{Cause, SmtpFault};
+
 use crate::failure::{Failure, Finality};
 
 /// Picks the failure that speaks for the message from those of all hosts, in the order in which they happened. The
@@ -9,7 +11,7 @@ use crate::failure::{Failure, Finality};
 /// `None` if there are no failures.
 pub fn conclude<F: AsRef<Failure>>(failures: impl IntoIterator<Item = F>) -> Option<F> {
     failures.into_iter().reduce(|so_far, next| {
-        if weight(so_far.as_ref().finality()) > weight(next.as_ref().finality()) {
+        if weight(so_far.as_ref()) > weight(next.as_ref()) {
             so_far
         } else {
             next
@@ -24,11 +26,13 @@ impl AsRef<Failure> for Failure {
 }
 
 /// How strongly a cause counts: the heaviest speaks for the message.
-fn weight(finality: Finality) -> u8 {
-    match finality {
-        Finality::Permanent => 0,
-        Finality::Transient => 1,
-        Finality::Security => 2,
+fn weight(failure: &Failure) -> u8 {
+    match (failure.finality(), &failure.cause) {
+        // A host that only lacks the keyword says more than one without TLS (RFC 8689 §4.2.1).
+        (Finality::Permanent, Cause::Smtp(SmtpFault::NoRequireTls)) => 1,
+        (Finality::Permanent, _) => 0,
+        (Finality::Transient, _) => 2,
+        (Finality::Security, _) => 3,
     }
 }
 
@@ -36,7 +40,7 @@ fn weight(finality: Finality) -> u8 {
 mod tests {
     use super::*;
     use mail::LookupFailure;
-    use mail::cause::{Cause, Lookup, NoWay};
+    use mail::cause::{Demand, Lookup, NoWay};
 
     #[test]
     fn permanent_only_if_all_are() {
@@ -51,6 +55,16 @@ mod tests {
         ];
         assert!(conclude(one_outage).is_some_and(|failure| !failure.is_permanent()));
         assert_eq!(conclude(Vec::<Failure>::new()), None);
+    }
+
+    #[test]
+    fn that_only_the_keyword_was_missing_speaks_for_messages_that_require_tls() {
+        let keyword = Failure {
+            standing: crate::failure::Standing::Cleared(mail::DaneVerdict::Verify),
+            ..Cause::Smtp(SmtpFault::NoRequireTls).into()
+        };
+        let failures = [keyword.clone(), Cause::Policy(Demand::SecurePath).into()];
+        assert_eq!(conclude(failures), Some(keyword));
     }
 
     #[test]

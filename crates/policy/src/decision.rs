@@ -1,14 +1,16 @@
 //! The decision: from facts to what each connection must achieve, before the first connection.
 //!
 //! [`decide`] is pure and total. It has two halves: [`decide`] itself for the destination (rows D1 to D11) and
-//! [`decide_host`] for each host (rows H1 to H6 and T1 to T4). The whole table is in `tests/golden/decision.txt`, one
+//! `Rules` for each host (rows H1 to H6 and T1 to T4). The whole table is in `tests/golden/decision.txt`, one
 //! line per case.
 
 use mail::cause::{Cause, Demand, Lookup, NoWay};
 use mail::{DaneVerdict, LookupFailure, Security, SkipReason};
 
 use crate::conclude::conclude;
-use crate::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use crate::facts::{
+    Addresses, Destination, DomainMtaSts, Facts, Host, HostFindings, MessageTls, MtaSts, Tlsa, Wanted,
+};
 use crate::failure::Failure;
 pub use crate::requirement::Requirement;
 use crate::settings::{DaneMode, InsecureMx, ModeSource, TlsFloor};
@@ -98,23 +100,37 @@ impl<H> Decision<H> {
 
 /// Decides for a destination.
 pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
-    let Facts { wanted, destination } = facts;
-    let (wanted, strict) = (&wanted, wanted.dane == DaneMode::Strict);
+    let Facts {
+        wanted,
+        message,
+        mta_sts,
+        destination,
+    } = facts;
+    let asked = Asked {
+        wanted: &wanted,
+        message,
+        mta_sts: if message == MessageTls::Waived {
+            DomainMtaSts::Absent
+        } else {
+            mta_sts
+        },
+    };
+    let strict = wanted.dane == DaneMode::Strict;
     match destination {
         Destination::AddressLiteral(host) if strict => {
             Decision::Stop(Cause::Policy(Demand::AddressLiteral).into(), vec![host])
         }
         Destination::MxFailed(failure) => stop(Cause::Dns(Lookup::Mx, failure)),
-        Destination::NullMx(security) => stop_for_good(Cause::Destination(NoWay::NullMx), security, strict),
+        Destination::NullMx(security) => asked.stop_for_good(NoWay::NullMx, security),
         Destination::NoSuchDomain { security, missing } => {
-            stop_for_good(Cause::Destination(NoWay::NoSuchDomain(missing)), security, strict)
+            asked.stop_for_good(NoWay::NoSuchDomain(missing), security)
         }
         Destination::OwnAddress => stop(Cause::Destination(NoWay::OwnMx)),
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
             (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
             (true, Security::Secure, Security::Secure) | (false, _, _) => {
-                stop(Cause::Destination(NoWay::OwnMx))
+                asked.stop_for_good(NoWay::OwnMx, mx.and(host))
             }
         },
         Destination::ImplicitMx {
@@ -125,10 +141,10 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
             security: Security::Insecure,
             hosts,
         } if strict => Decision::Stop(Cause::Policy(Demand::InsecureMx).into(), hosts),
-        Destination::ImplicitMx { security, host } => each(wanted, security.into(), vec![host]),
-        Destination::Mx { security, hosts } => each(wanted, security.into(), hosts),
+        Destination::ImplicitMx { security, host } => asked.each(security.into(), vec![host]),
+        Destination::Mx { security, hosts } => asked.each(security.into(), hosts),
         Destination::AddressLiteral(host) | Destination::Configured(host) => {
-            each(wanted, Named::Securely, vec![host])
+            asked.each(Named::Securely, vec![host])
         }
     }
 }
@@ -137,57 +153,83 @@ fn stop<H>(cause: Cause) -> Decision<H> {
     Decision::Stop(cause.into(), Vec::new())
 }
 
-/// D3 and D4 end a message; under `strict` only if the answer is secure, because a forged answer must not bounce mail.
-fn stop_for_good<H>(cause: Cause, security: Security, strict: bool) -> Decision<H> {
-    if strict && security == Security::Insecure {
-        stop(Cause::Policy(Demand::InsecureMx))
-    } else {
-        stop(cause)
-    }
+/// What is asked for besides what DNS says.
+struct Asked<'a> {
+    wanted: &'a Wanted,
+    message: MessageTls,
+    mta_sts: DomainMtaSts,
 }
 
-/// Decides for each host separately. If no host may ever be connected to, the destination fails.
-fn each<H: AsRef<Host>>(wanted: &Wanted, named: Named, hosts: Vec<H>) -> Decision<H> {
-    let candidates = hosts.into_iter().map(|host| Candidate {
-        decision: decide_host(wanted, named, host.as_ref()),
-        host,
-    });
-    let candidates: Vec<Candidate<H>> = candidates.collect();
-    let mut failures = Vec::with_capacity(candidates.len());
-    for candidate in &candidates {
-        match &candidate.decision.action {
-            Action::PassOver(failure) if candidate.decision.soft_fail.is_none() => {
-                failures.push(failure.clone());
+impl Asked<'_> {
+    /// D3, D4 and D11 end a message. Under `strict`, and while an MTA-STS policy is enforced, only if the answer is secure,
+    /// because a forged answer must not bounce mail.
+    fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
+        match security {
+            Security::Insecure if self.wanted.dane == DaneMode::Strict => {
+                stop(Cause::Policy(Demand::InsecureMx))
             }
-            Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
+            Security::Insecure if self.mta_sts == DomainMtaSts::Enforce => {
+                stop(Cause::Policy(Demand::MtaStsUnproven))
+            }
+            Security::Insecure | Security::Secure => stop(Cause::Destination(no_way)),
         }
     }
-    let failure = conclude(failures).unwrap_or_else(|| Cause::Destination(NoWay::NoAddresses).into());
-    Decision::PassOver(failure, candidates)
-}
 
-/// Decides for one host.
-pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
-    let mode = host.policy.dane;
-    let rules = Rules {
-        mode,
-        source: &host.policy.dane_source,
-        insecure_mx: wanted.insecure_mx,
-        tls: wanted.tls,
-        named,
-        mta_sts: host.mta_sts,
-    };
-    match &host.findings {
-        HostFindings::AddressLiteral if mode == DaneMode::Strict => {
-            pass_over(Cause::Policy(Demand::AddressLiteral))
+    /// Decides for each host separately. If no host may ever be connected to, the destination fails.
+    fn each<H: AsRef<Host>>(&self, named: Named, hosts: Vec<H>) -> Decision<H> {
+        let candidates = hosts.into_iter().map(|host| Candidate {
+            decision: self.decide_host(named, host.as_ref()),
+            host,
+        });
+        let candidates: Vec<Candidate<H>> = candidates.collect();
+        let mut failures = Vec::with_capacity(candidates.len());
+        for candidate in &candidates {
+            match &candidate.decision.action {
+                Action::PassOver(failure) if candidate.decision.soft_fail.is_none() => {
+                    failures.push(failure.clone());
+                }
+                Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
+            }
         }
-        HostFindings::AddressName if mode == DaneMode::Strict => {
-            pass_over(Cause::Policy(Demand::AddressName))
+        let failure = conclude(failures).unwrap_or_else(|| Cause::Destination(NoWay::NoAddresses).into());
+        Decision::PassOver(failure, candidates)
+    }
+
+    /// Decides for one host.
+    fn decide_host(&self, named: Named, host: &Host) -> HostDecision {
+        let mode = self.message.mode(host.policy.dane);
+        let is_waived = self.message == MessageTls::Waived && mode != DaneMode::Strict;
+        let rules = Rules {
+            mode,
+            source: &host.policy.dane_source,
+            asked: self,
+            named,
+            mta_sts: host.mta_sts.filter(|_| !is_waived),
+        };
+        match &host.findings {
+            HostFindings::AddressLiteral if mode == DaneMode::Strict => {
+                pass_over(Cause::Policy(Demand::AddressLiteral))
+            }
+            HostFindings::AddressName if mode == DaneMode::Strict => {
+                pass_over(Cause::Policy(Demand::AddressName))
+            }
+            HostFindings::AddressLiteral | HostFindings::AddressName if self.message.is_required() => {
+                self.lacks_path()
+            }
+            HostFindings::AddressLiteral | HostFindings::AddressName => {
+                rules.without_dane(SkipReason::AddressLiteral)
+            }
+            HostFindings::Named { addresses, tlsa } => rules.decide(addresses, tlsa),
         }
-        HostFindings::AddressLiteral | HostFindings::AddressName => {
-            rules.without_dane(SkipReason::AddressLiteral)
-        }
-        HostFindings::Named { addresses, tlsa } => rules.decide(addresses, tlsa),
+    }
+
+    /// A message that requires TLS has no way to the host. If the MTA-STS policy is not known, it may have one later.
+    fn lacks_path(&self) -> HostDecision {
+        pass_over(Cause::Policy(match (self.message, self.mta_sts) {
+            (_, DomainMtaSts::Unknown) => Demand::MtaStsUnknown,
+            (MessageTls::RequiredOfReport, _) => Demand::SecurePathOfReport,
+            (MessageTls::Required | MessageTls::Usual | MessageTls::Waived, _) => Demand::SecurePath,
+        }))
     }
 }
 
@@ -195,8 +237,7 @@ pub fn decide_host(wanted: &Wanted, named: Named, host: &Host) -> HostDecision {
 struct Rules<'a> {
     mode: DaneMode,
     source: &'a ModeSource,
-    insecure_mx: InsecureMx,
-    tls: TlsFloor,
+    asked: &'a Asked<'a>,
     named: Named,
     mta_sts: Option<MtaSts>,
 }
@@ -210,12 +251,18 @@ impl Rules<'_> {
             Addresses::Absent(Security::Insecure) | Addresses::Ignored(Security::Insecure) if strict => {
                 pass_over(Cause::Policy(Demand::InsecureHost))
             }
+            Addresses::Absent(security) | Addresses::Ignored(security) if self.may_be_forged(*security) => {
+                pass_over(Cause::Policy(Demand::MtaStsUnproven))
+            }
             Addresses::Absent(_) => pass_over(Cause::Destination(NoWay::NoAddresses)),
             Addresses::Ignored(_) => pass_over(Cause::Destination(NoWay::IgnoredAddresses)),
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.lacks_name() => {
+                self.asked.lacks_path()
+            }
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
                 if self.mode == DaneMode::Off =>
             {
-                self.without_dane(skip_reason(self.source))
+                self.without_dane(self.skip_reason())
             }
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() => {
                 self.without_dane(SkipReason::InsecureMx)
@@ -226,9 +273,29 @@ impl Rules<'_> {
         }
     }
 
+    /// H2 while an MTA-STS policy is enforced: only an answer that is secure, about a host that is named securely, ends a
+    /// message.
+    fn may_be_forged(&self, security: Security) -> bool {
+        let is_insecure = self.named == Named::Insecurely || security == Security::Insecure;
+        match self.mta_sts {
+            Some(MtaSts::EnforceMatch | MtaSts::EnforceMismatch) => is_insecure,
+            Some(MtaSts::Testing) | None => false,
+        }
+    }
+
+    /// Whether the message requires that the host's name is known securely, and it is not (RFC 8689 §4.2.1). Where a policy
+    /// in force does not name the host, that is what is wrong with it.
+    fn lacks_name(&self) -> bool {
+        let is_enforced = match self.mta_sts {
+            Some(MtaSts::EnforceMatch | MtaSts::EnforceMismatch) => true,
+            Some(MtaSts::Testing) | None => false,
+        };
+        self.asked.message.is_required() && self.named == Named::Insecurely && !is_enforced
+    }
+
     /// D8 with `insecure_mx = "may"`.
     fn ignores_tlsa(&self) -> bool {
-        self.named == Named::Insecurely && self.insecure_mx == InsecureMx::May
+        self.named == Named::Insecurely && self.asked.wanted.insecure_mx == InsecureMx::May
     }
 
     /// Rows T1 to T4, for a host to which DANE applies.
@@ -257,7 +324,7 @@ impl Rules<'_> {
 
     /// Row T4.
     fn authenticate(&self) -> HostDecision {
-        match (self.named, self.insecure_mx) {
+        match (self.named, self.asked.wanted.insecure_mx) {
             (Named::Securely, _) => self.apply_alone(Requirement::Dane, DaneVerdict::Verify),
             (Named::Insecurely, InsecureMx::Dane | InsecureMx::May) => {
                 self.apply(Requirement::Dane, DaneVerdict::VerifyHostOnly)
@@ -270,7 +337,7 @@ impl Rules<'_> {
     }
 
     fn at_least_encrypted(&self) -> Requirement {
-        match self.tls {
+        match self.asked.wanted.tls {
             TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt => Requirement::Encrypted,
             TlsFloor::Verify => Requirement::Pkix,
         }
@@ -279,8 +346,20 @@ impl Rules<'_> {
     /// DANE alone decides (RFC 8461 §2).
     fn apply_alone(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
         HostDecision {
-            action: Action::Connect { requirement, verdict },
+            action: Action::Connect {
+                requirement: self.authenticated(requirement),
+                verdict,
+            },
             soft_fail: self.soft_fail(),
+        }
+    }
+
+    /// A message that requires TLS goes to a server that is authenticated, one way or the other (RFC 8689 §4.2.1).
+    fn authenticated(&self, requirement: Requirement) -> Requirement {
+        if self.asked.message.is_required() && !requirement.authenticates() {
+            Requirement::Pkix
+        } else {
+            requirement
         }
     }
 
@@ -319,7 +398,7 @@ impl Rules<'_> {
         match self.mta_sts {
             Some(MtaSts::EnforceMismatch) => None,
             Some(MtaSts::EnforceMatch) => Some(Requirement::Pkix),
-            Some(MtaSts::Testing) | None => Some(floor(self.tls)),
+            Some(MtaSts::Testing) | None => Some(self.authenticated(floor(self.asked.wanted.tls))),
         }
     }
 
@@ -327,6 +406,26 @@ impl Rules<'_> {
         match self.mode {
             DaneMode::SoftFail => self.off_requirement(),
             DaneMode::Off | DaneMode::Opportunistic | DaneMode::Strict => None,
+        }
+    }
+
+    /// The reason logged for DANE being off, according to what switched it off.
+    fn skip_reason(&self) -> SkipReason {
+        if self.asked.message == MessageTls::Waived {
+            return SkipReason::TlsRequiredNo;
+        }
+        match self.source {
+            ModeSource::Danefail { source, line } => SkipReason::Danefail {
+                source: source.to_string(),
+                line: *line,
+            },
+            ModeSource::Exception(entry) => SkipReason::Exception {
+                until: entry.until.to_string(),
+            },
+            ModeSource::Default
+            | ModeSource::Rule { .. }
+            | ModeSource::StrictList { .. }
+            | ModeSource::SoftFailList { .. } => SkipReason::DisabledByPolicy,
         }
     }
 }
@@ -344,22 +443,5 @@ fn pass_over(cause: Cause) -> HostDecision {
     HostDecision {
         action: Action::PassOver(cause.into()),
         soft_fail: None,
-    }
-}
-
-/// The reason logged for DANE being off, according to what switched it off.
-fn skip_reason(source: &ModeSource) -> SkipReason {
-    match source {
-        ModeSource::Danefail { source, line } => SkipReason::Danefail {
-            source: source.to_string(),
-            line: *line,
-        },
-        ModeSource::Exception(entry) => SkipReason::Exception {
-            until: entry.until.to_string(),
-        },
-        ModeSource::Default
-        | ModeSource::Rule { .. }
-        | ModeSource::StrictList { .. }
-        | ModeSource::SoftFailList { .. } => SkipReason::DisabledByPolicy,
     }
 }

@@ -4,9 +4,9 @@
 //! them.
 //! The row numbers (D1, H3, T2, …) are those of the decision table in `docs/decision-table.md`.
 
-use mail::{Domain, FailedLookup, Security};
+use mail::{Domain, FailedLookup, ReversePath, Security, TlsTag};
 
-use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
+use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx, TlsFloor};
 
 /// Everything that the decision for one next hop depends on. `H` is a host: [`Host`] itself, or a type that holds a
 /// [`Host`] and more.
@@ -14,8 +14,38 @@ use crate::settings::{DaneMode, HostPolicy, InsecureMx, TlsFloor};
 pub struct Facts<H = Host> {
     /// What the administrator wants for this destination.
     pub wanted: Wanted,
+    /// What the message asks for itself.
+    pub message: MessageTls,
+    /// The destination's MTA-STS policy.
+    pub mta_sts: DomainMtaSts,
     /// What DNS says about it.
     pub destination: Destination<H>,
+}
+
+/// What a message asks of TLS for itself (RFC 8689), as far as the administrator lets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageTls {
+    /// Nothing.
+    Usual,
+    /// `REQUIRETLS`: only to servers that are authenticated, and whose names are known securely; if none is, it fails.
+    Required,
+    /// The same for a report, which waits instead: nobody could be told that it failed.
+    RequiredOfReport,
+    /// `TLS-Required: No`: what the receiver has published does not count.
+    Waived,
+}
+
+/// A destination's MTA-STS policy, within what the administrator makes of such policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainMtaSts {
+    /// There is none, or one that says `mode: none`.
+    Absent,
+    /// Something is published, but it could not be had: it counts as none.
+    Unknown,
+    /// `mode: testing`.
+    Testing,
+    /// `mode: enforce`.
+    Enforce,
 }
 
 /// What the administrator wants for this destination: the part of the policy that the decision uses.
@@ -142,7 +172,56 @@ pub enum MtaSts {
     EnforceMismatch,
 }
 
+impl MessageTls {
+    /// What remains of what a message with this tag asks for, under this policy. A waiver never concerns
+    /// [`DaneMode::Strict`].
+    pub fn of(tag: TlsTag, sender: &ReversePath, policy: &DestinationPolicy) -> Self {
+        match (tag, sender) {
+            (TlsTag::Required, ReversePath::Null) => Self::RequiredOfReport,
+            (TlsTag::Required, ReversePath::Mailbox(_)) => Self::Required,
+            (TlsTag::NotRequired, _) if policy.honor_tls_required_no && policy.dane != DaneMode::Strict => {
+                Self::Waived
+            }
+            (TlsTag::NotRequired | TlsTag::Usual, _) => Self::Usual,
+        }
+    }
+
+    /// Whether it may only go to servers that are authenticated.
+    pub fn is_required(self) -> bool {
+        match self {
+            Self::Required | Self::RequiredOfReport => true,
+            Self::Usual | Self::Waived => false,
+        }
+    }
+
+    /// The mode under which it is decided, where the policy says `mode`: `soft-fail` and `off` are not for messages that
+    /// require TLS, and a waiver switches DANE off, but for `strict`.
+    pub fn mode(self, mode: DaneMode) -> DaneMode {
+        match self {
+            Self::Usual => mode,
+            Self::Required | Self::RequiredOfReport => mode.max(DaneMode::Opportunistic),
+            Self::Waived if mode == DaneMode::Strict => mode,
+            Self::Waived => DaneMode::Off,
+        }
+    }
+}
+
 impl<H> Destination<H> {
+    /// Changes each of its hosts.
+    pub fn each_host(&mut self, mut change: impl FnMut(&mut H)) {
+        match self {
+            Self::AddressLiteral(host) | Self::ImplicitMx { host, .. } | Self::Configured(host) => {
+                change(host)
+            }
+            Self::Mx { hosts, .. } => hosts.iter_mut().for_each(change),
+            Self::MxFailed(_)
+            | Self::NullMx(_)
+            | Self::NoSuchDomain { .. }
+            | Self::OwnAddress
+            | Self::OwnMx { .. } => {}
+        }
+    }
+
     /// The status of the MX (or NODATA) answer, where there was one.
     pub fn mx(&self) -> Option<Security> {
         match self {

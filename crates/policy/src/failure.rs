@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault};
+use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault};
 use mail::{DaneVerdict, EnhancedStatus, FailCause, SkipReason, Stage};
 
+use crate::facts::MessageTls;
 use crate::requirement::Requirement;
 
 /// One failure, ready for the log, the queue and the DSN.
@@ -29,6 +30,8 @@ pub enum Standing {
         requirement: Requirement,
         /// What the log would have said on success.
         planned: DaneVerdict,
+        /// What the message asks for itself.
+        message: MessageTls,
     },
     /// The connection had met its requirement: this is what the log would have said on success.
     Cleared(DaneVerdict),
@@ -52,9 +55,24 @@ impl Failure {
         match &self.cause {
             Cause::Ours(OurFault::NoRoots | OurFault::NoProof)
             | Cause::Dns(Lookup::Tlsa, _)
-            | Cause::Policy(_)
-            | Cause::Tls(_)
+            | Cause::Policy(
+                Demand::AddressLiteral
+                | Demand::InsecureMx
+                | Demand::AddressName
+                | Demand::InsecureHost
+                | Demand::NoSecureTlsa
+                | Demand::NoUsableTlsa
+                | Demand::MtaStsMismatch
+                | Demand::MtaStsUnproven
+                | Demand::MtaStsUnknown
+                | Demand::SecurePathOfReport
+                | Demand::NoName,
+            )
             | Cause::Login(_) => Finality::Security,
+            Cause::Policy(Demand::SecurePath) => Finality::Permanent,
+            // RFC 8689 §4.2.1.
+            Cause::Tls(fault) if self.lacks_what_is_required(fault) => Finality::Permanent,
+            Cause::Tls(_) => Finality::Security,
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
             Cause::Destination(
@@ -114,9 +132,31 @@ impl Failure {
             },
             (
                 Standing::Cleared(_),
-                SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_),
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls,
             ) => true,
         }
+    }
+
+    /// Whether the message requires TLS, and this host has not what that takes. A handshake that breaks and STARTTLS put
+    /// off may be an outage.
+    fn lacks_what_is_required(&self, fault: &TlsFault) -> bool {
+        let is_required = match &self.standing {
+            Standing::Uncleared { message, .. } => *message == MessageTls::Required,
+            Standing::Apart | Standing::Cleared(_) => false,
+        };
+        is_required
+            && match fault {
+                TlsFault::NotOffered | TlsFault::Unproven(_) => true,
+                TlsFault::Refused(code) => code.is_permanent(),
+                TlsFault::DataBeforeHandshake
+                | TlsFault::TimedOut
+                | TlsFault::Closed
+                | TlsFault::Protocol(_)
+                | TlsFault::Handshake(_) => false,
+            }
     }
 
     /// Whether the host was out of reach or said that it cannot take the message now: another next hop may be asked.
@@ -124,13 +164,26 @@ impl Failure {
         match &self.cause {
             Cause::Connection(_) => true,
             Cause::Smtp(SmtpFault::Refused { code, .. }) => !code.is_permanent(),
-            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+            Cause::Smtp(
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls,
+            )
             | Cause::Ours(_)
             | Cause::Dns(..)
             | Cause::Destination(_)
             | Cause::Policy(_)
             | Cause::Tls(_)
             | Cause::Login(_) => false,
+        }
+    }
+
+    /// Whether it says nothing about other messages: TLS failed, and this message requires it for itself.
+    pub fn is_of_message(&self) -> bool {
+        match (&self.standing, &self.cause) {
+            (Standing::Uncleared { message, .. }, Cause::Tls(_)) => message.is_required(),
+            (Standing::Apart | Standing::Uncleared { .. } | Standing::Cleared(_), _) => false,
         }
     }
 
@@ -142,7 +195,11 @@ impl Failure {
     /// The status as reported: its class depends on whether the failure is permanent.
     pub fn reported_status(&self) -> EnhancedStatus {
         let class = if self.is_permanent() { 5 } else { 4 };
-        self.cause.enhanced().with_class(class)
+        let status = match &self.cause {
+            Cause::Tls(fault) if self.lacks_what_is_required(fault) => EnhancedStatus::NO_SECURE_PATH,
+            cause => cause.enhanced(),
+        };
+        status.with_class(class)
     }
 
     /// The value of `dane=`. If a requirement set by DANE was not met, DANE failed; otherwise the planned verdict
@@ -227,7 +284,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mail::ReplyCode;
-    use mail::cause::TlsFault;
+    use mail::cause::{BrokenHandshake, Unproven};
 
     fn refused(stage: Stage, code: u16, enhanced: Option<&str>) -> Cause {
         Cause::Smtp(SmtpFault::Refused {
@@ -245,7 +302,11 @@ mod tests {
     }
 
     fn uncleared(requirement: Requirement, planned: DaneVerdict) -> Standing {
-        Standing::Uncleared { requirement, planned }
+        Standing::Uncleared {
+            requirement,
+            planned,
+            message: MessageTls::Usual,
+        }
     }
 
     #[test]
@@ -307,6 +368,43 @@ mod tests {
                 "{cause:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_message_that_requires_tls_fails_where_a_host_has_not_what_it_takes() {
+        let code = |code| ReplyCode::new(code).unwrap();
+        let skip = || DaneVerdict::Skip(SkipReason::NoSecureTlsa);
+        let standing = |message| Standing::Uncleared {
+            requirement: Requirement::Pkix,
+            planned: skip(),
+            message,
+        };
+        for (fault, lacks) in [
+            (TlsFault::NotOffered, true),
+            (TlsFault::Unproven(Unproven::Key), true),
+            (TlsFault::Refused(code(554)), true),
+            (TlsFault::Refused(code(454)), false),
+            (TlsFault::Handshake(BrokenHandshake::Closed), false),
+            (TlsFault::TimedOut, false),
+        ] {
+            for (message, is_final) in [
+                (MessageTls::Required, lacks),
+                (MessageTls::RequiredOfReport, false),
+                (MessageTls::Usual, false),
+            ] {
+                let failure = failure(Cause::Tls(fault.clone()), standing(message));
+                assert_eq!(failure.is_permanent(), is_final, "{fault:?} {message:?}");
+                if is_final {
+                    assert_eq!(failure.reported_status().to_string(), "5.7.10");
+                }
+            }
+        }
+        let path: Failure = Cause::Policy(Demand::SecurePath).into();
+        assert_eq!(path.reported_status().to_string(), "5.7.10");
+        let of_report: Failure = Cause::Policy(Demand::SecurePathOfReport).into();
+        assert_eq!(of_report.reported_status().to_string(), "4.7.10");
+        let keyword = failure(Cause::Smtp(SmtpFault::NoRequireTls), Standing::Cleared(skip()));
+        assert_eq!(keyword.reported_status().to_string(), "5.7.30");
     }
 
     #[test]

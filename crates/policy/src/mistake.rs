@@ -13,11 +13,6 @@ use crate::settings::TlsFloor;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Mistake {
     #[error(
-        "mta_sts = \"enforce\" is not available in this version, and to accept it without effect would lower security; \
-         allowed: \"off\", \"testing\", or leave the key out"
-    )]
-    MtaStsEnforce,
-    #[error(
         "the strict list has not been fetched yet, and without it security would be lower: {0}; the daemon fetches it when it starts"
     )]
     NeverFetched(String),

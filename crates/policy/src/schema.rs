@@ -63,9 +63,9 @@ pub struct Defaults {
     /// See [`TlsFloor`].
     pub tls: Option<DefaultTls>,
     /// See [`MtaStsMode`].
-    pub mta_sts: Option<Spanned<MtaStsMode>>,
+    pub mta_sts: Option<MtaStsMode>,
     /// Whether messages may waive requirements (RFC 8689).
-    pub honor_tls_required_no: Option<Spanned<bool>>,
+    pub honor_tls_required_no: Option<bool>,
     /// Where the mail goes instead.
     pub route: Option<Spanned<Formed<NextHopForm>>>,
     /// How TLS begins there.
@@ -112,9 +112,9 @@ pub struct DomainRule {
     /// See [`TlsFloor`].
     pub tls: Option<TlsFloor>,
     /// See [`MtaStsMode`].
-    pub mta_sts: Option<Spanned<MtaStsMode>>,
+    pub mta_sts: Option<MtaStsMode>,
     /// Whether messages may waive requirements (RFC 8689).
-    pub honor_tls_required_no: Option<Spanned<bool>>,
+    pub honor_tls_required_no: Option<bool>,
     /// Where the mail goes instead.
     pub route: Option<Spanned<Formed<NextHopForm>>>,
     /// How TLS begins there.

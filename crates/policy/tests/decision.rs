@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use mail::{LookupFailure, Security};
 use policy::decision::{Action, Decision, HostDecision, decide};
-use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MtaSts, Tlsa, Wanted};
+use policy::facts::{
+    Addresses, Destination, DomainMtaSts, Facts, Host, HostFindings, MessageTls, MtaSts, Tlsa, Wanted,
+};
 use policy::failure::{Failure, Finality};
 use policy::settings::{DaneMode, ExceptionEntry, HostPolicy, InsecureMx, Limits, ModeSource, TlsFloor};
 
@@ -97,7 +99,18 @@ fn facts(dane: DaneMode, insecure_mx: InsecureMx, tls: TlsFloor, destination: De
             insecure_mx,
             tls,
         },
+        message: MessageTls::Usual,
+        mta_sts: DomainMtaSts::Absent,
         destination,
+    }
+}
+
+/// The destination's policy that gives a host this fact.
+fn of_domain(mta_sts: Option<MtaSts>) -> DomainMtaSts {
+    match mta_sts {
+        None => DomainMtaSts::Absent,
+        Some(MtaSts::Testing) => DomainMtaSts::Testing,
+        Some(MtaSts::EnforceMatch | MtaSts::EnforceMismatch) => DomainMtaSts::Enforce,
     }
 }
 
@@ -144,40 +157,46 @@ fn failed(failure: &Failure) -> String {
     format!("{word} {} {}", failure.reported_status(), failure.verdict())
 }
 
+/// Every destination that is no list of hosts, by its row.
+fn ends() -> Vec<(String, Destination)> {
+    let mut rows = Vec::new();
+    for failure in failures() {
+        rows.push((format!("D2 MX {failure}"), Destination::MxFailed(failure.into())));
+    }
+    for security in SECURITIES {
+        rows.push((format!("D3 null MX, {security}"), Destination::NullMx(security)));
+        let missing = None;
+        rows.push((
+            format!("D4 NXDOMAIN, {security}"),
+            Destination::NoSuchDomain { security, missing },
+        ));
+    }
+    rows.push((
+        "D11 this relay as an address literal".to_owned(),
+        Destination::OwnAddress,
+    ));
+    for mx in SECURITIES {
+        for host in SECURITIES {
+            rows.push((
+                format!("D11 this relay, MX {mx}, host {host}"),
+                Destination::OwnMx { mx, host },
+            ));
+        }
+    }
+    rows
+}
+
 fn destination_rows(table: &mut String) {
     for mode in MODES {
-        let mut row = |name: &str, destination: &Destination| {
+        let literal = Destination::AddressLiteral(host(mode, HostFindings::AddressLiteral, None));
+        for (name, destination) in [("D1 address literal".to_owned(), literal)]
+            .into_iter()
+            .chain(ends())
+        {
             let cell = under_each_floor(|tls| {
                 describe(&decide(facts(mode, InsecureMx::Dane, tls, destination.clone())))
             });
             writeln!(table, "{mode} | {name} | {cell}").unwrap();
-        };
-        let literal = host(mode, HostFindings::AddressLiteral, None);
-        row("D1 address literal", &Destination::AddressLiteral(literal));
-        for failure in failures() {
-            row(
-                &format!("D2 MX {failure}"),
-                &Destination::MxFailed(failure.into()),
-            );
-        }
-        for security in SECURITIES {
-            row(&format!("D3 null MX, {security}"), &Destination::NullMx(security));
-            row(
-                &format!("D4 NXDOMAIN, {security}"),
-                &Destination::NoSuchDomain {
-                    security,
-                    missing: None,
-                },
-            );
-        }
-        row("D11 this relay as an address literal", &Destination::OwnAddress);
-        for security in SECURITIES {
-            for host in SECURITIES {
-                row(
-                    &format!("D11 this relay, MX {security}, host {host}"),
-                    &Destination::OwnMx { mx: security, host },
-                );
-            }
         }
     }
 }
@@ -219,7 +238,9 @@ fn host_rows(table: &mut String) {
                 for mta_sts in POLICIES {
                     let cell = under_each_floor(|tls| {
                         let destination = destination(host(mode, findings.clone(), mta_sts));
-                        describe(&decide(facts(mode, insecure_mx, tls, destination)))
+                        let mta_sts = of_domain(mta_sts);
+                        let facts = facts(mode, insecure_mx, tls, destination);
+                        describe(&decide(Facts { mta_sts, ..facts }))
                     });
                     let sts = mta_sts.map_or("-".to_owned(), |sts| format!("{sts:?}"));
                     writeln!(table, "{mode} | {way} | {row} | sts {sts} | {cell}").unwrap();
@@ -229,11 +250,82 @@ fn host_rows(table: &mut String) {
     }
 }
 
+/// D rows while an MTA-STS policy is enforced, where they differ from those without one.
+fn enforced_rows(table: &mut String) {
+    for mode in MODES {
+        for (name, destination) in ends() {
+            let cell = |mta_sts| {
+                under_each_floor(|tls| {
+                    let facts = facts(mode, InsecureMx::Dane, tls, destination.clone());
+                    describe(&decide(Facts { mta_sts, ..facts }))
+                })
+            };
+            for mta_sts in [DomainMtaSts::Absent, DomainMtaSts::Unknown, DomainMtaSts::Testing] {
+                assert_eq!(cell(mta_sts), cell(DomainMtaSts::Absent));
+            }
+            let enforced = cell(DomainMtaSts::Enforce);
+            if enforced != cell(DomainMtaSts::Absent) {
+                writeln!(table, "{mode} | {name} | sts Enforce | {enforced}").unwrap();
+            }
+        }
+    }
+}
+
+/// What messages ask for themselves, where that makes a difference: all rows for hosts once more.
+fn message_rows(table: &mut String) {
+    for message in [
+        MessageTls::Required,
+        MessageTls::RequiredOfReport,
+        MessageTls::Waived,
+    ] {
+        for mode in MODES {
+            for (way, insecure_mx, destination) in ways() {
+                for (row, findings) in findings() {
+                    for (mta_sts, of_domain) in policies() {
+                        let cell = |message| {
+                            under_each_floor(|tls| {
+                                let destination = destination(host(mode, findings.clone(), mta_sts));
+                                let facts = facts(mode, insecure_mx, tls, destination);
+                                let mta_sts = of_domain;
+                                describe(&decide(Facts {
+                                    message,
+                                    mta_sts,
+                                    ..facts
+                                }))
+                            })
+                        };
+                        let (asked, usual) = (cell(message), cell(MessageTls::Usual));
+                        // A report waits where other mail fails.
+                        let waits = cell(MessageTls::Required).replace("fail 5.7.10", "defer 4.7.10");
+                        assert_eq!(cell(MessageTls::RequiredOfReport), waits);
+                        if asked != usual {
+                            let sts = mta_sts.map_or(format!("{of_domain:?}"), |sts| format!("{sts:?}"));
+                            writeln!(
+                                table,
+                                "{message:?} | {mode} | {way} | {row} | sts {sts} | {asked}"
+                            )
+                            .unwrap();
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is known about a host, and about its domain.
+fn policies() -> Vec<(Option<MtaSts>, DomainMtaSts)> {
+    let known = POLICIES.map(|mta_sts| (mta_sts, of_domain(mta_sts)));
+    known.into_iter().chain([(None, DomainMtaSts::Unknown)]).collect()
+}
+
 #[test]
 fn the_whole_table() {
     let mut table = String::new();
     destination_rows(&mut table);
     host_rows(&mut table);
+    enforced_rows(&mut table);
+    message_rows(&mut table);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/decision.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, &table).unwrap();
@@ -272,7 +364,7 @@ fn strict_delivers_to_proven_hosts_alone() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/decision.txt")).unwrap();
     let strict = table
         .lines()
-        .filter(|line| line.starts_with("strict") && line.contains('→'));
+        .filter(|line| line.split(" | ").any(|cell| cell == "strict") && line.contains('→'));
     let mut seen = 0;
     for line in strict {
         assert!(

@@ -215,46 +215,6 @@ fn rules_may_share_a_name_if_they_set_different_keys() {
     assert_eq!(warnings(text), [""; 0]);
 }
 
-#[test]
-fn what_does_not_exist_yet_is_accepted_with_one_warning_each() {
-    let text = r#"
-[default]
-mta_sts = "testing"
-[[domain]]
-match = ["a.example"]
-tls = "encrypt"
-mta_sts = "off"
-[[list]]
-kind = "danefail"
-url = "https://lists.example/l"
-refresh = "1h"
-max_age = "30d"
-"#;
-    assert_eq!(
-        warnings(text),
-        [
-            "conf/policy.toml:3: mta_sts: not available in this version",
-            "conf/policy.toml:7: mta_sts: not available in this version",
-        ]
-    );
-}
-
-#[test]
-fn what_does_not_exist_yet_is_refused_where_ignoring_it_would_lower_security() {
-    for (text, place) in [
-        ("[default]\nmta_sts = \"enforce\"", "2:11: "),
-        (
-            "[[domain]]\nmatch = [\"a.example\"]\nmta_sts = \"enforce\"",
-            "3:11: ",
-        ),
-    ] {
-        let error = error(text);
-        assert!(error.starts_with(place), "{error}");
-        assert!(error.contains("not available in this version"), "{error}");
-        assert!(error.contains("lower security"), "{error}");
-    }
-}
-
 /// The page for administrators has a row for each key, and no other.
 #[test]
 fn every_key_is_in_the_documentation() {
@@ -545,15 +505,6 @@ fn a_bare_address_as_a_route_is_told_its_brackets() {
         error.starts_with("3:9: `domain.route` cannot be \"192.0.2.1:587\": an address stands in brackets, \"[192.0.2.1]:587\","),
         "{error}"
     );
-}
-
-#[test]
-fn waivers_that_are_not_honoured_yet_are_named() {
-    assert_eq!(
-        warnings("[default]\nhonor_tls_required_no = true"),
-        ["conf/policy.toml:2: honor_tls_required_no: not available in this version"]
-    );
-    assert!(warnings("[default]\nhonor_tls_required_no = false").is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use bytes::BytesMut;
-use mail::{BodyType, DomainPart, MailParameters, Mailbox, RecipientParameters, ReversePath};
+use mail::{BodyType, DomainPart, MailParameters, Mailbox, RecipientParameters, ReversePath, TlsTag};
 
 use crate::authenticate::Response;
 use crate::request::Mechanism;
@@ -31,7 +31,7 @@ pub enum Command<'a> {
         reverse_path: &'a ReversePath,
         /// The octets of the content without dot-stuffing (RFC 1870 §5).
         size: u64,
-        /// `BODY`, `SMTPUTF8`, `RET` and `ENVID`.
+        /// `BODY`, `SMTPUTF8`, `REQUIRETLS`, `RET` and `ENVID`.
         parameters: &'a MailParameters,
     },
     /// `RCPT TO:<…>`, with `NOTIFY` and `ORCPT` where the server offers DSN; [`Command::recipient`] is one without.
@@ -114,6 +114,9 @@ fn mail_parameters(parameters: &MailParameters, extensions: &Extensions, out: &m
     if parameters.smtputf8 && extensions.offers(Extension::SmtpUtf8) {
         out.write_str(" SMTPUTF8")?;
     }
+    if parameters.tls == TlsTag::Required && extensions.offers(Extension::RequireTls) {
+        out.write_str(" REQUIRETLS")?;
+    }
     if !extensions.offers(Extension::Dsn) {
         return Ok(());
     }
@@ -179,6 +182,7 @@ mod tests {
             smtputf8: true,
             ret: Some(Ret::Headers),
             envelope_id: Some("Qq+2B+3D1".parse().unwrap()),
+            tls: TlsTag::Required,
         };
         let mail = Command::MailFrom {
             reverse_path: &ReversePath::Null,
@@ -191,6 +195,7 @@ mod tests {
             "MAIL FROM:<> RET=HDRS ENVID=Qq+2B+3D1\r\n"
         );
         assert_eq!(line(mail, "250-SMTPUTF8\r\n"), "MAIL FROM:<> SMTPUTF8\r\n");
+        assert_eq!(line(mail, "250-REQUIRETLS\r\n"), "MAIL FROM:<> REQUIRETLS\r\n");
         assert_eq!(
             line(mail, "250-DSN\r\n250-SMTPUTF8 x\r\n250-8BITMIME\r\n"),
             "MAIL FROM:<> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=Qq+2B+3D1\r\n"

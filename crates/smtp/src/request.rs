@@ -1,6 +1,6 @@
 //! The commands that we accept as a server, parsed strictly (RFC 5321 §4.1.1).
 
-use mail::{RecipientParameters, ReversePath};
+use mail::{RecipientParameters, ReversePath, TlsTag};
 
 use crate::path::{self, Path};
 use crate::refusal::Refusal;
@@ -201,6 +201,7 @@ fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        tls: TlsTag::Usual,
         submitter: None,
     };
     for (keyword, value) in parameters::split(parameters) {

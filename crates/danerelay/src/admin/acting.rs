@@ -163,7 +163,11 @@ impl<S: Manage> Work<'_, S> {
             };
             surroundings.scheduler.forget(what);
         }
-        surroundings.resolver.flush_each(&names(new.iter().copied()));
+        let names = names(new.iter().copied());
+        surroundings.resolver.flush_each(&names);
+        if let Some(policies) = &surroundings.explainer.mta_sts {
+            policies.flush_each(&names);
+        }
         self.fresh.extend(new.into_iter().cloned());
     }
 
@@ -271,7 +275,7 @@ pub(super) async fn reload<S: Manage>(
 }
 
 /// `flush`: forgets what was learned about a name, everything below it and its mail exchangers, or about all names: answers,
-/// receiving hosts, destinations.
+/// MTA-STS policies, receiving hosts, destinations.
 pub(super) async fn flush<S: Manage>(
     office: &Office<S>,
     what: Flushed,
@@ -286,11 +290,17 @@ pub(super) async fn flush<S: Manage>(
             add_exchangers(&mut names, &surroundings.resolver, &name);
             surroundings.scheduler.forget(Forget::Below(names));
             surroundings.resolver.flush(&name);
+            if let Some(policies) = &surroundings.explainer.mta_sts {
+                policies.flush(&name);
+            }
             name.to_string()
         }
         Flushed::All => {
             surroundings.scheduler.forget(Forget::All);
             surroundings.resolver.flush_all();
+            if let Some(policies) = &surroundings.explainer.mta_sts {
+                policies.flush_all();
+            }
             "--all".to_owned()
         }
     };

@@ -122,8 +122,10 @@ fn explain(
     let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
     let config = &loaded.config;
     let hostname = settings::hostname(config)?;
+    let resolver = resolver(config, &policy)?;
     let explainer = Explainer {
-        resolver: resolver(config, &policy)?,
+        mta_sts: wiring::mta_sts::for_command(config, &resolver).map_err(WiringError::from)?,
+        resolver,
         names: wiring::resolver::names(&config.dns),
         delivery: settings::delivery(config, &hostname, config.listen.smtp.clone()),
         policy: Arc::new(ArcSwap::from_pointee(policy)),

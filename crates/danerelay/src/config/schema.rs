@@ -39,7 +39,7 @@ section! {
         #[serde(deserialize_with = "optional::<DomainName, _>")]
         hostname: Optional<Domain> = Optional::default(), "the system's name" => RESTART;
 
-        /// Copies of lists with a URL, and the exceptions that commands add.
+        /// Copies of lists with a URL, exceptions that commands add, and the MTA-STS policies of others.
         state_directory: PathBuf = "/var/lib/danerelay".into(), "Filesystem Hierarchy Standard" => RESTART;
     } with {
         listen: Listen,
@@ -120,9 +120,10 @@ section! {
 section! {
     /// MTA-STS (RFC 8461).
     pub(crate) struct MtaSts("mta_sts") {
-        /// Ask for policies, and how many are remembered.
-        enabled: bool = true, "it protects destinations without DNSSEC" => RESTART.later();
-        cache_entries: u32 = 50_000, "own choice" => RESTART.later();
+        /// Look policies up, and how many are remembered, in state_directory; all together may take 64 MiB. What is made of
+        /// them is said in the policy file (mta_sts).
+        enabled: bool = true, "it protects destinations without DNSSEC" => RESTART;
+        cache_entries: u32 = 50_000, "own choice" => RESTART.not_zero();
     }
 }
 

@@ -262,7 +262,7 @@ fn the_template_names_every_key_with_its_default() {
 #[test]
 fn what_does_not_exist_yet_is_a_warning() {
     let text = "[listen]\nsmtp = [\"127.0.0.1:465\"]\n[tlsrpt]\ncontact = \"mailto:a@b.example\"\n[delivery]\ndelay_warning = \"0\"\n\
-                [mta_sts]\nenabled = true\n[admin]\nhttp = \"127.0.0.1:8025\"";
+                [spool]\nurl = \"postgres://a\"\n[admin]\nhttp = \"127.0.0.1:8025\"";
     let loaded = read(text).unwrap();
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
     assert_eq!(lines, [4, 8, 10]);

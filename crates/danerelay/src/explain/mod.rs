@@ -19,6 +19,7 @@ mod presented;
 mod remedy;
 mod report;
 mod resolver;
+mod sts;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -26,12 +27,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::probe::Prober;
-use delivery::route::{self, Way};
+use delivery::route::{self, Means, Sought};
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
 use dns::self_test::Names;
 use jiff::Zoned;
 use mail::{AddressError, DomainPart, Mailbox, NextHop};
+use mta_sts::Policies;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,7 @@ pub(crate) use modes::{ModeReport, Would};
 pub(crate) use presented::{CertificateReport, PublishedRecord};
 pub(crate) use report::{Report, Written};
 pub(crate) use resolver::Whose;
+pub(crate) use sts::StsReport;
 
 use investigation::{Investigation, target};
 use modes::{InForce, Supposing};
@@ -111,6 +114,8 @@ pub(crate) struct Explainer {
     pub(crate) resolver: Resolver,
     /// The names used to test the resolver.
     pub(crate) names: Names,
+    /// The MTA-STS policies of others; `None` if nothing is made of them.
+    pub(crate) mta_sts: Option<Policies>,
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     pub(crate) delivery: DeliveryConfig,
     /// Needed only for connecting.
@@ -123,15 +128,14 @@ impl Explainer {
         let resolver = resolver::examine(&self.resolver, &self.names, whose).await;
         let (policy, today) = (self.policy.load_full(), Zoned::now().date());
         let destination = &inquiry.destination.0;
-        let route = route::find(
-            destination,
-            Way::Usual,
-            &policy,
-            &self.resolver,
-            &self.delivery,
+        let means = Means {
+            policy: &policy,
+            resolver: &self.resolver,
+            mta_sts: self.mta_sts.as_ref(),
+            config: &self.delivery,
             today,
-        )
-        .await;
+        };
+        let route = route::find(Sought::usual(destination), means).await;
         let prober = match (&self.tls, inquiry.connect) {
             (Some(tls), true) => Some(Prober::new(&impatient(&self.delivery), tls)?),
             (None, _) | (Some(_), false) => None,
@@ -142,10 +146,7 @@ impl Explainer {
         };
         let asked = Supposing {
             destination,
-            policy: &policy,
-            resolver: &self.resolver,
-            delivery: &self.delivery,
-            today,
+            means,
             prober: prober.as_ref(),
         };
         let in_force = InForce {

@@ -1,13 +1,9 @@
 //! What each mode would do now, from the same look-ups. Where hosts were connected to, they are again if that may show
 //! something else: under a stronger mode, or if nothing could be delivered. Otherwise a weaker mode delivers, too.
 
-use delivery::DeliveryConfig;
 use delivery::probe::{HostProbe, Prober};
-use delivery::route::{self, Route, Way};
-use dns::Resolver;
-use jiff::civil::Date;
+use delivery::route::{self, Means, Route, Sought};
 use mail::{DaneVerdict, NextHop};
-use policy::Policy;
 use policy::conclude::conclude;
 use policy::decision::{Action, HostDecision};
 use policy::failure::Failure;
@@ -61,10 +57,7 @@ pub(crate) struct ModeReport {
 /// Whom it is about, and who connects, if anybody does.
 pub(super) struct Supposing<'a> {
     pub(super) destination: &'a NextHop,
-    pub(super) policy: &'a Policy,
-    pub(super) resolver: &'a Resolver,
-    pub(super) delivery: &'a DeliveryConfig,
-    pub(super) today: Date,
+    pub(super) means: Means<'a>,
     pub(super) prober: Option<&'a Prober>,
 }
 
@@ -80,17 +73,12 @@ pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<M
     let delivers = obstacle(in_force.route, in_force.probes).is_none();
     let mut reports = Vec::new();
     for mode in MODES {
-        let policy = asked.policy.supposing(mode);
-        let (resolver, delivery) = (asked.resolver, asked.delivery);
-        let route = route::find(
-            asked.destination,
-            Way::Usual,
-            &policy,
-            resolver,
-            delivery,
-            asked.today,
-        )
-        .await;
+        let policy = asked.means.policy.supposing(mode);
+        let means = Means {
+            policy: &policy,
+            ..asked.means
+        };
+        let route = route::find(Sought::usual(asked.destination), means).await;
         let is_same = demands(&route) == demands(in_force.route);
         let again = match asked.prober {
             Some(prober) if !is_same && !(delivers && mode < mode_in_force) => {

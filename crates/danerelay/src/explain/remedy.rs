@@ -67,7 +67,12 @@ fn unmet(found: &Investigation<'_>, demand: Demand) -> Option<String> {
                 policy.dane, policy.dane_source
             ))
         }
-        Demand::MtaStsMismatch | Demand::NoName => None,
+        Demand::MtaStsMismatch
+        | Demand::MtaStsUnproven
+        | Demand::MtaStsUnknown
+        | Demand::SecurePath
+        | Demand::SecurePathOfReport
+        | Demand::NoName => None,
     }
 }
 

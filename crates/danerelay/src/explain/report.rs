@@ -13,6 +13,7 @@ use super::investigation::Investigation;
 use super::modes::{ModeReport, Would, obstacle};
 use super::remedy::{self, Remedy};
 use super::resolver::ResolverReport;
+use super::sts::StsReport;
 use crate::lookup_report::LookupStatus;
 
 /// What this relay would do, and why.
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) port: u16,
     /// `None` if no MX records are looked up.
     pub(crate) mx: Option<Step>,
+    /// The MTA-STS policy; `None` if none was asked about.
+    pub(crate) mta_sts: Option<StsReport>,
     /// In the order in which they would be tried.
     pub(crate) hosts: Vec<HostReport>,
     pub(crate) would: Would,
@@ -102,6 +105,7 @@ pub(crate) struct PolicyReport {
     pub(crate) source: String,
     pub(crate) insecure_mx: String,
     pub(crate) tls: String,
+    pub(crate) mta_sts: String,
     pub(crate) honor_tls_required_no: bool,
 }
 
@@ -126,6 +130,7 @@ impl Report {
                 source: route.policy.dane_source.to_string(),
                 insecure_mx: route.policy.insecure_mx.to_string(),
                 tls: route.policy.tls.to_string(),
+                mta_sts: route.policy.mta_sts.to_string(),
                 honor_tls_required_no: route.policy.honor_tls_required_no,
             },
             decided_by: Written::of(found.policy, &route.policy.dane_source),
@@ -139,6 +144,7 @@ impl Report {
             limits: route.policy.limits,
             port: route.port,
             mx: found.mx.clone(),
+            mta_sts: StsReport::new(&route.sts),
             hosts: hosts(found),
             would: Would::after(cause.as_ref()),
             outage: blame.is_some_and(|blame| blame != Blame::Destination),

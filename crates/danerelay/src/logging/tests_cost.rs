@@ -57,6 +57,7 @@ fn sample() -> Delivery {
         mx: Some(Security::Secure),
         base: Some(Domain::parse("mx1.example.nl").unwrap()),
         tlsa: Some("3 1 1 29c8601c…".to_owned()),
+        sts: None,
         delay: Duration::from_millis(210),
         delays: [Duration::from_millis(50); 4],
         attempt: 1,

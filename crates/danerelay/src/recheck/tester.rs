@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::probe::{HostProbe, Prober};
-use delivery::route::{self, Route, Way};
+use delivery::route::{self, Means, Route, Sought};
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
 use jiff::Zoned;
@@ -112,9 +112,15 @@ impl Tester {
     }
 
     async fn route(&self, next_hop: &NextHop) -> Route {
-        let today = Zoned::now().date();
-        let (resolver, delivery) = (&self.resolver, &self.delivery);
-        route::find(next_hop, Way::Usual, &self.policy, resolver, delivery, today).await
+        let means = Means {
+            policy: &self.policy,
+            resolver: &self.resolver,
+            // It is DANE that is tested.
+            mta_sts: None,
+            config: &self.delivery,
+            today: Zoned::now().date(),
+        };
+        route::find(Sought::usual(next_hop), means).await
     }
 
     async fn connect(&self, next_hop: NextHop) -> Finding {

@@ -12,6 +12,7 @@ use mail::event::admin::Admin;
 use mail::event::settings::Subject;
 use mail::event::{Event, EventLog};
 use mail::{Domain, Mailbox};
+use mta_sts::Policies;
 use policy::Policy;
 use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{Notify, mpsc, watch};
@@ -124,6 +125,7 @@ pub(super) async fn start(
     let resolver = Resolver::new(plan.config.clone()).map_err(WiringError::from)?;
     let tls = tls::client(&config.tls).map_err(WiringError::from)?;
     let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
+    let mta_sts = wiring::mta_sts::open(config, &resolver, &events).map_err(WiringError::from)?;
     let spool = open_spool(config, Arc::clone(&events)).await?;
     announce::recovery(&*spool, &*log);
     let (sockets, addresses): (Vec<_>, Vec<SocketAddr>) = sockets::open(&loaded, &*log)?
@@ -150,6 +152,7 @@ pub(super) async fn start(
     let explainer = Explainer {
         resolver: resolver.clone(),
         names: resolver::names(&config.dns),
+        mta_sts: mta_sts.clone(),
         policy: Arc::clone(&policy),
         delivery: delivery_config.clone(),
         tls: Some(tls.clone()),
@@ -157,6 +160,7 @@ pub(super) async fn start(
     let surroundings = Surroundings {
         spool: Arc::clone(&spool),
         resolver: resolver.clone(),
+        mta_sts: mta_sts.clone(),
         policy: Arc::clone(&policy),
         tls,
         events: Arc::clone(&events),
@@ -172,6 +176,9 @@ pub(super) async fn start(
     let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
     let listener = Listener::new(Arc::clone(&spool), listener_settings, events, schedule);
     tokio::spawn(watch.run(stopped.clone()));
+    if let Some(mta_sts) = mta_sts {
+        tokio::spawn(refresh(mta_sts, stopped.clone()));
+    }
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
     // Not earlier: if the start fails half-way, the next one has to report it.
@@ -204,6 +211,15 @@ pub(super) async fn start(
     };
     daemon.announce_ends();
     Ok(daemon)
+}
+
+/// Keeps policies fresh until the daemon stops.
+async fn refresh(policies: Policies, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = mta_sts::refresh::refresh(policies) => {}
+        // An error means that the sender is gone.
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.

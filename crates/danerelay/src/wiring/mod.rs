@@ -4,6 +4,7 @@
 //! * [`resolver`]: who validates, and with which servers: those of the configuration or of [`resolv_conf`].
 //!   [`unvalidated`]: below which names signatures are not required today.
 //! * [`tls`]: which authorities the WebPKI trusts, and what all handshakes share.
+//! * [`mta_sts`]: the policies of others, and how they are fetched.
 //! * [`clients`]: the certificate and the users with which clients are served.
 //! * [`policy`]: the policy with its lists and exceptions. [`standing`]: what is not as it should be with it.
 //!   [`store`]: the spool.
@@ -13,6 +14,7 @@
 pub(crate) mod clients;
 pub(crate) mod descriptors;
 mod error;
+pub(crate) mod mta_sts;
 pub(crate) mod policy;
 pub(crate) mod resolv_conf;
 pub(crate) mod resolver;

@@ -11,7 +11,7 @@ fn a_reload_says_what_came_of_it() {
     let relay = Relay::start(NO_DNS);
     let text = configuration(NO_DNS).replace(
         "retry = [\"1h\"]",
-        "retry = [\"2h\"]\nreuse = 50\n[mta_sts]\ncache_entries = 7",
+        "retry = [\"2h\"]\nreuse = 50\n[tlsrpt]\ncontact = \"a\"",
     );
     std::fs::write(relay.path("danerelay.toml"), text).unwrap();
     let end = relay.run(&["reload"]);
@@ -20,7 +20,7 @@ fn a_reload_says_what_came_of_it() {
         (0, "configuration and policy are loaded\n")
     );
     assert!(
-        end.stderr.contains("`mta_sts.cache_entries`: not available"),
+        end.stderr.contains("`tlsrpt.contact`: not available"),
         "{}",
         end.stderr
     );

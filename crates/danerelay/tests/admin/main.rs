@@ -17,6 +17,7 @@ mod explaining;
 mod hostile;
 mod many;
 mod places;
+mod policies;
 mod policy;
 mod queue;
 mod reasons;

@@ -200,7 +200,7 @@ impl End {
 
 pub(crate) fn configuration(more: &str) -> String {
     format!(
-        "hostname = \"relay.example\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\n[limits]\nspool_free = \"1 MiB\"\n\
+        "hostname = \"relay.example\"\nstate_directory = \"state\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\n[limits]\nspool_free = \"1 MiB\"\n\
          [spool]\npath = \"spool\"\n[log]\ntarget = \"log\"\n[admin]\nsocket = \"admin.sock\"\n{more}"
     )
 }

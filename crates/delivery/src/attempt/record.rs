@@ -26,6 +26,8 @@ pub(crate) struct HostRecord {
     pub(crate) base: Option<Domain>,
     pub(crate) tlsa: Option<String>,
     mta_sts: Option<MtaSts>,
+    /// The word for the destination's MTA-STS policy.
+    pub(crate) sts: Option<&'static str>,
     pub(crate) connection: Option<Connection>,
 }
 
@@ -58,6 +60,7 @@ impl HostRecord {
     pub(crate) fn none(route: &Route) -> Self {
         Self {
             mx: route.mx,
+            sts: route.sts.word(),
             ..Self::without_route(route.policy.dane, route.port)
         }
     }
@@ -72,6 +75,7 @@ impl HostRecord {
             base: None,
             tlsa: None,
             mta_sts: None,
+            sts: None,
             connection: None,
         }
     }
@@ -241,6 +245,7 @@ mod tests {
             base: None,
             tlsa: None,
             mta_sts,
+            sts: None,
             connection: Some(Connection {
                 address: IpAddr::from([192, 0, 2, 1]),
                 tls,

@@ -120,6 +120,7 @@ impl Target<'_> {
         Standing::Uncleared {
             requirement: self.terms.requirement,
             planned: self.terms.verdict.clone(),
+            message: self.route.message,
         }
     }
 

@@ -188,7 +188,12 @@ fn is_put_off(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Failed(failure) => match &failure.cause {
             Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => *stage == Stage::Rcpt && code.class() == 4,
-            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+            Cause::Smtp(
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls,
+            )
             | Cause::Connection(_)
             | Cause::Ours(_)
             | Cause::Dns(..)
@@ -212,7 +217,12 @@ fn is_stale(ended: &Ended<'_>) -> bool {
     let is_nothing = |verdict: &Verdict| match verdict {
         // Found out here, from what the server had announced.
         Verdict::Failed(failure) => match &failure.cause {
-            Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_)) => true,
+            Cause::Smtp(
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls,
+            ) => true,
             cause => is_fault_of_session(cause),
         },
         Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
@@ -242,7 +252,12 @@ fn is_fault_of_session(cause: &Cause) -> bool {
             *stage == Stage::Rset || *stage == Stage::Mail && is_over
         }
         Cause::Connection(ConnectionFault::Unreachable(_))
-        | Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        | Cause::Smtp(
+            SmtpFault::TooLarge(_)
+            | SmtpFault::No8BitMime
+            | SmtpFault::NoSmtpUtf8(_)
+            | SmtpFault::NoRequireTls,
+        )
         | Cause::Ours(_)
         | Cause::Dns(..)
         | Cause::Destination(_)

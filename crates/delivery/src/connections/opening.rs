@@ -229,7 +229,12 @@ async fn leave(wire: Wire, failure: &SessionFailure) {
         Cause::Smtp(SmtpFault::Refused { .. }) | Cause::Tls(TlsFault::NotOffered | TlsFault::Refused(_)) => {
             wire.quit().await;
         }
-        Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        Cause::Smtp(
+            SmtpFault::TooLarge(_)
+            | SmtpFault::No8BitMime
+            | SmtpFault::NoSmtpUtf8(_)
+            | SmtpFault::NoRequireTls,
+        )
         | Cause::Tls(
             TlsFault::DataBeforeHandshake
             | TlsFault::TimedOut

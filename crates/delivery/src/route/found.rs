@@ -6,12 +6,14 @@ use std::time::Duration;
 use mail::cause::{Cause, LoginFault, NoWay, OurFault};
 use mail::{NextHop, Security};
 use policy::decision::{Decision, Requirement};
+use policy::facts::MessageTls;
 use policy::failure::Failure;
 use policy::login::Login;
 use policy::settings::{DestinationPolicy, RouteTls};
 use tokio::time::Instant;
 
 use super::hosts::{Candidate, RouteHost};
+use super::mta_sts::Sts;
 
 /// How long after its look-ups an attempt may start connections. Otherwise servers that answer late at each stage could
 /// stretch it to days. This is long enough for any server that works, and for a wait at a busy one; after that, a new
@@ -27,10 +29,14 @@ pub struct Route {
     pub decision: Decision<RouteHost>,
     /// The status of the MX (or NODATA) answer, where there was one.
     pub mx: Option<Security>,
+    /// The destination's MTA-STS policy.
+    pub sts: Sts,
     /// Where the look-ups began.
     pub(crate) next_hop: NextHop,
     /// The port to connect to.
     pub port: u16,
+    /// What the message asks for itself.
+    pub(crate) message: MessageTls,
     /// How TLS begins there.
     pub tls: RouteTls,
     /// With what to log in.

@@ -5,22 +5,23 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::civil::Date;
-use mail::NextHop;
+use mta_sts::Policies;
 use policy::Policy;
 use policy::settings::DaneMode;
 
 use super::found::Route;
-use super::search::find;
+use super::search::{Means, Sought, find};
 use super::target::{Target, Way, has_fallback};
 use crate::config::DeliveryConfig;
 
 /// The look-ups of one attempt, which may have to be repeated.
 pub(crate) struct LookUps<'a> {
-    pub(crate) next_hop: &'a NextHop,
-    pub(crate) way: Way,
+    /// For which mail they are made.
+    pub(crate) sought: Sought<'a>,
     /// The policy in force, which a reload may replace meanwhile.
     pub(crate) policy: &'a ArcSwap<Policy>,
     pub(crate) resolver: &'a Resolver,
+    pub(crate) mta_sts: Option<&'a Policies>,
     pub(crate) config: &'a DeliveryConfig,
     pub(crate) today: Date,
 }
@@ -28,16 +29,15 @@ pub(crate) struct LookUps<'a> {
 impl LookUps<'_> {
     /// Makes the look-ups under the policy in force, and says which that is. Each has the resolver's own deadline.
     pub(crate) async fn make(&self) -> (Route, Arc<Policy>) {
-        let Self {
-            next_hop,
-            way,
-            policy: _,
-            resolver,
-            config,
-            today,
-        } = *self;
         let policy = self.policy.load_full();
-        let route = find(next_hop, way, &policy, resolver, config, today).await;
+        let means = Means {
+            policy: &policy,
+            resolver: self.resolver,
+            mta_sts: self.mta_sts,
+            config: self.config,
+            today: self.today,
+        };
+        let route = find(self.sought, means).await;
         (route, policy)
     }
 
@@ -48,18 +48,23 @@ impl LookUps<'_> {
 
     /// What is known about the destination without look-ups: its mode and its port.
     pub(crate) fn not_made(&self) -> (DaneMode, u16) {
-        let policy = self.policy.load().for_destination(self.next_hop, self.today);
-        let target = Target::of(self.next_hop, &policy, self.way);
+        let Sought { next_hop, way, .. } = self.sought;
+        let policy = self.policy.load().for_destination(next_hop, self.today);
+        let target = Target::of(next_hop, &policy, way);
         (policy.dane, target.port(self.config))
     }
 
     /// The look-ups of the destination's fallback, if it has one that may be used.
     pub(crate) fn of_fallback(&self) -> Option<Self> {
-        let policy = self.policy.load().for_destination(self.next_hop, self.today);
-        let is_used = self.way == Way::Usual && has_fallback(&policy);
-        is_used.then_some(Self {
+        let policy = self
+            .policy
+            .load()
+            .for_destination(self.sought.next_hop, self.today);
+        let is_used = self.sought.way == Way::Usual && has_fallback(&policy);
+        let sought = Sought {
             way: Way::Fallback,
-            ..*self
-        })
+            ..self.sought
+        };
+        is_used.then_some(Self { sought, ..*self })
     }
 }

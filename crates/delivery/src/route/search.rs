@@ -7,10 +7,11 @@ use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
-use mail::{Domain, NextHop, Security};
+use mail::{Domain, NextHop, ReversePath, Security, TlsTag};
+use mta_sts::Policies;
 use policy::Policy;
 use policy::decision::decide;
-use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, Tlsa, Wanted};
+use policy::facts::{Addresses, Destination, Facts, Host, HostFindings, MessageTls, Tlsa, Wanted};
 use policy::settings::{DaneMode, DestinationPolicy, HostPolicy, InsecureMx, Limits};
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
@@ -19,6 +20,7 @@ use super::forms::forms;
 use super::found::Route;
 use super::hosts::{self, RouteHost};
 use super::ignored;
+use super::mta_sts::Sts;
 use super::origin::{Origin, reference_identifiers};
 use super::own::{known, listens_at};
 use super::target::{Target, Way};
@@ -33,40 +35,87 @@ const HOSTS_AT_ONCE: usize = 8;
 /// The maximum number of addresses tried per host.
 const ADDRESSES: usize = 16;
 
+/// For which mail a way is sought.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'a> {
+    /// Where it goes.
+    pub next_hop: &'a NextHop,
+    /// Along which way.
+    pub way: Way,
+    /// What it asks of TLS.
+    pub tag: TlsTag,
+    /// Its sender.
+    pub sender: &'a ReversePath,
+}
+
+impl<'a> Sought<'a> {
+    /// Mail of which nothing is known but where it goes.
+    pub fn usual(next_hop: &'a NextHop) -> Self {
+        Self {
+            next_hop,
+            way: Way::Usual,
+            tag: TlsTag::Usual,
+            sender: &ReversePath::Null,
+        }
+    }
+}
+
+/// With what look-ups are made.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// DNS.
+    pub resolver: &'a Resolver,
+    /// The MTA-STS policies of others; `None` if nothing is made of them.
+    pub mta_sts: Option<&'a Policies>,
+    /// The settings of deliveries.
+    pub config: &'a DeliveryConfig,
+    /// The date, for exceptions.
+    pub today: Date,
+}
+
 /// Gathers the facts and decides.
-pub async fn find(
-    next_hop: &NextHop,
-    way: Way,
-    policy: &Policy,
-    resolver: &Resolver,
-    config: &DeliveryConfig,
-    today: Date,
-) -> Route {
+pub async fn find(sought: Sought<'_>, means: Means<'_>) -> Route {
     let begun = Instant::now();
-    let destination_policy = policy.for_destination(next_hop, today);
-    let target = Target::of(next_hop, &destination_policy, way);
-    let (port, tls, login) = (target.port(config), target.tls, target.login.cloned());
+    let policy = means.policy.for_destination(sought.next_hop, means.today);
+    let message = MessageTls::of(sought.tag, sought.sender, &policy);
+    let target = Target::of(sought.next_hop, &policy, sought.way);
+    let (port, tls, login) = (target.port(means.config), target.tls, target.login.cloned());
     let search = Search {
-        policy,
-        destination_policy: &destination_policy,
+        means,
+        destination_policy: &policy,
+        message,
         is_configured: target.is_configured,
-        resolver: &resolver.for_one_destination(),
-        config,
-        today,
+        resolver: &means.resolver.for_one_destination(),
         port,
     };
-    let (next_hop, destination) = (target.next_hop.clone(), search.destination(target.next_hop).await);
+    let policies = means.mta_sts.filter(|_| message != MessageTls::Waived);
+    let (mut destination, sts) = tokio::join!(
+        search.destination(target.next_hop),
+        Sts::find(target.next_hop, policy.mta_sts, policies)
+    );
+    sts.tell(&mut destination);
+    let (next_hop, mx) = (target.next_hop.clone(), destination.mx());
     let wanted = Wanted {
-        dane: destination_policy.dane,
-        insecure_mx: destination_policy.insecure_mx,
-        tls: target.floor(&destination_policy),
+        dane: policy.dane,
+        insecure_mx: policy.insecure_mx,
+        tls: target.floor(&policy),
     };
+    let decision = decide(Facts {
+        wanted,
+        message,
+        mta_sts: sts.of_domain(),
+        destination,
+    });
     Route {
-        policy: destination_policy,
-        mx: destination.mx(),
-        decision: decide(Facts { wanted, destination }),
+        policy,
+        decision,
+        mx,
+        sts,
         next_hop,
         port,
+        message,
         tls,
         login,
         begun,
@@ -75,13 +124,13 @@ pub async fn find(
 
 /// What the steps of one search share.
 struct Search<'a> {
-    policy: &'a Policy,
+    means: Means<'a>,
     destination_policy: &'a DestinationPolicy,
+    message: MessageTls,
     /// Whether the administrator, and not the recipient's address, says where the mail goes.
     is_configured: bool,
+    /// For this destination alone.
     resolver: &'a Resolver,
-    config: &'a DeliveryConfig,
-    today: Date,
     port: u16,
 }
 
@@ -113,7 +162,10 @@ impl Search<'_> {
     /// secure.
     fn this_machine(&self, name: &Domain) -> Destination<RouteHost> {
         let facts = Host {
-            policy: self.policy.for_mx_host(self.destination_policy, name, self.today),
+            policy: self
+                .means
+                .policy
+                .for_mx_host(self.destination_policy, name, self.means.today),
             findings: HostFindings::Named {
                 addresses: Addresses::Insecure,
                 tlsa: Tlsa::NotAsked,
@@ -122,7 +174,7 @@ impl Search<'_> {
         };
         Destination::Configured(RouteHost {
             name: Some(name.clone()),
-            addresses: hosts::loopback(self.config.address_family),
+            addresses: hosts::loopback(self.means.config.address_family),
             ..RouteHost::unknown(facts)
         })
     }
@@ -230,10 +282,14 @@ impl Search<'_> {
     }
 
     async fn host(&self, name: &Domain, origin: &Origin<'_>) -> RouteHost {
-        let policy = self.policy.for_mx_host(self.destination_policy, name, self.today);
+        let policy = self
+            .means
+            .policy
+            .for_mx_host(self.destination_policy, name, self.means.today);
         let ignored =
             origin.security() == Security::Insecure && self.destination_policy.insecure_mx == InsecureMx::May;
-        let question = if policy.dane == DaneMode::Off || (ignored && policy.dane != DaneMode::Strict) {
+        let mode = self.message.mode(policy.dane);
+        let question = if mode == DaneMode::Off || (ignored && mode != DaneMode::Strict) {
             TlsaQuestion::DoNotAsk
         } else {
             TlsaQuestion::Ask
@@ -243,7 +299,7 @@ impl Search<'_> {
             name,
             self.port,
             question,
-            self.config.address_family,
+            self.means.config.address_family,
         )
         .await;
         let expanded = match &found.addresses {
@@ -304,11 +360,11 @@ impl Search<'_> {
         if self.is_configured {
             return host;
         }
-        ignored::without(&self.config.ignore_addresses, host, named)
+        ignored::without(&self.means.config.ignore_addresses, host, named)
     }
 
     fn is_own_address(&self, address: IpAddr) -> bool {
-        let config = self.config;
+        let config = self.means.config;
         let is_ours = |form| {
             let mut own = config.own_addresses.iter();
             let mut listen = config.listen.iter();
@@ -321,7 +377,7 @@ impl Search<'_> {
     /// D11: one of our names, one of our addresses, or an address *and port* at which we listen; and how securely the
     /// host was identified as us.
     fn own(&self, host: &RouteHost) -> Option<Security> {
-        let config = self.config;
+        let config = self.means.config;
         let by_name = host
             .name
             .as_ref()

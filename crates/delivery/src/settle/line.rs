@@ -47,6 +47,7 @@ impl DeliveryLine<'_> {
             mx: record.mx,
             base: record.base.clone(),
             tlsa: record.tlsa.clone(),
+            sts: record.sts,
             delay: self.delays.total,
             delays: self.delays.stages,
             attempt: self.recipient.attempts.saturating_add(1),

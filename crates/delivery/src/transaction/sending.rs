@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use mail::Stage;
 use mail::cause::{BeyondAscii, Cause, SmtpFault};
+use mail::{ReversePath, Stage, TlsTag};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
 use tokio::time::Instant;
@@ -171,8 +171,13 @@ fn too_large(limit: u64) -> Verdict {
     Verdict::Failed(Cause::Smtp(SmtpFault::TooLarge(limit)).into())
 }
 
-/// Why the message cannot be sent at all, or not to this recipient, because the server does not offer SMTPUTF8.
+/// Why the message cannot be sent at all, or not to this recipient, because the server does not offer REQUIRETLS or SMTPUTF8.
 fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -> Option<SessionFailure> {
+    // A report may go without the keyword (RFC 8689 §5).
+    let is_required = lease.parameters.tls == TlsTag::Required && lease.reverse_path != ReversePath::Null;
+    if is_required && !session.offers(Extension::RequireTls) {
+        return Some(Cause::Smtp(SmtpFault::NoRequireTls).into());
+    }
     if session.offers(Extension::SmtpUtf8) {
         return None;
     }

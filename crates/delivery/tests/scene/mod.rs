@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use log::{Line, Log};
-use surroundings::{compile, config, resolver, tls};
+use surroundings::{compile, config, policies, resolver, tls};
 
 /// How long anything here may take.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -62,6 +62,9 @@ pub struct Setting {
     pub source_addresses: Vec<IpAddr>,
     /// Whether the scene's own authority counts as one of the WebPKI.
     pub webpki: bool,
+    /// The port of the hosts of MTA-STS policies, whose certificates are of the scene's own authority; without one, nothing
+    /// is made of such policies.
+    pub policy_hosts: Option<u16>,
     /// Key exchange groups that are offered.
     pub groups: Vec<dane::Group>,
     pub connections: usize,
@@ -87,6 +90,7 @@ impl Default for Setting {
             ignore_addresses: Vec::new(),
             source_addresses: Vec::new(),
             webpki: false,
+            policy_hosts: None,
             groups: vec![dane::Group::X25519, dane::Group::P256],
             connections: 10,
             connections_per_destination: 5,
@@ -154,6 +158,10 @@ impl Scene {
         let surroundings = Surroundings {
             spool: Arc::clone(&self.spool),
             resolver: resolver(&self.world, self.setting.mode),
+            mta_sts: self
+                .setting
+                .policy_hosts
+                .map(|port| policies(&self.world, &self.ca, port, &self.log)),
             policy: Arc::clone(&self.policy),
             tls: tls(self.setting.webpki.then_some(&self.ca), &self.setting.groups),
             events: Arc::clone(&self.log) as Arc<dyn EventLog>,
@@ -384,6 +392,7 @@ fn around(
     Surroundings {
         spool: Arc::clone(spool),
         resolver: resolver(world, setting.mode),
+        mta_sts: None,
         policy: Arc::new(ArcSwap::from_pointee(compile(common::OPPORTUNISTIC))),
         tls: tls(None, &setting.groups),
         events: Arc::clone(log) as Arc<dyn EventLog>,

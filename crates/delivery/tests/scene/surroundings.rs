@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::route::StsLookups;
 use delivery::{DeliveryConfig, RetrySchedule, Timeouts, TlsClient};
 use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
+use mta_sts::{HttpsFetch, Policies};
 use policy::{Policy, Sources, Text};
 use testworld::dns::World;
 use testworld::mail::Ca;
 
-use super::Setting;
+use super::{Log, Setting};
 
 pub fn compile(text: &str) -> Policy {
     let text = Text {
@@ -65,6 +67,30 @@ pub fn tls(webpki: Option<&Ca>, groups: &[dane::Group]) -> TlsClient {
         webpki,
     )
     .unwrap()
+}
+
+/// The MTA-STS policies of the world, from hosts at this port that the authority vouches for.
+pub fn policies(world: &World, ca: &Ca, port: u16, log: &Arc<Log>) -> Policies {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.certificate().clone()).unwrap();
+    let provider = Arc::new(dane::provider(&[dane::Group::X25519]));
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let lookups = Arc::new(StsLookups(resolver(world, Mode::Validate)));
+    let sources = mta_sts::Sources {
+        txt: Arc::clone(&lookups) as _,
+        fetch: Arc::new(HttpsFetch::new(https::Client::new(&client), lookups).at_port(port)),
+        clock: Arc::new(mta_sts::SystemClock),
+        events: Arc::clone(log) as _,
+    };
+    let limits = mta_sts::Limits {
+        entries: 1000,
+        octets: 1 << 24,
+    };
+    Policies::in_memory(sources, limits)
 }
 
 pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {

@@ -162,7 +162,7 @@ impl<P> Arrival<P> {
             place,
             message: NewMessage {
                 id: self.id,
-                envelope: envelope(self.transaction, body, self.header.is_ascii()),
+                envelope: envelope(self.transaction, body, &self.header),
                 created: self.created,
             },
             message_id: message_id(&self.header, self.additions),

@@ -13,6 +13,11 @@ pub(super) fn offers_auth(config: &ListenerConfig, client: &Client) -> bool {
     config.users.is_some() && client.is_private() && client.user.is_none()
 }
 
+/// Whether REQUIRETLS would be accepted (RFC 8689 §2): only under TLS, and from those whose mail goes on from here.
+pub(super) fn offers_require_tls(config: &ListenerConfig, client: &Client) -> bool {
+    client.tls.is_some() && client.may_relay(config)
+}
+
 /// Whether the other end may name its own clients.
 pub(super) fn offers_xclient(config: &ListenerConfig, client: &Client) -> bool {
     client.is_within(&config.xclient)
@@ -36,6 +41,9 @@ pub(super) fn reply(config: &ListenerConfig, client: &Client) -> String {
     }
     if offers_auth(config, client) {
         keywords.push("AUTH PLAIN LOGIN".to_owned());
+    }
+    if offers_require_tls(config, client) {
+        keywords.push("REQUIRETLS".to_owned());
     }
     if offers_xclient(config, client) {
         keywords.push("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME".to_owned());

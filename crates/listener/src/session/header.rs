@@ -1,5 +1,5 @@
 //! What the listener reads in the header as the content passes through: whether there is one, where it ends, trace fields,
-//! date and message-id, and whether it is ASCII.
+//! date and message-id, whether it is ASCII, and what it says about TLS.
 
 /// The maximum number of Received fields (RFC 5321 §6.3: at least 100 for a mere count).
 pub(super) const RECEIVED_LIMIT: u32 = 100;
@@ -67,7 +67,20 @@ pub(super) struct HeaderScanner {
     eight_bit: bool,
     /// The current line contained one.
     eight_bit_line: bool,
+    /// The body of the TLS-Required field, as far as it has arrived.
+    tls_required: TlsRequired,
     place: Place,
+}
+
+/// What the fields TLS-Required say (RFC 8689 §3).
+#[derive(Debug, Default)]
+enum TlsRequired {
+    #[default]
+    Absent,
+    /// There is one, with this body, cut off.
+    Said(Vec<u8>),
+    /// There are several: they say nothing.
+    Several,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +88,7 @@ enum Place {
     #[default]
     OtherField,
     MessageId,
+    TlsRequired,
     Body,
 }
 
@@ -121,8 +135,10 @@ impl HeaderScanner {
             return;
         };
         if matches!(first, b' ' | b'\t') {
-            if self.place == Place::MessageId {
-                self.add_to_message_id(line);
+            match self.place {
+                Place::MessageId => self.add_to_message_id(line),
+                Place::TlsRequired => self.add_to_tls_required(line),
+                Place::OtherField | Place::Body => {}
             }
             return;
         }
@@ -139,6 +155,20 @@ impl HeaderScanner {
             self.place = Place::MessageId;
             self.message_id = Some(Vec::new());
             self.add_to_message_id(body);
+        } else if name.eq_ignore_ascii_case(b"TLS-Required") {
+            self.place = Place::TlsRequired;
+            self.tls_required = match self.tls_required {
+                TlsRequired::Absent => TlsRequired::Said(Vec::new()),
+                TlsRequired::Said(_) | TlsRequired::Several => TlsRequired::Several,
+            };
+            self.add_to_tls_required(body);
+        }
+    }
+
+    fn add_to_tls_required(&mut self, piece: &[u8]) {
+        if let TlsRequired::Said(said) = &mut self.tls_required {
+            let room = FIELD_LENGTH.saturating_sub(said.len());
+            said.extend_from_slice(piece.get(..room).unwrap_or(piece));
         }
     }
 
@@ -160,6 +190,15 @@ impl HeaderScanner {
 
     pub(super) fn has_message_id(&self) -> bool {
         self.message_id.is_some()
+    }
+
+    /// Whether what receivers publish about TLS shall not count: there is one field TLS-Required, which says No. Anything
+    /// else, and two of them, mean nothing.
+    pub(super) fn waives_tls(&self) -> bool {
+        match &self.tls_required {
+            TlsRequired::Said(said) => said.trim_ascii().eq_ignore_ascii_case(b"No"),
+            TlsRequired::Absent | TlsRequired::Several => false,
+        }
     }
 
     /// Whether the message has too many Received fields, so that it must be in a loop.
@@ -297,6 +336,31 @@ mod tests {
                 id,
                 "{field}"
             );
+        }
+    }
+
+    #[test]
+    fn one_field_that_says_no_waives_tls() {
+        for (content, waived) in [
+            ("TLS-Required: No\r\n\r\n", true),
+            ("Subject: x\r\ntls-required :NO \r\n\r\n", true),
+            ("TLS-Required:\r\n No\r\n\r\n", true),
+            ("TLS-Required: Yes\r\n\r\n", false),
+            ("TLS-Required: No, really\r\n\r\n", false),
+            ("TLS-Required: No\r\n more\r\n\r\n", false),
+            ("TLS-Required: No\r\nTLS-Required: No\r\n\r\n", false),
+            ("TLS-Required: Yes\r\nTLS-Required: No\r\n\r\n", false),
+            ("X-TLS-Required: No\r\n\r\n", false),
+            ("Subject: TLS-Required: No\r\n\r\n", false),
+            ("Subject: x\r\n\r\nTLS-Required: No\r\n", false),
+        ] {
+            for chunk in 1..9 {
+                assert_eq!(
+                    scan(content.as_bytes(), chunk).waives_tls(),
+                    waived,
+                    "{content:?} by {chunk}"
+                );
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! MAIL and RCPT.
 
-use mail::{Recipient, ReversePath};
+use mail::{Recipient, ReversePath, TlsTag};
 use smtp::{ForwardPath, MailFrom, RcptTo, Refusal};
 use spool::SpoolError;
 
@@ -19,6 +19,9 @@ impl<P> Session<P> {
     pub(super) fn mail_from(&mut self, mail: MailFrom) -> Result<Step<P>, Refusal> {
         self.may_not_be_within_chunks()?;
         self.state.may_begin()?;
+        if mail.tls == TlsTag::Required && !ehlo::offers_require_tls(&self.config, &self.client) {
+            return Err(Refusal::UnknownParameter);
+        }
         self.mail_refused = false;
         // Clients that may not relay are refused at RCPT, so their parameters are not checked here.
         let reply = if self.declared(&mail) > self.config.limits.message_size {

@@ -138,6 +138,48 @@ async fn starttls_voids_all_that_was_said() {
     assert!(line.contains(", tls=TLSv1.3:TLS_AES_256_GCM_SHA384, "), "{line}");
 }
 
+#[tokio::test]
+async fn require_tls_is_offered_under_tls_to_those_who_may_relay() {
+    let world = World::with(with_tls()).await;
+    let mut client = world.client().await;
+    let offered = |keywords: Vec<String>| keywords.contains(&"REQUIRETLS".to_owned());
+    assert!(!offered(client.keywords().await));
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> REQUIRETLS", "555 5.5.4"),
+            ("STARTTLS", "220"),
+        ])
+        .await;
+    let mut client = client.shake_hands(None).await;
+    assert!(offered(client.keywords().await));
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example> REQUIRETLS=1", "501 5.5.4"),
+            ("MAIL FROM:<a@b.example> REQUIRETLS RequireTLS", "501 5.5.4"),
+            ("MAIL FROM:<a@b.example> RequireTLS", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    client.send(b"TLS-Required: No\r\n\r\n.\r\n").await;
+    client.expect("250").await;
+    assert_eq!(
+        world.envelopes().pop().unwrap().parameters.tls,
+        mail::TlsTag::Required
+    );
+
+    let nobody = ListenerConfig {
+        networks: Vec::new(),
+        ..with_tls()
+    };
+    let world = World::with(nobody).await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[("EHLO c.example", "250"), ("STARTTLS", "220")])
+        .await;
+    assert!(!offered(client.shake_hands(None).await.keywords().await));
+}
+
 /// CVE-2011-0411: commands pipelined in plain text are never executed.
 #[tokio::test]
 async fn nothing_behind_starttls_reaches_the_protected_session() {

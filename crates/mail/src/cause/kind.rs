@@ -55,6 +55,10 @@ pub enum CauseKind {
     MtaStsMismatch = 35,
     /// A certificate is demanded for a name that none can have.
     NoName = 36,
+    /// A forgeable answer that would end mail, under an MTA-STS policy.
+    MtaStsUnproven = 37,
+    /// The message requires TLS, and no host is known securely.
+    NoSecurePath = 38,
     /// No connection.
     Unreachable = 40,
     /// A stage took too long.
@@ -91,13 +95,14 @@ pub enum CauseKind {
     RefusedForNow = 80,
     /// The server refused for good.
     RefusedForGood = 81,
-    /// The server does not take what the message needs: its size, octets above 127, or SMTPUTF8.
+    /// The server does not take what the message needs: its size, octets above 127, SMTPUTF8, or
+    /// REQUIRETLS.
     Unsupported = 82,
 }
 
 impl CauseKind {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Ours,
         Self::OurResolver,
         Self::MxBogus,
@@ -117,6 +122,8 @@ impl CauseKind {
         Self::NoUsableTlsa,
         Self::MtaStsMismatch,
         Self::NoName,
+        Self::MtaStsUnproven,
+        Self::NoSecurePath,
         Self::Unreachable,
         Self::TimedOut,
         Self::Closed,
@@ -172,6 +179,8 @@ impl fmt::Display for CauseKind {
             Self::NoUsableTlsa => "No usable TLSA RRs",
             Self::MtaStsMismatch => "MX not in the MTA-STS policy",
             Self::NoName => "no host name to verify",
+            Self::MtaStsUnproven => "an unsigned answer under an MTA-STS policy",
+            Self::NoSecurePath => "no secure path for REQUIRETLS",
             Self::Unreachable => "no connection",
             Self::TimedOut => "timed out",
             Self::Closed => "the connection was lost",
@@ -224,9 +233,10 @@ impl From<&Cause> for CauseKind {
             Cause::Smtp(fault) => match fault {
                 SmtpFault::Refused { code, .. } if code.is_permanent() => Self::RefusedForGood,
                 SmtpFault::Refused { .. } => Self::RefusedForNow,
-                SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_) => {
-                    Self::Unsupported
-                }
+                SmtpFault::TooLarge(_)
+                | SmtpFault::No8BitMime
+                | SmtpFault::NoSmtpUtf8(_)
+                | SmtpFault::NoRequireTls => Self::Unsupported,
             },
         }
     }
@@ -263,6 +273,8 @@ impl From<Demand> for CauseKind {
             Demand::NoSecureTlsa => Self::NoSecureTlsa,
             Demand::NoUsableTlsa => Self::NoUsableTlsa,
             Demand::MtaStsMismatch => Self::MtaStsMismatch,
+            Demand::MtaStsUnproven => Self::MtaStsUnproven,
+            Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport => Self::NoSecurePath,
             Demand::NoName => Self::NoName,
         }
     }

@@ -94,7 +94,7 @@ pub enum NoWay {
     HostGone,
 }
 
-/// Which demand of the policy was not met.
+/// Which demand of the policy, or of the message itself, was not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
@@ -112,6 +112,14 @@ pub enum Demand {
     NoUsableTlsa,
     /// The host matches no pattern of an enforced MTA-STS policy (RFC 8461 §4.1).
     MtaStsMismatch,
+    /// An MTA-STS policy is enforced, and the answer that would end the message is not secure.
+    MtaStsUnproven,
+    /// The message requires TLS, and what makes the host's name sure, an MTA-STS policy, could not be had.
+    MtaStsUnknown,
+    /// The message requires TLS, and the host's name is not known securely, or it has none (RFC 8689 §4.2.1).
+    SecurePath,
+    /// The same for a report, which waits.
+    SecurePathOfReport,
     /// A certificate for the host's name is demanded, but the name cannot appear in one.
     NoName,
 }
@@ -248,6 +256,8 @@ pub enum SmtpFault {
     TooLarge(u64),
     /// The content has octets above 127, and the server does not accept them (RFC 6152 §3).
     No8BitMime,
+    /// The message requires TLS on all its way, and the server does not support REQUIRETLS (RFC 8689 §4.2.1).
+    NoRequireTls,
     /// The message needs a server that supports SMTPUTF8, and this one does not (RFC 6531 §3.2).
     NoSmtpUtf8(BeyondAscii),
 }

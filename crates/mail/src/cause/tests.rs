@@ -90,6 +90,11 @@ fn here_in_dns_and_by_policy() {
             Cause::Policy(Demand::MtaStsMismatch),
             "4.7.5 | - | - | validation-failure",
         ),
+        (Cause::Policy(Demand::MtaStsUnproven), "4.7.5 | - | - | -"),
+        (Cause::Policy(Demand::MtaStsUnknown), "4.7.5 | - | - | -"),
+        (Cause::Policy(Demand::SecurePath), "4.7.10 | - | - | -"),
+        (Cause::Policy(Demand::SecurePathOfReport), "4.7.10 | - | - | -"),
+        (Cause::Smtp(SmtpFault::NoRequireTls), "5.7.30 | - | - | -"),
         (
             Cause::Policy(Demand::NoName),
             "4.7.5 | no host name to verify | - | -",

@@ -49,6 +49,7 @@ impl Cause {
                 ConnectionFault::TimedOut(_) | ConnectionFault::Closed(_) | ConnectionFault::Protocol(..),
             ) => EnhancedStatus::new(4, 4, 2),
             Self::Tls(TlsFault::NotOffered) => EnhancedStatus::new(4, 7, 4),
+            Self::Policy(Demand::SecurePath | Demand::SecurePathOfReport) => EnhancedStatus::NO_SECURE_PATH,
             Self::Policy(_) | Self::Tls(_) => EnhancedStatus::new(4, 7, 5),
             Self::Login(fault) => fault.enhanced(),
             Self::Smtp(fault) => fault.enhanced(),
@@ -84,7 +85,14 @@ impl Cause {
             Self::Policy(Demand::NoUsableTlsa) => Some(FailCause::NoUsableTlsa),
             Self::Tls(fault) => Some(fault.dane()),
             Self::Policy(
-                Demand::AddressLiteral | Demand::AddressName | Demand::MtaStsMismatch | Demand::NoName,
+                Demand::AddressLiteral
+                | Demand::AddressName
+                | Demand::MtaStsMismatch
+                | Demand::MtaStsUnproven
+                | Demand::MtaStsUnknown
+                | Demand::SecurePath
+                | Demand::SecurePathOfReport
+                | Demand::NoName,
             )
             | Self::Ours(_)
             | Self::Destination(_)
@@ -133,7 +141,13 @@ impl Cause {
             Self::Policy(Demand::NoUsableTlsa) => Some(TlsResult::TlsaInvalid),
             Self::Policy(Demand::MtaStsMismatch) => Some(TlsResult::ValidationFailure),
             Self::Tls(fault) => Some(fault.tls_result()),
-            Self::Policy(Demand::NoName)
+            Self::Policy(
+                Demand::MtaStsUnproven
+                | Demand::MtaStsUnknown
+                | Demand::SecurePath
+                | Demand::SecurePathOfReport
+                | Demand::NoName,
+            )
             | Self::Ours(_)
             | Self::Destination(_)
             | Self::Connection(_)
@@ -222,6 +236,7 @@ impl SmtpFault {
             }
             Self::TooLarge(_) => EnhancedStatus::new(5, 3, 4),
             Self::No8BitMime => EnhancedStatus::new(5, 6, 3),
+            Self::NoRequireTls => EnhancedStatus::new(5, 7, 30),
             // RFC 6531 §4.2.
             Self::NoSmtpUtf8(BeyondAscii::Address) => EnhancedStatus::new(5, 6, 7),
             Self::NoSmtpUtf8(BeyondAscii::Header) => EnhancedStatus::new(5, 6, 9),

@@ -92,6 +92,16 @@ impl fmt::Display for Demand {
             Self::NoSecureTlsa => "the policy demands DANE, and the host has no secure TLSA records",
             Self::NoUsableTlsa => "the policy demands DANE, and none of the TLSA records is usable",
             Self::MtaStsMismatch => "the domain's MTA-STS policy does not name the host",
+            Self::MtaStsUnproven => {
+                "the domain's MTA-STS policy is in force, and the answer that mail for it goes nowhere is not signed"
+            }
+            Self::MtaStsUnknown => {
+                "the message requires TLS (REQUIRETLS), the MX answer is not signed, and the domain's MTA-STS policy is \
+                 not known"
+            }
+            Self::SecurePath | Self::SecurePathOfReport => {
+                "the message requires TLS (REQUIRETLS), and neither DNSSEC nor MTA-STS says which host is the right one"
+            }
             Self::NoName => {
                 "a certificate for the host's name is required, and the host has no name that can stand in one"
             }
@@ -183,6 +193,9 @@ impl fmt::Display for SmtpFault {
                 f,
                 "the message is larger than the {limit} octets that the server takes"
             ),
+            Self::NoRequireTls => {
+                f.write_str("the message requires TLS on all its way, and the server does not support REQUIRETLS")
+            }
             Self::No8BitMime => {
                 f.write_str("the message has 8-bit content, and the server does not offer 8BITMIME")
             }

@@ -1,6 +1,6 @@
 //! The paths of `MAIL` and `RCPT`, with their parameters.
 
-use mail::{BodyType, EnvelopeId, Mailbox, RecipientParameters, Ret, ReversePath};
+use mail::{BodyType, EnvelopeId, Mailbox, RecipientParameters, Ret, ReversePath, TlsTag};
 
 /// The reverse-path and parameters of `MAIL`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct MailFrom {
     pub ret: Option<Ret>,
     /// `ENVID=` (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
+    /// `REQUIRETLS` (RFC 8689 §2), or nothing.
+    pub tls: TlsTag,
     /// `AUTH=` (RFC 4954 §5), decoded: who is said to have submitted the message. It is not verified.
     pub submitter: Option<String>,
 }

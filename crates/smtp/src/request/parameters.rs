@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use mail::BodyType;
 use mail::notification::decode_xtext;
+use mail::{BodyType, TlsTag};
 
 use super::named::{MailFrom, RcptTo};
 use crate::refusal::Refusal;
@@ -36,6 +36,14 @@ impl MailFrom {
                     return Err(Refusal::Arguments);
                 }
                 self.smtputf8 = true;
+                Ok(())
+            }
+            () if keyword.eq_ignore_ascii_case("REQUIRETLS") => {
+                // RFC 8689 §2: it has no value.
+                if value.is_some() || self.tls == TlsTag::Required {
+                    return Err(Refusal::Arguments);
+                }
+                self.tls = TlsTag::Required;
                 Ok(())
             }
             () => Err(Refusal::UnknownParameter),

@@ -1,7 +1,7 @@
 //! Conversions between our types and the columns.
 
 use jiff::Timestamp;
-use mail::{BodyType, QueueId, Ret};
+use mail::{BodyType, QueueId, Ret, TlsTag};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -40,6 +40,25 @@ pub(crate) fn body_type(id: QueueId, column: i64) -> Result<BodyType> {
         0 => Ok(BodyType::SevenBit),
         1 => Ok(BodyType::EightBitMime),
         _ => Err(corrupt(id, "an unknown body type")),
+    }
+}
+
+/// The column `tls`.
+pub(crate) fn tls_column(tag: TlsTag) -> i64 {
+    match tag {
+        TlsTag::Usual => 0,
+        TlsTag::Required => 1,
+        TlsTag::NotRequired => 2,
+    }
+}
+
+/// Back from [`tls_column`].
+pub(crate) fn tls_tag(id: QueueId, column: i64) -> Result<TlsTag> {
+    match column {
+        0 => Ok(TlsTag::Usual),
+        1 => Ok(TlsTag::Required),
+        2 => Ok(TlsTag::NotRequired),
+        _ => Err(corrupt(id, "an unknown demand about TLS")),
     }
 }
 

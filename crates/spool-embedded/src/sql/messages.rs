@@ -3,13 +3,14 @@
 use mail::QueueId;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{body_column, ret_column};
+use super::columns::{body_column, ret_column, tls_column};
 use super::new_message::{MessageRows, Stored};
 use super::state::State;
 
 const INSERT_MESSAGE: &str = "INSERT OR IGNORE INTO message \
-    (id, created, reverse_path, body_type, size, accepted, remaining, body, smtputf8, ret, envelope_id, body_sum) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)";
+    (id, created, reverse_path, body_type, size, accepted, remaining, body, smtputf8, ret, envelope_id, body_sum, \
+    tls) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const INSERT_RECIPIENT: &str = "INSERT INTO recipient \
     (message_id, idx, address, next_hop, state, attempts, next_attempt, notify, original) \
     VALUES (?1, ?2, ?3, ?4, ?8, 0, ?5, ?6, ?7)";
@@ -89,6 +90,7 @@ pub(crate) fn insert(connection: &Connection, message: &MessageRows, body: i64) 
         parameters.ret.map(ret_column),
         parameters.envelope_id.as_ref().map(mail::EnvelopeId::as_str),
         message.body.sum,
+        tls_column(parameters.tls),
     ])?;
     if inserted == 0 {
         return Ok(false);

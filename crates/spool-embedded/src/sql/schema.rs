@@ -11,9 +11,9 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 4;
+pub(crate) const KNOWN_VERSION: i32 = 5;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(crate) const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -143,6 +143,11 @@ const VERSION_4: &str = "
         USING (family, status, security, dane) WHERE k.host = -1 GROUP BY o.day, k.id;
     DROP TABLE ledger_old;
     DROP TABLE ledger;
+";
+
+// `tls`: what a message says about TLS on its way: 0 nothing, 1 REQUIRETLS, 2 TLS-Required: No.
+const VERSION_5: &str = "
+    ALTER TABLE message ADD COLUMN tls INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

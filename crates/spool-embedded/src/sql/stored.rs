@@ -8,12 +8,12 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use spool::content::{BodyFile, Expected};
 use spool::{Content, Damage, Flaw, SpoolError};
 
-use super::columns::{body_type, corrupt, number, optional_text, parse, ret, text, time};
+use super::columns::{body_type, corrupt, number, optional_text, parse, ret, text, time, tls_tag};
 use crate::disk::bodies::Directories;
 use crate::error::{Error, Result};
 
 const MESSAGE: &str = "SELECT m.size, m.body, b.content, m.body_sum, \
-    m.created, m.reverse_path, m.body_type, m.accepted, m.smtputf8, m.ret, m.envelope_id \
+    m.created, m.reverse_path, m.body_type, m.accepted, m.smtputf8, m.ret, m.envelope_id, m.tls \
     FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
 const CONTENT: &str = "SELECT m.size, m.body, b.content, m.body_sum \
     FROM message m LEFT JOIN body b ON b.seq = m.body WHERE m.id = ?1";
@@ -96,6 +96,7 @@ fn stored_message(row: &Row<'_>, directories: &Directories, id: QueueId) -> Resu
         envelope_id: envelope_id
             .map(|text| parse(id, text, "an ENVID that does not parse"))
             .transpose()?,
+        tls: tls_tag(id, row.get(11)?)?,
     };
     Ok(StoredMessage {
         created: time(id, row.get(4)?)?,

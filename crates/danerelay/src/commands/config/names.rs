@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::DeliveryConfig;
-use delivery::route::{self, Way};
+use delivery::route::{self, Means, Sought};
 use dns::{Resolver, self_test};
 use jiff::Zoned;
 use mail::cause::{Cause, NoWay};
@@ -97,9 +97,16 @@ impl Looking {
             domain: name.clone(),
             port: None,
         };
-        let (policy, resolver, delivery) = (&self.policy, &self.resolver, &self.delivery);
-        let today = Zoned::now().date();
-        let route = route::find(&next_hop, Way::Usual, policy, resolver, delivery, today).await;
+        let policy = &self.policy;
+        let means = Means {
+            policy,
+            resolver: &self.resolver,
+            // What others publish is no fault of the policy.
+            mta_sts: None,
+            config: &self.delivery,
+            today: Zoned::now().date(),
+        };
+        let route = route::find(Sought::usual(&next_hop), means).await;
         let source = &route.policy.dane_source;
         let place = match policy.place_of(source) {
             Some((file, line)) => format!("{}:{line}: ", file.display()),

@@ -9,7 +9,7 @@ use policy::settings::{Limits, RouteTls};
 use crate::commands::output::printable;
 use crate::explain::{
     CertificateReport, ConnectionReport, HostReport, ModeReport, PublishedRecord, Report, Step, StepType,
-    Would, Written,
+    StsReport, Would, Written,
 };
 use crate::lookup_report::Found;
 
@@ -35,6 +35,9 @@ pub(super) fn write(report: &Report) -> String {
     if let Some(mx) = &report.mx {
         step(&mut table, mx);
     }
+    if let Some(sts) = report.mta_sts.as_ref().filter(|sts| sts.is_notable()) {
+        line(&mut table, "MTA-STS", &policy_of(sts));
+    }
     for host in &report.hosts {
         write_host(&mut table, host, report.port);
     }
@@ -57,6 +60,24 @@ pub(super) fn write(report: &Report) -> String {
         write_exception(&mut table, exception);
     }
     table
+}
+
+/// The domain's MTA-STS policy.
+fn policy_of(sts: &StsReport) -> String {
+    let mut words = format!("{} {}", sts.domain, sts.status.as_str());
+    if let Some(mode) = sts.mode.as_ref().filter(|mode| *mode != sts.status.as_str()) {
+        let _ = write!(words, "; the policy says {mode}");
+    }
+    if let (Some(id), Some(ends)) = (&sts.id, &sts.ends) {
+        let _ = write!(words, "; id {id}; until {ends}");
+    }
+    if !sts.mx.is_empty() {
+        let _ = write!(words, "; mx {}", sts.mx.join(", "));
+    }
+    if let Some(reason) = &sts.reason {
+        let _ = write!(words, "; {reason}");
+    }
+    words
 }
 
 /// The next hops that the policy names instead of the destination's own hosts, and its limits.

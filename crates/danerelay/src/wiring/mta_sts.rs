@@ -1,0 +1,80 @@
+//! The MTA-STS policies of others: where they are kept, and how they are fetched.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use delivery::route::StsLookups;
+use dns::Resolver;
+use mail::event::mta_sts::MtaSts;
+use mail::{Event, EventLog};
+use mta_sts::fetch::HttpsFetch;
+use mta_sts::{Limits, Policies, Sources, SystemClock};
+
+use super::tls::{self, TlsError};
+use crate::config::Config;
+
+/// The most octets of all policies in memory: a thousand of the largest, or many more than `cache_entries` of usual ones.
+const OCTETS: usize = 64 * 1024 * 1024;
+/// The file in the state directory.
+const FILE: &str = "mta-sts.cache";
+/// Of the state directory, if it has to be made.
+const MODE: u32 = 0o750;
+
+/// The policies of a daemon, kept in its state directory; `None` if it makes nothing of them. Mail does not wait for a
+/// directory that cannot be used: policies are then fetched again after a restart.
+pub(crate) fn open(
+    config: &Config,
+    resolver: &Resolver,
+    events: &Arc<dyn EventLog>,
+) -> Result<Option<Policies>, TlsError> {
+    let Some(sources) = sources(config, resolver, events)? else {
+        return Ok(None);
+    };
+    let (directory, limits) = (&config.state_directory, limits(config));
+    let opened =
+        make(directory).and_then(|()| Policies::open(sources.clone(), limits, &directory.join(FILE)));
+    Ok(Some(opened.unwrap_or_else(|error| {
+        let reason = format!("{}: {error}", directory.display());
+        events.write(&Event::MtaSts(MtaSts::NotKept(reason)));
+        Policies::in_memory(sources, limits)
+    })))
+}
+
+/// The same for a command, which keeps nothing and writes no log.
+pub(crate) fn for_command(config: &Config, resolver: &Resolver) -> Result<Option<Policies>, TlsError> {
+    let nobody: Arc<dyn EventLog> = Arc::new(());
+    let sources = sources(config, resolver, &nobody)?;
+    Ok(sources.map(|sources| Policies::in_memory(sources, limits(config))))
+}
+
+fn sources(
+    config: &Config,
+    resolver: &Resolver,
+    events: &Arc<dyn EventLog>,
+) -> Result<Option<Sources>, TlsError> {
+    if !config.mta_sts.enabled {
+        return Ok(None);
+    }
+    let lookups = Arc::new(StsLookups(resolver.clone()));
+    let client = tls::https_client(&config.tls)?;
+    Ok(Some(Sources {
+        txt: Arc::clone(&lookups) as _,
+        fetch: Arc::new(HttpsFetch::new(client, lookups)),
+        clock: Arc::new(SystemClock),
+        events: Arc::clone(events),
+    }))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        entries: usize::try_from(config.mta_sts.cache_entries).unwrap_or(usize::MAX),
+        octets: OCTETS,
+    }
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(MODE).create(directory)
+}
