@@ -16,7 +16,7 @@ use policy::failure::Failure;
 use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
 use tokio::time::Instant;
 
-use crate::attempt::{Attempted, Deliverer, Ending, Logins, RecipientResult};
+use crate::attempt::{Attempted, Deliverer, Ending, Later, Logins, RecipientResult};
 use crate::clock::{Clock, Millis, local_date, since};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
@@ -161,6 +161,11 @@ impl<S: Spool> Delivery<S> {
     /// There may be another policy about how many messages a minute a host gets.
     pub(crate) fn forget_paces(&self) {
         self.deliverer.connections.forget_paces();
+    }
+
+    /// No further connection is begun: deliveries that wait for something end.
+    pub(crate) fn stop(&self) {
+        self.deliverer.connections.stop();
     }
 
     /// Ends the sessions that are kept for the next message.
@@ -348,8 +353,14 @@ impl<S: Spool> Delivery<S> {
 
 /// What an attempt shows about its destination.
 fn shown(attempted: &Attempted<'_>) -> Shown {
-    if let Some(at) = attempted.later {
-        return Shown::Early(at);
+    match attempted.later {
+        Some(Later::Paced(at)) => return Shown::Early(at),
+        Some(Later::Crowded) => {
+            // Not all of them at the same time.
+            let seconds = rand::random_range(1.0..=4.0);
+            return Shown::Crowded(Instant::now() + Duration::from_secs_f64(seconds));
+        }
+        None => {}
     }
     let (mut down, mut busy, mut all_busy) = (None, None, true);
     for result in &attempted.results {

@@ -95,7 +95,8 @@ async fn to_a_server_of_three(reuse: Reuse) {
     let refused = gate.refused.load(Ordering::SeqCst);
     assert!((1..=10).contains(&refused), "{refused}");
     for id in ids {
-        let lines = scene.lines_so_far(id);
+        // The line is written after the message has left the queue.
+        let lines = scene.lines(id, 1).await;
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert_line(&lines[0], &[SENT, ("attempt", "1")]);
     }

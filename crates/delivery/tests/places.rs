@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use delivery::Windows;
 use jiff::Timestamp;
-use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, single, single_at};
+use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, signed_mx, single, single_at};
 use scene::{Scene, Setting};
 use testworld::mail::{MailFault, Stage};
 
@@ -39,6 +39,39 @@ async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
     assert_eq!(quick.messages().len(), 1);
     assert_eq!(slow.messages().len(), 0, "it was not that slow");
     assert!(slow.wait_for_messages(3, scene::LIMIT).await);
+}
+
+/// A provider that takes one connection, with many domains.
+#[tokio::test]
+async fn mail_for_one_busy_host_leaves_room_for_all_other_mail() {
+    let setting = Setting {
+        connections: 4,
+        connections_per_host: 1,
+        stage_limit: scene::LIMIT,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let provider = single_at(&scene, 3, "provider").await;
+    provider.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(3))]);
+    let _quick = single(&scene, "quick").await;
+    // More than may run at the same time.
+    let domains: Vec<String> = (0..20).map(|number| format!("d{number}")).collect();
+    let mut ids = Vec::new();
+    for domain in &domains {
+        signed_mx(&scene, domain, "mx.provider.test");
+        let to = format!("a@{domain}.test");
+        ids.push(scene.queue(&[&to], CONTENT, Timestamp::now()).await);
+    }
+    while provider.count_of("MAIL") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    provider.set_faults(vec![]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.expect("a@quick.test", &[SENT]).await;
+    assert_eq!(provider.messages().len(), 0, "it waited for the provider");
+    for id in ids {
+        assert_line(&scene.lines(id, 1).await[0], &[SENT, ("attempt", "1")]);
+    }
 }
 
 #[tokio::test]

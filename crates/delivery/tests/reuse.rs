@@ -388,3 +388,23 @@ async fn kept_sessions_end_with_quit_when_the_relay_stops() {
     scene.stop().await;
     assert_eq!((receiver.count_of("QUIT"), other.count_of("QUIT")), (1, 1));
 }
+
+#[tokio::test]
+async fn who_waits_for_a_place_does_not_hold_up_the_stop() {
+    let setting = Setting {
+        connections_per_host: 1,
+        ..keeping(100, Duration::from_mins(10))
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let receiver = single(&scene, "slow").await;
+    receiver.set_faults(vec![MailFault::Pause(Stage::Mail, Duration::from_secs(1))]);
+    let first = scene.queue(&["a@slow.test"], LETTER, Timestamp::now()).await;
+    wait_for(&receiver, "MAIL", 1).await;
+    let second = scene.queue(&["a@slow.test"], LETTER, Timestamp::now()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    scene.stop().await;
+    // What was being sent is sent, and its session ends with QUIT.
+    assert_line(&scene.lines(first, 1).await[0], &[SENT]);
+    assert!(scene.lines_so_far(second).is_empty());
+    assert_eq!((receiver.messages().len(), receiver.count_of("QUIT")), (1, 1));
+}

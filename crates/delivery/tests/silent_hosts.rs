@@ -24,8 +24,13 @@ use testworld::mail::{MailFault, Receiver, Stage};
 
 /// A server at 127.0.0.`last` that never greets.
 async fn silent(scene: &Scene, last: u8) -> Receiver {
+    silent_at(scene, last, Stage::Greeting).await
+}
+
+/// One that says nothing from this stage on.
+async fn silent_at(scene: &Scene, last: u8, stage: Stage) -> Receiver {
     let identity = scene.identity("mx.test");
-    let silence = MailFault::Silence(Stage::Greeting);
+    let silence = MailFault::Silence(stage);
     scene.receiver(last, &identity, vec![silence]).await
 }
 
@@ -40,7 +45,8 @@ async fn healthy_mail_does_not_wait_for_silent_servers() {
     let scene = Scene::with(OPPORTUNISTIC, setting).await;
     let mut servers = Vec::new();
     for number in 0..30 {
-        let server = silent(&scene, 20 + number).await;
+        let stage = [Stage::Greeting, Stage::Ehlo, Stage::StartTls][usize::from(number) % 3].clone();
+        let server = silent_at(&scene, 20 + number, stage).await;
         plain(&scene, &format!("silent{number}"), server.address());
         servers.push(server);
     }
@@ -51,7 +57,7 @@ async fn healthy_mail_does_not_wait_for_silent_servers() {
             scene.queue(&[&to], LETTER, Timestamp::now()).await;
         }
     }
-    // All of them are connected to, once: nobody follows before a greeting.
+    // All of them are connected to, once: nobody follows before a session is set up.
     let connections = || {
         servers
             .iter()

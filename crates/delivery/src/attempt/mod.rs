@@ -20,5 +20,5 @@ mod ways;
 
 pub(crate) use self::logins::Logins;
 pub(crate) use self::record::HostRecord;
-pub(crate) use self::result::{Attempted, Ending, RecipientResult};
+pub(crate) use self::result::{Attempted, Ending, Later, RecipientResult};
 pub(crate) use self::walk::Deliverer;

@@ -39,6 +39,13 @@ impl Addresses {
         next.is_some()
     }
 
+    /// Goes on with the next one, and leaves this one for the end.
+    pub(super) fn put_off(&mut self) {
+        if let Some(next) = self.rest.front().copied() {
+            self.change_to(next, false);
+        }
+    }
+
     /// Whether there is another one.
     pub(super) fn has_others(&self) -> bool {
         !self.rest.is_empty()

@@ -17,8 +17,17 @@ pub(crate) struct Attempted<'a> {
     pub(crate) trail: Trail,
     /// Why nothing could be sent, if the stored content is damaged.
     pub(crate) damage: Option<Damage>,
-    /// When the attempt is to be made again, if it ended before it had done anything: the results mean nothing then.
-    pub(crate) later: Option<Instant>,
+    /// Why the attempt is to be made again, if it ended before it had done anything: the results mean nothing then.
+    pub(crate) later: Option<Later>,
+}
+
+/// Why an attempt that has done nothing is made again, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Later {
+    /// The host gets its next message then.
+    Paced(Instant),
+    /// Too many wait for a place at the host.
+    Crowded,
 }
 
 /// What an attempt has done at servers, on all its ways.

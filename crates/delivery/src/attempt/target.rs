@@ -13,6 +13,7 @@ use spool::RecipientIndex;
 use tokio::time::Instant;
 
 use super::record::Connection;
+use super::result::Later;
 use crate::connections::{ClearedSession, Peer, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
@@ -27,8 +28,8 @@ pub(crate) enum Next {
     SameAddress(BTreeSet<RecipientIndex>),
     /// No connection may be started any more, for this reason.
     Nowhere(Failure),
-    /// Nowhere before this time: the host gets no message earlier.
-    Later(Instant),
+    /// Nowhere: the attempt is made again.
+    Later(Later),
 }
 
 /// What became of one session.

@@ -22,10 +22,10 @@ use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, not_asked};
 use super::race::{Addresses, Runner};
 use super::record::HostRecord;
-use super::result::{Attempted, Trail};
+use super::result::{Attempted, Later, Trail};
 use super::target::{DaneFailure, Next, Phase, Target, Visit};
 use crate::clock::Clock;
-use crate::connections::{Connections, Destination, Place, Ready, Terms, Want};
+use crate::connections::{Connections, Destination, NotHere, Place, Ready, Terms, Want};
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 
 /// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
@@ -128,8 +128,8 @@ pub(super) struct Attempt<'a, 'd> {
     pub(super) damage: Option<Damage>,
     /// Whether the host that is tried may be sent a message now.
     has_turn: bool,
-    /// The attempt has ended because it would have to wait until then, and has done nothing.
-    later: Option<Instant>,
+    /// The attempt has ended because it would have to wait, and has done nothing.
+    later: Option<Later>,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -183,8 +183,8 @@ impl<'a> Attempt<'a, '_> {
                     }
                 }
                 Next::SameAddress(left) => self.left = Some(left),
-                Next::Later(at) => {
-                    self.later = Some(at);
+                Next::Later(later) => {
+                    self.later = Some(later);
                     return failed;
                 }
                 Next::Nowhere(failure) => {
@@ -230,23 +230,18 @@ impl<'a> Attempt<'a, '_> {
             let route = Arc::clone(&self.newest);
             let target = match target(&route, host, addresses.now, phase) {
                 Ok(target) => target,
-                Err(PassedOver { failure, next }) => {
-                    if let Some(login) = &route.login {
-                        self.deliverer.logins.failed(login, &failure);
-                    }
-                    let record = HostRecord::left_out(&route, host);
-                    return next(self.pass_over(&failure, record));
-                }
+                Err(passed_over) => return self.ruled_out(&route, host, passed_over),
             };
-            let mut want = self.want(&target);
-            if only_new {
-                want = want.only_new();
-            }
-            if addresses.has_others() {
-                want = want.or_another();
-            }
-            let Some(ready) = self.ready(&want, place.take()).await else {
-                return Next::Nowhere(too_late());
+            let want = self.want_here(&target, only_new, addresses);
+            let ready = match self.ready(&want, place.take()).await {
+                Some(Ok(ready)) => ready,
+                Some(Err(NotHere::Crowded)) => return self.no_more(),
+                Some(Err(NotHere::Elsewhere)) => {
+                    self.left = None;
+                    addresses.put_off();
+                    continue;
+                }
+                None => return Next::Nowhere(too_late()),
             };
             // What waited too long, or for so long that there is another policy, is looked up again, and the new results decide.
             if self.is_outdated(&target) {
@@ -258,13 +253,15 @@ impl<'a> Attempt<'a, '_> {
             if let Err(at) = self.turn(&target, &ready) {
                 drop(self.deliverer.connections.step_back(ready));
                 if !self.has_done_something() {
-                    return Next::Later(at);
+                    return Next::Later(Later::Paced(at));
                 }
                 if at > self.last_begin {
                     return Next::Nowhere(too_late());
                 }
-                sleep_until(at).await;
-                continue;
+                tokio::select! {
+                    () = sleep_until(at) => continue,
+                    () = self.deliverer.connections.stopped() => return self.no_more(),
+                }
             }
             let next = match ready {
                 Ready::Dead(failure) => {
@@ -290,6 +287,39 @@ impl<'a> Attempt<'a, '_> {
                 Visit::Full => {}
             }
         }
+    }
+
+    /// Too many wait, or the relay stops: what was done is settled, and everything else is done later.
+    fn no_more(&self) -> Next {
+        if self.has_done_something() {
+            Next::Nowhere(Cause::Ours(OurFault::NotAsked).into())
+        } else {
+            Next::Later(Later::Crowded)
+        }
+    }
+
+    /// An address at which nothing is tried.
+    fn ruled_out(&mut self, route: &Route, host: &RouteHost, passed_over: PassedOver) -> Next {
+        let PassedOver { failure, next } = passed_over;
+        if let Some(login) = &route.login {
+            self.deliverer.logins.failed(login, &failure);
+        }
+        next(self.pass_over(&failure, HostRecord::left_out(route, host)))
+    }
+
+    /// What is wanted at the address that is tried now.
+    fn want_here(&self, target: &Target<'_>, only_new: bool, addresses: &Addresses) -> Want {
+        let mut want = self.want(target);
+        if only_new {
+            want = want.only_new();
+        }
+        if addresses.has_others() {
+            want = want.or_another();
+        }
+        if !self.has_done_something() {
+            want = want.or_later();
+        }
+        want
     }
 
     /// Whether the host may be sent a message now; or when it may.
@@ -358,16 +388,20 @@ impl<'a> Attempt<'a, '_> {
         connections.want(&target.peer(None), &terms, Some(destination))
     }
 
-    /// Waits for a session or a place for one. `None` if it is too late then.
-    async fn ready(&self, want: &Want, place: Option<Place>) -> Option<Ready> {
+    /// Waits for a session or a place for one, unless the relay stops. `None` if it is too late then.
+    async fn ready(&self, want: &Want, place: Option<Place>) -> Option<Result<Ready, NotHere>> {
         let connections = &self.deliverer.connections;
         let waiting = async {
             match place {
-                Some(place) => connections.ready_again(place, want).await,
+                Some(place) => Ok(connections.ready_again(place, want).await),
                 None => connections.ready(want).await,
             }
         };
-        let ready = timeout_at(self.last_begin, waiting).await.ok()?;
+        let ready = tokio::select! {
+            biased;
+            () = connections.stopped() => return Some(Err(NotHere::Crowded)),
+            ready = timeout_at(self.last_begin, waiting) => ready.ok()?,
+        };
         (!self.is_late()).then_some(ready)
     }
 }

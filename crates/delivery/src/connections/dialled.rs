@@ -66,10 +66,13 @@ pub(super) fn not_opened(place: &Place, failure: SessionFailure) -> NotOpened {
     NotOpened::Failed(failure)
 }
 
-/// Whether a server has said nothing at all in the time that it had.
+/// Whether a server has said nothing in the time that it had, before it could know what is wanted of it. What takes too long
+/// after STARTTLS may work without TLS, or with another hello.
 fn is_unanswered(cause: &Cause) -> bool {
     matches!(
         cause,
-        Cause::Connection(ConnectionFault::TimedOut(Stage::Connect | Stage::Banner))
+        Cause::Connection(ConnectionFault::TimedOut(
+            Stage::Connect | Stage::Banner | Stage::Ehlo
+        ))
     )
 }

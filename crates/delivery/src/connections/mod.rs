@@ -27,7 +27,7 @@ mod wire;
 
 pub(crate) use self::dialled::Dialled;
 pub(crate) use self::login::log_in;
-pub(crate) use self::places::{Destination, Place};
+pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;

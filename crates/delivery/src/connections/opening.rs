@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mail::cause::{Cause, SmtpFault, TlsFault};
+use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
@@ -12,7 +12,6 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use super::dialled::Dialled;
-use super::places::Place;
 use super::session::{Greeted, Secured};
 use super::tls::{Handshaken, Hello, Peer, TlsClient};
 use super::wire::{Stream, Wire};
@@ -58,7 +57,23 @@ impl Caller {
             Some(stream) => stream,
             None => self.connect(peer.socket, source).await?,
         };
-        let place = &mut dialled.place;
+        let opened = self.set_up(stream, peer, requirement, handshake).await;
+        if opened
+            .as_ref()
+            .map_or_else(|failure| is_sign_of_life(&failure.cause), |_| true)
+        {
+            dialled.place.greeted();
+        }
+        opened
+    }
+
+    async fn set_up(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+        handshake: Handshake,
+    ) -> Result<Secured, SessionFailure> {
         if peer.tls == RouteTls::Implicit {
             let handshaken = self
                 .shake(
@@ -69,12 +84,10 @@ impl Caller {
                     self.timeouts.starttls,
                 )
                 .await?;
-            // Something that speaks TLS answers there.
-            place.greeted();
             return Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await;
         }
         let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone());
-        match self.greet(&mut wire, requirement, place).await {
+        match self.greet(&mut wire, requirement).await {
             Ok(extensions) => {
                 let greeted = Greeted { wire, extensions };
                 self.secure(greeted, peer, requirement, handshake).await
@@ -108,17 +121,8 @@ impl Caller {
     }
 
     /// Greeting and EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
-    async fn greet(
-        &self,
-        wire: &mut Wire,
-        requirement: Requirement,
-        place: &mut Place,
-    ) -> Result<Extensions, SessionFailure> {
+    async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
-        // One that is not ready now is not one that works.
-        if greeting.code.class() != 4 {
-            place.greeted();
-        }
         if greeting.code.class() != 2 {
             return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }
@@ -221,6 +225,34 @@ async fn in_clear_or_fail(
     }
     leave(greeted.wire, &failure).await;
     Err(failure)
+}
+
+/// Whether a server with which no session could be set up works all the same: it has greeted, and then answered in time. One
+/// that is not ready now is not one that works.
+fn is_sign_of_life(cause: &Cause) -> bool {
+    match cause {
+        Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => *stage != Stage::Banner || code.class() != 4,
+        Cause::Connection(ConnectionFault::Closed(stage) | ConnectionFault::Protocol(stage, _)) => {
+            !matches!(stage, Stage::Connect | Stage::Banner)
+        }
+        Cause::Connection(ConnectionFault::TimedOut(_) | ConnectionFault::Unreachable(_))
+        | Cause::Tls(TlsFault::TimedOut)
+        | Cause::Ours(_)
+        | Cause::Dns(..)
+        | Cause::Destination(_)
+        | Cause::Policy(_) => false,
+        Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        | Cause::Login(_)
+        | Cause::Tls(
+            TlsFault::NotOffered
+            | TlsFault::Refused(_)
+            | TlsFault::DataBeforeHandshake
+            | TlsFault::Closed
+            | TlsFault::Protocol(_)
+            | TlsFault::Handshake(_)
+            | TlsFault::Unproven(_),
+        ) => true,
+    }
 }
 
 /// Ends a session politely if the server is still listening.

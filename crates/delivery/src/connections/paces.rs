@@ -11,8 +11,8 @@ use mail::{Domain, NextHop};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// A moment that was not used is kept for so long.
-const KEPT: Duration = Duration::from_mins(1);
+/// A moment that was not used is kept for so long: a message may wait as long for a place after its moment has come.
+const KEPT: Duration = Duration::from_mins(10);
 /// With more hosts than this, those are forgotten that nobody waits for; with more moments at one of them, those that were
 /// not used.
 const MANY: usize = 1_000;
@@ -116,11 +116,15 @@ mod tests {
         assert_eq!([take(&a, 0), take(&b, 1)], [Err(1), Err(2)]);
         assert_eq!([take(&a, 1), take(&a, 1), take(&c, 1)], [Ok(()), Err(3), Err(4)]);
         assert_eq!([take(&b, 2), take(&c, 3), take(&a, 3)], [Ok(()), Err(4), Ok(())]);
-        // What nobody used is lost.
-        assert_eq!([take(&c, 100), take(&a, 100)], [Ok(()), Err(101)]);
+        // Who had to wait for a place is not sent to the end again; what nobody used in ten minutes is lost.
+        assert_eq!(
+            [take(&a, 500), take(&c, 500), take(&b, 500)],
+            [Ok(()), Ok(()), Err(501)]
+        );
+        assert_eq!([take(&b, 1_200), take(&a, 1_200)], [Ok(()), Err(1_201)]);
         assert_eq!(paces.take(&other, SECOND, &a, began), Ok(()));
         paces.clear();
-        assert_eq!(take(&b, 100), Ok(()));
+        assert_eq!(take(&b, 1_200), Ok(()));
     }
 
     #[test]

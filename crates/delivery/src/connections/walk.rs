@@ -11,6 +11,7 @@ use mail::cause::Cause;
 use mail::{Domain, DomainPart, NextHop};
 use policy::decision::Requirement;
 use policy::login::Login;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::dialled::{Dialled, not_opened};
@@ -18,7 +19,7 @@ use super::key::ReuseKey;
 use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
 use super::paces::Paces;
-use super::places::{Destination, Entered, Place, Places, Wish};
+use super::places::{Destination, Entered, NotHere, Place, Places, Wish};
 use super::pool::PooledSession;
 use super::session::{ClearedSession, Secured};
 use super::source::SourceAddresses;
@@ -37,6 +38,8 @@ pub(crate) struct Connections {
     pub(super) places: Places<PooledSession>,
     paces: Paces,
     reuse: Reuse,
+    /// Whether the relay stops.
+    stop: watch::Sender<bool>,
 }
 
 /// What is wanted: a session with one server, on certain terms.
@@ -104,6 +107,17 @@ impl Want {
         }
     }
 
+    /// Who asks comes again later if too many wait already.
+    pub(crate) fn or_later(self) -> Self {
+        Self {
+            wish: Wish {
+                comes_again: true,
+                ..self.wish
+            },
+            ..self
+        }
+    }
+
     /// From now on only a new connection will do.
     pub(crate) fn only_new(self) -> Self {
         Self {
@@ -130,6 +144,7 @@ impl Connections {
             paces: Paces::default(),
             places: Places::new(config.windows(), config.reuse.idle),
             reuse: config.reuse,
+            stop: watch::Sender::new(false),
         }
     }
 
@@ -149,23 +164,26 @@ impl Connections {
                 key: key.filter(|_| destination.is_some()),
                 destination,
                 has_others: false,
+                comes_again: false,
             },
         }
     }
 
     /// Waits for whichever comes first: a kept session on equal terms, or a place for a new connection.
-    pub(crate) async fn ready(&self, want: &Want) -> Ready {
+    pub(crate) async fn ready(&self, want: &Want) -> Result<Ready, NotHere> {
         loop {
             match self.places.enter(&want.wish).await {
-                Entered::Place(place) => return Ready::Place(place),
+                Entered::Place(place) => return Ok(Ready::Place(place)),
+                Entered::NotHere(why) => return Err(why),
                 Entered::Dead(dead) => {
                     let again = dead.until.saturating_duration_since(Instant::now());
-                    return Ready::Dead(SessionFailure::left_alone(dead.failure, dead.at.elapsed(), again));
+                    let failure = SessionFailure::left_alone(dead.failure, dead.at.elapsed(), again);
+                    return Ok(Ready::Dead(failure));
                 }
                 // A server that has closed, or announced it, is not asked for more.
                 Entered::Kept(mut session) => {
                     if session.is_cleared_for(want.requirement) && session.session().is_silent().await {
-                        return Ready::Kept(Box::new(session));
+                        return Ok(Ready::Kept(Box::new(session)));
                     }
                 }
             }
@@ -176,9 +194,11 @@ impl Connections {
     pub(crate) async fn place(&self, want: &Want) -> Result<Place, SessionFailure> {
         loop {
             match self.ready(want).await {
-                Ready::Place(place) => return Ok(place),
-                Ready::Dead(failure) => return Err(failure),
-                Ready::Kept(session) => self.places.put(*session),
+                Ok(Ready::Place(place)) => return Ok(place),
+                Ok(Ready::Dead(failure)) => return Err(failure),
+                Ok(Ready::Kept(session)) => self.places.keep(*session),
+                // Who has not said that it may be is not sent away.
+                Err(NotHere::Elsewhere | NotHere::Crowded) => {}
             }
         }
     }
@@ -188,7 +208,7 @@ impl Connections {
     pub(crate) fn step_back(&self, ready: Ready) -> Option<Place> {
         match ready {
             Ready::Kept(session) => {
-                self.places.put(*session);
+                self.places.keep(*session);
                 None
             }
             Ready::Place(mut place) => {
@@ -325,6 +345,17 @@ impl Connections {
     /// Changes how many connections may be open at once, in total and to each address.
     pub(crate) fn resize(&self, windows: Windows) {
         self.places.resize(windows);
+    }
+
+    /// Nobody waits for anything any more.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Ends when nobody is to wait any more.
+    pub(crate) async fn stopped(&self) {
+        // The sender is there as long as this is.
+        let _ = self.stop.subscribe().wait_for(|stops| *stops).await;
     }
 
     /// Ends all kept sessions, each within the time that QUIT has.

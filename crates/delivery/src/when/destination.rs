@@ -76,6 +76,10 @@ struct Standing {
     suspension: Option<Arc<Suspension>>,
     /// Before this no further delivery may begin.
     next: Instant,
+    /// How many turns there may be after one had to come again: fewer come in vain. None: as many as the window allows.
+    few: Option<usize>,
+    /// Whether the last one came again because too many wait at its host.
+    is_crowded: bool,
     /// The last success.
     worked: Option<Instant>,
     summary: Summary,
@@ -145,6 +149,8 @@ impl Standing {
             has_failed: false,
             suspension: None,
             next: now,
+            few: None,
+            is_crowded: false,
             worked: None,
             summary: Summary::default(),
             turned_away: Vec::new(),
@@ -291,8 +297,11 @@ impl Destination {
             return Next::Full;
         }
         if standing.next > now.awake {
-            standing.summary.is_paced = true;
+            standing.summary.is_paced |= !standing.is_crowded;
             return Next::Later(standing.next);
+        }
+        if standing.few.is_some_and(|few| standing.active >= few) {
+            return Next::Full;
         }
         let entry = if is_rising {
             let entry = standing.rising.take_oldest();
@@ -338,8 +347,11 @@ impl Destination {
         standing.active = in_use.saturating_sub(1);
         let id = id.to_bytes();
         let mut ended = (Course::Settle, Put::HeldUp);
+        standing.is_crowded = matches!(shown, Shown::Crowded(_));
         match shown {
             Shown::Works => {
+                let more = standing.few.map(|few| few.saturating_add(1));
+                standing.few = more.filter(|few| *few < standing.window.limit());
                 standing.window.succeeded(in_use, now.awake);
                 standing.worked = Some(now.awake);
                 standing.suspension = None;
@@ -350,7 +362,8 @@ impl Destination {
                 ended.1 = Put::Own;
             }
             Shown::Nothing => ended.1 = Put::Own,
-            Shown::Early(at) => {
+            Shown::Early(at) | Shown::Crowded(at) => {
+                standing.few = Some(1);
                 standing.next = standing.next.max(at);
                 return (Course::Again, Put::Own);
             }

@@ -65,6 +65,8 @@ pub(crate) enum Shown {
     Down(Arc<Suspension>),
     /// Nothing was done: its host gets the next message only then.
     Early(Instant),
+    /// Nothing was done: too many wait for a place at its host. It comes again then.
+    Crowded(Instant),
 }
 
 /// How a job goes on after its attempt.
@@ -98,7 +100,7 @@ impl Turn {
         let (course, decided) = oneshot::channel();
         let (is_busy, is_early) = match &shown {
             Shown::Busy(_) => (true, false),
-            Shown::Early(_) => (false, true),
+            Shown::Early(_) | Shown::Crowded(_) => (false, true),
             Shown::Works | Shown::Nothing | Shown::Down(_) => (false, false),
         };
         let number = self.number;

@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
 use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
 use mail::{Event, EventLog, QueueId, event};
@@ -219,15 +218,23 @@ impl<S: Spool> Scheduler<S> {
         // Nobody decides about the ends of turns any more.
         self.ended_turns.close();
         while self.ended_turns.try_recv().is_ok() {}
-        let finish = async {
-            let all_ended = async { while self.running.join_next().await.is_some() {} };
-            join(all_ended, self.delivery.quit_kept()).await;
-            // What was set free meanwhile.
-            self.delivery.quit_kept().await;
-        };
+        self.delivery.stop();
         // A task that is cut off loses nothing: its message is still in the spool, and its lease ends with it.
-        let _ = tokio::time::timeout(grace, finish).await;
+        let _ = tokio::time::timeout(grace, self.finish()).await;
         self.running.abort_all();
+    }
+
+    /// Waits for all tasks, and ends the sessions that are kept by then or set free meanwhile.
+    async fn finish(&mut self) {
+        let mut quitting = JoinSet::new();
+        loop {
+            let delivery = Arc::clone(&self.delivery);
+            quitting.spawn(async move { delivery.quit_kept().await });
+            if self.running.join_next().await.is_none() {
+                break;
+            }
+        }
+        while quitting.join_next().await.is_some() {}
     }
 
     fn take(&mut self, message: Message) {

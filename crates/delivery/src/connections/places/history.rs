@@ -215,6 +215,7 @@ impl History {
             host: None,
             host_limit: None,
             has_others: false,
+            comes_again: false,
             key: self.key(message),
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[message.next_hop].parse().unwrap()),
@@ -241,7 +242,7 @@ impl History {
             match granted.try_recv() {
                 Ok(Grant::Kept(session)) => self.use_again(session, &message),
                 Ok(Grant::Place(seat)) => self.open(&message, seat),
-                Ok(Grant::Dead(_)) => unreachable!(),
+                Ok(Grant::Dead(_) | Grant::NotHere(_)) => unreachable!(),
                 Err(_) => self.waiting.push((message, granted)),
             }
         }
@@ -346,6 +347,7 @@ impl History {
             host: None,
             host_limit: None,
             has_others: false,
+            comes_again: false,
             key: None,
             destination: Some(Destination {
                 next_hop: Arc::new(NEXT_HOPS[session.next_hop].parse().unwrap()),
@@ -364,6 +366,7 @@ impl History {
                 host: None,
                 host_limit: None,
                 has_others: false,
+                comes_again: false,
                 key: None,
                 destination: None,
             };

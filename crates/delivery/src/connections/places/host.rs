@@ -18,6 +18,17 @@ pub(super) enum Grant<S> {
     Place(Seat),
     /// The address does not answer.
     Dead(Dead),
+    /// Nothing: who waited is to go elsewhere, or to come again.
+    NotHere(NotHere),
+}
+
+/// Why one waits no longer at an address, though nothing is known against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotHere {
+    /// Another address of the host was sooner, and will do as well.
+    Elsewhere,
+    /// Too many wait there already.
+    Crowded,
 }
 
 /// A session that waits for its next message.
@@ -46,8 +57,8 @@ pub(super) struct Host<S> {
     pub(super) closing: usize,
     /// Kept sessions, the oldest first.
     pub(super) idle: Vec<u64>,
-    /// Since when each connection waits for a greeting.
-    pub(super) ungreeted: Vec<Instant>,
+    /// When each connection was begun whose session is not set up yet.
+    pub(super) in_setup: Vec<Instant>,
     pub(super) waiting: VecDeque<Waiting<S>>,
     /// Whether it is in the state's `turns` or `parked`.
     pub(super) in_turn: bool,
@@ -59,7 +70,7 @@ impl<S> Default for Host<S> {
             open: 0,
             closing: 0,
             idle: Vec::new(),
-            ungreeted: Vec::new(),
+            in_setup: Vec::new(),
             waiting: VecDeque::new(),
             in_turn: false,
         }

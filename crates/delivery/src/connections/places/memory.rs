@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Cause, Domain, NextHop, Stage};
+use mail::{Domain, NextHop};
 use tokio::time::Instant;
 
 use super::wish::Wish;
@@ -15,7 +15,7 @@ use crate::failure::SessionFailure;
 use crate::forget::Names;
 use crate::window::AdaptiveWindow;
 
-/// An address that has greeted is known to work for so long.
+/// An address at which a session was set up is known to work for so long.
 const KNOWN: Duration = Duration::from_hours(1);
 /// An address that does not answer is left alone for so long; doubled after each try up to the second figure.
 const DEAD: Duration = Duration::from_mins(10);
@@ -25,7 +25,8 @@ const REFUSALS: u32 = 5;
 const REFUSED: Duration = Duration::from_mins(1);
 /// For so long an address that was slower than another of its host is tried after the others.
 const DOUBT: Duration = Duration::from_mins(10);
-/// Addresses that are remembered, at about 400 octets: 8 MB. Beyond them what is oldest is forgotten.
+/// Addresses that are remembered, at about 1 KB, and 5 KB if all names are as long as names can be. Beyond them what is
+/// oldest is forgotten.
 const ADDRESSES: usize = 20_000;
 /// How many hosts and next hops are remembered of each address, so that it is found by their names.
 const NAMES: usize = 8;
@@ -40,7 +41,7 @@ pub(super) struct Memory(HashMap<IpAddr, Known>);
 /// What is known about one.
 #[derive(Debug)]
 struct Known {
-    /// When it last greeted.
+    /// When a session was last set up there.
     greeted: Option<Instant>,
     dead: Option<Dead>,
     /// How often in a row it refused the only connection to it.
@@ -88,7 +89,7 @@ impl Memory {
         }
     }
 
-    /// Whether it has greeted lately.
+    /// Whether a session was set up there lately.
     pub(super) fn is_known(&self, address: IpAddr, now: Instant) -> bool {
         let greeted = self.0.get(&address).and_then(|known| known.greeted);
         greeted.is_some_and(|at| now.duration_since(at) < KNOWN)
@@ -100,7 +101,7 @@ impl Memory {
         (is_tried || now < dead.until).then_some(dead)
     }
 
-    /// It has greeted.
+    /// A session was set up there.
     pub(super) fn greeted(&mut self, address: IpAddr, now: Instant) {
         let known = self.entry(address, now);
         known.greeted = Some(now);
@@ -108,12 +109,11 @@ impl Memory {
         known.doubted = None;
     }
 
-    /// Another address of the host was connected to sooner. What those are told who wait for a place there.
-    pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) -> Dead {
+    /// Another address of the host was connected to sooner.
+    pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) {
         let known = self.entry(address, now);
         known.greeted = None;
         known.doubted = Some(now + DOUBT);
-        Dead::new(Cause::timed_out(Stage::Connect).into(), DOUBT, now)
     }
 
     /// Whether that has happened lately.

@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use self::host::Grant;
+pub(crate) use self::host::NotHere;
 use self::memory::Dead;
 use self::state::{State, ToClose};
 pub(crate) use self::wish::{Destination, Wish};
@@ -80,6 +81,8 @@ pub(super) enum Entered<S> {
     Place(Place),
     /// The address does not answer.
     Dead(Dead),
+    /// Nothing is known against the address: one who said that it may be is to go elsewhere, or to come again.
+    NotHere(NotHere),
 }
 
 /// The place of one connection; dropping it gives it back.
@@ -123,6 +126,7 @@ impl<S: Kept> Places<S> {
         match granted {
             Grant::Kept(session) => Entered::kept(session, wish),
             Grant::Dead(dead) => Entered::Dead(dead),
+            Grant::NotHere(why) => Entered::NotHere(why),
             Grant::Place(seat) => Entered::Place(Place {
                 seat,
                 rest: Part::All,
@@ -164,13 +168,20 @@ impl<S: Kept> Places<S> {
         match waiter.granted().await {
             Grant::Place(seat) => (place.seat, place.rest) = (seat, Part::All),
             // Nobody who has a place at the host is given anything else.
-            Grant::Kept(session) => self.put(session),
-            Grant::Dead(_) => {}
+            Grant::Kept(session) => self.keep(session),
+            Grant::Dead(_) | Grant::NotHere(_) => {}
         }
     }
 
-    /// Keeps a session for the next message, unless it has served its time.
+    /// A message was sent over it: keeps it for the next one, unless it has served its time.
     pub(super) fn put(&self, session: S) {
+        let seat = session.place().seat.clone();
+        self.0.state.lock().succeeded(&seat, Instant::now());
+        self.keep(session);
+    }
+
+    /// Keeps a session for the next message, unless it has served its time.
+    pub(super) fn keep(&self, session: S) {
         let Some(key) = session.key() else {
             session.close();
             return;
@@ -244,7 +255,7 @@ impl Place {
         self.rest = Part::GivenUp;
     }
 
-    /// The server has greeted.
+    /// The session is set up, or the server has said why not: it works.
     pub(super) fn greeted(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.greeted(&self.seat);
@@ -339,11 +350,11 @@ impl<S: Kept> Drop for Waiter<'_, S> {
         match self.granted.try_recv() {
             Ok(Grant::Kept(session)) => {
                 if let Entered::Kept(session) = Entered::kept(session, self.wish) {
-                    Places(Arc::clone(self.shared)).put(session);
+                    Places(Arc::clone(self.shared)).keep(session);
                 }
             }
             Ok(Grant::Place(seat)) => self.shared.take_back(&seat, self.part),
-            Ok(Grant::Dead(_)) | Err(_) => {}
+            Ok(Grant::Dead(_) | Grant::NotHere(_)) | Err(_) => {}
         }
     }
 }

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::NextHop;
+use mail::{Cause, NextHop};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
-use super::host::{Grant, Host, Idle, Waiting};
+use super::host::{Grant, Host, Idle, NotHere, Waiting};
 use super::memory::{Dead, Memory};
 use super::strangers::Strangers;
 use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
@@ -20,8 +20,11 @@ use crate::config::Windows;
 use crate::failure::SessionFailure;
 use crate::forget::Names;
 
-/// A connection without a greeting after this time is the last one to its address until it ends.
+/// A session that is not set up after this time is the last one at its address until then.
 const SUSPECT: Duration = Duration::from_secs(10);
+
+/// So many may wait at one address in any case, beyond twice as many as it is given connections.
+const CROWD: usize = 10;
 
 /// Places and kept sessions.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ enum Prospect {
     Full(usize),
     /// A place when fewer strangers are connected to.
     Parked,
-    /// A place when the server has greeted, or nothing.
+    /// A place when the session that is being set up is, or nothing.
     Shut,
 }
 
@@ -98,10 +101,23 @@ impl<S> State<S> {
     pub(super) fn wait(&mut self, wish: Wish, grant: oneshot::Sender<Grant<S>>) -> (u64, ToClose<S>) {
         let (number, address) = (self.number(), wish.address);
         self.memory.named(&wish, Instant::now());
+        let crowd = self.crowd(&wish);
         let host = self.hosts.entry(address).or_default();
+        if wish.comes_again && host.waiting.len() >= crowd {
+            // Nobody receives it: nobody needs it.
+            let _ = grant.send(Grant::NotHere(NotHere::Crowded));
+            return (number, Vec::new());
+        }
         host.waiting.push_back(Waiting { number, wish, grant });
         self.offer_turn(address);
         (number, self.serve())
+    }
+
+    /// How many may wait at one address: enough to keep it busy, and not everybody who may run.
+    fn crowd(&self, wish: &Wish) -> usize {
+        let limit = self.memory.limit(wish.address, wish.most(self.limits.per_host));
+        let share = self.limits.connections / 10;
+        limit.saturating_mul(2).max(share).max(CROWD)
     }
 
     /// Waits for the place among all connections again, after [`State::step_back`].
@@ -128,11 +144,14 @@ impl<S> State<S> {
         found
     }
 
-    /// A session has finished its transaction: somebody who waits gets it, or it is kept, or closed if others need its
-    /// place.
-    pub(super) fn put(&mut self, mut session: S, key: ReuseKey, seat: Seat, now: Instant) -> ToClose<S> {
+    /// A message was sent over a connection.
+    pub(super) fn succeeded(&mut self, seat: &Seat, now: Instant) {
         let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
         self.memory.succeeded(seat.address, open, now);
+    }
+
+    /// A session is not in use: somebody who waits gets it, or it is kept, or closed if others need its place.
+    pub(super) fn put(&mut self, mut session: S, key: ReuseKey, seat: Seat, now: Instant) -> ToClose<S> {
         while let Some(waiting) = self.first_served(&key, seat.address) {
             match waiting.grant.send(Grant::Kept(session)) {
                 Ok(()) => {
@@ -141,7 +160,7 @@ impl<S> State<S> {
                     return Vec::new();
                 }
                 Err(Grant::Kept(back)) => session = back,
-                Err(Grant::Place(_) | Grant::Dead(_)) => return Vec::new(),
+                Err(Grant::Place(_) | Grant::Dead(_) | Grant::NotHere(_)) => return Vec::new(),
             }
         }
         let (number, address) = (self.number(), seat.address);
@@ -190,7 +209,7 @@ impl<S> State<S> {
         self.serve()
     }
 
-    /// The server of a connection has greeted.
+    /// The session of a connection is set up, or its server has said why not.
     pub(super) fn greeted(&mut self, seat: &Seat, now: Instant) -> ToClose<S> {
         self.end_setup(seat);
         self.memory.greeted(seat.address, now);
@@ -210,12 +229,14 @@ impl<S> State<S> {
 
     /// Another address of the host was connected to sooner: whoever waits at this one and has another goes on there.
     pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) {
-        let dead = self.memory.doubt(address, now);
+        self.memory.doubt(address, now);
         if let Some(host) = self.hosts.get_mut(&address) {
             let waiting = std::mem::take(&mut host.waiting);
             let (go_on, stay) = waiting.into_iter().partition(|one| one.wish.has_others);
             host.waiting = stay;
-            turn_away(go_on, &dead);
+            for one in go_on {
+                let _ = one.grant.send(Grant::NotHere(NotHere::Elsewhere));
+            }
         }
     }
 
@@ -229,7 +250,8 @@ impl<S> State<S> {
         let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
         if open > 1 {
             self.memory.busy(seat.address, open, now);
-        } else {
+        } else if !matches!(failure.cause, Cause::Tls(_)) {
+            // What it says to STARTTLS is not for those who need no TLS.
             self.memory.refused(seat.address, failure.clone(), now);
         }
         open > 1
@@ -261,7 +283,7 @@ impl<S> State<S> {
         if let Some(network) = stranger {
             self.strangers.enter(network);
         }
-        self.hosts.entry(seat.address).or_default().ungreeted.push(now);
+        self.hosts.entry(seat.address).or_default().in_setup.push(now);
         seat.setup = Some(Setup { since: now, stranger });
     }
 
@@ -270,9 +292,9 @@ impl<S> State<S> {
             return;
         };
         if let Some(host) = self.hosts.get_mut(&seat.address)
-            && let Some(position) = host.ungreeted.iter().position(|one| *one == since)
+            && let Some(position) = host.in_setup.iter().position(|one| *one == since)
         {
-            host.ungreeted.swap_remove(position);
+            host.in_setup.swap_remove(position);
         }
         if let Some(network) = stranger {
             self.strangers.leave(network);
@@ -400,7 +422,7 @@ impl<S> State<S> {
         let Some(first) = host.waiting.front() else {
             return Prospect::Shut;
         };
-        if let Some(dead) = self.memory.dead(address, !host.ungreeted.is_empty(), now) {
+        if let Some(dead) = self.memory.dead(address, !host.in_setup.is_empty(), now) {
             return Prospect::Dead(dead.clone());
         }
         let limit = self.memory.limit(address, first.wish.most(self.limits.per_host));
@@ -409,7 +431,7 @@ impl<S> State<S> {
         }
         let is_known = self.memory.is_known(address, now);
         let is_suspect = |since: &Instant| !is_known || now.duration_since(*since) >= SUSPECT;
-        if host.ungreeted.iter().any(is_suspect) {
+        if host.in_setup.iter().any(is_suspect) {
             return Prospect::Shut;
         }
         if is_known || self.strangers.has_room(address.into(), self.limits.connections) {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::super::tls::Peer;
-use super::host::Grant;
+use super::host::{Grant, NotHere};
 use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
@@ -52,6 +52,7 @@ fn wish(last: u8, port: u16, domain: &str) -> Wish {
         host: None,
         host_limit: None,
         has_others: false,
+        comes_again: false,
         key: Some(key(last, port)),
         destination: Some(Destination {
             next_hop: Arc::new(domain.parse().unwrap()),
@@ -90,7 +91,7 @@ impl Room {
         assert!(closed.is_empty());
         match granted.try_recv() {
             Ok(Grant::Place(seat)) => assert!(self.state.greeted(&seat, Instant::now()).is_empty()),
-            Ok(Grant::Kept(_) | Grant::Dead(_)) | Err(_) => panic!("no place"),
+            Ok(Grant::Kept(_) | Grant::Dead(_) | Grant::NotHere(_)) | Err(_) => panic!("no place"),
         }
     }
 
@@ -109,7 +110,7 @@ fn has_place(granted: &mut Granted) -> bool {
 fn session(granted: &mut Granted) -> Option<Session> {
     match granted.try_recv() {
         Ok(Grant::Kept(session)) => Some(session),
-        Ok(Grant::Place(_) | Grant::Dead(_)) | Err(_) => None,
+        Ok(Grant::Place(_) | Grant::Dead(_) | Grant::NotHere(_)) | Err(_) => None,
     }
 }
 
@@ -290,7 +291,7 @@ fn stranger(network: u8, last: u8) -> Wish {
 fn seat(granted: &mut Granted) -> Seat {
     match granted.try_recv() {
         Ok(Grant::Place(seat)) => seat,
-        Ok(Grant::Kept(_) | Grant::Dead(_)) | Err(_) => panic!("no place"),
+        Ok(Grant::Kept(_) | Grant::Dead(_) | Grant::NotHere(_)) | Err(_) => panic!("no place"),
     }
 }
 
@@ -455,7 +456,8 @@ async fn who_has_another_address_does_not_wait_at_one_in_doubt() {
     };
     assert_eq!(order(&room), [mine.address, others.address]);
     room.state.doubt(mine.address, Instant::now());
-    assert!(is_dead(&mut goes_on) && stays.try_recv().is_err());
+    let elsewhere = goes_on.try_recv();
+    assert!(matches!(elsewhere, Ok(Grant::NotHere(NotHere::Elsewhere))) && stays.try_recv().is_err());
     assert_eq!(order(&room), [others.address, mine.address]);
     // It is not dead: who has no other one is served there.
     room.state.leave(&mine.seat(), Part::All);
@@ -466,4 +468,54 @@ async fn who_has_another_address_does_not_wait_at_one_in_doubt() {
     room.state.greeted(&seat, Instant::now());
     seat.setup = None;
     assert_eq!(order(&room), [mine.address, others.address]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_come_again_does_not_wait_where_many_do() {
+    let mut room = Room::new(MANY, 1);
+    let mine = wish(1, 25, "a.example");
+    let flexible = Wish {
+        comes_again: true,
+        ..mine.clone()
+    };
+    room.enter(&mine);
+    let mut waiting: Vec<Granted> = (0..10).map(|_| room.ask(&flexible).1).collect();
+    assert!(waiting.iter_mut().all(|one| one.try_recv().is_err()));
+    let is_crowded =
+        |mut granted: Granted| matches!(granted.try_recv(), Ok(Grant::NotHere(NotHere::Crowded)));
+    assert!(is_crowded(room.ask(&flexible).1));
+    // One that has done something stays.
+    let (_, mut stays, _) = room.ask(&mine);
+    assert!(stays.try_recv().is_err());
+    for _ in 0..2 {
+        room.state.leave(&mine.seat(), Part::All);
+        let seat = seat(&mut waiting.remove(0));
+        room.state.greeted(&seat, Instant::now());
+    }
+    waiting.push(room.ask(&flexible).1);
+    assert!(is_crowded(room.ask(&flexible).1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_grows_by_messages_and_not_by_sessions_that_are_put_back() {
+    let mut room = Room::new(MANY, MANY);
+    let mine = wish(1, 25, "a.example");
+    let taken = |room: &mut Room| {
+        let mut all: Vec<Granted> = (0..9).map(|_| room.ask(&mine).1).collect();
+        all.iter_mut()
+            .map(has_place)
+            .filter(|has_place| *has_place)
+            .count()
+    };
+    for _ in 0..5 {
+        room.enter(&mine);
+    }
+    for _ in 0..20 {
+        room.put(&mine);
+        assert!(room.state.take(&mine).is_some());
+    }
+    for sent in 0..10 {
+        assert_eq!(taken(&mut room), usize::from(sent == 5), "{sent}");
+        room.state.succeeded(&mine.seat(), Instant::now());
+    }
 }

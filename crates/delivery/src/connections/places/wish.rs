@@ -23,6 +23,8 @@ pub(crate) struct Wish {
     pub(crate) destination: Option<Destination>,
     /// Whether another address of the host will do as well.
     pub(crate) has_others: bool,
+    /// Whether who asks comes again later if too many wait already.
+    pub(crate) comes_again: bool,
 }
 
 /// A destination, and how many connections may be open for it.
@@ -37,11 +39,11 @@ pub(crate) struct Destination {
 pub(crate) struct Seat {
     pub(super) address: IpAddr,
     pub(super) next_hop: Option<Arc<NextHop>>,
-    /// Until the server has greeted.
+    /// Until the session is set up.
     pub(super) setup: Option<Setup>,
 }
 
-/// A connection whose server has not greeted yet.
+/// A connection whose session is not set up yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup {
     pub(super) since: Instant,

@@ -51,7 +51,11 @@ fn a_destination_whose_host_gets_no_more_now_goes_on_at_its_moment() {
     bench.at(29);
     assert!(bench.attempt().is_none());
     bench.at(30);
-    assert_eq!(ids(&bench.attempts()), waiting);
+    // The first finds out whether others may follow.
+    let first = bench.attempts();
+    assert_eq!(ids(&first), waiting[..1]);
+    bench.end(&first[0], Shown::Works);
+    assert_eq!(ids(&bench.attempts()), waiting[1..]);
 }
 
 #[test]
@@ -66,4 +70,25 @@ fn another_policy_ends_the_wait_for_a_moment() {
     assert!(bench.attempt().is_none());
     bench.schedule.probe_now(bench.now);
     assert!(bench.attempt().is_some());
+}
+
+#[test]
+fn a_destination_whose_host_is_crowded_comes_again_and_is_not_told_of_as_paced() {
+    let mut bench = Bench::new();
+    let waiting = bench.accept("a.example", 3);
+    let moment = bench.now.awake + Duration::from_secs(2);
+    for job in bench.attempts() {
+        let (course, _) = bench.schedule.turn_ended(&job, Shown::Crowded(moment), bench.now);
+        assert_eq!(course, Course::Again);
+        bench.schedule.insert_again(&job, job.due, bench.now);
+    }
+    bench.at(1);
+    assert!(bench.attempt().is_none());
+    bench.at(2);
+    let first = bench.attempts();
+    assert_eq!(ids(&first), waiting[..1]);
+    bench.end(&first[0], Shown::Works);
+    assert_eq!(ids(&bench.attempts()), waiting[1..]);
+    bench.at(2 * MINUTE);
+    assert!(bench.schedule.summary(bench.now).is_none());
 }
