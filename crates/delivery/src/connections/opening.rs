@@ -241,7 +241,12 @@ fn is_sign_of_life(cause: &Cause) -> bool {
         | Cause::Dns(..)
         | Cause::Destination(_)
         | Cause::Policy(_) => false,
-        Cause::Smtp(SmtpFault::TooLarge(_) | SmtpFault::No8BitMime | SmtpFault::NoSmtpUtf8(_))
+        Cause::Smtp(
+            SmtpFault::TooLarge(_)
+            | SmtpFault::No8BitMime
+            | SmtpFault::NoSmtpUtf8(_)
+            | SmtpFault::NoRequireTls,
+        )
         | Cause::Login(_)
         | Cause::Tls(
             TlsFault::NotOffered
