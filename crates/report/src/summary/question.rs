@@ -87,14 +87,14 @@ pub enum Internal {
 
 impl Period {
     /// How many days it has.
-    pub fn days(&self) -> i64 {
+    pub fn days(self) -> i64 {
         let length = self.to.duration_since(self.from).as_hours() / 24;
         length.saturating_add(1)
     }
 
     /// As many days as this one has, before it.
     #[must_use]
-    pub fn before(&self) -> Self {
+    pub fn before(self) -> Self {
         let to = self.from.yesterday().unwrap_or(Date::MIN);
         let length = self.days().saturating_sub(1);
         let from = to.checked_sub(length.days()).unwrap_or(Date::MIN);
@@ -102,7 +102,7 @@ impl Period {
     }
 
     /// Its days.
-    pub(super) fn range(&self) -> std::ops::RangeInclusive<Date> {
+    pub(super) fn range(self) -> std::ops::RangeInclusive<Date> {
         self.from..=self.to
     }
 }
@@ -119,7 +119,7 @@ impl Per {
     }
 
     /// The period's name: `2026-11-29`, `2026-11`, `2026`.
-    pub(super) fn name(self, period: &Period) -> String {
+    pub(super) fn name(self, period: Period) -> String {
         let day = period.from;
         match self {
             Self::Day => day.to_string(),
@@ -151,7 +151,7 @@ impl Question {
             let earlier = per.around(day).from.yesterday().unwrap_or(Date::MIN);
             let period = per.around(earlier);
             parts.push(Part {
-                name: Some(per.name(&period)),
+                name: Some(per.name(period)),
                 period,
             });
         }
@@ -162,7 +162,7 @@ impl Question {
                 to: whole.to.min(self.period.to),
             };
             parts.push(Part {
-                name: Some(per.name(&period)),
+                name: Some(per.name(period)),
                 period,
             });
             match whole.to.tomorrow() {

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 
 /// What to report on, and how.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 #[command(group(ArgGroup::new("form").args(["json", "csv"])))]
 pub(crate) struct ReportArguments {
     /// The last so many days in UTC, today included.
@@ -126,8 +127,10 @@ impl ReportArguments {
 
     /// What is shown.
     pub(super) fn view(&self) -> View {
+        if self.soft_fail {
+            return View::SoftFail;
+        }
         match self.by {
-            _ if self.soft_fail => View::SoftFail,
             None => View::Overview,
             Some(By::Domain) => View::By(summary::By::Domain),
             Some(By::MxProvider) => View::By(summary::By::MxProvider),

@@ -246,13 +246,15 @@ fn soft_fails(report: &Report, text: &mut String) {
         let verified = case
             .last_verified
             .map_or_else(|| "-".to_owned(), |time| time.to_string());
+        // A time by itself would not be padded.
+        let last = case.last.to_string();
         let _ = write!(
             text,
             "{:<width$} {:>10} {:>10}  {:<20}  {verified:<20}  ",
             printable(&case.domain),
             case.deliveries,
             case.of,
-            case.last.to_string(),
+            last,
         );
         let causes: Vec<String> = case.causes.iter().map(|one| one.cause.to_string()).collect();
         let _ = write!(text, "{}", causes.join("; "));
