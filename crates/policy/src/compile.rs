@@ -60,6 +60,7 @@ fn compile_policy_file(sources: &Sources<'_>, policy: &mut Policy) -> (Vec<FileE
         compile_lists::load(&file.list, (directory, sources), policy, &mut notes);
         compile_lists::remark(policy, &file.domain, &mut notes);
         compile_routes::check(&file, policy, &mut notes);
+        compile_routes::remark_on_servers(&file, &mut notes);
         for exception in &file.exception {
             compile_exceptions::add(exception, policy, sources.today, &mut notes);
         }

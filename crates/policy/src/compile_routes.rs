@@ -1,15 +1,17 @@
 //! Compiles where mail goes instead of to its destination.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mail::NextHop;
+use mail::{Domain, NextHop};
 use settings_file::forms::Formed;
 use toml::Spanned;
 
 use crate::login::Login;
 use crate::mistake::Mistake;
 use crate::notes::Notes;
+use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::schema::{Defaults, DomainRule, NextHopForm, PolicyFile};
 use crate::settings::{DaneMode, Route, RouteTls, TlsFloor};
@@ -139,6 +141,30 @@ pub(crate) fn check(file: &PolicyFile, policy: &Policy, notes: &mut Notes<'_>) {
         });
         let applying: Vec<Applying> = applying.collect();
         check_table(&rule.route_keys(), rule.fallback.as_ref(), &applying, notes);
+    }
+}
+
+/// Warns of rules that are about the server to which a route leads: they match no mail that goes there.
+pub(crate) fn remark_on_servers(file: &PolicyFile, notes: &mut Notes<'_>) {
+    let default = [file.default.route.as_ref(), file.default.fallback.as_ref()];
+    let rules = || file.domain.iter().map(Spanned::get_ref);
+    let ways = rules().flat_map(|rule| [rule.route.as_ref(), rule.fallback.as_ref()]);
+    let ways = default.into_iter().chain(ways).flatten();
+    // A next hop without brackets is a domain, which may have mail of its own.
+    let servers: HashSet<&Domain> = ways
+        .filter_map(|way| match &way.get_ref().0 {
+            NextHop::Host { host, .. } => Some(host),
+            NextHop::Domain { .. } | NextHop::Address { .. } => None,
+        })
+        .collect();
+    for rule in &file.domain {
+        for pattern in &rule.get_ref().matches.0 {
+            let Pattern::Exactly(name) = pattern else { continue };
+            if servers.contains(name) {
+                let name = name.to_string();
+                notes.warn(&rule.span(), Remark::RuleForRoute { name });
+            }
+        }
     }
 }
 

@@ -26,9 +26,6 @@ pub struct Warning {
 /// The content of a warning.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Remark {
-    /// A key whose function is not available yet.
-    #[error("{0}: not available in this version")]
-    NotAvailable(&'static str),
     /// A line of a list that is not a domain.
     #[error("skipped: {0}")]
     BadLine(DomainError),
@@ -116,6 +113,15 @@ pub enum Remark {
     /// A fallback that is never used.
     #[error("this fallback has no effect: mail under dane = \"strict\" goes to its own destination or waits")]
     StrictFallback,
+    /// A rule about the name of a route's server.
+    #[error(
+        "this rule is about mail whose recipients are at {name:?}; mail that is routed there has the rules of its recipients' own \
+         domains"
+    )]
+    RuleForRoute {
+        /// The name.
+        name: String,
+    },
     /// A list without entries.
     #[error("there is no domain on the {kind} list {}", path.display())]
     EmptyList {
@@ -184,12 +190,12 @@ pub enum Remark {
 }
 
 impl Remark {
-    /// Whether a list is missing from the policy. A daemon that still has it should keep it.
+    /// Whether a list, or the exceptions added by commands, are missing from the policy. A daemon that still has them
+    /// should keep them.
     pub fn loses_a_list(&self) -> bool {
         match self {
-            Self::Unreadable { .. } | Self::NoList { .. } => true,
-            Self::NotAvailable(_)
-            | Self::BadLine(_)
+            Self::Unreadable { .. } | Self::NoList { .. } | Self::AddedUnreadable(_) => true,
+            Self::BadLine(_)
             | Self::BadLines(_)
             | Self::StaysStrict { .. }
             | Self::StayStrict { .. }
@@ -203,8 +209,8 @@ impl Remark {
             | Self::LoginByDaneOnly(_)
             | Self::StrictAtAddress
             | Self::StrictFallback
+            | Self::RuleForRoute { .. }
             | Self::EmptyList { .. }
-            | Self::AddedUnreadable(_)
             | Self::NeverFetched(..)
             | Self::ShortMaxAge
             | Self::TooOld { .. }

@@ -288,6 +288,22 @@ fn a_list_with_a_url_is_the_last_good_copy() {
 }
 
 #[test]
+fn a_rule_about_a_routes_server_matches_no_mail_that_goes_there() {
+    let rule = |name: &str| format!("[[domain]]\nmatch = \"{name}\"\ndane = \"strict\"\n");
+    let route = "[default]\nroute = \"[smart.example]:587\"\nfallback = \"backup.example\"\n";
+    let [said] = <[String; 1]>::try_from(warnings(&format!("{route}{}", rule("smart.example")))).unwrap();
+    assert!(
+        said.starts_with(
+            "conf/policy.toml:4: this rule is about mail whose recipients are at \"smart.example\""
+        ),
+        "{said}"
+    );
+    for other in ["backup.example", ".smart.example"] {
+        assert_eq!(warnings(&format!("{route}{}", rule(other))), [""; 0], "{other}");
+    }
+}
+
+#[test]
 fn a_list_that_was_never_fetched_is_missing_where_that_lowers_security() {
     let list = |kind: &str| format!("[[list]]\nkind = \"{kind}\"\nurl = \"https://lists.example/new\"");
     let (_, said) = common::compile(&list("danefail"));
@@ -556,11 +572,10 @@ fn the_examples_of_the_template_are_sound() {
     };
     let (policy, warnings) = compile_from("policy.toml", &text.join("\n"), &read).unwrap();
     assert_eq!(policy.lists().len(), 2);
-    let unavailable = warnings
-        .iter()
-        .filter(|w| w.to_string().contains("not available"))
-        .count();
-    assert_eq!(unavailable, 1, "{warnings:?}");
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("has not been fetched yet"), "{said:?}");
+    assert!(said[1].contains("it stays strict"), "{said:?}");
 }
 
 /// Every key of the file in its table, and a table that is sound but for it.

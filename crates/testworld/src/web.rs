@@ -1,6 +1,7 @@
 //! A web server over TLS that gives for each path what it is told, and remembers what it was asked.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -188,11 +189,12 @@ fn field<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
 
 fn written(status: u16, fields: &[(&'static str, String)], content: &[u8]) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n");
+    // Writing to a string does not fail.
     if status != 304 {
-        answer.push_str(&format!("Content-Length: {}\r\n", content.len()));
+        let _ = write!(answer, "Content-Length: {}\r\n", content.len());
     }
     for (name, value) in fields {
-        answer.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(answer, "{name}: {value}\r\n");
     }
     answer.push_str("\r\n");
     let mut answer = answer.into_bytes();

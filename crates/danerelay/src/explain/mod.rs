@@ -136,18 +136,18 @@ impl Explainer {
             today,
         };
         let route = route::find(Sought::usual(destination), means).await;
-        let prober = match (&self.tls, inquiry.connect) {
+        let connecting = match (&self.tls, inquiry.connect) {
             (Some(tls), true) => Some(Prober::new(&impatient(&self.delivery), tls)?),
             (None, _) | (Some(_), false) => None,
         };
-        let probes = match &prober {
+        let probes = match &connecting {
             Some(prober) => Some(prober.probe(&route).await),
             None => None,
         };
         let asked = Supposing {
             destination,
             means,
-            prober: prober.as_ref(),
+            prober: connecting.as_ref(),
         };
         let in_force = InForce {
             route: &route,

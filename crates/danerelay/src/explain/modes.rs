@@ -70,7 +70,7 @@ pub(super) struct InForce<'a> {
 /// Each mode for everything: for the destination and for each of its hosts.
 pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<ModeReport> {
     let mode_in_force = in_force.route.policy.dane;
-    let delivers = obstacle(in_force.route, in_force.probes).is_none();
+    let is_delivered = obstacle(in_force.route, in_force.probes).is_none();
     let mut reports = Vec::new();
     for mode in MODES {
         let policy = asked.means.policy.supposing(mode);
@@ -81,10 +81,9 @@ pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<M
         let route = route::find(Sought::usual(asked.destination), means).await;
         let is_same = demands(&route) == demands(in_force.route);
         let again = match asked.prober {
-            Some(prober) if !is_same && !(delivers && mode < mode_in_force) => {
-                Some(prober.probe(&route).await)
-            }
-            Some(_) | None => None,
+            Some(_) if is_same || (is_delivered && mode < mode_in_force) => None,
+            Some(prober) => Some(prober.probe(&route).await),
+            None => None,
         };
         let probes = again.as_deref().or(in_force.probes.filter(|_| is_same));
         let failure = obstacle(&route, probes);

@@ -68,6 +68,12 @@ impl Copies {
         Fetched::Copy { path, text, age }
     }
 
+    /// How old the copy is, if there is one.
+    pub(super) fn age_of(&self, url: &str) -> Option<Duration> {
+        let path = self.copy(url);
+        path.exists().then(|| self.age(url, &path))
+    }
+
     /// How long ago the server said that the copy is current; by the file's own time if nothing is known.
     fn age(&self, url: &str, path: &Path) -> Duration {
         let current = self.facts(url).map(|facts| facts.current);

@@ -9,7 +9,6 @@ use dns::{NoAnswer, Resolver};
 use https::{Bounds, Client, Content, Failure, Got, Target, Url, UrlError};
 use mail::{Domain, DomainError};
 use policy::remote::{RemoteList, Suspicion, examine};
-use policy::{Fetched, Missing};
 
 use super::copies::Copies;
 use crate::access::{self, Use};
@@ -140,10 +139,9 @@ impl Fetcher {
 
     /// Whether the copy of a list is older than this one may become.
     pub(crate) fn is_too_old(&self, list: &RemoteList) -> bool {
-        match self.copies.get(&list.url, Missing::Warned) {
-            Fetched::Copy { age, .. } => age > list.max_age,
-            Fetched::NoUrl(_) | Fetched::Never(_) | Fetched::Unreadable(..) => false,
-        }
+        self.copies
+            .age_of(&list.url)
+            .is_some_and(|age| age > list.max_age)
     }
 }
 

@@ -124,18 +124,17 @@ impl Lists {
         states.retain(|url, _| is_named(url));
         self.standing.retain_lists(is_named);
         for list in named {
-            match states.get_mut(&list.url) {
-                Some(state) => state.list = list,
-                None => {
-                    let state = State {
-                        due: Instant::now(),
-                        alarm: Alarm::new(TROUBLE),
-                        is_too_old: false,
-                        list: list.clone(),
-                    };
-                    states.insert(list.url, state);
-                }
+            if let Some(state) = states.get_mut(&list.url) {
+                state.list = list;
+                continue;
             }
+            let state = State {
+                due: Instant::now(),
+                alarm: Alarm::new(TROUBLE),
+                is_too_old: false,
+                list: list.clone(),
+            };
+            states.insert(list.url, state);
         }
     }
 

@@ -12,6 +12,7 @@ use policy::{End, ListedException, Missing};
 use spool::Store;
 
 use super::announce::{bounded, warn};
+use super::lists::fetch_missing;
 use super::start::Daemon;
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
@@ -46,6 +47,7 @@ impl<S: Store> Daemon<S> {
     /// stays in force, and the log says what is wrong.
     pub(super) async fn reload_policy(&mut self) -> Result<Reloaded, Refusal> {
         let loaded = self.loaded.clone();
+        self.fetch_new_lists(&loaded).await;
         let reading = tokio::task::spawn_blocking(move || {
             let mut files = Files::default();
             let policy = read(&loaded, &mut files);
@@ -79,6 +81,17 @@ impl<S: Store> Daemon<S> {
                 Err(Refusal::new(RefusalKind::Configuration, faults))
             }
         }
+    }
+
+    /// Fetches the lists of which there is no copy: without a strict one the policy would be refused, and nobody would
+    /// fetch it.
+    pub(super) async fn fetch_new_lists(&self, loaded: &Loaded) {
+        let lists = policy_files::remote_lists(loaded);
+        let failed = match fetch_missing(&loaded.config, &lists).await {
+            Ok(failed) => failed,
+            Err(error) => vec![error.to_string()],
+        };
+        warn(&failed, Subject::Policy, &*self.log);
     }
 
     /// Uses a policy from now on.

@@ -13,7 +13,7 @@ use mail::event::settings::{Rechecked, Refused, Subject as About};
 use mail::event::{Event, EventLog};
 use policy::{ListedException, Policy};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
 use crate::exceptions;
@@ -51,10 +51,13 @@ impl Daily {
 
     async fn again_and_again(&self) {
         sleep(SETTLED).await;
+        let mut last: Option<Instant> = None;
         loop {
-            if self.is_due() && self.round().await.is_ok_and(|is_tested| is_tested) {
+            let is_due = last.is_none_or(|last| last.elapsed() >= DAY) && self.is_due();
+            if is_due && self.round().await.is_ok_and(|is_tested| is_tested) {
                 // Without the file the next start tests earlier than it need.
                 let _ = fs::write(self.stamp(), "");
+                last = Some(Instant::now());
             }
             sleep(AGAIN).await;
         }

@@ -1,6 +1,6 @@
 //! SIGHUP: everything is read again, and takes effect as a whole or not at all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dns::TrustAnchors;
@@ -40,17 +40,21 @@ impl<S: Store> Daemon<S> {
     /// Reads the files. If one has faults, says which kind of file it is, and what is wrong with it.
     async fn read(&mut self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
-        let reading = tokio::task::spawn_blocking(move || load(named.as_deref(), &anchors));
-        let (loaded, policy, anchors) = match tokio::time::timeout(READING, reading).await {
-            Ok(Ok((read, files))) => {
-                if let Some(files) = files {
-                    self.keeping.watched = Watched::of(files);
-                }
-                read?
+        let loaded = reading(move || config::load(named.as_deref())).await?;
+        let loaded = loaded.map_err(|error| (Subject::Config, error.to_string()))?;
+        self.fetch_new_lists(&loaded).await;
+        let (policy, anchors, files) = reading({
+            let loaded = loaded.clone();
+            move || {
+                let mut files = Files::default();
+                let policy = policy::read(&loaded, &mut files);
+                (policy, resolver::trust_anchors(&anchors), files)
             }
-            Ok(Err(panicked)) => return Err((Subject::Config, panicked.to_string())),
-            Err(_) => return Err((Subject::Config, "reading the files takes too long".to_owned())),
-        };
+        })
+        .await?;
+        self.keeping.watched = Watched::of(files);
+        let policy = policy.map_err(|faults| (Subject::Policy, faults))?;
+        let anchors = anchors.map_err(|error| (Subject::Resolver, error.to_string()))?;
         let settings = settings::listener(&loaded.config, &self.hostname)
             .map_err(|error| (Subject::Config, error.to_string()))?;
         self.set_trust_anchors(&anchors)
@@ -142,22 +146,14 @@ impl<S: Store> Daemon<S> {
     }
 }
 
-/// What [`load`] reads, or what is wrong with it.
-type Read = Result<(Loaded, LoadedPolicy, TrustAnchors), (Subject, String)>;
-
-/// Configuration, policy and trust anchors, for [`Daemon::read`]; and the policy's files, if it got that far.
-fn load(named: Option<&Path>, anchors: &Path) -> (Read, Option<Files>) {
-    let loaded = match config::load(named) {
-        Ok(loaded) => loaded,
-        Err(error) => return (Err((Subject::Config, error.to_string())), None),
-    };
-    let mut files = Files::default();
-    let read = policy::read(&loaded, &mut files)
-        .map_err(|faults| (Subject::Policy, faults))
-        .and_then(|policy| {
-            let anchors = resolver::trust_anchors(anchors);
-            let anchors = anchors.map_err(|error| (Subject::Resolver, error.to_string()))?;
-            Ok((loaded, policy, anchors))
-        });
-    (read, Some(files))
+/// Reads files; they may be on another machine's disk.
+async fn reading<T: Send + 'static>(
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, (Subject, String)> {
+    let reading = tokio::task::spawn_blocking(read);
+    match tokio::time::timeout(READING, reading).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(panicked)) => Err((Subject::Config, panicked.to_string())),
+        Err(_) => Err((Subject::Config, "reading the files takes too long".to_owned())),
+    }
 }

@@ -30,8 +30,6 @@ pub(super) struct Keeping {
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     pub(super) files: Files,
-    /// How they were when they were read.
-    read: Stamps,
     /// How they were at the last look.
     seen: Stamps,
 }
@@ -41,13 +39,11 @@ pub(super) struct Watched {
 pub(super) struct Announced(pub(super) Vec<(ListedException, End)>);
 
 impl Watched {
-    /// These files, as they are now, are being read.
+    /// These files have been read.
     pub(super) fn of(files: Files) -> Self {
-        let stamps = Stamps::of(paths(&files));
         Self {
+            seen: files.stamps.clone(),
             files,
-            read: stamps.clone(),
-            seen: stamps,
         }
     }
 
@@ -56,12 +52,12 @@ impl Watched {
         let now = Stamps::of(paths(&self.files));
         let is_still = now == self.seen;
         self.seen = now;
-        is_still && self.seen != self.read
+        is_still && self.seen != self.files.stamps
     }
 }
 
 fn paths(files: &Files) -> impl Iterator<Item = &Path> {
-    files.0.iter().map(PathBuf::as_path)
+    files.paths.iter().map(PathBuf::as_path)
 }
 
 #[cfg(test)]
@@ -76,14 +72,21 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("policy.toml");
         fs::write(&path, "version = 1\n").unwrap();
-        let mut watched = Watched::of(Files(vec![path.clone(), directory.path().join("none")]));
+        let of = |paths: &[&Path]| {
+            let mut files = Files::default();
+            for path in paths {
+                files.note(path);
+            }
+            Watched::of(files)
+        };
+        let mut watched = of(&[&path, &directory.path().join("none")]);
         assert!(!watched.has_changed());
         fs::write(&path, "vers").unwrap();
         assert!(!watched.has_changed(), "it may still be changing");
         fs::write(&path, "version = 1 # more\n").unwrap();
         assert!(!watched.has_changed(), "and it was");
         assert!(watched.has_changed());
-        let mut watched = Watched::of(Files(vec![path.clone()]));
+        let mut watched = of(&[&path]);
         fs::remove_file(&path).unwrap();
         assert!(!watched.has_changed());
         assert!(watched.has_changed(), "a file that is gone is a change");

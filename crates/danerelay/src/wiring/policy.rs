@@ -13,6 +13,7 @@ use crate::access::{self, Use};
 use crate::config::Loaded;
 use crate::exceptions;
 use crate::lists::Copies;
+use crate::wiring::stamps::Stamps;
 
 /// The bits of a mode that are about the group and everybody else.
 const OF_OTHERS: u32 = 0o077;
@@ -43,9 +44,21 @@ pub(crate) enum PolicyFileError {
     Wrong(#[from] PolicyError),
 }
 
-/// The files that were read, or should have been: when one of them changes, the policy may be another.
+/// The files that were read, or should have been, as they were just before: when one of them changes, the policy may be
+/// another.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Files(pub(crate) Vec<PathBuf>);
+pub(crate) struct Files {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) stamps: Stamps,
+}
+
+impl Files {
+    /// This one is about to be read.
+    pub(crate) fn note(&mut self, path: &Path) {
+        self.stamps.add(path);
+        self.paths.push(path.to_owned());
+    }
+}
 
 /// Reads and compiles the policy file, its lists, and the exceptions that were added by commands. If the file is missing
 /// and was not named, the built-in policy is used. A list that was never fetched is [`Missing::Warned`] of where nothing
@@ -62,7 +75,8 @@ pub(crate) fn load_noting(
 ) -> Result<LoadedPolicy, PolicyFileError> {
     let path = &loaded.config.policy.file;
     let added = exceptions::path(&loaded.config);
-    files.0.extend([path.clone(), added.clone()]);
+    files.note(path);
+    files.note(&added);
     let written = text_of(path)?;
     if written.is_none() && loaded.is_written("policy.file") {
         return Err(PolicyFileError::Unreadable {
@@ -72,13 +86,13 @@ pub(crate) fn load_noting(
     }
     let (added_text, unread) = match text_of(&added) {
         Ok(text) => (text, None),
-        // Whoever only asks need not be a user who may read it.
-        Err(error @ PolicyFileError::Unreadable { .. }) if missing == Missing::Warned => (None, Some(error)),
+        // Without exceptions security is not lower, and whoever only asks need not be a user who may read them.
+        Err(error @ PolicyFileError::Unreadable { .. }) => (None, Some(error)),
         Err(error) => return Err(error),
     };
     let copies = Copies::of(&loaded.config);
-    let read = RefCell::new(Vec::new());
-    let noted = |path: &Path| read.borrow_mut().push(path.to_owned());
+    let files = RefCell::new(files);
+    let noted = |path: &Path| files.borrow_mut().note(path);
     let compiled = Policy::compile(&Sources {
         policy: Text {
             file: path,
@@ -99,7 +113,6 @@ pub(crate) fn load_noting(
         },
         today: jiff::Zoned::now().date(),
     });
-    files.0.extend(read.into_inner());
     let (policy, mut warnings) = compiled?;
     warnings.extend(unread.map(|error| Warning {
         file: added.display().to_string(),

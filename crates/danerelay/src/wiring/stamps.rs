@@ -13,10 +13,17 @@ type Stamp = (i64, i64, u64, u64);
 impl Stamps {
     /// Checks the files; one that cannot be checked counts as missing.
     pub(crate) fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Self {
-        let stamp = |path: &Path| {
-            let found = std::fs::metadata(path).ok()?;
-            Some((found.mtime(), found.mtime_nsec(), found.len(), found.ino()))
-        };
-        Self(files.into_iter().map(stamp).collect())
+        let mut stamps = Self::default();
+        for file in files {
+            stamps.add(file);
+        }
+        stamps
+    }
+
+    /// Checks one more file.
+    pub(crate) fn add(&mut self, file: &Path) {
+        let found = std::fs::metadata(file).ok();
+        let stamp = found.map(|found| (found.mtime(), found.mtime_nsec(), found.len(), found.ino()));
+        self.0.push(stamp);
     }
 }

@@ -66,9 +66,6 @@ impl Scene {
         let port = format!("port = {}\n", self.good.address().port());
         let more = asking(&self.world, "validate", self.anchor.path()) + &port;
         let directory = prepared(&(more + "[tls]\nwebpki_roots = \"roots.pem\"\n"));
-        let file = directory.path().join("danerelay.toml");
-        let text = fs::read_to_string(&file).unwrap();
-        fs::write(&file, format!("state_directory = \"state\"\n{text}")).unwrap();
         fs::write(directory.path().join("roots.pem"), pem(self.ca.certificate())).unwrap();
         fs::write(directory.path().join("policy.toml"), policy).unwrap();
         directory
@@ -170,6 +167,12 @@ async fn a_strict_list_that_was_never_fetched_stops_the_start() {
             scene.web.put("/list", Page::text("good.test\n"));
             let relay = Relay::start_in(directory, |command| command);
             assert_eq!(dane(&relay, "good.test").0, "strict");
+            // A further one is fetched before the policy that names it is read.
+            scene.web.put("/more", Page::text("wrong.test\n"));
+            let more = policy.replace("/list\"", "/more\"").replace("version = 1\n", "");
+            fs::write(relay.path("policy.toml"), policy + &more).unwrap();
+            relay.wait_for("status=loaded");
+            assert_eq!(dane(&relay, "wrong.test").0, "strict");
         })
         .await;
 }

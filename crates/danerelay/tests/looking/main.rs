@@ -45,7 +45,7 @@ impl Stage {
         std::fs::write(
             directory.path().join("danerelay.toml"),
             format!(
-                "hostname = \"relay.example\"\n[admin]\nsocket = \"admin.sock\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
+                "hostname = \"relay.example\"\nstate_directory = \"state\"\n[admin]\nsocket = \"admin.sock\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
                  trust_anchor = \"anchor\"\ntimeout = \"3s\"\n[delivery]\n{delivery}",
                 world.address()
             ),

@@ -170,7 +170,7 @@ impl Record for ListNews {
         match &self.news {
             ListState::Fetched(entries) => put("entries", Value::Integer(*entries)),
             ListState::NotFetched(reason) | ListState::HeldBack(reason) => {
-                put("reason", Value::Quoted(reason))
+                put("reason", Value::Quoted(reason));
             }
             ListState::Recovered => {}
         }
