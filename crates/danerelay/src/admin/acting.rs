@@ -24,7 +24,7 @@ use super::walk::Walk;
 /// The maximum number of recipients in one atomic step of the spool.
 const STEP: usize = 500;
 
-/// From so many next hops on, a retry forgets what is known about all of them.
+/// From so many next hops on, a retry forgets what is known about all, once.
 const MANY: usize = 1000;
 
 /// Why an action was not completed.
@@ -147,26 +147,26 @@ impl<S: Manage> Work<'_, S> {
         surroundings.scheduler.retry(acted.pending);
     }
 
-    /// Forgets what is known about these next hops, once. If they are many, of all: each costs a look at everything known.
+    /// Forgets what is known about these next hops, once. If they are many, of all, and no more from then on: each costs a
+    /// look at everything known.
     fn forget<'n>(&mut self, next_hops: impl Iterator<Item = &'n NextHop>) {
         let surroundings = &self.office.surroundings;
+        if self.fresh.len() >= MANY {
+            return;
+        }
         let new: BTreeSet<&NextHop> = next_hops.filter(|one| !self.fresh.contains(*one)).collect();
         if new.is_empty() {
             return;
         }
-        if self.fresh.len() < MANY {
-            let are_many = self.fresh.len() + new.len() >= MANY;
-            let what = if are_many {
-                Forget::All
-            } else {
-                self.known_of(&new)
-            };
-            surroundings.scheduler.forget(what);
-        }
-        let names = names(new.iter().copied());
-        surroundings.resolver.flush_each(&names);
-        if let Some(policies) = &surroundings.explainer.mta_sts {
-            policies.flush_each(&names);
+        if self.fresh.len() + new.len() >= MANY {
+            forget_all(self.office);
+        } else {
+            surroundings.scheduler.forget(self.known_of(&new));
+            let names = names(new.iter().copied());
+            surroundings.resolver.flush_each(&names);
+            if let Some(policies) = &surroundings.explainer.mta_sts {
+                policies.flush_each(&names);
+            }
         }
         self.fresh.extend(new.into_iter().cloned());
     }
@@ -296,17 +296,23 @@ pub(super) async fn flush<S: Manage>(
             name.to_string()
         }
         Flushed::All => {
-            surroundings.scheduler.forget(Forget::All);
-            surroundings.resolver.flush_all();
-            if let Some(policies) = &surroundings.explainer.mta_sts {
-                policies.flush_all();
-            }
+            forget_all(office);
             "--all".to_owned()
         }
     };
     let by = peer.to_string();
     office.log(&Event::Admin(Admin::Flush { by, selector }));
     answers.end(&Nothing {}).await
+}
+
+/// Everything that was learned is forgotten.
+fn forget_all<S>(office: &Office<S>) {
+    let surroundings = &office.surroundings;
+    surroundings.scheduler.forget(Forget::All);
+    surroundings.resolver.flush_all();
+    if let Some(policies) = &surroundings.explainer.mta_sts {
+        policies.flush_all();
+    }
 }
 
 #[cfg(test)]
