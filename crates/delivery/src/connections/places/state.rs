@@ -1,11 +1,15 @@
 //! Who has a place, who waits for one, and which sessions are kept: one state, changed one step at a time.
 //!
 //! No step waits for anything, and none touches a socket: sessions that must be closed are returned to the caller.
+//!
+//! `turns`: who gets the next place; `counts`: what connections count as.
+
+mod counts;
+mod turns;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mail::{Cause, NextHop};
 use tokio::sync::oneshot;
@@ -13,15 +17,12 @@ use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
 use super::host::{Grant, Host, Idle, NotHere, Waiting};
-use super::memory::{Dead, Memory};
+use super::memory::Memory;
 use super::strangers::Strangers;
-use super::wish::{Destination, Network, Part, Seat, Setup, Wish};
+use super::wish::{Part, Seat, Wish};
 use crate::config::Windows;
 use crate::failure::SessionFailure;
 use crate::forget::Names;
-
-/// A session that is not set up after this time is the last one at its address until then.
-const SUSPECT: Duration = Duration::from_secs(10);
 
 /// So many may wait at one address in any case, beyond twice as many as it is given connections.
 const CROWD: usize = 10;
@@ -48,20 +49,6 @@ pub(super) struct State<S> {
     last_number: u64,
     /// Whether somebody watches the age of kept sessions.
     is_watched: bool,
-}
-
-/// What one who waits at an address can expect.
-enum Prospect {
-    /// A place there.
-    Open,
-    /// To be told that it does not answer.
-    Dead(Dead),
-    /// A place when one is given back; so many kept sessions are closed for that.
-    Full(usize),
-    /// A place when fewer strangers are connected to.
-    Parked,
-    /// A place when the session that is being set up is, or nothing.
-    Shut,
 }
 
 /// Sessions to be closed by the caller, after it has released the state. They are counted as being closed.
@@ -277,31 +264,6 @@ impl<S> State<S> {
         (self.memory.forget_named(names), to_close)
     }
 
-    fn begin_setup(&mut self, seat: &mut Seat, now: Instant) {
-        let is_known = self.memory.is_known(seat.address, now);
-        let stranger = (!is_known).then(|| Network::from(seat.address));
-        if let Some(network) = stranger {
-            self.strangers.enter(network);
-        }
-        self.hosts.entry(seat.address).or_default().in_setup.push(now);
-        seat.setup = Some(Setup { since: now, stranger });
-    }
-
-    fn end_setup(&mut self, seat: &Seat) {
-        let Some(Setup { since, stranger }) = seat.setup else {
-            return;
-        };
-        if let Some(host) = self.hosts.get_mut(&seat.address)
-            && let Some(position) = host.in_setup.iter().position(|one| *one == since)
-        {
-            host.in_setup.swap_remove(position);
-        }
-        if let Some(network) = stranger {
-            self.strangers.leave(network);
-            self.turns.extend(self.parked.drain(..));
-        }
-    }
-
     pub(super) fn resize(&mut self, limits: Windows) -> ToClose<S> {
         self.limits = limits;
         self.turns.extend(self.parked.drain(..));
@@ -347,150 +309,6 @@ impl<S> State<S> {
         self.last_number
     }
 
-    fn offer_turn(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address)
-            && !host.in_turn
-            && !host.waiting.is_empty()
-        {
-            host.in_turn = true;
-            self.turns.push_back(address);
-        }
-    }
-
-    /// Grants what can be granted.
-    fn serve(&mut self) -> ToClose<S> {
-        let mut closing = Vec::new();
-        loop {
-            let returning = !self.returning.is_empty();
-            if !returning && self.turns.is_empty() {
-                return closing;
-            }
-            if !returning && !self.is_next_host_open(&mut closing) {
-                continue;
-            }
-            if self.open >= self.limits.connections && !self.make_room(&mut closing) {
-                return closing;
-            }
-            if let Some(waiting) = self.returning.pop_front() {
-                self.grant_place(waiting);
-                continue;
-            }
-            self.serve_next_host(&mut closing);
-        }
-    }
-
-    /// Whether the host whose turn it is may have another connection; if not, its turn ends until that changes.
-    fn is_next_host_open(&mut self, closing: &mut ToClose<S>) -> bool {
-        let Some(address) = self.turns.pop_front() else {
-            return false;
-        };
-        match self.prospect(address, Instant::now()) {
-            Prospect::Open => {
-                self.turns.push_front(address);
-                return true;
-            }
-            Prospect::Dead(dead) => {
-                let host = self.hosts.get_mut(&address);
-                let waiting = host.map(|host| std::mem::take(&mut host.waiting));
-                turn_away(waiting.unwrap_or_default(), &dead);
-            }
-            Prospect::Parked => {
-                self.parked.push(address);
-                return false;
-            }
-            // Kept sessions of others make room; each that is being closed does so for one that waits.
-            Prospect::Full(needed) => {
-                let host = self.hosts.get(&address);
-                let oldest = host.into_iter().flat_map(|host| host.idle.iter().take(needed));
-                let oldest: Vec<u64> = oldest.copied().collect();
-                closing.extend(oldest.into_iter().filter_map(|one| self.close_idle(one)));
-            }
-            Prospect::Shut => {}
-        }
-        if let Some(host) = self.hosts.get_mut(&address) {
-            host.in_turn = false;
-        }
-        self.forget_host_if_unused(address);
-        false
-    }
-
-    /// What the next one who waits at this address can expect.
-    fn prospect(&self, address: IpAddr, now: Instant) -> Prospect {
-        let Some(host) = self.hosts.get(&address) else {
-            return Prospect::Shut;
-        };
-        let Some(first) = host.waiting.front() else {
-            return Prospect::Shut;
-        };
-        if let Some(dead) = self.memory.dead(address, !host.in_setup.is_empty(), now) {
-            return Prospect::Dead(dead.clone());
-        }
-        let limit = self.memory.limit(address, first.wish.most(self.limits.per_host));
-        if host.open >= limit {
-            return Prospect::Full(host.waiting.len().saturating_sub(host.closing));
-        }
-        let is_known = self.memory.is_known(address, now);
-        let is_suspect = |since: &Instant| !is_known || now.duration_since(*since) >= SUSPECT;
-        if host.in_setup.iter().any(is_suspect) {
-            return Prospect::Shut;
-        }
-        if is_known || self.strangers.has_room(address.into(), self.limits.connections) {
-            Prospect::Open
-        } else {
-            Prospect::Parked
-        }
-    }
-
-    /// Gives the host whose turn it is a place, and the next host its turn.
-    fn serve_next_host(&mut self, closing: &mut ToClose<S>) {
-        let Some(address) = self.turns.pop_front() else {
-            return;
-        };
-        let Some(host) = self.hosts.get_mut(&address) else {
-            return;
-        };
-        host.in_turn = false;
-        if let Some(waiting) = host.waiting.pop_front() {
-            host.open += 1;
-            closing.extend(self.make_room_for(waiting.wish.destination.as_ref()));
-            self.grant_place(waiting);
-        }
-        self.offer_turn(address);
-    }
-
-    /// Grants a place that is already counted at its host; takes it back if nobody is there any more.
-    fn grant_place(&mut self, waiting: Waiting<S>) {
-        let mut seat = waiting.wish.seat();
-        self.open += 1;
-        self.count_in(&waiting.wish);
-        self.begin_setup(&mut seat, Instant::now());
-        if let Err(Grant::Place(seat)) = waiting.grant.send(Grant::Place(seat)) {
-            self.end_setup(&seat);
-            self.leave_all(&seat);
-            self.leave_host(seat.address);
-        }
-    }
-
-    /// Closes the oldest of all kept sessions: others need its place.
-    fn make_room(&mut self, closing: &mut ToClose<S>) -> bool {
-        let Some(number) = self.idle.keys().next().copied() else {
-            return false;
-        };
-        closing.extend(self.close_idle(number));
-        self.open < self.limits.connections
-    }
-
-    /// Closes the oldest kept session of a destination that has as many connections as it may have.
-    fn make_room_for(&mut self, destination: Option<&Destination>) -> Option<S> {
-        let Destination { next_hop, limit } = destination?;
-        if self.destinations.get(next_hop).is_none_or(|open| open < limit) {
-            return None;
-        }
-        let is_its = |idle: &Idle<S>| idle.seat.next_hop.as_ref() == Some(next_hop);
-        let number = *self.idle.iter().find(|(_, idle)| is_its(idle))?.0;
-        self.close_idle(number)
-    }
-
     /// Takes a session out of those that are kept, to be closed.
     fn close_idle(&mut self, number: u64) -> Option<S> {
         let idle = self.forget_idle(number)?;
@@ -505,61 +323,5 @@ impl<S> State<S> {
             host.idle.retain(|one| *one != number);
         }
         Some(idle)
-    }
-
-    fn closing(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address) {
-            host.closing += 1;
-        }
-    }
-
-    fn leave_all(&mut self, seat: &Seat) {
-        self.open = self.open.saturating_sub(1);
-        self.count_out(seat.next_hop.as_ref());
-    }
-
-    fn count_in(&mut self, wish: &Wish) {
-        if let Some(destination) = &wish.destination {
-            *self
-                .destinations
-                .entry(Arc::clone(&destination.next_hop))
-                .or_default() += 1;
-        }
-    }
-
-    fn count_out(&mut self, next_hop: Option<&Arc<NextHop>>) {
-        if let Some(next_hop) = next_hop
-            && let Some(open) = self.destinations.get_mut(next_hop)
-        {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                self.destinations.remove(next_hop);
-            }
-        }
-    }
-
-    fn leave_host(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address) {
-            host.open = host.open.saturating_sub(1);
-        }
-        self.offer_turn(address);
-        self.forget_host_if_unused(address);
-    }
-
-    fn forget_host_if_unused(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get(&address)
-            && host.open == 0
-            && host.waiting.is_empty()
-            && !host.in_turn
-        {
-            self.hosts.remove(&address);
-        }
-    }
-}
-
-fn turn_away<S>(all: VecDeque<Waiting<S>>, dead: &Dead) {
-    for waiting in all {
-        // Nobody receives it: nobody needs it.
-        let _ = waiting.grant.send(Grant::Dead(dead.clone()));
     }
 }
