@@ -30,7 +30,7 @@ enum Reach {
     /// No host was asked: nothing is known about them.
     Untried,
     /// Every host that was asked was out of reach, or could not take the message now.
-    OutOfReach,
+    Outage,
     /// Some host failed in another way.
     Barred,
 }
@@ -38,8 +38,8 @@ enum Reach {
 impl Reach {
     fn and(self, failure: &Failure) -> Self {
         match self {
-            Self::Untried | Self::OutOfReach if failure.is_outage() => Self::OutOfReach,
-            Self::Untried | Self::OutOfReach | Self::Barred => Self::Barred,
+            Self::Untried | Self::Outage if failure.is_outage() => Self::Outage,
+            Self::Untried | Self::Outage | Self::Barred => Self::Barred,
         }
     }
 }
@@ -118,7 +118,7 @@ impl<'a> Pending<'a> {
     /// Whether a fallback may be asked: every host was out of reach, or could not take the message now, as far as the attempt
     /// could get.
     pub(super) fn may_fall_back(&self) -> bool {
-        self.done.is_none() && self.reach == Reach::OutOfReach
+        self.done.is_none() && self.reach == Reach::Outage
     }
 
     /// The result for the recipient.
@@ -212,7 +212,8 @@ mod tests {
     fn hosts_that_were_not_asked_neither_lead_to_a_fallback_nor_keep_mail_from_one() {
         let timeout = Cause::timed_out(Stage::Connect);
         let gone = Cause::Destination(NoWay::HostGone);
-        assert!(after(&[timeout.clone()], false) && after(&[timeout.clone()], true));
+        let one = std::slice::from_ref(&timeout);
+        assert!(after(one, false) && after(one, true));
         assert!(!after(&[], false) && !after(&[], true));
         for others in [[timeout.clone(), gone.clone()], [gone, timeout]] {
             assert!(!after(&others, false) && !after(&others, true));

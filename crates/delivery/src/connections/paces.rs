@@ -93,7 +93,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
