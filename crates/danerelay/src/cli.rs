@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{config, danefail, dns, explain, flush, queue, report, tlsa, user};
+use crate::commands::{config, danefail, dns, explain, flush, incidents, queue, report, tlsa, user};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -110,6 +110,15 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 reported; 1 the ledger has entries that cannot be read, and standard error says how many.
     Report(report::ReportArguments),
+    /// Show what holds mail up: security failures, and what is wrong here.
+    ///
+    /// One line for each incident: since when, how many messages wait and since when the oldest, for how many domains, when the
+    /// first of them will be returned, and what fails where. Hundreds of domains on one host, and the hosts of one provider,
+    /// are one incident. `incidents show` has the evidence, an exception until it has healed, and the letter to the other
+    /// side. Where a relay runs with this configuration, it is asked; otherwise its store is read.
+    ///
+    /// Exit status: 0 shown, whether there are incidents or not.
+    Incidents(incidents::IncidentsArguments),
     /// Have the running relay read its configuration and its policy again, as SIGHUP does.
     ///
     /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.

@@ -11,6 +11,7 @@
 //! * [`lists`]: lists of domains that are fetched over HTTPS; [`exceptions`]: what commands add to the policy;
 //!   [`recheck`]: whether what there is an exception for is well again.
 //! * [`json`]: JSON that is safe to show on any terminal.
+//! * [`incidents`]: what holds mail up, watched and told.
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`demo`]: the relay in a private world of its own.
@@ -29,6 +30,7 @@ mod exceptions;
 mod exit;
 mod explain;
 mod failure;
+mod incidents;
 mod json;
 mod lists;
 mod logging;
@@ -77,6 +79,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Queue(command) => commands::queue::run(command, named),
         Command::Danefail(command) => commands::danefail::run(command, named),
         Command::Report(arguments) => commands::report::run(arguments, named),
+        Command::Incidents(arguments) => commands::incidents::run(arguments, named),
         Command::Reload => commands::reload::run(named),
         Command::Flush(arguments) => commands::flush::run(arguments, named),
         Command::User(command) => commands::user::run(command, named),

@@ -172,3 +172,27 @@ fn send_wants_a_demonstration() {
             .contains("demo --keep")
     );
 }
+
+#[test]
+fn the_story_goes_as_it_should() {
+    let told = Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .args(["demo", "--story"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(
+        told.status.code(),
+        Some(0),
+        "{text}\n{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    for part in [
+        "Day 12",
+        "Dear postmaster,",
+        "[[exception]]",
+        "status=closed",
+        "possibly an attack",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}

@@ -13,7 +13,8 @@ use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status, e
 use mta_sts::Policies;
 use policy::Policy;
 use policy::failure::Failure;
-use spool::{Lease, Leasing, Pending, Settlement, Spool, SpoolError};
+use spool::{Lease, Leasing, Outcomes, Pending, Settlement, Spool, SpoolError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::attempt::{Attempted, Deliverer, Ending, Later, Logins, RecipientResult};
@@ -22,6 +23,7 @@ use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
 use crate::evidence::Evidence;
 use crate::forget::Forget;
+use crate::remembered::Remembered;
 use crate::route::{LookUps, Sought, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler};
@@ -43,6 +45,8 @@ pub struct Surroundings<S> {
     pub events: Arc<dyn EventLog>,
     /// The clock by which mail is scheduled and given up: [`crate::SystemClock`] except in tests.
     pub clock: Arc<dyn Clock>,
+    /// Told when a security failure has begun or ended.
+    pub incidents: Arc<Notify>,
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -112,6 +116,7 @@ impl<S: Spool> Delivery<S> {
             first_delay: config.retry.first_delay(),
             clock: Arc::clone(&surroundings.clock),
             logins: Logins::new(Arc::clone(&surroundings.events)),
+            remembered: Remembered::new(surroundings.incidents),
         };
         Self {
             spool: surroundings.spool,
@@ -173,6 +178,17 @@ impl<S: Spool> Delivery<S> {
         self.deliverer.connections.quit_kept().await;
     }
 
+    /// Learns from the store what fails. Without that, an incident that has healed stays open until it fails again, or until it
+    /// has not been seen for long.
+    pub(crate) async fn recall(&self) {
+        match self.spool.failing().await {
+            Ok(places) => self.deliverer.remembered.recall(places),
+            Err(error) => self
+                .events
+                .write(&Event::Spool(event::spool::Spool::Incidents(error.to_string()))),
+        }
+    }
+
     /// Makes one attempt, and the report if there is something to report.
     pub(crate) async fn deliver(&self, job: Job, turn: Turn) -> Left {
         let (lease, began) = match self.lease(&job).await {
@@ -196,6 +212,7 @@ impl<S: Spool> Delivery<S> {
         match turn.end(shown(&attempted)).await {
             Course::Settle => {}
             Course::Again => {
+                self.deliverer.remembered.unsee(&attempted.trail.sightings);
                 drop(attempted);
                 self.spool.release(lease);
                 return Left {
@@ -208,7 +225,11 @@ impl<S: Spool> Delivery<S> {
             self.tell_trouble(lease.id, &damage.into());
         }
         let (settlements, events) = self.settled(&lease, attempted.results, began);
-        self.settle(lease, settlements, events).await
+        let outcomes = Outcomes {
+            settlements,
+            sightings: attempted.trail.sightings,
+        };
+        self.settle(lease, outcomes, events).await
     }
 
     /// Defers without an attempt, because the destination fails; and makes the report if there is something to report.
@@ -224,7 +245,7 @@ impl<S: Spool> Delivery<S> {
             record: Arc::clone(&suspension.record),
         });
         let (settlements, events) = self.settled(&lease, results.collect(), began);
-        self.settle(lease, settlements, events).await
+        self.settle(lease, settlements.into(), events).await
     }
 
     /// The right to deliver, unless the part was put off meanwhile.
@@ -310,9 +331,9 @@ impl<S: Spool> Delivery<S> {
         (settlements, events)
     }
 
-    async fn settle(&self, lease: Lease, settlements: Vec<Settlement>, events: Vec<Event>) -> Left {
+    async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>) -> Left {
         let id = lease.id;
-        let settled = self.spool.settle(lease, settlements, self.clock.now()).await;
+        let settled = self.spool.settle(lease, outcomes, self.clock.now()).await;
         for event in events {
             self.events.write(&event);
         }

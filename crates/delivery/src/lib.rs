@@ -12,7 +12,8 @@
 //!
 //! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
 //! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
-//! `forget`: what an administrator has forgotten. `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
+//! `forget`: what an administrator has forgotten. `remembered`: what hosts have shown of their security, for incidents.
+//! `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
 //!
 //! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
 //!
@@ -29,6 +30,7 @@ mod evidence;
 pub mod failure;
 mod forget;
 pub mod probe;
+mod remembered;
 pub mod route;
 mod settle;
 pub mod transaction;
@@ -73,6 +75,10 @@ pub fn start<S: Spool>(
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));
     let clock = Arc::clone(&surroundings.clock);
     let delivery = Arc::new(delivery::Delivery::new(config, surroundings, hostname));
-    let (scheduler, handle) = Scheduler::new(delivery, spool, events, clock, limits);
-    Ok((handle, tokio::spawn(scheduler.run(stop, GRACE))))
+    let (scheduler, handle) = Scheduler::new(Arc::clone(&delivery), spool, events, clock, limits);
+    let running = async move {
+        delivery.recall().await;
+        scheduler.run(stop, GRACE).await;
+    };
+    Ok((handle, tokio::spawn(running)))
 }

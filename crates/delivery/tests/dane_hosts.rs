@@ -9,14 +9,17 @@
 
 mod scene;
 
+use mail::Domain;
+use mail::sighting::{Ending, Place, Spot, Starttls, Trouble};
 use scene::Scene;
 use scene::common::{
-    DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, VERIFIED, WRONG, assert_line, hosts, mismatched, plain, reply,
-    signed_mx, single, two_receivers,
+    DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, VERIFIED, WRONG, assert_line, hosts, mismatched,
+    pair, plain, reply, signed_mx, single, two_receivers,
 };
+use spool::{Incidents as _, KnownIncident};
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
-use testworld::mail::{MailFault, Stage};
+use testworld::mail::{Identity, MailFault, Receiver, Stage};
 
 const NO_RECORDS: (&str, &str) = ("dane", "Skip (No secure TLSA RRs)");
 
@@ -265,4 +268,95 @@ async fn an_unproved_server_hears_ehlo_and_no_more() {
         let verbs = connections[0].commands.iter().filter_map(|line| line.get(..4));
         assert!(verbs.eq(heard.map(|verb| &verb[..4])), "{connections:?}");
     }
+}
+
+/// `NAME.test` for each of these, all of them with the host `mx.provider.test`.
+async fn provider(scene: &Scene, names: &[&str]) -> (Identity, Receiver) {
+    let identity = scene.identity("mx.provider.test");
+    let receiver = scene.receiver(2, &identity, vec![]).await;
+    let domain = scene.world.domain("provider.test").signed();
+    domain
+        .host("mx.provider.test", receiver.address())
+        .tlsa(identity.tlsa_3_1_1())
+        .add()
+        .unwrap();
+    for name in names {
+        signed_mx(scene, name, "mx.provider.test");
+    }
+    (identity, receiver)
+}
+
+async fn incidents(scene: &Scene) -> Vec<KnownIncident> {
+    scene.spool.incidents().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_forgotten_roll_over_is_one_incident_until_a_delivery_is_verified() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (old, receiver) = provider(&scene, &["a", "b", "c", "d"]).await;
+    scene.expect("x@a.test", &[SENT, VERIFIED]).await;
+    assert!(incidents(&scene).await.is_empty());
+    let new = scene.identity("mx.provider.test");
+    receiver.set_identity(&new);
+    scene.expect_deferred("x@b.test", NO_MATCH, "4.7.5").await;
+    scene.expect_deferred("x@c.test", NO_MATCH, "4.7.5").await;
+    let found = incidents(&scene).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let incident = &found[0];
+    let spot = Spot {
+        place: Place::Host(Domain::parse("mx.provider.test").unwrap()),
+        trouble: Trouble::NoMatchingTlsa,
+    };
+    assert_eq!(incident.spot, spot);
+    assert_eq!(incident.domains.len(), 2);
+    assert_eq!(incident.waiting.messages, 2);
+    let before = incident.before.as_ref().unwrap();
+    assert_eq!(before.evidence.leaf_key(), Some(old.tlsa_3_1_1().as_str()));
+    assert_eq!(incident.evidence.leaf_key(), Some(new.tlsa_3_1_1().as_str()));
+    assert_eq!(before.evidence.published, incident.evidence.published);
+    assert_eq!(incident.evidence.published, [old.tlsa_3_1_1()]);
+    assert!(incident.evidence.presented.len() > 1, "the issuer is shown");
+    assert_eq!(incident.evidence.starttls, Starttls::Offered);
+    receiver.set_identity(&old);
+    scene.expect("x@d.test", &[SENT, VERIFIED]).await;
+    let ended = incidents(&scene).await.remove(0).ended.unwrap();
+    assert_eq!(ended.1, Ending::Verified);
+}
+
+#[tokio::test]
+async fn what_fails_at_one_host_of_two_is_an_incident_for_which_nothing_waits() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let (first, _second) = pair(&scene, "two").await;
+    first.set_faults(vec![MailFault::NoStartTls]);
+    scene.expect("x@two.test", &[SENT, VERIFIED]).await;
+    let found = incidents(&scene).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].spot.trouble, Trouble::StarttlsNotOffered);
+    assert_eq!(found[0].evidence.starttls, Starttls::NotOffered);
+    assert_eq!(found[0].evidence.published.len(), 1);
+    assert_eq!((found[0].waiting.messages, found[0].ended), (0, None));
+}
+
+#[tokio::test]
+async fn what_passes_under_soft_fail_or_an_exception_has_not_healed() {
+    let scene = Scene::new(SOFT_FAIL).await;
+    scene.world.set_ttl(0);
+    let (_, receiver) = provider(&scene, &["a", "b", "c"]).await;
+    receiver.set_identity(&scene.identity("mx.provider.test"));
+    scene.expect("x@a.test", &[SENT]).await;
+    let off = format!(
+        "{OPPORTUNISTIC}[[exception]]\nmx = \"mx.provider.test\"\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"x\"\n"
+    );
+    scene.set_policy(&off);
+    scene.expect("x@b.test", &[SENT]).await;
+    let found = incidents(&scene).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].waiting.messages, found[0].ended), (0, None));
+    // Without records there is nothing left to fail.
+    scene.set_policy(OPPORTUNISTIC);
+    let owner = scene.tlsa_owner("mx.provider.test");
+    scene.world.remove(&owner, RecordType::TLSA).unwrap();
+    scene.expect("x@c.test", &[SENT, NO_RECORDS]).await;
+    let ended = incidents(&scene).await.remove(0).ended.unwrap();
+    assert_eq!(ended.1, Ending::Withdrawn);
 }

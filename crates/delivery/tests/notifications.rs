@@ -389,6 +389,7 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             },
             octets: 0,
         },
+        held_up: None,
     };
     let settled = scene.spool.settle(lease, vec![settlement], now).await.unwrap();
     assert!(settled.report_due && !settled.message_done);

@@ -15,7 +15,8 @@
 //!   it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
-//! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted.
+//! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
+//!   [`Sighting`]: what incidents are made of.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
@@ -39,6 +40,7 @@ pub mod outcome;
 pub mod printable;
 pub mod record;
 pub mod render;
+pub mod sighting;
 pub mod source;
 pub mod stage;
 pub mod status;
@@ -60,6 +62,7 @@ pub use notification::{
     EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,
 };
 pub use outcome::{Outcome, Status};
+pub use sighting::Sighting;
 pub use source::Source;
 pub use stage::Stage;
 pub use status::{EnhancedStatus, ReplyCode};

@@ -144,8 +144,9 @@ async fn settle(spool: &EmbeddedSpool, site: &mut Site, (day, count): (u64, u32)
         next_attempt: None,
         notice: None,
         entry: site.entry(at),
+        held_up: None,
     });
-    let settlements = settlements.collect();
+    let settlements: Vec<Settlement> = settlements.collect();
     spool.settle(lease, settlements, Timestamp::now()).await?;
     Ok(())
 }

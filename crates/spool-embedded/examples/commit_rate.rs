@@ -192,6 +192,7 @@ async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
         next_attempt: None,
         notice: None,
         entry: entry(now)?,
+        held_up: None,
     };
     spool.settle(lease, vec![sent], now).await?;
     Ok(())

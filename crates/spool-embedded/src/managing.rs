@@ -1,20 +1,22 @@
-//! The administrator's side of the store, and reading the ledger.
+//! The administrator's side of the store, the ledger and the incidents.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use mail::QueueId;
+use mail::sighting::Ending;
+use mail::{QueueId, Sighting};
 use spool::{
-    Acted, Action, Content, Declared, Inspect, Ledger, Manage, QueuedMessage, Selected, SpoolError, Summary,
-    Tally, Unreadable,
+    Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents, KnownIncident,
+    Ledger, Manage, QueuedMessage, Selected, SpoolError, Summary, Tally, Told, Unreadable,
 };
 
+use crate::sql::incidents::Change;
 use crate::sql::ledger::reading;
 use crate::sql::schema::KNOWN_VERSION;
-use crate::sql::{declared, list, pages, stored, summary};
+use crate::sql::{declared, known, list, pages, stored, summary};
 use crate::store::EmbeddedSpool;
-use crate::writer::job::{ActJob, Job};
+use crate::writer::job::{ActJob, IncidentsJob, Job};
 
 impl Inspect for EmbeddedSpool {
     async fn list(
@@ -124,5 +126,33 @@ impl Ledger for EmbeddedSpool {
         readers
             .read(move |connection| reading::sums(connection, &days, visit))
             .await
+    }
+}
+
+impl Incidents for EmbeddedSpool {
+    async fn incidents(&self) -> Result<Vec<KnownIncident>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers.read(known::incidents).await
+    }
+}
+
+impl KeepIncidents for EmbeddedSpool {
+    async fn note(&self, sightings: Vec<Sighting>, now: Timestamp) -> Result<(), SpoolError> {
+        self.change(Change::Note(sightings), now).await
+    }
+
+    async fn end(&self, ended: Vec<(IncidentNumber, Ending)>, now: Timestamp) -> Result<(), SpoolError> {
+        self.change(Change::End(ended), now).await
+    }
+
+    async fn told(&self, told: Vec<(IncidentNumber, Told)>) -> Result<(), SpoolError> {
+        self.change(Change::Told(told), Timestamp::now()).await
+    }
+}
+
+impl EmbeddedSpool {
+    async fn change(&self, change: Change, now: Timestamp) -> Result<(), SpoolError> {
+        let job = |reply| Job::Incidents(Box::new(IncidentsJob { change, now, reply }));
+        self.opened.ask(job).await
     }
 }

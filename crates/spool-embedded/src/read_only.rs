@@ -13,13 +13,16 @@ use rusqlite::Connection;
 use rustix::fs::Access;
 use spool::blocking::blocking;
 use spool::leases::LeaseTable;
-use spool::{Content, Declared, Inspect, Ledger, QueuedMessage, SpoolError, Summary, Tally, Unreadable};
+use spool::{
+    Content, Declared, Incidents, Inspect, KnownIncident, Ledger, QueuedMessage, SpoolError, Summary, Tally,
+    Unreadable,
+};
 
 use crate::disk::bodies::Directories;
 use crate::error;
 use crate::sql::connections::{self, DATABASE};
 use crate::sql::ledger::reading;
-use crate::sql::{declared, list, schema, stored, summary};
+use crate::sql::{declared, known, list, schema, stored, summary};
 use crate::telling::Teller;
 
 /// The first version whose ledger is read; the next start of a daemon brings older ones up to it.
@@ -149,5 +152,11 @@ impl Ledger for ReadOnlySpool {
             reading::sums(connection, &days, visit)
         })
         .await
+    }
+}
+
+impl Incidents for ReadOnlySpool {
+    async fn incidents(&self) -> Result<Vec<KnownIncident>, SpoolError> {
+        self.read(known::incidents).await
     }
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use mail::sighting::FailingPlace;
 use mail::{EventLog, NextHop, QueueId};
 use spool::blocking::blocking;
 use spool::{
-    Accepted, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Running,
-    Settled, Settlement, Spool, SpoolError,
+    Accepted, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported,
+    Running, Settled, Spool, SpoolError,
 };
 
 use crate::disk::space::Space;
 use crate::opened::Opened;
 use crate::options::Options;
 use crate::sql::new_message::{plan, plan_report};
-use crate::sql::{leasing, schedule};
+use crate::sql::{known, leasing, schedule};
 use crate::start;
 use crate::telling::Teller;
 use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
@@ -123,19 +124,25 @@ impl Spool for EmbeddedSpool {
     async fn settle(
         &self,
         lease: Lease,
-        settlements: Vec<Settlement>,
+        outcomes: impl Into<Outcomes> + Send,
         now: Timestamp,
     ) -> Result<Settled, SpoolError> {
-        check(&lease, &settlements)?;
+        let outcomes = outcomes.into();
+        check(&lease, &outcomes.settlements)?;
         let settle = |reply| {
             Job::Settle(Box::new(SettleJob {
                 lease,
-                settlements,
+                outcomes,
                 now,
                 reply,
             }))
         };
         self.opened.ask(settle).await
+    }
+
+    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers.read(|connection| known::failing(connection)).await
     }
 
     async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {

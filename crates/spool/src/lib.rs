@@ -11,7 +11,8 @@
 //! * [`leases`]: who delivers what, in the memory of this process.
 //! * [`manage`]: [`Inspect`] and [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list`
 //!   shows.
-//! * [`ledger`]: [`Ledger`], what settlements have counted.
+//! * [`ledger`]: [`Ledger`], what settlements have counted. [`incidents`]: [`Incidents`], the security failures that they
+//!   have recorded.
 //! * [`running`]: [`Running`], the daemon's side: what its start has found, and the end.
 //! * [`error`]: [`SpoolError`], by culprit.
 //! * `contract`: the tests that every store must pass; with the feature of that name.
@@ -26,6 +27,7 @@ pub mod content;
 pub mod contract;
 pub mod damage;
 pub mod error;
+pub mod incidents;
 pub mod incoming;
 pub mod leases;
 pub mod ledger;
@@ -38,6 +40,7 @@ pub mod store;
 pub use content::{Content, ContentReader};
 pub use damage::{Damage, Flaw};
 pub use error::SpoolError;
+pub use incidents::{Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Told, Waiting};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Tally};
 pub use listing::{
@@ -46,7 +49,7 @@ pub use listing::{
 };
 pub use manage::{Acted, Action, Inspect, Manage, Selected};
 pub use message::{
-    Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Pending,
+    Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Outcomes, Pending,
     RecipientIndex, Report, Reported, Settled, Settlement,
 };
 pub use running::{InDoubt, Running};

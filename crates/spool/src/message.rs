@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use mail::sighting::Spot;
 use mail::{
     DaneVerdict, DomainPart, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome,
-    QueueId, RecipientParameters, ReversePath,
+    QueueId, RecipientParameters, ReversePath, Sighting,
 };
 
 use crate::content::Content;
@@ -113,6 +114,27 @@ pub struct Settlement {
     pub notice: Option<Notice>,
     /// What the ledger is to count; counted once, however often the settlement is written.
     pub entry: LedgerEntry,
+    /// Which security failure it waits for, if it is deferred because of one.
+    pub held_up: Option<Spot>,
+}
+
+/// What came of an attempt: the outcomes for recipients, and what else it has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// One for each recipient that has an outcome.
+    pub settlements: Vec<Settlement>,
+    /// Security failures and their ends. They are recorded before the settlements, which may refer to them.
+    pub sightings: Vec<Sighting>,
+}
+
+impl From<Vec<Settlement>> for Outcomes {
+    /// Outcomes without anything else.
+    fn from(settlements: Vec<Settlement>) -> Self {
+        Self {
+            settlements,
+            sightings: Vec::new(),
+        }
+    }
 }
 
 /// What is left after a settlement.

@@ -3,14 +3,16 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use mail::sighting::FailingPlace;
 use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
+use crate::incidents::KeepIncidents;
 use crate::incoming::Incoming;
 use crate::ledger::Ledger;
 use crate::manage::Manage;
 use crate::message::{
-    Accepted, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
+    Accepted, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported, Settled,
 };
 use crate::running::Running;
 
@@ -53,8 +55,8 @@ pub trait Spool: Send + Sync + 'static {
         next_hop: &NextHop,
     ) -> impl Future<Output = Result<Leasing, SpoolError>> + Send;
 
-    /// Records the outcomes of an attempt, what is to be reported about them and what the ledger counts in one atomic step;
-    /// durable when this returns `Ok`. Recipients of the lease without a settlement are returned unchanged. The message, its
+    /// Records the outcomes of an attempt, what is to be reported about them, what the ledger counts and which security
+    /// failures it has seen in one atomic step; durable when this returns `Ok`. Recipients of the lease without a settlement are returned unchanged. The message, its
     /// recipients and its content leave the spool when every recipient is final and nothing is to be reported.
     ///
     /// `now` decides which other recipients of the message are due ([`Settled::report_due`]).
@@ -64,9 +66,12 @@ pub trait Spool: Send + Sync + 'static {
     fn settle(
         &self,
         lease: Lease,
-        settlements: Vec<Settlement>,
+        outcomes: impl Into<Outcomes> + Send,
         now: Timestamp,
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send;
+
+    /// Where something fails by what is recorded, for the start. A place may be there several times.
+    fn failing(&self) -> impl Future<Output = Result<Vec<FailingPlace>, SpoolError>> + Send;
 
     /// The messages with something to report, for the start: the last process may have crashed before a report.
     fn unreported(&self) -> impl Future<Output = Result<Vec<QueueId>, SpoolError>> + Send;
@@ -88,6 +93,6 @@ pub trait Spool: Send + Sync + 'static {
 }
 
 /// Everything that a daemon needs from its spool.
-pub trait Store: Spool + Manage + Ledger + Running {}
+pub trait Store: Spool + Manage + Ledger + KeepIncidents + Running {}
 
-impl<S: Spool + Manage + Ledger + Running> Store for S {}
+impl<S: Spool + Manage + Ledger + KeepIncidents + Running> Store for S {}

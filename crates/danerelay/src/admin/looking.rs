@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mail::QueueId;
 use mail::event::Event;
 use mail::event::admin::Admin;
-use spool::{ContentReader, Inspect, QueuedMessage, Summary, Unreadable};
+use spool::{ContentReader, Incidents, Inspect, QueuedMessage, Summary, Unreadable};
 
 use super::answers::Answers;
 use super::letter::{self, Letter};
@@ -146,6 +146,22 @@ pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answer
         Ok(summary) => {
             office.log_unreadable("summary", &summary.unreadable);
             answers.end(&aged(summary, now)).await
+        }
+        Err(error) => answers.refuse(error.into()).await,
+    }
+}
+
+/// `incidents`.
+pub(super) async fn incidents<S: Incidents>(
+    office: &Office<S>,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    match office.surroundings.board.incidents(Timestamp::now()).await {
+        Ok(composed) => {
+            for one in composed {
+                answers.line(&Line::<_, Nothing>::Result(one.incident)).await?;
+            }
+            answers.end(&Nothing {}).await
         }
         Err(error) => answers.refuse(error.into()).await,
     }

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::protocol::{Refusal, Reloaded};
 use crate::explain::Explainer;
+use crate::incidents::Board;
 use crate::wiring::standing::Standing;
 
 /// Lists that may read a page at once, each with one of the spool's few readers; while its client reads, a list has
@@ -55,6 +56,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) resolver: Resolver,
     /// Explains what is done for a destination.
     pub(crate) explainer: Explainer,
+    /// How incidents stand.
+    pub(crate) board: Board<S>,
     /// When mail is given up.
     pub(crate) retry: RetrySchedule,
     /// The log.

@@ -56,6 +56,8 @@ pub(crate) enum Request {
     },
     /// Counts: a [`spool::Summary`] at the end.
     Summary,
+    /// What holds mail up: a [`report::incidents::Incident`] each, those too that are over, then [`Nothing`].
+    Incidents,
     /// [`Action::Retry`]: [`Acts`] at the end.
     Retry {
         /// Which messages and recipients.
@@ -293,6 +295,7 @@ mod tests {
             r#"{"command":"summary"}"#,
             r#"{"command":"policy"}"#,
             r#"{"command":"standing"}"#,
+            r#"{"command":"incidents"}"#,
             r#"{"command":"flush","what":"all"}"#,
             r#"{"command":"flush","what":{"name":"a.example"}}"#,
             r#"{"command":"explain","destination":"someone@a.example"}"#,

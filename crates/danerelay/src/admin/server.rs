@@ -7,7 +7,7 @@ use std::time::Duration;
 use mail::event::Event;
 use mail::event::admin::Admin;
 use mail::{Alarm, Pace};
-use spool::{Action, Ledger, Manage};
+use spool::{Action, Incidents, Ledger, Manage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -39,7 +39,7 @@ const FAILING: Pace = Pace {
 };
 
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
-pub(crate) async fn serve<S: Manage + Ledger>(
+pub(crate) async fn serve<S: Manage + Ledger + Incidents>(
     door: Door,
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
@@ -91,7 +91,7 @@ fn turn_away(stream: &UnixStream) {
 }
 
 /// Serves one client, which has this place.
-async fn attend<S: Manage + Ledger>(
+async fn attend<S: Manage + Ledger + Incidents>(
     (stream, place): (UnixStream, Arc<Place>),
     office: Arc<Office<S>>,
     mut stop: watch::Receiver<bool>,
@@ -134,7 +134,7 @@ async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
     answers.refuse(Refusal::new(RefusalKind::Request, why)).await
 }
 
-async fn answer<S: Manage + Ledger>(
+async fn answer<S: Manage + Ledger + Incidents>(
     line: Vec<u8>,
     office: &Office<S>,
     peer: &Peer,
@@ -154,6 +154,7 @@ async fn answer<S: Manage + Ledger>(
         Request::Show { id } => until(stop, looking::show(office, id, answers)).await,
         Request::Export { id } => until(stop, looking::export(office, id, peer, answers)).await,
         Request::Summary => until(stop, looking::summary(office, answers)).await,
+        Request::Incidents => until(stop, looking::incidents(office, answers)).await,
         Request::Retry { selectors } => acting::act(office, (Action::Retry, selectors), peer, answers).await,
         Request::Hold { selectors } => acting::act(office, (Action::Hold, selectors), peer, answers).await,
         Request::Release { selectors } => {

@@ -9,6 +9,7 @@ pub(crate) mod danefail;
 pub(crate) mod dns;
 pub(crate) mod explain;
 pub(crate) mod flush;
+pub(crate) mod incidents;
 mod look_up;
 mod output;
 pub(crate) mod queue;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 
-use spool::{Inspect, Ledger};
+use spool::{Incidents, Inspect, Ledger};
 
 use crate::commands::client::{AdminError, Client};
 use crate::commands::output::notice;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::wiring::{self, WiringError};
 
 /// A way to read the queue.
-pub(super) enum Source<S> {
+pub(in crate::commands) enum Source<S> {
     /// The daemon, which knows which recipients are being delivered.
     Daemon(Client),
     /// The spool itself.
@@ -20,7 +20,7 @@ pub(super) enum Source<S> {
 }
 
 /// The daemon if one answers, otherwise the spool.
-pub(super) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger>, Failure> {
+pub(super) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger + Incidents>, Failure> {
     let trouble = match Client::connect(config) {
         Ok(client) => return Ok(Source::Daemon(client)),
         Err(trouble) => trouble,
@@ -46,7 +46,7 @@ pub(super) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger>, Fai
 }
 
 /// Runs the reading of the spool to its end.
-pub(super) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(in crate::commands) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(WiringError::System)?;

@@ -18,7 +18,7 @@ pub(crate) use super::log::{Log, LogFacility, LogFormat, LogTarget};
 pub(crate) use super::outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };
-use super::units::{DomainName, MailAddress};
+use super::units::{DomainName, MailAddress, WebAddress};
 use super::values::{Optional, optional, something};
 
 section! {
@@ -50,6 +50,7 @@ section! {
         delivery: Delivery,
         tls: Tls,
         policy: Policy,
+        incidents: Incidents,
         tlsrpt: Tlsrpt,
         report: Report,
         mta_sts: MtaSts,
@@ -85,6 +86,23 @@ section! {
     pub(crate) struct Policy("policy") {
         /// What is demanded of which destination. If this key is not set, the file may be missing: opportunistic DANE for all.
         file: PathBuf = "policy.toml".into(), "beside this file" => RELOAD.given("a file");
+    }
+}
+
+section! {
+    /// Who is told of incidents beside the log: of mail held up by security failures, and of what is wrong here. They are told when
+    /// one begins, when half of the time has passed until the first message is returned, and when it is over.
+    pub(crate) struct Incidents("incidents") {
+        /// A mailbox that gets mail; better one whose mail does not pass through the hosts that may fail. Empty: none.
+        #[serde(deserialize_with = "optional::<MailAddress, _>")]
+        mail: Optional<Mailbox> = Optional::default(), "none: nobody is written to unasked" => RELOAD;
+
+        /// A program and its arguments: it gets one JSON object on standard input, has 30 seconds, and is tried again if it fails.
+        command: Vec<String> = Vec::new(), "none" => RELOAD;
+
+        /// An https:// address that gets the same object by POST, in the same way.
+        #[serde(deserialize_with = "optional::<WebAddress, _>")]
+        webhook: Optional<https::Url> = Optional::default(), "none" => RELOAD;
     }
 }
 

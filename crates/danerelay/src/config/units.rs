@@ -254,6 +254,20 @@ impl Form for MailAddress {
     }
 }
 
+/// How a web address is written.
+#[derive(Debug)]
+pub(crate) enum WebAddress {}
+
+impl Form for WebAddress {
+    type Value = https::Url;
+
+    const ALLOWED: &'static str = "a web address, like \"https://hooks.example.nl/danerelay\"";
+
+    fn read(text: &str) -> Result<https::Url, Unfit> {
+        text.parse::<https::Url>().map_err(Unfit::because)
+    }
+}
+
 /// Reads each of these by its form.
 macro_rules! by_form {
     ($($type:ty),*) => {

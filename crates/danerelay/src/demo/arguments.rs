@@ -16,6 +16,10 @@ pub(crate) struct DemoArguments {
     /// Print one JSON object a scene instead of the tour.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Tell a story instead: an operator's month, from soft-fail to enforcing, with a provider's forgotten roll-over of 300 domains,
+    /// the letter, the exception and its end, and an attack. The calendar is turned; all else is real.
+    #[arg(long, conflicts_with_all = ["keep", "json"])]
+    pub(crate) story: bool,
     /// What to do with one that keeps running.
     #[command(subcommand)]
     pub(crate) command: Option<DemoCommand>,

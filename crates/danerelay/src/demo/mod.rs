@@ -6,7 +6,8 @@
 //! 4. [`client`]: hands messages to the relay over SMTP, as a mail gateway would; [`log`] reads the result of each.
 //! 5. [`report`]: the tour as text, in the [`layout`] of a terminal, or as JSON.
 //! 6. [`ending`]: what ends the demonstration early; the relay and its files are removed in any case.
-//! 7. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
+//! 7. [`story`]: an operator's month instead of the tour.
+//! 8. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
 //!
 //! Nothing is simulated: each message goes through the relay's listener and spool, its validating resolver, and a TLS
 //! handshake with a real server.
@@ -23,6 +24,7 @@ mod report;
 mod scenes;
 mod send;
 mod stage;
+mod story;
 
 use std::future::pending;
 use std::path::Path;
@@ -54,7 +56,20 @@ pub(crate) fn run(arguments: &DemoArguments, named: Option<&Path>) -> Result<Ver
         .map_err(DemoError::System)?;
     match &arguments.command {
         Some(DemoCommand::Send(arguments)) => runtime.block_on(send::run(arguments, named)),
+        None if arguments.story => runtime.block_on(story()),
         None => Ok(runtime.block_on(tour(arguments))?),
+    }
+}
+
+/// Tells the story, unless a signal ends it. A reader who has seen enough ends it as well.
+async fn story() -> Result<Verdict, Failure> {
+    let ending = pin!(Ending::watch().map_err(DemoError::System)?.come());
+    tokio::select! {
+        told = story::tell() => match told {
+            Err(Failure::Demo(error)) => error.unless_unread().map(|()| Verdict::Undecided).map_err(Failure::from),
+            told => told,
+        },
+        () = ending => Ok(Verdict::Undecided),
     }
 }
 

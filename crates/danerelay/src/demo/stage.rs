@@ -147,6 +147,41 @@ impl Stage {
         Ok(address)
     }
 
+    /// A host in a signed domain of its own, `mx.NAME` in `NAME`, to which that domain's mail goes. Returns its key.
+    pub(super) async fn host(&self, host: &Host, name: &str) -> Result<Identity, DemoError> {
+        let identity = self.identity(host, name)?;
+        let records = self.records(host, &identity, name)?;
+        let server = self.serve(host, name, &identity).await?;
+        let zone = name.trim_start_matches("mx.");
+        let mut domain = self.world.domain(zone).signed().mx(10, name, server);
+        for record in records {
+            domain = domain.tlsa(record);
+        }
+        domain.add()?;
+        Ok(identity)
+    }
+
+    /// A server has another key from now on, and its records stay.
+    pub(super) fn change_key(&self, name: &str) -> Result<(), DemoError> {
+        let identity = self.ca.issue(&[name])?;
+        self.set_key(name, &identity);
+        Ok(())
+    }
+
+    /// A server has this key from now on.
+    pub(super) fn set_key(&self, name: &str, identity: &Identity) {
+        if let Some(server) = self.servers.lock().get(name) {
+            server.set_identity(identity);
+        }
+    }
+
+    /// A server has these faults from now on.
+    pub(super) fn set_faults(&self, name: &str, faults: Vec<MailFault>) {
+        if let Some(server) = self.servers.lock().get(name) {
+            server.set_faults(faults);
+        }
+    }
+
     /// What has arrived for `recipient`.
     pub(super) fn arrival(&self, recipient: &str, sent: &[u8]) -> Arrival {
         let servers = self.servers.lock();

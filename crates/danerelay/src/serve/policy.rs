@@ -76,7 +76,7 @@ impl<S: Store> Daemon<S> {
                 let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
                 for reason in bounded(lines.into_iter()) {
                     let about = Subject::Policy;
-                    self.log.write(&Event::Refused(Refused { about, reason }));
+                    self.events.write(&Event::Refused(Refused { about, reason }));
                 }
                 Err(Refusal::new(RefusalKind::Configuration, faults))
             }
@@ -105,7 +105,7 @@ impl<S: Store> Daemon<S> {
         self.keeping.standing.accepted();
         self.keeping.remote_lists.send_replace(remote);
         self.refresh_unvalidated();
-        self.log.write(&Event::PolicyLoaded(PolicyLoaded { file }));
+        self.events.write(&Event::PolicyLoaded(PolicyLoaded { file }));
         self.announce_ends();
     }
 

@@ -93,6 +93,7 @@ impl<S: Store> Daemon<S> {
             .collect();
         self.scheduler.reloaded(settings::windows(&loaded.config));
         self.postmaster.store(settings::postmaster(&loaded.config));
+        self.told.store(Arc::new(loaded.config.incidents.clone()));
         self.loaded = loaded;
         self.put_in_force(policy);
         self.keeping.fetch_lists.notify_one();
@@ -113,7 +114,7 @@ impl<S: Store> Daemon<S> {
         }
         let lines: Vec<String> = faults.lines().map(str::to_owned).collect();
         for reason in bounded(lines.into_iter()) {
-            self.log.write(&Event::Refused(Refused { about, reason }));
+            self.events.write(&Event::Refused(Refused { about, reason }));
         }
         Refusal::new(RefusalKind::Configuration, faults)
     }

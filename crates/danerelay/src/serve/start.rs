@@ -25,8 +25,10 @@ use super::watch::Watch;
 use super::watched::Keeping;
 use super::{keeping, notify, sockets};
 use crate::admin::{self, Door, ReloadOrder};
+use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
+use crate::incidents::{self, Board, Couriers, Listening, Post, Teller, Web};
 use crate::logging::Logger;
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
@@ -50,6 +52,10 @@ pub(super) struct Daemon<S> {
     pub(super) servers: Arc<Notify>,
     pub(super) hostname: Domain,
     pub(super) log: Arc<Logger>,
+    /// The same, by a way on which it is seen what is wrong on our own side.
+    pub(super) events: Arc<dyn EventLog>,
+    /// Who is told of incidents.
+    pub(super) told: Arc<ArcSwap<IncidentSettings>>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) scheduler: SchedulerHandle,
     /// The `From` address of reports to senders.
@@ -124,7 +130,11 @@ pub(super) async fn start(
     let plan = resolver::plan(config, &unvalidated).map_err(WiringError::from)?;
     let resolver = Resolver::new(plan.config.clone()).map_err(WiringError::from)?;
     let tls = tls::client(&config.tls).map_err(WiringError::from)?;
-    let events: Arc<dyn EventLog> = Arc::<Logger>::clone(&log);
+    let web = tls::https_client(&config.tls).map_err(WiringError::from)?;
+    let web = Web::new(web, resolver.clone());
+    let listening = Arc::new(Listening::to(Arc::clone(&log)));
+    let own = listening.own().clone();
+    let events: Arc<dyn EventLog> = listening;
     let mta_sts = wiring::mta_sts::open(config, &resolver, &events).map_err(WiringError::from)?;
     let spool = open_spool(config, Arc::clone(&events)).await?;
     announce::recovery(&*spool, &*log);
@@ -165,20 +175,31 @@ pub(super) async fn start(
         tls,
         events: Arc::clone(&events),
         clock: Arc::new(SystemClock),
+        incidents: own.changed(),
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let keeping = keeping::start(config, &explainer, files, &events, &stopped).map_err(WiringError::from)?;
+    let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
     let parts = (&scheduler, &keeping.standing);
-    let (admin, reloads) = open_admin(config, &spool, parts, explainer, &events).await;
+    let (admin, reloads) = open_admin(config, (&spool, board.clone()), parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
     let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
-    let listener = Listener::new(Arc::clone(&spool), listener_settings, events, schedule);
+    let listener = Listener::new(
+        Arc::clone(&spool),
+        listener_settings,
+        Arc::clone(&events),
+        schedule,
+    );
     tokio::spawn(watch.run(stopped.clone()));
     if let Some(mta_sts) = mta_sts {
         tokio::spawn(refresh(mta_sts, stopped.clone()));
     }
+    let told = Arc::new(ArcSwap::from_pointee(config.incidents.clone()));
+    let couriers = Couriers::start(Arc::clone(&told), web, Arc::clone(&events));
+    let teller = teller(&spool, &scheduler, (couriers, &events), &hostname);
+    tokio::spawn(incidents::Watch::new(board, teller).run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
     // Not earlier: if the start fails half-way, the next one has to report it.
@@ -194,6 +215,8 @@ pub(super) async fn start(
         servers,
         hostname,
         log,
+        events,
+        told,
         policy,
         scheduler,
         postmaster,
@@ -222,10 +245,29 @@ async fn refresh(policies: Policies, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// Who is told of incidents.
+fn teller<S: Store>(
+    spool: &Arc<S>,
+    scheduler: &SchedulerHandle,
+    (couriers, events): (Arc<Couriers>, &Arc<dyn EventLog>),
+    hostname: &Domain,
+) -> Teller<S> {
+    let scheduler = scheduler.clone();
+    Teller {
+        events: Arc::clone(events),
+        couriers,
+        post: Post {
+            spool: Arc::clone(spool),
+            accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
+            relay: hostname.to_string(),
+        },
+    }
+}
+
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
-    spool: &Arc<S>,
+    (spool, board): (&Arc<S>, Board<S>),
     (scheduler, standing): (&SchedulerHandle, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
@@ -240,6 +282,7 @@ async fn open_admin<S: Manage>(
     let surroundings = admin::Surroundings {
         spool: Arc::clone(spool),
         spool_path: config.spool.path.clone(),
+        board,
         scheduler: scheduler.clone(),
         resolver: explainer.resolver.clone(),
         explainer,

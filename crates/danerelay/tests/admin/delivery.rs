@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use testworld::dns::{DnsFault, Questions, World};
-use testworld::mail::{Ca, MailFault, Receiver, Stage};
+use testworld::mail::{Ca, Identity, MailFault, Receiver, Stage};
 
 use crate::common::{CONTENT, Client, Relay, asking};
 
 /// A secured receiver in a world.
-struct Scene {
-    world: World,
-    receiver: Receiver,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) receiver: Receiver,
+    pub(crate) identity: Identity,
     anchor: NamedTempFile,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::start().await.unwrap();
         let identity = Ca::new("Test CA").unwrap().issue(&["mx.good.test"]).unwrap();
         let builder = Receiver::builder("mx.good.test").identity(&identity);
@@ -30,19 +31,26 @@ impl Scene {
         Self {
             world,
             receiver,
+            identity,
             anchor: NamedTempFile::new().unwrap(),
         }
     }
 
-    fn start(&self) -> Relay {
-        let port = format!("port = {}\n", self.receiver.address().port());
+    fn start(&self, more: &str) -> Relay {
+        let port = format!("port = {}\n{more}", self.receiver.address().port());
         Relay::start(&(asking(&self.world, "validate", self.anchor.path()) + &port))
     }
 
     /// Runs a test that blocks beside the world.
     async fn play(self, test: impl FnOnce(&Self, Relay) + Send + 'static) {
+        self.play_with("", test).await;
+    }
+
+    /// The same with more in the configuration file.
+    pub(crate) async fn play_with(self, more: &str, test: impl FnOnce(&Self, Relay) + Send + 'static) {
+        let more = more.to_owned();
         tokio::task::spawn_blocking(move || {
-            let relay = self.start();
+            let relay = self.start(&more);
             test(&self, relay);
         })
         .await

@@ -15,6 +15,7 @@ mod damaged;
 mod delivery;
 mod explaining;
 mod hostile;
+mod incidents;
 mod many;
 mod places;
 mod policies;

@@ -4,7 +4,7 @@
 //!    each; `race`: two of them at nearly the same time. `target`: one address and what is required of it; `visit`: the
 //!    connection to it and what is sent; `record`: what the log says about it.
 //! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
-//! 3. `logins`: logins that fail are told to the administrator.
+//! 3. `logins`: logins that fail are told to the administrator. `sightings`: what is seen of the security of hosts.
 //! 4. `damage`: a message whose stored content is damaged.
 
 mod damage;
@@ -13,6 +13,7 @@ mod pending;
 mod race;
 mod record;
 mod result;
+mod sightings;
 mod target;
 mod visit;
 mod walk;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dane::{TlsaRecord, TlsaSet};
+use mail::sighting::Spot;
 use mail::{AddressFamily, Cause, DaneVerdict, DeliverySecurity, Domain, DomainPart, Security};
 use policy::decision::Requirement;
 use policy::facts::MtaSts;
@@ -29,6 +30,8 @@ pub(crate) struct HostRecord {
     /// The word for the destination's MTA-STS policy.
     pub(crate) sts: Option<&'static str>,
     pub(crate) connection: Option<Connection>,
+    /// What mail that failed here waits for, if it is a security failure.
+    pub(crate) held_up: Option<Spot>,
 }
 
 /// One connection, for the log and for TLS reports.
@@ -40,14 +43,11 @@ pub(crate) struct Connection {
     pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
     /// The TLSA records of the host, if there are secure ones.
-    #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) published: Option<Arc<TlsaSet>>,
     /// The 3 1 1 record that would match the server's certificate, whatever the check found. Not the certificate
     /// itself: whoever made it decides how large it is.
-    #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) presented: Option<TlsaRecord>,
     /// Why it did not meet its requirement.
-    #[expect(dead_code, reason = "for TLS reports")]
     pub(crate) failed: Option<Cause>,
     /// When the connection was started.
     pub(crate) began: Instant,
@@ -77,6 +77,7 @@ impl HostRecord {
             mta_sts: None,
             sts: None,
             connection: None,
+            held_up: None,
         }
     }
 
@@ -123,7 +124,16 @@ impl HostRecord {
             base: self.base.clone(),
             tlsa: self.tlsa.clone(),
             connection: None,
+            held_up: self.held_up.clone(),
             ..*self
+        }
+    }
+
+    /// The same, with what mail waits for because of it.
+    pub(crate) fn held_up_at(self, spot: Spot) -> Self {
+        Self {
+            held_up: Some(spot),
+            ..self
         }
     }
 
@@ -257,6 +267,7 @@ mod tests {
                 began: now,
                 ready: now,
             }),
+            held_up: None,
         };
         assert_eq!(record.family(), AddressFamily::Ipv4);
         record.security()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mail::Sighting;
 use policy::failure::Failure;
 use spool::{Damage, LeasedRecipient};
 use tokio::time::Instant;
@@ -35,6 +36,8 @@ pub(crate) enum Later {
 pub(crate) struct Trail {
     /// All connections that were tried, in order; their number is bounded.
     pub(crate) sessions: Vec<Arc<HostRecord>>,
+    /// Security failures and their ends.
+    pub(crate) sightings: Vec<Sighting>,
     /// Whether a server was asked about the message, be it in a session that was kept.
     pub(crate) has_asked: bool,
 }

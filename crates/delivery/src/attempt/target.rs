@@ -9,6 +9,7 @@ use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::failure::{Failure, Standing};
 use policy::login::Login;
+use rustls::pki_types::CertificateDer;
 use spool::RecipientIndex;
 use tokio::time::Instant;
 
@@ -170,6 +171,8 @@ pub(crate) struct Shown {
     pub(crate) began: Instant,
     /// The record 3 1 1 for the server's certificate.
     pub(crate) presented: Option<TlsaRecord>,
+    /// The whole chain, as long as it is looked at: whoever made it decides how large it is.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
 }
 
 impl Shown {
@@ -178,6 +181,10 @@ impl Shown {
         let presented = chain.first().and_then(|leaf| {
             TlsaRecord::for_certificate(Usage::DaneEe, Selector::Spki, MatchingType::Sha256, leaf)
         });
-        Self { began, presented }
+        Self {
+            began,
+            presented,
+            chain,
+        }
     }
 }

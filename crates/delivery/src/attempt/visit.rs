@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::damage::end_all;
 use super::pending::{self, fail_all};
 use super::race::Runner;
-use super::record::{Connection, HostRecord};
+use super::record::HostRecord;
 use super::target::{DaneFailure, Next, Shown, Target, Visit};
 use super::walk::Attempt;
 use crate::connections::{ClearedSession, Dialled, InClear, NotOpened, PooledSession, Want, Witness, log_in};
@@ -33,14 +33,17 @@ impl Attempt<'_, '_> {
             Ok(dialled) => self.open(target, want, dialled, &witness).await,
             Err(not_opened) => Err(not_opened),
         };
-        let shown = Shown::new(began, witness);
+        let mut shown = Shown::new(began, witness);
         let mut session = match opened {
             Ok(session) => session,
             Err(NotOpened::Failed(failure)) => return Visit::Done(self.failed(target, failure, shown)),
             Err(NotOpened::Full(_)) => return Visit::Full,
         };
-        let presented = shown.presented.clone();
-        let record = self.record(target, target.connection(&session, shown));
+        let (presented, chain) = (shown.presented.clone(), std::mem::take(&mut shown.chain));
+        let connection = target.connection(&session, shown);
+        let record = HostRecord::connected(target.route, target.host, connection);
+        self.see_success(target, &record, Some(&chain));
+        let record = self.record(record);
         if let Err(next) = self.log_in(&mut session, target, &record).await {
             tokio::spawn(session.quit());
             return Visit::Done(next);
@@ -50,10 +53,14 @@ impl Attempt<'_, '_> {
     }
 
     /// A connection that could not be opened; and where to continue.
-    pub(super) fn failed(&mut self, target: &Target<'_>, failure: SessionFailure, shown: Shown) -> Next {
-        let record = self.record(target, target.failed_connection(&failure, shown));
+    pub(super) fn failed(&mut self, target: &Target<'_>, failure: SessionFailure, mut shown: Shown) -> Next {
+        let chain = std::mem::take(&mut shown.chain);
+        let connection = target.failed_connection(&failure, shown);
+        let record = HostRecord::connected(target.route, target.host, connection);
         let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
         let failure = Arc::new(failure.into_failure(target.uncleared()));
+        let record = self.see_failure(target.route, &failure, record, &chain);
+        let record = self.record(record);
         fail_all(self.named(), &failure, &record);
         let dane = DaneFailure::new(&failure, valid);
         if tampered {
@@ -63,8 +70,8 @@ impl Attempt<'_, '_> {
         }
     }
 
-    fn record(&mut self, target: &Target<'_>, connection: Connection) -> Arc<HostRecord> {
-        let record = Arc::new(HostRecord::connected(target.route, target.host, connection));
+    fn record(&mut self, record: HostRecord) -> Arc<HostRecord> {
+        let record = Arc::new(record);
         self.trail.sessions.push(Arc::clone(&record));
         record
     }
@@ -79,16 +86,17 @@ impl Attempt<'_, '_> {
         let Some(login) = target.login else {
             return Ok(());
         };
-        let logins = &self.deliverer.logins;
         let failure = match log_in(session, login).await {
             Ok(()) => {
-                logins.worked(login);
+                self.deliverer.logins.worked(login);
+                self.see_login(target.route);
                 return Ok(());
             }
             Err(failure) => Arc::new(failure.into_failure(target.cleared())),
         };
-        logins.failed(login, &failure);
-        fail_all(self.named(), &failure, record);
+        self.deliverer.logins.failed(login, &failure);
+        let record = self.see_failure(target.route, &failure, HostRecord::clone(record), &[]);
+        fail_all(self.named(), &failure, &Arc::new(record));
         Err(match &failure.cause {
             // Too many wrong logins lock an account, and another address of the host would say the same.
             Cause::Login(_) => Next::Host(None),
@@ -126,9 +134,11 @@ impl Attempt<'_, '_> {
         let shown = Shown {
             began: Instant::now(),
             presented: session.presented().cloned(),
+            chain: Vec::new(),
         };
         let connection = target.connection(session.session(), shown);
         let record = HostRecord::connected(target.route, target.host, connection);
+        self.see_success(target, &record, None);
         self.send(session, target, Arc::new(record)).await
     }
 

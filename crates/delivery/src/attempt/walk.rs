@@ -26,6 +26,7 @@ use super::result::{Attempted, Later, Trail};
 use super::target::{DaneFailure, Next, Phase, Target, Visit};
 use crate::clock::Clock;
 use crate::connections::{Connections, Destination, NotHere, Place, Ready, Terms, Want};
+use crate::remembered::Remembered;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 
 /// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
@@ -40,6 +41,7 @@ pub(crate) struct Deliverer {
     pub(crate) first_delay: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) logins: Logins,
+    pub(crate) remembered: Remembered,
 }
 
 impl Deliverer {
@@ -71,7 +73,8 @@ impl Deliverer {
         };
         match &route.decision {
             Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
-                attempt.fail_all(&Arc::new(failure.clone()), HostRecord::none(&route));
+                let record = attempt.see_failure(&route, failure, HostRecord::none(&route), &[]);
+                attempt.fail_all(&Arc::new(failure.clone()), record);
             }
             Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
         }
@@ -139,7 +142,9 @@ impl<'a> Attempt<'a, '_> {
         for Candidate { host, decision } in candidates {
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
-                Action::PassOver(failure) => self.pass_over(failure, HostRecord::passed_over(route, host)),
+                Action::PassOver(failure) => {
+                    self.pass_over(route, failure, HostRecord::passed_over(route, host))
+                }
             };
             if let (Some(_), Some(failed)) = (decision.soft_fail, failed) {
                 passed_over.push((host, failed));
@@ -217,7 +222,8 @@ impl<'a> Attempt<'a, '_> {
         fail_all(pending::open(&mut self.pending), failure, &Arc::new(record));
     }
 
-    fn pass_over(&mut self, failure: &Failure, record: HostRecord) -> Option<DaneFailure> {
+    fn pass_over(&mut self, route: &Route, failure: &Failure, record: HostRecord) -> Option<DaneFailure> {
+        let record = self.see_failure(route, failure, record, &[]);
         self.fail_all(&Arc::new(failure.clone()), record);
         DaneFailure::new(failure, None)
     }
@@ -304,7 +310,7 @@ impl<'a> Attempt<'a, '_> {
         if let Some(login) = &route.login {
             self.deliverer.logins.failed(login, &failure);
         }
-        next(self.pass_over(&failure, HostRecord::left_out(route, host)))
+        next(self.pass_over(route, &failure, HostRecord::left_out(route, host)))
     }
 
     /// What is wanted at the address that is tried now.

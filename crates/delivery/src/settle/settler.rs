@@ -60,6 +60,7 @@ impl Settler<'_> {
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
+        let waits = concluded.next_attempt.is_some();
         let settlement = Settlement {
             recipient: recipient.index,
             host: result.record.decided(),
@@ -68,6 +69,7 @@ impl Settler<'_> {
             entry: self.entry(&concluded, &result),
             outcome: concluded.outcome,
             verdict: concluded.verdict,
+            held_up: result.record.held_up.clone().filter(|_| waits),
         };
         Settled { result, settlement }
     }

@@ -11,13 +11,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use delivery::Clock;
 use jiff::{SignedDuration, Timestamp};
+use mail::sighting::{FailingPlace, Spot};
 use mail::{
-    LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters, ReversePath,
+    LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters,
+    ReversePath, Sighting,
 };
 use spool::leases::{LeaseGuard, LeaseTable};
 use spool::{
     Accepted, Content, Flaw, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
-    Notices, Pending, RecipientIndex, Report, Reported, Settled, Settlement, Spool, SpoolError,
+    Notices, Outcomes, Pending, RecipientIndex, Report, Reported, Settled, Spool, SpoolError,
 };
 use tokio::time::Instant;
 
@@ -79,6 +81,7 @@ pub struct Attempt {
     pub outcome: Outcome,
     pub notice: Option<Notice>,
     pub entry: LedgerEntry,
+    pub held_up: Option<Spot>,
     /// The time of day.
     pub at: Timestamp,
     /// How long the machine had been awake.
@@ -92,6 +95,10 @@ pub struct MemorySpool {
     stored: Mutex<BTreeMap<QueueId, Stored>>,
     attempts: Mutex<Vec<Attempt>>,
     reports: Mutex<Vec<Report>>,
+    /// What attempts have seen.
+    sightings: Mutex<Vec<Sighting>>,
+    /// What fails by what is recorded.
+    failing_places: Mutex<Vec<FailingPlace>>,
     /// So many leases fail yet.
     failing: AtomicU32,
     /// So many reports fail yet.
@@ -112,6 +119,8 @@ impl MemorySpool {
             stored: Mutex::default(),
             attempts: Mutex::default(),
             reports: Mutex::default(),
+            sightings: Mutex::default(),
+            failing_places: Mutex::default(),
             failing: AtomicU32::new(0),
             failing_reports: AtomicU32::new(0),
             damaged: AtomicBool::new(false),
@@ -178,6 +187,16 @@ impl MemorySpool {
     pub fn reports(&self) -> Vec<NewMessage> {
         let reports = self.reports.lock();
         reports.iter().map(|report| report.message.clone()).collect()
+    }
+
+    /// What attempts have seen since this was last called.
+    pub fn sightings(&self) -> Vec<Sighting> {
+        std::mem::take(&mut self.sightings.lock())
+    }
+
+    /// What is said to fail at the start.
+    pub fn fails_at_start(&self, places: Vec<FailingPlace>) {
+        *self.failing_places.lock() = places;
     }
 
     /// What they say.
@@ -308,10 +327,12 @@ impl Spool for MemorySpool {
     fn settle(
         &self,
         lease: Lease,
-        settlements: Vec<Settlement>,
+        outcomes: impl Into<Outcomes> + Send,
         _: Timestamp,
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send {
-        let settlement = settlements.into_iter().next().unwrap();
+        let outcomes = outcomes.into();
+        self.sightings.lock().extend(outcomes.sightings);
+        let settlement = outcomes.settlements.into_iter().next().unwrap();
         let mut stored = self.stored();
         let one = stored.get_mut(&lease.id).unwrap();
         one.attempts += 1;
@@ -320,6 +341,7 @@ impl Spool for MemorySpool {
             outcome: settlement.outcome.clone(),
             notice: settlement.notice.clone(),
             entry: settlement.entry,
+            held_up: settlement.held_up,
             at: self.clock.now(),
             awake: self.clock.awake(),
         });
@@ -337,6 +359,10 @@ impl Spool for MemorySpool {
             message_done: one.done && one.notice.is_none(),
         };
         std::future::ready(Ok(settled))
+    }
+
+    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+        Ok(self.failing_places.lock().clone())
     }
 
     async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {

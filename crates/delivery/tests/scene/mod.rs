@@ -166,6 +166,7 @@ impl Scene {
             tls: tls(self.setting.webpki.then_some(&self.ca), &self.setting.groups),
             events: Arc::clone(&self.log) as Arc<dyn EventLog>,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+            incidents: Arc::default(),
         };
         let config = config(self.port, &self.setting);
         let (scheduler, task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
@@ -397,5 +398,6 @@ fn around(
         tls: tls(None, &setting.groups),
         events: Arc::clone(log) as Arc<dyn EventLog>,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
+        incidents: Arc::default(),
     }
 }

@@ -25,11 +25,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use jiff::Timestamp;
+use mail::sighting::FailingPlace;
 use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
 use spool::incoming::{Complete, Room};
 use spool::{
-    Accepted, Incoming, Lease, Leasing, NewMessage, Notices, Pending, Report, Reported, Settled, Settlement,
+    Accepted, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported, Settled,
     Spool, SpoolError,
 };
 use tempfile::TempDir;
@@ -115,8 +116,17 @@ impl Spool for MemorySpool {
         Ok(Leasing::Nothing)
     }
 
-    async fn settle(&self, _: Lease, _: Vec<Settlement>, _: Timestamp) -> Result<Settled, SpoolError> {
+    async fn settle(
+        &self,
+        _: Lease,
+        _: impl Into<Outcomes> + Send,
+        _: Timestamp,
+    ) -> Result<Settled, SpoolError> {
         Err(SpoolError::Closed)
+    }
+
+    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+        Ok(Vec::new())
     }
 
     async fn unreported(&self) -> Result<Vec<QueueId>, SpoolError> {

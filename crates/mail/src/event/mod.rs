@@ -5,7 +5,7 @@
 //!
 //! * [`client`]: what clients did and what was refused; [`delivery`]: what became of recipients.
 //! * [`spool`]: trouble with the queue as its users see it; [`store`]: what a store itself reports.
-//! * [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
+//! * [`incident`]: what holds mail up. [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
 //! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: faults of this program.
 //! * [`mta_sts`]: policies of others that could not be had.
 //! * [`log`]: the log about itself, and what libraries report.
@@ -17,6 +17,7 @@ pub mod admin;
 pub mod client;
 pub mod delivery;
 pub mod fault;
+pub mod incident;
 pub mod log;
 pub mod mta_sts;
 pub mod resolver;
@@ -32,6 +33,7 @@ use crate::source::Source;
 use self::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
 use self::delivery::{ClockWentBack, Delivery, DestinationHeldUp, LoginState, ReportMade, Undeliverable};
 use self::fault::Fault;
+use self::incident::{Incident, NotTold};
 use self::log::{Library, LogTrouble, Throttled};
 use self::mta_sts::MtaSts;
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
@@ -65,6 +67,10 @@ pub enum Event {
     DestinationHeldUp(DestinationHeldUp),
     /// `login`: whether logins at a route's server work.
     Login(LoginState),
+    /// `incident`: what holds mail up, or is wrong on our own side.
+    Incident(Box<Incident>),
+    /// `incident`: people cannot be told of one.
+    NotTold(NotTold),
     /// `accepted`: a message is in the spool.
     Accepted(Box<Accepted>),
     /// `rejected`: what was refused in a session.
@@ -133,6 +139,8 @@ impl Event {
             Self::ClockWentBack(event) => event,
             Self::DestinationHeldUp(event) => event,
             Self::Login(event) => event,
+            Self::Incident(event) => &**event,
+            Self::NotTold(event) => event,
             Self::Accepted(event) => &**event,
             Self::Rejected(event) => &**event,
             Self::NotBegun(event) => event,

@@ -43,6 +43,8 @@ pub enum Spool {
     },
     /// The waiting messages cannot be read.
     Unread(String),
+    /// What is recorded of incidents cannot be read, or not be written.
+    Incidents(String),
     /// A command could not read some messages.
     Unreadable {
         /// The command.
@@ -62,7 +64,7 @@ impl Record for Spool {
             Self::Failed { .. } | Self::Message { .. } | Self::Unread(_) | Self::Unreadable { .. } => {
                 Level::Error
             }
-            Self::Full { .. } => Level::Warning,
+            Self::Full { .. } | Self::Incidents(_) => Level::Warning,
             Self::Accepting { .. } => Level::Info,
         }
     }
@@ -74,6 +76,7 @@ impl Record for Spool {
     fn source(&self) -> Option<Source> {
         match self {
             Self::Failed { .. } => Some(Source::Trouble("spool")),
+            Self::Incidents(_) => Some(Source::Trouble("incidents in the spool")),
             // As long as it lasts, everything that is due runs into it.
             Self::Message {
                 is_damaged: false, ..
@@ -107,6 +110,10 @@ impl Record for Spool {
                 }
             }
             Self::Unread(error) => put("error", Value::Quoted(error)),
+            Self::Incidents(error) => {
+                put("reason", Value::Quoted("incidents cannot be read or written"));
+                put("error", Value::Quoted(error));
+            }
             Self::Unreadable {
                 action,
                 messages,

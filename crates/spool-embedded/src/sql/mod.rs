@@ -8,12 +8,14 @@
 //! * Reading. [`schedule`]: what waits. [`leasing`]: what a delivery or a report needs. [`stored`]: contents.
 //!   [`list`], [`shown`], [`summary`], [`declared`]: what the administrator is shown. [`pages`]: how it goes on where
 //!   a page of the database is malformed.
-//! * [`ledger`]: outcomes counted by day.
+//! * [`ledger`]: outcomes counted by day. [`incidents`]: security failures as they are recorded; [`known`]: reading them.
 
 pub(crate) mod actions;
 pub(crate) mod columns;
 pub(crate) mod connections;
 pub(crate) mod declared;
+pub(crate) mod incidents;
+pub(crate) mod known;
 pub(crate) mod leasing;
 pub(crate) mod ledger;
 pub(crate) mod list;

@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 use mail::{Action, CauseKind, DaneVerdict, Notice, QueueId, Status};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
-use spool::{Lease, NoticedRecipient, Notices, Settlement};
+use spool::{Lease, NoticedRecipient, Notices, Outcomes, Settlement};
 
+use super::incidents;
 use super::ledger::counting::Counting;
 use super::messages::{self, Deleted};
 use super::state::State;
@@ -19,7 +20,7 @@ const REASON_LENGTH: usize = 4096;
 // not reported yet, and so does a success; a further delay does not.
 const UPDATE_RECIPIENT: &str = "UPDATE recipient SET state = :state, attempts = :attempts + 1, \
     next_attempt = coalesce(:next, next_attempt), reply_code = :code, enhanced = :enhanced, reason = :reason, \
-    dane = :dane, host = :host, cause = :cause, \
+    dane = :dane, host = :host, cause = :cause, incident = :incident, \
     notice = CASE WHEN :over THEN :notice ELSE coalesce(:notice, notice) END, \
     delay_noticed = delay_noticed OR :delay \
     WHERE message_id = :id AND idx = :index AND state IN (:queued, :deferred) AND attempts = :attempts";
@@ -51,10 +52,11 @@ pub(crate) fn settle(
     connection: &Connection,
     counting: &mut Counting<'_>,
     lease: &Lease,
-    settlements: &[Settlement],
+    outcomes: &Outcomes,
     now: Timestamp,
 ) -> rusqlite::Result<After> {
-    let id = lease.id;
+    let (id, settlements) = (lease.id, &outcomes.settlements);
+    incidents::note(connection, &outcomes.sightings, now)?;
     if is_all_there_is(lease, settlements) {
         let deleted = messages::delete(connection, id)?;
         if deleted != Deleted::Nothing {
@@ -103,6 +105,10 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
     let outcome = &settlement.outcome;
     let notice = settlement.notice.as_ref().map(written).transpose()?;
     let delay = settlement.notice.as_ref().is_some_and(is_delay);
+    let held_up = settlement.held_up.as_ref();
+    let incident = held_up
+        .map(|spot| incidents::number(connection, spot))
+        .transpose()?;
     let changed = connection
         .prepare_cached(UPDATE_RECIPIENT)?
         .execute(named_params! {
@@ -119,6 +125,7 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
             ":dane": found_wrong(&settlement.verdict),
             ":host": settlement.host.as_ref().map(ToString::to_string),
             ":cause": settlement.entry.key.cause.map(CauseKind::number),
+            ":incident": incident.flatten(),
             ":over": outcome.status != Status::Deferred,
             ":notice": notice,
             ":delay": delay,

@@ -11,9 +11,9 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 5;
+pub(crate) const KNOWN_VERSION: i32 = 6;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(crate) const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -148,6 +148,44 @@ const VERSION_4: &str = "
 // `tls`: what a message says about TLS on its way: 0 nothing, 1 REQUIRETLS, 2 TLS-Required: No.
 const VERSION_5: &str = "
     ALTER TABLE message ADD COLUMN tls INTEGER NOT NULL DEFAULT 0;
+";
+
+// `recipient.incident`: the security failure that a deferred recipient waits for; most never have one.
+// `incident.kind`: 0 an MX host, 1 a domain, 2 our resolver, 3 our login at a next hop; `name`: which. `evidence`, `before`:
+// JSON. `told`: when people were last told that it is open. `proof`: what each host showed when it last proved itself.
+const VERSION_6: &str = "
+    ALTER TABLE recipient ADD COLUMN incident INTEGER;
+    CREATE INDEX held_up ON recipient (incident, message_id) WHERE incident IS NOT NULL;
+    CREATE TABLE incident (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        trouble TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        evidence TEXT NOT NULL,
+        before TEXT,
+        before_since INTEGER,
+        before_until INTEGER,
+        ended INTEGER,
+        ending INTEGER,
+        reopened INTEGER NOT NULL DEFAULT 0,
+        told INTEGER,
+        told_half INTEGER NOT NULL DEFAULT 0,
+        told_ended INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX incident_spot ON incident (kind, name, trouble);
+    CREATE TABLE incident_domain (
+        incident INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        UNIQUE (incident, domain)
+    ) STRICT;
+    CREATE TABLE proof (
+        host TEXT NOT NULL UNIQUE,
+        evidence TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

@@ -25,7 +25,7 @@ use mail::{QueueId, Status};
 use rusqlite::Connection;
 use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Accepted, Inspect, Ledger, Running, Spool, SpoolError};
+use spool::{Accepted, Incidents, Inspect, Ledger, Running, Spool, SpoolError};
 use tempfile::TempDir;
 
 use crate::disk::bodies::Directories;
@@ -45,7 +45,7 @@ impl Harness for Directory {
         open(self.0.path()).await.unwrap()
     }
 
-    async fn open_to_look(&self) -> impl Inspect + Ledger {
+    async fn open_to_look(&self) -> impl Inspect + Ledger + Incidents {
         ReadOnlySpool::open(self.0.path()).unwrap()
     }
 

@@ -16,7 +16,7 @@ use mail::{QueueId, Status};
 use rusqlite::{Connection, params};
 use spool::contract::{commit, listed, message, noticed, now, octets, read, settlement, take, whole};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Inspect, Ledger, Report, Running, Spool, SpoolError};
+use spool::{Incidents, Inspect, Ledger, Report, Running, Spool, SpoolError};
 
 use super::open;
 use crate::disk::bodies::Directories;
@@ -91,6 +91,7 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         assert_eq!(whole(&content).await, b"12345");
         let none = |tally| panic!("{tally:?}");
         assert_eq!(reader.sums(Date::MIN..=Date::MAX, none).await.unwrap(), 0);
+        assert!(reader.incidents().await.unwrap().is_empty());
     }
     let spool = open(directory.path()).await.unwrap();
     assert_eq!((spool.messages(), spool.vanished_at_start()), (2, 0));

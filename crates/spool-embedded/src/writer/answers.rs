@@ -20,12 +20,14 @@ pub(super) fn answer(step: Step) -> Option<QueueId> {
             drop(hands);
             let _ = job.reply.send(Ok(acted));
         }
+        Step::Incidents(job, Some(())) => drop(job.reply.send(Ok(()))),
         // What was written has a result; if a reply is dropped, the caller is told that the spool is closed.
         Step::Commit(_, None)
         | Step::Settle(_, None)
         | Step::Report(_, None)
         | Step::Act(_, None)
-        | Step::Tidy(_, None) => {}
+        | Step::Tidy(_, None)
+        | Step::Incidents(_, None) => {}
     }
     None
 }
@@ -48,11 +50,11 @@ fn answer_commit(job: CommitJob, insertion: Insertion) -> Option<QueueId> {
 fn answer_settle(job: SettleJob, after: After) {
     let SettleJob {
         lease,
-        settlements,
+        outcomes,
         now: _,
         reply,
     } = job;
-    let pending = rest(&lease, &settlements);
+    let pending = rest(&lease, &outcomes.settlements);
     // The lease is released before anyone can know that it was settled.
     lease.guard.settled();
     let (message_done, report_due) = state(after);

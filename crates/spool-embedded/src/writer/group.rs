@@ -5,9 +5,10 @@ use rusqlite::Connection;
 use spool::Acted;
 
 use super::acting::{self, Hands};
-use super::job::{ActJob, CommitJob, ReportJob, SettleJob, TidyJob};
+use super::job::{ActJob, CommitJob, IncidentsJob, ReportJob, SettleJob, TidyJob};
 use super::written::Written;
 use crate::shared::Shared;
+use crate::sql::incidents;
 use crate::sql::ledger::tidying;
 use crate::sql::messages;
 use crate::sql::outcomes::{self, After};
@@ -21,6 +22,7 @@ pub(super) enum Step {
     Report(Box<ReportJob>, Option<After>),
     Act(Box<ActJob>, Option<(Acted, Hands)>),
     Tidy(Box<TidyJob>, Option<usize>),
+    Incidents(Box<IncidentsJob>, Option<()>),
 }
 
 /// What came of a new message.
@@ -88,7 +90,7 @@ fn apply(
                 connection,
                 &mut written.counting,
                 &job.lease,
-                &job.settlements,
+                &job.outcomes,
                 job.now,
             )?;
             written.after(job.lease.id, after);
@@ -109,6 +111,7 @@ fn apply(
             *done = Some(tidying::tidy(connection, &job.step)?);
         }
         Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
+        Step::Incidents(job, done) => *done = Some(incidents::change(connection, &job.change, job.now)?),
     }
     Ok(())
 }

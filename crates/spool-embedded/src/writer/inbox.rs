@@ -60,7 +60,12 @@ impl Inbox {
         }
         match self.waiting.pop_front()? {
             Job::Close(reply) => Some(reply),
-            job @ (Job::Commit(_) | Job::Settle(_) | Job::Report(_) | Job::Act(_) | Job::Tidy(_)) => {
+            job @ (Job::Commit(_)
+            | Job::Settle(_)
+            | Job::Report(_)
+            | Job::Act(_)
+            | Job::Tidy(_)
+            | Job::Incidents(_)) => {
                 self.waiting.push_front(job);
                 None
             }
@@ -82,6 +87,7 @@ impl Inbox {
                 Job::Settle(job) => group.push(Step::Settle(job, None)),
                 Job::Report(job) => group.push(Step::Report(job, None)),
                 Job::Tidy(job) => group.push(Step::Tidy(job, None)),
+                Job::Incidents(job) => group.push(Step::Incidents(job, None)),
                 // This ends its group: the next step may need what this one has locked.
                 Job::Act(job) => {
                     group.push(Step::Act(job, None));
@@ -129,6 +135,7 @@ impl Inbox {
                 Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
                 Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
                 Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
+                Step::Incidents(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Act(job, hands) => {
                     drop(hands);
                     if matches!(error, SpoolError::Full) {
@@ -158,6 +165,7 @@ impl Inbox {
                 Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Tidy(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::Incidents(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
             }
         }
@@ -182,6 +190,7 @@ impl Inbox {
                 Job::Report(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Tidy(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Incidents(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Close(reply) => closers.push(reply),
             }
         }

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use mail::QueueId;
 use spool::{
-    Accepted, Acted, Action, Lease, Notices, Pending, Reported, Selected, Settled, Settlement, SpoolError,
+    Accepted, Acted, Action, Lease, Notices, Outcomes, Pending, Reported, Selected, Settled, Settlement,
+    SpoolError,
 };
 use tokio::sync::oneshot;
 
 use crate::sql::columns::whole_milliseconds;
+use crate::sql::incidents::Change;
 use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::sql::new_message::{MessageRows, weight_of_rows};
 
@@ -29,6 +31,8 @@ pub(crate) enum Job {
     Act(Box<ActJob>),
     /// Remove what is old from the ledger.
     Tidy(Box<TidyJob>),
+    /// Change what is recorded of incidents.
+    Incidents(Box<IncidentsJob>),
     /// Write what was handed over before, clean up and end.
     Close(Reply<()>),
 }
@@ -44,7 +48,7 @@ pub(crate) struct CommitJob {
 #[derive(Debug)]
 pub(crate) struct SettleJob {
     pub(crate) lease: Lease,
-    pub(crate) settlements: Vec<Settlement>,
+    pub(crate) outcomes: Outcomes,
     pub(crate) now: Timestamp,
     pub(crate) reply: Reply<Settled>,
 }
@@ -76,18 +80,35 @@ pub(crate) struct TidyJob {
     pub(crate) reply: Reply<usize>,
 }
 
+/// A change of what is recorded of incidents, apart from settlements.
+#[derive(Debug)]
+pub(crate) struct IncidentsJob {
+    pub(crate) change: Change,
+    pub(crate) now: Timestamp,
+    pub(crate) reply: Reply<()>,
+}
+
 impl Job {
     /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Commit(job) => job.message.weight(),
-            Self::Settle(job) => weight_of_rows(job.settlements.len()),
+            Self::Settle(job) => {
+                let outcomes = &job.outcomes;
+                weight_of_rows(
+                    outcomes
+                        .settlements
+                        .len()
+                        .saturating_add(outcomes.sightings.len()),
+                )
+            }
             Self::Report(job) => {
                 let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
                 weight_of_rows(job.notices.recipients.len()).saturating_add(report)
             }
             Self::Act(job) => weight_of_rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
             Self::Tidy(_) => weight_of_rows(STEP),
+            Self::Incidents(job) => weight_of_rows(job.change.rows()),
             Self::Close(_) => 0,
         }
     }

@@ -1,7 +1,7 @@
 //! What every store must do, as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
 //! It uses only the traits of this crate. `way`: messages on their way through the queue. `reports`: what their senders are
-//! told. `damage`: stored data that is lost. `ledger`: what is counted. `managing`: the administrator's side. `running`:
+//! told. `damage`: stored data that is lost. `ledger`: what is counted. `incidents`: security failures. `managing`: the administrator's side. `running`:
 //! from one start to the next. `scene`: the harness, and what all of these share.
 
 #![allow(
@@ -14,6 +14,7 @@
 )]
 
 mod damage;
+mod incidents;
 mod ledger;
 mod managing;
 mod reports;
@@ -33,6 +34,7 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
         reports::everything(&fresh),
         damage::everything(&fresh),
         ledger::everything(&fresh),
+        incidents::everything(&fresh),
         managing::everything(&fresh),
         running::everything(&fresh),
     );

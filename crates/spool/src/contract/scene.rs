@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 
 use crate::content::CHUNK;
 use crate::{
-    Accepted, Content, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage, RecipientIndex, Running,
-    Settlement, Spool, SpoolError, Store, Unreadable,
+    Accepted, Content, Incidents, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage, RecipientIndex,
+    Running, Settlement, Spool, SpoolError, Store, Unreadable,
 };
 
 /// Opens the store under test, repeatedly; reopened after it was closed, it contains what it did before.
@@ -24,7 +24,7 @@ pub trait Harness {
     /// Opens this harness's one store.
     fn open(&self) -> impl Future<Output = Self::Store>;
     /// Opens it only for inspection, whether or not it is also open otherwise.
-    fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger>;
+    fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger + Incidents>;
     /// Destroys the stored content of a message, and nothing else. The store is closed at that time.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }
@@ -123,6 +123,7 @@ pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp
         next_attempt,
         notice: None,
         entry: entry(status),
+        held_up: None,
     }
 }
 

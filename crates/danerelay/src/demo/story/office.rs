@@ -1,0 +1,291 @@
+//! The relay of the story: the very parts that `danerelay serve` connects, in this process, by a calendar that can be turned.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use delivery::{Clock, Forget, SchedulerHandle, Surroundings};
+use dns::Resolver;
+use jiff::{SignedDuration, Timestamp};
+use mail::event::{Event, EventLog};
+use mail::{BodyType, DaneVerdict, Envelope, MailParameters, Mailbox, QueueId, ReversePath, Status};
+use parking_lot::Mutex;
+use policy::{Missing, Policy};
+use report::incidents::news::{self, News};
+use report::incidents::ours::Ours;
+use report::incidents::{Incident, Terms, compose};
+use spool::{Action, NewMessage, RecipientState, Selected, Store};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::super::error::DemoError;
+use super::super::stage::Stage;
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::wiring::{self, WiringError, settings, tls};
+
+/// How long any delivery of the story may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The sender of all mail.
+const SENDER: &str = "sender@origin.demo";
+
+/// A calendar that goes with the time that passes, and can be turned.
+pub(super) struct Calendar(Mutex<SignedDuration>);
+
+impl Clock for Calendar {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + *self.0.lock()
+    }
+}
+
+/// The outcomes of attempts, in their order.
+#[derive(Default)]
+struct Diary(Mutex<Vec<Outcome>>);
+
+/// One outcome.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) status: Status,
+    pub(super) dane: DaneVerdict,
+    /// The line of the log.
+    pub(super) line: String,
+}
+
+impl EventLog for Diary {
+    fn write(&self, event: &Event) {
+        if let Event::Delivery(delivery) = event {
+            self.0.lock().push(Outcome {
+                status: delivery.outcome.status,
+                dane: delivery.dane.clone(),
+                line: event.to_text(),
+            });
+        }
+    }
+}
+
+/// The relay.
+pub(super) struct Office<S> {
+    directory: tempfile::TempDir,
+    spool: Arc<S>,
+    scheduler: SchedulerHandle,
+    resolver: Resolver,
+    policy: Arc<ArcSwap<Policy>>,
+    calendar: Arc<Calendar>,
+    diary: Arc<Diary>,
+    config: Config,
+    /// How much of the diary has been read.
+    read: Mutex<usize>,
+    stop: watch::Sender<bool>,
+}
+
+/// What is said of an incident.
+pub(super) struct Said {
+    pub(super) news: News,
+    pub(super) incident: Incident,
+}
+
+/// Opens the relay for this world.
+pub(super) async fn open(stage: &Stage) -> Result<Office<impl Store>, Failure> {
+    let directory = tempfile::tempdir().map_err(DemoError::System)?;
+    let config = configuration(directory.path(), stage)?;
+    let diary = Arc::new(Diary::default());
+    let events: Arc<dyn EventLog> = Arc::<Diary>::clone(&diary);
+    let spool = wiring::store::open(&config, Arc::clone(&events)).await?;
+    let plan = wiring::resolver::plan(&config, &[]).map_err(WiringError::from)?;
+    let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
+    let calendar = Arc::new(Calendar(Mutex::new(SignedDuration::ZERO)));
+    let policy = Arc::new(ArcSwap::from_pointee(Policy::builtin()));
+    let (stop, stopped) = watch::channel(false);
+    let surroundings = Surroundings {
+        spool: Arc::clone(&spool),
+        resolver: resolver.clone(),
+        mta_sts: None,
+        policy: Arc::clone(&policy),
+        tls: tls::client(&config.tls).map_err(WiringError::from)?,
+        events,
+        clock: Arc::<Calendar>::clone(&calendar) as Arc<dyn Clock>,
+        incidents: Arc::default(),
+    };
+    let hostname = settings::hostname(&config)?;
+    let delivery = settings::delivery(&config, &hostname, Vec::new());
+    let (scheduler, _) = delivery::start(delivery, surroundings, stopped).map_err(WiringError::Ehlo)?;
+    Ok(Office {
+        directory,
+        spool,
+        scheduler,
+        resolver,
+        policy,
+        calendar,
+        diary,
+        config,
+        read: Mutex::new(0),
+        stop,
+    })
+}
+
+fn configuration(directory: &Path, stage: &Stage) -> Result<Config, Failure> {
+    let file = directory.join("danerelay.toml");
+    let text = format!(
+        "version = 1\nhostname = \"relay.demo\"\nstate_directory = \"state\"\n[spool]\npath = \"spool\"\n[limits]\nspool_free = \"1 MiB\"\n\
+         [delivery]\nport = {}\nignore_addresses = []\ndelay_warning = \"0s\"\n\
+         [dns]\nmode = \"validate\"\nservers = [\"{}\"]\ntrust_anchor = \"anchor\"\n",
+        stage.port,
+        stage.world.address()
+    );
+    let anchor = stage.world.trust_anchor_ds().map_err(DemoError::from)?;
+    std::fs::write(directory.join("anchor"), anchor).map_err(DemoError::System)?;
+    std::fs::write(&file, text).map_err(DemoError::System)?;
+    std::fs::write(directory.join("policy.toml"), "version = 1\n").map_err(DemoError::System)?;
+    Ok(config::load(Some(&file))?.config)
+}
+
+impl<S: Store> Office<S> {
+    /// The day of the story.
+    pub(super) fn now(&self) -> Timestamp {
+        self.calendar.now()
+    }
+
+    /// Turns the calendar. What was kept of hosts and names does not last so long, but for the one clock that is not turned.
+    pub(super) fn turn(&self, hours: i64) {
+        *self.calendar.0.lock() += SignedDuration::from_hours(hours);
+        self.scheduler.forget(Forget::All);
+        self.resolver.flush_all();
+    }
+
+    /// Writes the policy file and has it read.
+    pub(super) fn set_policy(&self, text: &str) -> Result<(), Failure> {
+        let file = self.directory.path().join("policy.toml");
+        std::fs::write(file, format!("version = 1\n{text}")).map_err(DemoError::System)?;
+        let loaded = config::load(Some(&self.directory.path().join("danerelay.toml")))?;
+        self.policy
+            .store(Arc::new(wiring::policy::load(&loaded, Missing::Refused)?.policy));
+        Ok(())
+    }
+
+    /// Sends a message to each of these, and waits for its first outcome.
+    pub(super) async fn send(&self, recipients: &[String]) -> Result<Vec<Outcome>, Failure> {
+        for recipient in recipients {
+            let mut incoming = self.spool.create()?;
+            incoming.append(b"Subject: a month\r\n\r\nhello\r\n").await?;
+            let accepted = self
+                .spool
+                .commit(incoming, message(recipient, self.now()))
+                .await?;
+            self.scheduler.accepted(accepted.pending);
+        }
+        self.outcomes(recipients.len()).await
+    }
+
+    /// Tries all that waits now, as `danerelay queue retry --all` does, and waits for the outcomes.
+    pub(super) async fn retry(&self) -> Result<Vec<Outcome>, Failure> {
+        self.resolver.flush_all();
+        self.scheduler.forget(Forget::All);
+        let waiting = Arc::new(Mutex::new(Vec::new()));
+        let found = Arc::clone(&waiting);
+        self.spool
+            .list(None, move |message| {
+                let waits = message
+                    .recipients
+                    .iter()
+                    .filter(|one| one.state != RecipientState::Sent);
+                found.lock().push(Selected {
+                    id: message.id,
+                    recipients: waits.map(|one| one.index).collect(),
+                });
+                std::ops::ControlFlow::Continue(())
+            })
+            .await?;
+        let selected = std::mem::take(&mut *waiting.lock());
+        let acted = self.spool.act(Action::Retry, selected, self.now()).await?;
+        let count = acted.pending.len();
+        self.scheduler.retry(acted.pending);
+        self.outcomes(count).await
+    }
+
+    /// The next outcomes.
+    async fn outcomes(&self, count: usize) -> Result<Vec<Outcome>, Failure> {
+        let (began, first) = (Instant::now(), *self.read.lock());
+        let end = first.saturating_add(count);
+        while self.diary.0.lock().len() < end {
+            if began.elapsed() > PATIENCE {
+                let log = self
+                    .diary
+                    .0
+                    .lock()
+                    .iter()
+                    .map(|one| format!("{}\n", one.line))
+                    .collect();
+                let id = format!("{count} of the story");
+                return Err(DemoError::NoLine { id, log }.into());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        *self.read.lock() = end;
+        Ok(self.diary.0.lock().get(first..end).unwrap_or_default().to_vec())
+    }
+
+    /// The incidents as they stand.
+    pub(super) async fn incidents(&self) -> Result<Vec<Incident>, Failure> {
+        Ok(self
+            .composed()
+            .await?
+            .into_iter()
+            .map(|one| one.incident)
+            .collect())
+    }
+
+    /// What there is to say of incidents now, which then counts as said.
+    pub(super) async fn news(&self) -> Result<Vec<Said>, Failure> {
+        let now = self.now();
+        let (mut said, mut told) = (Vec::new(), Vec::new());
+        for one in self.composed().await? {
+            let Some((news, then)) = news::due(&one, now) else {
+                continue;
+            };
+            told.extend(one.records.iter().map(|record| (record.number, then)));
+            let incident = one.incident;
+            said.extend(news.map(|news| Said { news, incident }));
+        }
+        self.spool.told(told).await?;
+        Ok(said)
+    }
+
+    async fn composed(&self) -> Result<Vec<report::incidents::Composed>, Failure> {
+        let terms = Terms {
+            max_age: self.config.delivery.max_age.0,
+            now: self.now(),
+        };
+        Ok(compose(self.spool.incidents().await?, &Ours::default(), terms))
+    }
+
+    /// Has what is known of the DNS looked up again.
+    pub(super) fn forget_dns(&self) {
+        self.resolver.flush_all();
+    }
+
+    /// Ends the relay in order.
+    pub(super) async fn close(&self) -> Result<(), Failure> {
+        let _ = self.stop.send(true);
+        Ok(self.spool.close().await?)
+    }
+}
+
+fn message(recipient: &str, created: Timestamp) -> NewMessage {
+    // Names of the story.
+    let recipients = Mailbox::parse(recipient).into_iter().map(Into::into).collect();
+    NewMessage {
+        id: QueueId::generate(),
+        envelope: Envelope {
+            reverse_path: ReversePath::parse(SENDER).unwrap_or(ReversePath::Null),
+            recipients,
+            parameters: MailParameters::of(BodyType::SevenBit),
+        },
+        created,
+    }
+}
+
+/// `u@dNUMBER.customers.demo`.
+pub(super) fn customer(number: usize) -> String {
+    format!("u@d{number}.customers.demo")
+}

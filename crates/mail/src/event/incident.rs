@@ -1,0 +1,101 @@
+//! Incidents: what holds mail up, or is wrong on our own side.
+
+use jiff::Timestamp;
+
+use crate::record::{Level, Put, Record, Value};
+
+/// An incident, as people are told of it: when it begins, while it lasts, and when it is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// By which `incidents show` knows it.
+    pub id: String,
+    /// What there is to tell: `opened`, `open`, `half` or `closed`.
+    pub status: &'static str,
+    /// What kind of thing fails: `host`, `provider`, `domain` or `ours`.
+    pub kind: &'static str,
+    /// Which.
+    pub name: String,
+    /// What fails, as `--json` names it.
+    pub cause: &'static str,
+    /// When it was first seen.
+    pub since: Timestamp,
+    /// How it ended, if it has.
+    pub ending: Option<&'static str>,
+    /// How many domains it concerns.
+    pub domains: u64,
+    /// How many messages wait because of it.
+    pub messages: u64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<Timestamp>,
+    /// When the first of them is returned to its sender.
+    pub first_return: Option<Timestamp>,
+    /// What it most likely is, as `--json` names it.
+    pub likely: &'static str,
+    /// In a sentence, with what has changed.
+    pub reason: String,
+}
+
+impl Record for Incident {
+    fn level(&self) -> Level {
+        if self.ending.is_some() {
+            Level::Info
+        } else {
+            Level::Warning
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "incident"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("id", Value::Word(&self.id));
+        put("status", Value::Word(self.status));
+        put("kind", Value::Word(self.kind));
+        put("name", Value::Quoted(&self.name));
+        put("cause", Value::Word(self.cause));
+        time(put, "since", Some(self.since));
+        if let Some(ending) = self.ending {
+            put("ending", Value::Word(ending));
+        }
+        put("domains", Value::Integer(self.domains));
+        put("messages", Value::Integer(self.messages));
+        time(put, "oldest", self.oldest);
+        time(put, "first_return", self.first_return);
+        put("likely", Value::Word(self.likely));
+        put("reason", Value::Quoted(&self.reason));
+    }
+}
+
+fn time(put: &mut Put<'_>, key: &'static str, time: Option<Timestamp>) {
+    let text = time.map(|time| format!("{time:.0}"));
+    put(key, Value::word(text.as_deref()));
+}
+
+/// Trouble with telling people of incidents. Mail is not affected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotTold {
+    /// The configuration key by which they were to be told.
+    pub key: &'static str,
+    /// What went wrong.
+    pub error: String,
+    /// Whether it is tried again.
+    pub again: bool,
+}
+
+impl Record for NotTold {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "incident"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word("not-told"));
+        put("key", Value::Word(self.key));
+        put("error", Value::Quoted(&self.error));
+        put("again", crate::record::yes_or_no(self.again));
+    }
+}

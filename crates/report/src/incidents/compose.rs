@@ -1,0 +1,151 @@
+//! From records to incidents.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use mail::Domain;
+use mail::sighting::Trouble;
+use spool::KnownIncident;
+
+use super::change::{self, Member};
+use super::group;
+use super::incident::{Cause, Incident, Kind, OwnTrouble, Status};
+use super::ours::Ours;
+use super::words::said;
+
+/// How many domains of an incident are named.
+const DOMAINS_NAMED: usize = 20;
+/// How many hosts of an incident are shown with their evidence.
+const MEMBERS_SHOWN: usize = 8;
+
+/// What is needed beside the records.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// For how long mail is tried.
+    pub max_age: Duration,
+    /// The time at which incidents are composed.
+    pub now: Timestamp,
+}
+
+/// An incident with the records that it is made of.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// The incident.
+    pub incident: Incident,
+    /// Its records, oldest first; none for what is ours and holds up no mail.
+    pub records: Vec<KnownIncident>,
+}
+
+/// All incidents: what is ours first, then by the mail that waits.
+pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Composed> {
+    let groups = group::groups(known);
+    // Several unrelated hosts at once point to something between us and them.
+    let began: Vec<(Trouble, Timestamp, Domain)> =
+        groups.iter().filter_map(|one| group::begun(one)).collect();
+    let mut composed: Vec<Composed> = groups
+        .into_iter()
+        .map(|records| Composed {
+            incident: incident(&records, &began, terms),
+            records,
+        })
+        .collect();
+    let has_resolver = composed
+        .iter()
+        .any(|one| one.incident.is_open() && one.incident.cause == Cause::Mail(Trouble::ResolverFails));
+    let own = ours
+        .standing()
+        .filter(|own| !(has_resolver && own.trouble == OwnTrouble::Resolver));
+    composed.extend(own.map(|own| Composed {
+        incident: own.incident(),
+        records: Vec::new(),
+    }));
+    composed.sort_by(|a, b| {
+        let rank = |one: &Incident| {
+            (
+                !one.is_open(),
+                !one.is_ours(),
+                u64::MAX - one.messages,
+                one.first_seen,
+            )
+        };
+        rank(&a.incident).cmp(&rank(&b.incident))
+    });
+    composed
+}
+
+fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], terms: Terms) -> Incident {
+    let first = records.iter().min_by_key(|one| one.number);
+    let Some(first) = first else {
+        return Incident::nothing(terms.now);
+    };
+    let trouble = first.spot.trouble;
+    let (kind, name) = group::named(records, &first.spot.place);
+    let open: Vec<&KnownIncident> = records.iter().filter(|one| one.ended.is_none()).collect();
+    let is_open = !open.is_empty();
+    let ended = records
+        .iter()
+        .filter_map(|one| one.ended)
+        .max_by_key(|(at, _)| *at);
+    let ended = ended.filter(|_| !is_open);
+    let domains: BTreeSet<&Domain> = records.iter().flat_map(|one| &one.domains).collect();
+    let waiting = records.iter().map(|one| &one.waiting);
+    let oldest = waiting
+        .clone()
+        .flat_map(|one| [one.oldest, one.oldest_report])
+        .flatten()
+        .min();
+    let returned = waiting.clone().filter_map(|one| one.oldest).min();
+    let finding = change::assess(records, began);
+    Incident {
+        id: first.number.0.to_string(),
+        kind,
+        summary: sentence(trouble, kind, &name),
+        name,
+        cause: Cause::Mail(trouble),
+        status: if is_open { Status::Open } else { Status::Ended },
+        first_seen: records
+            .iter()
+            .map(|one| one.first_seen)
+            .min()
+            .unwrap_or(first.first_seen),
+        last_seen: records
+            .iter()
+            .map(|one| one.last_seen)
+            .max()
+            .unwrap_or(first.last_seen),
+        ended: ended.map(|(at, _)| at),
+        ending: ended.map(|(_, ending)| ending),
+        last_worked: records
+            .iter()
+            .filter_map(|one| one.before.as_ref())
+            .map(|before| before.until)
+            .max(),
+        domains: domains.len() as u64,
+        some_domains: domains.into_iter().take(DOMAINS_NAMED).cloned().collect(),
+        messages: waiting.clone().map(|one| one.messages).sum(),
+        recipients: waiting.map(|one| one.recipients).sum(),
+        oldest,
+        oldest_age: oldest.map(|oldest| age(oldest, terms.now)),
+        first_return: returned.and_then(|oldest| after(oldest, terms.max_age)),
+        finding,
+        members: records.iter().take(MEMBERS_SHOWN).map(Member::of).collect(),
+    }
+}
+
+fn age(since: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0)
+}
+
+fn after(time: Timestamp, span: Duration) -> Option<Timestamp> {
+    time.checked_add(SignedDuration::try_from(span).ok()?).ok()
+}
+
+/// An incident in one sentence.
+fn sentence(trouble: Trouble, kind: Kind, name: &str) -> String {
+    let whose = match kind {
+        Kind::Host | Kind::Domain | Kind::Ours => name.to_owned(),
+        Kind::Provider => format!("hosts of {name}"),
+    };
+    format!("{whose}: {}", said(trouble))
+}

@@ -1,0 +1,75 @@
+//! Which records are one incident: those of one host, and those of several hosts of one provider that have the same trouble
+//! at the same time.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mail::Domain;
+use mail::sighting::{Place, Trouble};
+use spool::KnownIncident;
+
+use super::incident::Kind;
+use super::words::place_name;
+use crate::provider;
+
+/// By what records may belong together.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Provider(Trouble, Domain),
+    Alone(u64),
+}
+
+/// The records of each incident, oldest first.
+pub(super) fn groups(mut known: Vec<KnownIncident>) -> Vec<Vec<KnownIncident>> {
+    // What goes on comes first, so that what has healed already joins it.
+    known.sort_by_key(|one| (one.ended.is_some(), one.number));
+    let mut groups: BTreeMap<Key, Vec<Vec<KnownIncident>>> = BTreeMap::new();
+    for one in known {
+        let candidates = groups.entry(key(&one)).or_default();
+        match candidates.iter_mut().find(|group| belongs(&one, group)) {
+            Some(group) => group.push(one),
+            None => candidates.push(vec![one]),
+        }
+    }
+    let mut groups: Vec<_> = groups.into_values().flatten().collect();
+    for group in &mut groups {
+        group.sort_by_key(|one| one.number);
+    }
+    groups
+}
+
+fn key(one: &KnownIncident) -> Key {
+    match &one.spot.place {
+        Place::Host(host) => Key::Provider(one.spot.trouble, provider::of(host)),
+        Place::Domain(_) | Place::Resolver | Place::Login(_) => Key::Alone(one.number.0),
+    }
+}
+
+/// Whether a host fails together with these: at the same time as one of them. A host that failed and has healed, and fails
+/// again, is another incident.
+fn belongs(one: &KnownIncident, group: &[KnownIncident]) -> bool {
+    let end = |known: &KnownIncident| known.ended.map_or(Timestamp::MAX, |(at, _)| at);
+    let overlaps = |other: &KnownIncident| other.first_seen <= end(one) && one.first_seen <= end(other);
+    group.iter().any(overlaps) && group.iter().all(|other| other.spot.place != one.spot.place)
+}
+
+/// The trouble of an open incident at hosts, when it began, and whose hosts they are.
+pub(super) fn begun(records: &[KnownIncident]) -> Option<(Trouble, Timestamp, Domain)> {
+    let first = records.iter().find(|one| one.ended.is_none())?;
+    match &first.spot.place {
+        Place::Host(host) => Some((first.spot.trouble, first.first_seen, provider::of(host))),
+        Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
+    }
+}
+
+/// What kind of thing the records are about, and its name.
+pub(super) fn named(records: &[KnownIncident], place: &Place) -> (Kind, String) {
+    match place {
+        Place::Host(host) if records.iter().any(|one| one.spot.place != *place) => {
+            (Kind::Provider, provider::of(host).to_string())
+        }
+        Place::Host(host) => (Kind::Host, host.to_string()),
+        Place::Domain(domain) => (Kind::Domain, domain.to_string()),
+        Place::Resolver | Place::Login(_) => (Kind::Ours, place_name(place)),
+    }
+}

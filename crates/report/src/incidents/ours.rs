@@ -1,0 +1,167 @@
+//! What is wrong on our own side and is no fault of any destination.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mail::event::resolver::{Finding as Test, Resolver};
+use mail::event::settings::{Refused, Subject};
+use mail::event::{Event, spool as spool_event, store};
+
+use super::change::Finding;
+use super::incident::{Cause, Incident, OwnTrouble};
+
+/// One of them, as long as it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// What it is.
+    pub trouble: OwnTrouble,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was last seen.
+    pub last: Timestamp,
+    /// What is wrong, in words.
+    pub reason: String,
+}
+
+/// All that is wrong on our own side now.
+#[derive(Debug, Clone, Default)]
+pub struct Ours(BTreeMap<OwnTrouble, Own>);
+
+impl Ours {
+    /// Learns from what is written to the log. Returns whether that changes anything.
+    pub fn note(&mut self, event: &Event, now: Timestamp) -> bool {
+        let Some(seen) = seen(event) else {
+            return false;
+        };
+        match seen {
+            Seen::Begins(trouble, reason) => match self.0.get_mut(&trouble) {
+                Some(own) => {
+                    (own.last, own.reason) = (now, reason);
+                    false
+                }
+                None => {
+                    let own = Own {
+                        trouble,
+                        since: now,
+                        last: now,
+                        reason,
+                    };
+                    self.0.insert(trouble, own);
+                    true
+                }
+            },
+            Seen::Ends(troubles) => {
+                let before = self.0.len();
+                self.0.retain(|trouble, _| !troubles.contains(trouble));
+                before != self.0.len()
+            }
+        }
+    }
+
+    /// What is wrong now.
+    pub fn standing(&self) -> impl Iterator<Item = &Own> {
+        self.0.values()
+    }
+}
+
+/// What an event says about our own side.
+enum Seen {
+    Begins(OwnTrouble, String),
+    Ends(&'static [OwnTrouble]),
+}
+
+fn seen(event: &Event) -> Option<Seen> {
+    match event {
+        Event::Resolver(Resolver::Tested { finding, .. }) => Some(match finding {
+            Test::Failing(fault) => Seen::Begins(OwnTrouble::Resolver, fault.clone()),
+            Test::Fine(_) => Seen::Ends(&[OwnTrouble::Resolver]),
+        }),
+        Event::Spool(spool_event::Spool::Full { error, .. }) => {
+            Some(Seen::Begins(OwnTrouble::SpoolFull, error.clone()))
+        }
+        Event::Spool(spool_event::Spool::Accepting { .. }) => {
+            Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails]))
+        }
+        Event::Store(store::Store::Failed(store::Failed::Write, error)) => {
+            Some(Seen::Begins(OwnTrouble::SpoolFails, error.clone()))
+        }
+        Event::Store(store::Store::Writable) => Some(Seen::Ends(&[OwnTrouble::SpoolFails])),
+        Event::Refused(Refused { about, reason }) => match about {
+            Subject::Policy => Some(Seen::Begins(OwnTrouble::Policy, reason.clone())),
+            Subject::Config => Some(Seen::Begins(OwnTrouble::Configuration, reason.clone())),
+            Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
+        },
+        // All of it is read again, or nothing.
+        Event::PolicyLoaded(_) => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration])),
+        Event::Resolver(
+            Resolver::Servers { .. }
+            | Resolver::ServersRefused { .. }
+            | Resolver::PassedOver { .. }
+            | Resolver::Unvalidated { .. }
+            | Resolver::TrustAnchors { .. },
+        )
+        | Event::Spool(
+            spool_event::Spool::Failed { .. }
+            | spool_event::Spool::Message { .. }
+            | spool_event::Spool::Unread(_)
+            | spool_event::Spool::Incidents(_)
+            | spool_event::Spool::Unreadable { .. },
+        )
+        | Event::Store(
+            store::Store::Failed(..)
+            | store::Store::NotRemoved { .. }
+            | store::Store::LogKept
+            | store::Store::LogCarriedOver
+            | store::Store::DurableUnclear
+            | store::Store::Vanished { .. }
+            | store::Store::CaretakerGone(_)
+            | store::Store::Swept(_),
+        )
+        | Event::Delivery(_)
+        | Event::Undeliverable(_)
+        | Event::ReportMade(_)
+        | Event::ClockWentBack(_)
+        | Event::DestinationHeldUp(_)
+        | Event::Login(_)
+        | Event::Incident(_)
+        | Event::NotTold(_)
+        | Event::Accepted(_)
+        | Event::Rejected(_)
+        | Event::NotBegun(_)
+        | Event::ConnectionRefused(_)
+        | Event::Listener(_)
+        | Event::Fault(_)
+        | Event::Warning(_)
+        | Event::WaitsForRestart(_)
+        | Event::List(_)
+        | Event::ExceptionEnds(_)
+        | Event::MtaSts(_)
+        | Event::Rechecked(_)
+        | Event::ClientsLoaded(_)
+        | Event::Admin(_)
+        | Event::Started(_)
+        | Event::Recovery(_)
+        | Event::Listen(_)
+        | Event::NotStarted(_)
+        | Event::Stopping(_)
+        | Event::Stopped(_)
+        | Event::Log(_)
+        | Event::Throttled(_)
+        | Event::Library(_) => None,
+    }
+}
+
+impl Own {
+    pub(super) fn incident(&self) -> Incident {
+        Incident {
+            id: format!("our-{}", self.trouble.as_str()),
+            name: self.trouble.name().to_owned(),
+            cause: Cause::Own(self.trouble),
+            summary: self.trouble.sentence().to_owned(),
+            first_seen: self.since,
+            last_seen: self.last,
+            finding: Finding::ours(&self.reason),
+            ..Incident::nothing(self.since)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What lets mail pass until the other side has healed: an exception, dated and reasoned.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{ToSpan, tz::TimeZone};
+use mail::Domain;
+use mail::sighting::Trouble;
+use serde::{Deserialize, Serialize};
+
+use super::change::Likely;
+use super::incident::{Cause, Incident, Kind};
+use super::words::{day, said};
+
+/// For how many days an exception is proposed to last.
+const DAYS: i32 = 30;
+
+/// What can be done until it has healed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// `[[exception]]` tables for the policy file, ready to paste.
+    pub exception: Option<String>,
+    /// The commands that do the same.
+    pub commands: Vec<String>,
+    /// What to know before doing so.
+    pub advice: String,
+}
+
+/// What kind of exception lets mail pass.
+enum Way {
+    /// DANE is still tried, and its failure only recorded: so its end is seen.
+    SoftFail,
+    /// Signatures are not demanded: without a valid answer there is no destination.
+    WithoutDnssec,
+    /// None: the policy itself has to change, or our own side.
+    None(&'static str),
+}
+
+/// What can be done about an incident.
+pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
+    let trouble = match incident.cause {
+        Cause::Mail(trouble) => trouble,
+        Cause::Own(_) => return none("mend it here: no exception helps"),
+    };
+    let key = match incident.kind {
+        Kind::Host | Kind::Provider => "mx",
+        Kind::Domain | Kind::Ours => "domain",
+    };
+    let (what, option) = match way(trouble) {
+        Way::SoftFail => ("dane = \"soft-fail\"", "--dane soft-fail"),
+        Way::WithoutDnssec => ("dnssec = \"off\"", "--dnssec-off"),
+        Way::None(advice) => return none(advice),
+    };
+    let until = now.to_zoned(TimeZone::UTC).date().saturating_add(DAYS.days());
+    let reason = format!("{} since {}", said(trouble), day(incident.first_seen));
+    // Names of ours only: nothing here was chosen by the other side but names that are valid ones.
+    let names = excepted(incident);
+    let tables = names.iter().map(|name| table(key, name, what, (until, &reason)));
+    Remedy {
+        exception: Some(tables.collect::<Vec<_>>().join("\n")),
+        commands: names
+            .iter()
+            .map(|name| command(key, name, option, (until, &reason)))
+            .collect(),
+        advice: advice(incident).to_owned(),
+    }
+}
+
+fn none(advice: &str) -> Remedy {
+    Remedy {
+        exception: None,
+        commands: Vec::new(),
+        advice: advice.to_owned(),
+    }
+}
+
+fn way(trouble: Trouble) -> Way {
+    match trouble {
+        Trouble::MxBogus | Trouble::AddressBogus => Way::WithoutDnssec,
+        Trouble::TlsaBogus
+        | Trouble::TlsaLookup
+        | Trouble::NoMatchingTlsa
+        | Trouble::NameMismatch
+        | Trouble::CertificateExpired
+        | Trouble::CertificateUntrusted
+        | Trouble::UnsupportedKey
+        | Trouble::WrongSignature
+        | Trouble::StarttlsNotOffered
+        | Trouble::StarttlsRefused
+        | Trouble::Injection
+        | Trouble::Handshake => Way::SoftFail,
+        Trouble::InsecureMx
+        | Trouble::AddressName
+        | Trouble::InsecureHost
+        | Trouble::NoSecureTlsa
+        | Trouble::NoUsableTlsa => Way::None(
+            "our policy is strict here: as long as this holds, all this mail waits and is then returned; \
+             dane = \"opportunistic\" for these domains lets it pass",
+        ),
+        Trouble::WebPki | Trouble::MtaStsMismatch => Way::None(
+            "no exception switches this off: mta_sts or tls of the domain's rule in the policy does",
+        ),
+        Trouble::ResolverFails => {
+            Way::None("mend the resolver: `danerelay config check` and docs/dns.md help")
+        }
+        Trouble::LoginFails => Way::None("mend the login: the file that `route_login` names, or the server"),
+    }
+}
+
+/// The names that an exception has to have: all hosts of a provider by its domain and below, one host or domain by itself.
+fn excepted(incident: &Incident) -> Vec<String> {
+    match incident.kind {
+        Kind::Provider => vec![format!(".{}", incident.name)],
+        Kind::Host | Kind::Domain | Kind::Ours => incident.names().map(Domain::to_string).collect(),
+    }
+}
+
+fn table(key: &str, name: &str, what: &str, (until, reason): (Date, &str)) -> String {
+    format!("[[exception]]\n{key} = \"{name}\"\n{what}\nuntil = {until}\nreason = \"{reason}\"\n")
+}
+
+fn command(key: &str, name: &str, option: &str, (until, reason): (Date, &str)) -> String {
+    let mx = if key == "mx" { "--mx " } else { "" };
+    format!("danerelay danefail add {mx}{name} {option} --until {until} --reason \"{reason}\"")
+}
+
+fn advice(incident: &Incident) -> &'static str {
+    match incident.finding.likely {
+        Likely::PossibleAttack | Likely::OurNetwork => {
+            "an exception sends this mail to whoever answers: ask the other side first, by another way than mail"
+        }
+        Likely::ForgottenRollover
+        | Likely::WrongRecords
+        | Likely::ExpiredCertificate
+        | Likely::BrokenDnssec
+        | Likely::PolicyDemand
+        | Likely::Ours
+        | Likely::Unknown => {
+            "an exception lets this mail pass without authentication, ends by itself, and shows when the other side \
+             has healed; without one the mail waits"
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Incidents as they are composed from records.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan};
+use mail::Domain;
+use mail::event::resolver::{Finding as Test, Resolver};
+use mail::event::settings::{PolicyLoaded, Refused, Subject};
+use mail::event::{Event, spool as spool_event};
+use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
+use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
+
+use super::change::Likely;
+use super::news::{self, News};
+use super::ours::Ours;
+use super::{Composed, Incident, Kind, Terms, compose, letter, page, remedy};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn began() -> Timestamp {
+    at("2026-11-28T06:00:00Z")
+}
+
+fn terms(now: Timestamp) -> Terms {
+    Terms {
+        max_age: Duration::from_hours(120),
+        now,
+    }
+}
+
+/// What a host with this key, made by this issuer, shows.
+fn evidence(key: &str, issuer: &str, at: Timestamp) -> Evidence {
+    let certificate = PresentedCertificate {
+        subject: "CN=mx.provider.example".to_owned(),
+        issuer: issuer.to_owned(),
+        record: Some(format!("3 1 1 {key}")),
+        not_before: Some(at - 2.hours()),
+        not_after: Some(at + 2000.hours()),
+    };
+    Evidence {
+        address: Some([192, 0, 2, 1].into()),
+        port: Some(25),
+        base: Domain::parse("mx.provider.example").ok(),
+        published: vec!["3 1 1 aaaaaaaaaaaaaaaa".to_owned()],
+        starttls: Starttls::Offered,
+        presented: vec![certificate],
+        ..Evidence::of_words(at, "no matching TLSA records")
+    }
+}
+
+fn known(number: u64, host: &str, trouble: Trouble) -> KnownIncident {
+    let until = began() - 1.hours();
+    KnownIncident {
+        number: IncidentNumber(number),
+        spot: Spot {
+            place: Place::Host(Domain::parse(host).unwrap()),
+            trouble,
+        },
+        first_seen: began(),
+        last_seen: began() + 2.hours(),
+        evidence: evidence("bbbbbbbbbbbbbbbb", "CN=CA", began()),
+        before: Some(Before {
+            evidence: evidence("aaaaaaaaaaaaaaaa", "CN=CA", until),
+            since: began() - 2000.hours(),
+            until,
+        }),
+        ended: None,
+        reopened: 0,
+        domains: (0..300)
+            .map(|at| Domain::parse(&format!("d{at}.example")).unwrap())
+            .collect(),
+        waiting: Waiting {
+            messages: 420,
+            recipients: 430,
+            oldest: Some(began() - 1.minutes()),
+            oldest_report: Some(began() - 5.hours()),
+        },
+        told: Told::default(),
+    }
+}
+
+fn rollover() -> KnownIncident {
+    known(17, "mx.provider.example", Trouble::NoMatchingTlsa)
+}
+
+fn one(known: Vec<KnownIncident>, now: Timestamp) -> Composed {
+    let mut composed = compose(known, &Ours::default(), terms(now));
+    assert_eq!(composed.len(), 1, "{composed:#?}");
+    composed.remove(0)
+}
+
+fn incident(known: KnownIncident) -> Incident {
+    one(vec![known], began() + 3.hours()).incident
+}
+
+#[test]
+fn a_key_that_changed_without_its_record_is_a_forgotten_roll_over() {
+    let incident = incident(rollover());
+    assert_eq!(incident.finding.likely, Likely::ForgottenRollover);
+    assert_eq!((incident.kind, incident.id.as_str()), (Kind::Host, "17"));
+    assert_eq!((incident.domains, incident.messages), (300, 420));
+    assert_eq!(incident.some_domains.len(), 20);
+    // A report that nobody gets is not returned.
+    assert_eq!(incident.oldest, Some(began() - 5.hours()));
+    assert_eq!(incident.oldest_age, Some(8 * 3600));
+    assert_eq!(incident.first_return, Some(began() - 1.minutes() + 120.hours()));
+    let changes = incident.finding.changes.join("\n");
+    assert!(
+        changes.contains("key has changed: 3 1 1 aaaaaaaa… until 2026-11-28 05:00 UTC, 3 1 1 bbbbbbbb… since 2026-11-28 06:00 UTC"),
+        "{changes}"
+    );
+    assert!(
+        changes.contains("the TLSA records are the same as before"),
+        "{changes}"
+    );
+    assert_eq!(incident.finding.for_mistake.len(), 2, "{:?}", incident.finding);
+    assert!(incident.finding.for_attack.is_empty());
+}
+
+#[test]
+fn what_differs_otherwise_is_something_else() {
+    let likely = |change: &dyn Fn(&mut KnownIncident)| {
+        let mut known = rollover();
+        change(&mut known);
+        incident(known).finding.likely
+    };
+    let stranger = |known: &mut KnownIncident| known.evidence = evidence("bb", "CN=other", began());
+    assert_eq!(likely(&stranger), Likely::PossibleAttack);
+    let records = |known: &mut KnownIncident| {
+        known.evidence = evidence("aaaaaaaaaaaaaaaa", "CN=CA", began());
+        known.evidence.published = vec!["3 1 1 cc".to_owned()];
+    };
+    assert_eq!(likely(&records), Likely::WrongRecords);
+    assert_eq!(likely(&|known| known.before = None), Likely::WrongRecords);
+    let stripped = |known: &mut KnownIncident| {
+        known.spot.trouble = Trouble::StarttlsNotOffered;
+        known.evidence.starttls = Starttls::NotOffered;
+    };
+    assert_eq!(likely(&stripped), Likely::PossibleAttack);
+    let never = |known: &mut KnownIncident| {
+        stripped(known);
+        known.before = None;
+    };
+    assert_eq!(likely(&never), Likely::Unknown);
+    assert_eq!(
+        likely(&|known| known.spot.trouble = Trouble::WrongSignature),
+        Likely::PossibleAttack
+    );
+    assert_eq!(
+        likely(&|known| known.spot.trouble = Trouble::TlsaBogus),
+        Likely::BrokenDnssec
+    );
+    let strict = |known: &mut KnownIncident| {
+        known.spot.trouble = Trouble::NoSecureTlsa;
+        known.before = None;
+    };
+    assert_eq!(likely(&strict), Likely::PolicyDemand);
+}
+
+#[test]
+fn hosts_of_one_provider_are_one_incident_and_those_of_others_are_not() {
+    let hosts = [
+        "mx1.provider.example",
+        "mx2.mail.provider.example",
+        "mx.other.example",
+    ];
+    let all = (1..)
+        .zip(hosts)
+        .map(|(number, host)| known(number, host, Trouble::NoMatchingTlsa));
+    let composed = compose(all.collect(), &Ours::default(), terms(began()));
+    let names: Vec<_> = composed
+        .iter()
+        .map(|one| (one.incident.kind, one.incident.name.as_str()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            (Kind::Provider, "provider.example"),
+            (Kind::Host, "mx.other.example")
+        ]
+    );
+    // The same domains are served by both hosts.
+    assert_eq!(
+        (composed[0].incident.domains, composed[0].incident.messages),
+        (300, 840)
+    );
+    assert!(composed[0].incident.is_known_as("2") && !composed[0].incident.is_known_as("3"));
+    let healed = |mut known: KnownIncident, end: Timestamp| {
+        known.ended = Some((end, Ending::Verified));
+        known
+    };
+    // One that has healed first stays with the other; what failed a month ago does not.
+    let mut past = known(1, "mx1.provider.example", Trouble::NoMatchingTlsa);
+    (past.first_seen, past.ended) = (
+        began() - 700.hours(),
+        Some((began() - 600.hours(), Ending::Verified)),
+    );
+    let now = [
+        past,
+        healed(
+            known(2, "mx2.provider.example", Trouble::NoMatchingTlsa),
+            began() + 1.hours(),
+        ),
+        known(3, "mx3.provider.example", Trouble::NoMatchingTlsa),
+        known(4, "mx3.provider.example", Trouble::StarttlsNotOffered),
+    ];
+    let composed = compose(now.to_vec(), &Ours::default(), terms(began()));
+    let ids: Vec<_> = composed
+        .iter()
+        .map(|one| (one.incident.id.as_str(), one.records.len()))
+        .collect();
+    assert_eq!(ids, [("2", 2), ("4", 1), ("1", 1)]);
+    let ended = healed(
+        known(2, "mx2.provider.example", Trouble::NoMatchingTlsa),
+        began() + 1.hours(),
+    );
+    let other = healed(
+        known(3, "mx3.provider.example", Trouble::NoMatchingTlsa),
+        began() + 3.hours(),
+    );
+    let over = one(vec![ended, other], began() + 9.hours()).incident;
+    assert_eq!((over.ended, over.is_open()), (Some(began() + 3.hours()), false));
+}
+
+#[test]
+fn what_begins_at_several_providers_at_once_is_near_us() {
+    let hosts = ["mx.a.example", "mx.b.example", "mx.c.example", "mx.d.example"];
+    let all = (1..)
+        .zip(hosts)
+        .map(|(number, host)| known(number, host, Trouble::StarttlsNotOffered));
+    let mut all: Vec<_> = all.collect();
+    let composed = compose(all.clone(), &Ours::default(), terms(began()));
+    assert!(
+        composed
+            .iter()
+            .all(|one| one.incident.finding.likely == Likely::OurNetwork)
+    );
+    all.truncate(3);
+    let composed = compose(all, &Ours::default(), terms(began()));
+    assert!(
+        composed
+            .iter()
+            .all(|one| one.incident.finding.likely == Likely::PossibleAttack)
+    );
+}
+
+#[test]
+fn what_is_ours_is_one_incident_of_its_own_kind() {
+    let mut ours = Ours::default();
+    let tested = |finding| {
+        Event::Resolver(Resolver::Tested {
+            dns: "validate",
+            finding,
+            servers: String::new(),
+        })
+    };
+    let refused = Event::Refused(Refused {
+        about: Subject::Policy,
+        reason: "policy.toml:3: no such key".to_owned(),
+    });
+    let full = Event::Spool(spool_event::Spool::Full {
+        client: [127, 0, 0, 1].into(),
+        error: "no room".to_owned(),
+    });
+    let failing = tested(Test::Failing("no DNS server answers".to_owned()));
+    for event in [&failing, &refused, &full] {
+        assert!(ours.note(event, began()));
+        assert!(!ours.note(event, began() + 1.minutes()));
+    }
+    let composed = compose(vec![rollover()], &ours, terms(began()));
+    let ids: Vec<_> = composed.iter().map(|one| one.incident.id.as_str()).collect();
+    assert_eq!(ids, ["our-resolver", "our-spool-full", "our-policy", "17"]);
+    // Mail that waits for the resolver is the same incident.
+    let mut waiting = rollover();
+    waiting.spot = Spot {
+        place: Place::Resolver,
+        trouble: Trouble::ResolverFails,
+    };
+    let composed = compose(vec![waiting], &ours, terms(began()));
+    assert_eq!(
+        composed
+            .iter()
+            .filter(|one| one.incident.name == "our resolver")
+            .count(),
+        1
+    );
+    assert!(composed[0].incident.is_ours() && composed[0].incident.messages > 0);
+    assert!(letter::write(&composed[0].incident, "relay.example").is_none());
+    for event in [
+        tested(Test::Fine(String::new())),
+        Event::PolicyLoaded(PolicyLoaded { file: String::new() }),
+    ] {
+        assert!(ours.note(&event, began()));
+    }
+    assert_eq!(ours.standing().count(), 1);
+}
+
+#[test]
+fn people_are_told_at_the_beginning_hourly_daily_at_half_and_at_the_end() {
+    let mut known = rollover();
+    let mut told = Vec::new();
+    let mut now = began();
+    while now < began() + 130.hours() {
+        if now == began() + 100.hours() {
+            known.ended = Some((now, Ending::Verified));
+        }
+        let composed = one(vec![known.clone()], now);
+        if let Some((news, then)) = news::due(&composed, now) {
+            known.told = then;
+            told.extend(news.map(|news| (now.duration_since(began()).as_hours(), news)));
+        }
+        now += 10.minutes();
+    }
+    let of = |wanted| {
+        told.iter()
+            .filter(|(_, news)| *news == wanted)
+            .map(|(hour, _)| *hour)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((of(News::Opened), of(News::Closed)), (vec![0], vec![100]));
+    assert_eq!(
+        of(News::Half),
+        [60],
+        "half of 120 hours, by a look every ten minutes"
+    );
+    assert_eq!(of(News::Open), [(1..24).collect(), vec![47, 84]].concat());
+}
+
+#[test]
+fn what_comes_and_goes_is_over_only_after_an_hour() {
+    let mut known = rollover();
+    known.told.open = Some(began());
+    known.reopened = 1;
+    known.ended = Some((began(), Ending::Verified));
+    let news = |known: &KnownIncident, now| {
+        let composed = one(vec![known.clone()], now);
+        news::due(&composed, now).and_then(|(news, _)| news)
+    };
+    assert_eq!(news(&known, began() + 59.minutes()), None);
+    assert_eq!(news(&known, began() + 60.minutes()), Some(News::Closed));
+    // What was over before anybody was told is no news, and not looked at again.
+    known.told.open = None;
+    let composed = one(vec![known.clone()], began() + 60.minutes());
+    let (news, told) = news::due(&composed, began() + 60.minutes()).unwrap();
+    assert_eq!((news, told.ended), (None, true));
+}
+
+#[test]
+fn the_exception_is_for_the_host_the_provider_or_the_domain() {
+    let now = at("2026-11-29T12:00:00Z");
+    let host = remedy::propose(&incident(rollover()), now);
+    assert_eq!(
+        host.exception.unwrap(),
+        "[[exception]]\nmx = \"mx.provider.example\"\ndane = \"soft-fail\"\nuntil = 2026-12-29\nreason = \"its certificate \
+         matches none of its TLSA records since 2026-11-28\"\n"
+    );
+    assert_eq!(host.commands.len(), 1);
+    let hosts = ["mx1.provider.example", "mx2.provider.example"];
+    let all = (1..)
+        .zip(hosts)
+        .map(|(number, host)| known(number, host, Trouble::NoMatchingTlsa));
+    let provider = remedy::propose(&one(all.collect(), began()).incident, now);
+    assert!(provider.exception.unwrap().contains("mx = \".provider.example\""));
+    let mut bogus = rollover();
+    bogus.spot = Spot {
+        place: Place::Domain(Domain::parse("a.example").unwrap()),
+        trouble: Trouble::MxBogus,
+    };
+    let domain = remedy::propose(&incident(bogus), now).exception.unwrap();
+    assert!(
+        domain.contains("domain = \"a.example\"\ndnssec = \"off\""),
+        "{domain}"
+    );
+    let mut strict = rollover();
+    strict.spot.trouble = Trouble::InsecureMx;
+    assert_eq!(remedy::propose(&incident(strict), now).exception, None);
+}
+
+#[test]
+fn the_letter_has_the_facts_and_a_way_to_its_reader() {
+    let mut known = rollover();
+    known
+        .domains
+        .insert(0, Domain::parse("provider.example").unwrap());
+    let incident = incident(known);
+    let letter = letter::write(&incident, "relay.example").unwrap();
+    assert_eq!(letter.to, "postmaster@provider.example");
+    for fact in [
+        "mx.provider.example [192.0.2.1]",
+        "since 2026-11-28 06:00 UTC",
+        "would match  3 1 1 bbbbbbbbbbbbbbbb",
+        "_25._tcp.mx.provider.example. IN TLSA 3 1 1 aaaaaaaaaaaaaaaa",
+        "420 messages of 301 domains",
+        "2026-12-03 05:59 UTC",
+        "-dane_tlsa_domain mx.provider.example -dane_tlsa_rrdata '3 1 1 aaaaaaaaaaaaaaaa'",
+    ] {
+        assert!(letter.text.contains(fact), "{fact}\n{}", letter.text);
+    }
+    assert!(
+        letter.ways[0].contains("would wait here with the rest"),
+        "{:?}",
+        letter.ways
+    );
+    let page = page::write(&incident, "relay.example", began() + 3.hours());
+    for part in [
+        "most likely",
+        "What was seen",
+        "[[exception]]",
+        "danefail add --mx",
+        "Dear postmaster,",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let text = serde_json::to_string(&incident).unwrap();
+    assert_eq!(serde_json::from_str::<Incident>(&text).unwrap(), incident);
+}

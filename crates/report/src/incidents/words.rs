@@ -1,0 +1,121 @@
+//! Troubles, times and records in words.
+
+use jiff::Timestamp;
+use mail::sighting::{Place, Trouble};
+
+/// How many digits of a digest are shown where people only compare.
+const DIGITS: usize = 8;
+
+/// The place in words.
+pub(crate) fn place_name(place: &Place) -> String {
+    match place {
+        Place::Host(name) | Place::Domain(name) => name.to_string(),
+        Place::Resolver => "our resolver".to_owned(),
+        Place::Login(next_hop) => format!("our login at {next_hop}"),
+    }
+}
+
+/// What fails, in words.
+pub fn said(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::MxBogus => "the signatures of its MX records are not valid",
+        Trouble::AddressBogus => "the signatures of its addresses are not valid",
+        Trouble::TlsaBogus => "the signatures of its TLSA records are not valid",
+        Trouble::TlsaLookup => "its TLSA records cannot be looked up",
+        Trouble::InsecureMx => "its MX records are not signed, and our policy demands that they are",
+        Trouble::AddressName => "its MX record names an address, and our policy demands DANE",
+        Trouble::InsecureHost => "its addresses are not signed, and our policy demands that they are",
+        Trouble::NoSecureTlsa => "it has no secure TLSA records, and our policy demands them",
+        Trouble::NoUsableTlsa => "none of its TLSA records can be used, and our policy demands one that can",
+        Trouble::NoMatchingTlsa => "its certificate matches none of its TLSA records",
+        Trouble::NameMismatch => "its certificate is issued as its TLSA records say, but for another name",
+        Trouble::CertificateExpired => {
+            "its certificate is issued as its TLSA records say, but has expired or is not valid yet"
+        }
+        Trouble::CertificateUntrusted => {
+            "its certificate is not validly issued by the authority that its TLSA records name"
+        }
+        Trouble::UnsupportedKey => "its TLSA records match a key that no handshake can be signed with",
+        Trouble::WrongSignature => "it presents a certificate, but does not have its private key",
+        Trouble::WebPki => "it has no valid certificate for its name",
+        Trouble::StarttlsNotOffered => "it does not offer STARTTLS, although it publishes TLSA records",
+        Trouble::StarttlsRefused => "it refuses STARTTLS, although it publishes TLSA records",
+        Trouble::Injection => "clear text is injected into its sessions before TLS begins",
+        Trouble::Handshake => "the TLS handshake with it fails",
+        Trouble::MtaStsMismatch => "its MX hosts are not those of its MTA-STS policy",
+        Trouble::ResolverFails => "it fails: mail waits, whatever its destination",
+        Trouble::LoginFails => "it fails: all mail for that route waits",
+    }
+}
+
+/// `2026-11-29 14:05 UTC`.
+pub(crate) fn moment(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `2026-11-29`.
+pub(crate) fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// A TLSA record with the beginning of its digest: `3 1 1 29c8601c…`.
+pub(crate) fn short(record: &str) -> String {
+    match record.rsplit_once(' ') {
+        Some((fields, digest)) if digest.chars().count() > DIGITS => {
+            let beginning: String = digest.chars().take(DIGITS).collect();
+            format!("{fields} {beginning}…")
+        }
+        Some(_) | None => record.to_owned(),
+    }
+}
+
+/// The two largest units of a number of seconds: `3d 4h`, `5m 10s`, `0s`.
+pub fn span(seconds: u64) -> String {
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let largest = units.iter().skip_while(|(number, _)| *number == 0).take(2);
+    let words: Vec<String> = largest
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    if words.is_empty() {
+        "0s".to_owned()
+    } else {
+        words.join(" ")
+    }
+}
+
+/// A number and its noun: `1 message`, `3 messages`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_shown_by_the_beginning_of_its_digest() {
+        assert_eq!(short("3 1 1 0123456789ab"), "3 1 1 01234567…");
+        assert_eq!(short("3 1 1 aa"), "3 1 1 aa");
+        assert_eq!(short("x"), "x");
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        assert_eq!(moment(Timestamp::UNIX_EPOCH), "1970-01-01 00:00 UTC");
+        assert_eq!(
+            (span(0), span(3661), span(90_000)),
+            ("0s".to_owned(), "1h 1m".to_owned(), "1d 1h".to_owned())
+        );
+        assert_eq!(
+            (count(1, "domain"), count(2, "domain")),
+            ("1 domain".to_owned(), "2 domains".to_owned())
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Security failures as they are recorded. All of it runs inside one of the writer's transactions, and writing it again
+//! changes nothing.
+
+use jiff::{SignedDuration, Timestamp};
+use mail::Sighting;
+use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot};
+use rusqlite::{Connection, OptionalExtension, params};
+use spool::{IncidentNumber, Told};
+
+/// The most incidents that are kept, open or ended: some kilobytes each.
+const INCIDENTS: i64 = 4096;
+/// The most hosts whose evidence is kept, and the most pairs of an incident and a domain: those written last.
+const PROOFS: i64 = 32_768;
+const DOMAINS: i64 = 100_000;
+/// For so long an incident is kept after its end.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// What fails again within this time is the same incident.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+const OPEN: &str = "SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
+const SEEN: &str = "UPDATE incident SET last = max(last, ?2), evidence = ?3 WHERE id = ?1";
+const REOPEN: &str = "UPDATE incident SET ended = NULL, ending = NULL, reopened = reopened + 1, last = ?4, evidence = ?5, \
+    told = CASE WHEN told_ended THEN NULL ELSE told END, told_half = told_half AND NOT told_ended, told_ended = 0 \
+    WHERE id = (SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended > ?6 \
+    ORDER BY id DESC LIMIT 1) RETURNING id";
+const INSERT: &str = "INSERT INTO incident \
+    (kind, name, trouble, first, last, evidence, before, before_since, before_until) \
+    VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8) RETURNING id";
+const INSERT_DOMAIN: &str = "INSERT OR IGNORE INTO incident_domain (incident, domain) VALUES (?1, ?2)";
+const TRIM_DOMAINS: &str =
+    "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
+const WORKS: &str =
+    "UPDATE incident SET ended = ?3, ending = ?4 WHERE kind = ?1 AND name = ?2 AND ended IS NULL";
+const END: &str = "UPDATE incident SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL";
+const TOLD: &str = "UPDATE incident SET told = ?2, told_half = ?3, told_ended = ?4 WHERE id = ?1";
+const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1";
+const WRITE_PROOF: &str =
+    "INSERT OR REPLACE INTO proof (host, evidence, since, until) VALUES (?1, ?2, ?3, ?4)";
+const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid <= (SELECT max(rowid) FROM proof) - ?1";
+const COUNT: &str = "SELECT count(*) FROM incident";
+const FORGET_OLD: &str = "DELETE FROM incident WHERE ended < ?1";
+const FORGET_OLDEST: &str = "DELETE FROM incident WHERE id = \
+    (SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY ended LIMIT 1)";
+const FORGET_DOMAINS: &str = "DELETE FROM incident_domain WHERE incident NOT IN (SELECT id FROM incident)";
+
+/// A change apart from settlements.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// What was seen elsewhere.
+    Note(Vec<Sighting>),
+    /// These have ended.
+    End(Vec<(IncidentNumber, Ending)>),
+    /// People have been told.
+    Told(Vec<(IncidentNumber, Told)>),
+}
+
+impl Change {
+    /// How many rows it changes, roughly.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Note(sightings) => sightings.len(),
+            Self::End(ended) => ended.len(),
+            Self::Told(told) => told.len(),
+        }
+    }
+}
+
+/// Makes a change.
+pub(crate) fn change(connection: &Connection, change: &Change, now: Timestamp) -> rusqlite::Result<()> {
+    match change {
+        Change::Note(sightings) => note(connection, sightings, now)?,
+        Change::End(ended) => {
+            for (number, ending) in ended {
+                let columns = params![
+                    number.0.cast_signed(),
+                    now.as_millisecond(),
+                    ending_column(*ending)
+                ];
+                connection.prepare_cached(END)?.execute(columns)?;
+            }
+        }
+        Change::Told(told) => {
+            for (number, told) in told {
+                let open = told.open.map(Timestamp::as_millisecond);
+                let columns = params![number.0.cast_signed(), open, told.half, told.ended];
+                connection.prepare_cached(TOLD)?.execute(columns)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Records what was seen.
+pub(crate) fn note(connection: &Connection, sightings: &[Sighting], now: Timestamp) -> rusqlite::Result<()> {
+    for sighting in sightings {
+        match sighting {
+            Sighting::Fails(failing) => fails(connection, failing, now)?,
+            Sighting::Works(place, ending) => {
+                let (kind, name) = place_columns(place);
+                let columns = params![kind, name, now.as_millisecond(), ending_column(*ending)];
+                connection.prepare_cached(WORKS)?.execute(columns)?;
+            }
+            Sighting::Proven(proven) => prove(connection, proven)?,
+        }
+    }
+    Ok(())
+}
+
+/// The number of the open incident at this spot, if there is one.
+pub(crate) fn number(connection: &Connection, spot: &Spot) -> rusqlite::Result<Option<i64>> {
+    let (kind, name) = place_columns(&spot.place);
+    connection
+        .prepare_cached(OPEN)?
+        .query_row(params![kind, name, spot.trouble.as_str()], |row| row.get(0))
+        .optional()
+}
+
+fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite::Result<()> {
+    let evidence = written(&failing.evidence)?;
+    let id = match number(connection, &failing.spot)? {
+        Some(id) => {
+            let columns = params![id, now.as_millisecond(), evidence];
+            connection.prepare_cached(SEEN)?.execute(columns)?;
+            id
+        }
+        None => match reopen(connection, failing, &evidence, now)? {
+            Some(id) => id,
+            None => match open(connection, failing, &evidence, now)? {
+                Some(id) => id,
+                None => return Ok(()),
+            },
+        },
+    };
+    if let Some(domain) = &failing.domain {
+        let columns = params![id, domain.as_str()];
+        if connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)? > 0 {
+            connection.prepare_cached(TRIM_DOMAINS)?.execute([DOMAINS])?;
+        }
+    }
+    Ok(())
+}
+
+fn reopen(
+    connection: &Connection,
+    failing: &Failing,
+    evidence: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<i64>> {
+    let (kind, name) = place_columns(&failing.spot.place);
+    let columns = params![
+        kind,
+        name,
+        failing.spot.trouble.as_str(),
+        now.as_millisecond(),
+        evidence,
+        before(now, AGAIN)
+    ];
+    connection
+        .prepare_cached(REOPEN)?
+        .query_row(columns, |row| row.get(0))
+        .optional()
+}
+
+/// Opens an incident; `None` if too many are open.
+fn open(
+    connection: &Connection,
+    failing: &Failing,
+    evidence: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<i64>> {
+    if !make_room(connection, now)? {
+        return Ok(None);
+    }
+    let (kind, name) = place_columns(&failing.spot.place);
+    let proof = match &failing.spot.place {
+        Place::Host(host) => proof(connection, host.as_str())?,
+        Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
+    };
+    let worked = failing.worked.map_or(i64::MIN, Timestamp::as_millisecond);
+    let (seen, since, until) = match proof {
+        Some((seen, since, until)) => (Some(seen), Some(since), Some(until.max(worked))),
+        None => (None, None, failing.worked.map(Timestamp::as_millisecond)),
+    };
+    let columns = params![
+        kind,
+        name,
+        failing.spot.trouble.as_str(),
+        now.as_millisecond(),
+        evidence,
+        seen,
+        since,
+        until
+    ];
+    let mut insert = connection.prepare_cached(INSERT)?;
+    insert.query_row(columns, |row| row.get(0)).map(Some)
+}
+
+/// Forgets what has ended, as far as necessary; false if there is no room even so.
+fn make_room(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let mut forgotten = connection
+        .prepare_cached(FORGET_OLD)?
+        .execute([before(now, KEPT)])?;
+    let count: i64 = connection
+        .prepare_cached(COUNT)?
+        .query_row([], |row| row.get(0))?;
+    if count >= INCIDENTS {
+        forgotten += connection.prepare_cached(FORGET_OLDEST)?.execute([])?;
+    }
+    if forgotten > 0 {
+        connection.prepare_cached(FORGET_DOMAINS)?.execute([])?;
+    }
+    Ok(count < INCIDENTS || forgotten > 0)
+}
+
+/// What a host showed when it last worked, since when and until when.
+fn proof(connection: &Connection, host: &str) -> rusqlite::Result<Option<(String, i64, i64)>> {
+    connection
+        .prepare_cached(PROOF)?
+        .query_row([host], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()
+}
+
+fn prove(connection: &Connection, proven: &Proven) -> rusqlite::Result<()> {
+    let at = proven.evidence.at.as_millisecond();
+    let since = match proof(connection, proven.host.as_str())? {
+        Some((seen, since, _)) if is_the_same(&seen, &proven.evidence) => since,
+        Some(_) | None => at,
+    };
+    let columns = params![proven.host.as_str(), written(&proven.evidence)?, since, at];
+    connection.prepare_cached(WRITE_PROOF)?.execute(columns)?;
+    connection.prepare_cached(TRIM_PROOFS)?.execute([PROOFS])?;
+    Ok(())
+}
+
+fn is_the_same(seen: &str, evidence: &Evidence) -> bool {
+    serde_json::from_str::<Evidence>(seen).is_ok_and(|seen| seen.shows_the_same(evidence))
+}
+
+fn written(evidence: &Evidence) -> rusqlite::Result<String> {
+    serde_json::to_string(evidence).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn before(now: Timestamp, span: SignedDuration) -> i64 {
+    now.checked_sub(span).map_or(i64::MIN, Timestamp::as_millisecond)
+}
+
+/// The columns `kind` and `name`.
+fn place_columns(place: &Place) -> (i64, String) {
+    match place {
+        Place::Host(host) => (0, host.to_string()),
+        Place::Domain(domain) => (1, domain.to_string()),
+        Place::Resolver => (2, String::new()),
+        Place::Login(next_hop) => (3, next_hop.to_string()),
+    }
+}
+
+/// Back from [`place_columns`].
+pub(super) fn place(kind: i64, name: &str) -> Option<Place> {
+    Some(match kind {
+        0 => Place::Host(name.parse().ok()?),
+        1 => Place::Domain(name.parse().ok()?),
+        2 => Place::Resolver,
+        3 => Place::Login(name.parse().ok()?),
+        _ => return None,
+    })
+}
+
+fn ending_column(ending: Ending) -> i64 {
+    match ending {
+        Ending::Verified => 0,
+        Ending::Withdrawn => 1,
+        Ending::Tested => 2,
+        Ending::NotSeen => 3,
+    }
+}
+
+/// Back from [`ending_column`].
+pub(super) fn ending(column: i64) -> Option<Ending> {
+    [
+        Ending::Verified,
+        Ending::Withdrawn,
+        Ending::Tested,
+        Ending::NotSeen,
+    ]
+    .into_iter()
+    .find(|one| ending_column(*one) == column)
+}

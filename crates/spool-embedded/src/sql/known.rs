@@ -1,0 +1,134 @@
+//! Reading the recorded security failures.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use mail::Domain;
+use mail::sighting::{Evidence, FailingPlace, Spot, Trouble};
+use rusqlite::{Connection, Row};
+use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
+
+use super::incidents::{ending, place};
+use super::schema;
+use crate::error::Result;
+
+/// The first schema version with these tables.
+const SINCE: i32 = 6;
+
+const INCIDENTS: &str = "SELECT id, kind, name, trouble, first, last, evidence, before, before_since, before_until, \
+    ended, ending, told, told_half, told_ended, reopened FROM incident ORDER BY id";
+const DOMAINS: &str = "SELECT incident, domain FROM incident_domain ORDER BY incident, domain";
+// The index has them in this order, and only those that wait for an incident.
+const WAITING: &str = "SELECT r.incident, count(DISTINCT r.message_id), count(*), \
+    min(CASE WHEN m.reverse_path <> '' THEN m.created END), min(CASE WHEN m.reverse_path = '' THEN m.created END) \
+    FROM recipient r INDEXED BY held_up JOIN message m ON m.id = r.message_id \
+    WHERE r.incident IS NOT NULL GROUP BY r.incident";
+const FAILING: &str = "SELECT kind, name, evidence, last FROM incident WHERE ended IS NULL";
+
+/// See [`spool::Incidents::incidents`].
+pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident>> {
+    if schema::version(connection)? < SINCE {
+        return Ok(Vec::new());
+    }
+    let view = connection.transaction()?;
+    let mut waiting = waiting(&view)?;
+    let mut domains = domains(&view)?;
+    let mut found = Vec::new();
+    let mut statement = view.prepare_cached(INCIDENTS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(mut incident) = incident(row) {
+            let number = incident.number.0;
+            incident.waiting = waiting.remove(&number).unwrap_or_default();
+            incident.domains = domains.remove(&number).unwrap_or_default();
+            found.push(incident);
+        }
+    }
+    Ok(found)
+}
+
+/// See [`spool::Spool::failing`].
+pub(crate) fn failing(connection: &Connection) -> Result<Vec<FailingPlace>> {
+    let mut found = Vec::new();
+    let mut statement = connection.prepare_cached(FAILING)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        found.extend(failing_place(row));
+    }
+    Ok(found)
+}
+
+fn failing_place(row: &Row<'_>) -> Option<FailingPlace> {
+    let text = |column| row.get_ref(column).ok()?.as_str().ok();
+    let number = |column| row.get_ref(column).ok()?.as_i64().ok();
+    Some(FailingPlace {
+        place: place(number(0)?, text(1)?)?,
+        address: serde_json::from_str::<Evidence>(text(2)?).ok()?.address,
+        last_seen: Timestamp::from_millisecond(number(3)?).ok()?,
+    })
+}
+
+/// `None` if it is not as it was written.
+fn incident(row: &Row<'_>) -> Option<KnownIncident> {
+    let text = |column| row.get_ref(column).ok()?.as_str().ok();
+    let number = |column| row.get_ref(column).ok()?.as_i64().ok();
+    let time = |column| Timestamp::from_millisecond(number(column)?).ok();
+    let spot = Spot {
+        place: place(number(1)?, text(2)?)?,
+        trouble: Trouble::of_word(text(3)?)?,
+    };
+    let seen = text(7).and_then(|text| serde_json::from_str::<Evidence>(text).ok());
+    let before = seen.zip(time(8)).zip(time(9));
+    Some(KnownIncident {
+        number: IncidentNumber(number(0)?.cast_unsigned()),
+        spot,
+        first_seen: time(4)?,
+        last_seen: time(5)?,
+        evidence: serde_json::from_str(text(6)?).ok()?,
+        before: before.map(|((evidence, since), until)| Before {
+            evidence,
+            since,
+            until,
+        }),
+        ended: time(10).zip(number(11).and_then(ending)),
+        reopened: number(15)?.cast_unsigned(),
+        domains: Vec::new(),
+        waiting: Waiting::default(),
+        told: Told {
+            open: time(12),
+            half: number(13)? != 0,
+            ended: number(14)? != 0,
+        },
+    })
+}
+
+fn waiting(connection: &Connection) -> Result<HashMap<u64, Waiting>> {
+    let mut found = HashMap::new();
+    let mut statement = connection.prepare_cached(WAITING)?;
+    let mut rows = statement.query([])?;
+    let time = |column: Option<i64>| column.and_then(|column| Timestamp::from_millisecond(column).ok());
+    while let Some(row) = rows.next()? {
+        let (incident, messages, recipients): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let waiting = Waiting {
+            messages: messages.cast_unsigned(),
+            recipients: recipients.cast_unsigned(),
+            oldest: time(row.get(3)?),
+            oldest_report: time(row.get(4)?),
+        };
+        found.insert(incident.cast_unsigned(), waiting);
+    }
+    Ok(found)
+}
+
+fn domains(connection: &Connection) -> Result<HashMap<u64, Vec<Domain>>> {
+    let mut found: HashMap<u64, Vec<Domain>> = HashMap::new();
+    let mut statement = connection.prepare_cached(DOMAINS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (incident, domain): (i64, String) = (row.get(0)?, row.get(1)?);
+        if let Ok(domain) = domain.parse() {
+            found.entry(incident.cast_unsigned()).or_default().push(domain);
+        }
+    }
+    Ok(found)
+}

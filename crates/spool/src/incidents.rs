@@ -1,0 +1,101 @@
+//! Security failures that settlements have recorded, for incidents.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use mail::sighting::{Ending, Evidence, Spot};
+use mail::{Domain, Sighting};
+
+use crate::error::SpoolError;
+
+/// The number of an incident; never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IncidentNumber(pub u64);
+
+/// One spot at which mail fails, or failed until lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownIncident {
+    /// Its number.
+    pub number: IncidentNumber,
+    /// Where, and what.
+    pub spot: Spot,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// What was seen last.
+    pub evidence: Evidence,
+    /// What was seen when it last worked, as of the moment at which it first failed.
+    pub before: Option<Before>,
+    /// When and how it ended.
+    pub ended: Option<(Timestamp, Ending)>,
+    /// How often it failed again soon after its end.
+    pub reopened: u64,
+    /// The next-hop domains whose mail failed there, in order; of very many, those seen last.
+    pub domains: Vec<Domain>,
+    /// What waits because of it.
+    pub waiting: Waiting,
+    /// What people have been told of it.
+    pub told: Told,
+}
+
+/// What a host showed when it last worked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// What it presented, and what was published.
+    pub evidence: Evidence,
+    /// Since when it had shown that.
+    pub since: Timestamp,
+    /// When it last did, to a day.
+    pub until: Timestamp,
+}
+
+/// The mail that waits because of an incident.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Messages.
+    pub messages: u64,
+    /// Their recipients that wait for it.
+    pub recipients: u64,
+    /// When the oldest of them was accepted, of those that are returned to a sender.
+    pub oldest: Option<Timestamp>,
+    /// The same, of those with the null reverse-path.
+    pub oldest_report: Option<Timestamp>,
+}
+
+/// What people have been told of an incident.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// When it was last written to the log as open.
+    pub open: Option<Timestamp>,
+    /// Whether half of the time that is left had passed when they were told.
+    pub half: bool,
+    /// Whether they have been told of its end.
+    pub ended: bool,
+}
+
+/// A record of security failures. [`crate::Spool::settle`] writes it.
+pub trait Incidents: Send + Sync + 'static {
+    /// All that is known, in the order of the numbers; their number is bounded. Unreadable ones are left out.
+    fn incidents(&self) -> impl Future<Output = Result<Vec<KnownIncident>, SpoolError>> + Send;
+}
+
+/// A record of security failures that can be changed apart from settlements.
+pub trait KeepIncidents: Incidents {
+    /// Records what was seen elsewhere than in a delivery; durable when this returns `Ok`.
+    fn note(
+        &self,
+        sightings: Vec<Sighting>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
+    /// Ends incidents; those that have ended keep their end.
+    fn end(
+        &self,
+        ended: Vec<(IncidentNumber, Ending)>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
+    /// Records what people have been told.
+    fn told(&self, told: Vec<(IncidentNumber, Told)>) -> impl Future<Output = Result<(), SpoolError>> + Send;
+}
