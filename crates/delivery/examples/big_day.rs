@@ -12,7 +12,7 @@
 
 #[path = "../tests/big_day/day.rs"]
 mod day;
-#[path = "../tests/scene/mod.rs"]
+#[path = "../tests/suite/scene/mod.rs"]
 mod scene;
 #[path = "../tests/big_day/town.rs"]
 mod town;

@@ -8,7 +8,7 @@
 )]
 
 mod day;
-#[path = "../scene/mod.rs"]
+#[path = "../suite/scene/mod.rs"]
 mod scene;
 mod town;
 

@@ -1,20 +1,12 @@
 //! Servers that refuse, offer less or say much: what becomes of the message, and what the log says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use scene::Scene;
-use scene::common::{
+use crate::scene::Scene;
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, reply, single, unsigned,
 };
+use jiff::Timestamp;
 use testworld::RecordType;
 use testworld::mail::{MailFault, Stage};
 
@@ -205,9 +197,9 @@ async fn injected_replies_are_never_believed_where_nothing_is_demanded_either() 
 async fn every_recipient_of_every_attempt_has_its_line() {
     let scene = Scene::with(
         OPPORTUNISTIC,
-        scene::Setting {
+        crate::scene::Setting {
             retry: vec![Duration::from_millis(200)],
-            ..scene::Setting::default()
+            ..crate::scene::Setting::default()
         },
     )
     .await;

@@ -1,17 +1,9 @@
 //! What whoever receives, or answers for those who do, can bind: sockets and memory.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
-use scene::Scene;
-use scene::common::OPPORTUNISTIC;
+use crate::scene::Scene;
+use crate::scene::common::OPPORTUNISTIC;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 

@@ -1,26 +1,18 @@
 //! A message whose stored content is damaged: nothing of it is delivered, and its sender is told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::scene::common::{
+    DEFERRED, EXPIRED, OPPORTUNISTIC, STRICT, assert_line, pair, reply_for, single, single_at, text,
+};
+use crate::scene::memory::{MemorySpool, VirtualClock};
+use crate::scene::{Scene, Setting};
 use delivery::Clock as _;
 use jiff::{SignedDuration, Timestamp};
 use mail::{Action, EnhancedStatus, QueueId, Status};
-use scene::common::{
-    DEFERRED, EXPIRED, OPPORTUNISTIC, STRICT, assert_line, pair, reply_for, single, single_at, text,
-};
-use scene::memory::{MemorySpool, VirtualClock};
-use scene::{Scene, Setting};
 use testworld::RecordType;
 use tokio::sync::watch;
 
@@ -65,7 +57,7 @@ fn file(scene: &Scene, id: QueueId) -> PathBuf {
 
 /// Waits for the report at `origin.test` and gives its text, unfolded.
 async fn report(origin: &testworld::mail::Receiver) -> String {
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     text(origin, 0).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -78,7 +70,7 @@ async fn it_is_tried_like_any_other_until_it_expires_and_its_sender_is_told() {
     let (id, _) = spool.put("s@origin.test", "a@[192.0.2.1]", created);
     let (_stop, stopped) = watch::channel(false);
     let log = Arc::default();
-    let _scheduler = scene::start_under(STRICT, &spool, &clock, &defaults(), &log, stopped).await;
+    let _scheduler = crate::scene::start_under(STRICT, &spool, &clock, &defaults(), &log, stopped).await;
     tokio::time::sleep(Duration::from_hours(5 * 24 + 1)).await;
 
     let attempts = spool.attempts(id);
@@ -143,7 +135,7 @@ async fn a_report_is_made_of_a_message_whose_content_is_lost_by_then() {
     let (id, _) = spool.put("s@origin.test", "a@[192.0.2.1]", clock.now());
     let (_stop, stopped) = watch::channel(false);
     let log = Arc::default();
-    let _scheduler = scene::start_under(STRICT, &spool, &clock, &defaults(), &log, stopped).await;
+    let _scheduler = crate::scene::start_under(STRICT, &spool, &clock, &defaults(), &log, stopped).await;
     tokio::time::sleep(Duration::from_hours(24)).await;
     spool.lose_contents(true);
     tokio::time::sleep(Duration::from_hours(4 * 24 + 1)).await;
@@ -190,7 +182,7 @@ async fn where_the_damage_is_known_nobody_is_asked_or_connected_to() {
     assert_eq!(receiver.connections().len(), 0);
     // Restored from a copy, it goes out.
     fs::write(&file, &whole).unwrap();
-    assert!(receiver.wait_for_messages(1, scene::LIMIT).await);
+    assert!(receiver.wait_for_messages(1, crate::scene::LIMIT).await);
     assert!(receiver.messages()[0].content == whole);
 }
 
@@ -240,7 +232,7 @@ async fn damage_found_on_the_way_ends_the_transaction_before_its_dot_and_the_att
     // Restored from a copy, it goes out.
     first.set_faults(vec![]);
     fs::write(&file, &whole).unwrap();
-    assert!(first.wait_for_messages(1, scene::LIMIT).await);
+    assert!(first.wait_for_messages(1, crate::scene::LIMIT).await);
     assert!(first.messages()[0].content == whole);
 }
 

@@ -1,22 +1,14 @@
 //! Sessions that several messages use, and those that none but the first may use.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
-use delivery::{Forget, Reuse};
-use jiff::Timestamp;
-use scene::common::{
+use crate::scene::common::{
     DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, STRICT, VERIFIED, assert_line, commands, plain, reply,
     signed_mx, single, unsigned,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use delivery::{Forget, Reuse};
+use jiff::Timestamp;
 use testworld::mail::{MailFault, Receiver, Stage};
 
 const HALF: Duration = Duration::from_millis(500);
@@ -215,7 +207,7 @@ async fn nothing_rides_on_weaker_or_foreign_proof() {
     // The same address under three names: opportunistic, wrong records, right records.
     plain(&scene, "plain", receiver.address());
     scene.domain("good", &receiver, &identity.tlsa_3_1_1());
-    scene.domain("wrong", &receiver, scene::common::WRONG);
+    scene.domain("wrong", &receiver, crate::scene::common::WRONG);
     scene.expect("a@plain.test", &[SENT]).await;
     scene.expect_deferred("a@wrong.test", NO_MATCH, "4.7.5").await;
     scene.expect("a@good.test", &[SENT, VERIFIED]).await;
@@ -311,7 +303,7 @@ async fn many_messages_need_few_sessions() {
         scene.queue(&["a@good.test"], LETTER, Timestamp::now()).await;
     }
     scene.start();
-    assert!(receiver.wait_for_messages(300, scene::LIMIT).await);
+    assert!(receiver.wait_for_messages(300, crate::scene::LIMIT).await);
     scene.wait_until_empty().await;
     assert_eq!(receiver.messages().len(), 300);
     assert!(

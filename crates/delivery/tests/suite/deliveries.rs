@@ -1,25 +1,17 @@
 //! Whole deliveries: real DNS answers, real TLS, a real spool; what the server saw and what the log says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::scene::common::{
+    BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG,
+    assert_line, hosts, mismatched, reply, signed_mx, single, two_receivers, unsigned_mx,
+};
+use crate::scene::{Scene, Setting};
 use delivery::Forget;
 use jiff::civil::Date;
 use mail::{CauseKind, Domain, DomainPart, LedgerKey};
 use parking_lot::Mutex;
-use scene::common::{
-    BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG,
-    assert_line, hosts, mismatched, reply, signed_mx, single, two_receivers, unsigned_mx,
-};
-use scene::{Scene, Setting};
 use spool::{Ledger, Tally};
 use testworld::RecordType;
 use testworld::dns::{Bogus, DnsFault};

@@ -1,24 +1,16 @@
 //! Servers that take connections and say nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_types
-)]
-
-mod scene;
+#![allow(clippy::disallowed_types)]
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use delivery::{Forget, Names, Reuse};
-use jiff::Timestamp;
-use scene::common::{
+use crate::scene::common::{
     DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, clogged, hosts, plain, reply, single_at,
     unsigned_mx,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use delivery::{Forget, Names, Reuse};
+use jiff::Timestamp;
 use testworld::RecordType;
 use testworld::mail::{MailFault, Receiver, Stage};
 
@@ -66,7 +58,7 @@ async fn healthy_mail_does_not_wait_for_silent_servers() {
     };
     let began = Instant::now();
     while connections().contains(&0) {
-        assert!(began.elapsed() < scene::LIMIT);
+        assert!(began.elapsed() < crate::scene::LIMIT);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for _ in 0..5 {
@@ -211,7 +203,7 @@ async fn a_server_that_takes_few_connections_gets_few() {
 async fn mail_does_not_wait_for_a_family_that_is_broken() {
     let setting = Setting {
         // Longer than the test may take.
-        stage_limit: scene::LIMIT * 2,
+        stage_limit: crate::scene::LIMIT * 2,
         ..Setting::default()
     };
     let scene = Scene::with(OPPORTUNISTIC, setting).await;

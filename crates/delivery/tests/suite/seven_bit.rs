@@ -1,15 +1,7 @@
 //! Content with octets above 127 at servers without 8BITMIME (RFC 6152 §3).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod scene;
-
-use scene::Scene;
-use scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, hosts, reply, single, text};
+use crate::scene::Scene;
+use crate::scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, hosts, reply, single, text};
 use testworld::mail::{MailFault, Stage};
 
 const NO_8BITMIME: &str = "250-mx.test\r\n250 SIZE 1000000";

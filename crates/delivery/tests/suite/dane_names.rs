@@ -1,21 +1,13 @@
 //! RFC 7672 §3.2.2 and §8.1, as whole deliveries show them: the names that a certificate under DANE-TA(2) may bear, and
 //! the name sent as SNI.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
-use scene::common::{
+use crate::scene::common::{
     EXPIRED, OPPORTUNISTIC, SENT, assert_deferred, assert_line, mismatched, signed_mx, single_at, text,
     unsigned_mx,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
 use testworld::RecordType;
 use testworld::mail::Receiver;
 
@@ -41,7 +33,7 @@ async fn under(scene: &Scene, receiver: &Receiver, recipient: &str, names: &[(&s
     }
 }
 
-const VERIFIED: Option<&str> = Some(scene::common::VERIFIED.1);
+const VERIFIED: Option<&str> = Some(crate::scene::common::VERIFIED.1);
 const HOST_ONLY: Option<&str> = Some("Verify host only (Insecure MX)");
 
 #[tokio::test]
@@ -182,7 +174,7 @@ async fn a_mismatch_to_the_end_is_reported_once_and_with_its_reason() {
         &scene.send_aged("a@old.test", Duration::from_hours(2)).await,
         &[EXPIRED, ("dsn_sent", "yes")],
     );
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);
     for part in ["Action: failed", "Status: 4.7.5", "no matching TLSA records"] {
         assert!(report.contains(part), "{part} in {report}");

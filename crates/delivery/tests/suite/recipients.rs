@@ -1,20 +1,12 @@
 //! Who is named in which transaction: too many for one, given twice, and what else a server's limits and refusals of
 //! parameters make of it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod scene;
-
-use jiff::Timestamp;
-use mail::RecipientParameters;
-use scene::common::{
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, reply_for, single,
 };
-use scene::{Line, Scene, envelope};
+use crate::scene::{Line, Scene, envelope};
+use jiff::Timestamp;
+use mail::RecipientParameters;
 use testworld::mail::{MailFault, Receiver, Stage};
 
 fn addresses(count: usize, domain: &str) -> Vec<String> {

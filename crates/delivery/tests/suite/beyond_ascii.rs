@@ -1,16 +1,10 @@
 //! Addresses and headers beyond ASCII: who gets them, and what happens where a server does not take them (RFC 6531).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod scene;
-
+use crate::scene::common::{
+    BOUNCED, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, single, single_at,
+};
+use crate::scene::{Scene, envelope};
 use jiff::Timestamp;
-use scene::common::{BOUNCED, OPPORTUNISTIC, SENT, assert_line, commands, hosts, reply, single, single_at};
-use scene::{Scene, envelope};
 use testworld::mail::Stage;
 
 const CONTENT: &[u8] = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
@@ -53,7 +47,7 @@ async fn addresses_beyond_ascii_go_only_to_servers_that_take_them() {
         );
     }
     assert_eq!(plain.count_of("MAIL"), 0);
-    assert!(origin.wait_for_messages(2, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(2, crate::scene::LIMIT).await);
     for message in origin.messages() {
         assert!(message.content.is_ascii() && !message.mail_parameters.contains("SMTPUTF8"));
     }

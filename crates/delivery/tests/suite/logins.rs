@@ -1,17 +1,9 @@
 //! Logins at a smarthost (RFC 4954): at an authenticated server alone, and never the sender's fault.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 
-use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, plain, reply, unsigned_mx};
-use scene::{Scene, Setting};
+use crate::scene::common::{DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, plain, reply, unsigned_mx};
+use crate::scene::{Scene, Setting};
 use testworld::mail::{MailFault, Receiver, Stage};
 
 /// `\0relay\0pass word`, as `smart.login` has them.

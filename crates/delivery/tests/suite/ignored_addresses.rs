@@ -1,20 +1,12 @@
 //! Addresses at which no stranger receives mail: no MX record leads there, and a route may.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 
-use jiff::Timestamp;
-use scene::common::{
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, STRICT, VERIFIED, plain, signed_mx, single, single_at,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use jiff::Timestamp;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 

@@ -1,21 +1,13 @@
 //! RFC 7672 §2.1 and §2.2, as whole deliveries show them: which host is tried, what its records demand, and that a
 //! failed look-up harms its own host alone.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod scene;
-
-use mail::Domain;
-use mail::sighting::{Ending, Place, Spot, Starttls, Trouble};
-use scene::Scene;
-use scene::common::{
+use crate::scene::Scene;
+use crate::scene::common::{
     DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, VERIFIED, WRONG, assert_line, hosts, mismatched,
     pair, plain, reply, signed_mx, single, two_receivers,
 };
+use mail::Domain;
+use mail::sighting::{Ending, Place, Spot, Starttls, Trouble};
 use spool::{Incidents as _, KnownIncident};
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};

@@ -1,21 +1,13 @@
 //! MTA-STS (RFC 8461) beside DANE, with real policy hosts; and what messages ask of TLS for themselves (RFC 8689).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
+use crate::scene::{Line, Scene, Setting, envelope};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::TlsTag;
-use scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
-use scene::{Line, Scene, Setting, envelope};
 use testworld::RecordType;
 use testworld::dns::DnsFault;
 use testworld::mail::{Ca, Identity, IdentityBuilder, MailFault, Receiver, Stage, Validity};
@@ -448,7 +440,7 @@ async fn without_a_policy_that_can_be_had_mail_goes_on() {
     ];
     let mut servers = Vec::new();
     for (last, (name, identity, page, _)) in (20..).zip(&cases) {
-        scene::common::plain(&scene, name, receiver.address());
+        crate::scene::common::plain(&scene, name, receiver.address());
         let server = policy_host((last, port), identity, page.clone()).await;
         publish(&scene, &format!("{name}.test"), &server);
         servers.push(server);
@@ -482,7 +474,7 @@ async fn the_administrator_says_how_much_is_made_of_policies() {
         .unwrap();
     let server = policy_host((20, port), &web, Page::text(text("enforce", "nobody.test"))).await;
     for name in ["a", "b", "c"] {
-        scene::common::plain(&scene, name, receiver.address());
+        crate::scene::common::plain(&scene, name, receiver.address());
         publish(&scene, &format!("{name}.test"), &server);
     }
     scene.start();
@@ -499,7 +491,7 @@ async fn a_policy_of_mode_none_changes_nothing() {
     let (scene, port) = scene("version = 1\n").await;
     let identity = scene.identity("mx.other.test");
     let receiver = scene.receiver(2, &identity, vec![MailFault::NoStartTls]).await;
-    scene::common::plain(&scene, "a", receiver.address());
+    crate::scene::common::plain(&scene, "a", receiver.address());
     let none = Page::text("version: STSv1\nmode: none\nmax_age: 86400\n");
     let server = policy_host((20, port), &scene.identity("mta-sts.a.test"), none).await;
     publish(&scene, "a.test", &server);
@@ -630,7 +622,7 @@ async fn require_tls_goes_to_authenticated_hosts_that_pass_it_on() {
     let plain = scene
         .receiver_with(7, &scene.identity("mx.plain.test"), &["REQUIRETLS"])
         .await;
-    scene::common::plain(&scene, "plain", plain.address());
+    crate::scene::common::plain(&scene, "plain", plain.address());
     let (policed, _server) = enforced(&scene, port, "policed", &scene.identity("mx.policed.test")).await;
     scene.start();
     let send = |sender, recipient| send_tagged(&scene, sender, recipient, TlsTag::Required);

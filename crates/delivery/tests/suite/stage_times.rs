@@ -1,20 +1,12 @@
 //! How long a server may take at each stage (RFC 5321 §4.5.3.2), and in all. Time is virtual.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::scene::Setting;
+use crate::scene::memory::{Attempt, MemorySpool, VirtualClock};
 use delivery::{Clock as _, Timeouts};
 use mail::Status;
-use scene::Setting;
-use scene::memory::{Attempt, MemorySpool, VirtualClock};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -69,7 +61,7 @@ async fn attempt(delays: Delays) -> (Attempt, usize) {
     };
     let (_stop, stopped) = watch::channel(false);
     let log = Arc::default();
-    let scheduler = scene::start_under(&policy, &spool, &clock, &setting, &log, stopped).await;
+    let scheduler = crate::scene::start_under(&policy, &spool, &clock, &setting, &log, stopped).await;
     let (id, pending) = spool.put("s@origin.test", "x@a.test", clock.now());
     scheduler.accepted(pending);
     for _ in 0..60 {

@@ -1,19 +1,11 @@
 //! Places for connections, and what is known of a delivery while it is in doubt.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
+use crate::scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, signed_mx, single, single_at};
+use crate::scene::{Scene, Setting};
 use delivery::Windows;
 use jiff::Timestamp;
-use scene::common::{DEFERRED, OPPORTUNISTIC, SENT, assert_line, signed_mx, single, single_at};
-use scene::{Scene, Setting};
 use testworld::mail::{MailFault, Stage};
 
 const CONTENT: &[u8] = b"Subject: x\r\n\r\nx\r\n";
@@ -38,7 +30,7 @@ async fn who_waits_for_a_host_keeps_no_place_from_the_others() {
     scene.expect("a@quick.test", &[SENT]).await;
     assert_eq!(quick.messages().len(), 1);
     assert_eq!(slow.messages().len(), 0, "it was not that slow");
-    assert!(slow.wait_for_messages(3, scene::LIMIT).await);
+    assert!(slow.wait_for_messages(3, crate::scene::LIMIT).await);
 }
 
 /// A provider that takes one connection, with many domains.
@@ -47,7 +39,7 @@ async fn mail_for_one_busy_host_leaves_room_for_all_other_mail() {
     let setting = Setting {
         connections: 4,
         connections_per_host: 1,
-        stage_limit: scene::LIMIT,
+        stage_limit: crate::scene::LIMIT,
         ..Setting::default()
     };
     let scene = Scene::with(OPPORTUNISTIC, setting).await;
@@ -100,7 +92,7 @@ async fn windows_become_wider_while_deliveries_run() {
         assert_eq!(slow.messages().len(), 0, "they went one by one");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(slow.wait_for_messages(3, scene::LIMIT).await);
+    assert!(slow.wait_for_messages(3, crate::scene::LIMIT).await);
 }
 
 #[tokio::test]

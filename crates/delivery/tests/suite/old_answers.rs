@@ -1,25 +1,17 @@
 //! How long an attempt goes by what its look-ups found.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use mail::Status;
-use scene::common::{
+use crate::scene::common::{
     DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, VERIFIED, WRONG, assert_deferred,
     assert_line, clogged, unsigned,
 };
-use scene::memory::{Attempt, MemorySpool, VirtualClock};
-use scene::{Line, Scene, Setting};
+use crate::scene::memory::{Attempt, MemorySpool, VirtualClock};
+use crate::scene::{Line, Scene, Setting};
+use jiff::Timestamp;
+use mail::Status;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::{MailFault, Stage};
@@ -51,7 +43,7 @@ async fn at_a_silent_server(hosts: [&str; 2], port: u16, limit: Duration) -> [At
     };
     let (_stop, stopped) = watch::channel(false);
     let log = Arc::default();
-    let scheduler = scene::start_under(&policy, &spool, &clock, &setting, &log, stopped).await;
+    let scheduler = crate::scene::start_under(&policy, &spool, &clock, &setting, &log, stopped).await;
     let mut ids = Vec::new();
     for recipient in ["x@a.test", "x@b.test"] {
         let (id, pending) = spool.put("s@origin.test", recipient, clock_now(&clock));

@@ -1,23 +1,15 @@
 //! Servers that lie, stall or break off, at each stage: no message is lost, bounced without right or sent over less
 //! than it may be.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use delivery::Forget;
-use scene::Scene;
-use scene::common::{
+use crate::scene::Scene;
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, plain, reply, reply_for, single,
 };
+use delivery::Forget;
 use testworld::mail::{MailFault, Stage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;

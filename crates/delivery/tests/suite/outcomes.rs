@@ -1,22 +1,14 @@
 //! What becomes of each recipient: by the replies of its server, by its age, and at the next host or none.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use scene::common::{
+use crate::scene::common::{
     BOUNCED, DEFERRED, EXPIRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, VERIFIED, WRONG, assert_line,
     mismatched, pair, reply, reply_for, single, single_at, text, unsigned,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use jiff::Timestamp;
 use testworld::RecordType;
 use testworld::mail::{MailFault, Stage};
 
@@ -110,7 +102,7 @@ async fn mended_records_let_the_message_go() {
         .world
         .set(&owner, RecordType::TLSA, &[&identity.tlsa_3_1_1()])
         .unwrap();
-    assert!(receiver.wait_for_messages(1, scene::LIMIT).await);
+    assert!(receiver.wait_for_messages(1, crate::scene::LIMIT).await);
     let sent = loop {
         let lines = scene.lines_so_far(id);
         if let Some(line) = lines.into_iter().find(|line| line["status"] == "sent") {
@@ -188,7 +180,7 @@ async fn the_sender_is_told_once_of_what_failed_and_nobody_of_a_failed_report() 
     let lines = scene.send(&["a@far.test", "b@far.test"], content).await;
     assert_line(&lines[0], &[SENT]);
     assert_line(&lines[1], &[BOUNCED, ("dsn_sent", "yes")]);
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = origin.messages().remove(0);
     assert_eq!(report.envelope_from, "");
     assert_eq!(report.recipients[0], "sender@origin.test");

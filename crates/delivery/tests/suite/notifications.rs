@@ -1,23 +1,17 @@
 //! What is asked of reports, and what comes of it (RFC 3461 §5.2): handed on to a next hop that offers DSN, done by us
 //! where it does not.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
+use crate::scene::common::{
+    BOUNCED, OPPORTUNISTIC, assert_line, commands, reply, reply_for, single_at, text,
+};
+use crate::scene::{Line, Scene, Setting, envelope};
 use jiff::{SignedDuration, Timestamp};
 use mail::{
     Action, AddressFamily, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
     LedgerKey, Notice, Outcome, QueueId, ReplyCode, Status,
 };
-use scene::common::{BOUNCED, OPPORTUNISTIC, assert_line, commands, reply, reply_for, single_at, text};
-use scene::{Line, Scene, Setting, envelope};
 use spool::{Action as Doing, Manage as _, RecipientIndex, Selected, Settlement, Spool as _};
 use testworld::mail::{MailFault, Receiver, Stage};
 
@@ -131,7 +125,7 @@ async fn each_sender_hears_what_was_asked_for_and_no_more() {
                 assert_eq!(said, expected, "{fate:?} {extensions:?} {notify:?}");
             }
             if told.contains(&true) {
-                assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+                assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
                 let report = text(&origin, 0);
                 for (number, told) in told.iter().enumerate() {
                     let named = report.contains(&format!("Final-Recipient: rfc822; r{number}@far.test"));
@@ -216,7 +210,7 @@ async fn a_message_that_fails_at_three_next_hops_makes_one_report() {
     for line in scene.lines(id, 3).await {
         assert_line(&line, &[BOUNCED, ("dsn_sent", "yes")]);
     }
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);
     for name in ["a@one.test", "b@two.test", "c@three.test"] {
         assert!(
@@ -244,7 +238,7 @@ async fn one_round_of_several_fates_makes_one_report() {
     envelope.recipients[2].parameters.notify = Some("SUCCESS".parse().unwrap());
     let created = Timestamp::now() - SignedDuration::from_hours(1);
     scene.queue_envelope(envelope, CONTENT, created).await;
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);
     for part in [
         "Action: failed",
@@ -285,7 +279,7 @@ async fn a_message_late_at_two_next_hops_that_are_tried_at_different_times_makes
     let released = act(Doing::Release).await.unwrap();
     scene.scheduler().retry(released.pending);
     scene.lines(id, 2).await;
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);
     assert_eq!(report.matches("Action: delayed").count(), 2, "{report}");
     assert_eq!(scene.events("dsn").len(), 1);
@@ -304,7 +298,7 @@ async fn a_report_goes_out_from_nobody_and_asks_for_none() {
     envelope.parameters.ret = Some("FULL".parse().unwrap());
     envelope.parameters.envelope_id = Some("E1".parse().unwrap());
     scene.queue_envelope(envelope, CONTENT, Timestamp::now()).await;
-    assert!(sender.wait_for_messages(1, scene::LIMIT).await);
+    assert!(sender.wait_for_messages(1, crate::scene::LIMIT).await);
     let mail = commands(&sender, "MAIL");
     assert!(mail[0].starts_with("MAIL FROM:<> SIZE="), "{mail:?}");
     assert!(
@@ -403,7 +397,7 @@ async fn what_was_settled_before_a_crash_is_reported_after_it() {
     settle_as_refused(&scene, id).await;
     assert_eq!(scene.unreported().await, [id]);
     scene.start();
-    assert!(origin.wait_for_messages(1, scene::LIMIT).await);
+    assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);
     for part in [
         "Final-Recipient: rfc822; a@far.test",

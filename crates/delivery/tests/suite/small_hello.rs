@@ -1,19 +1,11 @@
 //! Servers that cannot take a large first message of a handshake, or SNI.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod scene;
-
-use dane::Group;
-use delivery::Forget;
-use scene::common::{
+use crate::scene::common::{
     DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, assert_line, mismatched, plain, single, single_at, unsigned,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use dane::Group;
+use delivery::Forget;
 use testworld::mail::{MailFault, Stage};
 
 /// One segment of Ethernet.

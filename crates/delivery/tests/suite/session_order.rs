@@ -1,19 +1,11 @@
 //! Who speaks when: the order of a session from its greeting to QUIT.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use scene::Scene;
-use scene::common::{
+use crate::scene::Scene;
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, STRICT, assert_line, pair, plain, reply, single,
 };
 use testworld::mail::{MailFault, Stage};
@@ -169,7 +161,7 @@ async fn a_host_that_refuses_at_the_greeting_is_told_quit_and_the_next_is_tried(
 #[tokio::test]
 async fn a_server_that_is_not_the_right_one_hears_quit() {
     let scene = Scene::new(STRICT).await;
-    let receiver = scene::common::mismatched(&scene, "wrong").await;
+    let receiver = crate::scene::common::mismatched(&scene, "wrong").await;
     scene.expect("a@wrong.test", &[DEFERRED]).await;
     assert_eq!(receiver.count_of("MAIL"), 0);
 }

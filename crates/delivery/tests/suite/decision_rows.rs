@@ -1,21 +1,13 @@
 //! Rows of the decision that a whole delivery must show: strict, loops, aliases, implicit MX, names and addresses.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use scene::common::{
+use crate::scene::common::{
     BOUNCED, DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG, plain,
     signed_mx, single, single_at, unsigned_mx,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::Receiver;

@@ -2,23 +2,15 @@
 //!
 //! The recipients are addresses, which the policy `strict` never connects to: every attempt ends at once, and no
 //! question goes out to the network.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::scene::memory::{Attempt, MemorySpool, VirtualClock};
+use crate::scene::{Log, Setting};
 use delivery::{Clock as _, SchedulerHandle};
 use jiff::{SignedDuration, Timestamp};
 use mail::{Action, AddressFamily, CauseKind, DeliverySecurity, QueueId, Status};
-use scene::memory::{Attempt, MemorySpool, VirtualClock};
-use scene::{Log, Setting};
 use tokio::sync::watch;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -52,7 +44,7 @@ impl World {
     async fn around(clock: Arc<VirtualClock>, spool: Arc<MemorySpool>, setting: Setting) -> Self {
         let (stop, stopped) = watch::channel(false);
         let log = Arc::default();
-        let scheduler = scene::start_around(&spool, &clock, &setting, &log, stopped).await;
+        let scheduler = crate::scene::start_around(&spool, &clock, &setting, &log, stopped).await;
         Self {
             log,
             clock,

@@ -1,21 +1,13 @@
 //! Modes, floors, exceptions and lists, as a whole delivery shows them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::time::Duration;
 
-use delivery::Forget;
-use scene::common::{
+use crate::scene::common::{
     BOUNCED, DEFERRED, EXPIRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, UNUSABLE, VERIFIED, WRONG,
     ago, assert_line, hosts, mismatched, reply, two_receivers, unsigned, unsigned_mx,
 };
-use scene::{Scene, Setting};
+use crate::scene::{Scene, Setting};
+use delivery::Forget;
 use testworld::mail::{Identity, MailFault, Stage};
 
 const SOFTENED: (&str, &str) = ("dane", "Softfail (No matching TLSA RRs)");

@@ -1,17 +1,9 @@
 //! The ways of mail: routes by default and by domain, TLS from the first octet, and fallbacks.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 
-use scene::Scene;
-use scene::common::{
+use crate::scene::Scene;
+use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, STRICT, VERIFIED, WRONG, mismatched, plain,
     reply, single, single_at,
 };

@@ -1,26 +1,18 @@
 //! Destinations that take few connections, that fail, and that come back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod scene;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use delivery::{Reuse, Windows};
-use jiff::Timestamp;
-use mail::QueueId;
-use scene::common::{
+use crate::scene::common::{
     DEFERRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single, single_at,
     two_receivers,
 };
-use scene::{LIMIT, Scene, Setting};
+use crate::scene::{LIMIT, Scene, Setting};
+use delivery::{Reuse, Windows};
+use jiff::Timestamp;
+use mail::QueueId;
 use testworld::dns::DnsFault;
 use testworld::mail::{MailFault, Stage};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
