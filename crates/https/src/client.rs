@@ -82,6 +82,17 @@ pub struct Content {
     pub octets: Bytes,
 }
 
+/// Which answers are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Any of the class of success.
+    Success,
+    /// Content, whole and as it is.
+    Content,
+    /// The same, or that it is as it was.
+    News,
+}
+
 impl Client {
     /// Verifies servers as `config` says.
     pub fn new(config: &ClientConfig) -> Self {
@@ -92,9 +103,11 @@ impl Client {
         }
     }
 
-    /// Fetches something, unless it is what the validators stand for.
+    /// Fetches something, unless it is what the validators stand for. Only the status 200 is content, and only who sent
+    /// validators is answered with 304 (RFC 9110 §15.3.1, §15.4.5).
     pub async fn get(&self, target: &Target<'_>, known: &Validators) -> Result<Got, Failure> {
         let mut request = head(Method::GET, target.url);
+        let mut wanted = Wanted::Content;
         for (name, value) in [
             (header::IF_NONE_MATCH, &known.etag),
             (header::IF_MODIFIED_SINCE, &known.last_modified),
@@ -102,9 +115,10 @@ impl Client {
             // What is no field value was not sent by a server, and means nothing to it.
             if let Some(value) = value.as_ref().and_then(|value| value.parse().ok()) {
                 request.headers_mut().insert(name, value);
+                wanted = Wanted::News;
             }
         }
-        self.exchange(target, request).await
+        self.exchange(target, request, wanted).await
     }
 
     /// Hands something over.
@@ -119,23 +133,36 @@ impl Client {
         request
             .headers_mut()
             .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
-        self.exchange(target, request).await.map(|_| ())
+        self.exchange(target, request, Wanted::Success).await.map(|_| ())
     }
 
-    async fn exchange(&self, target: &Target<'_>, request: Request<Full<Bytes>>) -> Result<Got, Failure> {
+    async fn exchange(
+        &self,
+        target: &Target<'_>,
+        request: Request<Full<Bytes>>,
+        wanted: Wanted,
+    ) -> Result<Got, Failure> {
         let time = target.bounds.time;
-        timeout(time, self.talk(target, request))
+        timeout(time, self.talk(target, request, wanted))
             .await
             .unwrap_or(Err(Failure::Late(time)))
     }
 
-    async fn talk(&self, target: &Target<'_>, request: Request<Full<Bytes>>) -> Result<Got, Failure> {
+    async fn talk(
+        &self,
+        target: &Target<'_>,
+        request: Request<Full<Bytes>>,
+        wanted: Wanted,
+    ) -> Result<Got, Failure> {
         let stream = connect(target.addresses, target.url.port()).await?;
         let server = target.url.server().clone();
         let stream = self.tls.connect(server, stream).await;
         let stream = TokioIo::new(stream.map_err(Failure::of_handshake)?);
         let (mut sender, connection) = http1::Builder::new().max_buf_size(HEAD).handshake(stream).await?;
-        let answer = async move { read(sender.send_request(request).await?, target.bounds.octets).await };
+        let answer = async move {
+            let answer = sender.send_request(request).await?;
+            read(answer, wanted, target.bounds.octets).await
+        };
         tokio::pin!(answer);
         tokio::select! {
             biased;
@@ -177,17 +204,27 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> 
 }
 
 /// The answer with its content, of which no more than so many octets are kept in memory.
-async fn read(answer: Response<Incoming>, most: usize) -> Result<Got, Failure> {
+async fn read(answer: Response<Incoming>, wanted: Wanted, most: usize) -> Result<Got, Failure> {
     let (head, mut body) = answer.into_parts();
     let field = |name: HeaderName| {
         let value = head.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
     match head.status {
-        StatusCode::NOT_MODIFIED => return Ok(Got::NotModified),
+        StatusCode::NOT_MODIFIED => {
+            return match wanted {
+                Wanted::News => Ok(Got::NotModified),
+                Wanted::Success | Wanted::Content => Err(Failure::Status(304)),
+            };
+        }
         status if status.is_redirection() => return Err(Failure::Redirect(field(header::LOCATION))),
-        status if !status.is_success() => return Err(Failure::Status(status.as_u16())),
+        status if !is_good(status, wanted) => return Err(Failure::Status(status.as_u16())),
         _ => {}
+    }
+    let coding =
+        field(header::CONTENT_ENCODING).filter(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
+    if let Some(coding) = coding.filter(|_| wanted != Wanted::Success) {
+        return Err(Failure::Coding(coding));
     }
     let mut octets = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -207,4 +244,11 @@ async fn read(answer: Response<Incoming>, most: usize) -> Result<Got, Failure> {
         },
         octets: octets.into(),
     }))
+}
+
+fn is_good(status: StatusCode, wanted: Wanted) -> bool {
+    match wanted {
+        Wanted::Success => status.is_success(),
+        Wanted::Content | Wanted::News => status == StatusCode::OK,
+    }
 }

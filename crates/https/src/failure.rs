@@ -33,6 +33,9 @@ pub enum Failure {
     /// It has nothing to give, or takes nothing.
     #[error("the server answers with the status {0}")]
     Status(u16),
+    /// It sends something compressed, which nobody asked for.
+    #[error("the server sends content with the coding {0:?}, which was not asked for")]
+    Coding(String),
     /// It sends too much.
     #[error("the server sends more than {0} octets")]
     TooLarge(usize),

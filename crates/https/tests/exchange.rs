@@ -183,6 +183,35 @@ async fn what_is_no_content_has_its_own_failure() {
 }
 
 #[tokio::test]
+async fn what_was_not_asked_for_is_not_believed() {
+    let scene = Scene::new().await;
+    // No content was known that could be as it was, and no part was asked for.
+    for status in [304, 201, 204, 206] {
+        let failure = scene.failure(Page::status(status)).await;
+        assert!(
+            matches!(failure, Failure::Status(said) if said == status),
+            "{failure}"
+        );
+    }
+    let page = || Page::text("a.example\n");
+    let failure = scene.failure(page().field("Content-Encoding", "gzip")).await;
+    assert!(matches!(failure, Failure::Coding(_)), "{failure}");
+    scene
+        .server
+        .put("/it", page().field("Content-Encoding", "identity"));
+    assert!(matches!(scene.get("/it", BOUNDS).await, Ok(Got::Content(_))));
+    scene.server.put("/it", Page::status(304));
+    let url = scene.url("/it");
+    let target = Target {
+        url: &url,
+        addresses: &[HERE],
+        bounds: BOUNDS,
+    };
+    let handed = scene.client.post(&target, "application/json", "{}".into()).await;
+    assert!(matches!(handed, Err(Failure::Status(304))), "{handed:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let scene = Scene::new().await;
     let url = scene.url("/");

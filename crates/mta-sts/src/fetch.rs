@@ -99,7 +99,9 @@ fn failed(failure: Failure) -> FetchFailure {
         Failure::NoAddress => FetchFailure::NoAddress,
         Failure::Connect { .. } => FetchFailure::Unreachable(failure.to_string()),
         Failure::Certificate(cause) => FetchFailure::Certificate(cause.to_string()),
-        Failure::Handshake(_) | Failure::Http(_) => FetchFailure::Broken(failure.to_string()),
+        Failure::Handshake(_) | Failure::Http(_) | Failure::Coding(_) => {
+            FetchFailure::Broken(failure.to_string())
+        }
         Failure::Redirect(_) => FetchFailure::Redirect,
         Failure::Status(status) => FetchFailure::Status(status),
         Failure::TooLarge(most) => FetchFailure::TooLarge(most),

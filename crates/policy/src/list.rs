@@ -100,6 +100,11 @@ impl NoList {
     }
 }
 
+/// What a line says besides its comment.
+pub(crate) fn entry_in(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
+}
+
 impl DomainList {
     /// Reads a list. `source` is what the log calls it. Case and a trailing dot do not matter, U-labels are converted,
     /// and a repeated name keeps its first line.
@@ -114,7 +119,7 @@ impl DomainList {
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (line, content) in (1..).zip(text.lines()) {
-            let name = content.split('#').next().unwrap_or_default().trim();
+            let name = entry_in(content);
             if name.is_empty() {
                 continue;
             }

@@ -25,10 +25,29 @@ pub struct Policy {
     pub(crate) exceptions: Exceptions,
     /// The lists with a URL, whether there is a copy of them or not.
     pub(crate) remote: Vec<RemoteList>,
-    /// The mode of everything, to see what it would do.
-    pub(crate) supposed: Option<DaneMode>,
+    /// What holds instead of the modes that are written, to see what that would do.
+    pub(crate) supposed: Option<Supposed>,
     /// The policy file; none for the built-in policy.
     pub(crate) file: Option<Arc<str>>,
+}
+
+/// What holds instead of the modes that are written. No exception does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Supposed {
+    /// This mode for everything.
+    Mode(DaneMode),
+    /// The mode of rules and lists, or `opportunistic` where that is weaker.
+    Unweakened,
+}
+
+impl Supposed {
+    /// What holds where rules and lists say `written`.
+    fn instead_of(self, written: DaneMode) -> DaneMode {
+        match self {
+            Self::Mode(mode) => mode,
+            Self::Unweakened => written.max(DaneMode::Opportunistic),
+        }
+    }
 }
 
 /// A list and what its entries mean.
@@ -86,7 +105,7 @@ impl Policy {
         };
         let (mode, source) = self.mode_by_rules_and_lists(name);
         let (dane, dane_source) = match self.supposed {
-            Some(mode) => (mode, ModeSource::Default),
+            Some(supposed) => (supposed.instead_of(mode), ModeSource::Default),
             None => self
                 .exceptions
                 .for_domain(name, mode, today)
@@ -124,7 +143,7 @@ impl Policy {
             fallback,
         } = self.defaults.clone();
         DestinationPolicy {
-            dane: self.supposed.unwrap_or(dane),
+            dane: self.supposed.map_or(dane, |supposed| supposed.instead_of(dane)),
             dane_source: ModeSource::Default,
             insecure_mx,
             tls,
@@ -213,7 +232,17 @@ impl Policy {
     #[must_use]
     pub fn supposing(&self, mode: DaneMode) -> Self {
         Self {
-            supposed: Some(mode),
+            supposed: Some(Supposed::Mode(mode)),
+            ..self.clone()
+        }
+    }
+
+    /// This policy without what weakens it: no exception holds, and no mode is weaker than `opportunistic`. What is
+    /// strict without exceptions is strict.
+    #[must_use]
+    pub fn unweakened(&self) -> Self {
+        Self {
+            supposed: Some(Supposed::Unweakened),
             ..self.clone()
         }
     }

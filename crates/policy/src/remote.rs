@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::list::{DomainList, NoList};
+use crate::list::{DomainList, NoList, entry_in};
 use crate::notes::Text;
 use crate::schema::{List, ListKind, PolicyFile};
 
@@ -18,6 +18,8 @@ const REFRESH: Duration = Duration::from_hours(1);
 const MAX_AGE: Duration = Duration::from_hours(24 * 30);
 /// New content with so many times as many entries, or so many times fewer, is not believed.
 const FACTOR: usize = 10;
+/// More entries are not taken: each costs memory that is a multiple of what it costs the server to send it.
+const MOST: usize = 2_000_000;
 
 /// A list with a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,12 @@ pub enum Suspicion {
     /// It is empty, and the copy is not.
     #[error("what came has no entry, and the last good copy has {0}")]
     Empty(usize),
+    /// It is strict and empty, and there is no copy: nothing would be demanded of anybody.
+    #[error("what came has no entry, and a strict list without entries demands nothing")]
+    EmptyStrict,
+    /// It has more entries than any list.
+    #[error("what came has more than {MOST} entries")]
+    TooMany,
     /// It has very many more entries than the copy.
     #[error("what came has {now} entries, and the last good copy has {before}")]
     Grown {
@@ -108,14 +116,26 @@ impl RemoteList {
 }
 
 /// Whether new content may replace the last good copy, of which there may be none; returns its number of entries.
-pub fn examine(new: &str, last_good: Option<&str>) -> Result<usize, Suspicion> {
+pub fn examine(kind: ListKind, new: &str, last_good: Option<&str>) -> Result<usize, Suspicion> {
+    // Before anything is kept of them.
+    if new
+        .lines()
+        .filter(|line| !entry_in(line).is_empty())
+        .nth(MOST)
+        .is_some()
+    {
+        return Err(Suspicion::TooMany);
+    }
     let (list, bad) = DomainList::parse("", new);
     if let Some(found) = NoList::of(new, &list, &bad) {
         return Err(Suspicion::NoList(found));
     }
     let now = list.len();
     let Some(last_good) = last_good else {
-        return Ok(now);
+        return match kind {
+            ListKind::Strict if now == 0 => Err(Suspicion::EmptyStrict),
+            ListKind::Strict | ListKind::SoftFail | ListKind::Danefail => Ok(now),
+        };
     };
     let before = DomainList::parse("", last_good).0.len();
     match before {
@@ -140,6 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_not_like_the_last_copy_is_not_believed() {
+        let examine = |new: &str, last_good: Option<&str>| examine(ListKind::Danefail, new, last_good);
         let of = |before: usize, now: usize| examine(&list(now), Some(&list(before)));
         assert_eq!(of(20, 199), Ok(199));
         assert_eq!(of(20, 3), Ok(3));
@@ -153,5 +174,23 @@ mod tests {
             examine("<!DOCTYPE html>\na.example\n", None),
             Err(Suspicion::NoList(NoList::Page))
         );
+    }
+
+    #[test]
+    fn a_first_strict_list_that_is_empty_is_not_believed() {
+        let nobody = "# nobody yet\n";
+        assert_eq!(
+            examine(ListKind::Strict, nobody, None),
+            Err(Suspicion::EmptyStrict)
+        );
+        assert_eq!(examine(ListKind::Strict, "a.example\n", None), Ok(1));
+    }
+
+    #[test]
+    fn more_entries_than_any_list_has_are_not_read() {
+        let most = "a\n".repeat(MOST);
+        let more = |line: &str| examine(ListKind::Strict, &(most.clone() + line), None);
+        assert_eq!(more("b\n"), Err(Suspicion::TooMany));
+        assert_eq!(more("# comments are free\n"), Ok(MOST));
     }
 }

@@ -67,12 +67,18 @@ pub(super) struct InForce<'a> {
     pub(super) probes: Option<&'a [HostProbe<'a>]>,
 }
 
-/// Each mode for everything: for the destination and for each of its hosts.
+/// Each mode for everything, for the destination and for each of its hosts, without exceptions; but the one in force as
+/// it is.
 pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<ModeReport> {
     let mode_in_force = in_force.route.policy.dane;
     let is_delivered = obstacle(in_force.route, in_force.probes).is_none();
     let mut reports = Vec::new();
     for mode in MODES {
+        if mode == mode_in_force {
+            // As it is, with the exceptions for its hosts.
+            reports.push(report(mode, true, (in_force.route, in_force.probes)));
+            continue;
+        }
         let policy = asked.means.policy.supposing(mode);
         let means = Means {
             policy: &policy,
@@ -86,22 +92,26 @@ pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<M
             None => None,
         };
         let probes = again.as_deref().or(in_force.probes.filter(|_| is_same));
-        let failure = obstacle(&route, probes);
-        reports.push(ModeReport {
-            mode,
-            in_force: mode == mode_in_force,
-            would: Would::after(failure.as_ref()),
-            dane: match &failure {
-                Some(failure) => Some(failure.verdict().to_string()),
-                None => first(&route, probes).map(|verdict| verdict.to_string()),
-            },
-            enhanced: failure
-                .as_ref()
-                .map(|failure| failure.reported_status().to_string()),
-            reason: failure.as_ref().map(|failure| failure.reason.to_string()),
-        });
+        reports.push(report(mode, false, (&route, probes)));
     }
     reports
+}
+
+fn report(mode: DaneMode, in_force: bool, (route, probes): (&Route, Option<&[HostProbe<'_>]>)) -> ModeReport {
+    let failure = obstacle(route, probes);
+    ModeReport {
+        mode,
+        in_force,
+        would: Would::after(failure.as_ref()),
+        dane: match &failure {
+            Some(failure) => Some(failure.verdict().to_string()),
+            None => first(route, probes).map(|verdict| verdict.to_string()),
+        },
+        enhanced: failure
+            .as_ref()
+            .map(|failure| failure.reported_status().to_string()),
+        reason: failure.as_ref().map(|failure| failure.reason.to_string()),
+    }
 }
 
 /// What is demanded of each host, whatever their order: equal preferences are shuffled.

@@ -9,6 +9,7 @@ use dns::{NoAnswer, Resolver};
 use https::{Bounds, Client, Content, Failure, Got, Target, Url, UrlError};
 use mail::{Domain, DomainError};
 use policy::remote::{RemoteList, Suspicion, examine};
+use policy::schema::ListKind;
 
 use super::copies::Copies;
 use crate::access::{self, Use};
@@ -87,7 +88,8 @@ impl Fetcher {
     }
 
     /// Fetches a list, if it has changed, and replaces its copy.
-    pub(crate) async fn fetch(&self, address: &str) -> Result<News, FetchError> {
+    pub(crate) async fn fetch(&self, remote: &RemoteList) -> Result<News, FetchError> {
+        let (kind, address) = (remote.kind, remote.url.as_str());
         let url: Url = address.parse()?;
         let addresses = self.addresses(&url).await?;
         let (copies, list) = (self.copies.clone(), address.to_owned());
@@ -105,7 +107,7 @@ impl Fetcher {
                 copies.note(&list, text, &known.validators)?;
                 Ok(Ok(News::Unchanged))
             }
-            Got::Content(content) => keep(&copies, &list, known.text.as_deref(), &content),
+            Got::Content(content) => keep(&copies, (kind, &list), known.text.as_deref(), &content),
         });
         match kept.await? {
             Ok(news) => Ok(news),
@@ -148,7 +150,7 @@ impl Fetcher {
 /// Replaces the copy, unless what came is suspicious: then it is held back, in the file that is returned.
 fn keep(
     copies: &Copies,
-    list: &str,
+    (kind, list): (ListKind, &str),
     last_good: Option<&str>,
     content: &Content,
 ) -> io::Result<Result<News, (Suspicion, PathBuf)>> {
@@ -157,7 +159,7 @@ fn keep(
         copies.note(list, &text, &content.validators)?;
         return Ok(Ok(News::Unchanged));
     }
-    match examine(&text, last_good) {
+    match examine(kind, &text, last_good) {
         Ok(entries) => {
             copies.replace(list, &text, &content.validators)?;
             Ok(Ok(News::Replaced(entries)))

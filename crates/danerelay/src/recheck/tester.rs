@@ -10,6 +10,7 @@ use dns::Resolver;
 use jiff::Zoned;
 use mail::{AddressError, Cause, DaneVerdict, Domain, NextHop};
 use policy::Policy;
+use policy::decision::Action;
 use policy::failure::{Failure, Finality};
 use policy::settings::DaneMode;
 use serde::Serialize;
@@ -29,15 +30,17 @@ pub(crate) struct Tester {
     resolver: Resolver,
     delivery: DeliveryConfig,
     prober: Prober,
-    /// As if there were no exception and no list.
+    /// Without what weakens it.
     policy: Policy,
+    /// For the hosts of destinations that are strict.
+    strict: Policy,
 }
 
 /// How something is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// It would be delivered to without what weakens it, and no host fails.
+    /// It would be delivered to without what weakens it, and no host fails. Of a zone only the name itself is known.
     Healed,
     /// Some host would be delivered to, and another fails.
     Partly,
@@ -84,21 +87,22 @@ impl Tester {
             resolver,
             prober: Prober::new(&delivery, tls)?,
             delivery,
-            policy: policy.supposing(DaneMode::Opportunistic),
+            policy: policy.unweakened(),
+            strict: policy.supposing(DaneMode::Strict),
         })
     }
 
     /// Tests one.
-    pub(crate) async fn test(&self, tested: &Tested) -> Finding {
+    pub(crate) async fn test(&self, subject: &Subject) -> Finding {
         let test = async {
-            match tested {
-                Tested::Domain(name) => self.connect(domain(name)).await,
+            match &subject.tested {
+                Tested::Domain(name) => self.connect(domain(name), &self.policy).await,
                 Tested::Mx(host) => {
-                    self.connect(NextHop::Host {
+                    let next_hop = NextHop::Host {
                         host: host.clone(),
                         port: None,
-                    })
-                    .await
+                    };
+                    self.connect(next_hop, self.policy_for_host_of(subject)).await
                 }
                 Tested::Zone(name) => self.look_up(domain(name)).await,
                 Tested::Many(..) => finding(
@@ -111,9 +115,17 @@ impl Tester {
         timeout(LONGEST, test).await.unwrap_or_else(|_| late())
     }
 
-    async fn route(&self, next_hop: &NextHop) -> Route {
+    /// The destinations of a host are not known. If the exception is from strict, some of them demand DANE.
+    fn policy_for_host_of(&self, subject: &Subject) -> &Policy {
+        match &subject.exception {
+            Some(exception) if exception.override_strict => &self.strict,
+            Some(_) | None => &self.policy,
+        }
+    }
+
+    async fn route(&self, next_hop: &NextHop, policy: &Policy) -> Route {
         let means = Means {
-            policy: &self.policy,
+            policy,
             resolver: &self.resolver,
             // It is DANE that is tested.
             mta_sts: None,
@@ -123,20 +135,31 @@ impl Tester {
         route::find(Sought::usual(next_hop), means).await
     }
 
-    async fn connect(&self, next_hop: NextHop) -> Finding {
-        let route = self.route(&next_hop).await;
+    async fn connect(&self, next_hop: NextHop, policy: &Policy) -> Finding {
+        let route = self.route(&next_hop, policy).await;
         match route.decision.failure() {
             Some(failure) => of_failure(failure),
             None => of_probes(&self.prober.probe(&route).await),
         }
     }
 
-    /// Whether the signatures are valid; what hosts do is another matter.
+    /// Whether the signatures of the name itself and of its hosts are valid; what hosts do is another matter.
     async fn look_up(&self, next_hop: NextHop) -> Finding {
-        let route = self.route(&next_hop).await;
-        match route.decision.failure() {
-            Some(failure) if matches!(failure.cause, Cause::Dns(..)) => of_failure(failure),
-            Some(_) | None => finding(State::Healed, "its records can be validated"),
+        let route = self.route(&next_hop, &self.policy).await;
+        if let Some(failure) = route.decision.failure() {
+            return of_failure(failure);
+        }
+        let decisions = route.decision.hosts().filter_map(|(_, decision)| decision);
+        let mut unknown = decisions.filter_map(|decision| match &decision.action {
+            Action::PassOver(failure) if matches!(failure.cause, Cause::Dns(..)) => Some(failure),
+            Action::PassOver(_) | Action::Connect { .. } => None,
+        });
+        match unknown.next() {
+            Some(failure) => of_failure(failure),
+            None => finding(
+                State::Healed,
+                "its records can be validated; names below it were not looked up",
+            ),
         }
     }
 }
@@ -217,7 +240,7 @@ pub(crate) async fn test_all(
         let tester = Arc::clone(&tester);
         tests.spawn(async move {
             let _place = place;
-            let finding = tester.test(&subject.tested).await;
+            let finding = tester.test(&subject).await;
             (subject, finding)
         });
         while let Some(done) = tests.try_join_next() {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Resolver;
+use futures_util::future::join_all;
 use mail::event::settings::{ListNews, ListState};
 use mail::event::{Event, EventLog};
 use mail::{Alarm, Pace};
+use policy::schema::ListKind;
 use policy::{Fetched, Missing, RemoteList};
 use rand::RngExt as _;
 use tokio::sync::{Notify, watch};
@@ -18,8 +20,10 @@ use crate::lists::{Copies, FetchError, Fetcher, News};
 use crate::wiring::standing::Standing;
 use crate::wiring::{WiringError, resolver, tls};
 
-/// How long the start waits for lists of which there is no copy.
+/// How long the start waits for a strict list of which there is no copy.
 const START: Duration = Duration::from_secs(30);
+/// The same for a list without which it goes on.
+const START_WITHOUT: Duration = Duration::from_secs(5);
 /// After a failure a list is tried again within this time at the latest.
 const AGAIN: Duration = Duration::from_mins(5);
 /// The log is reminded of a list that cannot be fetched this often.
@@ -55,18 +59,28 @@ pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Resu
     let plan = resolver::plan(config, &config.dns.domain_insecure)?;
     let client = tls::https_client(&config.tls)?;
     let fetcher = Fetcher::new(client, Resolver::new(plan.config)?, config);
-    let mut failed = Vec::new();
-    let all = async {
-        for list in missing {
-            if let Err(error) = fetcher.fetch(&list.url).await {
-                failed.push(format!("{}: {error}", list.url));
-            }
+    let fetcher = &fetcher;
+    let fetched = join_all(missing.into_iter().map(|list| async move {
+        let patience = patience(list.kind);
+        match timeout(patience, fetcher.fetch(list)).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(format!("{}: {error}", list.url)),
+            Err(_) => Some(format!(
+                "{}: it did not come within {} seconds",
+                list.url,
+                patience.as_secs()
+            )),
         }
-    };
-    if timeout(START, all).await.is_err() {
-        failed.push(format!("not all lists came within {} seconds", START.as_secs()));
+    }));
+    Ok(fetched.await.into_iter().flatten().collect())
+}
+
+/// Without a strict list there is no policy; the others may come later.
+fn patience(kind: ListKind) -> Duration {
+    match kind {
+        ListKind::Strict => START,
+        ListKind::SoftFail | ListKind::Danefail => START_WITHOUT,
     }
-    Ok(failed)
 }
 
 /// What is known about one list.
@@ -144,7 +158,9 @@ impl Lists {
             let url = url.clone();
             self.log.write(&Event::List(ListNews { url, news }));
         };
-        let time = match self.fetcher.fetch(&url).await {
+        // Then the policy goes without it, even if it has not changed on the server.
+        let was_too_old = self.fetcher.is_too_old(&state.list);
+        let time = match self.fetcher.fetch(&state.list).await {
             Ok(news) => {
                 self.standing.fetched(&url);
                 if state.alarm.clear(std_now()).is_some() {
@@ -153,7 +169,7 @@ impl Lists {
                 if let News::Replaced(entries) = news {
                     tell(ListState::Fetched(entries as u64));
                 }
-                if news != News::Unchanged || std::mem::take(&mut state.is_too_old) {
+                if std::mem::take(&mut state.is_too_old) || was_too_old || news != News::Unchanged {
                     self.changed.notify_one();
                 }
                 // A copy holds for max_age.

@@ -103,11 +103,11 @@ impl Daily {
         Ok(true)
     }
 
-    /// Removes what commands have added, and names all of it.
+    /// Removes what commands have added, unless names below were not tested, and names all of it.
     fn close(&self, healed: Vec<(Subject, Finding)>) {
         let excepted: Vec<&ListedException> = healed
             .iter()
-            .filter_map(|(subject, _)| subject.exception.as_ref())
+            .filter_map(|(subject, _)| subject.closable())
             .collect();
         let removed = exceptions::change(&self.config, |all| {
             let (removed, kept) = all.drain(..).partition(|one| excepted.contains(&one));
@@ -175,6 +175,10 @@ mod tests {
         let other = Ca::new("Other CA").unwrap().issue(&["mx.stale.test"]).unwrap();
         zone.tlsa(other.tlsa_3_1_1()).add().unwrap();
 
+        // Without TLSA records: what is strict still waits.
+        let zone = world.domain("strict.test").signed();
+        zone.mx(10, "mx.strict.test", receiver.address()).add().unwrap();
+
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
         file("anchor", &world.trust_anchor_ds().unwrap());
@@ -188,9 +192,20 @@ mod tests {
         let exception =
             |key: &str| format!("[[exception]]\n{key}\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"r\"\n");
         fs::create_dir(directory.path().join("state")).unwrap();
-        let added = exception("domain = \"good.test\"") + &exception("domain = \"stale.test\"");
-        file("state/exceptions.toml", &added);
-        file("policy.toml", &exception("mx = \"mx.good.test\""));
+        let overriding = |key: &str| exception(&format!("{key}\noverride_strict = true"));
+        let added = [
+            exception("domain = \"good.test\""),
+            exception("domain = \"stale.test\""),
+            overriding("domain = \"strict.test\""),
+            overriding("mx = \"mx.strict.test\""),
+            // More may be broken below it.
+            "[[exception]]\ndomain = \"test\"\ndnssec = \"off\"\nuntil = 2999-01-01\nreason = \"r\"\n"
+                .to_owned(),
+            exception("domain = \"good.test\"\ndnssec = \"off\""),
+        ];
+        file("state/exceptions.toml", &added.concat());
+        let rule = "[[domain]]\nmatch = \"strict.test\"\ndane = \"strict\"\n";
+        file("policy.toml", &(exception("mx = \"mx.good.test\"") + rule));
         let loaded = config::load(Some(&directory.path().join("danerelay.toml"))).unwrap();
         let policy = policy_files::load(&loaded, Missing::Refused).unwrap().policy;
         let config = loaded.config;
@@ -207,7 +222,16 @@ mod tests {
         assert!(daily.round().await.unwrap());
         let left = exceptions::read(&daily.config).unwrap();
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        assert_eq!(left, ["domain stale.test"]);
+        assert_eq!(
+            left,
+            [
+                "domain stale.test",
+                "domain strict.test",
+                "mx mx.strict.test",
+                "domain test",
+                "domain good.test"
+            ]
+        );
         let mut told: Vec<(String, bool)> = log
             .0
             .lock()
@@ -220,7 +244,11 @@ mod tests {
         told.sort();
         assert_eq!(
             told,
-            [("good.test".to_owned(), true), ("mx.good.test".to_owned(), false)]
+            [
+                ("good.test".to_owned(), false),
+                ("good.test".to_owned(), true),
+                ("mx.good.test".to_owned(), false)
+            ]
         );
         // The policy is to be read again.
         daily.changed.notified().await;

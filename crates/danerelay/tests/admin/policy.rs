@@ -144,6 +144,17 @@ async fn a_list_is_fetched_kept_and_held_back() {
             relay.start_again();
             assert_eq!(dane(&relay, "good.test").0, "off");
             relay.wait_for("status=list-not-fetched");
+
+            // A copy that is too old is ignored until the server says that it is current.
+            relay.stop();
+            let facts = std::path::Path::new(&copy).with_extension("json");
+            let mut known: Value = serde_json::from_str(&fs::read_to_string(&facts).unwrap()).unwrap();
+            known["current"] = json!("2000-01-01T00:00:00Z");
+            fs::write(&facts, known.to_string()).unwrap();
+            scene.web.put("/list", Page::text("good.test\nother.test\n"));
+            relay.start_again();
+            relay.wait_for("status=loaded");
+            assert_eq!(dane(&relay, "good.test").0, "off");
         })
         .await;
 }
@@ -368,7 +379,8 @@ async fn the_end_of_an_exception_is_announced_and_each_mode_is_explained() {
         .play(|scene| {
             let tomorrow = jiff::Zoned::now().date().tomorrow().unwrap();
             let policy = format!(
-                "version = 1\n[[exception]]\ndomain = \"wrong.test\"\ndane = \"off\"\nuntil = {tomorrow}\nreason = \"r\"\n"
+                "version = 1\n[[exception]]\ndomain = \"wrong.test\"\ndane = \"off\"\nuntil = {tomorrow}\nreason = \"r\"\n\
+                 [[exception]]\nmx = \"mx.good.test\"\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"r\"\n"
             );
             let relay = Relay::start_in(scene.prepared(&policy), |command| command);
             let line = relay.wait_for("event=exception");
@@ -392,6 +404,11 @@ async fn the_end_of_an_exception_is_announced_and_each_mode_is_explained() {
                 ],
                 "{found}"
             );
+            // What is in force has the exception for the host.
+            let found = explained(&relay, "good.test");
+            let mode = &found["modes"][2];
+            assert_eq!(mode["in_force"], true, "{found}");
+            assert_eq!(mode["dane"], "Skip (Disabled by policy)", "{found}");
             let table = relay.print(&["explain", "wrong.test"]);
             let file = relay.path("policy.toml").display().to_string();
             assert!(table.contains(&format!("decided by   {file}, line 2\n")), "{table}");

@@ -137,7 +137,7 @@ fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<Vec<ListedException>
     let healed: Vec<&ListedException> = tested
         .iter()
         .filter(healed)
-        .filter_map(|(subject, _)| subject.exception.as_ref())
+        .filter_map(|(subject, _)| subject.closable())
         .collect();
     let removed = exceptions::change(&loaded.config, |all| {
         let (removed, kept) = all.drain(..).partition(|one| healed.contains(&one));
