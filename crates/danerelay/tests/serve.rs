@@ -250,6 +250,12 @@ fn a_bad_file_is_refused_whole_and_the_old_one_stays_in_force() {
     );
     // The networks of the same reload did not take effect either.
     Client::connect(relay.address).send("someone@nowhere.example");
+    // Once the file is mended, all of the reload does.
+    std::fs::write(relay.path("policy.toml"), "version = 1\n").unwrap();
+    relay.wait_for("status=loaded");
+    let mut client = Client::connect(relay.address);
+    client.say("MAIL FROM:<sender@client.example>", "250");
+    client.say("RCPT TO:<someone@nowhere.example>", "5");
 }
 
 /// What a lost danefail list would do is hold mail up: who has the list yet keeps it, and who starts without it serves.

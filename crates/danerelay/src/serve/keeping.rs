@@ -39,6 +39,7 @@ pub(super) fn start(
     };
     let keeping = Keeping {
         watched: Watched::of(files),
+        refused: None,
         announced: Announced::default(),
         standing,
         remote_lists,

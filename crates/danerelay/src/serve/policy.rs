@@ -35,10 +35,16 @@ pub(super) fn read(loaded: &Loaded, files: &mut Files) -> Result<LoadedPolicy, S
 }
 
 impl<S: Store> Daemon<S> {
-    /// Reads the policy again if one of its files has changed.
+    /// Reads the policy again if one of its files has changed; everything, if a reload was refused because of them. The
+    /// log has the result.
     pub(super) async fn refresh_policy(&mut self) {
-        if self.keeping.watched.has_changed() {
-            // The log has the result.
+        if self.keeping.refused.as_mut().is_some_and(Watched::has_changed) {
+            self.keeping.refused = None;
+            if self.reload().await.is_err() && self.keeping.refused.is_none() {
+                // It is not the policy any more.
+                let _ = self.reload_policy().await;
+            }
+        } else if self.keeping.watched.has_changed() {
             let _ = self.reload_policy().await;
         }
     }
@@ -102,7 +108,10 @@ impl<S: Store> Daemon<S> {
             .map_or_else(|| "built-in".to_owned(), |file| file.display().to_string());
         let remote = policy.policy.remote_lists().to_vec();
         self.policy.store(Arc::new(policy.policy));
-        self.keeping.standing.accepted();
+        // Only a reload of everything reads what was refused.
+        if self.keeping.refused.is_none() {
+            self.keeping.standing.accepted();
+        }
         self.keeping.remote_lists.send_replace(remote);
         self.refresh_unvalidated();
         self.events.write(&Event::PolicyLoaded(PolicyLoaded { file }));

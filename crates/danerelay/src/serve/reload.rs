@@ -13,7 +13,6 @@ use spool::Store;
 use super::announce::{bounded, warn};
 use super::policy::{self, READING};
 use super::start::Daemon;
-use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::logging;
@@ -52,8 +51,14 @@ impl<S: Store> Daemon<S> {
             }
         })
         .await?;
-        self.keeping.watched = Watched::of(files);
-        let policy = policy.map_err(|faults| (Subject::Policy, faults))?;
+        let policy = match policy {
+            Ok(policy) => policy,
+            Err(faults) => {
+                self.keeping.refused(files, &self.loaded.config.policy.file);
+                return Err((Subject::Policy, faults));
+            }
+        };
+        self.keeping.read(files);
         let anchors = anchors.map_err(|error| (Subject::Resolver, error.to_string()))?;
         let settings = settings::listener(&loaded.config, &self.hostname)
             .map_err(|error| (Subject::Config, error.to_string()))?;

@@ -14,6 +14,8 @@ use crate::wiring::standing::Standing;
 pub(super) struct Keeping {
     /// Its files.
     pub(super) watched: Watched,
+    /// The files because of which a reload of everything was refused.
+    pub(super) refused: Option<Watched>,
     /// What the log has been told of the ends of exceptions.
     pub(super) announced: Announced,
     /// What is not as it should be.
@@ -37,6 +39,22 @@ pub(super) struct Watched {
 /// What has been announced about the ends of exceptions.
 #[derive(Debug, Default)]
 pub(super) struct Announced(pub(super) Vec<(ListedException, End)>);
+
+impl Keeping {
+    /// A reload of everything found nothing wrong with these.
+    pub(super) fn read(&mut self, files: Files) {
+        self.watched = Watched::of(files);
+        self.refused = None;
+    }
+
+    /// It did. If the policy `in_force` was read from other files, those are watched as before.
+    pub(super) fn refused(&mut self, files: Files, in_force: &Path) {
+        if files.paths.iter().any(|path| path == in_force) {
+            self.watched = Watched::default();
+        }
+        self.refused = Some(Watched::of(files));
+    }
+}
 
 impl Watched {
     /// These files have been read.
