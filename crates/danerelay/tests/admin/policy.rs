@@ -397,7 +397,7 @@ async fn the_end_of_an_exception_is_announced_and_each_mode_is_explained() {
             assert_eq!(
                 modes,
                 [
-                    json!(["off", "deliver", "Skip (Disabled by policy)", true]),
+                    json!(["off", "deliver", format!("Skip (Exception until {tomorrow})"), true]),
                     json!(["soft-fail", "deliver", "Softfail (No matching TLSA RRs)", false]),
                     json!(["opportunistic", "defer", "Fail (No matching TLSA RRs)", false]),
                     json!(["strict", "defer", "Fail (No matching TLSA RRs)", false]),
@@ -408,7 +408,7 @@ async fn the_end_of_an_exception_is_announced_and_each_mode_is_explained() {
             let found = explained(&relay, "good.test");
             let mode = &found["modes"][2];
             assert_eq!(mode["in_force"], true, "{found}");
-            assert_eq!(mode["dane"], "Skip (Disabled by policy)", "{found}");
+            assert_eq!(mode["dane"], "Skip (Exception until 2999-01-01)", "{found}");
             let table = relay.print(&["explain", "wrong.test"]);
             let file = relay.path("policy.toml").display().to_string();
             assert!(table.contains(&format!("decided by   {file}, line 2\n")), "{table}");
