@@ -17,8 +17,12 @@ use crate::tls::{ServerTls, TlsFacts, reason};
 
 /// How much is read at once while commands are expected: the memory taken by an idle connection.
 pub(crate) const COMMAND_READ: usize = 2048;
-/// How much content is read at once.
+/// How much content is read at once, at most.
 pub(crate) const CONTENT_READ: usize = 64 * 1024;
+
+/// How much is read at once as long as no read has filled its buffer: most messages are smaller, and an allocation of
+/// 64 KiB for each costs the allocator more than all others.
+const FIRST_READ: usize = 16 * 1024;
 
 /// How long a proxy may take for its header.
 const PROXY_HEADER: Duration = Duration::from_secs(10);
@@ -51,8 +55,10 @@ pub(crate) struct Wire {
     /// To be consumed from the front.
     pub(crate) input: BytesMut,
     stream: Stream,
-    /// How much was requested at the last read.
+    /// How much the last read had room for.
     room: usize,
+    /// Whether it filled that.
+    is_filled: bool,
 }
 
 impl Wire {
@@ -61,6 +67,7 @@ impl Wire {
             input: BytesMut::new(),
             stream: Stream::Plain(stream),
             room: 0,
+            is_filled: false,
         }
     }
 
@@ -104,22 +111,28 @@ impl Wire {
             input: BytesMut::new(),
             stream: Stream::Tls(Box::new(stream)),
             room: 0,
+            is_filled: false,
         };
         Ok((secured, facts))
     }
 
-    /// Reads what is available, at least one octet, into a buffer with room for `room`. Returns how much it was.
-    pub(crate) async fn read(&mut self, room: usize, deadline: Instant) -> Result<usize, Broken> {
-        if room < self.room {
+    /// Reads what is available, at least one octet and at most `most` and what the buffer has room for already. The
+    /// buffer grows as long as it is filled. Returns how much it was.
+    pub(crate) async fn read(&mut self, most: usize, deadline: Instant) -> Result<usize, Broken> {
+        if most < self.room {
             // A new buffer for the input frees the memory that content needed.
             self.input = BytesMut::from(&*self.input);
         }
-        self.room = room;
-        self.input.reserve(room);
+        let room = if self.is_filled { 2 * self.room } else { self.room };
+        self.room = room.max(FIRST_READ).min(most);
+        self.input.reserve(self.room);
         match timeout_at(deadline, self.stream.read_buf(&mut self.input)).await {
             Err(_) => Err(Broken::TimedOut),
             Ok(Err(_) | Ok(0)) => Err(Broken::Lost),
-            Ok(Ok(octets)) => Ok(octets),
+            Ok(Ok(octets)) => {
+                self.is_filled = octets >= self.room;
+                Ok(octets)
+            }
         }
     }
 

@@ -211,7 +211,7 @@ impl<H> Destination<H> {
     pub fn each_host(&mut self, mut change: impl FnMut(&mut H)) {
         match self {
             Self::AddressLiteral(host) | Self::ImplicitMx { host, .. } | Self::Configured(host) => {
-                change(host)
+                change(host);
             }
             Self::Mx { hosts, .. } => hosts.iter_mut().for_each(change),
             Self::MxFailed(_)

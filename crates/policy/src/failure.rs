@@ -53,6 +53,8 @@ impl Failure {
     /// 521 greeting where no authentication was required (RFC 7504 §3).
     pub fn finality(&self) -> Finality {
         match &self.cause {
+            // RFC 8689 §4.2.1.
+            Cause::Tls(fault) if self.lacks_what_is_required(fault) => Finality::Permanent,
             Cause::Ours(OurFault::NoRoots | OurFault::NoProof)
             | Cause::Dns(Lookup::Tlsa, _)
             | Cause::Policy(
@@ -68,14 +70,12 @@ impl Failure {
                 | Demand::SecurePathOfReport
                 | Demand::NoName,
             )
-            | Cause::Login(_) => Finality::Security,
-            Cause::Policy(Demand::SecurePath) => Finality::Permanent,
-            // RFC 8689 §4.2.1.
-            Cause::Tls(fault) if self.lacks_what_is_required(fault) => Finality::Permanent,
-            Cause::Tls(_) => Finality::Security,
+            | Cause::Login(_)
+            | Cause::Tls(_) => Finality::Security,
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
-            Cause::Destination(
+            Cause::Policy(Demand::SecurePath)
+            | Cause::Destination(
                 NoWay::NullMx
                 | NoWay::NoSuchDomain(_)
                 | NoWay::OwnMx

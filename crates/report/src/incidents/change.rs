@@ -308,7 +308,7 @@ fn no_match(known: &KnownIncident) -> Finding {
     let same_records = before.evidence.published == known.evidence.published;
     let likely = match (same_key, same_records) {
         (false, true) => Likely::ForgottenRollover,
-        (true, false) | (false, false) => Likely::WrongRecords,
+        (true | false, false) => Likely::WrongRecords,
         (true, true) => Likely::Unknown,
     };
     let mut finding = compared(known, likely);
@@ -328,8 +328,8 @@ fn of_new_certificate(known: &KnownIncident, issuer_before: Option<&str>, findin
         return;
     };
     if let Some(made) = leaf.not_before {
-        let lead = known.first_seen.duration_since(made);
-        if !lead.is_negative() && lead <= MADE_FOR_IT {
+        let age = known.first_seen.duration_since(made);
+        if !age.is_negative() && age <= MADE_FOR_IT {
             finding.for_mistake.push(format!(
                 "the certificate was made shortly before: it is valid from {}",
                 moment(made)

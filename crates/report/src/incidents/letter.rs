@@ -280,12 +280,11 @@ fn check(trouble: Trouble, member: &Member) -> Option<String> {
         | Trouble::Injection
         | Trouble::Handshake => {
             let base = member.now.base.as_ref().unwrap_or(name);
-            let records = member.now.published.iter().take(1);
-            let records: String = records
-                .map(|record| format!(" -dane_tlsa_rrdata '{record}'"))
-                .collect();
+            let record = member.now.published.first();
+            let record = record.map(|record| format!(" -dane_tlsa_rrdata '{record}'"));
+            let record = record.unwrap_or_default();
             Some(format!(
-                "openssl s_client -starttls smtp -connect {name}:{port} -dane_tlsa_domain {base}{records}"
+                "openssl s_client -starttls smtp -connect {name}:{port} -dane_tlsa_domain {base}{record}"
             ))
         }
     }

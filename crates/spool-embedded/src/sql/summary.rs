@@ -28,7 +28,7 @@ struct Counts {
     states: StateCounts,
     ages: Ages,
     hops: HashMap<Box<str>, Count>,
-    reasons: HashMap<(Option<CauseKind>, Box<str>), Count>,
+    reasons: HashMap<Reason, Count>,
 }
 
 /// What is counted for one next hop, or one reason.
@@ -184,7 +184,10 @@ fn destinations(connection: &Connection, hops: Vec<(Box<str>, Count)>) -> Result
     Ok(found)
 }
 
-fn reasons(counted: Vec<((Option<CauseKind>, Box<str>), Count)>) -> Vec<ReasonCount> {
+/// The kind of cause and the enhanced status code of the last attempt.
+type Reason = (Option<CauseKind>, Box<str>);
+
+fn reasons(counted: Vec<(Reason, Count)>) -> Vec<ReasonCount> {
     let counts = counted.into_iter().map(|((cause, enhanced), count)| ReasonCount {
         cause,
         enhanced: enhanced.into(),

@@ -82,7 +82,7 @@ pub(crate) fn sums(
             ALL_DOMAINS => Some(None),
             number => domains.find(number)?.map(Some),
         };
-        let host = hosts.find(&view, row.get(2)?)?;
+        let host = hosts.find(&view, row.get(2)?)?.map(|Counted(host)| host);
         let found = domain.zip(host);
         let found = found.and_then(|(domain, host)| sum.tally(key(row, 3, domain, host)?));
         match found {
@@ -210,17 +210,20 @@ impl Walk<'_> {
 #[derive(Default)]
 struct Hosts(HashMap<i64, Option<Domain>>);
 
+/// The host under which something was counted; none where no host was reached.
+struct Counted(Option<Domain>);
+
 impl Hosts {
     /// `None` if the name is not there or no host name.
-    fn find(&mut self, view: &Connection, number: i64) -> Result<Option<Option<Domain>>> {
+    fn find(&mut self, view: &Connection, number: i64) -> Result<Option<Counted>> {
         if number == NO_HOST {
-            return Ok(Some(None));
+            return Ok(Some(Counted(None)));
         }
         if number == ALL_HOSTS {
             return Ok(None);
         }
         if let Some(known) = self.0.get(&number) {
-            return Ok(known.clone().map(Some));
+            return Ok(known.clone().map(|host| Counted(Some(host))));
         }
         let name = view.prepare_cached(NAME)?.query_row([number], |row| {
             let name = row.get_ref(0)?.as_str().ok();
@@ -228,6 +231,6 @@ impl Hosts {
         });
         let host = name.optional()?.flatten();
         self.0.insert(number, host.clone());
-        Ok(host.map(Some))
+        Ok(host.map(|host| Counted(Some(host))))
     }
 }
