@@ -1,8 +1,8 @@
 //! The steps for one due message: lease, route, attempt, settlement, report.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -195,21 +195,13 @@ impl<S: Spool> Delivery<S> {
             Ok(leased) => leased,
             Err(left) => return left,
         };
-        let look_ups = LookUps {
-            sought: Sought {
-                next_hop: &lease.next_hop,
-                way: Way::Usual,
-                tag: lease.parameters.tls,
-                sender: &lease.reverse_path,
-            },
-            policy: &self.policy,
-            resolver: &self.resolver,
-            mta_sts: self.mta_sts.as_ref(),
-            config: &self.config,
-            today: local_date(began.leased),
-        };
+        let look_ups = self.look_ups(&lease, began);
         let attempted = self.deliverer.attempt(&lease, &look_ups).await;
-        match turn.end(shown(&attempted)).await {
+        let mut shown = shown(&attempted);
+        if matches!(shown, Shown::Works) && look_ups.are_waived() {
+            shown = Shown::WorksWaived;
+        }
+        match turn.end(shown).await {
             Course::Settle => {}
             Course::Again => {
                 self.deliverer.remembered.unsee(&attempted.trail.sightings);
@@ -221,23 +213,59 @@ impl<S: Spool> Delivery<S> {
                 };
             }
         }
+        let (outcomes, events) = self.attempted(&lease, attempted, began);
+        self.settle(lease, outcomes, events).await
+    }
+
+    /// The look-ups of an attempt.
+    fn look_ups<'a>(&'a self, lease: &'a Lease, began: Began) -> LookUps<'a> {
+        LookUps {
+            sought: Sought {
+                next_hop: &lease.next_hop,
+                way: Way::Usual,
+                tag: lease.parameters.tls,
+                sender: &lease.reverse_path,
+            },
+            policy: &self.policy,
+            resolver: &self.resolver,
+            mta_sts: self.mta_sts.as_ref(),
+            config: &self.config,
+            today: local_date(began.leased),
+            sts: OnceLock::new(),
+        }
+    }
+
+    /// The outcomes of an attempt.
+    fn attempted(&self, lease: &Lease, attempted: Attempted<'_>, began: Began) -> (Outcomes, Vec<Event>) {
         if let Some(damage) = attempted.damage {
             self.tell_trouble(lease.id, &damage.into());
         }
-        let (settlements, events) = self.settled(&lease, attempted.results, began);
+        let (settlements, events) = self.settled(lease, attempted.results, began);
         let outcomes = Outcomes {
             settlements,
             sightings: attempted.trail.sightings,
         };
-        self.settle(lease, outcomes, events).await
+        (outcomes, events)
     }
 
-    /// Defers without an attempt, because the destination fails; and makes the report if there is something to report.
+    /// Defers without an attempt, because the destination fails; and makes the report if there is something to report. Mail
+    /// that is not concerned by why it fails is tried all the same: its connections are limited like all others.
     pub(crate) async fn defer(&self, job: Job, suspension: &Suspension) -> Left {
         let (lease, began) = match self.lease(&job).await {
             Ok(leased) => leased,
             Err(left) => return left,
         };
+        if suspension.is_of_tls() {
+            let look_ups = self.look_ups(&lease, began);
+            if look_ups.are_waived() {
+                let attempted = self.deliverer.attempt(&lease, &look_ups).await;
+                if attempted.later.is_none() {
+                    let (outcomes, events) = self.attempted(&lease, attempted, began);
+                    return self.settle(lease, outcomes, events).await;
+                }
+                self.deliverer.remembered.unsee(&attempted.trail.sightings);
+            }
+        }
         let recipients = lease.recipients.iter();
         let results = recipients.map(|recipient| RecipientResult {
             recipient,

@@ -109,7 +109,8 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
             | OurFault::TooLate(_)
             | OurFault::NotAsked
             | OurFault::NothingTried
-            | OurFault::NoSocket,
+            | OurFault::NoSocket
+            | OurFault::PolicyNotFetched,
         )
         | Cause::Destination(_)
         | Cause::Connection(_)

@@ -14,13 +14,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::failure::Failure;
 use crate::url::Url;
 
-/// How long one address may take to answer, if there is another.
+/// The most that one address may take to answer.
 const CONNECT: Duration = Duration::from_secs(10);
 /// About the most octets that the head of an answer may have: what is read at once may be more.
 const HEAD: usize = 64 * 1024;
@@ -29,6 +29,8 @@ const HEAD: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Client {
     tls: TlsConnector,
+    /// How long a server may take until it begins to answer; as long as the whole exchange if that is shorter.
+    answer: Duration,
 }
 
 /// How much an exchange may cost.
@@ -100,7 +102,14 @@ impl Client {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             tls: TlsConnector::from(Arc::new(config)),
+            answer: Duration::MAX,
         }
+    }
+
+    /// Gives up a server that has not begun to answer after this time, connection and handshake included.
+    #[must_use]
+    pub fn answered_within(self, answer: Duration) -> Self {
+        Self { answer, ..self }
     }
 
     /// Fetches something, unless it is what the validators stand for. Only the status 200 is content, and only who sent
@@ -154,14 +163,22 @@ impl Client {
         request: Request<Full<Bytes>>,
         wanted: Wanted,
     ) -> Result<Got, Failure> {
-        let stream = connect(target.addresses, target.url.port()).await?;
+        let within = self.answer.min(target.bounds.time);
+        let last = Instant::now() + within;
+        let stream = connect(target.addresses, target.url.port(), last).await?;
         let server = target.url.server().clone();
-        let stream = self.tls.connect(server, stream).await;
+        let stream = timeout_at(last, self.tls.connect(server, stream)).await;
+        let stream = stream.map_err(|_| Failure::Late(within))?;
         let stream = TokioIo::new(stream.map_err(Failure::of_handshake)?);
         let (mut sender, connection) = http1::Builder::new().max_buf_size(HEAD).handshake(stream).await?;
         let answer = async move {
-            let answer = sender.send_request(request).await?;
-            read(answer, wanted, target.bounds.octets).await
+            let head = timeout_at(last, sender.send_request(request)).await;
+            read(
+                head.map_err(|_| Failure::Late(within))??,
+                wanted,
+                target.bounds.octets,
+            )
+            .await
         };
         tokio::pin!(answer);
         tokio::select! {
@@ -188,11 +205,14 @@ fn head(method: Method, url: &Url) -> Request<Full<Bytes>> {
     request
 }
 
-/// A connection to the first address that answers.
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+/// A connection to the first address that answers. Each may take its share of the time that is left for all, and for what
+/// comes after.
+async fn connect(addresses: &[IpAddr], port: u16, last: Instant) -> Result<TcpStream, Failure> {
     let mut failure = Failure::NoAddress;
-    for &address in addresses {
-        let connecting = timeout(CONNECT, TcpStream::connect((address, port)));
+    for (tried, &address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        let share = last.saturating_duration_since(Instant::now()) / left.saturating_add(1);
+        let connecting = timeout(share.min(CONNECT), TcpStream::connect((address, port)));
         let cause = match connecting.await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(cause)) => cause,

@@ -180,6 +180,18 @@ async fn what_is_no_content_has_its_own_failure() {
     };
     let failure = scene.get("/silent", hurry).await.unwrap_err();
     assert!(matches!(failure, Failure::Late(_)), "{failure}");
+    let client = scene.client.clone().answered_within(hurry.time);
+    let url = scene.url("/silent");
+    let target = Target {
+        url: &url,
+        addresses: &[HERE],
+        bounds: BOUNDS,
+    };
+    let failure = client.get(&target, &Validators::default()).await.unwrap_err();
+    assert!(
+        matches!(failure, Failure::Late(time) if time == hurry.time),
+        "{failure}"
+    );
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ pub(crate) struct Cache {
 struct Slot {
     entry: Entry,
     used: u64,
+    /// It is to be fetched again when there is mail, whatever its id.
+    is_to_be_renewed: bool,
 }
 
 impl Cache {
@@ -53,17 +55,41 @@ impl Cache {
         slot.entry.is_valid(now).then(|| slot.entry.clone())
     }
 
-    /// Takes a policy, in the place of the one that was there.
+    /// Takes a policy, in the place of the one that was there: that it was fetched again is no use of it.
     pub(crate) fn insert(&mut self, entry: Entry, now: Timestamp) {
+        let used = self.slots.get(&entry.domain).map(|slot| slot.used);
         self.remove(&entry.domain);
         self.octets += entry.weight();
         self.turn += 1;
-        let (domain, used) = (entry.domain.clone(), self.turn);
-        self.slots.insert(domain, Slot { entry, used });
+        let slot = Slot {
+            used: used.unwrap_or(self.turn),
+            is_to_be_renewed: false,
+            entry,
+        };
+        self.slots.insert(slot.entry.domain.clone(), slot);
         if self.is_over(self.slots.len(), self.octets) {
             self.retain(|entry| entry.is_valid(now));
             self.make_room();
         }
+    }
+
+    /// These are to be fetched again.
+    pub(crate) fn renew(&mut self, is_meant: impl Fn(&Domain) -> bool) {
+        for (domain, slot) in &mut self.slots {
+            slot.is_to_be_renewed |= is_meant(domain);
+        }
+    }
+
+    pub(crate) fn is_to_be_renewed(&self, domain: &Domain) -> bool {
+        self.slots.get(domain).is_some_and(|slot| slot.is_to_be_renewed)
+    }
+
+    /// Those that may still be used.
+    pub(crate) fn valid(&self, now: Timestamp) -> Vec<Entry> {
+        self.entries()
+            .filter(|entry| entry.is_valid(now))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn remove(&mut self, domain: &Domain) -> bool {
@@ -104,7 +130,7 @@ impl Cache {
             .collect();
         by_use.sort_unstable();
         let (spare, spare_octets) = (self.limits.entries / SHARE, self.limits.octets / SHARE);
-        // The last one is what has just come.
+        // The one that was used last stays, whatever its size.
         by_use.pop();
         for (_, domain) in by_use {
             if !self.is_over(self.slots.len() + spare, self.octets + spare_octets) {
@@ -157,6 +183,21 @@ mod tests {
         let last = Domain::parse(&name(999)).unwrap();
         assert!(cache.get(&last, NOW).is_some());
         assert!(cache.len() >= limits.entries / 2);
+    }
+
+    #[test]
+    fn that_it_is_fetched_again_is_no_use() {
+        let mut cache = Cache::new(Limits {
+            entries: 32,
+            octets: 1 << 20,
+        });
+        for number in 0..32 {
+            cache.insert(entry(&name(number), 1), NOW);
+        }
+        cache.insert(entry(&name(0), 1), NOW);
+        cache.insert(entry(&name(32), 1), NOW);
+        assert!(cache.get(&Domain::parse(&name(0)).unwrap(), NOW).is_none());
+        assert!(cache.get(&Domain::parse(&name(31)).unwrap(), NOW).is_some());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The policy of a destination: from the cache, or fetched (RFC 8461 §3.3, §5.1).
 //!
-//! For each id of a domain there is one fetch at a time, for which all wait who need it; one that failed is not tried again
-//! for five minutes. Nobody waits longer than [`PATIENCE`], and a domain's slow policy host delays nobody else's mail.
+//! For each domain there is one fetch at a time, whatever ids it publishes meanwhile, for which all wait who need it; one that
+//! failed is not tried again for five minutes. Nobody waits longer than [`PATIENCE`], and a domain's slow policy host delays
+//! nobody else's mail.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -27,7 +28,10 @@ use crate::writer::Writer;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 /// After a fetch that failed, the same id is not fetched again for this time (RFC 8461 §3.3).
 pub const PAUSE: Duration = Duration::from_mins(5);
-/// The most fetches at once, because each takes a socket. Others wait for their turn, within [`PATIENCE`].
+/// After so many fetches that failed within [`PAUSE`], no other id of the domain is fetched either: a domain that makes up
+/// ids must not take the places of others.
+const IDS: u8 = 2;
+/// The most fetches at once, because each takes a socket. Others wait for their turn, for half of [`PATIENCE`].
 const FETCHES: usize = 64;
 /// The most failures remembered. Beyond, the oldest is forgotten, and its host asked again.
 const FAILURES: usize = 10_000;
@@ -67,16 +71,18 @@ struct Shared {
 
 struct State {
     cache: Cache,
-    under_way: HashMap<(Domain, PolicyId), watch::Receiver<Option<Fetched>>>,
+    under_way: HashMap<Domain, watch::Receiver<Option<Fetched>>>,
     failed: HashMap<Domain, Failed>,
 }
 
 type Fetched = Result<Entry, FetchFailure>;
 
-/// A fetch that failed.
+/// The last fetch of a domain that failed.
 struct Failed {
     id: PolicyId,
     at: Instant,
+    /// How many have failed in a row, each within [`PAUSE`] of the one before.
+    times: u8,
     failure: FetchFailure,
 }
 
@@ -89,13 +95,22 @@ impl State {
         }
     }
 
-    /// Why the fetch of this id failed not long ago, if it did.
+    /// Why this id is not fetched now, if it is not: it failed not long ago, or too many of the domain did.
     fn failed(&self, domain: &Domain, id: &PolicyId) -> Option<FetchFailure> {
         let failed = self.failed.get(domain)?;
-        (failed.id == *id && failed.at.elapsed() < PAUSE).then(|| failed.failure.clone())
+        let is_paused = failed.id == *id || failed.times >= IDS;
+        (is_paused && failed.at.elapsed() < PAUSE).then(|| failed.failure.clone())
     }
 
-    fn note_failure(&mut self, domain: &Domain, failed: Failed) {
+    fn note_failure(&mut self, domain: &Domain, id: PolicyId, failure: FetchFailure) {
+        let before = self.failed.get(domain);
+        let before = before.filter(|before| before.at.elapsed() < PAUSE);
+        let failed = Failed {
+            id,
+            at: Instant::now(),
+            times: before.map_or(1, |before| before.times.saturating_add(1)),
+            failure,
+        };
         if self.failed.len() >= FAILURES {
             self.failed.retain(|_, failed| failed.at.elapsed() < PAUSE);
         }
@@ -120,10 +135,16 @@ impl Policies {
     pub fn open(sources: Sources, limits: Limits, path: &Path) -> io::Result<Self> {
         let (journal, cache) = Journal::open(path, limits, sources.clock.now())?;
         let state = Arc::new(Mutex::new(State::new(cache)));
-        let kept = Arc::clone(&state);
-        let whole = move || kept.lock().cache.entries().cloned().collect();
+        let (kept, clock) = (Arc::clone(&state), Arc::clone(&sources.clock));
+        let whole = move || kept.lock().cache.valid(clock.now());
         let writer = Writer::start(journal, whole, Arc::clone(&sources.events))?;
         Ok(Self::new(sources, state, Some(writer)))
+    }
+
+    /// Reads the policies that are kept in this file, and changes nothing there.
+    pub fn of_file(sources: Sources, limits: Limits, path: &Path) -> io::Result<Self> {
+        let cache = Journal::read(path, limits, sources.clock.now())?;
+        Ok(Self::new(sources, Arc::new(Mutex::new(State::new(cache))), None))
     }
 
     fn new(sources: Sources, state: Arc<Mutex<State>>, writer: Option<Writer>) -> Self {
@@ -136,16 +157,17 @@ impl Policies {
     }
 
     /// The policy of a destination. It makes one look-up, which DNS caches; only for a published id that is not in the
-    /// cache it waits for a fetch as well.
+    /// cache, or is to be renewed, it waits for a fetch as well.
     pub async fn discover(&self, domain: &Domain) -> Discovery {
         let published = self.published(domain).await;
-        let cached = self.cached(domain);
+        let (cached, is_renewed) = self.known(domain);
         let (id, trouble) = match published {
             Ok(id) => (id, None),
             Err(trouble) => (None, Some(trouble)),
         };
         // Losing the record does not remove the policy (RFC 8461 §3.1).
-        let Some(id) = id.filter(|id| cached.as_ref().is_none_or(|entry| entry.id != *id)) else {
+        let is_new = |id: &PolicyId| cached.as_ref().is_none_or(|entry| is_renewed || entry.id != *id);
+        let Some(id) = id.filter(is_new) else {
             return Discovery {
                 entry: cached,
                 trouble,
@@ -168,7 +190,14 @@ impl Policies {
         self.0.state.lock().cache.get(domain, self.0.sources.clock.now())
     }
 
-    /// How many policies are in the cache.
+    /// The same, and whether it is to be fetched again whatever its id.
+    fn known(&self, domain: &Domain) -> (Option<Entry>, bool) {
+        let mut state = self.0.state.lock();
+        let cached = state.cache.get(domain, self.0.sources.clock.now());
+        (cached, state.cache.is_to_be_renewed(domain))
+    }
+
+    /// How many policies are in the cache, those included that have ended and were not dropped yet.
     pub fn len(&self) -> usize {
         self.0.state.lock().cache.len()
     }
@@ -180,13 +209,25 @@ impl Policies {
 
     /// Forgets the policies of a name and of all below it, and which fetches failed.
     pub fn flush(&self, name: &Domain) {
-        self.flush_each(std::slice::from_ref(name));
+        self.forget(|domain| above(domain.as_str()).any(|above| above == name.as_str()));
     }
 
-    /// The same for many names, at the cost of one.
-    pub fn flush_each(&self, names: &[Domain]) {
+    /// The policies of these names and of all below them are fetched again when there is mail, whatever failed before. Until
+    /// that succeeds, those in the cache count: who can stop a fetch must not get rid of a policy by that.
+    pub fn renew_each(&self, names: &[Domain]) {
         let names: HashSet<&str> = names.iter().map(Domain::as_str).collect();
-        self.forget(|domain| above(domain.as_str()).any(|name| names.contains(name)));
+        self.renew(|domain| above(domain.as_str()).any(|name| names.contains(name)));
+    }
+
+    /// The same for all.
+    pub fn renew_all(&self) {
+        self.renew(|_| true);
+    }
+
+    fn renew(&self, is_meant: impl Fn(&Domain) -> bool) {
+        let mut state = self.0.state.lock();
+        state.cache.renew(&is_meant);
+        state.failed.retain(|domain, _| !is_meant(domain));
     }
 
     /// Forgets all policies.
@@ -201,8 +242,8 @@ impl Policies {
         state.cache.retain(|entry| !is_meant(&entry.domain));
         state.failed.retain(|domain, _| !is_meant(domain));
         drop(state);
-        for domain in meant {
-            self.0.write(Change::Dropped(domain));
+        if let Some(writer) = &self.0.writer {
+            writer.write_all(meant.into_iter().map(Change::Dropped));
         }
     }
 
@@ -219,32 +260,32 @@ impl Policies {
         &self.0.sources
     }
 
-    /// What should be fetched again now.
+    /// What should be fetched again now, first what ends first.
     pub(crate) fn due(&self) -> Vec<Entry> {
         let now = self.0.sources.clock.now();
         let state = self.0.state.lock();
-        state
-            .cache
-            .entries()
-            .filter(|entry| entry.is_due(now))
-            .cloned()
-            .collect()
+        let due = state.cache.entries().filter(|entry| entry.is_due(now));
+        let mut due: Vec<Entry> = due.cloned().collect();
+        drop(state);
+        due.sort_by_cached_key(Entry::ends);
+        due
     }
 
-    /// The policy with this id: from the fetch that is under way, or from a new one.
+    /// The policy with this id, from a new fetch; or what a fetch for the domain brings that is under way: the policy host
+    /// knows of no ids.
     pub(crate) async fn fetch(&self, domain: &Domain, id: &PolicyId) -> Fetched {
-        let key = (domain.clone(), id.clone());
         let mut under_way = {
             let mut state = self.0.state.lock();
             if let Some(failure) = state.failed(domain, id) {
                 return Err(failure);
             }
-            match state.under_way.get(&key) {
+            match state.under_way.get(domain) {
                 Some(under_way) => under_way.clone(),
                 None => {
                     let (done, under_way) = watch::channel(None);
-                    state.under_way.insert(key.clone(), under_way.clone());
+                    state.under_way.insert(domain.clone(), under_way.clone());
                     // A task of its own: it goes on if who asked first gives up.
+                    let key = (domain.clone(), id.clone());
                     tokio::spawn(Arc::clone(&self.0).run(key, done));
                     under_way
                 }
@@ -261,7 +302,7 @@ impl Shared {
         // Whatever happens, the next one who asks must not wait for this task.
         let _over = Over {
             shared: &self,
-            key: &key,
+            domain: &key.0,
         };
         let fetched = self.fetch(&key.0).await.map(|policy| Entry {
             domain: key.0.clone(),
@@ -275,12 +316,9 @@ impl Shared {
 
     async fn fetch(&self, domain: &Domain) -> Result<crate::Policy, FetchFailure> {
         let last = Instant::now() + PATIENCE;
-        let place = timeout_at(last, self.places.acquire()).await;
-        let _place = place.ok().and_then(Result::ok).ok_or(FetchFailure::Busy)?;
         // With little of the time left, nothing could be said about the host.
-        if last.duration_since(Instant::now()) < PATIENCE / 2 {
-            return Err(FetchFailure::Busy);
-        }
+        let place = timeout_at(last - PATIENCE / 2, self.places.acquire()).await;
+        let _place = place.ok().and_then(Result::ok).ok_or(FetchFailure::Busy)?;
         let fetched = timeout_at(last, self.sources.fetch.fetch(domain)).await;
         fetched.unwrap_or(Err(FetchFailure::TimedOut(PATIENCE.as_secs())))
     }
@@ -296,21 +334,12 @@ impl Shared {
             }
             Err(FetchFailure::Busy) => {}
             Err(failure) => {
-                let (id, at, failure) = (id.clone(), Instant::now(), failure.clone());
-                let reason = failure.to_string();
-                state.note_failure(
-                    domain,
-                    Failed {
-                        id: id.clone(),
-                        at,
-                        failure,
-                    },
-                );
+                state.note_failure(domain, id.clone(), failure.clone());
                 drop(state);
                 self.sources.events.write(&Event::MtaSts(MtaSts::NotFetched {
                     domain: domain.clone(),
                     id: id.to_string(),
-                    reason,
+                    reason: failure.to_string(),
                 }));
             }
         }
@@ -331,11 +360,11 @@ fn above(name: &str) -> impl Iterator<Item = &str> {
 /// The end of a fetch.
 struct Over<'a> {
     shared: &'a Shared,
-    key: &'a (Domain, PolicyId),
+    domain: &'a Domain,
 }
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.shared.state.lock().under_way.remove(self.key);
+        self.shared.state.lock().under_way.remove(self.domain);
     }
 }

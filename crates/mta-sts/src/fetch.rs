@@ -1,6 +1,7 @@
 //! Fetches policies from their hosts (RFC 8461 §3.2, §3.3): the only module that opens connections.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -14,6 +15,10 @@ use crate::sources::{AddressLookup, Fetch};
 
 /// The largest policy, in octets (RFC 8461 §3.3 suggests it).
 const POLICY_SIZE: usize = 64 * 1024;
+/// How long a policy host may take until it begins to answer: it holds one of the places of all domains.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The most characters of what is said about a failure, which may contain what the policy host made up.
+const REASON: usize = 200;
 /// Where policies are, at every policy host.
 const PATH: &str = "/.well-known/mta-sts.txt";
 /// Where HTTPS is spoken.
@@ -31,7 +36,7 @@ impl HttpsFetch {
     /// The client says whose certificates count.
     pub fn new(client: Client, addresses: Arc<dyn AddressLookup>) -> Self {
         Self {
-            client,
+            client: client.answered_within(ANSWER),
             addresses,
             port: PORT,
         }
@@ -88,23 +93,43 @@ fn read(content: &Content) -> Result<Policy, FetchFailure> {
     // Parameters are ignored.
     let kind = media_type.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("text/plain") {
-        let shown = media_type.chars().filter(|c| !c.is_control()).take(100);
-        return Err(FetchFailure::MediaType(shown.collect()));
+        return Err(FetchFailure::MediaType(shown(media_type)));
     }
     Ok(Policy::parse(&content.octets)?)
+}
+
+/// As much of a text as is kept and told.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(REASON).collect()
 }
 
 fn failed(failure: Failure) -> FetchFailure {
     match failure {
         Failure::NoAddress => FetchFailure::NoAddress,
-        Failure::Connect { .. } => FetchFailure::Unreachable(failure.to_string()),
-        Failure::Certificate(cause) => FetchFailure::Certificate(cause.to_string()),
+        Failure::Connect { .. } => FetchFailure::Unreachable(shown(&failure.to_string())),
+        Failure::Certificate(cause) => FetchFailure::Certificate(shown(&cause.to_string())),
         Failure::Handshake(_) | Failure::Http(_) | Failure::Coding(_) => {
-            FetchFailure::Broken(failure.to_string())
+            FetchFailure::Broken(shown(&failure.to_string()))
         }
         Failure::Redirect(_) => FetchFailure::Redirect,
         Failure::Status(status) => FetchFailure::Status(status),
         Failure::TooLarge(most) => FetchFailure::TooLarge(most),
         Failure::Late(time) => FetchFailure::TimedOut(time.as_secs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn what_a_policy_host_makes_up_is_cut() {
+        let names = "many-names.example, ".repeat(1000);
+        let failure = failed(Failure::Handshake(std::io::Error::other(names)));
+        let FetchFailure::Broken(reason) = failure else {
+            panic!("{failure:?}");
+        };
+        assert_eq!(reason.chars().count(), REASON);
     }
 }

@@ -1,6 +1,6 @@
 //! The policies on disk: one file, to which each change is appended as a line of JSON. A line that a crash has cut off is
 //! skipped. The file is written anew, in a place of its own and then moved over, when it has become twice as large as what
-//! it holds, and at each start.
+//! it holds, and at each start. A start drops nothing that has ended: many machines have a wrong clock until the network is up.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -36,38 +36,48 @@ pub(crate) struct Journal {
     octets: u64,
     /// Its octets when it was written last.
     compact: u64,
-    /// Whether its last line may be cut off, so that nothing can be appended.
-    is_torn: bool,
+    /// Whether its last line may be cut off, or changes are missing, so that nothing can be appended.
+    is_incomplete: bool,
 }
 
 impl Journal {
-    /// Reads what is there, and writes the file anew with what is still valid.
-    pub(crate) fn open(path: &Path, limits: Limits, now: Timestamp) -> io::Result<(Self, Cache)> {
+    /// Reads what is there, what has ended included.
+    pub(crate) fn read(path: &Path, limits: Limits, now: Timestamp) -> io::Result<Cache> {
         let mut cache = Cache::new(limits);
         match File::open(path) {
             Ok(file) => read(BufReader::new(file), &mut cache, now)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        cache.retain(|entry| entry.is_valid(now));
+        Ok(cache)
+    }
+
+    /// The same, and writes the file anew.
+    pub(crate) fn open(path: &Path, limits: Limits, now: Timestamp) -> io::Result<(Self, Cache)> {
+        let cache = Self::read(path, limits, now)?;
         let (file, octets) = write(path, cache.entries())?;
         let journal = Self {
             path: path.to_owned(),
             file,
             octets,
             compact: octets,
-            is_torn: false,
+            is_incomplete: false,
         };
         Ok((journal, cache))
+    }
+
+    /// The next changes are not all that is missing from the file: it is to be written anew.
+    pub(crate) fn miss(&mut self) {
+        self.is_incomplete = true;
     }
 
     /// Appends changes, and returns once they are on disk. `whole` is asked for all entries if the file is to be written
     /// anew; the changes are among them already.
     pub(crate) fn append(&mut self, changes: &[Change], whole: impl Fn() -> Vec<Entry>) -> io::Result<()> {
         let is_large = self.octets > WORTH_REWRITING && self.octets / 2 > self.compact;
-        if self.is_torn || is_large {
+        if self.is_incomplete || is_large {
             let (file, octets) = write(&self.path, whole().iter())?;
-            (self.file, self.octets, self.compact, self.is_torn) = (file, octets, octets, false);
+            (self.file, self.octets, self.compact, self.is_incomplete) = (file, octets, octets, false);
             return Ok(());
         }
         let mut lines = Vec::new();
@@ -75,10 +85,10 @@ impl Journal {
             serde_json::to_writer(&mut lines, change)?;
             lines.push(b'\n');
         }
-        self.is_torn = true;
+        self.is_incomplete = true;
         self.file.write_all(&lines)?;
         self.file.sync_data()?;
-        self.is_torn = false;
+        self.is_incomplete = false;
         self.octets += lines.len() as u64;
         Ok(())
     }
@@ -226,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_left_out() {
+    fn what_has_ended_stays_because_the_clock_may_be_wrong() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mta-sts.cache");
         let (mut journal, _) = open(&path);
@@ -234,8 +244,26 @@ mod tests {
             .append(&[Change::Fetched(entry("a.example", "1"))], Vec::new)
             .unwrap();
         let later = Timestamp::from_second(1000).unwrap();
-        let (_, cache) = Journal::open(&path, LIMITS, later).unwrap();
-        assert_eq!(cache.len(), 0);
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        let (_, mut cache) = Journal::open(&path, LIMITS, later).unwrap();
+        let domain = Domain::parse("a.example").unwrap();
+        assert_eq!(cache.get(&domain, later), None);
+        // The clock is set right.
+        assert!(cache.get(&domain, NOW).is_some());
+        assert!(
+            open(&path).1 == [entry("a.example", "1")],
+            "nor is it gone from the file"
+        );
+    }
+
+    #[test]
+    fn what_was_missed_is_written_with_the_next_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mta-sts.cache");
+        let (mut journal, _) = open(&path);
+        let (a, b) = (entry("a.example", "1"), entry("b.example", "2"));
+        let whole = || vec![a.clone(), b.clone()];
+        journal.miss();
+        journal.append(&[Change::Fetched(b.clone())], whole).unwrap();
+        assert_eq!(open(&path).1, [a.clone(), b.clone()]);
     }
 }

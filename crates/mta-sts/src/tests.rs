@@ -239,6 +239,7 @@ async fn what_cannot_be_had_changes_nothing_in_the_cache() {
     .into_iter()
     .enumerate()
     {
+        sleep(PAUSE).await;
         world.publish("example.org", &format!("x{number}"), "enforce", 604_800);
         world.serve("example.org", Duration::ZERO, Err(failure));
         let discovery = policies.discover(&domain("example.org")).await;
@@ -431,7 +432,7 @@ async fn policies_outlive_the_process() {
     assert_eq!(found(&policies, "other.example").await, None);
     drop(policies);
     sleep(7 * DAY).await;
-    assert!(open(&world, &path).is_empty());
+    assert_eq!(found(&open(&world, &path), "example.org").await, None);
 }
 
 #[test]
@@ -442,4 +443,115 @@ fn a_file_that_cannot_be_made_is_an_error() {
     let _entered = runtime.enter();
     let world = World::new();
     assert!(Policies::open(world.sources(), LIMITS, &path).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_makes_up_ids_takes_one_place_and_is_asked_twice() {
+    let world = World::new();
+    world.serve("evil.example", Duration::from_hours(1), Ok(policy("enforce", 0)));
+    let policies = world.policies();
+    let evil = domain("evil.example");
+    let ask = async |id: u32| {
+        let record = format!("v=STSv1; id={id};").into_bytes();
+        let records = Ok(vec![record]);
+        world
+            .records
+            .lock()
+            .insert(domain("_mta-sts.evil.example"), records);
+        policies.discover(&evil).await
+    };
+    let at_once = join_all((0..10).map(&ask)).await;
+    assert!(
+        at_once
+            .iter()
+            .all(|found| found.trouble == Some(FetchFailure::TimedOut(60).into()))
+    );
+    assert_eq!(world.fetched(), 1, "one at a time, whatever the ids");
+    for id in 10..20 {
+        ask(id).await;
+    }
+    assert_eq!(world.fetched(), 2, "another id is tried once");
+    sleep(PAUSE).await;
+    ask(20).await;
+    assert_eq!(world.fetched(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_renewed_is_fetched_again_and_kept_if_that_fails() {
+    let world = World::new();
+    world.publish("example.org", "1", "enforce", 604_800);
+    let policies = world.policies();
+    found(&policies, "example.org").await;
+    world.serve("example.org", Duration::ZERO, Err(FetchFailure::Status(503)));
+    policies.renew_each(&[domain("org")]);
+    let discovery = policies.discover(&domain("example.org")).await;
+    assert_eq!(mode(&discovery), Some(Mode::Enforce));
+    assert_eq!(discovery.trouble, Some(FetchFailure::Status(503).into()));
+    // The failure is forgotten as well.
+    world.serve("example.org", Duration::ZERO, Ok(policy("testing", 604_800)));
+    policies.renew_each(&[domain("example.org")]);
+    assert_eq!(found(&policies, "example.org").await, Some(Mode::Testing));
+    assert_eq!(found(&policies, "example.org").await, Some(Mode::Testing));
+    assert_eq!(world.fetched(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_policy_hosts_do_not_starve_what_ends_first() {
+    let world = World::new();
+    let limits = Limits {
+        entries: 1000,
+        ..LIMITS
+    };
+    let policies = Policies::in_memory(world.sources(), limits);
+    // Many become due before the one that ends before them.
+    for number in 0..600 {
+        let name = format!("d{number}.example");
+        world.publish(&name, "1", "enforce", 7_200);
+        found(&policies, &name).await;
+        world.serve(&name, Duration::from_hours(1), Ok(policy("enforce", 7_200)));
+    }
+    world.publish("first.example", "1", "enforce", 3_600);
+    sleep(Duration::from_mins(36)).await;
+    assert_eq!(found(&policies, "first.example").await, Some(Mode::Enforce));
+    world.no_record("first.example");
+    let refreshing = tokio::spawn(refresh::refresh(policies.clone()));
+    sleep(Duration::from_mins(70)).await;
+    let of_it = world
+        .fetches
+        .lock()
+        .iter()
+        .filter(|one| **one == domain("first.example"))
+        .count();
+    assert!(of_it >= 2, "{of_it}");
+    assert!(policies.cached(&domain("first.example")).is_some());
+    refreshing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_changes_at_once_are_all_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mta-sts.cache");
+    let world = World::new();
+    let limits = Limits {
+        entries: 10_000,
+        octets: 1 << 26,
+    };
+    let policies = Policies::open(world.sources(), limits, &path).unwrap();
+    let names: Vec<String> = (0..3_000).map(|number| format!("d{number}.example")).collect();
+    for name in &names {
+        world.publish(name, "1", "enforce", 604_800);
+    }
+    join_all(names.iter().map(|name| found(&policies, name))).await;
+    drop(policies);
+    let policies = Policies::of_file(world.sources(), limits, &path).unwrap();
+    assert_eq!(policies.len(), 3_000);
+    drop(policies);
+    let policies = Policies::open(world.sources(), limits, &path).unwrap();
+    policies.flush_all();
+    drop(policies);
+    assert!(
+        Policies::of_file(world.sources(), limits, &path)
+            .unwrap()
+            .is_empty()
+    );
 }

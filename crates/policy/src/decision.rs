@@ -4,7 +4,7 @@
 //! `Rules` for each host (rows H1 to H6 and T1 to T4). The whole table is in `tests/golden/decision.txt`, one
 //! line per case.
 
-use mail::cause::{Cause, Demand, Lookup, NoWay};
+use mail::cause::{Cause, Demand, Lookup, NoWay, OurFault};
 use mail::{DaneVerdict, LookupFailure, Security, SkipReason};
 
 use crate::conclude::conclude;
@@ -149,6 +149,9 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
     }
 }
 
+/// The policy is to be had at the next attempt.
+const NOT_FETCHED: Cause = Cause::Ours(OurFault::PolicyNotFetched);
+
 fn stop<H>(cause: Cause) -> Decision<H> {
     Decision::Stop(cause.into(), Vec::new())
 }
@@ -161,8 +164,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// D3, D4 and D11 end a message. Under `strict`, and while an MTA-STS policy is enforced, only if the answer is secure,
-    /// because a forged answer must not bounce mail.
+    /// D3, D4 and D11 end a message. Under `strict`, and while an MTA-STS policy is enforced or may be, only if the answer is
+    /// secure, because a forged answer must not bounce mail.
     fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
         match security {
             Security::Insecure if self.wanted.dane == DaneMode::Strict => {
@@ -171,6 +174,7 @@ impl Asked<'_> {
             Security::Insecure if self.mta_sts == DomainMtaSts::Enforce => {
                 stop(Cause::Policy(Demand::MtaStsUnproven))
             }
+            Security::Insecure if self.mta_sts == DomainMtaSts::Awaited => stop(NOT_FETCHED),
             Security::Insecure | Security::Secure => stop(Cause::Destination(no_way)),
         }
     }
@@ -214,7 +218,11 @@ impl Asked<'_> {
                 pass_over(Cause::Policy(Demand::AddressName))
             }
             HostFindings::AddressLiteral | HostFindings::AddressName if self.message.is_required() => {
-                self.lacks_path()
+                // A forged MX answer must not bounce mail.
+                match rules.forbidden().filter(|_| named == Named::Insecurely) {
+                    Some(cause) => pass_over(cause),
+                    None => self.lacks_path(),
+                }
             }
             HostFindings::AddressLiteral | HostFindings::AddressName => {
                 rules.without_dane(SkipReason::AddressLiteral)
@@ -226,7 +234,7 @@ impl Asked<'_> {
     /// A message that requires TLS has no way to the host. If the MTA-STS policy is not known, it may have one later.
     fn lacks_path(&self) -> HostDecision {
         pass_over(Cause::Policy(match (self.message, self.mta_sts) {
-            (_, DomainMtaSts::Unknown) => Demand::MtaStsUnknown,
+            (_, DomainMtaSts::Unknown | DomainMtaSts::Awaited) => Demand::MtaStsUnknown,
             (MessageTls::RequiredOfReport, _) => Demand::SecurePathOfReport,
             (MessageTls::Required | MessageTls::Usual | MessageTls::Waived, _) => Demand::SecurePath,
         }))
@@ -251,11 +259,8 @@ impl Rules<'_> {
             Addresses::Absent(Security::Insecure) | Addresses::Ignored(Security::Insecure) if strict => {
                 pass_over(Cause::Policy(Demand::InsecureHost))
             }
-            Addresses::Absent(security) | Addresses::Ignored(security) if self.may_be_forged(*security) => {
-                pass_over(Cause::Policy(Demand::MtaStsUnproven))
-            }
-            Addresses::Absent(_) => pass_over(Cause::Destination(NoWay::NoAddresses)),
-            Addresses::Ignored(_) => pass_over(Cause::Destination(NoWay::IgnoredAddresses)),
+            Addresses::Absent(security) => self.ends(*security, NoWay::NoAddresses),
+            Addresses::Ignored(security) => self.ends(*security, NoWay::IgnoredAddresses),
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.lacks_name() => {
                 self.asked.lacks_path()
             }
@@ -273,13 +278,34 @@ impl Rules<'_> {
         }
     }
 
-    /// H2 while an MTA-STS policy is enforced: only an answer that is secure, about a host that is named securely, ends a
-    /// message.
-    fn may_be_forged(&self, security: Security) -> bool {
-        let is_insecure = self.named == Named::Insecurely || security == Security::Insecure;
+    /// H2.
+    fn ends(&self, security: Security, no_way: NoWay) -> HostDecision {
+        pass_over(self.may_be_forged(security).unwrap_or(Cause::Destination(no_way)))
+    }
+
+    /// H2 while an MTA-STS policy is enforced, or may be: only an answer that is secure, about a host that is named
+    /// securely, ends a message. Otherwise, why it waits.
+    fn may_be_forged(&self, security: Security) -> Option<Cause> {
+        if self.named == Named::Securely && security == Security::Secure {
+            return None;
+        }
         match self.mta_sts {
-            Some(MtaSts::EnforceMatch | MtaSts::EnforceMismatch) => is_insecure,
-            Some(MtaSts::Testing) | None => false,
+            Some(MtaSts::EnforceMatch | MtaSts::EnforceMismatch) => {
+                Some(Cause::Policy(Demand::MtaStsUnproven))
+            }
+            Some(MtaSts::Testing) | None => self.is_awaited().then_some(NOT_FETCHED),
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.asked.mta_sts == DomainMtaSts::Awaited
+    }
+
+    /// Why MTA-STS forbids the host, or lets it wait, where DANE alone does not decide.
+    fn forbidden(&self) -> Option<Cause> {
+        match self.mta_sts {
+            Some(MtaSts::EnforceMismatch) => Some(Cause::Policy(Demand::MtaStsMismatch)),
+            Some(MtaSts::EnforceMatch | MtaSts::Testing) | None => self.is_awaited().then_some(NOT_FETCHED),
         }
     }
 
@@ -365,8 +391,10 @@ impl Rules<'_> {
 
     /// DANE's requirement, plus that of an enforced MTA-STS policy.
     fn apply(&self, requirement: Requirement, verdict: DaneVerdict) -> HostDecision {
+        if let Some(cause) = self.forbidden() {
+            return pass_over(cause);
+        }
         let requirement = match (self.mta_sts, requirement) {
-            (Some(MtaSts::EnforceMismatch), _) => return pass_over(Cause::Policy(Demand::MtaStsMismatch)),
             (Some(MtaSts::EnforceMatch), Requirement::Dane | Requirement::DaneAndPkix) => {
                 Requirement::DaneAndPkix
             }
@@ -374,7 +402,7 @@ impl Rules<'_> {
                 Some(MtaSts::EnforceMatch),
                 Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted | Requirement::Pkix,
             ) => Requirement::Pkix,
-            (Some(MtaSts::Testing) | None, requirement) => requirement,
+            (Some(MtaSts::EnforceMismatch | MtaSts::Testing) | None, requirement) => requirement,
         };
         self.apply_alone(requirement, verdict)
     }
@@ -382,29 +410,33 @@ impl Rules<'_> {
     /// DANE does not apply: an enforced MTA-STS policy decides, otherwise the floor.
     fn without_dane(&self, reason: SkipReason) -> HostDecision {
         match self.off_requirement() {
-            Some(requirement) => HostDecision {
+            Ok(requirement) => HostDecision {
                 action: Action::Connect {
                     requirement,
                     verdict: DaneVerdict::Skip(reason),
                 },
                 soft_fail: None,
             },
-            None => pass_over(Cause::Policy(Demand::MtaStsMismatch)),
+            Err(cause) => pass_over(cause),
         }
     }
 
-    /// The requirement with `dane = "off"`; `None` where MTA-STS forbids the host.
-    fn off_requirement(&self) -> Option<Requirement> {
-        match self.mta_sts {
-            Some(MtaSts::EnforceMismatch) => None,
-            Some(MtaSts::EnforceMatch) => Some(Requirement::Pkix),
-            Some(MtaSts::Testing) | None => Some(self.authenticated(floor(self.asked.wanted.tls))),
+    /// The requirement with `dane = "off"`, or why the host is not for this message now.
+    fn off_requirement(&self) -> Result<Requirement, Cause> {
+        if let Some(cause) = self.forbidden() {
+            return Err(cause);
         }
+        Ok(match self.mta_sts {
+            Some(MtaSts::EnforceMatch) => Requirement::Pkix,
+            Some(MtaSts::EnforceMismatch | MtaSts::Testing) | None => {
+                self.authenticated(floor(self.asked.wanted.tls))
+            }
+        })
     }
 
     fn soft_fail(&self) -> Option<Requirement> {
         match self.mode {
-            DaneMode::SoftFail => self.off_requirement(),
+            DaneMode::SoftFail => self.off_requirement().ok(),
             DaneMode::Off | DaneMode::Opportunistic | DaneMode::Strict => None,
         }
     }

@@ -42,6 +42,8 @@ pub enum DomainMtaSts {
     Absent,
     /// Something is published, but it could not be had: it counts as none.
     Unknown,
+    /// A policy is published, and it is for our own limits that it was not fetched: what depends on it waits.
+    Awaited,
     /// `mode: testing`.
     Testing,
     /// `mode: enforce`.

@@ -89,7 +89,8 @@ impl Failure {
                 | OurFault::NotAsked
                 | OurFault::NothingTried
                 | OurFault::SourceAddress(_)
-                | OurFault::NoSocket,
+                | OurFault::NoSocket
+                | OurFault::PolicyNotFetched,
             )
             | Cause::Dns(Lookup::Mx | Lookup::Address, _)
             | Cause::Destination(NoWay::HostGone)

@@ -446,3 +446,54 @@ fn an_exception_for_the_host_is_named_in_the_verdict() {
         "Opportunistic → Skip (Exception until 2027-01-31)"
     );
 }
+
+/// Where a published policy was not fetched for our own limits, mail neither goes on as if there were none nor bounces by
+/// what may be forged; where DANE alone decides, it goes on.
+#[test]
+fn what_depends_on_a_policy_that_is_still_to_be_fetched_waits() {
+    let (mut waits, mut goes_on) = (0, 0);
+    for (_, insecure_mx, destination) in ways() {
+        for (_, findings) in findings() {
+            let decide = |message, mta_sts, fact| {
+                let destination = destination(host(DaneMode::Opportunistic, findings.clone(), fact));
+                let facts = facts(DaneMode::Opportunistic, insecure_mx, TlsFloor::May, destination);
+                describe(&decide(Facts {
+                    message,
+                    mta_sts,
+                    ..facts
+                }))
+            };
+            let usual = |mta_sts, fact| decide(MessageTls::Usual, mta_sts, fact);
+            let awaited = usual(DomainMtaSts::Awaited, None);
+            if awaited == "stop: defer 4.3.2 -" {
+                waits += 1;
+            } else {
+                goes_on += 1;
+                assert_eq!(
+                    awaited,
+                    usual(DomainMtaSts::Enforce, Some(MtaSts::EnforceMismatch))
+                );
+            }
+            let required = decide(MessageTls::Required, DomainMtaSts::Awaited, None);
+            if destination(host(DaneMode::Opportunistic, findings.clone(), None)).mx()
+                == Some(Security::Insecure)
+            {
+                assert!(!required.contains("fail 5."), "{required}");
+            }
+            let waived = decide(MessageTls::Waived, DomainMtaSts::Awaited, None);
+            assert_eq!(waived, decide(MessageTls::Waived, DomainMtaSts::Absent, None));
+        }
+    }
+    assert!(waits > 0 && goes_on > 0);
+    for (name, end) in ends() {
+        let facts = facts(DaneMode::Opportunistic, InsecureMx::Dane, TlsFloor::May, end);
+        let cell = describe(&decide(Facts {
+            mta_sts: DomainMtaSts::Awaited,
+            ..facts
+        }));
+        assert!(
+            !name.ends_with("MX, insecure") || cell.starts_with("stop: defer"),
+            "{name}: {cell}"
+        );
+    }
+}

@@ -207,7 +207,7 @@ impl Site {
         let sent = LedgerKey {
             domain: Some(domain.clone()),
             host: Some(host.clone()),
-            family: if rank % 3 == 0 {
+            family: if rank.is_multiple_of(3) {
                 AddressFamily::Ipv6
             } else {
                 AddressFamily::Ipv4

@@ -121,7 +121,7 @@ async fn measure(path: &Path) -> Result<(), Failure> {
     }
     let (scanned, memory_scanned) = (begun.elapsed(), resident());
     let begun = Instant::now();
-    let summary = spool.summary(10).await?;
+    let summary = spool.summary(10, jiff::Timestamp::now()).await?;
     let (summed, memory_summed) = (begun.elapsed(), resident());
     let listed = Arc::new(AtomicU64::new(0));
     let visit = {

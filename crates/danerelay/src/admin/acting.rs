@@ -160,12 +160,15 @@ impl<S: Manage> Work<'_, S> {
         }
         if self.fresh.len() + new.len() >= MANY {
             forget_all(self.office);
+            if let Some(policies) = &surroundings.explainer.mta_sts {
+                policies.renew_all();
+            }
         } else {
             surroundings.scheduler.forget(self.known_of(&new));
             let names = names(new.iter().copied());
             surroundings.resolver.flush_each(&names);
             if let Some(policies) = &surroundings.explainer.mta_sts {
-                policies.flush_each(&names);
+                policies.renew_each(&names);
             }
         }
         self.fresh.extend(new.into_iter().cloned());
@@ -297,6 +300,9 @@ pub(super) async fn flush<S: Manage>(
         }
         Flushed::All => {
             forget_all(office);
+            if let Some(policies) = &surroundings.explainer.mta_sts {
+                policies.flush_all();
+            }
             "--all".to_owned()
         }
     };
@@ -310,9 +316,6 @@ fn forget_all<S>(office: &Office<S>) {
     let surroundings = &office.surroundings;
     surroundings.scheduler.forget(Forget::All);
     surroundings.resolver.flush_all();
-    if let Some(policies) = &surroundings.explainer.mta_sts {
-        policies.flush_all();
-    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl StsReport {
             domain: Domain::to_string(domain),
             status: match sts.of_domain() {
                 DomainMtaSts::Absent => StsStatus::None,
-                DomainMtaSts::Unknown => StsStatus::Failed,
+                DomainMtaSts::Unknown | DomainMtaSts::Awaited => StsStatus::Failed,
                 DomainMtaSts::Testing => StsStatus::Testing,
                 DomainMtaSts::Enforce => StsStatus::Enforce,
             },

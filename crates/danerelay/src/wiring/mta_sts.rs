@@ -13,6 +13,7 @@ use mail::{Event, EventLog};
 use mta_sts::fetch::HttpsFetch;
 use mta_sts::{Limits, Policies, Sources, SystemClock};
 
+use super::settings::networks;
 use super::tls::{self, TlsError};
 use crate::config::Config;
 
@@ -43,11 +44,16 @@ pub(crate) fn open(
     })))
 }
 
-/// The same for a command, which keeps nothing and writes no log.
+/// The same for a command, which keeps nothing and writes no log. It knows the policies that the daemon has kept, if it may
+/// read them.
 pub(crate) fn for_command(config: &Config, resolver: &Resolver) -> Result<Option<Policies>, TlsError> {
     let nobody: Arc<dyn EventLog> = Arc::new(());
     let sources = sources(config, resolver, &nobody)?;
-    Ok(sources.map(|sources| Policies::in_memory(sources, limits(config))))
+    let (limits, file) = (limits(config), config.state_directory.join(FILE));
+    Ok(sources.map(|sources| {
+        Policies::of_file(sources.clone(), limits, &file)
+            .unwrap_or_else(|_| Policies::in_memory(sources, limits))
+    }))
 }
 
 fn sources(
@@ -58,7 +64,10 @@ fn sources(
     if !config.mta_sts.enabled {
         return Ok(None);
     }
-    let lookups = Arc::new(StsLookups(resolver.clone()));
+    let lookups = Arc::new(StsLookups {
+        resolver: resolver.clone(),
+        ignored: networks(&config.delivery.ignore_addresses),
+    });
     let client = tls::https_client(&config.tls)?;
     Ok(Some(Sources {
         txt: Arc::clone(&lookups) as _,

@@ -131,7 +131,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
     }
 }
 
-fn networks(list: &[Network]) -> Vec<IpNet> {
+pub(super) fn networks(list: &[Network]) -> Vec<IpNet> {
     list.iter().map(|network| network.0).collect()
 }
 

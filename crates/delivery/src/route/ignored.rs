@@ -18,10 +18,7 @@ use super::own::known;
 /// The host without its addresses in these networks. If none is left, it is a host without addresses, as securely as they
 /// were known; `named` is how securely the host itself was named.
 pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) -> RouteHost {
-    let is_ignored = |address: &IpAddr| {
-        let is_within = |form| networks.iter().any(|network| network.contains(&form));
-        forms(*address).any(is_within)
-    };
+    let is_ignored = |address: &IpAddr| is_within(networks, *address);
     let (ignored, kept): (Vec<IpAddr>, Vec<IpAddr>) = host.addresses.iter().copied().partition(is_ignored);
     if !ignored.is_empty() && kept.is_empty() {
         host.facts.findings = HostFindings::Named {
@@ -33,6 +30,11 @@ pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) 
     host.addresses = kept;
     host.ignored = ignored;
     host
+}
+
+/// Whether the address, in any of its forms, is in one of these networks.
+pub(super) fn is_within(networks: &[IpNet], address: IpAddr) -> bool {
+    forms(address).any(|form| networks.iter().any(|network| network.contains(&form)))
 }
 
 /// What is known about the addresses of a host that has none but ignored ones. There may be others if the look-up of one

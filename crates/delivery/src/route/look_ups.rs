@@ -1,16 +1,18 @@
 //! The look-ups of one attempt.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::civil::Date;
 use mta_sts::Policies;
 use policy::Policy;
+use policy::facts::MessageTls;
 use policy::settings::DaneMode;
 
 use super::found::Route;
-use super::search::{Means, Sought, find};
+use super::mta_sts::Sts;
+use super::search::{Means, Sought, find_again};
 use super::target::{Target, Way, has_fallback};
 use crate::config::DeliveryConfig;
 
@@ -24,6 +26,8 @@ pub(crate) struct LookUps<'a> {
     pub(crate) mta_sts: Option<&'a Policies>,
     pub(crate) config: &'a DeliveryConfig,
     pub(crate) today: Date,
+    /// The MTA-STS policy that was found first.
+    pub(crate) sts: OnceLock<Sts>,
 }
 
 impl LookUps<'_> {
@@ -37,7 +41,8 @@ impl LookUps<'_> {
             config: self.config,
             today: self.today,
         };
-        let route = find(self.sought, means).await;
+        let route = find_again(self.sought, means, self.sts.get()).await;
+        self.sts.get_or_init(|| route.sts.clone());
         (route, policy)
     }
 
@@ -54,6 +59,18 @@ impl LookUps<'_> {
         (policy.dane, target.port(self.config))
     }
 
+    /// Whether what the receiver has published does not count for the message.
+    pub(crate) fn are_waived(&self) -> bool {
+        let Sought {
+            next_hop,
+            tag,
+            sender,
+            ..
+        } = self.sought;
+        let policy = self.policy.load().for_destination(next_hop, self.today);
+        MessageTls::of(tag, sender, &policy) == MessageTls::Waived
+    }
+
     /// The look-ups of the destination's fallback, if it has one that may be used.
     pub(crate) fn of_fallback(&self) -> Option<Self> {
         let policy = self
@@ -65,6 +82,10 @@ impl LookUps<'_> {
             way: Way::Fallback,
             ..self.sought
         };
-        is_used.then_some(Self { sought, ..*self })
+        is_used.then_some(Self {
+            sought,
+            sts: OnceLock::new(),
+            ..*self
+        })
     }
 }

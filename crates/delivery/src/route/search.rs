@@ -77,6 +77,11 @@ pub struct Means<'a> {
 
 /// Gathers the facts and decides.
 pub async fn find(sought: Sought<'_>, means: Means<'_>) -> Route {
+    find_again(sought, means, None).await
+}
+
+/// The same, with the MTA-STS policy that was found before.
+pub(super) async fn find_again(sought: Sought<'_>, means: Means<'_>, earlier: Option<&Sts>) -> Route {
     let begun = Instant::now();
     let policy = means.policy.for_destination(sought.next_hop, means.today);
     let message = MessageTls::of(sought.tag, sought.sender, &policy);
@@ -93,7 +98,7 @@ pub async fn find(sought: Sought<'_>, means: Means<'_>) -> Route {
     let policies = means.mta_sts.filter(|_| message != MessageTls::Waived);
     let (mut destination, sts) = tokio::join!(
         search.destination(target.next_hop),
-        Sts::find(target.next_hop, policy.mta_sts, policies)
+        Sts::find(target.next_hop, policy.mta_sts, policies, earlier)
     );
     sts.tell(&mut destination);
     let (next_hop, mx) = (target.next_hop.clone(), destination.mx());
@@ -105,7 +110,7 @@ pub async fn find(sought: Sought<'_>, means: Means<'_>) -> Route {
     let decision = decide(Facts {
         wanted,
         message,
-        mta_sts: sts.of_domain(),
+        mta_sts: sts.for_decision(),
         destination,
     });
     Route {

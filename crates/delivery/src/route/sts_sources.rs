@@ -6,15 +6,23 @@ use ::mta_sts::{AddressLookup, TxtLookup};
 use dns::Resolver;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join};
+use ipnet::IpNet;
 use mail::{Domain, FailedLookup};
 
+use super::ignored::is_within;
+
 /// Looks up records and the addresses of policy hosts.
-pub struct StsLookups(pub Resolver);
+pub struct StsLookups {
+    /// DNS.
+    pub resolver: Resolver,
+    /// No policy host is at an address within these: where it is, is a stranger's word (D8a).
+    pub ignored: Vec<IpNet>,
+}
 
 impl TxtLookup for StsLookups {
     fn txt<'a>(&'a self, name: &'a Domain) -> BoxFuture<'a, Result<Vec<Vec<u8>>, FailedLookup>> {
         async {
-            let answer = self.0.txt(name).await?;
+            let answer = self.resolver.txt(name).await?;
             Ok(answer.records().iter().map(|record| record.to_vec()).collect())
         }
         .boxed()
@@ -27,7 +35,7 @@ impl AddressLookup for StsLookups {
         async {
             let mut failure = None;
             let mut addresses = Vec::new();
-            let (ipv6, ipv4) = join(self.0.aaaa(host), self.0.a(host)).await;
+            let (ipv6, ipv4) = join(self.resolver.aaaa(host), self.resolver.a(host)).await;
             for family in [ipv6, ipv4] {
                 match family {
                     Ok(answer) => addresses.extend_from_slice(answer.records()),
@@ -36,7 +44,10 @@ impl AddressLookup for StsLookups {
             }
             match failure {
                 Some(failure) if addresses.is_empty() => Err(failure),
-                Some(_) | None => Ok(addresses),
+                Some(_) | None => {
+                    addresses.retain(|address| !is_within(&self.ignored, *address));
+                    Ok(addresses)
+                }
             }
         }
         .boxed()

@@ -349,7 +349,11 @@ impl Destination {
         let mut ended = (Course::Settle, Put::HeldUp);
         standing.is_crowded = matches!(shown, Shown::Crowded(_));
         match shown {
-            Shown::Works => {
+            // Other mail failed for what does not concern this message.
+            Shown::WorksWaived if standing.suspension.as_ref().is_some_and(|one| one.is_of_tls()) => {
+                ended.1 = Put::Own;
+            }
+            Shown::Works | Shown::WorksWaived => {
                 let more = standing.few.map(|few| few.saturating_add(1));
                 standing.few = more.filter(|few| *few < standing.window.limit());
                 standing.window.succeeded(in_use, now.awake);

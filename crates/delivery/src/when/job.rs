@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::cause::{Cause, Lookup};
 use mail::{NextHop, QueueId};
 use policy::failure::Failure;
 use tokio::sync::{mpsc, oneshot};
@@ -50,6 +51,20 @@ impl Suspension {
             record: Arc::new(record.without_connection()),
         })
     }
+
+    /// Whether it is by what the receiver has published, or by TLS, that other mail failed: mail with `TLS-Required: No` is
+    /// not concerned.
+    pub(crate) fn is_of_tls(&self) -> bool {
+        match &self.failure.cause {
+            Cause::Tls(_) | Cause::Policy(_) | Cause::Dns(Lookup::Tlsa, _) => true,
+            Cause::Dns(Lookup::Mx | Lookup::Address, _)
+            | Cause::Ours(_)
+            | Cause::Destination(_)
+            | Cause::Connection(_)
+            | Cause::Login(_)
+            | Cause::Smtp(_) => false,
+        }
+    }
 }
 
 /// What an attempt shows about the destination.
@@ -57,6 +72,8 @@ impl Suspension {
 pub(crate) enum Shown {
     /// It works: it took the message, or refused this message or its recipients.
     Works,
+    /// It works for a message with `TLS-Required: No`, which may say nothing about others.
+    WorksWaived,
     /// Nothing.
     Nothing,
     /// It takes no more connections now. Nothing was sent, and no recipient has a final outcome.
@@ -101,7 +118,7 @@ impl Turn {
         let (is_busy, is_early) = match &shown {
             Shown::Busy(_) => (true, false),
             Shown::Early(_) | Shown::Crowded(_) => (false, true),
-            Shown::Works | Shown::Nothing | Shown::Down(_) => (false, false),
+            Shown::Works | Shown::WorksWaived | Shown::Nothing | Shown::Down(_) => (false, false),
         };
         let number = self.number;
         let told = self.ended.send(TurnEnded {

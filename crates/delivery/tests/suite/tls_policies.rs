@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
-use crate::scene::{Line, Scene, Setting, envelope};
+use crate::scene::{Line, Scene, Setting, envelope, surroundings};
+use delivery::route::StsLookups;
+use dns::Mode;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use mail::TlsTag;
+use mail::{Domain, TlsTag};
+use mta_sts::AddressLookup as _;
 use testworld::RecordType;
 use testworld::dns::DnsFault;
 use testworld::mail::{Ca, Identity, IdentityBuilder, MailFault, Receiver, Stage, Validity};
@@ -736,10 +739,38 @@ async fn tls_required_no_waives_what_the_receiver_published() {
         &send("a@deaf.test").await,
         &[DEFERRED, ("dane", "Fail (No matching TLSA RRs)")],
     );
+    // Other mail for it has failed so often that no more is tried.
+    for _ in 0..9 {
+        scene.expect("a@wrong.test", &[DEFERRED]).await;
+    }
+    let line = scene.expect("a@wrong.test", &[DEFERRED]).await;
+    assert!(line["reason"].starts_with("not tried"), "{line:?}");
+    assert_line(&send("a@wrong.test").await, &[SENT, waived]);
+    let line = scene.expect("a@wrong.test", &[DEFERRED]).await;
+    assert!(
+        line["reason"].starts_with("not tried"),
+        "that shows nothing about it"
+    );
     // A server that insists on TLS which cannot be had (RFC 8689 §4.2.2).
     policed.set_faults(vec![
         MailFault::NoStartTls,
         MailFault::Reply(Stage::Mail, "530 5.7.0 STARTTLS first".to_owned()),
     ]);
     assert_line(&send("a@policed.test").await, &[BOUNCED, ("enhanced", "5.7.0")]);
+}
+
+#[tokio::test]
+async fn no_policy_host_is_at_an_address_where_no_stranger_receives_mail() {
+    let (scene, _) = scene("version = 1\n").await;
+    for (name, address) in [("a", "127.0.0.1"), ("b", "192.0.2.1")] {
+        let name = format!("mta-sts.{name}.test");
+        scene.world.set(&name, RecordType::A, &[address]).unwrap();
+    }
+    let lookups = StsLookups {
+        resolver: surroundings::resolver(&scene.world, Mode::Validate),
+        ignored: vec!["127.0.0.0/8".parse().unwrap()],
+    };
+    let addresses = async |name: &str| lookups.addresses(&Domain::parse(name).unwrap()).await.unwrap();
+    assert!(addresses("mta-sts.a.test").await.is_empty());
+    assert_eq!(addresses("mta-sts.b.test").await.len(), 1);
 }

@@ -216,6 +216,7 @@ impl From<&Cause> for CauseKind {
                 | OurFault::NotAsked
                 | OurFault::SourceAddress(_)
                 | OurFault::NoSocket
+                | OurFault::PolicyNotFetched
                 | OurFault::NothingTried => Self::Ours,
             },
             Cause::Dns(_, failure) if failure.culprit.is_ours() => Self::OurResolver,

@@ -62,6 +62,8 @@ pub enum OurFault {
     SourceAddress(IpAddr),
     /// This machine gives the program no more sockets.
     NoSocket,
+    /// The MTA-STS policy that the domain publishes was not fetched, because too many others are being fetched.
+    PolicyNotFetched,
 }
 
 /// What was looked up.

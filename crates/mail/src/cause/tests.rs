@@ -56,6 +56,7 @@ fn here_in_dns_and_by_policy() {
             "4.3.5 | - | - | -",
         ),
         (Cause::Ours(OurFault::NoSocket), "4.3.2 | - | - | -"),
+        (Cause::Ours(OurFault::PolicyNotFetched), "4.3.2 | - | - | -"),
         (
             dns(Lookup::Mx, LookupFailure::Bogus),
             "4.7.5 | - | MX lookup: bogus | dnssec-invalid",

@@ -32,7 +32,7 @@ impl Cause {
             Self::Ours(OurFault::NoRoots | OurFault::NoProof | OurFault::SourceAddress(_)) => {
                 EnhancedStatus::new(4, 3, 5)
             }
-            Self::Ours(OurFault::NoSocket) => EnhancedStatus::new(4, 3, 2),
+            Self::Ours(OurFault::NoSocket | OurFault::PolicyNotFetched) => EnhancedStatus::new(4, 3, 2),
             Self::Ours(OurFault::TooLate(_)) => EnhancedStatus::new(4, 4, 5),
             Self::Ours(OurFault::NotAsked | OurFault::NothingTried) => EnhancedStatus::new(4, 4, 1),
             Self::Dns(_, failure) if failure.is_bogus() => EnhancedStatus::new(4, 7, 5),
@@ -116,7 +116,8 @@ impl Cause {
                 | OurFault::NotAsked
                 | OurFault::NothingTried
                 | OurFault::SourceAddress(_)
-                | OurFault::NoSocket,
+                | OurFault::NoSocket
+                | OurFault::PolicyNotFetched,
             )
             | Self::Dns(..)
             | Self::Destination(_)

@@ -59,6 +59,9 @@ impl fmt::Display for OurFault {
                 "this machine cannot connect from {address} (delivery.source_addresses)"
             ),
             Self::NoSocket => f.write_str("this machine has no socket left for a connection"),
+            Self::PolicyNotFetched => f.write_str(
+                "the domain publishes an MTA-STS policy, and too many others are being fetched here to fetch it",
+            ),
         }
     }
 }

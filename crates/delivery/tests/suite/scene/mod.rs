@@ -6,7 +6,7 @@
 pub mod common;
 mod log;
 pub mod memory;
-mod surroundings;
+pub mod surroundings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};

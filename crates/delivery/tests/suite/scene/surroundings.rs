@@ -79,7 +79,10 @@ pub fn policies(world: &World, ca: &Ca, port: u16, log: &Arc<Log>) -> Policies {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let lookups = Arc::new(StsLookups(resolver(world, Mode::Validate)));
+    let lookups = Arc::new(StsLookups {
+        resolver: resolver(world, Mode::Validate),
+        ignored: Vec::new(),
+    });
     let sources = mta_sts::Sources {
         txt: Arc::clone(&lookups) as _,
         fetch: Arc::new(HttpsFetch::new(https::Client::new(&client), lookups).at_port(port)),

@@ -189,3 +189,25 @@ fn the_log_is_told_once_a_minute_while_there_is_something_to_tell() {
     let told = |second, not_tried| (second, not_tried, 5, "dead.example".to_owned());
     assert_eq!(summaries, [told(MINUTE, 70)]);
 }
+
+#[test]
+fn mail_that_waives_tls_shows_nothing_about_mail_that_failed_for_tls() {
+    let tls = || {
+        let cause = Cause::Tls(mail::cause::TlsFault::NotOffered);
+        let record = crate::attempt::HostRecord::without_route(policy::settings::DaneMode::Opportunistic, 25);
+        Shown::Down(Suspension::after(&cause.into(), &record))
+    };
+    for (why, works) in [(tls(), false), (down(), true)] {
+        let mut bench = Bench::new();
+        bench.accept("a.example", 5);
+        for job in bench.attempts() {
+            bench.fail(&job, why.clone(), HOUR);
+        }
+        bench.at(5 * MINUTE);
+        bench.accept("a.example", 1);
+        let probe = bench.attempt().unwrap();
+        bench.end(&probe, Shown::WorksWaived);
+        let next = bench.attempt().map(|job| job.id);
+        assert_eq!(next.is_some(), works, "what was held up follows");
+    }
+}
