@@ -46,9 +46,9 @@ async fn main() -> Result<(), Failure> {
     }
     spool.close().await?;
     let seconds = begun.elapsed().as_secs_f64();
-    let size = std::fs::metadata(path.join("queue.db"))?.len();
+    let octets = std::fs::metadata(path.join("queue.db"))?.len();
     println!("{deliveries} deliveries on {DAYS} days to {domains} domains, made in {seconds:.0} s");
-    println!("database: {:.1} MB\n", mega(size));
+    println!("database: {:.1} MB\n", mega(octets));
     println!("| report | seconds | rows |\n|---|---|---|");
     let spool = ReadOnlySpool::open(path)?;
     let overview = question(View::Overview);

@@ -34,22 +34,17 @@ impl Ours {
             return false;
         };
         match seen {
-            Seen::Begins(trouble, reason) => match self.0.get_mut(&trouble) {
-                Some(own) => {
-                    (own.last, own.reason) = (now, reason);
-                    false
-                }
-                None => {
-                    let own = Own {
-                        trouble,
-                        since: now,
-                        last: now,
-                        reason,
-                    };
-                    self.0.insert(trouble, own);
-                    true
-                }
-            },
+            Seen::Begins(trouble, reason) => {
+                let known = self.0.get(&trouble);
+                let since = known.map_or(now, |own| own.since);
+                let own = Own {
+                    trouble,
+                    since,
+                    last: now,
+                    reason,
+                };
+                self.0.insert(trouble, own).is_none()
+            }
             Seen::Ends(troubles) => {
                 let before = self.0.len();
                 self.0.retain(|trouble, _| !troubles.contains(trouble));

@@ -84,7 +84,7 @@ fn files(path: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_holds() {
-    everything(|| Directory(tempfile::tempdir().unwrap())).await;
+    Box::pin(everything(|| Directory(tempfile::tempdir().unwrap()))).await;
 }
 
 #[tokio::test]
