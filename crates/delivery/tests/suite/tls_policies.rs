@@ -1,6 +1,5 @@
 //! MTA-STS (RFC 8461) beside DANE, with real policy hosts; and what messages ask of TLS for themselves (RFC 8689).
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
@@ -203,17 +202,19 @@ fn add_hosts(scene: &Scene, valid: (&Identity, &Receiver), private: (&Identity, 
 /// DANE state × certificate × policy × mode: the whole table of decision.md §6, with real answers, policy hosts and servers.
 #[tokio::test]
 async fn the_precedence_of_dane_and_mta_sts() {
-    let cases = Case::all();
+    for mode in MODES {
+        precedence_under(mode).await;
+    }
+}
+
+/// Each mode has a world of its own: the larger a zone is, the longer its server takes for each denial.
+async fn precedence_under(mode: &'static str) {
+    let cases: Vec<Case> = Case::all().into_iter().filter(|case| case.mode == mode).collect();
     let domains: Vec<String> = (0..)
         .zip(&cases)
         .map(|(number, case)| case.domain(number))
         .collect();
-    let mut rules = "version = 1\n".to_owned();
-    for mode in MODES {
-        let of_mode = domains.iter().zip(&cases).filter(|(_, case)| case.mode == mode);
-        let names: Vec<&String> = of_mode.map(|(domain, _)| domain).collect();
-        writeln!(rules, "[[domain]]\nmatch = {names:?}\ndane = \"{mode}\"").unwrap();
-    }
+    let rules = format!("version = 1\n[default]\ndane = \"{mode}\"\n");
     let (scene, port) = scene(&rules).await;
     let names = ["matching", "wrong", "unusable", "none", "failed"];
     let valid_names: Vec<String> = names
@@ -250,6 +251,7 @@ async fn the_precedence_of_dane_and_mta_sts() {
             Sts::NotNamed => publish(&scene, domain, &not_named),
         }
     }
+    scene.world.set_ttl(3600);
     scene.start();
     let recipients: Vec<String> = domains.iter().map(|domain| format!("a@{domain}")).collect();
     let mut lines = Vec::new();
