@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mail::event::incident::Incident as IncidentEvent;
 use mail::event::{Event, EventLog, spool as spool_event};
-use mail::sighting::Ending;
+use mail::sighting::{Ending, Trouble};
 use report::incidents::news::{self, News};
-use report::incidents::{Composed, Incident, Status};
+use report::incidents::{Cause, Composed, Incident, OwnTrouble, Status};
 use spool::{IncidentNumber, KeepIncidents, Spool, Told};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_mins(1);
 const GATHERED: Duration = Duration::from_secs(1);
 /// An incident that was not seen for so long, and for which nothing waits, is over.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Our resolver is tested more often than this.
+const TESTED: SignedDuration = SignedDuration::from_mins(6);
 
 /// Watches the incidents.
 pub(crate) struct Watch<S> {
@@ -87,9 +90,13 @@ impl<S: Spool + KeepIncidents> Watch<S> {
     /// Says what is new, and records that it was said.
     async fn look(&mut self, now: Timestamp) -> Result<(), spool::SpoolError> {
         let composed = self.board.incidents(now).await?;
-        let forgotten: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
+        let mut ended: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
         let (mut items, mut told) = (Vec::new(), Vec::new());
         for one in composed {
+            if self.is_tested(&one.incident, now) {
+                ended.extend(one.records.iter().map(|record| (record.number, Ending::Tested)));
+                continue;
+            }
             if one.records.is_empty() {
                 items.extend(self.look_at_own(one.incident, now));
                 continue;
@@ -109,10 +116,20 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         if !told.is_empty() {
             spool.told(told).await?;
         }
-        if !forgotten.is_empty() {
-            spool.end(forgotten, now).await?;
+        if !ended.is_empty() {
+            spool.end(ended, now).await?;
         }
         Ok(())
+    }
+
+    /// Whether this is our resolver, and its test has shown that it works: it was just said to fail, or nothing has met that for
+    /// longer than the test's interval.
+    fn is_tested(&self, incident: &Incident, now: Timestamp) -> bool {
+        let resolver = |incident: &Incident| incident.cause == Cause::Own(OwnTrouble::Resolver);
+        incident.is_open()
+            && incident.cause == Cause::Mail(Trouble::ResolverFails)
+            && (self.own.values().any(|(_, own)| resolver(own))
+                || now.duration_since(incident.last_seen) >= TESTED)
     }
 
     fn look_at_own(&mut self, incident: Incident, now: Timestamp) -> Option<Item> {

@@ -50,16 +50,20 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
             records,
         })
         .collect();
-    let has_resolver = composed
-        .iter()
-        .any(|one| one.incident.is_open() && one.incident.cause == Cause::Mail(Trouble::ResolverFails));
-    let own = ours
-        .standing()
-        .filter(|own| !(has_resolver && own.trouble == OwnTrouble::Resolver));
-    composed.extend(own.map(|own| Composed {
-        incident: own.incident(),
-        records: Vec::new(),
-    }));
+    for own in ours.standing() {
+        let waiting = match own.trouble {
+            OwnTrouble::Resolver => composed.iter().position(waits_for_resolver),
+            OwnTrouble::SpoolFull
+            | OwnTrouble::SpoolFails
+            | OwnTrouble::Policy
+            | OwnTrouble::Configuration => None,
+        };
+        let waiting = waiting.map(|at| composed.remove(at).incident);
+        composed.push(Composed {
+            incident: with_mail(own.incident(), waiting),
+            records: Vec::new(),
+        });
+    }
     composed.sort_by(|a, b| {
         let rank = |one: &Incident| {
             (
@@ -72,6 +76,29 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
         rank(&a.incident).cmp(&rank(&b.incident))
     });
     composed
+}
+
+/// Whether this is the mail that waits because our resolver fails.
+fn waits_for_resolver(composed: &Composed) -> bool {
+    composed.incident.is_open() && composed.incident.cause == Cause::Mail(Trouble::ResolverFails)
+}
+
+/// An incident of our own, with the mail that waits because of it.
+fn with_mail(own: Incident, waiting: Option<Incident>) -> Incident {
+    let Some(waiting) = waiting else {
+        return own;
+    };
+    Incident {
+        domains: waiting.domains,
+        some_domains: waiting.some_domains,
+        messages: waiting.messages,
+        recipients: waiting.recipients,
+        oldest: waiting.oldest,
+        oldest_age: waiting.oldest_age,
+        first_return: waiting.first_return,
+        first_seen: own.first_seen.min(waiting.first_seen),
+        ..own
+    }
 }
 
 fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], terms: Terms) -> Incident {

@@ -1,5 +1,6 @@
 //! The relay of the story: the very parts that `danerelay serve` connects, in this process, by a calendar that can be turned.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,9 @@ use crate::wiring::{self, WiringError, settings, tls};
 
 /// How long any delivery of the story may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what has come of messages, and between two rounds of tries.
+const MOMENT: Duration = Duration::from_millis(10);
+const ROUND: Duration = Duration::from_secs(1);
 /// The sender of all mail.
 const SENDER: &str = "sender@origin.demo";
 
@@ -46,6 +50,7 @@ struct Diary(Mutex<Vec<Outcome>>);
 /// One outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
+    id: QueueId,
     pub(super) status: Status,
     pub(super) dane: DaneVerdict,
     /// The line of the log.
@@ -56,6 +61,7 @@ impl EventLog for Diary {
     fn write(&self, event: &Event) {
         if let Event::Delivery(delivery) = event {
             self.0.lock().push(Outcome {
+                id: delivery.id,
                 status: delivery.outcome.status,
                 dane: delivery.dane.clone(),
                 line: event.to_text(),
@@ -74,8 +80,6 @@ pub(super) struct Office<S> {
     calendar: Arc<Calendar>,
     diary: Arc<Diary>,
     config: Config,
-    /// How much of the diary has been read.
-    read: Mutex<usize>,
     stop: watch::Sender<bool>,
 }
 
@@ -119,7 +123,6 @@ pub(super) async fn open(stage: &Stage) -> Result<Office<impl Store>, Failure> {
         calendar,
         diary,
         config,
-        read: Mutex::new(0),
         stop,
     })
 }
@@ -163,24 +166,53 @@ impl<S: Store> Office<S> {
         Ok(())
     }
 
-    /// Sends a message to each of these, and waits for its first outcome.
+    /// Sends a message to each of these, and waits for the first outcome of each.
     pub(super) async fn send(&self, recipients: &[String]) -> Result<Vec<Outcome>, Failure> {
+        let mut ids = HashSet::new();
         for recipient in recipients {
             let mut incoming = self.spool.create()?;
             incoming.append(b"Subject: a month\r\n\r\nhello\r\n").await?;
-            let accepted = self
-                .spool
-                .commit(incoming, message(recipient, self.now()))
-                .await?;
+            let message = message(recipient, self.now());
+            ids.insert(message.id);
+            let accepted = self.spool.commit(incoming, message).await?;
             self.scheduler.accepted(accepted.pending);
         }
-        self.outcomes(recipients.len()).await
+        let began = Instant::now();
+        loop {
+            let outcomes = self.last_outcomes(&ids);
+            if outcomes.len() == ids.len() {
+                return Ok(outcomes);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(self.too_late(ids.len()));
+            }
+            sleep(MOMENT).await;
+        }
     }
 
-    /// Tries all that waits now, as `danerelay queue retry --all` does, and waits for the outcomes.
+    /// Tries all that waits, as `danerelay queue retry --all` does, until nothing waits any more. The last outcome of each
+    /// message.
     pub(super) async fn retry(&self) -> Result<Vec<Outcome>, Failure> {
-        self.resolver.flush_all();
-        self.scheduler.forget(Forget::All);
+        let (began, mut ids) = (Instant::now(), HashSet::new());
+        loop {
+            let waiting = self.waiting().await?;
+            ids.extend(waiting.iter().map(|one| one.id));
+            if waiting.is_empty() {
+                return Ok(self.last_outcomes(&ids));
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(self.too_late(ids.len()));
+            }
+            self.resolver.flush_all();
+            self.scheduler.forget(Forget::All);
+            let acted = self.spool.act(Action::Retry, waiting, self.now()).await?;
+            self.scheduler.retry(acted.pending);
+            sleep(ROUND).await;
+        }
+    }
+
+    /// All recipients that wait.
+    async fn waiting(&self) -> Result<Vec<Selected>, Failure> {
         let waiting = Arc::new(Mutex::new(Vec::new()));
         let found = Arc::clone(&waiting);
         self.spool
@@ -196,33 +228,22 @@ impl<S: Store> Office<S> {
                 std::ops::ControlFlow::Continue(())
             })
             .await?;
-        let selected = std::mem::take(&mut *waiting.lock());
-        let acted = self.spool.act(Action::Retry, selected, self.now()).await?;
-        let count = acted.pending.len();
-        self.scheduler.retry(acted.pending);
-        self.outcomes(count).await
+        Ok(std::mem::take(&mut *waiting.lock()))
     }
 
-    /// The next outcomes.
-    async fn outcomes(&self, count: usize) -> Result<Vec<Outcome>, Failure> {
-        let (began, first) = (Instant::now(), *self.read.lock());
-        let end = first.saturating_add(count);
-        while self.diary.0.lock().len() < end {
-            if began.elapsed() > PATIENCE {
-                let log = self
-                    .diary
-                    .0
-                    .lock()
-                    .iter()
-                    .map(|one| format!("{}\n", one.line))
-                    .collect();
-                let id = format!("{count} of the story");
-                return Err(DemoError::NoLine { id, log }.into());
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        *self.read.lock() = end;
-        Ok(self.diary.0.lock().get(first..end).unwrap_or_default().to_vec())
+    /// The last outcome of each of these messages that has one.
+    fn last_outcomes(&self, ids: &HashSet<QueueId>) -> Vec<Outcome> {
+        let diary = self.diary.0.lock();
+        let of_these = diary.iter().filter(|one| ids.contains(&one.id));
+        let last: HashMap<QueueId, Outcome> = of_these.map(|one| (one.id, one.clone())).collect();
+        last.into_values().collect()
+    }
+
+    fn too_late(&self, count: usize) -> Failure {
+        let diary = self.diary.0.lock();
+        let log = diary.iter().map(|one| format!("{}\n", one.line)).collect();
+        let id = format!("{count} of the story");
+        DemoError::NoLine { id, log }.into()
     }
 
     /// The incidents as they stand.
