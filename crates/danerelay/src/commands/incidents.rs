@@ -78,7 +78,7 @@ pub(crate) fn run(
 }
 
 /// All incidents: from the daemon, which also knows what is wrong on our own side, or from the spool of a stopped one.
-fn find(config: &Config, now: Timestamp) -> Result<Vec<Incident>, Failure> {
+pub(super) fn find(config: &Config, now: Timestamp) -> Result<Vec<Incident>, Failure> {
     match source::open(config)? {
         Source::Daemon(mut client) => {
             client.ask(&Request::Incidents)?;

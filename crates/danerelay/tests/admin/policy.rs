@@ -239,6 +239,19 @@ async fn what_a_command_excepts_is_in_force_until_it_is_removed() {
             let relay = Relay::start_in(scene.prepared("version = 1\n"), |command| command);
             Client::connect(relay.address).send("someone@wrong.test");
             relay.wait_for("status=deferred");
+            let suggested = relay.print(&["danefail", "suggest"]);
+            let command = suggested.lines().find(|line| !line.starts_with('#')).unwrap();
+            assert!(command.starts_with("danerelay danefail add "), "{suggested}");
+            assert!(
+                command.contains("wrong.test --dane soft-fail --until "),
+                "{suggested}"
+            );
+            let suggested: Value =
+                serde_json::from_str(&relay.print(&["danefail", "suggest", "--json"])).unwrap();
+            assert_eq!(
+                suggested["suggestions"][0]["incident"]["messages"], 1,
+                "{suggested}"
+            );
             let added = relay.print(&[
                 "danefail",
                 "add",

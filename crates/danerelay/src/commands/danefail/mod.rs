@@ -2,7 +2,7 @@
 //!
 //! * [`change`]: adds and removes exceptions; [`import`]: reads them from other forms.
 //! * [`list`]: shows what is excepted; [`recheck`]: tests it, with [`progress`] shown; [`compare`]: against a list of
-//!   others and the relay's own traffic.
+//!   others and the relay's own traffic; [`suggest`]: from open incidents.
 
 mod change;
 mod compare;
@@ -10,6 +10,7 @@ mod import;
 mod list;
 mod progress;
 mod recheck;
+mod suggest;
 
 use std::path::Path;
 
@@ -57,6 +58,12 @@ pub(crate) enum DanefailCommand {
     /// Exit status: 0 all are still needed, or those that are not were removed; 1 something is well again that is still
     /// excepted; 2 the configuration or the policy is wrong; 3 our own resolver fails, and nothing was tested.
     Recheck(recheck::RecheckArguments),
+    /// Propose exceptions for what holds mail up now, as commands to paste, each after its evidence.
+    ///
+    /// What no exception helps against is left out; `danerelay incidents` shows all of it.
+    ///
+    /// Exit status: 0 done; 2 the configuration is wrong.
+    Suggest(suggest::SuggestArguments),
     /// Compare a list of others with ours, and with what this relay has seen in its own traffic.
     ///
     /// Exit status: 0 done; 2 the list cannot be read, or the configuration is wrong.
@@ -72,6 +79,7 @@ pub(crate) fn run(command: &DanefailCommand, named: Option<&Path>) -> Result<Ver
         DanefailCommand::Remove(arguments) => change::remove(arguments, &loaded),
         DanefailCommand::Import(arguments) => import::run(arguments, &loaded),
         DanefailCommand::Recheck(arguments) => recheck::run(arguments, &loaded),
+        DanefailCommand::Suggest(arguments) => suggest::run(arguments, &loaded),
         DanefailCommand::Compare(arguments) => compare::run(arguments, &loaded),
     }
 }
