@@ -427,7 +427,7 @@ fn shown(attempted: &Attempted<'_>) -> Shown {
             Evidence::Busy if !failure.is_permanent() => busy = Some((failure, result)),
             // What is final for one message is final for the next one as well, but each learns it for itself.
             Evidence::Down if !failure.is_permanent() && !failure.is_of_message() => {
-                down = Some((failure, result))
+                down = Some((failure, result));
             }
             Evidence::Busy | Evidence::Down | Evidence::Nothing => all_busy = false,
         }

@@ -89,18 +89,10 @@ impl Remembered {
     pub(crate) fn fails(&self, place: &Place, address: Option<IpAddr>, now: Timestamp) -> Option<Timestamp> {
         let mut state = self.state.lock();
         let failing = Failing { address, last: now };
-        let is_new = match state.failing.get_mut(place) {
-            Some(known) => {
-                *known = failing;
-                false
-            }
-            None => {
-                if state.failing.len() < LIMIT {
-                    state.failing.insert(place.clone(), failing);
-                }
-                true
-            }
-        };
+        let is_new = !state.failing.contains_key(place);
+        if !is_new || state.failing.len() < LIMIT {
+            state.failing.insert(place.clone(), failing);
+        }
         self.fails.store(true, Ordering::Relaxed);
         let worked = match place {
             Place::Host(host) => state.find(host).map(|proven| proven.last),

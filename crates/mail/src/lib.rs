@@ -27,6 +27,7 @@
 pub mod address;
 pub mod alarm;
 pub mod cause;
+pub mod cause_kind;
 pub mod domain;
 pub mod envelope;
 pub mod event;
@@ -49,7 +50,8 @@ pub mod verdict;
 
 pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
-pub use cause::{Cause, CauseKind};
+pub use cause::Cause;
+pub use cause_kind::CauseKind;
 pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters, TlsTag};
 pub use event::{Event, EventLog};

@@ -279,16 +279,15 @@ impl Policies {
             if let Some(failure) = state.failed(domain, id) {
                 return Err(failure);
             }
-            match state.under_way.get(domain) {
-                Some(under_way) => under_way.clone(),
-                None => {
-                    let (done, under_way) = watch::channel(None);
-                    state.under_way.insert(domain.clone(), under_way.clone());
-                    // A task of its own: it goes on if who asked first gives up.
-                    let key = (domain.clone(), id.clone());
-                    tokio::spawn(Arc::clone(&self.0).run(key, done));
-                    under_way
-                }
+            if let Some(under_way) = state.under_way.get(domain) {
+                under_way.clone()
+            } else {
+                let (done, under_way) = watch::channel(None);
+                state.under_way.insert(domain.clone(), under_way.clone());
+                // A task of its own: it goes on if who asked first gives up.
+                let key = (domain.clone(), id.clone());
+                tokio::spawn(Arc::clone(&self.0).run(key, done));
+                under_way
             }
         };
         let fetched = under_way.wait_for(Option::is_some).await;

@@ -195,7 +195,7 @@ mod tests {
         journal.append(&[Change::Fetched(b.clone())], Vec::new).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in usize::try_from(first).unwrap()..whole.len() - 1 {
-            std::fs::write(&path, &whole[..cut]).unwrap();
+            std::fs::write(&path, whole.get(..cut).unwrap()).unwrap();
             let (mut journal, found) = open(&path);
             assert_eq!(found, std::slice::from_ref(&a), "cut at {cut}");
             journal.append(&[Change::Fetched(b.clone())], Vec::new).unwrap();
@@ -214,7 +214,7 @@ mod tests {
         let bad = String::from_utf8(good.clone())
             .unwrap()
             .replace("*.example.org", "*.*");
-        let mut text = [&b"\xff{}\n\n"[..], bad.as_bytes(), &[b'x'; LINE + 10], b"\n"].concat();
+        let mut text = [&b"\xff{}\n\n"[..], bad.as_bytes(), &vec![b'x'; LINE + 10], b"\n"].concat();
         text.extend(&good);
         std::fs::write(&path, &text).unwrap();
         assert_eq!(open(&path).1, [a]);

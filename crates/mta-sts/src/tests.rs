@@ -22,10 +22,14 @@ const LIMITS: Limits = Limits {
 };
 const DAY: Duration = Duration::from_hours(24);
 
+type TxtAnswer = Result<Vec<Vec<u8>>, FailedLookup>;
+/// What a policy host gives, and how long that takes.
+type PolicyAnswer = (Duration, Result<String, FetchFailure>);
+
 /// DNS, policy hosts, the clock and the log.
 struct World {
-    records: Mutex<HashMap<Domain, Result<Vec<Vec<u8>>, FailedLookup>>>,
-    policies: Mutex<HashMap<Domain, (Duration, Result<String, FetchFailure>)>>,
+    records: Mutex<HashMap<Domain, TxtAnswer>>,
+    policies: Mutex<HashMap<Domain, PolicyAnswer>>,
     fetches: Mutex<Vec<Domain>>,
     looked_up: Mutex<Vec<Domain>>,
     told: Mutex<Vec<String>>,

@@ -60,7 +60,7 @@ pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Resu
     let client = tls::https_client(&config.tls)?;
     let fetcher = Fetcher::new(client, Resolver::new(plan.config)?, config);
     let fetcher = &fetcher;
-    let fetched = join_all(missing.into_iter().map(|list| async move {
+    let failures = join_all(missing.into_iter().map(|list| async move {
         let patience = patience(list.kind);
         match timeout(patience, fetcher.fetch(list)).await {
             Ok(Ok(_)) => None,
@@ -72,7 +72,7 @@ pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Resu
             )),
         }
     }));
-    Ok(fetched.await.into_iter().flatten().collect())
+    Ok(failures.await.into_iter().flatten().collect())
 }
 
 /// Without a strict list there is no policy; the others may come later.

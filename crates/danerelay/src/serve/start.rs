@@ -108,6 +108,10 @@ impl Parts {
 }
 
 /// Opens everything and starts accepting mail.
+#[allow(
+    clippy::too_many_lines,
+    reason = "each part is made once, from those before it"
+)]
 pub(super) async fn start(
     named: Option<&Path>,
     loaded: Loaded,

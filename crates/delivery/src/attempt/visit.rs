@@ -7,9 +7,9 @@ use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
 use spool::LeasedRecipient;
 use tokio::time::Instant;
 
+use super::addresses::Runner;
 use super::damage::end_all;
 use super::pending::{self, fail_all};
-use super::race::Runner;
 use super::record::HostRecord;
 use super::target::{DaneFailure, Next, Shown, Target, Visit};
 use super::walk::Attempt;

@@ -18,9 +18,9 @@ use policy::failure::Failure;
 use spool::{Damage, Lease, RecipientIndex};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::addresses::{Addresses, Runner};
 use super::logins::Logins;
 use super::pending::{self, Pending, fail_all, not_asked};
-use super::race::{Addresses, Runner};
 use super::record::HostRecord;
 use super::result::{Attempted, Later, Trail};
 use super::target::{DaneFailure, Next, Phase, Target, Visit};

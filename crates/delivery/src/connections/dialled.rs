@@ -1,14 +1,10 @@
 //! A place, and perhaps the connection in it, over which nothing has been said yet.
 
-use std::net::IpAddr;
-
 use mail::Stage;
 use mail::cause::{Cause, ConnectionFault};
 use tokio::net::TcpStream;
 
 use super::places::Place;
-use super::tls::Peer;
-use super::walk::{Connections, NotOpened, Want};
 use crate::evidence::Evidence;
 use crate::failure::SessionFailure;
 
@@ -24,36 +20,12 @@ impl From<Place> for Dialled {
     }
 }
 
-impl Connections {
-    /// Connects. If this is dropped, the connection is closed before anything is said.
-    pub(crate) async fn dial(
-        &self,
-        peer: &Peer<'_>,
-        want: &Want,
-        place: Place,
-    ) -> Result<Dialled, NotOpened> {
-        match self.caller.connect(peer.socket, want.source).await {
-            Ok(stream) => Ok(Dialled {
-                place,
-                stream: Some(stream),
-            }),
-            Err(failure) => Err(not_opened(&place, failure)),
-        }
-    }
-
-    /// Another address of the host was connected to sooner.
-    pub(crate) fn doubt(&self, address: IpAddr) {
-        self.places.doubt(address);
-    }
-
-    /// These addresses, those that were slower than others of their host lately at the end.
-    pub(crate) fn in_order(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
-        let mut addresses = addresses.to_vec();
-        if addresses.len() > 1 {
-            self.places.doubted_last(&mut addresses);
-        }
-        addresses
-    }
+/// Why there is no session.
+pub(crate) enum NotOpened {
+    /// It cannot be had.
+    Failed(SessionFailure),
+    /// The server takes no more connections than it has. One may be set free at any time.
+    Full(SessionFailure),
 }
 
 /// What a connection that failed shows about its address is remembered there.

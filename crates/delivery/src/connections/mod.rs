@@ -25,11 +25,11 @@ mod tls;
 mod walk;
 mod wire;
 
-pub(crate) use self::dialled::Dialled;
+pub(crate) use self::dialled::{Dialled, NotOpened};
 pub(crate) use self::login::log_in;
 pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
 pub(crate) use self::tls::{DanePeer, Peer, TlsFacts, Witness};
-pub(crate) use self::walk::{Connections, InClear, NotOpened, Ready, Terms, Want};
+pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};

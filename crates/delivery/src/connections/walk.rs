@@ -14,7 +14,7 @@ use policy::login::Login;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::dialled::{Dialled, not_opened};
+use super::dialled::{Dialled, NotOpened, not_opened};
 use super::key::ReuseKey;
 use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
@@ -69,14 +69,6 @@ pub(crate) enum Ready {
     Place(Place),
     /// The address does not answer, and is not tried now.
     Dead(SessionFailure),
-}
-
-/// Why there is no session.
-pub(crate) enum NotOpened {
-    /// It cannot be had.
-    Failed(SessionFailure),
-    /// The server takes no more connections than it has. One may be set free at any time.
-    Full(SessionFailure),
 }
 
 /// When a message may be sent in plain text because the handshake broke: once it is older than the first delay, or if
@@ -223,6 +215,36 @@ impl Connections {
     pub(crate) async fn ready_again(&self, mut place: Place, want: &Want) -> Ready {
         self.places.enter_again(&mut place, &want.wish).await;
         Ready::Place(place)
+    }
+
+    /// Connects. If this is dropped, the connection is closed before anything is said.
+    pub(crate) async fn dial(
+        &self,
+        peer: &Peer<'_>,
+        want: &Want,
+        place: Place,
+    ) -> Result<Dialled, NotOpened> {
+        match self.caller.connect(peer.socket, want.source).await {
+            Ok(stream) => Ok(Dialled {
+                place,
+                stream: Some(stream),
+            }),
+            Err(failure) => Err(not_opened(&place, failure)),
+        }
+    }
+
+    /// Another address of the host was connected to sooner.
+    pub(crate) fn doubt(&self, address: IpAddr) {
+        self.places.doubt(address);
+    }
+
+    /// These addresses, those that were slower than others of their host lately at the end.
+    pub(crate) fn in_order(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
+        let mut addresses = addresses.to_vec();
+        if addresses.len() > 1 {
+            self.places.doubted_last(&mut addresses);
+        }
+        addresses
     }
 
     /// Connects, unless that is done, and meets the requirement, or says why not. If TLS is not required and the handshake broke, continues in

@@ -239,7 +239,7 @@ async fn precedence_under(mode: &'static str) {
         .issue(&web_names.iter().map(String::as_str).collect::<Vec<_>>())
         .unwrap();
     let testing = policy_host((20, port), &web, Page::text(text("testing", "other.test"))).await;
-    let named = policy_host((21, port), &web, Page::text(text("enforce", "*.hosts.test"))).await;
+    let naming = policy_host((21, port), &web, Page::text(text("enforce", "*.hosts.test"))).await;
     let not_named = policy_host((22, port), &web, Page::text(text("enforce", "*.test"))).await;
     for (domain, case) in domains.iter().zip(&cases) {
         let mx = format!("10 {}.", case.host());
@@ -247,7 +247,7 @@ async fn precedence_under(mode: &'static str) {
         match case.sts {
             Sts::None => {}
             Sts::Testing => publish(&scene, domain, &testing),
-            Sts::Named => publish(&scene, domain, &named),
+            Sts::Named => publish(&scene, domain, &naming),
             Sts::NotNamed => publish(&scene, domain, &not_named),
         }
     }

@@ -4,7 +4,6 @@
 //! The words of the server and of the system are not part of it: they are kept beside it as the reason. So it is small
 //! enough to be kept with each recipient that a report has to mention ([`crate::Notice`]); it is stored under these names.
 
-mod kind;
 mod views;
 mod words;
 
@@ -16,7 +15,6 @@ use crate::domain::Domain;
 use crate::lookup::FailedLookup;
 use crate::stage::Stage;
 use crate::status::{EnhancedStatus, ReplyCode};
-pub use kind::CauseKind;
 
 /// Why mail was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

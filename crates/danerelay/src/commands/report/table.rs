@@ -124,6 +124,10 @@ fn table(report: &Report, by: By, text: &mut String) {
 }
 
 /// Which columns a table has.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a column that is there or not"
+)]
 struct Columns<'a> {
     period: bool,
     /// The width, if there are names.
@@ -256,8 +260,8 @@ fn soft_fails(report: &Report, text: &mut String) {
             case.of,
             last,
         );
-        let causes: Vec<String> = case.causes.iter().map(|one| one.cause.to_string()).collect();
-        let _ = write!(text, "{}", causes.join("; "));
+        let why: Vec<String> = case.causes.iter().map(|one| one.cause.to_string()).collect();
+        let _ = write!(text, "{}", why.join("; "));
         if !case.hosts.is_empty() {
             let _ = write!(text, " ({})", printable(&case.hosts.join(", ")));
         }

@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::wiring::{self, WiringError, settings, tls};
 
 /// How long any delivery of the story may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at what has come of messages, and between two rounds of tries.
 const MOMENT: Duration = Duration::from_millis(10);
 const ROUND: Duration = Duration::from_secs(1);

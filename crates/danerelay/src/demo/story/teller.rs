@@ -38,8 +38,8 @@ impl Teller {
 
     /// What a command or the log prints.
     pub(super) fn show(&self, text: &str) -> Result<(), DemoError> {
-        let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
-        self.write(&indented)
+        let lines: Vec<String> = text.lines().map(|line| format!("    {line}\n")).collect();
+        self.write(&lines.concat())
     }
 
     /// What must be so at this point.

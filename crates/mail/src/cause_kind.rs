@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::cause::{
     Cause, ConnectionFault, DaneFlaw, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault, Unproven,
     WebPkiFlaw,
 };
