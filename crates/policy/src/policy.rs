@@ -10,7 +10,7 @@ use mail::{Domain, NextHop};
 use crate::exceptions::{Exceptions, ListedException, NegativeTrustAnchor};
 use crate::list::DomainList;
 use crate::remote::RemoteList;
-use crate::rules::{Defaults, HostRule, Rules};
+use crate::rules::{Defaults, HostRule, Matching, Rule, Rules};
 use crate::schema::ListKind;
 use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource, TlsFloor};
 
@@ -103,7 +103,8 @@ impl Policy {
             NextHop::Host { host, .. } => host,
             NextHop::Address { .. } => return self.by_default(),
         };
-        let (mode, source) = self.mode_by_rules_and_lists(name);
+        let rules = self.rules.matching(name);
+        let (mode, source) = self.mode(name, &rules);
         let (dane, dane_source) = match self.supposed {
             Some(supposed) => (supposed.instead_of(mode), ModeSource::Default),
             None => self
@@ -112,23 +113,20 @@ impl Policy {
                 .unwrap_or((mode, source)),
         };
         let defaults = self.by_default();
-        let rules = &self.rules;
         DestinationPolicy {
             dane,
             dane_source,
             insecure_mx: rules
-                .find(name, |rule| rule.insecure_mx)
+                .find(|rule| rule.insecure_mx)
                 .unwrap_or(defaults.insecure_mx),
-            tls: self.floor_by_rules(name),
-            mta_sts: rules.find(name, |rule| rule.mta_sts).unwrap_or(defaults.mta_sts),
+            tls: rules.find(|rule| rule.tls).unwrap_or(defaults.tls),
+            mta_sts: rules.find(|rule| rule.mta_sts).unwrap_or(defaults.mta_sts),
             honor_tls_required_no: rules
-                .find(name, |rule| rule.honor_tls_required_no)
+                .find(|rule| rule.honor_tls_required_no)
                 .unwrap_or(defaults.honor_tls_required_no),
-            route: rules.find(name, |rule| rule.route.clone()).or(defaults.route),
-            fallback: rules
-                .find(name, |rule| rule.fallback.clone())
-                .or(defaults.fallback),
-            limits: rules.limits(name, |rule| rule.limits),
+            route: rules.find(|rule| rule.route.clone()).or(defaults.route),
+            fallback: rules.find(|rule| rule.fallback.clone()).or(defaults.fallback),
+            limits: rules.limits(|rule| rule.limits),
         }
     }
 
@@ -158,7 +156,11 @@ impl Policy {
     /// The mode of a destination, without exceptions. A strict list wins over a weaker rule, and a strict default over
     /// the weaker lists: only a dated exception with a reason may weaken `strict`. A rule replaces the default.
     pub(crate) fn mode_by_rules_and_lists(&self, name: &Domain) -> (DaneMode, ModeSource) {
-        let rule = self.rules.find(name, |rule| {
+        self.mode(name, &self.rules.matching(name))
+    }
+
+    fn mode(&self, name: &Domain, rules: &Matching<'_, Rule>) -> (DaneMode, ModeSource) {
+        let rule = rules.find(|rule| {
             let source = ModeSource::Rule { line: rule.line };
             rule.dane.map(|mode| (mode, source))
         });
@@ -175,9 +177,8 @@ impl Policy {
 
     /// The floor of a destination.
     pub(crate) fn floor_by_rules(&self, name: &Domain) -> TlsFloor {
-        self.rules
-            .find(name, |rule| rule.tls)
-            .unwrap_or(self.defaults.tls)
+        let by_rule = self.rules.matching(name).find(|rule| rule.tls);
+        by_rule.unwrap_or(self.defaults.tls)
     }
 
     /// The first list that contains the name.
@@ -199,7 +200,7 @@ impl Policy {
         HostPolicy {
             dane,
             dane_source,
-            limits: self.host_rules.limits(mx, |rule| rule.limits),
+            limits: self.host_rules.matching(mx).limits(|rule| rule.limits),
         }
     }
 

@@ -167,24 +167,32 @@ impl<R: Keys> Rules<R> {
 }
 
 impl<R> Rules<R> {
-    /// The value from the first rule for `name`, the most specific first, that sets the key read by `key`.
-    pub(crate) fn find<T>(&self, name: &Domain, key: impl Fn(&R) -> Option<T>) -> Option<T> {
-        self.by_name
-            .matching(name)
-            .filter_map(|index| self.rules.get(*index))
-            .find_map(key)
+    /// The rules for a name: they are looked for once, whatever is then read from them.
+    pub(crate) fn matching(&self, name: &Domain) -> Matching<'_, R> {
+        let found = self.by_name.matching(name);
+        Matching(found.filter_map(|index| self.rules.get(*index)).collect())
     }
 
     /// The names that rules are about, without those that are only below a name.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.names()
     }
+}
 
-    /// The limits for `name`, each key by itself.
-    pub(crate) fn limits(&self, name: &Domain, of: impl Fn(&R) -> Limits) -> Limits {
+/// The rules for one name, the most specific first; most names have none, which costs no memory.
+pub(crate) struct Matching<'a, R>(Vec<&'a R>);
+
+impl<R> Matching<'_, R> {
+    /// The value from the first rule that sets the key read by `key`.
+    pub(crate) fn find<T>(&self, key: impl Fn(&R) -> Option<T>) -> Option<T> {
+        self.0.iter().find_map(|rule| key(rule))
+    }
+
+    /// The limits, each key by itself.
+    pub(crate) fn limits(&self, of: impl Fn(&R) -> Limits) -> Limits {
         Limits {
-            connections: self.find(name, |rule| of(rule).connections),
-            messages_per_minute: self.find(name, |rule| of(rule).messages_per_minute),
+            connections: self.find(|rule| of(rule).connections),
+            messages_per_minute: self.find(|rule| of(rule).messages_per_minute),
         }
     }
 }
