@@ -241,7 +241,8 @@ impl<S: Store> Office<S> {
 
     fn too_late(&self, count: usize) -> Failure {
         let diary = self.diary.0.lock();
-        let log = diary.iter().map(|one| format!("{}\n", one.line)).collect();
+        let log: Vec<String> = diary.iter().map(|one| format!("{}\n", one.line)).collect();
+        let log = log.concat();
         let id = format!("{count} of the story");
         DemoError::NoLine { id, log }.into()
     }
