@@ -70,6 +70,17 @@ pub(crate) enum Failure {
         /// Its last day.
         to: Date,
     },
+    /// For the user: a period that is too long.
+    #[error(
+        "from {from} to {to} are too many days; allowed: {} (ten years)",
+        report::summary::LONGEST_PERIOD
+    )]
+    LongPeriod {
+        /// Its first day.
+        from: Date,
+        /// Its last day.
+        to: Date,
+    },
     /// Standard output cannot be written.
     #[error("standard output: {}", access::words(.0))]
     Output(io::Error),
@@ -117,7 +128,8 @@ impl Failure {
             | Self::Question(_)
             | Self::Input(_)
             | Self::User(_)
-            | Self::Period { .. } => Verdict::Unusable,
+            | Self::Period { .. }
+            | Self::LongPeriod { .. } => Verdict::Unusable,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `report`: the figures of the ledger.
 
-use report::summary::{Item, Question, make};
+use report::summary::{Item, LONGEST_PERIOD, Question, make};
 use spool::Ledger;
 
 use super::answers::Answers;
 use super::office::Office;
 use super::places::BrokenOff;
-use super::protocol::{Line, Nothing, Refusal};
+use super::protocol::{Line, Nothing, Refusal, RefusalKind};
 
 /// Rows handed over at a time.
 const PAGE: usize = 500;
@@ -17,6 +17,10 @@ pub(super) async fn report<S: Ledger>(
     question: Question,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
+    if question.period.days() > LONGEST_PERIOD {
+        let reason = format!("the period is too long; allowed: {LONGEST_PERIOD} days");
+        return answers.refuse(Refusal::new(RefusalKind::Request, reason)).await;
+    }
     // Two at once would only wait for one another on the same disk. The semaphore is never closed.
     let turn = office.reports.acquire().await.ok();
     let made = make(&*office.surroundings.spool, question).await;

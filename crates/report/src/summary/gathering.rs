@@ -9,10 +9,10 @@ use mail::{AddressFamily, DomainPart, Status};
 use parking_lot::Mutex;
 use spool::{Ledger, SpoolError, Tally};
 
-use super::provider::Providers;
 use super::question::{By, Part, Question};
 use super::softfail::{Case, SoftFailed};
 use super::traffic::{Traffic, end};
+use crate::provider::Providers;
 
 /// The rows of one part of the period by name, and the traffic as a whole.
 #[derive(Debug, Default)]

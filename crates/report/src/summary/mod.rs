@@ -1,12 +1,11 @@
 //! Reports on the relay's traffic, from the figures of the ledger.
 //!
 //! * [`question`]: [`Question`], what to report on.
-//! * [`traffic`]: [`Traffic`], the figures of one row. [`provider`]: who runs an MX host.
+//! * [`traffic`]: [`Traffic`], the figures of one row.
 //! * [`gathering`]: the ledger's tallies, put into rows. [`softfail`]: what enforcing DANE would have cost.
 //! * [`report`]: all of it together: [`Report`], from [`make`].
 
 mod gathering;
-mod provider;
 mod question;
 mod report;
 mod softfail;
@@ -14,7 +13,7 @@ mod softfail;
 mod tests;
 mod traffic;
 
-pub use question::{By, Internal, Per, Period, Question, View};
+pub use question::{By, Internal, LONGEST_PERIOD, Per, Period, Question, View};
 pub use report::{Head, Item, Report, Row, make};
 pub use softfail::{CauseCount, SoftFailed};
 pub use traffic::{End, Traffic};

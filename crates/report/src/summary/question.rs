@@ -26,6 +26,9 @@ pub struct Question {
     pub internal_domains: Vec<Domain>,
 }
 
+/// The most days that a report may be about: ten years, as long as totals are kept. It bounds the parts of a report.
+pub const LONGEST_PERIOD: i64 = 3653;
+
 /// Days in UTC, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use mail::Domain;
-use report::summary::{self, Period, Question, View};
+use report::summary::{self, LONGEST_PERIOD, Period, Question, View};
 
 use crate::failure::Failure;
 
@@ -107,6 +107,9 @@ impl ReportArguments {
         if from > to {
             return Err(Failure::Period { from, to });
         }
+        if (Period { from, to }).days() > LONGEST_PERIOD {
+            return Err(Failure::LongPeriod { from, to });
+        }
         Ok(Question {
             period: Period { from, to },
             view: self.view(),
@@ -193,6 +196,8 @@ mod tests {
         let both = ["--from", "2025-01-01", "--to", "2025-12-31"];
         assert_eq!(found(&both), days("2025-01-01", "2025-12-31"));
         assert!(period(&["--from", "2026-12-01"]).unwrap().is_err());
+        let long = period(&["--from", "2000-01-01"]).unwrap();
+        assert!(matches!(long, Err(Failure::LongPeriod { .. })), "{long:?}");
         for wrong in [
             &["--days", "0"][..],
             &["--days", "9", "--from", "2026-11-01"],
