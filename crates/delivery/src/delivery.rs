@@ -361,13 +361,17 @@ impl<S: Spool> Delivery<S> {
 
     async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>) -> Left {
         let id = lease.id;
+        let sightings = outcomes.sightings.clone();
         let settled = self.spool.settle(lease, outcomes, self.clock.now()).await;
         for event in events {
             self.events.write(&event);
         }
         let settled = match settled {
             Ok(settled) => settled,
-            Err(error) => return self.trouble(id, Again::Deliver, &error),
+            Err(error) => {
+                self.deliverer.remembered.unsee(&sightings);
+                return self.trouble(id, Again::Deliver, &error);
+            }
         };
         let left = if settled.report_due {
             self.report(id, DelaysAlone::Gathered).await

@@ -54,6 +54,21 @@ struct Proven {
     last: Timestamp,
 }
 
+impl State {
+    /// A stranger may have names without end that fail: the eighth of the places that were not seen for the longest time
+    /// makes room for those that fail now. The store keeps what it knows of them.
+    fn forget_oldest_failures(&mut self) {
+        let mut times: Vec<Timestamp> = self.failing.values().map(|failing| failing.last).collect();
+        let (_, &mut last, _) = times.select_nth_unstable(LIMIT / 8);
+        let mut left = LIMIT / 8;
+        self.failing.retain(|_, failing| {
+            let goes = left > 0 && failing.last <= last;
+            left -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
 impl Remembered {
     /// Nothing yet.
     pub(crate) fn new(changed: Arc<Notify>) -> Self {
@@ -90,9 +105,10 @@ impl Remembered {
         let mut state = self.state.lock();
         let failing = Failing { address, last: now };
         let is_new = !state.failing.contains_key(place);
-        if !is_new || state.failing.len() < LIMIT {
-            state.failing.insert(place.clone(), failing);
+        if is_new && state.failing.len() >= LIMIT {
+            state.forget_oldest_failures();
         }
+        state.failing.insert(place.clone(), failing);
         self.fails.store(true, Ordering::Relaxed);
         let worked = match place {
             Place::Host(host) => state.find(host).map(|proven| proven.last),

@@ -22,6 +22,8 @@ use crate::url::Url;
 
 /// The most that one address may take to answer.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The most characters of a header field that are shown to people.
+const SHOWN: usize = 200;
 /// About the most octets that the head of an answer may have: what is read at once may be more.
 const HEAD: usize = 64 * 1024;
 
@@ -230,6 +232,8 @@ async fn read(answer: Response<Incoming>, wanted: Wanted, most: usize) -> Result
         let value = head.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
+    // These are shown to people.
+    let shown = |name: HeaderName| field(name).map(|value| value.chars().take(SHOWN).collect::<String>());
     match head.status {
         StatusCode::NOT_MODIFIED => {
             return match wanted {
@@ -237,17 +241,20 @@ async fn read(answer: Response<Incoming>, wanted: Wanted, most: usize) -> Result
                 Wanted::Success | Wanted::Content => Err(Failure::Status(304)),
             };
         }
-        status if status.is_redirection() => return Err(Failure::Redirect(field(header::LOCATION))),
+        status if status.is_redirection() => return Err(Failure::Redirect(shown(header::LOCATION))),
         status if !is_good(status, wanted) => return Err(Failure::Status(status.as_u16())),
         _ => {}
     }
     let coding =
-        field(header::CONTENT_ENCODING).filter(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
+        shown(header::CONTENT_ENCODING).filter(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
     if let Some(coding) = coding.filter(|_| wanted != Wanted::Success) {
         return Err(Failure::Coding(coding));
     }
     let mut octets = Vec::new();
-    while let Some(frame) = body.frame().await {
+    // Of an answer to what was sent the status is enough: what has been taken is not sent again, whatever follows.
+    while wanted != Wanted::Success
+        && let Some(frame) = body.frame().await
+    {
         // Trailers say nothing here.
         let Ok(data) = frame?.into_data() else { continue };
         if data.len() > most.saturating_sub(octets.len()) {
