@@ -125,11 +125,12 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 what was read is in force; 2 it is wrong, and nothing has changed; 3 no relay answers.
     Reload,
-    /// Have the running relay forget what it has learnt of a name: DNS answers of the name and all below it.
+    /// Have the running relay forget what it has learnt of a name, all below it and its mail exchangers.
     ///
     /// For a zone or a server that was mended just now, whose old answers would be used until their TTL is over.
-    /// What is known about receiving hosts is forgotten for all of them, and connections kept for the next message are
-    /// closed. `queue retry` does the same for the destinations of what it retries.
+    /// DNS answers, MTA-STS policies, what is known of these receiving hosts, and that these destinations fail are
+    /// forgotten; connections kept with them are closed. `queue retry` does much the same for the destinations of what it
+    /// retries, but keeps MTA-STS policies until they have been fetched again.
     ///
     /// Exit status: 0 forgotten; 3 no relay answers.
     Flush(flush::FlushArguments),
