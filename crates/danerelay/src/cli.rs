@@ -143,6 +143,9 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
+mod tests_docs;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 

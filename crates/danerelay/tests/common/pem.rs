@@ -1,7 +1,16 @@
-//! Certificates in PEM form, for tests.
+//! Certificates and keys in PEM form, for tests.
 
 /// A certificate in PEM form.
 pub(crate) fn pem(der: &[u8]) -> String {
+    armoured("CERTIFICATE", der)
+}
+
+/// A private key (PKCS #8) in PEM form.
+pub(crate) fn key_pem(der: &[u8]) -> String {
+    armoured("PRIVATE KEY", der)
+}
+
+fn armoured(label: &str, der: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in der.chunks(3) {
@@ -23,7 +32,7 @@ pub(crate) fn pem(der: &[u8]) -> String {
         .map(|line| std::str::from_utf8(line).unwrap())
         .collect();
     format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
         lines.join("\n")
     )
 }

@@ -1,58 +1,49 @@
-//! What the README and the pages on the queue and on reports show is what the program prints.
+//! What the manual shows commands to print is what they print.
 //!
-//! Their blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
+//! The blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
 //! ports, digests and line breaks. `[…]` stands for what a sample leaves out.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::demo::Demo;
-use common::pem::pem;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use testworld::mail::Ca;
 
-const README: &str = include_str!("../../../README.md");
-const QUEUE: &str = include_str!("../../../docs/queue.md");
-const REPORT: &str = include_str!("../../../docs/report.md");
-const TESTS: &str = include_str!("../../../tests/run");
+use crate::common::demo::Demo;
+use crate::common::pem::pem;
+use crate::pages;
+
+/// The pages whose samples are of the demonstration. Others have tests of their own.
+const PAGES: [&str; 5] = [
+    "README.md",
+    "docs/commands.md",
+    "docs/how-it-decides.md",
+    "docs/queue.md",
+    "docs/report.md",
+];
 /// What a sample leaves out.
 const LEFT_OUT: &str = "[…]";
 
-/// A command as the README shows it, and what it prints.
+/// A command as a page shows it, and what it prints.
 #[derive(Debug)]
 struct Sample {
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     output: String,
 }
 
-/// The blocks between fences.
-fn blocks() -> impl Iterator<Item = &'static str> {
-    let pages = [README, QUEUE, REPORT].into_iter();
-    let blocks = pages.flat_map(|page| page.split("```").skip(1).step_by(2));
-    blocks.map(|block| {
-        let (_language, text) = block.split_once('\n').unwrap();
-        text
-    })
-}
-
-fn samples() -> Vec<Sample> {
+fn samples(page: &str) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
-    for block in blocks().filter(|block| block.starts_with("$ danerelay ")) {
-        for line in block.lines() {
+    for block in pages::page(page).blocks() {
+        if !block.text.starts_with("$ danerelay ") {
+            continue;
+        }
+        for line in block.text.lines() {
             if let Some(command) = line.strip_prefix("$ danerelay ") {
                 samples.push(Sample {
-                    arguments: command.split(' ').collect(),
+                    arguments: command.split(' ').map(str::to_owned).collect(),
                     output: String::new(),
                 });
             } else {
@@ -76,8 +67,8 @@ fn samples_are_what_is_printed() {
         .issue(&["mx1.example.org"])
         .unwrap();
     fs::write(place.path().join("cert.pem"), pem(&certificate.chain()[0])).unwrap();
-    let samples = samples();
-    assert!(samples.len() >= 3, "{samples:?}");
+    let samples: Vec<Sample> = PAGES.into_iter().flat_map(samples).collect();
+    assert!(samples.len() >= 7, "{samples:?}");
     for sample in samples {
         let printed = if sample.arguments == ["demo"] {
             tour.clone()
@@ -95,17 +86,20 @@ fn samples_are_what_is_printed() {
     demo.stop();
 }
 
-fn print(arguments: &[&str], configuration: &Path, place: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_danerelay"))
-        .arg("-c")
-        .arg(configuration)
-        .args(arguments)
-        .current_dir(place)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+fn print(arguments: &[String], configuration: &Path, place: &Path) -> String {
+    let output = danerelay(configuration, place).args(arguments).output().unwrap();
     let said = [output.stdout, output.stderr].map(|octets| String::from_utf8(octets).unwrap());
     said.concat()
+}
+
+fn danerelay(configuration: &Path, place: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_danerelay"));
+    command
+        .arg("-c")
+        .arg(configuration)
+        .current_dir(place)
+        .stdin(Stdio::null());
+    command
 }
 
 /// Each part of the sample, in order, is in what is printed.
@@ -163,11 +157,43 @@ fn normalised_word(word: &str) -> String {
     word.to_owned()
 }
 
+/// A table of Postfix, as the page on migration shows it, and what becomes of it.
+#[test]
+fn a_postfix_table_is_imported_as_shown() {
+    let page = pages::page("docs/from-postfix.md");
+    let blocks = page.blocks();
+    let begins = |start: &'static str| {
+        let found = blocks.iter().find(|block| block.text.starts_with(start));
+        &found
+            .unwrap_or_else(|| panic!("no block begins with {start}"))
+            .text
+    };
+    let table = begins("# /etc/postfix/tls_policy");
+    let command = "$ danerelay danefail import /etc/postfix/tls_policy\n";
+    let shown = begins(command).strip_prefix(command).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("tls_policy"), table).unwrap();
+    fs::create_dir(place.path().join("state")).unwrap();
+    let configuration = place.path().join("danerelay.toml");
+    fs::write(
+        &configuration,
+        "version = 1\nstate_directory = \"state\"\n[admin]\nsocket = \"\"\n",
+    )
+    .unwrap();
+    let output = danerelay(&configuration, place.path())
+        .args(["danefail", "import", "tls_policy"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
+}
+
 /// What the README quotes of the end of `tests/run` is what the script can print.
 #[test]
 fn the_checks_have_as_many_steps_as_is_said() {
-    assert!(TESTS.contains("all %d steps passed"));
-    let steps = TESTS.lines().filter(|line| line.starts_with("step \"")).count();
+    let script = fs::read_to_string(pages::root().join("tests/run")).unwrap();
+    assert!(script.contains("all %d steps passed"));
+    let steps = script.lines().filter(|line| line.starts_with("step \"")).count();
     let quoted = format!("`all {steps} steps passed`");
-    assert!(README.contains(&quoted), "{quoted}");
+    assert!(pages::page("README.md").text.contains(&quoted), "{quoted}");
 }
