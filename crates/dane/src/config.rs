@@ -13,9 +13,10 @@ use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::names::InvalidName;
+use crate::narrow::{Offer, TlsVersion};
 use crate::verifier::{DaneVerifier, PkixVerifier, RecordingVerifier};
 
 /// A key exchange group to offer.
@@ -151,6 +152,25 @@ impl ClientConfigs {
     /// A configuration for one connection that is encrypted and not authenticated.
     pub fn recording(&self, verifier: &Arc<RecordingVerifier>) -> Arc<ClientConfig> {
         self.with(Arc::<RecordingVerifier>::clone(verifier))
+    }
+
+    /// A configuration for one connection that offers only this.
+    pub fn narrow(
+        &self,
+        verifier: Arc<dyn ServerCertVerifier>,
+        offer: Offer,
+    ) -> Result<Arc<ClientConfig>, SetupError> {
+        let version: &SupportedProtocolVersion = match offer.version {
+            TlsVersion::Tls12 => &TLS12,
+            TlsVersion::Tls13 => &TLS13,
+        };
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(self.provider()))
+            .with_protocol_versions(&[version])?
+            .dangerous()
+            .with_custom_certificate_verifier(offer.verifier(verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Arc::new(config))
     }
 
     fn with(&self, verifier: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {

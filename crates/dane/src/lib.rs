@@ -37,6 +37,7 @@
 //! ```
 //!
 //! [`verify_chain`] is step 5 without a connection, for tools that check published records;
+//! an [`Offer`] leaves out most of what a client can do, which shows what a server can;
 //! [`supported_key`] and [`is_issued_by`] tell those that make records which ones can never match, and a
 //! [`CertificateSummary`] what a certificate says of itself.
 //!
@@ -73,6 +74,7 @@ mod handshake;
 mod issuer;
 mod key;
 mod names;
+mod narrow;
 mod presented;
 mod summary;
 mod text;
@@ -92,6 +94,7 @@ pub use failure::{PkixFailure, Untrusted, VerifyFailure};
 pub use issuer::is_issued_by;
 pub use key::{UnsupportedKey, supported_key};
 pub use names::{InvalidName, ReferenceIdentifiers};
+pub use narrow::{KeyKind, Offer, TlsVersion};
 pub use summary::CertificateSummary;
 pub use text::Fingerprint;
 pub use tlsa::{MatchingType, Selector, TlsaField, TlsaRecord, TlsaSyntaxError, Usage};

@@ -5,6 +5,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
 use crate::chain::parse;
+use crate::der::{Fields, PublicKey};
 
 /// The most characters of one name that are passed on; whoever makes a certificate can write anything.
 const NAME: usize = 200;
@@ -24,6 +25,61 @@ pub struct CertificateSummary {
     pub not_before: i64,
     /// When it ends, likewise.
     pub not_after: i64,
+    /// Its key: `ECDSA P-256`, `RSA 2048`; of another kind its object identifier.
+    pub key: String,
+    /// How its issuer signed it: `ECDSA with SHA-256`; of another kind likewise.
+    pub signature: String,
+    /// Whether it names itself as its issuer.
+    pub is_self_issued: bool,
+}
+
+/// Object identifiers of keys whose name says it all, and of curves.
+const KEYS: [(&str, &str); 7] = [
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+    ("1.2.840.10045.3.1.7", "ECDSA P-256"),
+    ("1.3.132.0.34", "ECDSA P-384"),
+    ("1.3.132.0.35", "ECDSA P-521"),
+    ("1.2.840.113549.1.1.1", "RSA"),
+    ("1.2.840.113549.1.1.10", "RSA-PSS"),
+];
+/// Object identifiers of signatures (RFC 3279, RFC 4055, RFC 5758, RFC 8410).
+const SIGNATURES: [(&str, &str); 12] = [
+    ("1.2.840.113549.1.1.4", "RSA with MD5"),
+    ("1.2.840.113549.1.1.5", "RSA with SHA-1"),
+    ("1.2.840.113549.1.1.11", "RSA with SHA-256"),
+    ("1.2.840.113549.1.1.12", "RSA with SHA-384"),
+    ("1.2.840.113549.1.1.13", "RSA with SHA-512"),
+    ("1.2.840.113549.1.1.10", "RSA-PSS"),
+    ("1.2.840.10045.4.1", "ECDSA with SHA-1"),
+    ("1.2.840.10045.4.3.2", "ECDSA with SHA-256"),
+    ("1.2.840.10045.4.3.3", "ECDSA with SHA-384"),
+    ("1.2.840.10045.4.3.4", "ECDSA with SHA-512"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+];
+
+fn named(names: &[(&str, &str)], identifier: &str) -> String {
+    let known = names.iter().find(|(known, _)| *known == identifier);
+    known.map_or(identifier, |(_, name)| *name).to_owned()
+}
+
+fn key_of(der: &CertificateDer<'_>, certificate: &X509Certificate<'_>) -> String {
+    let algorithm = &certificate.public_key().algorithm;
+    let curve = algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+    let name = named(
+        &KEYS,
+        &curve.as_ref().unwrap_or(&algorithm.algorithm).to_id_string(),
+    );
+    let is_rsa = algorithm.algorithm.to_id_string() == "1.2.840.113549.1.1.1";
+    let fields = Fields::read(der.as_ref());
+    let bits = fields
+        .and_then(|fields| PublicKey::read(fields.spki))
+        .and_then(|key| key.first_number_bits());
+    match bits {
+        Some(bits) if is_rsa => format!("{name} {bits}"),
+        Some(_) | None => name,
+    }
 }
 
 impl CertificateSummary {
@@ -37,6 +93,9 @@ impl CertificateSummary {
             names: dns_names(&read),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
+            key: key_of(certificate, &read),
+            signature: named(&SIGNATURES, &read.signature_algorithm.algorithm.to_id_string()),
+            is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
         })
     }
 }
@@ -79,6 +138,10 @@ mod tests {
         assert!(summary.subject.starts_with("CN=xxx") && summary.subject.len() < NAME + 10);
         assert_eq!(summary.issuer, summary.subject);
         assert_eq!(summary.names, ["mx.example.nl"]);
+        assert_eq!(
+            (&*summary.key, &*summary.signature, summary.is_self_issued),
+            ("ECDSA P-256", "ECDSA with SHA-256", true)
+        );
         assert_eq!(
             (summary.not_before, summary.not_after),
             (1_767_312_000, 1_796_256_000)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{config, danefail, dns, explain, flush, incidents, queue, report, tlsa, user};
+use crate::commands::{check, config, danefail, dns, explain, flush, incidents, queue, report, tlsa, user};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -64,6 +64,19 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 every message came to the expected end; 1 one did not; 3 it was ended before that.
     Demo(DemoArguments),
+    /// Test whether mail reaches a domain securely: the receiving side's test.
+    ///
+    /// Looks at the domain's MX records, at each host's addresses, TLSA records and name servers, connects to each address as
+    /// a delivery would, and verifies by the same code; also asks about MTA-STS, TLSRPT and CAA. Prints a verdict for the
+    /// domain and for each host, what was seen, and what is to be mended, with the record to publish.
+    ///
+    /// The verdicts: secure (every host proves itself by DANE, and signed MX records name it), insecure (mail can be read or
+    /// diverted), broken (senders that verify DANE cannot deliver), unreachable (nothing answers, so that it cannot be told),
+    /// no-mail (a null MX, or no such domain). The policy and exceptions of this relay play no part in it. Nothing is sent.
+    ///
+    /// Exit status: 0 all secure, or say that they take no mail; 1 any is insecure, broken, or does not exist; 3 none of
+    /// those, but some are unreachable, or our own resolver fails.
+    Check(check::CheckArguments),
     /// Say what this relay would do with mail for a destination, and why.
     ///
     /// Prints what the policy says and which rule, list entry or exception says it; the MX records; each host in the

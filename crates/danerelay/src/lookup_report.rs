@@ -158,3 +158,10 @@ impl LookupReport {
         }
     }
 }
+
+impl AliasHop {
+    /// Whether the alias is signed.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.status == LookupStatus::Secure
+    }
+}

@@ -14,6 +14,7 @@
 //! * [`incidents`]: what holds mail up, watched and told.
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
+//! * [`check`]: whether others can be reached securely, and what they can do about it.
 //! * [`demo`]: the relay in a private world of its own.
 //! * [`access`]: which files' owners and modes are in the way; [`accounts`]: the names of users and groups;
 //!   [`surroundings`]: where the configuration does not fit the machine.
@@ -22,6 +23,7 @@
 mod access;
 mod accounts;
 mod admin;
+mod check;
 mod cli;
 mod commands;
 mod config;
@@ -74,6 +76,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Serve => serve::run(named),
         Command::Demo(arguments) => demo::run(arguments, named),
         Command::Explain(arguments) => commands::explain::run(arguments, named),
+        Command::Check(arguments) => commands::check::run(arguments, named),
         Command::Dns(arguments) => commands::dns::run(arguments, named),
         Command::Tlsa(command) => commands::tlsa::run(command, named),
         Command::Queue(command) => commands::queue::run(command, named),

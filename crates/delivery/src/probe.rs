@@ -37,6 +37,8 @@ pub struct Probe {
     pub verdict: DaneVerdict,
     /// Version and cipher suite, if TLS was established.
     pub session: Option<String>,
+    /// The group of the key exchange, by its name in TLS.
+    pub group: Option<&'static str>,
     /// Why TLS was not established, as shown in the log (`tlsfail=`).
     pub unprotected: Option<String>,
     /// The verdict of the certificate check, if there was one.
@@ -79,6 +81,22 @@ impl Prober {
         match &route.decision {
             Decision::PassOver(..) | Decision::Stop(..) => Vec::new(),
             Decision::Try(candidates) => join_all(candidates.iter().map(|one| self.host(one, route))).await,
+        }
+    }
+
+    /// Tries one address of a host; `None` if the route does not connect to the host. There is no second round.
+    pub async fn probe_address(
+        &self,
+        route: &Route,
+        candidate: &Candidate,
+        address: IpAddr,
+    ) -> Option<Probe> {
+        match &candidate.decision.action {
+            Action::PassOver(_) => None,
+            Action::Connect { requirement, verdict } => Some(
+                self.address(&candidate.host, (address, route), *requirement, verdict)
+                    .await,
+            ),
         }
     }
 
@@ -146,6 +164,7 @@ impl Prober {
             requirement,
             verdict: verdict.clone(),
             session: None,
+            group: None,
             unprotected: None,
             valid: None,
             matched: None,
@@ -156,6 +175,7 @@ impl Prober {
         match self.open(&peer, &want).await {
             Ok(session) => {
                 let facts = session.tls().clone();
+                probe.group = facts.group;
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
                 probe.unprotected = facts.fail.filter(|_| probe.session.is_none());
                 session.quit().await;

@@ -11,6 +11,8 @@
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong (`fault`). A server whose AD bit is
 //!    to be believed must show it before its first answer counts, and after each that comes without the bit (`belief`).
+//! 6. [`direct`]: one question to one server of a zone, and the [`Signature`]s that a zone publishes: for people, never for a
+//!    decision.
 //!
 //! Inside, `lookups` makes one look-up with its `cache` and its hops; `state` is what may change meanwhile. `asked` says in
 //! which form an answer is wanted and how much of it is used, `weight` how much memory it takes. Each hop is one question:
@@ -36,6 +38,7 @@ pub mod config;
 mod context;
 mod diagnosis;
 mod digest;
+pub mod direct;
 mod extended;
 mod failure;
 mod fault;
@@ -54,6 +57,7 @@ pub mod resolv_conf;
 mod resolver;
 pub mod self_test;
 pub mod server;
+mod signed;
 mod sockets;
 mod state;
 mod subtrees;
@@ -73,5 +77,6 @@ pub use failure::NoAnswer;
 pub use question::QuestionError;
 pub use resolver::Resolver;
 pub use server::{Server, TlsServer};
+pub use signed::Signature;
 #[doc(hidden)]
 pub use validate::fuzzing;

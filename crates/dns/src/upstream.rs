@@ -44,6 +44,8 @@ pub(crate) enum Asking {
     Validated,
     /// CD set: the data as it is; we validate (RFC 4035 §4.9.2).
     Unchecked,
+    /// An authoritative server, about what it has itself.
+    Directly,
 }
 
 /// The servers in their order.
@@ -309,7 +311,7 @@ impl Upstream {
 fn request(question: &Query, asking: Asking) -> DnsRequest {
     let mut message = Message::query();
     message.add_query(question.clone());
-    message.metadata.recursion_desired = true;
+    message.metadata.recursion_desired = asking != Asking::Directly;
     message.metadata.checking_disabled = asking == Asking::Unchecked;
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_PAYLOAD).set_dnssec_ok(true);

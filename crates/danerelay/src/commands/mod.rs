@@ -3,6 +3,7 @@
 //! [`client`] talks to the running daemon, [`source`] reads from it or from the spool, [`look_up`] has the options and the resolver for commands that make DNS
 //! look-ups, [`output`] writes, [`values`] parses arguments.
 
+pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod danefail;

@@ -20,6 +20,16 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes an answer that is safe for a terminal already, with colours if it is for one.
+pub(super) fn write_painted(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::Output(error)),
+    }
+}
+
 /// Writes a command's answer as one JSON object on one line.
 pub(super) fn write_json(answer: &impl Serialize) -> Result<(), Failure> {
     let mut text = json::line(answer).map_err(|error| Failure::Output(error.into()))?;

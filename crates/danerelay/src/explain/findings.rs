@@ -57,7 +57,8 @@ pub(super) async fn mx(target: &NextHop, resolver: &Resolver) -> Option<Step> {
     })
 }
 
-fn mx_words(record: &MxRecord) -> String {
+/// `10 mx.example.nl`.
+pub(crate) fn mx_words(record: &MxRecord) -> String {
     let host = match &record.exchange {
         Exchange::Name(name) => name.to_string(),
         Exchange::Root => ".".to_owned(),
@@ -68,7 +69,7 @@ fn mx_words(record: &MxRecord) -> String {
 }
 
 /// The look-ups for a host, as far as they were needed. They are taken from the route: nothing is looked up again.
-pub(super) fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
+pub(crate) fn host_steps(host: &RouteHost, port: u16) -> Vec<Step> {
     let Some(name) = host.name() else {
         return Vec::new();
     };

@@ -182,7 +182,8 @@ impl HostReport {
     }
 }
 
-fn address_status(findings: &HostFindings) -> AddressStatus {
+/// How securely the addresses are known, in one word.
+pub(crate) fn address_status(findings: &HostFindings) -> AddressStatus {
     match findings {
         HostFindings::AddressLiteral | HostFindings::AddressName => AddressStatus::Literal,
         HostFindings::Named { addresses, .. } => match addresses {

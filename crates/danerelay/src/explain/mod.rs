@@ -37,10 +37,10 @@ use mta_sts::Policies;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use findings::{Step, StepType};
-pub(crate) use hosts::{ConnectionReport, HostReport};
+pub(crate) use findings::{Step, StepType, host_steps, mx_words};
+pub(crate) use hosts::{AddressStatus, ConnectionReport, HostReport, TlsaStatus, address_status};
 pub(crate) use modes::{ModeReport, Would};
-pub(crate) use presented::{CertificateReport, PublishedRecord};
+pub(crate) use presented::{CertificateReport, PublishedRecord, certificates, published};
 pub(crate) use report::{Report, Written};
 pub(crate) use resolver::Whose;
 pub(crate) use sts::StsReport;

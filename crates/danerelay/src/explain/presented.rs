@@ -19,6 +19,14 @@ pub(crate) struct CertificateReport {
     /// `None` if the certificate cannot be read, or has an invalid date.
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) not_after: Option<Timestamp>,
+    /// Its key, and how its issuer signed it; empty if the certificate cannot be read.
+    #[serde(default)]
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) signature: String,
+    /// Whether it names itself as its issuer.
+    #[serde(default)]
+    pub(crate) self_issued: bool,
     /// The TLSA record to publish for it, in zone-file form: `3 1 1` for the server's own, `2 0 1` for an issuer's.
     pub(crate) record: Option<String>,
 }
@@ -34,7 +42,7 @@ pub(crate) struct PublishedRecord {
 }
 
 /// The chain as it was sent, the server's own certificate first.
-pub(super) fn certificates(chain: &[CertificateDer<'_>]) -> Vec<CertificateReport> {
+pub(crate) fn certificates(chain: &[CertificateDer<'_>]) -> Vec<CertificateReport> {
     let numbered = chain.iter().take(CERTIFICATES).enumerate();
     numbered
         .map(|(depth, certificate)| certificate_report(depth, certificate))
@@ -56,6 +64,13 @@ fn certificate_report(depth: usize, certificate: &CertificateDer<'_>) -> Certifi
         names: summary
             .as_ref()
             .map_or_else(Vec::new, |summary| summary.names.clone()),
+        key: summary
+            .as_ref()
+            .map_or_else(String::new, |summary| summary.key.clone()),
+        signature: summary
+            .as_ref()
+            .map_or_else(String::new, |summary| summary.signature.clone()),
+        self_issued: summary.as_ref().is_some_and(|summary| summary.is_self_issued),
         issuer: summary
             .as_ref()
             .map_or_else(String::new, |summary| summary.issuer.clone()),
@@ -65,7 +80,7 @@ fn certificate_report(depth: usize, certificate: &CertificateDer<'_>) -> Certifi
 }
 
 /// Each published record, usable or not, with the certificate that it matches.
-pub(super) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<PublishedRecord> {
+pub(crate) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<PublishedRecord> {
     let usable = set.usable().iter().map(|record| (record, true));
     let outranked = set.outranked().iter().map(|record| (record, false));
     let unusable = set.unusable().iter().map(|(record, _)| (record, false));

@@ -56,6 +56,15 @@ pub(crate) fn for_command(config: &Config, resolver: &Resolver) -> Result<Option
     }))
 }
 
+/// The same for a check, which wants to see what is published now, whatever this relay makes of policies.
+pub(crate) fn live(config: &Config, resolver: &Resolver) -> Result<Policies, TlsError> {
+    let nobody: Arc<dyn EventLog> = Arc::new(());
+    Ok(Policies::in_memory(
+        all_sources(config, resolver, &nobody)?,
+        limits(config),
+    ))
+}
+
 fn sources(
     config: &Config,
     resolver: &Resolver,
@@ -64,17 +73,25 @@ fn sources(
     if !config.mta_sts.enabled {
         return Ok(None);
     }
+    all_sources(config, resolver, events).map(Some)
+}
+
+fn all_sources(
+    config: &Config,
+    resolver: &Resolver,
+    events: &Arc<dyn EventLog>,
+) -> Result<Sources, TlsError> {
     let lookups = Arc::new(StsLookups {
         resolver: resolver.clone(),
         ignored: networks(&config.delivery.ignore_addresses),
     });
     let client = tls::https_client(&config.tls)?;
-    Ok(Some(Sources {
+    Ok(Sources {
         txt: Arc::clone(&lookups) as _,
         fetch: Arc::new(HttpsFetch::new(client, lookups)),
         clock: Arc::new(SystemClock),
         events: Arc::clone(events),
-    }))
+    })
 }
 
 fn limits(config: &Config) -> Limits {

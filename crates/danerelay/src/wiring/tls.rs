@@ -53,16 +53,19 @@ pub(super) fn provider(settings: &Tls) -> Arc<CryptoProvider> {
 
 /// What all handshakes with receiving servers share.
 pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
+    let (configs, webpki) = parts(settings)?;
+    Ok(TlsClient::new(configs, Some(webpki))?)
+}
+
+/// The parts of that.
+pub(crate) fn parts(settings: &Tls) -> Result<(ClientConfigs, WebPki), TlsError> {
     let provider = provider(settings);
     let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
     let minimum = match settings.minimum {
         TlsVersion::V12 => MinimumVersion::Tls12,
         TlsVersion::V13 => MinimumVersion::Tls13,
     };
-    Ok(TlsClient::new(
-        ClientConfigs::new(provider, minimum)?,
-        Some(webpki),
-    )?)
+    Ok((ClientConfigs::new(provider, minimum)?, webpki))
 }
 
 /// Verifies name servers over TLS, with the same roots and the same settings.

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod check;
 mod dns;
 mod explain;
 #[path = "../common/pem.rs"]

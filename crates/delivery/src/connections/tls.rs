@@ -123,6 +123,8 @@ pub(crate) struct TlsFacts {
     pub(crate) fail: Option<String>,
     /// The TLSA record that matched.
     pub(crate) matched: Option<String>,
+    /// The group of the key exchange, by its name in TLS.
+    pub(crate) group: Option<&'static str>,
 }
 
 /// A completed handshake: the stream, and what was achieved on it.
@@ -347,6 +349,9 @@ fn session_facts(connection: &ClientConnection) -> TlsFacts {
     let cipher = suite.and_then(openssl_cipher_name).unwrap_or("unknown");
     TlsFacts {
         session: Some(format!("{version}:{cipher}")),
+        group: connection
+            .negotiated_key_exchange_group()
+            .and_then(|group| group.name().as_str()),
         ..TlsFacts::default()
     }
 }

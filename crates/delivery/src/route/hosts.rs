@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dane::TlsaSet;
+use dane::{ReferenceIdentifiers, TlsaSet};
 use dns::host::{AddressFamily, Answers};
 use mail::{Culprit, Domain, FailedLookup, LookupFailure};
 use policy::facts::{Host, HostFindings, Tlsa};
@@ -59,6 +59,11 @@ impl RouteHost {
     /// The TLSA base domain and its records, if secure ones were found.
     pub fn tlsa(&self) -> Option<(&Domain, &TlsaSet)> {
         self.dane.as_ref().map(|dane| (&dane.base, &*dane.set))
+    }
+
+    /// The names that a certificate under a DANE-TA record may have, if secure TLSA records were found.
+    pub fn references(&self) -> Option<&ReferenceIdentifiers> {
+        self.dane.as_ref().map(|dane| &dane.references)
     }
 
     /// All DNS answers about it.

@@ -42,6 +42,7 @@ use crate::{NoAnswer, TrustAnchors};
 use chain::{Chain, Standing};
 use marks::Marker;
 use proof::{Proven, proven, rounds};
+pub(crate) use signature::signatures as signatures_of;
 use signature::{Keys, as_signature, now};
 
 /// The most signers of one answer whose keys are fetched. A correct answer has one.

@@ -75,7 +75,7 @@ pub(super) fn now() -> i64 {
 }
 
 /// The signatures over one name and type in a section.
-pub(super) fn signatures<'a>(
+pub(crate) fn signatures<'a>(
     section: &'a [Record],
     name: &Name,
     covered: RecordType,

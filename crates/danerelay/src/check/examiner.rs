@@ -1,0 +1,454 @@
+//! Looks at one domain: every look-up, and a session with every address of every host.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dane::{TlsaRecord, TlsaSet};
+use delivery::DeliveryConfig;
+use delivery::route::{self, Candidate, Means, Route, RouteHost, Sought};
+use dns::mx::{self, MxFinding};
+use dns::{Data, Exchange, MxRecord, NoAnswer, Resolver};
+use futures_util::future::join_all;
+use jiff::{Timestamp, Zoned};
+use mail::{Domain, LookupFailure, NextHop};
+use mta_sts::{Discovery, Mode, Policies, Trouble};
+use parking_lot::Mutex;
+use policy::Policy;
+use policy::decision::Decision;
+use policy::facts::{Addresses, HostFindings, Tlsa};
+use tokio::sync::OnceCell;
+
+use super::contacts::{Contacts, date, untried};
+use super::observation::{
+    FailureKind, FailureSeen, HostKind, HostSeen, MxKind, MxSeen, Observation, ParentSeen, RecordSeen,
+    SignatureSeen, StsKind, StsSeen, TlsaSeen, TlsrptKind, TlsrptSeen, ZoneSeen,
+};
+use super::zone::Asking;
+use crate::explain::{TlsaStatus, address_status, host_steps, mx_words};
+use crate::lookup_report::LookupReport;
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// What a verdict needs: one connection to each address.
+    Verdict,
+    /// Also the name servers one by one, and what else a server can do.
+    Everything,
+}
+
+/// What is needed to look at domains.
+pub(crate) struct Examiner {
+    pub(super) resolver: Resolver,
+    pub(super) delivery: DeliveryConfig,
+    pub(super) policies: Policies,
+    /// `None`: DNS alone.
+    pub(super) contacts: Option<Contacts>,
+    pub(super) depth: Depth,
+    /// Where name servers listen: 53, except in tests.
+    pub(super) name_server_port: u16,
+    /// What each TLSA base domain has in DNS.
+    pub(super) bases: Mutex<HashMap<Domain, Arc<OnceCell<Surroundings>>>>,
+}
+
+/// What stands around the TLSA records of a host in DNS.
+#[derive(Debug, Clone)]
+pub(super) struct Surroundings {
+    signatures: Vec<SignatureSeen>,
+    /// The zone that signs the name.
+    signer: Option<String>,
+    parent: ParentSeen,
+    zone: Option<ZoneSeen>,
+    caa: Option<LookupReport>,
+}
+
+impl Examiner {
+    /// Looks at a domain. It is never an error: what fails is part of what is seen.
+    pub(crate) async fn examine(&self, domain: &Domain) -> Observation {
+        let checked = Timestamp::now();
+        let (mx, discovery, tlsrpt) = tokio::join!(
+            self.mx(domain),
+            self.policies.discover(domain),
+            self.tlsrpt(domain)
+        );
+        let (mx, exchanges) = mx;
+        let hosts = match mx.kind {
+            MxKind::Hosts | MxKind::Implicit => self.hosts(domain, &exchanges).await,
+            MxKind::NullMx | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
+        };
+        let names = hosts.iter().filter(|host| host.kind == HostKind::Name);
+        Observation {
+            domain: domain.to_string(),
+            checked,
+            port: self.delivery.port,
+            connected: self.contacts.is_some(),
+            mta_sts: sts(&discovery, names.map(|host| host.name.as_str())),
+            mx,
+            hosts,
+            tlsrpt,
+        }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking {
+            resolver: &self.resolver,
+            ignored: &self.delivery.ignore_addresses,
+            port: self.name_server_port,
+        }
+    }
+
+    async fn mx(&self, domain: &Domain) -> (MxSeen, Arc<[MxRecord]>) {
+        let found = mx::discover(&self.resolver, domain).await;
+        let lookup = self.resolver.mx(domain).await;
+        let (kind, exchanges) = match found {
+            MxFinding::Failed(_) => (MxKind::Failed, Arc::default()),
+            MxFinding::NullMx(_) => (MxKind::NullMx, Arc::default()),
+            MxFinding::NxDomain { .. } => (MxKind::NoSuchDomain, Arc::default()),
+            MxFinding::NoData { .. } => (MxKind::Implicit, Arc::default()),
+            MxFinding::Records { exchanges, .. } => (MxKind::Hosts, exchanges),
+        };
+        let signatures = match kind {
+            MxKind::Hosts | MxKind::NullMx => self.signatures(domain.as_str(), "MX").await,
+            MxKind::Implicit | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
+        };
+        let zone = match (self.depth, kind) {
+            (Depth::Verdict, _) | (_, MxKind::NoSuchDomain) => None,
+            (Depth::Everything, _) => self.asking().zone(domain).await,
+        };
+        let seen = MxSeen {
+            kind,
+            lookup: LookupReport::new(&lookup, mx_words),
+            zone,
+            signatures,
+        };
+        (seen, exchanges)
+    }
+
+    async fn signatures(&self, name: &str, record_type: &str) -> Vec<SignatureSeen> {
+        let found = self.resolver.signatures(name, record_type).await;
+        let signatures = found.unwrap_or_default().into_iter();
+        signatures
+            .map(|signature| SignatureSeen {
+                zone: signature.zone,
+                ttl: signature.ttl,
+                from: date(signature.from),
+                until: date(signature.until),
+            })
+            .collect()
+    }
+
+    async fn tlsrpt(&self, domain: &Domain) -> TlsrptSeen {
+        let Ok(name) = Domain::parse(&format!("_smtp._tls.{domain}")) else {
+            return TlsrptSeen {
+                status: TlsrptKind::Absent,
+                records: Vec::new(),
+            };
+        };
+        match self.resolver.txt(&name).await {
+            Err(_) => TlsrptSeen {
+                status: TlsrptKind::Failed,
+                records: Vec::new(),
+            },
+            Ok(answer) => {
+                let texts = answer.records().iter();
+                let records = texts.filter(|text| text.starts_with(b"v=TLSRPTv1"));
+                let records: Vec<String> = records
+                    .map(|text| String::from_utf8_lossy(text).into_owned())
+                    .collect();
+                TlsrptSeen {
+                    status: match records.len() {
+                        0 => TlsrptKind::Absent,
+                        1 => TlsrptKind::Present,
+                        _ => TlsrptKind::Several,
+                    },
+                    records,
+                }
+            }
+        }
+    }
+
+    /// All hosts, as a delivery finds them under the policy that the RFCs describe, whatever the administrator's is.
+    async fn hosts(&self, domain: &Domain, exchanges: &[MxRecord]) -> Vec<HostSeen> {
+        let policy = Policy::builtin();
+        let means = Means {
+            policy: &policy,
+            resolver: &self.resolver,
+            // What it means for the hosts is said apart: it is DANE that the verdict is about.
+            mta_sts: None,
+            config: &self.delivery,
+            today: Zoned::now().date(),
+        };
+        let next_hop = NextHop::Domain {
+            domain: domain.clone(),
+            port: None,
+        };
+        let route = route::find(Sought::usual(&next_hop), means).await;
+        let mut hosts = match &route.decision {
+            Decision::Try(candidates) | Decision::PassOver(_, candidates) => {
+                let each = candidates
+                    .iter()
+                    .map(|candidate| self.host(&route, &candidate.host, Some(candidate)));
+                join_all(each).await
+            }
+            Decision::Stop(_, hosts) => {
+                join_all(hosts.iter().map(|host| self.host(&route, host, None))).await
+            }
+        };
+        for host in &mut hosts {
+            host.preference = preference(exchanges, &host.name);
+        }
+        hosts.sort_by(|one, other| (one.preference, &one.name).cmp(&(other.preference, &other.name)));
+        hosts
+    }
+
+    async fn host(&self, route: &Route, host: &RouteHost, candidate: Option<&Candidate>) -> HostSeen {
+        let around = async {
+            match host.tlsa().map(|(base, _)| base).or(host.name()) {
+                Some(base) => Some(self.around(base, route.port).await),
+                None => None,
+            }
+        };
+        let (around, addresses) = tokio::join!(around, self.addresses(route, host, candidate));
+        let (name, kind) = match (host.name(), host.no_name()) {
+            (Some(name), _) => (name.to_string(), HostKind::Name),
+            (None, Some(text)) => (text.to_owned(), HostKind::Invalid),
+            (None, None) => (
+                host.addresses()
+                    .first()
+                    .map_or_else(String::new, ToString::to_string),
+                HostKind::Address,
+            ),
+        };
+        let findings = &host.facts.findings;
+        let mut tlsa = tlsa(host);
+        let (zone, caa) = match around {
+            Some(around) => {
+                tlsa.signatures = around.signatures;
+                tlsa.zone = around.signer;
+                tlsa.parent = around.parent;
+                (around.zone, around.caa)
+            }
+            None => (None, None),
+        };
+        HostSeen {
+            provider: host.name().map(|name| report::provider::of(name).to_string()),
+            name,
+            kind,
+            preference: None,
+            address_status: address_status(findings),
+            address_reason: match findings {
+                HostFindings::Named {
+                    addresses: Addresses::Unresolvable(failure),
+                    ..
+                } => Some(failure.to_string()),
+                HostFindings::Named { .. } | HostFindings::AddressLiteral | HostFindings::AddressName => None,
+            },
+            ignored: host.ignored().to_vec(),
+            lookups: host_steps(host, route.port),
+            tlsa,
+            addresses,
+            zone,
+            caa,
+        }
+    }
+
+    async fn addresses(
+        &self,
+        route: &Route,
+        host: &RouteHost,
+        candidate: Option<&Candidate>,
+    ) -> Vec<super::observation::AddressSeen> {
+        let addresses = host.addresses().iter().copied();
+        match (&self.contacts, candidate) {
+            (Some(contacts), Some(candidate)) => {
+                join_all(addresses.map(|address| contacts.address(route, candidate, address))).await
+            }
+            (None, _) | (_, None) => addresses.map(untried).collect(),
+        }
+    }
+
+    /// Once for each base domain, whatever the number of domains that it serves.
+    async fn around(&self, base: &Domain, port: u16) -> Surroundings {
+        let cell = Arc::clone(self.bases.lock().entry(base.clone()).or_default());
+        cell.get_or_init(|| self.look_around(base, port)).await.clone()
+    }
+
+    async fn look_around(&self, base: &Domain, port: u16) -> Surroundings {
+        let owner = format!("_{port}._tcp.{base}");
+        let signatures = self.signatures(&owner, "TLSA").await;
+        let signer = match signatures.first() {
+            Some(signature) => Some(signature.zone.clone()),
+            None => self.signer(base).await,
+        };
+        let parent = if signatures.is_empty() {
+            ParentSeen::NotAsked
+        } else {
+            self.parent(base).await
+        };
+        let (zone, caa) = match self.depth {
+            Depth::Verdict => (None, None),
+            Depth::Everything => {
+                let asking = self.asking();
+                let (zone, caa) = tokio::join!(asking.zone_with_tlsa(port, base), self.caa(base));
+                (zone, caa)
+            }
+        };
+        Surroundings {
+            signatures,
+            signer,
+            parent,
+            zone,
+            caa,
+        }
+    }
+
+    /// The zone that signs the addresses of a host.
+    async fn signer(&self, host: &Domain) -> Option<String> {
+        for record_type in ["A", "AAAA"] {
+            if let Some(signature) = self.signatures(host.as_str(), record_type).await.first() {
+                return Some(signature.zone.clone());
+            }
+        }
+        None
+    }
+
+    async fn parent(&self, base: &Domain) -> ParentSeen {
+        match self.resolver.text(&format!("_tcp.{base}"), "A").await {
+            Ok(Ok(answer)) => match answer.data {
+                Data::NxDomain => ParentSeen::Denied,
+                Data::NoData | Data::Records(_) => ParentSeen::Exists,
+            },
+            Ok(Err(failure)) if failure.cause == LookupFailure::Bogus => ParentSeen::Denied,
+            Ok(Err(_)) | Err(_) => ParentSeen::Failed,
+        }
+    }
+
+    /// The CAA records at the name, or at the closest name above it that has any (RFC 8659 §3).
+    async fn caa(&self, name: &Domain) -> Option<LookupReport> {
+        let mut at = name.clone();
+        loop {
+            let found = self.resolver.text(at.as_str(), "CAA").await.ok()?;
+            let is_end = !found.as_ref().is_ok_and(|answer| answer.records().is_empty());
+            match at.parent() {
+                Some(parent) if !is_end => at = parent,
+                Some(_) | None => return Some(LookupReport::new(&found, String::clone)),
+            }
+        }
+    }
+}
+
+fn preference(exchanges: &[MxRecord], name: &str) -> Option<u16> {
+    let named = |record: &&MxRecord| match &record.exchange {
+        Exchange::Name(host) => host.as_str() == name,
+        Exchange::Address(address) => address.to_string() == name,
+        Exchange::Invalid(text) => text == name,
+        Exchange::Root => false,
+    };
+    exchanges.iter().find(named).map(|record| record.preference)
+}
+
+fn tlsa(host: &RouteHost) -> TlsaSeen {
+    let status = match &host.facts.findings {
+        HostFindings::AddressLiteral | HostFindings::AddressName => TlsaStatus::NotAsked,
+        HostFindings::Named { tlsa, .. } => match tlsa {
+            Tlsa::NotAsked => TlsaStatus::NotAsked,
+            Tlsa::LookupFailed(_) => TlsaStatus::Failed,
+            Tlsa::Absent => TlsaStatus::Absent,
+            Tlsa::Unusable => TlsaStatus::Unusable,
+            Tlsa::Usable => TlsaStatus::Usable,
+        },
+    };
+    let answers = &host.answers().tlsa;
+    TlsaSeen {
+        status,
+        base: host
+            .tlsa()
+            .map(|(base, _)| base)
+            .or(host.name())
+            .map(ToString::to_string),
+        failure: answers
+            .iter()
+            .find_map(|(_, answer)| answer.as_ref().err())
+            .map(failure),
+        records: host.tlsa().map(|(_, set)| records(set)).unwrap_or_default(),
+        signatures: Vec::new(),
+        zone: None,
+        parent: ParentSeen::NotAsked,
+    }
+}
+
+fn failure(failure: &NoAnswer) -> FailureSeen {
+    FailureSeen {
+        kind: match &failure.cause {
+            LookupFailure::Bogus => FailureKind::Bogus,
+            LookupFailure::Servfail | LookupFailure::Rcode(_) => FailureKind::Refused,
+            LookupFailure::Indeterminate
+            | LookupFailure::Timeout
+            | LookupFailure::Malformed
+            | LookupFailure::AliasLoop => FailureKind::Undecided,
+        },
+        words: failure.to_string(),
+    }
+}
+
+fn records(set: &TlsaSet) -> Vec<RecordSeen> {
+    let usable = set.usable().iter().map(|record| record_seen(record, None));
+    let outranked = set.outranked().iter().map(|record| {
+        let reason = "passed over for a record with a stronger digest (RFC 7671 section 9)";
+        record_seen(record, Some(reason.to_owned()))
+    });
+    let unusable = set
+        .unusable()
+        .iter()
+        .map(|(record, reason)| record_seen(record, Some(reason.to_string())));
+    usable.chain(outranked).chain(unusable).collect()
+}
+
+fn record_seen(record: &TlsaRecord, reason: Option<String>) -> RecordSeen {
+    RecordSeen {
+        record: record.to_string(),
+        usage: record.usage.into(),
+        selector: record.selector.into(),
+        matching_type: record.matching.into(),
+        usable: reason.is_none(),
+        reason,
+        of_nothing: is_of_nothing(&record.data),
+    }
+}
+
+/// The digests of no octets: what a script publishes that could not read the certificate.
+fn is_of_nothing(data: &[u8]) -> bool {
+    const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const SHA512: &str = "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
+                          47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
+    let hex = data_encoding::HEXLOWER.encode(data);
+    data.is_empty() || hex == SHA256 || hex == SHA512
+}
+
+fn sts<'a>(discovery: &Discovery, hosts: impl Iterator<Item = &'a str>) -> StsSeen {
+    let entry = discovery.entry.as_ref();
+    let status = match (entry.map(|entry| entry.policy.mode), &discovery.trouble) {
+        (_, Some(Trouble::Lookup(_))) => StsKind::LookupFailed,
+        (_, Some(Trouble::Record(_))) => StsKind::RecordInvalid,
+        (_, Some(Trouble::Fetch(_))) => StsKind::PolicyFailed,
+        (None, None) => StsKind::Absent,
+        (Some(Mode::None), None) => StsKind::None,
+        (Some(Mode::Testing), None) => StsKind::Testing,
+        (Some(Mode::Enforce), None) => StsKind::Enforce,
+    };
+    let is_allowed = |host: &str| {
+        entry.is_none_or(|entry| Domain::parse(host).is_ok_and(|host| entry.policy.allows(&host)))
+    };
+    StsSeen {
+        status,
+        id: entry.map(|entry| entry.id.to_string()),
+        max_age: entry.map(|entry| entry.policy.max_age().as_secs()),
+        mx: entry.map_or_else(Vec::new, |entry| {
+            entry.policy.mx.iter().map(ToString::to_string).collect()
+        }),
+        not_allowed: hosts
+            .filter(|host| !is_allowed(host))
+            .map(str::to_owned)
+            .collect(),
+        reason: discovery.trouble.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,193 @@
+//! The closed list of findings, with how grave each is.
+
+use serde::{Deserialize, Serialize};
+
+/// How grave a finding is, the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Severity {
+    /// It breaks delivery, or takes the security away.
+    Error,
+    /// It will, or does for some.
+    Warning,
+    /// It could be better.
+    Advice,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Advice => "advice",
+            Self::Info => "info",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($severity:ident: $($(#[$doc:meta])* $code:ident),+ ;)+) => {
+        /// What was found; programs read its name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub(crate) enum Code { $($($(#[$doc])* $code,)+)+ }
+
+        impl Code {
+            /// How grave it is.
+            pub(crate) fn severity(self) -> Severity {
+                match self { $($(Self::$code)|+ => Severity::$severity,)+ }
+            }
+
+            /// All of them, for the documentation.
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$($(Self::$code,)+)+];
+        }
+    };
+}
+
+codes! {
+    Error:
+        /// The MX records fail validation.
+        MxBogus,
+        /// The look-up of the MX records gave no answer.
+        MxLookupFailed,
+        /// The domain does not exist.
+        NoSuchDomain,
+        /// An MX record names an address.
+        MxIsAddress,
+        /// An MX record names something that is no host name.
+        MxInvalid,
+        /// The addresses of a host fail validation.
+        AddressesBogus,
+        /// The look-up of a host's addresses gave no answer.
+        AddressesLookupFailed,
+        /// A host has no addresses.
+        NoAddresses,
+        /// A host has only addresses at which nobody else receives mail.
+        AddressesIgnored,
+        /// The TLSA records fail validation.
+        TlsaBogus,
+        /// The name servers refuse to answer for TLSA records: not the same as having none.
+        TlsaRefused,
+        /// The look-up of the TLSA records gave no answer.
+        TlsaLookupFailed,
+        /// None of the TLSA records can be used.
+        TlsaNoneUsable,
+        /// A TLSA record is the digest of no octets.
+        TlsaOfNothing,
+        /// No TLSA record matches the server's certificates.
+        TlsaNoMatch,
+        /// No TLSA record matches the certificate with the other kind of key.
+        TlsaNoMatchOtherKey,
+        /// The name above the TLSA records is denied.
+        EmptyNonTerminalDenied,
+        /// STARTTLS is not offered, although TLSA records are published.
+        NoStarttls,
+        /// STARTTLS is refused, likewise.
+        StarttlsRefused,
+        /// The TLS handshake fails.
+        HandshakeBroken,
+        /// The certificate under the trust anchor names another host.
+        NameMismatch,
+        /// A certificate under the trust anchor is not valid now.
+        ChainExpired,
+        /// No valid path leads to the trust anchor.
+        ChainUntrusted,
+        /// The server does not have the key of its certificate.
+        WrongKey,
+        /// The key of the certificate cannot be used.
+        UnsupportedKey,
+        /// The MTA-STS record is invalid.
+        StsRecordInvalid,
+        /// The MTA-STS policy cannot be had.
+        StsPolicyFailed,
+        /// The MTA-STS policy does not allow an MX host.
+        StsMxNotAllowed,
+        /// A server's certificate fails what the MTA-STS policy demands.
+        StsCertificate;
+    Warning:
+        /// The MX records are not signed.
+        MxInsecure,
+        /// The MX host is an alias.
+        MxIsAlias,
+        /// One family of addresses cannot be looked up.
+        AddressFamilyFailed,
+        /// The addresses of a host are not signed.
+        HostInsecure,
+        /// There are no TLSA records.
+        TlsaAbsent,
+        /// The TLSA records are not signed.
+        TlsaInsecure,
+        /// A TLSA record cannot be used.
+        TlsaUnusable,
+        /// A name server answers for the TLSA records otherwise than others.
+        NameServerBroken,
+        /// Signatures expire soon.
+        SignaturesExpire,
+        /// A certificate on which the verdict depends expires soon.
+        CertificateExpires,
+        /// No connection could be made.
+        Unreachable,
+        /// There was no SMTP session.
+        Unanswered,
+        /// The server refuses us.
+        Refused,
+        /// There is no TLS, and no TLSA record demands it.
+        NoTls,
+        /// A key or a signature of a certificate is weak.
+        WeakCertificate,
+        /// The MTA-STS record cannot be looked up.
+        StsLookupFailed,
+        /// There are several TLSRPT records, which count as none.
+        TlsrptSeveral,
+        /// The TLSRPT record cannot be looked up.
+        TlsrptLookupFailed;
+    Advice:
+        /// There are no MX records; the domain itself is the host.
+        MxImplicit,
+        /// A record for the server's key names the whole certificate.
+        TlsaWholeCertificate,
+        /// A record holds a whole certificate or key in place of a digest.
+        TlsaFullData,
+        /// A trust anchor is an intermediate, although the root is sent.
+        TlsaIntermediate,
+        /// Only what is in use now is published: the next change of keys breaks delivery.
+        NoRollover,
+        /// The TTL of the TLSA records is outside 30 to 60 minutes.
+        TlsaTtl,
+        /// No host has an IPv6 address.
+        MxNoIpv6,
+        /// The name servers of a zone have fewer than two, or no, IPv6 addresses.
+        NameServersNoIpv6,
+        /// The certificate has expired, which DANE-EE does not look at.
+        CertificateExpired,
+        /// TLS 1.3 is not offered.
+        NoTls13,
+        /// There is no CAA record.
+        CaaAbsent,
+        /// There is an MTA-STS policy in testing mode.
+        StsTesting,
+        /// There is no TLSRPT record.
+        TlsrptAbsent;
+    Info:
+        /// There is no mail service, and the domain says so.
+        NullMx,
+        /// There is neither an MX record nor an address.
+        NoMail,
+        /// Current and next key are published.
+        RolloverNext,
+        /// The current key and its issuer are published.
+        RolloverIssuer,
+        /// A record matches nothing that the server shows; it may be the next.
+        TlsaUnmatched,
+        /// No name server answered us directly: perhaps the way is closed here.
+        NameServersSilent,
+        /// This machine has no way to an address.
+        NoRoute,
+        /// The WebPKI does not accept the certificate, which DANE does not ask.
+        NotInWebPki,
+        /// There is no MTA-STS policy.
+        StsAbsent;
+}

@@ -1,0 +1,100 @@
+//! MTA-STS and TLSRPT: what the domain says of its mail besides DANE.
+
+use super::code::Code;
+use super::gathered::Findings;
+use crate::check::observation::{MxKind, StsKind, TlsrptKind, WebPkiSeen};
+
+pub(super) fn judge(report: &mut Findings<'_>) {
+    if !matches!(report.seen.mx.kind, MxKind::Hosts | MxKind::Implicit) {
+        return;
+    }
+    sts(report);
+    tlsrpt(report);
+}
+
+fn sts(report: &mut Findings<'_>) {
+    let seen = report.seen;
+    let words = seen.mta_sts.reason.clone().unwrap_or_default();
+    match seen.mta_sts.status {
+        StsKind::NotAsked => {}
+        StsKind::Absent | StsKind::None => report.add(
+            Code::StsAbsent,
+            "there is no MTA-STS policy: senders without DANE have nothing to go by",
+        ),
+        StsKind::LookupFailed => report.add(Code::StsLookupFailed, words),
+        StsKind::RecordInvalid => report.add_with_fix(
+            Code::StsRecordInvalid,
+            words,
+            format!(
+                "publish one record: _mta-sts.{} IN TXT \"v=STSv1; id=DATE;\"",
+                seen.domain
+            ),
+        ),
+        StsKind::PolicyFailed => report.add_with_fix(
+            Code::StsPolicyFailed,
+            words,
+            format!(
+                "serve it at https://mta-sts.{}/.well-known/mta-sts.txt",
+                seen.domain
+            ),
+        ),
+        StsKind::Testing => {
+            report.add_with_fix(
+                Code::StsTesting,
+                "the MTA-STS policy is in testing mode: it protects nothing",
+                "once the reports are clean, set mode: enforce",
+            );
+            agreement(report);
+        }
+        StsKind::Enforce => agreement(report),
+    }
+}
+
+/// RFC 8461 §4.1.
+fn agreement(report: &mut Findings<'_>) {
+    let seen = report.seen;
+    for host in &seen.mta_sts.not_allowed {
+        report.add_with_fix(
+            Code::StsMxNotAllowed,
+            format!("the MTA-STS policy does not allow the MX host {host}: its senders pass it over"),
+            format!("add the line \"mx: {host}\" to the policy and change its id, or remove the MX record"),
+        );
+    }
+    for host in &seen.hosts {
+        for address in &host.addresses {
+            let is_bad = matches!(
+                address.webpki,
+                WebPkiSeen::NameMismatch | WebPkiSeen::Expired | WebPkiSeen::Untrusted
+            );
+            if is_bad {
+                let reason = address.webpki_reason.as_deref().unwrap_or_default();
+                report.add_with_fix(
+                    Code::StsCertificate,
+                    format!(
+                        "MTA-STS demands a certificate of the WebPKI for {}, and [{}] shows another: {reason}",
+                        host.name, address.address
+                    ),
+                    format!("have a public authority issue one for {}", host.name),
+                );
+            }
+        }
+    }
+}
+
+fn tlsrpt(report: &mut Findings<'_>) {
+    let domain = &report.seen.domain;
+    match report.seen.tlsrpt.status {
+        TlsrptKind::NotAsked | TlsrptKind::Present => {}
+        TlsrptKind::Absent => report.add_with_fix(
+            Code::TlsrptAbsent,
+            "nobody is told when senders fail: there is no TLSRPT record",
+            format!("publish _smtp._tls.{domain}. IN TXT \"v=TLSRPTv1; rua=mailto:tlsrpt@{domain}\""),
+        ),
+        TlsrptKind::Several => report.add_with_fix(
+            Code::TlsrptSeveral,
+            "there are several TLSRPT records, which count as none (RFC 8460 section 3)",
+            "leave one",
+        ),
+        TlsrptKind::Failed => report.add(Code::TlsrptLookupFailed, "the TLSRPT record cannot be looked up"),
+    }
+}

@@ -1,0 +1,317 @@
+//! The TLSA records of a host: whether there are any, whether they count, and whether the next change of keys will go well.
+
+use std::collections::BTreeSet;
+
+use super::code::Code;
+use super::gathered::{Findings, first_to_expire, in_days, whose};
+use crate::check::observation::{FailureKind, HostSeen, ParentSeen, RecordSeen, short};
+use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
+use crate::lookup_report::LookupStatus;
+
+/// Between these a TTL is neither a burden nor a wait, in seconds.
+const TTL: std::ops::RangeInclusive<u32> = 1800..=3600;
+/// What is proposed.
+const USUAL_TTL: u32 = 3600;
+
+pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen) {
+    match (host.tlsa.status, host.address_status) {
+        (TlsaStatus::Failed, _) => failed(report, host),
+        (TlsaStatus::Absent, AddressStatus::Secure | AddressStatus::SecureAlias) => absent(report, host),
+        (TlsaStatus::Absent | TlsaStatus::NotAsked, _) => {}
+        (TlsaStatus::Unusable, _) => {
+            each(report, host);
+            let fix = to_publish(report, host).unwrap_or_else(|| "publish a record 3 1 1".to_owned());
+            report.add_with_fix(
+                Code::TlsaNoneUsable,
+                "none of the TLSA records can be used: senders encrypt, and authenticate nobody",
+                fix,
+            );
+        }
+        (TlsaStatus::Usable, _) => {
+            each(report, host);
+            rollover(report, host);
+            intermediate(report, host);
+        }
+    }
+    if !host.tlsa.records.is_empty() {
+        denied(report, host);
+        times(report, host);
+    }
+}
+
+fn failed(report: &mut Findings<'_>, host: &HostSeen) {
+    let Some(failure) = &host.tlsa.failure else { return };
+    let who = whose(report.seen, host).unwrap_or_default();
+    let words = &failure.words;
+    match failure.kind {
+        FailureKind::Bogus => report.add_with_fix(
+            Code::TlsaBogus,
+            format!("the look-up of TLSA records fails DNSSEC validation: {words}"),
+            format!("{who}mend the signatures, or the proofs that there is no such name: until then mail waits"),
+        ),
+        FailureKind::Refused => report.add_with_fix(
+            Code::TlsaRefused,
+            format!(
+                "the name servers refuse to answer for TLSA records, which is not the same as having none: {words}"
+            ),
+            format!("{who}have the zone's name servers answer for every type of record; until then mail waits"),
+        ),
+        FailureKind::Undecided => report.add_with_fix(
+            Code::TlsaLookupFailed,
+            format!("the TLSA records cannot be looked up: {words}"),
+            format!("{who}try again; if it stays so, look at the zone's name servers"),
+        ),
+    }
+}
+
+fn absent(report: &mut Findings<'_>, host: &HostSeen) {
+    let is_unsigned = host.lookups.iter().any(|step| {
+        step.record_type == StepType::Tlsa
+            && step.found.status == LookupStatus::Insecure
+            && !step.found.records.is_empty()
+    });
+    if is_unsigned {
+        return report.add_with_fix(
+            Code::TlsaInsecure,
+            "there are TLSA records, but they are not signed and count as none",
+            "sign the zone that they stand in with DNSSEC",
+        );
+    }
+    let who = whose(report.seen, host).unwrap_or_default();
+    let what = to_publish(report, host).unwrap_or_else(|| {
+        "publish a record 3 1 1 with the server's public key (danerelay tlsa make)".to_owned()
+    });
+    report.add_with_fix(
+        Code::TlsaAbsent,
+        "there are no TLSA records: senders can be made to send in clear",
+        format!("{who}{what}"),
+    );
+}
+
+/// Each record by itself.
+fn each(report: &mut Findings<'_>, host: &HostSeen) {
+    for record in &host.tlsa.records {
+        let words = &record.record;
+        if record.of_nothing {
+            report.add_with_fix(
+                Code::TlsaOfNothing,
+                format!(
+                    "{} is the digest of nothing: whoever made it had no certificate",
+                    short(words)
+                ),
+                "remove it, and mend the script that made it",
+            );
+            continue;
+        }
+        if let Some(reason) = record.reason.as_ref().filter(|_| !record.usable) {
+            let fix = match record.usage {
+                0 | 1 => "replace it: senders of mail use usages 2 and 3 alone (RFC 7672 section 3.1.3)",
+                _ => "correct or remove it",
+            };
+            report.add_with_fix(Code::TlsaUnusable, format!("{}: {reason}", short(words)), fix);
+            continue;
+        }
+        if record.matching_type == 0 {
+            report.add_with_fix(
+                Code::TlsaFullData,
+                format!("{} holds all of it in place of a digest", short(words)),
+                "publish a SHA-256 digest: large answers fail more often (RFC 7671 section 10.1)",
+            );
+        }
+        if (record.usage, record.selector) == (3, 0) {
+            report.add_with_fix(
+                Code::TlsaWholeCertificate,
+                format!("{} changes with every renewal of the certificate", short(words)),
+                "publish 3 1 1, which stays as long as the key does",
+            );
+        }
+    }
+}
+
+/// Two records by which the next change goes well: for the key in use and the next one, or for the key in use and its issuer.
+/// Two records for one key are one, and two issuers say nothing about keys.
+fn rollover(report: &mut Findings<'_>, host: &HostSeen) {
+    if !host.addresses.iter().any(|address| !address.published.is_empty()) {
+        return;
+    }
+    let matched = matched(host);
+    let usable = || host.tlsa.records.iter().filter(|record| record.usable);
+    let is_matched = |record: &RecordSeen| matched.contains(record.record.as_str());
+    let current = usable().any(|record| record.usage == 3 && is_matched(record));
+    let issuer = usable().any(|record| record.usage == 2 && is_matched(record));
+    let next = usable().find(|record| record.usage == 3 && !is_matched(record));
+    match (current, issuer, next) {
+        (true, true, _) => report.add(
+            Code::RolloverIssuer,
+            "the key in use and its issuer are published: a new key by this issuer needs no new record",
+        ),
+        (true, false, Some(next)) => report.add(
+            Code::RolloverNext,
+            format!(
+                "the key in use and another one are published; {} may be the next",
+                short(&next.record)
+            ),
+        ),
+        (true, false, None) => {
+            let wait = wait(host);
+            report.add_with_fix(
+                Code::NoRollover,
+                "only the key in use is published: once it changes, mail waits until the new record is seen",
+                format!(
+                    "publish the next key's record {wait} seconds before that key is used, or now and always the \
+                     issuer's record 2 1 1 beside it (danerelay tlsa rollover)"
+                ),
+            );
+        }
+        (false, true, _) => report.add_with_fix(
+            Code::NoRollover,
+            "only an issuer is published: if the authority changes its issuer, delivery fails",
+            "publish 3 1 1 for the key in use beside it",
+        ),
+        (false, false, _) => {}
+    }
+    for record in usable().filter(|record| !is_matched(record) && Some(*record) != next) {
+        report.add(
+            Code::TlsaUnmatched,
+            format!("{} matches nothing that the server shows", short(&record.record)),
+        );
+    }
+}
+
+/// The records that match some certificate of some address, offered with whichever kind of key.
+fn matched(host: &HostSeen) -> BTreeSet<&str> {
+    let published = host.addresses.iter().flat_map(|address| &address.published);
+    let matching = published.filter(|record| record.matches.is_some());
+    let mut matched: BTreeSet<&str> = matching.map(|record| record.record.as_str()).collect();
+    // The certificate with the other kind of key has its own record.
+    let offers = host.addresses.iter().flat_map(|address| &address.offers);
+    let others = offers.filter_map(|offer| offer.certificate.as_ref()?.record.as_deref());
+    let others: BTreeSet<&str> = others.collect();
+    let records = host.tlsa.records.iter().map(|record| record.record.as_str());
+    matched.extend(records.filter(|record| others.contains(record)));
+    matched
+}
+
+/// A trust anchor that is an intermediate, although the server also sends what issued it.
+fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
+    let found = host.addresses.iter().find_map(|address| {
+        let anchor = address
+            .published
+            .iter()
+            .filter(|record| record.usable)
+            .find(|record| record.matches.is_some_and(|depth| depth > 0))?;
+        let at = address.presented.get(anchor.matches?)?;
+        let root = address
+            .presented
+            .iter()
+            .skip(1)
+            .find(|certificate| certificate.self_issued)?;
+        (!at.self_issued && root.not_after > at.not_after).then_some((anchor, at, root))
+    });
+    if let Some((anchor, at, root)) = found {
+        report.add_with_fix(
+            Code::TlsaIntermediate,
+            format!("{} is for the intermediate {}", short(&anchor.record), at.subject),
+            format!(
+                "the root {} is sent as well and lasts longer: {}",
+                root.subject,
+                root.record
+                    .as_ref()
+                    .map_or_else(String::new, |record| line(host, report.seen.port, record))
+            ),
+        );
+    }
+}
+
+/// RFC 8020: there is something below a name that has nothing itself.
+fn denied(report: &mut Findings<'_>, host: &HostSeen) {
+    if host.tlsa.parent == ParentSeen::Denied {
+        let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
+        report.add_with_fix(
+            Code::EmptyNonTerminalDenied,
+            format!(
+                "the name servers deny _tcp.{base}, although TLSA records stand below it: resolvers that ask for as \
+                 little as possible (RFC 9156) then see none"
+            ),
+            "update the name servers' software, which must say NOERROR there (RFC 8020)",
+        );
+    }
+}
+
+fn times(report: &mut Findings<'_>, host: &HostSeen) {
+    let Some(signature) = first_to_expire(&host.tlsa.signatures) else {
+        return;
+    };
+    if !TTL.contains(&signature.ttl) {
+        report.add_with_fix(
+            Code::TlsaTtl,
+            format!("the TTL of the TLSA records is {} seconds", signature.ttl),
+            format!(
+                "{} to {} seconds are neither a burden for name servers nor a long wait when keys change",
+                TTL.start(),
+                TTL.end()
+            ),
+        );
+    }
+    if let Some(days) = report.days_of_signature(signature) {
+        report.add_with_fix(
+            Code::SignaturesExpire,
+            format!(
+                "the signatures over the TLSA records expire {}, at {}",
+                in_days(days),
+                signature.until
+            ),
+            format!(
+                "have the zone {} signed again; look after its signer",
+                signature.zone
+            ),
+        );
+    }
+}
+
+/// The record for the server's own key, as a line for the zone that it belongs into, and how long to wait then.
+pub(super) fn to_publish(report: &Findings<'_>, host: &HostSeen) -> Option<String> {
+    let own = own_certificates(host);
+    let lines: BTreeSet<String> = own
+        .filter_map(|certificate| certificate.record.as_ref())
+        .map(|record| line(host, report.seen.port, record))
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let lines: Vec<String> = lines.into_iter().collect();
+    Some(format!(
+        "publish in the zone {}: {}",
+        zone(host),
+        lines.join(" and ")
+    ))
+}
+
+/// The server's own certificates, of all addresses and kinds of keys.
+fn own_certificates(host: &HostSeen) -> impl Iterator<Item = &CertificateReport> {
+    let first = host
+        .addresses
+        .iter()
+        .filter_map(|address| address.presented.first());
+    let offers = host.addresses.iter().flat_map(|address| &address.offers);
+    first.chain(offers.filter_map(|offer| offer.certificate.as_ref()))
+}
+
+/// As it stands in the zone.
+fn line(host: &HostSeen, port: u16, record: &str) -> String {
+    let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
+    format!("_{port}._tcp.{base}. {USUAL_TTL} IN TLSA {record}")
+}
+
+/// The zone that the records belong into.
+fn zone(host: &HostSeen) -> &str {
+    let signed = host.tlsa.zone.as_deref();
+    let asked = host.zone.as_ref().map(|zone| zone.name.as_str());
+    signed.or(asked).unwrap_or(&host.name)
+}
+
+/// After a change of the records, how long the old ones may still be seen: twice their TTL, in seconds.
+pub(super) fn wait(host: &HostSeen) -> u32 {
+    let ttl = host.tlsa.signatures.iter().map(|signature| signature.ttl).max();
+    ttl.unwrap_or(USUAL_TTL).saturating_mul(2)
+}

@@ -1,0 +1,227 @@
+//! What the server at one address did.
+
+use jiff::Timestamp;
+
+use super::code::Code;
+use super::gathered::{Findings, in_days, whose};
+use super::records::{to_publish, wait};
+use crate::check::observation::{AddressSeen, HostSeen, OfferResult, VersionSeen, WebPkiSeen, short};
+use crate::check::outcome::Outcome;
+use crate::explain::{CertificateReport, TlsaStatus};
+
+pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    let words = address.reason.clone().unwrap_or_default();
+    match address.outcome {
+        Outcome::NotTried | Outcome::Verified => {}
+        Outcome::NoRoute => report.add(Code::NoRoute, "this machine has no way there: it was not tested"),
+        Outcome::Unreachable => report.add_with_fix(
+            Code::Unreachable,
+            format!("no connection: {words}"),
+            "let the server listen there, or remove the address",
+        ),
+        Outcome::Unanswered => report.add(Code::Unanswered, format!("no SMTP session: {words}")),
+        Outcome::Refused => report.add(Code::Refused, format!("the server refuses us: {words}")),
+        Outcome::Encrypted => {}
+        Outcome::Clear => report.add_with_fix(
+            Code::NoTls,
+            format!("mail is taken in clear ({words})"),
+            "let the server offer STARTTLS",
+        ),
+        Outcome::NoStarttls => report.add_with_fix(
+            Code::NoStarttls,
+            "STARTTLS is not offered, although TLSA records are published",
+            "let the server, or the firewall before it, offer STARTTLS; or remove the TLSA records",
+        ),
+        Outcome::StarttlsRefused => report.add_with_fix(
+            Code::StarttlsRefused,
+            format!("STARTTLS is refused, although TLSA records are published: {words}"),
+            "look at the server's log: often it cannot read its key",
+        ),
+        Outcome::HandshakeBroken => report.add_with_fix(
+            Code::HandshakeBroken,
+            format!("the TLS handshake fails: {words}"),
+            "let the server offer TLS 1.2 or 1.3 with an ECDHE suite of AES-GCM or ChaCha20",
+        ),
+        Outcome::NoMatch
+        | Outcome::NameMismatch
+        | Outcome::Expired
+        | Outcome::Untrusted
+        | Outcome::WrongKey
+        | Outcome::UnsupportedKey => unproven(report, host, address),
+    }
+    certificates(report, host, address);
+    offers(report, host, address);
+}
+
+fn unproven(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    let words = address.reason.clone().unwrap_or_default();
+    let subject = address.presented.first().map_or("", |own| own.subject.as_str());
+    match address.outcome {
+        Outcome::NoMatch => no_match(report, host, address),
+        Outcome::NameMismatch => {
+            let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
+            report.add_with_fix(
+                Code::NameMismatch,
+                format!(
+                    "a trust anchor (usage 2) matches, but the certificate of {subject} names another host"
+                ),
+                format!("have it issued for {base}, or publish 3 1 1, which does not look at names"),
+            );
+        }
+        Outcome::Expired => report.add_with_fix(
+            Code::ChainExpired,
+            format!("a trust anchor (usage 2) matches, but a certificate is not valid now: {words}"),
+            "renew the certificate, or publish 3 1 1, which does not look at dates",
+        ),
+        Outcome::Untrusted => report.add_with_fix(
+            Code::ChainUntrusted,
+            format!("a trust anchor (usage 2) matches, but no valid path leads to it: {words}"),
+            "let the server send all certificates from its own up to the anchor, in order",
+        ),
+        Outcome::WrongKey => report.add_with_fix(
+            Code::WrongKey,
+            "the server does not have the private key of the certificate that it shows",
+            "install certificate and key that belong together; if they do, somebody is in the middle",
+        ),
+        Outcome::UnsupportedKey => report.add_with_fix(
+            Code::UnsupportedKey,
+            format!("no handshake can be signed with the certificate's key: {words}"),
+            "use ECDSA P-256 or P-384, or RSA of 2048 bits or more",
+        ),
+        _ => {}
+    }
+}
+
+fn no_match(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    let records: Vec<String> = host
+        .tlsa
+        .records
+        .iter()
+        .filter(|record| record.usable)
+        .map(|record| short(&record.record))
+        .collect();
+    let shown = address.presented.first().and_then(|own| own.record.as_deref());
+    let shown = shown.map_or_else(String::new, |record| {
+        format!(" (it would match {})", short(record))
+    });
+    let who = whose(report.seen, host).unwrap_or_default();
+    let publish = to_publish(report, host).unwrap_or_else(|| "publish its record 3 1 1".to_owned());
+    report.add_with_fix(
+        Code::TlsaNoMatch,
+        format!(
+            "none of the TLSA records ({}) matches what the server shows{shown}",
+            records.join(", ")
+        ),
+        format!(
+            "{who}install the certificate with the published key again; or {publish}; {} seconds later, remove the \
+             records that match nothing",
+            wait(host)
+        ),
+    );
+}
+
+/// Dates and strength.
+fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    let now = report.wanted.now;
+    // How deep dates matter: to the anchor that matched, if one did.
+    let anchor = address
+        .published
+        .iter()
+        .filter(|record| record.usable)
+        .filter_map(|record| record.matches)
+        .filter(|depth| *depth > 0)
+        .max();
+    let by_key = address
+        .published
+        .iter()
+        .any(|record| record.usable && record.matches == Some(0));
+    if let Some(own) = address.presented.first() {
+        own_dates(report, own, by_key || address.outcome == Outcome::Expired, now);
+        strength(report, own);
+    }
+    if !by_key && let Some(depth) = anchor {
+        let path = address.presented.iter().take(depth.saturating_add(1));
+        for certificate in path.filter(|certificate| certificate.not_after.is_some_and(|end| end > now)) {
+            if let Some(end) = certificate.not_after
+                && let Some(days) = report.days_left(end)
+            {
+                report.add_with_fix(
+                    Code::CertificateExpires,
+                    format!(
+                        "the certificate {} expires {}, at {end}",
+                        certificate.subject,
+                        in_days(days)
+                    ),
+                    "renew it: under usage 2 dates count",
+                );
+            }
+        }
+    }
+    let wants_webpki = host.tlsa.status != TlsaStatus::Usable || report.seen.mta_sts.is_a_policy();
+    if let Some(reason) = address.webpki_reason.as_ref().filter(|_| wants_webpki)
+        && matches!(
+            address.webpki,
+            WebPkiSeen::NameMismatch | WebPkiSeen::Expired | WebPkiSeen::Untrusted
+        )
+    {
+        report.add(
+            Code::NotInWebPki,
+            format!("without DANE nobody could trust the certificate: {reason}"),
+        );
+    }
+}
+
+fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, is_known: bool, now: Timestamp) {
+    let Some(end) = own.not_after else { return };
+    if end <= now {
+        let text = format!("the certificate expired at {end}");
+        if is_known {
+            report.add_with_fix(
+                Code::CertificateExpired,
+                format!("{text}; usage 3 does not look at dates"),
+                "renew it all the same, with the same key: other clients do",
+            );
+        }
+    }
+}
+
+fn strength(report: &mut Findings<'_>, own: &CertificateReport) {
+    let weak_signature =
+        ["RSA with MD5", "RSA with SHA-1", "ECDSA with SHA-1"].contains(&own.signature.as_str());
+    if weak_signature && !own.self_issued {
+        report.add_with_fix(
+            Code::WeakCertificate,
+            format!("the certificate is signed by {}", own.signature),
+            "have it issued with SHA-256 or better",
+        );
+    }
+}
+
+/// The other version, and the other kind of key.
+fn offers(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    for offer in &address.offers {
+        let is_plain = offer.keys.is_none();
+        if is_plain && offer.version == VersionSeen::Tls13 && offer.result == OfferResult::Declined {
+            report.add_with_fix(
+                Code::NoTls13,
+                "TLS 1.3 is not offered",
+                "update the server's TLS library, or switch it on",
+            );
+        }
+        if address.outcome == Outcome::Verified && offer.verified == Some(false) {
+            let certificate = offer.certificate.as_ref();
+            let (key, record) =
+                certificate.map_or(("", None), |one| (one.key.as_str(), one.record.as_deref()));
+            let publish = to_publish(report, host).unwrap_or_else(|| "publish its record as well".to_owned());
+            report.add_with_fix(
+                Code::TlsaNoMatchOtherKey,
+                format!(
+                    "to clients that want it so the server shows another certificate ({key}), which no TLSA record \
+                     matches{}",
+                    record.map_or_else(String::new, |record| format!(" (it would match {})", short(record)))
+                ),
+                publish,
+            );
+        }
+    }
+}

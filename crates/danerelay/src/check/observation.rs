@@ -1,0 +1,355 @@
+//! What was seen of a domain: plain data, from which everything else follows without any look-up.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::outcome::Outcome;
+use crate::explain::{AddressStatus, CertificateReport, PublishedRecord, Step, TlsaStatus};
+use crate::lookup_report::LookupReport;
+
+/// Everything that was seen of a domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Observation {
+    pub(crate) domain: String,
+    /// When.
+    pub(crate) checked: Timestamp,
+    /// The port of the MX hosts.
+    pub(crate) port: u16,
+    /// Whether hosts were connected to.
+    pub(crate) connected: bool,
+    pub(crate) mx: MxSeen,
+    /// By preference.
+    pub(crate) hosts: Vec<HostSeen>,
+    pub(crate) mta_sts: StsSeen,
+    /// The records at `_smtp._tls` (RFC 8460 §3).
+    pub(crate) tlsrpt: TlsrptSeen,
+}
+
+/// The MX records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MxSeen {
+    pub(crate) kind: MxKind,
+    pub(crate) lookup: LookupReport,
+    /// The zone of the domain and its name servers; `None` if it was not asked for.
+    pub(crate) zone: Option<ZoneSeen>,
+    pub(crate) signatures: Vec<SignatureSeen>,
+}
+
+/// What the MX records say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MxKind {
+    /// There are hosts.
+    Hosts,
+    /// There are none: the domain itself is the host (RFC 5321 §5.1).
+    Implicit,
+    /// There is no mail service (RFC 7505).
+    NullMx,
+    /// The domain does not exist.
+    NoSuchDomain,
+    /// The look-up gave no answer.
+    Failed,
+}
+
+/// A zone and its name servers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ZoneSeen {
+    pub(crate) name: String,
+    pub(crate) servers: Vec<ServerSeen>,
+}
+
+/// A name server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerSeen {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    /// What each address said of the TLSA records, if it was asked.
+    pub(crate) answers: Vec<ServerAnswer>,
+}
+
+/// What a name server said of the TLSA records, asked directly.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerAnswer {
+    pub(crate) address: IpAddr,
+    pub(crate) said: ServerSaid,
+    /// The records, sorted.
+    pub(crate) records: Vec<String>,
+    /// The name above, `_tcp.…`.
+    pub(crate) parent: ServerSaid,
+    /// Whether signatures came with the records.
+    pub(crate) is_signed: bool,
+    /// Why there is no answer.
+    pub(crate) reason: Option<String>,
+}
+
+/// The kinds of answers of a name server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ServerSaid {
+    Records,
+    Alias,
+    Nodata,
+    Nxdomain,
+    Refused,
+    Silence,
+}
+
+/// A signature over records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SignatureSeen {
+    /// The zone that signed.
+    pub(crate) zone: String,
+    /// The TTL in the zone, in seconds.
+    pub(crate) ttl: u32,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
+}
+
+/// One host of the domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HostSeen {
+    /// Its name; if it has none, what stands in its place.
+    pub(crate) name: String,
+    pub(crate) kind: HostKind,
+    /// `None` where no MX record names it.
+    pub(crate) preference: Option<u16>,
+    /// Who runs it: the registrable part of its name.
+    pub(crate) provider: Option<String>,
+    pub(crate) address_status: AddressStatus,
+    /// Why nothing is known of its addresses.
+    pub(crate) address_reason: Option<String>,
+    /// Addresses that nobody else can connect to.
+    pub(crate) ignored: Vec<IpAddr>,
+    pub(crate) lookups: Vec<Step>,
+    pub(crate) tlsa: TlsaSeen,
+    pub(crate) addresses: Vec<AddressSeen>,
+    /// The zone of the TLSA base domain; `None` if it was not asked for.
+    pub(crate) zone: Option<ZoneSeen>,
+    /// The closest CAA records at or above the name (RFC 8659 §3); `None` if they were not asked for.
+    pub(crate) caa: Option<LookupReport>,
+}
+
+/// What an MX record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum HostKind {
+    Name,
+    /// An address in place of a name (RFC 5321 §5.1 allows none).
+    Address,
+    /// Something else.
+    Invalid,
+}
+
+/// The TLSA records of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TlsaSeen {
+    pub(crate) status: TlsaStatus,
+    /// The TLSA base domain; before any was found, the host.
+    pub(crate) base: Option<String>,
+    /// How the look-up failed.
+    pub(crate) failure: Option<FailureSeen>,
+    pub(crate) records: Vec<RecordSeen>,
+    pub(crate) signatures: Vec<SignatureSeen>,
+    /// The zone that they stand in, or would stand in, if that is known: the one that signs there.
+    pub(crate) zone: Option<String>,
+    /// The name above them, `_tcp.…`.
+    pub(crate) parent: ParentSeen,
+}
+
+/// How a look-up failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailureSeen {
+    pub(crate) kind: FailureKind,
+    /// What failed and where, in words.
+    pub(crate) words: String,
+}
+
+/// The kinds of failures of a look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailureKind {
+    /// Signatures or proofs are invalid.
+    Bogus,
+    /// SERVFAIL or another refusal.
+    Refused,
+    /// It cannot be decided now: no answer, or keys on the way are missing.
+    Undecided,
+}
+
+/// One TLSA record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordSeen {
+    /// In zone-file form.
+    pub(crate) record: String,
+    pub(crate) usage: u8,
+    pub(crate) selector: u8,
+    pub(crate) matching_type: u8,
+    pub(crate) usable: bool,
+    /// Why it is not usable.
+    pub(crate) reason: Option<String>,
+    /// Whether it is the digest of no octets at all.
+    pub(crate) of_nothing: bool,
+}
+
+/// The empty non-terminal above the TLSA records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ParentSeen {
+    NotAsked,
+    /// It exists, as a name with names below it does (RFC 8020 §2).
+    Exists,
+    /// The servers deny it.
+    Denied,
+    /// The look-up failed.
+    Failed,
+}
+
+/// One address of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AddressSeen {
+    pub(crate) address: IpAddr,
+    pub(crate) outcome: Outcome,
+    /// Why not, in words.
+    pub(crate) reason: Option<String>,
+    /// What a delivery's log would say.
+    pub(crate) dane: Option<String>,
+    /// Version and cipher suite.
+    pub(crate) tls: Option<String>,
+    /// The group of the key exchange.
+    pub(crate) group: Option<String>,
+    /// OpenSSL's number and words for the check that was made.
+    pub(crate) tlsvalid: Option<String>,
+    pub(crate) webpki: WebPkiSeen,
+    /// What the WebPKI finds wrong, in words.
+    pub(crate) webpki_reason: Option<String>,
+    /// The certificates, the server's own first.
+    pub(crate) presented: Vec<CertificateReport>,
+    /// Each published record, and the certificate that it matches.
+    pub(crate) published: Vec<PublishedRecord>,
+    /// Further handshakes, each of which offered little.
+    pub(crate) offers: Vec<OfferSeen>,
+}
+
+/// What the WebPKI says about a chain, for information: DANE does not ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WebPkiSeen {
+    NotAsked,
+    Valid,
+    NameMismatch,
+    Expired,
+    Untrusted,
+}
+
+/// A handshake that offered one version, and perhaps one kind of key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OfferSeen {
+    pub(crate) version: VersionSeen,
+    /// `None` for all.
+    pub(crate) keys: Option<KeySeen>,
+    pub(crate) result: OfferResult,
+    /// The server's own certificate.
+    pub(crate) certificate: Option<CertificateReport>,
+    /// Whether the TLSA records, if there are usable ones, verify this certificate as well.
+    pub(crate) verified: Option<bool>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum VersionSeen {
+    #[serde(rename = "TLSv1.2")]
+    Tls12,
+    #[serde(rename = "TLSv1.3")]
+    Tls13,
+}
+
+/// A kind of key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum KeySeen {
+    #[serde(rename = "RSA")]
+    Rsa,
+    #[serde(rename = "ECDSA")]
+    Ecdsa,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OfferResult {
+    /// The server took it.
+    Taken,
+    /// The server has nothing of the kind.
+    Declined,
+    /// Nothing is known: the connection failed otherwise.
+    Unknown,
+}
+
+/// The MTA-STS policy (RFC 8461).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StsSeen {
+    pub(crate) status: StsKind,
+    pub(crate) id: Option<String>,
+    /// In seconds.
+    pub(crate) max_age: Option<u64>,
+    /// The hosts that it allows.
+    pub(crate) mx: Vec<String>,
+    /// MX hosts that it does not allow.
+    pub(crate) not_allowed: Vec<String>,
+    /// Why the policy is not known.
+    pub(crate) reason: Option<String>,
+}
+
+impl StsSeen {
+    /// Whether certificates are looked at because of it.
+    pub(crate) fn is_a_policy(&self) -> bool {
+        matches!(self.status, StsKind::Enforce | StsKind::Testing)
+    }
+}
+
+/// The kinds of MTA-STS policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StsKind {
+    NotAsked,
+    Absent,
+    /// The policy says that there is none any more.
+    None,
+    Testing,
+    Enforce,
+    /// The record cannot be looked up.
+    LookupFailed,
+    /// The record is invalid.
+    RecordInvalid,
+    /// The policy cannot be fetched, or is none.
+    PolicyFailed,
+}
+
+/// The TLSRPT record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TlsrptSeen {
+    pub(crate) status: TlsrptKind,
+    /// The records that begin as one, as they are published.
+    pub(crate) records: Vec<String>,
+}
+
+/// The kinds of TLSRPT records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TlsrptKind {
+    NotAsked,
+    Absent,
+    Present,
+    /// More than one, which counts as none (RFC 8460 §3).
+    Several,
+    Failed,
+}
+
+/// A TLSA record in short: `3 1 1 29c8601c…`.
+pub(crate) fn short(record: &str) -> String {
+    match record.char_indices().nth(14) {
+        Some((end, _)) => format!("{}…", record.get(..end).unwrap_or_default()),
+        None => record.to_owned(),
+    }
+}

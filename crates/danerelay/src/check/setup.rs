@@ -1,0 +1,103 @@
+//! From the settings to an examiner.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use delivery::DeliveryConfig;
+use delivery::probe::Prober;
+use dns::Resolver;
+use dns::host::AddressFamily;
+use mail::DomainPart;
+use parking_lot::Mutex;
+
+use super::contacts::Contacts;
+use super::examiner::{Depth, Examiner};
+use super::offers::Offers;
+use crate::config::Config;
+use crate::explain::impatient;
+use crate::wiring::{WiringError, mta_sts, settings, tls};
+
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
+
+/// Whether hosts are connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connecting {
+    Yes,
+    /// DNS alone.
+    No,
+}
+
+/// What a check wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) connecting: Connecting,
+    pub(crate) depth: Depth,
+    /// Instead of the configured one.
+    pub(crate) port: Option<u16>,
+    /// The most that one step of a session may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Examiner {
+    /// An examiner with these settings, whatever the administrator's policy: it is the receiving side that is judged.
+    pub(crate) fn new(config: &Config, resolver: Resolver, setup: Setup) -> Result<Self, WiringError> {
+        let hostname = settings::hostname(config)?;
+        let delivery = of_receivers(settings::delivery(config, &hostname, Vec::new()), setup);
+        let policies = mta_sts::live(config, &resolver).map_err(WiringError::from)?;
+        let contacts = match setup.connecting {
+            Connecting::No => None,
+            Connecting::Yes => Some(contacts(config, &delivery, setup.depth)?),
+        };
+        Ok(Self {
+            resolver,
+            delivery,
+            policies,
+            contacts,
+            depth: setup.depth,
+            name_server_port: DNS_PORT,
+            bases: Mutex::new(HashMap::new()),
+        })
+    }
+}
+
+fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<Contacts, WiringError> {
+    let prober = Prober::new(delivery, &tls::client(&config.tls).map_err(WiringError::from)?)
+        .map_err(WiringError::Ehlo)?;
+    let parts = tls::parts(&config.tls).map_err(WiringError::from)?;
+    let stages = &delivery.timeouts;
+    let offers = match depth {
+        Depth::Verdict => None,
+        Depth::Everything => Some(Offers {
+            configs: parts.0.clone(),
+            hostname: DomainPart::parse(&delivery.hostname).map_err(WiringError::Ehlo)?,
+            patience: stages.connect + stages.banner + stages.ehlo + stages.starttls,
+        }),
+    };
+    Ok(Contacts::new(prober, parts, offers))
+}
+
+/// Deliveries as anybody else makes them: both families, and no host is this relay itself.
+fn of_receivers(delivery: DeliveryConfig, setup: Setup) -> DeliveryConfig {
+    let mut delivery = impatient(&delivery);
+    delivery.address_family = AddressFamily::Any;
+    delivery.own_names = Vec::new();
+    delivery.own_addresses = Vec::new();
+    delivery.listen = Vec::new();
+    if let Some(port) = setup.port {
+        delivery.port = port;
+    }
+    if let Some(most) = setup.timeout {
+        let stages = &mut delivery.timeouts;
+        for stage in [
+            &mut stages.connect,
+            &mut stages.banner,
+            &mut stages.ehlo,
+            &mut stages.starttls,
+            &mut stages.quit,
+        ] {
+            *stage = (*stage).min(most);
+        }
+    }
+    delivery
+}

@@ -1,0 +1,346 @@
+//! A report for people: a verdict, what was seen, and what to do about it, in 80 columns.
+
+use std::fmt::Write as _;
+
+use mail::printable::Printable;
+
+use super::findings::{Finding, Severity};
+use super::observation::{
+    AddressSeen, KeySeen, MxKind, OfferResult, StsKind, TlsrptKind, VersionSeen, short,
+};
+use super::outcome::Outcome;
+use super::paint::{Paint, Tint};
+use super::report::{Host, Report};
+use super::verdict::Verdict;
+use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
+
+/// The columns of a terminal.
+const WIDTH: usize = 80;
+
+/// The whole report.
+pub(crate) fn write(report: &Report, paint: Paint) -> String {
+    let mut text = Text {
+        out: String::new(),
+        paint,
+    };
+    text.line(&format!(
+        "{}: {}",
+        paint.bold(&plain(&report.domain)),
+        paint.verdict(report.verdict)
+    ));
+    text.wrapped(2, "", report.verdict.words());
+    text.line("");
+    text.mx(report);
+    for host in &report.hosts {
+        text.host(host);
+    }
+    if !report.hosts.is_empty() {
+        text.policies(report);
+    }
+    if !report.findings.is_empty() {
+        text.line("");
+    }
+    for finding in &report.findings {
+        text.finding(finding);
+    }
+    text.out
+}
+
+/// The verdict alone, with the gravest finding where there is something to mend.
+pub(crate) fn line(report: &Report, paint: Paint) -> String {
+    let gravest = report.findings.first();
+    let gravest =
+        gravest.filter(|finding| finding.severity <= Severity::Warning && report.verdict != Verdict::Secure);
+    let words = gravest.map_or_else(String::new, |finding| {
+        let about = finding
+            .host
+            .as_ref()
+            .map_or_else(String::new, |host| format!("{host}: "));
+        format!("  {}", plain(&format!("{about}{}", finding.text)))
+    });
+    format!(
+        "{}{}  {}{words}\n",
+        paint.verdict(report.verdict),
+        " ".repeat(12_usize.saturating_sub(report.verdict.as_str().len())),
+        plain(&report.domain)
+    )
+}
+
+/// On one line, without anything that a terminal would interpret.
+fn plain(text: &str) -> String {
+    Printable(text).to_string()
+}
+
+struct Text {
+    out: String,
+    paint: Paint,
+}
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{}", line.trim_end());
+    }
+
+    /// Words after a label, wrapped; further lines are indented as far as the words of the first.
+    fn wrapped(&mut self, indent: usize, label: &str, words: &str) {
+        let start = indent
+            + if label.is_empty() {
+                0
+            } else {
+                label.chars().count() + 2
+            };
+        let mut line = if label.is_empty() {
+            " ".repeat(indent)
+        } else {
+            format!("{}{label}  ", " ".repeat(indent))
+        };
+        let mut used = start;
+        let mut is_first = true;
+        for word in plain(words).split(' ') {
+            let length = word.chars().count();
+            if !is_first && used + 1 + length > WIDTH {
+                self.line(&line);
+                line = " ".repeat(start);
+                used = start;
+                is_first = true;
+            }
+            if !is_first {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+            is_first = false;
+        }
+        self.line(&line);
+    }
+
+    fn mx(&mut self, report: &Report) {
+        let mx = &report.mx;
+        let status = mx.lookup.status.as_str();
+        let what = match mx.kind {
+            MxKind::Hosts => format!("{status}, {}", count(report.hosts.len(), "host")),
+            MxKind::Implicit => format!("none ({status}): the domain itself is the host"),
+            MxKind::NullMx => format!("null MX ({status}): no mail is taken"),
+            MxKind::NoSuchDomain => format!("no such domain ({status})"),
+            MxKind::Failed => format!("{status}: nothing is known"),
+        };
+        self.wrapped(2, "MX       ", &what);
+        if let Some(zone) = &mx.zone {
+            let servers: Vec<&str> = zone.servers.iter().map(|server| server.name.as_str()).collect();
+            let words = format!("{}, served by {}", zone.name, servers.join(", "));
+            self.wrapped(2, "zone     ", &words);
+        }
+        if let Some(until) = mx.signatures.iter().map(|signature| signature.until).min() {
+            self.wrapped(2, "signed   ", &format!("until {until}"));
+        }
+    }
+
+    fn host(&mut self, host: &Host) {
+        let seen = &host.seen;
+        let preference = seen.preference.map_or_else(String::new, |one| format!("{one} "));
+        let head = format!(
+            "  {preference}{}: {}",
+            self.paint.bold(&plain(&seen.name)),
+            self.paint.verdict(host.verdict)
+        );
+        self.line("");
+        self.line(&head);
+        let status = match seen.address_status {
+            AddressStatus::Secure => "secure",
+            AddressStatus::Insecure => "insecure",
+            AddressStatus::SecureAlias => "insecure behind a secure alias",
+            AddressStatus::None => "there are none",
+            AddressStatus::Ignored => "none that can be connected to",
+            AddressStatus::Failed => "the look-up failed",
+            AddressStatus::Literal => "an address in place of a name",
+        };
+        self.wrapped(4, "addresses", status);
+        self.tlsa(host);
+        let published = seen
+            .addresses
+            .iter()
+            .find(|address| !address.published.is_empty());
+        for record in &seen.tlsa.records {
+            let shown = published.map(|address| {
+                let found = address.published.iter().find(|one| one.record == record.record);
+                found.and_then(|one| one.matches)
+            });
+            let mark = match (&record.reason, shown) {
+                (Some(reason), _) => self.paint.tint(Tint::Yellow, &plain(reason)),
+                (None, None) => "not compared".to_owned(),
+                (None, Some(Some(0))) => self.paint.tint(Tint::Green, "matches the server's certificate"),
+                (None, Some(Some(depth))) => self
+                    .paint
+                    .tint(Tint::Green, &format!("matches issuer {depth} of the chain")),
+                (None, Some(None)) => self.paint.tint(Tint::Yellow, "matches nothing shown"),
+            };
+            let record = short(&record.record);
+            self.line(&format!("      {record:<16}  {mark}"));
+        }
+        for address in &seen.addresses {
+            self.address(address);
+        }
+        let certificate = seen
+            .addresses
+            .iter()
+            .find_map(|address| address.presented.first());
+        if let Some(certificate) = certificate {
+            self.certificate(certificate);
+        }
+    }
+
+    fn tlsa(&mut self, host: &Host) {
+        let tlsa = &host.seen.tlsa;
+        let base = tlsa.base.as_deref().unwrap_or(&host.seen.name);
+        let words = match tlsa.status {
+            TlsaStatus::NotAsked => "not asked for, because the addresses are not signed".to_owned(),
+            TlsaStatus::Absent => "none".to_owned(),
+            TlsaStatus::Failed => format!(
+                "the look-up failed: {}",
+                tlsa.failure.as_ref().map_or("", |failure| failure.words.as_str())
+            ),
+            TlsaStatus::Unusable | TlsaStatus::Usable => {
+                let times = tlsa.signatures.iter().map(|one| (one.until, one.ttl)).min();
+                let times = times.map_or_else(String::new, |(until, ttl)| {
+                    format!(", TTL {ttl}, signed until {until}")
+                });
+                format!("{} at {base}{times}", count(tlsa.records.len(), "record"))
+            }
+        };
+        self.wrapped(4, "TLSA     ", &words);
+        let ttl = host
+            .seen
+            .lookups
+            .iter()
+            .find(|step| step.record_type == StepType::Tlsa);
+        if tlsa.signatures.is_empty()
+            && let Some(ttl) = ttl
+                .and_then(|step| step.found.ttl)
+                .filter(|_| !tlsa.records.is_empty())
+        {
+            self.wrapped(4, "         ", &format!("TTL left {ttl}"));
+        }
+    }
+
+    fn address(&mut self, address: &AddressSeen) {
+        let tint = match address.outcome {
+            Outcome::Verified => Tint::Green,
+            Outcome::NotTried | Outcome::NoRoute | Outcome::Encrypted => Tint::Plain,
+            Outcome::Unreachable | Outcome::Unanswered | Outcome::Refused | Outcome::Clear => Tint::Yellow,
+            _ => Tint::Red,
+        };
+        let outcome = self.paint.tint(tint, address.outcome.words());
+        self.line(&format!("    {:<15}  {outcome}", address.address));
+        let session: Vec<&str> = [&address.tls, &address.group]
+            .into_iter()
+            .filter_map(|one| one.as_deref())
+            .collect();
+        if !session.is_empty() {
+            self.wrapped(21, "", &session.join(", "));
+        }
+        if !address.offers.is_empty() {
+            self.wrapped(21, "", &offers(address));
+        }
+    }
+
+    fn certificate(&mut self, certificate: &CertificateReport) {
+        let until = certificate
+            .not_after
+            .map_or_else(String::new, |until| format!(", until {until}"));
+        let names = if certificate.names.is_empty() {
+            String::new()
+        } else {
+            format!(", for {}", certificate.names.join(" "))
+        };
+        let words = format!(
+            "{}{until}{names}; by {} ({})",
+            certificate.key, certificate.issuer, certificate.signature
+        );
+        self.wrapped(4, "certificate", &words);
+    }
+
+    fn policies(&mut self, report: &Report) {
+        let sts = &report.mta_sts;
+        let words = match sts.status {
+            StsKind::NotAsked => "not asked",
+            StsKind::Absent => "none",
+            StsKind::None => "none any more",
+            StsKind::Testing => "testing",
+            StsKind::Enforce => "enforce",
+            StsKind::LookupFailed | StsKind::RecordInvalid | StsKind::PolicyFailed => "not to be had",
+        };
+        let hosts = if sts.mx.is_empty() {
+            String::new()
+        } else {
+            format!(", for {}", sts.mx.join(" "))
+        };
+        self.line("");
+        self.wrapped(2, "MTA-STS  ", &format!("{words}{hosts}"));
+        let words = match report.tlsrpt.status {
+            TlsrptKind::NotAsked => "not asked".to_owned(),
+            TlsrptKind::Absent => "none".to_owned(),
+            TlsrptKind::Present => report.tlsrpt.records.join(" "),
+            TlsrptKind::Several => "several, which count as none".to_owned(),
+            TlsrptKind::Failed => "the look-up failed".to_owned(),
+        };
+        self.wrapped(2, "TLSRPT   ", &words);
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let about = match (&finding.host, finding.address) {
+            (None, _) => String::new(),
+            (Some(host), None) => format!("{host}: "),
+            (Some(host), Some(address)) => format!("{host} [{address}]: "),
+        };
+        let start = self.out.len();
+        self.wrapped(
+            2,
+            &format!("{:<7}", finding.severity.as_str()),
+            &format!("{about}{}", finding.text),
+        );
+        let tint = match finding.severity {
+            Severity::Error => Tint::Red,
+            Severity::Warning => Tint::Yellow,
+            Severity::Advice | Severity::Info => Tint::Plain,
+        };
+        self.repaint(start, finding.severity.as_str(), tint);
+        if let Some(fix) = &finding.fix {
+            self.wrapped(2, "mend   ", fix);
+        }
+    }
+
+    /// Colours a word that was written since `start`: the wrapping counts columns, and a colour takes none.
+    fn repaint(&mut self, start: usize, word: &str, tint: Tint) {
+        let tail = self.out.split_off(start);
+        self.out
+            .push_str(&tail.replacen(word, &self.paint.tint(tint, word), 1));
+    }
+}
+
+/// Which versions and keys the server has.
+fn offers(address: &AddressSeen) -> String {
+    let taken = |result| match result {
+        OfferResult::Taken => "yes",
+        OfferResult::Declined => "no",
+        OfferResult::Unknown => "not known",
+    };
+    let words = address.offers.iter().map(|offer| {
+        let what = match (offer.keys, offer.version) {
+            (None, VersionSeen::Tls12) => "TLS 1.2",
+            (None, VersionSeen::Tls13) => "TLS 1.3",
+            (Some(KeySeen::Ecdsa), _) => "ECDSA",
+            (Some(KeySeen::Rsa), _) => "RSA",
+        };
+        format!("{what} {}", taken(offer.result))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}

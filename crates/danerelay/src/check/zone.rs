@@ -1,0 +1,141 @@
+//! The zone that a name lies in, its name servers, and what each of them says of the TLSA records: asked directly, because one
+//! broken server among several is hidden by the resolvers that ask another.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use dns::Resolver;
+use dns::direct::{self, Said};
+use futures_util::future::join_all;
+use ipnet::IpNet;
+use mail::Domain;
+
+use super::observation::{ServerAnswer, ServerSaid, ServerSeen, ZoneSeen};
+
+/// The most name servers of a zone that are looked at; hardly any zone has more.
+const SERVERS: usize = 8;
+/// The most addresses of each that are asked.
+const ADDRESSES: usize = 2;
+/// How far above a name its zone is looked for.
+const LEVELS: usize = 6;
+/// How long a name server has for one answer: resolvers ask the next one much earlier.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How name servers are asked.
+pub(super) struct Asking<'a> {
+    pub(super) resolver: &'a Resolver,
+    /// Addresses that are not theirs.
+    pub(super) ignored: &'a [IpNet],
+    /// Their port: 53, except in tests.
+    pub(super) port: u16,
+}
+
+impl Asking<'_> {
+    /// The zone of a name and its servers.
+    pub(super) async fn zone(&self, name: &Domain) -> Option<ZoneSeen> {
+        let mut apex = name.clone();
+        for _ in 0..LEVELS {
+            let found = self.resolver.text(apex.as_str(), "NS").await.ok()?;
+            let answer = found.ok()?;
+            // An alias is no zone, whatever stands where it leads.
+            let names: BTreeSet<&String> = answer.records().iter().collect();
+            if !names.is_empty() && answer.aliases.is_empty() {
+                let names = names.into_iter().filter_map(|name| Domain::parse(name).ok());
+                let names: Vec<Domain> = names.take(SERVERS).collect();
+                return Some(ZoneSeen {
+                    name: apex.to_string(),
+                    servers: join_all(names.iter().map(|name| self.server(name))).await,
+                });
+            }
+            apex = apex.parent()?;
+        }
+        None
+    }
+
+    async fn server(&self, name: &Domain) -> ServerSeen {
+        let (ipv6, ipv4) = tokio::join!(self.resolver.aaaa(name), self.resolver.a(name));
+        let found = [ipv6, ipv4].into_iter().flatten();
+        let addresses = found.flat_map(|answer| answer.records().to_vec()).collect();
+        ServerSeen {
+            name: name.to_string(),
+            addresses,
+            answers: Vec::new(),
+        }
+    }
+
+    /// The same with what each server says of the TLSA records of a base domain.
+    pub(super) async fn zone_with_tlsa(&self, port: u16, base: &Domain) -> Option<ZoneSeen> {
+        let zone = self.zone(base).await?;
+        let asked = zone.servers.into_iter().map(|server| async {
+            let addresses = server.addresses.iter().copied();
+            let allowed = addresses.filter(|address| !self.is_ignored(*address));
+            let answers = allowed
+                .take(ADDRESSES)
+                .map(|address| self.answer(address, port, base));
+            ServerSeen {
+                answers: join_all(answers).await,
+                ..server
+            }
+        });
+        Some(ZoneSeen {
+            servers: join_all(asked).await,
+            ..zone
+        })
+    }
+
+    fn is_ignored(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.ignored.iter().any(|network| network.contains(&address))
+    }
+
+    async fn answer(&self, address: IpAddr, port: u16, base: &Domain) -> ServerAnswer {
+        let server = SocketAddr::new(address, self.port);
+        let (owner, parent) = (format!("_{port}._tcp.{base}"), format!("_tcp.{base}"));
+        let (records, parent) = tokio::join!(
+            direct::ask(server, &owner, "TLSA", PATIENCE),
+            direct::ask(server, &parent, "A", PATIENCE)
+        );
+        let parent = match parent {
+            Ok(Ok(direct)) => said(&direct.said).0,
+            Ok(Err(_)) | Err(_) => ServerSaid::Silence,
+        };
+        match records {
+            Ok(Ok(direct)) => {
+                let (said, mut records, reason) = said(&direct.said);
+                records.sort();
+                ServerAnswer {
+                    address,
+                    said,
+                    records,
+                    parent,
+                    is_signed: !direct.signatures.is_empty(),
+                    reason,
+                }
+            }
+            Ok(Err(failure)) => silent(address, parent, failure.to_string()),
+            Err(error) => silent(address, parent, error.to_string()),
+        }
+    }
+}
+
+fn silent(address: IpAddr, parent: ServerSaid, reason: String) -> ServerAnswer {
+    ServerAnswer {
+        address,
+        said: ServerSaid::Silence,
+        records: Vec::new(),
+        parent,
+        is_signed: false,
+        reason: Some(reason),
+    }
+}
+
+fn said(said: &Said) -> (ServerSaid, Vec<String>, Option<String>) {
+    match said {
+        Said::Records(records, _) => (ServerSaid::Records, records.clone(), None),
+        Said::Alias => (ServerSaid::Alias, Vec::new(), None),
+        Said::NoData => (ServerSaid::Nodata, Vec::new(), None),
+        Said::NxDomain => (ServerSaid::Nxdomain, Vec::new(), None),
+        Said::Refused(failure) => (ServerSaid::Refused, Vec::new(), Some(failure.to_string())),
+    }
+}

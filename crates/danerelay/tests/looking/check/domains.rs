@@ -1,0 +1,323 @@
+//! One domain: verdicts, findings, and how to mend what is wrong.
+
+use super::*;
+use serde_json::json;
+
+const GRAVE: &[&str] = &["error", "warning"];
+
+/// A record that matches nothing.
+fn stale() -> String {
+    format!("3 1 1 {}", "29c8601c".repeat(8))
+}
+
+#[test]
+fn a_good_domain_is_secure_and_its_server_is_told_nothing() {
+    let mut town = Town::new();
+    let (receiver, identity) = town.usual("good.test", 1, &[]);
+    let (status, seen) = town.seen("good.test");
+    assert_eq!(
+        (status, &seen["verdict"], &seen["version"]),
+        (0, &json!("secure"), &json!(1)),
+        "{seen:#}"
+    );
+    let host = &seen["hosts"][0];
+    assert_eq!(host["verdict"], "secure");
+    let address = &host["addresses"][0];
+    assert_eq!(address["outcome"], "verified");
+    assert_eq!(
+        address["published"],
+        json!([
+            {"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0},
+            {"record": identity.tlsa_2_1_1(), "usable": true, "matches": 1},
+        ])
+    );
+    assert!(codes(&seen, GRAVE).is_empty(), "{seen:#}");
+    assert!(codes(&seen, &["info"]).contains(&"rollover-issuer".to_owned()));
+    let offers = address["offers"].as_array().unwrap();
+    let results: Vec<(&Value, &Value, &Value)> = offers
+        .iter()
+        .map(|one| (&one["version"], &one["keys"], &one["result"]))
+        .collect();
+    assert_eq!(
+        results,
+        [
+            (&json!("TLSv1.2"), &Value::Null, &json!("taken")),
+            (&json!("TLSv1.3"), &Value::Null, &json!("taken")),
+            (&json!("TLSv1.3"), &json!("ECDSA"), &json!("taken")),
+            (&json!("TLSv1.3"), &json!("RSA"), &json!("declined")),
+        ]
+    );
+    assert_eq!(receiver.count_of("MAIL"), 0);
+    assert_eq!(receiver.count_of("QUIT"), 4);
+    // Nobody has signed the zone again in time.
+    let late = testworld::dns::Validity {
+        from: -90_000,
+        until: 7200,
+    };
+    let zone = town.stage.world.domain("late.test").signed().validity(late);
+    let zone = zone.mx(10, "mx.late.test", town.address(1));
+    zone.tlsa(identity.tlsa_3_1_1()).add().unwrap();
+    let (status, seen) = town.seen("late.test");
+    let expiring = codes(&seen, GRAVE);
+    assert_eq!(
+        (status, &*expiring),
+        (
+            0,
+            &["signatures-expire".to_owned(), "signatures-expire".to_owned()][..]
+        )
+    );
+    let none = town.check(&["late.test", "--json", "--days", "0"]).json();
+    assert!(codes(&none, GRAVE).is_empty(), "{none:#}");
+}
+
+/// A domain for each fault of servers.
+fn servers_with_faults(town: &mut Town) -> Identity {
+    town.usual("nostarttls.test", 1, &[MailFault::NoStartTls]);
+    town.usual("broken.test", 2, &[MailFault::CloseInHandshake]);
+    let own = town.identity("mx.stale.test");
+    town.serve(3, Some(&own), &[]);
+    town.domain("stale.test", 3, &[stale()]);
+    town.domain("plain.test", 3, &[]);
+    town.domain("unusable.test", 3, &[own.tlsa(1, 1, 1)]);
+    town.domain("othername.test", 3, &[own.tlsa_2_0_1()]);
+    town.domain("nothing.test", 3, &[own.tlsa_3_1_1(), format!("3 1 1 {EMPTY}")]);
+    let expired = Identity::builder(&["mx.expired.test"])
+        .validity(testworld::mail::Validity::Expired)
+        .issue(&town.ca)
+        .unwrap();
+    town.serve(4, Some(&expired), &[]);
+    town.domain("expired.test", 4, &[expired.tlsa_2_0_1()]);
+    town.domain("expiredkey.test", 4, &[expired.tlsa_3_1_1()]);
+    let short = town.identity("mx.short.test").without_issuer();
+    town.serve(5, Some(&short), &[]);
+    let anchor = town.identity("mx.short.test").tlsa_2_1_1();
+    town.domain("short.test", 5, &[anchor]);
+    let thief = own.clone().with_key_of(&short);
+    town.serve(6, Some(&thief), &[]);
+    town.domain("thief.test", 6, &[own.tlsa_3_1_1()]);
+    town.domain("gone.test", 7, &[own.tlsa_3_1_1()]);
+    own
+}
+
+/// A domain for each fault of DNS.
+fn zones_with_faults(town: &mut Town, own: &Identity) {
+    let world = town.stage.world.clone();
+    world
+        .domain("unsigned.test")
+        .unsigned()
+        .mx(10, "mx.good.test", town.address(8))
+        .add()
+        .unwrap();
+    town.usual("good.test", 8, &[]);
+    world
+        .domain("provider.test")
+        .unsigned()
+        .host("mx.provider.test", town.address(8))
+        .add()
+        .unwrap();
+    world
+        .domain("customer.test")
+        .signed()
+        .record("customer.test", RecordType::MX, "10 mx.provider.test.")
+        .add()
+        .unwrap();
+    world
+        .domain("bogus.test")
+        .bogus(Bogus::Expired)
+        .mx(10, "mx.bogus.test", town.address(8))
+        .add()
+        .unwrap();
+    town.domain("servfail.test", 8, &[own.tlsa_3_1_1()]);
+    let tlsa = format!("_{}._tcp.mx.servfail.test", town.port);
+    world
+        .break_dns(&Questions::Of(tlsa, RecordType::TLSA), DnsFault::ServFail)
+        .unwrap();
+    world
+        .domain("nomail.test")
+        .signed()
+        .record("nomail.test", RecordType::MX, "0 .")
+        .add()
+        .unwrap();
+    town.domain("denied.test", 8, &[own.tlsa_3_1_1()]);
+    world
+        .break_dns(
+            &Questions::At("_tcp.mx.denied.test".to_owned()),
+            DnsFault::NxDomain,
+        )
+        .unwrap();
+}
+
+#[test]
+fn each_fault_has_its_verdict_and_its_finding() {
+    let mut town = Town::new();
+    let own = servers_with_faults(&mut town);
+    zones_with_faults(&mut town, &own);
+    for (domain, status, verdict, expected) in [
+        ("nostarttls.test", 1, "broken", "no-starttls"),
+        ("broken.test", 1, "broken", "handshake-broken"),
+        ("stale.test", 1, "broken", "tlsa-no-match"),
+        ("plain.test", 1, "insecure", "tlsa-absent"),
+        ("unusable.test", 1, "insecure", "tlsa-none-usable"),
+        ("othername.test", 1, "broken", "name-mismatch"),
+        ("nothing.test", 0, "secure", "tlsa-of-nothing"),
+        ("expired.test", 1, "broken", "chain-expired"),
+        ("expiredkey.test", 0, "secure", "certificate-expired"),
+        ("short.test", 1, "broken", "tlsa-no-match"),
+        ("thief.test", 1, "broken", "wrong-key"),
+        ("gone.test", 3, "unreachable", "unreachable"),
+        ("unsigned.test", 1, "insecure", "mx-insecure"),
+        ("customer.test", 1, "insecure", "host-insecure"),
+        ("bogus.test", 1, "broken", "mx-bogus"),
+        ("servfail.test", 1, "broken", "tlsa-refused"),
+        ("nomail.test", 0, "no-mail", "null-mx"),
+        ("missing.test", 1, "no-mail", "no-such-domain"),
+        ("denied.test", 1, "broken", "empty-non-terminal-denied"),
+    ] {
+        let (found, seen) = town.seen(domain);
+        let all = codes(&seen, &["error", "warning", "advice", "info"]);
+        assert_eq!(
+            (found, seen["verdict"].as_str().unwrap()),
+            (status, verdict),
+            "{domain}: {seen:#}"
+        );
+        assert!(all.contains(&expected.to_owned()), "{domain}: {all:?}");
+        let never = if expected == "tlsa-refused" {
+            "tlsa-absent"
+        } else {
+            "-"
+        };
+        assert!(!all.contains(&never.to_owned()), "{domain}: {all:?}");
+        // People are told the same.
+        let end = town.check(&[domain]);
+        let first = end.stdout.lines().next().unwrap();
+        assert_eq!((end.status, first), (status, &*format!("{domain}: {verdict}")));
+        let wide = end.stdout.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{domain}");
+    }
+    let quiet = town.check(&["good.test", "stale.test", "nomail.test", "--quiet"]);
+    assert_eq!(quiet.stdout.lines().count(), 1, "{}", quiet.stdout);
+    assert!(
+        quiet
+            .stdout
+            .starts_with("broken        stale.test  mx.stale.test: none of"),
+        "{}",
+        quiet.stdout
+    );
+    assert_eq!(town.check(&["unsigned.test", "--allow-insecure"]).status, 0);
+    assert_eq!(town.check(&["stale.test", "--allow-insecure"]).status, 1);
+}
+
+/// SHA-256 of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[test]
+fn the_record_to_publish_is_spelled_out() {
+    let mut town = Town::new();
+    let own = town.identity("mx.stale.test");
+    town.serve(1, Some(&own), &[]);
+    town.domain("stale.test", 1, &[stale()]);
+    town.domain("plain.test", 1, &[]);
+    for (domain, code) in [("stale.test", "tlsa-no-match"), ("plain.test", "tlsa-absent")] {
+        let (_, seen) = town.seen(domain);
+        let findings = seen["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|finding| finding["code"] == code).unwrap();
+        let fix = finding["fix"].as_str().unwrap();
+        let line = format!(
+            "_{}._tcp.mx.{domain}. 3600 IN TLSA {}",
+            town.port,
+            own.tlsa_3_1_1()
+        );
+        assert!(fix.contains(&line), "{fix}");
+    }
+    let fix = town.check(&["stale.test"]).stdout;
+    assert!(fix.contains("7200 seconds later"), "{fix}");
+}
+
+#[test]
+fn without_connections_dns_alone_is_judged() {
+    let mut town = Town::new();
+    let (receiver, _) = town.usual("good.test", 1, &[]);
+    let end = town.check(&["good.test", "--json", "--no-connect"]);
+    let seen = end.json();
+    assert_eq!(
+        (end.status, &seen["verdict"], &seen["connected"]),
+        (0, &json!("secure"), &json!(false)),
+        "{seen:#}"
+    );
+    assert_eq!(receiver.connections().len(), 0);
+}
+
+#[test]
+fn who_else_speaks_for_the_domain() {
+    let mut town = Town::new();
+    town.usual("good.test", 1, &[]);
+    let world = &town.stage.world;
+    let sts = "_mta-sts.good.test";
+    world
+        .set(
+            "_smtp._tls.good.test",
+            RecordType::TXT,
+            &["\"v=TLSRPTv1;rua=mailto:a@good.test\""],
+        )
+        .unwrap();
+    world
+        .set(
+            sts,
+            RecordType::TXT,
+            &["\"v=STSv1; id=1;\"", "\"v=STSv1; id=2;\""],
+        )
+        .unwrap();
+    let (status, seen) = town.seen("good.test");
+    let grave = codes(&seen, GRAVE);
+    assert_eq!(
+        (status, &*grave),
+        (0, &["sts-record-invalid".to_owned()][..]),
+        "{seen:#}"
+    );
+    assert_eq!(seen["tlsrpt"]["status"], "present");
+    world
+        .set(
+            "_smtp._tls.good.test",
+            RecordType::TXT,
+            &[
+                "\"v=TLSRPTv1;rua=mailto:a@good.test\"",
+                "\"v=TLSRPTv1;rua=mailto:b@good.test\"",
+            ],
+        )
+        .unwrap();
+    let (_, seen) = town.seen("good.test");
+    assert!(
+        codes(&seen, GRAVE).contains(&"tlsrpt-several".to_owned()),
+        "{seen:#}"
+    );
+}
+
+#[test]
+fn two_records_of_one_key_are_no_roll_over() {
+    let mut town = Town::new();
+    let own = town.identity("mx.one.test");
+    town.serve(1, Some(&own), &[]);
+    for (domain, records, expected) in [
+        (
+            "one.test",
+            vec![own.tlsa_3_1_1(), own.tlsa(3, 0, 1)],
+            "no-rollover",
+        ),
+        ("next.test", vec![own.tlsa_3_1_1(), stale()], "rollover-next"),
+        (
+            "issuer.test",
+            vec![own.tlsa_3_1_1(), own.tlsa_2_0_1()],
+            "rollover-issuer",
+        ),
+    ] {
+        town.domain(domain, 1, &records);
+        let (status, seen) = town.seen(domain);
+        let all = codes(&seen, &["advice", "info"]);
+        assert!(
+            status == 0 && all.contains(&expected.to_owned()),
+            "{domain}: {all:?}"
+        );
+        let schemes = all.iter().filter(|code| code.contains("rollover")).count();
+        assert_eq!(schemes, 1, "{domain}: {all:?}");
+    }
+}
