@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, config, danefail, dns, explain, flush, incidents, queue, report, tlsa, user};
+use crate::commands::{
+    check, config, danefail, dns, doctor, explain, flush, incidents, queue, report, tlsa, user,
+};
 use crate::demo::arguments::DemoArguments;
 
 /// An SMTP relay that delivers under DANE (RFC 7672).
@@ -100,7 +102,18 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 secure or insecure; 1 bogus; 3 indeterminate or failed.
     Dns(dns::DnsArguments),
-    /// Make TLSA records for a certificate, or verify a certificate chain with TLSA records.
+    /// Look at this machine: what is wrong with it as far as mail is concerned, and what to do about it.
+    ///
+    /// Tests the resolver, the way outward by IPv4 and IPv6, port 25 of another machine, whether the name in EHLO, the addresses and
+    /// their reverse names agree, the clock, the spool's file system, the limits and the permissions. Changes nothing, sends no mail.
+    /// To be run as the user that serves.
+    ///
+    /// With --self-test, the three classic trials instead: is a server with a wrong TLSA record refused under this policy?
+    ///
+    /// Exit status: 0 nothing is bad; 1 something is, or with --self-test the wrong server gets the mail; 2 the configuration cannot
+    /// be used; 3 something could not be found out, and nothing is known to be bad.
+    Doctor(doctor::DoctorArguments),
+    /// Make TLSA records for a certificate, verify a certificate chain with TLSA records, and change certificates safely.
     #[command(subcommand)]
     Tlsa(tlsa::TlsaCommand),
     /// Look at the queue, and act on what is in it.

@@ -15,6 +15,7 @@
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`check`]: whether others can be reached securely, and what they can do about it.
+//! * [`doctor`]: what is wrong with this machine.
 //! * [`demo`]: the relay in a private world of its own.
 //! * [`access`]: which files' owners and modes are in the way; [`accounts`]: the names of users and groups;
 //!   [`surroundings`]: where the configuration does not fit the machine.
@@ -28,6 +29,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 mod exceptions;
 mod exit;
 mod explain;
@@ -78,6 +80,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Explain(arguments) => commands::explain::run(arguments, named),
         Command::Check(arguments) => commands::check::run(arguments, named),
         Command::Dns(arguments) => commands::dns::run(arguments, named),
+        Command::Doctor(arguments) => commands::doctor::run(arguments, named),
         Command::Tlsa(command) => commands::tlsa::run(command, named),
         Command::Queue(command) => commands::queue::run(command, named),
         Command::Danefail(command) => commands::danefail::run(command, named),

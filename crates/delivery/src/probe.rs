@@ -4,10 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use dane::VerifyCode;
 use futures_util::future::join_all;
-use mail::{AddressError, DaneVerdict, DomainPart};
+use mail::{AddressError, DaneVerdict, Domain, DomainPart, NextHop};
 use policy::decision::{Action, Decision, Requirement};
 use policy::facts::MessageTls;
 use policy::failure::{Failure, Standing};
+use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
 
 use crate::config::DeliveryConfig;
@@ -62,6 +63,17 @@ impl HostProbe<'_> {
     }
 }
 
+/// What a server shows to somebody who requires TLS and believes nothing that it says.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Version and cipher suite, if TLS was established.
+    pub session: Option<String>,
+    /// Its certificates, leaf first; none if no handshake got that far.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Why TLS was not established.
+    pub failure: Option<Failure>,
+}
+
 /// Opens sessions as a delivery does.
 pub struct Prober {
     connections: Connections,
@@ -97,6 +109,42 @@ impl Prober {
                 self.address(&candidate.host, (address, route), *requirement, verdict)
                     .await,
             ),
+        }
+    }
+
+    /// Opens a session over TLS with one server of a host, whoever it is, and closes it again.
+    pub async fn look(&self, host: &Domain, socket: SocketAddr, tls: RouteTls) -> Look {
+        let witness = Witness::default();
+        let peer = Peer {
+            host: Some(host),
+            socket,
+            tls,
+            dane: None,
+            witness: Some(&witness),
+        };
+        let next_hop = NextHop::Host {
+            host: host.clone(),
+            port: Some(socket.port()),
+        };
+        let terms = Terms {
+            requirement: Requirement::Encrypted,
+            login: None,
+            host_limit: None,
+            next_hop: &next_hop,
+        };
+        let want = self.connections.want(&peer, &terms, None);
+        let (session, failure) = match self.open(&peer, &want).await {
+            Ok(session) => {
+                let version = session.tls().session.clone();
+                session.quit().await;
+                (version, None)
+            }
+            Err(failure) => (None, Some(failure.into_failure(Standing::Apart))),
+        };
+        Look {
+            session,
+            chain: witness.into_chain(),
+            failure,
         }
     }
 
@@ -195,6 +243,7 @@ impl Prober {
         probe.chain = witness.into_chain();
         probe
     }
+
     async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {
         let place = self.connections.place(want).await?;
         let opened = self.connections.open(peer, want, place.into(), None).await;

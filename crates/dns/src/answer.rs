@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use mail::{Domain, Security};
 
 use crate::NoAnswer;
@@ -21,6 +22,20 @@ pub struct Answer<T> {
     pub aliases: Arc<[Alias]>,
     /// How long the whole answer may be kept, in seconds from now; the shortest of all hops.
     pub ttl: u32,
+    /// What the signature over the records says. `None` if there are no records, if the answer is not secure, or if the
+    /// server that validates leaves signatures out.
+    pub signed: Option<Signed>,
+}
+
+/// What the signature over an RRset says (RFC 4034 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// The TTL in the zone, in seconds, however long a cache has kept the records: what a cache may have to wait for after a change.
+    pub original_ttl: u32,
+    /// When its validity began.
+    pub inception: Timestamp,
+    /// When it ends.
+    pub expiration: Timestamp,
 }
 
 /// What was found at the end of the chain of aliases.
@@ -94,6 +109,7 @@ impl<T> Answer<T> {
             data,
             aliases: self.aliases,
             ttl: self.ttl,
+            signed: self.signed,
         })
     }
 }

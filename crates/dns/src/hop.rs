@@ -3,11 +3,13 @@
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType, RecordTypeSet};
+use jiff::Timestamp;
 use mail::{LookupFailure, Security};
 
-use crate::NoAnswer;
 use crate::extended::ExtendedError;
+use crate::flaw::nearest;
 use crate::outage::Outage;
+use crate::{NoAnswer, Signed};
 
 /// The records of one name, with their status. The caller follows aliases, one hop at a time.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub(crate) struct Hop {
     pub(crate) finding: Finding,
     /// In seconds.
     pub(crate) ttl: u32,
+    /// What the signature over the records says.
+    pub(crate) signed: Option<Signed>,
 }
 
 /// The content of one hop.
@@ -65,6 +69,33 @@ pub(crate) fn read(message: &Message, question: &Query) -> Result<(Finding, u32)
 pub(crate) fn at_owner<'a>(message: &'a Message, name: &Name, record_type: RecordType) -> Vec<&'a Record> {
     let here = |record: &&Record| record.name == *name && record.record_type() == record_type;
     message.answers.iter().filter(here).collect()
+}
+
+/// What the first signature over the records that were asked for says, of those that count.
+pub(crate) fn signed(
+    message: &Message,
+    question: &Query,
+    counts: impl Fn(&Record) -> bool,
+) -> Option<Signed> {
+    let now = Timestamp::now().as_second();
+    let here = message
+        .answers
+        .iter()
+        .filter(|record| record.name == *question.name());
+    here.filter(|record| counts(record))
+        .find_map(|record| match &record.data {
+            RData::DNSSEC(DNSSECRData::RRSIG(rrsig))
+                if rrsig.input().type_covered == question.query_type() =>
+            {
+                let input = rrsig.input();
+                Some(Signed {
+                    original_ttl: input.original_ttl,
+                    inception: nearest(now, input.sig_inception.get())?,
+                    expiration: nearest(now, input.sig_expiration.get())?,
+                })
+            }
+            _ => None,
+        })
 }
 
 /// How long an absence may be cached (RFC 2308 §5), in seconds; at most three hours, as its §5 advises.

@@ -67,7 +67,7 @@ mod validate;
 mod weight;
 
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
-pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord};
+pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord, Signed};
 pub use belief::Expected;
 pub use budget::Cost;
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};

@@ -379,6 +379,7 @@ impl Lookups {
                 data,
                 aliases: aliases.into(),
                 ttl,
+                signed: hop.signed.filter(|_| security == Security::Secure),
             });
         }
         let lost = NoAnswer::new(LookupFailure::AliasLoop, Outage::Aliases(MAX_ALIASES));
@@ -397,6 +398,7 @@ impl Lookups {
                 security: Security::Insecure,
                 finding: Finding::NxDomain,
                 ttl: 0,
+                signed: None,
             });
         }
         if state.servers.is_empty() {

@@ -19,7 +19,7 @@ use crate::belief::{Moment, Unproved};
 use crate::extended::ExtendedError;
 use crate::fault::Fault;
 use crate::flaw::Flaw;
-use crate::hop::{Finding, Hop, is_answer, is_denied_compactly, read};
+use crate::hop::{Finding, Hop, is_answer, is_denied_compactly, read, signed};
 use crate::outage::Outage;
 use crate::record::to_name;
 use crate::upstream::{Asking, Reply, Source, Upstream};
@@ -169,6 +169,7 @@ impl Trusting {
         Ok(Heard {
             hop: Hop {
                 security,
+                signed: signed(&reply.message, question, |_| security == Security::Secure),
                 finding,
                 ttl,
             },

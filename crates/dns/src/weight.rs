@@ -148,6 +148,7 @@ pub(crate) mod tests {
             data: Data::Records(data.into()),
             aliases: [].into(),
             ttl: 3600,
+            signed: None,
         })
     }
 

@@ -1,17 +1,18 @@
 //! What all commands that make DNS look-ups share: the options that override `[dns]`, and the resulting resolver.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dns::Resolver;
-use policy::Policy;
+use policy::{Missing, Policy};
 
+use crate::config;
 use crate::config::schema::{Config, Dns, DnsMode};
 use crate::config::units::Server;
 use crate::failure::Failure;
 use crate::wiring::resolver::plan;
-use crate::wiring::{WiringError, unvalidated};
+use crate::wiring::{self, WiringError, unvalidated};
 
 /// Whom to ask and whom to believe, in place of what the configuration says.
 #[derive(Debug, Clone, Args)]
@@ -76,6 +77,14 @@ pub(super) fn resolver(config: &Config, policy: &Policy) -> Result<Resolver, Wir
     Ok(Resolver::new(
         plan(config, &unvalidated::today(&config.dns, policy))?.config,
     )?)
+}
+
+/// The resolver of a command that needs nothing else of the configuration file `named`.
+pub(super) fn resolver_of(options: &DnsOptions, named: Option<&Path>) -> Result<Resolver, Failure> {
+    let mut loaded = config::load(named)?;
+    options.apply(&mut loaded.config.dns);
+    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    Ok(resolver(&loaded.config, &policy)?)
 }
 
 /// Runs a command's single task.

@@ -7,7 +7,8 @@
 //! 5. [`report`]: the tour as text, in the [`layout`] of a terminal, or as JSON.
 //! 6. [`ending`]: what ends the demonstration early; the relay and its files are removed in any case.
 //! 7. [`story`]: an operator's month instead of the tour.
-//! 8. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
+//! 8. [`trials`]: the first scenes with another's configuration and policy, for `doctor --self-test`.
+//! 9. [`send`]: `danerelay demo send`, which hands a message to a demonstration that was kept.
 //!
 //! Nothing is simulated: each message goes through the relay's listener and spool, its validating resolver, and a TLS
 //! handshake with a real server.
@@ -25,6 +26,7 @@ mod scenes;
 mod send;
 mod stage;
 mod story;
+pub(crate) mod trials;
 
 use std::future::pending;
 use std::path::Path;

@@ -36,15 +36,22 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Starts it, without waiting for anything.
+    /// Starts it with the demonstration's own settings, without waiting for anything.
     pub(super) fn start(stage: &Stage, scenes: &[Scene]) -> Result<Self, DemoError> {
+        Self::start_with(|directory, address| write_files(directory, address, stage, scenes))
+    }
+
+    /// Starts it with the files that are written into its directory; it is to listen on the address.
+    pub(super) fn start_with(
+        write: impl FnOnce(&Path, SocketAddr) -> Result<(), DemoError>,
+    ) -> Result<Self, DemoError> {
         let directory = tempfile::Builder::new()
             .prefix("danerelay-demo-")
             .tempdir()
             .map_err(DemoError::System)?;
         let port = testworld::mail::free_port_on(&[Ipv4Addr::LOCALHOST.into()]).map_err(DemoError::System)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        write_files(directory.path(), address, stage, scenes)?;
+        write(directory.path(), address)?;
         let program = std::env::current_exe().map_err(DemoError::System)?;
         let log = fs::File::create(directory.path().join(STDERR)).map_err(DemoError::System)?;
         let process = Command::new(&program)

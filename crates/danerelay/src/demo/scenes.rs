@@ -154,7 +154,8 @@ pub(super) fn all() -> Vec<Scene> {
     scenes
 }
 
-fn classics() -> Vec<Scene> {
+/// The first four.
+pub(super) fn classics() -> Vec<Scene> {
     vec![
         scene(
             "insecure",

@@ -10,6 +10,7 @@
 
 mod check;
 mod dns;
+mod doctor;
 mod explain;
 #[path = "../common/pem.rs"]
 mod pem;
@@ -133,7 +134,20 @@ fn every_command_explains_itself_and_reads_the_configuration_first() {
                 "--issuer-selector <SELECTOR>",
                 "--ttl <SECONDS>",
                 "zone-file form",
+                "--host <NAME>",
             ],
+        ),
+        (
+            &["tlsa", "guard"],
+            &["--chain <FILE>", "--memory <FILE>", "--json", "Exit status"],
+        ),
+        (
+            &["tlsa", "rollover"],
+            &["--current <FILE>", "--next <FILE>", "--json", "Exit status"],
+        ),
+        (
+            &["doctor"],
+            &["--probe <DOMAIN>", "--self-test", "--json", "Exit status"],
         ),
     ] {
         let help = danerelay(&[command, &["--help"]].concat());

@@ -1,8 +1,11 @@
 //! `danerelay tlsa`: records made, chains verified, and input that is refused.
 
 mod files;
+mod hooks;
 mod keys;
+mod live;
 mod make;
+mod published;
 
 use std::path::Path;
 use std::process::Command;

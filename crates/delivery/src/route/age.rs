@@ -43,6 +43,7 @@ mod tests {
             data: Data::NoData,
             aliases: [].into(),
             ttl,
+            signed: None,
         }
     }
 

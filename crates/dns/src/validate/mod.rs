@@ -29,13 +29,14 @@ mod signature;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hickory_proto::dnssec::Proof;
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RecordType};
 use mail::{LookupFailure, Security};
 
 use crate::budget::Work;
 use crate::flaw::Flaw;
-use crate::hop::{Finding, Hop, read};
+use crate::hop::{Finding, Hop, read, signed};
 use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
 use crate::{NoAnswer, TrustAnchors};
@@ -81,6 +82,7 @@ impl Validator {
             security,
             finding,
             ttl,
+            signed: signed(&message, &question, |record| record.proof == Proof::Secure),
         })
     }
 
@@ -97,6 +99,7 @@ impl Validator {
             security: Security::Insecure,
             finding,
             ttl,
+            signed: None,
         })
     }
 

@@ -11,6 +11,7 @@ use dns::Mode;
 use dns::host::{AddressFamily, TlsaQuestion};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, RecordType};
+use jiff::Timestamp;
 use testworld::dns::DnsFault;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
@@ -213,6 +214,31 @@ async fn what_is_not_in_dns_is_not_asked_about() {
             assert!(query.record_type != RecordType::TLSA, "{name} {mode:?}");
         }
         assert_eq!(world.count("xn--bcher-kva.secure.test A"), 1, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secure_answer_says_what_the_zone_has_whatever_a_cache_has_left() {
+    let world = world().await;
+    world.set_ttl(3600);
+    for mode in [Mode::Validate, Mode::TrustAd] {
+        let resolver = world.resolver(mode);
+        let now = Timestamp::now().as_second();
+        let answer = resolver.mx(&domain("secure.test")).await.unwrap();
+        let signed = answer.signed.unwrap();
+        assert_eq!(signed.original_ttl, 3600, "{mode:?}");
+        assert!(signed.inception.as_second() < now && signed.expiration.as_second() > now);
+        sleep(Duration::from_millis(1100)).await;
+        let again = resolver.mx(&domain("secure.test")).await.unwrap();
+        assert!(again.ttl < answer.ttl, "{} and {}", again.ttl, answer.ttl);
+        assert_eq!(again.signed, answer.signed, "{mode:?}");
+        for (name, words) in [
+            ("mx.insecure.test", "unsigned"),
+            ("nothing.secure.test", "absent"),
+        ] {
+            let answer = resolver.a(&domain(name)).await.unwrap();
+            assert_eq!(answer.signed, None, "{words}, {mode:?}");
+        }
     }
 }
 

@@ -96,6 +96,14 @@ pub(crate) enum InputError {
         /// Its place there, from 1.
         number: usize,
     },
+    /// What was remembered is not in the form in which it is written.
+    #[error("{}: {cause}; it is written by `tlsa guard --memory`, and can be removed: then nothing is known about how long records have been published", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
     /// Records of issuers are requested, but there are no issuers.
     #[error("{}: only the server's own certificate; name the issuer's file with --issuer", path.display())]
     NoIssuer {

@@ -5,24 +5,24 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure, verify_chain};
-use dns::{Data, NoAnswer};
-use mail::{Domain, Security};
-use policy::Missing;
+use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure};
+use dns::NoAnswer;
+use mail::Domain;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
+use super::deployment::{self, Advice, Terms};
+use super::published::{self, Published};
+use super::zone::{self, ZoneRecord};
 use super::{InputError, certificates, time};
 use crate::commands::dns::verdict_of;
-use crate::commands::look_up::{DnsOptions, block_on, resolver};
+use crate::commands::look_up::{DnsOptions, block_on, resolver_of};
 use crate::commands::{output, values};
-use crate::config;
 use crate::config::units::DomainName;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::lookup_report::LookupStatus;
 use crate::tlsa_records::{self, RecordReport};
-use crate::wiring;
 
 /// Used if no name is to be looked for; no certificate has it (RFC 6761 §6.4).
 const NO_NAME: &str = "name.invalid";
@@ -78,11 +78,17 @@ pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<V
             let set = TlsaSet::new(parse_records(&arguments.records)?);
             arguments.check(&set, &chain)?
         }
-        Some(host) => match look_up(arguments, host, named)? {
-            Published::Secure(set) => arguments.check(&set, &chain)?,
-            Published::None(reason, records) => Report::without_records(reason, records),
-            Published::Failed(failure) => Report::of_failure(&failure),
-        },
+        Some(host) => {
+            let resolver = resolver_of(&arguments.dns, named)?;
+            match block_on(published::look_up(&resolver, arguments.port, host))? {
+                Published::Secure(records) => arguments.check_published(&records, &chain)?,
+                Published::None(reason, records) => Report {
+                    install: Some(Install::Now),
+                    ..Report::without_records(reason, records)
+                },
+                Published::Failed(failure) => Report::of_failure(&failure),
+            }
+        }
     };
     if arguments.json {
         output::write_json(&report)?;
@@ -112,60 +118,68 @@ fn rdata(text: &str) -> String {
     parts.next().unwrap_or_default().join(" ")
 }
 
-/// What is published for a host.
-enum Published {
-    /// Records that count.
-    Secure(TlsaSet),
-    /// No such records: the reason, and how many records there are.
-    None(&'static str, usize),
-    /// The look-up failed.
-    Failed(NoAnswer),
-}
-
-fn look_up(arguments: &VerifyArguments, host: &Domain, named: Option<&Path>) -> Result<Published, Failure> {
-    let mut loaded = config::load(named)?;
-    arguments.dns.apply(&mut loaded.config.dns);
-    let resolver = resolver(
-        &loaded.config,
-        &wiring::policy::load(&loaded, Missing::Warned)?.policy,
-    )?;
-    let lookup = block_on(resolver.tlsa(arguments.port.get(), host))?;
-    Ok(match lookup {
-        Err(failure) => Published::Failed(failure),
-        Ok(answer) => match (answer.security, answer.data) {
-            (Security::Secure, Data::Records(records)) => Published::Secure(TlsaSet::new(records.to_vec())),
-            (Security::Insecure, Data::Records(records)) => Published::None(
-                "the published TLSA records are insecure and do not count",
-                records.len(),
-            ),
-            (Security::Secure | Security::Insecure, Data::NoData | Data::NxDomain) => {
-                Published::None("no TLSA records are published", 0)
-            }
-        },
-    })
-}
-
 impl VerifyArguments {
-    fn check(&self, set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Result<Report, InputError> {
-        let now = self.at.unwrap_or_else(UnixTime::now);
-        Ok(Report::of_check(set, chain, &self.references(set)?, now))
+    fn now(&self) -> UnixTime {
+        self.at.unwrap_or_else(UnixTime::now)
     }
 
-    /// The names to look for; the base domain is the host whose records are used, unless another one is given.
-    fn references(&self, set: &TlsaSet) -> Result<ReferenceIdentifiers, InputError> {
-        let base = match self.names.iter().chain(&self.host).next() {
-            Some(base) => base.as_str(),
-            None if set.usable().iter().any(|record| record.usage == Usage::DaneTa) => {
-                return Err(InputError::NoName);
-            }
-            None => NO_NAME,
+    fn check(&self, set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Result<Report, InputError> {
+        let needs_name = set.usable().iter().any(|record| record.usage == Usage::DaneTa);
+        let references = match self.names.split_first() {
+            Some((base, others)) => deployment::references(base, others)?,
+            None if needs_name => return Err(InputError::NoName),
+            None => ReferenceIdentifiers::new(NO_NAME)?,
         };
-        let mut references = ReferenceIdentifiers::new(base)?;
-        for name in self.names.iter().skip(1) {
-            references = references.and(name.as_str())?;
-        }
-        Ok(references)
+        let terms = Terms {
+            references: &references,
+            now: self.now(),
+        };
+        Ok(Report::of_check(set, chain, &terms))
     }
+
+    /// With what there is to do before the chain is installed. The base domain is that of the records, unless another one
+    /// is given.
+    fn check_published(
+        &self,
+        records: &published::Records,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Report, InputError> {
+        let (base, others) = match self.names.split_first() {
+            Some((base, others)) => (base, others),
+            None => (&records.base, [].as_slice()),
+        };
+        let references = deployment::references(base, others)?;
+        let terms = Terms {
+            references: &references,
+            now: self.now(),
+        };
+        let report = Report::of_check(&records.set, chain, &terms);
+        let (install, publish) = match deployment::advise(&records.set, chain, &terms) {
+            Advice::Fits(_) | Advice::Free => (Install::Now, Vec::new()),
+            Advice::PublishFirst { records, .. } => (Install::PublishFirst, records),
+            Advice::Unfit(_) => (Install::Never, Vec::new()),
+        };
+        let owner = zone::owner(self.port, Some(&records.base));
+        Ok(Report {
+            publish: ZoneRecord::all(&owner, Some(records.ttl), &publish),
+            wait: (install == Install::PublishFirst).then_some(records.ttl),
+            install: Some(install),
+            ttl: Some(records.ttl),
+            ..report
+        })
+    }
+}
+
+/// Whether the chain can be installed on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Install {
+    /// No sender will refuse it.
+    Now,
+    /// Once further records have been published for as long as the TTL.
+    PublishFirst,
+    /// No record would help.
+    Never,
 }
 
 /// What was found, for people and for programs.
@@ -181,18 +195,21 @@ struct Report {
     records: usize,
     /// Each record, and whether it is usable.
     details: Vec<RecordReport>,
+    /// With `--host`: whether the chain can be installed there.
+    install: Option<Install>,
+    /// What has to be published before, beside what is there.
+    publish: Vec<ZoneRecord>,
+    /// How many seconds to wait after that.
+    wait: Option<u32>,
+    /// The TTL of the published records, in seconds.
+    ttl: Option<u32>,
     #[serde(skip)]
     verdict: Verdict,
 }
 
 impl Report {
-    fn of_check(
-        set: &TlsaSet,
-        chain: &[CertificateDer<'_>],
-        references: &ReferenceIdentifiers,
-        now: UnixTime,
-    ) -> Self {
-        let checked = verify_chain(set, chain, references, now);
+    fn of_check(set: &TlsaSet, chain: &[CertificateDer<'_>], terms: &Terms<'_>) -> Self {
+        let checked = terms.check(set, chain);
         let reason = match &checked {
             Ok(found) => words(found).to_owned(),
             Err(VerifyFailure::NoMatch) if !set.is_usable() => {
@@ -211,6 +228,10 @@ impl Report {
             usable: set.usable_count(),
             records: set.len(),
             details: tlsa_records::reports(set),
+            install: None,
+            publish: Vec::new(),
+            wait: None,
+            ttl: None,
         }
     }
 
@@ -224,6 +245,10 @@ impl Report {
             usable: 0,
             records,
             details: Vec::new(),
+            install: None,
+            publish: Vec::new(),
+            wait: None,
+            ttl: None,
             verdict: Verdict::Bad,
         }
     }
@@ -247,7 +272,36 @@ impl Report {
         for record in &self.details {
             let _ = writeln!(table, "  {record}");
         }
+        self.write_advice(&mut table);
         table
+    }
+}
+
+impl Report {
+    /// What to do before the chain is installed, and when it can be.
+    fn write_advice(&self, table: &mut String) {
+        let ttl = self.ttl.unwrap_or(0);
+        let _ = match self.install {
+            None => Ok(()),
+            Some(Install::Now) if self.matched.is_some() => writeln!(
+                table,
+                "install:  now, if the matching record was published more than {ttl} s ago, which is the TTL"
+            ),
+            Some(Install::Now) => writeln!(table, "install:  now: senders verify nobody here"),
+            Some(Install::Never) => {
+                writeln!(table, "install:  not this certificate, whatever is published")
+            }
+            Some(Install::PublishFirst) => {
+                let _ = writeln!(
+                    table,
+                    "install:  not yet: publish this first, beside what is there"
+                );
+                for line in &self.publish {
+                    let _ = writeln!(table, "  {line}");
+                }
+                writeln!(table, "          and wait {ttl} s once all name servers have it")
+            }
+        };
     }
 }
 

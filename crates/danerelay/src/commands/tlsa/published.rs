@@ -1,0 +1,80 @@
+//! What is published for a host, and for how long others may still use what was published before.
+
+use std::num::NonZeroU16;
+
+use dane::{TlsaRecord, TlsaSet};
+use dns::{Data, Lookup, NoAnswer, Resolver};
+use mail::{Domain, Security};
+
+/// What is published for a port of a host.
+pub(super) enum Published {
+    /// Records that count.
+    Secure(Records),
+    /// No such records: the reason, and how many there are.
+    None(&'static str, usize),
+    /// The look-up failed.
+    Failed(NoAnswer),
+}
+
+/// Secure records.
+pub(super) struct Records {
+    /// The TLSA base domain: the host, or what it is an alias of.
+    pub(super) base: Domain,
+    pub(super) set: TlsaSet,
+    /// In seconds, as in the zone: so long after a change others may still use the records of before.
+    pub(super) ttl: u32,
+}
+
+/// Looks the records up where a sender does (RFC 7672 §2.2.2).
+pub(super) async fn look_up(resolver: &Resolver, port: NonZeroU16, host: &Domain) -> Published {
+    let mut nothing = None;
+    for candidate in candidates(resolver, host).await {
+        match read(&candidate, resolver.tlsa(port.get(), &candidate).await) {
+            Published::None(reason, records) => nothing = Some(Published::None(reason, records)),
+            decided @ (Published::Secure(_) | Published::Failed(_)) => return decided,
+        }
+    }
+    nothing.unwrap_or(Published::None(NO_RECORDS, 0))
+}
+
+const NO_RECORDS: &str = "no TLSA records are published";
+
+/// The host, and before it what it is a secure alias of.
+async fn candidates(resolver: &Resolver, host: &Domain) -> Vec<Domain> {
+    let is_alias = resolver
+        .cname(host)
+        .await
+        .is_ok_and(|alias| !alias.records().is_empty());
+    if !is_alias {
+        return vec![host.clone()];
+    }
+    let secure = |lookup: Lookup<std::net::IpAddr>| {
+        let answer = lookup.ok()?;
+        (answer.security == Security::Secure).then(|| answer.expanded(host))
+    };
+    let expanded = match secure(resolver.a(host).await) {
+        Some(expanded) => Some(expanded),
+        None => secure(resolver.aaaa(host).await),
+    };
+    expanded.into_iter().chain([host.clone()]).collect()
+}
+
+fn read(base: &Domain, lookup: Lookup<TlsaRecord>) -> Published {
+    match lookup {
+        Err(failure) => Published::Failed(failure),
+        Ok(answer) => match (answer.security, &answer.data) {
+            (Security::Secure, Data::Records(records)) => Published::Secure(Records {
+                base: base.clone(),
+                set: TlsaSet::new(records.to_vec()),
+                ttl: answer.signed.map_or(answer.ttl, |signed| signed.original_ttl),
+            }),
+            (Security::Insecure, Data::Records(records)) => Published::None(
+                "the published TLSA records are insecure and do not count",
+                records.len(),
+            ),
+            (Security::Secure | Security::Insecure, Data::NoData | Data::NxDomain) => {
+                Published::None(NO_RECORDS, 0)
+            }
+        },
+    }
+}
