@@ -180,14 +180,14 @@ impl Known {
         if is_fit(&TlsaSet::new(set(&may_be_old))) {
             return Ripeness::Unknown;
         }
-        // Senders that know of no usable record verify nobody.
-        let before = [set(&may_be_old), self.gone.clone()].concat();
-        if !TlsaSet::new(before).is_usable() {
-            return Ripeness::Ripe;
-        }
         let young = self.present.iter().filter(|(_, since)| !may_be_old(*since));
         let fit = young.filter(|(record, _)| is_fit(&TlsaSet::new(vec![record.clone()])));
         let first = fit.map(|(_, since)| *since).min().unwrap_or(now);
+        // Senders that know of no usable record verify nobody.
+        let before = [set(&|since| since < first), self.gone.clone()].concat();
+        if !TlsaSet::new(before).is_usable() {
+            return Ripeness::Ripe;
+        }
         Ripeness::Unripe(after(first, self.ttl))
     }
 }
