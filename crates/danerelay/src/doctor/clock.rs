@@ -15,7 +15,8 @@ use mail::Domain;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{Finding, Level, Patient, Subject};
+use super::finding::{Finding, Level, Subject};
+use super::patient::Patient;
 
 /// How long a program may take that knows who keeps the clock.
 const PATIENCE: Duration = Duration::from_secs(3);

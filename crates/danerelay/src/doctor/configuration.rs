@@ -1,6 +1,7 @@
 //! What the configuration and the policy say that does not fit this machine.
 
-use super::{Finding, Level, Patient, Subject};
+use super::finding::{Finding, Level, Subject};
+use super::patient::Patient;
 use crate::surroundings;
 
 /// The first remarks of `config check`; the rest is counted.

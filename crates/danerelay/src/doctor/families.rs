@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use ipnet::IpNet;
 
-use super::{Finding, Level, Subject};
+use super::finding::{Finding, Level, Subject};
 use crate::access::words;
 use crate::config::Config;
 use crate::config::schema::AddressFamily;

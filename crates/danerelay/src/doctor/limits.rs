@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{Finding, Level, Subject};
+use super::finding::{Finding, Level, Subject};
 use crate::config::Loaded;
 use crate::surroundings;
 

@@ -10,7 +10,7 @@
 //! 5. [`names`]: whether the name in EHLO, the addresses and their reverse names agree.
 //! 6. [`clock`], [`spool`], [`limits`].
 //!
-//! [`finding`] has the levels, and which exit status follows from them.
+//! [`patient`] is what is examined; [`finding`] has the levels, and which exit status follows from them.
 
 mod clock;
 mod configuration;
@@ -19,35 +19,18 @@ mod finding;
 mod limits;
 mod names;
 mod outward;
+mod patient;
 mod permissions;
 mod resolver;
 mod spool;
 
 use delivery::probe::Prober;
-use delivery::{DeliveryConfig, TlsClient};
-use dns::Resolver;
-use mail::{Domain, NextHop};
-use policy::Policy;
 
-use crate::config::Loaded;
 use crate::wiring::WiringError;
-use crate::wiring::resolver::Choice;
 
 pub(crate) use finding::{Finding, Level, Subject, verdict};
 pub(crate) use outward::USUAL as USUAL_PROBE;
-
-/// What is examined, and the means to do it.
-pub(crate) struct Patient<'a> {
-    pub(crate) loaded: &'a Loaded,
-    pub(crate) policy: &'a Policy,
-    pub(crate) hostname: &'a Domain,
-    pub(crate) delivery: &'a DeliveryConfig,
-    pub(crate) resolver: &'a Resolver,
-    pub(crate) choice: &'a Choice,
-    pub(crate) tls: &'a TlsClient,
-    /// Whose port 25 is tried; `None`: nobody's.
-    pub(crate) probe: Option<NextHop>,
-}
+pub(crate) use patient::Patient;
 
 /// Looks at everything.
 pub(crate) async fn examine(patient: &Patient<'_>) -> Result<Vec<Finding>, WiringError> {

@@ -7,7 +7,8 @@ use dns::{NoAnswer, Resolver};
 use mail::Domain;
 
 use super::families::{Sources, hidden};
-use super::{Finding, Level, Patient, Subject};
+use super::finding::{Finding, Level, Subject};
+use super::patient::Patient;
 use crate::config::remarks::Hello;
 
 /// The most reverse names of one address that are looked at.

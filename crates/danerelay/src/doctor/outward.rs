@@ -13,7 +13,8 @@ use jiff::Zoned;
 use mail::Domain;
 use mail::cause::{Cause, TlsFault};
 
-use super::{Finding, Level, Patient, Subject};
+use super::finding::{Finding, Level, Subject};
+use super::patient::Patient;
 
 /// Whose MX hosts are tried if nobody is named: hardly a relay sends no mail there anyway, it answers over both IPv4 and IPv6, and one
 /// more connection that says goodbye means nothing to it.

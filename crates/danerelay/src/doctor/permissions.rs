@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::{Finding, Level, Subject};
+use super::finding::{Finding, Level, Subject};
 use crate::access::{self, Use};
 use crate::config::Loaded;
 use crate::ownership::{self, OwnershipError};

@@ -5,7 +5,8 @@ use std::time::Instant;
 use dns::Mode;
 use dns::self_test::{self, Fault};
 
-use super::{Finding, Level, Patient, Subject};
+use super::finding::{Finding, Level, Subject};
+use super::patient::Patient;
 use crate::wiring::resolver::{mode_word, names};
 
 /// Tests it as the daemon would; also returns whether look-ups can be relied on.

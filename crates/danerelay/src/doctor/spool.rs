@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{StatFs, statfs, statvfs};
 use settings_file::Size;
 
-use super::{Finding, Level, Subject};
+use super::finding::{Finding, Level, Subject};
 use crate::access::words;
 use crate::config::Loaded;
 
