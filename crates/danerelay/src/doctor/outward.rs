@@ -63,12 +63,12 @@ pub(super) async fn examine(patient: &Patient<'_>, prober: &Prober, dns_works: b
         let reason = reason.unwrap_or_else(|| "it has no addresses".to_owned());
         return nothing(unknown(format!("{next_hop} could not be tried: {reason}")));
     }
-    let tries = targets.into_iter().map(async |(host, socket)| Tried {
+    let under_way = targets.into_iter().map(async |(host, socket)| Tried {
         look: prober.look(&host, socket, route.tls).await,
         host,
         socket,
     });
-    let tried = join_all(tries).await;
+    let tried = join_all(under_way).await;
     let families = [
         tried.iter().filter(of(true)).collect(),
         tried.iter().filter(of(false)).collect(),

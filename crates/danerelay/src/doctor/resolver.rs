@@ -1,9 +1,8 @@
 //! Whether the resolver validates: the daemon's own self-test, now.
 
-use std::time::Instant;
-
 use dns::Mode;
 use dns::self_test::{self, Fault};
+use tokio::time::Instant;
 
 use super::finding::{Finding, Level, Subject};
 use super::patient::Patient;

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{StatFs, statfs, statvfs};
 use settings_file::Size;
+use tokio::time::Instant;
 
 use super::finding::{Finding, Level, Subject};
 use crate::access::words;

@@ -39,7 +39,8 @@ pub(super) struct Plan {
 /// One way to do it.
 #[derive(Debug, Serialize)]
 pub(super) struct Scheme {
-    scheme: Kind,
+    #[serde(rename = "scheme")]
+    kind: Kind,
     possible: bool,
     /// Why it is not possible.
     pub(super) reason: Option<String>,
@@ -82,7 +83,7 @@ pub(super) enum Action {
 
 impl Scheme {
     pub(super) fn title(&self) -> &'static str {
-        match self.scheme {
+        match self.kind {
             Kind::CurrentNext => "Current and next key: both are published before the change",
             Kind::CurrentIssuer => {
                 "Current key and issuer: the issuer's record carries the change, and nothing has to be known of the next key"
@@ -93,31 +94,29 @@ impl Scheme {
 
 impl Change<'_> {
     pub(super) fn plan(&self) -> Result<Plan, InputError> {
-        let [old, new] = [self.key(self.current), self.key(self.next)];
+        let (old, new) = (key(self.current), key(self.next));
         Ok(Plan {
             owner: self.owner.clone(),
             ttl: self.ttl,
             same_key: old.is_some() && old == new,
-            schemes: vec![self.by_keys(&old, &new), self.by_issuer(&old, &new)?],
+            schemes: vec![
+                self.by_keys(old.as_ref(), new.as_ref()),
+                self.by_issuer(old.as_ref(), new.as_ref())?,
+            ],
         })
     }
 
-    /// `3 1 1` of a chain's own certificate.
-    fn key(&self, chain: &[CertificateDer<'_>]) -> Option<TlsaRecord> {
-        made(Usage::DaneEe, Selector::Spki, chain.first()?)
-    }
-
-    fn by_keys(&self, old: &Option<TlsaRecord>, new: &Option<TlsaRecord>) -> Scheme {
-        let both = each([old.clone(), new.clone()]);
+    fn by_keys(&self, old: Option<&TlsaRecord>, new: Option<&TlsaRecord>) -> Scheme {
+        let both = each([old, new]);
         Scheme {
-            scheme: Kind::CurrentNext,
+            kind: Kind::CurrentNext,
             possible: true,
             reason: None,
-            steps: self.steps(&both, &each([new.clone()])),
+            steps: self.steps(&both, &each([new])),
         }
     }
 
-    fn by_issuer(&self, old: &Option<TlsaRecord>, new: &Option<TlsaRecord>) -> Result<Scheme, InputError> {
+    fn by_issuer(&self, old: Option<&TlsaRecord>, new: Option<&TlsaRecord>) -> Result<Scheme, InputError> {
         let anchors = |chain| self.anchor(chain);
         let (before, after) = (anchors(self.current), anchors(self.next));
         let reason = match &after {
@@ -126,18 +125,18 @@ impl Change<'_> {
         };
         if reason.is_some() {
             return Ok(Scheme {
-                scheme: Kind::CurrentIssuer,
+                kind: Kind::CurrentIssuer,
                 possible: false,
                 reason,
                 steps: Vec::new(),
             });
         }
-        let first = each([old.clone(), before, after.clone()]);
+        let first = each([old, before.as_ref(), after.as_ref()]);
         Ok(Scheme {
-            scheme: Kind::CurrentIssuer,
+            kind: Kind::CurrentIssuer,
             possible: true,
             reason: None,
-            steps: self.steps(&first, &each([new.clone(), after])),
+            steps: self.steps(&first, &each([new, after.as_ref()])),
         })
     }
 
@@ -199,16 +198,21 @@ impl Change<'_> {
     }
 }
 
+/// `3 1 1` of a chain's own certificate.
+fn key(chain: &[CertificateDer<'_>]) -> Option<TlsaRecord> {
+    made(Usage::DaneEe, Selector::Spki, chain.first()?)
+}
+
 fn made(usage: Usage, selector: Selector, certificate: &CertificateDer<'_>) -> Option<TlsaRecord> {
     TlsaRecord::for_certificate(usage, selector, MatchingType::Sha256, certificate)
 }
 
 /// Each record that there is, once.
-fn each<const N: usize>(records: [Option<TlsaRecord>; N]) -> Vec<TlsaRecord> {
+fn each<const N: usize>(records: [Option<&TlsaRecord>; N]) -> Vec<TlsaRecord> {
     let mut all: Vec<TlsaRecord> = Vec::new();
     for record in records.into_iter().flatten() {
-        if !all.contains(&record) {
-            all.push(record);
+        if !all.contains(record) {
+            all.push(record.clone());
         }
     }
     all
