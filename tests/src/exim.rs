@@ -6,6 +6,7 @@
 
 use crate::accounts;
 use crate::letter::Letter;
+use crate::manual;
 use crate::process::{Daemon, command, find, output, run, words};
 use crate::server::{BACK, FRONT, NOBODY, Receive, Submit};
 use crate::unpacked;
@@ -41,12 +42,10 @@ pub struct Exim {
 impl Exim {
     /// A submitting instance, without a daemon: handing it a message starts the delivery to `host` and `port`.
     pub fn front(directory: &Path, host: &str, port: u16) -> Self {
+        let [router, transport] = manual::exim().map(|part| manual::leading_to(part, host, port));
         let settings = format!(
-            "trusted_users = root\nlocal_from_check = false\n\
-             begin routers\nrelay:\n  driver = manualroute\n  transport = relay_smtp\n  route_list = * {host}\n  \
-             self = send\n  no_more\n\
-             begin transports\nrelay_smtp:\n  driver = smtp\n  port = {port}\n  allow_localhost\n  \
-             interface = {FRONT}\n"
+            "trusted_users = root\nlocal_from_check = false\ndomainlist local_domains =\n\
+             begin routers\n{router}\nbegin transports\n{transport}  interface = {FRONT}\n"
         );
         Self::prepare(directory, "front", &settings)
     }

@@ -19,7 +19,7 @@
 //! 4. [`resolver`]: Unbound, validating up to the private root, or a plain one that vouches for nothing.
 //! 5. [`server`]: what a test asks of a mail server; [`postfix`], [`exim`] and [`opensmtpd`]: complete instances,
 //!    configured from nothing, some of them [`unpacked`] and with [`accounts`] of the arena; [`make`]: any of them;
-//!    [`postgrey`]: a greylisting server for Postfix.
+//!    [`postgrey`]: a greylisting server for Postfix. What leads Postfix and Exim to the relay is taken from the [`manual`].
 //! 6. [`relay`]: the relay under test: its configuration, its queue, and its [`log`].
 //! 7. [`letter`]: a message with everything that transport likes to spoil, and the comparison on arrival; [`burst`]: many
 //!    small ones at once.
@@ -57,6 +57,7 @@ pub mod fuzz;
 pub mod letter;
 pub mod log;
 pub mod make;
+pub mod manual;
 pub mod namespaces;
 pub mod opensmtpd;
 pub mod postfix;

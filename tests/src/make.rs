@@ -2,6 +2,7 @@
 
 use crate::certificates::Certificates;
 use crate::exim::Exim;
+use crate::manual;
 use crate::opensmtpd::OpenSmtpd;
 use crate::postfix::Postfix;
 use crate::server::{Receive, Submit};
@@ -25,7 +26,10 @@ impl Make {
     /// For a make that stands behind the relay only.
     pub fn front(self, directory: &Path, host: &str, port: u16) -> Box<dyn Submit> {
         match self {
-            Self::Postfix => Box::new(Postfix::front(directory, &format!("relayhost = [{host}]:{port}"))),
+            Self::Postfix => Box::new(Postfix::front(
+                directory,
+                &manual::leading_to(manual::postfix(), host, port),
+            )),
             Self::Exim => Box::new(Exim::front(directory, host, port)),
             Self::OpenSmtpd => panic!("OpenSMTPD stands behind the relay only"),
         }

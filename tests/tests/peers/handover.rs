@@ -4,6 +4,7 @@ use danerelay_tests::arena;
 use danerelay_tests::letter::{Letter, SENDER};
 use danerelay_tests::log::LogLine;
 use danerelay_tests::make::Make;
+use danerelay_tests::manual::migration;
 use danerelay_tests::postfix::Postfix;
 use danerelay_tests::process::{Daemon, command, output, run, words};
 use danerelay_tests::relay::{DnsMode, HOST, PORT};
@@ -207,6 +208,36 @@ fn postfix_passes_on_for_others() {
         wait::until("62 messages of smtp-source", || {
             (sent(&log()) >= before + 62).then_some(())
         });
+    });
+}
+
+/// Each step of the migration from a Postfix that verifies by itself leads all mail through the relay. Nothing answers at
+/// the policy server's place: it is not asked about the hop to the relay.
+#[test]
+fn postfix_as_the_page_on_migration_says() {
+    arena::run("handover::postfix_as_the_page_on_migration_says", |directory| {
+        let cast = Cast {
+            front: Make::Exim,
+            back: Make::Exim,
+            mode: DnsMode::TrustAd,
+        };
+        let stage = Stage::set(directory, cast);
+        let steps = migration();
+        let [one, hop, all] = steps[..] else {
+            panic!("{steps:?}")
+        };
+        let verified = "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = dane-only";
+        let beside = format!("{verified}\n{}\n{hop}", one.replace("example.nl", GOOD));
+        for (name, settings) in [("beside", beside.as_str()), ("all", all)] {
+            let place = directory.join(name);
+            fs::create_dir(&place).unwrap();
+            let postfix = Postfix::front(&place, settings);
+            let letter = Letter::new(name, &format!("{name}@{GOOD}"));
+            postfix.submit(&letter);
+            letter.assert_same(&stage.world.back.receive(&letter));
+            let line = stage.relay.delivery(&letter.recipient, "sent");
+            assert_eq!(line.get("dane"), "Verify (Secure TLSA RRs found)", "{name}");
+        }
     });
 }
 

@@ -4,6 +4,7 @@
 //! * [`links`]: every page and every anchor that is linked to exists, and every page can be found.
 //! * [`snippets`]: every configuration and policy in it passes `danerelay config check`.
 //! * [`samples`]: what commands are shown to print is what they print.
+//! * [`moving`]: a spool can be moved and read as is said.
 //! * [`words`]: the page on troubleshooting has every value of `dane=`, every cause and every event.
 //!
 //! That its command lines are accepted is tested beside the command line itself (`cli/tests_docs.rs`).
@@ -19,6 +20,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod links;
+mod moving;
 mod pages;
 mod samples;
 mod snippets;
