@@ -17,12 +17,13 @@ use crate::common::pem::pem;
 use crate::pages;
 
 /// The pages whose samples are of the demonstration. Others have tests of their own.
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/commands.md",
     "docs/how-it-decides.md",
     "docs/queue.md",
     "docs/report.md",
+    "docs/troubleshooting.md",
 ];
 /// What a sample leaves out.
 const LEFT_OUT: &str = "[…]";
@@ -68,7 +69,7 @@ fn samples_are_what_is_printed() {
         .unwrap();
     fs::write(place.path().join("cert.pem"), pem(&certificate.chain()[0])).unwrap();
     let samples: Vec<Sample> = PAGES.into_iter().flat_map(samples).collect();
-    assert!(samples.len() >= 7, "{samples:?}");
+    assert!(samples.len() >= 8, "{samples:?}");
     for sample in samples {
         let printed = if sample.arguments == ["demo"] {
             tour.clone()
