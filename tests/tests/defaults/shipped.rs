@@ -54,7 +54,7 @@ fn the_minimal_files_hold_nothing_up() {
     });
 }
 
-/// With the full files, as the README has them installed.
+/// With the full files, as the package installs them.
 #[test]
 fn the_unit_runs_the_relay_and_is_told_so() {
     arena::run("shipped::the_unit_runs_the_relay_and_is_told_so", |directory| {
