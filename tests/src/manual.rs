@@ -19,7 +19,7 @@ pub fn exim() -> [&'static str; 2] {
 
 /// The lines for `main.cf` on the page about migration, in its order: for one domain, for the hop to the relay, for all mail.
 pub fn migration() -> Vec<&'static str> {
-    let blocks = FROM_POSTFIX.split("```\n").skip(1).step_by(2);
+    let blocks = FROM_POSTFIX.split("```\n");
     blocks.filter(|block| block.starts_with("# main.cf\n")).collect()
 }
 
