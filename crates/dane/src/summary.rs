@@ -29,6 +29,8 @@ pub struct CertificateSummary {
     pub key: String,
     /// How its issuer signed it: `ECDSA with SHA-256`; of another kind likewise.
     pub signature: String,
+    /// Whether that signature uses a digest for which collisions can be made: MD5 or SHA-1.
+    pub is_weakly_signed: bool,
     /// Whether it names itself as its issuer.
     pub is_self_issued: bool,
 }
@@ -57,6 +59,13 @@ const SIGNATURES: [(&str, &str); 12] = [
     ("1.2.840.10045.4.3.4", "ECDSA with SHA-512"),
     ("1.3.101.112", "Ed25519"),
     ("1.3.101.113", "Ed448"),
+];
+
+/// Those of [`SIGNATURES`] with MD5 or SHA-1.
+const WEAK: [&str; 3] = [
+    "1.2.840.113549.1.1.4",
+    "1.2.840.113549.1.1.5",
+    "1.2.840.10045.4.1",
 ];
 
 fn named(names: &[(&str, &str)], identifier: &str) -> String {
@@ -95,6 +104,7 @@ impl CertificateSummary {
             not_after: validity.not_after.timestamp(),
             key: key_of(certificate, &read),
             signature: named(&SIGNATURES, &read.signature_algorithm.algorithm.to_id_string()),
+            is_weakly_signed: WEAK.contains(&read.signature_algorithm.algorithm.to_id_string().as_str()),
             is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
         })
     }
@@ -139,9 +149,10 @@ mod tests {
         assert_eq!(summary.issuer, summary.subject);
         assert_eq!(summary.names, ["mx.example.nl"]);
         assert_eq!(
-            (&*summary.key, &*summary.signature, summary.is_self_issued),
-            ("ECDSA P-256", "ECDSA with SHA-256", true)
+            (&*summary.key, &*summary.signature),
+            ("ECDSA P-256", "ECDSA with SHA-256")
         );
+        assert!(summary.is_self_issued && !summary.is_weakly_signed);
         assert_eq!(
             (summary.not_before, summary.not_after),
             (1_767_312_000, 1_796_256_000)

@@ -95,6 +95,16 @@ pub(crate) enum Failure {
     /// The exceptions that commands add could not be read or changed.
     #[error(transparent)]
     Exceptions(#[from] ExceptionsError),
+    /// A line of a file is not the result of a check.
+    #[error("{}:{line}: not a line that `danerelay check --json` printed: {cause}", path.display())]
+    Earlier {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
     /// An output file that was named cannot be written.
     #[error("{}: {}", path.display(), access::explain(path, Use::Write, cause))]
     File {
@@ -122,6 +132,7 @@ impl Failure {
                 Verdict::Bad
             }
             Self::Unread { .. }
+            | Self::Earlier { .. }
             | Self::Exceptions(_)
             | Self::Config(_)
             | Self::Policy(_)

@@ -3,28 +3,28 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dane::{TlsaRecord, TlsaSet};
 use delivery::DeliveryConfig;
 use delivery::route::{self, Candidate, Means, Route, RouteHost, Sought};
 use dns::mx::{self, MxFinding};
-use dns::{Data, Exchange, MxRecord, NoAnswer, Resolver};
+use dns::{Data, MxRecord, Resolver};
 use futures_util::future::join_all;
 use jiff::{Timestamp, Zoned};
 use mail::{Domain, LookupFailure, NextHop};
-use mta_sts::{Discovery, Mode, Policies, Trouble};
+use mta_sts::Policies;
 use parking_lot::Mutex;
 use policy::Policy;
 use policy::decision::Decision;
-use policy::facts::{Addresses, HostFindings, Tlsa};
+use policy::facts::{Addresses, HostFindings};
 use tokio::sync::OnceCell;
 
 use super::contacts::{Contacts, date, untried};
 use super::observation::{
-    FailureKind, FailureSeen, HostKind, HostSeen, MxKind, MxSeen, Observation, ParentSeen, RecordSeen,
-    SignatureSeen, StsKind, StsSeen, TlsaSeen, TlsrptKind, TlsrptSeen, ZoneSeen,
+    AddressSeen, HostKind, HostSeen, MxKind, MxSeen, Observation, ParentSeen, SignatureSeen, TlsrptKind,
+    TlsrptSeen, ZoneSeen,
 };
+use super::plain::{preference, sts, tlsa};
 use super::zone::Asking;
-use crate::explain::{TlsaStatus, address_status, host_steps, mx_words};
+use crate::explain::{address_status, host_steps, mx_words};
 use crate::lookup_report::LookupReport;
 
 /// How closely to look.
@@ -219,12 +219,12 @@ impl Examiner {
             ),
         };
         let findings = &host.facts.findings;
-        let mut tlsa = tlsa(host);
+        let mut records = tlsa(host);
         let (zone, caa) = match around {
             Some(around) => {
-                tlsa.signatures = around.signatures;
-                tlsa.zone = around.signer;
-                tlsa.parent = around.parent;
+                records.signatures = around.signatures;
+                records.zone = around.signer;
+                records.parent = around.parent;
                 (around.zone, around.caa)
             }
             None => (None, None),
@@ -244,7 +244,7 @@ impl Examiner {
             },
             ignored: host.ignored().to_vec(),
             lookups: host_steps(host, route.port),
-            tlsa,
+            tlsa: records,
             addresses,
             zone,
             caa,
@@ -256,7 +256,7 @@ impl Examiner {
         route: &Route,
         host: &RouteHost,
         candidate: Option<&Candidate>,
-    ) -> Vec<super::observation::AddressSeen> {
+    ) -> Vec<AddressSeen> {
         let addresses = host.addresses().iter().copied();
         match (&self.contacts, candidate) {
             (Some(contacts), Some(candidate)) => {
@@ -333,122 +333,5 @@ impl Examiner {
                 Some(_) | None => return Some(LookupReport::new(&found, String::clone)),
             }
         }
-    }
-}
-
-fn preference(exchanges: &[MxRecord], name: &str) -> Option<u16> {
-    let named = |record: &&MxRecord| match &record.exchange {
-        Exchange::Name(host) => host.as_str() == name,
-        Exchange::Address(address) => address.to_string() == name,
-        Exchange::Invalid(text) => text == name,
-        Exchange::Root => false,
-    };
-    exchanges.iter().find(named).map(|record| record.preference)
-}
-
-fn tlsa(host: &RouteHost) -> TlsaSeen {
-    let status = match &host.facts.findings {
-        HostFindings::AddressLiteral | HostFindings::AddressName => TlsaStatus::NotAsked,
-        HostFindings::Named { tlsa, .. } => match tlsa {
-            Tlsa::NotAsked => TlsaStatus::NotAsked,
-            Tlsa::LookupFailed(_) => TlsaStatus::Failed,
-            Tlsa::Absent => TlsaStatus::Absent,
-            Tlsa::Unusable => TlsaStatus::Unusable,
-            Tlsa::Usable => TlsaStatus::Usable,
-        },
-    };
-    let answers = &host.answers().tlsa;
-    TlsaSeen {
-        status,
-        base: host
-            .tlsa()
-            .map(|(base, _)| base)
-            .or(host.name())
-            .map(ToString::to_string),
-        failure: answers
-            .iter()
-            .find_map(|(_, answer)| answer.as_ref().err())
-            .map(failure),
-        records: host.tlsa().map(|(_, set)| records(set)).unwrap_or_default(),
-        signatures: Vec::new(),
-        zone: None,
-        parent: ParentSeen::NotAsked,
-    }
-}
-
-fn failure(failure: &NoAnswer) -> FailureSeen {
-    FailureSeen {
-        kind: match &failure.cause {
-            LookupFailure::Bogus => FailureKind::Bogus,
-            LookupFailure::Servfail | LookupFailure::Rcode(_) => FailureKind::Refused,
-            LookupFailure::Indeterminate
-            | LookupFailure::Timeout
-            | LookupFailure::Malformed
-            | LookupFailure::AliasLoop => FailureKind::Undecided,
-        },
-        words: failure.to_string(),
-    }
-}
-
-fn records(set: &TlsaSet) -> Vec<RecordSeen> {
-    let usable = set.usable().iter().map(|record| record_seen(record, None));
-    let outranked = set.outranked().iter().map(|record| {
-        let reason = "passed over for a record with a stronger digest (RFC 7671 section 9)";
-        record_seen(record, Some(reason.to_owned()))
-    });
-    let unusable = set
-        .unusable()
-        .iter()
-        .map(|(record, reason)| record_seen(record, Some(reason.to_string())));
-    usable.chain(outranked).chain(unusable).collect()
-}
-
-fn record_seen(record: &TlsaRecord, reason: Option<String>) -> RecordSeen {
-    RecordSeen {
-        record: record.to_string(),
-        usage: record.usage.into(),
-        selector: record.selector.into(),
-        matching_type: record.matching.into(),
-        usable: reason.is_none(),
-        reason,
-        of_nothing: is_of_nothing(&record.data),
-    }
-}
-
-/// The digests of no octets: what a script publishes that could not read the certificate.
-fn is_of_nothing(data: &[u8]) -> bool {
-    const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    const SHA512: &str = "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
-                          47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
-    let hex = data_encoding::HEXLOWER.encode(data);
-    data.is_empty() || hex == SHA256 || hex == SHA512
-}
-
-fn sts<'a>(discovery: &Discovery, hosts: impl Iterator<Item = &'a str>) -> StsSeen {
-    let entry = discovery.entry.as_ref();
-    let status = match (entry.map(|entry| entry.policy.mode), &discovery.trouble) {
-        (_, Some(Trouble::Lookup(_))) => StsKind::LookupFailed,
-        (_, Some(Trouble::Record(_))) => StsKind::RecordInvalid,
-        (_, Some(Trouble::Fetch(_))) => StsKind::PolicyFailed,
-        (None, None) => StsKind::Absent,
-        (Some(Mode::None), None) => StsKind::None,
-        (Some(Mode::Testing), None) => StsKind::Testing,
-        (Some(Mode::Enforce), None) => StsKind::Enforce,
-    };
-    let is_allowed = |host: &str| {
-        entry.is_none_or(|entry| Domain::parse(host).is_ok_and(|host| entry.policy.allows(&host)))
-    };
-    StsSeen {
-        status,
-        id: entry.map(|entry| entry.id.to_string()),
-        max_age: entry.map(|entry| entry.policy.max_age().as_secs()),
-        mx: entry.map_or_else(Vec::new, |entry| {
-            entry.policy.mx.iter().map(ToString::to_string).collect()
-        }),
-        not_allowed: hosts
-            .filter(|host| !is_allowed(host))
-            .map(str::to_owned)
-            .collect(),
-        reason: discovery.trouble.as_ref().map(ToString::to_string),
     }
 }

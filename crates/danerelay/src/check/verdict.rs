@@ -45,6 +45,15 @@ impl Verdict {
             Self::NoMail => "it takes no mail",
         }
     }
+
+    /// In the order in which people want to see them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Secure,
+        Self::Insecure,
+        Self::Broken,
+        Self::Unreachable,
+        Self::NoMail,
+    ];
 }
 
 /// The verdict on a host by itself, however securely the domain names it.

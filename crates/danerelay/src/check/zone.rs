@@ -139,3 +139,89 @@ fn said(said: &Said) -> (ServerSaid, Vec<String>, Option<String>) {
         Said::Refused(failure) => (ServerSaid::Refused, Vec::new(), Some(failure.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use std::net::Ipv4Addr;
+
+    use dns::{Mode, ResolverConfig, Server, TrustAnchors};
+    use testworld::RecordType;
+    use testworld::dns::{DnsFault, Questions, World};
+
+    use super::*;
+
+    /// Two servers of one zone on the same port, of which the second has another mind.
+    #[tokio::test]
+    async fn the_one_broken_server_of_a_zone_is_named() {
+        let world = World::start_on(Ipv4Addr::LOCALHOST.into()).await.unwrap();
+        let record = format!("3 1 1 {}", "29c8601c".repeat(8));
+        let port = world.address().port();
+        for world in [&world] {
+            world.domain("test").signed().add().unwrap();
+            let zone = world.domain("zone.test").signed();
+            let zone = zone
+                .host("mx.zone.test", ([127, 0, 0, 9], 25).into())
+                .tlsa(&record);
+            zone.add().unwrap();
+            world
+                .set("zone.test", RecordType::NS, &["ns1.zone.test.", "ns2.zone.test."])
+                .unwrap();
+            world.set("ns1.zone.test", RecordType::A, &["127.0.0.1"]).unwrap();
+            world.set("ns2.zone.test", RecordType::A, &["127.9.9.9"]).unwrap();
+        }
+        let resolver = Resolver::new(ResolverConfig {
+            mode: Mode::Validate,
+            servers: vec![Server::Plain(world.address())],
+            trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
+            domain_insecure: Vec::new(),
+            timeout: Duration::from_secs(3),
+            cache_entries: 100,
+            sockets: 30,
+        })
+        .unwrap();
+        let asking = Asking {
+            resolver: &resolver,
+            ignored: &[],
+            port,
+        };
+        let base = Domain::parse("mx.zone.test").unwrap();
+        let zone = asking.zone_with_tlsa(25, &base).await.unwrap();
+        assert_eq!(zone.name, "zone.test");
+        let said: Vec<(&str, ServerSaid)> = zone
+            .servers
+            .iter()
+            .map(|server| (server.name.as_str(), server.answers[0].said))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("ns1.zone.test", ServerSaid::Records),
+                ("ns2.zone.test", ServerSaid::Silence)
+            ]
+        );
+        let first = &zone.servers[0].answers[0];
+        assert_eq!((first.is_signed, first.parent), (true, ServerSaid::Nodata));
+        assert_eq!(first.records.len(), 1);
+
+        let tlsa = "_25._tcp.mx.zone.test".to_owned();
+        world
+            .break_dns(&Questions::Of(tlsa, RecordType::TLSA), DnsFault::NotImp)
+            .unwrap();
+        let parent = Questions::At("_tcp.mx.zone.test".to_owned());
+        world.break_dns(&parent, DnsFault::NxDomain).unwrap();
+        let zone = asking.zone_with_tlsa(25, &base).await.unwrap();
+        let first = &zone.servers[0].answers[0];
+        assert_eq!(
+            (first.said, first.parent),
+            (ServerSaid::Refused, ServerSaid::Nxdomain)
+        );
+        let none: [IpNet; 1] = ["127.0.0.0/8".parse().unwrap()];
+        let ignoring = Asking {
+            ignored: &none,
+            ..asking
+        };
+        let zone = ignoring.zone_with_tlsa(25, &base).await.unwrap();
+        assert!(zone.servers.iter().all(|server| server.answers.is_empty()));
+    }
+}

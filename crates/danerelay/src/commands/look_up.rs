@@ -98,3 +98,14 @@ pub(super) fn block_on<F: Future>(task: F) -> Result<F::Output, Failure> {
     runtime.shutdown_background();
     Ok(output)
 }
+
+/// The same for work of which there is much.
+pub(super) fn block_on_all<F: Future>(task: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(WiringError::System)?;
+    let output = runtime.block_on(task);
+    runtime.shutdown_background();
+    Ok(output)
+}

@@ -1,7 +1,7 @@
 //! The commands except the daemon and the demonstration, one module each, with their arguments.
 //!
 //! [`client`] talks to the running daemon, [`source`] reads from it or from the spool, [`look_up`] has the options and the resolver for commands that make DNS
-//! look-ups, [`output`] writes, [`values`] parses arguments.
+//! look-ups, [`output`] writes, [`progress`] shows how far a long command is, [`values`] parses arguments.
 
 pub(crate) mod check;
 pub(crate) mod client;
@@ -14,6 +14,7 @@ pub(crate) mod flush;
 pub(crate) mod incidents;
 mod look_up;
 mod output;
+mod progress;
 pub(crate) mod queue;
 pub(crate) mod reload;
 pub(crate) mod report;

@@ -1,6 +1,6 @@
 //! What a server presented in its handshake, compared with what is published for it.
 
-use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage};
+use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage, supported_key};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub(crate) struct CertificateReport {
     pub(crate) key: String,
     #[serde(default)]
     pub(crate) signature: String,
+    /// What is weak about them, in words.
+    #[serde(default)]
+    pub(crate) weak: Option<String>,
     /// Whether it names itself as its issuer.
     #[serde(default)]
     pub(crate) self_issued: bool,
@@ -70,12 +73,23 @@ fn certificate_report(depth: usize, certificate: &CertificateDer<'_>) -> Certifi
         signature: summary
             .as_ref()
             .map_or_else(String::new, |summary| summary.signature.clone()),
+        weak: weakness(certificate, summary.as_ref()),
         self_issued: summary.as_ref().is_some_and(|summary| summary.is_self_issued),
         issuer: summary
             .as_ref()
             .map_or_else(String::new, |summary| summary.issuer.clone()),
         subject: summary.map_or_else(String::new, |summary| summary.subject),
         record: record.map(|record| record.to_string()),
+    }
+}
+
+/// Nobody relies on the signature of a certificate by itself.
+fn weakness(certificate: &CertificateDer<'_>, summary: Option<&CertificateSummary>) -> Option<String> {
+    let signed = summary.filter(|summary| summary.is_weakly_signed && !summary.is_self_issued);
+    match (supported_key(certificate), signed) {
+        (Err(unsupported), _) => Some(unsupported.to_string()),
+        (Ok(()), Some(summary)) => Some(format!("the certificate is signed by {}", summary.signature)),
+        (Ok(()), None) => None,
     }
 }
 

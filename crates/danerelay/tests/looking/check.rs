@@ -1,6 +1,8 @@
 //! `check`: the receiving side's test, in a world with every fault.
 
+mod bulk;
 mod domains;
+mod words;
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -40,11 +40,28 @@ macro_rules! codes {
                 match self { $($(Self::$code)|+ => Severity::$severity,)+ }
             }
 
+            /// Its name in JSON.
+            pub(crate) fn name(self) -> String {
+                match self { $($(Self::$code => kebab(stringify!($code)),)+)+ }
+            }
+
             /// All of them, for the documentation.
             #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$($(Self::$code,)+)+];
         }
     };
+}
+
+/// `TlsaNoMatch` is `tlsa-no-match`.
+fn kebab(camel: &str) -> String {
+    let mut name = String::with_capacity(camel.len() + 4);
+    for c in camel.chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 codes! {
@@ -190,4 +207,21 @@ codes! {
         NotInWebPki,
         /// There is no MTA-STS policy.
         StsAbsent;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn each_is_called_the_same_everywhere_and_documented() {
+        let document = include_str!("../../../../../docs/check.md");
+        for code in Code::ALL {
+            let name = code.name();
+            assert_eq!(serde_json::to_value(code).unwrap(), name);
+            let row = format!("| `{name}` | {} |", code.severity().as_str());
+            assert!(document.contains(&row), "docs/check.md has no {row}");
+        }
+    }
 }

@@ -186,13 +186,11 @@ fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, is_known: bool,
 }
 
 fn strength(report: &mut Findings<'_>, own: &CertificateReport) {
-    let weak_signature =
-        ["RSA with MD5", "RSA with SHA-1", "ECDSA with SHA-1"].contains(&own.signature.as_str());
-    if weak_signature && !own.self_issued {
+    if let Some(weakness) = &own.weak {
         report.add_with_fix(
             Code::WeakCertificate,
-            format!("the certificate is signed by {}", own.signature),
-            "have it issued with SHA-256 or better",
+            weakness.clone(),
+            "have one issued for ECDSA P-256, or RSA of 2048 bits or more, with SHA-256 or better",
         );
     }
 }

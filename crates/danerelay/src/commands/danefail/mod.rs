@@ -1,14 +1,13 @@
 //! `danerelay danefail`: exceptions for destinations whose DANE is broken, and whether they still are.
 //!
 //! * [`change`]: adds and removes exceptions; [`import`]: reads them from other forms.
-//! * [`list`]: shows what is excepted; [`recheck`]: tests it, with [`progress`] shown; [`compare`]: against a list of
+//! * [`list`]: shows what is excepted; [`recheck`]: tests it; [`compare`]: against a list of
 //!   others and the relay's own traffic; [`suggest`]: from open incidents.
 
 mod change;
 mod compare;
 mod import;
 mod list;
-mod progress;
 mod recheck;
 mod suggest;
 

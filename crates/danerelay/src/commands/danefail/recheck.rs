@@ -12,9 +12,9 @@ use policy::{ListedException, Missing, Policy};
 use serde::Serialize;
 
 use super::change::take_up;
-use super::progress::Progress;
 use crate::commands::look_up::{DnsOptions, block_on};
 use crate::commands::output::{self, printable};
+use crate::commands::progress::Progress;
 use crate::commands::values::formed;
 use crate::config::Loaded;
 use crate::config::units::DomainName;

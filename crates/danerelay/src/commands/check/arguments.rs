@@ -1,0 +1,94 @@
+//! The command line of `check`.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use mail::Domain;
+
+use crate::commands::look_up::DnsOptions;
+use crate::commands::values::{formed, port};
+use crate::config::units::DomainName;
+
+/// Which domains, how closely to look, and how to say it.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
+pub(crate) struct CheckArguments {
+    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the gravest
+    /// finding are printed, servers are bothered with one connection each, and name servers are not asked one by one.
+    #[arg(value_name = "DOMAIN", required_unless_present = "file", value_parser = formed::<DomainName>)]
+    pub(super) domains: Vec<Domain>,
+
+    /// Also check the domains of this file, one a line; # starts a comment. `-` is standard input.
+    #[arg(long, value_name = "LIST")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Append the results to this file as lines of JSON, and do not check again what it has already: after an interruption
+    /// the same command goes on where it ended.
+    #[arg(long, value_name = "FILE")]
+    pub(super) resume: Option<PathBuf>,
+
+    /// Say what has changed since an earlier run, whose lines of JSON the file has. May be given more than once, the oldest
+    /// first: then --html shows all of them, and the last is compared.
+    #[arg(long, value_name = "OLD.json")]
+    pub(super) compare: Vec<PathBuf>,
+
+    /// Also write one page for browsers.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
+    /// Also write figures for Prometheus, for its node exporter's textfile collector.
+    #[arg(long, value_name = "FILE")]
+    pub(super) openmetrics: Option<PathBuf>,
+
+    /// Print one line for Nagios and its kin, and exit with its statuses: 0 ok, 1 warning, 2 critical (broken), 3 unknown.
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    pub(super) nagios: bool,
+
+    /// Look at DNS alone, and connect to no host.
+    #[arg(long)]
+    pub(super) no_connect: bool,
+
+    /// The port of the MX hosts, and of their TLSA records, instead of `delivery.port`.
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    pub(super) port: Option<NonZeroU16>,
+
+    /// How many seconds each step of a session may take, at most 30.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(super) timeout: Duration,
+
+    /// Warn of certificates and signatures that expire within so many days; of signatures only once less than a quarter of
+    /// their time is left.
+    #[arg(long, value_name = "N", default_value = "14", value_parser = days)]
+    pub(super) days: u16,
+
+    /// Exit with 0 although domains are insecure.
+    #[arg(long)]
+    pub(super) allow_insecure: bool,
+
+    /// Print one line for each domain that is not secure, and nothing else.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// Print one JSON object for each domain, on a line of its own.
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) json: bool,
+
+    // Last: its heading holds for whatever follows.
+    #[command(flatten)]
+    pub(super) dns: DnsOptions,
+}
+
+/// Parses `--timeout`.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
+    let seconds = seconds.map(Duration::from_secs);
+    seconds.ok_or("allowed: a whole number of seconds from 1 to 30")
+}
+
+/// Parses `--days`.
+fn days(text: &str) -> Result<u16, &'static str> {
+    let days = text.parse().ok().filter(|days| *days <= 3650);
+    days.ok_or("allowed: a whole number of days from 0 to 3650")
+}

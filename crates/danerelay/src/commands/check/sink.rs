@@ -1,0 +1,207 @@
+//! Where the reports go: each as soon as it is there, and what is said of all of them at the end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::arguments::CheckArguments;
+use super::sources::Sources;
+use crate::check::paint::Paint;
+use crate::check::{Changes, Figures, Page, Report, Row, State, Summary, Verdict as Of, nagios_line, text};
+use crate::commands::output;
+use crate::commands::progress::Progress;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+use crate::json;
+
+/// Takes the reports.
+pub(super) struct Sink<'a> {
+    arguments: &'a CheckArguments,
+    paint: Paint,
+    form: Form,
+    progress: Progress,
+    /// `--resume`.
+    journal: Option<(PathBuf, File)>,
+    rows: Vec<Row>,
+    earlier: Vec<Vec<Row>>,
+    figures: Vec<Figures>,
+    /// Domains that do not exist.
+    missing: usize,
+}
+
+/// What is printed of each domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    /// Only what is not secure.
+    Quiet,
+    /// A line for each.
+    Line,
+    /// All of it.
+    Full,
+    Nothing,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn open(
+        arguments: &'a CheckArguments,
+        sources: &Sources,
+        is_many: bool,
+    ) -> Result<Self, Failure> {
+        let journal = match &arguments.resume {
+            Some(path) => Some((path.clone(), journal(path, sources.whole)?)),
+            None => None,
+        };
+        let form = match (arguments.json, arguments.quiet, arguments.nagios, is_many) {
+            (true, ..) => Form::Json,
+            (_, true, ..) => Form::Quiet,
+            (_, _, true, _) => Form::Nothing,
+            (false, false, false, true) => Form::Line,
+            (false, false, false, false) => Form::Full,
+        };
+        Ok(Self {
+            arguments,
+            paint: Paint::of_output(),
+            form,
+            progress: Progress::of(if is_many { sources.left() } else { 0 }),
+            journal,
+            rows: sources.known.clone(),
+            earlier: sources.earlier.clone(),
+            figures: Vec::new(),
+            missing: 0,
+        })
+    }
+
+    /// Takes one.
+    pub(super) fn take(&mut self, report: &Report) -> Result<(), Failure> {
+        if let Some((path, file)) = &mut self.journal {
+            let mut line = json::line(report).map_err(|error| Failure::Output(error.into()))?;
+            line.push('\n');
+            let written = file.write_all(line.as_bytes());
+            written.map_err(|cause| Failure::File {
+                path: path.clone(),
+                cause,
+            })?;
+        }
+        self.print(report)?;
+        self.progress.step();
+        self.missing += usize::from(report.is_missing());
+        if self.arguments.openmetrics.is_some() {
+            self.figures.push(report.into());
+        }
+        self.rows.push(report.into());
+        Ok(())
+    }
+
+    fn print(&self, report: &Report) -> Result<(), Failure> {
+        match self.form {
+            Form::Nothing => Ok(()),
+            Form::Json => output::write_json(report),
+            Form::Quiet if report.verdict == Of::Secure => Ok(()),
+            Form::Quiet if report.verdict == Of::NoMail && !report.is_missing() => Ok(()),
+            Form::Quiet | Form::Line => output::write_painted(&text::line(report, self.paint)),
+            Form::Full => {
+                let gap = if self.rows.is_empty() { "" } else { "\n" };
+                output::write_painted(&format!("{gap}{}", text::write(report, self.paint)))
+            }
+        }
+    }
+
+    /// Says what there is to say about all of them.
+    pub(super) fn close(self) -> Result<Verdict, Failure> {
+        drop(self.progress);
+        let arguments = self.arguments;
+        if let Some(last) = self.earlier.last() {
+            let table = Changes::between(last, &self.rows).table();
+            match self.form {
+                Form::Json | Form::Nothing => output::notice(&table),
+                Form::Quiet | Form::Line | Form::Full => output::write(&format!("\n{table}"))?,
+            }
+        }
+        if self.form == Form::Line {
+            output::write(&format!("\n{}", Summary::of(self.rows.iter()).table()))?;
+        }
+        if let Some(path) = &arguments.openmetrics {
+            replace(path, &crate::check::metrics(&self.figures))?;
+        }
+        if let Some(path) = &arguments.html {
+            let page = Page {
+                rows: &self.rows,
+                earlier: &self.earlier,
+                made: Timestamp::now(),
+            };
+            replace(path, &page.write())?;
+        }
+        if arguments.nagios {
+            let insecure = if arguments.allow_insecure {
+                State::Ok
+            } else {
+                State::Warning
+            };
+            let (line, state) = nagios_line(&self.rows, insecure);
+            output::write(&line)?;
+            return Ok(match state {
+                State::Ok => Verdict::Good,
+                State::Warning => Verdict::Bad,
+                // Its number is that of a critical service.
+                State::Critical => Verdict::Unusable,
+                State::Unknown => Verdict::Undecided,
+            });
+        }
+        Ok(verdict(&self.rows, self.missing, arguments.allow_insecure))
+    }
+}
+
+/// The exit status: what is wrong counts more than what is not known.
+fn verdict(rows: &[Row], missing: usize, allow_insecure: bool) -> Verdict {
+    let is_bad = |row: &Row| match row.verdict {
+        Of::Broken => true,
+        Of::Insecure => !allow_insecure,
+        Of::Secure | Of::Unreachable | Of::NoMail => false,
+    };
+    if missing > 0 || rows.iter().any(is_bad) {
+        Verdict::Bad
+    } else if rows.iter().any(|row| row.verdict == Of::Unreachable) {
+        Verdict::Undecided
+    } else {
+        Verdict::Good
+    }
+}
+
+fn unwritten(path: &Path) -> impl Fn(io::Error) -> Failure {
+    let path = path.to_owned();
+    move |cause| Failure::File {
+        path: path.clone(),
+        cause,
+    }
+}
+
+/// The file of `--resume`, without what is torn at its end.
+fn journal(path: &Path, whole: u64) -> Result<File, Failure> {
+    let fail = unwritten(path);
+    let opened = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path);
+    let mut file = opened.map_err(&fail)?;
+    file.set_len(whole).map_err(&fail)?;
+    file.seek(SeekFrom::End(0)).map_err(&fail)?;
+    Ok(file)
+}
+
+/// Writes a file that readers see whole or not at all.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fail = unwritten(path);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o644))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .map_err(&fail)?;
+    file.write_all(text.as_bytes()).map_err(&fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}

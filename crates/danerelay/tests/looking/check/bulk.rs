@@ -1,0 +1,180 @@
+//! Many domains: one connection to each host, results as they come, runs that go on, and what is made of them.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+/// A town in which many domains use the servers of one provider.
+fn provider(domains: usize) -> (Town, Vec<Receiver>, String) {
+    let mut town = Town::new();
+    let first = town.identity("mx1.provider.test");
+    let second = town.identity("mx2.provider.test");
+    let receivers = vec![
+        town.serve(1, Some(&first), &[]),
+        town.serve(2, Some(&second), &[]),
+    ];
+    let zone = town.stage.world.domain("provider.test").signed();
+    let zone = zone
+        .host("mx1.provider.test", town.address(1))
+        .tlsa(first.tlsa_3_1_1());
+    // A trust anchor: names count, and each domain has its own.
+    let zone = zone
+        .host("mx2.provider.test", town.address(2))
+        .tlsa(second.tlsa_2_1_1());
+    zone.add().unwrap();
+    let mut list = "# ours\n".to_owned();
+    for number in 0..domains {
+        let name = format!("d{number}.test");
+        for record in ["10 mx1.provider.test.", "20 mx2.provider.test."] {
+            town.stage.world.add(&name, RecordType::MX, record).unwrap();
+        }
+        let _ = writeln!(list, "{name}");
+    }
+    (town, receivers, list)
+}
+
+#[test]
+fn a_thousand_domains_of_a_provider_connect_once_to_each_host() {
+    let (town, receivers, list) = provider(1000);
+    let list = town.stage.write("list", &list);
+    let end = town.check(&["--file", &list, "--json"]);
+    assert_eq!(
+        (end.status, end.stdout.lines().count()),
+        (0, 1000),
+        "{}",
+        end.stderr
+    );
+    for line in end.stdout.lines() {
+        let seen: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(seen["verdict"], "secure", "{seen:#}");
+        assert_eq!(seen["hosts"].as_array().unwrap().len(), 2);
+    }
+    for receiver in receivers {
+        let connections = receiver.connections();
+        assert_eq!((connections.len(), receiver.count_of("QUIT")), (1, 1));
+    }
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_ended() {
+    let (mut town, receivers, mut list) = provider(12);
+    town.usual("stale.test", 3, &[MailFault::NoStartTls]);
+    list.push_str("stale.test\nno domain\n");
+    let list = town.stage.write("list", &list);
+    let results = text_of(&town, "results.json");
+    let whole = town.check(&["--file", &list, "--resume", &results]);
+    assert_eq!(whole.status, 1, "{}", whole.stderr);
+    assert!(whole.stderr.contains("list:15: skipped"), "{}", whole.stderr);
+    assert!(
+        whole
+            .stdout
+            .contains("13 domains\n  secure            12  92.3 %\n"),
+        "{}",
+        whole.stdout
+    );
+    assert!(
+        whole
+            .stdout
+            .contains("provider.test                         12  100.0 %     0.0 %   0.0 %\n"),
+        "{}",
+        whole.stdout
+    );
+    let before = receivers[0].connections().len();
+    // It was torn in the middle of a line.
+    let text = std::fs::read_to_string(&results).unwrap();
+    std::fs::write(&results, text.get(..text.len() - 100).unwrap()).unwrap();
+    let again = town.check(&["--file", &list, "--resume", &results]);
+    let checked = again.stdout.lines().take_while(|line| !line.is_empty()).count();
+    assert_eq!(checked, 1, "{}", again.stdout);
+    assert!(again.stdout.contains("13 domains\n"), "{}", again.stdout);
+    assert!(receivers[0].connections().len() <= before + 1);
+    let domains: Vec<Value> = std::fs::read_to_string(&results)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["domain"].clone())
+        .collect();
+    assert_eq!(domains.len(), 13, "{domains:?}");
+}
+
+fn text_of(town: &Town, name: &str) -> String {
+    crate::text_of(&town.stage.path(name))
+}
+
+#[test]
+fn what_has_changed_is_told_to_people_browsers_and_monitors() {
+    let mut town = Town::new();
+    let (receiver, _) = town.usual("own.test", 1, &[]);
+    town.domain("plain.test", 1, &[]);
+    let old = town
+        .check(&["own.test", "plain.test", "gone.test", "--json"])
+        .stdout;
+    let old = town.stage.write("old.json", &old);
+    let good = town.check(&["own.test", "--nagios"]);
+    assert_eq!(
+        (good.status, good.stdout.as_str()),
+        (
+            0,
+            "DANE OK - 1 domains as they should be|secure=1 insecure=0 broken=0 unreachable=0 no-mail=0\n"
+        )
+    );
+    receiver.set_faults(vec![MailFault::NoStartTls]);
+    let (page, figures) = (text_of(&town, "page.html"), text_of(&town, "dane.prom"));
+    let end = town.check(&[
+        "own.test",
+        "plain.test",
+        "--compare",
+        &old,
+        "--html",
+        &page,
+        "--openmetrics",
+        &figures,
+        "--quiet",
+    ]);
+    assert_eq!(end.status, 1, "{}", end.stderr);
+    assert!(
+        end.stdout
+            .contains("own.test: secure -> broken\n  + no-starttls at mx.own.test\n"),
+        "{}",
+        end.stdout
+    );
+    assert!(
+        end.stdout.contains("gone.test: not checked any more\n"),
+        "{}",
+        end.stdout
+    );
+    let page = std::fs::read_to_string(page).unwrap();
+    for words in [
+        "<span class=\"v secure\">secure</span> → <span class=\"v broken\">broken</span>",
+        "<td>plain.test</td><td><span class=\"v insecure\">insecure</span></td>",
+        "+ no-starttls",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(!page.contains("http"), "{page}");
+    let figures = std::fs::read_to_string(figures).unwrap();
+    for words in [
+        "danerelay_check_verdict{domain=\"own.test\",verdict=\"broken\"} 1\n",
+        "danerelay_check_verdict{domain=\"own.test\",verdict=\"secure\"} 0\n",
+        "danerelay_check_findings{domain=\"own.test\",severity=\"error\"} 1\n",
+        "danerelay_check_signature_expiry_timestamp_seconds{domain=\"own.test\"} ",
+        "# EOF\n",
+    ] {
+        assert!(figures.contains(words), "{words}\n{figures}");
+    }
+    let bad = town.check(&["own.test", "--nagios"]);
+    assert_eq!(bad.status, 2);
+    assert!(
+        bad.stdout
+            .starts_with("DANE CRITICAL - own.test is broken: mx.own.test: STARTTLS is not offered"),
+        "{}",
+        bad.stdout
+    );
+    assert_eq!(town.check(&["plain.test", "--nagios"]).status, 1);
+    let wrong = town.check(&["own.test", "--compare", &text_of(&town, "danerelay.toml")]);
+    assert_eq!(wrong.status, 2);
+    assert!(
+        wrong
+            .stderr
+            .contains("danerelay.toml:1: not a line that `danerelay check --json` printed")
+    );
+}
