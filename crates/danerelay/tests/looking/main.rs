@@ -12,6 +12,7 @@ mod check;
 mod dns;
 mod doctor;
 mod explain;
+#[allow(dead_code, reason = "each test uses its part of it")]
 #[path = "../common/pem.rs"]
 mod pem;
 mod tlsa;

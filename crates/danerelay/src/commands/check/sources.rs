@@ -56,8 +56,8 @@ impl Sources {
         self.domains.len()
     }
 
-    pub(super) fn domains(self) -> impl Iterator<Item = Domain> {
-        self.domains.into_iter()
+    pub(super) fn domains(self) -> Vec<Domain> {
+        self.domains
     }
 }
 
