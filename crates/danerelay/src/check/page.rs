@@ -204,11 +204,11 @@ fn findings(out: &mut String, rows: &[Row]) {
         return;
     }
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    out.push_str("<h2>What is wrong</h2>\n<table>\n<tbody>\n");
+    out.push_str("<h2>What is wrong</h2>\n<table>\n<thead><tr><th>Finding</th><th class=\"n\">Domains</th></tr></thead>\n<tbody>\n");
     for (code, count) in counts.iter().take(CODES) {
         let _ = writeln!(
             out,
-            "<tr><td><code>{}</code></td><td class=\"n\">{count} domains</td></tr>",
+            "<tr><td><code>{}</code></td><td class=\"n\">{count}</td></tr>",
             code.name()
         );
     }

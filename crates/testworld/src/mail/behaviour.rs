@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::server::{ResolvesServerCert, ServerConfig};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 
 use super::fault::MailFault;
@@ -27,6 +27,8 @@ pub(super) struct Behaviour {
     /// Name and password of the user that may log in.
     pub(super) user: Option<(String, String)>,
     pub(super) identity: Option<Identity>,
+    /// For clients that cannot use the first.
+    pub(super) other_identity: Option<Identity>,
     pub(super) tls: TlsBegins,
     pub(super) faults: Vec<MailFault>,
 }
@@ -39,9 +41,12 @@ impl Behaviour {
             return Ok(None);
         };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let key = provider.key_provider.load_private_key(identity.private_key())?;
-        let certified = CertifiedKey::new(identity.chain().to_vec(), key);
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
+        let mut keys = Vec::new();
+        for identity in [identity].into_iter().chain(&self.other_identity) {
+            let key = provider.key_provider.load_private_key(identity.private_key())?;
+            keys.push(Arc::new(CertifiedKey::new(identity.chain().to_vec(), key)));
+        }
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::new(ByScheme(keys));
         let versions = if self.faults.contains(&MailFault::Tls12Only) {
             vec![&TLS12]
         } else if self.faults.contains(&MailFault::Tls13Only) {
@@ -54,5 +59,18 @@ impl Behaviour {
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         Ok(Some(Arc::new(config)))
+    }
+}
+
+/// The first key that can sign for the client; if none can, the first, and the handshake fails.
+#[derive(Debug)]
+struct ByScheme(Vec<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for ByScheme {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let schemes = hello.signature_schemes();
+        let mut keys = self.0.iter();
+        let fitting = keys.find(|certified| certified.key.choose_scheme(schemes).is_some());
+        fitting.or(self.0.first()).cloned()
     }
 }

@@ -34,6 +34,13 @@ impl ReceiverBuilder {
         self
     }
 
+    /// Presents this identity to clients that cannot use the key of the first one.
+    #[must_use]
+    pub fn other_identity(mut self, identity: &Identity) -> Self {
+        self.behaviour.other_identity = Some(identity.clone());
+        self
+    }
+
     /// Speaks TLS from the first octet (RFC 8314 §3.3); it needs an identity.
     #[must_use]
     pub fn implicit_tls(mut self) -> Self {
@@ -109,6 +116,7 @@ impl Receiver {
             extensions: Vec::new(),
             user: None,
             identity: None,
+            other_identity: None,
             tls: TlsBegins::WhenAsked,
             faults: Vec::new(),
         };

@@ -321,3 +321,35 @@ fn two_records_of_one_key_are_no_roll_over() {
         assert_eq!(schemes, 1, "{domain}: {all:?}");
     }
 }
+
+#[test]
+fn a_server_with_two_keys_needs_records_for_both() {
+    let mut town = Town::new();
+    let own = town.identity("mx.two.test");
+    let rsa = Identity::builder(&["mx.two.test"])
+        .key(testworld::mail::KeyKind::Rsa2048)
+        .issue(&town.ca)
+        .unwrap();
+    let builder = Receiver::builder("mx.test").address(town.address(1));
+    let builder = builder.identity(&own).other_identity(&rsa);
+    let receiver = town.stage.runtime.block_on(builder.start()).unwrap();
+    town.receivers.push(receiver);
+    town.domain("two.test", 1, &[own.tlsa_3_1_1()]);
+    let (status, seen) = town.seen("two.test");
+    assert_eq!((status, &seen["verdict"]), (1, &json!("broken")), "{seen:#}");
+    let findings = seen["findings"].as_array().unwrap();
+    let found = findings
+        .iter()
+        .find(|one| one["code"] == "tlsa-no-match-other-key");
+    let fix = found.unwrap()["fix"].as_str().unwrap();
+    assert!(fix.contains(&rsa.tlsa_3_1_1()), "{fix}");
+
+    town.domain("both.test", 1, &[own.tlsa_3_1_1(), rsa.tlsa_3_1_1()]);
+    let (status, seen) = town.seen("both.test");
+    assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
+    // Neither of them is the next one.
+    assert!(
+        codes(&seen, &["advice"]).contains(&"no-rollover".to_owned()),
+        "{seen:#}"
+    );
+}
