@@ -192,7 +192,7 @@ mod tests {
             server
                 .answers
                 .iter()
-                .map(|answer| (server.name.as_str(), answer.said))
+                .map(move |answer| (server.name.as_str(), answer.said))
         });
         let said: Vec<(&str, ServerSaid)> = answers.collect();
         assert_eq!(
