@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, config, danefail, dns, doctor, explain, flush, incidents, queue, report, tlsa, user,
+    check, config, danefail, dns, doctor, explain, flush, incidents, man, queue, report, tlsa, user,
 };
 use crate::demo::arguments::DemoArguments;
 
@@ -166,6 +166,17 @@ pub(crate) enum Command {
     /// Check, show or write the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Write the manual pages into a directory.
+    ///
+    /// danerelay(1) and a page for each command, danerelay.toml(5) and danerelay-policy.toml(5) for the files, danerelay(8) for the
+    /// daemon. They are made of the same definitions as --help and the configuration template.
+    ///
+    /// Exit status: 0 written; 1 the directory cannot be written to.
+    Man(man::ManArguments),
+    /// Print the completions of a shell.
+    ///
+    /// For example: `danerelay completions bash > /usr/share/bash-completion/completions/danerelay`.
+    Completions(man::CompletionsArguments),
 }
 
 #[cfg(test)]

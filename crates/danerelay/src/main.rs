@@ -12,6 +12,7 @@
 //!   [`recheck`]: whether what there is an exception for is well again.
 //! * [`json`]: JSON that is safe to show on any terminal.
 //! * [`incidents`]: what holds mail up, watched and told.
+//! * [`monitor`]: metrics, health and a status page over HTTP.
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`check`]: whether others can be reached securely, and what they can do about it.
@@ -39,6 +40,7 @@ mod json;
 mod lists;
 mod logging;
 mod lookup_report;
+mod monitor;
 mod ownership;
 mod recheck;
 mod serve;
@@ -90,5 +92,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Flush(arguments) => commands::flush::run(arguments, named),
         Command::User(command) => commands::user::run(command, named),
         Command::Config(command) => commands::config::run(command, named),
+        Command::Man(arguments) => commands::man::write(arguments),
+        Command::Completions(arguments) => commands::man::completions(arguments),
     }
 }

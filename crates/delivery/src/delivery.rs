@@ -153,6 +153,11 @@ impl<S: Spool> Delivery<S> {
         self.deliverer.connections.resize(windows);
     }
 
+    /// How many connections to receiving servers are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.deliverer.connections.open_ones()
+    }
+
     /// Forgets what was learned about these receiving hosts.
     pub(crate) fn forget(&self, what: &Forget) {
         match what {

@@ -49,10 +49,11 @@ use crate::when::scheduler::{Limits, Scheduler};
 
 pub use clock::{Clock, SystemClock};
 pub use config::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
-pub use connections::TlsClient;
+pub use connections::{Handshakes, ShakenResult, ShakenVersion, TlsClient};
 pub use delivery::Surroundings;
 pub use forget::{Forget, Names};
 pub use when::scheduler::SchedulerHandle;
+pub use when::{DestinationStanding, Standings};
 
 /// Deliveries in progress get this long to finish once the daemon is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dane::TlsaSet;
 use hickory_proto::rr::{Name, RData, RecordType};
-use mail::{Domain, LookupFailure};
+use mail::{Domain, LookupFailure, Security};
 
 use crate::outage::Outage;
 use crate::record::{absolute, to_address, to_alias, to_mx, to_name, to_text, to_tlsa};
@@ -144,6 +144,17 @@ impl Found {
             Self::Alias(answer) => answer.ttl,
             Self::Tlsa(found) => found.answer.ttl,
             Self::Any(answer) => answer.ttl,
+        }
+    }
+
+    /// Its weakest status on the way.
+    pub(crate) fn security(&self) -> Security {
+        match self {
+            Self::Mx(answer) => answer.security,
+            Self::Address(answer) => answer.security,
+            Self::Alias(answer) => answer.security,
+            Self::Tlsa(found) => found.answer.security,
+            Self::Any(answer) => answer.security,
         }
     }
 

@@ -15,7 +15,7 @@
 //!    decision.
 //!
 //! Inside, `lookups` makes one look-up with its `cache` and its hops; `state` is what may change meanwhile. `asked` says in
-//! which form an answer is wanted and how much of it is used, `weight` how much memory it takes. Each hop is one question:
+//! which form an answer is wanted and how much of it is used, `weight` how much memory it takes; `counts` what is told to metrics. Each hop is one question:
 //! `hop` reads what exists at exactly the name asked for; `validate` decides its status here, `trusting` believes the AD
 //! bit; `upstream` asks the servers, those with TLS over a `channel`. `places` limits how much of this is in progress at
 //! once, together with the `sockets` of each look-up. `algorithm` says which signatures count, `digest` which key a DS
@@ -36,6 +36,7 @@ mod cache;
 mod channel;
 pub mod config;
 mod context;
+mod counts;
 mod diagnosis;
 mod digest;
 pub mod direct;
@@ -70,6 +71,7 @@ pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
 pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord, Signed};
 pub use belief::Expected;
 pub use budget::Cost;
+pub use counts::{CountedResult, CountedType, LookupCounts};
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
 pub use diagnosis::Diagnosis;
 pub use extended::ExtendedError;

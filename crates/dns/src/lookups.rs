@@ -13,6 +13,7 @@ use crate::asked::{Asked, Found};
 use crate::belief::{Doubt, Expectations, Expected};
 use crate::budget::{TooMuch, Walk, Work};
 use crate::cache::TimedCache;
+use crate::counts::LookupCounts;
 use crate::fault::Fault;
 use crate::flight::Flights;
 use crate::hop::{Finding, Hop};
@@ -60,6 +61,7 @@ pub(crate) struct Lookups {
     doubt: Doubt,
     /// What the last self-test found, if it means that nothing can be looked up.
     fault: ArcSwapOption<Fault>,
+    counts: LookupCounts,
     config: ResolverConfig,
 }
 
@@ -73,8 +75,13 @@ impl Lookups {
             places: Places::new(config.sockets),
             doubt: Doubt::default(),
             fault: ArcSwapOption::empty(),
+            counts: LookupCounts::default(),
             config,
         }
+    }
+
+    pub(crate) fn counts(&self) -> &LookupCounts {
+        &self.counts
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -206,6 +213,7 @@ impl Lookups {
     pub(crate) async fn lookup(&self, asked: Asked, walk: &Walk) -> Kept {
         loop {
             if let Some((mut known, rest)) = self.answers.get(&asked) {
+                self.counts.count_cached();
                 if let Ok(found) = &mut known {
                     found.set_ttl(u32::try_from(rest.as_secs()).unwrap_or(u32::MAX));
                 }
@@ -226,6 +234,7 @@ impl Lookups {
             Some(place) => place.within(self.ask(asked, &work)).await,
             None => Err(no_turn(asked)),
         };
+        self.counts.count(asked, &answer);
         let is_over = answer.is_err() && work.is_walk_over();
         Made { answer, is_over }
     }

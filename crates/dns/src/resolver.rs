@@ -18,7 +18,7 @@ use crate::question::{QuestionError, to_type};
 use crate::record::{absolute, to_domain, to_name, to_names};
 use crate::signed::Signature;
 use crate::trusting::Trusting;
-use crate::{Lookup, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
+use crate::{Lookup, LookupCounts, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///
@@ -69,6 +69,11 @@ impl Resolver {
     async fn lookup(&self, asked: Asked) -> Result<Found, NoAnswer> {
         let walk = self.walk.clone().unwrap_or_default();
         self.lookups.lookup(asked, &walk).await
+    }
+
+    /// How many look-ups there were, and how they ended.
+    pub fn counts(&self) -> &LookupCounts {
+        self.lookups.counts()
     }
 
     /// Who validates at present.

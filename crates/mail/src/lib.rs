@@ -15,6 +15,7 @@
 //!   it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
+//! * [`histogram`]: [`Histogram`]: times, counted for metrics.
 //! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
 //!   [`Sighting`]: what incidents are made of.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
@@ -31,6 +32,7 @@ pub mod cause_kind;
 pub mod domain;
 pub mod envelope;
 pub mod event;
+pub mod histogram;
 pub mod ids;
 pub mod ledger;
 pub mod lookup;
@@ -55,6 +57,7 @@ pub use cause_kind::CauseKind;
 pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters, TlsTag};
 pub use event::{Event, EventLog};
+pub use histogram::{Histogram, Observed};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry, LedgerKey};
 pub use lookup::{Culprit, FailedLookup, LookupFailure, Security};

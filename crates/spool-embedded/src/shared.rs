@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use mail::Domain;
+use mail::{Domain, Histogram};
 use spool::SpoolError;
 use spool::leases::LeaseTable;
 
@@ -14,6 +15,22 @@ use crate::reading::recent::Recent;
 use crate::sql::messages::Counters;
 use crate::steps::Faults;
 use crate::telling::Teller;
+
+/// From a disk with a battery behind its cache to one that is in trouble.
+const COMMIT_TIMES: &[Duration] = &[
+    Duration::from_millis(1),
+    Duration::from_micros(2_500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2_500),
+    Duration::from_secs(10),
+];
 
 /// The state of the spool in this process.
 #[derive(Debug)]
@@ -33,6 +50,8 @@ pub(crate) struct Shared {
     /// Those of the checkpoints, too.
     pub(crate) faults: Faults,
     pub(crate) teller: Teller,
+    /// How long messages took to become durable.
+    pub(crate) commit_times: Histogram,
     /// The domains that keep totals of their own in the ledger.
     pub(crate) apart: Arc<[Domain]>,
 }
@@ -68,6 +87,7 @@ impl Shared {
             recent: Recent::default(),
             faults,
             teller,
+            commit_times: Histogram::new(COMMIT_TIMES),
             apart: limits.apart,
         })
     }

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use mail::sighting::FailingPlace;
-use mail::{EventLog, NextHop, QueueId};
+use mail::{EventLog, NextHop, Observed, QueueId};
 use spool::blocking::blocking;
 use spool::{
-    Accepted, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported,
+    Accepted, DiskSpace, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported,
     Running, Settled, Spool, SpoolError,
 };
+use tokio::time::Instant;
 
 use crate::disk::space::Space;
 use crate::opened::Opened;
@@ -67,6 +68,18 @@ impl Running for EmbeddedSpool {
         self.opened.vanished
     }
 
+    fn commit_times(&self) -> Observed {
+        self.opened.shared.commit_times.observed()
+    }
+
+    fn accepts(&self) -> Result<(), SpoolError> {
+        self.opened.accepting()
+    }
+
+    fn disk(&self) -> Option<DiskSpace> {
+        self.opened.shared.space.disk()
+    }
+
     async fn close(&self) -> Result<(), SpoolError> {
         self.opened.readers.close();
         self.opened.ask(Job::Close).await
@@ -87,8 +100,12 @@ impl Spool for EmbeddedSpool {
         let recent = &self.opened.shared.recent;
         recent.keep(&message);
         let commit = |reply| Job::Commit(Box::new(CommitJob { message, reply }));
+        let began = Instant::now();
         match self.opened.ask(commit).await {
-            Ok(()) => Ok(accepted),
+            Ok(()) => {
+                self.opened.shared.commit_times.observe(began.elapsed());
+                Ok(accepted)
+            }
             Err(error) => {
                 recent.forget(accepted.id);
                 Err(error)

@@ -52,5 +52,5 @@ pub use message::{
     Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Outcomes, Pending,
     RecipientIndex, Report, Reported, Settled, Settlement,
 };
-pub use running::{InDoubt, Running};
+pub use running::{DiskSpace, InDoubt, Running};
 pub use store::{Spool, Store};

@@ -153,6 +153,30 @@ pub enum RecipientState {
     Failed,
 }
 
+impl RecipientState {
+    /// Whether something is still to be delivered.
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Queued | Self::Leased | Self::Deferred | Self::Held => true,
+            Self::Sent | Self::Failed => false,
+        }
+    }
+
+    /// Which of two recipients says how their message stands.
+    #[must_use]
+    pub fn or_livelier(self, other: Self) -> Self {
+        let rank = |state| match state {
+            Self::Leased => 0,
+            Self::Queued => 1,
+            Self::Deferred => 2,
+            Self::Held => 3,
+            Self::Failed => 4,
+            Self::Sent => 5,
+        };
+        if rank(other) < rank(self) { other } else { self }
+    }
+}
+
 /// What `queue summary` shows; serialised, it is the output of `queue summary --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
@@ -165,6 +189,10 @@ pub struct Summary {
     pub oldest: Option<Timestamp>,
     /// Its age in seconds; the caller, who knows the time, fills it in.
     pub oldest_age: Option<u64>,
+    /// Messages by state: each counts once, under the first of these that a recipient of it is in: leased, queued, deferred,
+    /// held; `sent` or `failed` if only a report on it is still to be made.
+    #[serde(default)]
+    pub states: StateCounts,
     /// Recipients by state.
     pub recipients: StateCounts,
     /// Recipients still to be delivered to, by the age of their messages.
@@ -195,6 +223,21 @@ pub struct StateCounts {
     pub sent: u64,
     /// Given up, likewise.
     pub failed: u64,
+}
+
+impl StateCounts {
+    /// Counts one in this state.
+    pub fn add(&mut self, state: RecipientState) {
+        let count = match state {
+            RecipientState::Queued => &mut self.queued,
+            RecipientState::Leased => &mut self.leased,
+            RecipientState::Deferred => &mut self.deferred,
+            RecipientState::Held => &mut self.held,
+            RecipientState::Sent => &mut self.sent,
+            RecipientState::Failed => &mut self.failed,
+        };
+        *count = count.saturating_add(1);
+    }
 }
 
 /// One next hop and what is waiting for it.

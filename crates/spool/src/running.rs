@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use mail::QueueId;
+use mail::{Observed, QueueId};
 
 use crate::error::SpoolError;
 
@@ -15,6 +15,15 @@ pub struct InDoubt {
     pub recipients: u64,
     /// Their messages, each once; at most the first thousand.
     pub messages: Vec<QueueId>,
+}
+
+/// The room on the disk of the spool, in octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What is free.
+    pub free: u64,
+    /// What must stay free: with less, nothing is accepted.
+    pub kept: u64,
 }
 
 /// A spool between its opening and its closing.
@@ -32,6 +41,16 @@ pub trait Running: Send + Sync + 'static {
     /// How many durable transactions were missing from the store when it was opened: 0, unless the disk or somebody has
     /// damaged it.
     fn vanished_at_start(&self) -> u64;
+
+    /// How long it took to make messages durable: what clients wait for before they read 250. Those that failed are not
+    /// counted.
+    fn commit_times(&self) -> Observed;
+
+    /// Whether a new message would be accepted, and if not, why.
+    fn accepts(&self) -> Result<(), SpoolError>;
+
+    /// The room on the disk; `None` if that cannot be found out.
+    fn disk(&self) -> Option<DiskSpace>;
 
     /// Writes what was handed over before, cleans up and releases the spool for another process. All later requests fail
     /// with [`SpoolError::Closed`].

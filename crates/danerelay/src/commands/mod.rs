@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod flush;
 pub(crate) mod incidents;
 mod look_up;
+pub(crate) mod man;
 mod output;
 mod progress;
 pub(crate) mod queue;

@@ -58,6 +58,16 @@ pub(super) fn remarks(document: &Document<'_>, config: &Config) -> Vec<FileError
             ),
         );
     }
+    if let Some(address) = config.admin.http.0
+        && !address.ip().to_canonical().is_loopback()
+    {
+        remark(
+            "admin.http",
+            format!(
+                "`admin.http` is {address}: whoever can connect to it may read how mail stands, without a password; on loopback only this machine can"
+            ),
+        );
+    }
     let socket = document.resolve(&config.admin.socket).as_os_str().len();
     if socket > SOCKET_PATH {
         remark(

@@ -152,9 +152,10 @@ section! {
         /// who may do everything with the queue. Empty: no door.
         socket: PathBuf = "/run/danerelay/admin.sock".into(), "Filesystem Hierarchy Standard" => RESTART;
 
-        /// Metrics, health and a status page, for example at "127.0.0.1:8025".
+        /// Metrics (/metrics), health (/healthz) and a status page (/), for example at "127.0.0.1:8025"; whoever can connect may read
+        /// them, and nothing can be changed there.
         #[serde(deserialize_with = "optional::<SocketAddr, _>")]
-        http: Optional<SocketAddr> = Optional::default(), "none: nothing listens unasked" => RESTART.later();
+        http: Optional<SocketAddr> = Optional::default(), "none: nothing listens unasked" => RESTART;
     }
 }
 

@@ -8,13 +8,14 @@
 //!    resolver and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is
 //!    kept current: [`policy`] follows its files, as [`watched`] remembers them, and [`keeping`] starts what fetches
 //!    [`lists`] and tests exceptions ([`recheck`]).
-//! 3. Each step is reported to systemd ([`notify`]).
+//! 3. Each step is reported to systemd ([`notify`]). [`monitoring`] starts what others watch the daemon by.
 
 mod announce;
 mod error;
 mod keeping;
 mod lists;
 mod lock_holder;
+mod monitoring;
 mod notify;
 mod passed;
 mod policy;

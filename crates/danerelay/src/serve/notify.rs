@@ -3,14 +3,17 @@
 //! If systemd hangs, its socket accepts a few messages and then no more. So a separate thread sends them, and nothing
 //! waits for it except, for a moment, the shutdown.
 
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use delivery::SchedulerHandle;
 use mail::printable::Printable;
 use parking_lot::Mutex;
 use sd_notify::NotifyState;
 use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 
 /// The maximum number of waiting messages; further ones are dropped.
 const WAITING: usize = 16;
@@ -86,6 +89,22 @@ fn way() -> Option<SyncSender<Message>> {
             tracing::warn!("systemd cannot be notified: {error}");
             None
         }
+    }
+}
+
+/// Tells systemd that the daemon works, three times in the time after which systemd would start it anew (`WatchdogSec=`). It
+/// works while its tasks run and the scheduler answers; it is not asked whether the disk or the network does, which no new
+/// start would mend.
+pub(super) async fn watchdog(status: Arc<Status>, scheduler: SchedulerHandle) {
+    let Some(limit) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    let pause = limit / 3;
+    loop {
+        if timeout(pause, scheduler.answers()).await == Ok(true) {
+            status.say(&[NotifyState::Watchdog], None);
+        }
+        sleep(pause).await;
     }
 }
 

@@ -23,13 +23,14 @@ use super::error::StartError;
 use super::notify::Status;
 use super::watch::Watch;
 use super::watched::Keeping;
-use super::{keeping, notify, sockets};
+use super::{keeping, monitoring, notify, sockets};
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
 use crate::incidents::{self, Board, Couriers, Listening, Post, Teller, Web};
 use crate::logging::Logger;
+use crate::monitor::{Metering, Metrics, Sources};
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::resolver::mode_word;
@@ -136,7 +137,9 @@ pub(super) async fn start(
     let tls = tls::client(&config.tls).map_err(WiringError::from)?;
     let web = tls::https_client(&config.tls).map_err(WiringError::from)?;
     let web = Web::new(web, resolver.clone());
-    let listening = Arc::new(Listening::to(Arc::clone(&log)));
+    let metrics = Arc::new(Metrics::default());
+    let metering = Metering::to(Arc::clone(&log), Arc::clone(&metrics));
+    let listening = Arc::new(Listening::to(Arc::new(metering)));
     let own = listening.own().clone();
     let events: Arc<dyn EventLog> = listening;
     let mta_sts = wiring::mta_sts::open(config, &resolver, &events).map_err(WiringError::from)?;
@@ -176,7 +179,7 @@ pub(super) async fn start(
         resolver: resolver.clone(),
         mta_sts: mta_sts.clone(),
         policy: Arc::clone(&policy),
-        tls,
+        tls: tls.counted_by(metrics.handshakes()),
         events: Arc::clone(&events),
         clock: Arc::new(SystemClock),
         incidents: own.changed(),
@@ -185,17 +188,37 @@ pub(super) async fn start(
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let keeping = keeping::start(config, &explainer, files, &events, &stopped).map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
+    let watched = config.admin.http.0.map(|address| {
+        let sources = Sources {
+            hostname: hostname.clone(),
+            internal: config.report.internal_domains.clone(),
+            spool: Arc::clone(&spool),
+            scheduler: scheduler.clone(),
+            resolver: resolver.clone(),
+            board: board.clone(),
+            policy: Arc::clone(&policy),
+            standing: keeping.standing.clone(),
+            clients: Box::new(|| 0),
+            metrics,
+        };
+        (address, sources)
+    });
     let parts = (&scheduler, &keeping.standing);
     let (admin, reloads) = open_admin(config, (&spool, board.clone()), parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
     let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
-    let listener = Listener::new(
+    let listener = Arc::new(Listener::new(
         Arc::clone(&spool),
         listener_settings,
         Arc::clone(&events),
         schedule,
-    );
+    ));
+    if let Some((address, sources)) = watched {
+        let clients = Arc::clone(&listener);
+        let clients = Box::new(move || clients.connections());
+        monitoring::start(address, Sources { clients, ..sources }, &*events, &stopped).await;
+    }
     tokio::spawn(watch.run(stopped.clone()));
     if let Some(mta_sts) = mta_sts {
         tokio::spawn(refresh(mta_sts, stopped.clone()));
@@ -209,6 +232,7 @@ pub(super) async fn start(
     // Not earlier: if the start fails half-way, the next one has to report it.
     spool.doubts_told();
     notify::ready(&status);
+    tokio::spawn(notify::watchdog(Arc::clone(&status), scheduler.clone()));
     let mut daemon = Daemon {
         keeping,
         named: named.map(Path::to_owned),

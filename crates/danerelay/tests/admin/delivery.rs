@@ -37,8 +37,13 @@ impl Scene {
     }
 
     fn start(&self, more: &str) -> Relay {
+        Relay::start(&self.settings(more))
+    }
+
+    /// What a relay is told, with more.
+    pub(crate) fn settings(&self, more: &str) -> String {
         let port = format!("port = {}\n{more}", self.receiver.address().port());
-        Relay::start(&(asking(&self.world, "validate", self.anchor.path()) + &port))
+        asking(&self.world, "validate", self.anchor.path()) + &port
     }
 
     /// Runs a test that blocks beside the world.

@@ -24,3 +24,4 @@ mod queue;
 mod reasons;
 mod report;
 mod socket;
+mod watching;

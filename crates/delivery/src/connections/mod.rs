@@ -4,7 +4,7 @@
 //!    message may use one; `paces`: how many messages a minute a host gets;
 //!    `source`: the local address.
 //! 2. `dialled`: a connection over which nothing has been said. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
-//! 3. `tls`: the handshake; `clearance`: what it achieved.
+//! 3. `tls`: the handshake; `clearance`: what it achieved; `handshakes`: how many ended how.
 //! 4. [`session`]: the states; only the last one can send. `pool`: such a session between messages.
 //! 5. `login`: SMTP AUTH at a route's server.
 //! 6. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
@@ -12,6 +12,7 @@
 
 mod clearance;
 mod dialled;
+mod handshakes;
 mod key;
 mod login;
 mod marks;
@@ -26,6 +27,7 @@ mod walk;
 mod wire;
 
 pub(crate) use self::dialled::{Dialled, NotOpened};
+pub use self::handshakes::{Handshakes, ShakenResult, ShakenVersion};
 pub(crate) use self::login::log_in;
 pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;

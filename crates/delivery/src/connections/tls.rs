@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::clearance::Achieved;
+use super::handshakes::{Handshakes, Shaking};
 use crate::failure::SessionFailure;
 
 /// A check that passed must leave a proof.
@@ -34,6 +35,7 @@ pub struct TlsClient {
     /// With a hello that fits into one segment.
     small: ClientConfigs,
     webpki: Option<WebPki>,
+    counts: Option<Arc<Handshakes>>,
 }
 
 /// The first message of a handshake. Neither weakens what is checked.
@@ -142,7 +144,17 @@ impl TlsClient {
             small: configs.with_small_hello()?,
             configs,
             webpki,
+            counts: None,
         })
+    }
+
+    /// The same, with its handshakes counted here.
+    #[must_use]
+    pub fn counted_by(self, counts: Arc<Handshakes>) -> Self {
+        Self {
+            counts: Some(counts),
+            ..self
+        }
     }
 
     fn configs(&self, hello: Hello) -> &ClientConfigs {
@@ -160,7 +172,27 @@ impl TlsClient {
         requirement: Requirement,
         hello: Hello,
     ) -> Result<Handshaken, SessionFailure> {
-        let handshaken = match requirement {
+        let mut shaking = Shaking::begun(self.counts.as_deref());
+        let handshaken = self.meet(stream, peer, requirement, hello).await;
+        match &handshaken {
+            Ok(done) => {
+                let connection = done.stream.get_ref().1;
+                shaking.ended(connection.protocol_version(), &done.achieved);
+                peer.shown(connection);
+            }
+            Err(failure) => shaking.failed(failure),
+        }
+        handshaken
+    }
+
+    async fn meet(
+        &self,
+        stream: TcpStream,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+        hello: Hello,
+    ) -> Result<Handshaken, SessionFailure> {
+        match requirement {
             Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
                 self.record(stream, peer, hello).await
             }
@@ -169,9 +201,7 @@ impl TlsClient {
                 let verifier = self.dane_verifier(peer, requirement)?;
                 self.authenticate_by_dane(stream, peer, &verifier, hello).await
             }
-        }?;
-        peer.shown(handshaken.stream.get_ref().1);
-        Ok(handshaken)
+        }
     }
 
     async fn record(

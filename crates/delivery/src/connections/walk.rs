@@ -364,6 +364,11 @@ impl Connections {
         self.places.put(session);
     }
 
+    /// How many connections are open.
+    pub(crate) fn open_ones(&self) -> usize {
+        self.places.open_ones()
+    }
+
     /// Changes how many connections may be open at once, in total and to each address.
     pub(crate) fn resize(&self, windows: Windows) {
         self.places.resize(windows);

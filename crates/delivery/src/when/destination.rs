@@ -16,6 +16,7 @@ use mail::event::delivery::{DestinationHeldUp, HeldUp};
 use tokio::time::Instant;
 
 use super::job::{Course, Share, Shown, Suspension};
+use super::standing::Glimpse;
 use super::waiting::{Entry, Id, Waiting};
 use crate::clock::{Clock, Millis};
 use crate::window::AdaptiveWindow;
@@ -230,6 +231,19 @@ impl Destination {
     pub(super) fn len(&self) -> usize {
         let more = self.standing.as_ref();
         self.waiting.len() + more.map_or(0, |standing| standing.held_up.len() + standing.rising.len())
+    }
+
+    /// How it does, for people to look at.
+    pub(super) fn look(&self) -> Glimpse<'_> {
+        let standing = self.standing.as_deref();
+        let suspension = standing.and_then(|standing| standing.suspension.as_ref());
+        Glimpse {
+            active: self.active() as u64,
+            window: standing.map(|standing| standing.window.limit() as u64),
+            waiting: self.len() as u64,
+            is_failing: standing.is_some_and(|standing| standing.window.is_failing()),
+            reason: suspension.map(|suspension| &*suspension.failure.reason),
+        }
     }
 
     /// How many turns are in progress.

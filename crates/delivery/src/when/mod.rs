@@ -3,14 +3,16 @@
 //! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: all destinations, and whose turn it is;
 //! `destination`: one of them, what waits for it and how it does; `waiting`: the entries of one destination; `job`: what
 //! is to be done, and what it shows about its destination. `untold`: when each sender is to be told; `retry`: when a
-//! recipient is tried again, and when it is given up.
+//! recipient is tried again, and when it is given up. `standing`: how destinations do, for people to look at.
 
 mod destination;
 mod job;
 mod retry;
 mod schedule;
 pub mod scheduler;
+mod standing;
 mod untold;
 mod waiting;
 
+pub use self::standing::{DestinationStanding, Standings};
 pub(crate) use self::job::{Course, Job, Share, Shown, Suspension, Turn};

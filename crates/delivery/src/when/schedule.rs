@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::destination::{Destination, Next, Now, Put, Wake};
 use super::job::{Course, Job, Share, Shown, Suspension};
 use super::retry::JITTER;
+use super::standing::{Glimpse, Standings};
 use super::waiting::Entry;
 use crate::clock::Millis;
 use crate::forget::Forget;
@@ -70,6 +71,12 @@ enum Place {
     Ready,
     Times(Millis),
     Later(Instant),
+}
+
+/// Keeps those most worth looking at, in that order.
+fn keep(busiest: &mut Vec<(Glimpse<'_>, &Arc<NextHop>)>, most: usize) {
+    busiest.sort_by(|(a, one), (b, other)| b.rank().cmp(&a.rank()).then_with(|| one.cmp(other)));
+    busiest.truncate(most);
 }
 
 impl Schedule {
@@ -295,6 +302,33 @@ impl Schedule {
             change(&mut known.destination);
         }
         self.place(next_hop, now);
+    }
+
+    /// How destinations do; of the busiest, at most so many.
+    pub(super) fn look(&self, most: usize) -> Standings {
+        let mut standings = Standings {
+            destinations: self.destinations.len() as u64,
+            ..Standings::default()
+        };
+        let mut busiest = Vec::new();
+        for (next_hop, known) in &self.destinations {
+            let glimpse = known.destination.look();
+            standings.waiting = standings.waiting.saturating_add(glimpse.waiting);
+            standings.failing = standings.failing.saturating_add(u64::from(glimpse.is_failing));
+            if glimpse.is_of_note() {
+                busiest.push((glimpse, next_hop));
+            }
+            // So that few are kept, and sorting is rare.
+            if busiest.len() >= most.saturating_mul(8) {
+                keep(&mut busiest, most);
+            }
+        }
+        keep(&mut busiest, most);
+        standings.busiest = busiest
+            .into_iter()
+            .map(|(glimpse, next_hop)| glimpse.of(next_hop.to_string()))
+            .collect();
+        standings
     }
 
     /// Forgets which of these destinations fail and which are busy.

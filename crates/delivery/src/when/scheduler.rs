@@ -16,13 +16,14 @@ use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
 use mail::{Event, EventLog, QueueId, event};
 use spool::{Pending, Spool, SpoolError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::destination::{Now, Put};
 use super::job::{Course, Job, Suspension, Turn, TurnEnded};
 use super::schedule::{Due, STEP, Schedule, Shares};
+use super::standing::Standings;
 use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
@@ -59,6 +60,10 @@ enum Message {
     Forget(Forget),
     /// The settings were read again: what failed may work under the new ones.
     Reloaded(Windows),
+    /// Show that the scheduler runs.
+    Answer(oneshot::Sender<()>),
+    /// Tell how destinations do; of the busiest, this many.
+    Look(usize, oneshot::Sender<Standings>),
 }
 
 /// What the scan at start found.
@@ -95,6 +100,20 @@ impl SchedulerHandle {
     /// message whose time comes: they may not fail under a new policy.
     pub fn reloaded(&self, windows: Windows) {
         self.tell(Message::Reloaded(windows));
+    }
+
+    /// Returns when the scheduler has come to this; false if there is none any more.
+    pub async fn answers(&self) -> bool {
+        let (answer, told) = oneshot::channel();
+        self.tell(Message::Answer(answer));
+        told.await.is_ok()
+    }
+
+    /// How destinations do; of the busiest, at most `most`. `None` if there is no scheduler any more.
+    pub async fn look(&self, most: usize) -> Option<Standings> {
+        let (answer, told) = oneshot::channel();
+        self.tell(Message::Look(most, answer));
+        told.await.ok()
     }
 
     fn tell(&self, message: Message) {
@@ -250,6 +269,16 @@ impl<S: Spool> Scheduler<S> {
                 for id in messages {
                     self.untold.insert(at, id);
                 }
+            }
+            // Who asked may be gone.
+            Message::Answer(answer) => drop(answer.send(())),
+            Message::Look(most, answer) => {
+                let standings = Standings {
+                    connections: self.delivery.connections() as u64,
+                    ..self.schedule.look(most)
+                };
+                // Who asked may be gone.
+                let _ = answer.send(standings);
             }
             Message::Forget(what) => {
                 self.delivery.forget(&what);

@@ -60,6 +60,10 @@ pub enum Admin {
     SocketReplaced(String),
     /// The socket cannot be made.
     NoSocket(String),
+    /// Metrics and status page are at this address.
+    StatusPage(String),
+    /// They cannot be had.
+    NoStatusPage(String),
     /// No connection can be accepted at the moment.
     NotAccepting(String),
 }
@@ -83,6 +87,7 @@ impl Record for Admin {
             Self::Acted { trouble: Some(_), .. }
             | Self::Export { trouble: Some(_), .. }
             | Self::NoSocket(_)
+            | Self::NoStatusPage(_)
             | Self::NotAccepting(_) => Level::Warning,
             Self::Deleted { .. }
             | Self::Acted { trouble: None, .. }
@@ -90,6 +95,7 @@ impl Record for Admin {
             | Self::Flush { .. }
             | Self::Export { trouble: None, .. }
             | Self::Explain { .. }
+            | Self::StatusPage(_)
             | Self::SocketReplaced(_) => Level::Info,
         }
     }
@@ -149,6 +155,14 @@ impl Record for Admin {
                     "reason",
                     Value::Quoted(&format!("there is no admin socket: {error}")),
                 );
+            }
+            Self::StatusPage(address) => {
+                let reason = format!("metrics and status page: http://{address}/");
+                put("reason", Value::Quoted(&reason));
+            }
+            Self::NoStatusPage(error) => {
+                let reason = format!("there are no metrics and no status page: admin.http: {error}");
+                put("reason", Value::Quoted(&reason));
             }
             Self::NotAccepting(error) => {
                 put(

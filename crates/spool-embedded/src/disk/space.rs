@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use spool::SpoolError;
 use spool::incoming::Room;
+use spool::{DiskSpace, SpoolError};
 use tokio::time::Instant;
 
 /// How long an answer of the file system is used, minus what was taken since.
@@ -68,6 +68,15 @@ impl Space {
         *last = Some(answer);
         let left = answer.room.and_then(|room| room.checked_sub(octets));
         left.ok_or(SpoolError::Full)
+    }
+
+    /// What is free, and what must stay free.
+    pub(crate) fn disk(&self) -> Option<DiskSpace> {
+        let found = rustix::fs::statvfs(&self.path).ok()?;
+        Some(DiskSpace {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            kept: self.bytes_free,
+        })
     }
 
     fn ask(&self) -> Result<Answer, SpoolError> {

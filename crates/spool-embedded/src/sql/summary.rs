@@ -25,6 +25,10 @@ const CREATED: &str = "SELECT created FROM message WHERE id = ?1";
 /// What is counted while reading the recipients in the order of their messages.
 struct Counts {
     now: Timestamp,
+    /// Messages by state, but for the one that is being counted.
+    messages: StateCounts,
+    /// The message that is being counted, and how it stands by the recipients so far.
+    message: Option<(QueueId, RecipientState)>,
     states: StateCounts,
     ages: Ages,
     hops: HashMap<Box<str>, Count>,
@@ -54,6 +58,8 @@ pub(crate) fn summary(
         view.query_row(TOTALS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut counts = Counts {
         now,
+        messages: StateCounts::default(),
+        message: None,
         states: StateCounts::default(),
         ages: Ages::default(),
         hops: HashMap::new(),
@@ -82,6 +88,7 @@ pub(crate) fn summary(
         bytes: u64::try_from(bytes).unwrap_or(0),
         oldest: oldest.and_then(|time| Timestamp::from_millisecond(time).ok()),
         oldest_age: None,
+        states: counts.messages(),
         recipients: counts.states,
         ages: counts.ages,
         destinations: destinations(&view, busiest(counts.hops, most))?,
@@ -95,17 +102,10 @@ impl Counts {
         let id = id(row, 0)?;
         let next_hop = text(id, row, 2)?;
         let stored = State::read(id, row.get(1)?)?.shown();
-        let counts = &mut self.states;
-        let (counter, open) = match with_lease(stored, leased.get(&id).map(Vec::as_slice), next_hop) {
-            RecipientState::Queued => (&mut counts.queued, true),
-            RecipientState::Leased => (&mut counts.leased, true),
-            RecipientState::Deferred => (&mut counts.deferred, true),
-            RecipientState::Held => (&mut counts.held, true),
-            RecipientState::Sent => (&mut counts.sent, false),
-            RecipientState::Failed => (&mut counts.failed, false),
-        };
-        *counter = counter.saturating_add(1);
-        if !open {
+        let state = with_lease(stored, leased.get(&id).map(Vec::as_slice), next_hop);
+        self.states.add(state);
+        self.count_message(id, state);
+        if !state.is_open() {
             return Ok(());
         }
         self.ages.add(self.now.duration_since(id.time()));
@@ -123,6 +123,29 @@ impl Counts {
             .and_modify(|reason| reason.add(id, self.now))
             .or_insert_with(|| Count::first(id, self.now));
         Ok(())
+    }
+}
+
+impl Counts {
+    /// One more recipient of a message; those of one message come one after the other.
+    fn count_message(&mut self, id: QueueId, state: RecipientState) {
+        self.message = Some(match self.message {
+            Some((message, known)) if message == id => (id, known.or_livelier(state)),
+            Some((_, known)) => {
+                self.messages.add(known);
+                (id, state)
+            }
+            None => (id, state),
+        });
+    }
+
+    /// All messages by state.
+    fn messages(&self) -> StateCounts {
+        let mut messages = self.messages;
+        if let Some((_, state)) = self.message {
+            messages.add(state);
+        }
+        messages
     }
 }
 

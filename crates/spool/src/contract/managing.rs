@@ -349,6 +349,12 @@ async fn the_summary_counts<H: Harness>(harness: &H) {
         failed: 1,
     };
     assert_eq!(found.recipients, expected);
+    let messages = StateCounts {
+        leased: 1,
+        queued: 1,
+        ..StateCounts::default()
+    };
+    assert_eq!(found.states, messages);
     let busiest: Vec<_> = found
         .destinations
         .iter()

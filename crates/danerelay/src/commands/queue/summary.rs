@@ -153,6 +153,7 @@ mod tests {
             bytes: 300,
             oldest: Some(oldest),
             oldest_age: Some(7200),
+            states: StateCounts::default(),
             recipients: StateCounts {
                 held: 3,
                 ..StateCounts::default()

@@ -197,6 +197,11 @@ impl<S: Kept> Places<S> {
         }
     }
 
+    /// How many connections are open.
+    pub(super) fn open_ones(&self) -> usize {
+        self.0.state.lock().open_ones()
+    }
+
     /// Changes the limits; no place is revoked.
     pub(super) fn resize(&self, limits: Windows) {
         let to_close = self.0.state.lock().resize(limits);

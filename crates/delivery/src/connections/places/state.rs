@@ -72,6 +72,11 @@ impl<S> State<S> {
         }
     }
 
+    /// Connections that are open, without those that are being closed.
+    pub(super) fn open_ones(&self) -> usize {
+        self.open
+    }
+
     /// A kept session for `wish`, if there is one: the one that was used last, so that those not needed grow old.
     pub(super) fn take(&mut self, wish: &Wish) -> Option<S> {
         let key = wish.key.as_ref()?;

@@ -1,0 +1,238 @@
+//! Every metric, with what is healthy and what to do when it is not.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use mail::event::resolver::Finding;
+use spool::{StateCounts, Store};
+
+use super::census::Census;
+use super::exposition::Exposition;
+use super::metrics::Metrics;
+use super::sources::{Monitor, Sources};
+
+/// All metrics.
+pub(super) fn metrics<S: Store>(monitor: &Monitor<S>, now: Timestamp) -> String {
+    let mut to = Exposition::default();
+    let (sources, census) = (&monitor.sources, monitor.census.load());
+    process(&mut to, &sources.metrics);
+    mail(&mut to, &sources.metrics);
+    queue(&mut to, &census, now);
+    incidents(&mut to, &census);
+    dns(&mut to, sources);
+    spool(&mut to, sources);
+    connections(&mut to, sources, &census);
+    policy(&mut to, &census);
+    to.into_text()
+}
+
+fn process(to: &mut Exposition, metrics: &Metrics) {
+    to.gauge("build_info", "The version of this relay; always 1.")
+        .with(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    to.gauge(
+        "start_time_seconds",
+        "When the process started. Alarm: it changes and nobody restarted it; the log says why (event=fault, event=not-started).",
+    )
+    .is(seconds(metrics.started));
+    to.counter(
+        "faults_total",
+        "Faults of this program. Healthy: 0. Each is an event=fault line in the log, and worth a bug report; mail is not lost.",
+    )
+    .is(metrics.faults.load(Ordering::Relaxed));
+}
+
+fn mail(to: &mut Exposition, metrics: &Metrics) {
+    to.counter(
+        "messages_accepted_total",
+        "Messages taken from clients and on disk. Healthy: follows your traffic. Alarm: it stands still in office hours; look at event=rejected in the log and at spool_accepting.",
+    )
+    .is(metrics.accepted.load(Ordering::Relaxed));
+    to.counter("accepted_bytes_total", "Octets of content of the messages accepted.")
+        .is(metrics.accepted_octets.load(Ordering::Relaxed));
+    let mut deliveries = to.counter(
+        "deliveries_total",
+        "Delivery attempts, one for each recipient, by how they ended and what secured them. Healthy: most are sent. Alarm: the share of deferred or bounced rises; `danerelay queue summary` names the reasons.",
+    );
+    for (status, counts) in &metrics.deliveries {
+        for (security, count) in counts.all() {
+            deliveries.with(&[("status", status.as_str()), ("security", security)], count);
+        }
+    }
+    let mut dane = to.counter(
+        "dane_results_total",
+        "What DANE found in each delivery attempt, one for each recipient. Healthy: fail is rare, and softfail stands for mail that enforcing would hold up. Alarm: the share of fail rises; `danerelay incidents` says where and why.",
+    );
+    for (result, count) in metrics.dane.all() {
+        dane.with(&[("result", result)], count);
+    }
+    to.histogram(
+        "delivery_delay_seconds",
+        "From acceptance to delivery, for each recipient delivered to. Healthy: most within seconds; greylisting servers make for minutes. Alarm: the median is above a minute; look at queue_messages and smtp_connections.",
+        &metrics.delays.observed(),
+    );
+    let mut reports = to.counter(
+        "reports_total",
+        "Reports to senders, by what they tell. Healthy: few. Alarm: many failed ones at once; look at status=bounced in the log.",
+    );
+    for (kind, count) in metrics.reports.all() {
+        reports.with(&[("kind", kind)], count);
+    }
+}
+
+fn queue(to: &mut Exposition, census: &Census, now: Timestamp) {
+    let summary = census.queue.found();
+    let age = |time: Timestamp| now.duration_since(time).as_secs_f64().max(0.0);
+    let mut messages = to.gauge(
+        "queue_messages",
+        "Messages in the queue by the state of their liveliest recipient; in finished ones only a report is still to be made. Healthy: near 0, and deferred ones come and go. Alarm: it only rises; `danerelay queue summary` names destinations and reasons.",
+    );
+    if let Some(summary) = summary {
+        for (state, count) in states(&summary.states) {
+            messages.with(&[("state", state)], count);
+        }
+    }
+    to.gauge("queue_bytes", "Octets of content in the queue. Healthy: far below spool_free_bytes.")
+        .is_if_any(summary.map(|summary| summary.bytes));
+    to.gauge(
+        "queue_oldest_age_seconds",
+        "The age of the oldest message in the queue; 0 if it is empty. Healthy: below delivery.delay_warning (4 hours). Alarm: it nears delivery.max_age (5 days), when mail is returned; `danerelay queue list --older-than 1d` shows what waits.",
+    )
+    .is_if_any(summary.map(|summary| summary.oldest.map_or(0.0, age)));
+    to.gauge(
+        "queue_count_age_seconds",
+        "How long ago the queue was counted. Healthy: below a minute, some more with a million messages. Alarm: above 15 minutes; the spool cannot be read, and the log says why.",
+    )
+    .is_if_any(census.at.map(age));
+}
+
+fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
+    [
+        ("queued", counts.queued),
+        ("leased", counts.leased),
+        ("deferred", counts.deferred),
+        ("held", counts.held),
+        ("finished", counts.sent.saturating_add(counts.failed)),
+    ]
+}
+
+fn incidents(to: &mut Exposition, census: &Census) {
+    let open = census.incidents.found();
+    to.gauge(
+        "incidents",
+        "Open incidents: security failures that hold mail up, and what is wrong on our own side. Healthy: 0. Alarm: any; `danerelay incidents` says what to do about each.",
+    )
+    .is_if_any(open.map(Vec::len));
+    let waiting = |open: &Vec<_>| {
+        let messages = open.iter().map(|incident: &report::incidents::Incident| incident.messages);
+        messages.fold(0, u64::saturating_add)
+    };
+    to.gauge(
+        "incident_messages",
+        "Messages that wait because of open incidents; one that waits for several counts for each. Healthy: 0.",
+    )
+    .is_if_any(open.map(waiting));
+    let first = open.and_then(|open| open.iter().filter_map(|incident| incident.first_return).min());
+    to.gauge(
+        "incident_first_return_timestamp_seconds",
+        "When the first message held up by an incident will be returned to its sender; absent if none is. Alarm: less than a day away; tell the receiving site, or make an exception (`danerelay incidents show ID`).",
+    )
+    .is_if_any(first.map(seconds));
+}
+
+fn dns<S>(to: &mut Exposition, sources: &Sources<S>) {
+    let counts = sources.resolver.counts();
+    let mut asked = to.counter(
+        "dns_lookups_total",
+        "DNS look-ups that servers were asked for, by type and DNSSEC status. Healthy: failed, indeterminate and bogus are a few percent. Alarm: their share rises; `danerelay dns NAME TYPE` says what is wrong with one.",
+    );
+    for (kind, result, count) in counts.asked() {
+        asked.with(&[("type", kind.as_str()), ("result", result.as_str())], count);
+    }
+    to.counter("dns_cached_total", "DNS look-ups answered from the cache.")
+        .is(counts.cached());
+    let standing = sources.metrics.resolver.load();
+    let is_fine = standing
+        .as_ref()
+        .is_some_and(|standing| matches!(standing.finding, Finding::Fine(_)));
+    to.gauge(
+        "dns_validation_ok",
+        "Whether the resolver's last self-test showed that DNSSEC is validated. Healthy: 1. Alarm: 0; all mail waits that needs DNS, and event=resolver in the log says what is wrong.",
+    )
+    .is(u8::from(is_fine));
+}
+
+fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>) {
+    to.histogram(
+        "spool_commit_seconds",
+        "How long it takes to put a message on disk: clients wait for it. Healthy: below 0.05. Alarm: the 95th percentile is above 1; the disk is slow or failing.",
+        &sources.spool.commit_times(),
+    );
+    to.gauge(
+        "spool_accepting",
+        "Whether new mail is accepted. Healthy: 1. Alarm: 0; clients are told to try again later, because the disk is full or broken or limits.queue_messages is reached.",
+    )
+    .is(u8::from(sources.spool.accepts().is_ok()));
+    let disk = sources.spool.disk();
+    to.gauge(
+        "spool_free_bytes",
+        "Free octets on the disk of the spool. Alarm: it nears spool_kept_free_bytes.",
+    )
+    .is_if_any(disk.map(|disk| disk.free));
+    to.gauge(
+        "spool_kept_free_bytes",
+        "Octets that are kept free (limits.spool_free): with less no mail is accepted.",
+    )
+    .is_if_any(disk.map(|disk| disk.kept));
+}
+
+fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
+    let mut handshakes = to.counter(
+        "tls_handshakes_total",
+        "TLS handshakes with receiving servers, by version and by what authenticated the server. Healthy: unproven, broken and given-up are rare, ours is 0. Alarm: their share rises; look at tlsfail= and dane= in the log.",
+    );
+    for (version, result, count) in sources.metrics.handshakes.all() {
+        handshakes.with(&[("version", version.as_str()), ("result", result.as_str())], count);
+    }
+    let mut open = to.gauge(
+        "smtp_connections",
+        "Open SMTP connections: with clients, and with receiving servers. Healthy: below limits.connections and delivery.connections. Alarm: at the limit for minutes; raise it, or look for who holds them.",
+    );
+    open.with(&[("side", "client")], (sources.clients)());
+    if let Some(standings) = &census.standings {
+        open.with(&[("side", "server")], standings.connections);
+    }
+    let standings = census.standings.as_ref();
+    to.gauge("destinations", "Destinations that mail waits for, or of which something is remembered.")
+        .is_if_any(standings.map(|standings| standings.destinations));
+    to.gauge(
+        "destinations_failing",
+        "Destinations that fail and are only probed now and then. Healthy: a few of many. Alarm: it rises suddenly; the network here may be at fault.",
+    )
+    .is_if_any(standings.map(|standings| standings.failing));
+}
+
+fn policy(to: &mut Exposition, census: &Census) {
+    let is_taken = census.at.map(|_| &census.policy);
+    to.gauge(
+        "policy_refused",
+        "Whether the policy on disk is invalid, so that an older one is in force. Healthy: 0. Alarm: 1; `danerelay config check` names the errors.",
+    )
+    .is_if_any(is_taken.map(|policy| u8::from(policy.refused.is_some())));
+    to.gauge(
+        "policy_lists_failing",
+        "Lists of the policy that cannot be fetched; the last good copies are used. Healthy: 0. Alarm: above 0 for a day.",
+    )
+    .is_if_any(is_taken.map(|policy| policy.lists.len()));
+    to.gauge("exceptions", "Dated exceptions of the policy that are in force. Healthy: few.")
+        .is_if_any(census.at.map(|_| census.exceptions.count));
+    to.gauge(
+        "exception_end_timestamp_seconds",
+        "When the exception that ends first ends; absent without exceptions. Alarm: less than three days away; `danerelay danefail recheck` says whether the destination is well again.",
+    )
+    .is_if_any(census.exceptions.first_end().map(seconds));
+}
+
+/// A time as Prometheus has it.
+fn seconds(time: Timestamp) -> i64 {
+    time.as_second()
+}
