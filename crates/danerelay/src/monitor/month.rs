@@ -57,7 +57,10 @@ impl Month {
                 .collect(),
             total: whole.head.total,
             before: whole.head.total_before.unwrap_or_default(),
-            providers: rows(whole.rows).take(PROVIDERS).collect(),
+            providers: rows(whole.rows)
+                .filter(|row| row.traffic.deliveries() > 0)
+                .take(PROVIDERS)
+                .collect(),
         })
     }
 }

@@ -27,6 +27,8 @@ const SOON: Duration = Duration::from_secs(1);
 const MONTHLY: Duration = Duration::from_mins(5);
 /// After a look there is a rest of so many times as long: taking takes no more than this part of the time.
 const PAUSES: u32 = 20;
+/// But it is not longer than this.
+const LONGEST: Duration = Duration::from_mins(5);
 /// How long the scheduler may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Rows of each table.
@@ -90,7 +92,8 @@ impl<S: Store> Monitor<S> {
         loop {
             let began = Instant::now();
             self.census.store(Arc::new(self.take().await));
-            sleep(SOON.max(began.elapsed().saturating_mul(PAUSES))).await;
+            let rest = began.elapsed().saturating_mul(PAUSES);
+            sleep(rest.clamp(SOON, LONGEST)).await;
             // An error means that nobody has asked.
             let _ = timeout(PAUSE, self.asked.notified()).await;
         }

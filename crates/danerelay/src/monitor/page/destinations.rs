@@ -36,7 +36,7 @@ pub(super) fn write(to: &mut Html, census: &Census) {
                 let state = match (one.is_failing, &one.reason) {
                     (true, Some(reason)) => format!("fails: {reason}"),
                     (true, None) => "fails".to_owned(),
-                    (false, _) => "works".to_owned(),
+                    (false, _) => "open".to_owned(),
                 };
                 vec![
                     one.next_hop.clone(),

@@ -117,6 +117,12 @@ pub(super) fn grouped(number: u64) -> String {
     grouped
 }
 
+/// A number and its noun.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{s}", grouped(number))
+}
+
 /// A share from 0 to 1, in percent.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1}\u{202f}%", share * 100.0)
@@ -165,7 +171,7 @@ mod tests {
     fn numbers_are_easy_to_read() {
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!((grouped(999), grouped(0)), ("999".to_owned(), "0".to_owned()));
-        assert_eq!(percent(0.8765), "87.7\u{202f}%");
+        assert_eq!(percent(0.876), "87.6\u{202f}%");
         assert_eq!(octets(1_023), "1023\u{202f}B");
         assert_eq!(octets(1_572_864), "1.5\u{202f}MiB");
     }

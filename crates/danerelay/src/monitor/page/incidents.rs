@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use report::incidents::Incident;
 
-use super::html::{Escaped, Html, grouped};
+use super::html::{Escaped, Html, count};
 use super::{ago, moment, span};
 use crate::monitor::census::{Census, Counted};
 
@@ -24,7 +24,7 @@ pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
                 one(to, incident, now);
             }
             if let Some(more @ 1..) = open.len().checked_sub(SHOWN) {
-                to.remark(format_args!("{more} more: `danerelay incidents` lists all."));
+                to.remark(format_args!("{more} more; danerelay incidents lists all."));
             }
         }
     }
@@ -45,12 +45,15 @@ fn one(to: &mut Html, incident: &Incident, now: Timestamp) {
     fact(
         to,
         "Waiting",
-        &format!(
-            "{} messages to {} domains, the oldest for {}",
-            grouped(incident.messages),
-            grouped(incident.domains),
-            incident.oldest.map_or("–".to_owned(), |oldest| ago(oldest, now))
-        ),
+        &match incident.oldest {
+            Some(oldest) => format!(
+                "{} to {}, the oldest for {}",
+                count(incident.messages, "message"),
+                count(incident.domains, "domain"),
+                ago(oldest, now)
+            ),
+            None => "nothing".to_owned(),
+        },
     );
     fact(
         to,

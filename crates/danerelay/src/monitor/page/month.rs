@@ -49,7 +49,7 @@ fn found(to: &mut Html, month: &Month) {
     to.raw("</tbody></table></div>");
     if total.soft_failed > 0 {
         to.remark(format_args!(
-            "{} of these failed DANE and were delivered all the same (soft-fail): `danerelay report --soft-fail`.",
+            "{} of these failed DANE and were delivered all the same (soft-fail); danerelay report --soft-fail says where.",
             grouped(total.soft_failed)
         ));
     }

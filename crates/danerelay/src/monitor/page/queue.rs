@@ -9,6 +9,8 @@ use crate::monitor::census::{Census, Counted};
 
 /// Reasons and destinations shown.
 const ROWS: usize = 10;
+/// The length of the longest bar, in units of its own.
+const BAR: u64 = 1_000;
 
 pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
     to.raw("<section>");
@@ -103,7 +105,9 @@ fn ages(to: &mut Html, ages: &Ages) {
     to.raw("<ul class=\"bars\">");
     for (class, count) in classes.iter().zip(ages.columns()) {
         to.raw(format_args!(
-            "<li><span>{class}</span><meter min=\"0\" max=\"{most}\" value=\"{count}\"></meter><b>{}</b></li>",
+            "<li><span>{class}</span><svg viewBox=\"0 0 {BAR} 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+             <rect width=\"{}\" height=\"1\"/></svg><b>{}</b></li>",
+            count.saturating_mul(BAR) / most,
             grouped(*count)
         ));
     }
