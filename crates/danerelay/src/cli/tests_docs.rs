@@ -11,11 +11,12 @@ use clap::error::ErrorKind;
 use super::Cli;
 
 /// What stands for words like these.
-const MEANT: [(&str, &str); 12] = [
+const MEANT: [(&str, &str); 14] = [
     ("ADDRESS", "info@example.nl"),
     ("ADDRESS-OR-DOMAIN", "example.nl"),
     ("CERT", "cert.pem"),
     ("DATE", "2027-01-31"),
+    ("DIR", "directory"),
     ("DOMAIN", "example.nl"),
     ("FILE", "file"),
     ("HOST", "mx1.example.nl"),
@@ -23,6 +24,7 @@ const MEANT: [(&str, &str); 12] = [
     ("LIST", "list"),
     ("N", "7"),
     ("NAME", "example.nl"),
+    ("SHELL", "bash"),
     ("TYPE", "MX"),
 ];
 
