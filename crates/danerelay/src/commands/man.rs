@@ -95,7 +95,7 @@ fn of_commands(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> i
     } else {
         (name, "1")
     };
-    let man = Man::new(command.clone())
+    let man = Man::new(command.clone().display_name(title.to_owned()))
         .title(title)
         .section(section)
         .manual("danerelay")

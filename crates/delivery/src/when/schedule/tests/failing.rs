@@ -211,3 +211,29 @@ fn mail_that_waives_tls_shows_nothing_about_mail_that_failed_for_tls() {
         assert_eq!(next.is_some(), works, "what was held up follows");
     }
 }
+
+#[test]
+fn whoever_looks_sees_the_busiest_first_then_those_that_fail_and_of_the_others_only_how_many() {
+    let mut bench = Bench::new();
+    bench.suspend("failing.example", HOUR);
+    bench.accept("busy.example", 7);
+    assert_eq!(bench.attempts().len(), 5);
+    bench.insert(&pending("later.example", at(HOUR)));
+    let standings = bench.schedule.look(10);
+    let waiting = bench.entries() as u64;
+    assert_eq!(
+        (standings.destinations, standings.failing, standings.waiting),
+        (3, 1, waiting)
+    );
+    let shown: Vec<_> = standings
+        .busiest
+        .iter()
+        .map(|one| (one.next_hop.as_str(), one.active, one.window, one.is_failing))
+        .collect();
+    assert_eq!(
+        shown,
+        [("busy.example", 5, 5, false), ("failing.example", 0, 1, true)]
+    );
+    assert!(standings.busiest[1].reason.as_ref().unwrap().contains("not tried"));
+    assert_eq!(bench.schedule.look(1).busiest.len(), 1);
+}
