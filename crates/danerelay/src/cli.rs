@@ -184,11 +184,30 @@ mod tests_docs;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn there_is_a_manual_page_for_each_command_and_file() {
+        let pages = crate::commands::man::pages(super::Cli::command()).unwrap();
+        let names: std::collections::BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), pages.len(), "each name once");
+        for name in [
+            "danerelay.1",
+            "danerelay.8",
+            "danerelay.toml.5",
+            "danerelay-policy.toml.5",
+            "danerelay-queue.1",
+            "danerelay-queue-list.1",
+        ] {
+            assert!(names.contains(name), "{name} in {names:?}");
+        }
+        assert!(!names.contains("danerelay-serve.1"), "it is in section 8");
     }
 
     /// Implementation details that a user must never see.

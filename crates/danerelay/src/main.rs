@@ -51,7 +51,7 @@ mod wiring;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use mail::printable::PrintableLines;
 
 use cli::{Cli, Command};
@@ -92,7 +92,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Flush(arguments) => commands::flush::run(arguments, named),
         Command::User(command) => commands::user::run(command, named),
         Command::Config(command) => commands::config::run(command, named),
-        Command::Man(arguments) => commands::man::write(arguments),
-        Command::Completions(arguments) => commands::man::completions(arguments),
+        Command::Man(arguments) => commands::man::write(arguments, Cli::command()),
+        Command::Completions(arguments) => commands::man::completions(arguments, Cli::command()),
     }
 }

@@ -4,13 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::output;
-use crate::cli::Cli;
 use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -48,37 +47,37 @@ pub(crate) enum ShellName {
     Fish,
 }
 
-/// Writes the manual pages.
-pub(crate) fn write(arguments: &ManArguments) -> Result<Verdict, Failure> {
+/// Writes the manual pages of this command line.
+pub(crate) fn write(arguments: &ManArguments, line: clap::Command) -> Result<Verdict, Failure> {
     let directory = &arguments.directory;
     let failed = |path: &Path, cause| Failure::File {
         path: path.to_owned(),
         cause,
     };
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
-    for (name, page) in pages().map_err(Failure::Output)? {
+    for (name, page) in pages(line).map_err(Failure::Output)? {
         let path = directory.join(name);
         fs::write(&path, page).map_err(|error| failed(&path, error))?;
     }
     Ok(Verdict::Good)
 }
 
-/// Prints the completions.
-pub(crate) fn completions(arguments: &CompletionsArguments) -> Result<Verdict, Failure> {
+/// Prints the completions of this command line.
+pub(crate) fn completions(arguments: &CompletionsArguments, mut line: clap::Command) -> Result<Verdict, Failure> {
     let shell = match arguments.shell {
         ShellName::Bash => Shell::Bash,
         ShellName::Zsh => Shell::Zsh,
         ShellName::Fish => Shell::Fish,
     };
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "danerelay", &mut text);
+    clap_complete::generate(shell, &mut line, "danerelay", &mut text);
     output::write(&String::from_utf8_lossy(&text))?;
     Ok(Verdict::Good)
 }
 
 /// All pages with the names of their files.
-fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+pub(crate) fn pages(line: clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut command = line.disable_help_subcommand(true);
     command.build();
     let mut pages = vec![
         ("danerelay.toml.5".to_owned(), config::manual().into_bytes()),
@@ -130,30 +129,4 @@ fn policy_page() -> String {
     page.control("SH", ["SEE ALSO"]);
     page.text([roman("danerelay(1), danerelay.toml(5), danerelay-danefail(1)")]);
     page.to_roff()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn there_is_a_page_for_each_command_and_file() {
-        let pages = pages().unwrap();
-        let names: BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.len(), pages.len(), "each name once");
-        for name in [
-            "danerelay.1",
-            "danerelay.8",
-            "danerelay.toml.5",
-            "danerelay-policy.toml.5",
-            "danerelay-queue.1",
-            "danerelay-queue-list.1",
-        ] {
-            assert!(names.contains(name), "{name} in {names:?}");
-        }
-        assert!(!names.contains("danerelay-serve.1"));
-    }
 }

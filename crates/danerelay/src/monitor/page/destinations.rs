@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::html::{Column, Html, grouped};
-use super::span;
+use super::times::span;
 use crate::monitor::census::Census;
 use crate::monitor::lately::Pace;
 

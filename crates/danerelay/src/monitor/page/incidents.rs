@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use report::incidents::Incident;
 
 use super::html::{Escaped, Html, count};
-use super::{ago, moment, span};
+use super::times::{ago, moment, span};
 use crate::monitor::census::{Census, Counted};
 
 /// Incidents shown in full.

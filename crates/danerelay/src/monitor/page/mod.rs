@@ -1,6 +1,6 @@
 //! The status page: one document with everything in it, without scripts, for a wide screen or a phone, by day or night.
 //!
-//! [`html`]: markup in which foreign text stays text. [`summary`]: the state at a glance; [`queue`]: what waits, by state,
+//! [`html`]: markup in which foreign text stays text; [`times`]: times and ages in words. [`summary`]: the state at a glance; [`queue`]: what waits, by state,
 //! age and reason; [`incidents`]: what holds mail up; [`month`]: how mail was secured in the last 30 days, and who received
 //! it; [`destinations`]: the busiest and the slowest, and how much each may get at once; [`policy`]: exceptions that end,
 //! and what is wrong with the policy.
@@ -14,6 +14,7 @@ mod month;
 mod policy;
 mod queue;
 mod summary;
+mod times;
 
 use std::sync::LazyLock;
 
@@ -59,19 +60,4 @@ pub(super) fn page<S: Store>(monitor: &Monitor<S>, now: Timestamp) -> String {
     policy::write(&mut to, &census, now);
     to.raw("</main></body></html>\n");
     to.into_text()
-}
-
-/// The age of something, in words.
-fn ago(time: Timestamp, now: Timestamp) -> String {
-    span(now.duration_since(time).as_secs())
-}
-
-/// A number of seconds, in words.
-fn span(seconds: i64) -> String {
-    report::incidents::words::span(u64::try_from(seconds).unwrap_or(0))
-}
-
-/// `2026-11-29 14:05 UTC`.
-fn moment(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

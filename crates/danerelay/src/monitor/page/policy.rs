@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::ago;
 use super::html::{Column, Html, grouped};
+use super::times::ago;
 use crate::monitor::census::Census;
 
 pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {

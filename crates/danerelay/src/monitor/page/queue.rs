@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use spool::{Ages, StateCounts, Summary};
 
-use super::ago;
 use super::html::{Column, Html, grouped};
+use super::times::ago;
 use crate::monitor::census::{Census, Counted};
 
 /// Reasons and destinations shown.

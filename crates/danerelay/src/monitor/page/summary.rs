@@ -5,7 +5,7 @@ use mail::event::resolver::Finding;
 use spool::Store;
 
 use super::html::{Escaped, Html, grouped, octets};
-use super::{ago, moment};
+use super::times::{ago, moment};
 use crate::monitor::census::Census;
 use crate::monitor::sources::Monitor;
 
