@@ -82,7 +82,9 @@ fn systemd_takes_the_units_and_finds_the_service_well_confined() {
     let Some(said) = analyze(&["security", "--offline=yes", "--no-pager"], &service) else {
         return;
     };
-    let (_, rest) = said.split_once("Overall exposure level for danerelay.service: ").expect("a verdict");
+    let (_, rest) = said
+        .split_once("Overall exposure level for danerelay.service: ")
+        .expect("a verdict");
     let level: f64 = rest.split(' ').next().unwrap().parse().unwrap();
     assert!(level <= 1.5, "{said}");
 }

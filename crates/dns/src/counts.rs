@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hickory_proto::rr::RecordType;
 use mail::{LookupFailure, Security};
 
-use crate::asked::{Asked, Found};
 use crate::NoAnswer;
+use crate::asked::{Asked, Found};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,10 +137,13 @@ pub struct LookupCounts {
 impl LookupCounts {
     /// Look-ups made, by what was asked for and how they ended.
     pub fn asked(&self) -> impl Iterator<Item = (CountedType, CountedResult, u64)> {
-        CountedType::ALL.into_iter().zip(&self.asked).flat_map(|(asked, row)| {
-            let counts = CountedResult::ALL.into_iter().zip(row);
-            counts.map(move |(result, count)| (asked, result, count.load(Ordering::Relaxed)))
-        })
+        CountedType::ALL
+            .into_iter()
+            .zip(&self.asked)
+            .flat_map(|(asked, row)| {
+                let counts = CountedResult::ALL.into_iter().zip(row);
+                counts.map(move |(result, count)| (asked, result, count.load(Ordering::Relaxed)))
+            })
     }
 
     /// Look-ups for which nobody had to be asked.

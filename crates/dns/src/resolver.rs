@@ -18,7 +18,9 @@ use crate::question::{QuestionError, to_type};
 use crate::record::{absolute, to_domain, to_name, to_names};
 use crate::signed::Signature;
 use crate::trusting::Trusting;
-use crate::{Lookup, LookupCounts, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors};
+use crate::{
+    Lookup, LookupCounts, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors,
+};
 
 /// Looks things up, each with its DNSSEC status. Clones share everything.
 ///

@@ -9,8 +9,8 @@ use mail::sighting::FailingPlace;
 use mail::{EventLog, NextHop, Observed, QueueId};
 use spool::blocking::blocking;
 use spool::{
-    Accepted, DiskSpace, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported,
-    Running, Settled, Spool, SpoolError,
+    Accepted, DiskSpace, InDoubt, Incoming, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report,
+    Reported, Running, Settled, Spool, SpoolError,
 };
 use tokio::time::Instant;
 

@@ -63,7 +63,10 @@ pub(crate) fn write(arguments: &ManArguments, line: clap::Command) -> Result<Ver
 }
 
 /// Prints the completions of this command line.
-pub(crate) fn completions(arguments: &CompletionsArguments, mut line: clap::Command) -> Result<Verdict, Failure> {
+pub(crate) fn completions(
+    arguments: &CompletionsArguments,
+    mut line: clap::Command,
+) -> Result<Verdict, Failure> {
     let shell = match arguments.shell {
         ShellName::Bash => Shell::Bash,
         ShellName::Zsh => Shell::Zsh,

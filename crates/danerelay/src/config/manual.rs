@@ -23,7 +23,10 @@ pub(crate) fn manual() -> String {
     ]);
     section(&mut page, &Config::default());
     page.control("SH", ["FILES"]);
-    page.text([bold("/etc/danerelay/danerelay.toml"), roman(": the file that is read if no other is named.")]);
+    page.text([
+        bold("/etc/danerelay/danerelay.toml"),
+        roman(": the file that is read if no other is named."),
+    ]);
     page.control("SH", ["SEE ALSO"]);
     page.text([roman("danerelay(1), danerelay-policy.toml(5), danerelay(8)")]);
     page.to_roff()
@@ -80,7 +83,11 @@ mod tests {
         let page = manual();
         for row in Config::default().rows() {
             // Hyphens and dots are escaped for roff; names of keys have neither.
-            assert!(page.contains(&format!("\\fB{}\\fR", row.key.name)), "{}", row.dotted());
+            assert!(
+                page.contains(&format!("\\fB{}\\fR", row.key.name)),
+                "{}",
+                row.dotted()
+            );
         }
     }
 }

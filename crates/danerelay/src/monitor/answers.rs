@@ -29,7 +29,8 @@ pub(super) fn answer<S: Store, B>(request: &Request<B>, monitor: &Monitor<S>) ->
         );
         return response(StatusCode::MISDIRECTED_REQUEST, PLAIN, text);
     }
-    let answer = match (request.method(), request.uri().path()) {
+    // hyper itself leaves the content out of an answer to HEAD.
+    match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, path) => read(path, monitor),
         _ => {
             let mut refused = response(
@@ -42,9 +43,7 @@ pub(super) fn answer<S: Store, B>(request: &Request<B>, monitor: &Monitor<S>) ->
                 .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }
-    };
-    // hyper itself leaves the content out of an answer to HEAD.
-    answer
+    }
 }
 
 fn read<S: Store>(path: &str, monitor: &Monitor<S>) -> Response<Full<Bytes>> {
@@ -80,7 +79,10 @@ fn response(status: StatusCode, media_type: &'static str, text: String) -> Respo
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_TYPE, media_type),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),

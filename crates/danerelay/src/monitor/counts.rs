@@ -115,6 +115,9 @@ mod tests {
         counts.count(Status::Bounced);
         counts.count(Status::Bounced);
         let all: Vec<_> = counts.all().collect();
-        assert_eq!(all, [("sent", 0), ("deferred", 0), ("bounced", 2), ("expired", 0)]);
+        assert_eq!(
+            all,
+            [("sent", 0), ("deferred", 0), ("bounced", 2), ("expired", 0)]
+        );
     }
 }

@@ -35,7 +35,11 @@ impl Exposition {
     pub(super) fn histogram(&mut self, name: &'static str, help: &str, observed: &Observed) {
         let Family { text, .. } = self.family(name, "histogram", help);
         for (bound, count) in &observed.up_to {
-            let _ = writeln!(text, "{PREFIX}{name}_bucket{{le=\"{}\"}} {count}", bound.as_secs_f64());
+            let _ = writeln!(
+                text,
+                "{PREFIX}{name}_bucket{{le=\"{}\"}} {count}",
+                bound.as_secs_f64()
+            );
         }
         let _ = writeln!(text, "{PREFIX}{name}_bucket{{le=\"+Inf\"}} {}", observed.count);
         let _ = writeln!(text, "{PREFIX}{name}_sum {}", observed.sum.as_secs_f64());
@@ -74,7 +78,10 @@ impl Family<'_> {
         let _ = write!(self.text, "{PREFIX}{}{{", self.name);
         for (number, (label, word)) in labels.iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
-            let word = word.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let word = word
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
             let _ = write!(self.text, "{comma}{label}=\"{word}\"");
         }
         let _ = writeln!(self.text, "}} {value}");

@@ -12,7 +12,7 @@ use mail::event::resolver::{Finding, Resolver};
 use mail::{DaneResult, DeliverySecurity, Event, Histogram, Status};
 
 use super::counts::{Counts, Label};
-use super::lately::{Samples, Lately};
+use super::lately::{Lately, Samples};
 
 /// From a neighbour to the end of the usual `max_age`.
 const DELAYS: &[Duration] = &[

@@ -47,8 +47,11 @@ fn mail(to: &mut Exposition, metrics: &Metrics) {
         "Messages taken from clients and on disk. Healthy: follows your traffic. Alarm: it stands still in office hours; look at event=rejected in the log and at spool_accepting.",
     )
     .is(metrics.accepted.load(Ordering::Relaxed));
-    to.counter("accepted_bytes_total", "Octets of content of the messages accepted.")
-        .is(metrics.accepted_octets.load(Ordering::Relaxed));
+    to.counter(
+        "accepted_bytes_total",
+        "Octets of content of the messages accepted.",
+    )
+    .is(metrics.accepted_octets.load(Ordering::Relaxed));
     let mut deliveries = to.counter(
         "deliveries_total",
         "Delivery attempts, one for each recipient, by how they ended and what secured them. Healthy: most are sent. Alarm: the share of deferred or bounced rises; `danerelay queue summary` names the reasons.",
@@ -91,8 +94,11 @@ fn queue(to: &mut Exposition, census: &Census, now: Timestamp) {
             messages.with(&[("state", state)], count);
         }
     }
-    to.gauge("queue_bytes", "Octets of content in the queue. Healthy: far below spool_free_bytes.")
-        .is_if_any(summary.map(|summary| summary.bytes));
+    to.gauge(
+        "queue_bytes",
+        "Octets of content in the queue. Healthy: far below spool_free_bytes.",
+    )
+    .is_if_any(summary.map(|summary| summary.bytes));
     to.gauge(
         "queue_oldest_age_seconds",
         "The age of the oldest message in the queue; 0 if it is empty. Healthy: below delivery.delay_warning (4 hours). Alarm: it nears delivery.max_age (5 days), when mail is returned; `danerelay queue list --older-than 1d` shows what waits.",
@@ -123,7 +129,9 @@ fn incidents(to: &mut Exposition, census: &Census) {
     )
     .is_if_any(open.map(Vec::len));
     let waiting = |open: &Vec<_>| {
-        let messages = open.iter().map(|incident: &report::incidents::Incident| incident.messages);
+        let messages = open
+            .iter()
+            .map(|incident: &report::incidents::Incident| incident.messages);
         messages.fold(0, u64::saturating_add)
     };
     to.gauge(
@@ -191,7 +199,10 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
         "TLS handshakes with receiving servers, by version and by what authenticated the server. Healthy: unproven, broken and given-up are rare, ours is 0. Alarm: their share rises; look at tlsfail= and dane= in the log.",
     );
     for (version, result, count) in sources.metrics.handshakes.all() {
-        handshakes.with(&[("version", version.as_str()), ("result", result.as_str())], count);
+        handshakes.with(
+            &[("version", version.as_str()), ("result", result.as_str())],
+            count,
+        );
     }
     let mut open = to.gauge(
         "smtp_connections",
@@ -202,8 +213,11 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
         open.with(&[("side", "server")], standings.connections);
     }
     let standings = census.standings.as_ref();
-    to.gauge("destinations", "Destinations that mail waits for, or of which something is remembered.")
-        .is_if_any(standings.map(|standings| standings.destinations));
+    to.gauge(
+        "destinations",
+        "Destinations that mail waits for, or of which something is remembered.",
+    )
+    .is_if_any(standings.map(|standings| standings.destinations));
     to.gauge(
         "destinations_failing",
         "Destinations that fail and are only probed now and then. Healthy: a few of many. Alarm: it rises suddenly; the network here may be at fault.",
@@ -223,8 +237,11 @@ fn policy(to: &mut Exposition, census: &Census) {
         "Lists of the policy that cannot be fetched; the last good copies are used. Healthy: 0. Alarm: above 0 for a day.",
     )
     .is_if_any(is_taken.map(|policy| policy.lists.len()));
-    to.gauge("exceptions", "Dated exceptions of the policy that are in force. Healthy: few.")
-        .is_if_any(census.at.map(|_| census.exceptions.count));
+    to.gauge(
+        "exceptions",
+        "Dated exceptions of the policy that are in force. Healthy: few.",
+    )
+    .is_if_any(census.at.map(|_| census.exceptions.count));
     to.gauge(
         "exception_end_timestamp_seconds",
         "When the exception that ends first ends; absent without exceptions. Alarm: less than three days away; `danerelay danefail recheck` says whether the destination is well again.",

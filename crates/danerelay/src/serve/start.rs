@@ -188,21 +188,6 @@ pub(super) async fn start(
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let keeping = keeping::start(config, &explainer, files, &events, &stopped).map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
-    let watched = config.admin.http.0.map(|address| {
-        let sources = Sources {
-            hostname: hostname.clone(),
-            internal: config.report.internal_domains.clone(),
-            spool: Arc::clone(&spool),
-            scheduler: scheduler.clone(),
-            resolver: resolver.clone(),
-            board: board.clone(),
-            policy: Arc::clone(&policy),
-            standing: keeping.standing.clone(),
-            clients: Box::new(|| 0),
-            metrics,
-        };
-        (address, sources)
-    });
     let parts = (&scheduler, &keeping.standing);
     let (admin, reloads) = open_admin(config, (&spool, board.clone()), parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
@@ -214,10 +199,21 @@ pub(super) async fn start(
         Arc::clone(&events),
         schedule,
     ));
-    if let Some((address, sources)) = watched {
+    if let Some(address) = config.admin.http.0 {
         let clients = Arc::clone(&listener);
-        let clients = Box::new(move || clients.connections());
-        monitoring::start(address, Sources { clients, ..sources }, &*events, &stopped).await;
+        let sources = Sources {
+            hostname: hostname.clone(),
+            internal: config.report.internal_domains.clone(),
+            spool: Arc::clone(&spool),
+            scheduler: scheduler.clone(),
+            resolver: resolver.clone(),
+            board: board.clone(),
+            policy: Arc::clone(&policy),
+            standing: keeping.standing.clone(),
+            clients: Box::new(move || clients.connections()),
+            metrics,
+        };
+        monitoring::start(address, sources, &*events, &stopped).await;
     }
     tokio::spawn(watch.run(stopped.clone()));
     if let Some(mta_sts) = mta_sts {

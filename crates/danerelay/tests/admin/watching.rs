@@ -130,7 +130,11 @@ async fn what_happens_is_in_the_metrics_and_on_the_page() {
         relay.stop();
         relay.start_again();
         // The ledger is read at the start.
-        wait_for(self::address(&relay), "/", &["<svg ", "MX providers", "1 deliveries; DANE 100.0"]);
+        wait_for(
+            self::address(&relay),
+            "/",
+            &["<svg ", "MX providers", "1 deliveries; DANE 100.0"],
+        );
     });
     done.await.unwrap();
 }
@@ -155,7 +159,8 @@ fn judged(metrics: &str) {
     };
     child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
 }
 
@@ -193,7 +198,10 @@ fn it_can_only_be_read_and_only_by_who_means_us() {
         ("DELETE", "/metrics", "localhost", "405 "),
     ] {
         let (head, content) = ask(address, method, path, host);
-        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{method} {path} {host}: {head}");
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}")),
+            "{method} {path} {host}: {head}"
+        );
         assert!(!content.is_empty(), "{method} {path}");
     }
     let (head, content) = ask(address, "GET", "/", "localhost");
@@ -217,14 +225,21 @@ fn it_can_only_be_read_and_only_by_who_means_us() {
 #[test]
 fn a_request_is_bounded_and_a_crowd_is_turned_away() {
     let (relay, address) = watched(NO_DNS);
-    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(64 * 1024)
+    );
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // It may be closed in the middle.
     let _ = stream.write_all(long.as_bytes());
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        !answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
 
     // Those who say nothing take all places; the next one is closed at once.
     let silent: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -261,7 +276,10 @@ fn a_spool_that_takes_nothing_is_not_healthy() {
     let directory = prepared("");
     let text = configuration(&settings)
         .replace("[admin]", "[admin]\nhttp = \"127.0.0.1:0\"")
-        .replace("spool_free = \"1 MiB\"", "spool_free = \"1 MiB\"\nqueue_messages = 1");
+        .replace(
+            "spool_free = \"1 MiB\"",
+            "spool_free = \"1 MiB\"\nqueue_messages = 1",
+        );
     fs::write(directory.path().join("danerelay.toml"), text).unwrap();
     let relay = Relay::start_in(directory, |command| command);
     let address = address(&relay);

@@ -115,10 +115,13 @@ pub(super) struct Shaking<'a> {
 impl Handshakes {
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = (ShakenVersion, ShakenResult, u64)> {
-        ShakenVersion::ALL.into_iter().zip(&self.0).flat_map(|(version, row)| {
-            let counts = ShakenResult::ALL.into_iter().zip(row);
-            counts.map(move |(result, count)| (version, result, count.load(Ordering::Relaxed)))
-        })
+        ShakenVersion::ALL
+            .into_iter()
+            .zip(&self.0)
+            .flat_map(|(version, row)| {
+                let counts = ShakenResult::ALL.into_iter().zip(row);
+                counts.map(move |(result, count)| (version, result, count.load(Ordering::Relaxed)))
+            })
     }
 
     fn count(&self, version: ShakenVersion, result: ShakenResult) {
@@ -173,10 +176,15 @@ mod tests {
                 (ShakenVersion::None, ShakenResult::GivenUp, 1)
             ]
         );
-        for (position, (version, result)) in ShakenVersion::ALL.iter().flat_map(|version| {
-            ShakenResult::ALL.iter().map(move |result| (*version, *result))
-        }).enumerate() {
-            assert_eq!(version as usize * ShakenResult::ALL.len() + result as usize, position);
+        for (position, (version, result)) in ShakenVersion::ALL
+            .iter()
+            .flat_map(|version| ShakenResult::ALL.iter().map(move |result| (*version, *result)))
+            .enumerate()
+        {
+            assert_eq!(
+                version as usize * ShakenResult::ALL.len() + result as usize,
+                position
+            );
         }
     }
 }

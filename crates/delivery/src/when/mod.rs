@@ -14,5 +14,5 @@ mod standing;
 mod untold;
 mod waiting;
 
-pub use self::standing::{DestinationStanding, Standings};
 pub(crate) use self::job::{Course, Job, Share, Shown, Suspension, Turn};
+pub use self::standing::{DestinationStanding, Standings};

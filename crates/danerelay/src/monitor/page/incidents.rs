@@ -93,11 +93,18 @@ fn deadline(incident: &Incident, now: Timestamp) -> String {
 }
 
 fn fact(to: &mut Html, name: &'static str, words: &str) {
-    to.raw(format_args!("<div><dt>{name}</dt><dd>{}</dd></div>", Escaped(words)));
+    to.raw(format_args!(
+        "<div><dt>{name}</dt><dd>{}</dd></div>",
+        Escaped(words)
+    ));
 }
 
 fn evidence(to: &mut Html, heading: &'static str, lines: &[String]) {
-    let mut lines = lines.iter().filter(|line| !line.is_empty()).take(EVIDENCE).peekable();
+    let mut lines = lines
+        .iter()
+        .filter(|line| !line.is_empty())
+        .take(EVIDENCE)
+        .peekable();
     if lines.peek().is_none() {
         return;
     }

@@ -28,9 +28,11 @@ fn found(to: &mut Html, month: &Month) {
     picture(to, &month.days);
     let (total, before) = (&month.total, &month.before);
     let ends = total.ends().into_iter().zip(before.ends());
-    to.raw("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Secured by</th>\
+    to.raw(
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Secured by</th>\
         <th scope=\"col\" class=\"number\">Deliveries</th><th scope=\"col\" class=\"number\">Share</th>\
-        <th scope=\"col\" class=\"number\">30 days before</th></tr></thead><tbody>");
+        <th scope=\"col\" class=\"number\">30 days before</th></tr></thead><tbody>",
+    );
     for ((end, count), (_, earlier)) in ends {
         let was = if before.deliveries() == 0 {
             "–".to_owned()
@@ -85,10 +87,17 @@ fn picture(to: &mut Html, days: &[(String, Traffic)]) {
     for (number, (day, traffic)) in days.iter().enumerate() {
         let (left, width) = (place(number), place(1) * BAR);
         to.raw("<g><title>");
-        to.text(format_args!("{day}: {} deliveries", grouped(traffic.deliveries())));
+        to.text(format_args!(
+            "{day}: {} deliveries",
+            grouped(traffic.deliveries())
+        ));
         for (end, count) in traffic.ends() {
             if count > 0 {
-                to.text(format_args!("; {} {}", end.words(), percent(traffic.share(count))));
+                to.text(format_args!(
+                    "; {} {}",
+                    end.words(),
+                    percent(traffic.share(count))
+                ));
             }
         }
         to.raw("</title>");

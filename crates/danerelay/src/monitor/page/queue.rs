@@ -31,11 +31,12 @@ fn found(to: &mut Html, summary: &Summary, now: Timestamp) {
             Column::Numbers("Messages"),
             Column::Numbers("Recipients"),
         ],
-        states(&summary.states).into_iter().zip(states(&summary.recipients)).map(
-            |((name, messages), (_, recipients))| {
+        states(&summary.states)
+            .into_iter()
+            .zip(states(&summary.recipients))
+            .map(|((name, messages), (_, recipients))| {
                 vec![name.to_owned(), grouped(messages), grouped(recipients)]
-            },
-        ),
+            }),
     );
     ages(to, &summary.ages);
     if summary.unreadable.messages > 0 {
@@ -46,7 +47,9 @@ fn found(to: &mut Html, summary: &Summary, now: Timestamp) {
     }
     to.element("h3", "Why recipients wait");
     let reasons = summary.reasons.iter().take(ROWS).map(|reason| {
-        let cause = reason.cause.map_or("not known".to_owned(), |cause| cause.to_string());
+        let cause = reason
+            .cause
+            .map_or("not known".to_owned(), |cause| cause.to_string());
         vec![
             cause,
             reason.enhanced.clone(),
@@ -87,7 +90,10 @@ fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
         ("being delivered", counts.leased),
         ("to be tried again", counts.deferred),
         ("held", counts.held),
-        ("done, report to be made", counts.sent.saturating_add(counts.failed)),
+        (
+            "done, report to be made",
+            counts.sent.saturating_add(counts.failed),
+        ),
     ]
 }
 

@@ -234,6 +234,12 @@ fn whoever_looks_sees_the_busiest_first_then_those_that_fail_and_of_the_others_o
         shown,
         [("busy.example", 5, 5, false), ("failing.example", 0, 1, true)]
     );
-    assert!(standings.busiest[1].reason.as_ref().unwrap().contains("not tried"));
+    assert!(
+        standings.busiest[1]
+            .reason
+            .as_ref()
+            .unwrap()
+            .contains("not tried")
+    );
     assert_eq!(bench.schedule.look(1).busiest.len(), 1);
 }
