@@ -17,7 +17,7 @@
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
 //! * [`histogram`]: [`Histogram`]: times, counted for metrics.
 //! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
-//!   [`Sighting`]: what incidents are made of.
+//!   [`Sighting`]: what incidents are made of; [`tls_results`]: [`TlsSession`]: what TLS reports count.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
@@ -48,6 +48,7 @@ pub mod source;
 pub mod stage;
 pub mod status;
 pub mod tls_result;
+pub mod tls_results;
 pub mod verdict;
 
 pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
@@ -72,4 +73,5 @@ pub use source::Source;
 pub use stage::Stage;
 pub use status::{EnhancedStatus, ReplyCode};
 pub use tls_result::TlsResult;
+pub use tls_results::{TlsDetail, TlsFailure, TlsPolicy, TlsSession, TlsTally};
 pub use verdict::{DaneVerdict, FailCause, SkipReason};
