@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, config, danefail, dns, doctor, explain, flush, incidents, man, queue, report, tlsa, user,
+    check, config, danefail, dns, doctor, explain, flush, incidents, man, queue, report, tlsa, tlsrpt, user,
 };
 use crate::demo::arguments::DemoArguments;
 
@@ -116,6 +116,9 @@ pub(crate) enum Command {
     /// Make TLSA records for a certificate, verify a certificate chain with TLSA records, and change certificates safely.
     #[command(subcommand)]
     Tlsa(tlsa::TlsaCommand),
+    /// Read TLS reports, which say how others fared with the security of your mail servers.
+    #[command(subcommand)]
+    Tlsrpt(tlsrpt::TlsrptCommand),
     /// Look at the queue, and act on what is in it.
     #[command(subcommand)]
     Queue(queue::QueueCommand),

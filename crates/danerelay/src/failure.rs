@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use dns::QuestionError;
 use jiff::civil::Date;
 use spool::SpoolError;
+use tlsrpt::ReadFault;
 
 use crate::access::{self, Use, is_lasting};
 use crate::commands::client::AdminError;
@@ -92,6 +93,14 @@ pub(crate) enum Failure {
         /// The system's error.
         cause: io::Error,
     },
+    /// For the user: a file that is no TLS report.
+    #[error("{}: {fault}", file.display())]
+    Report {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        fault: ReadFault,
+    },
     /// The exceptions that commands add could not be read or changed.
     #[error(transparent)]
     Exceptions(#[from] ExceptionsError),
@@ -133,6 +142,7 @@ impl Failure {
             }
             Self::Unread { .. }
             | Self::Earlier { .. }
+            | Self::Report { .. }
             | Self::Exceptions(_)
             | Self::Config(_)
             | Self::Policy(_)

@@ -17,7 +17,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use crate::any_server::AnyServer;
 use crate::failure::Failure;
+use crate::proxy::Proxy;
 use crate::url::Url;
 
 /// The most that one address may take to answer.
@@ -33,6 +35,8 @@ pub struct Client {
     tls: TlsConnector,
     /// How long a server may take until it begins to answer; as long as the whole exchange if that is shorter.
     answer: Duration,
+    /// Through which all connections go.
+    proxy: Option<Arc<Proxy>>,
 }
 
 /// How much an exchange may cost.
@@ -49,7 +53,7 @@ pub struct Bounds {
 pub struct Target<'a> {
     /// What is meant.
     pub url: &'a Url,
-    /// Where its server is; they are tried in this order.
+    /// Where its server is; they are tried in this order. A client with a proxy leaves finding the server to the proxy.
     pub addresses: &'a [IpAddr],
     /// How much it may cost.
     pub bounds: Bounds,
@@ -105,7 +109,25 @@ impl Client {
         Self {
             tls: TlsConnector::from(Arc::new(config)),
             answer: Duration::MAX,
+            proxy: None,
         }
+    }
+
+    /// The same as `config` says, but accepts any certificate: for what is no secret and is to arrive even where the server
+    /// cannot prove who it is, which are TLS reports (RFC 8460 §3) and nothing else.
+    pub fn of_any_server(config: &ClientConfig) -> Self {
+        let mut config = config.clone();
+        let provider = Arc::clone(config.crypto_provider());
+        let verifier = Arc::new(AnyServer(provider));
+        config.dangerous().set_certificate_verifier(verifier);
+        Self::new(&config)
+    }
+
+    /// Goes through this proxy, if there is one, except to loopback addresses.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        let proxy = proxy.map(Arc::new);
+        Self { proxy, ..self }
     }
 
     /// Gives up a server that has not begun to answer after this time, connection and handshake included.
@@ -167,7 +189,14 @@ impl Client {
     ) -> Result<Got, Failure> {
         let within = self.answer.min(target.bounds.time);
         let last = Instant::now() + within;
-        let stream = connect(target.addresses, target.url.port(), last).await?;
+        // A loopback address is ours, and not the proxy's.
+        let is_here = target.url.address().is_some_and(|address| address.is_loopback());
+        let stream = match self.proxy.as_ref().filter(|_| !is_here) {
+            None => connect(target.addresses, target.url.port(), last).await?,
+            Some(proxy) => timeout_at(last, proxy.tunnel(target.url))
+                .await
+                .unwrap_or(Err(Failure::Late(within)))?,
+        };
         let server = target.url.server().clone();
         let stream = timeout_at(last, self.tls.connect(server, stream)).await;
         let stream = stream.map_err(|_| Failure::Late(within))?;

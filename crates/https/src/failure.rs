@@ -18,6 +18,22 @@ pub enum Failure {
         /// The system's error.
         cause: io::Error,
     },
+    /// Ours: the proxy cannot be reached, or breaks off.
+    #[error("no connection through the proxy {proxy}: {cause}")]
+    Proxy {
+        /// The proxy.
+        proxy: String,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// The proxy makes no tunnel: its rules forbid it, or it cannot reach the server.
+    #[error("the proxy {proxy} makes no connection: it answers with the status {status}")]
+    ProxyStatus {
+        /// The proxy.
+        proxy: String,
+        /// What it says.
+        status: u16,
+    },
     /// The certificate does not prove that it is the server.
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(rustls::CertificateError),

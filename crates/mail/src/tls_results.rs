@@ -218,7 +218,10 @@ mod tests {
             session.report_domains().map(ToString::to_string).collect()
         };
         let tlsa = |base| TlsPolicy::tlsa(domain(base), []);
-        assert_eq!(names(session(tlsa("mx.b.example"))), ["a.example", "mx.b.example"]);
+        assert_eq!(
+            names(session(tlsa("mx.b.example"))),
+            ["a.example", "mx.b.example"]
+        );
         assert_eq!(names(session(tlsa("a.example"))), ["a.example"]);
         let none = TlsPolicy::None {
             domain: domain("a.example"),

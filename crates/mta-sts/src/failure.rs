@@ -32,6 +32,9 @@ pub enum FetchFailure {
     /// No connection; the system's words.
     #[error("no connection to the policy host: {0}")]
     Unreachable(String),
+    /// Our proxy gave no connection, whether it cannot or will not; its address and the reason.
+    #[error("{0}")]
+    Proxy(String),
     /// The certificate does not prove that it is the policy host; what is wrong with it.
     #[error("the policy host's certificate is not accepted: {0}")]
     Certificate(String),
@@ -80,6 +83,7 @@ impl FetchFailure {
             Self::Lookup(_)
             | Self::NoAddress
             | Self::Unreachable(_)
+            | Self::Proxy(_)
             | Self::Broken(_)
             | Self::Redirect
             | Self::Status(_)

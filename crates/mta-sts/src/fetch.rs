@@ -107,6 +107,9 @@ fn failed(failure: Failure) -> FetchFailure {
     match failure {
         Failure::NoAddress => FetchFailure::NoAddress,
         Failure::Connect { .. } => FetchFailure::Unreachable(shown(&failure.to_string())),
+        Failure::Proxy { .. } | Failure::ProxyStatus { .. } => {
+            FetchFailure::Proxy(shown(&failure.to_string()))
+        }
         Failure::Certificate(cause) => FetchFailure::Certificate(shown(&cause.to_string())),
         Failure::Handshake(_) | Failure::Http(_) | Failure::Coding(_) => {
             FetchFailure::Broken(shown(&failure.to_string()))

@@ -21,5 +21,6 @@ pub(crate) mod reload;
 pub(crate) mod report;
 mod source;
 pub(crate) mod tlsa;
+pub(crate) mod tlsrpt;
 pub(crate) mod user;
 pub(crate) mod values;

@@ -18,7 +18,7 @@ pub(crate) use super::log::{Log, LogFacility, LogFormat, LogTarget};
 pub(crate) use super::outgoing::{
     AddressFamily, Delivery, Dns, DnsMode, Timeouts, Tls, TlsGroup, TlsVersion,
 };
-use super::units::{DomainName, MailAddress, WebAddress};
+use super::units::{DomainName, MailAddress, ProxyAddress, WebAddress};
 use super::values::{Optional, optional, something};
 
 section! {
@@ -49,6 +49,7 @@ section! {
         dns: Dns,
         delivery: Delivery,
         tls: Tls,
+        https: Https,
         policy: Policy,
         incidents: Incidents,
         tlsrpt: Tlsrpt,
@@ -78,6 +79,16 @@ section! {
 
         /// postgres://…
         url: String = String::new(), "none" => RESTART.later();
+    }
+}
+
+section! {
+    /// What is fetched and handed over with HTTPS: MTA-STS policies, lists, webhooks, TLS reports.
+    pub(crate) struct Https("https") {
+        /// A proxy through which all of it goes, except to loopback addresses, for example "http://proxy.example.nl:3128". It is
+        /// asked for tunnels (CONNECT) and looks the servers up itself. Environment variables name none. Empty: directly.
+        #[serde(deserialize_with = "optional::<ProxyAddress, _>")]
+        proxy: Optional<https::Proxy> = Optional::default(), "none" => RESTART;
     }
 }
 

@@ -268,6 +268,20 @@ impl Form for WebAddress {
     }
 }
 
+/// How a proxy is written.
+#[derive(Debug)]
+pub(crate) enum ProxyAddress {}
+
+impl Form for ProxyAddress {
+    type Value = https::Proxy;
+
+    const ALLOWED: &'static str = "\"http://NAME:PORT\", like \"http://proxy.example.nl:3128\"";
+
+    fn read(text: &str) -> Result<https::Proxy, Unfit> {
+        text.parse::<https::Proxy>().map_err(Unfit::because)
+    }
+}
+
 /// Reads each of these by its form.
 macro_rules! by_form {
     ($($type:ty),*) => {

@@ -27,7 +27,7 @@ pub(super) fn start(
 ) -> Result<Keeping, TlsError> {
     let policy = Arc::clone(&explainer.policy);
     let (remote_lists, named) = watch::channel(policy.load().remote_lists().to_vec());
-    let client = tls::https_client(&config.tls)?;
+    let client = tls::https_client(config)?;
     let standing = Standing::default();
     let lists = Lists {
         fetcher: Fetcher::new(client, explainer.resolver.clone(), config),

@@ -57,7 +57,7 @@ pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Resu
         return Ok(Vec::new());
     }
     let plan = resolver::plan(config, &config.dns.domain_insecure)?;
-    let client = tls::https_client(&config.tls)?;
+    let client = tls::https_client(config)?;
     let fetcher = Fetcher::new(client, Resolver::new(plan.config)?, config);
     let fetcher = &fetcher;
     let failures = join_all(missing.into_iter().map(|list| async move {

@@ -135,7 +135,7 @@ pub(super) async fn start(
     let plan = resolver::plan(config, &unvalidated).map_err(WiringError::from)?;
     let resolver = Resolver::new(plan.config.clone()).map_err(WiringError::from)?;
     let tls = tls::client(&config.tls).map_err(WiringError::from)?;
-    let web = tls::https_client(&config.tls).map_err(WiringError::from)?;
+    let web = tls::https_client(config).map_err(WiringError::from)?;
     let web = Web::new(web, resolver.clone());
     let metrics = Arc::new(Metrics::default());
     let metering = Metering::to(Arc::clone(&log), Arc::clone(&metrics));

@@ -85,7 +85,7 @@ fn all_sources(
         resolver: resolver.clone(),
         ignored: networks(&config.delivery.ignore_addresses),
     });
-    let client = tls::https_client(&config.tls)?;
+    let client = tls::https_client(config)?;
     Ok(Sources {
         txt: Arc::clone(&lookups) as _,
         fetch: Arc::new(HttpsFetch::new(client, lookups)),

@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
 use crate::access::explain_pem;
+use crate::config::Config;
 use crate::config::schema::{Tls, TlsGroup, TlsVersion};
 
 /// Why TLS cannot be set up: the administrator has to fix it.
@@ -83,9 +84,10 @@ pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientCon
     ))
 }
 
-/// Asks web servers, verified with the same roots and the same settings.
-pub(crate) fn https_client(settings: &Tls) -> Result<https::Client, TlsError> {
-    Ok(https::Client::new(&*name_server_client(settings)?))
+/// Asks web servers, verified with the same roots and the same settings, through the proxy if there is one.
+pub(crate) fn https_client(config: &Config) -> Result<https::Client, TlsError> {
+    let client = https::Client::new(&*name_server_client(&config.tls)?);
+    Ok(client.through(config.https.proxy.0.clone()))
 }
 
 fn roots(settings: &Tls) -> Result<RootCertStore, TlsError> {
