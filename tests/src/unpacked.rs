@@ -1,4 +1,4 @@
-//! Mail servers whose Debian packages exclude Postfix: `tests/run` unpacks them below the target directory.
+//! What `tests/run` puts below the target directory: mail servers whose Debian packages exclude Postfix, and packages from PyPI.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,9 @@ use std::path::PathBuf;
 pub const EXIM: &str = "peers/exim/usr/sbin/exim4";
 /// OpenSMTPD's program, below the target directory.
 pub const OPENSMTPD: &str = "peers/opensmtpd/usr/sbin/smtpd";
+
+/// A file of one of the packages for Python that come from PyPI, below the target directory.
+pub const PYTHON_PACKAGES: &str = "peers/python/tlsrpt_reporter/tlsrpt.py";
 
 /// Where one of these is, if it has been unpacked.
 pub fn find(program: &str) -> Option<PathBuf> {

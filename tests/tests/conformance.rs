@@ -98,6 +98,20 @@ fn every_row_on_mta_sts_has_its_line() {
 }
 
 #[test]
+fn every_row_on_tls_reports_has_its_line() {
+    let page = page("tlsrpt.md");
+    let count = |row: &String| {
+        let lines = page.lines();
+        lines
+            .filter(|line| line.starts_with(&format!("| {row} |")))
+            .count()
+    };
+    let rows = (1..=63).map(|number| format!("RPT-{number:02}"));
+    let odd: Vec<_> = rows.filter(|row| count(row) != 1).collect();
+    assert!(odd.is_empty(), "not exactly one line: {odd:?}");
+}
+
+#[test]
 fn every_row_on_smtp_has_its_line() {
     let pages = [page("smtp.md"), page("dsn.md")].concat();
     let rows: Vec<&str> = pages

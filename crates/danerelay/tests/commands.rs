@@ -323,3 +323,112 @@ fn a_resolver_elsewhere_is_not_believed() {
         stderr(&output)
     );
 }
+
+/// A report in one of the forms in which it may come.
+fn report(form: &str) -> PathBuf {
+    let corpus = "../../tests/fuzz/corpus/tlsrpt_report";
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(corpus).join(form)
+}
+
+fn read_report(file: &Path, options: &[&str]) -> Output {
+    danerelay(&[&["tlsrpt", "read", file.to_str().unwrap()], options].concat())
+}
+
+#[test]
+fn tlsrpt_read_says_in_words_what_a_report_means() {
+    for form in ["mail", "mbox", "forwarded", "gzip", "rfc"] {
+        let read = read_report(&report(form), &[]);
+        assert_eq!(status(&read), 1, "{form}: {}", stderr(&read));
+        let text = stdout(&read);
+        for words in [
+            "TLS report by Company-X, contact sts-reporting@company-x.example\n",
+            "company-y.example: MTA-STS policy\n    version: STSv1\n    mode: testing\n",
+            "  5326 sessions met it, 303 did not (5.3 %)\n",
+            "  starttls-not-supported: 200 sessions\n    200 x at mx2.mail.company-y.example [203.0.113.56], tried from",
+            "    Meaning: The server did not offer STARTTLS to this sender, or refused it.\n    To do:   Turn STARTTLS on",
+            ": X509_V_ERR_PROXY_PATH_LENGTH_EXCEEDED\n",
+            "303 of 5629 sessions failed.\n",
+        ] {
+            assert!(text.contains(words), "{form}: {words:?} in {text}");
+        }
+    }
+    let mailed = stdout(&read_report(&report("mail"), &[]));
+    assert!(
+        mailed.contains(
+            "mailed by tlsrpt@company-x.example, signed by company-x.example (not verified here)\n"
+        )
+    );
+    let unsigned = stdout(&read_report(&report("mbox"), &[]));
+    assert!(
+        unsigned.contains("Note: the mail has no DKIM signature"),
+        "{unsigned}"
+    );
+    let quiet = read_report(&report("nothing"), &[]);
+    assert_eq!(status(&quiet), 0);
+    assert!(stdout(&quiet).contains("No failures in 0 sessions."));
+}
+
+#[test]
+fn tlsrpt_read_has_json() {
+    let read = read_report(&report("mail"), &["--json"]);
+    assert_eq!(status(&read), 1);
+    let value: serde_json::Value = serde_json::from_str(&stdout(&read)).unwrap();
+    let text = |path: &str| value.pointer(path).unwrap().as_str().unwrap().to_owned();
+    assert_eq!(text("/organization"), "Company-X");
+    assert_eq!(text("/policies/0/type"), "sts");
+    assert_eq!(
+        text("/policies/0/failures/0/mx_host"),
+        "mx1.mail.company-y.example"
+    );
+    assert_eq!(text("/mail/signed_by/0"), "company-x.example");
+    assert_eq!(value.get("failed").unwrap(), 303);
+    assert_eq!(text("/meanings/0/result"), "starttls-not-supported");
+    assert!(!text("/meanings/0/advice").is_empty());
+}
+
+#[test]
+fn tlsrpt_read_says_what_is_no_report() {
+    let missing = read_report(&report("missing"), &[]);
+    assert_eq!(status(&missing), 2);
+    assert!(
+        stderr(&missing).contains("tlsrpt_report/missing: "),
+        "{}",
+        stderr(&missing)
+    );
+    for (form, words) in [
+        (
+            "plain_mail",
+            "plain_mail: it is mail without a report: it has text/html; wanted: a part of application/tlsrpt+gzip",
+        ),
+        (
+            "no_report",
+            "no_report: it is JSON, but no TLS report (RFC 8460 section 4.4): there is no \"policies\"",
+        ),
+    ] {
+        let read = read_report(&report(form), &[]);
+        assert_eq!(status(&read), 2);
+        assert!(stderr(&read).contains(words), "{}", stderr(&read));
+        assert_eq!(stdout(&read), "");
+    }
+}
+
+#[test]
+fn tlsrpt_read_obeys_no_report() {
+    use std::io::Write as _;
+    let hostile = "{\"organization-name\": \"\\u001b]0;title\\u0007\\u202e\", \"policies\": [{\"policy\": {\"policy-string\": \
+                   [\"a\\nb\"]}, \"failure-details\": [{\"result-type\": \"x\\n\\n0 of 0 sessions failed.\", \
+                   \"failed-session-count\": 1}]}]}";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_danerelay"))
+        .args(["tlsrpt", "read", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(hostile.as_bytes()).unwrap();
+    let read = child.wait_with_output().unwrap();
+    assert_eq!(status(&read), 1);
+    let text = stdout(&read);
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text}");
+    assert!(text.contains("    a\\x0Ab\n"), "{text}");
+    assert!(!text.contains("\n0 of 0"), "{text}");
+}

@@ -1,6 +1,6 @@
 //! The TXT record at `_smtp._tls.<domain>` (RFC 8460 §3): who wants reports about it, and where.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use https::{Url, UrlError};
 use mail::{AddressError, Domain, Mailbox};
@@ -180,7 +180,14 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mail(mailbox) => write!(f, "mailto:{mailbox}"),
+            Self::Mail(mailbox) => {
+                f.write_str("mailto:")?;
+                mailbox.as_str().bytes().try_for_each(|octet| match octet {
+                    b'-' | b'.' | b'_' | b'~' | b'@' | b'+' | b'=' => f.write_char(char::from(octet)),
+                    _ if octet.is_ascii_alphanumeric() => f.write_char(char::from(octet)),
+                    _ => write!(f, "%{octet:02X}"),
+                })
+            }
             Self::Https(url) => url.fmt(f),
         }
     }
@@ -240,7 +247,7 @@ mod tests {
             // Commas, exclamation marks and semicolons come percent-encoded.
             (
                 "v=TLSRPTv1;rua=mailto:a%21b%2B%63@x.example",
-                &["mailto:a!b+c@x.example"],
+                &["mailto:a%21b+c@x.example"],
             ),
             (
                 "v=TLSRPTv1;rua=https://y.example/a%2Cb%3Bc",

@@ -20,6 +20,8 @@
 //! | [`policy_list`] | a list of domains | exactly the names written are found, each on its line |
 //! | [`mta_sts_record`] | TXT records | other records change nothing, one twice is none |
 //! | [`mta_sts_policy`] | an MTA-STS policy | line ends make no difference, its lines come back, the star is one label |
+//! | [`tlsrpt_record`] | TXT records | other records change nothing, one twice is none, places come back |
+//! | [`tlsrpt_report`] | a TLS report in any form | what is kept is bounded, a mark before it changes nothing, every failure has a meaning |
 //! | [`mailbox`] | an address, a domain, a next hop | what parses is printed in a form that parses to the same |
 //! | [`event`] | values of a log event | one line, nothing forged, everything can be read back |
 //! | [`dsn`] | a report and an original | 7-bit lines of bounded length, three parts, one group a recipient |
@@ -41,6 +43,7 @@ mod resolv_conf;
 mod session;
 mod seven_bit;
 mod tlsa;
+mod tlsrpt;
 mod verifier;
 
 pub use anchors::trust_anchors;
@@ -57,13 +60,14 @@ pub use resolv_conf::resolv_conf;
 pub use session::smtp_session;
 pub use seven_bit::{converted, letter, seven_bit};
 pub use tlsa::tlsa_rdata;
+pub use tlsrpt::{tlsrpt_record, tlsrpt_report};
 pub use verifier::{Recipe, verifier, verifies};
 
 /// The body of a target. It panics where something does not hold.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its corpus.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("tlsa_rdata", tlsa_rdata),
     ("verifier", verifier),
     ("dns_answer", dns_answer),
@@ -78,6 +82,8 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("policy_list", policy_list),
     ("mta_sts_record", mta_sts_record),
     ("mta_sts_policy", mta_sts_policy),
+    ("tlsrpt_record", tlsrpt_record),
+    ("tlsrpt_report", tlsrpt_report),
     ("mailbox", mailbox),
     ("event", event),
     ("dsn", dsn),

@@ -27,6 +27,6 @@ pub enum ReadFault {
     #[error("the JSON of the report is malformed: {0}")]
     Json(serde_json::Error),
     /// It is JSON, but something else.
-    #[error("it is JSON, but no TLS report (RFC 8460 §4.4): there is no \"policies\"")]
+    #[error("it is JSON, but no TLS report (RFC 8460 section 4.4): there is no \"policies\"")]
     NotReport,
 }

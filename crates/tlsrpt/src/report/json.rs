@@ -140,6 +140,7 @@ impl<'a> Detail<'a> {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "it is serde's form")]
 fn safe<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64((*count).min(LARGEST))
 }

@@ -26,15 +26,12 @@ pub(super) fn about(reading: &Reading) -> String {
         text.push_str(&prose("Note: ", &remark.to_string()));
     }
     let (met, failed) = reading.report.sessions();
+    let all = sessions(met.saturating_add(failed));
     // Writing to a string does not fail.
-    let _ = match failed {
-        0 => writeln!(text, "\nNo failures in {}.", sessions(met)),
-        _ => writeln!(
-            text,
-            "\n{} of {} failed.",
-            failed,
-            sessions(met.saturating_add(failed))
-        ),
+    let _ = if failed == 0 {
+        writeln!(text, "\nNo failures in {all}.")
+    } else {
+        writeln!(text, "\n{failed} of {all} failed.")
     };
     text
 }

@@ -1,0 +1,108 @@
+//! A report handed over to a web server behind a proxy that is not ours.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use danerelay_tests::process::{Daemon, command};
+use danerelay_tests::wait;
+use https::{Client, Failure, Proxy, Url};
+use rustls::{ClientConfig, RootCertStore};
+use testworld::mail::Identity;
+use testworld::web::{Page, WebServer};
+use tlsrpt::post::{PostFailure, Reach, hand_over};
+
+use crate::cases::Case;
+use crate::judge::is_left_out;
+
+/// A proxy that makes tunnels to this port only.
+fn tinyproxy(directory: &Path, allowed: u16) -> (Daemon, Proxy) {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let file = directory.join("tinyproxy.conf");
+    let log = directory.join("tinyproxy.log");
+    let text = format!(
+        "Port {port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 10\nAllow 127.0.0.1\nConnectPort {allowed}\nLogLevel Info\n"
+    );
+    fs::write(&file, text).unwrap();
+    let mut program = command("tinyproxy");
+    let daemon = Daemon::start(program.arg("-d").arg("-c").arg(&file), &log);
+    wait::until_listening("the proxy", (Ipv4Addr::LOCALHOST, port).into());
+    (daemon, format!("http://localhost:{port}").parse().unwrap())
+}
+
+fn config() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+#[tokio::test]
+async fn a_report_goes_through_a_proxy() {
+    if is_left_out() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let server = WebServer::start(&Identity::self_signed(&["other.example"]).unwrap());
+    let server = server.await.unwrap();
+    server.put("/v1/tlsrpt", Page::status(201));
+    let port = server.address().port();
+    let (_proxy, proxy) = tinyproxy(directory.path(), port);
+    // The proxy finds the name by itself: the addresses that are known here are not used.
+    let url: Url = format!("https://localhost:{port}/v1/tlsrpt").parse().unwrap();
+    let nowhere = [IpAddr::from([127, 99, 99, 99])];
+    let packed = Case::whole().packed();
+    let client = Client::of_any_server(&config()).through(Some(proxy.clone()));
+    hand_over(&client, &url, &nowhere, &packed, Reach::Anywhere)
+        .await
+        .unwrap();
+    let asked = server.asked().pop().unwrap();
+    assert!(asked.starts_with("POST /v1/tlsrpt HTTP/1.1\r\n"), "{asked}");
+    assert!(
+        asked
+            .to_ascii_lowercase()
+            .contains("content-type: application/tlsrpt+gzip"),
+        "{asked}"
+    );
+
+    // Behind a proxy a server is verified as anywhere.
+    let strict = Client::new(&config()).through(Some(proxy.clone()));
+    let refused = hand_over(&strict, &url, &nowhere, &packed, Reach::Anywhere).await;
+    assert!(
+        matches!(refused, Err(PostFailure::Exchange(Failure::Certificate(_)))),
+        "{refused:?}"
+    );
+
+    // What its rules forbid says so.
+    let elsewhere: Url = "https://localhost:1/v1/tlsrpt".parse().unwrap();
+    let refused = hand_over(&client, &elsewhere, &nowhere, &packed, Reach::Anywhere).await;
+    let forbidden = matches!(
+        refused,
+        Err(PostFailure::Exchange(Failure::ProxyStatus { status: 403, .. }))
+    );
+    assert!(forbidden, "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_named() {
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let proxy: Proxy = format!("http://127.0.0.1:{port}").parse().unwrap();
+    let client = Client::of_any_server(&config()).through(Some(proxy));
+    let url: Url = "https://reports.example/".parse().unwrap();
+    let address = [IpAddr::from([192, 0, 2, 1])];
+    let failure = hand_over(&client, &url, &address, &Case::quiet().packed(), Reach::Anywhere).await;
+    let words = failure.unwrap_err().to_string();
+    assert!(
+        words.starts_with(&format!(
+            "no connection through the proxy http://127.0.0.1:{port}: "
+        )),
+        "{words}"
+    );
+}
