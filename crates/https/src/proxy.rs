@@ -95,9 +95,9 @@ async fn read_status(stream: &mut TcpStream) -> io::Result<Option<u16>> {
         head.push(stream.read_u8().await?);
     }
     let status = std::str::from_utf8(&head).ok().and_then(|head| {
-        let version = head.strip_prefix("HTTP/1.")?;
-        let status = version.split(' ').nth(1)?.get(..3)?;
-        status.parse().ok()
+        let line = head.strip_prefix("HTTP/1.")?.lines().next()?;
+        let status = line.split(' ').nth(1)?;
+        status.parse().ok().filter(|status| (100..600).contains(status))
     });
     Ok(status)
 }

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::{Bounds, Client, Content, Failure, Got, Target, Url, Validators};
+use https::{Bounds, Client, Content, Failure, Got, Proxy, Target, Url, Validators};
 use rustls::{ClientConfig, RootCertStore};
 use testworld::mail::{Ca, Identity, Validity};
 use testworld::web::{Page, WebServer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const BOUNDS: Bounds = Bounds {
@@ -239,4 +241,106 @@ async fn a_server_that_is_not_there_is_named() {
     target.addresses = &elsewhere;
     let failure = scene.client.get(&target, &nothing).await.unwrap_err();
     assert!(matches!(failure, Failure::Connect { .. }), "{failure}");
+}
+
+/// A proxy that answers everybody with these octets and then stays silent.
+async fn proxy_that_says(octets: Vec<u8>) -> Proxy {
+    let listener = TcpListener::bind((HERE, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut asked = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Who has heard enough hangs up.
+            let _ = stream.write_all(&octets).await;
+            asked.push(stream);
+        }
+    });
+    format!("http://127.0.0.1:{port}").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_that_makes_no_tunnel_is_to_blame() {
+    let scene = Scene::new().await;
+    let url = scene.url("/");
+    let target = Target {
+        url: &url,
+        addresses: &[HERE],
+        bounds: BOUNDS,
+    };
+    let nothing = Validators::default();
+    let endless = "x".repeat(20_000);
+    for (said, status) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\nX: y\r\n\r\n",
+            Some(407),
+        ),
+        ("HTTP/1.0 503 No\r\n\r\n", Some(503)),
+        ("HTTP/1.1 2000 No\r\n\r\n", None),
+        ("SSH-2.0-x\r\n\r\n", None),
+        ("HTTP/2 200 OK\r\n\r\n", None),
+        (endless.as_str(), None),
+    ] {
+        let proxy = proxy_that_says(said.into()).await;
+        let client = scene.client.clone().through(Some(proxy.clone()));
+        let failure = client.get(&target, &nothing).await.unwrap_err();
+        let (blamed, found) = match failure {
+            Failure::ProxyStatus { proxy, status } => (proxy, Some(status)),
+            Failure::Proxy { proxy, .. } => (proxy, None),
+            other => panic!("{said:?}: {other}"),
+        };
+        assert_eq!((blamed, found), (proxy.to_string(), status), "{said:?}");
+    }
+    let silent = proxy_that_says(Vec::new()).await;
+    let time = Duration::from_millis(300);
+    let client = scene.client.clone().through(Some(silent)).answered_within(time);
+    let failure = client.get(&target, &nothing).await.unwrap_err();
+    assert!(
+        matches!(failure, Failure::Late(said) if said == time),
+        "{failure}"
+    );
+    assert!(scene.server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn loopback_addresses_are_not_the_proxys() {
+    let scene = Scene::with(|ca| ca.issue(&["127.0.0.1"]).unwrap()).await;
+    scene.server.put("/it", Page::text("here\n"));
+    let port = scene.server.address().port();
+    let url: Url = format!("https://127.0.0.1:{port}/it").parse().unwrap();
+    let target = Target {
+        url: &url,
+        addresses: &[HERE],
+        bounds: BOUNDS,
+    };
+    let proxy = proxy_that_says(b"HTTP/1.1 403 No\r\n\r\n".to_vec()).await;
+    let client = scene.client.clone().through(Some(proxy));
+    let got = client.get(&target, &Validators::default()).await;
+    assert!(matches!(got, Ok(Got::Content(_))), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_proof_is_spoken_to_only_on_request() {
+    let ca = Ca::new("Web CA").unwrap();
+    let expired = Identity::builder(&["other.example"]).validity(Validity::Expired);
+    let server = WebServer::start(&expired.issue(&ca).unwrap()).await.unwrap();
+    server.put("/here", Page::status(201));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let port = server.address().port();
+    let url: Url = format!("https://lists.example:{port}/here").parse().unwrap();
+    let target = Target {
+        url: &url,
+        addresses: &[HERE],
+        bounds: BOUNDS,
+    };
+    let handed = Client::new(&config).post(&target, "text/plain", "a".into()).await;
+    assert!(matches!(handed, Err(Failure::Certificate(_))), "{handed:?}");
+    let client = Client::of_any_server(&config);
+    client.post(&target, "text/plain", "a".into()).await.unwrap();
+    assert_eq!(server.asked().len(), 1);
 }
