@@ -131,6 +131,10 @@ section! {
         #[serde(deserialize_with = "optional::<MailAddress, _>")]
         sender: Optional<Mailbox> = Optional::default(), "tlsrpt@ the hostname" => RESTART.later();
         dkim: Dkim = Dkim::default(), "none" => RESTART.later();
+
+        /// The socket of a tlsrpt-collectd that runs here already, for example "/run/tlsrpt/collectd.socket": it gets the results
+        /// of each message as well, and sends reports for a whole site. Empty: none.
+        collectd: PathBuf = PathBuf::new(), "none" => RESTART.later();
     }
 }
 
