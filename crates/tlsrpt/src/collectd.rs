@@ -44,7 +44,7 @@ pub fn datagram(domain: &Domain, record: &str, results: &[PolicyResult<'_>]) -> 
             dpv: "1",
             d: domain.as_str(),
             pr: record,
-            policies: results.iter().map(|result| Policy::new(result, most)).collect(),
+            policies: results.iter().map(|result| Counted::new(result, most)).collect(),
         };
         let octets = serde_json::to_vec(&datagram).ok()?;
         if octets.len() <= OCTETS {
@@ -64,12 +64,12 @@ struct Datagram<'a> {
     d: &'a str,
     /// Its record.
     pr: &'a str,
-    policies: Vec<Policy<'a>>,
+    policies: Vec<Counted<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Policy<'a> {
+struct Counted<'a> {
     policy_type: u8,
     policy_domain: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -105,7 +105,7 @@ struct Failure<'a> {
     f: Option<&'a str>,
 }
 
-impl<'a> Policy<'a> {
+impl<'a> Counted<'a> {
     fn new(result: &PolicyResult<'a>, most: usize) -> Self {
         let (policy_type, policy_string, mx_host) = match result.policy {
             TlsPolicy::Tlsa { records, .. } => (1, records.as_slice(), &[][..]),

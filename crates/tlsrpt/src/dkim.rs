@@ -41,7 +41,7 @@ const ALGORITHM_WITHIN: usize = 32;
 
 /// Signs mail.
 pub struct Signer {
-    signer: DkimSigner<DkimKey, Done>,
+    dkim: DkimSigner<DkimKey, Done>,
     domain: Domain,
     selector: Domain,
     record: String,
@@ -93,12 +93,12 @@ impl Signer {
         let wrong = |error| KeyFault::Selector(selector.to_owned(), error);
         let selector = Domain::parse(selector).map_err(wrong)?;
         let (key, record) = read_key(&pkcs8(pem)?)?;
-        let signer = DkimSigner::from_key(key)
+        let dkim = DkimSigner::from_key(key)
             .domain(domain.as_str())
             .selector(selector.as_str())
             .headers(SIGNED);
         Ok(Self {
-            signer,
+            dkim,
             domain: domain.clone(),
             selector,
             record,
@@ -124,7 +124,7 @@ impl Signer {
     /// The field `DKIM-Signature` with its line end, which belongs in front of the message. The whole body is covered: there
     /// is no `l=`.
     pub fn sign(&self, message: &[u8]) -> Result<String, SignFault> {
-        let signature = self.signer.sign(message);
+        let signature = self.dkim.sign(message);
         let signature = signature.map_err(|error| SignFault(error.to_string()))?;
         Ok(signature.to_header())
     }

@@ -37,9 +37,9 @@ impl Letter<'_> {
     /// The whole message in 7-bit lines with CRLF ends, signed.
     pub fn signed(&self, signer: &Signer) -> Result<Vec<u8>, SignFault> {
         let message = self.unsigned();
-        let mut signed = signer.sign(&message)?.into_bytes();
-        signed.extend_from_slice(&message);
-        Ok(signed)
+        let mut content = signer.sign(&message)?.into_bytes();
+        content.extend_from_slice(&message);
+        Ok(content)
     }
 
     /// The same without a signature. Receivers must ignore such a report (RFC 8460 §3).

@@ -10,7 +10,7 @@ use crate::report::Packed;
 
 /// What one hand-over may cost. Nothing of what the server answers is kept but its status.
 const BOUNDS: Bounds = Bounds {
-    time: Duration::from_secs(60),
+    time: Duration::from_mins(1),
     octets: 0,
 };
 
@@ -120,7 +120,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Only 2000::/3 is given out.
+/// Only `2000::/3` is given out.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let is_documentation = (first, second) == (0x2001, 0xDB8) || (first, second & 0xF000) == (0x3FFF, 0);

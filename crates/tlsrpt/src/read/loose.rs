@@ -20,7 +20,7 @@ const TEXT: usize = 16 << 10;
 pub(super) fn parse(json: &[u8]) -> Result<Incoming, ReadFault> {
     // What is no UTF-8 is seen in free text, and spoils nothing else.
     let text = String::from_utf8_lossy(without_mark(json));
-    let report: Report = serde_json::from_str(&text).map_err(ReadFault::Json)?;
+    let report: Whole = serde_json::from_str(&text).map_err(ReadFault::Json)?;
     let policies = report.policies.ok_or(ReadFault::NotReport)?;
     let range = report.date_range.unwrap_or_default();
     Ok(Incoming {
@@ -41,7 +41,7 @@ pub(super) fn without_mark(octets: &[u8]) -> &[u8] {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report {
+struct Whole {
     #[serde(default)]
     organization_name: Text,
     #[serde(default)]
@@ -66,7 +66,7 @@ struct DateRange {
 struct Item {
     policy: Option<Named>,
     summary: Option<Summary>,
-    failure_details: Option<Many<Failure>>,
+    failure_details: Option<Many<Entry>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -88,7 +88,7 @@ struct Summary {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", default)]
-struct Failure {
+struct Entry {
     result_type: Text,
     sending_mta_ip: Text,
     receiving_mx_hostname: Text,
@@ -119,13 +119,13 @@ impl Item {
                 .items
                 .into_iter()
                 .filter(|failure| failure.result_type.0.is_some() || failure.failed_session_count.0 > 0)
-                .map(Failure::plain)
+                .map(Entry::plain)
                 .collect(),
         }
     }
 }
 
-impl Failure {
+impl Entry {
     fn plain(self) -> Detail {
         Detail {
             result: self.result_type.0.unwrap_or_else(|| "unknown".to_owned()),

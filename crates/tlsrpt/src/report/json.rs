@@ -31,7 +31,7 @@ struct DateRange {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Item<'a> {
-    policy: Policy<'a>,
+    policy: Applied<'a>,
     summary: Summary,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failure_details: Vec<Detail<'a>>,
@@ -39,7 +39,7 @@ struct Item<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Policy<'a> {
+struct Applied<'a> {
     policy_type: &'static str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     policy_string: &'a [String],
@@ -99,7 +99,7 @@ impl<'a> Json<'a> {
 impl<'a> Item<'a> {
     fn new(tally: &'a TlsTally, details: Vec<&'a TlsDetail>) -> Self {
         Self {
-            policy: Policy::new(&tally.policy),
+            policy: Applied::new(&tally.policy),
             summary: Summary {
                 total_successful_session_count: tally.successes,
                 total_failure_session_count: tally.failures,
@@ -109,7 +109,7 @@ impl<'a> Item<'a> {
     }
 }
 
-impl<'a> Policy<'a> {
+impl<'a> Applied<'a> {
     fn new(policy: &'a TlsPolicy) -> Self {
         let (policy_type, policy_string, mx_host) = match policy {
             TlsPolicy::Tlsa { records, .. } => ("tlsa", records.as_slice(), &[][..]),
