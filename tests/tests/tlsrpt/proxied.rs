@@ -48,8 +48,8 @@ async fn a_report_goes_through_a_proxy() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let server = WebServer::start(&Identity::self_signed(&["other.example"]).unwrap());
-    let server = server.await.unwrap();
+    let identity = Identity::self_signed(&["other.example"]).unwrap();
+    let server = WebServer::start(&identity).await.unwrap();
     server.put("/v1/tlsrpt", Page::status(201));
     let port = server.address().port();
     let (_proxy, proxy) = tinyproxy(directory.path(), port);
