@@ -369,6 +369,17 @@ fn tlsrpt_read_says_in_words_what_a_report_means() {
 }
 
 #[test]
+fn tlsrpt_read_prints_what_the_manual_shows() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tlsrpt.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let sample = page.split("$ danerelay tlsrpt read report.eml\n").nth(1).unwrap();
+    let sample = sample.split("```").next().unwrap();
+    let text = stdout(&read_report(&report("mail"), &[]));
+    let (first, last) = sample.split_once("[…]\n").unwrap();
+    assert!(text.starts_with(first) && text.ends_with(last), "{text}");
+}
+
+#[test]
 fn tlsrpt_read_has_json() {
     let read = read_report(&report("mail"), &["--json"]);
     assert_eq!(status(&read), 1);
