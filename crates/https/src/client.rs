@@ -13,6 +13,7 @@ use hyper::header::{self, HeaderName};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -120,6 +121,8 @@ impl Client {
         let provider = Arc::clone(config.crypto_provider());
         let verifier = Arc::new(AnyServer(provider));
         config.dangerous().set_certificate_verifier(verifier);
+        // A session with a server that proved nothing must never be resumed by who wants proof.
+        config.resumption = Resumption::disabled();
         Self::new(&config)
     }
 
