@@ -1,4 +1,4 @@
-//! What `tests/run` puts below the target directory: mail servers whose Debian packages exclude Postfix, and packages from PyPI.
+//! What `tests/run` puts below the target directory: mail servers whose Debian packages exclude Postfix, and packages of the Python Package Index.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ pub const EXIM: &str = "peers/exim/usr/sbin/exim4";
 /// OpenSMTPD's program, below the target directory.
 pub const OPENSMTPD: &str = "peers/opensmtpd/usr/sbin/smtpd";
 
-/// A file of one of the packages for Python that come from PyPI, below the target directory.
+/// A file of one of the packages for Python that come from the Python Package Index, below the target directory.
 pub const PYTHON_PACKAGES: &str = "peers/python/tlsrpt_reporter/tlsrpt.py";
 
 /// Where one of these is, if it has been unpacked.

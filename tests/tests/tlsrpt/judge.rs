@@ -1,4 +1,4 @@
-//! Programs in Python, with packages of Debian's or with those that `tests/run` has brought from PyPI.
+//! Programs in Python, with packages of Debian's or with those that `tests/run` has brought from the Python Package Index.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) fn is_left_out() -> bool {
     is_left_out
 }
 
-/// Where the packages from PyPI are; `None` if these tests are left out, because `tests/run` could not bring them.
+/// Where the packages from the Python Package Index are; `None` if these tests are left out, because `tests/run` could not bring them.
 pub(crate) fn packages() -> Option<PathBuf> {
     if is_left_out() {
         return None;
