@@ -115,8 +115,9 @@ impl Signer {
         &self.selector
     }
 
-    /// The TXT record that has to be published at `SELECTOR._domainkey.DOMAIN`. Its service types are those of reports (RFC
-    /// 8460 §3) and of mail, which verifiers of ordinary mail look for (RFC 6376 §3.6.1).
+    /// The TXT record that has to be published at `SELECTOR._domainkey.DOMAIN`. It names no service types, and so means all of
+    /// them, reports included (RFC 6376 §3.6.1): with `s=tlsrpt` (RFC 8460 §3) verifiers of ordinary mail would refuse the
+    /// signature, and some do not understand a list of types.
     pub fn record(&self) -> &str {
         &self.record
     }
@@ -177,10 +178,7 @@ fn read_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(DkimKey, String), KeyFault>
 }
 
 fn record(algorithm: &str, public: &[u8]) -> String {
-    format!(
-        "v=DKIM1; k={algorithm}; s=email:tlsrpt; p={}",
-        BASE64.encode(public)
-    )
+    format!("v=DKIM1; k={algorithm}; p={}", BASE64.encode(public))
 }
 
 fn contains(octets: &[u8], sought: &[u8]) -> bool {

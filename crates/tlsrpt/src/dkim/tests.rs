@@ -41,13 +41,9 @@ fn signatures_cover_what_they_must() {
         (
             rsa(KeySize::Rsa2048),
             "a=rsa-sha256;",
-            "v=DKIM1; k=rsa; s=email:tlsrpt; p=MIIBIjANBgkqhkiG9w0BAQEF",
+            "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEF",
         ),
-        (
-            ed25519(),
-            "a=ed25519-sha256;",
-            "v=DKIM1; k=ed25519; s=email:tlsrpt; p=",
-        ),
+        (ed25519(), "a=ed25519-sha256;", "v=DKIM1; k=ed25519; p="),
     ] {
         let signer = signer(&key).unwrap();
         let field = signer.sign(MESSAGE.as_bytes()).unwrap();

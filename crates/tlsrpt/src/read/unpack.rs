@@ -1,7 +1,5 @@
 //! Finds the report in what brought it.
 
-use std::borrow::Cow;
-
 use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
 use super::fault::ReadFault;
@@ -62,10 +60,11 @@ fn from_mail(octets: &[u8]) -> Result<Found, ReadFault> {
     } else {
         octets
     };
+    if !begins_with_a_field(octets) {
+        return Err(ReadFault::Unknown);
+    }
     let message = MessageParser::default().parse(octets);
-    let message = message
-        .filter(|message| !message.headers().is_empty())
-        .ok_or(ReadFault::Unknown)?;
+    let message = message.ok_or(ReadFault::Unknown)?;
     let (carrier, part) = search(&message, DEPTH).ok_or_else(|| without_report(&message))?;
     let contents = part.contents();
     let json = if gzip::is_gzip(contents) {
@@ -77,6 +76,13 @@ fn from_mail(octets: &[u8]) -> Result<Found, ReadFault> {
         json,
         carrier: Some(carrier_of(carrier)),
     })
+}
+
+/// Whether there is a name and a colon (RFC 5322 §2.2), as at the beginning of every message.
+fn begins_with_a_field(octets: &[u8]) -> bool {
+    let name = octets.split(|octet| *octet == b':').next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_name && name.len() < octets.len()
 }
 
 /// The part with the report, and the message whose part it is.
@@ -137,16 +143,13 @@ fn without_report(message: &Message<'_>) -> ReadFault {
 
 fn carrier_of(message: &Message<'_>) -> Carrier {
     let from = message.from().and_then(|from| from.first());
-    let field = |name: &'static str| {
-        let raw = message.header_raw(HeaderName::Other(Cow::Borrowed(name)))?;
-        Some(cut(raw.trim())).filter(|value| !value.is_empty())
-    };
+    let submitter = message.header_raw(HeaderName::TlsReportSubmitter).map(str::trim);
     let signatures = message
         .headers_raw()
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("DKIM-Signature"));
     Carrier {
         from: from.and_then(|from| from.address()).map(cut),
-        submitter: field("TLS-Report-Submitter"),
+        submitter: submitter.filter(|value| !value.is_empty()).map(cut),
         signed_by: signatures
             .take(SIGNATURES)
             .map(|(_, value)| signing_domain(value))
