@@ -38,18 +38,18 @@ pub(super) fn about(reading: &Reading) -> String {
 
 fn head(reading: &Reading) -> String {
     let report = &reading.report;
-    let said = |text: &Option<String>| text.as_deref().map_or("not said".to_owned(), shown);
+    let said = |text: Option<&str>| text.map_or("not said".to_owned(), shown);
     let mut text = format!(
         "TLS report by {}, contact {}\n",
-        said(&report.organization),
-        said(&report.contact)
+        said(report.organization.as_deref()),
+        said(report.contact.as_deref())
     );
     let _ = writeln!(
         text,
         "from {} to {}, id {}",
-        said(&report.start),
-        said(&report.end),
-        said(&report.id)
+        said(report.start.as_deref()),
+        said(report.end.as_deref()),
+        said(report.id.as_deref())
     );
     if let Some(carrier) = &reading.carrier {
         let _ = writeln!(text, "{}", mail_line(carrier));
