@@ -43,7 +43,10 @@ fn every_snippet_passes_config_check() {
 fn the_rotation_is_the_one_that_is_shipped() {
     let shipped = fs::read_to_string(pages::root().join("systemd/danerelay.logrotate")).unwrap();
     let page = pages::page("docs/log.md");
-    assert!(page.blocks().iter().any(|block| block.text == shipped), "{shipped}");
+    assert!(
+        page.blocks().iter().any(|block| block.text == shipped),
+        "{shipped}"
+    );
 }
 
 fn check(page: &Page, block: &Block<'_>) {
