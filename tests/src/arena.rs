@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
-pub const PROGRAMS: [(&str, &str); 17] = [
+pub const PROGRAMS: [(&str, &str); 19] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),
@@ -30,6 +30,8 @@ pub const PROGRAMS: [(&str, &str); 17] = [
     ("curl", "curl"),
     ("node", "nodejs"),
     ("haproxy", "haproxy"),
+    ("ldns-dane", "ldnsutils"),
+    ("danetool", "gnutls-bin"),
 ];
 
 /// The name of the machine that all of this runs on.
