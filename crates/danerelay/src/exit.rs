@@ -41,6 +41,7 @@ pub(crate) fn of_spool(error: &SpoolError) -> Verdict {
         | SpoolError::Damaged(_)
         | SpoolError::Defect(_) => Verdict::Bad,
         SpoolError::NewerVersion { .. }
+        | SpoolError::OlderVersion { .. }
         | SpoolError::Foreign(_)
         | SpoolError::Locked { .. }
         | SpoolError::Missing(_)

@@ -392,7 +392,9 @@ fn policy(all: &mut Vec<Event>) {
         ListState::Fetched(1_000),
         ListState::NotFetched("the server answers with the status 503".to_owned()),
         ListState::HeldBack("what came is an HTML page and no list of domains".to_owned()),
+        ListState::TooOld("the server answers with the status 503".to_owned()),
         ListState::Recovered,
+        ListState::NotNamed,
     ];
     all.extend(news.map(|news| {
         let url = "https://lists.example/fail.dat".to_owned();

@@ -154,7 +154,7 @@ fn limits(
     }
 }
 
-/// Adds a rule. One that sets nothing is warned about, and one that sets what another sets for the same names is refused.
+/// Adds a rule. One that sets nothing, or is hardly meant as it is written, is warned about, and one that sets what another sets for the same names is refused.
 fn add<R: Keys>(
     rule: R,
     patterns: &[Pattern],
@@ -164,6 +164,10 @@ fn add<R: Keys>(
 ) {
     if rule.set().is_empty() {
         notes.warn(span, Remark::SetsNothing);
+    }
+    for name in patterns.iter().filter_map(Pattern::public_suffix) {
+        let name = name.to_string();
+        notes.warn(span, Remark::SuffixAlone { name });
     }
     for Clash { key, line } in rules.add(patterns, rule) {
         notes.refuse(span, &Mistake::Clash { key, line });

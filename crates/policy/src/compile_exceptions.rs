@@ -48,6 +48,13 @@ pub(crate) fn add(written: &Spanned<Exception>, to: &mut Policy, today: Date, no
     if until < today {
         notes.warn(&exception.until.span(), Remark::Expired(until));
     }
+    // Signatures may well be broken at such a name.
+    if exception.dane.is_some()
+        && let Some(name) = pattern.public_suffix()
+    {
+        let name = name.to_string();
+        notes.warn(&span, Remark::SuffixAlone { name });
+    }
     if let Some(dane) = exception.dane {
         let decision = DaneException {
             dane: dane.into(),

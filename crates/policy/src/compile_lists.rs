@@ -235,7 +235,7 @@ pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut
         .iter()
         .flat_map(|list| rules.iter().map(move |rule| (list, rule)))
     {
-        remark_on_strict_rule(weaker, rule, notes);
+        remark_on_strict_rule(weaker, rule, policy, notes);
     }
     if policy.defaults.dane == DaneMode::Strict
         && let Some(list) = weaker.first()
@@ -281,39 +281,104 @@ fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
     }
 }
 
+/// A rule that is weaker than a strict list requires for some of the names that it is about.
 fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
     let Some(mode) = rule.get_ref().dane.filter(|mode| *mode != DaneMode::Strict) else {
         return;
     };
-    for pattern in &rule.get_ref().matches.0 {
-        let Pattern::Exactly(name) = pattern else { continue };
-        if let Some(line) = strict.line_of(name) {
-            let remark = Remark::RuleUnderStrict {
-                name: name.to_string(),
-                mode,
-                list: strict.source().clone(),
-                line,
-            };
-            notes.warn(&rule.span(), remark);
-        }
+    let list = strict.source();
+    let (named, further) = listed(strict, &rule.get_ref().matches.0, |_| true);
+    for (name, line) in named {
+        let remark = Remark::RuleUnderStrict {
+            name: name.to_string(),
+            mode,
+            list: list.clone(),
+            line,
+        };
+        notes.warn(&rule.span(), remark);
+    }
+    if further > 0 {
+        let remark = Remark::RuleUnderStrictOnMore {
+            count: further,
+            mode,
+            list: list.clone(),
+        };
+        notes.warn(&rule.span(), remark);
     }
 }
 
-/// A rule that makes a name strict although a weaker list has it.
-fn remark_on_strict_rule(weaker: &LoadedList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
+/// A rule that makes names strict although a weaker list has them.
+fn remark_on_strict_rule(
+    weaker: &LoadedList,
+    rule: &Spanned<DomainRule>,
+    policy: &Policy,
+    notes: &mut Notes<'_>,
+) {
     if rule.get_ref().dane != Some(DaneMode::Strict) {
         return;
     }
-    for pattern in &rule.get_ref().matches.0 {
-        let Pattern::Exactly(name) = pattern else { continue };
-        if let Some(line) = weaker.names.line_of(name) {
-            let remark = Remark::StaysStrict {
-                name: name.to_string(),
-                kind: weaker.kind,
-                list: weaker.names.source().clone(),
-                line,
-            };
-            notes.warn(&rule.span(), remark);
+    // A more specific rule may say otherwise.
+    let is_strict = |name: &Domain| policy.mode_by_rules_and_lists(name).0 == DaneMode::Strict;
+    let (kind, list) = (weaker.kind, weaker.names.source());
+    let (shown, more) = listed(&weaker.names, &rule.get_ref().matches.0, is_strict);
+    for (name, line) in shown {
+        let remark = Remark::StaysStrict {
+            name: name.to_string(),
+            kind,
+            list: list.clone(),
+            line,
+        };
+        notes.warn(&rule.span(), remark);
+    }
+    if more > 0 {
+        let list = list.clone();
+        let count = more;
+        notes.warn(&rule.span(), Remark::StayStrict { count, kind, list });
+    }
+}
+
+/// The first entries of a list that a rule with these patterns is about, with their lines, and how many more there are.
+fn listed(
+    list: &DomainList,
+    patterns: &[Pattern],
+    fits: impl Fn(&Domain) -> bool,
+) -> (Vec<(Domain, usize)>, usize) {
+    let mut shown = Vec::new();
+    let mut more = 0_usize;
+    let mut note = |name: Domain, line: usize| {
+        if !fits(&name) {
+            return;
+        }
+        if shown.len() < NAMES_SHOWN {
+            shown.push((name, line));
+        } else {
+            more = more.saturating_add(1);
+        }
+    };
+    let mut parents = Vec::new();
+    for pattern in patterns {
+        match pattern {
+            Pattern::Exactly(name) => {
+                if let Some(line) = list.line_of(name) {
+                    note(name.clone(), line);
+                }
+            }
+            Pattern::Below(parent) => parents.push(parent),
         }
     }
+    // A list may have a million entries: nobody goes through them for a rule about single names.
+    if !parents.is_empty() {
+        for (name, line) in list.iter() {
+            let is_below = |parent: &Domain| {
+                let rest = name.strip_suffix(parent.as_str());
+                rest.is_some_and(|rest| rest.ends_with('.'))
+            };
+            if parents.iter().any(|parent| is_below(parent))
+                && let Ok(name) = Domain::parse(name)
+            {
+                note(name, line);
+            }
+        }
+    }
+    (shown, more)
 }

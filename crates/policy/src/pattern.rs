@@ -27,6 +27,18 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The name, if it is one below which others register theirs, as `nl` or `co.uk`: hardly anybody has mail there, and who
+    /// writes it means all names below it.
+    pub(crate) fn public_suffix(&self) -> Option<&Domain> {
+        let Self::Exactly(name) = self else {
+            return None;
+        };
+        let suffix = psl::suffix(name.as_str().as_bytes())?;
+        (suffix.is_known() && suffix == name.as_str().as_bytes()).then_some(name)
+    }
+}
+
 impl FromStr for Pattern {
     type Err = DomainError;
 
@@ -105,7 +117,9 @@ impl<T> PatternMap<T> {
 
     /// Every value whose pattern matches, the most specific first.
     pub(crate) fn matching<'a>(&'a self, name: &'a Domain) -> impl Iterator<Item = &'a T> {
-        let ancestors = std::iter::successors(parent(name.as_str()), |name| parent(name));
+        // Where nothing is below a name, nobody need look for its parents.
+        let first = parent(name.as_str()).filter(|_| !self.below.is_empty());
+        let ancestors = std::iter::successors(first, |name| parent(name));
         let below = ancestors
             .filter_map(|ancestor| self.below.get(ancestor))
             .flatten();
@@ -142,6 +156,20 @@ mod tests {
         assert_eq!(found("badxs4all.nl"), [1]);
         assert!(found("nl").is_empty());
         assert!(found("example.org").is_empty());
+    }
+
+    #[test]
+    fn a_name_below_which_others_register_theirs_is_hardly_meant_alone() {
+        for (pattern, is_suffix) in [
+            ("nl", true),
+            ("co.uk", true),
+            (".nl", false),
+            ("xs4all.nl", false),
+            ("intranet", false),
+        ] {
+            let pattern: Pattern = pattern.parse().unwrap();
+            assert_eq!(pattern.public_suffix().is_some(), is_suffix, "{pattern}");
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Policy {
                 .for_domain(name, mode, today)
                 .unwrap_or((mode, source)),
         };
-        let defaults = self.by_default();
+        let defaults = &self.defaults;
         DestinationPolicy {
             dane,
             dane_source,
@@ -124,8 +124,12 @@ impl Policy {
             honor_tls_required_no: rules
                 .find(|rule| rule.honor_tls_required_no)
                 .unwrap_or(defaults.honor_tls_required_no),
-            route: rules.find(|rule| rule.route.clone()).or(defaults.route),
-            fallback: rules.find(|rule| rule.fallback.clone()).or(defaults.fallback),
+            route: rules
+                .find(|rule| rule.route.clone())
+                .or_else(|| defaults.route.clone()),
+            fallback: rules
+                .find(|rule| rule.fallback.clone())
+                .or_else(|| defaults.fallback.clone()),
             limits: rules.limits(|rule| rule.limits),
         }
     }

@@ -169,8 +169,14 @@ impl<R: Keys> Rules<R> {
 impl<R> Rules<R> {
     /// The rules for a name: they are looked for once, whatever is then read from them.
     pub(crate) fn matching(&self, name: &Domain) -> Matching<'_, R> {
-        let found = self.by_name.matching(name);
-        Matching(found.filter_map(|index| self.rules.get(*index)).collect())
+        let mut found = self
+            .by_name
+            .matching(name)
+            .filter_map(|index| self.rules.get(*index));
+        Matching {
+            first: found.next(),
+            more: found.collect(),
+        }
     }
 
     /// The names that rules are about, without those that are only below a name.
@@ -179,13 +185,17 @@ impl<R> Rules<R> {
     }
 }
 
-/// The rules for one name, the most specific first; most names have none, which costs no memory.
-pub(crate) struct Matching<'a, R>(Vec<&'a R>);
+/// The rules for one name, the most specific first; most names have none or one, which costs no memory.
+pub(crate) struct Matching<'a, R> {
+    first: Option<&'a R>,
+    more: Vec<&'a R>,
+}
 
 impl<R> Matching<'_, R> {
     /// The value from the first rule that sets the key read by `key`.
     pub(crate) fn find<T>(&self, key: impl Fn(&R) -> Option<T>) -> Option<T> {
-        self.0.iter().find_map(|rule| key(rule))
+        let all = self.first.iter().chain(&self.more);
+        all.copied().find_map(key)
     }
 
     /// The limits, each key by itself.

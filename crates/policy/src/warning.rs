@@ -69,6 +69,24 @@ pub enum Remark {
         /// The line there.
         line: usize,
     },
+    /// More such names than are shown.
+    #[error("dane = \"{mode}\" has no effect on {count} further names, which are on the strict list {list}")]
+    RuleUnderStrictOnMore {
+        /// How many.
+        count: usize,
+        /// What the rule says.
+        mode: DaneMode,
+        /// The list.
+        list: Arc<str>,
+    },
+    /// A name that hardly anybody has mail at.
+    #[error(
+        "{name:?} is this name alone, at which hardly anybody has mail; all names below it are written \".{name}\""
+    )]
+    SuffixAlone {
+        /// The name.
+        name: String,
+    },
     /// The default is strict, and no list can weaken it.
     #[error("a {0} list has no effect while the default is strict")]
     UnderStrictDefault(ListKind),
@@ -200,6 +218,8 @@ impl Remark {
             | Self::StaysStrict { .. }
             | Self::StayStrict { .. }
             | Self::RuleUnderStrict { .. }
+            | Self::RuleUnderStrictOnMore { .. }
+            | Self::SuffixAlone { .. }
             | Self::UnderStrictDefault(_)
             | Self::Expired(_)
             | Self::StrictStands { .. }

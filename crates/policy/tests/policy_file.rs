@@ -551,6 +551,44 @@ fn the_template_is_the_built_in_policy() {
 }
 
 #[test]
+fn rules_for_all_names_below_one_are_compared_with_the_lists_too() {
+    let lists = |path: &Path| {
+        Ok(match path.to_str().unwrap() {
+            "strict.list" => "a.nl\nb.nl\nnl\nbnl\n",
+            _ => "a.de\nb.de\nexcepted.de\n",
+        }
+        .to_owned())
+    };
+    let text = "version = 1\n[[list]]\nkind = \"strict\"\nfile = \"strict.list\"\n[[list]]\nkind = \"danefail\"\nfile = \"fail\"\n\
+                [[domain]]\nmatch = [\".nl\"]\ndane = \"off\"\n[[domain]]\nmatch = [\".de\"]\ndane = \"strict\"\n\
+                [[domain]]\nmatch = [\"excepted.de\"]\ndane = \"opportunistic\"\n[[domain]]\nmatch = [\"co.uk\"]\ndane = \"strict\"\n";
+    let (_, warnings) = compile_from("policy.toml", text, &lists).unwrap();
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let strict = |name: &str, line: usize| {
+        format!(
+            "policy.toml:8: dane = \"off\" has no effect on {name:?}, which is on the strict list strict.list (line {line}); only an \
+             exception with override_strict = true has"
+        )
+    };
+    let weak = |name: &str, line: usize| {
+        format!("policy.toml:11: {name:?} is also on the danefail list fail (line {line}); it stays strict")
+    };
+    let alone = "policy.toml:17: \"co.uk\" is this name alone, at which hardly anybody has mail; all names below it are written \
+                 \".co.uk\"";
+    let mut expected = vec![
+        strict("a.nl", 1),
+        strict("b.nl", 2),
+        weak("a.de", 1),
+        weak("b.de", 2),
+        alone.to_owned(),
+    ];
+    expected.sort();
+    let mut said = said;
+    said.sort();
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn every_default_is_written_out_in_the_template() {
     for key in ["dane = ", "insecure_mx = ", "tls = ", "version = "] {
         assert!(TEMPLATE.lines().any(|line| line.starts_with(key)), "{key}");

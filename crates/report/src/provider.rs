@@ -6,12 +6,7 @@ use std::sync::Arc;
 use mail::Domain;
 
 /// The registrable part of a name: `provider.example` of `mx1.mail.provider.example`. The name itself if it has none.
-pub fn of(host: &Domain) -> Domain {
-    let registrable = psl::domain_str(host.as_str());
-    registrable
-        .and_then(|name| Domain::parse(name).ok())
-        .unwrap_or_else(|| host.clone())
-}
+pub use spool::registrable::of;
 
 /// The providers of hosts seen before: a report meets the same host for many domains.
 #[derive(Debug, Default)]

@@ -132,9 +132,7 @@ impl Ledger for ReadOnlySpool {
         visit: impl FnMut(Date, Tally) -> ControlFlow<()> + Send + 'static,
     ) -> Result<u64, SpoolError> {
         self.read(move |connection| {
-            if schema::version(connection)? < WITH_LEDGER {
-                return Ok(0);
-            }
+            schema::check_has(connection, WITH_LEDGER)?;
             reading::totals(connection, &days, visit)
         })
         .await
@@ -146,9 +144,7 @@ impl Ledger for ReadOnlySpool {
         visit: impl FnMut(Tally) -> ControlFlow<()> + Send + 'static,
     ) -> Result<u64, SpoolError> {
         self.read(move |connection| {
-            if schema::version(connection)? < WITH_LEDGER {
-                return Ok(0);
-            }
+            schema::check_has(connection, WITH_LEDGER)?;
             reading::sums(connection, &days, visit)
         })
         .await

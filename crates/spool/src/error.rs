@@ -42,6 +42,18 @@ pub enum SpoolError {
         /// The newest version known here.
         known: i32,
     },
+    /// The administrator: this directory was last written by an older version of this program, which kept no such figures, or
+    /// in another form. The next start of the daemon brings them up to date.
+    #[error(
+        "the spool has schema version {found}, and what is asked for is there from version {needed} on: start the relay of this \
+         version once, which migrates it"
+    )]
+    OlderVersion {
+        /// The version found.
+        found: i32,
+        /// The first one that has it.
+        needed: i32,
+    },
     /// The administrator: the database file belongs to another program.
     #[error("{0} is no spool of this program")]
     Foreign(PathBuf),

@@ -1,17 +1,22 @@
 //! `report`: the figures of the ledger.
 
-use report::summary::{Item, LONGEST_PERIOD, Question, make};
+use std::time::Duration;
+
+use report::summary::{Item, LONGEST_PERIOD, Making, Question};
 use spool::Ledger;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::Answers;
 use super::office::Office;
 use super::places::BrokenOff;
-use super::protocol::{Line, Nothing, Refusal, RefusalKind};
+use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind};
 
 /// Rows handed over at a time.
 const PAGE: usize = 500;
+/// How often to check whether the client is still connected while the ledger is read.
+const PRESENCE: Duration = Duration::from_secs(1);
 
-/// Answers with the rows, and with all of it together at the end.
+/// Answers with the rows, part by part of the period, and with all of it together at the end.
 pub(super) async fn report<S: Ledger>(
     office: &Office<S>,
     question: Question,
@@ -21,20 +26,42 @@ pub(super) async fn report<S: Ledger>(
         let reason = format!("the period is too long; allowed: {LONGEST_PERIOD} days");
         return answers.refuse(Refusal::new(RefusalKind::Request, reason)).await;
     }
-    // Two at once would only wait for one another on the same disk. The semaphore is never closed.
-    let turn = office.reports.acquire().await.ok();
-    let made = make(&*office.surroundings.spool, question).await;
-    drop(turn);
-    let report = match made {
-        Ok(report) => report,
-        Err(error) => return answers.refuse(Refusal::from(error)).await,
-    };
-    let mut rows = report.rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        for row in rows.by_ref().take(PAGE) {
-            answers.add(&Line::<Item, Nothing>::Result(row));
+    let mut making = Making::of(&*office.surroundings.spool, question);
+    loop {
+        let rows = match next(office, &mut making, answers).await? {
+            Ok(Some(rows)) => rows,
+            Ok(None) => return answers.end(&making.end()).await,
+            Err(refusal) => return answers.refuse(refusal).await,
+        };
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            for row in rows.by_ref().take(PAGE) {
+                answers.add(&Line::<Item, Nothing>::Result(row));
+            }
+            answers.flush().await?;
         }
-        answers.flush().await?;
     }
-    answers.end(&report.head).await
+}
+
+/// The rows of the next part, as long as the client waits for them.
+async fn next<S: Ledger>(
+    office: &Office<S>,
+    making: &mut Making<'_, S>,
+    answers: &mut Answers,
+) -> Result<Result<Option<Vec<Item>>, Refusal>, BrokenOff> {
+    let mut work = Box::pin(async {
+        // Two at once would only wait for one another on the same disk. The semaphore is never closed. While the client reads,
+        // others have their turn.
+        let _turn = office.reports.acquire().await;
+        making.next().await
+    });
+    let mut presence = interval(PRESENCE);
+    presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            made = &mut work => return Ok(made.map_err(Refusal::from)),
+            _ = presence.tick() => answers.progress(Acts::default())?,
+        }
+    }
 }

@@ -37,10 +37,11 @@ pub(crate) enum ConfigCommand {
     /// public that may relay, a host name that others will not take, exceptions that are over or change nothing, lists
     /// that are none, addresses and directories that do not exist.
     ///
-    /// Names in [[domain]] rules and on strict lists are looked up in the DNS, without connecting anywhere, unless
-    /// --no-dns is given: a domain that is strict and has no DNSSEC or no TLSA records, so that all its mail would wait,
-    /// and one that does not exist, are warned of. The first 1,000 names are looked up, within 20 seconds; what cannot be
-    /// looked up now, or in that time, is no fault.
+    /// Names in [[domain]] rules, on strict lists and in exceptions are looked up in the DNS, without connecting anywhere,
+    /// unless --no-dns is given: a domain that is strict and has no DNSSEC or no TLSA records, so that all its mail would
+    /// wait, one that does not exist, and an exception for a host that has no address or nothing to be excepted from, are
+    /// warned of. The first 1,000 names are looked up, within 20 seconds; what cannot be looked up now, or in that time,
+    /// is no fault.
     ///
     /// Exit status: 0 the files can be used; 1 with --strict, there are warnings; 2 the files cannot be used.
     Check(CheckArguments),

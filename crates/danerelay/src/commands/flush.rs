@@ -18,7 +18,8 @@ use crate::failure::Failure;
 #[command(group(ArgGroup::new("what").args(["name", "all"]).required(true)))]
 pub(crate) struct FlushArguments {
     /// The name: what was learnt of it, of all names below it, and of the mail exchangers that its MX records name.
-    /// DNS answers, hosts that do not answer or broke their handshakes, destinations that fail; kept connections are closed.
+    /// DNS answers, MTA-STS policies, hosts that do not answer or broke their handshakes, destinations that fail; kept
+    /// connections are closed.
     #[arg(value_parser = formed::<DomainName>)]
     name: Option<Domain>,
 

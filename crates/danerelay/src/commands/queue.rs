@@ -44,7 +44,8 @@ pub(crate) enum QueueCommand {
     Show(show::ShowArguments),
     /// Try recipients now instead of at their next attempt.
     ///
-    /// What the relay remembers of their destinations' DNS is forgotten first, so that repairs there are seen.
+    /// What the relay remembers of their destinations' DNS is forgotten first, and their MTA-STS policies are asked for
+    /// again, so that repairs there are seen.
     /// Held recipients stay held.
     #[command(after_help = ACTING)]
     Retry(act::ActArguments),

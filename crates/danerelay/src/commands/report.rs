@@ -1,10 +1,11 @@
 //! `danerelay report`: what happened to the mail, from the figures of the ledger.
 //!
-//! [`arguments`]: what can be asked. [`table`]: the answer for people; [`json`] and [`csv`]: for programs.
+//! [`arguments`]: what can be asked. [`kept`]: how far back the figures go. [`table`]: the answer for people; [`json`] and [`csv`]: for programs.
 
 mod arguments;
 mod csv;
 mod json;
+mod kept;
 mod table;
 
 use std::path::Path;
@@ -29,12 +30,9 @@ use crate::wiring::store::report_days;
 pub(crate) fn run(arguments: &ReportArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let config = config::load(named)?.config;
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let question = arguments.question(today, &config.report.internal_domains)?;
-    let kept = i64::from(report_days(&config));
-    if arguments.is_detailed() && today.duration_since(question.period.from).as_hours() / 24 > kept {
-        notice(&format!(
-            "figures by domain and host are kept for {kept} days (report.keep); what is older is missing from them"
-        ));
+    let mut question = arguments.question(today, &config.report.internal_domains)?;
+    for remark in kept::remarks(&mut question, today, i64::from(report_days(&config))) {
+        notice(&remark);
     }
     let report = match source::open(&config)? {
         Source::Daemon(client) => ask(client, question)?,

@@ -7,7 +7,7 @@ use mail::{DaneVerdict, NextHop};
 use policy::conclude::conclude;
 use policy::decision::{Action, HostDecision};
 use policy::failure::Failure;
-use policy::settings::DaneMode;
+use policy::settings::{DaneMode, ModeSource};
 use serde::{Deserialize, Serialize};
 
 /// From the weakest to the strongest.
@@ -48,6 +48,9 @@ pub(crate) struct ModeReport {
     /// Whether this is what the policy says.
     pub(crate) in_force: bool,
     pub(crate) would: Would,
+    /// Whether an exception that holds now was left out, so that more than the mode is supposed.
+    #[serde(default)]
+    pub(crate) without_exceptions: bool,
     /// What `dane=` would say of the first host that may receive, or of the obstacle.
     pub(crate) dane: Option<String>,
     pub(crate) enhanced: Option<String>,
@@ -72,11 +75,12 @@ pub(super) struct InForce<'a> {
 pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<ModeReport> {
     let mode_in_force = in_force.route.policy.dane;
     let is_delivered = obstacle(in_force.route, in_force.probes).is_none();
+    let leaves_out = is_excepted(asked.means, in_force.route);
     let mut reports = Vec::new();
     for mode in MODES {
         if mode == mode_in_force {
             // As it is, with the exceptions for its hosts.
-            reports.push(report(mode, true, (in_force.route, in_force.probes)));
+            reports.push(report(mode, (in_force.route, in_force.probes)));
             continue;
         }
         let policy = asked.means.policy.supposing(mode);
@@ -92,16 +96,32 @@ pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<M
             None => None,
         };
         let probes = again.as_deref().or(in_force.probes.filter(|_| is_same));
-        reports.push(report(mode, false, (&route, probes)));
+        reports.push(ModeReport {
+            in_force: false,
+            without_exceptions: leaves_out,
+            ..report(mode, (&route, probes))
+        });
     }
     reports
 }
 
-fn report(mode: DaneMode, in_force: bool, (route, probes): (&Route, Option<&[HostProbe<'_>]>)) -> ModeReport {
+/// Whether an exception for the destination, or for one of its hosts, holds now.
+fn is_excepted(means: Means<'_>, route: &Route) -> bool {
+    let by_exception = |source: &ModeSource| matches!(source, ModeSource::Exception(_));
+    let hosts = route.decision.hosts().filter_map(|(host, _)| host.name());
+    by_exception(&route.policy.dane_source)
+        || hosts.into_iter().any(|host| {
+            let policy = means.policy.for_mx_host(&route.policy, host, means.today);
+            by_exception(&policy.dane_source)
+        })
+}
+
+fn report(mode: DaneMode, (route, probes): (&Route, Option<&[HostProbe<'_>]>)) -> ModeReport {
     let failure = obstacle(route, probes);
     ModeReport {
         mode,
-        in_force,
+        in_force: true,
+        without_exceptions: false,
         would: Would::after(failure.as_ref()),
         dane: match &failure {
             Some(failure) => Some(failure.verdict().to_string()),

@@ -1,6 +1,6 @@
-//! Runs the command and calls the webhook for incidents: each notice in its turn, with patience, and never in the way of mail.
+//! Has the command run and the webhook called for incidents: each notice in its turn, with patience, and never in the way of
+//! mail.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,27 +8,22 @@ use arc_swap::ArcSwap;
 use mail::Mailbox;
 use mail::event::incident::NotTold;
 use mail::event::{Event, EventLog};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::command;
 use super::notice::{Item, json};
 use super::webhook::Web;
 use crate::config::schema::Incidents;
 
 /// How many notices may wait; what comes then is not told.
 const WAITING: usize = 64;
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The pauses between the tries; after the last one the notice is given up.
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
     Duration::from_mins(1),
     Duration::from_mins(10),
 ];
-/// How much of a command's complaint is read, in octets.
-const COMPLAINT: u64 = 1024;
 
 /// Those who take notices to where they are wanted.
 pub(crate) struct Couriers {
@@ -39,6 +34,7 @@ pub(crate) struct Couriers {
 
 /// What they share.
 struct Shared {
+    pauses: [Duration; 3],
     settings: Arc<ArcSwap<Incidents>>,
     web: Web,
     events: Arc<dyn EventLog>,
@@ -63,7 +59,18 @@ impl Way {
 impl Couriers {
     /// Starts them; they end when this is dropped.
     pub(crate) fn start(settings: Arc<ArcSwap<Incidents>>, web: Web, events: Arc<dyn EventLog>) -> Arc<Self> {
+        Self::start_pausing(PAUSES, settings, web, events)
+    }
+
+    /// The same with these pauses between the tries.
+    pub(super) fn start_pausing(
+        pauses: [Duration; 3],
+        settings: Arc<ArcSwap<Incidents>>,
+        web: Web,
+        events: Arc<dyn EventLog>,
+    ) -> Arc<Self> {
         let shared = Arc::new(Shared {
+            pauses,
             settings,
             web,
             events,
@@ -116,7 +123,7 @@ impl Shared {
     async fn take(&self, way: Way, notice: &Arc<[u8]>) -> Result<(), String> {
         let settings = self.settings.load_full();
         match way {
-            Way::Command => run(&settings.command, notice).await,
+            Way::Command => command::run(&settings.command, notice, command::PATIENCE).await,
             Way::Webhook => match &settings.webhook.0 {
                 Some(url) => self.web.post(url, notice).await,
                 None => Ok(()),
@@ -128,7 +135,7 @@ impl Shared {
 /// Takes one notice after the other.
 async fn work(way: Way, mut waiting: mpsc::Receiver<Arc<[u8]>>, shared: Arc<Shared>) {
     while let Some(notice) = waiting.recv().await {
-        let mut pauses = PAUSES.iter();
+        let mut pauses = shared.pauses.iter();
         while let Err(error) = shared.take(way, &notice).await {
             let pause = pauses.next();
             shared.not_told(way, error, pause.is_some());
@@ -137,78 +144,5 @@ async fn work(way: Way, mut waiting: mpsc::Receiver<Arc<[u8]>>, shared: Arc<Shar
                 None => break,
             }
         }
-    }
-}
-
-/// Runs a command with this on its standard input. An error is what went wrong, in words.
-async fn run(command: &[String], input: &[u8]) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Ok(());
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{program}: {error}"))?;
-    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-    let ended = timeout(PATIENCE, async {
-        if let Some(mut stdin) = stdin {
-            // A command that does not read it all may have seen enough.
-            let _ = stdin.write_all(input).await;
-        }
-        let mut complaint = Vec::new();
-        if let Some(stderr) = stderr {
-            let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
-        }
-        (child.wait().await, complaint)
-    });
-    match ended.await {
-        Ok((Ok(status), _)) if status.success() => Ok(()),
-        Ok((Ok(status), complaint)) => {
-            let complaint = String::from_utf8_lossy(&complaint);
-            Err(format!("{program}: {status}: {}", complaint.trim()))
-        }
-        Ok((Err(error), _)) => Err(format!("{program}: {error}")),
-        Err(_) => Err(format!(
-            "{program} took longer than {} seconds and was ended",
-            PATIENCE.as_secs()
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn shell(script: &str) -> Vec<String> {
-        ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
-    }
-
-    #[tokio::test]
-    async fn a_command_gets_the_notice_and_its_complaint_is_told() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("notice");
-        run(&shell(&format!("cat > {}", file.display())), b"{}\n")
-            .await
-            .unwrap();
-        assert_eq!(std::fs::read(&file).unwrap(), b"{}\n");
-        // It need not read it.
-        run(&shell("exit 0"), &vec![b'x'; 1 << 20]).await.unwrap();
-        let error = run(&shell("echo no line >&2; exit 3"), b"").await.unwrap_err();
-        assert_eq!(error, "/bin/sh: exit status: 3: no line");
-        let error = run(&["/no/such/program".to_owned()], b"").await.unwrap_err();
-        assert!(error.starts_with("/no/such/program: No such file"), "{error}");
-        run(&[], b"").await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_command_that_complains_without_end_is_not_listened_to() {
-        let endless = shell("yes no >&2; exit 1");
-        let error = run(&endless, b"").await.unwrap_err();
-        assert!(error.len() < 1200, "{}", error.len());
     }
 }

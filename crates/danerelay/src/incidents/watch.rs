@@ -94,7 +94,7 @@ impl<S: Spool + KeepIncidents> Watch<S> {
     }
 
     /// Says what is new, and records that it was said.
-    async fn look(&mut self, now: Timestamp) -> Result<(), spool::SpoolError> {
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<(), spool::SpoolError> {
         let composed = self.board.incidents(now).await?;
         let mut ended: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
         let (mut items, mut told) = (Vec::new(), Vec::new());

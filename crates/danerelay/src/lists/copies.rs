@@ -68,6 +68,11 @@ impl Copies {
         Fetched::Copy { path, text, age }
     }
 
+    /// Whether the list could be fetched, and never was.
+    pub(crate) fn is_missing(&self, url: &str) -> bool {
+        url.parse::<Url>().is_ok() && !self.copy(url).exists()
+    }
+
     /// How old the copy is, if there is one.
     pub(super) fn age_of(&self, url: &str) -> Option<Duration> {
         let path = self.copy(url);

@@ -1,10 +1,13 @@
 //! Whether the destinations for which there is an exception, or an entry on a list, are well again.
 //!
 //! * [`subject`]: what is tested, and where that is written.
+//! * [`choice`]: which entries of lists are tested on a day.
 //! * [`tester`]: makes the look-ups and connects as a delivery would that knows of no exception; sends nothing.
 
+mod choice;
 mod subject;
 mod tester;
 
-pub(crate) use subject::{Subject, subjects};
+pub(crate) use choice::{USED, choose};
+pub(crate) use subject::{Subject, excepted, subjects};
 pub(crate) use tester::{Finding, State, Tester, test_all};

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use mail::Domain;
 use policy::schema::ListKind;
-use policy::{ExceptedKind, ListedException, Policy};
+use policy::{ExceptedKind, ListedException, LoadedList, Policy};
 
 /// Something for which DANE or DNSSEC is weakened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,24 +60,34 @@ impl Tested {
     }
 }
 
-/// Everything that a policy weakens today by exceptions or danefail lists.
-pub(crate) fn subjects(policy: &Policy, today: Date) -> Vec<Subject> {
+/// What a policy weakens today by exceptions.
+pub(crate) fn excepted(policy: &Policy, today: Date) -> Vec<Subject> {
     let exceptions = policy.exceptions();
     let exceptions = exceptions.filter(|exception| today <= exception.entry.until);
-    let mut subjects: Vec<Subject> = exceptions.map(of_exception).collect();
+    exceptions.map(of_exception).collect()
+}
+
+/// Everything that a policy weakens today by exceptions or danefail lists.
+pub(crate) fn subjects(policy: &Policy, today: Date) -> Vec<Subject> {
+    let mut subjects = excepted(policy, today);
     let lists = policy.lists().iter();
     for list in lists.filter(|list| list.kind == ListKind::Danefail) {
         for (name, line) in list.names.iter() {
             let Ok(name) = Domain::parse(name) else { continue };
-            subjects.push(Subject {
-                tested: Tested::Domain(name),
-                place: format!("{}:{line}", list.names.source()),
-                meaning: list.dane.to_string(),
-                exception: None,
-            });
+            subjects.push(listed(list, name, line));
         }
     }
     subjects
+}
+
+/// An entry of a danefail list.
+pub(super) fn listed(list: &LoadedList, name: Domain, line: usize) -> Subject {
+    Subject {
+        tested: Tested::Domain(name),
+        place: format!("{}:{line}", list.names.source()),
+        meaning: list.dane.to_string(),
+        exception: None,
+    }
 }
 
 fn of_exception(exception: &ListedException) -> Subject {

@@ -16,7 +16,7 @@ use policy::settings::DaneMode;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::subject::{Subject, Tested};
 
@@ -225,10 +225,11 @@ fn of_probes(probes: &[HostProbe<'_>]) -> Finding {
     }
 }
 
-/// Tests all, some at once, and gives each to `found` as soon as it is known.
+/// Tests all, some at once, each at least `pace` after the one before it, and gives each to `found` as soon as it is known.
 pub(crate) async fn test_all(
     tester: Arc<Tester>,
     subjects: Vec<Subject>,
+    pace: Duration,
     mut found: impl FnMut(Subject, Finding),
 ) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
@@ -237,6 +238,9 @@ pub(crate) async fn test_all(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
+        if !pace.is_zero() {
+            sleep(pace).await;
+        }
         let tester = Arc::clone(&tester);
         tests.spawn(async move {
             let _place = place;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use mail::EventLog;
+use spool::Ledger;
 use tokio::sync::watch;
 
 use super::lists::Lists;
@@ -18,8 +19,8 @@ use crate::wiring::tls::{self, TlsError};
 
 /// Starts them. They look names up and connect as `explainer` does, under the policy that it explains, which was read
 /// from `files`.
-pub(super) fn start(
-    config: &Config,
+pub(super) fn start<S: Ledger>(
+    (config, spool): (&Config, &Arc<S>),
     explainer: &Explainer,
     files: Files,
     log: &Arc<dyn EventLog>,
@@ -53,7 +54,9 @@ pub(super) fn start(
             delivery: explainer.delivery.clone(),
             tls: tls.clone(),
             policy,
+            spool: Arc::clone(spool),
             log: Arc::clone(log),
+            standing: keeping.standing.clone(),
             changed: Arc::clone(&keeping.changed),
         };
         tokio::spawn(daily.run(stopped.clone()));

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use mail::event::settings::{ListNews, ListState};
 use mail::event::{Event, EventLog};
 use mail::{Alarm, Pace};
+use policy::RemoteList;
 use policy::schema::ListKind;
-use policy::{Fetched, Missing, RemoteList};
 use rand::RngExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -47,12 +47,19 @@ pub(super) struct Lists {
     pub(super) standing: Standing,
 }
 
-/// Before the policy is compiled for the first time: fetches the lists of which there is no copy. Returns what failed.
-pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Result<Vec<String>, WiringError> {
+/// Those of these lists of which there is no copy.
+pub(super) fn missing(config: &Config, lists: Vec<RemoteList>) -> Vec<RemoteList> {
     let copies = Copies::of(config);
-    let is_missing =
-        |list: &&RemoteList| matches!(copies.get(&list.url, Missing::Refused), Fetched::Never(_));
-    let missing: Vec<&RemoteList> = lists.iter().filter(is_missing).collect();
+    let mut lists = lists;
+    lists.retain(|list| copies.is_missing(&list.url));
+    lists
+}
+
+/// Before the policy that names them is compiled: fetches lists of which there is no copy. Returns what failed.
+pub(super) async fn fetch_missing(
+    config: &Config,
+    missing: &[RemoteList],
+) -> Result<Vec<String>, WiringError> {
     if missing.is_empty() {
         return Ok(Vec::new());
     }
@@ -60,7 +67,7 @@ pub(super) async fn fetch_missing(config: &Config, lists: &[RemoteList]) -> Resu
     let client = tls::https_client(config)?;
     let fetcher = Fetcher::new(client, Resolver::new(plan.config)?, config);
     let fetcher = &fetcher;
-    let failures = join_all(missing.into_iter().map(|list| async move {
+    let failures = join_all(missing.iter().map(|list| async move {
         let patience = patience(list.kind);
         match timeout(patience, fetcher.fetch(list)).await {
             Ok(Ok(_)) => None,
@@ -135,7 +142,9 @@ impl Lists {
     fn follow(&mut self, states: &mut HashMap<String, State>) {
         let named = self.named.borrow_and_update().clone();
         let is_named = |url: &str| named.iter().any(|list| list.url == url);
-        states.retain(|url, _| is_named(url));
+        for (url, _) in states.extract_if(|url, _| !is_named(url)) {
+            self.tell(&url, ListState::NotNamed);
+        }
         self.standing.retain_lists(is_named);
         for list in named {
             if let Some(state) = states.get_mut(&list.url) {
@@ -154,10 +163,7 @@ impl Lists {
 
     async fn fetch(&self, state: &mut State) {
         let url = state.list.url.clone();
-        let tell = |news| {
-            let url = url.clone();
-            self.log.write(&Event::List(ListNews { url, news }));
-        };
+        let tell = |news| self.tell(&url, news);
         // Then the policy goes without it, even if it has not changed on the server.
         let was_too_old = self.fetcher.is_too_old(&state.list);
         let time = match self.fetcher.fetch(&state.list).await {
@@ -184,6 +190,11 @@ impl Lists {
         state.due = Instant::now() + time.mul_f64(later);
     }
 
+    fn tell(&self, url: &str, news: ListState) {
+        let url = url.to_owned();
+        self.log.write(&Event::List(ListNews { url, news }));
+    }
+
     fn note(&self, state: &mut State, error: &FetchError, tell: impl Fn(ListState)) {
         let reason = error.to_string();
         let kind = match error {
@@ -198,6 +209,7 @@ impl Lists {
         self.standing
             .not_fetched(&state.list.url, reason.clone(), is_held_back);
         if state.alarm.raise(kind, std_now()) {
+            let reason = reason.clone();
             tell(match kind {
                 Kind::HeldBack => ListState::HeldBack(reason),
                 Kind::NotFetched => ListState::NotFetched(reason),
@@ -205,6 +217,7 @@ impl Lists {
         }
         let is_too_old = self.fetcher.is_too_old(&state.list);
         if is_too_old && !std::mem::replace(&mut state.is_too_old, true) {
+            tell(ListState::TooOld(reason));
             self.changed.notify_one();
         }
     }

@@ -4,19 +4,23 @@
 //!    [`sockets`], those of [`passed`] first, and connects the parts: mail accepted by the listener goes to the
 //!    scheduler. [`announce`] logs this.
 //! 2. It runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
-//!    [admin socket](crate::admin), leads to [`reload`]; SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the
-//!    resolver and runs its [`self_test`], and [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is
-//!    kept current: [`policy`] follows its files, as [`watched`] remembers them, and [`keeping`] starts what fetches
-//!    [`lists`] and tests exceptions ([`recheck`]).
+//!    [admin socket](crate::admin), leads to [`reload`], once new lists have been fetched ([`orders`], [`errand`]);
+//!    SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver and runs its [`self_test`], and
+//!    [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is kept current: [`policy`] follows its
+//!    files, as [`watched`] remembers them, and [`keeping`] starts what fetches [`lists`] and tests what is excepted
+//!    ([`recheck`], which remembers what it found in [`healed`]).
 //! 3. Each step is reported to systemd ([`notify`]). [`monitoring`] starts what others watch the daemon by.
 
 mod announce;
+mod errand;
 mod error;
+mod healed;
 mod keeping;
 mod lists;
 mod lock_holder;
 mod monitoring;
 mod notify;
+mod orders;
 mod passed;
 mod policy;
 mod recheck;
@@ -43,8 +47,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spool::Store;
 use tokio::time::MissedTickBehavior;
 
-use crate::admin::Reading;
-use crate::admin::protocol::{Refusal, Reloaded};
 use crate::config::{self, LogTarget};
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -53,6 +55,7 @@ use crate::ownership;
 use crate::surroundings;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::{self, WiringError};
+use errand::{Asker, Order, Wanted};
 pub(crate) use error::StartError;
 use signals::{Request, Signals};
 use start::Daemon;
@@ -134,6 +137,7 @@ fn first_policy(loaded: &config::Loaded) -> Result<((LoadedPolicy, Files), Vec<S
         .enable_all()
         .build()
         .map_err(WiringError::System)?;
+    let lists = lists::missing(&loaded.config, lists);
     let failed = runtime.block_on(lists::fetch_missing(&loaded.config, &lists))?;
     runtime.shutdown_background();
     let mut files = Files::default();
@@ -181,7 +185,14 @@ impl<S: Store> Daemon<S> {
             tokio::select! {
                 _ = file_check.tick() => self.refresh_clients(),
                 _ = policy_check.tick() => self.refresh_policy().await,
-                () = self.keeping.changed.notified() => drop(self.reload_policy().await),
+                () = self.keeping.changed.notified() => self.order(Order {
+                    what: Wanted::Policy,
+                    asker: Asker::Log,
+                }).await,
+                failed = errand::done(self.errand.as_mut()) => tokio::select! {
+                    () = self.fetched(failed) => {}
+                    () = signals.stop() => break Verdict::Good,
+                },
                 _ = date_check.tick() => {
                     self.refresh_unvalidated();
                     self.announce_ends();
@@ -189,14 +200,16 @@ impl<S: Store> Daemon<S> {
                 request = signals.next() => match request {
                     Request::Reload => tokio::select! {
                         // The log has the result.
-                        _ = self.reload_and_notify() => {}
+                        () = self.order(Order { what: Wanted::Everything, asker: Asker::Log }) => {}
                         () = signals.stop() => break Verdict::Good,
                     },
                     Request::Stop => break Verdict::Good,
                 },
                 Some(order) = self.reloads.recv() => tokio::select! {
-                    // The client that asked may be gone.
-                    outcome = self.reload_as_ordered(order.what) => drop(order.answer.send(outcome)),
+                    () = self.order(Order {
+                        what: order.what.into(),
+                        asker: Asker::Client(order.answer),
+                    }) => {}
                     () = signals.stop() => break Verdict::Good,
                 },
                 part = self.parts.ended() => {
@@ -213,20 +226,6 @@ impl<S: Store> Daemon<S> {
                 Verdict::Bad
             }
         }
-    }
-
-    async fn reload_as_ordered(&mut self, what: Reading) -> Result<Reloaded, Refusal> {
-        match what {
-            Reading::Everything => self.reload_and_notify().await,
-            Reading::Policy => self.reload_policy().await,
-        }
-    }
-
-    async fn reload_and_notify(&mut self) -> Result<Reloaded, Refusal> {
-        notify::reloading(&self.status);
-        let outcome = self.reload().await;
-        notify::ready(&self.status);
-        outcome
     }
 
     /// Stops accepting, lets transactions end, and closes the spool.

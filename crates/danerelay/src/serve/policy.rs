@@ -12,7 +12,7 @@ use policy::{End, ListedException, Missing};
 use spool::Store;
 
 use super::announce::{bounded, warn};
-use super::lists::fetch_missing;
+use super::errand::{Asker, Order, Wanted};
 use super::start::Daemon;
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
@@ -38,22 +38,26 @@ impl<S: Store> Daemon<S> {
     /// Reads the policy again if one of its files has changed; everything, if a reload was refused because of them. The
     /// log has the result.
     pub(super) async fn refresh_policy(&mut self) {
-        if self.keeping.refused.as_mut().is_some_and(Watched::has_changed) {
-            self.keeping.refused = None;
-            if self.reload().await.is_err() && self.keeping.refused.is_none() {
-                // It is not the policy any more.
-                let _ = self.reload_policy().await;
-            }
-        } else if self.keeping.watched.has_changed() {
-            let _ = self.reload_policy().await;
+        // They are looked at once it is read.
+        if self.errand.is_some() {
+            return;
         }
+        let what = if self.keeping.refused.as_mut().is_some_and(Watched::has_changed) {
+            self.keeping.refused = None;
+            Wanted::Refused
+        } else if self.keeping.watched.has_changed() {
+            Wanted::Policy
+        } else {
+            return;
+        };
+        let asker = Asker::Log;
+        self.order(Order { what, asker }).await;
     }
 
     /// Reads the policy, its lists and the added exceptions again. If one of the files has faults, the policy in force
     /// stays in force, and the log says what is wrong.
     pub(super) async fn reload_policy(&mut self) -> Result<Reloaded, Refusal> {
         let loaded = self.loaded.clone();
-        self.fetch_new_lists(&loaded).await;
         let reading = tokio::task::spawn_blocking(move || {
             let mut files = Files::default();
             let policy = read(&loaded, &mut files);
@@ -87,17 +91,6 @@ impl<S: Store> Daemon<S> {
                 Err(Refusal::new(RefusalKind::Configuration, faults))
             }
         }
-    }
-
-    /// Fetches the lists of which there is no copy: without a strict one the policy would be refused, and nobody would
-    /// fetch it.
-    pub(super) async fn fetch_new_lists(&self, loaded: &Loaded) {
-        let lists = policy_files::remote_lists(loaded);
-        let failed = match fetch_missing(&loaded.config, &lists).await {
-            Ok(failed) => failed,
-            Err(error) => vec![error.to_string()],
-        };
-        warn(&failed, Subject::Policy, &*self.log);
     }
 
     /// Uses a policy from now on.

@@ -1,24 +1,32 @@
-//! Once a day the daemon tests what there is an exception for. What is well again is no exception any more if a command
-//! added it, and is named in any case: with `dane = "off"` nobody else would notice.
+//! Once a day the daemon tests what is excepted: all exceptions, and of the danefail lists the entries to which there was mail
+//! and in turn a share of the others. What is well again is no exception any more if a command added it, and is named in any
+//! case: with `dane = "off"` nobody else would notice. The administrator's files are never written.
 
-use std::fs;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::{DeliveryConfig, TlsClient};
 use dns::{Resolver, self_test};
-use jiff::Zoned;
-use mail::event::settings::{Rechecked, Refused, Subject as About};
+use jiff::{Timestamp, ToSpan, Zoned};
+use mail::event::settings::{Rechecked, Refused, Subject as About, Warning};
 use mail::event::{Event, EventLog};
+use mail::{Domain, DomainPart};
+use parking_lot::Mutex;
+use policy::schema::ListKind;
 use policy::{ListedException, Policy};
+use spool::{Ledger, Tally};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
+use super::healed::{self, Memory};
 use crate::config::Config;
 use crate::exceptions;
 use crate::explain::impatient;
-use crate::recheck::{Finding, State, Subject, Tester, subjects, test_all};
+use crate::recheck::{Finding, State, Subject, Tester, USED, choose, excepted, test_all};
+use crate::wiring::standing::Standing;
 use crate::wiring::{WiringError, resolver};
 
 /// How long after the start at the earliest: look-ups and mail come first.
@@ -27,19 +35,32 @@ const SETTLED: Duration = Duration::from_mins(5);
 const DAY: Duration = Duration::from_hours(24);
 /// When to look again whether it is time, and after a failure.
 const AGAIN: Duration = Duration::from_hours(1);
+/// The time between two tests: ten thousand take more than half an hour.
+const PACE: Duration = Duration::from_millis(200);
+/// Mail of so many days makes an entry one that is tested each day.
+const TRAFFIC_DAYS: i64 = 30;
+/// The most entries of lists that the log names on a day.
+const NAMED: usize = 100;
 
 /// Tests what is excepted.
-pub(super) struct Daily {
+pub(super) struct Daily<S> {
     pub(super) config: Config,
     pub(super) delivery: DeliveryConfig,
     pub(super) tls: TlsClient,
     pub(super) policy: Arc<ArcSwap<Policy>>,
+    /// Knows to which domains there was mail.
+    pub(super) spool: Arc<S>,
     pub(super) log: Arc<dyn EventLog>,
+    /// Is told what is well again.
+    pub(super) standing: Standing,
     /// Has the policy read again.
     pub(super) changed: Arc<Notify>,
 }
 
-impl Daily {
+/// What a round has found.
+type Found = Vec<(Subject, Finding)>;
+
+impl<S: Ledger> Daily<S> {
     /// Runs until the daemon stops.
     pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
@@ -50,67 +71,142 @@ impl Daily {
     }
 
     async fn again_and_again(&self) {
+        self.standing.healed(Memory::read(&self.config).healed);
         sleep(SETTLED).await;
         let mut last: Option<Instant> = None;
         loop {
-            let is_due = last.is_none_or(|last| last.elapsed() >= DAY) && self.is_due();
+            let is_due = last.is_none_or(|last| last.elapsed() >= DAY)
+                && healed::age(&self.config).is_none_or(|age| age >= DAY);
             if is_due && self.round().await.is_ok_and(|is_tested| is_tested) {
-                // Without the file the next start tests earlier than it need.
-                let _ = fs::write(self.stamp(), "");
                 last = Some(Instant::now());
             }
             sleep(AGAIN).await;
         }
     }
 
-    /// Also across restarts, by the time of a file.
-    fn is_due(&self) -> bool {
-        let last = fs::metadata(self.stamp()).and_then(|stamp| stamp.modified());
-        let age = last.ok().and_then(|last| last.elapsed().ok());
-        age.is_none_or(|age| age >= DAY)
-    }
-
-    fn stamp(&self) -> std::path::PathBuf {
-        self.config.state_directory.join("rechecked")
-    }
-
-    /// Tests all exceptions; returns whether it could. The lists are for `danefail recheck`: they may have a million
-    /// entries.
+    /// Tests all exceptions, and today's entries of the lists; returns whether it could.
     pub(super) async fn round(&self) -> Result<bool, WiringError> {
         let policy = self.policy.load_full();
-        let mut subjects = subjects(&policy, Zoned::now().date());
-        subjects.retain(|subject| subject.exception.is_some());
-        if subjects.is_empty() {
-            return Ok(true);
+        let mut memory = Memory::read(&self.config);
+        let used = self.used(&policy).await;
+        let choice = choose(&policy, &used, memory.next);
+        let mut subjects = excepted(&policy, Zoned::now().date());
+        subjects.extend(choice.subjects);
+        let found = if subjects.is_empty() {
+            Vec::new()
+        } else {
+            match self.test(&policy, subjects).await? {
+                Some(found) => found,
+                None => return Ok(false),
+            }
+        };
+        memory.next = choice.next;
+        self.tell(&mut memory, found);
+        memory.retain(&self.policy.load());
+        self.standing.healed(memory.healed.clone());
+        // Without the file the next start tests earlier than it need.
+        let _ = memory.write(&self.config);
+        Ok(true)
+    }
+
+    /// The names on danefail lists to which there was mail. Without the ledger, none.
+    async fn used(&self, policy: &Arc<Policy>) -> HashSet<Domain> {
+        let mut lists = policy.lists().iter();
+        if !lists.any(|list| list.kind == ListKind::Danefail) {
+            return HashSet::new();
         }
+        let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let from = today.saturating_sub(TRAFFIC_DAYS.days());
+        let found: Arc<Mutex<HashSet<Domain>>> = Arc::default();
+        let (names, asked) = (Arc::clone(&found), Arc::clone(policy));
+        let visit = move |tally: Tally| {
+            let Some(DomainPart::Name(name)) = tally.key.domain else {
+                return ControlFlow::Continue(());
+            };
+            let mut lists = asked.lists().iter();
+            let mut names = names.lock();
+            if lists.any(|list| list.kind == ListKind::Danefail && list.names.line_of(&name).is_some()) {
+                names.insert(name);
+            }
+            if names.len() < USED {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let read = self.spool.sums(from..=today, visit).await;
+        match read {
+            Ok(_) => std::mem::take(&mut *found.lock()),
+            Err(_) => HashSet::new(),
+        }
+    }
+
+    /// `None` if our own resolver fails.
+    async fn test(&self, policy: &Policy, subjects: Vec<Subject>) -> Result<Option<Found>, WiringError> {
         // Without the exceptions from DNSSEC, which are tested, too.
         let plan = resolver::plan(&self.config, &self.config.dns.domain_insecure)?;
         let resolver = Resolver::new(plan.config)?;
         let names = resolver::names(&self.config.dns);
         if self_test::run(&resolver, &names).await.is_err() {
-            return Ok(false);
+            return Ok(None);
         }
-        let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, &policy);
+        let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, policy);
         let tester = Arc::new(tester.map_err(WiringError::Ehlo)?);
-        let mut healed = Vec::new();
-        test_all(tester, subjects, |subject, finding| {
-            if finding.state == State::Healed {
-                healed.push((subject, finding));
-            }
+        let mut found = Vec::new();
+        test_all(tester, subjects, PACE, |subject, finding| {
+            found.push((subject, finding));
         })
         .await;
-        self.close(healed);
-        Ok(true)
+        Ok(Some(found))
     }
 
-    /// Removes what commands have added, unless names below were not tested, and names all of it.
-    fn close(&self, healed: Vec<(Subject, Finding)>) {
-        let excepted: Vec<&ListedException> = healed
-            .iter()
-            .filter_map(|(subject, _)| subject.closable())
-            .collect();
+    /// Removes what commands have added, unless names below were not tested. Names every exception that is well again, and
+    /// the entries of lists that were not before.
+    fn tell(&self, memory: &mut Memory, found: Found) {
+        let removed = self.close(&found);
+        let now = Timestamp::now();
+        let mut entries = 0_usize;
+        for (subject, finding) in found {
+            let is_closed = subject
+                .exception
+                .as_ref()
+                .is_some_and(|one| removed.contains(one));
+            // What is closed is no exception any more.
+            let is_news = is_closed || memory.note(&subject, &finding, now);
+            if finding.state != State::Healed || (subject.exception.is_none() && !is_news) {
+                continue;
+            }
+            if subject.exception.is_none() {
+                entries = entries.saturating_add(1);
+                if entries > NAMED {
+                    continue;
+                }
+            }
+            self.log.write(&Event::Rechecked(Rechecked {
+                kind: subject.tested.kind(),
+                name: subject.tested.name(),
+                place: subject.place,
+                is_closed,
+                reason: finding.reason,
+            }));
+        }
+        if let Some(more @ 1..) = entries.checked_sub(NAMED) {
+            let about = About::Policy;
+            let reason =
+                format!("{more} further entries of danefail lists are well again: `danerelay danefail list`");
+            self.log.write(&Event::Warning(Warning { about, reason }));
+        }
+    }
+
+    /// Removes the exceptions that commands have added and that are not needed any more; returns them.
+    fn close(&self, found: &Found) -> Vec<ListedException> {
+        let healed = found.iter().filter(|(_, finding)| finding.state == State::Healed);
+        let healed: Vec<&ListedException> = healed.filter_map(|(subject, _)| subject.closable()).collect();
+        if healed.is_empty() {
+            return Vec::new();
+        }
         let removed = exceptions::change(&self.config, |all| {
-            let (removed, kept) = all.drain(..).partition(|one| excepted.contains(&one));
+            let (removed, kept) = all.drain(..).partition(|one| healed.contains(&one));
             *all = kept;
             removed
         });
@@ -123,33 +219,22 @@ impl Daily {
         if !removed.is_empty() {
             self.changed.notify_one();
         }
-        for (subject, finding) in healed {
-            let is_closed = subject
-                .exception
-                .as_ref()
-                .is_some_and(|one| removed.contains(one));
-            self.log.write(&Event::Rechecked(Rechecked {
-                kind: subject.tested.kind(),
-                name: subject.tested.name(),
-                place: subject.place,
-                is_closed,
-                reason: finding.reason,
-            }));
-        }
+        removed
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use parking_lot::Mutex;
+    use std::fs;
+
     use policy::Missing;
     use testworld::dns::World;
     use testworld::mail::{Ca, Receiver};
 
     use super::*;
     use crate::config;
-    use crate::wiring::{policy as policy_files, settings, tls};
+    use crate::wiring::{policy as policy_files, settings, store, tls};
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<Event>>);
@@ -175,6 +260,10 @@ mod tests {
         let other = Ca::new("Other CA").unwrap().issue(&["mx.stale.test"]).unwrap();
         zone.tlsa(other.tlsa_3_1_1()).add().unwrap();
 
+        let zone = world.domain("listed.test").signed();
+        let zone = zone.mx(10, "mx.listed.test", receiver.address());
+        zone.tlsa(identity.tlsa_3_1_1()).add().unwrap();
+
         // Without TLSA records: what is strict still waits.
         let zone = world.domain("strict.test").signed();
         zone.mx(10, "mx.strict.test", receiver.address()).add().unwrap();
@@ -184,7 +273,8 @@ mod tests {
         file("anchor", &world.trust_anchor_ds().unwrap());
         let text = format!(
             "hostname = \"relay.test\"\nstate_directory = \"state\"\n[dns]\nmode = \"validate\"\nservers = [\"{}\"]\n\
-             trust_anchor = \"anchor\"\n[delivery]\nport = {}\nignore_addresses = []\n",
+             trust_anchor = \"anchor\"\n[spool]\npath = \"spool\"\n[limits]\nspool_free = \"1 MiB\"\n\
+             [delivery]\nport = {}\nignore_addresses = []\n",
             world.address(),
             receiver.address().port()
         );
@@ -205,13 +295,23 @@ mod tests {
         ];
         file("state/exceptions.toml", &added.concat());
         let rule = "[[domain]]\nmatch = \"strict.test\"\ndane = \"strict\"\n";
-        file("policy.toml", &(exception("mx = \"mx.good.test\"") + rule));
+        let lists = "[[list]]\nkind = \"danefail\"\nfile = \"off.list\"\n\
+                     [[list]]\nkind = \"danefail\"\nfile = \"soft.list\"\ndane = \"soft-fail\"\n";
+        file("off.list", "# broken\ngood.test\nstale.test\n");
+        file("soft.list", "good.test\nlisted.test\n");
+        file(
+            "policy.toml",
+            &(exception("mx = \"mx.good.test\"") + rule + lists),
+        );
         let loaded = config::load(Some(&directory.path().join("danerelay.toml"))).unwrap();
         let policy = policy_files::load(&loaded, Missing::Refused).unwrap().policy;
         let config = loaded.config;
         let hostname = settings::hostname(&config).unwrap();
         let log = Arc::new(Kept::default());
+        let spool = store::open(&config, Arc::new(())).await.unwrap();
         let daily = Daily {
+            spool,
+            standing: Standing::default(),
             delivery: settings::delivery(&config, &hostname, Vec::new()),
             tls: tls::client(&config.tls).unwrap(),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
@@ -245,11 +345,47 @@ mod tests {
         assert_eq!(
             told,
             [
+                // As an exception from DNSSEC, and on each list.
+                ("good.test".to_owned(), false),
+                ("good.test".to_owned(), false),
                 ("good.test".to_owned(), false),
                 ("good.test".to_owned(), true),
+                ("listed.test".to_owned(), false),
                 ("mx.good.test".to_owned(), false)
             ]
         );
+        let healed = |daily: &Daily<_>| {
+            let healed = daily.standing.all().healed;
+            let mut short: Vec<String> = healed
+                .iter()
+                .map(|one| format!("{} {}", one.name, one.place))
+                .collect();
+            short.retain(|one| one.contains(".list:"));
+            short.sort();
+            short
+        };
+        let on_lists = [
+            "good.test off.list:2",
+            "good.test soft.list:1",
+            "listed.test soft.list:2",
+        ];
+        assert_eq!(healed(&daily), on_lists);
+        // The lists are as they were.
+        let list = fs::read_to_string(directory.path().join("off.list")).unwrap();
+        assert_eq!(list, "# broken\ngood.test\nstale.test\n");
+        // On the next day the entries are no news, and what is broken again is not named any more.
+        log.0.lock().clear();
+        assert!(daily.round().await.unwrap());
+        let again = log.0.lock().iter().any(|event| match event {
+            Event::Rechecked(told) => told.place.contains(".list:"),
+            _ => false,
+        });
+        assert!(!again);
+        assert_eq!(healed(&daily), on_lists);
+        // Now what was fine is broken, and the other way round.
+        receiver.set_identity(&other);
+        assert!(daily.round().await.unwrap());
+        assert_eq!(healed(&daily), ["stale.test off.list:3"]);
         // The policy is to be read again.
         daily.changed.notified().await;
     }

@@ -41,7 +41,6 @@ impl<S: Store> Daemon<S> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
         let loaded = reading(move || config::load(named.as_deref())).await?;
         let loaded = loaded.map_err(|error| (Subject::Config, error.to_string()))?;
-        self.fetch_new_lists(&loaded).await;
         let (policy, anchors, files) = reading({
             let loaded = loaded.clone();
             move || {

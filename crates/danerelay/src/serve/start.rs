@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::announce::{self, listed, warn};
+use super::errand::Errand;
 use super::error::StartError;
 use super::notify::Status;
 use super::watch::Watch;
@@ -72,6 +73,8 @@ pub(super) struct Daemon<S> {
     pub(super) parts: Parts,
     /// What keeps the policy current.
     pub(super) keeping: Keeping,
+    /// New lists that are being fetched before the policy is read.
+    pub(super) errand: Option<Errand>,
     /// What `systemctl status` shows.
     pub(super) status: Arc<Status>,
 }
@@ -186,7 +189,8 @@ pub(super) async fn start(
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
-    let keeping = keeping::start(config, &explainer, files, &events, &stopped).map_err(WiringError::from)?;
+    let keeping =
+        keeping::start((config, &spool), &explainer, files, &events, &stopped).map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
     let parts = (&scheduler, &keeping.standing);
     let (admin, reloads) = open_admin(config, (&spool, board.clone()), parts, explainer, &events).await;
@@ -231,6 +235,7 @@ pub(super) async fn start(
     tokio::spawn(notify::watchdog(Arc::clone(&status), scheduler.clone()));
     let mut daemon = Daemon {
         keeping,
+        errand: None,
         named: named.map(Path::to_owned),
         started_with: loaded.config.clone(),
         loaded,

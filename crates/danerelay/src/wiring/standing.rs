@@ -22,6 +22,9 @@ pub(crate) struct PolicyTrouble {
     pub(crate) lists: BTreeMap<String, ListTrouble>,
     /// Exceptions that end within a week.
     pub(crate) ending: Vec<Ending>,
+    /// Exceptions and entries of danefail lists that were well again when they were tested last.
+    #[serde(default)]
+    pub(crate) healed: Vec<Healed>,
 }
 
 /// Why the policy on disk is not the one in force.
@@ -55,6 +58,21 @@ pub(crate) struct Ending {
     pub(crate) file: String,
     /// Its line there.
     pub(crate) line: usize,
+}
+
+/// Something that is excepted and need not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Healed {
+    /// `domain` or `mx`.
+    pub(crate) kind: String,
+    /// The name.
+    pub(crate) name: String,
+    /// File and line.
+    pub(crate) place: String,
+    /// When that was found for the first time.
+    pub(crate) since: Timestamp,
+    /// What was found last.
+    pub(crate) reason: String,
 }
 
 impl Standing {
@@ -98,6 +116,11 @@ impl Standing {
     /// These exceptions end within a week.
     pub(crate) fn ending(&self, ending: Vec<Ending>) {
         self.0.lock().ending = ending;
+    }
+
+    /// These exceptions and entries are well again.
+    pub(crate) fn healed(&self, healed: Vec<Healed>) {
+        self.0.lock().healed = healed;
     }
 
     /// All of it, as it is now.

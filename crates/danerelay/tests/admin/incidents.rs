@@ -90,6 +90,53 @@ async fn a_forgotten_roll_over_is_told_shown_and_ends_with_a_verified_delivery()
         .await;
 }
 
+/// The text of our own mail, which is in base64.
+fn text_of(content: &[u8]) -> (String, String) {
+    let content = String::from_utf8_lossy(content);
+    let (head, body) = content.split_once("\r\n\r\n").unwrap();
+    let body = data_encoding::BASE64_MIME
+        .decode(body.trim_end().as_bytes())
+        .unwrap();
+    (head.to_owned(), String::from_utf8(body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_about_an_incident_goes_through_the_relay_itself() {
+    let scene = Scene::new().await;
+    let ops = scene.world.domain("ops.test");
+    let ops = ops.mx(10, "mx.ops.test", scene.receiver.address());
+    ops.add().unwrap();
+    let more = "[incidents]\nmail = \"postmaster@ops.test\"\n";
+    scene
+        .play_with(more, move |scene, relay| {
+            scene.receiver.set_identity(&other_key());
+            Client::connect(relay.address).send("one@good.test");
+            relay.wait_for("status=opened");
+            relay.wait_for("to=postmaster@ops.test");
+            scene.receiver.set_identity(&scene.identity);
+            relay.print(&["queue", "retry", "--all"]);
+            relay.wait_for("status=closed");
+            relay.wait_for_lines("to=postmaster@ops.test", 2);
+            let sent = relay.wait_for_lines("from=<>", 2);
+            assert!(sent.iter().all(|line| line.contains("status=sent")), "{sent:?}");
+            let messages = scene.receiver.messages();
+            let mails = messages
+                .iter()
+                .filter(|one| one.recipients == ["postmaster@ops.test"]);
+            let mails: Vec<(String, String)> = mails.map(|one| text_of(&one.content)).collect();
+            let [(head, text), (closing, _)] = mails.as_slice() else {
+                panic!("{mails:?}");
+            };
+            assert!(
+                head.contains("Subject: [relay.example] incident opened: mx.good.test\r\n"),
+                "{head}"
+            );
+            assert!(text.contains("danerelay danefail add "), "{text}");
+            assert!(closing.contains("incident closed: mx.good.test\r\n"), "{closing}");
+        })
+        .await;
+}
+
 /// What is open, by its name and the messages that wait for it.
 fn open(relay: &Relay) -> Vec<(String, u64)> {
     let shown = relay.print(&["incidents", "--json"]);

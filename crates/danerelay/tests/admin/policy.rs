@@ -138,6 +138,20 @@ async fn a_list_is_fetched_kept_and_held_back() {
                 table.contains(&format!("list {url} is held back since ")),
                 "{table}"
             );
+            // It is an incident of its own, until it is mended.
+            let id = format!("our-list-held-back/{}", url.strip_prefix("https://").unwrap());
+            let line = relay.wait_for("status=opened");
+            assert!(
+                line.contains(&format!("id={id}")) || line.contains(&format!("id=\"{id}\"")),
+                "{line}"
+            );
+            let page = relay.print(&["incidents", "show", &id]);
+            assert!(page.contains("is an HTML page and no list of domains"), "{page}");
+            scene.web.put("/list", Page::text("good.test\nother.test\n"));
+            relay.print(&["reload"]);
+            let line = relay.wait_for("status=closed");
+            assert!(line.contains(&id), "{line}");
+            assert!(relay.print(&["incidents"]).starts_with("no incidents"));
             // Without the server the copy holds, also after a restart.
             scene.web.put("/list", Page::status(503));
             relay.stop();
@@ -151,9 +165,21 @@ async fn a_list_is_fetched_kept_and_held_back() {
             let mut known: Value = serde_json::from_str(&fs::read_to_string(&facts).unwrap()).unwrap();
             known["current"] = json!("2000-01-01T00:00:00Z");
             fs::write(&facts, known.to_string()).unwrap();
-            scene.web.put("/list", Page::text("good.test\nother.test\n"));
             relay.start_again();
-            relay.wait_for("status=loaded");
+            relay.wait_for("status=list-too-old");
+            relay.wait_for("cause=list-too-old");
+            assert_eq!(dane(&relay, "good.test").0, "opportunistic");
+            let list = relay.print(&["incidents"]);
+            assert!(
+                list.contains(&format!("our copy of the list {url}: it could not be refreshed")),
+                "{list}"
+            );
+            scene.web.put("/list", Page::text("good.test\nother.test\n"));
+            // It warns of the copy, which was too old until then.
+            assert_eq!(relay.run(&["reload"]).status, 0);
+            let line = relay.wait_for("status=closed");
+            assert!(line.contains("cause=list-too-old"), "{line}");
+            relay.wait_for_lines("status=loaded", 2);
             assert_eq!(dane(&relay, "good.test").0, "off");
         })
         .await;
@@ -184,6 +210,44 @@ async fn a_strict_list_that_was_never_fetched_stops_the_start() {
             fs::write(relay.path("policy.toml"), policy + &more).unwrap();
             relay.wait_for("status=loaded");
             assert_eq!(dane(&relay, "wrong.test").0, "strict");
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_new_list_is_fetched_everything_else_is_answered() {
+    let scene = Scene::new().await;
+    scene.web.put("/list", Page::Silence);
+    scene
+        .play(|scene| {
+            let mut relay = Relay::start_in(scene.prepared("version = 1\n"), |command| command);
+            let policy = format!(
+                "version = 1\n[[list]]\nkind = \"strict\"\nurl = \"{}\"\n",
+                scene.url()
+            );
+            fs::write(relay.path("policy.toml"), &policy).unwrap();
+            let reload = relay
+                .command(&["reload"])
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            while !scene
+                .web
+                .asked()
+                .iter()
+                .any(|asked| asked.starts_with("GET /list "))
+            {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            // Mail goes by the policy that is in force, and a signal is heard.
+            Client::connect(relay.address).send("someone@good.test");
+            relay.wait_for("status=sent");
+            relay.signal(rustix::process::Signal::HUP);
+            assert_eq!(dane(&relay, "good.test").0, "opportunistic");
+            relay.stop();
+            assert!(!relay.log().contains("it did not come within"), "{}", relay.log());
+            let end = reload.wait_with_output().unwrap();
+            assert_eq!(end.status.code(), Some(3));
         })
         .await;
 }
@@ -426,6 +490,9 @@ async fn the_end_of_an_exception_is_announced_and_each_mode_is_explained() {
             let file = relay.path("policy.toml").display().to_string();
             assert!(table.contains(&format!("decided by   {file}, line 2\n")), "{table}");
             assert!(table.contains("modes        off           deliver"), "{table}");
+            let marked = table.lines().filter(|line| line.ends_with("  (without exceptions)"));
+            assert_eq!(marked.count(), 3, "{table}");
+            assert!(table.contains("(in force)\n"), "{table}");
         })
         .await;
 }

@@ -50,6 +50,7 @@ pub(crate) fn spool_error(error: &SpoolError) -> &'static str {
         | SpoolError::Damaged(_)
         | SpoolError::Defect(_)
         | SpoolError::NewerVersion { .. }
+        | SpoolError::OlderVersion { .. }
         | SpoolError::Foreign(_)
         | SpoolError::Locked { .. }
         | SpoolError::Missing(_)

@@ -142,15 +142,19 @@ pub enum ListState {
     NotFetched(String),
     /// What came is not believed.
     HeldBack(String),
+    /// Its copy could not be refreshed for longer than it may become old.
+    TooOld(String),
     /// It can be fetched again.
     Recovered,
+    /// The policy does not name it any more.
+    NotNamed,
 }
 
 impl Record for ListNews {
     fn level(&self) -> Level {
         match self.news {
-            ListState::Fetched(_) | ListState::Recovered => Level::Info,
-            ListState::NotFetched(_) | ListState::HeldBack(_) => Level::Warning,
+            ListState::Fetched(_) | ListState::Recovered | ListState::NotNamed => Level::Info,
+            ListState::NotFetched(_) | ListState::HeldBack(_) | ListState::TooOld(_) => Level::Warning,
         }
     }
 
@@ -163,16 +167,18 @@ impl Record for ListNews {
             ListState::Fetched(_) => "list-fetched",
             ListState::NotFetched(_) => "list-not-fetched",
             ListState::HeldBack(_) => "list-held-back",
+            ListState::TooOld(_) => "list-too-old",
             ListState::Recovered => "list-recovered",
+            ListState::NotNamed => "list-not-named",
         };
         put("status", Value::Word(status));
         put("list", Value::Quoted(&self.url));
         match &self.news {
             ListState::Fetched(entries) => put("entries", Value::Integer(*entries)),
-            ListState::NotFetched(reason) | ListState::HeldBack(reason) => {
+            ListState::NotFetched(reason) | ListState::HeldBack(reason) | ListState::TooOld(reason) => {
                 put("reason", Value::Quoted(reason));
             }
-            ListState::Recovered => {}
+            ListState::Recovered | ListState::NotNamed => {}
         }
     }
 }

@@ -56,7 +56,9 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
             OwnTrouble::SpoolFull
             | OwnTrouble::SpoolFails
             | OwnTrouble::Policy
-            | OwnTrouble::Configuration => None,
+            | OwnTrouble::Configuration
+            | OwnTrouble::ListHeldBack
+            | OwnTrouble::ListTooOld => None,
         };
         let waiting = waiting.map(|at| composed.remove(at).incident);
         composed.push(Composed {

@@ -170,6 +170,10 @@ pub enum OwnTrouble {
     Policy,
     /// The configuration is wrong, and the earlier one stays in force.
     Configuration,
+    /// What the server of a list gave is not believed, and the last good copy stays in force.
+    ListHeldBack,
+    /// The copy of a list is older than it may become.
+    ListTooOld,
 }
 
 impl OwnTrouble {
@@ -181,6 +185,8 @@ impl OwnTrouble {
             Self::SpoolFails => "spool-fails",
             Self::Policy => "policy",
             Self::Configuration => "configuration",
+            Self::ListHeldBack => "list-held-back",
+            Self::ListTooOld => "list-too-old",
         }
     }
 
@@ -191,6 +197,7 @@ impl OwnTrouble {
             Self::SpoolFull | Self::SpoolFails => "our spool",
             Self::Policy => "our policy file",
             Self::Configuration => "our configuration",
+            Self::ListHeldBack | Self::ListTooOld => "our copy of the list",
         }
     }
 
@@ -201,6 +208,12 @@ impl OwnTrouble {
             Self::SpoolFails => "our spool cannot be written: nothing is accepted or recorded",
             Self::Policy => "our policy file is wrong: the earlier policy stays in force",
             Self::Configuration => "our configuration is wrong: the earlier one stays in force",
+            Self::ListHeldBack => {
+                "what its server gives now is not believed: the last good copy stays in force"
+            }
+            Self::ListTooOld => {
+                "it could not be refreshed for its max_age: without a new one the list is ignored, unless it is a strict one"
+            }
         }
     }
 }

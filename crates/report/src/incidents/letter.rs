@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use mail::Domain;
+use mail::printable::Printable;
 use mail::sighting::{Evidence, Starttls, Trouble};
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +121,8 @@ fn topic(trouble: Trouble) -> &'static str {
 pub(super) fn facts(text: &mut String, incident: &Incident, member: &Member) {
     let now = &member.now;
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<11} {value}");
+        // Some of it is what the other side says.
+        let _ = writeln!(text, "  {name:<11} {}", Printable(value));
     };
     let address = now
         .address
@@ -330,6 +332,8 @@ fn wrap(text: &mut String, words: &str, (first, rest): (&str, &str)) {
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in words.split_whitespace() {
+        // Some of them are the other side's.
+        let word = Printable(word).to_string();
         if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             let _ = writeln!(text, "{line}");
             rest.clone_into(&mut line);
@@ -338,7 +342,7 @@ fn wrap(text: &mut String, words: &str, (first, rest): (&str, &str)) {
         if !is_empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
         is_empty = false;
     }
     let _ = writeln!(text, "{line}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mail::event::resolver::{Finding as Test, Resolver};
-use mail::event::settings::{Refused, Subject};
+use mail::event::settings::{ListNews, ListState, Refused, Subject};
 use mail::event::{Event, spool as spool_event, store};
 
 use super::change::Finding;
@@ -15,6 +15,8 @@ use super::incident::{Cause, Incident, OwnTrouble};
 pub struct Own {
     /// What it is.
     pub trouble: OwnTrouble,
+    /// Of several things of that kind, which one: the URL of a list. Empty where there is only one.
+    pub subject: String,
     /// Since when.
     pub since: Timestamp,
     /// When it was last seen.
@@ -25,7 +27,7 @@ pub struct Own {
 
 /// All that is wrong on our own side now.
 #[derive(Debug, Clone, Default)]
-pub struct Ours(BTreeMap<OwnTrouble, Own>);
+pub struct Ours(BTreeMap<(OwnTrouble, String), Own>);
 
 impl Ours {
     /// Learns from what is written to the log. Returns whether that changes anything.
@@ -34,20 +36,23 @@ impl Ours {
             return false;
         };
         match seen {
-            Seen::Begins(trouble, reason) => {
-                let known = self.0.get(&trouble);
+            Seen::Begins(trouble, subject, reason) => {
+                let key = (trouble, subject.to_owned());
+                let known = self.0.get(&key);
                 let since = known.map_or(now, |own| own.since);
                 let own = Own {
                     trouble,
+                    subject: subject.to_owned(),
                     since,
                     last: now,
                     reason,
                 };
-                self.0.insert(trouble, own).is_none()
+                self.0.insert(key, own).is_none()
             }
-            Seen::Ends(troubles) => {
+            Seen::Ends(troubles, subject) => {
                 let before = self.0.len();
-                self.0.retain(|trouble, _| !troubles.contains(trouble));
+                self.0
+                    .retain(|(trouble, of), _| of != subject || !troubles.contains(trouble));
                 before != self.0.len()
             }
         }
@@ -59,35 +64,39 @@ impl Ours {
     }
 }
 
-/// What an event says about our own side.
-enum Seen {
-    Begins(OwnTrouble, String),
-    Ends(&'static [OwnTrouble]),
+/// What an event says about our own side: the trouble, of what, and why.
+enum Seen<'a> {
+    Begins(OwnTrouble, &'a str, String),
+    Ends(&'static [OwnTrouble], &'a str),
 }
 
-fn seen(event: &Event) -> Option<Seen> {
+/// There is only one thing of the kind.
+const ONLY: &str = "";
+
+fn seen(event: &Event) -> Option<Seen<'_>> {
     match event {
         Event::Resolver(Resolver::Tested { finding, .. }) => Some(match finding {
-            Test::Failing(fault) => Seen::Begins(OwnTrouble::Resolver, fault.clone()),
-            Test::Fine(_) => Seen::Ends(&[OwnTrouble::Resolver]),
+            Test::Failing(fault) => Seen::Begins(OwnTrouble::Resolver, ONLY, fault.clone()),
+            Test::Fine(_) => Seen::Ends(&[OwnTrouble::Resolver], ONLY),
         }),
         Event::Spool(spool_event::Spool::Full { error, .. }) => {
-            Some(Seen::Begins(OwnTrouble::SpoolFull, error.clone()))
+            Some(Seen::Begins(OwnTrouble::SpoolFull, ONLY, error.clone()))
         }
         Event::Spool(spool_event::Spool::Accepting { .. }) => {
-            Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails]))
+            Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails], ONLY))
         }
         Event::Store(store::Store::Failed(store::Failed::Write, error)) => {
-            Some(Seen::Begins(OwnTrouble::SpoolFails, error.clone()))
+            Some(Seen::Begins(OwnTrouble::SpoolFails, ONLY, error.clone()))
         }
-        Event::Store(store::Store::Writable) => Some(Seen::Ends(&[OwnTrouble::SpoolFails])),
+        Event::Store(store::Store::Writable) => Some(Seen::Ends(&[OwnTrouble::SpoolFails], ONLY)),
         Event::Refused(Refused { about, reason }) => match about {
-            Subject::Policy => Some(Seen::Begins(OwnTrouble::Policy, reason.clone())),
-            Subject::Config => Some(Seen::Begins(OwnTrouble::Configuration, reason.clone())),
+            Subject::Policy => Some(Seen::Begins(OwnTrouble::Policy, ONLY, reason.clone())),
+            Subject::Config => Some(Seen::Begins(OwnTrouble::Configuration, ONLY, reason.clone())),
             Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
         },
+        Event::List(ListNews { url, news }) => list(url, news),
         // All of it is read again, or nothing.
-        Event::PolicyLoaded(_) => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration])),
+        Event::PolicyLoaded(_) => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration], ONLY)),
         Event::Resolver(
             Resolver::Servers { .. }
             | Resolver::ServersRefused { .. }
@@ -128,7 +137,6 @@ fn seen(event: &Event) -> Option<Seen> {
         | Event::Fault(_)
         | Event::Warning(_)
         | Event::WaitsForRestart(_)
-        | Event::List(_)
         | Event::ExceptionEnds(_)
         | Event::MtaSts(_)
         | Event::Rechecked(_)
@@ -146,13 +154,42 @@ fn seen(event: &Event) -> Option<Seen> {
     }
 }
 
+fn list<'a>(url: &'a str, news: &ListState) -> Option<Seen<'a>> {
+    match news {
+        ListState::HeldBack(reason) => Some(Seen::Begins(OwnTrouble::ListHeldBack, url, reason.clone())),
+        ListState::TooOld(reason) => Some(Seen::Begins(OwnTrouble::ListTooOld, url, reason.clone())),
+        ListState::Fetched(_) | ListState::Recovered | ListState::NotNamed => Some(Seen::Ends(
+            &[OwnTrouble::ListHeldBack, OwnTrouble::ListTooOld],
+            url,
+        )),
+        // The copy holds until it is too old.
+        ListState::NotFetched(_) => None,
+    }
+}
+
 impl Own {
     pub(super) fn incident(&self) -> Incident {
+        let (word, name, sentence) = (
+            self.trouble.as_str(),
+            self.trouble.name(),
+            self.trouble.sentence(),
+        );
+        let (id, name, summary) = if self.subject.is_empty() {
+            (format!("our-{word}"), name.to_owned(), sentence.to_owned())
+        } else {
+            let url = &self.subject;
+            let short = url.strip_prefix("https://").unwrap_or(url);
+            (
+                format!("our-{word}/{short}"),
+                format!("{name} {url}"),
+                format!("{name} {url}: {sentence}"),
+            )
+        };
         Incident {
-            id: format!("our-{}", self.trouble.as_str()),
-            name: self.trouble.name().to_owned(),
+            id,
+            name,
             cause: Cause::Own(self.trouble),
-            summary: self.trouble.sentence().to_owned(),
+            summary,
             first_seen: self.since,
             last_seen: self.last,
             finding: Finding::ours(&self.reason),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use mail::Domain;
+use mail::printable::Printable;
 use mail::sighting::Ending;
 
 use super::change::Member;
@@ -135,10 +136,11 @@ fn before(text: &mut String, member: &Member) {
             .record
             .as_deref()
             .unwrap_or("a key that cannot be read");
-        let _ = writeln!(text, "  {:<11} {record}  ({})", "presented", certificate.subject);
+        let subject = Printable(&certificate.subject);
+        let _ = writeln!(text, "  {:<11} {record}  ({subject})", "presented");
     }
     for record in &before.published {
-        let _ = writeln!(text, "  {:<11} {record}", "published");
+        let _ = writeln!(text, "  {:<11} {}", "published", Printable(record));
     }
 }
 

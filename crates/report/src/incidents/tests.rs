@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use mail::Domain;
 use mail::event::resolver::{Finding as Test, Resolver};
-use mail::event::settings::{PolicyLoaded, Refused, Subject};
+use mail::event::settings::{ListNews, ListState, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
 use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
@@ -416,4 +416,66 @@ fn the_letter_has_the_facts_and_a_way_to_its_reader() {
     }
     let text = serde_json::to_string(&incident).unwrap();
     assert_eq!(serde_json::from_str::<Incident>(&text).unwrap(), incident);
+}
+
+#[test]
+fn each_list_in_trouble_is_an_incident_until_it_is_mended() {
+    let mut ours = Ours::default();
+    let told = |url: &str, news| {
+        Event::List(ListNews {
+            url: url.to_owned(),
+            news,
+        })
+    };
+    let (one, other) = ("https://lists.example/one", "https://lists.example/other");
+    let html = || ListState::HeldBack("it is an HTML page".to_owned());
+    assert!(ours.note(&told(one, html()), began()));
+    assert!(!ours.note(&told(one, html()), began()));
+    assert!(ours.note(&told(other, ListState::TooOld("503".to_owned())), began()));
+    // Alone that is no incident: the copy holds.
+    assert!(!ours.note(&told(other, ListState::NotFetched("503".to_owned())), began()));
+    let shown = |ours: &Ours| -> Vec<String> {
+        let composed = compose(Vec::new(), ours, terms(began()));
+        let shown = composed
+            .iter()
+            .map(|one| format!("{} {}", one.incident.id, one.incident.name));
+        shown.collect()
+    };
+    let of_other = "our-list-too-old/lists.example/other our copy of the list https://lists.example/other";
+    assert_eq!(
+        shown(&ours),
+        [
+            "our-list-held-back/lists.example/one our copy of the list https://lists.example/one",
+            of_other
+        ]
+    );
+    assert!(ours.note(&told(one, ListState::Recovered), began()));
+    // A policy that is read again mends no list.
+    let loaded = Event::PolicyLoaded(PolicyLoaded { file: String::new() });
+    assert!(!ours.note(&loaded, began()));
+    assert_eq!(shown(&ours), [of_other]);
+    assert!(ours.note(&told(other, ListState::NotNamed), began()));
+    assert_eq!(ours.standing().count(), 0);
+}
+
+#[test]
+fn what_the_other_side_says_cannot_write_to_the_terminal() {
+    let mut known = rollover();
+    known.evidence.presented[0].subject = "CN=\u{1b}[2Jmx\u{202e}".to_owned();
+    known.evidence.reason = "no\u{7} bell".into();
+    if let Some(before) = &mut known.before {
+        before.evidence.presented[0].subject = "CN=\u{9b}1m".to_owned();
+    }
+    let incident = incident(known);
+    let letter = letter::write(&incident, "relay.example").unwrap().text;
+    let page = page::write(&incident, "relay.example", began());
+    for text in [&letter, &page] {
+        assert!(text.contains("CN=\\x1B[2Jmx\\xE2\\x80\\xAE"), "{text}");
+        assert!(
+            text.chars()
+                .all(|c| c == '\n' || !mail::printable::is_unprintable(c)),
+            "{text}"
+        );
+    }
+    assert!(page.contains("CN=\\xC2\\x9B1m"), "{page}");
 }

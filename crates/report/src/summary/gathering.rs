@@ -9,7 +9,7 @@ use mail::{AddressFamily, DomainPart, Status};
 use parking_lot::Mutex;
 use spool::{Ledger, SpoolError, Tally};
 
-use super::question::{By, Part, Question};
+use super::question::{By, Period, Question};
 use super::softfail::{Case, SoftFailed};
 use super::traffic::{Traffic, end};
 use crate::provider::Providers;
@@ -40,22 +40,23 @@ pub(super) struct Counted {
 pub(super) async fn totals<L: Ledger>(
     ledger: &L,
     question: &Arc<Question>,
-    days: &Part,
+    days: Period,
     by: Option<By>,
 ) -> Result<Gathered, SpoolError> {
     let gathered = Arc::new(Mutex::new(Gathered::default()));
     let (filled, asked) = (Arc::clone(&gathered), Arc::clone(question));
     let visit = move |_: Date, tally: Tally| {
-        let mut filled = filled.lock();
-        if filled.admits(&asked, &tally)
+        let mut counted = filled.lock();
+        if counted.admits(&asked, &tally)
             && let Some(by) = by
         {
-            let row = filled.rows.entry(name_in_totals(by, &tally)).or_default();
+            let row = counted.rows.entry(name_in_totals(by, &tally)).or_default();
             row.traffic.add(&tally);
         }
-        ControlFlow::Continue(())
+        drop(counted);
+        awaited(&filled)
     };
-    let unreadable = ledger.totals(days.period.range(), visit).await?;
+    let unreadable = ledger.totals(days.range(), visit).await?;
     let mut gathered = std::mem::take(&mut *gathered.lock());
     gathered.unreadable = unreadable;
     Ok(gathered)
@@ -65,21 +66,30 @@ pub(super) async fn totals<L: Ledger>(
 pub(super) async fn details<L: Ledger>(
     ledger: &L,
     question: &Arc<Question>,
-    days: &Part,
+    days: Period,
     sorting: Sorting,
 ) -> Result<Gathered, SpoolError> {
     let reading = Arc::new(Mutex::new(Reading::new(sorting)));
     let (filled, asked) = (Arc::clone(&reading), Arc::clone(question));
     let visit = move |tally| {
         filled.lock().add(&asked, &tally);
-        ControlFlow::Continue(())
+        awaited(&filled)
     };
-    let unreadable = ledger.sums(days.period.range(), visit).await?;
+    let unreadable = ledger.sums(days.range(), visit).await?;
     let mut reading = std::mem::replace(&mut *reading.lock(), Reading::new(sorting));
     reading.close_case();
     let mut gathered = reading.gathered;
     gathered.unreadable = unreadable;
     Ok(gathered)
+}
+
+/// Whether anybody waits for what is filled; if not, the ledger need not be read further.
+fn awaited<T>(filled: &Arc<T>) -> ControlFlow<()> {
+    if Arc::strong_count(filled) > 1 {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
 }
 
 /// What the details are sorted into.

@@ -3,7 +3,7 @@
 //! * [`question`]: [`Question`], what to report on.
 //! * [`traffic`]: [`Traffic`], the figures of one row.
 //! * [`gathering`]: the ledger's tallies, put into rows. [`softfail`]: what enforcing DANE would have cost.
-//! * [`report`]: all of it together: [`Report`], from [`make`].
+//! * [`report`]: all of it together: [`Report`], from [`make`], or part by part from [`Making`].
 
 mod gathering;
 mod question;
@@ -14,6 +14,6 @@ mod tests;
 mod traffic;
 
 pub use question::{By, Internal, LONGEST_PERIOD, Per, Period, Question, View};
-pub use report::{Head, Item, Report, Row, make};
+pub use report::{Head, Item, Making, Report, Row, make};
 pub use softfail::{CauseCount, SoftFailed};
 pub use traffic::{End, Traffic};

@@ -95,7 +95,7 @@ impl Period {
         length.saturating_add(1)
     }
 
-    /// As many days as this one has, before it.
+    /// As many days as this one has, before it. What is compared if the period is not divided.
     #[must_use]
     pub fn before(self) -> Self {
         let to = self.from.yesterday().unwrap_or(Date::MIN);
@@ -121,6 +121,26 @@ impl Per {
         Period { from, to }
     }
 
+    /// What a part of the period around it is compared with: the same days of the period before, so that a running month is
+    /// compared with as much of the one before.
+    fn before(self, part: Period) -> Period {
+        let whole = self.around(part.from);
+        let earlier = self.around(whole.from.yesterday().unwrap_or(Date::MIN));
+        let same = |day: Date| {
+            let passed = day.duration_since(whole.from).as_hours() / 24;
+            let same = earlier.from.saturating_add(passed.days());
+            same.min(earlier.to)
+        };
+        Period {
+            from: same(part.from),
+            to: if part.to == whole.to {
+                earlier.to
+            } else {
+                same(part.to)
+            },
+        }
+    }
+
     /// The period's name: `2026-11-29`, `2026-11`, `2026`.
     pub(super) fn name(self, period: Period) -> String {
         let day = period.from;
@@ -138,26 +158,34 @@ pub(super) struct Part {
     /// What the rows call it, if the period is divided.
     pub(super) name: Option<String>,
     pub(super) period: Period,
+    /// What it is compared with.
+    pub(super) before: Option<Period>,
 }
 
 impl Question {
-    /// The parts of the period in order; to compare with, one more in front.
+    /// The first day that the answer needs.
+    pub fn earliest(&self) -> Date {
+        let first = self.parts().into_iter().next();
+        let before = first.and_then(|part| part.before);
+        before.map_or(self.period.from, |before| before.from)
+    }
+
+    /// What the first part is compared with.
+    pub fn compared_with(&self) -> Option<Period> {
+        self.parts().into_iter().next()?.before
+    }
+
+    /// The parts of the period in order.
     pub(super) fn parts(&self) -> Vec<Part> {
         let Some(per) = self.per else {
-            let whole = |period| Part { name: None, period };
-            let before = self.compare.then(|| whole(self.period.before()));
-            return before.into_iter().chain([whole(self.period)]).collect();
+            return vec![Part {
+                name: None,
+                period: self.period,
+                before: self.compare.then(|| self.period.before()),
+            }];
         };
         let mut parts = Vec::new();
         let mut day = self.period.from;
-        if self.compare {
-            let earlier = per.around(day).from.yesterday().unwrap_or(Date::MIN);
-            let period = per.around(earlier);
-            parts.push(Part {
-                name: Some(per.name(period)),
-                period,
-            });
-        }
         while day <= self.period.to {
             let whole = per.around(day);
             let period = Period {
@@ -167,6 +195,7 @@ impl Question {
             parts.push(Part {
                 name: Some(per.name(period)),
                 period,
+                before: self.compare.then(|| per.before(period)),
             });
             match whole.to.tomorrow() {
                 Ok(next) => day = next,
@@ -196,40 +225,62 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use jiff::civil::date;
 
     use super::*;
 
-    fn parts(from: Date, to: Date, per: Option<Per>, compare: bool) -> Vec<(Option<String>, i64)> {
-        let question = Question {
+    fn question(from: Date, to: Date, per: Option<Per>) -> Question {
+        Question {
             period: Period { from, to },
             view: View::Overview,
             per,
-            compare,
+            compare: true,
             internal: Internal::Include,
             internal_domains: Vec::new(),
-        };
-        let parts = question.parts().into_iter();
-        parts.map(|part| (part.name, part.period.days())).collect()
+        }
+    }
+
+    /// The name of each part, its days, and what it is compared with.
+    fn parts(from: Date, to: Date, per: Option<Per>) -> Vec<String> {
+        let parts = question(from, to, per).parts().into_iter();
+        let shown = parts.map(|part| {
+            let (name, before) = (part.name.unwrap_or_default(), part.before.unwrap());
+            format!("{name} {}: {} to {}", part.period.days(), before.from, before.to)
+        });
+        shown.collect()
     }
 
     #[test]
-    fn a_period_is_divided_by_the_calendar() {
+    fn a_period_is_divided_by_the_calendar_and_each_part_compared_with_the_same_days() {
         let (from, to) = (date(2026, 1, 30), date(2026, 3, 2));
-        assert_eq!(parts(from, to, None, true), [(None, 32), (None, 32)]);
-        let months = |names: &[(&str, i64)]| -> Vec<_> {
-            names
-                .iter()
-                .map(|(name, days)| (Some((*name).to_owned()), *days))
-                .collect()
-        };
+        assert_eq!(parts(from, to, None), [" 32: 2025-12-29 to 2026-01-29"]);
         assert_eq!(
-            parts(from, to, Some(Per::Month), true),
-            months(&[("2025-12", 31), ("2026-01", 2), ("2026-02", 28), ("2026-03", 2)])
+            parts(from, to, Some(Per::Month)),
+            [
+                "2026-01 2: 2025-12-30 to 2025-12-31",
+                "2026-02 28: 2026-01-01 to 2026-01-31",
+                "2026-03 2: 2026-02-01 to 2026-02-02"
+            ]
         );
-        assert_eq!(parts(from, to, Some(Per::Year), false), months(&[("2026", 32)]));
-        assert_eq!(parts(from, to, Some(Per::Day), false).len(), 32);
-        assert!(parts(to, from, Some(Per::Day), false).is_empty());
+        assert_eq!(
+            parts(from, to, Some(Per::Year)),
+            ["2026 32: 2025-01-30 to 2025-03-02"]
+        );
+        assert_eq!(parts(from, to, Some(Per::Day)).len(), 32);
+        assert!(parts(to, from, Some(Per::Day)).is_empty());
+        // A month that is longer than the one before.
+        let (from, to) = (date(2026, 3, 1), date(2026, 3, 30));
+        assert_eq!(
+            parts(from, to, Some(Per::Month)),
+            ["2026-03 30: 2026-02-01 to 2026-02-28"]
+        );
+        assert_eq!(question(from, to, None).earliest(), date(2026, 1, 30));
+        let alone = Question {
+            compare: false,
+            ..question(from, to, Some(Per::Month))
+        };
+        assert_eq!((alone.earliest(), alone.compared_with()), (from, None));
     }
 
     #[test]

@@ -66,48 +66,97 @@ pub struct Row {
     pub before: Option<Traffic>,
 }
 
-/// Makes the report. The rows of each part are in the order of their deliveries, the most first.
+/// Makes the whole report.
 pub async fn make<L: Ledger>(ledger: &L, question: Question) -> Result<Report, SpoolError> {
-    let question = Arc::new(question);
-    let mut head = Head {
-        period: question.period,
-        before: (question.compare && question.per.is_none()).then(|| question.period.before()),
-        total: Traffic::default(),
-        total_before: None,
-        internal: Traffic::default(),
-        unreadable: 0,
-    };
-    let (mut rows, mut before) = (Vec::new(), None);
-    let parts = question.parts();
-    let earlier = usize::from(question.compare);
-    for (number, part) in parts.iter().enumerate() {
-        let gathered = gather(ledger, &question, part).await?;
-        head.unreadable = head.unreadable.saturating_add(gathered.unreadable);
-        if number < earlier {
-            before = Some(gathered);
-            continue;
-        }
-        head.note(&gathered, before.as_ref(), parts.len().saturating_sub(earlier));
-        rows.extend(rows_of(&question, part, &gathered, before.as_ref()));
-        before = question.compare.then_some(gathered);
+    let mut making = Making::of(ledger, question);
+    let mut rows = Vec::new();
+    while let Some(some) = making.next().await? {
+        rows.extend(some);
     }
-    Ok(Report { head, rows })
+    Ok(Report {
+        head: making.end(),
+        rows,
+    })
+}
+
+/// A report while it is made, one part of the period after the other: nobody need have all rows in memory.
+pub struct Making<'a, L> {
+    ledger: &'a L,
+    question: Arc<Question>,
+    parts: std::vec::IntoIter<Part>,
+    is_divided: bool,
+    /// The last part: the next one may be compared with it.
+    last: Option<(Period, Gathered)>,
+    head: Head,
+}
+
+impl<'a, L: Ledger> Making<'a, L> {
+    /// Reads nothing yet.
+    pub fn of(ledger: &'a L, question: Question) -> Self {
+        let parts = question.parts();
+        Self {
+            ledger,
+            is_divided: parts.len() > 1,
+            head: Head {
+                period: question.period,
+                before: question.compared_with().filter(|_| question.per.is_none()),
+                total: Traffic::default(),
+                total_before: None,
+                internal: Traffic::default(),
+                unreadable: 0,
+            },
+            question: Arc::new(question),
+            parts: parts.into_iter(),
+            last: None,
+        }
+    }
+
+    /// The rows of the next part, in the order of their deliveries, the most first; `None` after the last one. If this is
+    /// dropped, the ledger is not read further.
+    pub async fn next(&mut self) -> Result<Option<Vec<Item>>, SpoolError> {
+        let Some(part) = self.parts.next() else {
+            return Ok(None);
+        };
+        let before = match part.before {
+            None => None,
+            Some(before) => Some(match self.last.take() {
+                Some((period, last)) if period == before => last,
+                Some(_) | None => self.gather(before).await?,
+            }),
+        };
+        let gathered = self.gather(part.period).await?;
+        self.head.note(&gathered, before.as_ref(), self.is_divided);
+        let rows = rows_of(&self.question, &part, &gathered, before.as_ref());
+        self.last = self.question.compare.then_some((part.period, gathered));
+        Ok(Some(rows))
+    }
+
+    /// The traffic as a whole, once all parts are read.
+    pub fn end(self) -> Head {
+        self.head
+    }
+
+    async fn gather(&mut self, days: Period) -> Result<Gathered, SpoolError> {
+        let gathered = gather(self.ledger, &self.question, days).await?;
+        self.head.unreadable = self.head.unreadable.saturating_add(gathered.unreadable);
+        Ok(gathered)
+    }
 }
 
 async fn gather<L: Ledger>(
     ledger: &L,
     question: &Arc<Question>,
-    part: &Part,
+    days: Period,
 ) -> Result<Gathered, SpoolError> {
     match (question.view, question.per) {
-        (View::Overview, Some(_)) => totals(ledger, question, part, None).await,
-        (View::Overview, None) => overview(ledger, question, part).await,
-        (View::By(By::MxProvider), _) => details(ledger, question, part, Sorting::Providers).await,
-        (View::By(By::Domain), _) => details(ledger, question, part, Sorting::Domains).await,
+        (View::Overview, Some(_)) => totals(ledger, question, days, None).await,
+        (View::Overview, None) => overview(ledger, question, days).await,
+        (View::By(By::MxProvider), _) => details(ledger, question, days, Sorting::Providers).await,
+        (View::By(By::Domain), _) => details(ledger, question, days, Sorting::Domains).await,
         (View::By(by @ (By::Outcome | By::AddressFamily)), _) => {
-            totals(ledger, question, part, Some(by)).await
+            totals(ledger, question, days, Some(by)).await
         }
-        (View::SoftFail, _) => details(ledger, question, part, Sorting::SoftFails).await,
+        (View::SoftFail, _) => details(ledger, question, days, Sorting::SoftFails).await,
     }
 }
 
@@ -115,10 +164,10 @@ async fn gather<L: Ledger>(
 async fn overview<L: Ledger>(
     ledger: &L,
     question: &Arc<Question>,
-    part: &Part,
+    days: Period,
 ) -> Result<Gathered, SpoolError> {
-    let totals = totals(ledger, question, part, None).await?;
-    let mut details = details(ledger, question, part, Sorting::Providers).await?;
+    let totals = totals(ledger, question, days, None).await?;
+    let mut details = details(ledger, question, days, Sorting::Providers).await?;
     if totals.seen != details.seen {
         let domains = details.all.domains;
         details.all = Traffic {
@@ -131,15 +180,15 @@ async fn overview<L: Ledger>(
 }
 
 impl Head {
-    /// Adds one of so many parts.
-    fn note(&mut self, gathered: &Gathered, before: Option<&Gathered>, parts: usize) {
-        if parts == 1 {
+    /// Adds a part: of several, or the only one.
+    fn note(&mut self, gathered: &Gathered, before: Option<&Gathered>, is_divided: bool) {
+        if is_divided {
+            self.total.join(&gathered.all);
+            self.internal.join(&gathered.internal);
+        } else {
             self.total = gathered.all;
             self.internal = gathered.internal;
             self.total_before = before.map(|before| before.all);
-        } else {
-            self.total.join(&gathered.all);
-            self.internal.join(&gathered.internal);
         }
     }
 }

@@ -2,18 +2,16 @@
 //! changes nothing.
 
 use jiff::{SignedDuration, Timestamp};
-use mail::Sighting;
 use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot};
+use mail::{Domain, Sighting};
 use rusqlite::{Connection, OptionalExtension, params};
 use spool::{IncidentNumber, Told};
 
-/// The most incidents that are kept, open or ended: some kilobytes each.
-const INCIDENTS: i64 = 4096;
+use super::room::{self, before};
+
 /// The most hosts whose evidence is kept, and the most pairs of an incident and a domain: those written last.
 const PROOFS: i64 = 32_768;
 const DOMAINS: i64 = 100_000;
-/// For so long an incident is kept after its end.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// What fails again within this time is the same incident.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -24,8 +22,8 @@ const REOPEN: &str = "UPDATE incident SET ended = NULL, ending = NULL, reopened 
     WHERE id = (SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended > ?6 \
     ORDER BY id DESC LIMIT 1) RETURNING id";
 const INSERT: &str = "INSERT INTO incident \
-    (kind, name, trouble, first, last, evidence, before, before_since, before_until) \
-    VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8) RETURNING id";
+    (kind, name, trouble, first, last, evidence, before, before_since, before_until, holder) \
+    VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id";
 const INSERT_DOMAIN: &str = "INSERT OR IGNORE INTO incident_domain (incident, domain) VALUES (?1, ?2)";
 const TRIM_DOMAINS: &str =
     "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
@@ -37,12 +35,6 @@ const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1";
 const WRITE_PROOF: &str =
     "INSERT OR REPLACE INTO proof (host, evidence, since, until) VALUES (?1, ?2, ?3, ?4)";
 const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid <= (SELECT max(rowid) FROM proof) - ?1";
-const COUNT: &str = "SELECT count(*) FROM incident";
-const FORGET_OLD: &str = "DELETE FROM incident WHERE ended < ?1";
-const FORGET_OLDEST: &str = "DELETE FROM incident WHERE id = \
-    (SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY ended LIMIT 1)";
-const FORGET_DOMAINS: &str = "DELETE FROM incident_domain WHERE incident NOT IN (SELECT id FROM incident)";
-
 /// A change apart from settlements.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -161,14 +153,16 @@ fn reopen(
         .optional()
 }
 
-/// Opens an incident; `None` if too many are open.
+/// Opens an incident; `None` if there is no room for it.
 fn open(
     connection: &Connection,
     failing: &Failing,
     evidence: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Option<i64>> {
-    if !make_room(connection, now)? {
+    let holder = spool::registrable::holder(&failing.spot.place);
+    let holder = holder.as_ref().map(Domain::as_str);
+    if !room::make(connection, holder, now)? {
         return Ok(None);
     }
     let (kind, name) = place_columns(&failing.spot.place);
@@ -189,27 +183,11 @@ fn open(
         evidence,
         seen,
         since,
-        until
+        until,
+        holder
     ];
     let mut insert = connection.prepare_cached(INSERT)?;
     insert.query_row(columns, |row| row.get(0)).map(Some)
-}
-
-/// Forgets what has ended, as far as necessary; false if there is no room even so.
-fn make_room(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-    let mut forgotten = connection
-        .prepare_cached(FORGET_OLD)?
-        .execute([before(now, KEPT)])?;
-    let count: i64 = connection
-        .prepare_cached(COUNT)?
-        .query_row([], |row| row.get(0))?;
-    if count >= INCIDENTS {
-        forgotten += connection.prepare_cached(FORGET_OLDEST)?.execute([])?;
-    }
-    if forgotten > 0 {
-        connection.prepare_cached(FORGET_DOMAINS)?.execute([])?;
-    }
-    Ok(count < INCIDENTS || forgotten > 0)
 }
 
 /// What a host showed when it last worked, since when and until when.
@@ -238,10 +216,6 @@ fn is_the_same(seen: &str, evidence: &Evidence) -> bool {
 
 fn written(evidence: &Evidence) -> rusqlite::Result<String> {
     serde_json::to_string(evidence).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
-fn before(now: Timestamp, span: SignedDuration) -> i64 {
-    now.checked_sub(span).map_or(i64::MIN, Timestamp::as_millisecond)
 }
 
 /// The columns `kind` and `name`.

@@ -27,9 +27,7 @@ const FAILING: &str = "SELECT kind, name, evidence, last FROM incident WHERE end
 
 /// See [`spool::Incidents::incidents`].
 pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident>> {
-    if schema::version(connection)? < SINCE {
-        return Ok(Vec::new());
-    }
+    schema::check_has(connection, SINCE)?;
     let view = connection.transaction()?;
     let mut waiting = waiting(&view)?;
     let mut domains = domains(&view)?;

@@ -8,7 +8,8 @@
 //! * Reading. [`schedule`]: what waits. [`leasing`]: what a delivery or a report needs. [`stored`]: contents.
 //!   [`list`], [`shown`], [`summary`], [`declared`]: what the administrator is shown. [`pages`]: how it goes on where
 //!   a page of the database is malformed.
-//! * [`ledger`]: outcomes counted by day. [`incidents`]: security failures as they are recorded; [`known`]: reading them.
+//! * [`ledger`]: outcomes counted by day. [`incidents`]: security failures as they are recorded; [`room`]: how
+//!   many there may be; [`known`]: reading them.
 
 pub(crate) mod actions;
 pub(crate) mod columns;
@@ -23,6 +24,7 @@ pub(crate) mod messages;
 pub(crate) mod new_message;
 pub(crate) mod outcomes;
 pub(crate) mod pages;
+pub(crate) mod room;
 pub(crate) mod schedule;
 pub(crate) mod schema;
 mod shown;

@@ -11,9 +11,11 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 6;
+pub(crate) const KNOWN_VERSION: i32 = 7;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+pub(crate) const MIGRATIONS: [&str; 7] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7,
+];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
 // `remaining` counts the recipients that are not final. `body` names a row of that table; NULL: in a file.
@@ -188,6 +190,15 @@ const VERSION_6: &str = "
     ) STRICT;
 ";
 
+// `incident.holder`: the registrable part of its name, NULL for what is ours. For those of version 6, which end in time, the
+// name itself stands for it.
+const VERSION_7: &str = "
+    ALTER TABLE incident ADD COLUMN holder TEXT;
+    UPDATE incident SET holder = name WHERE kind IN (0, 1);
+    CREATE INDEX incident_ended ON incident (ended) WHERE ended IS NOT NULL;
+    CREATE INDEX incident_holder ON incident (holder, ended) WHERE holder IS NOT NULL;
+";
+
 /// Refuses databases of other programs, and of newer versions.
 pub(crate) fn check_owner(connection: &Connection, path: &Path) -> Result<()> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -207,6 +218,15 @@ pub(crate) fn check_owner(connection: &Connection, path: &Path) -> Result<()> {
 /// The schema version of the database.
 pub(crate) fn version(connection: &Connection) -> Result<i32> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Refuses databases of versions before the one that has what is to be read.
+pub(crate) fn check_has(connection: &Connection, needed: i32) -> Result<()> {
+    let found = version(connection)?;
+    if found < needed {
+        return Err(SpoolError::OlderVersion { found, needed }.into());
+    }
+    Ok(())
 }
 
 /// Migrates the database to the newest version.

@@ -139,6 +139,32 @@ async fn what_is_old_goes_and_totals_stay_for_ten_years() {
     spool.close().await.unwrap();
 }
 
+/// Whoever may send can invent names there without end, and totals are kept for ten years.
+#[tokio::test]
+async fn names_below_a_domain_that_is_kept_apart_have_one_total() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let options = Options {
+        spool_free: 0,
+        ledger_apart: vec!["own.example".parse().unwrap()],
+        ..Options::default()
+    };
+    let spool = EmbeddedSpool::open(path, options, Arc::new(())).await.unwrap();
+    for domain in [
+        "a.own.example",
+        "b.own.example",
+        "c.b.own.example",
+        "other.example",
+    ] {
+        count(&spool, 0, domain).await;
+    }
+    assert_eq!(totals(&spool).await, ["0 own.example 3", "0  1"]);
+    prune(&spool, path, 100, 10).await;
+    // What is left of them is the name of that domain, its total, and that of all others.
+    assert_eq!(rows(path), [1, 2]);
+    spool.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn nothing_is_removed_before_its_time() {
     let directory = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ mod contents;
 mod crash;
 mod damage;
 mod fault;
+mod incidents;
 mod ledger;
 mod looking;
 mod start;

@@ -89,9 +89,17 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         assert_eq!((summary.messages, summary.recipients.failed), (2, 1));
         let content = reader.content(ids[0]).await.unwrap().unwrap();
         assert_eq!(whole(&content).await, b"12345");
+        // Noughts would be wrong.
         let none = |tally| panic!("{tally:?}");
-        assert_eq!(reader.sums(Date::MIN..=Date::MAX, none).await.unwrap(), 0);
-        assert!(reader.incidents().await.unwrap().is_empty());
+        let refused = reader.sums(Date::MIN..=Date::MAX, none).await.unwrap_err();
+        let older =
+            |needed| matches!(refused, SpoolError::OlderVersion { found: 1, needed: n } if n == needed);
+        assert!(older(4), "{refused}");
+        let refused = reader.incidents().await.unwrap_err();
+        assert!(
+            matches!(refused, SpoolError::OlderVersion { found: 1, needed: 6 }),
+            "{refused}"
+        );
     }
     let spool = open(directory.path()).await.unwrap();
     assert_eq!((spool.messages(), spool.vanished_at_start()), (2, 0));

@@ -9,7 +9,8 @@ use dns::{Resolver, self_test};
 use jiff::Zoned;
 use mail::cause::{Cause, NoWay};
 use mail::{Domain, NextHop};
-use policy::Policy;
+use policy::pattern::Pattern;
+use policy::{ExceptedKind, ListedException, Policy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -36,7 +37,7 @@ struct Looking {
 
 /// Warnings about the names, in their order. What cannot be looked up now is no finding.
 pub(super) fn remarks(config: &Config, policy: &Policy) -> Result<Vec<String>, Failure> {
-    let mut names = policy.named();
+    let mut names = named(policy);
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -74,7 +75,39 @@ pub(super) fn remarks(config: &Config, policy: &Policy) -> Result<Vec<String>, F
     Ok(found)
 }
 
-async fn look_at_all(looking: &Arc<Looking>, names: Vec<Domain>, found: &mut Vec<String>) {
+/// What is looked up.
+enum Name {
+    /// A destination.
+    Domain(Domain),
+    /// A receiving host that is excepted.
+    Host(Domain, ListedException),
+}
+
+/// The names that rules, strict lists and exceptions are about.
+fn named(policy: &Policy) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    let mut domains = policy.named();
+    let today = Zoned::now().date();
+    let exceptions = policy.exceptions();
+    for exception in exceptions.filter(|exception| today <= exception.entry.until) {
+        match (&exception.names, exception.kind) {
+            (Pattern::Exactly(name), ExceptedKind::Mx) => {
+                names.push(Name::Host(name.clone(), exception.clone()));
+            }
+            // Signatures are broken there: nothing is known.
+            (Pattern::Exactly(name), ExceptedKind::Domain) if !exception.without_dnssec => {
+                domains.push(name.clone());
+            }
+            (Pattern::Exactly(_) | Pattern::Below(_), _) => {}
+        }
+    }
+    domains.sort();
+    domains.dedup();
+    names.extend(domains.into_iter().map(Name::Domain));
+    names
+}
+
+async fn look_at_all(looking: &Arc<Looking>, names: Vec<Name>, found: &mut Vec<String>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     for name in names {
@@ -82,7 +115,10 @@ async fn look_at_all(looking: &Arc<Looking>, names: Vec<Domain>, found: &mut Vec
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
-            looking.look_at(name).await
+            match name {
+                Name::Domain(name) => looking.look_at(name).await,
+                Name::Host(name, exception) => looking.look_at_host(&name, &exception).await,
+            }
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -91,6 +127,30 @@ async fn look_at_all(looking: &Arc<Looking>, names: Vec<Domain>, found: &mut Vec
 }
 
 impl Looking {
+    /// Why an exception for this host makes no difference. A look-up that fails, or that nobody can rely on, is no finding.
+    async fn look_at_host(&self, host: &Domain, exception: &ListedException) -> Option<String> {
+        let place = format!("{}:{}: ", exception.entry.file, exception.entry.line);
+        let (ipv6, ipv4) = tokio::join!(self.resolver.aaaa(host), self.resolver.a(host));
+        let (ipv6, ipv4) = (ipv6.ok()?, ipv4.ok()?);
+        if ipv6.records().is_empty() && ipv4.records().is_empty() {
+            return Some(format!(
+                "{place}{:?} has no address: this exception has no effect, because no mail goes there",
+                host.as_str()
+            ));
+        }
+        // Where something is strict, a host without records needs it.
+        if exception.override_strict || exception.dane.is_none() {
+            return None;
+        }
+        let published = self.resolver.tlsa(self.delivery.port, host).await.ok()?;
+        (published.records().is_empty() && published.aliases.is_empty()).then(|| {
+            format!(
+                "{place}{:?} has no TLSA records: this exception has no effect",
+                host.as_str()
+            )
+        })
+    }
+
     /// Why a rule or a list does no good to this name.
     async fn look_at(&self, name: Domain) -> Option<String> {
         let next_hop = NextHop::Domain {

@@ -192,4 +192,15 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
             printable(&list.reason)
         );
     }
+    for one in &trouble.healed {
+        let _ = writeln!(
+            table,
+            "{} {} is well again since {}: {}  {}",
+            one.kind,
+            printable(&one.name),
+            day(one.since),
+            printable(&one.place),
+            printable(&one.reason)
+        );
+    }
 }

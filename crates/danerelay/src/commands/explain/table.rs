@@ -124,6 +124,9 @@ fn write_modes(table: &mut String, modes: &[ModeReport]) {
         if mode.in_force {
             words.push_str("  (in force)");
         }
+        if mode.without_exceptions {
+            words.push_str("  (without exceptions)");
+        }
         line(table, label, &words);
         label = "";
     }

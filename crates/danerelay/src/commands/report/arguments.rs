@@ -142,15 +142,6 @@ impl ReportArguments {
         }
     }
 
-    /// Whether it needs figures by domain or host.
-    pub(super) fn is_detailed(&self) -> bool {
-        match self.view() {
-            View::Overview => self.per.is_none(),
-            View::By(summary::By::Domain | summary::By::MxProvider) | View::SoftFail => true,
-            View::By(summary::By::Outcome | summary::By::AddressFamily) => false,
-        }
-    }
-
     /// How it is printed.
     pub(super) fn form(&self) -> Form {
         if self.json {

@@ -35,7 +35,8 @@ pub(super) async fn play<S: Store>(
     let incident = forgotten_rollover(stage, office, teller).await?;
     write_and_except(&incident, office, teller).await?;
     healing((stage, &key), office, teller).await?;
-    attack(stage, office, teller).await
+    attack(stage, office, teller).await?;
+    month_end(office, teller).await
 }
 
 /// A partner, a provider with its customers, and a domain whose record is stale. Returns the provider's key.
@@ -302,6 +303,30 @@ async fn attack<S: Store>(stage: &Stage, office: &Office<S>, teller: &mut Teller
         "and the incident is over",
         said.iter()
             .any(|one| one.news == News::Closed && one.incident.name == PARTNER),
+    )?;
+    Ok(())
+}
+
+/// How many messages the story has sent by now, and how many of them passed although DANE failed.
+const SENT: usize = CUSTOMERS + 16;
+const PASSED: usize = CUSTOMERS + 2;
+
+async fn month_end<S: Store>(office: &Office<S>, teller: &mut Teller) -> Result<(), Failure> {
+    office.turn(6 * 24);
+    teller.act("Day 30: the month's report")?;
+    teller.say("What `danerelay report` prints:")?;
+    let report = office.report(31).await?;
+    teller.show(&report)?;
+    let counts = |name: &str, count: usize| {
+        let mut lines = report.lines();
+        lines.any(|line| {
+            line.starts_with(name) && line.split_whitespace().any(|word| word == count.to_string())
+        })
+    };
+    teller.check("each delivery of the month is in it", counts("all ", SENT))?;
+    teller.check(
+        "and those that passed although DANE failed",
+        counts("soft-failed ", PASSED),
     )?;
     Ok(())
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use delivery::{Clock, Forget, SchedulerHandle, Surroundings};
 use dns::Resolver;
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use mail::event::{Event, EventLog};
 use mail::{BodyType, DaneVerdict, Envelope, MailParameters, Mailbox, QueueId, ReversePath, Status};
 use parking_lot::Mutex;
@@ -17,6 +19,7 @@ use report::incidents::news::{self, News};
 use report::incidents::ours::Ours;
 use report::incidents::{Incident, Terms, compose};
 use spool::{Action, NewMessage, RecipientState, Selected, Store};
+use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -130,7 +133,7 @@ pub(super) async fn open(stage: &Stage) -> Result<Office<impl Store>, Failure> {
 fn configuration(directory: &Path, stage: &Stage) -> Result<Config, Failure> {
     let file = directory.join("danerelay.toml");
     let text = format!(
-        "version = 1\nhostname = \"relay.demo\"\nstate_directory = \"state\"\n[spool]\npath = \"spool\"\n[limits]\nspool_free = \"1 MiB\"\n\
+        "version = 1\nhostname = \"relay.demo\"\nstate_directory = \"state\"\n[spool]\npath = \"spool\"\n[admin]\nsocket = \"\"\n[limits]\nspool_free = \"1 MiB\"\n\
          [delivery]\nport = {}\nignore_addresses = []\ndelay_warning = \"0s\"\n\
          [dns]\nmode = \"validate\"\nservers = [\"{}\"]\ntrust_anchor = \"anchor\"\n",
         stage.port,
@@ -284,6 +287,27 @@ impl<S: Store> Office<S> {
     /// Has what is known of the DNS looked up again.
     pub(super) fn forget_dns(&self) {
         self.resolver.flush_all();
+    }
+
+    /// What `danerelay report` prints of the last so many days, by this program itself.
+    pub(super) async fn report(&self, days: i64) -> Result<String, Failure> {
+        let to = self.now().to_zoned(TimeZone::UTC).date();
+        let from = to.saturating_sub((days - 1).days());
+        let program = std::env::current_exe().map_err(DemoError::System)?;
+        let mut command = Command::new(program);
+        command
+            .arg("--config")
+            .arg(self.directory.path().join("danerelay.toml"))
+            .args(["report", "--from", &from.to_string(), "--to", &to.to_string()])
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command.output().await.map_err(DemoError::System)?;
+        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(DemoError::NoRelay(text(output.stderr)).into())
+        }
     }
 
     /// Ends the relay in order.

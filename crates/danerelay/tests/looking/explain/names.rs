@@ -44,3 +44,38 @@ fn strict_domains_whose_mail_would_wait_are_found_before_it_does() {
         end.stderr
     );
 }
+
+#[test]
+fn exceptions_that_no_mail_meets_are_found() {
+    let stage = rows();
+    let exception =
+        |key: &str| format!("[[exception]]\n{key}\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"r\"\n");
+    let policy = [
+        "version = 1\n".to_owned(),
+        exception("mx = \"mx.nowhere.test\""),
+        exception("mx = \"mx.none.test\""),
+        exception("mx = \"mx.none.test\"\noverride_strict = true"),
+        exception("mx = \"mx.usable.test\""),
+        exception("domain = \"nowhere.test\""),
+    ];
+    stage.write("policy.toml", &policy.concat());
+    let end = stage.run(&["config", "check"]);
+    assert_eq!(end.status, 0, "{}", end.stderr);
+    let warnings: Vec<&str> = end
+        .stderr
+        .lines()
+        .filter_map(|line| Some(line.split_once("policy.toml:")?.1))
+        .collect();
+    for expected in [
+        "2: \"mx.nowhere.test\" has no address: this exception has no effect",
+        "7: \"mx.none.test\" has no TLSA records: this exception has no effect",
+        "23: there is no domain \"nowhere.test\"",
+    ] {
+        assert!(
+            warnings.iter().any(|warning| warning.starts_with(expected)),
+            "{expected} in {}",
+            end.stderr
+        );
+    }
+    assert!(!end.stderr.contains("mx.usable.test"), "{}", end.stderr);
+}

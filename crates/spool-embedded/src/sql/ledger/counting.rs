@@ -83,10 +83,10 @@ impl Keys {
             Some(host) => name(connection, host.as_str())?,
             None => NO_HOST,
         };
-        let total_domain = if self.is_apart(key.domain.as_ref()) {
-            domain
-        } else {
-            ALL_DOMAINS
+        // Not the domain itself: strangers choose what is below one that is kept apart, and totals are kept for long.
+        let total_domain = match self.apart(key.domain.as_ref()).cloned() {
+            Some(apart) => name(connection, apart.as_str())?,
+            None => ALL_DOMAINS,
         };
         let known = Known {
             id: find_key(connection, (domain, host), key, day)?,
@@ -100,10 +100,11 @@ impl Keys {
         Ok(known)
     }
 
-    fn is_apart(&self, domain: Option<&DomainPart>) -> bool {
+    /// Under which of the domains that are kept apart this one counts.
+    fn apart(&self, domain: Option<&DomainPart>) -> Option<&Domain> {
         match domain {
-            Some(DomainPart::Name(domain)) => self.apart.iter().any(|apart| domain.is_within(apart)),
-            Some(DomainPart::Literal(_)) | None => false,
+            Some(DomainPart::Name(domain)) => self.apart.iter().find(|apart| domain.is_within(apart)),
+            Some(DomainPart::Literal(_)) | None => None,
         }
     }
 }

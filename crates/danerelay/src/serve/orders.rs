@@ -1,0 +1,97 @@
+//! Reading files again, in the order in which that is asked for. A new list with a URL is fetched first, beside the daemon's
+//! main loop: whoever asked waits for it, and nobody else does.
+
+use mail::event::settings::Subject;
+use policy::RemoteList;
+use spool::Store;
+
+use super::announce::warn;
+use super::errand::{Asker, Errand, Order, Wanted};
+use super::lists::{fetch_missing, missing};
+use super::notify;
+use super::policy::READING;
+use super::start::Daemon;
+use crate::config::{self, Config};
+use crate::wiring::policy as policy_files;
+
+impl<S: Store> Daemon<S> {
+    /// Carries an order out, or has the lists fetched that it needs.
+    pub(super) async fn order(&mut self, order: Order) {
+        if order.what == Wanted::Everything {
+            notify::reloading(&self.status);
+        }
+        if let Some(errand) = &mut self.errand {
+            errand.later.push(order);
+            return;
+        }
+        match self.new_lists(order.what).await {
+            Some((config, lists)) => {
+                let fetching = async move {
+                    match fetch_missing(&config, &lists).await {
+                        Ok(failed) => failed,
+                        Err(error) => vec![error.to_string()],
+                    }
+                };
+                self.errand = Some(Errand {
+                    fetching: tokio::spawn(fetching),
+                    waiting: vec![order],
+                    later: Vec::new(),
+                });
+            }
+            None => self.carry_out(vec![order]).await,
+        }
+    }
+
+    /// The lists have been fetched but for those that failed.
+    pub(super) async fn fetched(&mut self, failed: Vec<String>) {
+        let Some(errand) = self.errand.take() else {
+            return;
+        };
+        warn(&failed, Subject::Policy, &*self.log);
+        self.carry_out(errand.waiting).await;
+        for order in errand.later {
+            Box::pin(self.order(order)).await;
+        }
+    }
+
+    async fn carry_out(&mut self, orders: Vec<Order>) {
+        let Some(what) = orders.iter().map(|order| order.what).max() else {
+            return;
+        };
+        let outcome = match what {
+            Wanted::Policy => self.reload_policy().await,
+            Wanted::Everything => self.reload().await,
+            Wanted::Refused => match self.reload().await {
+                // It is not the policy any more.
+                Err(_) if self.keeping.refused.is_none() => self.reload_policy().await,
+                outcome => outcome,
+            },
+        };
+        if what == Wanted::Everything {
+            notify::ready(&self.status);
+        }
+        for order in orders {
+            match order.asker {
+                Asker::Log => {}
+                Asker::Client(answer) => drop(answer.send(outcome.clone())),
+            }
+        }
+    }
+
+    /// The lists of which there is no copy, with the configuration that they are fetched by: without a strict one the policy
+    /// would be refused, and nobody would fetch it. `None` if there is none, or the configuration is wrong, which is told
+    /// when it is read for use.
+    async fn new_lists(&self, what: Wanted) -> Option<(Config, Vec<RemoteList>)> {
+        let (named, in_force) = (self.named.clone(), self.loaded.clone());
+        let find = move || {
+            let loaded = match what {
+                Wanted::Policy => in_force,
+                Wanted::Refused | Wanted::Everything => config::load(named.as_deref()).ok()?,
+            };
+            let lists = missing(&loaded.config, policy_files::remote_lists(&loaded));
+            (!lists.is_empty()).then_some((loaded.config, lists))
+        };
+        let finding = tokio::task::spawn_blocking(find);
+        tokio::time::timeout(READING, finding).await.ok()?.ok()?
+    }
+}

@@ -1,0 +1,163 @@
+//! How many incidents this store keeps, whoever makes them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan};
+use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
+use mail::{Domain, Sighting, Status};
+use rusqlite::Connection;
+use spool::contract::{commit, message, now, settlement, take};
+use spool::{Incidents, KeepIncidents, Outcomes, Running, Settlement, Spool, registrable};
+
+use super::open;
+use crate::EmbeddedSpool;
+use crate::sql::connections::DATABASE;
+use crate::sql::room::{INCIDENTS, SHARE};
+
+fn spot(host: &str) -> Spot {
+    Spot {
+        place: Place::Host(Domain::parse(host).unwrap()),
+        trouble: Trouble::NoMatchingTlsa,
+    }
+}
+
+fn fails(spot: Spot, at: Timestamp) -> Sighting {
+    Sighting::Fails(Box::new(Failing {
+        spot,
+        domain: Some(Domain::parse("b.example").unwrap()),
+        evidence: Evidence::of_words(at, "no matching TLSA records"),
+        worked: None,
+    }))
+}
+
+/// So many hosts of this registrable domain fail.
+async fn many_fail(spool: &EmbeddedSpool, domain: &str, count: i64) {
+    let sightings = (0..count).map(|at| fails(spot(&format!("mx{at}.{domain}")), now()));
+    spool.note(sightings.collect(), now()).await.unwrap();
+}
+
+/// How many incidents each holder has; an empty name for what is ours.
+async fn held(spool: &EmbeddedSpool) -> BTreeMap<String, i64> {
+    let mut held = BTreeMap::new();
+    for one in spool.incidents().await.unwrap() {
+        let holder = registrable::holder(&one.spot.place).map(|name| name.to_string());
+        *held.entry(holder.unwrap_or_default()).or_default() += 1;
+    }
+    held
+}
+
+#[tokio::test]
+async fn one_registrable_domain_does_not_silence_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    many_fail(&spool, "hostile.example", SHARE + 100).await;
+    many_fail(&spool, "other.co.uk", 1).await;
+    let expected = [("hostile.example", SHARE), ("other.co.uk", 1)];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(held(&spool).await, BTreeMap::from(expected.clone()));
+    // What has ended makes room for what comes, and only where it belongs.
+    let works = Sighting::Works(spot("mx0.other.co.uk").place, Ending::Verified);
+    let ended = Sighting::Works(spot("mx7.hostile.example").place, Ending::Verified);
+    spool.note(vec![works, ended], now()).await.unwrap();
+    let more = [
+        fails(spot("new.hostile.example"), now()),
+        fails(spot("newer.hostile.example"), now()),
+    ];
+    spool.note(more.to_vec(), now()).await.unwrap();
+    assert_eq!(held(&spool).await, BTreeMap::from(expected));
+    let all = spool.incidents().await.unwrap();
+    let is_there = |host: &str| all.iter().any(|one| one.spot == spot(host));
+    assert!(is_there("new.hostile.example") && is_there("mx0.other.co.uk"));
+    assert!(!is_there("mx7.hostile.example") && !is_there("newer.hostile.example"));
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let resolver = Spot {
+        place: Place::Resolver,
+        trouble: Trouble::ResolverFails,
+    };
+    spool.note(vec![fails(resolver, now())], now()).await.unwrap();
+    // Mail waits for this one.
+    let accepted = commit(&spool, message(&["r@b.example"]), b"x").await.unwrap();
+    let part = accepted.pending.first().unwrap();
+    let deferred = Settlement {
+        held_up: Some(spot("mx.held.example")),
+        ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
+    };
+    let outcomes = Outcomes {
+        settlements: vec![deferred],
+        sightings: vec![fails(spot("mx.held.example"), now())],
+    };
+    let lease = take(&spool, part).await;
+    spool.settle(lease, outcomes, now()).await.unwrap();
+    // Nothing waits for this one, but its domain has no other.
+    many_fail(&spool, "small.example", 1).await;
+    for domain in [
+        "one.example",
+        "two.example",
+        "three.example",
+        "four.example",
+        "five.example",
+    ] {
+        many_fail(&spool, domain, SHARE).await;
+    }
+    let held = held(&spool).await;
+    let count = |name: &str| held.get(name).copied().unwrap_or(0);
+    assert_eq!(
+        [count(""), count("held.example"), count("small.example")],
+        [1, 1, 1]
+    );
+    assert!(held.values().sum::<i64>() <= INCIDENTS, "{held:?}");
+    // The last one that came is there.
+    assert!(count("five.example") > 0, "{held:?}");
+    // What has ended goes before all that.
+    let works = Sighting::Works(spot("mx.held.example").place, Ending::Verified);
+    spool.note(vec![works], now()).await.unwrap();
+    many_fail(&spool, "six.example", 100).await;
+    let all = spool.incidents().await.unwrap();
+    assert!(all.iter().all(|one| one.spot != spot("mx.held.example")));
+    spool.close().await.unwrap();
+    // No pair of a domain and an incident that is gone is left.
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    let left: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM incident_domain WHERE incident NOT IN (SELECT id FROM incident)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+/// Looking for room reads no table from end to end, but where there is none.
+#[tokio::test]
+async fn room_is_found_by_indexes() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).await.unwrap().close().await.unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    for (statement, index) in [
+        (
+            "SELECT id FROM incident WHERE ended < 1 LIMIT 2",
+            "incident_ended",
+        ),
+        (
+            "SELECT count(*) FROM incident WHERE holder = 'a'",
+            "incident_holder",
+        ),
+        (
+            "SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY ended LIMIT 1",
+            "incident_ended",
+        ),
+    ] {
+        let plan: String = connection
+            .query_row(&format!("EXPLAIN QUERY PLAN {statement}"), [], |row| row.get(3))
+            .unwrap();
+        assert!(plan.contains(index), "{statement}: {plan}");
+    }
+}

@@ -1,0 +1,42 @@
+//! Whose name it is: its registrable part, by the public suffix list that is built in.
+
+use mail::Domain;
+use mail::sighting::Place;
+
+/// The registrable part of a name: `provider.example` of `mx1.mail.provider.example`. The name itself if it has none.
+pub fn of(name: &Domain) -> Domain {
+    let registrable = psl::domain_str(name.as_str());
+    registrable
+        .and_then(|name| Domain::parse(name).ok())
+        .unwrap_or_else(|| name.clone())
+}
+
+/// Who can make this place fail, and as many beside it as they like: the registrable part of its name. `None` for what is
+/// ours.
+pub fn holder(place: &Place) -> Option<Domain> {
+    match place {
+        Place::Host(name) | Place::Domain(name) => Some(of(name)),
+        Place::Resolver | Place::Login(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_name_belongs_to_who_has_registered_it() {
+        for (name, registered) in [
+            ("mx1.mail.provider.example", "provider.example"),
+            ("provider.example", "provider.example"),
+            ("mx.provider.co.uk", "provider.co.uk"),
+            ("example-nl.mail.protection.outlook.com", "outlook.com"),
+            ("co.uk", "co.uk"),
+            ("example", "example"),
+        ] {
+            assert_eq!(of(&Domain::parse(name).unwrap()).as_str(), registered);
+        }
+        assert_eq!(holder(&Place::Resolver), None);
+    }
+}
