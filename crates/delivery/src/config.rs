@@ -42,6 +42,8 @@ pub struct DeliveryConfig {
     pub delay_warning: Option<Duration>,
     /// How long each stage of a session may take.
     pub timeouts: Timeouts,
+    /// Whether sessions are counted for TLS reports (RFC 8460).
+    pub counts_tls: bool,
     /// The `From` address of reports to senders; if none, postmaster at `hostname`. It may change at any time.
     pub postmaster: Arc<ArcSwapOption<Mailbox>>,
 }

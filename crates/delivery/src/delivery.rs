@@ -26,7 +26,7 @@ use crate::forget::Forget;
 use crate::remembered::Remembered;
 use crate::route::{LookUps, Sought, Way};
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
-use crate::settle::{Delays, DeliveryLine, Settled, Settler};
+use crate::settle::{Delays, DeliveryLine, Settled, Settler, Uncounted};
 use crate::when::{Course, Job, Share, Shown, Suspension, Turn};
 
 /// What deliveries need from outside.
@@ -64,6 +64,7 @@ pub(crate) struct Delivery<S> {
     per_destination: AtomicUsize,
     deliverer: Deliverer,
     reporter: Reporter<S>,
+    uncounted: Uncounted,
 }
 
 /// What remains to be done after a delivery or a report.
@@ -116,6 +117,7 @@ impl<S: Spool> Delivery<S> {
             first_delay: config.retry.first_delay(),
             clock: Arc::clone(&surroundings.clock),
             logins: Logins::new(Arc::clone(&surroundings.events)),
+            counts_tls: config.counts_tls,
             remembered: Remembered::new(surroundings.incidents),
         };
         Self {
@@ -128,6 +130,7 @@ impl<S: Spool> Delivery<S> {
             per_destination: AtomicUsize::new(config.connections_per_destination),
             deliverer,
             reporter,
+            uncounted: Uncounted::default(),
             config,
         }
     }
@@ -210,7 +213,10 @@ impl<S: Spool> Delivery<S> {
             Course::Settle => {}
             Course::Again => {
                 self.deliverer.remembered.unsee(&attempted.trail.sightings);
-                drop(attempted);
+                if attempted.later.is_none() {
+                    self.uncounted.keep(attempted.trail.tls);
+                }
+                drop(attempted.results);
                 self.spool.release(lease);
                 return Left {
                     again: vec![Again::Refused],
@@ -249,6 +255,7 @@ impl<S: Spool> Delivery<S> {
         let outcomes = Outcomes {
             settlements,
             sightings: attempted.trail.sightings,
+            tls: self.uncounted.with(attempted.trail.tls),
         };
         (outcomes, events)
     }
@@ -352,6 +359,7 @@ impl<S: Spool> Delivery<S> {
             delay_warning: self.config.delay_warning,
             created: lease.created,
             reverse_path: &lease.reverse_path,
+            tag: lease.parameters.tls,
             size: lease.size,
             now: self.clock.now(),
         };

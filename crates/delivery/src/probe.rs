@@ -225,7 +225,8 @@ impl Prober {
                 let facts = session.tls().clone();
                 probe.group = facts.group;
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
-                probe.unprotected = facts.fail.filter(|_| probe.session.is_none());
+                let fail = facts.fail.filter(|_| probe.session.is_none());
+                probe.unprotected = fail.and_then(|cause| cause.tlsfail());
                 session.quit().await;
             }
             Err(failure) => {
@@ -240,7 +241,7 @@ impl Prober {
                 }));
             }
         }
-        probe.chain = witness.into_chain();
+        probe.chain = witness.into_seen().chain;
         probe
     }
 

@@ -89,7 +89,7 @@ impl Report {
         // RFC 8689 §5.
         let tls = match self.parameters.tls {
             TlsTag::Required => TlsTag::Required,
-            TlsTag::Usual | TlsTag::NotRequired => TlsTag::Usual,
+            TlsTag::Usual | TlsTag::NotRequired | TlsTag::OwnReport => TlsTag::Usual,
         };
         let parameters = match self.way() {
             Way::SevenBit => MailParameters::of(BodyType::SevenBit),

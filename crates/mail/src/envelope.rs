@@ -23,6 +23,9 @@ pub enum TlsTag {
     Required,
     /// `TLS-Required: No`, the header field: what receivers publish about TLS does not count for it.
     NotRequired,
+    /// It is a TLS report of this relay's own: what it may be about must not stop it, so nothing is demanded of TLS on its
+    /// way (RFC 8460 §3, §5.3). Only this program makes such messages; nothing that a client can say leads here.
+    OwnReport,
 }
 
 /// The envelope of one message as accepted: the reverse-path, its forward-paths and what was declared.

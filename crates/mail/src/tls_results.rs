@@ -80,7 +80,7 @@ pub struct TlsFailure {
 }
 
 /// What was counted for one report under one policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTally {
     /// The policy.
     pub policy: TlsPolicy,
@@ -93,9 +93,10 @@ pub struct TlsTally {
 }
 
 /// Failures that agree in everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsDetail {
     /// What they agree in.
+    #[serde(flatten)]
     pub failure: TlsFailure,
     /// How many there were.
     pub count: u64,
@@ -150,6 +151,12 @@ impl TlsFailure {
             receiving_ip: None,
             reason: None,
         }
+    }
+
+    /// The same, of another kind.
+    #[must_use]
+    pub fn of_kind(self, result: TlsResult) -> Self {
+        Self { result, ..self }
     }
 
     /// The same for this reason.

@@ -23,6 +23,7 @@ use mail::event::settings::{
 };
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
+use mail::event::tlsrpt::{ReportEnd, TlsReport};
 use mail::record::Level;
 use mail::{
     DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
@@ -458,11 +459,35 @@ fn admin(all: &mut Vec<Event>) {
             selector: selector(),
             by: by(),
         },
+        Admin::SendReport {
+            selector: selector(),
+            by: by(),
+        },
         Admin::SocketReplaced("/run/a.sock".to_owned()),
         Admin::NoSocket("denied".to_owned()),
         Admin::NotAccepting("too many open files".to_owned()),
     ];
     all.extend(events.map(Event::Admin));
+}
+
+fn tlsrpt(all: &mut Vec<Event>) {
+    let to = || "reports@example.nl".to_owned();
+    for end in [
+        ReportEnd::Queued(id(), to()),
+        ReportEnd::Posted("https://reports.example/v1".to_owned()),
+        ReportEnd::Failed("no answer \"yet\"".to_owned()),
+        ReportEnd::Dropped("nobody to send it to".to_owned()),
+    ] {
+        all.push(Event::TlsReport(TlsReport {
+            domain: "example.nl".parse().unwrap(),
+            day: "2026-11-29".to_owned(),
+            met: 17,
+            failed: 2,
+            end,
+        }));
+    }
+    let trouble = Spool::TlsReports("the disk is full".to_owned());
+    all.push(Event::Spool(trouble));
 }
 
 fn service(all: &mut Vec<Event>) {
@@ -519,6 +544,7 @@ fn every_event_is_written_as_log_readers_know_it() {
     resolver(&mut all);
     settings(&mut all);
     admin(&mut all);
+    tlsrpt(&mut all);
     service(&mut all);
     let mut written = String::new();
     for event in &all {

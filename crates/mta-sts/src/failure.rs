@@ -73,6 +73,35 @@ impl Trouble {
             Self::Fetch(failure) => failure.tls_result(),
         }
     }
+
+    /// Whether it shows that something is published, be it no valid record.
+    pub fn shows_a_record(&self) -> bool {
+        match self {
+            Self::Lookup(_) => false,
+            Self::Record(_) | Self::Fetch(_) => true,
+        }
+    }
+
+    /// Whether it says nothing about the domain, because it is for our own limits or our own resolver.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::Lookup(failure) | Self::Fetch(FetchFailure::Lookup(failure)) => failure.culprit.is_ours(),
+            Self::Fetch(FetchFailure::Busy) => true,
+            Self::Record(_)
+            | Self::Fetch(
+                FetchFailure::NoAddress
+                | FetchFailure::Unreachable(_)
+                | FetchFailure::Certificate(_)
+                | FetchFailure::Broken(_)
+                | FetchFailure::Redirect
+                | FetchFailure::Status(_)
+                | FetchFailure::MediaType(_)
+                | FetchFailure::TooLarge(_)
+                | FetchFailure::TimedOut(_)
+                | FetchFailure::Policy(_),
+            ) => false,
+        }
+    }
 }
 
 impl FetchFailure {

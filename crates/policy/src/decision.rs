@@ -109,13 +109,13 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
     let asked = Asked {
         wanted: &wanted,
         message,
-        mta_sts: if message == MessageTls::Waived {
+        mta_sts: if message.is_waived() {
             DomainMtaSts::Absent
         } else {
             mta_sts
         },
     };
-    let strict = wanted.dane == DaneMode::Strict;
+    let strict = asked.mode() == DaneMode::Strict;
     match destination {
         Destination::AddressLiteral(host) if strict => {
             Decision::Stop(Cause::Policy(Demand::AddressLiteral).into(), vec![host])
@@ -164,11 +164,26 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The mode for the destination.
+    fn mode(&self) -> DaneMode {
+        self.message.mode(self.wanted.dane)
+    }
+
+    /// The floor; for a TLS report of our own plain text is enough.
+    fn floor(&self) -> TlsFloor {
+        match self.message {
+            MessageTls::Exempt => self.wanted.tls.min(TlsFloor::May),
+            MessageTls::Usual | MessageTls::Required | MessageTls::RequiredOfReport | MessageTls::Waived => {
+                self.wanted.tls
+            }
+        }
+    }
+
     /// D3, D4 and D11 end a message. Under `strict`, and while an MTA-STS policy is enforced or may be, only if the answer is
     /// secure, because a forged answer must not bounce mail.
     fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
         match security {
-            Security::Insecure if self.wanted.dane == DaneMode::Strict => {
+            Security::Insecure if self.mode() == DaneMode::Strict => {
                 stop(Cause::Policy(Demand::InsecureMx))
             }
             Security::Insecure if self.mta_sts == DomainMtaSts::Enforce => {
@@ -202,7 +217,7 @@ impl Asked<'_> {
     /// Decides for one host.
     fn decide_host(&self, named: Named, host: &Host) -> HostDecision {
         let mode = self.message.mode(host.policy.dane);
-        let is_waived = self.message == MessageTls::Waived && mode != DaneMode::Strict;
+        let is_waived = self.message.is_waived() && mode != DaneMode::Strict;
         let rules = Rules {
             mode,
             source: &host.policy.dane_source,
@@ -236,7 +251,10 @@ impl Asked<'_> {
         pass_over(Cause::Policy(match (self.message, self.mta_sts) {
             (_, DomainMtaSts::Unknown | DomainMtaSts::Awaited) => Demand::MtaStsUnknown,
             (MessageTls::RequiredOfReport, _) => Demand::SecurePathOfReport,
-            (MessageTls::Required | MessageTls::Usual | MessageTls::Waived, _) => Demand::SecurePath,
+            (
+                MessageTls::Required | MessageTls::Usual | MessageTls::Waived | MessageTls::Exempt,
+                _,
+            ) => Demand::SecurePath,
         }))
     }
 }
@@ -363,7 +381,7 @@ impl Rules<'_> {
     }
 
     fn at_least_encrypted(&self) -> Requirement {
-        match self.asked.wanted.tls {
+        match self.asked.floor() {
             TlsFloor::Off | TlsFloor::May | TlsFloor::Encrypt => Requirement::Encrypted,
             TlsFloor::Verify => Requirement::Pkix,
         }
@@ -429,7 +447,7 @@ impl Rules<'_> {
         Ok(match self.mta_sts {
             Some(MtaSts::EnforceMatch) => Requirement::Pkix,
             Some(MtaSts::EnforceMismatch | MtaSts::Testing) | None => {
-                self.authenticated(floor(self.asked.wanted.tls))
+                self.authenticated(floor(self.asked.floor()))
             }
         })
     }
@@ -443,7 +461,7 @@ impl Rules<'_> {
 
     /// The reason logged for DANE being off, according to what switched it off.
     fn skip_reason(&self) -> SkipReason {
-        if self.asked.message == MessageTls::Waived {
+        if self.asked.message.is_waived() {
             return SkipReason::TlsRequiredNo;
         }
         match self.source {

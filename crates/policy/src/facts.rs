@@ -33,6 +33,8 @@ pub enum MessageTls {
     RequiredOfReport,
     /// `TLS-Required: No`: what the receiver has published does not count.
     Waived,
+    /// A TLS report of our own: neither does what the administrator wants of the receiver, `strict` included.
+    Exempt,
 }
 
 /// A destination's MTA-STS policy, within what the administrator makes of such policies.
@@ -184,7 +186,9 @@ impl MessageTls {
             (TlsTag::NotRequired, _) if policy.honor_tls_required_no && policy.dane != DaneMode::Strict => {
                 Self::Waived
             }
-            (TlsTag::NotRequired | TlsTag::Usual, _) => Self::Usual,
+            // A login goes only to a server that is authenticated; that is the terms of the route, not of the receiver.
+            (TlsTag::OwnReport, _) if policy.route.as_ref().is_none_or(|route| route.login.is_none()) => Self::Exempt,
+            (TlsTag::NotRequired | TlsTag::Usual | TlsTag::OwnReport, _) => Self::Usual,
         }
     }
 
@@ -192,18 +196,26 @@ impl MessageTls {
     pub fn is_required(self) -> bool {
         match self {
             Self::Required | Self::RequiredOfReport => true,
-            Self::Usual | Self::Waived => false,
+            Self::Usual | Self::Waived | Self::Exempt => false,
+        }
+    }
+
+    /// Whether what the receiver has published does not count.
+    pub fn is_waived(self) -> bool {
+        match self {
+            Self::Waived | Self::Exempt => true,
+            Self::Usual | Self::Required | Self::RequiredOfReport => false,
         }
     }
 
     /// The mode under which it is decided, where the policy says `mode`: `soft-fail` and `off` are not for messages that
-    /// require TLS, and a waiver switches DANE off, but for `strict`.
+    /// require TLS, and a waiver switches DANE off, but for `strict`; an exemption switches it off in any case.
     pub fn mode(self, mode: DaneMode) -> DaneMode {
         match self {
             Self::Usual => mode,
             Self::Required | Self::RequiredOfReport => mode.max(DaneMode::Opportunistic),
             Self::Waived if mode == DaneMode::Strict => mode,
-            Self::Waived => DaneMode::Off,
+            Self::Waived | Self::Exempt => DaneMode::Off,
         }
     }
 }

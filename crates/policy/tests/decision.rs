@@ -277,6 +277,7 @@ fn message_rows(table: &mut String) {
         MessageTls::Required,
         MessageTls::RequiredOfReport,
         MessageTls::Waived,
+        MessageTls::Exempt,
     ] {
         for mode in MODES {
             for (way, insecure_mx, destination) in ways() {

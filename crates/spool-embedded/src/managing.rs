@@ -1,22 +1,24 @@
-//! The administrator's side of the store, the ledger and the incidents.
+//! The administrator's side of the store, the ledger, the incidents and the TLS reports.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use mail::sighting::Ending;
-use mail::{QueueId, Sighting};
+use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
-    Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents, KnownIncident,
-    Ledger, Manage, QueuedMessage, Selected, SpoolError, Summary, Tally, Told, Unreadable,
+    Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents, KnownIncident,
+    KeepTlsTallies, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Summary, Tally, TlsDay,
+    TlsDomain, TlsTallies, Told, Unreadable,
 };
 
 use crate::sql::incidents::Change;
 use crate::sql::ledger::reading;
 use crate::sql::schema::KNOWN_VERSION;
-use crate::sql::{declared, known, list, pages, stored, summary};
+use crate::sql::new_message::plan_report;
+use crate::sql::{declared, known, list, pages, stored, summary, tls};
 use crate::store::EmbeddedSpool;
-use crate::writer::job::{ActJob, IncidentsJob, Job};
+use crate::writer::job::{ActJob, IncidentsJob, Job, TlsToldJob};
 
 impl Inspect for EmbeddedSpool {
     async fn list(
@@ -147,6 +149,44 @@ impl KeepIncidents for EmbeddedSpool {
 
     async fn told(&self, told: Vec<(IncidentNumber, Told)>) -> Result<(), SpoolError> {
         self.change(Change::Told(told), Timestamp::now()).await
+    }
+}
+
+impl TlsTallies for EmbeddedSpool {
+    async fn tls_domains(
+        &self,
+        day: Date,
+        after: Option<Domain>,
+        limit: usize,
+    ) -> Result<Vec<TlsDomain>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| tls::reading::domains(connection, day, after.as_ref(), limit))
+            .await
+    }
+
+    async fn tls_tallies(&self, day: Date, domain: Domain) -> Result<Vec<TlsTally>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers
+            .read(move |connection| tls::reading::tallies(connection, day, &domain))
+            .await
+    }
+
+    async fn tls_days(&self) -> Result<Vec<TlsDay>, SpoolError> {
+        let readers = &self.opened.readers;
+        readers.read(|connection| tls::reading::days(connection)).await
+    }
+}
+
+impl KeepTlsTallies for EmbeddedSpool {
+    async fn tls_told(
+        &self,
+        told: (Date, Domain, Vec<TlsTally>),
+        report: Option<Report>,
+    ) -> Result<Option<Accepted>, SpoolError> {
+        let report = report.map(plan_report).transpose()?;
+        let job = |reply| Job::TlsTold(Box::new(TlsToldJob { told, report, reply }));
+        self.opened.ask(job).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use mail::QueueId;
+use mail::{Domain, QueueId, TlsTally};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rustix::fs::Access;
@@ -15,14 +15,14 @@ use spool::blocking::blocking;
 use spool::leases::LeaseTable;
 use spool::{
     Content, Declared, Incidents, Inspect, KnownIncident, Ledger, QueuedMessage, SpoolError, Summary, Tally,
-    Unreadable,
+    TlsDay, TlsDomain, TlsTallies, Unreadable,
 };
 
 use crate::disk::bodies::Directories;
 use crate::error;
 use crate::sql::connections::{self, DATABASE};
 use crate::sql::ledger::reading;
-use crate::sql::{declared, known, list, schema, stored, summary};
+use crate::sql::{declared, known, list, schema, stored, summary, tls};
 use crate::telling::Teller;
 
 /// The first version whose ledger is read; the next start of a daemon brings older ones up to it.
@@ -154,5 +154,26 @@ impl Ledger for ReadOnlySpool {
 impl Incidents for ReadOnlySpool {
     async fn incidents(&self) -> Result<Vec<KnownIncident>, SpoolError> {
         self.read(known::incidents).await
+    }
+}
+
+impl TlsTallies for ReadOnlySpool {
+    async fn tls_domains(
+        &self,
+        day: Date,
+        after: Option<Domain>,
+        limit: usize,
+    ) -> Result<Vec<TlsDomain>, SpoolError> {
+        self.read(move |connection| tls::reading::domains(connection, day, after.as_ref(), limit))
+            .await
+    }
+
+    async fn tls_tallies(&self, day: Date, domain: Domain) -> Result<Vec<TlsTally>, SpoolError> {
+        self.read(move |connection| tls::reading::tallies(connection, day, &domain))
+            .await
+    }
+
+    async fn tls_days(&self) -> Result<Vec<TlsDay>, SpoolError> {
+        self.read(|connection| tls::reading::days(connection)).await
     }
 }

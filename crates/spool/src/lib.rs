@@ -13,6 +13,7 @@
 //!   shows.
 //! * [`ledger`]: [`Ledger`], what settlements have counted. [`incidents`]: [`Incidents`], the security failures that they
 //!   have recorded. [`registrable`]: whose name it is, by the public suffix list.
+//!   [`tls`]: [`TlsTallies`], what they have counted for TLS reports.
 //! * [`running`]: [`Running`], the daemon's side: what its start has found, and the end.
 //! * [`error`]: [`SpoolError`], by culprit.
 //! * `contract`: the tests that every store must pass; with the feature of that name.
@@ -37,6 +38,7 @@ pub mod message;
 pub mod registrable;
 pub mod running;
 pub mod store;
+pub mod tls;
 
 pub use content::{Content, ContentReader};
 pub use damage::{Damage, Flaw};
@@ -55,3 +57,4 @@ pub use message::{
 };
 pub use running::{DiskSpace, InDoubt, Running};
 pub use store::{Spool, Store};
+pub use tls::{KeepTlsTallies, TlsDay, TlsDomain, TlsTallies};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mail::sighting::Spot;
 use mail::{
     DaneVerdict, DomainPart, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome,
-    QueueId, RecipientParameters, ReversePath, Sighting,
+    QueueId, RecipientParameters, ReversePath, Sighting, TlsSession,
 };
 
 use crate::content::Content;
@@ -125,6 +125,8 @@ pub struct Outcomes {
     pub settlements: Vec<Settlement>,
     /// Security failures and their ends. They are recorded before the settlements, which may refer to them.
     pub sightings: Vec<Sighting>,
+    /// What TLS reports count; counted once, however often the settlements are written, and not at all without one.
+    pub tls: Vec<TlsSession>,
 }
 
 impl From<Vec<Settlement>> for Outcomes {
@@ -133,6 +135,7 @@ impl From<Vec<Settlement>> for Outcomes {
         Self {
             settlements,
             sightings: Vec::new(),
+            tls: Vec::new(),
         }
     }
 }

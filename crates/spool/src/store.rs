@@ -15,6 +15,7 @@ use crate::message::{
     Accepted, Lease, Leasing, NewMessage, Notices, Outcomes, Pending, Report, Reported, Settled,
 };
 use crate::running::Running;
+use crate::tls::KeepTlsTallies;
 
 /// A durable queue, as a message passes through it.
 ///
@@ -55,8 +56,8 @@ pub trait Spool: Send + Sync + 'static {
         next_hop: &NextHop,
     ) -> impl Future<Output = Result<Leasing, SpoolError>> + Send;
 
-    /// Records the outcomes of an attempt, what is to be reported about them, what the ledger counts and which security
-    /// failures it has seen in one atomic step; durable when this returns `Ok`. Recipients of the lease without a settlement are returned unchanged. The message, its
+    /// Records the outcomes of an attempt, what is to be reported about them, what the ledger and TLS reports count and
+    /// which security failures it has seen in one atomic step; durable when this returns `Ok`. Recipients of the lease without a settlement are returned unchanged. The message, its
     /// recipients and its content leave the spool when every recipient is final and nothing is to be reported.
     ///
     /// `now` decides which other recipients of the message are due ([`Settled::report_due`]).
@@ -93,6 +94,6 @@ pub trait Spool: Send + Sync + 'static {
 }
 
 /// Everything that a daemon needs from its spool.
-pub trait Store: Spool + Manage + Ledger + KeepIncidents + Running {}
+pub trait Store: Spool + Manage + Ledger + KeepIncidents + KeepTlsTallies + Running {}
 
-impl<S: Spool + Manage + Ledger + KeepIncidents + Running> Store for S {}
+impl<S: Spool + Manage + Ledger + KeepIncidents + KeepTlsTallies + Running> Store for S {}

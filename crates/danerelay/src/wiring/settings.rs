@@ -127,6 +127,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
         retry: retry(config),
         delay_warning: Some(delivery.delay_warning.0).filter(|age| !age.is_zero()),
         timeouts: timeouts(&delivery.timeouts),
+        counts_tls: config.tlsrpt.enabled,
         postmaster: Arc::new(ArcSwapOption::new(postmaster(config))),
     }
 }

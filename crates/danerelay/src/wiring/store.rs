@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail::EventLog;
-use spool::{Incidents, Inspect, Ledger, SpoolError, Store};
+use spool::{Incidents, Inspect, Ledger, SpoolError, Store, TlsTallies};
 use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
 use crate::config::Config;
@@ -18,7 +18,7 @@ pub(crate) async fn open(
 }
 
 /// Opens the spool for reading, if the daemon is not running or cannot be asked.
-pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect + Ledger + Incidents, SpoolError> {
+pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect + Ledger + Incidents + TlsTallies, SpoolError> {
     ReadOnlySpool::open(&config.spool.path)
 }
 

@@ -4,10 +4,12 @@
 //!    each (`addresses`); `race`: two of them at nearly the same time. `target`: one address and what is required of it; `visit`: the
 //!    connection to it and what is sent; `record`: what the log says about it.
 //! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
-//! 3. `logins`: logins that fail are told to the administrator. `sightings`: what is seen of the security of hosts.
+//! 3. `logins`: logins that fail are told to the administrator. `sightings`: what is seen of the security of hosts;
+//!    `counting`: the same for TLS reports.
 //! 4. `damage`: a message whose stored content is damaged.
 
 mod addresses;
+mod counting;
 mod damage;
 mod logins;
 mod pending;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mail::Sighting;
+use mail::{Sighting, TlsSession};
 use policy::failure::Failure;
 use spool::{Damage, LeasedRecipient};
 use tokio::time::Instant;
@@ -38,6 +38,8 @@ pub(crate) struct Trail {
     pub(crate) sessions: Vec<Arc<HostRecord>>,
     /// Security failures and their ends.
     pub(crate) sightings: Vec<Sighting>,
+    /// What TLS reports count.
+    pub(crate) tls: Vec<TlsSession>,
     /// Whether a server was asked about the message, be it in a session that was kept.
     pub(crate) has_asked: bool,
 }

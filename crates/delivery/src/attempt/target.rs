@@ -9,13 +9,12 @@ use mail::{Cause, DaneVerdict, FailCause};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::failure::{Failure, Standing};
 use policy::login::Login;
-use rustls::pki_types::CertificateDer;
 use spool::RecipientIndex;
 use tokio::time::Instant;
 
 use super::record::Connection;
 use super::result::Later;
-use crate::connections::{ClearedSession, Peer, TlsFacts, Witness};
+use crate::connections::{ClearedSession, Peer, Seen, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
 
@@ -145,7 +144,7 @@ impl Target<'_> {
     pub(crate) fn failed_connection(&self, failure: &SessionFailure, shown: Shown) -> Connection {
         let tls = TlsFacts {
             valid: failure.valid,
-            fail: failure.cause.tlsfail(),
+            fail: Some(failure.cause.clone()),
             ..TlsFacts::default()
         };
         self.ready_now(tls, Some(failure.cause.clone()), shown)
@@ -171,20 +170,20 @@ pub(crate) struct Shown {
     pub(crate) began: Instant,
     /// The record 3 1 1 for the server's certificate.
     pub(crate) presented: Option<TlsaRecord>,
-    /// The whole chain, as long as it is looked at: whoever made it decides how large it is.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// Everything that was seen, as long as it is looked at: whoever made the chain decides how large it is.
+    pub(crate) seen: Seen,
 }
 
 impl Shown {
     pub(crate) fn new(began: Instant, witness: Witness) -> Self {
-        let chain = witness.into_chain();
-        let presented = chain.first().and_then(|leaf| {
+        let seen = witness.into_seen();
+        let presented = seen.chain.first().and_then(|leaf| {
             TlsaRecord::for_certificate(Usage::DaneEe, Selector::Spki, MatchingType::Sha256, leaf)
         });
         Self {
             began,
             presented,
-            chain,
+            seen,
         }
     }
 }

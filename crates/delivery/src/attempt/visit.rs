@@ -13,7 +13,9 @@ use super::pending::{self, fail_all};
 use super::record::HostRecord;
 use super::target::{DaneFailure, Next, Shown, Target, Visit};
 use super::walk::Attempt;
-use crate::connections::{ClearedSession, Dialled, InClear, NotOpened, PooledSession, Want, Witness, log_in};
+use crate::connections::{
+    ClearedSession, Dialled, InClear, NotOpened, PooledSession, Seen, Want, Witness, log_in,
+};
 use crate::failure::SessionFailure;
 use crate::transaction::{self, Ended, Verdict};
 
@@ -39,10 +41,11 @@ impl Attempt<'_, '_> {
             Err(NotOpened::Failed(failure)) => return Visit::Done(self.failed(target, failure, shown)),
             Err(NotOpened::Full(_)) => return Visit::Full,
         };
-        let (presented, chain) = (shown.presented.clone(), std::mem::take(&mut shown.chain));
+        let (presented, seen) = (shown.presented.clone(), std::mem::take(&mut shown.seen));
         let connection = target.connection(&session, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
-        self.see_success(target, &record, Some(&chain));
+        self.see_success(target, &record, Some(&seen.chain));
+        self.count_opened(target, session.tls(), &seen);
         let record = self.record(record);
         if let Err(next) = self.log_in(&mut session, target, &record).await {
             tokio::spawn(session.quit());
@@ -54,12 +57,13 @@ impl Attempt<'_, '_> {
 
     /// A connection that could not be opened; and where to continue.
     pub(super) fn failed(&mut self, target: &Target<'_>, failure: SessionFailure, mut shown: Shown) -> Next {
-        let chain = std::mem::take(&mut shown.chain);
+        let seen = std::mem::take(&mut shown.seen);
+        self.count_failed(target, &failure.cause, &seen);
         let connection = target.failed_connection(&failure, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
         let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
         let failure = Arc::new(failure.into_failure(target.uncleared()));
-        let record = self.see_failure(target.route, &failure, record, &chain);
+        let record = self.see_failure(target.route, &failure, record, &seen.chain);
         let record = self.record(record);
         fail_all(self.named(), &failure, &record);
         let dane = DaneFailure::new(&failure, valid);
@@ -134,7 +138,7 @@ impl Attempt<'_, '_> {
         let shown = Shown {
             began: Instant::now(),
             presented: session.presented().cloned(),
-            chain: Vec::new(),
+            seen: Seen::default(),
         };
         let connection = target.connection(session.session(), shown);
         let record = HostRecord::connected(target.route, target.host, connection);

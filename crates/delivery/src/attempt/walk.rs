@@ -41,6 +41,8 @@ pub(crate) struct Deliverer {
     pub(crate) first_delay: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) logins: Logins,
+    /// Whether sessions are counted for TLS reports.
+    pub(crate) counts_tls: bool,
     pub(crate) remembered: Remembered,
 }
 
@@ -70,7 +72,9 @@ impl Deliverer {
             damage: None,
             has_turn: false,
             later: None,
+            told_sts_trouble: false,
         };
+        attempt.count_stopped(&route);
         match &route.decision {
             Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
                 let record = attempt.see_failure(&route, failure, HostRecord::none(&route), &[]);
@@ -133,6 +137,8 @@ pub(super) struct Attempt<'a, 'd> {
     has_turn: bool,
     /// The attempt has ended because it would have to wait, and has done nothing.
     later: Option<Later>,
+    /// Whether it is counted that the domain's MTA-STS policy could not be had.
+    pub(super) told_sts_trouble: bool,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -143,6 +149,9 @@ impl<'a> Attempt<'a, '_> {
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
                 Action::PassOver(failure) => {
+                    if !self.is_done() && self.later.is_none() {
+                        self.count_passed_over(route, Some(host), &failure.cause);
+                    }
                     self.pass_over(route, failure, HostRecord::passed_over(route, host))
                 }
             };

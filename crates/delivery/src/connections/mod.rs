@@ -33,5 +33,5 @@ pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
-pub(crate) use self::tls::{DanePeer, Peer, TlsFacts, Witness};
+pub(crate) use self::tls::{DanePeer, Peer, Seen, TlsFacts, Witness};
 pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};

@@ -30,8 +30,8 @@ pub(super) struct Caller {
 pub(super) enum Handshake {
     /// If STARTTLS is offered.
     IfOffered(Hello),
-    /// No: it has just broken, for the reason shown as `tlsfail=`.
-    Avoid(Option<String>),
+    /// No: it has just broken, for this reason.
+    Avoid(Cause),
 }
 
 impl Handshake {
@@ -57,6 +57,7 @@ impl Caller {
             Some(stream) => stream,
             None => self.connect(peer.socket, source).await?,
         };
+        peer.connected(&stream);
         let opened = self.set_up(stream, peer, requirement, handshake).await;
         if opened
             .as_ref()
@@ -87,7 +88,7 @@ impl Caller {
             return Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await;
         }
         let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone());
-        match self.greet(&mut wire, requirement).await {
+        match self.greet(&mut wire, peer, requirement).await {
             Ok(extensions) => {
                 let greeted = Greeted { wire, extensions };
                 self.secure(greeted, peer, requirement, handshake).await
@@ -121,8 +122,14 @@ impl Caller {
     }
 
     /// Greeting and EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
-    async fn greet(&self, wire: &mut Wire, requirement: Requirement) -> Result<Extensions, SessionFailure> {
+    async fn greet(
+        &self,
+        wire: &mut Wire,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+    ) -> Result<Extensions, SessionFailure> {
         let greeting = wire.reply(Stage::Banner).await?;
+        peer.greeted(&greeting);
         if greeting.code.class() != 2 {
             return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }
@@ -154,7 +161,7 @@ impl Caller {
         }
         let (optional, hello) = (requirement.allows_plain_text(), handshake.hello());
         if let (true, Handshake::Avoid(fail)) = (optional, handshake) {
-            return Ok(Secured::in_clear_for_now(greeted, fail));
+            return Ok(Secured::in_clear_for_now(greeted, Some(fail)));
         }
         if !greeted.extensions.offers(Extension::StartTls) {
             return in_clear_or_fail(greeted, requirement, TlsFault::NotOffered.into()).await;
@@ -221,7 +228,7 @@ async fn in_clear_or_fail(
     failure: SessionFailure,
 ) -> Result<Secured, SessionFailure> {
     if requirement.allows_plain_text() {
-        return Ok(Secured::in_clear(greeted, failure.cause.tlsfail()));
+        return Ok(Secured::in_clear(greeted, Some(failure.cause)));
     }
     leave(greeted.wire, &failure).await;
     Err(failure)

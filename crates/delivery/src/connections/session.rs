@@ -118,17 +118,17 @@ struct Used {
 }
 
 impl Secured {
-    /// A session in plain text, with the reason as shown in `tlsfail=`, if there is one.
-    pub(super) fn in_clear(greeted: Greeted, fail: Option<String>) -> Self {
+    /// A session in plain text, and why there is no TLS; `None` if it was not tried.
+    pub(super) fn in_clear(greeted: Greeted, fail: Option<Cause>) -> Self {
         Self::without_tls(greeted, fail, Achieved::Clear)
     }
 
     /// The same, if the handshake broke on the connection before.
-    pub(super) fn in_clear_for_now(greeted: Greeted, fail: Option<String>) -> Self {
+    pub(super) fn in_clear_for_now(greeted: Greeted, fail: Option<Cause>) -> Self {
         Self::without_tls(greeted, fail, Achieved::ClearForNow)
     }
 
-    fn without_tls(greeted: Greeted, fail: Option<String>, achieved: Achieved) -> Self {
+    fn without_tls(greeted: Greeted, fail: Option<Cause>, achieved: Achieved) -> Self {
         Self {
             wire: greeted.wire,
             extensions: greeted.extensions,

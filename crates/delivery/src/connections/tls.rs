@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, SetupError,
+    ClientConfigs, DaneVerifier, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, SetupError,
     TlsaSet, VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
 };
 use mail::Domain;
@@ -13,8 +13,9 @@ use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
 use parking_lot::Mutex;
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
+use smtp::Reply;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -69,24 +70,50 @@ pub(crate) struct Peer<'a> {
     pub(crate) witness: Option<&'a Witness>,
 }
 
-/// The certificates that a server presented in a handshake, whatever its result.
+/// What is seen of a server while a session with it is set up, whatever the result.
 #[derive(Debug, Default)]
-pub(crate) struct Witness(Mutex<Vec<CertificateDer<'static>>>);
+pub(crate) struct Witness(Mutex<Seen>);
+
+/// What was seen of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The certificates that it presented in a handshake, leaf first; none if that did not get so far.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// The address from which it was connected to.
+    pub(crate) from: Option<IpAddr>,
+    /// The name in its greeting, if that begins with one.
+    pub(crate) greeted_as: Option<Domain>,
+}
 
 impl Witness {
-    /// The certificates, leaf first; none if the handshake did not get that far.
-    pub(crate) fn into_chain(self) -> Vec<CertificateDer<'static>> {
+    /// What was seen.
+    pub(crate) fn into_seen(self) -> Seen {
         self.0.into_inner()
     }
 
     fn note(&self, chain: Vec<CertificateDer<'static>>) {
-        *self.0.lock() = chain;
+        self.0.lock().chain = chain;
     }
 }
 
 impl Peer<'_> {
     pub(super) fn address(&self) -> IpAddr {
         self.socket.ip()
+    }
+
+    /// Records from where the connection was made.
+    pub(super) fn connected(&self, stream: &TcpStream) {
+        if let Some(witness) = self.witness {
+            witness.0.lock().from = stream.local_addr().ok().map(|local| local.ip().to_canonical());
+        }
+    }
+
+    /// Records the name in the greeting.
+    pub(super) fn greeted(&self, greeting: &Reply) {
+        let word = greeting.lines.first().and_then(|line| line.split_whitespace().next());
+        if let (Some(witness), Some(word)) = (self.witness, word) {
+            witness.0.lock().greeted_as = Domain::parse(word).ok();
+        }
     }
 
     /// Records the certificates of a server that was refused.
@@ -121,8 +148,8 @@ pub(crate) struct TlsFacts {
     pub(crate) session: Option<String>,
     /// OpenSSL's number and text for the result of the check.
     pub(crate) valid: Option<VerifyCode>,
-    /// Why there is no session.
-    pub(crate) fail: Option<String>,
+    /// Why there is no session; `None` if TLS was not tried.
+    pub(crate) fail: Option<Cause>,
     /// The TLSA record that matched.
     pub(crate) matched: Option<String>,
     /// The group of the key exchange, by its name in TLS.
@@ -155,6 +182,18 @@ impl TlsClient {
             counts: Some(counts),
             ..self
         }
+    }
+
+    /// What the WebPKI says about a chain and a host's name; `None` if no roots are trusted here, or no certificate can have
+    /// the name.
+    pub(crate) fn web_pki_verdict(
+        &self,
+        chain: &[CertificateDer<'_>],
+        host: &Domain,
+    ) -> Option<Result<(), PkixFailure>> {
+        let name = server_name(host.as_str()).ok()?;
+        let webpki = self.webpki.as_ref()?;
+        Some(webpki.verify_chain(chain, &name, UnixTime::now()))
     }
 
     fn configs(&self, hello: Hello) -> &ClientConfigs {

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dane::TlsaRecord;
+use dane::{PkixFailure, TlsaRecord};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::cause::Cause;
 use mail::{Domain, DomainPart, NextHop};
 use policy::decision::Requirement;
 use policy::login::Login;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -284,7 +285,7 @@ impl Connections {
                 if !in_clear.is_allowed(seen_before) {
                     return Err(failure);
                 }
-                let avoid = Handshake::Avoid(failure.cause.tlsfail());
+                let avoid = Handshake::Avoid(failure.cause);
                 self.caller.open(peer, source, requirement, avoid, dialled).await
             }
             opened => opened,
@@ -331,6 +332,15 @@ impl Connections {
             Err(second) if matches!(second.cause, Cause::Tls(_)) => Err(second),
             Err(_) => Err(failure),
         }
+    }
+
+    /// What the WebPKI says about what a host presented, whatever was demanded of it.
+    pub(crate) fn web_pki_verdict(
+        &self,
+        chain: &[CertificateDer<'_>],
+        host: &Domain,
+    ) -> Option<Result<(), PkixFailure>> {
+        self.caller.tls.web_pki_verdict(chain, host)
     }
 
     /// Whether a message for this destination may be sent to a host now that gets them at this interval; or when it may.

@@ -68,7 +68,7 @@ impl LookUps<'_> {
             ..
         } = self.sought;
         let policy = self.policy.load().for_destination(next_hop, self.today);
-        MessageTls::of(tag, sender, &policy) == MessageTls::Waived
+        MessageTls::of(tag, sender, &policy).is_waived()
     }
 
     /// The look-ups of the destination's fallback, if it has one that may be used.

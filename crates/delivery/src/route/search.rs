@@ -95,7 +95,7 @@ pub(super) async fn find_again(sought: Sought<'_>, means: Means<'_>, earlier: Op
         resolver: &means.resolver.for_one_destination(),
         port,
     };
-    let policies = means.mta_sts.filter(|_| message != MessageTls::Waived);
+    let policies = means.mta_sts.filter(|_| !message.is_waived());
     let (mut destination, sts) = tokio::join!(
         search.destination(target.next_hop),
         Sts::find(target.next_hop, policy.mta_sts, policies, earlier)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail::event::delivery::Delivery;
-use mail::{Event, QueueId, ReversePath};
+use mail::{Cause, Event, QueueId, ReversePath};
 use spool::{LeasedRecipient, Settlement};
 
 use crate::attempt::HostRecord;
@@ -38,7 +38,7 @@ impl DeliveryLine<'_> {
             mode: record.mode.as_str(),
             dane: self.settlement.verdict.clone(),
             tls: tls.and_then(|tls| tls.session.clone()),
-            tls_fail: tls.and_then(|tls| tls.fail.clone()),
+            tls_fail: tls.and_then(|tls| tls.fail.as_ref()).and_then(Cause::tlsfail),
             tls_valid: tls.and_then(|tls| tls.valid).map(|code| code.to_string()),
             host: record.host().cloned(),
             address: connection.map(|connection| connection.address),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::{
     Action, Cause, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry,
-    LedgerKey, Notice, NotifyEvent, Outcome, ReversePath, Status,
+    LedgerKey, Notice, NotifyEvent, Outcome, ReversePath, Status, TlsTag,
 };
 use spool::{LeasedRecipient, Settlement};
 
@@ -23,6 +23,8 @@ pub(crate) struct Settler<'a> {
     pub(crate) delay_warning: Option<Duration>,
     pub(crate) created: Timestamp,
     pub(crate) reverse_path: &'a ReversePath,
+    /// What it says about TLS on its way.
+    pub(crate) tag: TlsTag,
     /// Octets of its content.
     pub(crate) size: u64,
     pub(crate) now: Timestamp,
@@ -107,6 +109,7 @@ impl Settler<'_> {
         let term = self
             .retry
             .term(self.created, self.reverse_path, recipient.attempts, self.now);
+        let term = self.retry.term_of(self.tag, term);
         let attempts = recipient.attempts.saturating_add(1);
         let next_attempt = self.retry.next_attempt(attempts, self.now, term, jitter);
         let (status, next_attempt, news) = match next_attempt {

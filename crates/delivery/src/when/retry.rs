@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mail::ReversePath;
+use mail::{ReversePath, TlsTag};
 
 use crate::clock::later;
 use crate::config::RetrySchedule;
 
 /// By how much of itself a delay is lengthened at most, so that what failed together does not come back together.
 pub(super) const JITTER: f64 = 0.2;
+
+/// How long TLS reports of our own are tried.
+const REPORT_AGE: Duration = Duration::from_hours(24);
 
 /// How long one message is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,17 @@ pub(crate) struct Term {
     pub(crate) expiry: Timestamp,
     /// The number of attempts that must have ended before it is given up.
     pub(crate) least_attempts: u32,
+}
+
+impl Term {
+    /// The same, but no longer than this.
+    fn at_most(self, age: Duration, schedule: &RetrySchedule) -> Self {
+        Self {
+            accepted: self.accepted,
+            expiry: self.expiry.min(later(self.accepted, age)),
+            least_attempts: self.least_attempts.min(schedule.least_attempts(age)),
+        }
+    }
 }
 
 impl RetrySchedule {
@@ -42,6 +56,14 @@ impl RetrySchedule {
             accepted,
             expiry: later(accepted, age),
             least_attempts: self.least_attempts(age),
+        }
+    }
+
+    /// The same for a message with this tag: a TLS report of our own is of no use after a day (RFC 8460 §5.5).
+    pub(crate) fn term_of(&self, tag: TlsTag, term: Term) -> Term {
+        match tag {
+            TlsTag::OwnReport => term.at_most(REPORT_AGE, self),
+            TlsTag::Usual | TlsTag::Required | TlsTag::NotRequired => term,
         }
     }
 
@@ -160,6 +182,21 @@ mod tests {
         let term = schedule.term(at(0), &sender(), 0, at(0));
         let next = schedule.next_attempt(attempts, at(0), term, jitter).unwrap();
         next.as_second() - at(0).as_second()
+    }
+
+    #[test]
+    fn a_report_of_our_own_is_tried_for_a_day() {
+        let schedule = RetrySchedule {
+            delays: vec![Duration::from_hours(4)],
+            max_age: Duration::from_hours(120),
+            bounce_max_age: Duration::from_hours(120),
+        };
+        let usual = schedule.term(at(0), &ReversePath::Null, 0, at(0));
+        let report = schedule.term_of(TlsTag::OwnReport, usual);
+        assert_eq!(report.expiry, at(24 * 60 * MINUTE));
+        assert_eq!(schedule.term_of(TlsTag::NotRequired, usual), usual);
+        let short = schedule.term_of(TlsTag::OwnReport, Term { expiry: at(MINUTE), ..usual });
+        assert_eq!(short.expiry, at(MINUTE));
     }
 
     #[test]

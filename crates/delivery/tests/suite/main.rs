@@ -32,6 +32,7 @@ mod seven_bit;
 mod silent_hosts;
 mod small_hello;
 mod stage_times;
+mod tls_counting;
 mod tls_policies;
 mod virtual_time;
 mod ways;

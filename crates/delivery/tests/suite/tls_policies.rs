@@ -1,5 +1,6 @@
 //! MTA-STS (RFC 8461) beside DANE, with real policy hosts; and what messages ask of TLS for themselves (RFC 8689).
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
@@ -199,16 +200,37 @@ fn add_hosts(scene: &Scene, valid: (&Identity, &Receiver), private: (&Identity, 
     }
 }
 
-/// DANE state × certificate × policy × mode: the whole table of decision.md §6, with real answers, policy hosts and servers.
+/// DANE state × certificate × policy × mode, with real answers, policy hosts and servers: whether mail is sent, and in the
+/// golden file what is counted for TLS reports.
 #[tokio::test]
 async fn the_precedence_of_dane_and_mta_sts() {
+    let mut table = String::new();
     for mode in MODES {
-        precedence_under(mode).await;
+        for (case, counted) in precedence_under(mode).await {
+            let Case {
+                mx,
+                tlsa,
+                certificate,
+                sts,
+                mode,
+            } = case;
+            writeln!(table, "{mode} | MX {mx:?} | TLSA {tlsa:?} | certificate {certificate:?} | MTA-STS {sts:?} | {counted}")
+                .unwrap();
+        }
     }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tls-sessions.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    for (number, (golden, now)) in (1..).zip(golden.lines().zip(table.lines())) {
+        assert_eq!(golden, now, "tests/golden/tls-sessions.txt:{number}");
+    }
+    assert_eq!(golden.lines().count(), table.lines().count());
 }
 
 /// Each mode has a world of its own: the larger a zone is, the longer its server takes for each denial.
-async fn precedence_under(mode: &'static str) {
+async fn precedence_under(mode: &'static str) -> Vec<(Case, String)> {
     let cases: Vec<Case> = Case::all().into_iter().filter(|case| case.mode == mode).collect();
     let domains: Vec<String> = (0..)
         .zip(&cases)
@@ -273,6 +295,11 @@ async fn precedence_under(mode: &'static str) {
         wrong.first()
     );
     assert!(other.messages().iter().all(|message| message.tls.is_some()));
+    let mut counted = Vec::new();
+    for (domain, case) in domains.iter().zip(&cases) {
+        counted.push((*case, scene.counted_line(domain).await));
+    }
+    counted
 }
 
 /// `NAME.test`, unsigned, with one MX host and a policy of mode enforce that names it.
@@ -461,6 +488,14 @@ async fn without_a_policy_that_can_be_had_mail_goes_on() {
             .find(|line| line["domain"] == format!("{name}.test"))
             .unwrap();
         assert!(told["reason"].contains(words), "{name}: {told:?}");
+        // The session is one to a domain without a policy, and the policy that could not be had is reported as well.
+        let kind = match *name {
+            "expired" | "stranger" | "names" => "sts-webpki-invalid",
+            "html" | "odd" => "sts-policy-invalid",
+            _ => "sts-policy-fetch-error",
+        };
+        let counted = scene.counted_line(&format!("{name}.test")).await;
+        assert_eq!(counted, format!("none 1/0, sts 0/1 {kind}"), "{name}");
     }
     // Not tried again for five minutes.
     scene.expect("a@gone.test", &[SENT, ("sts", "failed")]).await;
@@ -488,6 +523,10 @@ async fn the_administrator_says_how_much_is_made_of_policies() {
         .await;
     scene.expect("a@b.test", &[SENT, ("sts", "testing")]).await;
     scene.expect("a@c.test", &[SENT, ("sts", "-")]).await;
+    assert_eq!(scene.counted_line("a.test").await, "sts 0/1 validation-failure");
+    assert_eq!(scene.counted_line("b.test").await, "sts 0/1 validation-failure");
+    // Who has not looked says nothing.
+    assert_eq!(scene.counted_line("c.test").await, "-");
     assert_eq!(scene.world.asked("_mta-sts.c.test", RecordType::TXT), 0);
 }
 
@@ -504,6 +543,7 @@ async fn a_policy_of_mode_none_changes_nothing() {
     scene
         .expect("a@a.test", &[SENT, ("sts", "-"), ("tls", "-")])
         .await;
+    assert_eq!(scene.counted_line("a.test").await, "none 0/1 starttls-not-supported");
     assert_eq!(server.asked().len(), 1);
 }
 

@@ -56,6 +56,13 @@ pub enum Admin {
         /// Who asked.
         by: String,
     },
+    /// A TLS report is sent before its time.
+    SendReport {
+        /// For which domain.
+        selector: String,
+        /// Who ordered it.
+        by: String,
+    },
     /// The socket was left over from a daemon that did not end in order.
     SocketReplaced(String),
     /// The socket cannot be made.
@@ -96,6 +103,7 @@ impl Record for Admin {
             | Self::Export { trouble: None, .. }
             | Self::Explain { .. }
             | Self::StatusPage(_)
+            | Self::SendReport { .. }
             | Self::SocketReplaced(_) => Level::Info,
         }
     }
@@ -142,6 +150,11 @@ impl Record for Admin {
             }
             Self::Explain { selector, by } => {
                 put("action", Value::Word("explain"));
+                put("selector", Value::Quoted(selector));
+                put("by", Value::Quoted(by));
+            }
+            Self::SendReport { selector, by } => {
+                put("action", Value::Word("tlsrpt-send"));
                 put("selector", Value::Quoted(selector));
                 put("by", Value::Quoted(by));
             }

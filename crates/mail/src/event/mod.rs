@@ -7,7 +7,7 @@
 //! * [`spool`]: trouble with the queue as its users see it; [`store`]: what a store itself reports.
 //! * [`incident`]: what holds mail up. [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
 //! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: faults of this program.
-//! * [`mta_sts`]: policies of others that could not be had.
+//! * [`mta_sts`]: policies of others that could not be had. [`tlsrpt`]: reports to others.
 //! * [`log`]: the log about itself, and what libraries report.
 //!
 //! [`Event::to_text`] writes `key=value, key=value`, [`Event::to_json`] one JSON object, and [`crate::render`] either within
@@ -25,6 +25,7 @@ pub mod service;
 pub mod settings;
 pub mod spool;
 pub mod store;
+pub mod tlsrpt;
 
 pub use crate::record::{Level, Put, Record, Value};
 use crate::render::{Form, whole};
@@ -37,6 +38,7 @@ use self::incident::{Incident, NotTold};
 use self::log::{Library, LogTrouble, Throttled};
 use self::mta_sts::MtaSts;
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
+use self::tlsrpt::TlsReport;
 use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
 };
@@ -91,6 +93,8 @@ pub enum Event {
     Resolver(resolver::Resolver),
     /// `mta-sts`: a policy could not be had or kept.
     MtaSts(MtaSts),
+    /// `tlsrpt`: a report to others was sent, or was not.
+    TlsReport(TlsReport),
     /// `config`, `policy`, `limits`: a warning.
     Warning(Warning),
     /// `config`, `policy`, `resolver`: what was read is invalid and not used.
@@ -151,6 +155,7 @@ impl Event {
             Self::Fault(event) => event,
             Self::Resolver(event) => event,
             Self::MtaSts(event) => event,
+            Self::TlsReport(event) => event,
             Self::Warning(event) => event,
             Self::Refused(event) => event,
             Self::WaitsForRestart(event) => event,

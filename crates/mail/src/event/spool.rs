@@ -45,6 +45,8 @@ pub enum Spool {
     Unread(String),
     /// What is recorded of incidents cannot be read, or not be written.
     Incidents(String),
+    /// What is counted for TLS reports cannot be read, or not be written.
+    TlsReports(String),
     /// A command could not read some messages.
     Unreadable {
         /// The command.
@@ -64,7 +66,7 @@ impl Record for Spool {
             Self::Failed { .. } | Self::Message { .. } | Self::Unread(_) | Self::Unreadable { .. } => {
                 Level::Error
             }
-            Self::Full { .. } | Self::Incidents(_) => Level::Warning,
+            Self::Full { .. } | Self::Incidents(_) | Self::TlsReports(_) => Level::Warning,
             Self::Accepting { .. } => Level::Info,
         }
     }
@@ -77,6 +79,7 @@ impl Record for Spool {
         match self {
             Self::Failed { .. } => Some(Source::Trouble("spool")),
             Self::Incidents(_) => Some(Source::Trouble("incidents in the spool")),
+            Self::TlsReports(_) => Some(Source::Trouble("TLS reports in the spool")),
             // As long as it lasts, everything that is due runs into it.
             Self::Message {
                 is_damaged: false, ..
@@ -112,6 +115,10 @@ impl Record for Spool {
             Self::Unread(error) => put("error", Value::Quoted(error)),
             Self::Incidents(error) => {
                 put("reason", Value::Quoted("incidents cannot be read or written"));
+                put("error", Value::Quoted(error));
+            }
+            Self::TlsReports(error) => {
+                put("reason", Value::Quoted("TLS results cannot be read or written"));
                 put("error", Value::Quoted(error));
             }
             Self::Unreadable {

@@ -49,6 +49,7 @@ pub(crate) fn tls_column(tag: TlsTag) -> i64 {
         TlsTag::Usual => 0,
         TlsTag::Required => 1,
         TlsTag::NotRequired => 2,
+        TlsTag::OwnReport => 3,
     }
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn tls_tag(id: QueueId, column: i64) -> Result<TlsTag> {
         0 => Ok(TlsTag::Usual),
         1 => Ok(TlsTag::Required),
         2 => Ok(TlsTag::NotRequired),
+        3 => Ok(TlsTag::OwnReport),
         _ => Err(corrupt(id, "an unknown demand about TLS")),
     }
 }

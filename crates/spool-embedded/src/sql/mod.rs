@@ -8,6 +8,7 @@
 //! * Reading. [`schedule`]: what waits. [`leasing`]: what a delivery or a report needs. [`stored`]: contents.
 //!   [`list`], [`shown`], [`summary`], [`declared`]: what the administrator is shown. [`pages`]: how it goes on where
 //!   a page of the database is malformed.
+//! * [`tls`]: results of TLS sessions, for reports to the receiving side.
 //! * [`ledger`]: outcomes counted by day. [`incidents`]: security failures as they are recorded; [`room`]: how
 //!   many there may be; [`known`]: reading them.
 
@@ -31,3 +32,4 @@ mod shown;
 pub(crate) mod state;
 pub(crate) mod stored;
 pub(crate) mod summary;
+pub(crate) mod tls;

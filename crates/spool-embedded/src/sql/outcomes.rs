@@ -11,6 +11,7 @@ use super::incidents;
 use super::ledger::counting::Counting;
 use super::messages::{self, Deleted};
 use super::state::State;
+use super::tls;
 
 /// The longest reason that is stored, in octets. Deliveries shorten a peer's reply to less than this, and mark that they
 /// did.
@@ -63,15 +64,20 @@ pub(crate) fn settle(
             for settlement in settlements {
                 counting.add(connection, &settlement.entry)?;
             }
+            count_tls(connection, outcomes)?;
         }
         return Ok(After::Gone(deleted));
     }
-    let mut newly_final = 0_i64;
+    let (mut newly_final, mut is_new) = (0_i64, false);
     for settlement in settlements {
         if update(connection, lease, settlement)? {
+            is_new = true;
             counting.add(connection, &settlement.entry)?;
             newly_final += i64::from(settlement.outcome.status.is_final());
         }
+    }
+    if is_new {
+        count_tls(connection, outcomes)?;
     }
     if newly_final > 0 {
         connection
@@ -84,6 +90,11 @@ pub(crate) fn settle(
             report_due: is_report_due(connection, id, now)?,
         }),
     }
+}
+
+fn count_tls(connection: &Connection, outcomes: &Outcomes) -> rusqlite::Result<()> {
+    let mut sessions = outcomes.tls.iter();
+    sessions.try_for_each(|session| tls::counting::count(connection, session))
 }
 
 /// Whether these settlements end the whole message with nothing to report: then its rows need not be updated first.

@@ -11,10 +11,10 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 7;
+pub(crate) const KNOWN_VERSION: i32 = 8;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 7] = [
-    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7,
+pub(crate) const MIGRATIONS: [&str; 8] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
 ];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -197,6 +197,38 @@ const VERSION_7: &str = "
     UPDATE incident SET holder = name WHERE kind IN (0, 1);
     CREATE INDEX incident_ended ON incident (ended) WHERE ended IS NOT NULL;
     CREATE INDEX incident_holder ON incident (holder, ended) WHERE holder IS NOT NULL;
+";
+
+// `tls_tally.domain`: in whose report it stands. `tls_policy.policy`, `tls_failure.failure`: JSON. `tls_tally.policy`: 0 if
+// the domain publishes none. `tls_day`: what is stored for a day, and what found no room.
+const VERSION_8: &str = "
+    CREATE TABLE tls_policy (
+        id INTEGER PRIMARY KEY,
+        policy TEXT NOT NULL UNIQUE,
+        last_day INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE tls_tally (
+        day INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        policy INTEGER NOT NULL,
+        successes INTEGER NOT NULL,
+        failures INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, policy)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tls_failure (
+        day INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        policy INTEGER NOT NULL,
+        failure TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, policy, failure)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tls_day (
+        day INTEGER PRIMARY KEY,
+        tallies INTEGER NOT NULL,
+        octets INTEGER NOT NULL,
+        left_out INTEGER NOT NULL
+    ) STRICT;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

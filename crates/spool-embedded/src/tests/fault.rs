@@ -12,11 +12,11 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use jiff::ToSpan;
-use mail::{QueueId, Status};
+use mail::{Domain, QueueId, Status, TlsPolicy, TlsSession};
 use rusqlite::{Connection, ErrorCode};
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Manage, Running, Spool, SpoolError};
+use spool::{Manage, Outcomes, Running, Spool, SpoolError, TlsTallies};
 
 use super::{open, with_one_message};
 use crate::EmbeddedSpool;
@@ -93,10 +93,14 @@ async fn outcomes_outlive_a_disk_that_fails() {
         };
         let lease = take(&spool, first).await;
         order(&spool, &faults);
-        let outcomes = vec![
-            settlement(0, Status::Sent, None),
-            settlement(1, Status::Deferred, Some(later)),
-        ];
+        let outcomes = Outcomes {
+            settlements: vec![
+                settlement(0, Status::Sent, None),
+                settlement(1, Status::Deferred, Some(later)),
+            ],
+            tls: vec![session()],
+            ..Outcomes::default()
+        };
         let settled = spool.settle(lease, outcomes, now()).await.unwrap();
         assert!(spool.shared().faults.are_over(), "every fault happened");
         assert_eq!(
@@ -114,7 +118,12 @@ async fn outcomes_outlive_a_disk_that_fails() {
             "{faults:?}"
         );
         let lease = take(&spool, second).await;
-        let last = vec![settlement(2, Status::Bounced, None)];
+        order(&spool, &faults[..1]);
+        let last = Outcomes {
+            settlements: vec![settlement(2, Status::Bounced, None)],
+            tls: vec![session()],
+            ..Outcomes::default()
+        };
         assert!(spool.settle(lease, last, now()).await.unwrap().message_done);
         assert!(ids(&spool).await.is_empty());
         assert_eq!(spool.messages(), 0);
@@ -123,7 +132,21 @@ async fn outcomes_outlive_a_disk_that_fails() {
             [(2, 1), (4, 2), (5, 1)],
             "each outcome is counted once: {faults:?}"
         );
+        let counted = spool.tls_domains(jiff::civil::date(2026, 3, 1), None, 9).await.unwrap();
+        let counted: Vec<u64> = counted.iter().map(|domain| domain.successes).collect();
+        assert_eq!(counted, [2], "each session is counted once: {faults:?}");
         spool.close().await.unwrap();
+    }
+}
+
+/// A session to a domain that publishes no policy.
+fn session() -> TlsSession {
+    let domain: Domain = "b.example".parse().unwrap();
+    TlsSession {
+        at: now(),
+        destination: domain.clone(),
+        policy: TlsPolicy::None { domain },
+        failure: None,
     }
 }
 

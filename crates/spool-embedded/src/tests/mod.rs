@@ -26,7 +26,7 @@ use mail::{QueueId, Status};
 use rusqlite::Connection;
 use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Accepted, Incidents, Inspect, Ledger, Running, Spool, SpoolError};
+use spool::{Accepted, Incidents, Inspect, Ledger, Running, Spool, SpoolError, TlsTallies};
 use tempfile::TempDir;
 
 use crate::disk::bodies::Directories;
@@ -46,7 +46,7 @@ impl Harness for Directory {
         open(self.0.path()).await.unwrap()
     }
 
-    async fn open_to_look(&self) -> impl Inspect + Ledger + Incidents {
+    async fn open_to_look(&self) -> impl Inspect + Ledger + Incidents + TlsTallies {
         ReadOnlySpool::open(self.0.path()).unwrap()
     }
 

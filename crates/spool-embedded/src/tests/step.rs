@@ -12,11 +12,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use mail::{QueueId, Status};
+use mail::{Domain, QueueId, Status, TlsFailure, TlsPolicy, TlsResult, TlsSession};
 use rusqlite::Connection;
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Action, Manage, RecipientIndex, Report, Running, Selected, Settlement, Spool};
+use spool::{
+    Action, KeepTlsTallies, Manage, Outcomes, RecipientIndex, Report, Running, Selected, Settlement, Spool,
+    TlsTallies,
+};
 
 use super::open;
 use crate::EmbeddedSpool;
@@ -57,6 +60,39 @@ async fn act(spool: &EmbeddedSpool, action: Action, number: u8, recipient: u32) 
     assert_eq!(spool.act(action, selected, now()).await.unwrap().done, 1);
 }
 
+/// What one session under DANE adds to two reports, met or not.
+fn session(failed: bool) -> TlsSession {
+    let base: Domain = "mx.b.example".parse().unwrap();
+    TlsSession {
+        at: now(),
+        destination: "b.example".parse().unwrap(),
+        policy: TlsPolicy::tlsa(base, ["3 1 1 aa".to_owned()]),
+        failure: failed.then(|| TlsFailure::of(TlsResult::ValidationFailure)),
+    }
+}
+
+async fn deliver_counting(spool: &EmbeddedSpool, number: u8, settlements: Vec<Settlement>) {
+    let next_hop = "b.example".parse().unwrap();
+    let leasing = spool.lease(id(number), &next_hop).await.unwrap();
+    let outcomes = Outcomes {
+        settlements,
+        tls: vec![session(true), session(false)],
+        ..Outcomes::default()
+    };
+    spool.settle(leasing.leased().unwrap(), outcomes, now()).await.unwrap();
+}
+
+/// Queues a TLS report about what is counted for a domain.
+async fn tell_tls(spool: &EmbeddedSpool, number: u8) {
+    let (day, domain) = (jiff::civil::date(2026, 3, 1), "b.example".parse::<Domain>().unwrap());
+    let tallies = spool.tls_tallies(day, domain.clone()).await.unwrap();
+    let mut message = message(&["sender@a.example"]);
+    message.id = id(number);
+    let content = octets(SMALL).into();
+    let report = Report { message, content };
+    spool.tls_told((day, domain, tallies), Some(report)).await.unwrap();
+}
+
 async fn report(spool: &EmbeddedSpool, number: u8, about: u8) {
     let notices = spool.notices(id(about)).await.unwrap().unwrap();
     let mut message = message(&["sender@a.example"]);
@@ -78,7 +114,7 @@ async fn script(spool: &EmbeddedSpool, mut done: impl FnMut()) {
     done();
     queue(spool, 4, &["a@b.example"], LARGE).await;
     done();
-    deliver(spool, 1, "b.example", vec![sent(0)]).await;
+    deliver_counting(spool, 1, vec![sent(0)]).await;
     done();
     deliver(spool, 2, "b.example", vec![noticed(0, Status::Bounced, None)]).await;
     done();
@@ -89,7 +125,9 @@ async fn script(spool: &EmbeddedSpool, mut done: impl FnMut()) {
     act(spool, Action::Hold, 3, 0).await;
     done();
     let deferred = settlement(1, Status::Deferred, Some(later));
-    deliver(spool, 3, "b.example", vec![deferred]).await;
+    deliver_counting(spool, 3, vec![deferred]).await;
+    done();
+    tell_tls(spool, 7).await;
     done();
     act(spool, Action::Release, 3, 0).await;
     done();
@@ -114,6 +152,8 @@ fn state(path: &Path) -> Vec<String> {
         "SELECT 'message', hex(id), size, accepted, remaining, body IS NULL FROM message",
         "SELECT 'recipient', hex(message_id), idx, state, attempts, notice IS NOT NULL FROM recipient",
         "SELECT 'ledger', k.status, sum(d.count), 0, 0, 0 FROM ledger_day d JOIN ledger_key k ON k.id = d.key GROUP BY 2",
+        "SELECT 'tls', day, domain, successes, failures, policy FROM tls_tally",
+        "SELECT 'tls failures', day, domain, policy, failure, count FROM tls_failure",
         "SELECT 'messages', messages, 0, 0, 0, 0 FROM counters",
         "SELECT 'bodies', count(*), coalesce(sum(length(content)), 0), 0, 0, 0 FROM body",
     ] {
@@ -175,7 +215,7 @@ async fn a_death_at_any_step_leaves_the_spool_before_or_after_it() {
     let spool = open(path).await.unwrap();
     let mut expected = vec![state(path)];
     script(&spool, || expected.push(state(path))).await;
-    assert_eq!(expected.len(), 17);
+    assert_eq!(expected.len(), 18);
 
     let expected = Arc::new(expected);
     let places = [

@@ -4,7 +4,7 @@ use mail::QueueId;
 use spool::{Reported, Settled, SpoolError};
 
 use super::group::{Insertion, Step};
-use super::job::{CommitJob, ReportJob, SettleJob, rest};
+use super::job::{CommitJob, ReportJob, SettleJob, TlsToldJob, rest};
 use crate::sql::new_message::Stored;
 use crate::sql::outcomes::After;
 
@@ -21,13 +21,15 @@ pub(super) fn answer(step: Step) -> Option<QueueId> {
             let _ = job.reply.send(Ok(acted));
         }
         Step::Incidents(job, Some(())) => drop(job.reply.send(Ok(()))),
+        Step::TlsTold(job, Some(insertion)) => answer_tls_told(*job, insertion),
         // What was written has a result; if a reply is dropped, the caller is told that the spool is closed.
         Step::Commit(_, None)
         | Step::Settle(_, None)
         | Step::Report(_, None)
         | Step::Act(_, None)
         | Step::Tidy(_, None)
-        | Step::Incidents(_, None) => {}
+        | Step::Incidents(_, None)
+        | Step::TlsTold(_, None) => {}
     }
     None
 }
@@ -78,6 +80,16 @@ fn answer_report(job: ReportJob, after: After) {
         message_done,
         notices_left,
     }));
+}
+
+fn answer_tls_told(job: TlsToldJob, insertion: Insertion) {
+    let TlsToldJob { told: _, report, reply } = job;
+    let accepted = report.map(|(_, accepted)| accepted);
+    let _ = reply.send(match (insertion, accepted) {
+        (Insertion::Done, accepted) => Ok(accepted),
+        (Insertion::Duplicate, Some(accepted)) => Err(SpoolError::Duplicate(accepted.id)),
+        (Insertion::TooMany | Insertion::Duplicate, _) => Err(SpoolError::TooManyMessages),
+    });
 }
 
 /// Whether the message is done, and whether there is something to report.

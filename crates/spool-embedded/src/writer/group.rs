@@ -5,12 +5,13 @@ use rusqlite::Connection;
 use spool::Acted;
 
 use super::acting::{self, Hands};
-use super::job::{ActJob, CommitJob, IncidentsJob, ReportJob, SettleJob, TidyJob};
+use super::job::{ActJob, CommitJob, IncidentsJob, ReportJob, SettleJob, TidyJob, TlsToldJob};
 use super::written::Written;
 use crate::shared::Shared;
 use crate::sql::incidents;
 use crate::sql::ledger::tidying;
 use crate::sql::messages;
+use crate::sql::tls;
 use crate::sql::outcomes::{self, After};
 use crate::steps::Place;
 
@@ -23,6 +24,7 @@ pub(super) enum Step {
     Act(Box<ActJob>, Option<(Acted, Hands)>),
     Tidy(Box<TidyJob>, Option<usize>),
     Incidents(Box<IncidentsJob>, Option<()>),
+    TlsTold(Box<TlsToldJob>, Option<Insertion>),
 }
 
 /// What came of a new message.
@@ -112,6 +114,16 @@ fn apply(
         }
         Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
         Step::Incidents(job, done) => *done = Some(incidents::change(connection, &job.change, job.now)?),
+        Step::TlsTold(job, done) => {
+            *done = Some(match &job.report {
+                Some(_) if shared.is_too_many(written.counters.messages) => Insertion::TooMany,
+                Some((report, _)) if !written.insert(connection, report)? => Insertion::Duplicate,
+                Some(_) | None => {
+                    tls::telling::tell(connection, &job.told)?;
+                    Insertion::Done
+                }
+            });
+        }
     }
     Ok(())
 }

@@ -65,7 +65,8 @@ impl Inbox {
             | Job::Report(_)
             | Job::Act(_)
             | Job::Tidy(_)
-            | Job::Incidents(_)) => {
+            | Job::Incidents(_)
+            | Job::TlsTold(_)) => {
                 self.waiting.push_front(job);
                 None
             }
@@ -88,6 +89,7 @@ impl Inbox {
                 Job::Report(job) => group.push(Step::Report(job, None)),
                 Job::Tidy(job) => group.push(Step::Tidy(job, None)),
                 Job::Incidents(job) => group.push(Step::Incidents(job, None)),
+                Job::TlsTold(job) => group.push(Step::TlsTold(job, None)),
                 // This ends its group: the next step may need what this one has locked.
                 Job::Act(job) => {
                     group.push(Step::Act(job, None));
@@ -136,6 +138,7 @@ impl Inbox {
                 Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
                 Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Incidents(job, _) => drop(job.reply.send(Err(error.clone()))),
+                Step::TlsTold(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Act(job, hands) => {
                     drop(hands);
                     if matches!(error, SpoolError::Full) {
@@ -166,6 +169,7 @@ impl Inbox {
                 Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Tidy(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Incidents(job) => drop(job.reply.send(Err(error.clone()))),
+                Job::TlsTold(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
             }
         }
@@ -191,6 +195,7 @@ impl Inbox {
                 Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Tidy(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Incidents(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::TlsTold(job) => drop(job.reply.send(Err(SpoolError::Closed))),
                 Job::Close(reply) => closers.push(reply),
             }
         }

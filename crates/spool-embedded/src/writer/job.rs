@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use mail::QueueId;
+use jiff::civil::Date;
+use mail::{Domain, QueueId, TlsTally};
 use spool::{
     Accepted, Acted, Action, Lease, Notices, Outcomes, Pending, Reported, Selected, Settled, Settlement,
     SpoolError,
@@ -33,6 +34,8 @@ pub(crate) enum Job {
     Tidy(Box<TidyJob>),
     /// Change what is recorded of incidents.
     Incidents(Box<IncidentsJob>),
+    /// Take what a TLS report tells from what is counted, and queue it.
+    TlsTold(Box<TlsToldJob>),
     /// Write what was handed over before, clean up and end.
     Close(Reply<()>),
 }
@@ -88,6 +91,15 @@ pub(crate) struct IncidentsJob {
     pub(crate) reply: Reply<()>,
 }
 
+/// What a TLS report tells.
+#[derive(Debug)]
+pub(crate) struct TlsToldJob {
+    pub(crate) told: (Date, Domain, Vec<TlsTally>),
+    /// The report, if it goes by mail.
+    pub(crate) report: Option<(MessageRows, Accepted)>,
+    pub(crate) reply: Reply<Option<Accepted>>,
+}
+
 impl Job {
     /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
@@ -95,12 +107,8 @@ impl Job {
             Self::Commit(job) => job.message.weight(),
             Self::Settle(job) => {
                 let outcomes = &job.outcomes;
-                weight_of_rows(
-                    outcomes
-                        .settlements
-                        .len()
-                        .saturating_add(outcomes.sightings.len()),
-                )
+                let rows = outcomes.settlements.len().saturating_add(outcomes.sightings.len());
+                weight_of_rows(rows.saturating_add(outcomes.tls.len()))
             }
             Self::Report(job) => {
                 let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
@@ -109,6 +117,10 @@ impl Job {
             Self::Act(job) => weight_of_rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
             Self::Tidy(_) => weight_of_rows(STEP),
             Self::Incidents(job) => weight_of_rows(job.change.rows()),
+            Self::TlsTold(job) => {
+                let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
+                weight_of_rows(job.told.2.len()).saturating_add(report)
+            }
             Self::Close(_) => 0,
         }
     }

@@ -1,4 +1,4 @@
-//! When what is old is removed from the ledger: once a day, in small steps that the writer makes between others.
+//! When what is old is removed from the ledger and from what TLS reports count: once a day, in small steps that the writer makes between others.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::sql::connections;
 use crate::sql::ledger::day_of;
 use crate::sql::ledger::tidying::{self, STEP, Tidying};
+use crate::sql::tls;
 
 /// Between two steps: most of the time is for mail.
 const BETWEEN_STEPS: Duration = Duration::from_millis(50);
@@ -41,6 +42,7 @@ pub(crate) struct Pruning {
 enum Stage {
     /// All is done for this day.
     Done(Option<i64>),
+    Tls,
     Days,
     Totals,
     /// To look for keys that are not used any more.
@@ -69,7 +71,7 @@ impl Pruning {
         let done = self.step(day_of(Timestamp::now()));
         let pause = match (&self.stage, &done) {
             (Stage::Done(_), _) | (_, Err(_)) => BETWEEN_LOOKS,
-            (Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_), Ok(())) => BETWEEN_STEPS,
+            (Stage::Tls | Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_), Ok(())) => BETWEEN_STEPS,
         };
         self.due = Instant::now() + pause;
         done
@@ -82,33 +84,41 @@ impl Pruning {
 
     /// One step of the work of this day.
     pub(crate) fn step(&mut self, today: i64) -> Result<()> {
-        let Some(keep) = self.keep else {
-            return Ok(());
+        let before = |days: i64| today.saturating_sub(days);
+        let (keep, totals) = match self.keep {
+            Some(keep) => (before(keep), before(keep.max(TOTALS_DAYS))),
+            None => (i64::MIN, i64::MIN),
         };
-        let before = today.saturating_sub(keep);
-        let before_totals = today.saturating_sub(keep.max(TOTALS_DAYS));
         match &mut self.stage {
             Stage::Done(Some(day)) if *day == today => {}
-            Stage::Done(_) => self.stage = Stage::Days,
+            Stage::Done(_) => self.stage = Stage::Tls,
+            Stage::Tls => {
+                if self.tidy(Tidying::Tls(before(tls::tidying::DAYS - 1)))? == 0 {
+                    self.stage = match self.keep {
+                        Some(_) => Stage::Days,
+                        None => Stage::Done(Some(today)),
+                    };
+                }
+            }
             Stage::Days => {
-                if self.tidy(Tidying::Days(before))? == 0 {
+                if self.tidy(Tidying::Days(keep))? == 0 {
                     self.stage = Stage::Totals;
                 }
             }
             Stage::Totals => {
-                if self.tidy(Tidying::Totals(before_totals))? == 0 {
+                if self.tidy(Tidying::Totals(totals))? == 0 {
                     self.stage = Stage::Look;
                 }
             }
             Stage::Look => {
                 let reader = connections::open_reader(&self.database, CACHE_BYTES)?;
-                self.stage = Stage::Keys(tidying::unused(&reader, before)?);
+                self.stage = Stage::Keys(tidying::unused(&reader, keep)?);
             }
             Stage::Keys(keys) if keys.is_empty() => self.stage = Stage::Done(Some(today)),
             Stage::Keys(keys) => {
                 let rest = keys.len().saturating_sub(STEP);
                 let some = keys.split_off(rest);
-                self.tidy(Tidying::Keys(some, before))?;
+                self.tidy(Tidying::Keys(some, keep))?;
             }
         }
         Ok(())

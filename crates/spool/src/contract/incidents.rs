@@ -79,6 +79,7 @@ async fn defer<S: Spool>(store: &S, part: &Pending, held_up: Option<Spot>, sight
     let outcomes = Outcomes {
         settlements: vec![deferred],
         sightings,
+        ..Outcomes::default()
     };
     let lease = take(store, part).await;
     store.settle(lease, outcomes, now()).await.unwrap();

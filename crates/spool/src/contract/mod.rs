@@ -1,7 +1,7 @@
 //! What every store must do, as a test suite: call [`everything`] with a [`Harness`] for the store.
 //!
 //! It uses only the traits of this crate. `way`: messages on their way through the queue. `reports`: what their senders are
-//! told. `damage`: stored data that is lost. `ledger`: what is counted. `incidents`: security failures. `managing`: the administrator's side. `running`:
+//! told. `damage`: stored data that is lost. `ledger`: what is counted. `incidents`: security failures. `tls`: what TLS reports count. `managing`: the administrator's side. `running`:
 //! from one start to the next. `scene`: the harness, and what all of these share.
 
 #![allow(
@@ -20,6 +20,7 @@ mod managing;
 mod reports;
 mod running;
 mod scene;
+mod tls;
 mod way;
 
 pub use scene::{
@@ -35,6 +36,7 @@ pub async fn everything<H: Harness>(fresh: impl Fn() -> H) {
         damage::everything(&fresh),
         ledger::everything(&fresh),
         incidents::everything(&fresh),
+        tls::everything(&fresh),
         managing::everything(&fresh),
         running::everything(&fresh),
     );

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::content::CHUNK;
 use crate::{
     Accepted, Content, Incidents, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage, RecipientIndex,
-    Running, Settlement, Spool, SpoolError, Store, Unreadable,
+    Running, Settlement, Spool, SpoolError, Store, TlsTallies, Unreadable,
 };
 
 /// Opens the store under test, repeatedly; reopened after it was closed, it contains what it did before.
@@ -24,7 +24,7 @@ pub trait Harness {
     /// Opens this harness's one store.
     fn open(&self) -> impl Future<Output = Self::Store>;
     /// Opens it only for inspection, whether or not it is also open otherwise.
-    fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger + Incidents>;
+    fn open_to_look(&self) -> impl Future<Output = impl Inspect + Ledger + Incidents + TlsTallies>;
     /// Destroys the stored content of a message, and nothing else. The store is closed at that time.
     fn destroy_content(&self, id: QueueId) -> impl Future<Output = ()>;
 }

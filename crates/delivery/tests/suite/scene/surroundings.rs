@@ -130,6 +130,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
             rset: limit,
             quit: limit,
         }),
+        counts_tls: true,
         postmaster: Arc::default(),
     }
 }

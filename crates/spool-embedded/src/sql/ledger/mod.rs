@@ -28,7 +28,7 @@ pub(crate) fn day_number(day: Date) -> i64 {
 }
 
 /// Back from [`day_number`].
-fn date(day: i64) -> Option<Date> {
+pub(crate) fn date(day: i64) -> Option<Date> {
     let time = Timestamp::from_second(day.checked_mul(SECONDS_A_DAY)?).ok()?;
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).date())
 }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::ALL_HOSTS;
+use crate::sql::tls;
 
 const OLDEST_DAY: &str = "SELECT min(day) FROM ledger_day";
 const REMOVE_DAY: &str = "DELETE FROM ledger_day WHERE day = ?1 AND key <= (SELECT max(key) FROM \
@@ -26,6 +27,8 @@ pub(crate) enum Tidying {
     Days(i64),
     /// Remove totals of one day before this one.
     Totals(i64),
+    /// Remove TLS results of days before this one, the oldest first.
+    Tls(i64),
     /// Remove those of these keys that were not used on this day or later, and names that no key has any more.
     Keys(Vec<i64>, i64),
 }
@@ -44,6 +47,7 @@ pub(crate) fn tidy(connection: &Connection, step: &Tidying) -> rusqlite::Result<
             Some(day) => connection.prepare_cached(REMOVE_TOTALS)?.execute([day]),
             None => Ok(0),
         },
+        Tidying::Tls(before) => tls::tidying::tidy(connection, *before, STEP),
         Tidying::Keys(keys, before) => {
             let mut removed = 0_usize;
             for key in keys {

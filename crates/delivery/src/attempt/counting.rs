@@ -1,0 +1,350 @@
+//! What an attempt sees of TLS, for reports to the receiving side (RFC 8460).
+//!
+//! Each session is counted once, when it has been set up or has failed to be, however many messages follow over it; a host
+//! that is passed over for what it or its domain publishes counts as a session that failed. Which policies it is judged by
+//! follows from what was decided about the host:
+//!
+//! | decided | TLSA | MTA-STS | none |
+//! |---|---|---|---|
+//! | T4 | met, or why not | judged as well, by what was presented | |
+//! | T3 | always failed, be it that mail is delivered | judged | |
+//! | no DANE there | | judged | if there is none |
+//! | the second round of `soft-fail` | | judged | |
+//! | DANE switched off here, or TLSA ignored | | judged | |
+//!
+//! Not counted: what says nothing about TLS, such as a connection that cannot be made (RFC 8460 §4.3.4); what is wrong with
+//! our own resolver; mail for which the receiver's policies do not count, our own reports among it; destinations that are
+//! addresses.
+
+use dane::PkixFailure;
+use mail::cause::{Cause, Demand, TlsFault, Unproven};
+use mail::tls_results::printed;
+use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession};
+use policy::decision::{Action, Decision};
+use policy::facts::{DomainMtaSts, MessageTls};
+use policy::failure::Failure;
+use rustls::pki_types::CertificateDer;
+
+use super::target::Target;
+use super::walk::Attempt;
+use crate::connections::{Seen, TlsFacts};
+use crate::route::{Route, RouteHost};
+
+/// The reason where a policy does not name a host; there is no type of its own for it (RFC 8460 §4.3.3).
+const NOT_IN_POLICY: &str = "MX not in policy";
+
+/// What became of one session, or of a host that was passed over.
+struct Session<'a> {
+    route: &'a Route,
+    host: Option<&'a RouteHost>,
+    destination: &'a Domain,
+    /// What is known of a failure besides its kind.
+    known: TlsFailure,
+}
+
+/// Whether a session met a policy; `None` if that is not known.
+type Judged = Option<Result<(), TlsFailure>>;
+
+impl Attempt<'_, '_> {
+    /// A new session has met its requirement.
+    pub(super) fn count_opened(&mut self, target: &Target<'_>, tls: &TlsFacts, seen: &Seen) {
+        let Some(session) = self.session_at(target, seen) else {
+            return;
+        };
+        let has_tls = tls.session.is_some();
+        let met = || {
+            let missed = tls.fail.as_ref();
+            match (has_tls, missed.and_then(Cause::tls_result)) {
+                (true, _) => Some(Ok(())),
+                (false, Some(result)) => Some(Err(session.failure(result, missed))),
+                // TLS was not tried.
+                (false, None) => None,
+            }
+        };
+        let tlsa = match &target.terms.verdict {
+            DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Some(Ok(())),
+            DaneVerdict::EncryptNoUsable => {
+                let unusable = Cause::Policy(Demand::NoUsableTlsa);
+                Some(Err(session.known.clone().of_kind(TlsResult::TlsaInvalid).because(&unusable.to_string())))
+            }
+            DaneVerdict::NotReached | DaneVerdict::Skip(_) | DaneVerdict::Softfail(_) | DaneVerdict::Fail(_) => None,
+        };
+        let sts = match (session.is_allowed(), met()) {
+            (Some(false), Some(_)) => Some(Err(session.not_in_policy())),
+            (Some(true), Some(Ok(()))) => self.judge_chain(&session, &seen.chain),
+            (Some(true), unmet) => unmet,
+            (None, _) | (_, None) => None,
+        };
+        let none = if publishes_nothing(target) { met() } else { None };
+        self.count(&session, [(session.tlsa(), tlsa), (session.sts(), sts), (session.no_policy(), none)]);
+    }
+
+    /// A session could not be set up.
+    pub(super) fn count_failed(&mut self, target: &Target<'_>, cause: &Cause, seen: &Seen) {
+        let (Some(session), Some(result)) = (self.session_at(target, seen), cause.tls_result()) else {
+            return;
+        };
+        let failed = || Some(Err(session.failure(result, Some(cause))));
+        let (is_of_dane, is_of_web_pki) = match cause {
+            Cause::Tls(TlsFault::Unproven(Unproven::Dane(_))) => (true, false),
+            Cause::Tls(TlsFault::Unproven(Unproven::WebPki(..))) => (false, true),
+            Cause::Tls(_)
+            | Cause::Ours(_)
+            | Cause::Dns(..)
+            | Cause::Destination(_)
+            | Cause::Policy(_)
+            | Cause::Connection(_)
+            | Cause::Login(_)
+            | Cause::Smtp(_) => (false, false),
+        };
+        let is_dane_asked = match &target.terms.verdict {
+            DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable => true,
+            DaneVerdict::NotReached | DaneVerdict::Skip(_) | DaneVerdict::Softfail(_) | DaneVerdict::Fail(_) => false,
+        };
+        let tlsa = if is_dane_asked && !is_of_web_pki { failed() } else { None };
+        let sts = match session.is_allowed() {
+            Some(false) => Some(Err(session.not_in_policy())),
+            Some(true) if !is_of_dane => failed(),
+            Some(true) | None => None,
+        };
+        let none = if publishes_nothing(target) { failed() } else { None };
+        self.count(&session, [(session.tlsa(), tlsa), (session.sts(), sts), (session.no_policy(), none)]);
+    }
+
+    /// A host is not connected to because of what it, or its domain, publishes.
+    pub(super) fn count_passed_over(&mut self, route: &Route, host: Option<&RouteHost>, cause: &Cause) {
+        let Some(result) = cause.tls_result() else {
+            return;
+        };
+        let known = TlsFailure {
+            mx_host: host.and_then(RouteHost::name).cloned(),
+            ..TlsFailure::of(result)
+        };
+        let Some(session) = self.session(route, host, known) else {
+            return;
+        };
+        let (policy, failure) = match cause {
+            // It is not for the receiving side to mend.
+            Cause::Dns(_, failure) if failure.culprit.is_ours() => return,
+            Cause::Policy(Demand::MtaStsMismatch) => (session.sts(), session.not_in_policy()),
+            Cause::Policy(_)
+            | Cause::Dns(..)
+            | Cause::Ours(_)
+            | Cause::Destination(_)
+            | Cause::Connection(_)
+            | Cause::Tls(_)
+            | Cause::Login(_)
+            | Cause::Smtp(_) => {
+                let policy = session.tlsa().unwrap_or_else(|| session.tlsa_unknown());
+                (Some(policy), session.failure(result, Some(cause)))
+            }
+        };
+        self.count(&session, [(policy, Some(Err(failure)))]);
+    }
+
+    /// The whole destination is passed over.
+    pub(super) fn count_stopped(&mut self, route: &Route) {
+        match &route.decision {
+            Decision::Try(_) => {}
+            Decision::Stop(failure, _) => self.count_passed_over(route, None, &failure.cause),
+            Decision::PassOver(_, candidates) => {
+                for candidate in candidates {
+                    match &candidate.decision.action {
+                        Action::PassOver(Failure { cause, .. }) => {
+                            self.count_passed_over(route, Some(&candidate.host), cause);
+                        }
+                        Action::Connect { .. } => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn session_at<'a>(&self, target: &'a Target<'_>, seen: &Seen) -> Option<Session<'a>> {
+        let known = TlsFailure {
+            sending_ip: seen.from,
+            mx_host: target.host.name().cloned(),
+            mx_helo: seen.greeted_as.as_ref().map(|name| printed(name.as_str())),
+            receiving_ip: Some(target.address.to_canonical()),
+            ..TlsFailure::of(TlsResult::ValidationFailure)
+        };
+        self.session(target.route, Some(target.host), known)
+    }
+
+    /// `None` if nothing is counted.
+    fn session<'a>(
+        &self,
+        route: &'a Route,
+        host: Option<&'a RouteHost>,
+        known: TlsFailure,
+    ) -> Option<Session<'a>> {
+        let is_counted = match route.message {
+            MessageTls::Usual | MessageTls::Required | MessageTls::RequiredOfReport => {
+                self.deliverer.counts_tls
+            }
+            MessageTls::Waived | MessageTls::Exempt => false,
+        };
+        let destination = match &route.next_hop {
+            NextHop::Domain { domain: name, .. } | NextHop::Host { host: name, .. } => Some(name),
+            NextHop::Address { .. } => None,
+        };
+        Some(Session {
+            route,
+            host,
+            destination: destination.filter(|name| is_counted && name.as_str() != "localhost")?,
+            known,
+        })
+    }
+
+    /// What the WebPKI says about what the host presented; it is asked whatever was demanded of it.
+    fn judge_chain(&self, session: &Session<'_>, chain: &[CertificateDer<'_>]) -> Judged {
+        let host = session.host?;
+        let name = host.name()?;
+        let verdict = self.deliverer.connections.web_pki_verdict(chain, name)?;
+        // Another name was asked for in the handshake, so the host may have chosen another certificate.
+        let is_of_name = host.dane.as_ref().is_none_or(|dane| dane.base == *name);
+        match verdict {
+            Ok(()) => Some(Ok(())),
+            Err(_) if !is_of_name => None,
+            Err(failure) => {
+                let result = match failure {
+                    PkixFailure::NameMismatch => TlsResult::CertificateHostMismatch,
+                    PkixFailure::Expired | PkixFailure::NotYetValid => TlsResult::CertificateExpired,
+                    PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_) => TlsResult::CertificateNotTrusted,
+                };
+                let known = session.known.clone().of_kind(result);
+                Some(Err(known.because(&failure.to_string())))
+            }
+        }
+    }
+
+    /// Counts what is known, and once in an attempt that the MTA-STS policy could not be had.
+    fn count(&mut self, session: &Session<'_>, judged: impl IntoIterator<Item = (Option<TlsPolicy>, Judged)>) {
+        let at = self.deliverer.clock.now();
+        let mut counted = false;
+        let mut add = |policy, failure| {
+            self.trail.tls.push(TlsSession {
+                at,
+                destination: session.destination.clone(),
+                policy,
+                failure,
+            });
+        };
+        for (policy, judged) in judged {
+            if let (Some(policy), Some(judged)) = (policy, judged) {
+                add(policy, judged.err());
+                counted = true;
+            }
+        }
+        if counted && !self.told_sts_trouble
+            && let Some((policy, failure)) = sts_trouble(session.route)
+        {
+            add(policy, Some(failure));
+            self.told_sts_trouble = true;
+        }
+    }
+}
+
+impl Session<'_> {
+    fn failure(&self, result: TlsResult, cause: Option<&Cause>) -> TlsFailure {
+        let known = self.known.clone().of_kind(result);
+        match cause {
+            // Said by the kind.
+            None | Some(Cause::Tls(TlsFault::NotOffered)) => known,
+            Some(cause) => known.because(&cause.to_string()),
+        }
+    }
+
+    fn not_in_policy(&self) -> TlsFailure {
+        let known = self.known.clone();
+        known.of_kind(TlsResult::ValidationFailure).because(NOT_IN_POLICY)
+    }
+
+    /// The host's TLSA records, if there are secure ones.
+    fn tlsa(&self) -> Option<TlsPolicy> {
+        let (base, set) = self.host?.tlsa()?;
+        let usable = set.usable().iter().chain(set.outranked());
+        let all = usable.chain(set.unusable().iter().map(|(record, _)| record));
+        let mut records: Vec<String> = all.map(ToString::to_string).collect();
+        // The order of an answer says nothing.
+        records.sort();
+        Some(TlsPolicy::tlsa(base.clone(), records))
+    }
+
+    /// Records that could not be had, or are not there: the name at which they were sought is not told from the others.
+    fn tlsa_unknown(&self) -> TlsPolicy {
+        let host = self.host.and_then(RouteHost::name);
+        TlsPolicy::tlsa(host.unwrap_or(self.destination).clone(), [])
+    }
+
+    /// The MTA-STS policy that counts, be it in testing.
+    fn sts(&self) -> Option<TlsPolicy> {
+        match self.route.sts.of_domain() {
+            DomainMtaSts::Testing | DomainMtaSts::Enforce => sts_policy(self.route),
+            DomainMtaSts::Absent | DomainMtaSts::Unknown | DomainMtaSts::Awaited => None,
+        }
+    }
+
+    /// Whether that policy names the host; `None` if there is no policy that counts.
+    fn is_allowed(&self) -> Option<bool> {
+        self.sts()?;
+        self.route.sts.allows(self.host.and_then(RouteHost::name))
+    }
+
+    /// That the domain has no MTA-STS policy, if that is known.
+    fn no_policy(&self) -> Option<TlsPolicy> {
+        let domain = self.destination.clone();
+        let is_known = match self.route.sts.of_domain() {
+            DomainMtaSts::Absent => self.route.sts.domain().is_some(),
+            // RFC 8461 §3.3: it counts as none; that it could not be had is counted as well.
+            DomainMtaSts::Unknown => sts_trouble(self.route).is_some(),
+            DomainMtaSts::Awaited | DomainMtaSts::Testing | DomainMtaSts::Enforce => false,
+        };
+        is_known.then_some(TlsPolicy::None { domain })
+    }
+}
+
+/// Whether no TLSA records apply to the host, and that is known because they were sought.
+fn publishes_nothing(target: &Target<'_>) -> bool {
+    match &target.terms.verdict {
+        DaneVerdict::Skip(SkipReason::InsecureHost | SkipReason::NoSecureTlsa | SkipReason::AddressLiteral) => true,
+        DaneVerdict::Skip(
+            SkipReason::InsecureMx
+            | SkipReason::EncryptInsecureMx
+            | SkipReason::DisabledByPolicy
+            | SkipReason::TlsRequiredNo
+            | SkipReason::Danefail { .. }
+            | SkipReason::Exception { .. },
+        )
+        | DaneVerdict::Verify
+        | DaneVerdict::VerifyHostOnly
+        | DaneVerdict::EncryptNoUsable
+        | DaneVerdict::Softfail(_)
+        | DaneVerdict::NotReached
+        | DaneVerdict::Fail(_) => false,
+    }
+}
+
+fn sts_policy(route: &Route) -> Option<TlsPolicy> {
+    let domain = route.sts.domain()?.clone();
+    let policy = &route.sts.discovery().entry.as_ref()?.policy;
+    let mx = policy.mx.iter().map(ToString::to_string);
+    Some(TlsPolicy::sts(domain, policy.lines(), mx))
+}
+
+/// That the domain's live policy could not be had, and which one is known; nothing if the domain is not known to have one
+/// (RFC 8461 §6), or if it is for our own limits.
+fn sts_trouble(route: &Route) -> Option<(TlsPolicy, TlsFailure)> {
+    let (domain, discovery) = (route.sts.domain()?, route.sts.discovery());
+    let trouble = discovery.trouble.as_ref()?;
+    let known = match &discovery.entry {
+        Some(entry) if entry.policy.mode == ::mta_sts::Mode::None => return None,
+        Some(_) => sts_policy(route),
+        None => None,
+    };
+    if trouble.is_ours() || (known.is_none() && !trouble.shows_a_record()) {
+        return None;
+    }
+    let failure = TlsFailure::of(trouble.tls_result()).because(&trouble.to_string());
+    Some((known.unwrap_or_else(|| TlsPolicy::sts(domain.clone(), [], [])), failure))
+}

@@ -1,0 +1,27 @@
+//! Sessions of attempts that were not settled, because their messages are tried again at once: they are counted with the
+//! next settlement.
+
+use mail::TlsSession;
+use parking_lot::Mutex;
+
+/// The most that wait; further ones are not counted.
+const WAITING: usize = 10_000;
+
+/// Sessions that no settlement has counted yet.
+#[derive(Debug, Default)]
+pub(crate) struct Uncounted(Mutex<Vec<TlsSession>>);
+
+impl Uncounted {
+    /// Keeps these for the next settlement.
+    pub(crate) fn keep(&self, sessions: Vec<TlsSession>) {
+        let mut waiting = self.0.lock();
+        let room = WAITING.saturating_sub(waiting.len());
+        waiting.extend(sessions.into_iter().take(room));
+    }
+
+    /// These, and those that wait.
+    pub(crate) fn with(&self, mut sessions: Vec<TlsSession>) -> Vec<TlsSession> {
+        sessions.append(&mut self.0.lock());
+        sessions
+    }
+}

@@ -1,0 +1,73 @@
+//! TLS reports to the receiving side (RFC 8460).
+
+use crate::record::{Level, Put, Record, Value};
+use crate::source::Source;
+use crate::{Domain, QueueId};
+
+/// What became of the report for one domain about one day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TlsReport {
+    /// For which domain: a next hop, or a TLSA base domain.
+    pub domain: Domain,
+    /// About which day in UTC, `2026-11-29`.
+    pub day: String,
+    /// Sessions in it that met their policy.
+    pub met: u64,
+    /// Sessions that did not.
+    pub failed: u64,
+    /// What became of it.
+    pub end: ReportEnd,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportEnd {
+    /// It is in the queue as this message, for this mailbox.
+    Queued(QueueId, String),
+    /// The web server at this address took it.
+    Posted(String),
+    /// It could not be sent, for this reason, and is tried again.
+    Failed(String),
+    /// It is not sent, for this reason.
+    Dropped(String),
+}
+
+impl Record for TlsReport {
+    fn level(&self) -> Level {
+        match self.end {
+            ReportEnd::Queued(..) | ReportEnd::Posted(_) => Level::Info,
+            ReportEnd::Failed(_) | ReportEnd::Dropped(_) => Level::Warning,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "tlsrpt"
+    }
+
+    fn source(&self) -> Option<Source> {
+        None
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        let id = match &self.end {
+            ReportEnd::Queued(id, _) => Some(id.to_string()),
+            ReportEnd::Posted(_) | ReportEnd::Failed(_) | ReportEnd::Dropped(_) => None,
+        };
+        put("id", Value::word(id.as_deref()));
+        let status = match &self.end {
+            ReportEnd::Queued(..) => "queued",
+            ReportEnd::Posted(_) => "sent",
+            ReportEnd::Failed(_) => "failed",
+            ReportEnd::Dropped(_) => "dropped",
+        };
+        put("status", Value::Word(status));
+        put("domain", Value::Word(self.domain.as_str()));
+        put("day", Value::Word(&self.day));
+        put("met", Value::Integer(self.met));
+        put("failed", Value::Integer(self.failed));
+        match &self.end {
+            ReportEnd::Queued(_, to) | ReportEnd::Posted(to) => put("to", Value::Quoted(to)),
+            ReportEnd::Failed(reason) | ReportEnd::Dropped(reason) => put("reason", Value::Quoted(reason)),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What settlements add to the results of TLS sessions. All of it runs inside one of the writer's transactions.
+
+use mail::{TlsFailure, TlsPolicy, TlsSession};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{find, written};
+use crate::sql::ledger::day_of;
+
+/// The most domains and policies counted on one day.
+pub(crate) const TALLIES: i64 = 300_000;
+/// The most policies of one domain on one day.
+pub(crate) const POLICIES: i64 = 32;
+/// The most kinds of failure under one policy of one domain on one day.
+pub(crate) const FAILURES: i64 = 64;
+/// The most octets that are stored for one day, indexes not counted.
+const OCTETS: i64 = 64 << 20;
+/// What a row takes beside its texts.
+const ROW: i64 = 40;
+
+const COUNT: &str = "UPDATE tls_tally SET successes = successes + ?4, failures = failures + ?5 \
+    WHERE day = ?1 AND domain = ?2 AND policy = ?3";
+const ADD: &str =
+    "INSERT INTO tls_tally (day, domain, policy, successes, failures) VALUES (?1, ?2, ?3, ?4, ?5)";
+const POLICIES_THERE: &str = "SELECT count(*) FROM tls_tally WHERE day = ?1 AND domain = ?2";
+const COUNT_FAILURE: &str = "UPDATE tls_failure SET count = count + 1 \
+    WHERE day = ?1 AND domain = ?2 AND policy = ?3 AND failure = ?4";
+const ADD_FAILURE: &str =
+    "INSERT INTO tls_failure (day, domain, policy, failure, count) VALUES (?1, ?2, ?3, ?4, 1)";
+const FAILURES_THERE: &str =
+    "SELECT count(*) FROM tls_failure WHERE day = ?1 AND domain = ?2 AND policy = ?3";
+const ADD_POLICY: &str = "INSERT INTO tls_policy (policy, last_day) VALUES (?1, ?2)";
+const USED_ON: &str = "UPDATE tls_policy SET last_day = ?2 WHERE id = ?1";
+const DAY: &str = "SELECT tallies, octets FROM tls_day WHERE day = ?1";
+const GROW: &str = "INSERT INTO tls_day (day, tallies, octets, left_out) VALUES (?1, ?2, ?3, ?4) \
+    ON CONFLICT DO UPDATE SET tallies = tallies + ?2, octets = octets + ?3, left_out = left_out + ?4";
+
+/// Counts one result of a session, in the reports of all whom it concerns.
+pub(crate) fn count(connection: &Connection, session: &TlsSession) -> rusqlite::Result<()> {
+    let day = day_of(session.at);
+    for domain in session.report_domains() {
+        let counting = Counting {
+            connection,
+            day,
+            domain: domain.as_str(),
+        };
+        match counting.tally(&session.policy, session.failure.is_some())? {
+            Some(policy) => {
+                if let Some(failure) = &session.failure {
+                    counting.failure(policy, failure)?;
+                }
+            }
+            None => counting.grow(0, 0, 1)?,
+        }
+    }
+    Ok(())
+}
+
+struct Counting<'a> {
+    connection: &'a Connection,
+    day: i64,
+    domain: &'a str,
+}
+
+impl Counting<'_> {
+    /// Counts under a policy, and returns its number; `None` if there is no room.
+    fn tally(&self, policy: &TlsPolicy, failed: bool) -> rusqlite::Result<Option<i64>> {
+        let (known, text) = find(self.connection, policy)?;
+        let (success, failure) = (i64::from(!failed), i64::from(failed));
+        if let Some(known) = known {
+            let counted = self
+                .connection
+                .prepare_cached(COUNT)?
+                .execute(params![self.day, self.domain, known.id, success, failure])?;
+            if counted > 0 {
+                return Ok(Some(known.id));
+            }
+        }
+        let octets = ROW.saturating_add(length(self.domain));
+        let octets = if known.is_some() {
+            octets
+        } else {
+            octets.saturating_add(length(&text))
+        };
+        let of_domain = self
+            .connection
+            .prepare_cached(POLICIES_THERE)?
+            .query_row(params![self.day, self.domain], |row| row.get::<_, i64>(0))?;
+        if of_domain >= POLICIES || !self.has_room(1, octets)? {
+            return Ok(None);
+        }
+        let id = match known {
+            Some(known) => {
+                if known.last_day < self.day {
+                    self.connection
+                        .prepare_cached(USED_ON)?
+                        .execute([known.id, self.day])?;
+                }
+                known.id
+            }
+            None => {
+                self.connection
+                    .prepare_cached(ADD_POLICY)?
+                    .execute(params![text, self.day])?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.connection
+            .prepare_cached(ADD)?
+            .execute(params![self.day, self.domain, id, success, failure])?;
+        self.grow(1, octets, 0)?;
+        Ok(Some(id))
+    }
+
+    /// Counts what was wrong; without room, the failure is counted, but not what it was.
+    fn failure(&self, policy: i64, failure: &TlsFailure) -> rusqlite::Result<()> {
+        let text = written(serde_json::to_string(failure))?;
+        let key = params![self.day, self.domain, policy, text];
+        if self.connection.prepare_cached(COUNT_FAILURE)?.execute(key)? > 0 {
+            return Ok(());
+        }
+        let octets = ROW
+            .saturating_add(length(self.domain))
+            .saturating_add(length(&text));
+        let there = self
+            .connection
+            .prepare_cached(FAILURES_THERE)?
+            .query_row(params![self.day, self.domain, policy], |row| row.get::<_, i64>(0))?;
+        if there < FAILURES && self.has_room(0, octets)? {
+            self.connection.prepare_cached(ADD_FAILURE)?.execute(key)?;
+            self.grow(0, octets, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Whether so much more may be stored for the day.
+    fn has_room(&self, tallies: i64, octets: i64) -> rusqlite::Result<bool> {
+        let there: Option<(i64, i64)> = self
+            .connection
+            .prepare_cached(DAY)?
+            .query_row([self.day], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (there, stored) = there.unwrap_or_default();
+        Ok(there.saturating_add(tallies) <= TALLIES && stored.saturating_add(octets) <= OCTETS)
+    }
+
+    fn grow(&self, tallies: i64, octets: i64, left_out: i64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(GROW)?
+            .execute([self.day, tallies, octets, left_out])?;
+        Ok(())
+    }
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
