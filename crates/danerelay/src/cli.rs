@@ -116,7 +116,7 @@ pub(crate) enum Command {
     /// Make TLSA records for a certificate, verify a certificate chain with TLSA records, and change certificates safely.
     #[command(subcommand)]
     Tlsa(tlsa::TlsaCommand),
-    /// Read TLS reports, which say how others fared with the security of your mail servers.
+    /// TLS reports: what is collected for others about their mail servers, and what others report about yours.
     #[command(subcommand)]
     Tlsrpt(tlsrpt::TlsrptCommand),
     /// Look at the queue, and act on what is in it.

@@ -46,6 +46,7 @@ mod recheck;
 mod serve;
 mod surroundings;
 mod tlsa_records;
+mod tlsrpt;
 mod wiring;
 
 use std::process::ExitCode;
@@ -84,7 +85,7 @@ fn run(cli: &Cli) -> Result<Verdict, Failure> {
         Command::Dns(arguments) => commands::dns::run(arguments, named),
         Command::Doctor(arguments) => commands::doctor::run(arguments, named),
         Command::Tlsa(command) => commands::tlsa::run(command, named),
-        Command::Tlsrpt(command) => commands::tlsrpt::run(command),
+        Command::Tlsrpt(command) => commands::tlsrpt::run(command, named),
         Command::Queue(command) => commands::queue::run(command, named),
         Command::Danefail(command) => commands::danefail::run(command, named),
         Command::Report(arguments) => commands::report::run(arguments, named),

@@ -25,6 +25,7 @@ use crate::evidence::Evidence;
 use crate::forget::Forget;
 use crate::remembered::Remembered;
 use crate::route::{LookUps, Sought, Way};
+use crate::session_watch::SessionWatch;
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
 use crate::settle::{Delays, DeliveryLine, Settled, Settler, Uncounted};
 use crate::when::{Course, Job, Share, Shown, Suspension, Turn};
@@ -47,6 +48,8 @@ pub struct Surroundings<S> {
     pub clock: Arc<dyn Clock>,
     /// Told when a security failure has begun or ended.
     pub incidents: Arc<Notify>,
+    /// Is shown the results of TLS sessions.
+    pub sessions: Arc<dyn SessionWatch>,
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -65,6 +68,7 @@ pub(crate) struct Delivery<S> {
     deliverer: Deliverer,
     reporter: Reporter<S>,
     uncounted: Uncounted,
+    sessions: Arc<dyn SessionWatch>,
 }
 
 /// What remains to be done after a delivery or a report.
@@ -131,6 +135,7 @@ impl<S: Spool> Delivery<S> {
             deliverer,
             reporter,
             uncounted: Uncounted::default(),
+            sessions: surroundings.sessions,
             config,
         }
     }
@@ -374,7 +379,7 @@ impl<S: Spool> Delivery<S> {
 
     async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>) -> Left {
         let id = lease.id;
-        let sightings = outcomes.sightings.clone();
+        let (sightings, sessions) = (outcomes.sightings.clone(), outcomes.tls.clone());
         let settled = self.spool.settle(lease, outcomes, self.clock.now()).await;
         for event in events {
             self.events.write(&event);
@@ -386,6 +391,9 @@ impl<S: Spool> Delivery<S> {
                 return self.trouble(id, Again::Deliver, &error);
             }
         };
+        if !sessions.is_empty() {
+            self.sessions.seen(&sessions);
+        }
         let left = if settled.report_due {
             self.report(id, DelaysAlone::Gathered).await
         } else {

@@ -13,6 +13,7 @@
 //! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
 //! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
 //! `forget`: what an administrator has forgotten. `remembered`: what hosts have shown of their security, for incidents.
+//! `session_watch`: who else is shown the results of TLS sessions.
 //! `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
 //!
 //! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
@@ -32,6 +33,7 @@ mod forget;
 pub mod probe;
 mod remembered;
 pub mod route;
+mod session_watch;
 mod settle;
 pub mod transaction;
 pub mod when;
@@ -52,6 +54,7 @@ pub use config::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
 pub use connections::{Handshakes, ShakenResult, ShakenVersion, TlsClient};
 pub use delivery::Surroundings;
 pub use forget::{Forget, Names};
+pub use session_watch::SessionWatch;
 pub use when::scheduler::SchedulerHandle;
 pub use when::{DestinationStanding, Standings};
 

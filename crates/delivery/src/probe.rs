@@ -143,7 +143,7 @@ impl Prober {
         };
         Look {
             session,
-            chain: witness.into_chain(),
+            chain: witness.into_seen().chain,
             failure,
         }
     }

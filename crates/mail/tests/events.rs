@@ -23,7 +23,7 @@ use mail::event::settings::{
 };
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
-use mail::event::tlsrpt::{ReportEnd, TlsReport};
+use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport};
 use mail::record::Level;
 use mail::{
     DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
@@ -486,6 +486,10 @@ fn tlsrpt(all: &mut Vec<Event>) {
             end,
         }));
     }
+    all.push(Event::NotCollected(NotCollected {
+        lost: 3,
+        error: "/run/tlsrpt: no such file".to_owned(),
+    }));
     let trouble = Spool::TlsReports("the disk is full".to_owned());
     all.push(Event::Spool(trouble));
 }

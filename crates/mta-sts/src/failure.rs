@@ -86,7 +86,7 @@ impl Trouble {
     pub fn is_ours(&self) -> bool {
         match self {
             Self::Lookup(failure) | Self::Fetch(FetchFailure::Lookup(failure)) => failure.culprit.is_ours(),
-            Self::Fetch(FetchFailure::Busy) => true,
+            Self::Fetch(FetchFailure::Busy | FetchFailure::Proxy(_)) => true,
             Self::Record(_)
             | Self::Fetch(
                 FetchFailure::NoAddress

@@ -6,20 +6,22 @@ use std::vec;
 
 use delivery::{Forget, Names};
 use dns::Resolver;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use mail::event::Event;
 use mail::event::admin::{Admin, Done};
 use mail::{Domain, NextHop, QueueId};
-use spool::{Acted, Action, Manage, Selected, SpoolError, Unreadable};
+use spool::{Acted, Action, KeepTlsTallies, Manage, Selected, SpoolError, Unreadable};
 use tokio::sync::oneshot;
 
 use super::answers::Answers;
 use super::office::{Office, Reading, ReloadOrder};
 use super::peer::Peer;
 use super::places::BrokenOff;
-use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, word};
+use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, ReportSent, word};
 use super::selectors::Selectors;
 use super::walk::Walk;
+use crate::tlsrpt::{NotSent, Taken};
 
 /// The maximum number of recipients in one atomic step of the spool.
 const STEP: usize = 500;
@@ -275,6 +277,34 @@ pub(super) async fn reload<S: Manage>(
         Ok(reloaded) => answers.end(&reloaded).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
+}
+
+/// `tlsrpt send`: sends the report for a domain about the running day. It is logged like every report, and with who ordered
+/// it.
+pub(super) async fn send_report<S: KeepTlsTallies>(
+    office: &Office<S>,
+    domain: &Domain,
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    let Some(sender) = &office.surroundings.tlsrpt else {
+        let reason = "nobody is named who reports; set `tlsrpt.organization` and `tlsrpt.contact`, and `tlsrpt.dkim` for \
+                      reports by mail";
+        return answers.refuse(Refusal::new(RefusalKind::Configuration, reason)).await;
+    };
+    let (by, selector) = (peer.to_string(), domain.to_string());
+    office.log(&Event::Admin(Admin::SendReport { by, selector }));
+    let now = Timestamp::now();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let (kind, error) = match sender.send(today, domain, now).await {
+        Ok(Taken { to, id }) => return answers.end(&ReportSent { to, id }).await,
+        Err(NotSent::Spool(error)) => return answers.refuse(error.into()).await,
+        Err(error @ NotSent::Later(_)) => (RefusalKind::Busy, error),
+        Err(error @ (NotSent::Nothing(_) | NotSent::Unwanted(_) | NotSent::Unusable(_))) => {
+            (RefusalKind::Unknown, error)
+        }
+    };
+    answers.refuse(Refusal::new(kind, error.to_string())).await
 }
 
 /// `flush`: forgets what was learned about a name, everything below it and its mail exchangers, or about all names: answers,

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::protocol::{Refusal, Reloaded};
 use crate::explain::Explainer;
 use crate::incidents::Board;
+use crate::tlsrpt::Sender;
 use crate::wiring::standing::Standing;
 
 /// Lists that may read a page at once, each with one of the spool's few readers; while its client reads, a list has
@@ -58,6 +59,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) explainer: Explainer,
     /// How incidents stand.
     pub(crate) board: Board<S>,
+    /// Sends TLS reports, if it is said who reports.
+    pub(crate) tlsrpt: Option<Arc<Sender<S>>>,
     /// When mail is given up.
     pub(crate) retry: RetrySchedule,
     /// The log.

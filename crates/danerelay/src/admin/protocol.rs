@@ -82,6 +82,18 @@ pub(crate) enum Request {
     Explain(Inquiry),
     /// The figures of the ledger: a [`report::summary::Item`] for each row, then a [`report::summary::Head`].
     Report(Question),
+    /// What is counted for TLS reports: a [`Collected`](crate::tlsrpt::Collected) each, then [`spool::TlsDay`] of each day.
+    Tlsrpt {
+        /// For the report of this domain alone.
+        #[serde(default)]
+        domain: Option<Domain>,
+    },
+    /// Send the report for a domain about the running day now: [`ReportSent`] at the end.
+    #[serde(rename = "tlsrpt-send")]
+    TlsrptSend {
+        /// The domain.
+        domain: Domain,
+    },
     /// Read configuration and policy again: [`Reloaded`] at the end.
     Reload,
     /// Read the policy with its lists and exceptions again: [`Reloaded`] at the end.
@@ -205,6 +217,15 @@ pub(crate) struct Reloaded {
     pub(crate) warnings: Vec<String>,
     /// Keys whose change takes effect only at the next start.
     pub(crate) waiting: Vec<String>,
+}
+
+/// Where a report went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReportSent {
+    /// To which mailbox, or which web server.
+    pub(crate) to: String,
+    /// As which message, if it goes by mail.
+    pub(crate) id: Option<QueueId>,
 }
 
 /// Why something was not done.

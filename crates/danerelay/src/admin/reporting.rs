@@ -1,15 +1,17 @@
-//! `report`: the figures of the ledger.
+//! `report`: the figures of the ledger. `tlsrpt`: those of TLS reports.
 
 use std::time::Duration;
 
+use mail::Domain;
 use report::summary::{Item, LONGEST_PERIOD, Making, Question};
-use spool::Ledger;
+use spool::{Ledger, TlsTallies};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::Answers;
 use super::office::Office;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind};
+use crate::tlsrpt::{self, Collected, PAGE as DOMAINS};
 
 /// Rows handed over at a time.
 const PAGE: usize = 500;
@@ -64,4 +66,36 @@ async fn next<S: Ledger>(
             _ = presence.tick() => answers.progress(Acts::default())?,
         }
     }
+}
+
+/// What is counted for TLS reports: by domain, or all about one.
+pub(super) async fn tlsrpt<S: TlsTallies>(
+    office: &Office<S>,
+    domain: Option<&Domain>,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    let spool = &*office.surroundings.spool;
+    let days = match spool.tls_days().await {
+        Ok(days) => days,
+        Err(error) => return answers.refuse(Refusal::from(error)).await,
+    };
+    for day in &days {
+        let mut after = None;
+        loop {
+            let page = match tlsrpt::page(spool, day.day, domain, after.take()).await {
+                Ok(page) => page,
+                Err(error) => return answers.refuse(Refusal::from(error)).await,
+            };
+            let is_last = page.len() < DOMAINS;
+            after = page.last().map(|last| last.domain.clone());
+            for one in page {
+                answers.add(&Line::<Collected, Nothing>::Result(one));
+            }
+            answers.flush().await?;
+            if is_last || domain.is_some() {
+                break;
+            }
+        }
+    }
+    answers.end(&days).await
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mail::event::Event;
 use mail::event::admin::Admin;
 use mail::{Alarm, Pace};
-use spool::{Action, Incidents, Ledger, Manage};
+use spool::{Action, Incidents, KeepTlsTallies, Ledger, Manage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -39,7 +39,7 @@ const FAILING: Pace = Pace {
 };
 
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
-pub(crate) async fn serve<S: Manage + Ledger + Incidents>(
+pub(crate) async fn serve<S: Manage + Ledger + Incidents + KeepTlsTallies>(
     door: Door,
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
@@ -91,7 +91,7 @@ fn turn_away(stream: &UnixStream) {
 }
 
 /// Serves one client, which has this place.
-async fn attend<S: Manage + Ledger + Incidents>(
+async fn attend<S: Manage + Ledger + Incidents + KeepTlsTallies>(
     (stream, place): (UnixStream, Arc<Place>),
     office: Arc<Office<S>>,
     mut stop: watch::Receiver<bool>,
@@ -134,7 +134,7 @@ async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
     answers.refuse(Refusal::new(RefusalKind::Request, why)).await
 }
 
-async fn answer<S: Manage + Ledger + Incidents>(
+async fn answer<S: Manage + Ledger + Incidents + KeepTlsTallies>(
     line: Vec<u8>,
     office: &Office<S>,
     peer: &Peer,
@@ -165,6 +165,8 @@ async fn answer<S: Manage + Ledger + Incidents>(
         }
         Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
         Request::Report(question) => until(stop, reporting::report(office, question, answers)).await,
+        Request::Tlsrpt { domain } => until(stop, reporting::tlsrpt(office, domain.as_ref(), answers)).await,
+        Request::TlsrptSend { domain } => acting::send_report(office, &domain, peer, answers).await,
         Request::Reload => until(stop, acting::reload(office, Reading::Everything, peer, answers)).await,
         Request::Policy => until(stop, acting::reload(office, Reading::Policy, peer, answers)).await,
         Request::Standing => answers.end(&office.surroundings.standing.all()).await,

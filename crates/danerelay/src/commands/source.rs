@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 
-use spool::{Incidents, Inspect, Ledger};
+use spool::{Incidents, Inspect, Ledger, TlsTallies};
 
 use crate::commands::client::{AdminError, Client};
 use crate::commands::output::notice;
@@ -20,7 +20,7 @@ pub(in crate::commands) enum Source<S> {
 }
 
 /// The daemon if one answers, otherwise the spool.
-pub(super) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger + Incidents>, Failure> {
+pub(in crate::commands) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger + Incidents + TlsTallies>, Failure> {
     let trouble = match Client::connect(config) {
         Ok(client) => return Ok(Source::Daemon(client)),
         Err(trouble) => trouble,

@@ -1,7 +1,12 @@
 //! `danerelay tlsrpt`: TLS reports (RFC 8460), our own and those of others.
 
+mod preview;
 mod read;
+mod send;
+mod show;
 mod words;
+
+use std::path::Path;
 
 use clap::Subcommand;
 
@@ -11,6 +16,29 @@ use crate::failure::Failure;
 /// What can be done about TLS reports.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TlsrptCommand {
+    /// Show what is collected for reports: sessions that met what receivers publish, and what failed.
+    ///
+    /// Without a domain: for each day (UTC) and domain, how many sessions met their policy and how many did not. With one: each
+    /// policy with its records or lines, and each kind of failure with the host at which it occurred. Asks the running relay;
+    /// where none answers, reads the spool itself.
+    ///
+    /// Exit status: 0 shown, whether anything is collected or not.
+    Show(show::ShowArguments),
+    /// Print the report for a domain about the running day (UTC), as it would be sent now: one JSON object (RFC 8460).
+    ///
+    /// Asks the running relay; where none answers, reads the spool itself.
+    ///
+    /// Exit status: 0 printed; 1 nothing is collected for the domain today.
+    Preview(preview::PreviewArguments),
+    /// Have the running relay send the report for a domain about the running day (UTC) now.
+    ///
+    /// It goes where the domain's record at `_smtp._tls` says, by mail through the queue or to a web server. What was sent is
+    /// taken from what is collected: the report of the night has the rest of the day. Needs `tlsrpt.organization` and
+    /// `tlsrpt.contact`, and `tlsrpt.dkim` for reports by mail, but not `tlsrpt.send`.
+    ///
+    /// Exit status: 0 it is queued, or a web server took it; 1 nothing is collected, or nobody wants the report; 2 it is not
+    /// configured who reports; 3 it could not be sent now, or no relay answers.
+    Send(send::SendArguments),
     /// Say in words what a report of another relay about your domains means.
     ///
     /// Takes a report as it arrives: the mail (a message, or one of an mbox), the attachment compressed by gzip, or its
@@ -25,8 +53,11 @@ pub(crate) enum TlsrptCommand {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: &TlsrptCommand) -> Result<Verdict, Failure> {
+pub(crate) fn run(command: &TlsrptCommand, named: Option<&Path>) -> Result<Verdict, Failure> {
     match command {
+        TlsrptCommand::Show(arguments) => show::run(arguments, named),
+        TlsrptCommand::Preview(arguments) => preview::run(arguments, named),
+        TlsrptCommand::Send(arguments) => send::run(arguments, named),
         TlsrptCommand::Read(arguments) => read::run(arguments),
     }
 }

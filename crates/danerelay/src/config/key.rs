@@ -59,8 +59,6 @@ pub(crate) enum Function {
     Available,
     /// It does not, and that is no worse than leaving the key out: a warning.
     Later,
-    /// It does not, and ignoring the key would do harm, which the text describes: an error.
-    Needed(&'static str),
 }
 
 /// A change takes effect with a reload.
@@ -97,14 +95,6 @@ impl Rule {
     pub(crate) const fn later(self) -> Self {
         Self {
             function: Function::Later,
-            ..self
-        }
-    }
-
-    /// See [`Function::Needed`].
-    pub(crate) const fn needed(self, harm: &'static str) -> Self {
-        Self {
-            function: Function::Needed(harm),
             ..self
         }
     }

@@ -1,8 +1,8 @@
 //! Checks values against what their keys declare besides the type: what the value must satisfy, and whether this
 //! version supports the key.
 //!
-//! A key that is not supported yet is accepted with a warning, so that one file serves several versions, unless
-//! ignoring it would lower security or lose data: then it is an error.
+//! A key that is not supported yet is accepted with a warning, so that one file serves several versions. Where ignoring it
+//! would lower security or lose data, it is an error: today that is `spool.store` alone.
 
 use settings_file::{Document, FileError};
 
@@ -31,10 +31,6 @@ pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
                 Function::Later => {
                     let message = format!("`{dotted}`: {NOT_AVAILABLE}");
                     findings.warnings.push(document.remark_at(&dotted, message));
-                }
-                Function::Needed(harm) => {
-                    let message = format!("`{dotted}`: {NOT_AVAILABLE}, and without it {harm}");
-                    findings.errors.push(document.remark_at(&dotted, message));
                 }
             }
         }

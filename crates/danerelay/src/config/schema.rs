@@ -118,23 +118,31 @@ section! {
 }
 
 section! {
-    /// TLS reports (RFC 8460).
+    /// TLS reports to the receiving side (RFC 8460): how many sessions met what it publishes, and what failed.
     pub(crate) struct Tlsrpt("tlsrpt") {
-        /// Collect reports, and send them; who sends them, and the key that signs mailed ones.
-        enabled: bool = true, "figures are there when sending is turned on" => RESTART.later();
-        send: bool = false, "a report needs a sender whom its receiver can reach"
-            => RESTART.needed("the reports that it promises would not be sent");
-        organization: String = String::new(), "none" => RESTART.later();
-        contact: String = String::new(), "none" => RESTART.later();
+        /// Count sessions. `danerelay tlsrpt show` has what is counted.
+        enabled: bool = true, "figures are there when sending is turned on" => RESTART;
 
-        /// Empty: tlsrpt@ the hostname.
+        /// Send a report to each domain that wants one, every day in the first hours (UTC). It needs organization and contact, and
+        /// dkim for reports by mail.
+        send: bool = false, "a report needs a sender whom its receiver can reach" => RESTART;
+
+        /// Who reports: the name of your organization, and a mail address for questions.
+        organization: String = String::new(), "none" => RESTART;
         #[serde(deserialize_with = "optional::<MailAddress, _>")]
-        sender: Optional<Mailbox> = Optional::default(), "tlsrpt@ the hostname" => RESTART.later();
-        dkim: Dkim = Dkim::default(), "none" => RESTART.later();
+        contact: Optional<Mailbox> = Optional::default(), "none" => RESTART;
 
-        /// The socket of a tlsrpt-collectd that runs here already, for example "/run/tlsrpt/collectd.socket": it gets the results
-        /// of each message as well, and sends reports for a whole site. Empty: none.
-        collectd: PathBuf = PathBuf::new(), "none" => RESTART.later();
+        /// From which address reports are mailed, in the domain of contact. Empty: tlsrpt@ the hostname.
+        #[serde(deserialize_with = "optional::<MailAddress, _>")]
+        sender: Optional<Mailbox> = Optional::default(), "tlsrpt@ the hostname" => RESTART;
+
+        /// The key that signs mailed reports for the domain of contact: a file with PEM (PKCS#8), RSA of 2048 bits or more, or
+        /// Ed25519.
+        dkim: Dkim = Dkim::default(), "none" => RESTART;
+
+        /// The datagram socket of a tlsrpt-collectd that the site runs: it is given all results, and reports for all of the
+        /// site's mail servers. Then send stays off.
+        collectd: PathBuf = PathBuf::new(), "none" => RESTART;
     }
 }
 

@@ -53,7 +53,7 @@ fn write_key(text: &mut String, key: &Key, value: &dyn Setting) {
         }
         let mark = match key.rule.function {
             Function::Available => "",
-            Function::Later | Function::Needed(_) => " (later)",
+            Function::Later => " (later)",
         };
         let _ = writeln!(text, "#{last}{mark}");
     }

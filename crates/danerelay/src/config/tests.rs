@@ -23,7 +23,7 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Each wrong text, where the fault is, and words that the message must hold.
-const WRONG: [(&str, (usize, usize), &[&str]); 35] = [
+const WRONG: [(&str, (usize, usize), &[&str]); 39] = [
     (
         "[access]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
         (2, 12),
@@ -162,9 +162,29 @@ const WRONG: [(&str, (usize, usize), &[&str]); 35] = [
         &["not available in this version", "embedded"],
     ),
     (
-        "[tlsrpt]\nsend = true",
-        (2, 1),
-        &["`tlsrpt.send`", "not available in this version"],
+        "[tlsrpt]\nsend = true\ncontact = \"a@b.example\"\ndkim = { domain = \"b.example\", selector = \"s\", key = \"k\" }",
+        (2, 8),
+        &["`tlsrpt.send`", "`tlsrpt.organization` is missing"],
+    ),
+    (
+        "[tlsrpt]\nsend = true\norganization = \"A\"\ndkim = { domain = \"b.example\", selector = \"s\", key = \"k\" }",
+        (2, 8),
+        &["`tlsrpt.send`", "`tlsrpt.contact` is missing"],
+    ),
+    (
+        "[tlsrpt]\nsend = true\norganization = \"A\"\ncontact = \"a@b.example\"",
+        (2, 8),
+        &["`tlsrpt.send`", "`tlsrpt.dkim` is missing", "must be signed"],
+    ),
+    (
+        "[tlsrpt]\ncontact = \"mailto:a@b.example@\"",
+        (2, 11),
+        &["`tlsrpt.contact`", "a mail address"],
+    ),
+    (
+        "[tlsrpt]\ndkim = { domain = \"b.example\", key = \"k\" }",
+        (2, 8),
+        &["`tlsrpt.dkim`", "`selector`"],
     ),
     (
         "[listen]\ntls_key = \"relay.key\"",
@@ -261,11 +281,11 @@ fn the_template_names_every_key_with_its_default() {
 
 #[test]
 fn what_does_not_exist_yet_is_a_warning() {
-    let text = "[listen]\nsmtp = [\"127.0.0.1:465\"]\n[tlsrpt]\ncontact = \"mailto:a@b.example\"\n[delivery]\ndelay_warning = \"0\"\n\
+    let text = "[listen]\nsmtp = [\"127.0.0.1:465\"]\n[delivery]\ndelay_warning = \"0\"\n\
                 [spool]\nurl = \"postgres://a\"\n[admin]\nhttp = \"127.0.0.1:8025\"";
     let loaded = read(text).unwrap();
     let lines: Vec<usize> = loaded.warnings.iter().map(|warning| warning.line).collect();
-    assert_eq!(lines, [4, 8]);
+    assert_eq!(lines, [6]);
     for warning in &loaded.warnings {
         assert!(
             warning.to_string().contains("not available in this version"),
@@ -389,7 +409,7 @@ fn a_named_file_must_exist() {
 #[test]
 fn only_what_a_reload_cannot_change_waits() {
     let before = "[log]\nlevel = \"info\"\n[delivery.timeouts]\nrcpt = \"5m\"\nmail = \"5m\"";
-    let after = "[log]\nlevel = \"debug\"\n[listen]\nsmtp = []\n[delivery.timeouts]\nrcpt = \"6m\"\nmail = \"300s\"\n[tlsrpt]\norganization = \"A\"";
+    let after = "[log]\nlevel = \"debug\"\n[listen]\nsmtp = []\n[delivery.timeouts]\nrcpt = \"6m\"\nmail = \"300s\"\n[spool]\nurl = \"a\"";
     let (before, after) = (read(before).unwrap().config, read(after).unwrap().config);
     assert_eq!(
         waiting(&before, &after),

@@ -77,7 +77,6 @@ fn takes_effect(row: &Row<'_>) -> &'static str {
         (Function::Available, Change::Reload) => "with a reload",
         (Function::Available, Change::Restart) => "with a restart",
         (Function::Later, _) => "not in this version: a warning",
-        (Function::Needed(_), _) => "not in this version: an error",
     }
 }
 

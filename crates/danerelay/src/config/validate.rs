@@ -6,7 +6,7 @@ use std::path::Path;
 use settings_file::{Document, FileError};
 
 use super::networks;
-use super::schema::{Config, DnsMode};
+use super::schema::{Config, Dkim, DnsMode};
 use super::units::Server;
 
 /// Faults that make the file unusable.
@@ -26,6 +26,7 @@ pub(super) fn errors(document: &Document<'_>, config: &Config) -> Vec<FileError>
         faults.push(document.wrong_value(key, reason));
     }
     faults.extend(clients(document, config));
+    faults.extend(tlsrpt(document, config));
     if let Some(server) = trusted_from_afar(config) {
         let reason = format!(
             "with `dns.mode = \"trust-ad\"` anyone on the way to {server} could forge its AD bit; allowed: an address on \
@@ -95,6 +96,47 @@ fn clients(document: &Document<'_>, config: &Config) -> Vec<FileError> {
             );
             wrong(key, reason);
         }
+    }
+    faults
+}
+
+/// What is missing for TLS reports to be sent.
+fn tlsrpt(document: &Document<'_>, config: &Config) -> Vec<FileError> {
+    let settings = &config.tlsrpt;
+    let dkim = &settings.dkim;
+    let is_unset = *dkim == Dkim::default();
+    let mut faults = Vec::new();
+    if !is_unset && (dkim.domain.0.is_none() || dkim.selector.is_empty() || !is_set(&dkim.key)) {
+        let reason = "`domain`, `selector` or `key` is missing; allowed: all three, or none";
+        faults.push(document.wrong_value("tlsrpt.dkim", reason.to_owned()));
+    }
+    let reasons = [
+        (!settings.enabled, "`tlsrpt.enabled` is off, so that nothing is counted"),
+        (
+            settings.organization.is_empty(),
+            "`tlsrpt.organization` is missing, which every report names",
+        ),
+        (
+            settings.contact.0.is_none(),
+            "`tlsrpt.contact` is missing, a mail address for questions",
+        ),
+        (
+            is_unset,
+            "`tlsrpt.dkim` is missing, and reports by mail must be signed (RFC 8460 section 3)",
+        ),
+        (
+            is_set(&settings.collectd),
+            "`tlsrpt.collectd` reports the same, and receivers would be told everything twice",
+        ),
+    ];
+    let reasons: Vec<&str> = reasons
+        .into_iter()
+        .filter(|(is_wrong, _)| *is_wrong)
+        .map(|(_, reason)| reason)
+        .collect();
+    if settings.send && !reasons.is_empty() {
+        let reason = format!("{}; allowed once that is mended", reasons.join("; "));
+        faults.push(document.wrong_value("tlsrpt.send", reason));
     }
     faults
 }

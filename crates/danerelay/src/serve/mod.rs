@@ -8,7 +8,7 @@
 //!    SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver and runs its [`self_test`], and
 //!    [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is kept current: [`policy`] follows its
 //!    files, as [`watched`] remembers them, and [`keeping`] starts what fetches [`lists`] and tests what is excepted
-//!    ([`recheck`], which remembers what it found in [`healed`]).
+//!    ([`recheck`], which remembers what it found in [`healed`]). [`tlsrpt`] sends reports to others.
 //! 3. Each step is reported to systemd ([`notify`]). [`monitoring`] starts what others watch the daemon by.
 
 mod announce;
@@ -29,6 +29,7 @@ mod self_test;
 mod signals;
 mod sockets;
 mod start;
+mod tlsrpt;
 mod unvalidated;
 mod watch;
 mod watched;

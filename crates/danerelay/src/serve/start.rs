@@ -24,7 +24,7 @@ use super::error::StartError;
 use super::notify::Status;
 use super::watch::Watch;
 use super::watched::Keeping;
-use super::{keeping, monitoring, notify, sockets};
+use super::{keeping, monitoring, notify, sockets, tlsrpt};
 use crate::admin::{self, Door, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
@@ -32,6 +32,7 @@ use crate::explain::Explainer;
 use crate::incidents::{self, Board, Couriers, Listening, Post, Teller, Web};
 use crate::logging::Logger;
 use crate::monitor::{Metering, Metrics, Sources};
+use crate::tlsrpt::Sender;
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::resolver::mode_word;
@@ -186,14 +187,20 @@ pub(super) async fn start(
         events: Arc::clone(&events),
         clock: Arc::new(SystemClock),
         incidents: own.changed(),
+        sessions: tlsrpt::watch(config, &resolver, &events, &stopped)?,
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let keeping =
         keeping::start((config, &spool), &explainer, files, &events, &stopped).map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
+    let sender = tlsrpt::sender(config, &hostname, (&spool, &scheduler), (&resolver, &events))?;
+    if let Some(sender) = sender.clone().filter(|_| config.tlsrpt.send) {
+        tokio::spawn(tlsrpt::run(sender, hostname.to_string(), stopped.clone()));
+    }
     let parts = (&scheduler, &keeping.standing);
-    let (admin, reloads) = open_admin(config, (&spool, board.clone()), parts, explainer, &events).await;
+    let kept = (&spool, board.clone(), sender);
+    let (admin, reloads) = open_admin(config, kept, parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
     let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
@@ -296,7 +303,7 @@ fn teller<S: Store>(
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
-    (spool, board): (&Arc<S>, Board<S>),
+    (spool, board, tlsrpt): (&Arc<S>, Board<S>, Option<Arc<Sender<S>>>),
     (scheduler, standing): (&SchedulerHandle, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
@@ -312,6 +319,7 @@ async fn open_admin<S: Manage>(
         spool: Arc::clone(spool),
         spool_path: config.spool.path.clone(),
         board,
+        tlsrpt,
         scheduler: scheduler.clone(),
         resolver: explainer.resolver.clone(),
         explainer,

@@ -9,6 +9,7 @@ use rustls::pki_types::pem;
 use super::clients::ClientsError;
 use super::resolver::ResolverPlanError;
 use super::tls::TlsError;
+use super::tlsrpt::SendingError;
 use crate::access::{self, is_lasting};
 use crate::exit::Verdict;
 
@@ -44,6 +45,9 @@ pub(crate) enum WiringError {
     /// Clients cannot be served as configured.
     #[error(transparent)]
     Clients(#[from] ClientsError),
+    /// TLS reports cannot be sent as configured.
+    #[error(transparent)]
+    Tlsrpt(#[from] SendingError),
     /// The system refuses threads or signals.
     #[error("the system does not let the daemon run: {}", access::words(.0))]
     System(io::Error),
@@ -56,6 +60,7 @@ impl WiringError {
             Self::ResolverPlan(ResolverPlanError::AnchorUnreadable { cause, .. }) => is_lasting(cause),
             Self::Tls(cause) | Self::ResolverPlan(ResolverPlanError::Tls(cause)) => is_lasting_tls(cause),
             Self::Clients(cause) => cause.is_lasting(),
+            Self::Tlsrpt(cause) => cause.is_lasting(),
             Self::System(_) => false,
             Self::NoHostname(_)
             | Self::Hostname { .. }

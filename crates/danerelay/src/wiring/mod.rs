@@ -5,6 +5,7 @@
 //!   [`unvalidated`]: below which names signatures are not required today.
 //! * [`tls`]: which authorities the WebPKI trusts, and what all handshakes share.
 //! * [`mta_sts`]: the policies of others, and how they are fetched.
+//! * [`tlsrpt`]: who reports to others, and the key that signs reports.
 //! * [`clients`]: the certificate and the users with which clients are served.
 //! * [`policy`]: the policy with its lists and exceptions. [`standing`]: what is not as it should be with it.
 //!   [`store`]: the spool.
@@ -23,6 +24,7 @@ pub(crate) mod stamps;
 pub(crate) mod standing;
 pub(crate) mod store;
 pub(crate) mod tls;
+pub(crate) mod tlsrpt;
 pub(crate) mod unvalidated;
 
 use crate::config::Config;
@@ -34,5 +36,6 @@ pub(crate) fn check(config: &Config) -> Result<(), WiringError> {
     settings::listener(config, &hostname)?;
     dns::Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
     tls::client(&config.tls)?;
+    tlsrpt::sending(config, &hostname)?;
     Ok(())
 }

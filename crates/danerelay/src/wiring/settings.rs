@@ -132,7 +132,7 @@ pub(crate) fn delivery(config: &Config, hostname: &Domain, listen: Vec<SocketAdd
     }
 }
 
-pub(super) fn networks(list: &[Network]) -> Vec<IpNet> {
+pub(crate) fn networks(list: &[Network]) -> Vec<IpNet> {
     list.iter().map(|network| network.0).collect()
 }
 

@@ -90,6 +90,12 @@ pub(crate) fn https_client(config: &Config) -> Result<https::Client, TlsError> {
     Ok(client.through(config.https.proxy.0.clone()))
 }
 
+/// Hands TLS reports to web servers, whatever their certificates are: those may be what is reported (RFC 8460 §3).
+pub(crate) fn reports_client(config: &Config) -> Result<https::Client, TlsError> {
+    let client = https::Client::of_any_server(&*name_server_client(&config.tls)?);
+    Ok(client.through(config.https.proxy.0.clone()))
+}
+
 fn roots(settings: &Tls) -> Result<RootCertStore, TlsError> {
     if settings.webpki_roots.as_os_str().is_empty() {
         Ok(system_roots())

@@ -11,8 +11,9 @@ fn a_reload_says_what_came_of_it() {
     let relay = Relay::start(NO_DNS);
     let text = configuration(NO_DNS).replace(
         "retry = [\"1h\"]",
-        "retry = [\"2h\"]\nreuse = 50\n[tlsrpt]\ncontact = \"a\"",
+        "retry = [\"2h\"]\nreuse = 50",
     );
+    let text = text.replace("path = \"spool\"", "path = \"spool\"\nurl = \"a\"");
     std::fs::write(relay.path("danerelay.toml"), text).unwrap();
     let end = relay.run(&["reload"]);
     assert_eq!(
@@ -20,7 +21,7 @@ fn a_reload_says_what_came_of_it() {
         (0, "configuration and policy are loaded\n")
     );
     assert!(
-        end.stderr.contains("`tlsrpt.contact`: not available"),
+        end.stderr.contains("`spool.url`: not available"),
         "{}",
         end.stderr
     );

@@ -24,4 +24,5 @@ mod queue;
 mod reasons;
 mod report;
 mod socket;
+mod tlsrpt;
 mod watching;

@@ -17,7 +17,7 @@ use testworld::mail::{MailFault, Receiver, Stage};
 
 impl Scene {
     /// What is counted for the report of a domain, on whatever day it is.
-    pub async fn counted(&self, domain: &str) -> Vec<TlsTally> {
+    pub(crate) async fn counted(&self, domain: &str) -> Vec<TlsTally> {
         let domain = Domain::parse(domain).unwrap();
         let mut all = Vec::new();
         for day in self.spool.tls_days().await.unwrap() {
@@ -27,7 +27,7 @@ impl Scene {
     }
 
     /// The same in a line: `tlsa 1/2 validation-failure*2, none 1/0`: sessions met and failed, and kinds of failure.
-    pub async fn counted_line(&self, domain: &str) -> String {
+    pub(crate) async fn counted_line(&self, domain: &str) -> String {
         let tallies = self.counted(domain).await;
         let mut all: Vec<String> = tallies.iter().map(line).collect();
         all.sort();
@@ -171,7 +171,7 @@ async fn unusable_records_count_as_failed_though_mail_is_delivered() {
 #[tokio::test]
 async fn soft_fail_delivers_and_counts_a_failure() {
     let scene = Scene::new(SOFT_FAIL).await;
-    mismatched(&scene, "soft").await;
+    let _receiver = mismatched(&scene, "soft").await;
     scene.expect("a@soft.test", &[SENT]).await;
     assert_eq!(scene.counted_line("soft.test").await, "tlsa 0/1 validation-failure");
 }
@@ -180,7 +180,7 @@ async fn soft_fail_delivers_and_counts_a_failure() {
 #[tokio::test]
 async fn that_nothing_is_published_is_said_only_by_who_has_looked() {
     let scene = Scene::new(OPPORTUNISTIC).await;
-    unsigned(&scene, "plain").await;
+    let _receiver = unsigned(&scene, "plain").await;
     scene.expect("a@plain.test", &[SENT]).await;
     assert_eq!(scene.counted_line("plain.test").await, "-");
 }

@@ -373,6 +373,9 @@ async fn what_a_server_lacks_under_a_policy_defers_and_sends_nothing() {
         assert_eq!(receiver.count_of("MAIL"), before);
     }
     assert_eq!(server.asked().len(), 1, "once for all");
+    let kinds = "sts 1/5 certificate-expired certificate-host-mismatch certificate-not-trusted starttls-not-supported \
+                 validation-failure";
+    assert_eq!(scene.counted_line("a.test").await, kinds);
 }
 
 #[tokio::test]

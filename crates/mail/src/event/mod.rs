@@ -38,7 +38,7 @@ use self::incident::{Incident, NotTold};
 use self::log::{Library, LogTrouble, Throttled};
 use self::mta_sts::MtaSts;
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
-use self::tlsrpt::TlsReport;
+use self::tlsrpt::{NotCollected, TlsReport};
 use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
 };
@@ -95,6 +95,8 @@ pub enum Event {
     MtaSts(MtaSts),
     /// `tlsrpt`: a report to others was sent, or was not.
     TlsReport(TlsReport),
+    /// `tlsrpt`: results did not reach the collector of the site.
+    NotCollected(NotCollected),
     /// `config`, `policy`, `limits`: a warning.
     Warning(Warning),
     /// `config`, `policy`, `resolver`: what was read is invalid and not used.
@@ -156,6 +158,7 @@ impl Event {
             Self::Resolver(event) => event,
             Self::MtaSts(event) => event,
             Self::TlsReport(event) => event,
+            Self::NotCollected(event) => event,
             Self::Warning(event) => event,
             Self::Refused(event) => event,
             Self::WaitsForRestart(event) => event,

@@ -1,7 +1,6 @@
-//! TLS reports to the receiving side (RFC 8460).
+//! TLS reports to the receiving side (RFC 8460), and the collector that may make them in our place.
 
 use crate::record::{Level, Put, Record, Value};
-use crate::source::Source;
 use crate::{Domain, QueueId};
 
 /// What became of the report for one domain about one day.
@@ -44,10 +43,6 @@ impl Record for TlsReport {
         "tlsrpt"
     }
 
-    fn source(&self) -> Option<Source> {
-        None
-    }
-
     fn fields(&self, put: &mut Put<'_>) {
         let id = match &self.end {
             ReportEnd::Queued(id, _) => Some(id.to_string()),
@@ -69,5 +64,30 @@ impl Record for TlsReport {
             ReportEnd::Queued(_, to) | ReportEnd::Posted(to) => put("to", Value::Quoted(to)),
             ReportEnd::Failed(reason) | ReportEnd::Dropped(reason) => put("reason", Value::Quoted(reason)),
         }
+    }
+}
+
+/// Results that did not reach the collector of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCollected {
+    /// How many datagrams, since this was last told.
+    pub lost: u64,
+    /// Why the last one was lost.
+    pub error: String,
+}
+
+impl Record for NotCollected {
+    fn level(&self) -> Level {
+        Level::Warning
+    }
+
+    fn name(&self) -> &'static str {
+        "tlsrpt"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        put("status", Value::Word("not-collected"));
+        put("lost", Value::Integer(self.lost));
+        put("error", Value::Quoted(&self.error));
     }
 }

@@ -109,6 +109,7 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
             | spool_event::Spool::Message { .. }
             | spool_event::Spool::Unread(_)
             | spool_event::Spool::Incidents(_)
+            | spool_event::Spool::TlsReports(_)
             | spool_event::Spool::Unreadable { .. },
         )
         | Event::Store(
@@ -139,6 +140,8 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
         | Event::WaitsForRestart(_)
         | Event::ExceptionEnds(_)
         | Event::MtaSts(_)
+        | Event::TlsReport(_)
+        | Event::NotCollected(_)
         | Event::Rechecked(_)
         | Event::ClientsLoaded(_)
         | Event::Admin(_)

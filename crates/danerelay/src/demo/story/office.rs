@@ -113,6 +113,7 @@ pub(super) async fn open(stage: &Stage) -> Result<Office<impl Store>, Failure> {
         events,
         clock: Arc::<Calendar>::clone(&calendar) as Arc<dyn Clock>,
         incidents: Arc::default(),
+        sessions: Arc::new(()),
     };
     let hostname = settings::hostname(&config)?;
     let delivery = settings::delivery(&config, &hostname, Vec::new());

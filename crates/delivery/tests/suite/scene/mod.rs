@@ -167,6 +167,7 @@ impl Scene {
             events: Arc::clone(&self.log) as Arc<dyn EventLog>,
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
             incidents: Arc::default(),
+            sessions: Arc::new(()),
         };
         let config = config(self.port, &self.setting);
         let (scheduler, task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
@@ -399,5 +400,6 @@ fn around(
         events: Arc::clone(log) as Arc<dyn EventLog>,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         incidents: Arc::default(),
+        sessions: Arc::new(()),
     }
 }

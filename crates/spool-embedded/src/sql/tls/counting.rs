@@ -88,21 +88,18 @@ impl Counting<'_> {
         if of_domain >= POLICIES || !self.has_room(1, octets)? {
             return Ok(None);
         }
-        let id = match known {
-            Some(known) => {
-                if known.last_day < self.day {
-                    self.connection
-                        .prepare_cached(USED_ON)?
-                        .execute([known.id, self.day])?;
-                }
-                known.id
-            }
-            None => {
+        let id = if let Some(known) = known {
+            if known.last_day < self.day {
                 self.connection
-                    .prepare_cached(ADD_POLICY)?
-                    .execute(params![text, self.day])?;
-                self.connection.last_insert_rowid()
+                    .prepare_cached(USED_ON)?
+                    .execute([known.id, self.day])?;
             }
+            known.id
+        } else {
+            self.connection
+                .prepare_cached(ADD_POLICY)?
+                .execute(params![text, self.day])?;
+            self.connection.last_insert_rowid()
         };
         self.connection
             .prepare_cached(ADD)?

@@ -1,0 +1,97 @@
+//! Sends TLS reports ([`crate::tlsrpt`]) while the daemon runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::tlsrpt::post::Reach;
+use delivery::route::StsLookups;
+use delivery::{SchedulerHandle, SessionWatch};
+use dns::Resolver;
+use jiff::Timestamp;
+use mail::event::spool as spool_event;
+use mail::{Domain, Event, EventLog};
+use spool::{Accepted, Store};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::config::Config;
+use crate::tlsrpt::{Paces, Schedule, Sender, collector};
+use crate::wiring::settings::networks;
+use crate::wiring::{WiringError, tls, tlsrpt};
+
+/// How often it is looked what is due.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// What sends reports, if it is said who reports.
+pub(super) fn sender<S: Store>(
+    config: &Config,
+    hostname: &Domain,
+    (spool, scheduler): (&Arc<S>, &SchedulerHandle),
+    (resolver, events): (&Resolver, &Arc<dyn EventLog>),
+) -> Result<Option<Arc<Sender<S>>>, WiringError> {
+    let Some(sending) = tlsrpt::sending(config, hostname)? else {
+        return Ok(None);
+    };
+    let ignored = networks(&config.delivery.ignore_addresses);
+    let scheduler = scheduler.clone();
+    Ok(Some(Arc::new(Sender {
+        spool: Arc::clone(spool),
+        client: tls::reports_client(config)?,
+        reporter: sending.reporter,
+        signer: sending.signer,
+        // Where mail may go wherever strangers say, so may reports.
+        reach: if ignored.is_empty() {
+            Reach::Anywhere
+        } else {
+            Reach::Public
+        },
+        lookups: Arc::new(StsLookups {
+            resolver: resolver.clone(),
+            ignored,
+        }),
+        accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
+        events: Arc::clone(events),
+        paces: Paces::default(),
+    })))
+}
+
+/// Who is shown the results of sessions: the collector of the site, if there is one.
+pub(super) fn watch(
+    config: &Config,
+    resolver: &Resolver,
+    events: &Arc<dyn EventLog>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Arc<dyn SessionWatch>, WiringError> {
+    let path = &config.tlsrpt.collectd;
+    if path.as_os_str().is_empty() {
+        return Ok(Arc::new(()));
+    }
+    let lookups = Arc::new(StsLookups {
+        resolver: resolver.clone(),
+        ignored: Vec::new(),
+    });
+    let (collector, courier) =
+        collector(path.clone(), lookups, Arc::clone(events)).map_err(WiringError::System)?;
+    tokio::spawn(courier.run(stopped.clone()));
+    Ok(Arc::new(collector))
+}
+
+/// Sends what is due until the daemon stops.
+pub(super) async fn run<S: Store>(sender: Arc<Sender<S>>, salt: String, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = look_again_and_again(sender, salt) => {}
+        // An error means that the sender is gone, and nobody can send the signal.
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn look_again_and_again<S: Store>(sender: Arc<Sender<S>>, salt: String) {
+    let events = Arc::clone(&sender.events);
+    let mut schedule = Schedule::new(sender, salt);
+    loop {
+        sleep(LOOK).await;
+        if let Err(error) = schedule.look(Timestamp::now()).await {
+            events.write(&Event::Spool(spool_event::Spool::TlsReports(error.to_string())));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Hands results of sessions to a `tlsrpt-collectd` that the site already runs, as datagrams; mail never waits for it.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use delivery::SessionWatch;
+use delivery::route::StsLookups;
+use mail::event::tlsrpt::NotCollected;
+use mail::{Domain, Event, EventLog, TlsFailure, TlsPolicy, TlsSession};
+use mta_sts::TxtLookup;
+use tlsrpt::collectd::{End, PolicyResult, datagram};
+use tlsrpt::{published, record_name};
+use tokio::sync::{mpsc, watch};
+use tokio::time::interval;
+
+/// How many deliveries may wait to be told; what comes then is lost.
+const WAITING: usize = 1000;
+/// How often what was lost is told.
+const TOLD: Duration = Duration::from_mins(1);
+
+/// Takes results from deliveries.
+pub(crate) struct Collector {
+    waiting: mpsc::Sender<Vec<TlsSession>>,
+    lost: Arc<AtomicU64>,
+}
+
+/// Passes them on.
+pub(crate) struct Courier {
+    results: mpsc::Receiver<Vec<TlsSession>>,
+    socket: UnixDatagram,
+    path: PathBuf,
+    lookups: Arc<StsLookups>,
+    events: Arc<dyn EventLog>,
+    lost: Arc<AtomicU64>,
+    /// Why the last one was lost, if it was passed on at all.
+    error: Option<String>,
+}
+
+/// What one delivery has met of one policy.
+struct Met<'a> {
+    policy: &'a TlsPolicy,
+    failures: Vec<TlsFailure>,
+    end: End,
+}
+
+impl SessionWatch for Collector {
+    fn seen(&self, sessions: &[TlsSession]) {
+        if self.waiting.try_send(sessions.to_vec()).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Both ends. Fails if the system has no socket.
+pub(crate) fn collector(
+    path: PathBuf,
+    lookups: Arc<StsLookups>,
+    events: Arc<dyn EventLog>,
+) -> std::io::Result<(Collector, Courier)> {
+    let socket = UnixDatagram::unbound()?;
+    // A collector that does not keep up loses results; nobody waits for it.
+    socket.set_nonblocking(true)?;
+    let (waiting, results) = mpsc::channel(WAITING);
+    let lost = Arc::new(AtomicU64::new(0));
+    let courier = Courier {
+        results,
+        socket,
+        path,
+        lookups,
+        events,
+        lost: Arc::clone(&lost),
+        error: None,
+    };
+    Ok((Collector { waiting, lost }, courier))
+}
+
+impl Courier {
+    /// Runs until the daemon stops.
+    pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        tokio::select! {
+            () = self.pass_on() => {}
+            // An error means that the sender is gone, and nobody can send the signal.
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn pass_on(&mut self) {
+        let mut look = interval(TOLD);
+        loop {
+            tokio::select! {
+                results = self.results.recv() => match results {
+                    Some(sessions) => self.tell(&sessions).await,
+                    None => return,
+                },
+                _ = look.tick() => self.complain(),
+            }
+        }
+    }
+
+    fn complain(&mut self) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let error = self.error.take();
+            let error = error.unwrap_or_else(|| format!("{WAITING} results wait already"));
+            self.events.write(&Event::NotCollected(NotCollected { lost, error }));
+        }
+    }
+
+    /// One datagram for each domain whose mail one delivery has carried: all of a message is for the same next hop, or for its
+    /// fallback.
+    async fn tell(&mut self, sessions: &[TlsSession]) {
+        let mut domains: Vec<&Domain> = sessions.iter().map(|session| &session.destination).collect();
+        domains.sort();
+        domains.dedup();
+        for domain in domains {
+            let Some(record) = self.record(domain).await else {
+                continue;
+            };
+            let met = met(sessions, domain);
+            let results: Vec<PolicyResult<'_>> = met
+                .iter()
+                .map(|met| PolicyResult {
+                    policy: met.policy,
+                    failures: &met.failures,
+                    end: met.end,
+                })
+                .collect();
+            if let Some(octets) = datagram(domain, &record, &results) {
+                self.send(&octets);
+            }
+        }
+    }
+
+    fn send(&mut self, octets: &[u8]) {
+        if let Err(error) = self.socket.send_to(octets, &self.path) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.error = Some(format!("{}: {error}", self.path.display()));
+        }
+    }
+
+    /// The record of a domain that wants reports, as it is published.
+    async fn record(&self, domain: &Domain) -> Option<String> {
+        let name = record_name(domain)?;
+        let records = self.lookups.txt(&name).await.ok()?;
+        published(&records).ok()??;
+        let record = records.iter().find(|record| record.starts_with(b"v=TLSRPTv1"))?;
+        Some(String::from_utf8_lossy(record).into_owned())
+    }
+}
+
+/// What was met of each policy: a message that found a session in the end has met it, whatever failed before.
+fn met<'a>(sessions: &'a [TlsSession], domain: &Domain) -> Vec<Met<'a>> {
+    let mut all: Vec<Met<'a>> = Vec::new();
+    for session in sessions.iter().filter(|session| session.destination == *domain) {
+        let place = all.iter().position(|met| met.policy == &session.policy);
+        let place = place.unwrap_or_else(|| {
+            all.push(Met {
+                policy: &session.policy,
+                failures: Vec::new(),
+                end: End::Failed,
+            });
+            all.len() - 1
+        });
+        if let Some(met) = all.get_mut(place) {
+            match &session.failure {
+                Some(failure) => met.failures.push(failure.clone()),
+                None => met.end = End::Met,
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mail::TlsResult;
+
+    #[test]
+    fn a_policy_that_was_met_in_the_end_is_met() {
+        let domain = Domain::parse("a.example").unwrap();
+        let session = |policy: &TlsPolicy, failure| TlsSession {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            destination: domain.clone(),
+            policy: policy.clone(),
+            failure,
+        };
+        let tlsa = TlsPolicy::tlsa(domain.clone(), ["3 1 1 ab".to_owned()]);
+        let none = TlsPolicy::None {
+            domain: domain.clone(),
+        };
+        let failure = || Some(TlsFailure::of(TlsResult::ValidationFailure));
+        let sessions = [session(&tlsa, failure()), session(&none, failure()), session(&tlsa, None)];
+        let met = met(&sessions, &domain);
+        let ends: Vec<_> = met.iter().map(|met| (met.policy, met.failures.len(), met.end)).collect();
+        assert_eq!(ends, [(&tlsa, 1, End::Met), (&none, 1, End::Failed)]);
+    }
+}

@@ -1,0 +1,162 @@
+//! When reports are sent: those of a day in UTC spread over the first hours of the next one (RFC 8460 §4.1), and for a day
+//! those again that could not be sent (§5.5).
+//!
+//! What is still counted was not sent: so a restart neither loses a report nor sends one twice.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use mail::Domain;
+use spool::{KeepTlsTallies, SpoolError, TlsDomain};
+
+use super::sender::{NotSent, Sender};
+
+/// The first report is sent so long after the day: a session of its last second may be settled later, with its message.
+const SETTLED: SignedDuration = SignedDuration::from_hours(1);
+/// Within how many seconds after that the others are.
+const SPREAD: u64 = 3 * 60 * 60;
+/// How long a report is tried.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// The pauses between the tries, in minutes; the last one repeats.
+const PAUSES: [i64; 5] = [15, 30, 60, 120, 240];
+/// Reports that are sent at once.
+const AT_ONCE: usize = 8;
+/// Domains that are read at a time.
+const PAGE: usize = 500;
+/// Reports whose next try is remembered; others are tried again with the next look.
+const REMEMBERED: usize = 10_000;
+
+/// Sends what is due.
+pub(crate) struct Schedule<S> {
+    sender: Arc<Sender<S>>,
+    /// By what this relay differs from others, which send their reports at other times.
+    salt: String,
+    /// When to try again, and how often it was tried.
+    again: HashMap<(Date, Domain), (Timestamp, usize)>,
+}
+
+impl<S: KeepTlsTallies> Schedule<S> {
+    pub(crate) fn new(sender: Arc<Sender<S>>, salt: String) -> Self {
+        Self {
+            sender,
+            salt,
+            again: HashMap::new(),
+        }
+    }
+
+    /// Sends all reports about days that are over, as far as they are due now.
+    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<(), SpoolError> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        for day in self.sender.spool.tls_days().await? {
+            if day.day < today {
+                self.look_at(day.day, now).await?;
+            }
+        }
+        self.again.retain(|(day, _), _| end_of(*day) + PATIENCE + PATIENCE > now);
+        Ok(())
+    }
+
+    async fn look_at(&mut self, day: Date, now: Timestamp) -> Result<(), SpoolError> {
+        let mut after = None;
+        loop {
+            let page = self.sender.spool.tls_domains(day, after.take(), PAGE).await?;
+            after = page.last().map(|last| last.domain.clone());
+            let is_last = page.len() < PAGE;
+            self.send_some(day, page, now).await?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn send_some(&mut self, day: Date, page: Vec<TlsDomain>, now: Timestamp) -> Result<(), SpoolError> {
+        let due = page.into_iter().map(|one| one.domain);
+        let due: Vec<Domain> = due.filter(|domain| self.is_due(day, domain, now)).collect();
+        let sender = &self.sender;
+        let sending = due.into_iter().map(|domain| async move {
+            let sent = sender.send(day, &domain, now).await;
+            (domain, sent)
+        });
+        let sending: Vec<_> = sending.collect();
+        let results: Vec<_> = stream::iter(sending).buffer_unordered(AT_ONCE).collect().await;
+        for (domain, sent) in results {
+            match sent {
+                Ok(_) | Err(NotSent::Nothing(_)) => {
+                    self.again.remove(&(day, domain));
+                }
+                Err(NotSent::Spool(error)) => return Err(error),
+                Err(error) if error.is_passing() => self.again_or_never(day, domain, now).await?,
+                // Nobody wants it, or nobody can get it: why, the log has.
+                Err(_) => self.sender.drop_report(day, &domain, None).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, day: Date, domain: &Domain, now: Timestamp) -> bool {
+        match self.again.get(&(day, domain.clone())) {
+            Some((at, _)) => *at <= now,
+            None => self.first(day, domain) <= now,
+        }
+    }
+
+    /// When the report for a domain is sent: at the same time after a restart.
+    fn first(&self, day: Date, domain: &Domain) -> Timestamp {
+        end_of(day) + SETTLED + SignedDuration::from_secs(spread(&format!("{} {day} {domain}", self.salt)))
+    }
+
+    async fn again_or_never(&mut self, day: Date, domain: Domain, now: Timestamp) -> Result<(), SpoolError> {
+        let first = self.first(day, &domain);
+        let key = (day, domain);
+        let tries = self.again.get(&key).map_or(0, |(_, tries)| *tries);
+        let pause = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(60);
+        let next = now + SignedDuration::from_mins(pause);
+        if next > first + PATIENCE {
+            self.again.remove(&key);
+            let why = "it could not be sent within 24 hours";
+            return self.sender.drop_report(day, &key.1, Some(why)).await;
+        }
+        if self.again.len() < REMEMBERED || self.again.contains_key(&key) {
+            self.again.insert(key, (next, tries + 1));
+        }
+        Ok(())
+    }
+}
+
+/// The first second after a day.
+fn end_of(day: Date) -> Timestamp {
+    let next = day.tomorrow().unwrap_or(day).to_zoned(TimeZone::UTC);
+    next.map_or(Timestamp::MAX, |next| next.timestamp())
+}
+
+/// A number of seconds below [`SPREAD`], always the same for the same text (FNV-1a).
+fn spread(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    i64::try_from((hash >> 16) % SPREAD).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_spread_over_four_hours_after_midnight() {
+        let day = jiff::civil::date(2026, 11, 29);
+        assert_eq!(end_of(day).to_string(), "2026-11-30T00:00:00Z");
+        let starts: Vec<i64> = (0..100)
+            .map(|number| spread(&format!("relay.example {day} d{number}.example")))
+            .collect();
+        let quarter = |from: i64| starts.iter().filter(|start| (from..from + 2700).contains(start)).count();
+        for from in [0, 2700, 5400, 8100] {
+            assert!((10..45).contains(&quarter(from)), "{from}: {}", quarter(from));
+        }
+        assert!(starts.iter().all(|start| (0..10_800).contains(start)));
+    }
+}
