@@ -59,7 +59,7 @@ fn entry(page: &mut Roff, key: &Key, value: &dyn Setting) {
     let effect = match (key.rule.function, key.rule.change) {
         (Function::Available, Change::Reload) => "A change takes effect with a reload.",
         (Function::Available, Change::Restart) => "A change takes effect with a restart.",
-        (Function::Later | Function::Needed(_), _) => "Not available in this version.",
+        (Function::Later, _) => "Not available in this version.",
     };
     let comment = prose(key.comment);
     let gap = if comment.is_empty() { "" } else { " " };
