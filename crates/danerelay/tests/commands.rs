@@ -152,9 +152,7 @@ fn a_wrong_policy_is_2_and_a_missing_one_only_where_it_is_named() {
 
 #[test]
 fn check_warns_of_what_is_not_available() {
-    let (_directory, file) = configured(
-        "hostname = \"relay.example\"\n[spool]\nurl = \"a\"\n",
-    );
+    let (_directory, file) = configured("hostname = \"relay.example\"\n[spool]\nurl = \"a\"\n");
     let output = with(&file, &["config", "check"]);
     assert_eq!(status(&output), 0);
     let warnings: Vec<String> = stderr(&output).lines().map(str::to_owned).collect();

@@ -183,9 +183,7 @@ impl Asked<'_> {
     /// secure, because a forged answer must not bounce mail.
     fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
         match security {
-            Security::Insecure if self.mode() == DaneMode::Strict => {
-                stop(Cause::Policy(Demand::InsecureMx))
-            }
+            Security::Insecure if self.mode() == DaneMode::Strict => stop(Cause::Policy(Demand::InsecureMx)),
             Security::Insecure if self.mta_sts == DomainMtaSts::Enforce => {
                 stop(Cause::Policy(Demand::MtaStsUnproven))
             }
@@ -251,10 +249,9 @@ impl Asked<'_> {
         pass_over(Cause::Policy(match (self.message, self.mta_sts) {
             (_, DomainMtaSts::Unknown | DomainMtaSts::Awaited) => Demand::MtaStsUnknown,
             (MessageTls::RequiredOfReport, _) => Demand::SecurePathOfReport,
-            (
-                MessageTls::Required | MessageTls::Usual | MessageTls::Waived | MessageTls::Exempt,
-                _,
-            ) => Demand::SecurePath,
+            (MessageTls::Required | MessageTls::Usual | MessageTls::Waived | MessageTls::Exempt, _) => {
+                Demand::SecurePath
+            }
         }))
     }
 }

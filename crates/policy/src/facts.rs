@@ -187,7 +187,9 @@ impl MessageTls {
                 Self::Waived
             }
             // A login goes only to a server that is authenticated; that is the terms of the route, not of the receiver.
-            (TlsTag::OwnReport, _) if policy.route.as_ref().is_none_or(|route| route.login.is_none()) => Self::Exempt,
+            (TlsTag::OwnReport, _) if policy.route.as_ref().is_none_or(|route| route.login.is_none()) => {
+                Self::Exempt
+            }
             (TlsTag::NotRequired | TlsTag::Usual | TlsTag::OwnReport, _) => Self::Usual,
         }
     }

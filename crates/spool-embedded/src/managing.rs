@@ -7,15 +7,15 @@ use jiff::civil::Date;
 use mail::sighting::Ending;
 use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
-    Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents, KnownIncident,
-    KeepTlsTallies, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Summary, Tally, TlsDay,
-    TlsDomain, TlsTallies, Told, Unreadable,
+    Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents,
+    KeepTlsTallies, KnownIncident, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Summary,
+    Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable,
 };
 
 use crate::sql::incidents::Change;
 use crate::sql::ledger::reading;
-use crate::sql::schema::KNOWN_VERSION;
 use crate::sql::new_message::plan_report;
+use crate::sql::schema::KNOWN_VERSION;
 use crate::sql::{declared, known, list, pages, stored, summary, tls};
 use crate::store::EmbeddedSpool;
 use crate::writer::job::{ActJob, IncidentsJob, Job, TlsToldJob};

@@ -290,7 +290,9 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
     let Some(sender) = &office.surroundings.tlsrpt else {
         let reason = "nobody is named who reports; set `tlsrpt.organization` and `tlsrpt.contact`, and `tlsrpt.dkim` for \
                       reports by mail";
-        return answers.refuse(Refusal::new(RefusalKind::Configuration, reason)).await;
+        return answers
+            .refuse(Refusal::new(RefusalKind::Configuration, reason))
+            .await;
     };
     let (by, selector) = (peer.to_string(), domain.to_string());
     office.log(&Event::Admin(Admin::SendReport { by, selector }));

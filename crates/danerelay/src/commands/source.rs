@@ -20,7 +20,9 @@ pub(in crate::commands) enum Source<S> {
 }
 
 /// The daemon if one answers, otherwise the spool.
-pub(in crate::commands) fn open(config: &Config) -> Result<Source<impl Inspect + Ledger + Incidents + TlsTallies>, Failure> {
+pub(in crate::commands) fn open(
+    config: &Config,
+) -> Result<Source<impl Inspect + Ledger + Incidents + TlsTallies>, Failure> {
     let trouble = match Client::connect(config) {
         Ok(client) => return Ok(Source::Daemon(client)),
         Err(trouble) => trouble,

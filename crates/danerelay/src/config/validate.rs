@@ -111,7 +111,10 @@ fn tlsrpt(document: &Document<'_>, config: &Config) -> Vec<FileError> {
         faults.push(document.wrong_value("tlsrpt.dkim", reason.to_owned()));
     }
     let reasons = [
-        (!settings.enabled, "`tlsrpt.enabled` is off, so that nothing is counted"),
+        (
+            !settings.enabled,
+            "`tlsrpt.enabled` is off, so that nothing is counted",
+        ),
         (
             settings.organization.is_empty(),
             "`tlsrpt.organization` is missing, which every report names",

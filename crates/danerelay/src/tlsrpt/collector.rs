@@ -105,7 +105,8 @@ impl Courier {
         if lost > 0 {
             let error = self.error.take();
             let error = error.unwrap_or_else(|| format!("{WAITING} results wait already"));
-            self.events.write(&Event::NotCollected(NotCollected { lost, error }));
+            self.events
+                .write(&Event::NotCollected(NotCollected { lost, error }));
         }
     }
 
@@ -194,9 +195,16 @@ mod tests {
             domain: domain.clone(),
         };
         let failure = || Some(TlsFailure::of(TlsResult::ValidationFailure));
-        let sessions = [session(&tlsa, failure()), session(&none, failure()), session(&tlsa, None)];
+        let sessions = [
+            session(&tlsa, failure()),
+            session(&none, failure()),
+            session(&tlsa, None),
+        ];
         let met = met(&sessions, &domain);
-        let ends: Vec<_> = met.iter().map(|met| (met.policy, met.failures.len(), met.end)).collect();
+        let ends: Vec<_> = met
+            .iter()
+            .map(|met| (met.policy, met.failures.len(), met.end))
+            .collect();
         assert_eq!(ends, [(&tlsa, 1, End::Met), (&none, 1, End::Failed)]);
     }
 }

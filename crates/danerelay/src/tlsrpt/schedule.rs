@@ -57,7 +57,8 @@ impl<S: KeepTlsTallies> Schedule<S> {
                 self.look_at(day.day, now).await?;
             }
         }
-        self.again.retain(|(day, _), _| end_of(*day) + PATIENCE + PATIENCE > now);
+        self.again
+            .retain(|(day, _), _| end_of(*day) + PATIENCE + PATIENCE > now);
         Ok(())
     }
 
@@ -153,7 +154,12 @@ mod tests {
         let starts: Vec<i64> = (0..100)
             .map(|number| spread(&format!("relay.example {day} d{number}.example")))
             .collect();
-        let quarter = |from: i64| starts.iter().filter(|start| (from..from + 2700).contains(start)).count();
+        let quarter = |from: i64| {
+            starts
+                .iter()
+                .filter(|start| (from..from + 2700).contains(start))
+                .count()
+        };
         for from in [0, 2700, 5400, 8100] {
             assert!((10..45).contains(&quarter(from)), "{from}: {}", quarter(from));
         }

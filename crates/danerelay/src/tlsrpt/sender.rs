@@ -102,18 +102,26 @@ impl<S: KeepTlsTallies> Sender<S> {
             Err(NotSent::Nothing(_) | NotSent::Unwanted(_)) => {}
             Err(error @ (NotSent::Unusable(_) | NotSent::Later(_) | NotSent::Spool(_))) => {
                 let reason = error.to_string();
-                self.tell(&errand, if error.is_passing() {
-                    ReportEnd::Failed(reason)
-                } else {
-                    ReportEnd::Dropped(reason)
-                });
+                self.tell(
+                    &errand,
+                    if error.is_passing() {
+                        ReportEnd::Failed(reason)
+                    } else {
+                        ReportEnd::Dropped(reason)
+                    },
+                );
             }
         }
         sent
     }
 
     /// What is counted is not reported to anybody.
-    pub(crate) async fn drop_report(&self, day: Date, domain: &Domain, why: Option<&str>) -> Result<(), SpoolError> {
+    pub(crate) async fn drop_report(
+        &self,
+        day: Date,
+        domain: &Domain,
+        why: Option<&str>,
+    ) -> Result<(), SpoolError> {
         let tallies = self.spool.tls_tallies(day, domain.clone()).await?;
         let errand = Errand {
             day,
@@ -133,7 +141,9 @@ impl<S: KeepTlsTallies> Sender<S> {
         let (mut reasons, mut passing) = (Vec::new(), false);
         for place in self.places(errand.domain).await? {
             if !self.paces.take(&host(&place), errand.now) {
-                reasons.push(format!("{place}: many reports have been sent there within the last minute"));
+                reasons.push(format!(
+                    "{place}: many reports have been sent there within the last minute"
+                ));
                 passing = true;
                 continue;
             }
@@ -162,7 +172,8 @@ impl<S: KeepTlsTallies> Sender<S> {
         let unwanted = || NotSent::Unwanted(domain.clone());
         let name = record_name(domain).ok_or_else(unwanted)?;
         let records = self.lookups.txt(&name).await;
-        let records = records.map_err(|error| NotSent::Later(format!("the look-up of {name} failed: {error}")))?;
+        let records =
+            records.map_err(|error| NotSent::Later(format!("the look-up of {name} failed: {error}")))?;
         let record = published(&records)
             .map_err(|fault| NotSent::Unusable(format!("the record at {name} is not valid: {fault}")))?
             .ok_or_else(unwanted)?;
@@ -196,7 +207,9 @@ impl<S: KeepTlsTallies> Sender<S> {
             id,
             now: errand.now,
         };
-        let content = letter.signed(signer).map_err(|fault| NotSent::Later(fault.to_string()))?;
+        let content = letter
+            .signed(signer)
+            .map_err(|fault| NotSent::Later(fault.to_string()))?;
         let message = NewMessage {
             id,
             envelope: envelope(to),
@@ -241,7 +254,12 @@ impl<S: KeepTlsTallies> Sender<S> {
         let unusable = |error| NotSent::Unusable(format!("{}: {error}", url.as_str()));
         let host = Domain::parse(&url.host()).map_err(unusable)?;
         let found = self.lookups.addresses(&host).await;
-        found.map_err(|error| NotSent::Later(format!("{}: the look-up of its address failed: {error}", url.as_str())))
+        found.map_err(|error| {
+            NotSent::Later(format!(
+                "{}: the look-up of its address failed: {error}",
+                url.as_str()
+            ))
+        })
     }
 
     fn report<'a>(&'a self, errand: &'a Errand<'_>, id: QueueId) -> Report<'a> {

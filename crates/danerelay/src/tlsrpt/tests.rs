@@ -61,7 +61,10 @@ impl Play {
     }
 
     fn publish(&self, domain: &str, rua: &str) {
-        let (name, record) = (format!("_smtp._tls.{domain}"), format!("\"v=TLSRPTv1; rua={rua}\""));
+        let (name, record) = (
+            format!("_smtp._tls.{domain}"),
+            format!("\"v=TLSRPTv1; rua={rua}\""),
+        );
         self.world.set(&name, RecordType::TXT, &[&record]).unwrap();
     }
 
@@ -140,9 +143,14 @@ fn client() -> ClientConfig {
 }
 
 fn signer() -> Signer {
-    let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let mut der = vec![
+        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+    ];
     der.extend([7; 32]);
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(&der));
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        BASE64.encode(&der)
+    );
     Signer::from_pem(&Domain::parse("relay.test").unwrap(), "tls", pem.as_bytes()).unwrap()
 }
 
@@ -183,7 +191,13 @@ async fn a_day_is_reported_once_across_restarts() {
     let spool = play.spool().await;
     play.publish("mail.test", "mailto:reports@elsewhere.test");
     play.publish("odd.test", "ftp://a.test/");
-    play.world.set("_smtp._tls.broken.test", RecordType::TXT, &["\"v=TLSRPTv1; rua\""]).unwrap();
+    play.world
+        .set(
+            "_smtp._tls.broken.test",
+            RecordType::TXT,
+            &["\"v=TLSRPTv1; rua\""],
+        )
+        .unwrap();
     count(&*spool, &["mail.test", "none.test", "odd.test", "broken.test"]).await;
     let mut schedule = play.schedule(&spool);
     // Nothing before the day is over, nor within an hour after it.
@@ -192,7 +206,10 @@ async fn a_day_is_reported_once_across_restarts() {
         assert_eq!((left(&*spool).await.len(), play.ends()), (4, Vec::new()));
     }
     schedule.look(after(4)).await.unwrap();
-    assert_eq!(play.ends(), ["broken.test dropped", "mail.test queued", "odd.test dropped"]);
+    assert_eq!(
+        play.ends(),
+        ["broken.test dropped", "mail.test queued", "odd.test dropped"]
+    );
     assert_eq!(*play.queued.lock(), ["elsewhere.test"]);
     assert_eq!(left(&*spool).await, Vec::<String>::new());
     assert_eq!(spool.pending(None, 9).await.unwrap().len(), 1);
@@ -208,7 +225,9 @@ async fn a_day_is_reported_once_across_restarts() {
 async fn what_cannot_be_sent_is_tried_for_a_day() {
     let play = Play::new().await;
     let spool = play.spool().await;
-    let server = WebServer::start(&Identity::self_signed(&["a.test"]).unwrap()).await.unwrap();
+    let server = WebServer::start(&Identity::self_signed(&["a.test"]).unwrap())
+        .await
+        .unwrap();
     server.put("/", Page::status(503));
     play.publish("web.test", &format!("https://{}/", server.address()));
     count(&*spool, &["web.test"]).await;
@@ -221,8 +240,16 @@ async fn what_cannot_be_sent_is_tried_for_a_day() {
     }
     let ends = play.ends();
     // After 15 and 30 minutes, one, two and then always four hours.
-    assert!((8..=11).contains(&server.asked().len()), "{}", server.asked().len());
-    assert_eq!(ends.iter().filter(|end| *end == "web.test dropped").count(), 1, "{ends:?}");
+    assert!(
+        (8..=11).contains(&server.asked().len()),
+        "{}",
+        server.asked().len()
+    );
+    assert_eq!(
+        ends.iter().filter(|end| *end == "web.test dropped").count(),
+        1,
+        "{ends:?}"
+    );
     assert_eq!(left(&*spool).await, Vec::<String>::new());
 
     // One that works again meanwhile.
@@ -285,7 +312,10 @@ async fn a_collector_of_the_site_is_given_results() {
     let mut octets = vec![0; 1 << 16];
     let length = socket.recv(&mut octets).await.unwrap();
     let told: serde_json::Value = serde_json::from_slice(&octets[..length]).unwrap();
-    assert_eq!((&told["d"], &told["pr"]), (&"a.test".into(), &"v=TLSRPTv1; rua=mailto:a@a.test".into()));
+    assert_eq!(
+        (&told["d"], &told["pr"]),
+        (&"a.test".into(), &"v=TLSRPTv1; rua=mailto:a@a.test".into())
+    );
     assert_eq!(told["policies"][0]["policy-type"], 9);
     assert_eq!(told["policies"][0]["f"], 0);
     stop.send(true).unwrap();

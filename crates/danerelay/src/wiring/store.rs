@@ -18,7 +18,9 @@ pub(crate) async fn open(
 }
 
 /// Opens the spool for reading, if the daemon is not running or cannot be asked.
-pub(crate) fn open_to_look(config: &Config) -> Result<impl Inspect + Ledger + Incidents + TlsTallies, SpoolError> {
+pub(crate) fn open_to_look(
+    config: &Config,
+) -> Result<impl Inspect + Ledger + Incidents + TlsTallies, SpoolError> {
     ReadOnlySpool::open(&config.spool.path)
 }
 

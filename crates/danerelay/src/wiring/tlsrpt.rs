@@ -85,7 +85,12 @@ pub(crate) fn sending(config: &Config, hostname: &Domain) -> Result<Option<Sendi
 
 fn reporter(config: &Config, hostname: &Domain) -> Result<Option<Reporter>, SendingError> {
     let settings = &config.tlsrpt;
-    let Some(contact) = settings.contact.0.as_ref().filter(|_| !settings.organization.is_empty()) else {
+    let Some(contact) = settings
+        .contact
+        .0
+        .as_ref()
+        .filter(|_| !settings.organization.is_empty())
+    else {
         return Ok(None);
     };
     let sender = match &settings.sender.0 {

@@ -9,10 +9,7 @@ use crate::common::{Client, NO_DNS, Relay, asking, configuration};
 #[test]
 fn a_reload_says_what_came_of_it() {
     let relay = Relay::start(NO_DNS);
-    let text = configuration(NO_DNS).replace(
-        "retry = [\"1h\"]",
-        "retry = [\"2h\"]\nreuse = 50",
-    );
+    let text = configuration(NO_DNS).replace("retry = [\"1h\"]", "retry = [\"2h\"]\nreuse = 50");
     let text = text.replace("path = \"spool\"", "path = \"spool\"\nurl = \"a\"");
     std::fs::write(relay.path("danerelay.toml"), text).unwrap();
     let end = relay.run(&["reload"]);

@@ -15,10 +15,15 @@ const REPORTER: &str = "[tlsrpt]\norganization = \"Example Relay\"\ncontact = \"
 
 /// An Ed25519 key (RFC 8410 §7) of no secret at all.
 fn key() -> tempfile::NamedTempFile {
-    let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let mut der = vec![
+        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+    ];
     der.extend([7; 32]);
     let file = tempfile::NamedTempFile::new().unwrap();
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64.encode(&der));
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        BASE64.encode(&der)
+    );
     std::fs::write(file.path(), pem).unwrap();
     file
 }
@@ -60,7 +65,10 @@ async fn a_report_is_previewed_sent_and_does_not_lead_to_another() {
             let both = [("good.test".to_owned(), 1, 0), ("mx.good.test".to_owned(), 1, 0)];
             assert_eq!(sums(&relay), both);
             let shown = relay.print(&["tlsrpt", "show", "good.test"]);
-            assert!(shown.contains("TLSA records at mx.good.test: 1 sessions met it, 0 failed\n    3 1 1 "), "{shown}");
+            assert!(
+                shown.contains("TLSA records at mx.good.test: 1 sessions met it, 0 failed\n    3 1 1 "),
+                "{shown}"
+            );
             let preview = relay.objects(&["tlsrpt", "preview", "good.test"]).remove(0);
             assert_eq!(preview["organization-name"], "Example Relay");
             let policy = &preview["policies"][0];
@@ -71,10 +79,16 @@ async fn a_report_is_previewed_sent_and_does_not_lead_to_another() {
             // Across a restart, and without a daemon.
             relay.stop();
             assert_eq!(sums(&relay), both);
-            assert_eq!(relay.objects(&["tlsrpt", "preview", "good.test"])[0]["policies"], preview["policies"]);
+            assert_eq!(
+                relay.objects(&["tlsrpt", "preview", "good.test"])[0]["policies"],
+                preview["policies"]
+            );
             relay.start_again();
             let said = relay.print(&["tlsrpt", "send", "good.test"]);
-            assert!(said.starts_with("the report for good.test is queued as "), "{said}");
+            assert!(
+                said.starts_with("the report for good.test is queued as "),
+                "{said}"
+            );
             relay.wait_for("to=reports@good.test");
             let message = scene.receiver.messages().remove(1);
             let text = String::from_utf8(message.content).unwrap();
@@ -93,11 +107,19 @@ async fn a_report_is_previewed_sent_and_does_not_lead_to_another() {
             assert_eq!(sums(&relay), [("mx.good.test".to_owned(), 1, 0)]);
             let again = relay.run(&["tlsrpt", "send", "good.test"]);
             assert_eq!(again.status, 1, "{}", again.stderr);
-            assert!(again.stderr.contains("nothing is collected for good.test"), "{}", again.stderr);
+            assert!(
+                again.stderr.contains("nothing is collected for good.test"),
+                "{}",
+                again.stderr
+            );
             // The provider publishes no record.
             let unwanted = relay.run(&["tlsrpt", "send", "mx.good.test"]);
             assert_eq!(unwanted.status, 1);
-            assert!(unwanted.stderr.contains("_smtp._tls.mx.good.test"), "{}", unwanted.stderr);
+            assert!(
+                unwanted.stderr.contains("_smtp._tls.mx.good.test"),
+                "{}",
+                unwanted.stderr
+            );
             assert_eq!(sums(&relay), [("mx.good.test".to_owned(), 1, 0)]);
         })
         .await;
@@ -153,7 +175,11 @@ async fn the_first_place_that_takes_a_report_is_enough() {
     server.put("/taken", Page::status(201));
     let port = server.address().port();
     let place = |path: &str| format!("https://127.0.0.1:{port}/{path}");
-    let rua = format!("ftp://a.test/,{},{},mailto:reports@good.test", place("refused"), place("taken"));
+    let rua = format!(
+        "ftp://a.test/,{},{},mailto:reports@good.test",
+        place("refused"),
+        place("taken")
+    );
     publish(&scene, "good.test", &rua);
     let key = key();
     let more = reporter(&key);
@@ -162,10 +188,19 @@ async fn the_first_place_that_takes_a_report_is_enough() {
             Client::connect(relay.address).send("someone@good.test");
             relay.wait_for("status=sent");
             let said = relay.print(&["tlsrpt", "send", "good.test"]);
-            assert!(said.contains("was taken by https://127.0.0.1:") && said.contains("/taken"), "{said}");
+            assert!(
+                said.contains("was taken by https://127.0.0.1:") && said.contains("/taken"),
+                "{said}"
+            );
             let asked = server.asked();
             assert_eq!(asked.len(), 2);
-            assert!(asked[1].to_lowercase().contains("content-type: application/tlsrpt+gzip"), "{}", asked[1]);
+            assert!(
+                asked[1]
+                    .to_lowercase()
+                    .contains("content-type: application/tlsrpt+gzip"),
+                "{}",
+                asked[1]
+            );
             assert_eq!(scene.receiver.messages().len(), 1);
             let line = relay.wait_for("event=tlsrpt");
             assert!(line.contains("status=sent"), "{line}");
@@ -184,7 +219,11 @@ async fn what_is_not_collected_is_not_shown_and_what_nobody_signs_is_not_sent() 
             assert_eq!(relay.print(&["tlsrpt", "show"]), "nothing is collected\n");
             let refused = relay.run(&["tlsrpt", "send", "good.test"]);
             assert_eq!(refused.status, 2, "{}", refused.stderr);
-            assert!(refused.stderr.contains("`tlsrpt.organization`"), "{}", refused.stderr);
+            assert!(
+                refused.stderr.contains("`tlsrpt.organization`"),
+                "{}",
+                refused.stderr
+            );
         })
         .await;
 }

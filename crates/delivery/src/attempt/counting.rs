@@ -65,9 +65,16 @@ impl Attempt<'_, '_> {
             DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Some(Ok(())),
             DaneVerdict::EncryptNoUsable => {
                 let unusable = Cause::Policy(Demand::NoUsableTlsa);
-                Some(Err(session.known.clone().of_kind(TlsResult::TlsaInvalid).because(&unusable.to_string())))
+                Some(Err(session
+                    .known
+                    .clone()
+                    .of_kind(TlsResult::TlsaInvalid)
+                    .because(&unusable.to_string())))
             }
-            DaneVerdict::NotReached | DaneVerdict::Skip(_) | DaneVerdict::Softfail(_) | DaneVerdict::Fail(_) => None,
+            DaneVerdict::NotReached
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_)
+            | DaneVerdict::Fail(_) => None,
         };
         let sts = match (session.is_allowed(), met()) {
             (Some(false), Some(_)) => Some(Err(session.not_in_policy())),
@@ -76,7 +83,14 @@ impl Attempt<'_, '_> {
             (None, _) | (_, None) => None,
         };
         let none = if publishes_nothing(target) { met() } else { None };
-        self.count(&session, [(session.tlsa(), tlsa), (session.sts(), sts), (session.no_policy(), none)]);
+        self.count(
+            &session,
+            [
+                (session.tlsa(), tlsa),
+                (session.sts(), sts),
+                (session.no_policy(), none),
+            ],
+        );
     }
 
     /// A session could not be set up.
@@ -99,16 +113,30 @@ impl Attempt<'_, '_> {
         };
         let is_dane_asked = match &target.terms.verdict {
             DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable => true,
-            DaneVerdict::NotReached | DaneVerdict::Skip(_) | DaneVerdict::Softfail(_) | DaneVerdict::Fail(_) => false,
+            DaneVerdict::NotReached
+            | DaneVerdict::Skip(_)
+            | DaneVerdict::Softfail(_)
+            | DaneVerdict::Fail(_) => false,
         };
-        let tlsa = if is_dane_asked && !is_of_web_pki { failed() } else { None };
+        let tlsa = if is_dane_asked && !is_of_web_pki {
+            failed()
+        } else {
+            None
+        };
         let sts = match session.is_allowed() {
             Some(false) => Some(Err(session.not_in_policy())),
             Some(true) if !is_of_dane => failed(),
             Some(true) | None => None,
         };
         let none = if publishes_nothing(target) { failed() } else { None };
-        self.count(&session, [(session.tlsa(), tlsa), (session.sts(), sts), (session.no_policy(), none)]);
+        self.count(
+            &session,
+            [
+                (session.tlsa(), tlsa),
+                (session.sts(), sts),
+                (session.no_policy(), none),
+            ],
+        );
     }
 
     /// A host is not connected to because of what it, or its domain, publishes.
@@ -210,7 +238,9 @@ impl Attempt<'_, '_> {
                 let result = match failure {
                     PkixFailure::NameMismatch => TlsResult::CertificateHostMismatch,
                     PkixFailure::Expired | PkixFailure::NotYetValid => TlsResult::CertificateExpired,
-                    PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_) => TlsResult::CertificateNotTrusted,
+                    PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_) => {
+                        TlsResult::CertificateNotTrusted
+                    }
                 };
                 let known = session.known.clone().of_kind(result);
                 Some(Err(known.because(&failure.to_string())))
@@ -219,7 +249,11 @@ impl Attempt<'_, '_> {
     }
 
     /// Counts what is known, and once in an attempt that the MTA-STS policy could not be had.
-    fn count(&mut self, session: &Session<'_>, judged: impl IntoIterator<Item = (Option<TlsPolicy>, Judged)>) {
+    fn count(
+        &mut self,
+        session: &Session<'_>,
+        judged: impl IntoIterator<Item = (Option<TlsPolicy>, Judged)>,
+    ) {
         let at = self.deliverer.clock.now();
         let mut counted = false;
         let mut add = |policy, failure| {
@@ -236,7 +270,8 @@ impl Attempt<'_, '_> {
                 counted = true;
             }
         }
-        if counted && !self.told_sts_trouble
+        if counted
+            && !self.told_sts_trouble
             && let Some((policy, failure)) = sts_trouble(session.route)
         {
             add(policy, Some(failure));
@@ -307,7 +342,9 @@ impl Session<'_> {
 /// Whether no TLSA records apply to the host, and that is known because they were sought.
 fn publishes_nothing(target: &Target<'_>) -> bool {
     match &target.terms.verdict {
-        DaneVerdict::Skip(SkipReason::InsecureHost | SkipReason::NoSecureTlsa | SkipReason::AddressLiteral) => true,
+        DaneVerdict::Skip(
+            SkipReason::InsecureHost | SkipReason::NoSecureTlsa | SkipReason::AddressLiteral,
+        ) => true,
         DaneVerdict::Skip(
             SkipReason::InsecureMx
             | SkipReason::EncryptInsecureMx
@@ -346,5 +383,8 @@ fn sts_trouble(route: &Route) -> Option<(TlsPolicy, TlsFailure)> {
         return None;
     }
     let failure = TlsFailure::of(trouble.tls_result()).because(&trouble.to_string());
-    Some((known.unwrap_or_else(|| TlsPolicy::sts(domain.clone(), [], [])), failure))
+    Some((
+        known.unwrap_or_else(|| TlsPolicy::sts(domain.clone(), [], [])),
+        failure,
+    ))
 }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, SetupError,
-    TlsaSet, VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
+    ClientConfigs, DaneVerifier, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal,
+    SetupError, TlsaSet, VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
 };
 use mail::Domain;
 use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
@@ -110,7 +110,10 @@ impl Peer<'_> {
 
     /// Records the name in the greeting.
     pub(super) fn greeted(&self, greeting: &Reply) {
-        let word = greeting.lines.first().and_then(|line| line.split_whitespace().next());
+        let word = greeting
+            .lines
+            .first()
+            .and_then(|line| line.split_whitespace().next());
         if let (Some(witness), Some(word)) = (self.witness, word) {
             witness.0.lock().greeted_as = Domain::parse(word).ok();
         }

@@ -195,7 +195,13 @@ mod tests {
         let report = schedule.term_of(TlsTag::OwnReport, usual);
         assert_eq!(report.expiry, at(24 * 60 * MINUTE));
         assert_eq!(schedule.term_of(TlsTag::NotRequired, usual), usual);
-        let short = schedule.term_of(TlsTag::OwnReport, Term { expiry: at(MINUTE), ..usual });
+        let short = schedule.term_of(
+            TlsTag::OwnReport,
+            Term {
+                expiry: at(MINUTE),
+                ..usual
+            },
+        );
         assert_eq!(short.expiry, at(MINUTE));
     }
 

@@ -31,7 +31,11 @@ impl Scene {
         let tallies = self.counted(domain).await;
         let mut all: Vec<String> = tallies.iter().map(line).collect();
         all.sort();
-        if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+        if all.is_empty() {
+            "-".to_owned()
+        } else {
+            all.join(", ")
+        }
     }
 }
 
@@ -82,7 +86,10 @@ async fn a_session_counts_once_however_many_messages_it_takes() {
         panic!("no TLSA")
     };
     assert_eq!((base.as_str(), records.len()), ("mx.good.test", 1));
-    assert!(records[0].starts_with("3 1 1 ") && records[0].len() == 70, "{records:?}");
+    assert!(
+        records[0].starts_with("3 1 1 ") && records[0].len() == 70,
+        "{records:?}"
+    );
 }
 
 #[tokio::test]
@@ -104,14 +111,19 @@ async fn what_is_wrong_with_a_host_under_dane_has_its_kind() {
     let kinds = "tlsa 1/3 starttls-not-supported validation-failure validation-failure";
     assert_eq!(scene.counted_line("dane.test").await, kinds);
     let details = scene.counted("dane.test").await.remove(0).details;
-    let starttls = details.iter().find(|one| one.failure.result == mail::TlsResult::StarttlsNotSupported);
+    let starttls = details
+        .iter()
+        .find(|one| one.failure.result == mail::TlsResult::StarttlsNotSupported);
     let failure = &starttls.unwrap().failure;
     assert_eq!(failure.mx_host.as_ref().map(Domain::as_str), Some("mx.dane.test"));
     assert_eq!(failure.receiving_ip, Some([127, 0, 0, 2].into()));
     assert!(failure.sending_ip.is_some_and(|sending| sending.is_loopback()));
     assert_eq!(failure.mx_helo.as_deref(), Some("mx.test"));
     assert_eq!(failure.reason, None);
-    let reasons: Vec<&str> = details.iter().filter_map(|one| one.failure.reason.as_deref()).collect();
+    let reasons: Vec<&str> = details
+        .iter()
+        .filter_map(|one| one.failure.reason.as_deref())
+        .collect();
     assert_eq!(reasons.len(), 2, "{reasons:?}");
 }
 
@@ -120,10 +132,20 @@ async fn every_host_on_the_way_counts() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let (identity, first, second) = two_receivers(&scene).await;
     let right = identity.tlsa_3_1_1();
-    hosts(&scene, "two", &[(10, &first, Some(WRONG)), (20, &second, Some(&right))]);
+    hosts(
+        &scene,
+        "two",
+        &[(10, &first, Some(WRONG)), (20, &second, Some(&right))],
+    );
     scene.expect("a@two.test", &[SENT, VERIFIED]).await;
-    assert_eq!(scene.counted_line("two.test").await, "tlsa 0/1 validation-failure, tlsa 1/0");
-    assert_eq!(scene.counted_line("mx1.two.test").await, "tlsa 0/1 validation-failure");
+    assert_eq!(
+        scene.counted_line("two.test").await,
+        "tlsa 0/1 validation-failure, tlsa 1/0"
+    );
+    assert_eq!(
+        scene.counted_line("mx1.two.test").await,
+        "tlsa 0/1 validation-failure"
+    );
     assert_eq!(scene.counted_line("mx2.two.test").await, "tlsa 1/0");
 }
 
@@ -134,7 +156,10 @@ async fn a_host_that_is_passed_over_counts_for_what_is_published() {
     scene.break_tlsa("mx.bogus.test", DnsFault::BadSignature);
     scene.expect("a@bogus.test", &[DEFERRED]).await;
     assert_eq!(scene.counted_line("bogus.test").await, "tlsa 0/1 dnssec-invalid");
-    assert_eq!(scene.counted_line("mx.bogus.test").await, "tlsa 0/1 dnssec-invalid");
+    assert_eq!(
+        scene.counted_line("mx.bogus.test").await,
+        "tlsa 0/1 dnssec-invalid"
+    );
     // An outage of DNS is no failure of TLS.
     let identity = scene.identity("mx.down.test");
     scene.domain("down", &receiver, &identity.tlsa_3_1_1());
@@ -146,7 +171,13 @@ async fn a_host_that_is_passed_over_counts_for_what_is_published() {
     assert_eq!(scene.counted_line("strict.test").await, "tlsa 0/1 dane-required");
     // The whole domain is bogus.
     let name = "lost.test";
-    scene.world.domain(name).signed().mx(10, "mx.lost.test", receiver.address()).add().unwrap();
+    scene
+        .world
+        .domain(name)
+        .signed()
+        .mx(10, "mx.lost.test", receiver.address())
+        .add()
+        .unwrap();
     let questions = Questions::Of(name.to_owned(), RecordType::MX);
     scene.world.break_dns(&questions, DnsFault::BadSignature).unwrap();
     scene.expect("a@lost.test", &[DEFERRED]).await;
@@ -173,7 +204,10 @@ async fn soft_fail_delivers_and_counts_a_failure() {
     let scene = Scene::new(SOFT_FAIL).await;
     let _receiver = mismatched(&scene, "soft").await;
     scene.expect("a@soft.test", &[SENT]).await;
-    assert_eq!(scene.counted_line("soft.test").await, "tlsa 0/1 validation-failure");
+    assert_eq!(
+        scene.counted_line("soft.test").await,
+        "tlsa 0/1 validation-failure"
+    );
 }
 
 /// Without roots here nothing is known of MTA-STS, so that nothing is said of domains that publish no TLSA records, either.
@@ -207,18 +241,28 @@ async fn send(scene: &Scene, recipient: &str, tag: TlsTag) -> crate::scene::Line
 
 #[tokio::test]
 async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
-    for policy in [OPPORTUNISTIC, STRICT, "version = 1\n[default]\ndane = \"strict\"\ntls = \"verify\"\nhonor_tls_required_no = false\n"] {
+    for policy in [
+        OPPORTUNISTIC,
+        STRICT,
+        "version = 1\n[default]\ndane = \"strict\"\ntls = \"verify\"\nhonor_tls_required_no = false\n",
+    ] {
         let scene = Scene::new(policy).await;
         let receiver = mismatched(&scene, "broken").await;
         let line = send(&scene, "reports@broken.test", TlsTag::OwnReport).await;
-        assert_eq!((line["status"].as_str(), line["dane"].as_str()), ("sent", "Skip (TLS-Required: No)"));
+        assert_eq!(
+            (line["status"].as_str(), line["dane"].as_str()),
+            ("sent", "Skip (TLS-Required: No)")
+        );
         // A receiver without TLS gets it, too.
         receiver.set_faults(vec![MailFault::NoStartTls]);
         let line = send(&scene, "reports@broken.test", TlsTag::OwnReport).await;
         assert_eq!((line["status"].as_str(), line["tls"].as_str()), ("sent", "-"));
         // Its insecure neighbour, where `strict` demands DANE.
         plain(&scene, "unsigned", receiver.address());
-        assert_eq!(send(&scene, "reports@unsigned.test", TlsTag::OwnReport).await["status"], "sent");
+        assert_eq!(
+            send(&scene, "reports@unsigned.test", TlsTag::OwnReport).await["status"],
+            "sent"
+        );
         for domain in ["broken.test", "mx.broken.test", "unsigned.test"] {
             assert_eq!(scene.counted_line(domain).await, "-", "{domain}");
         }
@@ -226,7 +270,10 @@ async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
         receiver.set_faults(vec![]);
         let line = send(&scene, "reports@broken.test", TlsTag::Usual).await;
         assert_deferred(&line, NO_MATCH, "4.7.5");
-        assert_eq!(scene.counted_line("broken.test").await, "tlsa 0/1 validation-failure");
+        assert_eq!(
+            scene.counted_line("broken.test").await,
+            "tlsa 0/1 validation-failure"
+        );
     }
 }
 
@@ -236,13 +283,21 @@ async fn our_own_reports_wait_for_dns_and_end_after_a_day() {
     let receiver: Receiver = single(&scene, "lost").await;
     let questions = Questions::Of("lost.test".to_owned(), RecordType::MX);
     scene.world.break_dns(&questions, DnsFault::BadSignature).unwrap();
-    assert_eq!(send(&scene, "reports@lost.test", TlsTag::OwnReport).await["status"], "deferred");
+    assert_eq!(
+        send(&scene, "reports@lost.test", TlsTag::OwnReport).await["status"],
+        "deferred"
+    );
     let mut report = envelope("", &["reports@lost.test"], LETTER);
     report.parameters.tls = TlsTag::OwnReport;
-    let id = scene.queue_envelope(report, LETTER, ago(Duration::from_hours(25))).await;
+    let id = scene
+        .queue_envelope(report, LETTER, ago(Duration::from_hours(25)))
+        .await;
     let line = scene.lines(id, 1).await.remove(0);
     // The least number of attempts is made however old it is.
-    assert!(["deferred", "expired"].contains(&line["status"].as_str()), "{line:?}");
+    assert!(
+        ["deferred", "expired"].contains(&line["status"].as_str()),
+        "{line:?}"
+    );
     assert!(receiver.messages().is_empty());
     assert!(scene.unreported().await.is_empty());
 }

@@ -546,7 +546,10 @@ async fn a_policy_of_mode_none_changes_nothing() {
     scene
         .expect("a@a.test", &[SENT, ("sts", "-"), ("tls", "-")])
         .await;
-    assert_eq!(scene.counted_line("a.test").await, "none 0/1 starttls-not-supported");
+    assert_eq!(
+        scene.counted_line("a.test").await,
+        "none 0/1 starttls-not-supported"
+    );
     assert_eq!(server.asked().len(), 1);
 }
 

@@ -38,10 +38,10 @@ use self::incident::{Incident, NotTold};
 use self::log::{Library, LogTrouble, Throttled};
 use self::mta_sts::MtaSts;
 use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
-use self::tlsrpt::{NotCollected, TlsReport};
 use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
 };
+use self::tlsrpt::{NotCollected, TlsReport};
 
 /// Where events go. Implementations neither block nor fail: a log that cannot be written is their problem.
 pub trait EventLog: Send + Sync {

@@ -132,7 +132,10 @@ async fn outcomes_outlive_a_disk_that_fails() {
             [(2, 1), (4, 2), (5, 1)],
             "each outcome is counted once: {faults:?}"
         );
-        let counted = spool.tls_domains(jiff::civil::date(2026, 3, 1), None, 9).await.unwrap();
+        let counted = spool
+            .tls_domains(jiff::civil::date(2026, 3, 1), None, 9)
+            .await
+            .unwrap();
         let counted: Vec<u64> = counted.iter().map(|domain| domain.successes).collect();
         assert_eq!(counted, [2], "each session is counted once: {faults:?}");
         spool.close().await.unwrap();

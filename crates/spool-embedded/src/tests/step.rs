@@ -79,18 +79,27 @@ async fn deliver_counting(spool: &EmbeddedSpool, number: u8, settlements: Vec<Se
         tls: vec![session(true), session(false)],
         ..Outcomes::default()
     };
-    spool.settle(leasing.leased().unwrap(), outcomes, now()).await.unwrap();
+    spool
+        .settle(leasing.leased().unwrap(), outcomes, now())
+        .await
+        .unwrap();
 }
 
 /// Queues a TLS report about what is counted for a domain.
 async fn tell_tls(spool: &EmbeddedSpool, number: u8) {
-    let (day, domain) = (jiff::civil::date(2026, 3, 1), "b.example".parse::<Domain>().unwrap());
+    let (day, domain) = (
+        jiff::civil::date(2026, 3, 1),
+        "b.example".parse::<Domain>().unwrap(),
+    );
     let tallies = spool.tls_tallies(day, domain.clone()).await.unwrap();
     let mut message = message(&["sender@a.example"]);
     message.id = id(number);
     let content = octets(SMALL).into();
     let report = Report { message, content };
-    spool.tls_told((day, domain, tallies), Some(report)).await.unwrap();
+    spool
+        .tls_told((day, domain, tallies), Some(report))
+        .await
+        .unwrap();
 }
 
 async fn report(spool: &EmbeddedSpool, number: u8, about: u8) {

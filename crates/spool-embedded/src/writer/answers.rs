@@ -83,7 +83,11 @@ fn answer_report(job: ReportJob, after: After) {
 }
 
 fn answer_tls_told(job: TlsToldJob, insertion: Insertion) {
-    let TlsToldJob { told: _, report, reply } = job;
+    let TlsToldJob {
+        told: _,
+        report,
+        reply,
+    } = job;
     let accepted = report.map(|(_, accepted)| accepted);
     let _ = reply.send(match (insertion, accepted) {
         (Insertion::Done, accepted) => Ok(accepted),

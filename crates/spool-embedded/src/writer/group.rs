@@ -11,8 +11,8 @@ use crate::shared::Shared;
 use crate::sql::incidents;
 use crate::sql::ledger::tidying;
 use crate::sql::messages;
-use crate::sql::tls;
 use crate::sql::outcomes::{self, After};
+use crate::sql::tls;
 use crate::steps::Place;
 
 /// The jobs that can share a group, each with its result once it is written.

@@ -107,7 +107,10 @@ impl Job {
             Self::Commit(job) => job.message.weight(),
             Self::Settle(job) => {
                 let outcomes = &job.outcomes;
-                let rows = outcomes.settlements.len().saturating_add(outcomes.sightings.len());
+                let rows = outcomes
+                    .settlements
+                    .len()
+                    .saturating_add(outcomes.sightings.len());
                 weight_of_rows(rows.saturating_add(outcomes.tls.len()))
             }
             Self::Report(job) => {

@@ -29,7 +29,11 @@ fn tlsa() -> TlsPolicy {
 }
 
 fn sts(line: &str) -> TlsPolicy {
-    TlsPolicy::sts(domain("b.example"), [line.to_owned()], ["mx.b.example".to_owned()])
+    TlsPolicy::sts(
+        domain("b.example"),
+        [line.to_owned()],
+        ["mx.b.example".to_owned()],
+    )
 }
 
 fn session(policy: TlsPolicy, failure: Option<TlsFailure>) -> TlsSession {
@@ -55,7 +59,9 @@ fn tally(policy: TlsPolicy, successes: u64, failures: &[(TlsFailure, u64)]) -> T
         policy,
         successes,
         failures: failures.iter().map(|(_, count)| count).sum(),
-        details: details.map(|(failure, count)| TlsDetail { failure, count }).collect(),
+        details: details
+            .map(|(failure, count)| TlsDetail { failure, count })
+            .collect(),
     }
 }
 
@@ -79,7 +85,9 @@ async fn tallies<S: TlsTallies>(store: &S, day: Date, name: &str) -> Vec<TlsTall
 /// The domains of a day with their sums.
 async fn domains<S: TlsTallies>(store: &S, day: Date) -> Vec<(String, u64, u64)> {
     let found = store.tls_domains(day, None, 10).await.unwrap();
-    let sums = found.into_iter().map(|one| (one.domain.to_string(), one.successes, one.failures));
+    let sums = found
+        .into_iter()
+        .map(|one| (one.domain.to_string(), one.successes, one.failures));
     sums.collect()
 }
 
@@ -88,7 +96,11 @@ async fn sessions_are_counted_with_the_settlement<H: Harness>(harness: &H) {
     assert!(domains(&*store, DAY).await.is_empty());
     assert!(store.tls_days().await.unwrap().is_empty());
     // One that lasts, and one that ends the message.
-    count(&*store, vec![session(tlsa(), None), session(tlsa(), Some(mismatch()))]).await;
+    count(
+        &*store,
+        vec![session(tlsa(), None), session(tlsa(), Some(mismatch()))],
+    )
+    .await;
     let accepted = commit(&*store, message(&["a@b.example"]), b"x").await.unwrap();
     let outcomes = Outcomes {
         settlements: vec![settlement(0, Status::Sent, None)],
@@ -162,8 +174,14 @@ async fn each_day_and_each_policy_has_its_own<H: Harness>(harness: &H) {
     let one = store.tls_domains(DAY, None, 1).await.unwrap();
     let after = one[0].domain.clone();
     let other = store.tls_domains(DAY, Some(after.clone()), 1).await.unwrap();
-    assert_eq!((after.as_str(), other[0].domain.as_str()), ("b.example", "mx.c.example"));
-    let end = store.tls_domains(DAY, Some(other[0].domain.clone()), 1).await.unwrap();
+    assert_eq!(
+        (after.as_str(), other[0].domain.as_str()),
+        ("b.example", "mx.c.example")
+    );
+    let end = store
+        .tls_domains(DAY, Some(other[0].domain.clone()), 1)
+        .await
+        .unwrap();
     assert!(end.is_empty());
     close(store).await;
 }
@@ -214,14 +232,23 @@ async fn what_was_told_is_not_told_again<H: Harness>(harness: &H) {
     let told = |read| (DAY, domain("b.example"), read);
     let report = report();
     let id = report.message.id;
-    let accepted = store.tls_told(told(read.clone()), Some(report.clone())).await.unwrap();
-    assert_eq!(accepted.unwrap().pending[0].next_hop, "b.example".parse().unwrap());
+    let accepted = store
+        .tls_told(told(read.clone()), Some(report.clone()))
+        .await
+        .unwrap();
+    assert_eq!(
+        accepted.unwrap().pending[0].next_hop,
+        "b.example".parse().unwrap()
+    );
     let left = [tally(tlsa(), 1, &[(mismatch(), 1)])];
     assert_eq!(tallies(&*store, DAY, "b.example").await, left);
     // The other report has all.
     assert_eq!(tallies(&*store, DAY, "mx.c.example").await[0].successes, 2);
     // The same message is not queued again, and nothing is taken away for it.
-    store.tls_told(told(read.clone()), Some(report)).await.unwrap_err();
+    store
+        .tls_told(told(read.clone()), Some(report))
+        .await
+        .unwrap_err();
     assert_eq!(tallies(&*store, DAY, "b.example").await, left);
     close(store).await;
 
@@ -230,7 +257,11 @@ async fn what_was_told_is_not_told_again<H: Harness>(harness: &H) {
     assert!(scan(&*store).await.iter().any(|part| part.id == id));
     assert_eq!(tallies(&*store, DAY, "b.example").await, left);
     assert_eq!(store.tls_told(told(read.clone()), None).await.unwrap(), None);
-    let names: Vec<String> = domains(&*store, DAY).await.into_iter().map(|(name, ..)| name).collect();
+    let names: Vec<String> = domains(&*store, DAY)
+        .await
+        .into_iter()
+        .map(|(name, ..)| name)
+        .collect();
     assert_eq!(names, ["mx.c.example"]);
     // What is not there any more is no trouble.
     store.tls_told(told(read), None).await.unwrap();

@@ -48,7 +48,10 @@ pub(super) fn run(arguments: &PreviewArguments, named: Option<&Path>) -> Result<
     };
     let written = report.write();
     if written.left_out > 0 {
-        notice(&format!("{} entries are left out, because the report would be too large", written.left_out));
+        notice(&format!(
+            "{} entries are left out, because the report would be too large",
+            written.left_out
+        ));
     }
     let mut text = String::from_utf8_lossy(&written.json).into_owned();
     text.push('\n');

@@ -103,7 +103,10 @@ async fn read<S: TlsTallies>(
 }
 
 fn table(found: &[Collected]) -> String {
-    let mut text = format!("{:<10} {:>10} {:>10}  {}\n", "day (UTC)", "met", "failed", "report for");
+    let mut text = format!(
+        "{:<10} {:>10} {:>10}  {}\n",
+        "day (UTC)", "met", "failed", "report for"
+    );
     for one in found {
         let _ = writeln!(
             text,
@@ -148,7 +151,11 @@ fn add_tally(text: &mut String, tally: &TlsTally) {
     }
     let told: u64 = tally.details.iter().map(|detail| detail.count).sum();
     if told < tally.failures {
-        let _ = writeln!(text, "    {:>6}  of further kinds, which are not kept", tally.failures - told);
+        let _ = writeln!(
+            text,
+            "    {:>6}  of further kinds, which are not kept",
+            tally.failures - told
+        );
     }
 }
 

@@ -67,10 +67,13 @@ impl Counting<'_> {
         let (known, text) = find(self.connection, policy)?;
         let (success, failure) = (i64::from(!failed), i64::from(failed));
         if let Some(known) = known {
-            let counted = self
-                .connection
-                .prepare_cached(COUNT)?
-                .execute(params![self.day, self.domain, known.id, success, failure])?;
+            let counted = self.connection.prepare_cached(COUNT)?.execute(params![
+                self.day,
+                self.domain,
+                known.id,
+                success,
+                failure
+            ])?;
             if counted > 0 {
                 return Ok(Some(known.id));
             }

@@ -34,7 +34,11 @@ pub(crate) fn domains(
     let mut rows = statement.query(params![day_number(day), after, limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let domain = row.get_ref(0)?.as_str().ok().and_then(|name| Domain::parse(name).ok());
+        let domain = row
+            .get_ref(0)?
+            .as_str()
+            .ok()
+            .and_then(|name| Domain::parse(name).ok());
         if let Some(domain) = domain {
             found.push(TlsDomain {
                 domain,
@@ -62,7 +66,11 @@ pub(crate) fn tallies(connection: &mut Connection, day: Date, domain: &Domain) -
             NONE => Some(TlsPolicy::None {
                 domain: domain.clone(),
             }),
-            _ => row.get_ref(3)?.as_str().ok().and_then(|text| serde_json::from_str(text).ok()),
+            _ => row
+                .get_ref(3)?
+                .as_str()
+                .ok()
+                .and_then(|text| serde_json::from_str(text).ok()),
         };
         if let Some(policy) = policy {
             found.push(TlsTally {
