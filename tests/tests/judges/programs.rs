@@ -58,7 +58,7 @@ impl Opinions {
         let (postfix, finger) = postfix(stage, set);
         let (openssl, s_client) = openssl(set, &host);
         let (ldns, ldns_dane) = ldns(set, &host);
-        let (danetool, gnutls) = danetool(set, &host);
+        let (danetool, gnutls) = danetool(&host);
         Self {
             ours,
             postfix,
@@ -295,11 +295,10 @@ fn ldns(set: &Set, host: &Host) -> (Says, String) {
     (says, said)
 }
 
-fn danetool(set: &Set, host: &Host) -> (Says, String) {
+fn danetool(host: &Host) -> (Says, String) {
     if let Standing::NoMail = &host.standing {
         return (Says::NoMail, String::new());
     }
-    let _ = set;
     let output = output(command("timeout").args([
         "4",
         "danetool",
