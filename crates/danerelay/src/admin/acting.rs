@@ -289,7 +289,7 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
 ) -> Result<(), BrokenOff> {
     let Some(sender) = &office.surroundings.tlsrpt else {
         let reason = "nobody is named who reports; set `tlsrpt.organization` and `tlsrpt.contact`, and `tlsrpt.dkim` for \
-                      reports by mail";
+                      reports by mail; if they are set, `danerelay config check` says what is wrong with them";
         return answers
             .refuse(Refusal::new(RefusalKind::Configuration, reason))
             .await;

@@ -8,12 +8,14 @@ use delivery::route::StsLookups;
 use delivery::{SchedulerHandle, SessionWatch};
 use dns::Resolver;
 use jiff::Timestamp;
+use mail::event::settings::Subject;
 use mail::event::spool as spool_event;
 use mail::{Domain, Event, EventLog};
 use spool::{Accepted, Store};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::announce::warn;
 use crate::config::Config;
 use crate::tlsrpt::{Paces, Schedule, Sender, collector};
 use crate::wiring::settings::networks;
@@ -29,8 +31,15 @@ pub(super) fn sender<S: Store>(
     (spool, scheduler): (&Arc<S>, &SchedulerHandle),
     (resolver, events): (&Resolver, &Arc<dyn EventLog>),
 ) -> Result<Option<Arc<Sender<S>>>, WiringError> {
-    let Some(sending) = tlsrpt::sending(config, hostname)? else {
-        return Ok(None);
+    let sending = match tlsrpt::sending(config, hostname) {
+        Ok(Some(sending)) => sending,
+        Ok(None) => return Ok(None),
+        // Mail does not wait for what is not asked for.
+        Err(error) if !config.tlsrpt.send => {
+            warn(&[error], Subject::Config, &**events);
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
     };
     let ignored = networks(&config.delivery.ignore_addresses);
     let scheduler = scheduler.clone();

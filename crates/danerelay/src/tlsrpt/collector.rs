@@ -2,22 +2,29 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use delivery::SessionWatch;
 use delivery::route::StsLookups;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use mail::event::tlsrpt::NotCollected;
 use mail::{Domain, Event, EventLog, TlsFailure, TlsPolicy, TlsSession};
 use mta_sts::TxtLookup;
 use tlsrpt::collectd::{End, PolicyResult, datagram};
 use tlsrpt::{published, record_name};
 use tokio::sync::{mpsc, watch};
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 /// How many deliveries may wait to be told; what comes then is lost.
-const WAITING: usize = 1000;
+const WAITING: usize = 256;
+/// For how many it is looked up at once whether reports are wanted.
+const AT_ONCE: usize = 64;
+/// How long that may take; a domain that does not answer in time gets no report.
+const LOOK_UP: Duration = Duration::from_secs(5);
 /// How often what was lost is told.
 const TOLD: Duration = Duration::from_mins(1);
 
@@ -89,11 +96,16 @@ impl Courier {
 
     async fn pass_on(&mut self) {
         let mut look = interval(TOLD);
+        // One slow domain does not hold up the others.
+        let mut asked = FuturesUnordered::new();
         loop {
             tokio::select! {
-                results = self.results.recv() => match results {
-                    Some(sessions) => self.tell(&sessions).await,
+                results = self.results.recv(), if asked.len() < AT_ONCE => match results {
+                    Some(sessions) => asked.push(datagrams(Arc::clone(&self.lookups), sessions)),
                     None => return,
+                },
+                Some(made) = asked.next() => for octets in made {
+                    self.send(&octets);
                 },
                 _ = look.tick() => self.complain(),
             }
@@ -110,46 +122,49 @@ impl Courier {
         }
     }
 
-    /// One datagram for each domain whose mail one delivery has carried: all of a message is for the same next hop, or for its
-    /// fallback.
-    async fn tell(&mut self, sessions: &[TlsSession]) {
-        let mut domains: Vec<&Domain> = sessions.iter().map(|session| &session.destination).collect();
-        domains.sort();
-        domains.dedup();
-        for domain in domains {
-            let Some(record) = self.record(domain).await else {
-                continue;
-            };
-            let met = met(sessions, domain);
-            let results: Vec<PolicyResult<'_>> = met
-                .iter()
-                .map(|met| PolicyResult {
-                    policy: met.policy,
-                    failures: &met.failures,
-                    end: met.end,
-                })
-                .collect();
-            if let Some(octets) = datagram(domain, &record, &results) {
-                self.send(&octets);
-            }
-        }
-    }
-
     fn send(&mut self, octets: &[u8]) {
         if let Err(error) = self.socket.send_to(octets, &self.path) {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.error = Some(format!("{}: {error}", self.path.display()));
         }
     }
+}
 
-    /// The record of a domain that wants reports, as it is published.
-    async fn record(&self, domain: &Domain) -> Option<String> {
-        let name = record_name(domain)?;
-        let records = self.lookups.txt(&name).await.ok()?;
-        published(&records).ok()??;
-        let record = records.iter().find(|record| record.starts_with(b"v=TLSRPTv1"))?;
-        Some(String::from_utf8_lossy(record).into_owned())
+/// One datagram for each domain whose mail one delivery has carried and that wants reports: all of a message is for the same
+/// next hop, or for its fallback.
+async fn datagrams(lookups: Arc<StsLookups>, sessions: Vec<TlsSession>) -> Vec<Vec<u8>> {
+    let mut domains: Vec<&Domain> = sessions.iter().map(|session| &session.destination).collect();
+    domains.sort();
+    domains.dedup();
+    let mut made = Vec::new();
+    for domain in domains {
+        let Ok(Some(record)) = timeout(LOOK_UP, record(&lookups, domain)).await else {
+            continue;
+        };
+        let met = met(&sessions, domain);
+        let results: Vec<PolicyResult<'_>> = met
+            .iter()
+            .map(|met| PolicyResult {
+                policy: met.policy,
+                failures: &met.failures,
+                end: met.end,
+            })
+            .collect();
+        made.extend(datagram(domain, &record, &results));
     }
+    made
+}
+
+/// The record of a domain that wants reports, as it is published.
+async fn record(lookups: &StsLookups, domain: &Domain) -> Option<String> {
+    let name = record_name(domain)?;
+    let records = lookups.txt(&name).await.ok()?;
+    published(&records).ok()??;
+    // Others may begin alike.
+    let record = records
+        .iter()
+        .find(|record| matches!(published(slice::from_ref(*record)), Ok(Some(_))))?;
+    Some(String::from_utf8_lossy(record).into_owned())
 }
 
 /// What was met of each policy: a message that found a session in the end has met it, whatever failed before.

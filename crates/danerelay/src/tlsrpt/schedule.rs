@@ -12,9 +12,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
-use spool::{KeepTlsTallies, SpoolError, TlsDomain};
+use rand::seq::SliceRandom as _;
+use spool::{KeepTlsTallies, SpoolError};
+use tokio::time::Instant;
 
-use super::sender::{NotSent, Sender};
+use super::sender::{NotSent, Sender, Taken};
 
 /// The first report is sent so long after the day: a session of its last second may be settled later, with its message.
 const SETTLED: SignedDuration = SignedDuration::from_hours(1);
@@ -25,10 +27,10 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// The pauses between the tries, in minutes; the last one repeats.
 const PAUSES: [i64; 5] = [15, 30, 60, 120, 240];
 /// Reports that are sent at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 64;
 /// Domains that are read at a time.
 const PAGE: usize = 500;
-/// Reports whose next try is remembered; others are tried again with the next look.
+/// Reports whose next try is remembered; others are tried again about once an hour.
 const REMEMBERED: usize = 10_000;
 
 /// Sends what is due.
@@ -49,59 +51,83 @@ impl<S: KeepTlsTallies> Schedule<S> {
         }
     }
 
-    /// Sends all reports about days that are over, as far as they are due now.
+    /// Sends all reports about days that are over, as far as they are due now. What the spool refuses is tried again like
+    /// what others refuse; its first error is returned once everything has had its turn.
     pub(crate) async fn look(&mut self, now: Timestamp) -> Result<(), SpoolError> {
-        let today = now.to_zoned(TimeZone::UTC).date();
-        for day in self.sender.spool.tls_days().await? {
-            if day.day < today {
-                self.look_at(day.day, now).await?;
+        let begun = Instant::now();
+        let mut due = self.due(now).await?;
+        // Domains are named by strangers: nobody shall always come first.
+        due.shuffle(&mut rand::rng());
+        let sender = Arc::clone(&self.sender);
+        let sending = due.into_iter().map(|(day, domain)| {
+            let sender = &sender;
+            async move {
+                let sent = sender.send(day, &domain, later(now, begun)).await;
+                (day, domain, sent)
             }
+        });
+        let mut sending = stream::iter(sending).buffer_unordered(AT_ONCE);
+        let mut first_error = None;
+        while let Some((day, domain, sent)) = sending.next().await {
+            let error = self.sent(day, domain, sent, later(now, begun)).await.err();
+            first_error = first_error.or(error);
         }
         self.again
             .retain(|(day, _), _| end_of(*day) + PATIENCE + PATIENCE > now);
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 
-    async fn look_at(&mut self, day: Date, now: Timestamp) -> Result<(), SpoolError> {
-        let mut after = None;
-        loop {
-            let page = self.sender.spool.tls_domains(day, after.take(), PAGE).await?;
-            after = page.last().map(|last| last.domain.clone());
-            let is_last = page.len() < PAGE;
-            self.send_some(day, page, now).await?;
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn send_some(&mut self, day: Date, page: Vec<TlsDomain>, now: Timestamp) -> Result<(), SpoolError> {
-        let due = page.into_iter().map(|one| one.domain);
-        let due: Vec<Domain> = due.filter(|domain| self.is_due(day, domain, now)).collect();
-        let sender = &self.sender;
-        let sending = due.into_iter().map(|domain| async move {
-            let sent = sender.send(day, &domain, now).await;
-            (domain, sent)
-        });
-        let sending: Vec<_> = sending.collect();
-        let results: Vec<_> = stream::iter(sending).buffer_unordered(AT_ONCE).collect().await;
-        for (domain, sent) in results {
-            match sent {
-                Ok(_) | Err(NotSent::Nothing(_)) => {
-                    self.again.remove(&(day, domain));
+    async fn due(&self, now: Timestamp) -> Result<Vec<(Date, Domain)>, SpoolError> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let mut due = Vec::new();
+        let days = self.sender.spool.tls_days().await?;
+        for day in days.into_iter().filter(|day| day.day < today) {
+            let mut after = None;
+            loop {
+                let page = self.sender.spool.tls_domains(day.day, after.take(), PAGE).await?;
+                after = page.last().map(|last| last.domain.clone());
+                let is_last = page.len() < PAGE;
+                let domains = page.into_iter().map(|one| one.domain);
+                let domains = domains.filter(|domain| self.is_due(day.day, domain, now));
+                due.extend(domains.map(|domain| (day.day, domain)));
+                if is_last {
+                    break;
                 }
-                Err(NotSent::Spool(error)) => return Err(error),
-                Err(error) if error.is_passing() => self.again_or_never(day, domain, now).await?,
-                // Nobody wants it, or nobody can get it: why, the log has.
-                Err(_) => self.sender.drop_report(day, &domain, None).await?,
             }
         }
-        Ok(())
+        Ok(due)
+    }
+
+    async fn sent(
+        &mut self,
+        day: Date,
+        domain: Domain,
+        sent: Result<Taken, NotSent>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        match sent {
+            Ok(_) | Err(NotSent::Nothing(_)) => {
+                self.again.remove(&(day, domain));
+                Ok(())
+            }
+            Err(NotSent::Spool(error)) => {
+                self.again_or_never(day, domain, now).await?;
+                Err(error)
+            }
+            Err(error) if error.is_passing() => self.again_or_never(day, domain, now).await,
+            // Nobody wants it, or nobody can get it: why, the log has.
+            Err(_) => self.sender.drop_report(day, &domain, None).await,
+        }
     }
 
     fn is_due(&self, day: Date, domain: &Domain, now: Timestamp) -> bool {
         match self.again.get(&(day, domain.clone())) {
             Some((at, _)) => *at <= now,
+            // Perhaps it failed already: then it has its turn once an hour.
+            None if self.again.len() >= REMEMBERED => {
+                let turn = (self.first(day, domain).as_second() - now.as_second()).div_euclid(60);
+                turn < 0 && turn.rem_euclid(60) == 0
+            }
             None => self.first(day, domain) <= now,
         }
     }
@@ -127,6 +153,12 @@ impl<S: KeepTlsTallies> Schedule<S> {
         }
         Ok(())
     }
+}
+
+/// What the time is, some time after the look began.
+fn later(now: Timestamp, begun: Instant) -> Timestamp {
+    let passed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+    now.checked_add(passed).unwrap_or(now)
 }
 
 /// The first second after a day.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::route::StsLookups;
@@ -15,8 +16,12 @@ use mta_sts::{AddressLookup, TxtLookup};
 use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError};
 use tlsrpt::post::{Reach, hand_over};
 use tlsrpt::{Letter, Packed, Place, Report, Reporter, Signer, published, record_name};
+use tokio::time::{Instant, timeout_at};
 
 use super::paces::Paces;
+
+/// How long others may keep us with one report, at all places together.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Sends reports.
 pub(crate) struct Sender<S> {
@@ -42,6 +47,8 @@ struct Errand<'a> {
     domain: &'a Domain,
     tallies: Vec<TlsTally>,
     now: Timestamp,
+    /// Until when others may keep us.
+    until: Instant,
 }
 
 /// Who took a report.
@@ -95,6 +102,7 @@ impl<S: KeepTlsTallies> Sender<S> {
             domain,
             tallies,
             now,
+            until: Instant::now() + PATIENCE,
         };
         let sent = self.carry(&errand).await;
         match &sent {
@@ -128,6 +136,7 @@ impl<S: KeepTlsTallies> Sender<S> {
             domain,
             tallies,
             now: Timestamp::UNIX_EPOCH,
+            until: Instant::now(),
         };
         if let Some(why) = why {
             self.tell(&errand, ReportEnd::Dropped(why.to_owned()));
@@ -139,10 +148,10 @@ impl<S: KeepTlsTallies> Sender<S> {
 
     async fn carry(&self, errand: &Errand<'_>) -> Result<Taken, NotSent> {
         let (mut reasons, mut passing) = (Vec::new(), false);
-        for place in self.places(errand.domain).await? {
+        for place in errand.in_time(self.places(errand.domain)).await? {
             if !self.paces.take(&host(&place), errand.now) {
                 reasons.push(format!(
-                    "{place}: many reports have been sent there within the last minute"
+                    "{place}: many reports have been sent there within this minute or day"
                 ));
                 passing = true;
                 continue;
@@ -230,16 +239,27 @@ impl<S: KeepTlsTallies> Sender<S> {
     /// Hands it to a web server.
     async fn post(&self, errand: &Errand<'_>, url: &https::Url) -> Result<Taken, NotSent> {
         let packed: Packed = self.report(errand, lasting_id(errand)).pack();
-        let addresses = self.addresses(url).await?;
-        let taken = hand_over(&self.client, url, &addresses, &packed, self.reach).await;
-        taken.map_err(|failure| {
-            let reason = format!("{}: {failure}", url.as_str());
-            if failure.is_passing() {
-                NotSent::Later(reason)
-            } else {
-                NotSent::Unusable(reason)
-            }
-        })?;
+        let addresses = errand.in_time(self.addresses(url)).await?;
+        // A proxy would look for it itself, and where we do not let reports go.
+        if addresses.is_empty() {
+            let reason = format!(
+                "{}: its server has no address to which reports may go",
+                url.as_str()
+            );
+            return Err(NotSent::Later(reason));
+        }
+        let handing = async {
+            let taken = hand_over(&self.client, url, &addresses, &packed, self.reach).await;
+            taken.map_err(|failure| {
+                let reason = format!("{}: {failure}", url.as_str());
+                if failure.is_passing() {
+                    NotSent::Later(reason)
+                } else {
+                    NotSent::Unusable(reason)
+                }
+            })
+        };
+        errand.in_time(handing).await?;
         self.spool.tls_told(errand.told(), None).await?;
         Ok(Taken {
             to: url.as_str().to_owned(),
@@ -295,6 +315,17 @@ impl From<&Taken> for ReportEnd {
 }
 
 impl Errand<'_> {
+    /// What others have to answer; not what the spool does, which is done whole or not at all.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, NotSent>>) -> Result<T, NotSent> {
+        match timeout_at(self.until, work).await {
+            Ok(done) => done,
+            Err(_) => {
+                let reason = format!("it took longer than {} seconds", PATIENCE.as_secs());
+                Err(NotSent::Later(reason))
+            }
+        }
+    }
+
     fn told(&self) -> (Date, Domain, Vec<TlsTally>) {
         (self.day, self.domain.clone(), self.tallies.clone())
     }
@@ -323,7 +354,7 @@ fn envelope(to: &Mailbox) -> Envelope {
 fn host(place: &Place) -> String {
     match place {
         Place::Mail(mailbox) => mailbox.domain().to_string(),
-        Place::Https(url) => url.host(),
+        Place::Https(url) => url.host().to_ascii_lowercase(),
     }
 }
 
@@ -368,6 +399,7 @@ mod tests {
             domain: &domain,
             tallies: vec![tally],
             now: Timestamp::now(),
+            until: Instant::now(),
         })
     }
 

@@ -19,7 +19,7 @@
 use dane::PkixFailure;
 use mail::cause::{Cause, Demand, TlsFault, Unproven};
 use mail::tls_results::printed;
-use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession};
+use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTag};
 use policy::decision::{Action, Decision};
 use policy::facts::{DomainMtaSts, MessageTls};
 use policy::failure::Failure;
@@ -32,6 +32,9 @@ use crate::route::{Route, RouteHost};
 
 /// The reason where a policy does not name a host; there is no type of its own for it (RFC 8460 §4.3.3).
 const NOT_IN_POLICY: &str = "MX not in policy";
+
+/// The most hosts that are counted where all of a destination are passed over.
+const PASSED_OVER: usize = 8;
 
 /// What became of one session, or of a host that was passed over.
 struct Session<'a> {
@@ -176,7 +179,8 @@ impl Attempt<'_, '_> {
             Decision::Try(_) => {}
             Decision::Stop(failure, _) => self.count_passed_over(route, None, &failure.cause),
             Decision::PassOver(_, candidates) => {
-                for candidate in candidates {
+                // Each may stand in a report of its own, of which strangers could make many.
+                for candidate in candidates.iter().take(PASSED_OVER) {
                     match &candidate.decision.action {
                         Action::PassOver(Failure { cause, .. }) => {
                             self.count_passed_over(route, Some(&candidate.host), cause);
@@ -207,8 +211,9 @@ impl Attempt<'_, '_> {
         known: TlsFailure,
     ) -> Option<Session<'a>> {
         let is_counted = match route.message {
+            // A report of ours that must be given to a relay with a login obeys policies, and is not counted all the same.
             MessageTls::Usual | MessageTls::Required | MessageTls::RequiredOfReport => {
-                self.deliverer.counts_tls
+                self.deliverer.counts_tls && self.lease.parameters.tls != TlsTag::OwnReport
             }
             MessageTls::Waived | MessageTls::Exempt => false,
         };

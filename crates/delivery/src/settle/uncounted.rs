@@ -5,7 +5,9 @@ use mail::TlsSession;
 use parking_lot::Mutex;
 
 /// The most that wait; further ones are not counted.
-const WAITING: usize = 10_000;
+const WAITING: usize = 1_000;
+/// The most of them that one settlement counts.
+const A_SETTLEMENT: usize = 200;
 
 /// Sessions that no settlement has counted yet.
 #[derive(Debug, Default)]
@@ -19,9 +21,11 @@ impl Uncounted {
         waiting.extend(sessions.into_iter().take(room));
     }
 
-    /// These, and those that wait.
+    /// These, and some of those that wait.
     pub(crate) fn with(&self, mut sessions: Vec<TlsSession>) -> Vec<TlsSession> {
-        sessions.append(&mut self.0.lock());
+        let mut waiting = self.0.lock();
+        let taken = waiting.len().min(A_SETTLEMENT);
+        sessions.extend(waiting.drain(..taken));
         sessions
     }
 }

@@ -204,9 +204,10 @@ const VERSION_7: &str = "
 const VERSION_8: &str = "
     CREATE TABLE tls_policy (
         id INTEGER PRIMARY KEY,
-        policy TEXT NOT NULL UNIQUE,
-        last_day INTEGER NOT NULL
+        last_day INTEGER NOT NULL,
+        policy TEXT NOT NULL UNIQUE
     ) STRICT;
+    CREATE INDEX tls_policy_last_day ON tls_policy (last_day);
     CREATE TABLE tls_tally (
         day INTEGER NOT NULL,
         domain TEXT NOT NULL,

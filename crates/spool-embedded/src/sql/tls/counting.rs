@@ -79,7 +79,8 @@ impl Counting<'_> {
             }
         }
         let octets = ROW.saturating_add(length(self.domain));
-        let octets = if known.is_some() {
+        // A text that is kept longer counts on each day for which it is kept.
+        let octets = if known.is_some_and(|known| known.last_day >= self.day) {
             octets
         } else {
             octets.saturating_add(length(&text))
