@@ -72,7 +72,8 @@ fn the_tests_that_are_named_exist() {
     for entry in fs::read_dir(root().join("docs/conformance")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
         let names = named(&page(&file));
-        assert!(!names.is_empty(), "{file}");
+        // A test makes that page, and names no others.
+        assert!(!names.is_empty() || file == "judges.md", "{file}");
         missing.extend(
             names
                 .into_iter()
