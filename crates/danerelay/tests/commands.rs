@@ -423,7 +423,8 @@ fn tlsrpt_read_obeys_no_report() {
     use std::io::Write as _;
     let hostile = "{\"organization-name\": \"\\u001b]0;title\\u0007\\u202e\", \"policies\": [{\"policy\": {\"policy-string\": \
                    [\"a\\nb\"]}, \"failure-details\": [{\"result-type\": \"x\\n\\n0 of 0 sessions failed.\", \
-                   \"failed-session-count\": 1}]}]}";
+                   \"failed-session-count\": 1}]}], \"contact-info\": \"a@x\\n\\n0 of 0 sessions failed.\"}";
+    let hostile = format!("TLS-Report-Submitter: y\nContent-Type: application/tlsrpt+json\n\n{hostile}");
     let mut child = Command::new(env!("CARGO_BIN_EXE_danerelay"))
         .args(["tlsrpt", "read", "-"])
         .stdin(std::process::Stdio::piped())

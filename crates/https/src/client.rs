@@ -38,6 +38,17 @@ pub struct Client {
     answer: Duration,
     /// Through which all connections go.
     proxy: Option<Arc<Proxy>>,
+    /// What a proxy is told.
+    told: Told,
+}
+
+/// By what a proxy is told where a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Its name.
+    Name,
+    /// Each of its addresses, until one answers.
+    Addresses,
 }
 
 /// How much an exchange may cost.
@@ -54,7 +65,8 @@ pub struct Bounds {
 pub struct Target<'a> {
     /// What is meant.
     pub url: &'a Url,
-    /// Where its server is; they are tried in this order. A client with a proxy leaves finding the server to the proxy.
+    /// Where its server is; they are tried in this order. A client with a proxy leaves finding the server to the proxy, if it
+    /// verifies servers.
     pub addresses: &'a [IpAddr],
     /// How much it may cost.
     pub bounds: Bounds,
@@ -111,11 +123,13 @@ impl Client {
             tls: TlsConnector::from(Arc::new(config)),
             answer: Duration::MAX,
             proxy: None,
+            told: Told::Name,
         }
     }
 
     /// The same as `config` says, but accepts any certificate: for what is no secret and is to arrive even where the server
-    /// cannot prove who it is, which are TLS reports (RFC 8460 §3) and nothing else.
+    /// cannot prove who it is, which are TLS reports (RFC 8460 §3) and nothing else. Nothing but its address says then where
+    /// it goes, so a proxy is told the address as well.
     pub fn of_any_server(config: &ClientConfig) -> Self {
         let mut config = config.clone();
         let provider = Arc::clone(config.crypto_provider());
@@ -123,7 +137,10 @@ impl Client {
         config.dangerous().set_certificate_verifier(verifier);
         // A session with a server that proved nothing must never be resumed by who wants proof.
         config.resumption = Resumption::disabled();
-        Self::new(&config)
+        Self {
+            told: Told::Addresses,
+            ..Self::new(&config)
+        }
     }
 
     /// Goes through this proxy, if there is one, except to loopback addresses.
@@ -196,7 +213,7 @@ impl Client {
         let is_here = target.url.address().is_some_and(|address| address.is_loopback());
         let stream = match self.proxy.as_ref().filter(|_| !is_here) {
             None => connect(target.addresses, target.url.port(), last).await?,
-            Some(proxy) => timeout_at(last, proxy.tunnel(target.url))
+            Some(proxy) => timeout_at(last, self.tunnel(proxy, target))
                 .await
                 .unwrap_or(Err(Failure::Late(within)))?,
         };
@@ -221,6 +238,22 @@ impl Client {
             // The connection has ended, and the answer has what there was.
             _ = connection => answer.await,
         }
+    }
+
+    /// A tunnel to the server of a target.
+    async fn tunnel(&self, proxy: &Proxy, target: &Target<'_>) -> Result<TcpStream, Failure> {
+        let port = target.url.port();
+        if self.told == Told::Name {
+            return proxy.tunnel(&target.url.host(), port).await;
+        }
+        let mut failure = Failure::NoAddress;
+        for address in target.addresses {
+            match proxy.tunnel(&address.to_string(), port).await {
+                Ok(stream) => return Ok(stream),
+                Err(cause) => failure = cause,
+            }
+        }
+        Err(failure)
     }
 }
 

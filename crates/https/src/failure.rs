@@ -27,7 +27,7 @@ pub enum Failure {
         cause: io::Error,
     },
     /// The proxy makes no tunnel: its rules forbid it, or it cannot reach the server.
-    #[error("the proxy {proxy} makes no connection: it answers with the status {status}")]
+    #[error("the proxy {proxy} makes no connection: it answers with the status {status}{}", hint(*status))]
     ProxyStatus {
         /// The proxy.
         proxy: String,
@@ -69,6 +69,14 @@ impl Failure {
             Some(rustls::Error::InvalidCertificate(cause)) => Self::Certificate(cause.clone()),
             Some(_) | None => Self::Handshake(error),
         }
+    }
+}
+
+/// What a proxy means by a status, where an administrator might search for it.
+fn hint(status: u16) -> &'static str {
+    match status {
+        407 => " (it wants a login, which it is never given)",
+        _ => "",
     }
 }
 

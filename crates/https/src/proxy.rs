@@ -11,15 +11,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::failure::Failure;
-use crate::url::Url;
 
 /// The most octets of a proxy's answer.
 const ANSWER: usize = 16 << 10;
 
 /// A proxy that makes tunnels, `http://NAME:PORT`.
 ///
-/// It is told the names of servers, not their addresses: the rules of proxies are written for names, and many a proxy
-/// refuses addresses. So it is the proxy that looks them up.
+/// It is told the names of servers, because the rules of proxies are written for names, and looks them up itself. Only where
+/// a stranger has chosen the server it is told the addresses that were looked up and judged here: what a name is to the
+/// proxy may be something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     host: String,
@@ -57,17 +57,18 @@ impl Proxy {
         self.port
     }
 
-    /// A tunnel to the server of `url`. What is written into it reaches the server as it is.
+    /// A tunnel to this server, by its name or its address. What is written into it reaches the server as it is.
     ///
-    /// The proxy itself is found as any host of the own network is, by the system's resolver and its hosts file.
-    pub(crate) async fn tunnel(&self, url: &Url) -> Result<TcpStream, Failure> {
+    /// The proxy itself is found as any host of the own network is, by the system's resolver and its hosts file; a look-up
+    /// there goes on by itself when the caller has given up.
+    pub(crate) async fn tunnel(&self, host: &str, port: u16) -> Result<TcpStream, Failure> {
         let unreachable = |cause| Failure::Proxy {
             proxy: self.to_string(),
             cause,
         };
         let connecting = TcpStream::connect((self.host.as_str(), self.port)).await;
         let mut stream = connecting.map_err(unreachable)?;
-        let server = authority(&url.host(), url.port());
+        let server = authority(host, port);
         let request = format!("CONNECT {server} HTTP/1.1\r\nHost: {server}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.map_err(unreachable)?;
         match read_status(&mut stream).await.map_err(unreachable)? {

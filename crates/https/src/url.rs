@@ -41,9 +41,9 @@ pub enum UrlError {
 }
 
 impl Url {
-    /// The host as it is written, an IPv6 address without its brackets.
+    /// The host in lower case, an IPv6 address without its brackets.
     pub fn host(&self) -> String {
-        self.server.to_str().into_owned()
+        self.server.to_str().to_ascii_lowercase()
     }
 
     /// The host, if it is an address: then there is nothing to look up.
@@ -133,6 +133,10 @@ mod tests {
         assert_eq!((url.host().as_str(), url.port()), ("lists.example", 443));
         assert_eq!((url.path(), url.authority()), ("/a/b.dat?c=d", "lists.example"));
         assert_eq!(url.address(), None);
+        assert_eq!(
+            "https://Lists.Example/".parse::<Url>().unwrap().host(),
+            "lists.example"
+        );
         let url: Url = "https://[::1]:8443".parse().unwrap();
         assert_eq!((url.host().as_str(), url.port()), ("::1", 8443));
         assert_eq!((url.path(), url.authority()), ("/", "[::1]:8443"));

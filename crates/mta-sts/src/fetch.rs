@@ -62,6 +62,10 @@ impl HttpsFetch {
             .addresses(&host)
             .await
             .map_err(FetchFailure::Lookup)?;
+        // Nor may a proxy look for what has no address, or only such as are ignored.
+        if addresses.is_empty() {
+            return Err(FetchFailure::NoAddress);
+        }
         let target = Target {
             url: &url,
             addresses: &addresses,

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 /// By what gzip files begin.
@@ -33,16 +33,25 @@ pub(crate) fn is_gzip(octets: &[u8]) -> bool {
     octets.starts_with(&MAGIC)
 }
 
-/// What is packed in it, if that is at most so many octets: no more is ever kept.
+/// What is packed in it, in one member or several, if that is at most so many octets: no more is ever kept. What follows the
+/// last member is no fault: some mailers pad files.
 pub(crate) fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, GzipFault> {
     let mut octets = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    let mut stream = MultiGzDecoder::new(packed).take(limit);
-    stream.read_to_end(&mut octets).map_err(GzipFault::Damaged)?;
-    if octets.len() > most {
-        return Err(GzipFault::TooLarge(most));
+    let mut rest = packed;
+    loop {
+        let left = most.saturating_sub(octets.len()).saturating_add(1);
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        let mut member = GzDecoder::new(rest);
+        let read = member.by_ref().take(left).read_to_end(&mut octets);
+        read.map_err(GzipFault::Damaged)?;
+        if octets.len() > most {
+            return Err(GzipFault::TooLarge(most));
+        }
+        rest = member.into_inner();
+        if !is_gzip(rest) {
+            return Ok(octets);
+        }
     }
-    Ok(octets)
 }
 
 #[cfg(test)]
@@ -57,6 +66,18 @@ mod tests {
         assert!(is_gzip(&packed) && packed.len() < text.len() / 10);
         assert_eq!(unpack(&packed, text.len()).unwrap(), text);
         assert_eq!(compress(&text), packed);
+    }
+
+    #[test]
+    fn what_follows_is_read_or_passed_over() {
+        let packed = [compress(b"{\"a\": "), compress(b"1}")].concat();
+        for padding in [&b""[..], b"\n", &[0; 20]] {
+            let padded = [&packed, padding].concat();
+            assert_eq!(unpack(&padded, 100).unwrap(), b"{\"a\": 1}");
+        }
+        let cut = packed.get(..packed.len() - 1).unwrap();
+        assert!(matches!(unpack(cut, 100), Err(GzipFault::Damaged(_))));
+        assert!(matches!(unpack(&packed, 7), Err(GzipFault::TooLarge(7))));
     }
 
     #[test]

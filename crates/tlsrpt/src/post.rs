@@ -70,8 +70,12 @@ pub async fn hand_over(
     Ok(client.post(&target, Packed::MEDIA_TYPE, octets).await?)
 }
 
-/// The addresses to which something may be sent; none at all is the client's matter.
+/// The addresses to which something may be sent. A server without any is asked for by nobody, the proxy included, to whom its
+/// name may mean something else.
 fn allowed(url: &Url, addresses: &[IpAddr], reach: Reach) -> Result<Vec<IpAddr>, PostFailure> {
+    if addresses.is_empty() {
+        return Err(Failure::NoAddress.into());
+    }
     if reach == Reach::Anywhere {
         return Ok(addresses.to_vec());
     }
@@ -207,7 +211,10 @@ mod tests {
             [outside]
         );
         assert_eq!(allowed(&place, &[inside], Reach::Anywhere).unwrap(), [inside]);
-        assert!(allowed(&place, &[], Reach::Public).unwrap().is_empty());
+        for reach in [Reach::Public, Reach::Anywhere] {
+            let nowhere = allowed(&place, &[], reach).unwrap_err();
+            assert!(matches!(nowhere, PostFailure::Exchange(Failure::NoAddress)) && nowhere.is_passing());
+        }
         let smtp = url("https://reports.example:25/");
         assert!(matches!(
             allowed(&smtp, &[outside], Reach::Public),

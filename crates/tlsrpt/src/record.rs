@@ -9,8 +9,12 @@ use mail::{AddressError, Domain, Mailbox};
 const VERSION: &str = "v=TLSRPTv1";
 /// The longest name of a field, in octets.
 const NAME_LENGTH: usize = 32;
-/// The most places of one record that are used; the others are passed over.
-const PLACES: usize = 10;
+/// The most places of one record that are used: each may cost a minute of trying. The others are passed over.
+const PLACES: usize = 4;
+/// The most places that are named as passed over.
+const PASSED_OVER: usize = 10;
+/// The longest place, in octets.
+const LENGTH: usize = 2048;
 /// The most octets of a place that is shown to people.
 const SHOWN: usize = 100;
 
@@ -50,6 +54,9 @@ pub enum PlaceFault {
     /// A `%` is not followed by two hexadecimal digits, or the result is no text.
     #[error("its percent-encoding is wrong")]
     Encoding,
+    /// It is too long.
+    #[error("longer than {LENGTH} octets")]
+    TooLong,
     /// It is no mail address.
     #[error("not a mail address: {0}")]
     Address(#[from] AddressError),
@@ -149,7 +156,7 @@ fn read(fields: &[u8]) -> Result<Record, RecordFault> {
 
 impl Record {
     fn pass_over(&mut self, place: &str, fault: PlaceFault) {
-        if self.passed_over.len() < PLACES {
+        if self.passed_over.len() < PASSED_OVER {
             let written = place.get(..place.floor_char_boundary(SHOWN)).unwrap_or_default();
             self.passed_over.push(PassedOver {
                 written: written.to_owned(),
@@ -162,6 +169,9 @@ impl Record {
 impl Place {
     /// Parses an address of this kind: `mailto:` or `https:`. The names of schemes are in any case (RFC 3986 §3.1).
     pub fn parse(text: &str) -> Result<Self, PlaceFault> {
+        if text.len() > LENGTH {
+            return Err(PlaceFault::TooLong);
+        }
         let (scheme, rest) = text.split_once(':').ok_or(PlaceFault::Scheme)?;
         if scheme.eq_ignore_ascii_case("https") {
             Ok(Self::Https(format!("https:{rest}").parse()?))
@@ -309,7 +319,9 @@ mod tests {
         let many: Vec<String> = (0..12).map(|n| format!("mailto:a{n}@x.example")).collect();
         let record = format!("v=TLSRPTv1;rua={}", many.join(","));
         assert_eq!(places(&record).len(), PLACES);
-        assert_eq!(passed_over(&record), [PlaceFault::TooMany, PlaceFault::TooMany]);
+        assert_eq!(passed_over(&record), vec![PlaceFault::TooMany; 12 - PLACES]);
+        let long = format!("v=TLSRPTv1;rua=https://x.example/{}", "a".repeat(LENGTH));
+        assert_eq!(passed_over(&long), [PlaceFault::TooLong]);
     }
 
     #[test]

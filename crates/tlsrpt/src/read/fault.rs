@@ -11,6 +11,9 @@ pub enum ReadFault {
     /// It is too large.
     #[error("it is larger than {0} octets, which no report is")]
     TooLarge(usize),
+    /// It has too many values.
+    #[error("it has more than {0} values, which no report has")]
+    TooMany(usize),
     /// It is gzip, but damaged or a bomb.
     #[error(transparent)]
     Gzip(#[from] GzipFault),

@@ -108,6 +108,8 @@ pub enum Remark {
         /// What the report says.
         report: String,
     },
+    /// There are so many more reports beside it.
+    MoreReports(usize),
     /// There is more in it than was read.
     Unread(usize),
     /// It has no numbers at all.
@@ -172,14 +174,24 @@ impl fmt::Display for Remark {
                 "the mail says that {mail} submits it, but the contact in the report is at {report}; the report counts (RFC \
                  8460 section 5.6)"
             ),
+            Self::MoreReports(more) => write!(
+                f,
+                "only the first report was read, and there are {more} more: give each of them by itself"
+            ),
             Self::Unread(entries) => write!(f, "there are {entries} entries more in it than were read"),
             Self::NothingCounted => f.write_str("no session is counted in it"),
         }
     }
 }
 
-pub(super) fn remarks(report: &Incoming, carrier: Option<&Carrier>) -> Vec<Remark> {
+/// The longest domain that is told, in octets.
+const DOMAIN: usize = 256;
+
+pub(super) fn remarks(report: &Incoming, carrier: Option<&Carrier>, more: usize) -> Vec<Remark> {
     let mut remarks = Vec::new();
+    if more > 0 {
+        remarks.push(Remark::MoreReports(more));
+    }
     if let Some(carrier) = carrier {
         if carrier.signed_by.is_empty() {
             remarks.push(Remark::NotSigned);
@@ -189,9 +201,11 @@ pub(super) fn remarks(report: &Incoming, carrier: Option<&Carrier>) -> Vec<Remar
         if let (Some(mail), Some((_, domain))) = (&carrier.submitter, contact)
             && !mail.eq_ignore_ascii_case(domain.trim())
         {
+            let domain = domain.trim();
+            let domain = domain.get(..domain.floor_char_boundary(DOMAIN));
             remarks.push(Remark::Submitter {
                 mail: mail.clone(),
-                report: domain.trim().to_owned(),
+                report: domain.unwrap_or_default().to_owned(),
             });
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -17,18 +16,29 @@ const STRINGS: usize = 1000;
 /// The most octets of a text; a TLSA record with a whole certificate is longer than most.
 const TEXT: usize = 16 << 10;
 
+/// The most values of a report. All of them together take some hundred mebibytes at most, however small they are; a report
+/// of the largest size has half as many.
+const VALUES: usize = 1_000_000;
+
 pub(super) fn parse(json: &[u8]) -> Result<Incoming, ReadFault> {
+    let json = without_mark(json);
+    let before_values = json.iter().filter(|octet| matches!(octet, b',' | b'{' | b'['));
+    if before_values.count() > VALUES {
+        return Err(ReadFault::TooMany(VALUES));
+    }
     // What is no UTF-8 is seen in free text, and spoils nothing else.
-    let text = String::from_utf8_lossy(without_mark(json));
-    let report: Whole = serde_json::from_str(&text).map_err(ReadFault::Json)?;
-    let policies = report.policies.ok_or(ReadFault::NotReport)?;
-    let range = report.date_range.unwrap_or_default();
+    let text = String::from_utf8_lossy(json);
+    let report: Maybe<Whole> = serde_json::from_str(&text).map_err(ReadFault::Json)?;
+    let report = report.0.unwrap_or_default();
+    let policies = report.policies.and_then(|policies| policies.0);
+    let policies = policies.ok_or(ReadFault::NotReport)?;
+    let range = report.date_range.and_then(|range| range.0).unwrap_or_default();
     Ok(Incoming {
-        organization: report.organization_name.0,
-        contact: report.contact_info.0,
-        id: report.report_id.0,
-        start: range.start_datetime.0,
-        end: range.end_datetime.0,
+        organization: plain(report.organization),
+        contact: plain(report.contact),
+        id: plain(report.id),
+        start: plain(range.start),
+        end: plain(range.end),
         unread: policies.unread,
         policies: policies.items.into_iter().map(Item::plain).collect(),
     })
@@ -39,109 +49,192 @@ pub(super) fn without_mark(octets: &[u8]) -> &[u8] {
     octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(octets)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// An object of which some members are known. Of several with the same meaning the first counts.
+trait Object: Default {
+    /// Reads the value of the member with this name.
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Reads a value, and keeps it if there was none.
+fn first<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    slot: &mut Option<T>,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    let value = map.next_value()?;
+    slot.get_or_insert(value);
+    Ok(())
+}
+
+/// Reads a value that nobody wants.
+fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| ())
+}
+
+#[derive(Default)]
 struct Whole {
-    #[serde(default)]
-    organization_name: Text,
-    #[serde(default)]
-    date_range: Option<DateRange>,
-    #[serde(default)]
-    contact_info: Text,
-    #[serde(default)]
-    report_id: Text,
-    #[serde(default)]
+    organization: Option<Text>,
+    date_range: Option<Maybe<DateRange>>,
+    contact: Option<Text>,
+    id: Option<Text>,
     policies: Option<Many<Item>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+impl Object for Whole {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "organization-name" => first(&mut self.organization, map),
+            "date-range" => first(&mut self.date_range, map),
+            "contact-info" => first(&mut self.contact, map),
+            "report-id" => first(&mut self.id, map),
+            "policies" => first(&mut self.policies, map),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Default)]
 struct DateRange {
-    start_datetime: Text,
-    end_datetime: Text,
+    start: Option<Text>,
+    end: Option<Text>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+impl Object for DateRange {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "start-datetime" => first(&mut self.start, map),
+            "end-datetime" => first(&mut self.end, map),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Item {
-    policy: Option<Named>,
-    summary: Option<Summary>,
-    failure_details: Option<Many<Entry>>,
+    policy: Option<Maybe<Named>>,
+    summary: Option<Maybe<Summary>>,
+    failures: Option<Many<Entry>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+impl Object for Item {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "policy" => first(&mut self.policy, map),
+            "summary" => first(&mut self.summary, map),
+            "failure-details" => first(&mut self.failures, map),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Named {
-    policy_type: Text,
-    policy_string: Strings,
-    policy_domain: Text,
-    #[serde(alias = "mx-host-pattern")]
-    mx_host: Strings,
+    kind: Option<Text>,
+    strings: Option<Strings>,
+    domain: Option<Text>,
+    mx: Option<Strings>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+impl Object for Named {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "policy-type" => first(&mut self.kind, map),
+            "policy-string" => first(&mut self.strings, map),
+            "policy-domain" => first(&mut self.domain, map),
+            "mx-host" | "mx-host-pattern" => first(&mut self.mx, map),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Summary {
-    total_successful_session_count: Count,
-    total_failure_session_count: Count,
+    successful: Option<Count>,
+    failed: Option<Count>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+impl Object for Summary {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "total-successful-session-count" => first(&mut self.successful, map),
+            "total-failure-session-count" => first(&mut self.failed, map),
+            _ => skip(map),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Entry {
-    result_type: Text,
-    sending_mta_ip: Text,
-    receiving_mx_hostname: Text,
-    receiving_mx_helo: Text,
-    receiving_ip: Text,
-    failed_session_count: Count,
-    additional_information: Text,
-    // The spelling of the text of the RFC before its schema was settled is seen as well.
-    #[serde(alias = "failure-error-code")]
-    failure_reason_code: Text,
+    result: Option<Text>,
+    sending_ip: Option<Text>,
+    mx_host: Option<Text>,
+    mx_helo: Option<Text>,
+    receiving_ip: Option<Text>,
+    count: Option<Count>,
+    information: Option<Text>,
+    reason: Option<Text>,
+}
+
+impl Object for Entry {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "result-type" => first(&mut self.result, map),
+            "sending-mta-ip" => first(&mut self.sending_ip, map),
+            "receiving-mx-hostname" => first(&mut self.mx_host, map),
+            "receiving-mx-helo" => first(&mut self.mx_helo, map),
+            "receiving-ip" => first(&mut self.receiving_ip, map),
+            "failed-session-count" => first(&mut self.count, map),
+            "additional-information" => first(&mut self.information, map),
+            // The name that it had in drafts of the RFC is seen as well.
+            "failure-reason-code" | "failure-error-code" => first(&mut self.reason, map),
+            _ => skip(map),
+        }
+    }
 }
 
 impl Item {
     fn plain(self) -> Policy {
-        let named = self.policy.unwrap_or_default();
-        let summary = self.summary.unwrap_or_default();
-        let details = self.failure_details.unwrap_or_default();
+        let named = self.policy.and_then(|policy| policy.0).unwrap_or_default();
+        let summary = self.summary.and_then(|summary| summary.0).unwrap_or_default();
+        let details = self.failures.and_then(|failures| failures.0).unwrap_or_default();
         Policy {
-            kind: kind(named.policy_type),
-            domain: named.policy_domain.0,
-            strings: named.policy_string.0,
-            mx: named.mx_host.0,
-            successful: summary.total_successful_session_count.0,
-            failed: summary.total_failure_session_count.0,
+            kind: kind(plain(named.kind)),
+            domain: plain(named.domain),
+            strings: named.strings.unwrap_or_default().0,
+            mx: named.mx.unwrap_or_default().0,
+            successful: summary.successful.unwrap_or_default().0,
+            failed: summary.failed.unwrap_or_default().0,
             unread: details.unread,
-            // What says neither what was wrong nor how often says nothing.
-            failures: details
-                .items
-                .into_iter()
-                .filter(|failure| failure.result_type.0.is_some() || failure.failed_session_count.0 > 0)
-                .map(Entry::plain)
-                .collect(),
+            failures: details.items.into_iter().filter_map(Entry::plain).collect(),
         }
     }
 }
 
 impl Entry {
-    fn plain(self) -> Detail {
-        Detail {
-            result: self.result_type.0.unwrap_or_else(|| "unknown".to_owned()),
-            count: self.failed_session_count.0,
-            sending_ip: self.sending_mta_ip.0,
-            mx_host: self.receiving_mx_hostname.0,
-            mx_helo: self.receiving_mx_helo.0,
-            receiving_ip: self.receiving_ip.0,
-            reason: self.failure_reason_code.0,
-            information: self.additional_information.0,
+    /// What says neither what was wrong nor how often says nothing.
+    fn plain(self) -> Option<Detail> {
+        let (result, count) = (plain(self.result), self.count.unwrap_or_default().0);
+        if result.is_none() && count == 0 {
+            return None;
         }
+        Some(Detail {
+            result: result.unwrap_or_else(|| "unknown".to_owned()),
+            count,
+            sending_ip: plain(self.sending_ip),
+            mx_host: plain(self.mx_host),
+            mx_helo: plain(self.mx_helo),
+            receiving_ip: plain(self.receiving_ip),
+            reason: plain(self.reason),
+            information: plain(self.information),
+        })
     }
 }
 
-fn kind(text: Text) -> PolicyType {
-    let Some(text) = text.0 else {
+fn plain(text: Option<Text>) -> Option<String> {
+    text.and_then(|text| text.0)
+}
+
+fn kind(text: Option<String>) -> PolicyType {
+    let Some(text) = text else {
         return PolicyType::Missing;
     };
     match text.to_ascii_lowercase().as_str() {
@@ -164,13 +257,18 @@ struct Strings(Vec<String>);
 #[derive(Default)]
 struct Count(u64);
 
-/// A list, or a single object in its place.
-struct Many<T> {
+/// An object; anything else is none.
+struct Maybe<T>(Option<T>);
+
+/// A list of objects, or a single one in its place; anything else is none. Members that are no objects are passed over.
+struct Many<T>(Option<Listed<T>>);
+
+struct Listed<T> {
     items: Vec<T>,
     unread: usize,
 }
 
-impl<T> Default for Many<T> {
+impl<T> Default for Listed<T> {
     fn default() -> Self {
         Self {
             items: Vec::new(),
@@ -220,9 +318,24 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+impl<'de, T: Object> Deserialize<'de> for Maybe<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(List(PhantomData))
+        let listed = deserializer.deserialize_any(Objects {
+            most: 0,
+            kind: PhantomData,
+        })?;
+        Ok(Self(listed.and_then(|listed| listed.items.into_iter().next())))
+    }
+}
+
+impl<'de, T: Object> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_any(Objects {
+                most: ENTRIES,
+                kind: PhantomData,
+            })
+            .map(Self)
     }
 }
 
@@ -289,37 +402,64 @@ impl<'de> Visitor<'de> for Value {
     }
 }
 
-struct List<T>(PhantomData<T>);
+/// Reads an object, or at most so many of a list; `None` is anything else.
+struct Objects<T> {
+    most: usize,
+    kind: PhantomData<T>,
+}
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
-    type Value = Many<T>;
+impl<'de, T: Object> Visitor<'de> for Objects<T> {
+    type Value = Option<Listed<T>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of objects")
+        f.write_str("any value")
     }
 
-    fn visit_unit<E>(self) -> Result<Many<T>, E> {
-        Ok(Many::default())
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Many<T>, A::Error> {
-        let mut many = Many::default();
-        while many.items.len() < ENTRIES
-            && let Some(item) = list.next_element()?
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut listed = Listed::default();
+        while listed.items.len() < self.most
+            && let Some(Maybe(item)) = list.next_element()?
         {
-            many.items.push(item);
+            listed.items.extend(item);
         }
         while list.next_element::<IgnoredAny>()?.is_some() {
-            many.unread += 1;
+            listed.unread += 1;
         }
-        Ok(many)
+        Ok((self.most > 0).then_some(listed))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Many<T>, A::Error> {
-        let item = T::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Many {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut item = T::default();
+        while let Some(name) = map.next_key::<String>()? {
+            item.member(&name, &mut map)?;
+        }
+        Ok(Some(Listed {
             items: vec![item],
             unread: 0,
-        })
+        }))
     }
 }

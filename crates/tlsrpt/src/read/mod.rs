@@ -23,11 +23,19 @@ pub struct Reading {
     pub remarks: Vec<Remark>,
 }
 
+impl Reading {
+    /// Whether all of it was read, and no failure is reported.
+    pub fn is_good(&self) -> bool {
+        let is_partial = |remark: &Remark| matches!(remark, Remark::MoreReports(_) | Remark::Unread(_));
+        self.report.sessions().1 == 0 && !self.remarks.iter().any(is_partial)
+    }
+}
+
 /// Reads a report from a whole file: mail, gzip or JSON, whichever it is.
 pub fn read(octets: &[u8]) -> Result<Reading, ReadFault> {
     let found = unpack::unpack(octets)?;
     let report = loose::parse(&found.json)?;
-    let remarks = incoming::remarks(&report, found.carrier.as_ref());
+    let remarks = incoming::remarks(&report, found.carrier.as_ref(), found.more);
     Ok(Reading {
         report,
         carrier: found.carrier,

@@ -97,7 +97,8 @@ fn what_is_no_report_is_refused_with_the_reason() {
     assert!(matches!(fault(b"{}"), ReadFault::NotReport));
     assert!(matches!(fault(b"{\"policies\": null}"), ReadFault::NotReport));
     assert!(matches!(fault(b"{\"policies\": [}"), ReadFault::Json(_)));
-    assert!(matches!(fault(b"{\"policies\": 5}"), ReadFault::Json(_)));
+    assert!(matches!(fault(b"{\"policies\": 5}"), ReadFault::NotReport));
+    assert!(matches!(fault(b"[1, {}]"), ReadFault::NotReport));
     assert!(matches!(fault(b"\x1f\x8b\x08junk"), ReadFault::Gzip(_)));
     assert!(matches!(fault(b"hello"), ReadFault::Unknown));
     assert!(matches!(
@@ -115,6 +116,57 @@ fn what_is_no_report_is_refused_with_the_reason() {
     let error = fault(mail);
     assert!(matches!(error, ReadFault::NoReport(_)));
     assert!(error.to_string().contains("it has text/html; wanted"), "{error}");
+}
+
+#[test]
+fn one_wrong_member_does_not_spoil_the_rest() {
+    let text = r#"{"policies": [null, 5, [{}], {"summary": "x", "policy": [1], "failure-details": [null, "x", [],
+        {"result-type": "tlsa-invalid", "failed-session-count": 2, "result-type": "other", "failure-error-code": "a",
+         "failure-reason-code": "b"}]}], "policies": []}"#;
+    let report = read(text.as_bytes()).unwrap().report;
+    assert_eq!(report.policies.len(), 1);
+    let failures = &report.policies[0].failures;
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].known(), Some(TlsResult::TlsaInvalid));
+    assert_eq!((failures[0].count, failures[0].reason.as_deref()), (2, Some("a")));
+}
+
+#[test]
+fn small_values_without_end_are_refused_before_they_are_kept() {
+    let details = "{},".repeat(1000);
+    let policy = format!("{{\"failure-details\":[{}]}},", details.trim_end_matches(','));
+    let text = format!("{{\"policies\":[{}]}}", policy.repeat(1000).trim_end_matches(','));
+    assert!(text.len() < REPORT);
+    assert!(matches!(fault(text.as_bytes()), ReadFault::TooMany(_)));
+    let packed = gzip::compress(text.as_bytes());
+    assert!(packed.len() < 100_000);
+    assert!(matches!(fault(&packed), ReadFault::TooMany(_)));
+}
+
+#[test]
+fn other_reports_in_the_same_file_are_told() {
+    let text = mail(
+        "DKIM-Signature: v=1; d=a.example\r\n",
+        "application/tlsrpt+json",
+        EXAMPLE.as_bytes(),
+    );
+    let boxed = format!("From a Sat\n{text}\n\nFrom b Sun\n{text}From here on it is text\n");
+    let reading = read(boxed.as_bytes()).unwrap();
+    assert_eq!(reading.report.sessions(), (5326, 303));
+    assert_eq!(reading.remarks, [Remark::MoreReports(1)]);
+    let quiet = data_encoding::BASE64
+        .encode(br#"{"policies": [{"summary": {"total-successful-session-count": 1}}]}"#);
+    let part = format!(
+        "--b\r\nContent-Type: application/tlsrpt+json\r\nContent-Transfer-Encoding: base64\r\n\r\n{quiet}\r\n"
+    );
+    let several = format!(
+        "DKIM-Signature: v=1; d=a.example\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n{part}{part}--b--\r\n"
+    );
+    let reading = read(several.as_bytes()).unwrap();
+    assert_eq!(reading.remarks, [Remark::MoreReports(1)]);
+    assert!(!reading.is_good());
+    let single = several.replacen(&part, "", 1);
+    assert!(read(single.as_bytes()).unwrap().is_good());
 }
 
 #[test]

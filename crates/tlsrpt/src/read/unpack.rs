@@ -25,6 +25,8 @@ const SIGNATURES: usize = 10;
 pub(super) struct Found {
     pub(super) json: Vec<u8>,
     pub(super) carrier: Option<Carrier>,
+    /// How many more there are.
+    pub(super) more: usize,
 }
 
 pub(super) fn unpack(octets: &[u8]) -> Result<Found, ReadFault> {
@@ -37,10 +39,12 @@ pub(super) fn unpack(octets: &[u8]) -> Result<Found, ReadFault> {
         Some(b'{' | b'[') => Ok(Found {
             json: whole(text)?.to_vec(),
             carrier: None,
+            more: 0,
         }),
         Some(_) if gzip::is_gzip(octets) => Ok(Found {
             json: gzip::unpack(octets, REPORT)?,
             carrier: None,
+            more: 0,
         }),
         Some(_) => from_mail(text),
     }
@@ -53,13 +57,7 @@ fn whole(json: &[u8]) -> Result<&[u8], ReadFault> {
 }
 
 fn from_mail(octets: &[u8]) -> Result<Found, ReadFault> {
-    // The line before a message in an mbox.
-    let octets = if octets.starts_with(b"From ") {
-        let end = octets.iter().position(|octet| *octet == b'\n');
-        end.and_then(|end| octets.get(end + 1..)).unwrap_or_default()
-    } else {
-        octets
-    };
+    let (octets, later) = first_of_mbox(octets);
     if !begins_with_a_field(octets) {
         return Err(ReadFault::Unknown);
     }
@@ -72,10 +70,35 @@ fn from_mail(octets: &[u8]) -> Result<Found, ReadFault> {
     } else {
         whole(contents)?.to_vec()
     };
+    let beside = carrier.parts.iter().filter(|other| rank(other) == rank(part));
     Ok(Found {
         json,
         carrier: Some(carrier_of(carrier)),
+        more: later.saturating_add(beside.count().saturating_sub(1)),
     })
+}
+
+/// The first message of an mbox, and how many follow: each begins behind a line "From …" that follows a blank one (RFC 4155).
+/// Anything else is one message.
+fn first_of_mbox(octets: &[u8]) -> (&[u8], usize) {
+    const BEGINNING: &[u8] = b"From ";
+    if !octets.starts_with(BEGINNING) {
+        return (octets, 0);
+    }
+    let (mut first, mut later) = (None, 0);
+    let (mut place, mut start, mut is_blank) = (0_usize, 0, false);
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        if place > 0 && is_blank && line.starts_with(BEGINNING) {
+            first = first.or(Some(place));
+            later += 1;
+        } else if place == 0 {
+            start = line.len();
+        }
+        is_blank = line.trim_ascii().is_empty();
+        place = place.saturating_add(line.len());
+    }
+    let message = octets.get(start..first.unwrap_or(octets.len()));
+    (message.unwrap_or_default(), later)
 }
 
 /// Whether there is a name and a colon (RFC 5322 §2.2), as at the beginning of every message.

@@ -40,8 +40,11 @@ pub(super) fn run(arguments: &ReadArguments) -> Result<Verdict, Failure> {
     } else {
         output::write(&words::about(&reading))?;
     }
-    let (_, failed) = reading.report.sessions();
-    Ok(if failed == 0 { Verdict::Good } else { Verdict::Bad })
+    Ok(if reading.is_good() {
+        Verdict::Good
+    } else {
+        Verdict::Bad
+    })
 }
 
 /// The file, of which no more is read than a report may have.

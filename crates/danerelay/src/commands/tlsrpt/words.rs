@@ -23,7 +23,7 @@ pub(super) fn about(reading: &Reading) -> String {
     }
     for remark in &reading.remarks {
         text.push('\n');
-        text.push_str(&prose("Note: ", &remark.to_string()));
+        text.push_str(&prose("Note: ", &Printable(&remark.to_string()).to_string()));
     }
     let (met, failed) = reading.report.sessions();
     let all = sessions(met.saturating_add(failed));
