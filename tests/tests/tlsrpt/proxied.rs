@@ -53,34 +53,38 @@ async fn a_report_goes_through_a_proxy() {
     server.put("/v1/tlsrpt", Page::status(201));
     let port = server.address().port();
     let (_proxy, proxy) = tinyproxy(directory.path(), port);
-    // The proxy finds the name by itself: the addresses that are known here are not used.
-    let url: Url = format!("https://localhost:{port}/v1/tlsrpt").parse().unwrap();
-    let nowhere = [IpAddr::from([127, 99, 99, 99])];
+    // A report goes to the address that was judged here, whatever the name is to the proxy.
+    let url: Url = format!("https://reports.example:{port}/v1/tlsrpt")
+        .parse()
+        .unwrap();
+    let here = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
     let packed = Case::whole().packed();
     let client = Client::of_any_server(&config()).through(Some(proxy.clone()));
-    hand_over(&client, &url, &nowhere, &packed, Reach::Anywhere)
+    hand_over(&client, &url, &here, &packed, Reach::Anywhere)
         .await
         .unwrap();
     let asked = server.asked().pop().unwrap();
     assert!(asked.starts_with("POST /v1/tlsrpt HTTP/1.1\r\n"), "{asked}");
+    let asked = asked.to_ascii_lowercase();
     assert!(
-        asked
-            .to_ascii_lowercase()
-            .contains("content-type: application/tlsrpt+gzip"),
+        asked.contains(&format!("host: reports.example:{port}\r\n")),
         "{asked}"
     );
+    assert!(asked.contains("content-type: application/tlsrpt+gzip"), "{asked}");
 
-    // Behind a proxy a server is verified as anywhere.
+    // Who verifies servers leaves finding them to the proxy, and verifies them behind it as anywhere.
     let strict = Client::new(&config()).through(Some(proxy.clone()));
-    let refused = hand_over(&strict, &url, &nowhere, &packed, Reach::Anywhere).await;
+    let local: Url = format!("https://localhost:{port}/v1/tlsrpt").parse().unwrap();
+    let nowhere = [IpAddr::from([127, 99, 99, 99])];
+    let refused = hand_over(&strict, &local, &nowhere, &packed, Reach::Anywhere).await;
     assert!(
         matches!(refused, Err(PostFailure::Exchange(Failure::Certificate(_)))),
         "{refused:?}"
     );
 
     // What its rules forbid says so.
-    let elsewhere: Url = "https://localhost:1/v1/tlsrpt".parse().unwrap();
-    let refused = hand_over(&client, &elsewhere, &nowhere, &packed, Reach::Anywhere).await;
+    let elsewhere: Url = "https://reports.example:1/v1/tlsrpt".parse().unwrap();
+    let refused = hand_over(&client, &elsewhere, &here, &packed, Reach::Anywhere).await;
     let forbidden = matches!(
         refused,
         Err(PostFailure::Exchange(Failure::ProxyStatus { status: 403, .. }))
@@ -105,4 +109,31 @@ async fn a_proxy_that_is_not_there_is_named() {
         )),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn no_proxy_is_asked_for_what_is_not_public() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let proxy: Proxy = format!("http://127.0.0.1:{port}").parse().unwrap();
+    let client = Client::of_any_server(&config()).through(Some(proxy));
+    let packed = Case::quiet().packed();
+    // A name without addresses here may have some for the proxy, and this one is an address to many a resolver.
+    for (url, addresses) in [
+        ("https://intranet.example/", &[][..]),
+        ("https://0x7f000001/", &[]),
+        ("https://intranet.example/", &[IpAddr::from([127, 0, 0, 1])]),
+        ("https://127.0.0.1/", &[IpAddr::from([127, 0, 0, 1])]),
+    ] {
+        let url: Url = url.parse().unwrap();
+        let refused = hand_over(&client, &url, addresses, &packed, Reach::Public).await;
+        let is_refused = matches!(
+            refused,
+            Err(PostFailure::Internal(_) | PostFailure::Exchange(Failure::NoAddress))
+        );
+        assert!(is_refused, "{url}: {refused:?}");
+    }
+    let asked = listener.accept().unwrap_err();
+    assert_eq!(asked.kind(), std::io::ErrorKind::WouldBlock);
 }
