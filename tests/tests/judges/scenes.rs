@@ -243,6 +243,7 @@ fn with(certificate: Certificate, scene: Scene) -> Scene {
     Scene { certificate, ..scene }
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn certificates() -> Vec<Scene> {
     use Certificate::{
         DomainName, Ed25519, Expired, ExpiredSelfSigned, NotYet, OtherName, Rsa, SelfSigned, Stolen,

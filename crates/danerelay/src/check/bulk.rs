@@ -52,11 +52,11 @@ async fn round<E>(
     mut found: impl FnMut(Domain, Report) -> Result<(), E>,
 ) -> Result<(), E> {
     let places = Arc::new(Semaphore::new(at_once));
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval(PACE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut under_way = JoinSet::new();
     for domain in domains {
-        pace.tick().await;
+        ticks.tick().await;
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return Ok(());
         };

@@ -79,7 +79,8 @@ pub(crate) fn write(all: &[Figures]) -> String {
             );
         }
     }
-    let times: [(&str, &str, fn(&Figures) -> Option<Timestamp>); 3] = [
+    type TimeOf = fn(&Figures) -> Option<Timestamp>;
+    let times: [(&str, &str, TimeOf); 3] = [
         (
             "danerelay_check_certificate_expiry_timestamp_seconds",
             "When the first of the servers' certificates expires. Be alarmed a week before.",

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use spool::contract::{commit, listed, message, now, read, settlement, take};
-use spool::{Accepted, Outcomes, Settlement, Store};
+use spool::{Accepted, KeepIncidents as _, Outcomes, Settlement, Store};
 use tempfile::TempDir;
 use testworld::dns::World;
 use testworld::mail::Ca;
@@ -169,6 +169,7 @@ impl<S: Store> Scene<S> {
         let outcomes = Outcomes {
             settlements: vec![deferred],
             sightings: vec![Sighting::Fails(Box::new(failing))],
+            tls: Vec::new(),
         };
         let lease = take(&*self.spool, &accepted.unwrap().pending[0]).await;
         self.spool.settle(lease, outcomes, now()).await.unwrap();

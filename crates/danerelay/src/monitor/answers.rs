@@ -30,20 +30,18 @@ pub(super) fn answer<S: Store, B>(request: &Request<B>, monitor: &Monitor<S>) ->
         return response(StatusCode::MISDIRECTED_REQUEST, PLAIN, text);
     }
     // hyper itself leaves the content out of an answer to HEAD.
-    match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, path) => read(path, monitor),
-        _ => {
-            let mut refused = response(
-                StatusCode::METHOD_NOT_ALLOWED,
-                PLAIN,
-                "Allowed: GET and HEAD.\n".to_owned(),
-            );
-            refused
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            refused
-        }
+    if matches!(request.method(), &Method::GET | &Method::HEAD) {
+        return read(request.uri().path(), monitor);
     }
+    let mut refused = response(
+        StatusCode::METHOD_NOT_ALLOWED,
+        PLAIN,
+        "Allowed: GET and HEAD.\n".to_owned(),
+    );
+    refused
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refused
 }
 
 fn read<S: Store>(path: &str, monitor: &Monitor<S>) -> Response<Full<Bytes>> {

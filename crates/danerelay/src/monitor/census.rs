@@ -34,20 +34,15 @@ pub(super) struct Census {
 }
 
 /// What could be counted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) enum Counted<T> {
     /// Nothing has been counted yet.
+    #[default]
     NotYet,
     /// This.
     Found(T),
     /// It cannot be counted, and why.
     Failed(String),
-}
-
-impl<T> Default for Counted<T> {
-    fn default() -> Self {
-        Self::NotYet
-    }
 }
 
 impl<T> Counted<T> {

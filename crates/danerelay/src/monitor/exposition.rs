@@ -67,7 +67,7 @@ impl Family<'_> {
     }
 
     /// The only sample, if there is one.
-    pub(super) fn is_if_any(self, value: Option<impl Display>) {
+    pub(super) fn only_if_any(self, value: Option<impl Display>) {
         if let Some(value) = value {
             self.is(value);
         }

@@ -98,17 +98,17 @@ fn queue(to: &mut Exposition, census: &Census, now: Timestamp) {
         "queue_bytes",
         "Octets of content in the queue. Healthy: far below spool_free_bytes.",
     )
-    .is_if_any(summary.map(|summary| summary.bytes));
+    .only_if_any(summary.map(|summary| summary.bytes));
     to.gauge(
         "queue_oldest_age_seconds",
         "The age of the oldest message in the queue; 0 if it is empty. Healthy: below delivery.delay_warning (4 hours). Alarm: it nears delivery.max_age (5 days), when mail is returned; `danerelay queue list --older-than 1d` shows what waits.",
     )
-    .is_if_any(summary.map(|summary| summary.oldest.map_or(0.0, age)));
+    .only_if_any(summary.map(|summary| summary.oldest.map_or(0.0, age)));
     to.gauge(
         "queue_count_age_seconds",
         "How long ago the queue was counted. Healthy: below a minute, some more with a million messages. Alarm: above 15 minutes; the spool cannot be read, and the log says why.",
     )
-    .is_if_any(census.at.map(age));
+    .only_if_any(census.at.map(age));
 }
 
 fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
@@ -127,7 +127,7 @@ fn incidents(to: &mut Exposition, census: &Census) {
         "incidents",
         "Open incidents: security failures that hold mail up, and what is wrong on our own side. Healthy: 0. Alarm: any; `danerelay incidents` says what to do about each.",
     )
-    .is_if_any(open.map(Vec::len));
+    .only_if_any(open.map(Vec::len));
     let waiting = |open: &Vec<_>| {
         let messages = open
             .iter()
@@ -138,13 +138,13 @@ fn incidents(to: &mut Exposition, census: &Census) {
         "incident_messages",
         "Messages that wait because of open incidents; one that waits for several counts for each. Healthy: 0.",
     )
-    .is_if_any(open.map(waiting));
+    .only_if_any(open.map(waiting));
     let first = open.and_then(|open| open.iter().filter_map(|incident| incident.first_return).min());
     to.gauge(
         "incident_first_return_timestamp_seconds",
         "When the first message held up by an incident will be returned to its sender; absent if none is. Alarm: less than a day away; tell the receiving site, or make an exception (`danerelay incidents show ID`).",
     )
-    .is_if_any(first.map(seconds));
+    .only_if_any(first.map(seconds));
 }
 
 fn dns<S>(to: &mut Exposition, sources: &Sources<S>) {
@@ -185,12 +185,12 @@ fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>) {
         "spool_free_bytes",
         "Free octets on the disk of the spool. Alarm: it nears spool_kept_free_bytes.",
     )
-    .is_if_any(disk.map(|disk| disk.free));
+    .only_if_any(disk.map(|disk| disk.free));
     to.gauge(
         "spool_kept_free_bytes",
         "Octets that are kept free (limits.spool_free): with less no mail is accepted.",
     )
-    .is_if_any(disk.map(|disk| disk.kept));
+    .only_if_any(disk.map(|disk| disk.kept));
 }
 
 fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
@@ -217,12 +217,12 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
         "destinations",
         "Destinations that mail waits for, or of which something is remembered.",
     )
-    .is_if_any(standings.map(|standings| standings.destinations));
+    .only_if_any(standings.map(|standings| standings.destinations));
     to.gauge(
         "destinations_failing",
         "Destinations that fail and are only probed now and then. Healthy: a few of many. Alarm: it rises suddenly; the network here may be at fault.",
     )
-    .is_if_any(standings.map(|standings| standings.failing));
+    .only_if_any(standings.map(|standings| standings.failing));
 }
 
 fn policy(to: &mut Exposition, census: &Census) {
@@ -231,22 +231,22 @@ fn policy(to: &mut Exposition, census: &Census) {
         "policy_refused",
         "Whether the policy on disk is invalid, so that an older one is in force. Healthy: 0. Alarm: 1; `danerelay config check` names the errors.",
     )
-    .is_if_any(is_taken.map(|policy| u8::from(policy.refused.is_some())));
+    .only_if_any(is_taken.map(|policy| u8::from(policy.refused.is_some())));
     to.gauge(
         "policy_lists_failing",
         "Lists of the policy that cannot be fetched; the last good copies are used. Healthy: 0. Alarm: above 0 for a day.",
     )
-    .is_if_any(is_taken.map(|policy| policy.lists.len()));
+    .only_if_any(is_taken.map(|policy| policy.lists.len()));
     to.gauge(
         "exceptions",
         "Dated exceptions of the policy that are in force. Healthy: few.",
     )
-    .is_if_any(census.at.map(|_| census.exceptions.count));
+    .only_if_any(census.at.map(|_| census.exceptions.count));
     to.gauge(
         "exception_end_timestamp_seconds",
         "When the exception that ends first ends; absent without exceptions. Alarm: less than three days away; `danerelay danefail recheck` says whether the destination is well again.",
     )
-    .is_if_any(census.exceptions.first_end().map(seconds));
+    .only_if_any(census.exceptions.first_end().map(seconds));
 }
 
 /// A time as Prometheus has it.

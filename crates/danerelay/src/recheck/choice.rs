@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_entry_has_its_turn_and_those_with_mail_each_day() {
-        let [a, b, c, d, e] = [
+        let [one, two, three, four, five] = [
             "a.example one:1 off",
             "b.example one:2 off",
             "c.example one:3 off",
@@ -114,13 +114,16 @@ mod tests {
             "e.example two:3 soft-fail",
         ]
         .map(str::to_owned);
-        assert_eq!(chosen(&[], 0, 2), (vec![a.clone(), b.clone()], 2));
-        assert_eq!(chosen(&[], 2, 2), (vec![c.clone(), d.clone()], 4));
-        assert_eq!(chosen(&[], 4, 2), (vec![e.clone(), a.clone()], 1));
+        assert_eq!(chosen(&[], 0, 2), (vec![one.clone(), two.clone()], 2));
+        assert_eq!(chosen(&[], 2, 2), (vec![three.clone(), four.clone()], 4));
+        assert_eq!(chosen(&[], 4, 2), (vec![five.clone(), one.clone()], 1));
         // Nobody is tested twice, and what is on no list is not.
         let used = ["d.example", "x.example", "s.example"];
-        assert_eq!(chosen(&used, 2, 3), (vec![d.clone(), c.clone(), e.clone()], 0));
+        assert_eq!(
+            chosen(&used, 2, 3),
+            (vec![four.clone(), three.clone(), five.clone()], 0)
+        );
         // A list that was longer before.
-        assert_eq!(chosen(&[], 7, 9).0, [c, d, e, a, b]);
+        assert_eq!(chosen(&[], 7, 9).0, [three, four, five, one, two]);
     }
 }

@@ -225,11 +225,11 @@ fn of_probes(probes: &[HostProbe<'_>]) -> Finding {
     }
 }
 
-/// Tests all, some at once, each at least `pace` after the one before it, and gives each to `found` as soon as it is known.
+/// Tests all, some at once, each at least `gap` after the one before it, and gives each to `found` as soon as it is known.
 pub(crate) async fn test_all(
     tester: Arc<Tester>,
     subjects: Vec<Subject>,
-    pace: Duration,
+    gap: Duration,
     mut found: impl FnMut(Subject, Finding),
 ) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
@@ -238,8 +238,8 @@ pub(crate) async fn test_all(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        if !pace.is_zero() {
-            sleep(pace).await;
+        if !gap.is_zero() {
+            sleep(gap).await;
         }
         let tester = Arc::clone(&tester);
         tests.spawn(async move {

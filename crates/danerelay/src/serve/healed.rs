@@ -50,24 +50,20 @@ impl Memory {
             self.healed.retain(|one| one.place != *place || one.name != name);
             return false;
         }
-        match known {
-            Some(known) => {
-                known.reason.clone_from(&finding.reason);
-                false
-            }
-            None => {
-                if self.healed.len() < REMEMBERED {
-                    self.healed.push(Healed {
-                        kind: subject.tested.kind().to_owned(),
-                        name,
-                        place: place.clone(),
-                        since: now,
-                        reason: finding.reason.clone(),
-                    });
-                }
-                true
-            }
+        if let Some(known) = known {
+            known.reason.clone_from(&finding.reason);
+            return false;
         }
+        if self.healed.len() < REMEMBERED {
+            self.healed.push(Healed {
+                kind: subject.tested.kind().to_owned(),
+                name,
+                place: place.clone(),
+                since: now,
+                reason: finding.reason.clone(),
+            });
+        }
+        true
     }
 
     /// Forgets what is not excepted any more.

@@ -300,6 +300,9 @@ fn teller<S: Store>(
     }
 }
 
+/// An open admin socket with what its commands work on.
+type AdminParts<S> = (Door, admin::Surroundings<S>);
+
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
@@ -307,10 +310,7 @@ async fn open_admin<S: Manage>(
     (scheduler, standing): (&SchedulerHandle, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
-) -> (
-    Option<(Door, admin::Surroundings<S>)>,
-    mpsc::Receiver<ReloadOrder>,
-) {
+) -> (Option<AdminParts<S>>, mpsc::Receiver<ReloadOrder>) {
     let (reload, reloads) = mpsc::channel(1);
     let Some(door) = open_door(&config.admin.socket, &**log).await else {
         return (None, reloads);

@@ -93,6 +93,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     let outcomes = Outcomes {
         settlements: vec![deferred],
         sightings: vec![fails(spot("mx.held.example"), now())],
+        tls: Vec::new(),
     };
     let lease = take(&spool, part).await;
     spool.settle(lease, outcomes, now()).await.unwrap();

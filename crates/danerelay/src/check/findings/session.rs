@@ -12,7 +12,7 @@ use crate::explain::{CertificateReport, TlsaStatus};
 pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     let words = address.reason.clone().unwrap_or_default();
     match address.outcome {
-        Outcome::NotTried | Outcome::Verified => {}
+        Outcome::NotTried | Outcome::Verified | Outcome::Encrypted => {}
         Outcome::NoRoute => report.add(Code::NoRoute, "this machine has no way there: it was not tested"),
         Outcome::Unreachable => report.add_with_fix(
             Code::Unreachable,
@@ -21,7 +21,6 @@ pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &Addres
         ),
         Outcome::Unanswered => report.add(Code::Unanswered, format!("no SMTP session: {words}")),
         Outcome::Refused => report.add(Code::Refused, format!("the server refuses us: {words}")),
-        Outcome::Encrypted => {}
         Outcome::Clear => report.add_with_fix(
             Code::NoTls,
             format!("mail is taken in clear ({words})"),
