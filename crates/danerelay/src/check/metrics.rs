@@ -45,6 +45,9 @@ impl From<&Report> for Figures {
     }
 }
 
+/// A time of a domain, where it has one.
+type TimeOf = fn(&Figures) -> Option<Timestamp>;
+
 /// The whole file.
 pub(crate) fn write(all: &[Figures]) -> String {
     let mut out = String::new();
@@ -79,7 +82,6 @@ pub(crate) fn write(all: &[Figures]) -> String {
             );
         }
     }
-    type TimeOf = fn(&Figures) -> Option<Timestamp>;
     let times: [(&str, &str, TimeOf); 3] = [
         (
             "danerelay_check_certificate_expiry_timestamp_seconds",
