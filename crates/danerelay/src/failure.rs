@@ -104,6 +104,15 @@ pub(crate) enum Failure {
     /// The exceptions that commands add could not be read or changed.
     #[error(transparent)]
     Exceptions(#[from] ExceptionsError),
+    /// For the user: there is nothing to check.
+    #[error("there is no domain to check")]
+    NoDomains,
+    /// A file that would be cut off is not the result of a check.
+    #[error(
+        "{}: its end is not a line that `danerelay check --resume` began: it is left as it is",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
     /// A line of a file is not the result of a check.
     #[error("{}:{line}: not a line that `danerelay check --json` printed: {cause}", path.display())]
     Earlier {
@@ -143,6 +152,8 @@ impl Failure {
             Self::Unread { .. }
             | Self::Earlier { .. }
             | Self::Report { .. }
+            | Self::NoDomains
+            | Self::NotOurs(_)
             | Self::Exceptions(_)
             | Self::Config(_)
             | Self::Policy(_)

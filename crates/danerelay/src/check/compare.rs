@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::findings::Code;
 use super::row::Row;
 use super::verdict::Verdict;
 
@@ -14,9 +13,9 @@ pub(crate) struct Change {
     pub(crate) before: Verdict,
     pub(crate) now: Verdict,
     /// Errors and warnings that were not there, and the host that each is about.
-    pub(crate) new: Vec<(Code, Option<String>)>,
+    pub(crate) new: Vec<(String, Option<String>)>,
     /// Those that are gone.
-    pub(crate) gone: Vec<(Code, Option<String>)>,
+    pub(crate) gone: Vec<(String, Option<String>)>,
 }
 
 /// The difference of two runs.
@@ -66,7 +65,7 @@ impl Changes {
                     let host = host
                         .as_ref()
                         .map_or_else(String::new, |host| format!(" at {host}"));
-                    let _ = writeln!(table, "  {sign} {}{host}", code.name());
+                    let _ = writeln!(table, "  {sign} {code}{host}");
                 }
             }
         }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
@@ -20,9 +19,10 @@ use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::observation::{AddressSeen, KeySeen, OfferResult, OfferSeen, VersionSeen, WebPkiSeen};
+use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, OfferSeen, VersionSeen, WebPkiSeen};
 use super::offers::Offers;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Standing};
+use super::ways::has_route;
 use crate::explain::{certificates, published};
 
 /// Connects.
@@ -109,14 +109,14 @@ impl Contacts {
         let cell = self.known.cell(key.clone());
         let contact = cell.get_or_init(|| self.connect(route, candidate, address)).await;
         if contact.verified == verified(host, &contact.chain) {
-            return contact.seen.clone();
+            return of_candidate(contact, candidate);
         }
         let names = host.references().into_iter().flat_map(ReferenceIdentifiers::iter);
         let cell = self
             .known_with_names
             .cell((key, names.map(str::to_owned).collect()));
         let contact = cell.get_or_init(|| self.connect(route, candidate, address)).await;
-        contact.seen.clone()
+        of_candidate(contact, candidate)
     }
 
     async fn connect(&self, route: &Route, candidate: &Candidate, address: IpAddr) -> Contact {
@@ -129,7 +129,7 @@ impl Contacts {
             return Contact {
                 seen: blank(address, Outcome::NotTried),
                 chain: Vec::new(),
-                verified: verified(host, &[]),
+                verified: None,
             };
         };
         let mut seen = self.seen(host, &probe);
@@ -138,7 +138,12 @@ impl Contacts {
         Contact {
             seen,
             verified: verified(host, &probe.chain),
-            chain: probe.chain,
+            // Of others nothing more is asked.
+            chain: if host.tlsa().is_some_and(|(_, set)| has_anchors(set)) {
+                probe.chain
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -212,6 +217,36 @@ impl Contacts {
     }
 }
 
+/// What a connection shows about this domain's host: the names that count, and how securely the host is named, are its own.
+fn of_candidate(contact: &Contact, candidate: &Candidate) -> AddressSeen {
+    let mut seen = contact.seen.clone();
+    if let (Standing::Good, Action::Connect { verdict, .. }) =
+        (seen.outcome.standing(), &candidate.decision.action)
+    {
+        seen.dane = Some(verdict.to_string());
+    }
+    match issuer(&candidate.host, &contact.chain) {
+        None => {}
+        Some(Ok(())) => seen.issuer = IssuerSeen::Valid,
+        Some(Err(failure)) => {
+            seen.issuer = IssuerSeen::Invalid;
+            seen.issuer_reason = Some(failure.to_string());
+        }
+    }
+    seen
+}
+
+/// What the trust anchors alone would verify: with the next key nothing else is left of what is published now.
+fn issuer(host: &RouteHost, chain: &[CertificateDer<'static>]) -> Option<Result<(), VerifyFailure>> {
+    let ((_, set), references) = (host.tlsa()?, host.references()?);
+    let anchors = set.usable().iter().filter(|record| record.usage == Usage::DaneTa);
+    let anchors = TlsaSet::new(anchors.cloned().collect());
+    if chain.is_empty() || anchors.is_empty() {
+        return None;
+    }
+    Some(verify_chain(&anchors, chain, references, UnixTime::now()).map(|_| ()))
+}
+
 /// What a chain is worth under the names of this host, if the names matter at all.
 fn verified(host: &RouteHost, chain: &[CertificateDer<'static>]) -> Option<Result<(), VerifyFailure>> {
     let ((_, set), references) = (host.tlsa()?, host.references()?);
@@ -238,6 +273,8 @@ fn blank(address: IpAddr, outcome: Outcome) -> AddressSeen {
         webpki_reason: None,
         presented: Vec::new(),
         published: Vec::new(),
+        issuer: IssuerSeen::NotAsked,
+        issuer_reason: None,
         offers: Vec::new(),
     }
 }
@@ -245,21 +282,6 @@ fn blank(address: IpAddr, outcome: Outcome) -> AddressSeen {
 /// An address that nobody connected to.
 pub(super) fn untried(address: IpAddr) -> AddressSeen {
     blank(address, Outcome::NotTried)
-}
-
-/// Whether this machine has a way to the address; no packet is sent.
-fn has_route(address: IpAddr) -> bool {
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let connected = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((address, 9)));
-    !connected.is_err_and(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable | ErrorKind::Unsupported
-        )
-    })
 }
 
 /// A date of a certificate or signature.

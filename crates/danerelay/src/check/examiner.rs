@@ -15,14 +15,14 @@ use parking_lot::Mutex;
 use policy::Policy;
 use policy::decision::Decision;
 use policy::facts::{Addresses, HostFindings};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::contacts::{Contacts, date, untried};
 use super::observation::{
     AddressSeen, HostKind, HostSeen, MxKind, MxSeen, Observation, ParentSeen, SignatureSeen, TlsrptKind,
     TlsrptSeen, ZoneSeen,
 };
-use super::plain::{preference, sts, tlsa};
+use super::plain::{self, preference, sts, tlsa};
 use super::zone::Asking;
 use crate::explain::{address_status, host_steps, mx_words};
 use crate::lookup_report::LookupReport;
@@ -46,6 +46,8 @@ pub(crate) struct Examiner {
     pub(super) depth: Depth,
     /// Where name servers listen: 53, except in tests.
     pub(super) name_server_port: u16,
+    /// How many name servers are asked directly at once.
+    pub(super) direct: Semaphore,
     /// What each TLSA base domain has in DNS.
     pub(super) bases: Mutex<HashMap<Domain, Arc<OnceCell<Surroundings>>>>,
 }
@@ -93,6 +95,7 @@ impl Examiner {
             resolver: &self.resolver,
             ignored: &self.delivery.ignore_addresses,
             port: self.name_server_port,
+            places: &self.direct,
         }
     }
 
@@ -137,32 +140,18 @@ impl Examiner {
     }
 
     async fn tlsrpt(&self, domain: &Domain) -> TlsrptSeen {
-        let Ok(name) = Domain::parse(&format!("_smtp._tls.{domain}")) else {
-            return TlsrptSeen {
-                status: TlsrptKind::Absent,
-                records: Vec::new(),
-            };
+        let name = tlsrpt::record_name(domain);
+        let records = match &name {
+            Some(name) => self.resolver.txt(name).await,
+            None => return plain::tlsrpt(&[]),
         };
-        match self.resolver.txt(&name).await {
-            Err(_) => TlsrptSeen {
+        match records {
+            Ok(answer) => plain::tlsrpt(answer.records()),
+            Err(failure) => TlsrptSeen {
                 status: TlsrptKind::Failed,
                 records: Vec::new(),
+                reason: Some(failure.to_string()),
             },
-            Ok(answer) => {
-                let texts = answer.records().iter();
-                let records = texts.filter(|text| text.starts_with(b"v=TLSRPTv1"));
-                let records: Vec<String> = records
-                    .map(|text| String::from_utf8_lossy(text).into_owned())
-                    .collect();
-                TlsrptSeen {
-                    status: match records.len() {
-                        0 => TlsrptKind::Absent,
-                        1 => TlsrptKind::Present,
-                        _ => TlsrptKind::Several,
-                    },
-                    records,
-                }
-            }
         }
     }
 
@@ -201,10 +190,11 @@ impl Examiner {
     }
 
     async fn host(&self, route: &Route, host: &RouteHost, candidate: Option<&Candidate>) -> HostSeen {
+        let mut records = tlsa(host, route.port);
         let around = async {
-            match host.tlsa().map(|(base, _)| base).or(host.name()) {
-                Some(base) => Some(self.around(base, route.port).await),
-                None => None,
+            match (host.tlsa().map(|(base, _)| base).or(host.name()), &records.owner) {
+                (Some(base), Some(owner)) => Some(self.around(base, owner, route.port).await),
+                (None, _) | (_, None) => None,
             }
         };
         let (around, addresses) = tokio::join!(around, self.addresses(route, host, candidate));
@@ -219,7 +209,6 @@ impl Examiner {
             ),
         };
         let findings = &host.facts.findings;
-        let mut records = tlsa(host);
         let (zone, caa) = match around {
             Some(around) => {
                 records.signatures = around.signatures;
@@ -267,14 +256,15 @@ impl Examiner {
     }
 
     /// Once for each base domain, whatever the number of domains that it serves.
-    async fn around(&self, base: &Domain, port: u16) -> Surroundings {
+    async fn around(&self, base: &Domain, owner: &str, port: u16) -> Surroundings {
         let cell = Arc::clone(self.bases.lock().entry(base.clone()).or_default());
-        cell.get_or_init(|| self.look_around(base, port)).await.clone()
+        cell.get_or_init(|| self.look_around(base, owner, port))
+            .await
+            .clone()
     }
 
-    async fn look_around(&self, base: &Domain, port: u16) -> Surroundings {
-        let owner = format!("_{port}._tcp.{base}");
-        let signatures = self.signatures(&owner, "TLSA").await;
+    async fn look_around(&self, base: &Domain, owner: &str, port: u16) -> Surroundings {
+        let signatures = self.signatures(owner, "TLSA").await;
         let signer = match signatures.first() {
             Some(signature) => Some(signature.zone.clone()),
             None => self.signer(base).await,

@@ -4,7 +4,7 @@
 //!
 //! 1. [`examiner`] looks at a domain, with the code that delivers mail: its look-ups ([`zone`]: and its name servers one by
 //!    one), and its sessions with every address of every host ([`contacts`]: each once for all domains; [`offers`]: what else
-//!    a server can do). [`setup`]: from the settings to an examiner.
+//!    a server can do; [`ways`]: whether there is a way to it at all). [`setup`]: from the settings to an examiner.
 //! 2. [`observation`]: what was seen, as [`plain`] data; [`outcome`]: what became of one connection.
 //! 3. [`findings`]: what is wrong or could be better, and how to mend it; [`verdict`]: secure, insecure, broken or
 //!    unreachable. Both are pure.
@@ -31,9 +31,10 @@ mod setup;
 mod summary;
 pub(crate) mod text;
 mod verdict;
+mod ways;
 mod zone;
 
-pub(crate) use bulk::check_all;
+pub(crate) use bulk::{Examiners, check_all};
 pub(crate) use compare::Changes;
 pub(crate) use examiner::{Depth, Examiner};
 pub(crate) use metrics::{Figures, write as metrics};

@@ -148,6 +148,8 @@ pub(crate) struct TlsaSeen {
     pub(crate) status: TlsaStatus,
     /// The TLSA base domain; before any was found, the host.
     pub(crate) base: Option<String>,
+    /// Where the records stand, or would stand: an alias of it is followed.
+    pub(crate) owner: Option<String>,
     /// How the look-up failed.
     pub(crate) failure: Option<FailureSeen>,
     pub(crate) records: Vec<RecordSeen>,
@@ -228,8 +230,22 @@ pub(crate) struct AddressSeen {
     pub(crate) presented: Vec<CertificateReport>,
     /// Each published record, and the certificate that it matches.
     pub(crate) published: Vec<PublishedRecord>,
+    /// Whether the trust anchors among the records would verify the chain by themselves.
+    pub(crate) issuer: IssuerSeen,
+    /// Why not, in words.
+    pub(crate) issuer_reason: Option<String>,
     /// Further handshakes, each of which offered little.
     pub(crate) offers: Vec<OfferSeen>,
+}
+
+/// What trust anchors (usage 2) say about a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum IssuerSeen {
+    /// None are published, or no chain was shown.
+    NotAsked,
+    Valid,
+    Invalid,
 }
 
 /// What the WebPKI says about a chain, for information: DANE does not ask it.
@@ -332,6 +348,9 @@ pub(crate) struct TlsrptSeen {
     pub(crate) status: TlsrptKind,
     /// The records that begin as one, as they are published.
     pub(crate) records: Vec<String>,
+    /// What is wrong with them, or with a place that they name.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
 }
 
 /// The kinds of TLSRPT records.
@@ -343,6 +362,8 @@ pub(crate) enum TlsrptKind {
     Present,
     /// More than one, which counts as none (RFC 8460 §3).
     Several,
+    /// It names no place that a report could be sent to.
+    Invalid,
     Failed,
 }
 

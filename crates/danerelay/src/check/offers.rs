@@ -17,6 +17,7 @@ use rustls::pki_types::CertificateDer;
 use smtp::{Command, Extension, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -29,6 +30,8 @@ pub(super) struct Offers {
     pub(super) hostname: DomainPart,
     /// For one offer, with everything.
     pub(super) patience: Duration,
+    /// How many are under way at once.
+    pub(super) places: Semaphore,
 }
 
 /// What came of a handshake.
@@ -57,6 +60,8 @@ impl Offers {
                 KeySeen::Ecdsa => KeyKind::Ecdsa,
             }),
         };
+        // `None` only if the semaphore were closed, which never happens.
+        let _place = self.places.acquire().await.ok();
         let shaken = timeout(self.patience, self.shake(host, socket, offer)).await;
         let shaken = shaken.ok().and_then(Result::ok).unwrap_or(Shaken {
             result: OfferResult::Unknown,

@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     NotTried,
     /// This machine has no way to addresses of this family.
     NoRoute,
+    /// Something is wrong here: no socket, no source address. Nobody else is to blame.
+    OurFault,
     /// No connection could be made.
     Unreachable,
     /// The server did not greet, or broke off before TLS.
@@ -80,7 +82,7 @@ impl Outcome {
             ) => Self::Unanswered,
             Cause::Smtp(_) => Self::Refused,
             Cause::Ours(_) | Cause::Dns(..) | Cause::Destination(_) | Cause::Policy(_) | Cause::Login(_) => {
-                Self::NotTried
+                Self::OurFault
             }
         }
     }
@@ -98,8 +100,9 @@ impl Outcome {
             },
             TlsFault::Unproven(Unproven::Key) => Self::WrongKey,
             TlsFault::Unproven(Unproven::WebPki(..) | Unproven::NoReference) => Self::Untrusted,
+            // A slow server is not a wrong one.
+            TlsFault::TimedOut => Self::Unanswered,
             TlsFault::DataBeforeHandshake
-            | TlsFault::TimedOut
             | TlsFault::Closed
             | TlsFault::Protocol(_)
             | TlsFault::Handshake(_) => Self::HandshakeBroken,
@@ -121,7 +124,7 @@ impl Outcome {
             | Self::UnsupportedKey
             | Self::Encrypted
             | Self::Clear => Standing::Bad,
-            Self::Unreachable | Self::Unanswered | Self::Refused => Standing::Unknown,
+            Self::OurFault | Self::Unreachable | Self::Unanswered | Self::Refused => Standing::Unknown,
             Self::NotTried | Self::NoRoute => Standing::NotTested,
         }
     }
@@ -131,6 +134,7 @@ impl Outcome {
         match self {
             Self::NotTried => "not connected to",
             Self::NoRoute => "not tested: this machine has no way there",
+            Self::OurFault => "not tested: something is wrong here",
             Self::Unreachable => "no connection",
             Self::Unanswered => "no SMTP session",
             Self::Refused => "the server refuses us",

@@ -190,10 +190,14 @@ fn changes(out: &mut String, changes: &Changes) {
                 n = change.now.as_str()
             );
         }
-        let new = change.new.iter().map(|(code, _)| format!("+ {}", code.name()));
-        let gone = change.gone.iter().map(|(code, _)| format!("− {}", code.name()));
+        let new = change.new.iter().map(|(code, _)| format!("+ {code}"));
+        let gone = change.gone.iter().map(|(code, _)| format!("− {code}"));
         let words: Vec<String> = new.chain(gone).collect();
-        let _ = writeln!(out, " <span class=\"quiet\">{}</span></li>", words.join(", "));
+        let _ = writeln!(
+            out,
+            " <span class=\"quiet\">{}</span></li>",
+            Html(&words.join(", "))
+        );
     }
     out.push_str("</ul>\n");
 }
@@ -209,7 +213,7 @@ fn findings(out: &mut String, rows: &[Row]) {
         let _ = writeln!(
             out,
             "<tr><td><code>{}</code></td><td class=\"n\">{count}</td></tr>",
-            code.name()
+            Html(code)
         );
     }
     out.push_str("</tbody>\n</table>\n");

@@ -6,8 +6,11 @@ use dns::{Exchange, MxRecord, NoAnswer};
 use mail::{Domain, LookupFailure};
 use mta_sts::{Discovery, FetchFailure, Mode, Trouble};
 use policy::facts::{HostFindings, Tlsa};
+use tlsrpt::RecordFault;
 
-use super::observation::{FailureKind, FailureSeen, ParentSeen, RecordSeen, StsKind, StsSeen, TlsaSeen};
+use super::observation::{
+    FailureKind, FailureSeen, ParentSeen, RecordSeen, StsKind, StsSeen, TlsaSeen, TlsrptKind, TlsrptSeen,
+};
 use crate::explain::TlsaStatus;
 
 /// The preference of the host of this name, or what stands in its place.
@@ -22,7 +25,7 @@ pub(super) fn preference(exchanges: &[MxRecord], name: &str) -> Option<u16> {
 }
 
 /// The TLSA records of a host, before anything around them is known.
-pub(super) fn tlsa(host: &RouteHost) -> TlsaSeen {
+pub(super) fn tlsa(host: &RouteHost, port: u16) -> TlsaSeen {
     let status = match &host.facts.findings {
         HostFindings::AddressLiteral | HostFindings::AddressName => TlsaStatus::NotAsked,
         HostFindings::Named { tlsa, .. } => match tlsa {
@@ -41,6 +44,7 @@ pub(super) fn tlsa(host: &RouteHost) -> TlsaSeen {
             .map(|(base, _)| base)
             .or(host.name())
             .map(ToString::to_string),
+        owner: owner(host, port),
         failure: answers
             .iter()
             .find_map(|(_, answer)| answer.as_ref().err())
@@ -52,9 +56,20 @@ pub(super) fn tlsa(host: &RouteHost) -> TlsaSeen {
     }
 }
 
+/// Where the records stand, or would stand.
+fn owner(host: &RouteHost, port: u16) -> Option<String> {
+    let base = host.tlsa().map(|(base, _)| base).or(host.name())?;
+    let mut answers = host.answers().tlsa.iter();
+    let answer = answers.find(|(candidate, _)| candidate == base);
+    let alias = answer.and_then(|(_, answer)| answer.as_ref().ok()?.aliases.last());
+    Some(alias.map_or_else(|| format!("_{port}._tcp.{base}"), |alias| alias.to.to_string()))
+}
+
 fn failure(failure: &NoAnswer) -> FailureSeen {
     FailureSeen {
         kind: match &failure.cause {
+            // Nobody else is blamed for it.
+            _ if failure.is_ours() => FailureKind::Undecided,
             LookupFailure::Bogus => FailureKind::Bogus,
             LookupFailure::Servfail | LookupFailure::Rcode(_) => FailureKind::Refused,
             LookupFailure::Indeterminate
@@ -129,5 +144,36 @@ pub(super) fn sts<'a>(discovery: &Discovery, hosts: impl Iterator<Item = &'a str
             .map(str::to_owned)
             .collect(),
         reason: discovery.trouble.as_ref().map(ToString::to_string),
+    }
+}
+
+/// What TXT records say about TLS reports, and where these are wanted.
+pub(super) fn tlsrpt(texts: &[Box<[u8]>]) -> TlsrptSeen {
+    let (status, reason) = match tlsrpt::published(texts) {
+        Ok(None) => (TlsrptKind::Absent, None),
+        Ok(Some(record)) => match record.passed_over.first() {
+            None => (TlsrptKind::Present, None),
+            Some(passed) => {
+                let words = format!("{}: {}", passed.written, passed.fault);
+                let kind = if record.places.is_empty() {
+                    TlsrptKind::Invalid
+                } else {
+                    TlsrptKind::Present
+                };
+                (kind, Some(words))
+            }
+        },
+        Err(RecordFault::Several) => (TlsrptKind::Several, None),
+        Err(fault @ (RecordFault::Field | RecordFault::NoRua)) => {
+            (TlsrptKind::Invalid, Some(fault.to_string()))
+        }
+    };
+    let records = texts.iter().filter(|text| text.starts_with(b"v=TLSRPTv1"));
+    TlsrptSeen {
+        status,
+        records: records
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect(),
+        reason,
     }
 }

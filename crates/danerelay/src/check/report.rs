@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::findings::{Finding, Wanted, findings};
+use super::findings::{Finding, Severity, Wanted, findings};
 use super::observation::{HostSeen, MxKind, MxSeen, Observation, StsSeen, TlsrptSeen};
-use super::verdict::{self, Verdict};
+use super::verdict::{self, Asked, Verdict};
 
 /// The version of the JSON. Fields may be added without a change of it; none is renamed or given another meaning.
 const VERSION: u32 = 1;
@@ -42,8 +42,9 @@ impl Report {
     /// Judges what was seen.
     pub(crate) fn new(seen: Observation, wanted: Wanted) -> Self {
         let (verdict, findings) = (verdict::of_domain(&seen), findings(&seen, wanted));
+        let asked = Asked::of(seen.connected);
         let hosts = seen.hosts.into_iter().map(|seen| Host {
-            verdict: verdict::of_host(&seen),
+            verdict: verdict::of_host(&seen, asked),
             seen,
         });
         Self {
@@ -59,6 +60,13 @@ impl Report {
             tlsrpt: seen.tlsrpt,
             findings,
         }
+    }
+
+    /// The gravest finding, if it is an error or a warning.
+    pub(crate) fn gravest(&self) -> Option<&Finding> {
+        self.findings
+            .first()
+            .filter(|finding| finding.severity <= Severity::Warning)
     }
 
     /// Whether it takes no mail because it does not exist, or says so nowhere: which is hardly meant.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::findings::{Code, Severity};
+use super::findings::Severity;
+use super::observation::MxKind;
 use super::report::Report;
 use super::verdict::Verdict;
 
@@ -15,11 +16,13 @@ pub(crate) struct Row {
     pub(crate) domain: String,
     pub(crate) verdict: Verdict,
     pub(crate) checked: Timestamp,
+    /// Whether it takes no mail, and does not say so itself.
+    pub(crate) is_missing: bool,
     /// Who runs its hosts.
     pub(crate) providers: BTreeSet<String>,
     pub(crate) hosts: usize,
     /// Errors and warnings: the code, and the host that it is about.
-    pub(crate) grave: BTreeSet<(Code, Option<String>)>,
+    pub(crate) grave: BTreeSet<(String, Option<String>)>,
     /// The gravest in words, if it is one of them.
     pub(crate) gravest: Option<String>,
 }
@@ -36,6 +39,7 @@ impl From<&Report> for Row {
             domain: report.domain.clone(),
             verdict: report.verdict,
             checked: report.checked,
+            is_missing: report.is_missing(),
             providers: report
                 .hosts
                 .iter()
@@ -43,7 +47,7 @@ impl From<&Report> for Row {
                 .collect(),
             hosts: report.hosts.len(),
             grave: grave()
-                .map(|finding| (finding.code, finding.host.clone()))
+                .map(|finding| (finding.code.name(), finding.host.clone()))
                 .collect(),
             gravest: grave().next().map(|finding| match &finding.host {
                 Some(host) => format!("{host}: {}", finding.text),
@@ -59,8 +63,14 @@ struct Line {
     domain: String,
     verdict: Verdict,
     checked: Timestamp,
+    mx: LineMx,
     hosts: Vec<LineHost>,
     findings: Vec<LineFinding>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineMx {
+    kind: MxKind,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,22 +80,20 @@ struct LineHost {
 
 #[derive(Debug, Deserialize)]
 struct LineFinding {
-    code: Code,
-    severity: Severity,
+    /// A later version may know more of both.
+    code: String,
+    severity: String,
     host: Option<String>,
     text: String,
 }
 
 impl Row {
     /// Reads the JSON of an earlier run.
-    pub(crate) fn read(line: &str) -> Result<Self, serde_json::Error> {
-        let line: Line = serde_json::from_str(line)?;
-        let grave = || {
-            line.findings
-                .iter()
-                .filter(|finding| finding.severity <= Severity::Warning)
-        };
+    pub(crate) fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
+        let line: Line = serde_json::from_slice(line)?;
+        let grave = || line.findings.iter().filter(|finding| is_grave(&finding.severity));
         Ok(Self {
+            is_missing: line.verdict == Verdict::NoMail && line.mx.kind != MxKind::NullMx,
             verdict: line.verdict,
             checked: line.checked,
             providers: line
@@ -95,7 +103,7 @@ impl Row {
                 .collect(),
             hosts: line.hosts.len(),
             grave: grave()
-                .map(|finding| (finding.code, finding.host.clone()))
+                .map(|finding| (finding.code.clone(), finding.host.clone()))
                 .collect(),
             gravest: grave().next().map(|finding| match &finding.host {
                 Some(host) => format!("{host}: {}", finding.text),
@@ -104,4 +112,10 @@ impl Row {
             domain: line.domain,
         })
     }
+}
+
+fn is_grave(severity: &str) -> bool {
+    [Severity::Error, Severity::Warning]
+        .iter()
+        .any(|grave| grave.as_str() == severity)
 }

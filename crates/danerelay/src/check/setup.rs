@@ -9,16 +9,22 @@ use dns::Resolver;
 use dns::host::AddressFamily;
 use mail::DomainPart;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::contacts::Contacts;
 use super::examiner::{Depth, Examiner};
 use super::offers::Offers;
 use crate::config::Config;
+use crate::config::schema::Tls;
 use crate::explain::impatient;
 use crate::wiring::{WiringError, mta_sts, settings, tls};
 
 /// The port of name servers.
 const DNS_PORT: u16 = 53;
+
+/// How many name servers are asked directly at once, and how many further handshakes are under way: each takes a socket.
+const DIRECT: usize = 32;
+const HANDSHAKES: usize = 32;
 
 /// Whether hosts are connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,15 +62,21 @@ impl Examiner {
             contacts,
             depth: setup.depth,
             name_server_port: DNS_PORT,
+            direct: Semaphore::new(DIRECT),
             bases: Mutex::new(HashMap::new()),
         })
     }
 }
 
 fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<Contacts, WiringError> {
-    let prober = Prober::new(delivery, &tls::client(&config.tls).map_err(WiringError::from)?)
+    // Versions and groups are the usual ones, whatever this relay is limited to.
+    let settings = Tls {
+        webpki_roots: config.tls.webpki_roots.clone(),
+        ..Tls::default()
+    };
+    let prober = Prober::new(delivery, &tls::client(&settings).map_err(WiringError::from)?)
         .map_err(WiringError::Ehlo)?;
-    let parts = tls::parts(&config.tls).map_err(WiringError::from)?;
+    let parts = tls::parts(&settings).map_err(WiringError::from)?;
     let stages = &delivery.timeouts;
     let offers = match depth {
         Depth::Verdict => None,
@@ -72,6 +84,7 @@ fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<
             configs: parts.0.clone(),
             hostname: DomainPart::parse(&delivery.hostname).map_err(WiringError::Ehlo)?,
             patience: stages.connect + stages.banner + stages.ehlo + stages.starttls,
+            places: Semaphore::new(HANDSHAKES),
         }),
     };
     Ok(Contacts::new(prober, parts, offers))

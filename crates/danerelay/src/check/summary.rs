@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::findings::Code;
 use super::row::Row;
 use super::verdict::Verdict;
 
@@ -131,10 +130,10 @@ pub(crate) fn percent(tenths: usize) -> String {
 }
 
 /// How many errors and warnings of each code.
-pub(crate) fn frequent<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<Code, usize> {
+pub(crate) fn frequent<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for row in rows {
-        let mut codes: Vec<_> = row.grave.iter().map(|(code, _)| *code).collect();
+        let mut codes: Vec<_> = row.grave.iter().map(|(code, _)| code.clone()).collect();
         codes.dedup();
         for code in codes {
             *counts.entry(code).or_default() += 1;

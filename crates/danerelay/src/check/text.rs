@@ -11,7 +11,6 @@ use super::observation::{
 use super::outcome::Outcome;
 use super::paint::{Paint, Tint};
 use super::report::{Host, Report};
-use super::verdict::Verdict;
 use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
 
 /// The columns of a terminal.
@@ -28,7 +27,11 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
         paint.bold(&plain(&report.domain)),
         paint.verdict(report.verdict)
     ));
-    text.wrapped(2, "", report.verdict.words());
+    if report.connected {
+        text.wrapped(2, "", report.verdict.words());
+    } else {
+        text.wrapped(2, "", "by DNS alone: no server was asked");
+    }
     text.line("");
     text.mx(report);
     for host in &report.hosts {
@@ -48,9 +51,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
 
 /// The verdict alone, with the gravest finding where there is something to mend.
 pub(crate) fn line(report: &Report, paint: Paint) -> String {
-    let gravest = report.findings.first();
-    let gravest =
-        gravest.filter(|finding| finding.severity <= Severity::Warning && report.verdict != Verdict::Secure);
+    let gravest = report.gravest();
     let words = gravest.map_or_else(String::new, |finding| {
         let about = finding
             .host
@@ -227,7 +228,11 @@ impl Text {
         let tint = match address.outcome {
             Outcome::Verified => Tint::Green,
             Outcome::NotTried | Outcome::NoRoute | Outcome::Encrypted => Tint::Plain,
-            Outcome::Unreachable | Outcome::Unanswered | Outcome::Refused | Outcome::Clear => Tint::Yellow,
+            Outcome::OurFault
+            | Outcome::Unreachable
+            | Outcome::Unanswered
+            | Outcome::Refused
+            | Outcome::Clear => Tint::Yellow,
             _ => Tint::Red,
         };
         let outcome = self.paint.tint(tint, address.outcome.words());
@@ -282,6 +287,7 @@ impl Text {
             TlsrptKind::Absent => "none".to_owned(),
             TlsrptKind::Present => report.tlsrpt.records.join(" "),
             TlsrptKind::Several => "several, which count as none".to_owned(),
+            TlsrptKind::Invalid => "invalid".to_owned(),
             TlsrptKind::Failed => "the look-up failed".to_owned(),
         };
         self.wrapped(2, "TLSRPT   ", &words);

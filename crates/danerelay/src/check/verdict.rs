@@ -56,8 +56,22 @@ impl Verdict {
     ];
 }
 
+/// Who was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Servers,
+    /// By request nobody connected.
+    DnsAlone,
+}
+
+impl Asked {
+    pub(crate) fn of(connected: bool) -> Self {
+        if connected { Self::Servers } else { Self::DnsAlone }
+    }
+}
+
 /// The verdict on a host by itself, however securely the domain names it.
-pub(crate) fn of_host(host: &HostSeen) -> Verdict {
+pub(crate) fn of_host(host: &HostSeen, asked: Asked) -> Verdict {
     match host.kind {
         // There is no name that TLSA records could stand at.
         HostKind::Address => return Verdict::Insecure,
@@ -77,7 +91,10 @@ pub(crate) fn of_host(host: &HostSeen) -> Verdict {
             Some(FailureKind::Undecided) | None => Verdict::Unreachable,
         },
         TlsaStatus::Unusable => of_unusable(host),
-        TlsaStatus::Usable => of_usable(host),
+        TlsaStatus::Usable => match asked {
+            Asked::DnsAlone => Verdict::Secure,
+            Asked::Servers => of_usable(host),
+        },
     }
 }
 
@@ -120,13 +137,6 @@ fn of_usable(host: &HostSeen) -> Verdict {
         Verdict::Broken
     } else if has(Standing::Good) {
         Verdict::Secure
-    } else if host
-        .addresses
-        .iter()
-        .all(|address| address.outcome == Outcome::NotTried)
-    {
-        // By DNS alone.
-        Verdict::Secure
     } else {
         Verdict::Unreachable
     }
@@ -148,9 +158,11 @@ pub(crate) fn of_domain(seen: &Observation) -> Verdict {
         MxKind::Implicit if has_no_address(seen) => return Verdict::NoMail,
         MxKind::Hosts | MxKind::Implicit => {}
     }
-    let worst = seen.hosts.iter().map(of_host).min();
+    let asked = Asked::of(seen.connected);
+    let worst = seen.hosts.iter().map(|host| of_host(host, asked)).min();
     match (worst, seen.mx.lookup.status) {
-        (None, _) => Verdict::Broken,
+        // The answers changed between two look-ups.
+        (None, _) => Verdict::Unreachable,
         (Some(Verdict::Secure | Verdict::Unreachable), LookupStatus::Insecure) => Verdict::Insecure,
         (Some(worst), _) => worst,
     }
@@ -158,7 +170,9 @@ pub(crate) fn of_domain(seen: &Observation) -> Verdict {
 
 /// A domain without MX records and addresses takes no mail.
 fn has_no_address(seen: &Observation) -> bool {
-    seen.hosts
-        .iter()
-        .all(|host| host.address_status == AddressStatus::None)
+    !seen.hosts.is_empty()
+        && seen
+            .hosts
+            .iter()
+            .all(|host| host.address_status == AddressStatus::None)
 }

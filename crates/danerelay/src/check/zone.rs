@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use dns::Resolver;
-use dns::direct::{self, Said};
+use dns::direct::{self, Direct, Said};
+use dns::{NoAnswer, QuestionError, Resolver};
 use futures_util::future::join_all;
 use ipnet::IpNet;
-use mail::Domain;
+use mail::{Domain, LookupFailure};
+use tokio::sync::Semaphore;
 
 use super::observation::{ServerAnswer, ServerSaid, ServerSeen, ZoneSeen};
+use super::ways::has_route;
 
 /// The most name servers of a zone that are looked at; hardly any zone has more.
 const SERVERS: usize = 8;
-/// The most addresses of each that are asked.
-const ADDRESSES: usize = 2;
 /// How far above a name its zone is looked for.
 const LEVELS: usize = 6;
 /// How long a name server has for one answer: resolvers ask the next one much earlier.
@@ -29,6 +29,8 @@ pub(super) struct Asking<'a> {
     pub(super) ignored: &'a [IpNet],
     /// Their port: 53, except in tests.
     pub(super) port: u16,
+    /// How many are asked at once.
+    pub(super) places: &'a Semaphore,
 }
 
 impl Asking<'_> {
@@ -69,10 +71,17 @@ impl Asking<'_> {
         let zone = self.zone(base).await?;
         let asked = zone.servers.into_iter().map(|server| async {
             let addresses = server.addresses.iter().copied();
-            let allowed = addresses.filter(|address| !self.is_ignored(*address));
-            let answers = allowed
-                .take(ADDRESSES)
-                .map(|address| self.answer(address, port, base));
+            let allowed = addresses.filter(|address| !self.is_ignored(*address) && has_route(*address));
+            let allowed: Vec<IpAddr> = allowed.collect();
+            // One of each family that this machine has a way to.
+            let each = [
+                allowed.iter().find(|address| address.is_ipv6()),
+                allowed.iter().find(|address| address.is_ipv4()),
+            ];
+            let answers = each
+                .into_iter()
+                .flatten()
+                .map(|address| self.answer(*address, port, base));
             ServerSeen {
                 answers: join_all(answers).await,
                 ..server
@@ -92,10 +101,10 @@ impl Asking<'_> {
     async fn answer(&self, address: IpAddr, port: u16, base: &Domain) -> ServerAnswer {
         let server = SocketAddr::new(address, self.port);
         let (owner, parent) = (format!("_{port}._tcp.{base}"), format!("_tcp.{base}"));
-        let (records, parent) = tokio::join!(
-            direct::ask(server, &owner, "TLSA", PATIENCE),
-            direct::ask(server, &parent, "A", PATIENCE)
-        );
+        // `None` only if the semaphore were closed, which never happens.
+        let _place = self.places.acquire().await.ok();
+        let records = ask_twice(server, &owner, "TLSA").await;
+        let parent = ask_twice(server, &parent, "A").await;
         let parent = match parent {
             Ok(Ok(direct)) => said(&direct.said).0,
             Ok(Err(_)) | Err(_) => ServerSaid::Silence,
@@ -116,6 +125,20 @@ impl Asking<'_> {
             Ok(Err(failure)) => silent(address, parent, failure.to_string()),
             Err(error) => silent(address, parent, error.to_string()),
         }
+    }
+}
+
+/// A lost packet is nobody's fault: a server that is silent is asked once more.
+async fn ask_twice(
+    server: SocketAddr,
+    name: &str,
+    record_type: &str,
+) -> Result<Result<Direct, NoAnswer>, QuestionError> {
+    match direct::ask(server, name, record_type, PATIENCE).await {
+        Ok(Err(failure)) if failure.cause == LookupFailure::Timeout => {
+            direct::ask(server, name, record_type, PATIENCE).await
+        }
+        answered => answered,
     }
 }
 
@@ -180,10 +203,12 @@ mod tests {
             sockets: 30,
         })
         .unwrap();
+        let places = Semaphore::new(4);
         let asking = Asking {
             resolver: &resolver,
             ignored: &[],
             port,
+            places: &places,
         };
         let base = Domain::parse("mx.zone.test").unwrap();
         let zone = asking.zone_with_tlsa(25, &base).await.unwrap();

@@ -23,9 +23,14 @@ struct Town {
 
 impl Town {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With these lines of `[delivery]`.
+    fn with(delivery: &str) -> Self {
         let addresses: Vec<IpAddr> = (1..=20).map(|last| IpAddr::from([127, 0, 3, last])).collect();
         let port = free_port_on(&addresses).unwrap();
-        let stage = Stage::new(&format!("port = {port}\n"));
+        let stage = Stage::new(&format!("port = {port}\n{delivery}"));
         stage.world.set_ttl(3600);
         Self {
             stage,

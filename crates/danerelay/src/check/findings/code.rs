@@ -98,8 +98,6 @@ codes! {
         TlsaNoMatch,
         /// No TLSA record matches the certificate with the other kind of key.
         TlsaNoMatchOtherKey,
-        /// The name above the TLSA records is denied.
-        EmptyNonTerminalDenied,
         /// STARTTLS is not offered, although TLSA records are published.
         NoStarttls,
         /// STARTTLS is refused, likewise.
@@ -123,7 +121,9 @@ codes! {
         /// The MTA-STS policy does not allow an MX host.
         StsMxNotAllowed,
         /// A server's certificate fails what the MTA-STS policy demands.
-        StsCertificate;
+        StsCertificate,
+        /// A server offers no TLS, which the MTA-STS policy demands.
+        StsNoTls;
     Warning:
         /// The MX records are not signed.
         MxInsecure,
@@ -139,12 +139,18 @@ codes! {
         TlsaInsecure,
         /// A TLSA record cannot be used.
         TlsaUnusable,
+        /// The name above the TLSA records is denied.
+        EmptyNonTerminalDenied,
+        /// A trust anchor is published for the next key, but would not verify it.
+        RolloverIssuerInvalid,
         /// A name server answers for the TLSA records otherwise than others.
         NameServerBroken,
         /// Signatures expire soon.
         SignaturesExpire,
         /// A certificate on which the verdict depends expires soon.
         CertificateExpires,
+        /// This machine could not connect, for a reason of its own.
+        OurFault,
         /// No connection could be made.
         Unreachable,
         /// There was no SMTP session.
@@ -159,6 +165,8 @@ codes! {
         StsLookupFailed,
         /// There are several TLSRPT records, which count as none.
         TlsrptSeveral,
+        /// The TLSRPT record is invalid.
+        TlsrptInvalid,
         /// The TLSRPT record cannot be looked up.
         TlsrptLookupFailed;
     Advice:
@@ -180,6 +188,8 @@ codes! {
         NameServersNoIpv6,
         /// The certificate has expired, which DANE-EE does not look at.
         CertificateExpired,
+        /// The certificate expires soon, which DANE-EE does not look at.
+        CertificateRenewal,
         /// TLS 1.3 is not offered.
         NoTls13,
         /// There is no CAA record.

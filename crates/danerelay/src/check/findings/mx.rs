@@ -22,6 +22,10 @@ pub(super) fn judge(report: &mut Findings<'_>) {
             format!("{domain} says that it takes no mail (null MX, RFC 7505)"),
         ),
         (MxKind::Implicit, _) => implicit(report),
+        (MxKind::Hosts, _) if seen.hosts.is_empty() => report.add(
+            Code::MxLookupFailed,
+            "the MX records changed between two look-ups: try again",
+        ),
         (MxKind::Hosts, _) => {}
     }
     if lookup.status == LookupStatus::Insecure && matches!(seen.mx.kind, MxKind::Hosts | MxKind::Implicit) {

@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::gathered::Findings;
 use crate::check::observation::{MxKind, StsKind, TlsrptKind, WebPkiSeen};
+use crate::check::outcome::Outcome;
 
 pub(super) fn judge(report: &mut Findings<'_>) {
     if !matches!(report.seen.mx.kind, MxKind::Hosts | MxKind::Implicit) {
@@ -62,6 +63,19 @@ fn agreement(report: &mut Findings<'_>) {
     }
     for host in &seen.hosts {
         for address in &host.addresses {
+            if matches!(
+                address.outcome,
+                Outcome::Clear | Outcome::NoStarttls | Outcome::StarttlsRefused
+            ) {
+                report.add_with_fix(
+                    Code::StsNoTls,
+                    format!(
+                        "MTA-STS demands TLS, and {} [{}] offers none",
+                        host.name, address.address
+                    ),
+                    "let the server offer STARTTLS",
+                );
+            }
             let is_bad = matches!(
                 address.webpki,
                 WebPkiSeen::NameMismatch | WebPkiSeen::Expired | WebPkiSeen::Untrusted
@@ -94,6 +108,14 @@ fn tlsrpt(report: &mut Findings<'_>) {
             Code::TlsrptSeveral,
             "there are several TLSRPT records, which count as none (RFC 8460 section 3)",
             "leave one",
+        ),
+        TlsrptKind::Invalid => report.add_with_fix(
+            Code::TlsrptInvalid,
+            format!(
+                "the TLSRPT record is invalid: {}",
+                report.seen.tlsrpt.reason.as_deref().unwrap_or_default()
+            ),
+            format!("publish _smtp._tls.{domain}. IN TXT \"v=TLSRPTv1; rua=mailto:tlsrpt@{domain}\""),
         ),
         TlsrptKind::Failed => report.add(Code::TlsrptLookupFailed, "the TLSRPT record cannot be looked up"),
     }

@@ -14,6 +14,11 @@ pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &Addres
     match address.outcome {
         Outcome::NotTried | Outcome::Verified | Outcome::Encrypted => {}
         Outcome::NoRoute => report.add(Code::NoRoute, "this machine has no way there: it was not tested"),
+        Outcome::OurFault => report.add_with_fix(
+            Code::OurFault,
+            format!("this machine could not connect: {words}"),
+            "mend it here (danerelay doctor), and check again",
+        ),
         Outcome::Unreachable => report.add_with_fix(
             Code::Unreachable,
             format!("no connection: {words}"),
@@ -112,8 +117,8 @@ fn no_match(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
             records.join(", ")
         ),
         format!(
-            "{who}install the certificate with the published key again; or {publish}; {} seconds later, remove the \
-             records that match nothing",
+            "{who}install the certificate with the published key again; or, if what is shown here is the server's own \
+             certificate, {publish}; {} seconds later, remove the records that match nothing",
             wait(host)
         ),
     );
@@ -135,7 +140,7 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
         .iter()
         .any(|record| record.usable && record.matches == Some(0));
     if let Some(own) = address.presented.first() {
-        own_dates(report, own, by_key || address.outcome == Outcome::Expired, now);
+        own_dates(report, own, by_key, now);
         strength(report, own);
     }
     if !by_key && let Some(depth) = anchor {
@@ -170,15 +175,30 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
     }
 }
 
-fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, is_known: bool, now: Timestamp) {
-    let Some(end) = own.not_after else { return };
+/// Under usage 3 dates do not count for mail that DANE secures, but do for MTA-STS and other clients.
+fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool, now: Timestamp) {
+    let Some(end) = own.not_after.filter(|_| by_key) else {
+        return;
+    };
     if end <= now {
-        let text = format!("the certificate expired at {end}");
-        if is_known {
+        report.add_with_fix(
+            Code::CertificateExpired,
+            format!("the certificate expired at {end}; usage 3 does not look at dates"),
+            "renew it all the same, with the same key: other clients do",
+        );
+    } else if let Some(days) = report.days_left(end) {
+        let text = format!("the certificate expires {}, at {end}", in_days(days));
+        if report.seen.mta_sts.is_a_policy() {
             report.add_with_fix(
-                Code::CertificateExpired,
+                Code::CertificateExpires,
+                format!("{text}: under the MTA-STS policy dates count"),
+                "renew it, with the same key or after publishing the next one's record",
+            );
+        } else {
+            report.add_with_fix(
+                Code::CertificateRenewal,
                 format!("{text}; usage 3 does not look at dates"),
-                "renew it all the same, with the same key: other clients do",
+                "renew it with the same key, or publish the next key's record before",
             );
         }
     }

@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dns::{Resolver, self_test};
+use mail::Domain;
 
 use super::look_up::block_on_all;
 use super::output;
-use crate::check::{Connecting, Depth, Examiner, Setup, check_all};
+use crate::check::{Connecting, Depth, Examiner, Examiners, Setup, check_all};
 use crate::config::{self, Config};
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -39,29 +40,39 @@ pub(crate) fn run(arguments: &CheckArguments, named: Option<&Path>) -> Result<Ve
     } else {
         Depth::Everything
     };
-    let is_done = block_on_all(check(arguments, &loaded.config, depth, sources, &mut sink))??;
-    if is_done {
-        sink.close()
-    } else {
-        Ok(Verdict::Undecided)
+    match block_on_all(check(arguments, &loaded.config, depth, sources, &mut sink))?? {
+        End::Checked(lost) => sink.close(&lost),
+        End::Resolver(fault) => {
+            let words = format!("our own resolver fails, and nothing is checked by it: {fault}");
+            if arguments.nagios {
+                output::write(&format!("DANE UNKNOWN - {}\n", words.replace(['|', '\n'], " ")))?;
+            } else {
+                output::notice(&words);
+            }
+            Ok(Verdict::Undecided)
+        }
     }
 }
 
-/// `false` if our own resolver fails: then nobody else is blamed.
+/// How a run ended.
+enum End {
+    /// With these domains lost by a fault of this program.
+    Checked(Vec<Domain>),
+    /// Our own resolver fails: then nobody else is blamed.
+    Resolver(String),
+}
+
 async fn check(
     arguments: &CheckArguments,
     config: &Config,
     depth: Depth,
     sources: Sources,
     sink: &mut Sink<'_>,
-) -> Result<bool, Failure> {
+) -> Result<End, Failure> {
     let plan = resolver::plan(config, &config.dns.domain_insecure).map_err(WiringError::from)?;
     let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
     if let Err(fault) = self_test::run(&resolver, &resolver::names(&config.dns)).await {
-        output::notice(&format!(
-            "our own resolver fails, and nothing is checked by it: {fault}"
-        ));
-        return Ok(false);
+        return Ok(End::Resolver(fault.to_string()));
     }
     let setup = Setup {
         connecting: if arguments.no_connect {
@@ -73,10 +84,12 @@ async fn check(
         port: arguments.port.map(NonZeroU16::get),
         timeout: Some(arguments.timeout),
     };
-    let examiner = Arc::new(Examiner::new(config, resolver, setup)?);
-    check_all(examiner, sources.domains(), arguments.days, |report| {
+    let examiners = Examiners {
+        first: Arc::new(Examiner::new(config, resolver.clone(), setup)?),
+        again: Arc::new(Examiner::new(config, resolver, setup)?),
+    };
+    let lost = check_all(&examiners, sources.domains(), arguments.days, |report| {
         sink.take(&report)
-    })
-    .await?;
-    Ok(true)
+    });
+    Ok(End::Checked(lost.await?))
 }

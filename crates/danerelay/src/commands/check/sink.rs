@@ -2,9 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
+use mail::Domain;
 
 use super::arguments::CheckArguments;
 use super::sources::Sources;
@@ -21,14 +22,17 @@ pub(super) struct Sink<'a> {
     arguments: &'a CheckArguments,
     paint: Paint,
     form: Form,
+    is_many: bool,
     progress: Progress,
-    /// `--resume`.
-    journal: Option<(PathBuf, File)>,
+    /// `--resume`, once there is a first line to write.
+    journal: Option<File>,
+    /// The octets that the file keeps.
+    whole: u64,
     rows: Vec<Row>,
     earlier: Vec<Vec<Row>>,
     figures: Vec<Figures>,
-    /// Domains that do not exist.
-    missing: usize,
+    /// Lines of the list that are no domain.
+    skipped: usize,
 }
 
 /// What is printed of each domain.
@@ -50,10 +54,6 @@ impl<'a> Sink<'a> {
         sources: &Sources,
         is_many: bool,
     ) -> Result<Self, Failure> {
-        let journal = match &arguments.resume {
-            Some(path) => Some((path.clone(), journal(path, sources.whole)?)),
-            None => None,
-        };
         let form = match (arguments.json, arguments.quiet, arguments.nagios, is_many) {
             (true, ..) => Form::Json,
             (_, true, ..) => Form::Quiet,
@@ -65,29 +65,31 @@ impl<'a> Sink<'a> {
             arguments,
             paint: Paint::of_output(),
             form,
+            is_many,
             progress: Progress::of(if is_many { sources.left() } else { 0 }),
-            journal,
+            journal: None,
+            whole: sources.whole,
             rows: sources.known.clone(),
             earlier: sources.earlier.clone(),
             figures: Vec::new(),
-            missing: 0,
+            skipped: sources.skipped,
         })
     }
 
     /// Takes one.
     pub(super) fn take(&mut self, report: &Report) -> Result<(), Failure> {
-        if let Some((path, file)) = &mut self.journal {
+        if let Some(path) = &self.arguments.resume {
             let mut line = json::line(report).map_err(|error| Failure::Output(error.into()))?;
             line.push('\n');
-            let written = file.write_all(line.as_bytes());
-            written.map_err(|cause| Failure::File {
-                path: path.clone(),
-                cause,
-            })?;
+            let file = match &mut self.journal {
+                Some(file) => file,
+                // What is torn at its end goes only when there is something in its place.
+                None => self.journal.insert(journal(path, self.whole)?),
+            };
+            file.write_all(line.as_bytes()).map_err(unwritten(path))?;
         }
         self.print(report)?;
         self.progress.step();
-        self.missing += usize::from(report.is_missing());
         if self.arguments.openmetrics.is_some() {
             self.figures.push(report.into());
         }
@@ -99,8 +101,7 @@ impl<'a> Sink<'a> {
         match self.form {
             Form::Nothing => Ok(()),
             Form::Json => output::write_json(report),
-            Form::Quiet if report.verdict == Of::Secure => Ok(()),
-            Form::Quiet if report.verdict == Of::NoMail && !report.is_missing() => Ok(()),
+            Form::Quiet if is_quiet(report) => Ok(()),
             Form::Quiet | Form::Line => output::write_painted(&text::line(report, self.paint)),
             Form::Full => {
                 let gap = if self.rows.is_empty() { "" } else { "\n" };
@@ -110,7 +111,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Says what there is to say about all of them.
-    pub(super) fn close(self) -> Result<Verdict, Failure> {
+    pub(super) fn close(self, lost: &[Domain]) -> Result<Verdict, Failure> {
         drop(self.progress);
         let arguments = self.arguments;
         if let Some(last) = self.earlier.last() {
@@ -120,9 +121,16 @@ impl<'a> Sink<'a> {
                 Form::Quiet | Form::Line | Form::Full => output::write(&format!("\n{table}"))?,
             }
         }
-        if self.form == Form::Line {
-            output::write(&format!("\n{}", Summary::of(self.rows.iter()).table()))?;
+        let table = || Summary::of(self.rows.iter()).table();
+        match self.form {
+            Form::Line => output::write(&format!("\n{}", table()))?,
+            Form::Json if self.is_many => output::notice(&table()),
+            Form::Json | Form::Quiet | Form::Full | Form::Nothing => {}
         }
+        for domain in lost {
+            output::notice(&format!("{domain}: not checked, by a fault of this program"));
+        }
+        let is_whole = lost.is_empty() && self.skipped == 0;
         if let Some(path) = &arguments.openmetrics {
             replace(path, &crate::check::metrics(&self.figures))?;
         }
@@ -140,9 +148,13 @@ impl<'a> Sink<'a> {
             } else {
                 State::Warning
             };
-            let (line, state) = nagios_line(&self.rows, insecure);
+            let (mut line, state) = nagios_line(&self.rows, insecure);
+            if state == State::Ok && !is_whole {
+                line = "DANE UNKNOWN - not all of the list could be checked\n".to_owned();
+            }
             output::write(&line)?;
             return Ok(match state {
+                State::Ok if !is_whole => Verdict::Undecided,
                 State::Ok => Verdict::Good,
                 State::Warning => Verdict::Bad,
                 // Its number is that of a critical service.
@@ -150,18 +162,33 @@ impl<'a> Sink<'a> {
                 State::Unknown => Verdict::Undecided,
             });
         }
-        Ok(verdict(&self.rows, self.missing, arguments.allow_insecure))
+        Ok(match verdict(&self.rows, arguments.allow_insecure) {
+            // Of what was not looked at nobody can say that it is good.
+            Verdict::Good if !is_whole => Verdict::Undecided,
+            verdict => verdict,
+        })
     }
 }
 
+/// Whether there is nothing to tell: also of a secure domain whose certificate or signatures are about to expire there is.
+fn is_quiet(report: &Report) -> bool {
+    let is_good = match report.verdict {
+        Of::Secure => true,
+        Of::NoMail => !report.is_missing(),
+        Of::Insecure | Of::Broken | Of::Unreachable => false,
+    };
+    is_good && report.gravest().is_none()
+}
+
 /// The exit status: what is wrong counts more than what is not known.
-fn verdict(rows: &[Row], missing: usize, allow_insecure: bool) -> Verdict {
+fn verdict(rows: &[Row], allow_insecure: bool) -> Verdict {
     let is_bad = |row: &Row| match row.verdict {
         Of::Broken => true,
         Of::Insecure => !allow_insecure,
-        Of::Secure | Of::Unreachable | Of::NoMail => false,
+        Of::NoMail => row.is_missing,
+        Of::Secure | Of::Unreachable => false,
     };
-    if missing > 0 || rows.iter().any(is_bad) {
+    if rows.iter().any(is_bad) {
         Verdict::Bad
     } else if rows.iter().any(|row| row.verdict == Of::Unreachable) {
         Verdict::Undecided

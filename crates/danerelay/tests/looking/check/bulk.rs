@@ -178,3 +178,43 @@ fn what_has_changed_is_told_to_people_browsers_and_monitors() {
             .contains("danerelay.toml:1: not a line that `danerelay check --json` printed")
     );
 }
+
+#[test]
+fn a_file_of_somebody_else_is_left_as_it_is() {
+    let mut town = Town::new();
+    town.usual("good.test", 1, &[]);
+    let precious = town.stage.write("precious", "my only copy");
+    let end = town.check(&["good.test", "--resume", &precious]);
+    assert_eq!(end.status, 2, "{}", end.stdout);
+    assert!(end.stderr.contains("it is left as it is"), "{}", end.stderr);
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "my only copy");
+    // A tear may also be in the middle of a character.
+    std::fs::write(&precious, b"{\"version\":1,\"text\":\"\xe2\x80").unwrap();
+    assert_eq!(town.check(&["good.test", "--resume", &precious]).status, 0);
+    let results = std::fs::read_to_string(&precious).unwrap();
+    assert!(
+        results.starts_with("{\"version\":1,\"domain\":\"good.test\""),
+        "{results}"
+    );
+}
+
+#[test]
+fn what_was_not_checked_is_not_good() {
+    let mut town = Town::new();
+    town.usual("good.test", 1, &[]);
+    let none = town.stage.write("none", "no domain\n");
+    assert_eq!(town.check(&["--file", &none]).status, 2);
+    let some = town.stage.write("some", "good.test\nno domain\n");
+    assert_eq!(town.check(&["--file", &some]).status, 3);
+    let nagios = town.check(&["--file", &some, "--nagios"]);
+    assert_eq!(
+        (nagios.status, nagios.stdout.starts_with("DANE UNKNOWN")),
+        (3, true)
+    );
+    // What did not exist before the interruption does not exist after it.
+    let results = text_of(&town, "results.json");
+    for _ in 0..2 {
+        let end = town.check(&["missing.test", "good.test", "--resume", &results]);
+        assert_eq!(end.status, 1, "{}", end.stdout);
+    }
+}

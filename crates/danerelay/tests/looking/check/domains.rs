@@ -295,7 +295,8 @@ fn who_else_speaks_for_the_domain() {
 #[test]
 fn two_records_of_one_key_are_no_roll_over() {
     let mut town = Town::new();
-    let own = town.identity("mx.one.test");
+    let names = ["mx.one.test", "mx.next.test", "mx.issuer.test"];
+    let own = town.ca.issue(&names).unwrap();
     town.serve(1, Some(&own), &[]);
     for (domain, records, expected) in [
         (
@@ -351,5 +352,36 @@ fn a_server_with_two_keys_needs_records_for_both() {
     assert!(
         codes(&seen, &["advice"]).contains(&"no-rollover".to_owned()),
         "{seen:#}"
+    );
+}
+
+#[test]
+fn an_issuer_that_would_not_verify_the_next_key_is_no_roll_over() {
+    let mut town = Town::new();
+    let own = town.identity("mx.other.test");
+    town.serve(1, Some(&own), &[]);
+    town.domain("foreign.test", 1, &[own.tlsa_3_1_1(), own.tlsa_2_0_1()]);
+    let (status, seen) = town.seen("foreign.test");
+    assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
+    assert_eq!(codes(&seen, GRAVE), ["rollover-issuer-invalid"]);
+    assert_eq!(seen["hosts"][0]["addresses"][0]["issuer"], "invalid");
+    // Before it breaks, it is told also to those who want to hear of nothing else.
+    let quiet = town.check(&["foreign.test", "--quiet"]);
+    assert!(quiet.stdout.contains("names another host"), "{}", quiet.stdout);
+}
+
+#[test]
+fn what_is_wrong_here_is_nobody_elses_fault() {
+    let mut town = Town::with("source_addresses = [\"192.0.2.55\"]\n");
+    town.usual("good.test", 1, &[]);
+    let (status, seen) = town.seen("good.test");
+    assert_eq!((status, &seen["verdict"]), (3, &json!("unreachable")), "{seen:#}");
+    assert_eq!(codes(&seen, GRAVE), ["our-fault"]);
+    let end = town.check(&["good.test", "--no-connect"]);
+    assert_eq!(end.status, 0);
+    assert!(
+        end.stdout.contains("by DNS alone: no server was asked"),
+        "{}",
+        end.stdout
     );
 }
