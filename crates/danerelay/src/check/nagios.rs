@@ -30,6 +30,7 @@ fn state_of(row: &Row, insecure: State) -> State {
         Verdict::Broken => State::Critical,
         Verdict::Insecure => insecure,
         Verdict::Unreachable => State::Unknown,
+        Verdict::NoMail if row.is_missing => State::Warning,
         Verdict::Secure | Verdict::NoMail if row.grave.is_empty() => State::Ok,
         Verdict::Secure | Verdict::NoMail => State::Warning,
     }
