@@ -76,8 +76,8 @@ pub(crate) enum Command {
     /// diverted), broken (senders that verify DANE cannot deliver), unreachable (nothing answers, so that it cannot be told),
     /// no-mail (a null MX, or no such domain). The policy and exceptions of this relay play no part in it. Nothing is sent.
     ///
-    /// Exit status: 0 all secure, or say that they take no mail; 1 any is insecure, broken, or takes no mail without saying so; 3 none of
-    /// those, but some are unreachable, or our own resolver fails.
+    /// Exit status: 0 all secure, or say that they take no mail; 1 any is insecure, broken, or takes no mail without saying
+    /// so; 3 none of those, but some are unreachable or were skipped, or our own resolver fails.
     Check(check::CheckArguments),
     /// Say what this relay would do with mail for a destination, and why.
     ///
