@@ -72,7 +72,7 @@ mod tests {
     fn what_follows_is_read_or_passed_over() {
         let packed = [compress(b"{\"a\": "), compress(b"1}")].concat();
         for padding in [&b""[..], b"\n", &[0; 20]] {
-            let padded = [&packed, padding].concat();
+            let padded = [packed.as_slice(), padding].concat();
             assert_eq!(unpack(&padded, 100).unwrap(), b"{\"a\": 1}");
         }
         let cut = packed.get(..packed.len() - 1).unwrap();
