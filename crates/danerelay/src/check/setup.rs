@@ -49,7 +49,7 @@ impl Examiner {
     /// An examiner with these settings, whatever the administrator's policy: it is the receiving side that is judged.
     pub(crate) fn new(config: &Config, resolver: Resolver, setup: Setup) -> Result<Self, WiringError> {
         let hostname = settings::hostname(config)?;
-        let delivery = of_receivers(settings::delivery(config, &hostname, Vec::new()), &setup);
+        let delivery = of_receivers(&settings::delivery(config, &hostname, Vec::new()), &setup);
         let policies = mta_sts::live(config, &resolver).map_err(WiringError::from)?;
         let contacts = match setup.connecting {
             Connecting::No => None,
@@ -91,8 +91,8 @@ fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<
 }
 
 /// Deliveries as anybody else makes them: both families, and no host is this relay itself.
-fn of_receivers(delivery: DeliveryConfig, setup: &Setup) -> DeliveryConfig {
-    let mut delivery = impatient(&delivery);
+fn of_receivers(delivery: &DeliveryConfig, setup: &Setup) -> DeliveryConfig {
+    let mut delivery = impatient(delivery);
     delivery.address_family = AddressFamily::Any;
     delivery.own_names = Vec::new();
     delivery.own_addresses = Vec::new();

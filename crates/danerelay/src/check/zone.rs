@@ -180,19 +180,17 @@ mod tests {
         let world = World::start_on(Ipv4Addr::LOCALHOST.into()).await.unwrap();
         let record = format!("3 1 1 {}", "29c8601c".repeat(8));
         let port = world.address().port();
-        for world in [&world] {
-            world.domain("test").signed().add().unwrap();
-            let zone = world.domain("zone.test").signed();
-            let zone = zone
-                .host("mx.zone.test", ([127, 0, 0, 9], 25).into())
-                .tlsa(&record);
-            zone.add().unwrap();
-            world
-                .set("zone.test", RecordType::NS, &["ns1.zone.test.", "ns2.zone.test."])
-                .unwrap();
-            world.set("ns1.zone.test", RecordType::A, &["127.0.0.1"]).unwrap();
-            world.set("ns2.zone.test", RecordType::A, &["127.9.9.9"]).unwrap();
-        }
+        world.domain("test").signed().add().unwrap();
+        let zone = world.domain("zone.test").signed();
+        let zone = zone
+            .host("mx.zone.test", ([127, 0, 0, 9], 25).into())
+            .tlsa(&record);
+        zone.add().unwrap();
+        world
+            .set("zone.test", RecordType::NS, &["ns1.zone.test.", "ns2.zone.test."])
+            .unwrap();
+        world.set("ns1.zone.test", RecordType::A, &["127.0.0.1"]).unwrap();
+        world.set("ns2.zone.test", RecordType::A, &["127.9.9.9"]).unwrap();
         let resolver = Resolver::new(ResolverConfig {
             mode: Mode::Validate,
             servers: vec![Server::Plain(world.address())],

@@ -153,7 +153,7 @@ mod tests {
             DomainPart::parse("slow.example").unwrap(),
             DomainPart::parse("busy.example").unwrap(),
         );
-        samples.add(&slow, Duration::from_secs(60));
+        samples.add(&slow, Duration::from_mins(1));
         for _ in 0..3 {
             samples.add(&busy, Duration::from_secs(1));
         }

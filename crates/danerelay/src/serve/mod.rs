@@ -116,7 +116,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     let ended: Result<Verdict, StartError> = runtime.block_on(async {
         let signals = Signals::new().map_err(WiringError::System)?;
         let daemon = Box::pin(start::start(named, loaded, policy, Arc::clone(&log))).await?;
-        Ok(daemon.run(signals).await)
+        Ok(Box::pin(daemon.run(signals)).await)
     });
     // Tasks still running have had their time; what they leave undone is in the spool.
     runtime.shutdown_background();

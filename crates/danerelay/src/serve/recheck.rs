@@ -245,6 +245,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one day after the other")]
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_well_again_is_closed_and_what_is_not_stays() {
         let world = World::start().await.unwrap();

@@ -300,13 +300,16 @@ fn teller<S: Store>(
     }
 }
 
+/// What sends TLS reports, where they are collected.
+type Reporter<S> = Option<Arc<Sender<S>>>;
+
 /// An open admin socket with what its commands work on.
 type AdminParts<S> = (Door, admin::Surroundings<S>);
 
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
-    (spool, board, tlsrpt): (&Arc<S>, Board<S>, Option<Arc<Sender<S>>>),
+    (spool, board, tlsrpt): (&Arc<S>, Board<S>, Reporter<S>),
     (scheduler, standing): (&SchedulerHandle, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,

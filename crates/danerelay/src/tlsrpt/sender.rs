@@ -317,13 +317,10 @@ impl From<&Taken> for ReportEnd {
 impl Errand<'_> {
     /// What others have to answer; not what the spool does, which is done whole or not at all.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, NotSent>>) -> Result<T, NotSent> {
-        match timeout_at(self.until, work).await {
-            Ok(done) => done,
-            Err(_) => {
-                let reason = format!("it took longer than {} seconds", PATIENCE.as_secs());
-                Err(NotSent::Later(reason))
-            }
-        }
+        timeout_at(self.until, work).await.unwrap_or_else(|_| {
+            let reason = format!("it took longer than {} seconds", PATIENCE.as_secs());
+            Err(NotSent::Later(reason))
+        })
     }
 
     fn told(&self) -> (Date, Domain, Vec<TlsTally>) {

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &CheckArguments, named: Option<&Path>) -> Result<Ve
     arguments.dns.apply(&mut loaded.config.dns);
     let sources = Sources::read(arguments)?;
     let is_many = sources.all() > FEW;
-    let mut sink = Sink::open(arguments, &sources, is_many)?;
+    let mut sink = Sink::open(arguments, &sources, is_many);
     let depth = if is_many {
         Depth::Verdict
     } else {

@@ -49,11 +49,7 @@ enum Form {
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn open(
-        arguments: &'a CheckArguments,
-        sources: &Sources,
-        is_many: bool,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(arguments: &'a CheckArguments, sources: &Sources, is_many: bool) -> Self {
         let form = match (arguments.json, arguments.quiet, arguments.nagios, is_many) {
             (true, ..) => Form::Json,
             (_, true, ..) => Form::Quiet,
@@ -61,7 +57,7 @@ impl<'a> Sink<'a> {
             (false, false, false, true) => Form::Line,
             (false, false, false, false) => Form::Full,
         };
-        Ok(Self {
+        Self {
             arguments,
             paint: Paint::of_output(),
             form,
@@ -73,7 +69,7 @@ impl<'a> Sink<'a> {
             earlier: sources.earlier.clone(),
             figures: Vec::new(),
             skipped: sources.skipped,
-        })
+        }
     }
 
     /// Takes one.
@@ -150,7 +146,7 @@ impl<'a> Sink<'a> {
             };
             let (mut line, state) = nagios_line(&self.rows, insecure);
             if state == State::Ok && !is_whole {
-                line = "DANE UNKNOWN - not all of the list could be checked\n".to_owned();
+                "DANE UNKNOWN - not all of the list could be checked\n".clone_into(&mut line);
             }
             output::write(&line)?;
             return Ok(match state {
