@@ -465,6 +465,8 @@ fn admin(all: &mut Vec<Event>) {
         },
         Admin::SocketReplaced("/run/a.sock".to_owned()),
         Admin::NoSocket("denied".to_owned()),
+        Admin::StatusPage("127.0.0.1:8025".to_owned()),
+        Admin::NoStatusPage("127.0.0.1:8025: in use".to_owned()),
         Admin::NotAccepting("too many open files".to_owned()),
     ];
     all.extend(events.map(Event::Admin));

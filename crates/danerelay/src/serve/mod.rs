@@ -52,6 +52,7 @@ use crate::config::{self, LogTarget};
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::logging::{self, Logger};
+use crate::monitor::{Metering, Metrics};
 use crate::ownership;
 use crate::surroundings;
 use crate::wiring::policy::{Files, LoadedPolicy};
@@ -89,7 +90,8 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         cause,
     })?;
     logging::forward_tracing(Arc::clone(&log));
-    log_panics(Arc::clone(&log));
+    let metrics = Arc::new(Metrics::default());
+    log_panics(Metering::to(Arc::clone(&log), Arc::clone(&metrics)));
     announce::warn(&not_fetched, Subject::Policy, &*log);
     let log_is_elsewhere = loaded.config.log.target != LogTarget::Stderr;
     announce::warn(ownership::root().as_slice(), Subject::Config, &*log);
@@ -115,7 +117,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         .map_err(WiringError::System)?;
     let ended: Result<Verdict, StartError> = runtime.block_on(async {
         let signals = Signals::new().map_err(WiringError::System)?;
-        let daemon = Box::pin(start::start(named, loaded, policy, Arc::clone(&log))).await?;
+        let daemon = Box::pin(start::start(named, loaded, policy, (Arc::clone(&log), metrics))).await?;
         Ok(Box::pin(daemon.run(signals)).await)
     });
     // Tasks still running have had their time; what they leave undone is in the spool.
@@ -167,7 +169,7 @@ fn raise_descriptor_limit() -> u64 {
 }
 
 /// A panic ends only the task in which it happens, never the daemon; the log says where it was.
-fn log_panics(log: Arc<Logger>) {
+fn log_panics(log: Metering<Logger>) {
     std::panic::set_hook(Box::new(move |panic| {
         log.write(&Event::Fault(Fault::Panic(panic.to_string())));
     }));

@@ -121,7 +121,7 @@ pub(super) async fn start(
     named: Option<&Path>,
     loaded: Loaded,
     (policy, files): (LoadedPolicy, Files),
-    log: Arc<Logger>,
+    (log, metrics): (Arc<Logger>, Arc<Metrics>),
 ) -> Result<Daemon<impl Store>, StartError> {
     warn(&loaded.warnings, Subject::Config, &*log);
     warn(&policy.warnings, Subject::Policy, &*log);
@@ -141,7 +141,6 @@ pub(super) async fn start(
     let tls = tls::client(&config.tls).map_err(WiringError::from)?;
     let web = tls::https_client(config).map_err(WiringError::from)?;
     let web = Web::new(web, resolver.clone());
-    let metrics = Arc::new(Metrics::default());
     let metering = Metering::to(Arc::clone(&log), Arc::clone(&metrics));
     let listening = Arc::new(Listening::to(Arc::new(metering)));
     let own = listening.own().clone();

@@ -273,9 +273,8 @@ fn wait_until_served(address: SocketAddr) {
 
 #[test]
 fn a_spool_that_takes_nothing_is_not_healthy() {
-    let settings = NO_DNS.to_owned();
     let directory = prepared("");
-    let text = configuration(&settings)
+    let text = configuration(NO_DNS)
         .replace("[admin]", "[admin]\nhttp = \"127.0.0.1:0\"")
         .replace(
             "spool_free = \"1 MiB\"",

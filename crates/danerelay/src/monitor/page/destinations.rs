@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::html::{Column, Html, grouped};
+use super::html::{Column, Html, grouped, without_addresses};
 use super::times::span;
 use crate::monitor::census::Census;
 use crate::monitor::lately::Pace;
@@ -34,7 +34,7 @@ pub(super) fn write(to: &mut Html, census: &Census) {
             ));
             let rows = standings.busiest.iter().map(|one| {
                 let state = match (one.is_failing, &one.reason) {
-                    (true, Some(reason)) => format!("fails: {reason}"),
+                    (true, Some(reason)) => format!("fails: {}", without_addresses(reason)),
                     (true, None) => "fails".to_owned(),
                     (false, _) => "open".to_owned(),
                 };

@@ -103,6 +103,15 @@ impl Html {
     }
 }
 
+/// What others said, without the addresses of people that may be in it.
+pub(super) fn without_addresses(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(' ')
+        .map(|word| if word.contains('@') { "[address]" } else { word })
+        .collect();
+    words.join(" ")
+}
+
 /// A number with its thousands apart.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -164,6 +173,14 @@ mod tests {
                 "<td>&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;\\u{202e}\\u{1b}[2J</td>"
             ),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn addresses_of_people_are_left_out_of_what_servers_say() {
+        assert_eq!(
+            without_addresses("450 4.2.1 <info@example.nl>: mailbox of info@example.nl is busy"),
+            "450 4.2.1 [address] mailbox of [address] is busy"
         );
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use report::incidents::Incident;
 
-use super::html::{Escaped, Html, count};
+use super::html::{Escaped, Html, count, without_addresses};
 use super::times::{ago, moment, span};
 use crate::monitor::census::{Census, Counted};
 
@@ -111,7 +111,7 @@ fn evidence(to: &mut Html, heading: &'static str, lines: &[String]) {
     to.element("h4", heading);
     to.raw("<ul>");
     for line in lines {
-        to.element("li", line);
+        to.element("li", without_addresses(line));
     }
     to.raw("</ul>");
 }

@@ -5,7 +5,7 @@
 //! it; [`destinations`]: the busiest and the slowest, and how much each may get at once; [`policy`]: exceptions that end,
 //! and what is wrong with the policy.
 //!
-//! Names of domains and hosts are shown, and what servers said, but no addresses of people.
+//! Names of domains and hosts are shown, and what servers said, but no addresses of people: words with an `@` are left out.
 
 mod destinations;
 mod html;
