@@ -65,16 +65,25 @@ fn analyze(arguments: &[&str], file: &Path) -> Option<String> {
     }
 }
 
+/// The units that are shipped.
+const UNITS: [&str; 5] = [
+    "danerelay.service",
+    "danerelay.socket",
+    "danerelay-check.service",
+    "danerelay-check-alarm.service",
+    "danerelay-check.timer",
+];
+
 #[test]
 fn systemd_takes_the_units_and_finds_the_service_well_confined() {
     let systemd = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../systemd"));
     let place = tempfile::tempdir().unwrap();
-    for name in ["danerelay.service", "danerelay.socket"] {
+    for name in UNITS {
         let text = fs::read_to_string(systemd.join(name)).unwrap();
         let text = text.replace("/usr/bin/danerelay", env!("CARGO_BIN_EXE_danerelay"));
         fs::write(place.path().join(name), text).unwrap();
     }
-    for name in ["danerelay.service", "danerelay.socket"] {
+    for name in UNITS {
         let said = analyze(&["verify", "--man=no"], &place.path().join(name));
         assert_eq!(said.unwrap_or_default(), "", "{name}");
     }

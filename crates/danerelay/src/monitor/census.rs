@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use policy::{ListedException, Policy};
 use report::incidents::Incident;
-use spool::Summary;
+use spool::{DiskSpace, Summary};
 
 use super::lately::Extremes;
 use crate::wiring::standing::PolicyTrouble;
@@ -19,6 +19,8 @@ const EXCEPTIONS: usize = 50;
 pub(super) struct Census {
     /// When it was taken; `None` until the first one is there.
     pub(super) at: Option<Timestamp>,
+    /// When queue and incidents could both be read for the last time; `None` if they never could.
+    pub(super) read: Option<Timestamp>,
     /// The queue, or why it cannot be counted.
     pub(super) queue: Counted<Summary>,
     /// The incidents that go on, those that return mail first at the top, or why they cannot be told.
@@ -62,6 +64,15 @@ impl<T, E: std::fmt::Display> From<Result<T, E>> for Counted<T> {
             Err(error) => Self::Failed(error.to_string()),
         }
     }
+}
+
+/// What the disk of the spool allows.
+#[derive(Debug, Clone)]
+pub(super) struct Vitals {
+    /// Why no mail is accepted, if none is.
+    pub(super) refuses: Option<String>,
+    /// The room, if it could be found out.
+    pub(super) disk: Option<DiskSpace>,
 }
 
 /// Dated exceptions that are in force.

@@ -57,7 +57,7 @@ pub(crate) struct Metrics {
     samples: Samples,
 }
 
-/// What the resolver's self-test found, and when that was.
+/// What the resolver's self-test found, and since when it finds that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolverStanding {
     pub(super) since: Timestamp,
@@ -111,15 +111,25 @@ impl Metrics {
                 dns,
                 finding,
                 servers,
-            }) => self.resolver.store(Some(Arc::new(ResolverStanding {
-                since: Timestamp::now(),
-                mode: dns,
-                servers: servers.clone(),
-                finding: finding.clone(),
-            }))),
+            }) => self.note_test(dns, finding, servers),
             // The rest is seen in the census, or is for the log alone.
             _ => {}
         }
+    }
+
+    fn note_test(&self, mode: &'static str, finding: &Finding, servers: &str) {
+        let before = self.resolver.load();
+        let is_the_same = |before: &&Arc<ResolverStanding>| {
+            std::mem::discriminant(&before.finding) == std::mem::discriminant(finding)
+        };
+        // What lasts is told again and again.
+        let since = before.as_ref().filter(is_the_same).map(|before| before.since);
+        self.resolver.store(Some(Arc::new(ResolverStanding {
+            since: since.unwrap_or_else(Timestamp::now),
+            mode,
+            servers: servers.to_owned(),
+            finding: finding.clone(),
+        })));
     }
 
     fn note_delivery(&self, delivery: &Delivery) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mail::event::resolver::Finding;
 use spool::{StateCounts, Store};
 
-use super::census::Census;
+use super::census::{Census, Vitals};
 use super::exposition::Exposition;
 use super::metrics::Metrics;
 use super::sources::{Monitor, Sources};
@@ -17,10 +17,10 @@ pub(super) fn metrics<S: Store>(monitor: &Monitor<S>, now: Timestamp) -> String 
     let (sources, census) = (&monitor.sources, monitor.census.load());
     process(&mut to, &sources.metrics);
     mail(&mut to, &sources.metrics);
-    queue(&mut to, &census, now);
+    queue(&mut to, &census, (sources.metrics.started, now));
     incidents(&mut to, &census);
     dns(&mut to, sources);
-    spool(&mut to, sources);
+    spool(&mut to, sources, &monitor.vitals.load());
     connections(&mut to, sources, &census);
     policy(&mut to, &census);
     to.into_text()
@@ -82,7 +82,8 @@ fn mail(to: &mut Exposition, metrics: &Metrics) {
     }
 }
 
-fn queue(to: &mut Exposition, census: &Census, now: Timestamp) {
+/// `started`: since when the queue may not have been read.
+fn queue(to: &mut Exposition, census: &Census, (started, now): (Timestamp, Timestamp)) {
     let summary = census.queue.found();
     let age = |time: Timestamp| now.duration_since(time).as_secs_f64().max(0.0);
     let mut messages = to.gauge(
@@ -106,9 +107,9 @@ fn queue(to: &mut Exposition, census: &Census, now: Timestamp) {
     .only_if_any(summary.map(|summary| summary.oldest.map_or(0.0, age)));
     to.gauge(
         "queue_count_age_seconds",
-        "How long ago the queue was counted. Healthy: below a minute, some more with a million messages. Alarm: above 15 minutes; the spool cannot be read, and the log says why.",
+        "How long ago queue and incidents could be read. Healthy: below a minute, up to 6 with a million messages. Alarm: above 15 minutes; the spool cannot be read, the other figures are missing, and the status page says why.",
     )
-    .only_if_any(census.at.map(age));
+    .only(age(census.read.unwrap_or(started)));
 }
 
 fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
@@ -169,7 +170,7 @@ fn dns<S>(to: &mut Exposition, sources: &Sources<S>) {
     .is(u8::from(is_fine));
 }
 
-fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>) {
+fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>, vitals: &Vitals) {
     to.histogram(
         "spool_commit_seconds",
         "How long it takes to put a message on disk: clients wait for it. Healthy: below 0.05. Alarm: the 95th percentile is above 1; the disk is slow or failing.",
@@ -179,8 +180,8 @@ fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>) {
         "spool_accepting",
         "Whether new mail is accepted. Healthy: 1. Alarm: 0; clients are told to try again later, because the disk is full or broken or limits.queue_messages is reached.",
     )
-    .is(u8::from(sources.spool.accepts().is_ok()));
-    let disk = sources.spool.disk();
+    .is(u8::from(vitals.refuses.is_none()));
+    let disk = vitals.disk;
     to.gauge(
         "spool_free_bytes",
         "Free octets on the disk of the spool. Alarm: it nears spool_kept_free_bytes.",
@@ -206,7 +207,7 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
     }
     let mut open = to.gauge(
         "smtp_connections",
-        "Open SMTP connections: with clients, and with receiving servers. Healthy: below limits.connections and delivery.connections. Alarm: at the limit for minutes; raise it, or look for who holds them.",
+        "Open SMTP connections: with clients now, and with receiving servers when destinations were last looked at. Healthy: below limits.connections and delivery.connections. Alarm: at the limit for minutes; raise it, or look for who holds them.",
     );
     open.with(&[("side", "client")], (sources.clients)());
     if let Some(standings) = &census.standings {
@@ -252,4 +253,33 @@ fn policy(to: &mut Exposition, census: &Census) {
 /// A time as Prometheus has it.
 fn seconds(time: Timestamp) -> i64 {
     time.as_second()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::monitor::census::Counted;
+
+    #[test]
+    fn a_queue_that_cannot_be_read_grows_old_and_is_not_said_to_be_empty() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let before = |minutes| now - SignedDuration::from_mins(minutes);
+        for (read, age) in [(Some(before(20)), 1200), (None, 3600)] {
+            let census = Census {
+                at: Some(now),
+                read,
+                queue: Counted::Failed("malformed".to_owned()),
+                ..Census::default()
+            };
+            let mut to = Exposition::default();
+            queue(&mut to, &census, (before(60), now));
+            let text = to.into_text();
+            assert!(text.contains(&format!("danerelay_queue_count_age_seconds {age}\n")), "{text}");
+            assert!(!text.contains("danerelay_queue_messages{"), "{text}");
+            assert!(!text.contains("\ndanerelay_queue_oldest_age_seconds "), "{text}");
+        }
+    }
 }

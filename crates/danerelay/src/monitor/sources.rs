@@ -14,7 +14,7 @@ use spool::Store;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::census::{Census, Counted, Exceptions, open};
+use super::census::{Census, Counted, Exceptions, Vitals, open};
 use super::metrics::Metrics;
 use super::month::Month;
 use crate::incidents::Board;
@@ -33,6 +33,10 @@ const LONGEST: Duration = Duration::from_mins(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// Rows of each table.
 const ROWS: usize = 20;
+
+/// How often the disk is asked, and after which time without an answer it counts as hanging.
+const VITAL: Duration = Duration::from_secs(1);
+const HANGS: Duration = Duration::from_secs(30);
 
 /// Where everything is taken from.
 pub(crate) struct Sources<S> {
@@ -62,6 +66,7 @@ pub(crate) struct Sources<S> {
 pub(crate) struct Monitor<S> {
     pub(super) sources: Sources<S>,
     pub(super) census: ArcSwap<Census>,
+    pub(super) vitals: ArcSwap<Vitals>,
     pub(super) month: ArcSwap<Counted<Month>>,
     /// Told when somebody has asked, who will want newer figures next time.
     asked: Notify,
@@ -71,10 +76,11 @@ impl<S: Store> Monitor<S> {
     /// Nothing has been taken yet.
     pub(crate) fn new(sources: Sources<S>) -> Arc<Self> {
         Arc::new(Self {
-            sources,
             census: ArcSwap::default(),
+            vitals: ArcSwap::from_pointee(vitals(&*sources.spool)),
             month: ArcSwap::default(),
             asked: Notify::new(),
+            sources,
         })
     }
 
@@ -83,6 +89,7 @@ impl<S: Store> Monitor<S> {
         tokio::select! {
             () = self.take_again_and_again() => {}
             () = self.read_the_ledger() => {}
+            () = self.ask_the_disk() => {}
             // An error means that the sender is gone.
             _ = stopped.wait_for(|stop| *stop) => {}
         }
@@ -110,6 +117,29 @@ impl<S: Store> Monitor<S> {
         }
     }
 
+    /// On a thread of its own: a disk that hangs must not hold up those who ask, nor mail.
+    async fn ask_the_disk(&self) {
+        loop {
+            let spool = Arc::clone(&self.sources.spool);
+            let mut asking = tokio::task::spawn_blocking(move || vitals(&*spool));
+            let answer = match timeout(HANGS, &mut asking).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    self.vitals.store(Arc::new(Vitals {
+                        refuses: Some("the disk of the spool does not answer".to_owned()),
+                        disk: None,
+                    }));
+                    asking.await
+                }
+            };
+            // An error is a panic, which has already been logged.
+            if let Ok(vitals) = answer {
+                self.vitals.store(Arc::new(vitals));
+            }
+            sleep(VITAL).await;
+        }
+    }
+
     async fn take(&self) -> Census {
         let (sources, now) = (&self.sources, Timestamp::now());
         let queue = sources.spool.summary(ROWS, now).await;
@@ -118,8 +148,10 @@ impl<S: Store> Monitor<S> {
         let standings = timeout(ANSWER, sources.scheduler.look(ROWS)).await;
         let lately = &sources.metrics.lately;
         lately.count();
+        let is_read = queue.is_ok() && incidents.is_ok();
         Census {
             at: Some(now),
+            read: if is_read { Some(now) } else { self.census.load().read },
             queue: queue.into(),
             incidents: incidents.into(),
             standings: standings.ok().flatten(),
@@ -136,13 +168,24 @@ impl<S: Store> Monitor<S> {
 
     /// Why this relay cannot do its work at the moment, if it cannot.
     pub(super) fn ailment(&self) -> Option<String> {
-        if let Err(error) = self.sources.spool.accepts() {
-            return Some(format!("no mail is accepted: {error}"));
+        if let Some(why) = &self.vitals.load().refuses {
+            return Some(format!("no mail is accepted: {why}"));
         }
         let census = self.census.load();
+        if let Counted::Failed(why) = &census.queue {
+            return Some(format!("the queue cannot be read: {why}"));
+        }
         if census.at.is_some() && census.standings.is_none() {
             return Some("nothing is delivered: the scheduler does not answer".to_owned());
         }
         None
+    }
+}
+
+/// What the disk allows at this moment; it is asked.
+fn vitals<S: Store>(spool: &S) -> Vitals {
+    Vitals {
+        refuses: spool.accepts().err().map(|error| error.to_string()),
+        disk: spool.disk(),
     }
 }

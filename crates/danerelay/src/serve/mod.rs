@@ -216,7 +216,7 @@ impl<S: Store> Daemon<S> {
                     () = signals.stop() => break Verdict::Good,
                 },
                 part = self.parts.ended() => {
-                    self.log.write(&Event::Fault(Fault::PartEnded(part)));
+                    self.events.write(&Event::Fault(Fault::PartEnded(part)));
                     break Verdict::Bad;
                 }
             }

@@ -223,7 +223,7 @@ pub(super) async fn start(
             clients: Box::new(move || clients.connections()),
             metrics,
         };
-        monitoring::start(address, sources, &*events, &stopped).await;
+        monitoring::start(address, sources, &events, &stopped).await;
     }
     tokio::spawn(watch.run(stopped.clone()));
     if let Some(mta_sts) = mta_sts {
