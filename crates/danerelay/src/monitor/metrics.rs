@@ -13,6 +13,7 @@ use mail::{DaneResult, DeliverySecurity, Event, Histogram, Status};
 
 use super::counts::{Counts, Label};
 use super::lately::{Lately, Samples};
+use super::told::TlsReports;
 
 /// From a neighbour to the end of the usual `max_age`.
 const DELAYS: &[Duration] = &[
@@ -46,6 +47,8 @@ pub(crate) struct Metrics {
     pub(super) delays: Histogram,
     /// Reports to senders.
     pub(super) reports: Counts<ReportKind>,
+    /// TLS reports to others.
+    pub(super) tls_reports: TlsReports,
     /// Faults of this program.
     pub(super) faults: AtomicU64,
     /// What the resolver's last test found.
@@ -80,6 +83,7 @@ impl Default for Metrics {
             dane: Counts::default(),
             delays: Histogram::new(DELAYS),
             reports: Counts::default(),
+            tls_reports: TlsReports::default(),
             faults: AtomicU64::new(0),
             resolver: ArcSwapOption::empty(),
             handshakes: Arc::default(),
@@ -104,6 +108,7 @@ impl Metrics {
                 self.accepted_octets.fetch_add(accepted.size, Ordering::Relaxed);
             }
             Event::ReportMade(report) => self.reports.count(report.kind),
+            Event::TlsReport(report) => self.tls_reports.note(report),
             Event::Fault(_) => {
                 self.faults.fetch_add(1, Ordering::Relaxed);
             }

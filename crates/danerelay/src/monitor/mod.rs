@@ -2,6 +2,7 @@
 //!
 //! * [`metrics`]: what is counted of events, in atomic numbers without a lock; [`metering`] sees the events pass.
 //!   [`counts`]: numbers by the values of a label. [`lately`]: how long deliveries to each domain took in the last hour.
+//!   [`told`]: the TLS reports that went out.
 //! * [`census`]: how the queue, the incidents and the destinations stand, taken now and then; [`month`]: the last 30 days of
 //!   the ledger, taken more rarely. Requests read what was taken last, however large the queue is. [`sources`]: where all of
 //!   it is taken from, and the task that takes it.
@@ -22,6 +23,7 @@ mod page;
 mod render;
 mod server;
 mod sources;
+mod told;
 
 pub(crate) use metering::Metering;
 pub(crate) use metrics::Metrics;

@@ -80,6 +80,13 @@ fn mail(to: &mut Exposition, metrics: &Metrics) {
     for (kind, count) in metrics.reports.all() {
         reports.with(&[("kind", kind)], count);
     }
+    let mut told = to.counter(
+        "tls_reports_total",
+        "TLS reports (RFC 8460) to receiving domains, by what became of them. Healthy: failed and dropped ones are few. Alarm: all fail; event=tlsrpt in the log says why.",
+    );
+    for (end, count) in metrics.tls_reports.ends.all() {
+        told.with(&[("result", end)], count);
+    }
 }
 
 /// `started`: since when the queue may not have been read.
@@ -277,7 +284,10 @@ mod tests {
             let mut to = Exposition::default();
             queue(&mut to, &census, (before(60), now));
             let text = to.into_text();
-            assert!(text.contains(&format!("danerelay_queue_count_age_seconds {age}\n")), "{text}");
+            assert!(
+                text.contains(&format!("danerelay_queue_count_age_seconds {age}\n")),
+                "{text}"
+            );
             assert!(!text.contains("danerelay_queue_messages{"), "{text}");
             assert!(!text.contains("\ndanerelay_queue_oldest_age_seconds "), "{text}");
         }

@@ -151,7 +151,11 @@ impl<S: Store> Monitor<S> {
         let is_read = queue.is_ok() && incidents.is_ok();
         Census {
             at: Some(now),
-            read: if is_read { Some(now) } else { self.census.load().read },
+            read: if is_read {
+                Some(now)
+            } else {
+                self.census.load().read
+            },
             queue: queue.into(),
             incidents: incidents.into(),
             standings: standings.ok().flatten(),

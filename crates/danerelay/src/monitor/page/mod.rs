@@ -3,7 +3,7 @@
 //! [`html`]: markup in which foreign text stays text; [`times`]: times and ages in words. [`summary`]: the state at a glance; [`queue`]: what waits, by state,
 //! age and reason; [`incidents`]: what holds mail up; [`month`]: how mail was secured in the last 30 days, and who received
 //! it; [`destinations`]: the busiest and the slowest, and how much each may get at once; [`policy`]: exceptions that end,
-//! and what is wrong with the policy.
+//! and what is wrong with the policy; [`tls_reports`]: what went out of them.
 //!
 //! Names of domains and hosts are shown, and what servers said, but no addresses of people: words with an `@` are left out.
 
@@ -15,6 +15,7 @@ mod policy;
 mod queue;
 mod summary;
 mod times;
+mod tls_reports;
 
 use std::sync::LazyLock;
 
@@ -58,6 +59,7 @@ pub(super) fn page<S: Store>(monitor: &Monitor<S>, now: Timestamp) -> String {
     month::write(&mut to, &month);
     destinations::write(&mut to, &census);
     policy::write(&mut to, &census, now);
+    tls_reports::write(&mut to, &monitor.sources.metrics);
     to.raw("</main></body></html>\n");
     to.into_text()
 }

@@ -1,0 +1,120 @@
+//! The TLS reports (RFC 8460) that went out lately.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use mail::event::tlsrpt::{ReportEnd, TlsReport};
+use parking_lot::Mutex;
+
+use super::counts::{Counts, Label};
+
+/// How many are kept, the last ones.
+const KEPT: usize = 20;
+
+/// What became of TLS reports since the start. There are some thousand a day at most: the lock is not on the way of mail.
+#[derive(Default)]
+pub(super) struct TlsReports {
+    pub(super) ends: Counts<TlsReportEnd>,
+    last: Mutex<VecDeque<Told>>,
+}
+
+/// One report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) at: Timestamp,
+    /// For which domain.
+    pub(super) domain: String,
+    /// About which day.
+    pub(super) day: String,
+    /// Sessions in it that met their policy, and those that did not.
+    pub(super) met: u64,
+    pub(super) failed: u64,
+    pub(super) end: TlsReportEnd,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsReportEnd {
+    /// It is in the queue.
+    Queued,
+    /// A web server took it.
+    Posted,
+    /// It is tried again.
+    Failed,
+    /// It is not sent.
+    Dropped,
+}
+
+impl Label for TlsReportEnd {
+    const ALL: &'static [Self] = &[Self::Queued, Self::Posted, Self::Failed, Self::Dropped];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Posted => "posted",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl From<&ReportEnd> for TlsReportEnd {
+    fn from(end: &ReportEnd) -> Self {
+        match end {
+            ReportEnd::Queued(..) => Self::Queued,
+            ReportEnd::Posted(_) => Self::Posted,
+            ReportEnd::Failed(_) => Self::Failed,
+            ReportEnd::Dropped(_) => Self::Dropped,
+        }
+    }
+}
+
+impl TlsReports {
+    /// Counts one, and remembers it.
+    pub(super) fn note(&self, report: &TlsReport) {
+        let end = TlsReportEnd::from(&report.end);
+        self.ends.count(end);
+        let mut last = self.last.lock();
+        if last.len() >= KEPT {
+            last.pop_back();
+        }
+        last.push_front(Told {
+            at: Timestamp::now(),
+            domain: report.domain.to_string(),
+            day: report.day.clone(),
+            met: report.met,
+            failed: report.failed,
+            end,
+        });
+    }
+
+    /// The last ones, the newest first.
+    pub(super) fn last(&self) -> Vec<Told> {
+        self.last.lock().iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_the_last_are_kept() {
+        let reports = TlsReports::default();
+        for number in 0..=KEPT {
+            reports.note(&TlsReport {
+                domain: format!("d{number}.example").parse().unwrap(),
+                day: "2026-11-29".to_owned(),
+                met: 3,
+                failed: 0,
+                end: ReportEnd::Posted("https://d.example/".to_owned()),
+            });
+        }
+        let last = reports.last();
+        assert_eq!(last.len(), KEPT);
+        assert_eq!(last.first().unwrap().domain, format!("d{KEPT}.example"));
+        let counted: Vec<_> = reports.ends.all().collect();
+        assert_eq!(counted.get(1), Some(&("posted", KEPT as u64 + 1)));
+    }
+}
