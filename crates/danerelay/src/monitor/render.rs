@@ -116,7 +116,7 @@ fn queue(to: &mut Exposition, census: &Census, (started, now): (Timestamp, Times
         "queue_count_age_seconds",
         "How long ago queue and incidents could be read. Healthy: below a minute, up to 6 with a million messages. Alarm: above 15 minutes; the spool cannot be read, the other figures are missing, and the status page says why.",
     )
-    .only(age(census.read.unwrap_or(started)));
+    .is(age(census.read.unwrap_or(started)));
 }
 
 fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
