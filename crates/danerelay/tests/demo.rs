@@ -192,6 +192,8 @@ fn the_story_goes_as_it_should() {
         "[[exception]]",
         "status=closed",
         "possibly an attack",
+        "Day 30",
+        "soft-failed",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

@@ -18,7 +18,7 @@ use mail::event::mta_sts::MtaSts;
 use mail::event::resolver::{Finding, Resolver};
 use mail::event::service::{Listen, NotStarted, Recovery, SpoolTrouble, Started, Stopped, Stopping};
 use mail::event::settings::{
-    ClientsLoaded, ExceptionEnds, ListNews, ListState, PolicyLoaded, Rechecked, Refused, Subject,
+    ClientsLoaded, ExceptionEnds, ListNews, ListState, Mended, PolicyLoaded, Rechecked, Refused, Subject,
     WaitsForRestart, Warning,
 };
 use mail::event::spool::Spool;
@@ -383,7 +383,10 @@ fn settings(all: &mut Vec<Event>) {
         changed: vec!["listen.smtp".to_owned(), "hostname".to_owned()],
     }));
     let file = "built-in".to_owned();
-    all.push(Event::PolicyLoaded(PolicyLoaded { file }));
+    all.push(Event::PolicyLoaded(PolicyLoaded {
+        file,
+        mended: Mended::Policy,
+    }));
     all.push(Event::ClientsLoaded(ClientsLoaded));
     policy(all);
 }

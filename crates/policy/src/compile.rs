@@ -121,6 +121,10 @@ fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &m
             fallback: compile_routes::fallback(fallback.as_ref(), notes),
             limits: limits(connections.as_ref(), messages_per_minute.as_ref()),
         };
+        for name in matches.0.iter().filter_map(Pattern::public_suffix) {
+            let name = name.to_string();
+            notes.warn(&span, Remark::SuffixAlone { name });
+        }
         add(rule, &matches.0, &mut rules, &span, notes);
     }
     rules
@@ -154,7 +158,7 @@ fn limits(
     }
 }
 
-/// Adds a rule. One that sets nothing, or is hardly meant as it is written, is warned about, and one that sets what another sets for the same names is refused.
+/// Adds a rule. One that sets nothing is warned about, and one that sets what another sets for the same names is refused.
 fn add<R: Keys>(
     rule: R,
     patterns: &[Pattern],
@@ -164,10 +168,6 @@ fn add<R: Keys>(
 ) {
     if rule.set().is_empty() {
         notes.warn(span, Remark::SetsNothing);
-    }
-    for name in patterns.iter().filter_map(Pattern::public_suffix) {
-        let name = name.to_string();
-        notes.warn(span, Remark::SuffixAlone { name });
     }
     for Clash { key, line } in rules.add(patterns, rule) {
         notes.refuse(span, &Mistake::Clash { key, line });

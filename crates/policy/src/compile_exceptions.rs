@@ -50,6 +50,7 @@ pub(crate) fn add(written: &Spanned<Exception>, to: &mut Policy, today: Date, no
     }
     // Signatures may well be broken at such a name.
     if exception.dane.is_some()
+        && !is_mx
         && let Some(name) = pattern.public_suffix()
     {
         let name = name.to_string();

@@ -1,5 +1,6 @@
 //! Loads the lists that a policy file names, and warns where they contradict each other or the rules.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -227,15 +228,10 @@ pub(crate) fn remark(policy: &Policy, rules: &[Spanned<DomainRule>], notes: &mut
         for weaker in &weaker {
             overlap(strict, weaker, notes);
         }
-        for rule in rules {
-            remark_on_rule(&strict.names, rule, notes);
-        }
+        remark_on_rules(&strict.names, rules, notes);
     }
-    for (weaker, rule) in weaker
-        .iter()
-        .flat_map(|list| rules.iter().map(move |rule| (list, rule)))
-    {
-        remark_on_strict_rule(weaker, rule, policy, notes);
+    for weaker in &weaker {
+        remark_on_strict_rules(weaker, rules, policy, notes);
     }
     if policy.defaults.dane == DaneMode::Strict
         && let Some(list) = weaker.first()
@@ -281,104 +277,140 @@ fn overlap(strict: &LoadedList, weaker: &LoadedList, notes: &mut Notes<'_>) {
     }
 }
 
-/// A rule that is weaker than a strict list requires for some of the names that it is about.
-fn remark_on_rule(strict: &DomainList, rule: &Spanned<DomainRule>, notes: &mut Notes<'_>) {
-    let Some(mode) = rule.get_ref().dane.filter(|mode| *mode != DaneMode::Strict) else {
-        return;
+/// Rules that are weaker than a strict list requires for some of the names that they are about.
+fn remark_on_rules(strict: &DomainList, rules: &[Spanned<DomainRule>], notes: &mut Notes<'_>) {
+    let weak = |rule: &&Spanned<DomainRule>| {
+        let mode = rule.get_ref().dane;
+        mode.is_some_and(|mode| mode != DaneMode::Strict)
     };
     let list = strict.source();
-    let (named, further) = listed(strict, &rule.get_ref().matches.0, |_| true);
-    for (name, line) in named {
-        let remark = Remark::RuleUnderStrict {
-            name: name.to_string(),
-            mode,
-            list: list.clone(),
-            line,
+    for concerned in concerned(strict, rules.iter().filter(weak), |_| true) {
+        let span = concerned.rule.span();
+        let Some(mode) = concerned.rule.get_ref().dane else {
+            continue;
         };
-        notes.warn(&rule.span(), remark);
-    }
-    if further > 0 {
-        let remark = Remark::RuleUnderStrictOnMore {
-            count: further,
-            mode,
-            list: list.clone(),
-        };
-        notes.warn(&rule.span(), remark);
+        for (name, line) in concerned.first {
+            let remark = Remark::RuleUnderStrict {
+                name: name.to_string(),
+                mode,
+                list: list.clone(),
+                line,
+            };
+            notes.warn(&span, remark);
+        }
+        if concerned.further > 0 {
+            let remark = Remark::RuleUnderStrictOnMore {
+                count: concerned.further,
+                mode,
+                list: list.clone(),
+            };
+            notes.warn(&span, remark);
+        }
     }
 }
 
-/// A rule that makes names strict although a weaker list has them.
-fn remark_on_strict_rule(
+/// Rules that make names strict although a weaker list has them.
+fn remark_on_strict_rules(
     weaker: &LoadedList,
-    rule: &Spanned<DomainRule>,
+    rules: &[Spanned<DomainRule>],
     policy: &Policy,
     notes: &mut Notes<'_>,
 ) {
-    if rule.get_ref().dane != Some(DaneMode::Strict) {
-        return;
-    }
+    let strict = |rule: &&Spanned<DomainRule>| rule.get_ref().dane == Some(DaneMode::Strict);
     // A more specific rule may say otherwise.
     let is_strict = |name: &Domain| policy.mode_by_rules_and_lists(name).0 == DaneMode::Strict;
     let (kind, list) = (weaker.kind, weaker.names.source());
-    let (shown, more) = listed(&weaker.names, &rule.get_ref().matches.0, is_strict);
-    for (name, line) in shown {
-        let remark = Remark::StaysStrict {
-            name: name.to_string(),
-            kind,
-            list: list.clone(),
-            line,
-        };
-        notes.warn(&rule.span(), remark);
-    }
-    if more > 0 {
-        let list = list.clone();
-        let count = more;
-        notes.warn(&rule.span(), Remark::StayStrict { count, kind, list });
+    for concerned in concerned(&weaker.names, rules.iter().filter(strict), is_strict) {
+        let span = concerned.rule.span();
+        for (name, line) in concerned.first {
+            let remark = Remark::StaysStrict {
+                name: name.to_string(),
+                kind,
+                list: list.clone(),
+                line,
+            };
+            notes.warn(&span, remark);
+        }
+        if concerned.further > 0 {
+            let (count, list) = (concerned.further, list.clone());
+            notes.warn(&span, Remark::StayStrict { count, kind, list });
+        }
     }
 }
 
-/// The first entries of a list that a rule with these patterns is about, with their lines, and how many more there are.
-fn listed(
-    list: &DomainList,
-    patterns: &[Pattern],
-    fits: impl Fn(&Domain) -> bool,
-) -> (Vec<(Domain, usize)>, usize) {
-    let mut shown = Vec::new();
-    let mut more = 0_usize;
-    let mut note = |name: Domain, line: usize| {
-        if !fits(&name) {
-            return;
-        }
-        if shown.len() < NAMES_SHOWN {
-            shown.push((name, line));
+/// The entries of a list that a rule is about.
+struct Concerned<'a> {
+    rule: &'a Spanned<DomainRule>,
+    /// The first of them, with their lines.
+    first: Vec<(Domain, usize)>,
+    /// How many more there are.
+    further: usize,
+}
+
+impl Concerned<'_> {
+    fn note(&mut self, name: &Domain, line: usize) {
+        if self.first.len() < NAMES_SHOWN {
+            self.first.push((name.clone(), line));
         } else {
-            more = more.saturating_add(1);
+            self.further = self.further.saturating_add(1);
         }
-    };
-    let mut parents = Vec::new();
-    for pattern in patterns {
-        match pattern {
-            Pattern::Exactly(name) => {
-                if let Some(line) = list.line_of(name) {
-                    note(name.clone(), line);
+    }
+}
+
+/// Which entries of a list these rules are about, as far as they fit. The list, which may have a million entries, is gone
+/// through once for all rules, and not at all for those about single names.
+fn concerned<'a>(
+    list: &DomainList,
+    rules: impl Iterator<Item = &'a Spanned<DomainRule>>,
+    fits: impl Fn(&Domain) -> bool,
+) -> Vec<Concerned<'a>> {
+    let mut all: Vec<Concerned<'a>> = Vec::new();
+    let mut below: HashMap<&'a str, Vec<usize>> = HashMap::new();
+    for (number, rule) in rules.enumerate() {
+        let (first, further) = (Vec::new(), 0);
+        let mut concerned = Concerned { rule, first, further };
+        for pattern in &rule.get_ref().matches.0 {
+            match pattern {
+                Pattern::Exactly(name) => {
+                    if let Some(line) = list.line_of(name)
+                        && fits(name)
+                    {
+                        concerned.note(name, line);
+                    }
                 }
-            }
-            Pattern::Below(parent) => parents.push(parent),
-        }
-    }
-    // A list may have a million entries: nobody goes through them for a rule about single names.
-    if !parents.is_empty() {
-        for (name, line) in list.iter() {
-            let is_below = |parent: &Domain| {
-                let rest = name.strip_suffix(parent.as_str());
-                rest.is_some_and(|rest| rest.ends_with('.'))
-            };
-            if parents.iter().any(|parent| is_below(parent))
-                && let Ok(name) = Domain::parse(name)
-            {
-                note(name, line);
+                Pattern::Below(parent) => below.entry(parent.as_str()).or_default().push(number),
             }
         }
+        all.push(concerned);
     }
-    (shown, more)
+    if below.is_empty() {
+        return all;
+    }
+    for (name, line) in list.iter() {
+        let parents = std::iter::successors(parent(name), |name| parent(name));
+        let mut about = parents
+            .filter_map(|parent| below.get(parent))
+            .flatten()
+            .peekable();
+        if about.peek().is_none() {
+            continue;
+        }
+        let Ok(name) = Domain::parse(name) else {
+            continue;
+        };
+        if !fits(&name) {
+            continue;
+        }
+        for number in about {
+            if let Some(concerned) = all.get_mut(*number) {
+                concerned.note(&name, line);
+            }
+        }
+    }
+    all
+}
+
+/// The name without its first label.
+fn parent(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
 }

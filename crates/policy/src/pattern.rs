@@ -35,7 +35,9 @@ impl Pattern {
             return None;
         };
         let suffix = psl::suffix(name.as_str().as_bytes())?;
-        (suffix.is_known() && suffix == name.as_str().as_bytes()).then_some(name)
+        // Below some names in the other part of the list, as demon.nl, a provider's customers are, and mail is at these, too.
+        let is_registry = suffix.typ() == Some(psl::Type::Icann);
+        (is_registry && suffix == name.as_str().as_bytes()).then_some(name)
     }
 }
 
@@ -165,6 +167,7 @@ mod tests {
             ("co.uk", true),
             (".nl", false),
             ("xs4all.nl", false),
+            ("demon.nl", false),
             ("intranet", false),
         ] {
             let pattern: Pattern = pattern.parse().unwrap();

@@ -228,6 +228,20 @@ impl Policy {
         names.iter().filter_map(|name| Domain::parse(name).ok()).collect()
     }
 
+    /// Whether a route or a fallback names this host.
+    pub fn is_routed_to(&self, host: &Domain) -> bool {
+        let names = |next_hop: &NextHop| match next_hop {
+            NextHop::Host { host: named, .. } => named == host,
+            NextHop::Domain { .. } | NextHop::Address { .. } => false,
+        };
+        let defaults = &self.defaults;
+        let routes = self.rules.all().map(|rule| (&rule.route, &rule.fallback));
+        let mut routes = routes.chain([(&defaults.route, &defaults.fallback)]);
+        routes.any(|(route, fallback)| {
+            route.as_ref().is_some_and(|route| names(&route.next_hop)) || fallback.as_ref().is_some_and(names)
+        })
+    }
+
     /// The lists with a URL, in the order of the file.
     pub fn remote_lists(&self) -> &[RemoteList] {
         &self.remote

@@ -179,6 +179,11 @@ impl<R> Rules<R> {
         }
     }
 
+    /// All of them, in the order of the file.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &R> {
+        self.rules.iter()
+    }
+
     /// The names that rules are about, without those that are only below a name.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.names()

@@ -13,53 +13,54 @@ pub(crate) const A_DAY: usize = 10_000;
 /// The most of them that are tested because there is mail for them.
 pub(crate) const USED: usize = 5_000;
 
-/// Entries to be tested.
-#[derive(Debug, Default)]
-pub(crate) struct Choice {
-    pub(crate) subjects: Vec<Subject>,
-    /// With which entry, counted over all lists, the next day begins.
+/// An entry to be tested.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) subject: Subject,
+    /// With which entry, counted over all lists, it goes on after this one.
     pub(crate) next: usize,
 }
 
 /// The entries of today: those in `used`, and others from the entry `begin` on.
-pub(crate) fn choose(policy: &Policy, used: &HashSet<Domain>, begin: usize) -> Choice {
+pub(crate) fn choose(policy: &Policy, used: &HashSet<Domain>, begin: usize) -> Vec<Chosen> {
     choose_most(policy, used, begin, A_DAY)
 }
 
-fn choose_most(policy: &Policy, used: &HashSet<Domain>, begin: usize, most: usize) -> Choice {
+fn choose_most(policy: &Policy, used: &HashSet<Domain>, begin: usize, most: usize) -> Vec<Chosen> {
     let lists = || {
         let lists = policy.lists().iter();
         lists.filter(|list| list.kind == ListKind::Danefail)
     };
     let all: usize = lists().map(|list| list.names.len()).sum();
     let Some(begin) = begin.checked_rem(all) else {
-        return Choice::default();
+        return Vec::new();
     };
-    let mut subjects = Vec::new();
+    let mut chosen = Vec::new();
     for name in used {
         let entry = lists().find_map(|list| Some((list, list.names.line_of(name)?)));
         if let Some((list, line)) = entry {
-            subjects.push(listed(list, name.clone(), line));
+            chosen.push(Chosen {
+                subject: listed(list, name.clone(), line),
+                next: begin,
+            });
         }
     }
     let entries = || lists().flat_map(|list| list.names.iter().map(move |(name, line)| (list, name, line)));
     let turn = entries().skip(begin).chain(entries().take(begin));
-    let mut passed = 0;
-    for (list, name, line) in turn {
-        if subjects.len() >= most {
+    for ((list, name, line), passed) in turn.zip(1..) {
+        if chosen.len() >= most {
             break;
         }
-        passed += 1;
         if let Ok(name) = Domain::parse(name)
             && !used.contains(&name)
         {
-            subjects.push(listed(list, name, line));
+            chosen.push(Chosen {
+                subject: listed(list, name, line),
+                next: begin.saturating_add(passed) % all,
+            });
         }
     }
-    Choice {
-        subjects,
-        next: begin.saturating_add(passed) % all,
-    }
+    chosen
 }
 
 #[cfg(test)]
@@ -99,9 +100,12 @@ mod tests {
     fn chosen(used: &[&str], begin: usize, most: usize) -> (Vec<String>, usize) {
         let used = used.iter().map(|name| Domain::parse(name).unwrap()).collect();
         let choice = choose_most(&policy(), &used, begin, most);
-        let of =
-            |subject: &Subject| format!("{} {} {}", subject.tested.name(), subject.place, subject.meaning);
-        (choice.subjects.iter().map(of).collect(), choice.next)
+        let of = |one: &Chosen| {
+            let subject = &one.subject;
+            format!("{} {} {}", subject.tested.name(), subject.place, subject.meaning)
+        };
+        let next = choice.last().map_or(begin, |last| last.next);
+        (choice.iter().map(of).collect(), next)
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod choice;
 mod subject;
 mod tester;
 
-pub(crate) use choice::{USED, choose};
+pub(crate) use choice::{Chosen, USED, choose};
 pub(crate) use subject::{Subject, excepted, subjects};
 pub(crate) use tester::{Finding, State, Tester, test_all};

@@ -9,7 +9,9 @@ use policy::{ExceptedKind, ListedException, LoadedList, Policy};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subject {
     pub(crate) tested: Tested,
-    /// File and line.
+    /// The file or list.
+    pub(crate) source: String,
+    /// The same with the line.
     pub(crate) place: String,
     /// What weakens it: a mode, or `dnssec off`.
     pub(crate) meaning: String,
@@ -84,6 +86,7 @@ pub(crate) fn subjects(policy: &Policy, today: Date) -> Vec<Subject> {
 pub(super) fn listed(list: &LoadedList, name: Domain, line: usize) -> Subject {
     Subject {
         tested: Tested::Domain(name),
+        source: list.names.source().to_string(),
         place: format!("{}:{line}", list.names.source()),
         meaning: list.dane.to_string(),
         exception: None,
@@ -101,6 +104,7 @@ fn of_exception(exception: &ListedException) -> Subject {
     let dane = exception.dane.map(|mode| mode.to_string());
     Subject {
         tested,
+        source: exception.entry.file.to_string(),
         place: format!("{}:{}", exception.entry.file, exception.entry.line),
         meaning: dane.unwrap_or_else(|| "dnssec off".to_owned()),
         exception: Some(exception.clone()),

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
+use mail::Domain;
 use policy::Policy;
 use policy::schema::ListKind;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ const REMEMBERED: usize = 1000;
 /// All of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
+    /// When all that was due on a day had been tested.
+    #[serde(default)]
+    pub(super) tested: Option<Timestamp>,
     /// The entry of the lists, counted over all of them, with which the next test begins.
     #[serde(default)]
     pub(super) next: usize,
@@ -34,23 +37,26 @@ impl Memory {
         serde_json::from_slice(&octets).unwrap_or_default()
     }
 
-    /// Written after a test; the file's time is that of the test.
+    /// Written after each portion of a test.
     pub(super) fn write(&self, config: &Config) -> io::Result<()> {
         fs::write(path(config), serde_json::to_vec(self)?)
     }
 
     /// Learns what a test has found. Returns whether it is news that this is well again.
     pub(super) fn note(&mut self, subject: &Subject, finding: &Finding, now: Timestamp) -> bool {
-        let (name, place) = (subject.tested.name(), &subject.place);
-        let known = self
-            .healed
-            .iter_mut()
-            .find(|one| one.place == *place && one.name == name);
-        if finding.state != State::Healed {
-            self.healed.retain(|one| one.place != *place || one.name != name);
-            return false;
+        let name = subject.tested.name();
+        let is_meant = |one: &Healed| one.name == name && one.source == subject.source;
+        match finding.state {
+            State::Healed => {}
+            // Nothing was learnt.
+            State::Undecided | State::Untested => return false,
+            State::Partly | State::Failing | State::Gone => {
+                self.healed.retain(|one| !is_meant(one));
+                return false;
+            }
         }
-        if let Some(known) = known {
+        if let Some(known) = self.healed.iter_mut().find(|one| is_meant(one)) {
+            known.place.clone_from(&subject.place);
             known.reason.clone_from(&finding.reason);
             return false;
         }
@@ -58,7 +64,8 @@ impl Memory {
             self.healed.push(Healed {
                 kind: subject.tested.kind().to_owned(),
                 name,
-                place: place.clone(),
+                source: subject.source.clone(),
+                place: subject.place.clone(),
                 since: now,
                 reason: finding.reason.clone(),
             });
@@ -68,26 +75,29 @@ impl Memory {
 
     /// Forgets what is not excepted any more.
     pub(super) fn retain(&mut self, policy: &Policy) {
-        self.healed.retain(|one| {
-            let is_excepted = |place: String| place == one.place;
-            let name = mail::Domain::parse(&one.name).ok();
-            let mut lists = policy.lists().iter();
-            policy
-                .exceptions()
-                .any(|exception| is_excepted(format!("{}:{}", exception.entry.file, exception.entry.line)))
-                || lists.any(|list| {
-                    let line = name.as_ref().and_then(|name| list.names.line_of(name));
-                    list.kind == ListKind::Danefail
-                        && line.is_some_and(|line| is_excepted(format!("{}:{line}", list.names.source())))
-                })
-        });
+        self.healed.retain(|one| is_excepted(one, policy));
     }
 }
 
-/// How long ago the last test was; `None` if none is known.
-pub(super) fn age(config: &Config) -> Option<Duration> {
-    let last = fs::metadata(path(config)).and_then(|stamp| stamp.modified());
-    last.ok()?.elapsed().ok()
+/// Whether this is still an exception in the same file, or an entry of the same list, wherever it is there.
+pub(super) fn is_excepted(one: &Healed, policy: &Policy) -> bool {
+    let mut exceptions = policy.exceptions();
+    if exceptions.any(|exception| {
+        *exception.entry.file == *one.source
+            && exception.kind.as_str() == one.kind
+            && exception.names.to_string() == one.name
+    }) {
+        return true;
+    }
+    let Ok(name) = Domain::parse(&one.name) else {
+        return false;
+    };
+    let mut lists = policy.lists().iter();
+    lists.any(|list| {
+        list.kind == ListKind::Danefail
+            && **list.names.source() == *one.source
+            && list.names.line_of(&name).is_some()
+    })
 }
 
 fn path(config: &Config) -> PathBuf {

@@ -1,9 +1,12 @@
 //! Reading files again, in the order in which that is asked for. A new list with a URL is fetched first, beside the daemon's
 //! main loop: whoever asked waits for it, and nobody else does.
 
+use std::time::Duration;
+
 use mail::event::settings::Subject;
 use policy::RemoteList;
 use spool::Store;
+use tokio::time::Instant;
 
 use super::announce::warn;
 use super::errand::{Asker, Errand, Order, Wanted};
@@ -11,8 +14,12 @@ use super::lists::{fetch_missing, missing};
 use super::notify;
 use super::policy::READING;
 use super::start::Daemon;
+use crate::admin::protocol::{Refusal, Reloaded};
 use crate::config::{self, Config};
 use crate::wiring::policy as policy_files;
+
+/// A policy that was refused for want of a list is read again after this time.
+const AGAIN: Duration = Duration::from_mins(5);
 
 impl<S: Store> Daemon<S> {
     /// Carries an order out, or has the lists fetched that it needs.
@@ -24,7 +31,16 @@ impl<S: Store> Daemon<S> {
             errand.later.push(order);
             return;
         }
-        match self.new_lists(order.what).await {
+        self.take_up(vec![order]).await;
+    }
+
+    /// Carries orders out together.
+    async fn take_up(&mut self, orders: Vec<Order>) {
+        let Some(what) = orders.iter().map(|order| order.what).max() else {
+            return;
+        };
+        self.again = None;
+        match self.new_lists(what).await {
             Some((config, lists)) => {
                 let fetching = async move {
                     match fetch_missing(&config, &lists).await {
@@ -34,11 +50,11 @@ impl<S: Store> Daemon<S> {
                 };
                 self.errand = Some(Errand {
                     fetching: tokio::spawn(fetching),
-                    waiting: vec![order],
+                    waiting: orders,
                     later: Vec::new(),
                 });
             }
-            None => self.carry_out(vec![order]).await,
+            None => drop(self.carry_out(orders).await),
         }
     }
 
@@ -48,16 +64,18 @@ impl<S: Store> Daemon<S> {
             return;
         };
         warn(&failed, Subject::Policy, &*self.log);
-        self.carry_out(errand.waiting).await;
-        for order in errand.later {
-            Box::pin(self.order(order)).await;
+        let outcome = self.carry_out(errand.waiting).await;
+        // Nobody else fetches what no policy in force names.
+        if !failed.is_empty() && outcome.is_some_and(|outcome| outcome.is_err()) {
+            self.again = Some(Instant::now() + AGAIN);
         }
+        // What they mean may name other lists; one fetch serves them all.
+        self.take_up(errand.later).await;
     }
 
-    async fn carry_out(&mut self, orders: Vec<Order>) {
-        let Some(what) = orders.iter().map(|order| order.what).max() else {
-            return;
-        };
+    /// Returns what came of it, if anybody asked.
+    async fn carry_out(&mut self, orders: Vec<Order>) -> Option<Result<Reloaded, Refusal>> {
+        let what = orders.iter().map(|order| order.what).max()?;
         let outcome = match what {
             Wanted::Policy => self.reload_policy().await,
             Wanted::Everything => self.reload().await,
@@ -76,6 +94,7 @@ impl<S: Store> Daemon<S> {
                 Asker::Client(answer) => drop(answer.send(outcome.clone())),
             }
         }
+        Some(outcome)
     }
 
     /// The lists of which there is no copy, with the configuration that they are fetched by: without a strict one the policy

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Zoned;
-use mail::event::settings::{ExceptionEnds, PolicyLoaded, Refused, Subject};
+use mail::event::settings::{ExceptionEnds, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, EventLog};
 use policy::{End, ListedException, Missing};
 use spool::Store;
+use tokio::time::Instant;
 
 use super::announce::{bounded, warn};
 use super::errand::{Asker, Order, Wanted};
+use super::healed;
 use super::start::Daemon;
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
@@ -40,6 +42,15 @@ impl<S: Store> Daemon<S> {
     pub(super) async fn refresh_policy(&mut self) {
         // They are looked at once it is read.
         if self.errand.is_some() {
+            return;
+        }
+        if self.again.take_if(|again| *again <= Instant::now()).is_some() {
+            let what = match self.keeping.refused {
+                Some(_) => Wanted::Refused,
+                None => Wanted::Policy,
+            };
+            let asker = Asker::Log;
+            self.order(Order { what, asker }).await;
             return;
         }
         let what = if self.keeping.refused.as_mut().is_some_and(Watched::has_changed) {
@@ -75,7 +86,12 @@ impl<S: Store> Daemon<S> {
         match policy {
             Ok(policy) => {
                 let warnings = policy.warnings.iter().map(ToString::to_string).collect();
-                self.put_in_force(policy);
+                // Only a reload of everything reads what was refused.
+                let mended = match self.keeping.refused {
+                    None => Mended::Policy,
+                    Some(_) => Mended::Nothing,
+                };
+                self.put_in_force(policy, mended);
                 Ok(Reloaded {
                     warnings,
                     waiting: Vec::new(),
@@ -94,7 +110,7 @@ impl<S: Store> Daemon<S> {
     }
 
     /// Uses a policy from now on.
-    pub(super) fn put_in_force(&mut self, policy: LoadedPolicy) {
+    pub(super) fn put_in_force(&mut self, policy: LoadedPolicy, mended: Mended) {
         warn(&policy.warnings, Subject::Policy, &*self.log);
         let file = policy
             .file
@@ -107,7 +123,12 @@ impl<S: Store> Daemon<S> {
         }
         self.keeping.remote_lists.send_replace(remote);
         self.refresh_unvalidated();
-        self.events.write(&Event::PolicyLoaded(PolicyLoaded { file }));
+        let policy = self.policy.load_full();
+        self.keeping
+            .standing
+            .retain_healed(|one| healed::is_excepted(one, &policy));
+        self.events
+            .write(&Event::PolicyLoaded(PolicyLoaded { file, mended }));
         self.announce_ends();
     }
 

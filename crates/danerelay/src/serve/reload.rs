@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dns::TrustAnchors;
 use listener::ListenerConfig;
 use mail::event::resolver::Resolver;
-use mail::event::settings::{ClientsLoaded, Refused, Subject, WaitsForRestart};
+use mail::event::settings::{ClientsLoaded, Mended, Refused, Subject, WaitsForRestart};
 use mail::event::{Event, EventLog};
 use spool::Store;
 
@@ -99,7 +99,7 @@ impl<S: Store> Daemon<S> {
         self.postmaster.store(settings::postmaster(&loaded.config));
         self.told.store(Arc::new(loaded.config.incidents.clone()));
         self.loaded = loaded;
-        self.put_in_force(policy);
+        self.put_in_force(policy, Mended::Everything);
         self.keeping.fetch_lists.notify_one();
         Reloaded { warnings, waiting }
     }

@@ -17,6 +17,7 @@ use policy::Policy;
 use spool::{Accepted, Manage, Running as _, Store};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::announce::{self, listed, warn};
 use super::errand::Errand;
@@ -76,6 +77,8 @@ pub(super) struct Daemon<S> {
     pub(super) keeping: Keeping,
     /// New lists that are being fetched before the policy is read.
     pub(super) errand: Option<Errand>,
+    /// When to read again what was refused for want of a new list.
+    pub(super) again: Option<Instant>,
     /// What `systemctl status` shows.
     pub(super) status: Arc<Status>,
 }
@@ -242,6 +245,7 @@ pub(super) async fn start(
     let mut daemon = Daemon {
         keeping,
         errand: None,
+        again: None,
         named: named.map(Path::to_owned),
         started_with: loaded.config.clone(),
         loaded,

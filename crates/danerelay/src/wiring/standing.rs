@@ -67,7 +67,9 @@ pub(crate) struct Healed {
     pub(crate) kind: String,
     /// The name.
     pub(crate) name: String,
-    /// File and line.
+    /// The file or list.
+    pub(crate) source: String,
+    /// The same with the line at which it was when it was tested.
     pub(crate) place: String,
     /// When that was found for the first time.
     pub(crate) since: Timestamp,
@@ -121,6 +123,11 @@ impl Standing {
     /// These exceptions and entries are well again.
     pub(crate) fn healed(&self, healed: Vec<Healed>) {
         self.0.lock().healed = healed;
+    }
+
+    /// Of what is well again, only this is excepted still.
+    pub(crate) fn retain_healed(&self, is_excepted: impl Fn(&Healed) -> bool) {
+        self.0.lock().healed.retain(is_excepted);
     }
 
     /// All of it, as it is now.

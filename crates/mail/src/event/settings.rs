@@ -107,6 +107,19 @@ impl Record for WaitsForRestart {
 pub struct PolicyLoaded {
     /// Where it comes from.
     pub file: String,
+    /// What was wrong before, if anything was, and is not any more.
+    pub mended: Mended,
+}
+
+/// What has been read again and found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mended {
+    /// Configuration and policy.
+    Everything,
+    /// The policy.
+    Policy,
+    /// The policy in force, beside another one that was refused together with its configuration.
+    Nothing,
 }
 
 impl Record for PolicyLoaded {

@@ -50,7 +50,7 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
             records,
         })
         .collect();
-    for own in ours.standing() {
+    for own in ours.standing(terms.now) {
         let waiting = match own.trouble {
             OwnTrouble::Resolver => composed.iter().position(waits_for_resolver),
             OwnTrouble::SpoolFull
@@ -58,7 +58,8 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
             | OwnTrouble::Policy
             | OwnTrouble::Configuration
             | OwnTrouble::ListHeldBack
-            | OwnTrouble::ListTooOld => None,
+            | OwnTrouble::ListTooOld
+            | OwnTrouble::Clock => None,
         };
         let waiting = waiting.map(|at| composed.remove(at).incident);
         composed.push(Composed {

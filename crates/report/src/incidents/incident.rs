@@ -174,6 +174,8 @@ pub enum OwnTrouble {
     ListHeldBack,
     /// The copy of a list is older than it may become.
     ListTooOld,
+    /// The clock went back.
+    Clock,
 }
 
 impl OwnTrouble {
@@ -187,6 +189,7 @@ impl OwnTrouble {
             Self::Configuration => "configuration",
             Self::ListHeldBack => "list-held-back",
             Self::ListTooOld => "list-too-old",
+            Self::Clock => "clock",
         }
     }
 
@@ -198,6 +201,7 @@ impl OwnTrouble {
             Self::Policy => "our policy file",
             Self::Configuration => "our configuration",
             Self::ListHeldBack | Self::ListTooOld => "our copy of the list",
+            Self::Clock => "our clock",
         }
     }
 
@@ -208,6 +212,9 @@ impl OwnTrouble {
             Self::SpoolFails => "our spool cannot be written: nothing is accepted or recorded",
             Self::Policy => "our policy file is wrong: the earlier policy stays in force",
             Self::Configuration => "our configuration is wrong: the earlier one stays in force",
+            Self::Clock => {
+                "our clock went back: waiting mail is tried again within the longest retry interval; signatures may not count"
+            }
             Self::ListHeldBack => {
                 "what its server gives now is not believed: the last good copy stays in force"
             }

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mail::event::resolver::{Finding as Test, Resolver};
-use mail::event::settings::{ListNews, ListState, Refused, Subject};
+use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, spool as spool_event, store};
 
 use super::change::Finding;
 use super::incident::{Cause, Incident, OwnTrouble};
+
+/// For so long a clock must not have gone back to count as right.
+const CLOCK_RIGHT: SignedDuration = SignedDuration::from_hours(1);
+/// What is said within this time is said of the same thing.
+const MOMENT: SignedDuration = SignedDuration::from_secs(1);
+/// Reasons of one moment are put together up to about so many octets.
+const REASONS: usize = 1000;
 
 /// One of them, as long as it lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +42,14 @@ impl Ours {
         let Some(seen) = seen(event) else {
             return false;
         };
+        // What comes again later is another one.
+        self.0.retain(|_, own| own.lasts(now));
         match seen {
             Seen::Begins(trouble, subject, reason) => {
                 let key = (trouble, subject.to_owned());
                 let known = self.0.get(&key);
                 let since = known.map_or(now, |own| own.since);
+                let reason = known.map_or(reason.clone(), |own| own.with(&reason, now));
                 let own = Own {
                     trouble,
                     subject: subject.to_owned(),
@@ -59,8 +69,8 @@ impl Ours {
     }
 
     /// What is wrong now.
-    pub fn standing(&self) -> impl Iterator<Item = &Own> {
-        self.0.values()
+    pub fn standing(&self, now: Timestamp) -> impl Iterator<Item = &Own> {
+        self.0.values().filter(move |own| own.lasts(now))
     }
 }
 
@@ -95,8 +105,16 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
             Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
         },
         Event::List(ListNews { url, news }) => list(url, news),
-        // All of it is read again, or nothing.
-        Event::PolicyLoaded(_) => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration], ONLY)),
+        Event::PolicyLoaded(PolicyLoaded { mended, .. }) => match mended {
+            Mended::Everything => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration], ONLY)),
+            Mended::Policy => Some(Seen::Ends(&[OwnTrouble::Policy], ONLY)),
+            Mended::Nothing => None,
+        },
+        Event::ClockWentBack(_) => Some(Seen::Begins(
+            OwnTrouble::Clock,
+            ONLY,
+            "the system's clock went back".to_owned(),
+        )),
         Event::Resolver(
             Resolver::Servers { .. }
             | Resolver::ServersRefused { .. }
@@ -125,7 +143,6 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
         | Event::Delivery(_)
         | Event::Undeliverable(_)
         | Event::ReportMade(_)
-        | Event::ClockWentBack(_)
         | Event::DestinationHeldUp(_)
         | Event::Login(_)
         | Event::Incident(_)
@@ -171,6 +188,23 @@ fn list<'a>(url: &'a str, news: &ListState) -> Option<Seen<'a>> {
 }
 
 impl Own {
+    /// Whether it goes on. Nobody says that a clock is right again: it is, if it has not gone back for an hour.
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.trouble != OwnTrouble::Clock || now.duration_since(self.last) < CLOCK_RIGHT
+    }
+
+    /// What is wrong, when another reason comes: what is said at the same moment belongs together, as the faults of one file.
+    fn with(&self, reason: &str, now: Timestamp) -> String {
+        let is_same_moment = now.duration_since(self.last) < MOMENT;
+        if !is_same_moment || self.reason == reason {
+            return reason.to_owned();
+        }
+        if self.reason.len() > REASONS {
+            return self.reason.clone();
+        }
+        format!("{}; {reason}", self.reason)
+    }
+
     pub(super) fn incident(&self) -> Incident {
         let (word, name, sentence) = (
             self.trouble.as_str(),

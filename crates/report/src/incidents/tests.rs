@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use mail::Domain;
+use mail::event::delivery::ClockWentBack;
 use mail::event::resolver::{Finding as Test, Resolver};
-use mail::event::settings::{ListNews, ListState, PolicyLoaded, Refused, Subject};
+use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
 use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
@@ -289,13 +290,10 @@ fn what_is_ours_is_one_incident_of_its_own_kind() {
     );
     assert!(composed[0].incident.is_ours() && composed[0].incident.messages > 0);
     assert!(letter::write(&composed[0].incident, "relay.example").is_none());
-    for event in [
-        tested(Test::Fine(String::new())),
-        Event::PolicyLoaded(PolicyLoaded { file: String::new() }),
-    ] {
+    for event in [tested(Test::Fine(String::new())), loaded(Mended::Everything)] {
         assert!(ours.note(&event, began()));
     }
-    assert_eq!(ours.standing().count(), 1);
+    assert_eq!(ours.standing(began()).count(), 1);
 }
 
 #[test]
@@ -451,11 +449,10 @@ fn each_list_in_trouble_is_an_incident_until_it_is_mended() {
     );
     assert!(ours.note(&told(one, ListState::Recovered), began()));
     // A policy that is read again mends no list.
-    let loaded = Event::PolicyLoaded(PolicyLoaded { file: String::new() });
-    assert!(!ours.note(&loaded, began()));
+    assert!(!ours.note(&loaded(Mended::Everything), began()));
     assert_eq!(shown(&ours), [of_other]);
     assert!(ours.note(&told(other, ListState::NotNamed), began()));
-    assert_eq!(ours.standing().count(), 0);
+    assert_eq!(ours.standing(began()).count(), 0);
 }
 
 #[test]
@@ -478,4 +475,44 @@ fn what_the_other_side_says_cannot_write_to_the_terminal() {
         );
     }
     assert!(page.contains("CN=\\xC2\\x9B1m"), "{page}");
+}
+
+fn loaded(mended: Mended) -> Event {
+    Event::PolicyLoaded(PolicyLoaded {
+        file: String::new(),
+        mended,
+    })
+}
+
+#[test]
+fn only_what_was_read_again_is_mended() {
+    let mut ours = Ours::default();
+    let refused = |about, reason: &str| {
+        Event::Refused(Refused {
+            about,
+            reason: reason.to_owned(),
+        })
+    };
+    ours.note(&refused(Subject::Config, "danerelay.toml:1: no"), began());
+    ours.note(&refused(Subject::Policy, "policy.toml:1: first"), began());
+    ours.note(&refused(Subject::Policy, "policy.toml:2: second"), began());
+    let composed = compose(Vec::new(), &ours, terms(began()));
+    let page = page::write(&composed[0].incident, "relay.example", began());
+    assert!(page.contains("first") && page.contains("second"), "{page}");
+    assert!(!ours.note(&loaded(Mended::Nothing), began()));
+    assert!(ours.note(&loaded(Mended::Policy), began()));
+    assert_eq!(ours.standing(began()).count(), 1);
+    assert!(ours.note(&loaded(Mended::Everything), began()));
+    assert_eq!(ours.standing(began()).count(), 0);
+}
+
+#[test]
+fn a_clock_that_goes_back_is_an_incident_until_it_has_not_for_an_hour() {
+    let mut ours = Ours::default();
+    let back = Event::ClockWentBack(ClockWentBack { messages: 1 });
+    assert!(ours.note(&back, began()));
+    let composed = compose(Vec::new(), &ours, terms(began() + 59.minutes()));
+    assert_eq!(composed[0].incident.id, "our-clock");
+    assert!(compose(Vec::new(), &ours, terms(began() + 61.minutes())).is_empty());
+    assert!(ours.note(&back, began() + 2.hours()), "it is another one");
 }

@@ -98,8 +98,19 @@ pub(crate) fn note(connection: &Connection, sightings: &[Sighting], now: Timesta
     Ok(())
 }
 
-/// The number of the open incident at this spot, if there is one.
+/// The number of the open incident to which a failure at this spot belongs, if there is one: that of the spot itself, or
+/// where too many others fail below the same registrable domain, one of these.
 pub(crate) fn number(connection: &Connection, spot: &Spot) -> rusqlite::Result<Option<i64>> {
+    match own_number(connection, spot)? {
+        Some(id) => Ok(Some(id)),
+        None => match spool::registrable::holder(&spot.place) {
+            Some(holder) => room::shared(connection, holder.as_str(), spot.trouble.as_str()),
+            None => Ok(None),
+        },
+    }
+}
+
+fn own_number(connection: &Connection, spot: &Spot) -> rusqlite::Result<Option<i64>> {
     let (kind, name) = place_columns(&spot.place);
     connection
         .prepare_cached(OPEN)?
@@ -109,7 +120,7 @@ pub(crate) fn number(connection: &Connection, spot: &Spot) -> rusqlite::Result<O
 
 fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite::Result<()> {
     let evidence = written(&failing.evidence)?;
-    let id = match number(connection, &failing.spot)? {
+    let id = match own_number(connection, &failing.spot)? {
         Some(id) => {
             let columns = params![id, now.as_millisecond(), evidence];
             connection.prepare_cached(SEEN)?.execute(columns)?;
@@ -119,7 +130,10 @@ fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite
             Some(id) => id,
             None => match open(connection, failing, &evidence, now)? {
                 Some(id) => id,
-                None => return Ok(()),
+                None => match number(connection, &failing.spot)? {
+                    Some(id) => id,
+                    None => return Ok(()),
+                },
             },
         },
     };

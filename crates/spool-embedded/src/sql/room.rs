@@ -15,16 +15,20 @@ pub(crate) const SHARE: i64 = 1024;
 const AT_ONCE: i64 = 64;
 /// Mail beyond so many recipients makes no incident more worth keeping: counting it takes time.
 const COUNTED: i64 = 32;
+/// By this time after its end people have been told of it, and it does not come back as the same incident.
+const TOLD: SignedDuration = SignedDuration::from_mins(65);
 /// For so long an incident is kept after its end.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-const OLD: &str = "SELECT id FROM incident WHERE ended < ?1 LIMIT ?2";
+pub(crate) const OLD: &str = "SELECT id FROM incident WHERE ended < ?1 LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM incident";
-const HELD: &str = "SELECT count(*) FROM incident WHERE holder = ?1";
-const OWN_ENDED: &str =
-    "SELECT id FROM incident WHERE holder = ?1 AND ended IS NOT NULL ORDER BY ended LIMIT 1";
-const ENDED: &str = "SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY ended LIMIT ?1";
-// Of those that hold up the same mail, the holder of most gives way.
+pub(crate) const HELD: &str = "SELECT count(*) FROM incident WHERE holder = ?1";
+pub(crate) const OWN_ENDED: &str =
+    "SELECT id FROM incident WHERE holder = ?1 AND ended < ?2 ORDER BY ended LIMIT 1";
+pub(crate) const ENDED: &str =
+    "SELECT id FROM incident WHERE ended < ?2 AND holder IS NOT NULL ORDER BY ended LIMIT ?1";
+const NEWEST: &str = "SELECT max(id) FROM incident WHERE holder = ?1 AND ended IS NULL AND trouble = ?2";
+// Of those that hold up the same mail, the holder of most gives way, and what came last.
 const LEAST: &str = "SELECT id FROM ( \
         SELECT i.id AS id, count(*) OVER (PARTITION BY i.holder) AS held, ( \
             SELECT count(*) FROM ( \
@@ -32,7 +36,7 @@ const LEAST: &str = "SELECT id FROM ( \
             ) \
         ) AS mail \
         FROM incident i WHERE i.holder IS NOT NULL AND i.ended IS NULL \
-    ) ORDER BY mail, held DESC, id LIMIT ?1";
+    ) ORDER BY mail, held DESC, id DESC LIMIT ?1";
 const FORGET: &str = "DELETE FROM incident WHERE id = ?1";
 const FORGET_DOMAINS: &str = "DELETE FROM incident_domain WHERE incident = ?1";
 
@@ -42,14 +46,14 @@ pub(super) fn make(connection: &Connection, holder: Option<&str>, now: Timestamp
     let old = ids(connection, OLD, old)?;
     forget(connection, &old)?;
     if let Some(holder) = holder
-        && !is_within_share(connection, holder)?
+        && !is_within_share(connection, holder, now)?
     {
         return Ok(false);
     }
     if count(connection, COUNT, params![])? < INCIDENTS {
         return Ok(true);
     }
-    let mut leaving = ids(connection, ENDED, params![AT_ONCE])?;
+    let mut leaving = ids(connection, ENDED, params![AT_ONCE, before(now, TOLD)])?;
     if leaving.is_empty() {
         leaving = ids(connection, LEAST, params![AT_ONCE, COUNTED])?;
     }
@@ -58,16 +62,26 @@ pub(super) fn make(connection: &Connection, holder: Option<&str>, now: Timestamp
 }
 
 /// Whether one more is within the share of this holder, of whom what ended first is forgotten for it.
-fn is_within_share(connection: &Connection, holder: &str) -> rusqlite::Result<bool> {
+fn is_within_share(connection: &Connection, holder: &str, now: Timestamp) -> rusqlite::Result<bool> {
     if count(connection, HELD, params![holder])? < SHARE {
         return Ok(true);
     }
     let ended = connection
         .prepare_cached(OWN_ENDED)?
-        .query_row([holder], |row| row.get(0))
+        .query_row(params![holder, before(now, TOLD)], |row| row.get(0))
         .optional()?;
     forget(connection, ended.as_slice())?;
     Ok(ended.is_some())
+}
+
+/// Where a failure belongs for which there is no record of its own, because its holder has as many as its share: to that
+/// holder's newest of the same trouble, so that the mail that waits is counted all the same.
+pub(super) fn shared(connection: &Connection, holder: &str, trouble: &str) -> rusqlite::Result<Option<i64>> {
+    if count(connection, HELD, params![holder])? < SHARE {
+        return Ok(None);
+    }
+    let mut newest = connection.prepare_cached(NEWEST)?;
+    newest.query_row([holder, trouble], |row| row.get(0))
 }
 
 fn count(connection: &Connection, statement: &str, columns: impl rusqlite::Params) -> rusqlite::Result<i64> {

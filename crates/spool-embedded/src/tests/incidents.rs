@@ -14,7 +14,7 @@ use spool::{Incidents, KeepIncidents, Outcomes, Running, Settlement, Spool, regi
 use super::open;
 use crate::EmbeddedSpool;
 use crate::sql::connections::DATABASE;
-use crate::sql::room::{INCIDENTS, SHARE};
+use crate::sql::room::{self, INCIDENTS, SHARE};
 
 fn spot(host: &str) -> Spot {
     Spot {
@@ -33,9 +33,9 @@ fn fails(spot: Spot, at: Timestamp) -> Sighting {
 }
 
 /// So many hosts of this registrable domain fail.
-async fn many_fail(spool: &EmbeddedSpool, domain: &str, count: i64) {
-    let sightings = (0..count).map(|at| fails(spot(&format!("mx{at}.{domain}")), now()));
-    spool.note(sightings.collect(), now()).await.unwrap();
+async fn many_fail(spool: &EmbeddedSpool, domain: &str, count: i64, at: Timestamp) {
+    let sightings = (0..count).map(|number| fails(spot(&format!("mx{number}.{domain}")), at));
+    spool.note(sightings.collect(), at).await.unwrap();
 }
 
 /// How many incidents each holder has; an empty name for what is ours.
@@ -52,8 +52,8 @@ async fn held(spool: &EmbeddedSpool) -> BTreeMap<String, i64> {
 async fn one_registrable_domain_does_not_silence_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
-    many_fail(&spool, "hostile.example", SHARE + 100).await;
-    many_fail(&spool, "other.co.uk", 1).await;
+    many_fail(&spool, "hostile.example", SHARE + 100, now()).await;
+    many_fail(&spool, "other.co.uk", 1, now()).await;
     let expected = [("hostile.example", SHARE), ("other.co.uk", 1)];
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
     assert_eq!(held(&spool).await, BTreeMap::from(expected.clone()));
@@ -61,11 +61,13 @@ async fn one_registrable_domain_does_not_silence_the_others() {
     let works = Sighting::Works(spot("mx0.other.co.uk").place, Ending::Verified);
     let ended = Sighting::Works(spot("mx7.hostile.example").place, Ending::Verified);
     spool.note(vec![works, ended], now()).await.unwrap();
-    let more = [
-        fails(spot("new.hostile.example"), now()),
-        fails(spot("newer.hostile.example"), now()),
-    ];
-    spool.note(more.to_vec(), now()).await.unwrap();
+    let later = now() + 2.hours();
+    let more = ["new.hostile.example", "newer.hostile.example"].map(|host| fails(spot(host), later));
+    // People may not know yet that it has ended.
+    spool.note(more.to_vec(), now() + 5.minutes()).await.unwrap();
+    let all = spool.incidents().await.unwrap();
+    assert!(all.iter().all(|one| one.spot != spot("new.hostile.example")));
+    spool.note(more.to_vec(), later).await.unwrap();
     assert_eq!(held(&spool).await, BTreeMap::from(expected));
     let all = spool.incidents().await.unwrap();
     let is_there = |host: &str| all.iter().any(|one| one.spot == spot(host));
@@ -98,7 +100,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     let lease = take(&spool, part).await;
     spool.settle(lease, outcomes, now()).await.unwrap();
     // Nothing waits for this one, but its domain has no other.
-    many_fail(&spool, "small.example", 1).await;
+    many_fail(&spool, "small.example", 1, now()).await;
     for domain in [
         "one.example",
         "two.example",
@@ -106,7 +108,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
         "four.example",
         "five.example",
     ] {
-        many_fail(&spool, domain, SHARE).await;
+        many_fail(&spool, domain, SHARE, now()).await;
     }
     let held = held(&spool).await;
     let count = |name: &str| held.get(name).copied().unwrap_or(0);
@@ -120,7 +122,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     // What has ended goes before all that.
     let works = Sighting::Works(spot("mx.held.example").place, Ending::Verified);
     spool.note(vec![works], now()).await.unwrap();
-    many_fail(&spool, "six.example", 100).await;
+    many_fail(&spool, "six.example", 100, now() + 2.hours()).await;
     let all = spool.incidents().await.unwrap();
     assert!(all.iter().all(|one| one.spot != spot("mx.held.example")));
     spool.close().await.unwrap();
@@ -136,6 +138,31 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     assert_eq!(left, 0);
 }
 
+/// What has no record of its own counts all the same.
+#[tokio::test]
+async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    many_fail(&spool, "provider.example", SHARE, now()).await;
+    let accepted = commit(&spool, message(&["r@b.example"]), b"x").await.unwrap();
+    let part = accepted.pending.first().unwrap();
+    let beyond = spot("tenant.provider.example");
+    let deferred = Settlement {
+        held_up: Some(beyond.clone()),
+        ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
+    };
+    let outcomes = Outcomes {
+        settlements: vec![deferred],
+        sightings: vec![fails(beyond, now())],
+        tls: Vec::new(),
+    };
+    let lease = take(&spool, part).await;
+    spool.settle(lease, outcomes, now()).await.unwrap();
+    let all = spool.incidents().await.unwrap();
+    assert_eq!(all.iter().map(|one| one.waiting.messages).sum::<u64>(), 1);
+    spool.close().await.unwrap();
+}
+
 /// Looking for room reads no table from end to end, but where there is none.
 #[tokio::test]
 async fn room_is_found_by_indexes() {
@@ -143,22 +170,17 @@ async fn room_is_found_by_indexes() {
     open(directory.path()).await.unwrap().close().await.unwrap();
     let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
     for (statement, index) in [
-        (
-            "SELECT id FROM incident WHERE ended < 1 LIMIT 2",
-            "incident_ended",
-        ),
-        (
-            "SELECT count(*) FROM incident WHERE holder = 'a'",
-            "incident_holder",
-        ),
-        (
-            "SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY ended LIMIT 1",
-            "incident_ended",
-        ),
+        (room::OLD, "incident_ended"),
+        (room::HELD, "incident_holder"),
+        (room::OWN_ENDED, "incident_holder"),
+        (room::ENDED, "incident_ended"),
     ] {
-        let plan: String = connection
-            .query_row(&format!("EXPLAIN QUERY PLAN {statement}"), [], |row| row.get(3))
+        let mut explained = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
             .unwrap();
+        // Parameters that are not bound are NULL.
+        let mut rows = explained.raw_query();
+        let plan: String = rows.next().unwrap().unwrap().get(3).unwrap();
         assert!(plan.contains(index), "{statement}: {plan}");
     }
 }

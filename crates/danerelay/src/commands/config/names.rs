@@ -91,6 +91,8 @@ fn named(policy: &Policy) -> Vec<Name> {
     let exceptions = policy.exceptions();
     for exception in exceptions.filter(|exception| today <= exception.entry.until) {
         match (&exception.names, exception.kind) {
+            // A route has its own port, at which its records are.
+            (Pattern::Exactly(name), ExceptedKind::Mx) if policy.is_routed_to(name) => {}
             (Pattern::Exactly(name), ExceptedKind::Mx) => {
                 names.push(Name::Host(name.clone(), exception.clone()));
             }
@@ -140,6 +142,10 @@ impl Looking {
         }
         // Where something is strict, a host without records needs it.
         if exception.override_strict || exception.dane.is_none() {
+            return None;
+        }
+        // The base domain of an alias is what it leads to, if that has records (RFC 7672 §2.2.2).
+        if !ipv6.aliases.is_empty() || !ipv4.aliases.is_empty() {
             return None;
         }
         let published = self.resolver.tlsa(self.delivery.port, host).await.ok()?;
