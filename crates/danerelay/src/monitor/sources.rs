@@ -122,15 +122,14 @@ impl<S: Store> Monitor<S> {
         loop {
             let spool = Arc::clone(&self.sources.spool);
             let mut asking = tokio::task::spawn_blocking(move || vitals(&*spool));
-            let answer = match timeout(HANGS, &mut asking).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    self.vitals.store(Arc::new(Vitals {
-                        refuses: Some("the disk of the spool does not answer".to_owned()),
-                        disk: None,
-                    }));
-                    asking.await
-                }
+            let answer = if let Ok(answer) = timeout(HANGS, &mut asking).await {
+                answer
+            } else {
+                self.vitals.store(Arc::new(Vitals {
+                    refuses: Some("the disk of the spool does not answer".to_owned()),
+                    disk: None,
+                }));
+                asking.await
             };
             // An error is a panic, which has already been logged.
             if let Ok(vitals) = answer {

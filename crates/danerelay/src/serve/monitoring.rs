@@ -36,20 +36,18 @@ pub(super) async fn start<S: Store>(
     tokio::spawn(async move {
         let mut bound = first;
         let (listener, address) = loop {
-            match bound {
-                Ok(bound) => break bound,
-                Err(_) => {
-                    let is_over = tokio::select! {
-                        () = sleep(PAUSE) => false,
-                        // An error means that the sender is gone.
-                        _ = stopped.wait_for(|stop| *stop) => true,
-                    };
-                    if is_over {
-                        return;
-                    }
-                    bound = bind(address).await;
-                }
+            if let Ok(bound) = bound {
+                break bound;
             }
+            let is_over = tokio::select! {
+                () = sleep(PAUSE) => false,
+                // An error means that the sender is gone.
+                _ = stopped.wait_for(|stop| *stop) => true,
+            };
+            if is_over {
+                return;
+            }
+            bound = bind(address).await;
         };
         log.write(&Event::Admin(Admin::StatusPage(address.to_string())));
         monitor::serve(listener, monitor, stopped).await;
