@@ -120,6 +120,11 @@ fn postfix(stage: &Stage, set: &Set) -> (Says, String) {
     .any(has)
     {
         Says::Undecided
+    } else if has("fallback to unauthenticated TLS") && has("TLS connection established")
+        || has("MX RRset insecure") && has("Trusted TLS connection established")
+    {
+        // Encrypted, or the right host under a name that anybody could have given.
+        Says::Nothing
     } else if is_bound || must_be_encrypted && !has("TLS connection established") {
         Says::Refuses
     } else {

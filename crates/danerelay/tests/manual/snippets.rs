@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use testworld::mail::Ca;
+use testworld::mail::{Ca, Identity, KeyKind};
 
 use crate::common::pem::{key_pem, pem};
 use crate::pages::{self, Block, Page};
@@ -97,6 +97,13 @@ fn furnish(place: &Path) {
     fs::write(
         place.join("relay.key"),
         key_pem(certificate.private_key().secret_der()),
+    )
+    .unwrap();
+    let signer = Identity::builder(&["example.nl"]).key(KeyKind::Rsa2048);
+    let signer = signer.self_signed().unwrap();
+    fs::write(
+        place.join("tlsrpt.pem"),
+        key_pem(signer.private_key().secret_der()),
     )
     .unwrap();
     fs::write(place.join("users"), "").unwrap();
