@@ -58,7 +58,7 @@ impl Opinions {
         let (postfix, finger) = postfix(stage, set);
         let (openssl, s_client) = openssl(set, &host);
         let (ldns, ldns_dane) = ldns(set, &host);
-        let (danetool, gnutls) = danetool(&host);
+        let (danetool, gnutls) = danetool(stage, &host);
         Self {
             ours,
             postfix,
@@ -300,11 +300,12 @@ fn ldns(set: &Set, host: &Host) -> (Says, String) {
     (says, said)
 }
 
-fn danetool(host: &Host) -> (Says, String) {
+fn danetool(stage: &Stage, host: &Host) -> (Says, String) {
     if let Standing::NoMail = &host.standing {
         return (Says::NoMail, String::new());
     }
-    let output = output(command("timeout").args([
+    // It leaves files in the current directory.
+    let output = output(command("timeout").current_dir(&stage.directory).args([
         "4",
         "danetool",
         "--check",
