@@ -19,7 +19,11 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     for path in [&loaded.path, &config.policy.file] {
         findings.extend(writable(path));
     }
-    for path in [&config.listen.tls_key, &config.access.users_file] {
+    for path in [
+        &config.listen.tls_key,
+        &config.access.users_file,
+        &config.tlsrpt.dkim.key,
+    ] {
         if !path.as_os_str().is_empty() {
             findings.extend(readable(path));
             findings.extend(writable(path));

@@ -28,7 +28,11 @@ pub(super) struct Records {
 /// Looks the records up where a sender does (RFC 7672 §2.2.2).
 pub(super) async fn look_up(resolver: &Resolver, port: NonZeroU16, host: &Domain) -> Published {
     let mut nothing = None;
-    for candidate in candidates(resolver, host).await {
+    let candidates = match candidates(resolver, host).await {
+        Ok(candidates) => candidates,
+        Err(failure) => return Published::Failed(failure),
+    };
+    for candidate in candidates {
         match read(&candidate, resolver.tlsa(port.get(), &candidate).await) {
             Published::None(reason, records) => nothing = Some(Published::None(reason, records)),
             decided @ (Published::Secure(_) | Published::Failed(_)) => return decided,
@@ -39,24 +43,29 @@ pub(super) async fn look_up(resolver: &Resolver, port: NonZeroU16, host: &Domain
 
 const NO_RECORDS: &str = "no TLSA records are published";
 
-/// The host, and before it what it is a secure alias of.
-async fn candidates(resolver: &Resolver, host: &Domain) -> Vec<Domain> {
+/// The host, and before it what it is a secure alias of. Where no answer says what the alias leads to, nobody knows.
+async fn candidates(resolver: &Resolver, host: &Domain) -> Result<Vec<Domain>, NoAnswer> {
     let is_alias = resolver
         .cname(host)
         .await
         .is_ok_and(|alias| !alias.records().is_empty());
     if !is_alias {
-        return vec![host.clone()];
+        return Ok(vec![host.clone()]);
     }
-    let secure = |lookup: Lookup<std::net::IpAddr>| {
-        let answer = lookup.ok()?;
-        (answer.security == Security::Secure).then(|| answer.expanded(host))
-    };
-    let expanded = match secure(resolver.a(host).await) {
-        Some(expanded) => Some(expanded),
-        None => secure(resolver.aaaa(host).await),
-    };
-    expanded.into_iter().chain([host.clone()]).collect()
+    let (mut failure, mut is_answered) = (None, false);
+    for lookup in [resolver.a(host).await, resolver.aaaa(host).await] {
+        match lookup {
+            Ok(answer) if answer.security == Security::Secure => {
+                return Ok(vec![answer.expanded(host), host.clone()]);
+            }
+            Ok(_) => is_answered = true,
+            Err(trouble) => failure = Some(trouble),
+        }
+    }
+    match failure {
+        Some(failure) if !is_answered => Err(failure),
+        Some(_) | None => Ok(vec![host.clone()]),
+    }
 }
 
 fn read(base: &Domain, lookup: Lookup<TlsaRecord>) -> Published {

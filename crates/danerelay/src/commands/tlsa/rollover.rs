@@ -78,12 +78,22 @@ pub(super) fn run(arguments: &RolloverArguments, named: Option<&Path>) -> Result
         Some(Published::Failed(_) | Published::None(..)) | None => None,
     };
     let base = records.map(|records| &records.base).or(arguments.name.as_ref());
-    let ttl = arguments.ttl.or(records.map(|records| records.ttl));
+    let ttl = arguments
+        .ttl
+        .or(records.map(|records| records.ttl))
+        .unwrap_or(USUAL_TTL);
+    let wait = match &published {
+        Some(Published::Secure(records)) => records.ttl,
+        // Those who know no records verify nobody.
+        Some(Published::None(..)) => 0,
+        // It is not known what is published: as if there were something.
+        Some(Published::Failed(_)) | None => ttl,
+    };
     let change = Change {
         owner: zone::owner(arguments.port, base),
         base,
-        ttl: ttl.unwrap_or(USUAL_TTL),
-        published_ttl: records.map(|records| records.ttl),
+        ttl,
+        wait,
         current: &current,
         next: &next,
         published: records.map(|records| &records.set),
@@ -130,7 +140,10 @@ fn write_scheme(table: &mut String, scheme: &Scheme, arguments: &RolloverArgumen
 fn words(step: &Step, arguments: &RolloverArguments) -> String {
     let next = arguments.next.display();
     match step.action {
-        Action::Publish if step.done => "this is published already:".to_owned(),
+        Action::Publish if step.done => {
+            "this is published already; if not yet for its TTL, wait the rest before the next step:"
+                .to_owned()
+        }
         Action::Publish => "publish this, and nothing else there:".to_owned(),
         Action::Wait => format!(
             "wait {} s from when the last name server has it, so that no sender uses what was there before",

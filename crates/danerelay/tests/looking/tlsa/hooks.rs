@@ -131,6 +131,16 @@ fn installs_what_is_published_and_nothing_else(path: &str, chain: &str, key: &st
     assert_eq!((status, said.as_str()), (0, ""), "by cron: nothing to do");
     assert_eq!(machine.reloads(), 1);
 
+    if names[0] == "RENEWED_LINEAGE" {
+        let (status, said) = machine.run(&hook, &[("RENEWED_LINEAGE", machine.path("of-the-web-server"))]);
+        assert_eq!(
+            (status, said.as_str()),
+            (0, ""),
+            "another certificate was renewed"
+        );
+        assert_eq!(machine.installed().as_ref(), Some(&whole));
+    }
+
     machine.renew(&unknown, chain, key);
     for environment in [environment.as_slice(), &[]] {
         let (status, said) = machine.run(&hook, environment);

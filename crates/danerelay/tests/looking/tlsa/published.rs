@@ -327,7 +327,10 @@ fn a_plan_needs_the_ttl() {
     let end = change.run(&[&files[..], &["--name", HOST, "--ttl", "600"]].concat());
     assert_eq!(end.status, 0, "{}", end.stderr);
     assert!(end.stdout.contains(&change.next.tlsa_3_1_1()), "{}", end.stdout);
+    // Something may be published.
+    assert!(end.stdout.contains("wait 600 s"), "{}", end.stdout);
     let end = change.run(&files);
+    assert!(end.stdout.contains("wait 3600 s"), "{}", end.stdout);
     assert!(
         end.stdout.contains("_25._tcp 3600 IN TLSA 3 1 1"),
         "{}",

@@ -28,7 +28,18 @@ struct Owner {
     first: Timestamp,
     /// In seconds; 0 if there was nothing yet.
     ttl: u32,
+    /// A longer TTL of before, whose answers may still be used.
+    #[serde(default)]
+    longer: Option<Longer>,
     records: Vec<Seen>,
+}
+
+/// A TTL that was lowered.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Longer {
+    /// In seconds.
+    ttl: u32,
+    until: Timestamp,
 }
 
 /// One record.
@@ -102,17 +113,17 @@ impl Memory {
 
     /// There are no records that count.
     pub(super) fn note_absence(&mut self, owner: &str, now: Timestamp) {
-        self.of(owner, now).update(&[], now);
+        let known = self.of(owner, now);
+        let longest = known.longest(known.ttl, now);
+        known.update(&[], longest, now);
     }
 
     /// These records are there.
     pub(super) fn note(&mut self, owner: &str, set: &TlsaSet, ttl: u32, now: Timestamp) -> Known {
         let records: Vec<&TlsaRecord> = set.usable().iter().chain(set.outranked()).collect();
         let known = self.of(owner, now);
-        known.update(&records, now);
-        // A set of before may have had a longer one.
-        let longest = known.ttl.max(ttl);
-        known.ttl = ttl;
+        let longest = known.longest(ttl, now);
+        known.update(&records, longest, now);
         known.known(longest)
     }
 
@@ -120,14 +131,30 @@ impl Memory {
         self.owners.entry(owner.to_owned()).or_insert(Owner {
             first: now,
             ttl: 0,
+            longer: None,
             records: Vec::new(),
         })
     }
 }
 
 impl Owner {
-    fn update(&mut self, present: &[&TlsaRecord], now: Timestamp) {
-        let ttl = self.ttl;
+    /// The longest TTL with which somebody may still have an answer, if it is this one now.
+    fn longest(&mut self, ttl: u32, now: Timestamp) -> u32 {
+        let earlier = self.longer.filter(|longer| longer.until > now);
+        self.longer = if self.ttl > ttl {
+            let until = after(now, self.ttl);
+            Some(Longer {
+                ttl: earlier.map_or(self.ttl, |earlier| earlier.ttl.max(self.ttl)),
+                until: earlier.map_or(until, |earlier| earlier.until.max(until)),
+            })
+        } else {
+            earlier
+        };
+        self.ttl = ttl;
+        self.longer.map_or(ttl, |longer| longer.ttl.max(ttl))
+    }
+
+    fn update(&mut self, present: &[&TlsaRecord], ttl: u32, now: Timestamp) {
         self.records
             .retain(|seen| seen.until.is_none_or(|until| is_within(until, ttl, now)));
         for seen in &mut self.records {
@@ -258,6 +285,19 @@ mod tests {
             look(&mut memory, &["aa", "bb"], 6000, "aa"),
             Ripeness::Unripe(at(9600))
         );
+    }
+
+    #[test]
+    fn a_longer_ttl_of_before_counts_until_its_answers_are_over() {
+        let mut memory = Memory::default();
+        let mut look = |octets: &[&str], ttl, seconds| {
+            let known = memory.note(OWNER, &set(octets), ttl, at(seconds));
+            known.ripeness(at(seconds), |set| set.usable().contains(&record("bb")))
+        };
+        look(&["aa"], 86_400, 0);
+        assert_eq!(look(&["aa", "bb"], 300, 100), Ripeness::Unripe(at(86_500)));
+        assert_eq!(look(&["aa", "bb"], 300, 500), Ripeness::Unripe(at(86_500)));
+        assert_eq!(look(&["aa", "bb"], 300, 86_500), Ripeness::Ripe);
     }
 
     #[test]

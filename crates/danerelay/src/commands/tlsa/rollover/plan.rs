@@ -17,8 +17,8 @@ pub(super) struct Change<'a> {
     pub(super) base: Option<&'a Domain>,
     /// Of the records to publish, in seconds.
     pub(super) ttl: u32,
-    /// Of the records that are there, in seconds.
-    pub(super) published_ttl: Option<u32>,
+    /// How long senders may still use what was there before, in seconds.
+    pub(super) wait: u32,
     pub(super) current: &'a [CertificateDer<'static>],
     pub(super) next: &'a [CertificateDer<'static>],
     pub(super) published: Option<&'a TlsaSet>,
@@ -94,7 +94,7 @@ impl Scheme {
 
 impl Change<'_> {
     pub(super) fn plan(&self) -> Result<Plan, InputError> {
-        let (old, new) = (key(self.current), key(self.next));
+        let (old, new) = (self.key(self.current), self.key(self.next));
         Ok(Plan {
             owner: self.owner.clone(),
             ttl: self.ttl,
@@ -149,7 +149,7 @@ impl Change<'_> {
             .find(|record| record.matches(issuer));
         known
             .cloned()
-            .or_else(|| made(Usage::DaneTa, Selector::Cert, issuer))
+            .or_else(|| self.made(Usage::DaneTa, Selector::Cert, issuer))
     }
 
     /// Why senders would refuse the next chain for its issuer.
@@ -163,13 +163,40 @@ impl Change<'_> {
         Ok(checked.err().map(|failure| failure.to_string()))
     }
 
+    /// The record of a chain's own key, `3 1 1` where no other digest is in use.
+    fn key(&self, chain: &[CertificateDer<'_>]) -> Option<TlsaRecord> {
+        self.made(Usage::DaneEe, Selector::Spki, chain.first()?)
+    }
+
+    /// With the strongest digest in use for the usage and selector: a weaker one would be passed over (RFC 7671 §9).
+    fn made(&self, usage: Usage, selector: Selector, certificate: &CertificateDer<'_>) -> Option<TlsaRecord> {
+        let published = self.published.into_iter().flat_map(TlsaSet::usable);
+        let same = published.filter(|record| (record.usage, record.selector) == (usage, selector));
+        let strongest = same.map(|record| record.matching).max();
+        let digest = strongest.map_or(MatchingType::Sha256, |digest| digest.max(MatchingType::Sha256));
+        TlsaRecord::for_certificate(usage, selector, digest, certificate)
+    }
+
+    /// Published records of neither chain, such as those of a second key of the server: they stay.
+    fn others(&self) -> Vec<TlsaRecord> {
+        let is_ours = |record: &TlsaRecord| {
+            self.current
+                .iter()
+                .chain(self.next)
+                .any(|own| record.matches(own))
+        };
+        let published = self.published.into_iter().flat_map(TlsaSet::usable);
+        published.filter(|record| !is_ours(record)).cloned().collect()
+    }
+
     /// Publish, wait, install, check, publish what is needed from then on.
     fn steps(&self, first: &[TlsaRecord], then: &[TlsaRecord]) -> Vec<Step> {
+        let with_others = |own: &[TlsaRecord]| [own, &self.others()].concat();
+        let (first, then) = (with_others(first), with_others(then));
         let is_published =
             |record: &TlsaRecord| self.published.is_some_and(|set| set.usable().contains(record));
         let done = first.iter().all(is_published);
-        // Those who know no records verify nobody.
-        let seconds = if done { 0 } else { self.published_ttl.unwrap_or(0) };
+        let seconds = if done { 0 } else { self.wait };
         let mut at = self.now;
         let mut steps = Vec::new();
         let mut add = |action, seconds: u32, done, records: &[TlsaRecord]| {
@@ -187,24 +214,15 @@ impl Change<'_> {
                 .saturating_add(SignedDuration::from_secs(seconds.into()))
                 .unwrap_or(at);
         };
-        add(Action::Publish, 0, done, first);
+        add(Action::Publish, 0, done, &first);
         if seconds > 0 {
             add(Action::Wait, seconds, false, &[]);
         }
         add(Action::Install, 0, false, &[]);
         add(Action::Verify, 0, false, &[]);
-        add(Action::Publish, 0, first == then, then);
+        add(Action::Publish, 0, first == then, &then);
         steps
     }
-}
-
-/// `3 1 1` of a chain's own certificate.
-fn key(chain: &[CertificateDer<'_>]) -> Option<TlsaRecord> {
-    made(Usage::DaneEe, Selector::Spki, chain.first()?)
-}
-
-fn made(usage: Usage, selector: Selector, certificate: &CertificateDer<'_>) -> Option<TlsaRecord> {
-    TlsaRecord::for_certificate(usage, selector, MatchingType::Sha256, certificate)
 }
 
 /// Each record that there is, once.
