@@ -17,9 +17,10 @@ const ANSWER: usize = 16 << 10;
 
 /// A proxy that makes tunnels, `http://NAME:PORT`.
 ///
-/// It is told the names of servers, because the rules of proxies are written for names, and looks them up itself. Only where
-/// a stranger has chosen the server it is told the addresses that were looked up and judged here: what a name is to the
-/// proxy may be something else.
+/// It is told the names of servers, because the rules of proxies are written for names, and looks them up itself. Where a
+/// stranger has chosen the server and its certificate is not verified, it is told the addresses that were looked up and judged
+/// here: what a name is to the proxy may be something else. Servers of MTA-STS policies must have a certificate for their name
+/// before they are asked anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     host: String,
