@@ -118,6 +118,8 @@ fn postfix(stage: &Stage, set: &Set) -> (Says, String) {
     ]
     .into_iter()
     .any(has)
+        // A handshake that does not end is none that succeeds.
+        && !has("SSL_connect error")
     {
         Says::Undecided
     } else if has("fallback to unauthenticated TLS") && has("TLS connection established")
