@@ -49,14 +49,14 @@ pub(crate) enum Command {
     ///
     /// Under systemd it says when it is ready, and takes listening sockets that systemd passes. SIGHUP re-reads the
     /// configuration, the policy and its lists, and opens the log file anew; a file that is wrong is refused whole, and
-    /// what was in force stays so. SIGTERM and SIGINT stop accepting, finish what is in the middle of a transaction
-    /// within 30 seconds, and exit with 0; a second one exits at once.
+    /// the previous settings stay in force. SIGTERM and SIGINT stop accepting, finish running transactions within 30
+    /// seconds, and exit with 0; a second one exits at once.
     ///
     /// Needs no root: as root it warns, and refuses a spool that belongs to another user, who could not open what root
     /// makes there. For ports below 1024 it needs the capability `CAP_NET_BIND_SERVICE`.
     ///
-    /// Exit status: 0 it was told to end; 1 what another try may mend, such as an address in use or a full disk; 2 what
-    /// only the administrator can mend: configuration, owners, modes, privileges.
+    /// Exit status: 0 it was stopped; 1 a failure that may pass by itself, such as an address in use or a full disk; 2 a
+    /// failure that only the administrator can mend: configuration, owners, modes, privileges.
     Serve,
     /// Show the relay at work in a small world of its own on loopback.
     ///
@@ -150,7 +150,7 @@ pub(crate) enum Command {
     Incidents(incidents::IncidentsArguments),
     /// Have the running relay read its configuration and its policy again, as SIGHUP does.
     ///
-    /// A file that is wrong is refused whole, its faults are printed, and what was in force stays so.
+    /// A file that is wrong is refused whole, its faults are printed, and the previous settings stay in force.
     ///
     /// Exit status: 0 what was read is in force; 2 it is wrong, and nothing has changed; 3 no relay answers.
     Reload,

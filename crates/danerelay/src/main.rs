@@ -9,7 +9,7 @@
 //! * [`admin`]: the daemon's socket for commands.
 //! * [`logging`]: the one log that everything writes to.
 //! * [`lists`]: lists of domains that are fetched over HTTPS; [`exceptions`]: what commands add to the policy;
-//!   [`recheck`]: whether what there is an exception for is well again.
+//!   [`recheck`]: whether what there is an exception for works again.
 //! * [`json`]: JSON that is safe to show on any terminal.
 //! * [`incidents`]: what holds mail up, watched and told.
 //! * [`monitor`]: metrics, health and a status page over HTTP.

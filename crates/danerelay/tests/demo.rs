@@ -115,7 +115,7 @@ fn it_fits_a_terminal_and_gives_colours_to_no_pipe() {
         let fits = line.chars().count() <= 80 || places.iter().any(|place| line.contains(place));
         assert!(fits, "{line}");
     }
-    assert_eq!(text.matches("\n    ✓ as it must be").count(), 16, "{text}");
+    assert_eq!(text.matches("\n    ✓ as expected").count(), 16, "{text}");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn lookup_sentence(failure: &LookupFailure) -> String {
     match failure {
         LookupFailure::Bogus => "the DNSSEC signatures of the answer do not hold.".to_owned(),
         LookupFailure::Indeterminate => {
-            "what is needed to check the answer's signatures was not to be had.".to_owned()
+            "what is needed to check the answer's signatures could not be fetched.".to_owned()
         }
         LookupFailure::Servfail => "the look-up ended in a failure (SERVFAIL).".to_owned(),
         LookupFailure::Rcode(name) => format!("there was no answer but the error {name}."),

@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// The gravest finding, if it is an error or a warning.
+    /// The worst finding, if it is an error or a warning.
     pub(crate) fn gravest(&self) -> Option<&Finding> {
         self.findings
             .first()

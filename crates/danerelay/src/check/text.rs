@@ -49,7 +49,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
     text.out
 }
 
-/// The verdict alone, with the gravest finding where there is something to mend.
+/// The verdict alone, with the worst finding where there is something to mend.
 pub(crate) fn line(report: &Report, paint: Paint) -> String {
     let gravest = report.gravest();
     let words = gravest.map_or_else(String::new, |finding| {
@@ -273,7 +273,7 @@ impl Text {
             StsKind::None => "none any more",
             StsKind::Testing => "testing",
             StsKind::Enforce => "enforce",
-            StsKind::LookupFailed | StsKind::RecordInvalid | StsKind::PolicyFailed => "not to be had",
+            StsKind::LookupFailed | StsKind::RecordInvalid | StsKind::PolicyFailed => "could not be fetched",
         };
         let hosts = if sts.mx.is_empty() {
             String::new()

@@ -33,15 +33,14 @@ pub(crate) struct CheckArguments {
 pub(crate) enum ConfigCommand {
     /// Check the configuration, the policy and its lists, and name each fault with line and column.
     ///
-    /// Also looks at what works, but hardly as meant, in the files and on this machine, and warns: networks of the
-    /// public that may relay, a host name that others will not take, exceptions that are over or change nothing, lists
-    /// that are none, addresses and directories that do not exist.
+    /// Also warns of settings that are valid but probably not intended: public networks that may relay, a host name that
+    /// others will not accept, exceptions that have ended or change nothing, lists that are empty or no lists, addresses
+    /// and directories that do not exist on this machine.
     ///
     /// Names in [[domain]] rules, on strict lists and in exceptions are looked up in the DNS, without connecting anywhere,
-    /// unless --no-dns is given: a domain that is strict and has no DNSSEC or no TLSA records, so that all its mail would
-    /// wait, one that does not exist, and an exception for a host that has no address or nothing to be excepted from, are
-    /// warned of. The first 1,000 names are looked up, within 20 seconds; what cannot be looked up now, or in that time,
-    /// is no fault.
+    /// unless --no-dns is given. It warns of a strict domain without DNSSEC or TLSA records, all of whose mail would wait,
+    /// of a domain that does not exist, and of an exception for a host that has no address or needs no exception. The
+    /// first 1,000 names are looked up, within 20 seconds; a name that cannot be looked up now is no fault.
     ///
     /// Exit status: 0 the files can be used; 1 with --strict, there are warnings; 2 the files cannot be used.
     Check(CheckArguments),

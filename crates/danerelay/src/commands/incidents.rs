@@ -28,7 +28,7 @@ pub(crate) struct IncidentsArguments {
     #[command(subcommand)]
     command: Option<IncidentsCommand>,
 
-    /// Those too that are over, of the last 90 days.
+    /// Also the closed ones of the last 90 days.
     #[arg(long)]
     all: bool,
 

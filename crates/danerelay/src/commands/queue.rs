@@ -83,7 +83,7 @@ message, --recipient, --recipient-domain and --reason only those that they fit. 
 are left alone and counted. The relay must run, and logs who asked.
 
 Exit status:
-  0  done, or somebody was selected
+  0  done, or at least one recipient was selected
   1  no recipient fits, the spool cannot do it, or messages in the queue cannot be read
   2  wrong usage or configuration
   3  no relay answers";

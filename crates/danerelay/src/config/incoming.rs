@@ -39,8 +39,8 @@ section! {
         #[serde(deserialize_with = "forms::list::<Network, _>")]
         proxy_protocol_from: Vec<Network> = Vec::new(), "none" => RELOAD;
 
-        /// Networks that may use XCLIENT and XFORWARD, Postfix's words for a proxy or filter to say whose mail it passes on. By
-        /// XCLIENT it can say that it is any client or user.
+        /// Networks that may use XCLIENT and XFORWARD, Postfix's extensions by which a proxy or filter says
+        /// whose mail it passes on. With XCLIENT it can claim to be any client or user.
         #[serde(deserialize_with = "forms::list::<Network, _>")]
         xclient_from: Vec<Network> = Vec::new(), "none" => RELOAD;
 
@@ -84,7 +84,7 @@ section! {
 }
 
 section! {
-    /// How much is taken in.
+    /// Limits for incoming mail.
     pub(crate) struct Limits("limits") {
         /// The largest message; announced as SIZE (RFC 1870).
         message_size: Size = Size(50 << 20), "what large providers take" => RELOAD.not_zero();

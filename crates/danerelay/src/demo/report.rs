@@ -67,9 +67,9 @@ impl Report {
             return Ok(good);
         }
         let verdict = match (good, performance.arrival) {
-            (true, Arrival::Whole) => "✓ as it must be: delivered, octet for octet",
-            (true, Arrival::Changed | Arrival::Nowhere) => "✓ as it must be: the server got nothing",
-            (false, _) => "✗ NOT as it must be",
+            (true, Arrival::Whole) => "✓ as expected: delivered, octet for octet",
+            (true, Arrival::Changed | Arrival::Nowhere) => "✓ as expected: the server got nothing",
+            (false, _) => "✗ NOT as expected",
         };
         let look = if good { Look::Good } else { Look::Bad };
         let title = format!("{number:2}. {}: {}", scene.title, scene.recipient());

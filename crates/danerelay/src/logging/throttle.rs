@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(
             told,
             [format!(
-                "source=\"client 192.0.2.1\", more={rest}, reason=\"this many more of its lines were left out\", event=throttled"
+                "source=\"client 192.0.2.1\", more={rest}, reason=\"further lines of this source were left out\", event=throttled"
             )]
         );
         assert!(

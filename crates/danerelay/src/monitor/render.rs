@@ -252,7 +252,7 @@ fn policy(to: &mut Exposition, census: &Census) {
     .only_if_any(census.at.map(|_| census.exceptions.count));
     to.gauge(
         "exception_end_timestamp_seconds",
-        "When the exception that ends first ends; absent without exceptions. Alarm: less than three days away; `danerelay danefail recheck` says whether the destination is well again.",
+        "When the exception that ends first ends; absent without exceptions. Alarm: less than three days away; `danerelay danefail recheck` says whether the destination works again.",
     )
     .only_if_any(census.exceptions.first_end().map(seconds));
 }

@@ -1,4 +1,4 @@
-//! Whether the destinations for which there is an exception, or an entry on a list, are well again.
+//! Whether the destinations for which there is an exception, or an entry on a list, work again.
 //!
 //! * [`subject`]: what is tested, and where that is written.
 //! * [`choice`]: which entries of lists are tested on a day.

@@ -42,7 +42,7 @@ impl Memory {
         fs::write(path(config), serde_json::to_vec(self)?)
     }
 
-    /// Learns what a test has found. Returns whether it is news that this is well again.
+    /// Learns what a test has found. Returns whether it is news that this works again.
     pub(super) fn note(&mut self, subject: &Subject, finding: &Finding, now: Timestamp) -> bool {
         let name = subject.tested.name();
         let is_meant = |one: &Healed| one.name == name && one.source == subject.source;

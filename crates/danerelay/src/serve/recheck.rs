@@ -1,5 +1,5 @@
 //! Once a day the daemon tests what is excepted: all exceptions, and of the danefail lists the entries to which there was mail
-//! and in turn a share of the others. What is well again is no exception any more if a command added it, and is named in any
+//! and in turn a share of the others. What works again is no exception any more if a command added it, and is named in any
 //! case: with `dane = "off"` nobody else would notice. The administrator's files are never written.
 
 use std::collections::HashSet;
@@ -53,7 +53,7 @@ pub(super) struct Daily<S> {
     /// Knows to which domains there was mail.
     pub(super) spool: Arc<S>,
     pub(super) log: Arc<dyn EventLog>,
-    /// Is told what is well again.
+    /// Is told what works again.
     pub(super) standing: Standing,
     /// Has the policy read again.
     pub(super) changed: Arc<Notify>,
@@ -185,7 +185,7 @@ impl<S: Ledger> Daily<S> {
         Ok(Some(found))
     }
 
-    /// Removes what commands have added, unless names below were not tested. Names every exception that is well again, and
+    /// Removes what commands have added, unless names below were not tested. Names every exception that works again, and
     /// the entries of lists that were not before.
     fn tell(&self, memory: &mut Memory, found: Found) {
         let removed = self.close(&found);
@@ -218,7 +218,7 @@ impl<S: Ledger> Daily<S> {
         if let Some(more @ 1..) = entries.checked_sub(NAMED) {
             let about = About::Policy;
             let reason =
-                format!("{more} further entries of danefail lists are well again: `danerelay danefail list`");
+                format!("{more} further entries of danefail lists work again: `danerelay danefail list`");
             self.log.write(&Event::Warning(Warning { about, reason }));
         }
     }

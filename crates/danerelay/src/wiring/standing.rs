@@ -120,12 +120,12 @@ impl Standing {
         self.0.lock().ending = ending;
     }
 
-    /// These exceptions and entries are well again.
+    /// These exceptions and entries work again.
     pub(crate) fn healed(&self, healed: Vec<Healed>) {
         self.0.lock().healed = healed;
     }
 
-    /// Of what is well again, only this is excepted still.
+    /// Of what works again, only this is excepted still.
     pub(crate) fn retain_healed(&self, is_excepted: impl Fn(&Healed) -> bool) {
         self.0.lock().healed.retain(is_excepted);
     }

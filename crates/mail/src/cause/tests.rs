@@ -46,7 +46,7 @@ fn here_in_dns_and_by_policy() {
         (Cause::Ours(OurFault::NoRoots), "4.3.5 | no WebPKI roots | - | -"),
         (
             Cause::Ours(OurFault::NoProof),
-            "4.3.5 | the handshake proved nothing | - | -",
+            "4.3.5 | the handshake gave no proof | - | -",
         ),
         (Cause::Ours(OurFault::TooLate(10)), "4.4.5 | - | - | -"),
         (Cause::Ours(OurFault::NotAsked), "4.4.1 | - | - | -"),

@@ -107,7 +107,7 @@ impl Cause {
         match self {
             Self::Tls(fault) => Some(fault.tlsfail()),
             Self::Ours(OurFault::NoRoots) => Some("no WebPKI roots".to_owned()),
-            Self::Ours(OurFault::NoProof) => Some("the handshake proved nothing".to_owned()),
+            Self::Ours(OurFault::NoProof) => Some("the handshake gave no proof".to_owned()),
             Self::Policy(Demand::NoName) => Some("no host name to verify".to_owned()),
             Self::Ours(
                 OurFault::Content

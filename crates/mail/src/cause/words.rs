@@ -60,7 +60,7 @@ impl fmt::Display for OurFault {
             ),
             Self::NoSocket => f.write_str("this machine has no socket left for a connection"),
             Self::PolicyNotFetched => f.write_str(
-                "the domain publishes an MTA-STS policy, and too many others are being fetched here to fetch it",
+                "the domain publishes an MTA-STS policy, and too many policies are being fetched at the moment",
             ),
         }
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Demand {
             Self::NoUsableTlsa => "the policy demands DANE, and none of the TLSA records is usable",
             Self::MtaStsMismatch => "the domain's MTA-STS policy does not name the host",
             Self::MtaStsUnproven => {
-                "the domain's MTA-STS policy is in force, and the answer that mail for it goes nowhere is not signed"
+                "the domain's MTA-STS policy is in force, and the DNS answer by which its mail would be returned is not signed"
             }
             Self::MtaStsUnknown => {
                 "the message requires TLS (REQUIRETLS), the MX answer is not signed, and the domain's MTA-STS policy is \
@@ -106,7 +106,7 @@ impl fmt::Display for Demand {
                 "the message requires TLS (REQUIRETLS), and neither DNSSEC nor MTA-STS says which host is the right one"
             }
             Self::NoName => {
-                "a certificate for the host's name is required, and the host has no name that can stand in one"
+                "a certificate for the host's name is required, and the host's name cannot appear in one"
             }
         })
     }
@@ -167,7 +167,7 @@ impl fmt::Display for Unproven {
             Self::Dane(DaneFlaw::UnsupportedKey) => "a TLSA record matches, but the key cannot be used",
             Self::WebPki(_, words) => words,
             Self::Key => "the handshake is not signed by the certificate's key",
-            Self::NoReference => "the name of the host cannot stand in a certificate",
+            Self::NoReference => "the host's name cannot appear in a certificate",
         })
     }
 }
@@ -183,7 +183,7 @@ impl fmt::Display for LoginFault {
                 f.write_str("no login: the server offers neither AUTH PLAIN nor AUTH LOGIN")
             }
             Self::Refused { code, .. } => write!(f, "the server refused the login: {code}"),
-            Self::Challenge => f.write_str("no login: the server's challenge belongs to no known mechanism"),
+            Self::Challenge => f.write_str("no login: the server sent an unexpected challenge"),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Record for Throttled {
         put("more", Value::Integer(self.more));
         put(
             "reason",
-            Value::Quoted("this many more of its lines were left out"),
+            Value::Quoted("further lines of this source were left out"),
         );
     }
 }

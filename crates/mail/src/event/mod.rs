@@ -109,7 +109,7 @@ pub enum Event {
     List(ListNews),
     /// `exception`: a dated exception ends.
     ExceptionEnds(ExceptionEnds),
-    /// `danefail`: a destination with an exception is well again.
+    /// `danefail`: a destination with an exception works again.
     Rechecked(Rechecked),
     /// `clients`: certificate, key and users were read again.
     ClientsLoaded(ClientsLoaded),

@@ -97,7 +97,7 @@ impl Record for Recovery {
             Self::Vanished(vanished) => {
                 put("vanished", Value::Integer(*vanished));
                 let reason =
-                    "committed transactions are missing from the spool: its disk or somebody has damaged it";
+                    "committed transactions are missing from the spool: the disk or another program damaged it";
                 put("reason", Value::Quoted(reason));
             }
         }
@@ -240,7 +240,7 @@ impl Record for Stopped {
             }
             Self::AtOnce => put(
                 "reason",
-                Value::Quoted("told twice to stop: not waiting for anything"),
+                Value::Quoted("second signal to stop: exiting at once"),
             ),
         }
     }

@@ -134,7 +134,7 @@ impl Store {
             Self::LogCarriedOver => "the disk works again: the spool's log is carried over",
             Self::DurableUnclear => "the number of durable transactions beside the database cannot be read",
             Self::Vanished { .. } => {
-                "committed transactions are missing from the spool: its disk or somebody has damaged it, and mail that \
+                "committed transactions are missing from the spool: the disk or another program damaged it, and mail that \
                  was accepted may be lost, or may be sent again"
             }
             Self::CaretakerGone(Gone::Ended) => "the spool's caretaker has ended",

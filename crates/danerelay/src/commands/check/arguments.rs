@@ -15,8 +15,8 @@ use crate::config::units::DomainName;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 pub(crate) struct CheckArguments {
-    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the gravest
-    /// finding are printed, servers are bothered with one connection each, and name servers are not asked one by one.
+    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the worst
+    /// finding are printed, each server is connected to once, and name servers are not asked one by one.
     #[arg(value_name = "DOMAIN", required_unless_present = "file", value_parser = formed::<DomainName>)]
     pub(super) domains: Vec<Domain>,
 
@@ -42,7 +42,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) openmetrics: Option<PathBuf>,
 
-    /// Print one line for Nagios and its kin, and exit with its statuses: 0 ok, 1 warning, 2 critical (broken), 3 unknown.
+    /// Print one line for Nagios and compatible programs, and exit with its statuses: 0 ok, 1 warning, 2 critical (broken), 3 unknown.
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     pub(super) nagios: bool,
 

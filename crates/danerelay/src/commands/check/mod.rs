@@ -25,7 +25,7 @@ pub(crate) use arguments::CheckArguments;
 use sink::Sink;
 use sources::Sources;
 
-/// Up to so many domains are looked at closely; of more, servers are bothered with one connection each.
+/// Up to so many domains are looked at closely; of more, each server is connected to once.
 const FEW: usize = 8;
 
 /// Checks each domain and prints what was found.

@@ -195,7 +195,7 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
     for one in &trouble.healed {
         let _ = writeln!(
             table,
-            "{} {} is well again since {}: {}  {}",
+            "{} {} works again since {}: {}  {}",
             one.kind,
             printable(&one.name),
             day(one.since),

@@ -26,12 +26,12 @@ pub(crate) enum DanefailCommand {
     ///
     /// Exit status: 0 done; 2 the configuration or the policy is wrong.
     List(list::ListArguments),
-    /// Except a domain, or a receiving host, until a date, and have the running relay take it up at once.
+    /// Add an exception for a domain or a receiving host until a date; the running relay takes it up at once.
     ///
     /// The exception is written to `exceptions.toml` in the state directory, never into the policy file. It expires by
-    /// itself after its last day; the log says so a week and a day before. The running relay tests each day what is
-    /// excepted, and removes an exception added here once the destination is well again. What is there already for the
-    /// same name is replaced.
+    /// itself after its last day; the log says so a week and a day before. The running relay tests every
+    /// exception once a day, and removes those added here once the destination works again. An exception that exists for
+    /// the same name is replaced.
     ///
     /// Exit status: 0 done; 2 it cannot be written, or the configuration is wrong.
     Add(change::AddArguments),
@@ -48,18 +48,18 @@ pub(crate) enum DanefailCommand {
     /// Exit status: 0 done; 1 a line is not understood, and the others are added; 2 the file cannot be read or the
     /// exceptions not be written, or the configuration is wrong.
     Import(import::ImportArguments),
-    /// Test what is excepted, and name what is well again.
+    /// Test every exception, and name those that are no longer needed.
     ///
-    /// Looks each name up and connects, as a delivery would that knows of no exception; sends nothing. What is tested
-    /// are the exceptions of the policy file and those added here, and every entry of the danefail lists. Twenty are
-    /// tested at once; on a terminal, standard error shows how far it is.
+    /// Looks each name up and connects, as a delivery would without the exception, and sends nothing. Tested are the
+    /// exceptions of the policy file, those added here, and every entry of the danefail lists, twenty at a time; on a
+    /// terminal, standard error shows the progress.
     ///
-    /// Exit status: 0 all are still needed, or those that are not were removed; 1 something is well again that is still
-    /// excepted; 2 the configuration or the policy is wrong; 3 our own resolver fails, and nothing was tested.
+    /// Exit status: 0 all are still needed, or those that are not were removed; 1 an exception or entry is no longer
+    /// needed; 2 the configuration or the policy is wrong; 3 our own resolver fails, and nothing was tested.
     Recheck(recheck::RecheckArguments),
-    /// Propose exceptions for what holds mail up now, as commands to paste, each after its evidence.
+    /// Propose exceptions for the failures that hold mail up now, as commands to paste, each after its evidence.
     ///
-    /// What no exception helps against is left out; `danerelay incidents` shows all of it.
+    /// Failures against which no exception helps are left out; `danerelay incidents` shows them too.
     ///
     /// Exit status: 0 done; 2 the configuration is wrong.
     Suggest(suggest::SuggestArguments),

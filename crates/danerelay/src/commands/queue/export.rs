@@ -25,7 +25,7 @@ pub(crate) struct ExportArguments {
     id: QueueId,
 
     /// The file, made for its owner alone when the message is whole, in place of what is there; without this option
-    /// standard output. On a terminal, what that would obey is written out.
+    /// standard output. On a terminal, control characters are escaped.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -34,9 +34,8 @@ pub(super) struct SelectorArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_age, allow_hyphen_values = true)]
     older_than: Option<Interval>,
 
-    /// Messages with a recipient of whose last attempt `queue list` tells this text, and of these such recipients: a part
-    /// of the host's name, of the codes (4.7.5), of what DANE found wrong (TLSA), or of the reason (bogus); upper and lower
-    /// case are the same.
+    /// Recipients whose last attempt, as `queue list` shows it, contains this text: part of the host's name, of the codes
+    /// (4.7.5), of what DANE found wrong (TLSA), or of the reason (bogus). Case is ignored.
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: Option<String>,
 }
