@@ -123,8 +123,7 @@ async fn the_floor_verify_wants_the_name_of_the_host() {
     }
     // An address has no name that a certificate could bear.
     let line = scene.expect("a@[127.0.0.2]", &refused).await;
-    let reason =
-        "a certificate for the host's name is required, and the host's name cannot appear in one";
+    let reason = "a certificate for the host's name is required, and the host's name cannot appear in one";
     assert_line(
         &line,
         &[("reason", reason), ("tlsfail", "no host name to verify")],

@@ -96,8 +96,7 @@ impl Record for Recovery {
             }
             Self::Vanished(vanished) => {
                 put("vanished", Value::Integer(*vanished));
-                let reason =
-                    "committed transactions are missing from the spool: the disk or another program damaged it";
+                let reason = "committed transactions are missing from the spool: the disk or another program damaged it";
                 put("reason", Value::Quoted(reason));
             }
         }
@@ -238,10 +237,7 @@ impl Record for Stopped {
             Self::SpoolOpen(SpoolTrouble::Late) => {
                 put("reason", Value::Quoted("the disk did not answer in time"));
             }
-            Self::AtOnce => put(
-                "reason",
-                Value::Quoted("second signal to stop: exiting at once"),
-            ),
+            Self::AtOnce => put("reason", Value::Quoted("second signal to stop: exiting at once")),
         }
     }
 }
